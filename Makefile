@@ -1,0 +1,69 @@
+# `make train` and `make test` need Python 3.11 or newer and nothing else: they set up .venv
+# themselves, and again only when pyproject.toml changes.
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+
+# A .venv that was moved, or whose Python is gone, is made anew rather than left to fail.
+ifneq ($(wildcard .venv),)
+ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/made 2>/dev/null),alive $(CURDIR))
+.PHONY: .venv/made
+endif
+endif
+
+.PHONY: help train test test-slow bench bench-quick clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+train: .venv/for-train  ## train a net; options as in: make train ARGS="--bits 16"
+	@$(BIN)/fastrnn train $(ARGS)
+
+test: .venv/for-test  ## run the tests
+	@$(BIN)/python -m pytest -q --durations=5 $(ARGS)
+
+test-slow: .venv/for-test  ## run the long statistical tests
+	@$(BIN)/python -m pytest -q --durations=5 -m slow $(ARGS)
+
+bench: .venv/for-test  ## run the benchmarks
+	@$(BIN)/python -m pytest bench --benchmark-only $(ARGS)
+
+bench-quick: .venv/for-test  ## run the benchmarks with few repetitions, to see that they run
+	@$(BIN)/python -m pytest bench --benchmark-only --benchmark-max-time=0.1 --benchmark-min-rounds=2 $(ARGS)
+
+clean:  ## remove .venv, caches and build output; runs/ is kept
+	@rm -rf .venv build .pytest_cache .hypothesis .benchmarks *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.venv/for-train: pyproject.toml .venv/made
+	@$(INSTALL) '.[plot]'
+	@touch $@
+
+# The tests draw plots too, so this also serves `make train`.
+.venv/for-test: pyproject.toml .venv/made
+	@$(INSTALL) '.[plot,test]'
+	@touch $@ .venv/for-train
+
+define find_python
+found=; old=; bare=; \
+for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+	"$$python" -c '' 2>/dev/null || continue; \
+	if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then old="$$old $$("$$python" -V)"; \
+	elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then bare="$$python"; \
+	else found="$$python"; break; fi; \
+done; \
+if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+	echo "$$bare cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; \
+elif [ -z "$$found" ]; then \
+	echo "fastrnn needs Python 3.11 or newer, found$${old:- none}: install one, or say make PYTHON=/path/to/python" >&2; exit 1; \
+fi
+endef
+
+.venv/made:
+	@$(find_python); \
+	echo "setting up .venv (once, about a minute)"; \
+	"$$found" -m venv --clear .venv && echo '$(CURDIR)' > $@

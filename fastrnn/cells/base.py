@@ -1,0 +1,16 @@
+"""What a cell is to the kernels: its sizes, and two pointwise functions chosen by its type.
+
+A kernel cell is a NamedTuple of (input_size, hidden_size, output_size) whose *type* selects the
+formulas. Dispatch by type, since numba's disk cache misses in every process where functions are passed
+as arguments or closed over (numba issue 6264).
+"""
+
+
+def activate(cell, pre):
+    """h from the pre-activation: h = f(pre), on Rows."""
+    raise NotImplementedError
+
+
+def gradient(cell, d_h, h):
+    """d_pre = d_h * f'(pre), f' written in terms of h = f(pre), on Rows."""
+    raise NotImplementedError

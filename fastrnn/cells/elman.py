@@ -1,0 +1,88 @@
+"""The Elman cell: h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), o_t = W_ho h_t + b_o.
+
+J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from numba.extending import overload
+
+from fastrnn.cells.base import activate, gradient
+from fastrnn.simd import pointwise, select, sigmoid, tanh
+
+
+@dataclass(frozen=True)
+class Elman:
+    """`hidden_size` units with activation "sigmoid", "tanh" or "relu"; with or without biases.
+
+    Raises ValueError for a size below 1 or an unknown activation.
+    """
+
+    hidden_size: int = 16
+    activation: str = "sigmoid"
+    bias: bool = True
+
+    name = "elman"
+
+    def __post_init__(self):
+        size = self.hidden_size
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: got {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+
+    @property
+    def weights(self):
+        """Names of the weights that learn."""
+        return ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o") if self.bias else ("w_ih", "w_hh", "w_ho")
+
+    def kernel(self, input_size, output_size):
+        """The cell as the kernels know it."""
+        return ACTIVATIONS[self.activation](input_size, self.hidden_size, output_size)
+
+
+class SigmoidElman(NamedTuple):
+    input_size: int
+    hidden_size: int
+    output_size: int
+
+
+class TanhElman(NamedTuple):
+    input_size: int
+    hidden_size: int
+    output_size: int
+
+
+class ReluElman(NamedTuple):
+    input_size: int
+    hidden_size: int
+    output_size: int
+
+
+# In the order in which they are offered.
+ACTIVATIONS = {"sigmoid": SigmoidElman, "tanh": TanhElman, "relu": ReluElman}
+
+_activate = {
+    SigmoidElman: pointwise(lambda pre: sigmoid(pre)),
+    TanhElman: pointwise(lambda pre: tanh(pre)),
+    # A NaN must stay one, or a diverged net would look sound: hence "0 where 0 > pre".
+    ReluElman: pointwise(lambda pre: select(pre < 0, 0, pre)),
+}
+_gradient = {
+    SigmoidElman: pointwise(lambda d_h, h: d_h * (h - h * h)),
+    TanhElman: pointwise(lambda d_h, h: d_h * (1 - h * h)),
+    ReluElman: pointwise(lambda d_h, h: select(h > 0, d_h, 0)),
+}
+
+
+@overload(activate, inline="always")
+def _overload_activate(cell, pre):
+    formula = _activate.get(cell.instance_class)
+    return formula and (lambda cell, pre: formula(pre))
+
+
+@overload(gradient, inline="always")
+def _overload_gradient(cell, d_h, h):
+    formula = _gradient.get(cell.instance_class)
+    return formula and (lambda cell, d_h, h: formula(d_h, h))

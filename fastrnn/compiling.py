@@ -1,0 +1,154 @@
+"""`jit`: numba's compiler with this package's options and a disk cache that notices every edit.
+
+numba's own cache watches only the file a function is written in. Here a kernel's machine code
+depends on files it never names (the cell chosen by type, the vector vocabulary below it), so each
+cache entry carries a stamp of the whole package instead. Nothing of numba is patched: only
+functions decorated with this module's `jit` get this cache.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import sys
+import uuid
+
+import llvmlite
+import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
+_ENTRY = re.compile(
+    rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$"
+)
+
+
+def jit(function=None, /, **options):
+    """Compile a function with numba, as `@jit` or `@jit(inline="always")`.
+
+    Defaults: `error_model="numpy"` (a division is a division, with no branch that would stop
+    vectorising), `nogil=True`, `cache=True`. Any option of `numba.njit` may be given.
+
+    Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
+    `__pycache__` beside the function's file, else in the user's cache directory; if none of them
+    can be written, functions are compiled anew in each process.
+    Raises nothing itself; numba's errors come when the function is first called.
+    """
+    if function is None:
+        return functools.partial(jit, **options)
+    options = {"error_model": "numpy", "nogil": True, "cache": True, **options}
+    cached = options.pop("cache")
+    dispatcher = numba.njit(**options)(function)
+    # With NUMBA_DISABLE_JIT the plain function comes back and there is nothing to cache.
+    if cached and hasattr(dispatcher, "_cache"):
+        dispatcher._cache = _cache_of(function)
+    return dispatcher
+
+
+@functools.cache
+def stamp():
+    """Return 16 hex digits that change with any .py file of the package, and with numba or llvmlite.
+
+    Computed from the files' contents, once per process. An empty string means that the sources
+    cannot be read (a package inside an archive): then nothing is cached.
+    """
+    return _stamp_of(_PACKAGE, f"numba {numba.__version__} llvmlite {llvmlite.__version__}")
+
+
+def _stamp_of(package, versions):
+    try:
+        contents = list(_sources(package))
+    except OSError:
+        return ""
+    if not contents:
+        return ""
+    digest = hashlib.blake2b(versions.encode(), digest_size=8)
+    for name, text in sorted(contents):
+        # Lengths keep "ab" + "c" and "a" + "bc" apart.
+        digest.update(f"\0{name}\0{len(text)}\0".encode())
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def _sources(package):
+    for folder, _, files in os.walk(package):
+        for file in files:
+            if file.endswith(".py"):
+                path = os.path.join(folder, file)
+                with open(path, "rb") as source:
+                    yield os.path.relpath(path, package), source.read()
+
+
+def _cache_of(function):
+    if not stamp():
+        return NullCache()
+    try:
+        return _PackageCache(function)
+    except RuntimeError:  # numba found no directory that can be written
+        return NullCache()
+
+
+class _PackageCache(FunctionCache):
+    """numba's cache of one function, where it lies and what it holds, under the package's stamp.
+
+    A cache only saves time, so no state of the disk may stop a program: an unreadable entry counts
+    as none, and an entry that cannot be written is not written.
+    """
+
+    def __init__(self, function):
+        super().__init__(function)
+        # The function's own file joins in for functions defined outside the package.
+        own_file = self._impl.locator.get_source_stamp()
+        self._cache_file = _StampedFiles(self._cache_path, self._impl.filename_base, own_file)
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged pickle may raise nearly anything
+            self._without_failing(self.flush)
+            return None
+
+    def save_overload(self, sig, data):
+        self._without_failing(super().save_overload, sig, data)
+
+    def _without_failing(self, action, *arguments):
+        try:
+            action(*arguments)
+        except OSError:
+            self.disable()
+
+
+class _StampedFiles(IndexDataCacheFile):
+    """A function's index and data files, with the stamp in their names.
+
+    numba numbers the data files 1, 2, 3 and writes the index before the data. Two processes that
+    compile different signatures at once then share a number, and one killed between the two writes
+    leaves a fresh index beside stale code. And it unpickles a stale index before it looks at the
+    stamp, which fails when a type in it has been renamed. Names that hold the stamp, and data
+    names that are never used twice, rule out all three; a race lost costs one compilation.
+    """
+
+    def __init__(self, cache_path, base, own_file):
+        self._stem = f"{base}.{stamp()}"
+        super().__init__(cache_path=cache_path, filename_base=self._stem,
+                         source_stamp=(stamp(), own_file))
+
+    def _data_name(self, number):
+        return f"{self._stem}.{uuid.uuid4().hex}.nbc"
+
+    def save(self, key, data):
+        super().save(key, data)
+        self._remove_stale(live=set(self._load_index().values()))
+
+    def _remove_stale(self, live):
+        """Remove what no process will read again: other stamps, and data that left our index."""
+        for entry in os.scandir(self._cache_path):
+            match = _ENTRY.search(entry.name)
+            if match is None:
+                continue
+            ours = entry.name.startswith(f"{self._stem}.") and entry.name.endswith(".nbc")
+            if match["stamp"] != stamp() or (ours and entry.name not in live):
+                with contextlib.suppress(OSError):  # gone already, or held open by Windows
+                    os.unlink(entry.path)

@@ -1,0 +1,43 @@
+"""Initial weights, drawn in float64 from NumPy's Philox generator keyed by the seed.
+
+Each initializer fills shapes {name: shape} with {name: float64 array}. fan_in of a weight is its last axis.
+"""
+
+import numpy as np
+
+
+def uniform(shapes, rng):
+    """The tutorial's: every weight uniform on [-1, 1); biases 0."""
+    return {name: rng.uniform(-1, 1, shape) if len(shape) > 1 else np.zeros(shape) for name, shape in shapes.items()}
+
+
+def xavier(shapes, rng):
+    """Uniform on [-a, a), a = sqrt(6 / (fan_in + fan_out)); biases 0.
+
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010.
+    """
+    return {
+        name: rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape)) if len(shape) > 1 else np.zeros(shape)
+        for name, shape in shapes.items()
+    }
+
+
+def orthogonal(shapes, rng):
+    """w_hh a random orthogonal matrix (Haar measure), the others as `xavier`.
+
+    A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks", ICLR 2014; the sign correction is F. Mezzadri's, Notices of the AMS 54 (2007).
+    """
+    weights = xavier(shapes, rng)
+    q, r = np.linalg.qr(rng.standard_normal(shapes["w_hh"]))
+    weights["w_hh"] = q * np.sign(np.diag(r))
+    return weights
+
+
+INITIALIZERS = {"uniform": uniform, "xavier": xavier, "orthogonal": orthogonal}
+
+
+def initial_weights(name, shapes, seed):
+    """Weights by the initializer called `name` for an integer seed."""
+    return INITIALIZERS[name](shapes, np.random.Generator(np.random.Philox(key=[seed, 2])))

@@ -1,0 +1,72 @@
+"""The user's own float arrays as a source of batches, and networks run on them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.block import forward_block
+from fastrnn.kernels.head import logits
+from fastrnn.kernels.philox import random_words
+from fastrnn.kernels.protocol import fill
+from fastrnn.kernels.tiles import BLOCK
+from fastrnn.simd import lanes, store
+
+
+class Arrays(NamedTuple):
+    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement."""
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    drawn: bool
+
+
+@jit
+def _fill(source, seed, step, block, samples, work):
+    rows = source.x.shape[0]
+    draws = work.state[:BLOCK]
+    if source.drawn:
+        random_words(seed, 1, block, step, draws)
+    for s in range(BLOCK):
+        row = (block * BLOCK + s) % rows
+        if source.drawn:
+            row = np.int64(draws[s] % np.uint64(rows))
+        counts = s < samples
+        for t in range(work.x.shape[0]):
+            # Zeros in the samples that do not count: whatever else lay there might not be finite.
+            work.mask[t, s] = source.mask[row, t] if counts else 0
+            for i in range(work.x.shape[1]):
+                work.x[t, i, s] = source.x[row, t, i] if counts else 0
+            for o in range(work.y.shape[1]):
+                work.y[t, o, s] = source.y[row, t, o] if counts else 0
+
+
+@overload(fill, inline="always")
+def _overload_fill(source, seed, step, block, samples, work):
+    if source.instance_class is Arrays:
+        return lambda source, seed, step, block, samples, work: _fill(source, seed, step, block, samples, work)
+
+
+@jit
+def run_arrays(cell, layout, theta, x, z, states, first, last, work):
+    """Logits z (N, T, O) and states (N, T, H) of blocks first to last - 1 of x (N, T, I); states may have 0 rows."""
+    width = lanes(theta)
+    for block in range(first, last):
+        samples = min(BLOCK, x.shape[0] - block * BLOCK)
+        for t in range(x.shape[1]):
+            for i in range(x.shape[2]):
+                for s in range(BLOCK):
+                    work.x[t, i, s] = x[block * BLOCK + s, t, i] if s < samples else 0
+        forward_block(cell, layout, theta, work.x, work.h, samples, True)
+        for t in range(x.shape[1]):
+            for o in range(cell.output_size):
+                for s in range(0, BLOCK, width):
+                    store(work.y, (t, o, s), logits(cell, layout, theta, work.h, t, o, s))
+                for s in range(samples):
+                    z[block * BLOCK + s, t, o] = work.y[t, o, s]
+            if states.shape[0] > 0:
+                for s in range(samples):
+                    for j in range(cell.hidden_size):
+                        states[block * BLOCK + s, t, j] = work.h[t + 1, j // width, s, j % width]

@@ -1,0 +1,65 @@
+"""Back through time, for one block of samples, in spans of SPAN steps from the last one.
+
+    d_h[t] = d_pre[t + 1] w_hh' + d_z[t] w_ho        d_pre[t] = d_h[t] * f'(pre[t])
+    w_ih[i] += x[t, i] d_pre[t]    b += d_pre[t]     w_ho[o] += d_z[t, o] h[t + 1]      (the gradients)
+
+After each span the gradient of w_hh takes its derivatives in, while they are in the cache. Nothing flows
+into the state before the first step. b_hh's gradient is b_ih's.
+
+P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990).
+"""
+
+from fastrnn.cells.base import gradient as cell_gradient
+from fastrnn.kernels.gradients import add_recurrent
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.tiles import SPAN, TAIL, TILE, whole
+from fastrnn.simd import fold, lanes, load, load_like, product_along, product_down, store, sum_rows, zeros
+
+
+@inlined
+def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, slot, p, s, rows, recurrent):
+    d_h = product_along(rows, d_z, (t, 0, s), theta, layout.w_ho + p * cell.output_size, cell.output_size)
+    row, q = p * layout.hidden, 0
+    while recurrent > 0:
+        width = min(lanes(theta), recurrent)
+        d_h = product_down(d_h, d, (slot + 1, q, s, 0), w_hh_t, row, width)
+        row, q, recurrent = row + width, q + 1, recurrent - width
+    state = load_like(h, (t + 1, p, s), rows)
+    d_pre = cell_gradient(cell, d_h, state)
+    store(d, (slot, p, s), d_pre)
+    # The small gradients, while their vectors are in registers: a loop of their own has too few sums
+    # in flight, and waits for each addition.
+    store(gradient, layout.b_ih + p, sum_rows(load(gradient, layout.b_ih + p, 1), d_pre))
+    row = layout.w_ih + p * cell.input_size
+    for i in range(cell.input_size):
+        store(gradient, row + i, fold(load(gradient, row + i, 1), x, (t, i, s), d_pre))
+    row = layout.w_ho + p * cell.output_size
+    for o in range(cell.output_size):
+        store(gradient, row + o, fold(load(gradient, row + o, 1), d_z, (t, o, s), state))
+
+
+@inlined
+def backward(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, samples, from_zero):
+    """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
+
+    w_hh_t is w_hh with its two hidden axes exchanged, in the same panels.
+    """
+    end = x.shape[0]
+    while end > 0:
+        start = max(0, end - SPAN)
+        for t in range(end - 1, start - 1, -1):
+            recurrent = cell.hidden_size if t + 1 < x.shape[0] else 0
+            for p in range(layout.panels):
+                s = 0
+                while whole(samples - s):
+                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, t - start, p, s, zeros(theta, TILE), recurrent)
+                    s += TILE
+                while s < samples:
+                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, t - start, p, s, zeros(theta, TAIL), recurrent)
+                    s += TAIL
+        add_recurrent(cell, layout, h, d, gradient, start, end, samples, from_zero)
+        # The last step of the span before looks one step later, at the first one here.
+        for p in range(layout.panels):
+            for s in range(samples):
+                store(d, (min(SPAN, start), p, s), load(d, (0, p, s), 1))
+        end = start

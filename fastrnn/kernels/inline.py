@@ -1,0 +1,9 @@
+"""`inlined`: a jitted helper that becomes part of whoever calls it.
+
+Register tiles only stay in registers when the helper that works on them is inlined. It has no life of
+its own, so it is not cached either: the caller's cache entry holds it.
+"""
+
+from numba import njit
+
+inlined = njit(error_model="numpy", nogil=True, inline="always")

@@ -1,0 +1,27 @@
+"""What the kernels ask of parts that live above them, each chosen by the type of a NamedTuple.
+
+The parts register themselves with `numba.extending.overload` on these functions.
+"""
+
+
+def fill(source, seed, step, block, samples, work):
+    """Write block `block` of update `step` into a Workspace: x, y and mask, of which the first `samples` samples count.
+
+    Samples are numbered block * BLOCK and on. Must depend on nothing else, so that threads do not matter.
+    """
+    raise NotImplementedError
+
+
+def loss_and_derivative(loss, z, y):
+    """(L, dL/dz) for one vector of logits z and targets y."""
+    raise NotImplementedError
+
+
+def corrections(optimizer, step):
+    """Two numbers that depend on the step (counted from 0) alone, handed to every apply_update of it."""
+    raise NotImplementedError
+
+
+def apply_update(optimizer, w, g, first, second, rate, c1, c2):
+    """(w, first, second) after one update with gradient g; first and second are memories, zero at the start."""
+    raise NotImplementedError

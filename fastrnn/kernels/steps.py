@@ -1,0 +1,151 @@
+"""Many updates inside one compiled call, on one of several threads.
+
+Blocks of samples belong to groups, each with a gradient of its own; groups, not threads, decide the order
+of additions, so results are the same bytes for any number of threads. Threads share the groups out, meet at
+one barrier an update, and then each makes the whole (small) update on its own copy of the weights: that
+costs less than a second barrier. Gradients lie in two halves used in turn, so that a fast thread may start
+on the next update while a slow one still reads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.barrier import wait
+from fastrnn.kernels.block import learn_block
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.protocol import corrections, fill
+from fastrnn.kernels.tiles import BLOCK
+from fastrnn.kernels.update import add_up, exchange, update
+
+# Groups of blocks, at most. Enough to share out evenly, few enough to add up.
+GROUPS = 32
+
+RAN, CLEAN, DIVERGED = 0, 1, 2
+
+
+class Plan(NamedTuple):
+    """What a call is to do: updates first_step to first_step + len(rates) - 1.
+
+    clip: the largest global gradient norm (inf for none). mean: divide gradients by the batch size.
+    patience: stop after so many samples without a mistake, counted over whole batches (0: never).
+    """
+
+    seed: int
+    first_step: int
+    batch_size: int
+    groups: int
+    clip: float
+    mean: bool
+    patience: int
+
+
+class Replica(NamedTuple):
+    """One thread's weights: theta, w_hh_t, the optimizer's two memories, the summed gradient, theta before the last update."""
+
+    theta: np.ndarray
+    w_hh_t: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    gradient: np.ndarray
+    previous: np.ndarray
+
+
+class Shared(NamedTuple):
+    """What threads exchange: gradients (2, groups, rows, lanes), stats (2, groups, 4), history (steps, 4),
+    clean (1: samples since the last mistake), barrier, live (rows, lanes)."""
+
+    gradients: np.ndarray
+    stats: np.ndarray
+    history: np.ndarray
+    clean: np.ndarray
+    barrier: np.ndarray
+    live: np.ndarray
+
+
+@inlined
+def clear(gradients, stats, half, group):
+    for row in range(gradients.shape[2]):
+        for lane in range(gradients.shape[3]):
+            gradients[half, group, row, lane] = 0
+    for i in range(4):
+        stats[half, group, i] = 0
+
+
+@inlined
+def group_gradient(cell, loss, source, layout, plan, step, half, group, replica, shared, work):
+    """Gradient and statistics of one group of the batch, into shared.gradients[half, group]."""
+    clear(shared.gradients, shared.stats, half, group)
+    blocks = (plan.batch_size + BLOCK - 1) // BLOCK
+    gradient, stats = shared.gradients[half, group], shared.stats[half, group]
+    for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
+        samples = min(BLOCK, plan.batch_size - block * BLOCK)
+        fill(source, plan.seed, step, block, samples, work)
+        learn_block(cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
+                    gradient, stats, samples)
+
+
+@jit
+def gradient_of(cell, loss, source, layout, plan, step, replica, shared, work):
+    """The batch's gradient into replica.gradient, its statistics into shared.history[0]; one thread."""
+    exchange(layout, replica.theta, replica.w_hh_t)
+    for group in range(plan.groups):
+        group_gradient(cell, loss, source, layout, plan, step, 0, group, replica, shared, work)
+    for i in range(4):
+        shared.history[0, i] = 0
+        for group in range(plan.groups):
+            shared.history[0, i] += shared.stats[0, group, i]
+    add_up(layout, shared.gradients, 0, shared.live, replica.gradient)
+
+
+@jit
+def run_steps(cell, loss, optimizer, source, layout, plan, rates, replica, shared, work, thread, threads):
+    """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
+
+    Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
+    made, and that update is not counted.
+    """
+    exchange(layout, replica.theta, replica.w_hh_t)
+    clean = shared.clean[0]
+    for i in range(rates.size):
+        step, half = plan.first_step + i, i % 2
+        for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
+            group_gradient(cell, loss, source, layout, plan, step, half, group, replica, shared, work)
+        wait(shared.barrier, threads)
+
+        loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0
+        for group in range(plan.groups):
+            loss_sum += shared.stats[half, group, 0]
+            asked += shared.stats[half, group, 1]
+            wrong += shared.stats[half, group, 2]
+            samples_wrong += shared.stats[half, group, 3]
+        squares = add_up(layout, shared.gradients, half, shared.live, replica.gradient)
+        if not (np.isfinite(loss_sum) and np.isfinite(squares)):
+            copy(replica.previous, replica.theta)
+            return i, DIVERGED
+        if thread == 0:
+            shared.history[i, 0], shared.history[i, 1] = loss_sum, asked
+            shared.history[i, 2], shared.history[i, 3] = wrong, samples_wrong
+        clean = clean + plan.batch_size if samples_wrong == 0 else 0
+
+        scale = 1.0 / plan.batch_size if plan.mean else 1.0
+        norm = np.sqrt(squares) * scale
+        if norm > plan.clip:
+            scale *= plan.clip / norm
+        copy(replica.theta, replica.previous)
+        update(optimizer, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
+               corrections(optimizer, step))
+        exchange(layout, replica.theta, replica.w_hh_t)
+        if 0 < plan.patience <= clean:
+            shared.clean[0] = clean
+            return i + 1, CLEAN
+    shared.clean[0] = clean
+    return rates.size, RAN
+
+
+@inlined
+def copy(source, target):
+    for row in range(source.shape[0]):
+        for lane in range(source.shape[1]):
+            target[row, lane] = source[row, lane]

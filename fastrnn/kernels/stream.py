@@ -1,0 +1,44 @@
+"""Networks on words of bits: 64 samples a word, any number of steps, memory independent of both.
+
+Time is cut into segments as long as the workspace; the state is carried from one to the next.
+"""
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.bits import expand
+from fastrnn.kernels.block import forward_block
+from fastrnn.kernels.head import logits
+from fastrnn.kernels.tiles import BLOCK
+from fastrnn.simd import lanes, lanes_to_bits, least, load, magnitude, store
+
+
+@jit
+def run_words(cell, layout, theta, words, out, margin, samples, first, last, work):
+    """Outputs of blocks first to last - 1 of words (W, T, I), into out (W, T, O, 4), uint16: 1 where the logit is positive.
+
+    Of all blocks, samples 0 to `samples` - 1 count. margin[block]: the smallest |logit| of its counted
+    samples.
+    """
+    steps = words.shape[1]
+    for block in range(first, last):
+        word, quarter = block // 4, block % 4
+        counted = min(BLOCK, samples - block * BLOCK)
+        start = 0
+        while start < steps:
+            stop = min(steps, start + work.x.shape[0])
+            x = work.x[: stop - start]
+            expand(words[word, start:stop], quarter, x)
+            if start > 0:
+                for p in range(layout.panels):
+                    for s in range(BLOCK):
+                        store(work.h, (0, p, s), load(work.h, (work.x.shape[0], p, s), 1))
+            forward_block(cell, layout, theta, x, work.h, counted, start == 0)
+            for t in range(stop - start):
+                for o in range(cell.output_size):
+                    bits = 0
+                    for s in range(0, counted, lanes(theta)):
+                        z = logits(cell, layout, theta, work.h, t, o, s)
+                        bits |= lanes_to_bits(z, 0.0) << s
+                        distance = least(magnitude(z, counted - s))
+                        margin[block] = min(margin[block], distance)
+                    out[word, start + t, o, quarter] = bits
+            start = stop

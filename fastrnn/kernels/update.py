@@ -1,0 +1,50 @@
+"""From the gradients of all groups to the next weights, in a fixed order of additions."""
+
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.protocol import apply_update
+from fastrnn.simd import lanes, load, load_square, pointwise, store, total, transpose
+
+_plus = pointwise(lambda a, b: a + b)
+_times = pointwise(lambda a, b: a * b)
+
+
+@inlined
+def add_up(layout, gradients, half, live, gradient):
+    """gradient (rows, lanes) = the sum of gradients[half] over groups, where theta is alive; returns its squared norm."""
+    squares = 0.0
+    for row in range(gradient.shape[0]):
+        # Both input biases have one gradient; the kernels form it once, in b_ih's rows.
+        source = row - (layout.b_hh - layout.b_ih) if layout.b_hh <= row < layout.w_ho else row
+        sums = load(gradients, (half, 0, source), 1)
+        for group in range(1, gradients.shape[1]):
+            sums = _plus(sums, load(gradients, (half, group, source), 1))
+        sums = _times(sums, load(live, row, 1))
+        store(gradient, row, sums)
+        squares += total(_times(sums, sums))
+    return squares
+
+
+@inlined
+def update(optimizer, theta, gradient, live, first, second, rate, scale, correction):
+    """One step of the optimizer on every row; `scale` multiplies the gradient."""
+    for row in range(theta.shape[0]):
+        w, m, v = apply_update(optimizer, load(theta, row, 1), _times(load(gradient, row, 1), scale), load(first, row, 1),
+                               load(second, row, 1), rate, correction[0], correction[1])
+        store(theta, row, _times(w, load(live, row, 1)))
+        store(first, row, m)
+        store(second, row, v)
+
+
+@inlined
+def exchange(layout, theta, w_hh_t):
+    """w_hh_t = w_hh with its hidden axes exchanged, square by square."""
+    width = lanes(theta)
+    for p in range(layout.panels):
+        for q in range(layout.panels):
+            if (q + 1) * width <= layout.hidden and (p + 1) * width <= layout.hidden:
+                square = transpose(load_square(theta, layout.w_hh + p * layout.hidden + q * width))
+                store(w_hh_t, q * layout.hidden + p * width, square)
+            else:
+                for k in range(q * width, min(layout.hidden, (q + 1) * width)):
+                    for j in range(p * width, min(layout.hidden, (p + 1) * width)):
+                        w_hh_t[q * layout.hidden + j, k - q * width] = theta[layout.w_hh + p * layout.hidden + k, j - p * width]

@@ -1,0 +1,57 @@
+"""Arrays that a kernel works in, aligned to cache lines."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.kernels.tiles import BLOCK, SPAN
+from fastrnn.simd.rows import VECTOR_BYTES
+
+
+def aligned_zeros(shape, dtype):
+    """numpy.zeros whose data start at a cache line: no vector of it crosses one."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + VECTOR_BYTES, np.uint8)
+    start = -memory.ctypes.data % VECTOR_BYTES
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def lanes_of(dtype):
+    """Elements in one vector."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+class Workspace(NamedTuple):
+    """One thread's block of samples.
+
+    x (T, I, BLOCK), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
+    h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (T, I), y_words (T, O): 64 samples
+    as bits, of update tag[0] and word tag[1], state (64) a task's state for them.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    h: np.ndarray
+    d: np.ndarray
+    x_words: np.ndarray
+    y_words: np.ndarray
+    tag: np.ndarray
+    state: np.ndarray
+
+
+def workspace(cell, layout, steps, dtype):
+    """A Workspace for sequences of `steps` steps."""
+    lanes = lanes_of(dtype)
+    return Workspace(
+        aligned_zeros((steps, cell.input_size, BLOCK), dtype),
+        aligned_zeros((steps, cell.output_size, BLOCK), dtype),
+        aligned_zeros((steps, BLOCK), dtype),
+        aligned_zeros((steps + 1, layout.panels, BLOCK, lanes), dtype),
+        aligned_zeros((SPAN + 1, layout.panels, BLOCK, lanes), dtype),
+        np.zeros((steps, cell.input_size), np.uint64),
+        np.zeros((steps, cell.output_size), np.uint64),
+        np.full(2, -1, np.int64),
+        np.zeros(64, np.uint64),
+    )

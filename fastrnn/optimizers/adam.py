@@ -1,0 +1,47 @@
+"""Adam: m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, w <- w - rate m' / (sqrt(v') + eps),
+
+with m' = m / (1 - b1^n), v' = v / (1 - b2^n) at update n = 1, 2, ...
+
+D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+"""
+
+from typing import NamedTuple
+
+from numba.extending import overload
+
+from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.simd import fma, pointwise, square_root
+
+
+class Adam(NamedTuple):
+    """Adam's constants, with PyTorch's defaults."""
+
+    is_optimizer = True
+    name = "adam"
+    learning_rate = 0.05
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+
+@pointwise
+def _step(w, g, first, second, rate, beta1, rest1, beta2, rest2, epsilon, root):
+    # w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + eps): `rate` and `root` hold the corrections.
+    first = fma(beta1, first, rest1 * g)
+    second = fma(beta2, second, rest2 * g * g)
+    return w - rate * first / fma(square_root(second), root, epsilon), first, second
+
+
+@overload(corrections, inline="always")
+def _corrections(optimizer, step):
+    if optimizer.instance_class is Adam:
+        return lambda optimizer, step: (1 / (1 - optimizer.beta1 ** (step + 1)), (1 - optimizer.beta2 ** (step + 1)) ** -0.5)
+
+
+@overload(apply_update, inline="always")
+def _apply(optimizer, w, g, first, second, rate, c1, c2):
+    if optimizer.instance_class is Adam:
+        return lambda optimizer, w, g, first, second, rate, c1, c2: _step(
+            w, g, first, second, rate * c1, optimizer.beta1, 1 - optimizer.beta1, optimizer.beta2, 1 - optimizer.beta2,
+            optimizer.epsilon, c2)

@@ -1,0 +1,52 @@
+"""Finds plug-ins by looking into a package's directory, so that a new one is one new file."""
+
+import importlib
+import inspect
+import pkgutil
+
+
+def discover(package_name, base):
+    """Import every module directly inside a package and collect the plug-in classes defined there.
+
+    `base` is the class that plug-ins derive from, or the name of a class attribute that marks them
+    (for NamedTuples, which cannot derive from another class). A class counts in the module that
+    defines it, not where it is imported. `base` itself and classes whose own name begins with an
+    underscore are scaffolding and left out.
+
+    Returns a dict {class attribute `name`: class}, sorted by name.
+    Raises TypeError if a plug-in has no `name`, ValueError if two have the same one.
+    """
+    package = importlib.import_module(package_name)
+    found = {}
+    for module_name in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
+        module = importlib.import_module(f"{package_name}.{module_name}")
+        for plug_in in _plug_ins(module, base):
+            name = getattr(plug_in, "name", None)
+            if not isinstance(name, str):
+                raise TypeError(
+                    f'{_where(plug_in)} needs a class attribute such as name = "{module_name}", '
+                    f"got {name!r}"
+                )
+            other = found.setdefault(name, plug_in)
+            if other is not plug_in:
+                raise ValueError(
+                    f"{_where(other)} and {_where(plug_in)} are both named {name!r}: rename one"
+                )
+    return dict(sorted(found.items()))
+
+
+def _plug_ins(module, base):
+    for _, value in inspect.getmembers(module, inspect.isclass):
+        defined_here = value.__module__ == module.__name__ and not value.__name__.startswith("_")
+        if defined_here and _derives(value, base):
+            yield value
+
+
+def _derives(value, base):
+    if isinstance(base, str):
+        return hasattr(value, base)
+    return issubclass(value, base) and value is not base
+
+
+def _where(plug_in):
+    return f"{plug_in.__module__}.{plug_in.__qualname__}"

@@ -1,0 +1,20 @@
+"""A small explicit-SIMD vocabulary for numba: vectors, loads and stores, fma, reductions, mathematics.
+
+LLVM does not vectorise plain loops over several arrays, which may alias. Here a jitted function holds
+vectors itself:
+
+    sums = zeros(h, 6)
+    sums = product_down(sums, h, (t, s, 0), w, (0,), hidden)    # sums[r] += h[t, s + r, k] * w[k], over k
+    store(h, (t + 1, s), sigmoid(sums))
+"""
+
+from .functions import exp, log, sigmoid, softplus, tanh
+from .memory import (bits_to_lanes, fold, lanes, lanes_to_bits, least, load, load_like, load_square, magnitude, splat, store, sum_lanes, sum_rows, total,
+                     transpose, zeros)
+from .pointwise import clamp, fma, pointwise, select, square_root
+from .product import product_along, product_down
+from .rows import Rows
+
+__all__ = ["Rows", "bits_to_lanes", "clamp", "exp", "fma", "fold", "lanes", "lanes_to_bits", "least", "load", "load_like", "load_square", "log", "magnitude",
+           "pointwise", "product_along", "product_down", "select", "sigmoid", "softplus", "splat", "square_root", "store", "sum_lanes", "sum_rows", "tanh", "total",
+           "transpose", "zeros"]

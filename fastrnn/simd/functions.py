@@ -1,0 +1,112 @@
+"""exp, log, sigmoid and tanh on SIMD vectors, as polynomials with a stated error bound.
+
+numba has no vector mathematics library (SVML left it in 0.62), so `np.exp` in a loop is one scalar call
+a lane. Here exp(x) = 2**n * p(r) with n = round(x / ln 2), r = x - n ln 2, and p the minimax polynomial
+of exp on |r| <= ln 2 / 2 (Remez exchange; J.-M. Muller, "Elementary Functions", 3rd ed., ch. 3 and 11).
+All functions keep a NaN a NaN.
+
+Largest errors, measured over every 97th float32 and over 4 million float64 by the tests:
+
+    function   float32                      float64
+    exp        2.5e-7 relative              2.5e-15 relative      (|x| <= 87, |x| <= 700)
+    log        2.0e-7 abs. or relative      3.0e-16               (positive normal numbers)
+    sigmoid    1.2e-7 absolute              2.3e-16 absolute
+    tanh       2.5e-7 absolute              4.5e-16 absolute
+"""
+
+
+from .pointwise import clamp, fma, select
+
+LOG2_E = 1.4426950408889634
+# ln 2 in two parts: the first has so few bits that n * LN2_HIGH is exact (Cody and Waite, 1980).
+LN2_HIGH, LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
+LN2 = 0.6931471805599453
+
+# Adding 1.5 * 2**(mantissa bits) rounds a float to an integer and leaves it in the low bits.
+ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
+
+# Minimax polynomials by the Remez exchange algorithm, lowest power first.
+EXP_32 = (1.000000071866365, 0.9999996910697202, 0.4999889266128463, 0.16667576543075593, 0.041915629246886896,
+          0.008297619378874311)  # relative error 7.5e-8
+EXP_64 = (1.0, 1.0, 0.5000000000000018, 0.16666666666666166, 0.041666666666492075, 0.008333333333560176,
+          0.001388888895141027, 0.0001984126943145065, 2.4801486320566664e-05, 2.7557623140145747e-06,
+          2.763236802746315e-07, 2.4994246136424405e-08)  # 3.1e-18
+# (exp(r) - 1) / r
+EXPM1_32 = (1.0000000106597728, 0.4999999811918062, 0.16666505898998926, 0.04166713714349394, 0.008369104293501508,
+            0.0013888873093686359)  # 1.1e-8
+EXPM1_64 = (1.0, 0.5, 0.1666666666666668, 0.04166666666666649, 0.008333333333319646, 0.001388888888896544,
+            0.00019841269889960897, 2.4801587172101053e-05, 2.7557240983146568e-06, 2.755740005787417e-07,
+            2.5110021922891045e-08, 2.0876748619701745e-09)  # 2.4e-19
+# (artanh(s) / s - 1) / s**2 as a polynomial in s**2
+ARTANH_32 = (0.33333342775113695, 0.19994301889751476, 0.14793618172584858)  # 9.4e-8
+ARTANH_64 = (0.3333333333333335, 0.1999999999994769, 0.1428571431389127, 0.11111105424053154, 0.09091454760949462,
+             0.07665528605242057, 0.07312259594071209)  # 1.6e-16
+
+
+def polynomial(coefficients, x):
+    """Horner's rule."""
+    value = x.constant(coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = fma(value, x, coefficient)
+    return value
+
+
+def _split(x, sign=1):
+    """sign * x = n ln 2 + r: n in the low bits of a float, and sign * r. |x| leaves 2**n a normal number."""
+    magic = ROUND_64 if x.double else ROUND_32
+    shifted = fma(x, sign * LOG2_E, magic)
+    n = shifted - magic
+    if x.double:
+        return shifted, fma(n, -sign * LN2_LOW, fma(n, -sign * LN2_HIGH, x))
+    return shifted, fma(n, -sign * LN2, x)  # the rounding of ln 2 costs n * 2e-9, below the polynomial's error
+
+
+def _scale(value, shifted):
+    """value * 2**n, n being the low bits of `shifted`: one shift and one integer addition."""
+    bits = value.builder.shl(shifted.bits(), shifted.integer(52 if value.double else 23))
+    return value.from_bits(value.builder.add(value.bits(), bits))
+
+
+def exp(x):
+    limit = 708.0 if x.double else 87.0
+    shifted, r = _split(clamp(x, -limit, limit))
+    return _scale(polynomial(EXP_64 if x.double else EXP_32, r), shifted)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)); the sign goes into the constants, which saves an instruction on every vector."""
+    limit = 708.0 if x.double else 87.0
+    shifted, minus_r = _split(clamp(x, -limit, limit), sign=-1)
+    signed = [c if power % 2 == 0 else -c for power, c in enumerate(EXP_64 if x.double else EXP_32)]
+    return 1 / (1 + _scale(polynomial(signed, minus_r), shifted))
+
+
+def tanh(x):
+    """e / (e + 2), e = exp(2 x) - 1 formed without cancellation, so that small x keep their digits."""
+    limit = 20.0 if x.double else 9.5
+    shifted, r = _split(clamp(x + x, -2 * limit, 2 * limit))
+    power = _scale(x.constant(1.0), shifted)
+    e = fma(power * r, polynomial(EXPM1_64 if x.double else EXPM1_32, r), power - 1)
+    return e / (e + 2)
+
+
+def log(x):
+    """n ln 2 + 2 artanh((m - 1) / (m + 1)), x = m 2**n, m within [sqrt(1/2), sqrt(2)]."""
+    bits, builder = x.bits(), x.builder
+    mantissa_bits = 52 if x.double else 23
+    # Subtracting the bits of sqrt(1/2) makes the exponent field count from there.
+    root_half = 0x3FE6A09E667F3BCD if x.double else 0x3F3504F3
+    distance = builder.sub(bits, x.integer(root_half))
+    exponent = builder.ashr(distance, x.integer(mantissa_bits))
+    mantissa = x.from_bits(builder.sub(bits, builder.shl(exponent, x.integer(mantissa_bits))))
+    n = x.like(builder.sitofp(exponent, x.value.type))
+    s = (mantissa - 1) / (mantissa + 1)
+    s2 = s * s
+    series = fma(s * s2, polynomial(ARTANH_64 if x.double else ARTANH_32, s2), s)
+    return fma(n, LN2, series + series)
+
+
+def softplus(x):
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), exact for large |x|."""
+    magnitude = select(x > 0, x, -x)
+    return select(x > 0, x, 0) + log(1 + exp(-magnitude))

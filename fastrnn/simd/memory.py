@@ -1,0 +1,265 @@
+"""Between arrays and registers. Arrays are C-contiguous; an index names the vector's first element.
+
+An index may be shorter than the array has axes: the missing ones are 0. `lanes(a)` is the number of
+elements in one vector of the array's dtype.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, overload
+
+from .pointwise import fma_value
+from .rows import Rows, pack, shuffle, splat_value, unpack
+
+
+def lanes(array):
+    """Elements in one vector of the array's dtype: 16 for float32, 8 for float64."""
+    return 64 // array.dtype.itemsize
+
+
+@overload(lanes, inline="always")
+def _lanes(array):
+    count = Rows(array.dtype, 1).lanes
+    return lambda array: count
+
+
+def element_strides(context, builder, array_type, array):
+    """Elements between neighbours along each axis."""
+    shape = cgutils.unpack_tuple(builder, context.make_array(array_type)(context, builder, array).shape, array_type.ndim)
+    strides = [ir.Constant(ir.IntType(64), 1)]
+    for length in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    return strides
+
+
+def element_pointer(context, builder, array_type, array, index_type, index):
+    data = context.make_array(array_type)(context, builder, array).data
+    indices = [index] if isinstance(index_type, types.Integer) else cgutils.unpack_tuple(builder, index)
+    kinds = [index_type] if isinstance(index_type, types.Integer) else list(index_type)
+    offset = None
+    for value, kind, stride in zip(indices, kinds, element_strides(context, builder, array_type, array)):
+        term = builder.mul(context.cast(builder, value, kind, types.intp), stride)
+        offset = term if offset is None else builder.add(offset, term)
+    return builder.gep(data, [offset])
+
+
+def load_vector(builder, pointer, vector_type):
+    value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
+    value.align = 4
+    return value
+
+
+def _store(builder, value, pointer):
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer())).align = 4
+
+
+def _load_rows(kind, array, index, *others):
+    """A typed intrinsic's two halves: `kind` loaded from array[index]."""
+
+    def generate(context, builder, signature, values):
+        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        step = [builder.gep(base, [ir.Constant(ir.IntType(64), row * kind.lanes)]) for row in range(kind.rows)]
+        return pack(builder, [load_vector(builder, pointer, kind.vector_type()) for pointer in step])
+
+    return kind(array, index, *others), generate
+
+
+@intrinsic(prefer_literal=True)
+def load(typing_context, array, index, rows):
+    """`rows` (a literal) vectors that follow each other in memory, the first at array[index]."""
+    return _load_rows(Rows(array.dtype, rows.literal_value), array, index, rows)
+
+
+@intrinsic
+def load_like(typing_context, array, index, like):
+    """As many vectors as `like` has rows, the first at array[index]."""
+    return _load_rows(Rows(array.dtype, like.rows), array, index, like)
+
+
+@intrinsic
+def load_square(typing_context, array, index):
+    """As many vectors as a vector has lanes, the first at array[index]."""
+    return _load_rows(Rows(array.dtype, Rows(array.dtype, 1).lanes), array, index)
+
+
+@intrinsic
+def store(typing_context, array, index, value):
+    """array[index] = value: its vectors, one after the other in memory."""
+
+    def generate(context, builder, signature, values):
+        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        for row, vector in enumerate(unpack(builder, values[2])):
+            _store(builder, vector, builder.gep(base, [ir.Constant(ir.IntType(64), row * value.lanes)]))
+        return context.get_dummy_value()
+
+    return types.void(array, index, value), generate
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typing_context, array, rows):
+    """`rows` (a literal) vectors of 0 in the array's dtype."""
+    kind = Rows(array.dtype, rows.literal_value)
+
+    def generate(context, builder, signature, values):
+        return ir.Constant(context.get_value_type(kind), None)
+
+    return kind(array, rows), generate
+
+
+@intrinsic
+def splat(typing_context, array, index):
+    """array[index] in every lane of one vector."""
+    kind = Rows(array.dtype, 1)
+
+    def generate(context, builder, signature, values):
+        pointer = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        return pack(builder, [splat_value(builder, builder.load(pointer), kind.lanes)])
+
+    return kind(array, index), generate
+
+
+@intrinsic
+def sum_lanes(typing_context, value):
+    """One vector whose lane r is the sum of all lanes of row r; needs as many rows as lanes.
+
+    A tree of shuffles and additions: L - 1 of them for L sums, where L single sums would take L log L.
+    """
+    kind = Rows(value.dtype, 1)
+
+    def generate(context, builder, signature, values):
+        # Depth first, so that few vectors are alive at a time.
+        def tree(vectors, half):
+            if len(vectors) == 1:
+                return vectors[0]
+            return _add_halves(builder, tree(vectors[::2], 2 * half), tree(vectors[1::2], 2 * half), half)
+
+        return pack(builder, [tree(unpack(builder, values[0]), 1)])
+
+    if value.rows != value.lanes:
+        return None
+    return kind(value), generate
+
+
+def _add_halves(builder, a, b, half):
+    """In each group of 2 * half lanes: the two halves of a added, then the two halves of b."""
+    n = a.type.count
+    low = [lane + (n if lane % (2 * half) >= half else 0) - (half if lane % (2 * half) >= half else 0) for lane in range(n)]
+    return builder.fadd(shuffle(builder, a, b, low), shuffle(builder, a, b, [lane + half for lane in low]))
+
+
+@intrinsic
+def transpose(typing_context, value):
+    """Row i, lane j becomes row j, lane i; needs as many rows as lanes."""
+
+    def generate(context, builder, signature, values):
+        vectors, half = unpack(builder, values[0]), value.lanes // 2
+        while half:
+            for row in range(value.lanes):
+                if row % (2 * half) < half:
+                    a, b = vectors[row], vectors[row + half]
+                    n = value.lanes
+                    first = [i if i % (2 * half) < half else n + i - half for i in range(n)]
+                    second = [i + half if i % (2 * half) < half else n + i for i in range(n)]
+                    vectors[row], vectors[row + half] = shuffle(builder, a, b, first), shuffle(builder, a, b, second)
+            half //= 2
+        return pack(builder, vectors)
+
+    if value.rows != value.lanes:
+        return None
+    return value(value), generate
+
+
+def _across_lanes(combine):
+    """One scalar of one vector: halves combined with each other until one lane is left."""
+
+    @intrinsic
+    def across(typing_context, value):
+        def generate(context, builder, signature, values):
+            (vector,) = unpack(builder, values[0])
+            half = value.lanes // 2
+            while half:
+                upper = shuffle(builder, vector, vector, [(lane + half) % value.lanes for lane in range(value.lanes)])
+                vector = combine(builder, vector, upper)
+                half //= 2
+            return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+        return value.dtype(value), generate
+
+    return across
+
+
+total = _across_lanes(lambda builder, a, b: builder.fadd(a, b))
+total.__doc__ = "The sum of all lanes of one vector."
+least = _across_lanes(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+least.__doc__ = "The smallest lane of one vector."
+
+
+@intrinsic
+def bits_to_lanes(typing_context, array, word):
+    """1.0 in lane i where bit i of the integer `word` is set, else 0.0; in the array's dtype."""
+    kind = Rows(array.dtype, 1)
+
+    def generate(context, builder, signature, values):
+        word32 = builder.trunc(values[1], ir.IntType(32))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), [1 << lane for lane in range(kind.lanes)])
+        picked = builder.and_(splat_value(builder, word32, kind.lanes), mask)
+        is_set = builder.icmp_unsigned("!=", picked, ir.Constant(mask.type, None))
+        one, zero = (ir.Constant(kind.vector_type(), [x] * kind.lanes) for x in (1.0, 0.0))
+        return pack(builder, [builder.select(is_set, one, zero)])
+
+    return kind(array, types.uint64), generate
+
+
+@intrinsic
+def lanes_to_bits(typing_context, value, threshold):
+    """An integer whose bit i is set where lane i of the vector is greater than `threshold`."""
+
+    def generate(context, builder, signature, values):
+        (vector,) = unpack(builder, values[0])
+        mask = builder.fcmp_ordered(">", vector, splat_value(builder, values[1], value.lanes))
+        return builder.zext(builder.bitcast(mask, ir.IntType(value.lanes)), ir.IntType(64))
+
+    return types.uint64(value, value.dtype), generate
+
+
+@intrinsic
+def fold(typing_context, total, array, index, rows):
+    """total + sum_r array[..., k + r] * rows[r] for index (..., k), in the order of r."""
+
+    def generate(context, builder, signature, values):
+        base = element_pointer(context, builder, signature.args[1], values[1], signature.args[2], values[2])
+        (running,) = unpack(builder, values[0])
+        for row, vector in enumerate(unpack(builder, values[3])):
+            scalar = splat_value(builder, builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), row)])), total.lanes)
+            running = fma_value(builder, scalar, vector, running)
+        return pack(builder, [running])
+
+    return total(total, array, index, rows), generate
+
+
+@intrinsic
+def sum_rows(typing_context, total, rows):
+    """total + sum_r rows[r], in the order of r."""
+
+    def generate(context, builder, signature, values):
+        (running,) = unpack(builder, values[0])
+        for vector in unpack(builder, values[1]):
+            running = builder.fadd(running, vector)
+        return pack(builder, [running])
+
+    return total(total, rows), generate
+
+
+@intrinsic
+def magnitude(typing_context, value, count):
+    """|x| in the first `count` lanes of one vector, infinity in the others."""
+
+    def generate(context, builder, signature, values):
+        (vector,) = unpack(builder, values[0])
+        lane = ir.Constant(ir.VectorType(ir.IntType(64), value.lanes), list(range(value.lanes)))
+        counted = builder.icmp_signed("<", lane, splat_value(builder, values[1], value.lanes))
+        positive = builder.select(builder.fcmp_ordered("<", vector, ir.Constant(vector.type, None)), builder.fneg(vector), vector)
+        infinity = ir.Constant(vector.type, [float("inf")] * value.lanes)
+        return pack(builder, [builder.select(counted, positive, infinity)])
+
+    return value(value, types.int64), generate

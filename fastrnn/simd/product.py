@@ -1,0 +1,78 @@
+"""The inner loop of everything: a register tile of running sums, one broadcast and one fma a row and step.
+
+    product_down:   sums[r] += sum_n a[..., i + r, k + n] * b[row + n]      for a's index (..., i, k)
+    product_along:  sums[r] += sum_n a[..., i + n, k + r] * b[row + n]      for a's index (..., i, k)
+
+`a` gives scalars, `b` gives vectors that follow each other in memory from b[b_index]; n runs over
+range(count). Each sum is taken in the order of n, whatever the number of rows. Both forward products, both
+of the way back and all weight gradients are one of these two; the loop is emitted as LLVM IR, since a
+jitted loop around a tile costs ten times the compile time and runs no faster.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from .memory import element_pointer, element_strides, load_vector
+from .pointwise import fma_value
+from .rows import pack, splat_value, unpack
+
+INTP = ir.IntType(64)
+
+
+def _product(row_axis, step_axis):
+    @intrinsic
+    def product(typing_context, sums, a, a_index, b, b_index, count):
+        def generate(context, builder, signature, values):
+            _, a_type, a_kind, b_type, b_kind, _ = signature.args
+            start, a_value, a_at, b_value, b_at, steps = values
+            a_base = element_pointer(context, builder, a_type, a_value, a_kind, a_at)
+            b_base = element_pointer(context, builder, b_type, b_value, b_kind, b_at)
+            strides = element_strides(context, builder, a_type, a_value)
+            offsets = [builder.mul(strides[row_axis], INTP(row)) for row in range(sums.rows)]
+
+            before, body = builder.block, builder.append_basic_block("product")
+            after = builder.append_basic_block("product.end")
+            builder.cbranch(builder.icmp_signed(">", steps, INTP(0)), body, after)
+
+            builder.position_at_end(body)
+            n = builder.phi(INTP)
+            running = [builder.phi(sums.vector_type()) for _ in range(sums.rows)]
+            a_step = builder.gep(a_base, [builder.mul(n, strides[step_axis])])
+            vector = load_vector(builder, builder.gep(b_base, [builder.mul(n, INTP(sums.lanes))]), sums.vector_type())
+            added = []
+            for row, offset in zip(running, offsets):
+                scalar = splat_value(builder, builder.load(builder.gep(a_step, [offset])), sums.lanes)
+                added.append(fma_value(builder, scalar, vector, row))
+            following = builder.add(n, INTP(1))
+            builder.cbranch(builder.icmp_signed("<", following, steps), body, after)
+
+            first = unpack_at(builder, before, start)
+            n.add_incoming(INTP(0), before)
+            n.add_incoming(following, body)
+            for row, initial, value in zip(running, first, added):
+                row.add_incoming(initial, before)
+                row.add_incoming(value, body)
+
+            builder.position_at_end(after)
+            results = []
+            for initial, value in zip(first, added):
+                result = builder.phi(sums.vector_type())
+                result.add_incoming(initial, before)
+                result.add_incoming(value, body)
+                results.append(result)
+            return pack(builder, results)
+
+        return sums(sums, a, a_index, b, b_index, types.intp), generate
+
+    return product
+
+
+def unpack_at(builder, block, value):
+    """The vectors of a Rows value, extracted before the terminator of `block`."""
+    with builder.goto_block(block):
+        return unpack(builder, value)
+
+
+product_down = _product(row_axis=-2, step_axis=-1)
+product_along = _product(row_axis=-1, step_axis=-2)

@@ -1,0 +1,166 @@
+"""The tutorial's program by both engines: its ten printed blocks and its trained weights."""
+
+import numpy as np
+import pytest
+
+from fastrnn import original, reference
+
+TRANSCRIPT = """\
+Error:[ 3.45638663]
+Pred:[0 0 0 0 0 0 0 1]
+True:[0 1 0 0 0 1 0 1]
+9 + 60 = 1
+------------
+Error:[ 3.63389116]
+Pred:[1 1 1 1 1 1 1 1]
+True:[0 0 1 1 1 1 1 1]
+28 + 35 = 255
+------------
+Error:[ 3.91366595]
+Pred:[0 1 0 0 1 0 0 0]
+True:[1 0 1 0 0 0 0 0]
+116 + 44 = 72
+------------
+Error:[ 3.72191702]
+Pred:[1 1 0 1 1 1 1 1]
+True:[0 1 0 0 1 1 0 1]
+4 + 73 = 223
+------------
+Error:[ 3.5852713]
+Pred:[0 0 0 0 1 0 0 0]
+True:[0 1 0 1 0 0 1 0]
+71 + 11 = 8
+------------
+Error:[ 2.53352328]
+Pred:[1 0 1 0 0 0 1 0]
+True:[1 1 0 0 0 0 1 0]
+81 + 113 = 162
+------------
+Error:[ 0.57691441]
+Pred:[0 1 0 1 0 0 0 1]
+True:[0 1 0 1 0 0 0 1]
+81 + 0 = 81
+------------
+Error:[ 1.42589952]
+Pred:[1 0 0 0 0 0 0 1]
+True:[1 0 0 0 0 0 0 1]
+4 + 125 = 129
+------------
+Error:[ 0.47477457]
+Pred:[0 0 1 1 1 0 0 0]
+True:[0 0 1 1 1 0 0 0]
+39 + 17 = 56
+------------
+Error:[ 0.21595037]
+Pred:[0 0 0 0 1 1 1 0]
+True:[0 0 0 0 1 1 1 0]
+11 + 3 = 14
+------------
+"""
+
+
+def blocks_and_synapses(generator):
+    blocks = []
+    while True:
+        try:
+            blocks.append(next(generator))
+        except StopIteration as stop:
+            return blocks, stop.value
+
+
+@pytest.fixture(scope="module")
+def full_runs():
+    """The 10,000 samples of the tutorial by each engine: {engine: (blocks, synapses)}."""
+    return {engine: blocks_and_synapses(original.run(engine)) for engine in original.ENGINES}
+
+
+@pytest.mark.parametrize("engine", original.ENGINES)
+def test_prints_the_tutorials_transcript(full_runs, engine):
+    blocks, _ = full_runs[engine]
+    assert "".join(original.format_block(block) + "\n" for block in blocks) == TRANSCRIPT
+    assert [block.step for block in blocks] == list(range(0, 10000, 1000))
+
+
+def assert_same_run(scalar, compiled):
+    for one, other in zip(scalar[0], compiled[0], strict=True):
+        assert abs(one.error - other.error) < 1e-12
+        np.testing.assert_array_equal(one.pred, other.pred)
+        np.testing.assert_array_equal(one.truth, other.truth)
+        assert one.pred.dtype == other.pred.dtype == np.uint8
+        assert one.truth.dtype == other.truth.dtype == np.uint8
+        assert (one.step, one.a, one.b, one.out) == (other.step, other.a, other.b, other.out)
+        assert type(one.error) is type(other.error) is float
+    for one, other in zip(scalar[1], compiled[1], strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
+def test_both_engines_train_the_same_weights(full_runs):
+    assert_same_run(full_runs["scalar"], full_runs["compiled"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_dim": 1},
+        {"hidden_dim": 3, "binary_dim": 1},
+        {"hidden_dim": 6, "binary_dim": 5},
+        {"hidden_dim": 17, "binary_dim": 11},
+        {"seed": 2**32 - 1, "alpha": 0.5},
+        {"report_every": 1},
+        {"report_every": 50},
+        {"samples": 1},
+        {"samples": 101, "report_every": 50},
+        {"samples": np.int64(7), "alpha": 1},
+    ],
+)
+def test_engines_agree_at_other_settings(changes):
+    settings = {"samples": 100, "report_every": 7, "seed": 5, **changes}
+    runs = [blocks_and_synapses(original.run(engine, **settings)) for engine in original.ENGINES]
+    assert len(runs[0][0]) == -(-int(settings["samples"]) // settings["report_every"])
+    assert_same_run(*runs)
+
+
+def test_reports_do_not_change_the_training():
+    _, often = blocks_and_synapses(original.run(samples=200, report_every=1))
+    _, once = blocks_and_synapses(original.run(samples=200, report_every=1000))
+    for one, other in zip(often, once, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_blocks_keep_their_values_as_the_run_goes_on():
+    generator = original.run(samples=20, report_every=1)
+    first = next(generator)
+    kept = first.pred.copy()
+    list(generator)
+    np.testing.assert_array_equal(first.pred, kept)
+
+
+@pytest.mark.parametrize(
+    "error, printed",
+    [
+        (3.456386634, "Error:[ 3.45638663]"),
+        (3.585271299, "Error:[ 3.5852713]"),
+        (0.5, "Error:[ 0.5]"),
+        (4.0, "Error:[ 4.]"),
+    ],
+)
+def test_format_of_the_error(error, printed):
+    bits = np.array([1, 0], dtype=np.uint8)
+    block = reference.Block(0, error, bits, bits[::-1], 0, 1, 2)
+    rest = "\nPred:[1 0]\nTrue:[0 1]\n0 + 1 = 2\n------------"
+    assert original.format_block(block) == printed + rest
+
+
+@pytest.mark.parametrize("engine", ["fast", "", None, ["compiled"]])
+def test_unknown_engine_is_refused_at_the_call(engine):
+    with pytest.raises(ValueError) as caught:
+        original.run(engine)
+    assert str(caught.value) == f"engine: got {engine!r}, expected one of 'scalar', 'compiled'"
+
+
+@pytest.mark.parametrize("engine", original.ENGINES)
+@pytest.mark.parametrize("samples", [0, -3, 1.0, "10"])
+def test_bad_samples_are_refused_at_the_call(engine, samples):
+    with pytest.raises(ValueError) as caught:
+        original.run(engine, samples=samples)
+    assert str(caught.value) == f"samples: got {samples!r}, expected an integer >= 1"

@@ -5,6 +5,13 @@ formulas. Dispatch by type, since numba's disk cache misses in every process whe
 as arguments or closed over (numba issue 6264).
 """
 
+from fastrnn.registry import discover
+
+
+def cells():
+    """{name: class} of every cell: the dataclasses that make a `kernel` cell."""
+    return discover("fastrnn.cells", "kernel")
+
 
 def activate(cell, pre):
     """h from the pre-activation: h = f(pre), on Rows."""

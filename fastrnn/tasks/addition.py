@@ -10,7 +10,7 @@ the final carry.
     6
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +60,26 @@ class Addition(Task):
     def kernel(self):
         return AdditionKernel(self.operands, self.bits - self.free_bits)
 
+    def at(self, bits):
+        """The same task at another width."""
+        return replace(self, bits=bits)
+
     def oracle(self, operands):
         return sum(operands) % 2**self.bits
+
+    def hard_cases(self):
+        """(family, operands) of the sums that networks get wrong first, in free bits."""
+        n, zeros = self.free_bits, (0,) * (self.operands - 2)
+        ones, even, odd = 2**n - 1, sum(1 << i for i in range(0, n, 2)), sum(1 << i for i in range(1, n, 2))
+        chains = [(2**n - 2**start, 2**start) for start in sorted({0, 1, n // 4, n // 2, n - 1})]
+        pairs = {
+            "carry chain": [*chains, (ones - 1, 2), (ones, 2 ** (n // 2))],
+            "all ones": [(ones, 1), (1, ones), (ones, ones), (ones, 0)],
+            "equal": [(x, x) for x in (even, odd, 2 ** (n - 1), 2**n // 3, 1)],
+            "zero": [(0, 0), (0, 1), (0, ones), (2 ** (n - 1), 0)],
+            "alternating": [(even, odd), (odd, even), (even, even), (odd, odd), (even, ones), (odd, 1)],
+        }
+        return [(family, (a, b, *zeros)) for family, cases in pairs.items() for a, b in cases]
 
 
 class AdditionKernel(NamedTuple):

@@ -24,6 +24,8 @@ class Task:
     `kernel`: the NamedTuple for the kernels, with `is_bit_task = True`.
     `free_bits`: how many low bits of each operand may be set.
     `oracle(operands)`: the right answer as a Python int, from a tuple of Python ints.
+    `hard_cases()`: [(family, operands)] that a network gets wrong first.
+    `at(bits)`: the same task at another width.
     """
 
 

@@ -1,0 +1,136 @@
+"""Checkpoints: one safetensors file for the weights, with everything else as JSON in its header.
+
+safetensors is a table of arrays behind a JSON header, which many programs read; it holds no code, so a file
+of unknown origin cannot run any, as a pickle would. The header's metadata has the one key "fastrnn":
+
+    {"format": 1, "versions": {"fastrnn": ..., "numba": ..., "numpy": ...},
+     "cell": {"name": "elman", "hidden_size": 16, ...}, "task": {"name": "addition", ...} or null,
+     "metadata": {...}}
+"""
+
+import json
+import os
+from dataclasses import asdict, fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import get_type_hints
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from fastrnn.cells.base import cells
+from fastrnn.errors import CheckpointError
+from fastrnn.files import write_atomically
+from fastrnn.tasks.base import tasks
+
+# Raised by one whenever an older fastrnn would misread a newer file.
+FORMAT = 1
+KEY = "fastrnn"
+
+
+def write_checkpoint(path, weights, metadata):
+    """Write weights {name: array} and metadata to `path`, as given, in one step; equal content gives equal bytes.
+
+    metadata["cell"] is a cell's dataclass, metadata["task"] a task's or None, the rest what JSON can hold.
+    Raises TypeError if the rest is not that, and OSError if the file cannot be written; the old file then stays.
+    """
+    rest = {name: value for name, value in metadata.items() if name not in ("cell", "task")}
+    try:
+        # There and back first: keys become strings before they are sorted, as they will be after loading.
+        rest = json.loads(json.dumps(rest))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
+    header = {"format": FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
+              "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
+    arrays = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
+    # One key only: safetensors writes several in a random order.
+    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}))
+
+
+def read_checkpoint(path):
+    """(weights {name: array}, metadata) as given to `write_checkpoint`; the arrays' names and shapes are not checked.
+
+    Raises CheckpointError, in one line, for anything that `write_checkpoint` has not written.
+    """
+    path = os.fspath(path)
+    weights, header = _read(path)
+    if not isinstance(header, dict) or not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
+        raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
+    if not 1 <= header["format"] <= FORMAT:
+        raise CheckpointError(f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
+                              f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn")
+    if not isinstance(header.get("metadata"), dict) or "task" not in header:
+        raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
+    cell = _rebuilt(path, "cell", header.get("cell"), cells())
+    task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
+    return weights, {**header["metadata"], "cell": cell, "task": task}
+
+
+def version_of(package):
+    """The installed version of a package; "unknown" for one that is not installed, such as a bare checkout."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _read(path):
+    """(weights, header): the file's arrays and its decoded JSON."""
+    if not os.path.exists(path):
+        raise CheckpointError(f"{path}: no such file; expected a checkpoint that Model.save wrote")
+    if not os.path.isfile(path):
+        kind = "a directory" if os.path.isdir(path) else "not a regular file"
+        raise CheckpointError(f"{path}: is {kind}; expected a checkpoint that Model.save wrote")
+    if os.path.getsize(path) == 0:
+        raise CheckpointError(f"{path}: is empty; expected a checkpoint that Model.save wrote")
+    try:
+        with safe_open(path, "np") as file:
+            text = (file.metadata() or {}).get(KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()} if text is not None else {}
+    # Besides its own error, safetensors raises what a dtype unknown to NumPy leads to: TypeError,
+    # AttributeError, ImportError. All mean that this is no file of ours.
+    except Exception as error:
+        raise CheckpointError(f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or no safetensors file; "
+                              "expected a checkpoint that Model.save wrote") from error
+    if text is None:
+        raise CheckpointError(f"{path}: a safetensors file, but not one of fastrnn's; expected a checkpoint that Model.save wrote")
+    try:
+        return weights, json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save the model again") from error
+
+
+def _description(part):
+    return part and {"name": part.name, **asdict(part)}
+
+
+def _rebuilt(path, kind, description, classes):
+    """The dataclass that `_description` described."""
+    if not isinstance(description, dict):
+        raise CheckpointError(f"{path}: {kind}: got {description!r:.80}, expected its name and fields; save the model again")
+    values = dict(description)
+    name = values.pop("name", None)
+    if not isinstance(name, str) or name not in classes:
+        raise CheckpointError(f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: update fastrnn")
+    made_of = classes[name]
+    known, hints = {field.name for field in fields(made_of)}, get_type_hints(made_of)
+    # A field the file lacks takes its default, so that a field added later leaves older files readable.
+    for field, value in values.items():
+        if field not in known:
+            raise CheckpointError(f"{path}: {kind} {name}: got {field!r:.80}, expected {', '.join(sorted(known))}: update fastrnn")
+        # JSON knows True from 1 and 1 from 1.0, and so do we.
+        if hints[field] in (bool, int, float, str) and type(value) is not hints[field]:
+            raise CheckpointError(f"{path}: {kind} {name}: {field}: got {value!r:.80}, expected {hints[field].__name__}; "
+                                  "save the model again")
+    try:
+        return made_of(**values)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: {kind} {name}: {_one_line(error)}") from error
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,182 @@
+"""A trained network: its weights, and what one can do with them."""
+
+import os
+
+import numpy as np
+
+from fastrnn.checkpoint import read_checkpoint, write_checkpoint
+from fastrnn.errors import CheckpointError
+from fastrnn.kernels.arrays import run_arrays
+from fastrnn.kernels.layout import layout_of
+from fastrnn.kernels.packing import pack, shapes_of
+from fastrnn.kernels.stream import run_words
+from fastrnn.kernels.threads import default_threads, on_threads
+from fastrnn.kernels.tiles import BLOCK
+from fastrnn.kernels.workspace import lanes_of, workspace
+from fastrnn.tasks.planes import from_words, to_words
+
+# Steps of time in one segment of a long sequence: its history stays in the second-level cache.
+SEGMENT = 256
+
+
+class Model:
+    """An Elman network h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), z_t = W_ho h_t + b_o, o_t = sigmoid(z_t).
+
+    cell: an Elman; task: a Task or None; weights: {name: array} in PyTorch's shapes, w_ih (H, I), w_hh (H, H),
+    w_ho (O, H), and b_ih (H), b_hh (H), b_o (O) if the cell has biases, all float32 or all float64;
+    metadata: a dict that JSON can hold, saved with the model. Arrays are copied.
+    Raises ValueError for a wrong name, shape or dtype, or weights that are not finite.
+    """
+
+    def __init__(self, cell, weights, task=None, metadata=None):
+        check_weights(cell, weights)
+        self.cell, self.task, self.metadata = cell, task, dict(metadata or {})
+        self.weights = {name: np.array(weights[name], order="C") for name in cell.weights}
+        self.dtype = self.weights["w_hh"].dtype
+        self.input_size = self.weights["w_ih"].shape[1]
+        self.output_size = self.weights["w_ho"].shape[0]
+        if task is not None and (task.input_size, task.output_size) != (self.input_size, self.output_size):
+            raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
+                             f"the weights have {self.input_size} and {self.output_size}")
+
+    @property
+    def hidden_size(self):
+        return self.cell.hidden_size
+
+    def packed(self):
+        """(kernel cell, layout, theta): the model as the kernels take it."""
+        cell = self.cell.kernel(self.input_size, self.output_size)
+        layout = layout_of(cell, lanes_of(self.dtype))
+        return cell, layout, pack(cell, layout, self.weights, self.dtype)
+
+    def predict(self, x, threads=None):
+        """Outputs o = sigmoid(z), (batch, time, output), for x (batch, time, input).
+
+        x may have any real dtype; it is computed in the model's. Raises ValueError for a wrong shape.
+        """
+        return sigmoid(self._run(x, False, threads)[0])
+
+    def forward(self, x, threads=None):
+        """(outputs, states): as `predict`, and the hidden states h (batch, time, hidden)."""
+        z, states = self._run(x, True, threads)
+        return sigmoid(z), states
+
+    def logits(self, x, threads=None):
+        """z (batch, time, output), before the sigmoid."""
+        return self._run(x, False, threads)[0]
+
+    def _run(self, x, with_states, threads):
+        x = as_sequences("x", x, self.input_size, self.dtype)
+        cell, layout, theta = self.packed()
+        batch, steps = x.shape[:2]
+        z = np.empty((batch, steps, self.output_size), self.dtype)
+        states = np.empty((batch if with_states else 0, steps, self.hidden_size), self.dtype)
+
+        def part(first, last):
+            run_arrays(cell, layout, theta, x, z, states, first, last, workspace(cell, layout, steps, self.dtype))
+
+        in_parts(-(-batch // BLOCK), threads, part)
+        return z, states
+
+    def run_bits(self, words, samples, threads=None):
+        """(outputs, margins) for bit planes: words (W, T, I), uint64, of which sample i is bit i % 64 of word i // 64.
+
+        Outputs (W, T, O), uint64; margins: the smallest |z| over steps and outputs in each block of 16 samples.
+        Memory does not grow with T beyond the arrays themselves.
+        """
+        cell, layout, theta = self.packed()
+        blocks = -(-samples // BLOCK)
+        out = np.zeros((*words.shape[:2], self.output_size, 4), np.uint16)
+        margins = np.full(blocks, np.inf)
+
+        def part(first, last):
+            steps = min(SEGMENT, words.shape[1])
+            run_words(cell, layout, theta, words, out, margins, samples, first, last, workspace(cell, layout, steps, self.dtype))
+
+        in_parts(blocks, threads, part)
+        return out.view("<u8")[..., 0], margins
+
+    def add(self, *operands):
+        """The network's answer to the sum of non-negative ints of any size, as an int.
+
+        It runs for as many steps as the true sum has bits, at least one.
+        Raises TypeError for anything but ints, ValueError for negative ones or a wrong number of them.
+        """
+        return self.add_many([operands])[0]
+
+    def add_many(self, sums):
+        """[add(*operands) for operands in sums], side by side."""
+        if self.task is None or self.task.name != "addition":
+            raise ValueError(f"add: this model was trained on {self.task.name if self.task else 'arrays'}, not on addition")
+        sums = [tuple(operands) for operands in sums]
+        for operands in sums:
+            check_operands(operands, self.input_size)
+        if not sums:
+            return []
+        steps = max(1, max(sum(operands).bit_length() for operands in sums))
+        out, _ = self.run_bits(to_words(sums, steps), len(sums))
+        return from_words(out[:, :, 0], len(sums))
+
+    def save(self, path):
+        """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata."""
+        write_checkpoint(path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata})
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote. Raises CheckpointError, in one line, for anything else."""
+        weights, metadata = read_checkpoint(path)
+        try:
+            return cls(metadata.pop("cell"), weights, metadata.pop("task"), metadata)
+        except ValueError as error:
+            raise CheckpointError(f"{os.fspath(path)}: {error}; save the model again") from error
+
+
+def in_parts(blocks, threads, work):
+    """work(first, last) on each thread's share of `blocks` blocks."""
+    threads = max(1, min(threads or default_threads(), blocks))
+    on_threads(threads, lambda i: work(i * blocks // threads, (i + 1) * blocks // threads))
+
+
+def sigmoid(z):
+    """1 / (1 + exp(-z)), without overflow."""
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
+
+
+def as_sequences(name, x, features, dtype):
+    """x as a C-contiguous (batch, time, features) array of dtype; a copy only where needed."""
+    array = np.asarray(x)
+    if array.ndim != 3 or array.shape[2] != features or array.shape[0] < 1 or array.shape[1] < 1:
+        raise ValueError(f"{name}: got shape {array.shape}, expected (batch, time, {features}) with batch and time of at least 1")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: got dtype {array.dtype}, expected real numbers")
+    return np.ascontiguousarray(array, dtype)
+
+
+def check_weights(cell, weights):
+    """Raise ValueError unless `weights` are what the cell needs."""
+    if set(weights) != set(cell.weights):
+        raise ValueError(f"weights: got {', '.join(sorted(weights)) or 'none'}, expected {', '.join(cell.weights)}")
+    dtypes = {np.asarray(weight).dtype for weight in weights.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError(f"weights: got {', '.join(sorted(map(str, dtypes)))}, expected all float32 or all float64")
+    w_ih, w_ho = np.asarray(weights["w_ih"]), np.asarray(weights["w_ho"])
+    if w_ih.ndim != 2 or w_ho.ndim != 2:
+        raise ValueError(f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (hidden, input) and (output, hidden)")
+    shapes = shapes_of(cell.kernel(w_ih.shape[1], w_ho.shape[0]))
+    for name, weight in weights.items():
+        if np.shape(weight) != shapes[name]:
+            raise ValueError(f"{name}: got shape {np.shape(weight)}, expected {shapes[name]}")
+        if not np.isfinite(weight).all():
+            raise ValueError(f"{name}: holds values that are not finite")
+
+
+def check_operands(operands, count):
+    """Raise unless `operands` are `count` non-negative Python ints."""
+    if len(operands) != count:
+        raise ValueError(f"operands: got {len(operands)}, this model adds {count}")
+    for operand in operands:
+        if not isinstance(operand, (int, np.integer)) or isinstance(operand, bool):
+            raise TypeError(f"operand: got {operand!r}, expected a non-negative int")
+        if operand < 0:
+            raise ValueError(f"operand: got {operand}, expected a non-negative int")

@@ -1,0 +1,8 @@
+"""Training: `train`, its configuration, and what it returns."""
+
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.gradient import loss_and_grad
+from fastrnn.train.loop import train
+from fastrnn.train.run import History, Run
+
+__all__ = ["History", "Run", "TrainConfig", "loss_and_grad", "train"]

@@ -1,0 +1,101 @@
+"""How to train: one frozen object, from which the command line is derived and which every model file embeds."""
+
+from dataclasses import asdict, dataclass, field, fields
+
+import numpy as np
+
+from fastrnn.initializers import INITIALIZERS
+from fastrnn.losses.base import losses
+from fastrnn.optimizers.base import optimizers
+from fastrnn.schedules import SCHEDULES
+
+UNTIL = ("exact", "samples")
+
+
+def option(default, help, choices=None):
+    """A field with what the command line says about it; choices may be a function."""
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the result of a training run, beside the cell and the task.
+
+    Raises ValueError or TypeError, in one line, for values that make no sense.
+    """
+
+    loss: str = option("squared", "loss function", lambda: tuple(losses()))
+    optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
+    learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
+    constants: tuple = option((), "the optimizer's constants, as beta2=0.99")
+    batch_size: int = option(16, "samples in one update")
+    max_samples: int = option(1_000_000, "stop after so many samples")
+    until: str = option("exact", "when to stop before that", lambda: UNTIL)
+    patience: int = option(256, "samples without a mistake before the network is verified")
+    seed: int = option(0, "seed of weights and data")
+    initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
+    schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
+    clip: float | None = option(None, "largest global norm of the gradient (default: any)")
+    reduction: str = option("mean", "gradients: mean or sum over the batch", lambda: ("mean", "sum"))
+    dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
+
+    def __post_init__(self):
+        for each in fields(self):
+            value, choices = getattr(self, each.name), each.metadata["choices"]
+            if choices and value not in choices():
+                raise ValueError(f"{each.name}: got {value!r}, expected one of {', '.join(choices())}")
+        for name in ("batch_size", "max_samples"):
+            _integer(name, getattr(self, name), 1)
+        for name in ("seed", "patience"):
+            _integer(name, getattr(self, name), 0)
+        if self.seed >= 2**63:
+            raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
+        for name in ("learning_rate", "clip"):
+            _positive(name, getattr(self, name))
+        object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
+        self.build_optimizer()
+
+    def build_optimizer(self):
+        """The optimizer's NamedTuple."""
+        kind = optimizers()[self.optimizer]
+        for name, value in self.constants:
+            if name not in kind._fields:
+                known = ", ".join(kind._fields) or "none"
+                raise ValueError(f"constants: got {name}={value}, but {self.optimizer} has {known}")
+            if not isinstance(value, (int, float)) or not np.isfinite(value) or value < 0:
+                raise ValueError(f"constants: got {name}={value!r}, expected a finite number of at least 0")
+        return kind(**{name: float(value) for name, value in self.constants})
+
+    def build_loss(self):
+        """The loss's NamedTuple."""
+        return losses()[self.loss]()
+
+    @property
+    def rate(self):
+        """The learning rate in force."""
+        return self.learning_rate if self.learning_rate is not None else optimizers()[self.optimizer].learning_rate
+
+    @property
+    def updates(self):
+        """Updates until max_samples are reached."""
+        return -(-self.max_samples // self.batch_size)
+
+    def as_dict(self):
+        """Plain values, for JSON."""
+        return {**asdict(self), "constants": dict(self.constants)}
+
+
+def _integer(name, value, least):
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
+    if value < least:
+        raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
+
+
+def _positive(name, value):
+    if value is None:
+        return
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}, expected a positive number")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: got {value}, expected a positive number")

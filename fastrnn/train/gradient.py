@@ -1,0 +1,27 @@
+"""One gradient on the user's own arrays, for comparison with other frameworks."""
+
+import numpy as np
+
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.loop import as_arrays
+from fastrnn.train.session import Session
+
+
+def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum"):
+    """(loss, {name: gradient}) of a Model on x (batch, time, input) and y (batch, time, output).
+
+    The loss is summed over batch, time and outputs, times mask (batch, time) if given; with reduction="mean"
+    both are divided by the batch size. Gradients have the shapes and dtype of the weights; nothing is modified.
+    Raises ValueError for shapes that do not fit, values that are not finite, or an unknown loss.
+    """
+    dtype = str(model.dtype)
+    arrays = as_arrays(x, y, mask, dtype=model.dtype, drawn=False)
+    for name, array, size in (("x", arrays.x, model.input_size), ("y", arrays.y, model.output_size)):
+        if array.shape[2] != size:
+            raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")
+    batch = len(arrays.x)
+    config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, dtype=dtype)
+    session = Session(model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights)
+    gradients, statistics = session.gradient()
+    scale = 1 / batch if reduction == "mean" else 1.0
+    return float(statistics[0] * scale), {name: (g * np.asarray(scale, g.dtype)) for name, g in gradients.items()}

@@ -1,0 +1,174 @@
+"""Training: chunks of updates in compiled code, with history, verification and stops in between."""
+
+import time
+
+import numpy as np
+
+from fastrnn.cells.elman import Elman
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.arrays import Arrays
+from fastrnn.kernels.packing import shapes_of
+from fastrnn.kernels.steps import CLEAN, DIVERGED
+from fastrnn.kernels.threads import default_threads
+from fastrnn.model import Model, as_sequences
+from fastrnn.schedules import rates
+from fastrnn.tasks.addition import Addition
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.run import Run
+from fastrnn.train.session import Session
+from fastrnn.train.stretches import Stretches
+from fastrnn.verify import verify
+
+# One call of the kernels lasts about so long: short enough for Ctrl-C and progress, long enough that
+# Python's part is lost in it.
+CHUNK_SECONDS = 0.05
+FIRST_CHUNK = 64
+
+# Below so many samples a batch, threads wait for each other longer than they work.
+SAMPLES_A_THREAD = 64
+
+
+def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None, **options):
+    """Train a network until it is right, and return the Run.
+
+    cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig;
+    options: fields of a TrainConfig, over those of `config`.
+    data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) with values in [0, 1], mask
+    (N, T), 0 where the loss does not count; batches are drawn with replacement, or are the whole of it if
+    batch_size is N. weights: initial weights by name instead of drawn ones. threads: default all cores where
+    the batch is large enough; the result is the same bytes for any number.
+    progress(samples, loss, exact_accuracy): called some twenty times a second.
+    resume: the Run of an interrupted training, to go on from; the other arguments must be the same.
+    Ctrl-C in the main thread ends training with Run.stopped == "interrupted".
+    Raises ValueError or TypeError for arguments that make no sense.
+    """
+    cell = cell or Elman()
+    config = configured(config, options)
+    task = None if data is not None else task or Addition()
+    source, sizes, steps = _source(task, data, config)
+    if resume is not None:
+        weights, before = resume.model.weights, resume.state
+    else:
+        before = None
+        if weights is None:
+            shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
+            weights = initial_weights(config.initializer, shapes, config.seed)
+    # A Model checks names, shapes and values.
+    dtype = np.dtype(config.dtype)
+    weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, task).weights
+    threads = threads or min(default_threads(), max(1, config.batch_size // SAMPLES_A_THREAD))
+    session = Session(cell, sizes, source, steps, config, threads, weights)
+    return _Training(cell, task, data, config, session, before, progress).run()
+
+
+def configured(config, options):
+    """The config with `options` in place of its own values."""
+    from dataclasses import replace
+
+    unknown = set(options) - set(TrainConfig.__dataclass_fields__)
+    if unknown:
+        raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
+    if "constants" in options:
+        options = {**options, "constants": tuple(dict(options["constants"]).items())}
+    return replace(config or TrainConfig(), **options)
+
+
+def _source(task, data, config):
+    """(source for the kernels, (inputs, outputs), steps)"""
+    if data is None:
+        return task.kernel, (task.input_size, task.output_size), task.bits
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
+    return arrays, (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
+
+
+def as_arrays(x, y, mask=None, *, dtype, drawn):
+    """Arrays for the kernels. Raises ValueError for shapes that do not fit or values that are not finite."""
+    x, y = np.asarray(x), np.asarray(y)
+    x = as_sequences("x", x, x.shape[-1] if x.ndim else 0, dtype)
+    y = as_sequences("y", y, y.shape[-1] if y.ndim else 0, dtype)
+    mask = np.ones(x.shape[:2], dtype) if mask is None else np.ascontiguousarray(mask, dtype)
+    if y.shape[:2] != x.shape[:2]:
+        raise ValueError(f"y: got shape {y.shape}, expected {x.shape[:2]} as batch and time, as in x")
+    if mask.shape != x.shape[:2]:
+        raise ValueError(f"mask: got shape {mask.shape}, expected {x.shape[:2]}, the batch and time of x")
+    for name, array in (("x", x), ("y", y), ("mask", mask)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: holds values that are not finite; set them to 0 and use mask to leave them out")
+    if not ((y >= 0) & (y <= 1) | (mask == 0)[:, :, None]).all():
+        raise ValueError("y: holds values outside [0, 1], the range of the outputs")
+    return Arrays(x, y, mask, drawn)
+
+
+class _Training:
+    """One call of `train`."""
+
+    def __init__(self, cell, task, data, config, session, before, progress):
+        self.cell, self.task, self.data, self.config, self.session = cell, task, data, config, session
+        self.progress = progress
+        self.earlier = before["seconds"] if before else 0.0
+        self.stretches = Stretches(config.batch_size, before and before["stretches"])
+        self.verification = None
+        if before:
+            session.restore(before["arrays"], before["numbers"])
+
+    def run(self):
+        self.started = time.perf_counter()
+        with deferred_interrupt() as interrupted:
+            stopped = self._updates(interrupted)
+        arrays, numbers = self.session.state()
+        state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self._seconds()}
+        steps = self.session.step
+        run = Run(self._model(), self.stretches.history(), stopped, steps, steps * self.config.batch_size, state["seconds"],
+                  self.verification, state)
+        run.model.metadata = self._metadata(run)
+        return run
+
+    def _seconds(self):
+        return self.earlier + time.perf_counter() - self.started
+
+    def _updates(self, interrupted):
+        """Train until there is a reason to stop, and return it."""
+        config, session, length = self.config, self.session, FIRST_CHUNK
+        patience = config.patience if config.until == "exact" else 0
+        while session.step < config.updates:
+            count = min(length, config.updates - session.step)
+            began = self._seconds()
+            statistics, why = session.run(rates(config.schedule, config.rate, session.step, count, config.updates), patience)
+            ended = self._seconds()
+            self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
+            length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))
+            if why == DIVERGED:
+                return "diverged"
+            if self.progress and len(statistics):
+                last = statistics[-1]
+                self.progress(session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size)
+            if why == CLEAN or (config.until == "exact" and session.step == config.updates):
+                if self._exact():
+                    return "exact"
+                session.clean(0)
+            if interrupted():
+                return "interrupted"
+        if config.until == "samples" and self.task is not None:
+            self._exact()
+        return "samples"
+
+    def _exact(self):
+        """Whether the network is right on everything it can be held against."""
+        model = self._model()
+        if self.task is not None:
+            self.verification = verify(model, threads=self.session.threads)
+            return self.verification.exact
+        x, y, mask = (self.session.source.x, self.session.source.y, self.session.source.mask)
+        return bool(((model.logits(x) > 0) == (y > 0.5))[mask > 0].all())
+
+    def _model(self):
+        return Model(self.cell, self.session.weights(), self.task)
+
+    def _metadata(self, run):
+        summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
+        if len(run.history.loss):
+            summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
+        if run.verification:
+            summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
+        return {"config": self.config.as_dict(), "history": summary}

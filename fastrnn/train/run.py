@@ -1,0 +1,47 @@
+"""What training returns."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class History(NamedTuple):
+    """Columns of equal length, one entry for each stretch of updates.
+
+    step: updates made so far; samples: samples seen so far; loss: mean loss per sample over the stretch;
+    bit_accuracy, exact_accuracy: share of right bits and of samples without a wrong bit, before the
+    stretch's own updates; seconds: since the first update.
+    """
+
+    step: np.ndarray
+    samples: np.ndarray
+    loss: np.ndarray
+    bit_accuracy: np.ndarray
+    exact_accuracy: np.ndarray
+    seconds: np.ndarray
+
+
+@dataclass
+class Run:
+    """A finished training run.
+
+    model: the network; history: a History; stopped: "exact" (right on all of its verification), "samples"
+    (max_samples reached), "diverged" (the loss was not finite; the model is the last one whose loss was)
+    or "interrupted"; steps, samples, seconds: updates, samples and time they took (verification included);
+    verification: the last Verification or None; state: what `train(resume=...)` needs to go on.
+    """
+
+    model: object
+    history: History
+    stopped: str
+    steps: int
+    samples: int
+    seconds: float
+    verification: object = None
+    state: dict | None = None
+
+    @property
+    def exact(self):
+        """Whether the network was verified and found right."""
+        return self.verification is not None and self.verification.exact

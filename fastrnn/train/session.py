@@ -1,0 +1,90 @@
+"""A network in training, between calls of the compiled kernels: weights, memories and counters."""
+
+import numpy as np
+
+from fastrnn.kernels.barrier import BARRIER_SIZE
+from fastrnn.kernels.layout import layout_of
+from fastrnn.kernels.packing import live, pack, unpack
+from fastrnn.kernels.steps import DIVERGED, GROUPS, Plan, Replica, Shared, gradient_of, run_steps
+from fastrnn.kernels.threads import on_threads
+from fastrnn.kernels.tiles import BLOCK
+from fastrnn.kernels.workspace import aligned_zeros, lanes_of, workspace
+
+
+class Session:
+    """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps."""
+
+    def __init__(self, cell, sizes, source, steps, config, threads, weights):
+        dtype = np.dtype(config.dtype)
+        self.cell, self.config, self.source = cell.kernel(*sizes), config, source
+        self.names, self.threads = cell.weights, threads
+        self.layout = layout_of(self.cell, lanes_of(dtype))
+        self.loss, self.optimizer = config.build_loss(), config.build_optimizer()
+        self.groups = min(GROUPS, -(-config.batch_size // BLOCK))
+        self.step, self.dtype = 0, dtype
+        shape = (self.layout.count, lanes_of(dtype))
+        theta = pack(self.cell, self.layout, weights, dtype)
+        self.replicas = [self._replica(theta, shape) for _ in range(threads)]
+        self.work = [workspace(self.cell, self.layout, steps, dtype) for _ in range(threads)]
+        self.shared = Shared(
+            aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
+            np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype))
+
+    def _replica(self, theta, shape):
+        replica = Replica(*(aligned_zeros(shape, self.dtype) for _ in Replica._fields))
+        replica = replica._replace(w_hh_t=aligned_zeros((self.layout.panels * self.layout.hidden, shape[1]), self.dtype))
+        replica.theta[:] = replica.previous[:] = theta
+        return replica
+
+    def _plan(self, patience=0):
+        config = self.config
+        clip = np.inf if config.clip is None else float(config.clip)
+        return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience)
+
+    def run(self, rates, patience):
+        """Make updates with these learning rates: (statistics of the updates made (n, 4), why the kernel stopped)."""
+        shared = self.shared._replace(history=np.zeros((len(rates), 4)))
+        plan = self._plan(patience)
+        arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, rates
+
+        def work(thread):
+            return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], thread, self.threads)
+
+        made, why = on_threads(self.threads, work)[0]
+        # The weights before the last update came with a finite loss, those after it did not.
+        made = max(made - 1, 0) if why == DIVERGED else made
+        self.step += made
+        return shared.history[:made], why
+
+    def gradient(self):
+        """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
+        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.step, self.replicas[0], self.shared,
+                    self.work[0])
+        return unpack(self.cell, self.layout, self.replicas[0].gradient, self.names), self.shared.history[0].copy()
+
+    def weights(self):
+        """The present weights by name."""
+        return unpack(self.cell, self.layout, self.replicas[0].theta, self.names)
+
+    def clean(self, samples):
+        """Set the count of samples since the last mistake."""
+        self.shared.clean[0] = samples
+
+    def state(self):
+        """({name: array}, {name: number}) from which `restore` goes on to the same bytes."""
+        first, second = (unpack(self.cell, self.layout, memory, self.names)
+                         for memory in (self.replicas[0].first, self.replicas[0].second))
+        arrays = {f"first.{name}": array for name, array in first.items()}
+        arrays |= {f"second.{name}": array for name, array in second.items()}
+        return arrays, {"step": self.step, "clean": int(self.shared.clean[0])}
+
+    def restore(self, arrays, numbers):
+        """Take up what `state` gave; the weights come with the constructor."""
+        for memory in ("first", "second"):
+            named = {name: arrays[f"{memory}.{name}"] for name in self.names}
+            for replica in self.replicas:
+                getattr(replica, memory)[:] = pack(self.cell, self.layout, named, self.dtype)
+        self.step = numbers["step"]
+        self.clean(numbers["clean"])
+
+

@@ -1,0 +1,388 @@
+"""A model comes back from its file bit for bit; whatever else a file holds ends in one clear line."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from fastrnn import checkpoint
+from fastrnn.cells.base import cells
+from fastrnn.cells.elman import Elman
+from fastrnn.checkpoint import read_checkpoint, write_checkpoint
+from fastrnn.errors import CheckpointError
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.packing import shapes_of
+from fastrnn.model import Model
+from fastrnn.tasks.addition import Addition
+
+
+def model(cell=Elman(5), task=Addition(8), dtype=np.float32, **metadata):
+    weights = initial_weights("uniform", shapes_of(cell.kernel(2, 1)), seed=1)
+    return Model(cell, {name: weights[name].astype(dtype) for name in cell.weights}, task, metadata)
+
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def fault_of(path):
+    """The message that loading the file ends in."""
+    with pytest.raises(CheckpointError) as caught:
+        Model.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message[len(f"{path}: "):]
+
+
+def header_of(path):
+    """fastrnn's JSON in a file."""
+    raw = content(path)
+    size = int.from_bytes(raw[:8], "little")
+    return json.loads(json.loads(raw[8 : 8 + size])["__metadata__"]["fastrnn"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+@pytest.fixture
+def saved(path):
+    model().save(path)
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cell", [Elman(5), Elman(17, "tanh", bias=False), Elman(1, "relu")], ids=str)
+@pytest.mark.parametrize("task", [Addition(300, 2), None], ids=str)
+def test_a_model_comes_back_as_it_was(path, cell, task, dtype):
+    original = model(cell, task, dtype)
+    original.save(path)
+    loaded = Model.load(path)
+    assert (loaded.cell, loaded.task, loaded.dtype) == (cell, task, dtype)
+    assert list(loaded.weights) == list(cell.weights)
+    for name, weight in original.weights.items():
+        assert loaded.weights[name].tobytes() == weight.tobytes()
+        assert loaded.weights[name].shape == weight.shape
+
+
+def test_predictions_are_the_same(path):
+    original = model(Elman(5))
+    original.save(path)
+    x = np.random.default_rng(0).integers(0, 2, (20, 8, 2))
+    assert np.array_equal(Model.load(path).predict(x), original.predict(x))
+
+
+def test_equal_models_give_equal_bytes_and_so_does_a_loaded_one(tmp_path):
+    # Keys that sort differently as ints and as the strings they are in JSON.
+    first, same, again = (tmp_path / name for name in "abc")
+    model(seeds={2: "two", 10: "ten"}, loss=0.25).save(first)
+    model(loss=0.25, seeds={10: "ten", 2: "two"}).save(same)
+    assert content(first) == content(same)
+    Model.load(first).save(again)
+    assert content(first) == content(again)
+
+
+def test_the_file_is_plain_safetensors_under_pytorchs_names(saved):
+    weights = load(content(saved))
+    assert {name: weight.shape for name, weight in weights.items()} == {
+        "w_ih": (5, 2), "w_hh": (5, 5), "b_ih": (5,), "b_hh": (5,), "w_ho": (1, 5), "b_o": (1,)}
+    header = header_of(saved)
+    assert header["format"] == 1
+    assert set(header["versions"]) == {"fastrnn", "numpy", "numba"}
+    assert header["versions"]["numpy"] == np.__version__
+    assert header["cell"] == {"name": "elman", "hidden_size": 5, "activation": "sigmoid", "bias": True}
+    assert header["task"] == {"name": "addition", "bits": 8, "operands": 2}
+
+
+@pytest.mark.parametrize("name", ["net", "net.npz", "Größe.safetensors", "a b"])
+def test_the_path_is_taken_as_given(tmp_path, name):
+    model().save(str(tmp_path / name))
+    assert os.listdir(tmp_path) == [name]
+    Model.load(str(tmp_path / name))
+
+
+METADATA = {"note": "Prüfling mit Umlauten äöüß \u2211 \U0001f600", "broken file name": "\udcff", "Zahl": {"größe": [1, 2.5, None, True]},
+            "loss": [0.1, 1e-300, 12345678901234567890], "format": "not the header's", "empty": {}}
+
+
+def test_metadata_come_back(path):
+    model(**METADATA).save(path)
+    assert Model.load(path).metadata == METADATA
+
+
+def test_a_history_that_went_to_nan_can_be_saved(path):
+    model(loss=[1.0, float("inf"), float("nan")]).save(path)
+    loss = Model.load(path).metadata["loss"]
+    assert loss[:2] == [1.0, float("inf")] and np.isnan(loss[2])
+
+
+def test_no_weight_shares_the_callers_arrays_or_the_file(saved):
+    loaded = Model.load(saved)
+    before = content(saved)
+    for weight in loaded.weights.values():
+        weight += 1
+    assert content(saved) == before
+
+
+@pytest.mark.parametrize("unfit", [{1, 2}, np.float32(1), b"bytes", {(1, 2): 3}, object()], ids=lambda value: type(value).__name__)
+def test_what_json_cannot_hold_is_refused_and_the_old_file_stays(saved, unfit):
+    before = content(saved)
+    with pytest.raises(TypeError, match="^metadata: .*expected dicts, lists, str, int"):
+        model(config=unfit).save(saved)
+    assert content(saved) == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_metadata_that_contain_themselves_are_refused(path):
+    loop = []
+    loop.append(loop)
+    with pytest.raises(TypeError, match="^metadata: "):
+        model(loop=loop).save(path)
+    assert not path.exists()
+
+
+def test_a_failing_write_leaves_the_old_file(saved, monkeypatch):
+    before = content(saved)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        model(Elman(7)).save(saved)
+    assert content(saved) == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_a_missing_folder_is_an_error_that_names_the_path(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        model().save(tmp_path / "nowhere" / "net")
+
+
+# Files that are none of ours.
+
+def test_a_missing_file(path):
+    assert fault_of(path) == "no such file; expected a checkpoint that Model.save wrote"
+
+
+def test_a_path_that_no_file_can_have():
+    assert fault_of("a\0b").startswith("no such file")
+
+
+def test_a_directory(tmp_path):
+    assert fault_of(tmp_path) == "is a directory; expected a checkpoint that Model.save wrote"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a POSIX device")
+def test_a_device():
+    assert fault_of("/dev/null").startswith("is not a regular file")
+
+
+def test_an_empty_file(path):
+    path.write_bytes(b"")
+    assert fault_of(path) == "is empty; expected a checkpoint that Model.save wrote"
+
+
+@pytest.mark.parametrize("raw", [b"x", b"not safetensors", b"\x80\x04\x95pickle" * 50, b"\xff" * 100, b"\0" * 8, b"\x02" + b"\0" * 7 + b"{}"[:1]])
+def test_another_kind_of_file(path, raw):
+    path.write_bytes(raw)
+    assert fault_of(path).startswith("cannot be read (")
+    assert fault_of(path).endswith("truncated, damaged, or no safetensors file; expected a checkpoint that Model.save wrote")
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_a_safetensors_file_of_another_program(path, metadata):
+    path.write_bytes(save({"weight": np.zeros(3)}, metadata))
+    assert fault_of(path) == "a safetensors file, but not one of fastrnn's; expected a checkpoint that Model.save wrote"
+
+
+def test_a_dtype_that_numpy_lacks(path):
+    metadata = json.dumps({"__metadata__": {"fastrnn": "{}"}, "w_ih": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(metadata).to_bytes(8, "little") + metadata + bytes(4))
+    assert fault_of(path).startswith("cannot be read (")
+
+
+def test_truncated_anywhere(saved):
+    whole = content(saved)
+    for size in range(1, len(whole), 50):
+        saved.write_bytes(whole[:size])
+        assert fault_of(saved).startswith("cannot be read (")
+    saved.write_bytes(whole[:-1])
+    assert fault_of(saved).startswith("cannot be read (")
+    saved.write_bytes(whole + b"\0")
+    assert fault_of(saved).startswith("cannot be read (")
+
+
+# Files of ours whose metadata are wrong: each as (change of the header, message).
+
+def entry(*keys, value):
+    def change(header):
+        for key in keys[:-1]:
+            header = header[key]
+        header[keys[-1]] = value
+    return change
+
+
+def without(key):
+    return lambda header: header.pop(key)
+
+
+WRONG = {
+    "future": (entry("format", value=2), "got format 2, written by fastrnn "),
+    "format 0": (entry("format", value=0), "got format 0, "),
+    "format true": (entry("format", value=True), "fastrnn's metadata are damaged: no format or versions"),
+    "format text": (entry("format", value="1"), "fastrnn's metadata are damaged: no format or versions"),
+    "no format": (without("format"), "fastrnn's metadata are damaged: no format or versions"),
+    "no versions": (without("versions"), "fastrnn's metadata are damaged: no format or versions"),
+    "no task": (without("task"), "fastrnn's metadata are damaged: no task or metadata"),
+    "no metadata": (without("metadata"), "fastrnn's metadata are damaged: no task or metadata"),
+    "metadata list": (entry("metadata", value=[]), "fastrnn's metadata are damaged: no task or metadata"),
+    "no cell": (without("cell"), "cell: got None, expected its name and fields"),
+    "cell null": (entry("cell", value=None), "cell: got None, expected its name and fields"),
+    "cell text": (entry("cell", value="elman"), "cell: got 'elman', expected its name and fields"),
+    "cell unknown": (entry("cell", "name", value="hopfield"), "cell: got 'hopfield', this fastrnn has elman"),
+    "cell unnamed": (entry("cell", "name", value=None), "cell: got None, this fastrnn has elman"),
+    "cell name list": (entry("cell", "name", value=["elman"]), "cell: got ['elman'], this fastrnn has elman"),
+    "task unknown": (entry("task", "name", value="chess"), "task: got 'chess', this fastrnn has addition"),
+    "task list": (entry("task", value=[]), "task: got [], expected its name and fields"),
+    "task false": (entry("task", value=False), "task: got False, expected its name and fields"),
+    "size text": (entry("cell", "hidden_size", value="5"), "cell elman: hidden_size: got '5', expected int"),
+    "size float": (entry("cell", "hidden_size", value=5.0), "cell elman: hidden_size: got 5.0, expected int"),
+    "size true": (entry("cell", "hidden_size", value=True), "cell elman: hidden_size: got True, expected int"),
+    "size 0": (entry("cell", "hidden_size", value=0), "cell elman: hidden_size: got 0, expected an integer of at least 1"),
+    "bias 1": (entry("cell", "bias", value=1), "cell elman: bias: got 1, expected bool"),
+    "activation list": (entry("cell", "activation", value=[]), "cell elman: activation: got [], expected str"),
+    "activation unknown": (entry("cell", "activation", value="sine"), "cell elman: activation: got 'sine', expected one of sigmoid"),
+    "field unknown": (entry("cell", "gates", value=3), "cell elman: got 'gates', expected activation, bias, hidden_size: update fastrnn"),
+    "bits null": (entry("task", "bits", value=None), "task addition: bits: got None, expected int"),
+    "bits -1": (entry("task", "bits", value=-1), "task addition: bits: got -1, expected an integer of at least 1"),
+    # What only the weights can tell.
+    "size other": (entry("cell", "hidden_size", value=6), "w_"),
+    "size huge": (entry("cell", "hidden_size", value=10**30), "w_"),
+    "no biases": (entry("cell", "bias", value=False), "weights: got b_hh, b_ih, b_o, w_hh, w_ho, w_ih, expected w_ih, w_hh, w_ho"),
+    "task other": (entry("task", "operands", value=3), "task: addition has 3 inputs and 1 outputs, the weights have 2 and 1"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_metadata(saved, case):
+    change, message = WRONG[case]
+    weights, header = load(content(saved)), header_of(saved)
+    change(header)
+    saved.write_bytes(save(weights, {"fastrnn": json.dumps(header)}))
+    assert fault_of(saved).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 100_000, '{"format": ' + "9" * 5000 + "}"])
+def test_metadata_that_are_no_json(saved, text):
+    saved.write_bytes(save(load(content(saved)), {"fastrnn": text}))
+    assert fault_of(saved).startswith("fastrnn's metadata are not JSON (")
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "1", '"format"'])
+def test_metadata_that_are_no_object(saved, text):
+    saved.write_bytes(save(load(content(saved)), {"fastrnn": text}))
+    assert fault_of(saved).startswith("fastrnn's metadata are damaged")
+
+
+def test_a_field_the_file_lacks_takes_its_default(saved):
+    weights, header = load(content(saved)), header_of(saved)
+    del header["cell"]["bias"]
+    saved.write_bytes(save(weights, {"fastrnn": json.dumps(header)}))
+    assert Model.load(saved).cell == Elman(5)
+
+
+WRONG_WEIGHTS = {
+    "missing": (lambda weights: weights.pop("b_o"), "weights: got b_hh, b_ih, w_hh, w_ho, w_ih, expected w_ih,"),
+    "one more": (lambda weights: weights.update(extra=np.zeros(1, np.float32)), "weights: got b_hh, b_ih, b_o, extra,"),
+    "shape": (lambda weights: weights.update(w_hh=np.zeros((5, 4), np.float32)), "w_hh: got shape (5, 4), expected (5, 5)"),
+    "flat": (lambda weights: weights.update(w_ih=np.zeros(10, np.float32)), "weights: got w_ih (10,) and w_ho (1, 5), expected"),
+    "dtype": (lambda weights: weights.update(b_o=np.zeros(1, np.int32)), "weights: got float32, int32, expected all float32"),
+    "nan": (lambda weights: weights.update(b_o=np.full(1, np.nan, np.float32)), "b_o: holds values that are not finite"),
+    "infinite": (lambda weights: weights.update(b_o=np.full(1, np.inf, np.float32)), "b_o: holds values that are not finite"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_WEIGHTS)
+def test_wrong_weights(saved, case):
+    change, message = WRONG_WEIGHTS[case]
+    weights, metadata = read_checkpoint(saved)
+    change(weights)
+    write_checkpoint(saved, weights, metadata)
+    assert fault_of(saved).startswith(message)
+
+
+def test_a_failed_load_leaves_the_file_alone(saved):
+    raw = content(saved)[:-1]
+    saved.write_bytes(raw)
+    fault_of(saved)
+    assert content(saved) == raw
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    """(a path to write to, the bytes of a good file)."""
+    path = tmp_path_factory.mktemp("damage") / "net"
+    model().save(path)
+    return path, content(path)
+
+
+def load_or_fault(path, raw):
+    """Loading ends in a Model or in a CheckpointError; anything else is raised."""
+    path.write_bytes(raw)
+    try:
+        Model.load(path)
+    except CheckpointError as error:
+        assert str(error).startswith(f"{path}: ")
+        assert "\n" not in str(error)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_bytes_changed_anywhere_raise_nothing_else(scratch, data):
+    path, raw = scratch
+    # Mostly in the header, which is where bytes mean something.
+    header = 8 + int.from_bytes(raw[:8], "little")
+    at = st.one_of(st.integers(0, 7), st.integers(8, header - 1), st.integers(8, header - 1), st.integers(header, len(raw) - 1))
+    value = st.one_of(st.integers(0, 255), st.sampled_from(b'{}[]",:0129-\\enuF'))
+    changed = bytearray(raw)
+    for position, byte in data.draw(st.dictionaries(at, value, min_size=1, max_size=4)).items():
+        changed[position] = byte
+    load_or_fault(path, bytes(changed))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["elman", "addition", "sigmoid"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=json_values, keys=st.sampled_from([(), ("cell",), ("task",), ("cell", "name"), ("cell", "hidden_size"), ("cell", "activation"),
+                                              ("cell", "bias"), ("task", "bits"), ("task", "operands"), ("task", "name"), ("format",),
+                                              ("versions",), ("metadata",), ("versions", "fastrnn")]))
+def test_any_json_anywhere_in_the_metadata_raises_nothing_else(scratch, value, keys):
+    path, raw = scratch
+    path.write_bytes(raw)
+    weights, header = load(raw), header_of(path)
+    if keys:
+        entry(*keys, value=value)(header)
+    load_or_fault(path, save(weights, {"fastrnn": json.dumps(header if keys else value)}))
+
+
+def test_every_cell_is_found_by_its_name():
+    assert cells()["elman"] is Elman
+    for name, cell in cells().items():
+        assert cell.name == name
+
+
+def test_a_package_that_is_not_installed_has_no_version():
+    assert checkpoint.version_of("no-such-package-at-all") == "unknown"
+    assert checkpoint.version_of("numpy") == np.__version__

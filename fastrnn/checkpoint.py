@@ -86,7 +86,7 @@ def _read(path):
     try:
         with safe_open(path, "np") as file:
             text = (file.metadata() or {}).get(KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()} if text is not None else {}
+            weights = {name: file.get_tensor(name) for name in sorted(file.keys())} if text is not None else {}
     # Besides its own error, safetensors raises what a dtype unknown to NumPy leads to: TypeError,
     # AttributeError, ImportError. All mean that this is no file of ours.
     except Exception as error:

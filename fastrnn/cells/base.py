@@ -21,3 +21,11 @@ def activate(cell, pre):
 def gradient(cell, d_h, h):
     """d_pre = d_h * f'(pre), f' written in terms of h = f(pre), on Rows."""
     raise NotImplementedError
+
+
+def restlessness(cell, h):
+    """Derivative by h of a penalty that is least where the unit rests at one of its two extremes, on Rows.
+
+    sigmoid: h (1 - h); tanh: (1 - h^2) / 4. It has no meaning for a unit without extremes.
+    """
+    raise NotImplementedError

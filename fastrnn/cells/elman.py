@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
-from fastrnn.cells.base import activate, gradient
+from fastrnn.cells.base import activate, gradient, restlessness
 from fastrnn.simd import pointwise, select, sigmoid, tanh
 
 
@@ -31,6 +31,11 @@ class Elman:
             raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation: got {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+
+    @property
+    def saturates(self):
+        """Whether a unit has two extremes to rest at."""
+        return self.activation != "relu"
 
     @property
     def weights(self):
@@ -75,6 +80,12 @@ _gradient = {
     ReluElman: pointwise(lambda d_h, h: select(h > 0, d_h, 0)),
 }
 
+_restlessness = {
+    SigmoidElman: pointwise(lambda h: 1 - (h + h)),
+    TanhElman: pointwise(lambda h: h * -0.5),
+    ReluElman: pointwise(lambda h: h * 0),
+}
+
 
 @overload(activate, inline="always")
 def _overload_activate(cell, pre):
@@ -86,3 +97,9 @@ def _overload_activate(cell, pre):
 def _overload_gradient(cell, d_h, h):
     formula = _gradient.get(cell.instance_class)
     return formula and (lambda cell, d_h, h: formula(d_h, h))
+
+
+@overload(restlessness, inline="always")
+def _overload_restlessness(cell, h):
+    formula = _restlessness.get(cell.instance_class)
+    return formula and (lambda cell, h: formula(h))

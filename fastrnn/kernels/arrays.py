@@ -24,15 +24,13 @@ class Arrays(NamedTuple):
 
 
 @jit
-def _fill(source, seed, step, block, samples, work):
-    rows = source.x.shape[0]
-    draws = work.state[:BLOCK]
-    if source.drawn:
-        random_words(seed, 1, block, step, draws)
+def _fill(source, seed, first, samples, work):
+    rows, draw = source.x.shape[0], work.state[:1]
     for s in range(BLOCK):
-        row = (block * BLOCK + s) % rows
+        row = (first + s) % rows
         if source.drawn:
-            row = np.int64(draws[s] % np.uint64(rows))
+            random_words(seed, 1, first + s, 0, draw)
+            row = np.int64(draw[0] % np.uint64(rows))
         counts = s < samples
         for t in range(work.x.shape[0]):
             # Zeros in the samples that do not count: whatever else lay there might not be finite.
@@ -44,9 +42,9 @@ def _fill(source, seed, step, block, samples, work):
 
 
 @overload(fill, inline="always")
-def _overload_fill(source, seed, step, block, samples, work):
+def _overload_fill(source, seed, first, samples, work):
     if source.instance_class is Arrays:
-        return lambda source, seed, step, block, samples, work: _fill(source, seed, step, block, samples, work)
+        return lambda source, seed, first, samples, work: _fill(source, seed, first, samples, work)
 
 
 @jit

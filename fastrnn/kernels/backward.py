@@ -10,14 +10,18 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 """
 
 from fastrnn.cells.base import gradient as cell_gradient
+from fastrnn.cells.base import restlessness
 from fastrnn.kernels.gradients import add_recurrent
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import SPAN, TAIL, TILE, whole
-from fastrnn.simd import fold, lanes, load, load_like, product_along, product_down, store, sum_rows, zeros
+from fastrnn.simd import fma, fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
+
+_times = pointwise(lambda a, b: a * b)
+_fma = pointwise(lambda a, b, c: fma(a, b, c))
 
 
 @inlined
-def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, slot, p, s, rows, recurrent):
+def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, slot, p, s, rows, recurrent):
     d_h = product_along(rows, d_z, (t, 0, s), theta, layout.w_ho + p * cell.output_size, cell.output_size)
     row, q = p * layout.hidden, 0
     while recurrent > 0:
@@ -25,6 +29,9 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, slot,
         d_h = product_down(d_h, d, (slot + 1, q, s, 0), w_hh_t, row, width)
         row, q, recurrent = row + width, q + 1, recurrent - width
     state = load_like(h, (t + 1, p, s), rows)
+    if saturation > 0:
+        weight = _times(splats_along(mask, (t, s), rows), saturation)
+        d_h = _fma(restlessness(cell, state), weight, d_h)
     d_pre = cell_gradient(cell, d_h, state)
     store(d, (slot, p, s), d_pre)
     # The small gradients, while their vectors are in registers: a loop of their own has too few sums
@@ -39,10 +46,11 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, slot,
 
 
 @inlined
-def backward(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, samples, from_zero):
+def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, samples, from_zero):
     """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
 
-    w_hh_t is w_hh with its two hidden axes exchanged, in the same panels.
+    w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation weighs the cell's
+    penalty for units that do not rest at an extreme, summed over units and steps.
     """
     end = x.shape[0]
     while end > 0:
@@ -52,10 +60,10 @@ def backward(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, samples, from_
             for p in range(layout.panels):
                 s = 0
                 while whole(samples - s):
-                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, t - start, p, s, zeros(theta, TILE), recurrent)
+                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TILE), recurrent)
                     s += TILE
                 while s < samples:
-                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, h, d, gradient, t, t - start, p, s, zeros(theta, TAIL), recurrent)
+                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TAIL), recurrent)
                     s += TAIL
         add_recurrent(cell, layout, h, d, gradient, start, end, samples, from_zero)
         # The last step of the span before looks one step later, at the first one here.

@@ -6,12 +6,16 @@ from fastrnn.simd import bits_to_lanes, lanes, store
 
 
 @inlined
-def expand(words, quarter, out):
-    """out (T, C, BLOCK) = bits BLOCK * quarter and following of words (T, C), as 0.0 or 1.0."""
-    for t in range(words.shape[0]):
-        for c in range(words.shape[1]):
+def expand(words, slot, other, shift, out):
+    """out (T, C, BLOCK) = bits `shift` and following of words[slot] (T, C), then of words[other], as 0.0 or 1.0."""
+    crosses = shift > 64 - BLOCK
+    for t in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            bits = words[slot, t, c] >> shift
+            if crosses:
+                bits |= words[other, t, c] << (64 - shift)
             for s in range(0, BLOCK, lanes(out)):
-                store(out, (t, c, s), bits_to_lanes(out, words[t, c] >> (BLOCK * quarter + s)))
+                store(out, (t, c, s), bits_to_lanes(out, bits >> s))
 
 
 @inlined

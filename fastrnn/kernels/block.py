@@ -16,8 +16,8 @@ def forward_block(cell, layout, theta, x, h, samples, from_zero):
 
 
 @jit
-def learn_block(cell, loss, layout, theta, w_hh_t, x, y, mask, h, d, gradient, stats, samples):
+def learn_block(cell, loss, layout, theta, w_hh_t, x, y, mask, h, d, gradient, stats, samples, saturation):
     """Add the block's gradient and statistics, from a zero state; y becomes the loss's derivative by the logits."""
     forward_block(cell, layout, theta, x, h, samples, True)
     head(cell, loss, layout, theta, h, y, mask, gradient, stats)
-    backward(cell, layout, theta, w_hh_t, x, y, h, d, gradient, samples, True)
+    backward(cell, layout, theta, w_hh_t, x, y, mask, h, d, gradient, saturation, samples, True)

@@ -6,7 +6,7 @@
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import loss_and_derivative
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import fma, lanes, load, load_square, pointwise, select, splat, store, sum_lanes, total, zeros
+from fastrnn.simd import dot_lanes, fma, lanes, load, pointwise, select, splat, store, total, zeros
 
 _fma = pointwise(lambda a, b, c: fma(a, b, c))
 _times = pointwise(lambda a, b: a * b)
@@ -24,11 +24,10 @@ _miss = pointwise(_miss)
 @inlined
 def logits(cell, layout, theta, h, t, o, s):
     """One vector: the logit of output o at step t, for sample s and the next ones."""
-    sums = _times(load_square(h, (t + 1, 0, s)), load(theta, (layout.w_ho + o,), 1))
-    for p in range(1, layout.panels):
-        w = load(theta, (layout.w_ho + p * cell.output_size + o,), 1)
-        sums = _fma(load_square(h, (t + 1, p, s)), w, sums)
-    return _plus(sum_lanes(sums), splat(theta, (layout.b_o + o, 0)))
+    z = splat(theta, (layout.b_o + o, 0))
+    for p in range(layout.panels):
+        z = _plus(z, dot_lanes(h, (t + 1, p, s), load(theta, layout.w_ho + p * cell.output_size + o, 1)))
+    return z
 
 
 @inlined
@@ -58,3 +57,27 @@ def head(cell, loss, layout, theta, h, y, mask, gradient, stats):
         stats[1] += total(weight)
         stats[2] += total(wrong)
         stats[3] += total(ever)
+
+
+@inlined
+def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
+    """The same for one sample, steps in the lanes: y (O, T'), mask (T'), h (P, T' + 1, lanes)."""
+    for o in range(cell.output_size):
+        bias = zeros(theta, 1)
+        ever = 0.0
+        for t in range(0, y.shape[1], lanes(theta)):
+            z = splat(theta, (layout.b_o + o, 0))
+            for p in range(layout.panels):
+                z = _plus(z, dot_lanes(h, (p, t + 1), load(theta, layout.w_ho + p * cell.output_size + o, 1)))
+            target, m = load(y, (o, t), 1), load(mask, t, 1)
+            cost, d_z = loss_and_derivative(loss, z, target)
+            d_z = _times(d_z, m)
+            bias = _plus(bias, d_z)
+            store(y, (o, t), d_z)
+            wrong = total(_miss(z, target, m))
+            stats[0] += total(_times(cost, m))
+            stats[1] += total(m)
+            stats[2] += wrong
+            ever += wrong
+        stats[3] = max(stats[3], min(ever, 1.0))
+        gradient[layout.b_o + o, 0] += total(bias)

@@ -4,10 +4,11 @@ The parts register themselves with `numba.extending.overload` on these functions
 """
 
 
-def fill(source, seed, step, block, samples, work):
-    """Write block `block` of update `step` into a Workspace: x, y and mask, of which the first `samples` samples count.
+def fill(source, seed, first, samples, work):
+    """Write samples first to first + BLOCK - 1 of the stream into a Workspace: x, y and mask, 1 for the first `samples` of them.
 
-    Samples are numbered block * BLOCK and on. Must depend on nothing else, so that threads do not matter.
+    Sample n depends on the seed and n alone, so that neither threads nor batches matter; update `step`
+    takes samples step * batch_size and on.
     """
     raise NotImplementedError
 

@@ -10,11 +10,13 @@ on the next update while a slow one still reads.
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.block import learn_block
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.online import learn_one
 from fastrnn.kernels.protocol import corrections, fill
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.update import add_up, exchange, update
@@ -31,6 +33,18 @@ class Plan(NamedTuple):
     clip: the largest global gradient norm (inf for none). mean: divide gradients by the batch size.
     patience: stop after so many samples without a mistake, counted over whole batches (0: never).
     """
+
+    seed: int
+    first_step: int
+    batch_size: int
+    groups: int
+    clip: float
+    mean: bool
+    patience: int
+
+
+class OnlinePlan(NamedTuple):
+    """A Plan whose batches are single samples; another type, so that the other path need not be compiled."""
 
     seed: int
     first_step: int
@@ -73,25 +87,42 @@ def clear(gradients, stats, half, group):
         stats[half, group, i] = 0
 
 
-@inlined
-def group_gradient(cell, loss, source, layout, plan, step, half, group, replica, shared, work):
+def group_gradient(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
     """Gradient and statistics of one group of the batch, into shared.gradients[half, group]."""
+    raise NotImplementedError
+
+
+def _of_blocks(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
     clear(shared.gradients, shared.stats, half, group)
     blocks = (plan.batch_size + BLOCK - 1) // BLOCK
     gradient, stats = shared.gradients[half, group], shared.stats[half, group]
     for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
         samples = min(BLOCK, plan.batch_size - block * BLOCK)
-        fill(source, plan.seed, step, block, samples, work)
+        fill(source, plan.seed, step * plan.batch_size + block * BLOCK, samples, work)
         learn_block(cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
-                    gradient, stats, samples)
+                    gradient, stats, samples, saturation)
+
+
+def _of_one(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
+    clear(shared.gradients, shared.stats, half, group)
+    # A block of the stream lasts for as many updates as it has samples.
+    if step % BLOCK == 0 or step == plan.first_step:
+        fill(source, plan.seed, step - step % BLOCK, BLOCK, work)
+    learn_one(cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one,
+              shared.gradients[half, group], shared.stats[half, group], saturation)
+
+
+@overload(group_gradient, inline="always")
+def _overload_group_gradient(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
+    return {Plan: _of_blocks, OnlinePlan: _of_one}[plan.instance_class]
 
 
 @jit
-def gradient_of(cell, loss, source, layout, plan, step, replica, shared, work):
+def gradient_of(cell, loss, source, layout, plan, step, saturation, replica, shared, work, one):
     """The batch's gradient into replica.gradient, its statistics into shared.history[0]; one thread."""
     exchange(layout, replica.theta, replica.w_hh_t)
     for group in range(plan.groups):
-        group_gradient(cell, loss, source, layout, plan, step, 0, group, replica, shared, work)
+        group_gradient(cell, loss, source, layout, plan, step, saturation, 0, group, replica, shared, work, one)
     for i in range(4):
         shared.history[0, i] = 0
         for group in range(plan.groups):
@@ -100,9 +131,10 @@ def gradient_of(cell, loss, source, layout, plan, step, replica, shared, work):
 
 
 @jit
-def run_steps(cell, loss, optimizer, source, layout, plan, rates, replica, shared, work, thread, threads):
+def run_steps(cell, loss, optimizer, source, layout, plan, rates, saturations, replica, shared, work, one, thread, threads):
     """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
 
+    rates and saturations: learning rate and weight of the saturation penalty, of each update.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
     made, and that update is not counted.
     """
@@ -111,7 +143,7 @@ def run_steps(cell, loss, optimizer, source, layout, plan, rates, replica, share
     for i in range(rates.size):
         step, half = plan.first_step + i, i % 2
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
-            group_gradient(cell, loss, source, layout, plan, step, half, group, replica, shared, work)
+            group_gradient(cell, loss, source, layout, plan, step, saturations[i], half, group, replica, shared, work, one)
         wait(shared.barrier, threads)
 
         loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0

@@ -26,7 +26,7 @@ def run_words(cell, layout, theta, words, out, margin, samples, first, last, wor
         while start < steps:
             stop = min(steps, start + work.x.shape[0])
             x = work.x[: stop - start]
-            expand(words[word, start:stop], quarter, x)
+            expand(words[word : word + 1, start:stop], 0, 0, BLOCK * quarter, x)
             if start > 0:
                 for p in range(layout.panels):
                     for s in range(BLOCK):

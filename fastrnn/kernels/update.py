@@ -2,7 +2,7 @@
 
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import apply_update
-from fastrnn.simd import lanes, load, load_square, pointwise, store, total, transpose
+from fastrnn.simd import lanes, load, load_square, pointwise, store, total, transpose, zeros
 
 _plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)
@@ -11,7 +11,7 @@ _times = pointwise(lambda a, b: a * b)
 @inlined
 def add_up(layout, gradients, half, live, gradient):
     """gradient (rows, lanes) = the sum of gradients[half] over groups, where theta is alive; returns its squared norm."""
-    squares = 0.0
+    squares = zeros(gradient, 1)
     for row in range(gradient.shape[0]):
         # Both input biases have one gradient; the kernels form it once, in b_ih's rows.
         source = row - (layout.b_hh - layout.b_ih) if layout.b_hh <= row < layout.w_ho else row
@@ -20,8 +20,8 @@ def add_up(layout, gradients, half, live, gradient):
             sums = _plus(sums, load(gradients, (half, group, source), 1))
         sums = _times(sums, load(live, row, 1))
         store(gradient, row, sums)
-        squares += total(_times(sums, sums))
-    return squares
+        squares = _plus(squares, _times(sums, sums))
+    return total(squares)
 
 
 @inlined

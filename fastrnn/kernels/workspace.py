@@ -26,8 +26,9 @@ class Workspace(NamedTuple):
     """One thread's block of samples.
 
     x (T, I, BLOCK), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
-    h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (T, I), y_words (T, O): 64 samples
-    as bits, of update tag[0] and word tag[1], state (64) a task's state for them.
+    h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words (2, T, O): 64
+    samples each as bits, words tag[0] and tag[1] of the stream; mask asks for tag[2] samples; state (64): a
+    task's state.
     """
 
     x: np.ndarray
@@ -50,8 +51,33 @@ def workspace(cell, layout, steps, dtype):
         aligned_zeros((steps, BLOCK), dtype),
         aligned_zeros((steps + 1, layout.panels, BLOCK, lanes), dtype),
         aligned_zeros((SPAN + 1, layout.panels, BLOCK, lanes), dtype),
-        np.zeros((steps, cell.input_size), np.uint64),
-        np.zeros((steps, cell.output_size), np.uint64),
-        np.full(2, -1, np.int64),
+        np.zeros((2, steps, cell.input_size), np.uint64),
+        np.zeros((2, steps, cell.output_size), np.uint64),
+        np.full(3, -1, np.int64),
         np.zeros(64, np.uint64),
+    )
+
+
+class Single(NamedTuple):
+    """One sample, with time where a block has its samples.
+
+    x (T, I), y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    h: np.ndarray
+    d: np.ndarray
+
+
+def single(cell, layout, steps, dtype):
+    """A Single for sequences of `steps` steps."""
+    lanes, length = lanes_of(dtype), -(-steps // BLOCK) * BLOCK
+    return Single(
+        aligned_zeros((steps, cell.input_size), dtype),
+        aligned_zeros((cell.output_size, length), dtype),
+        aligned_zeros((length,), dtype),
+        aligned_zeros((layout.panels, length + 1, lanes), dtype),
+        aligned_zeros((layout.panels, length + 1, lanes), dtype),
     )

@@ -119,6 +119,18 @@ def splat(typing_context, array, index):
 
 
 @intrinsic
+def splats_along(typing_context, array, index, like):
+    """Row r: array[..., k + r] in every lane, for index (..., k); as many rows as `like`."""
+
+    def generate(context, builder, signature, values):
+        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        scalars = [builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), row)])) for row in range(like.rows)]
+        return pack(builder, [splat_value(builder, scalar, like.lanes) for scalar in scalars])
+
+    return like(array, index, like), generate
+
+
+@intrinsic
 def sum_lanes(typing_context, value):
     """One vector whose lane r is the sum of all lanes of row r; needs as many rows as lanes.
 
@@ -127,17 +139,52 @@ def sum_lanes(typing_context, value):
     kind = Rows(value.dtype, 1)
 
     def generate(context, builder, signature, values):
-        # Depth first, so that few vectors are alive at a time.
-        def tree(vectors, half):
-            if len(vectors) == 1:
-                return vectors[0]
-            return _add_halves(builder, tree(vectors[::2], 2 * half), tree(vectors[1::2], 2 * half), half)
-
-        return pack(builder, [tree(unpack(builder, values[0]), 1)])
+        vectors, half = unpack(builder, values[0]), value.lanes // 2
+        pairs = [_add_halves(builder, a, b, half) for a, b in zip(vectors[:half], vectors[half:])]
+        return pack(builder, [_tree(builder, pairs)])
 
     if value.rows != value.lanes:
         return None
     return kind(value), generate
+
+
+@intrinsic
+def dot_lanes(typing_context, array, index, weights):
+    """One vector whose lane r is the inner product of `weights` with the r-th vector from array[index] on."""
+    kind = Rows(array.dtype, 1)
+    half = kind.lanes // 2
+
+    def generate(context, builder, signature, values):
+        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        (vector,) = unpack(builder, values[2])
+        lower, upper = list(range(half)), list(range(half, kind.lanes))
+        low_weights, high_weights = shuffle(builder, vector, vector, lower * 2), shuffle(builder, vector, vector, upper * 2)
+
+        def pair(row):
+            """The products of rows `row` and row + half, each folded to half its lanes."""
+            a, b = (load_vector(builder, builder.gep(base, [ir.Constant(ir.IntType(64), r * kind.lanes)]), kind.vector_type())
+                    for r in (row, row + half))
+            low = shuffle(builder, a, b, lower + [kind.lanes + lane for lane in lower])
+            high = shuffle(builder, a, b, upper + [kind.lanes + lane for lane in upper])
+            return fma_value(builder, high, high_weights, builder.fmul(low, low_weights))
+
+        return pack(builder, [_tree(builder, [pair(row) for row in range(half)])])
+
+    return kind(array, index, weights), generate
+
+
+def _tree(builder, pairs):
+    """The last levels of a sum over lanes: pairs[r] holds sums for rows r and r + len(pairs), half a vector each.
+
+    Depth first, so that few vectors are alive at a time.
+    """
+
+    def level(vectors, half):
+        if len(vectors) == 1:
+            return vectors[0]
+        return _add_halves(builder, level(vectors[::2], 2 * half), level(vectors[1::2], 2 * half), half)
+
+    return level(pairs, 1)
 
 
 def _add_halves(builder, a, b, half):

@@ -3,9 +3,12 @@
     product_down:   sums[r] += sum_n a[..., i + r, k + n] * b[row + n]      for a's index (..., i, k)
     product_along:  sums[r] += sum_n a[..., i + n, k + r] * b[row + n]      for a's index (..., i, k)
 
+    product_split:  sums[r] += sum_n a[..., k + n rows + r] * b[row + n rows + r], count a multiple of the rows
+
 `a` gives scalars, `b` gives vectors that follow each other in memory from b[b_index]; n runs over
-range(count). Each sum is taken in the order of n, whatever the number of rows. Both forward products, both
-of the way back and all weight gradients are one of these two; the loop is emitted as LLVM IR, since a
+range(count). In the first two each sum is taken in the order of n, whatever the number of rows; the third
+is for a single sample, whose one sum would wait for each of its additions. Both forward products, both of the
+way back and all weight gradients are one of these; the loop is emitted as LLVM IR, since a
 jitted loop around a tile costs ten times the compile time and runs no faster.
 """
 
@@ -20,7 +23,7 @@ from .rows import pack, splat_value, unpack
 INTP = ir.IntType(64)
 
 
-def _product(row_axis, step_axis):
+def _product(row_axis, step_axis, split=False):
     @intrinsic
     def product(typing_context, sums, a, a_index, b, b_index, count):
         def generate(context, builder, signature, values):
@@ -31,6 +34,11 @@ def _product(row_axis, step_axis):
             strides = element_strides(context, builder, a_type, a_value)
             offsets = [builder.mul(strides[row_axis], INTP(row)) for row in range(sums.rows)]
 
+            # Split, each row has a vector of its own, and a step takes as many elements of a as there are rows.
+            b_rows = sums.rows if split else 1
+            a_stride = builder.mul(strides[step_axis], INTP(b_rows))
+            steps = builder.sdiv(steps, INTP(b_rows))
+
             before, body = builder.block, builder.append_basic_block("product")
             after = builder.append_basic_block("product.end")
             builder.cbranch(builder.icmp_signed(">", steps, INTP(0)), body, after)
@@ -38,12 +46,14 @@ def _product(row_axis, step_axis):
             builder.position_at_end(body)
             n = builder.phi(INTP)
             running = [builder.phi(sums.vector_type()) for _ in range(sums.rows)]
-            a_step = builder.gep(a_base, [builder.mul(n, strides[step_axis])])
-            vector = load_vector(builder, builder.gep(b_base, [builder.mul(n, INTP(sums.lanes))]), sums.vector_type())
+            a_step = builder.gep(a_base, [builder.mul(n, a_stride)])
+            b_step = builder.gep(b_base, [builder.mul(n, INTP(b_rows * sums.lanes))])
+            vectors = [load_vector(builder, builder.gep(b_step, [INTP(row * sums.lanes)]), sums.vector_type())
+                       for row in range(b_rows)]
             added = []
-            for row, offset in zip(running, offsets):
+            for row, offset in enumerate(offsets):
                 scalar = splat_value(builder, builder.load(builder.gep(a_step, [offset])), sums.lanes)
-                added.append(fma_value(builder, scalar, vector, row))
+                added.append(fma_value(builder, scalar, vectors[row % b_rows], running[row]))
             following = builder.add(n, INTP(1))
             builder.cbranch(builder.icmp_signed("<", following, steps), body, after)
 
@@ -76,3 +86,4 @@ def unpack_at(builder, block, value):
 
 product_down = _product(row_axis=-2, step_axis=-1)
 product_along = _product(row_axis=-1, step_axis=-2)
+product_split = _product(row_axis=-1, step_axis=-1, split=True)

@@ -13,8 +13,10 @@ from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.bits import ask, expand
+from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
+from fastrnn.kernels.tiles import BLOCK
 from fastrnn.registry import discover
 
 
@@ -51,22 +53,32 @@ def label_words(task, x, y, state):
         label(task, x[word], y[word], state[word])
 
 
-@jit
-def _fill(task, seed, step, block, samples, work):
-    word = block // 4
-    if work.tag[0] != step or work.tag[1] != word:
-        work.tag[0], work.tag[1] = step, word
-        random_words(seed, 0, word, step, work.x_words.reshape(work.x_words.size))
-        restrict(task, work.x_words)
+@inlined
+def _word(task, seed, word, work):
+    """The place in work.x_words and y_words where samples 64 * word and on are."""
+    slot = word % 2
+    if work.tag[slot] != word:
+        work.tag[slot] = word
+        random_words(seed, 0, word, 0, work.x_words[slot].reshape(work.x_words[slot].size))
+        restrict(task, work.x_words[slot])
         for i in range(work.state.size):
             work.state[i] = 0
-        label(task, work.x_words, work.y_words, work.state)
-    expand(work.x_words, block % 4, work.x)
-    expand(work.y_words, block % 4, work.y)
-    ask(work.mask, samples)
+        label(task, work.x_words[slot], work.y_words[slot], work.state)
+    return slot
+
+
+@jit
+def _fill(task, seed, first, samples, work):
+    slot, shift = _word(task, seed, first // 64, work), first % 64
+    other = _word(task, seed, first // 64 + 1, work) if shift > 64 - BLOCK else slot
+    expand(work.x_words, slot, other, shift, work.x)
+    expand(work.y_words, slot, other, shift, work.y)
+    if work.tag[2] != samples:
+        work.tag[2] = samples
+        ask(work.mask, samples)
 
 
 @overload(fill, inline="always")
-def _overload_fill(source, seed, step, block, samples, work):
+def _overload_fill(source, seed, first, samples, work):
     if getattr(source.instance_class, "is_bit_task", False):
-        return lambda source, seed, step, block, samples, work: _fill(source, seed, step, block, samples, work)
+        return lambda source, seed, first, samples, work: _fill(source, seed, first, samples, work)

@@ -36,6 +36,7 @@ class TrainConfig:
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
     clip: float | None = option(None, "largest global norm of the gradient (default: any)")
+    saturation: float = option(0.0, "weight of the penalty for hidden units away from their extremes")
     reduction: str = option("mean", "gradients: mean or sum over the batch", lambda: ("mean", "sum"))
     dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
 
@@ -52,6 +53,8 @@ class TrainConfig:
             raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
         for name in ("learning_rate", "clip"):
             _positive(name, getattr(self, name))
+        if not isinstance(self.saturation, (int, float)) or not 0 <= self.saturation < np.inf:
+            raise ValueError(f"saturation: got {self.saturation!r}, expected a finite number of at least 0")
         object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
         self.build_optimizer()
 

@@ -134,7 +134,8 @@ class _Training:
         while session.step < config.updates:
             count = min(length, config.updates - session.step)
             began = self._seconds()
-            statistics, why = session.run(rates(config.schedule, config.rate, session.step, count, config.updates), patience)
+            statistics, why = session.run(
+                rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation), patience)
             ended = self._seconds()
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))

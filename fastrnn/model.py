@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.kernels.arrays import run_arrays
+from fastrnn.kernels.block import forward_address
 from fastrnn.kernels.layout import layout_of
 from fastrnn.kernels.packing import pack, shapes_of
 from fastrnn.kernels.stream import run_words
@@ -70,10 +71,11 @@ class Model:
         cell, layout, theta = self.packed()
         batch, steps = x.shape[:2]
         z = np.empty((batch, steps, self.output_size), self.dtype)
+        forward_at = forward_address(cell, layout, theta)
         states = np.empty((batch if with_states else 0, steps, self.hidden_size), self.dtype)
 
         def part(first, last):
-            run_arrays(cell, layout, theta, x, z, states, first, last, workspace(cell, layout, steps, self.dtype))
+            run_arrays(cell, layout, theta, x, z, states, first, last, workspace(cell, layout, steps, self.dtype), forward_at)
 
         in_parts(-(-batch // BLOCK), threads, part)
         return z, states
@@ -87,11 +89,12 @@ class Model:
         cell, layout, theta = self.packed()
         blocks = -(-samples // BLOCK)
         out = np.zeros((*words.shape[:2], self.output_size, 4), np.uint16)
+        forward_at = forward_address(cell, layout, theta)
         margins = np.full(blocks, np.inf)
 
         def part(first, last):
             steps = min(SEGMENT, words.shape[1])
-            run_words(cell, layout, theta, words, out, margins, samples, first, last, workspace(cell, layout, steps, self.dtype))
+            run_words(cell, layout, theta, words, out, margins, samples, first, last, workspace(cell, layout, steps, self.dtype), forward_at)
 
         in_parts(blocks, threads, part)
         return out.view("<u8")[..., 0], margins

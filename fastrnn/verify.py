@@ -66,6 +66,11 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None)
     return result
 
 
+def warm_up(model):
+    """Compile what `verify` will call, or load it from the cache."""
+    _check(model, model.task, "all", np.zeros((1, model.task.bits, model.input_size), np.uint64), 1, 1, Verification(1, False))
+
+
 def _piece(task):
     return max(1, min(PIECE_WORDS, PIECE_BITS // (64 * task.bits * (task.input_size + 1))))
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba.extending import overload
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.block import forward_block
+from fastrnn.kernels.address import call
 from fastrnn.kernels.head import logits
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
@@ -23,7 +23,6 @@ class Arrays(NamedTuple):
     drawn: bool
 
 
-@jit
 def _fill(source, seed, first, samples, work):
     rows, draw = source.x.shape[0], work.state[:1]
     for s in range(BLOCK):
@@ -41,14 +40,13 @@ def _fill(source, seed, first, samples, work):
                 work.y[t, o, s] = source.y[row, t, o] if counts else 0
 
 
-@overload(fill, inline="always")
+@overload(fill)
 def _overload_fill(source, seed, first, samples, work):
-    if source.instance_class is Arrays:
-        return lambda source, seed, first, samples, work: _fill(source, seed, first, samples, work)
+    return _fill if source.instance_class is Arrays else None
 
 
 @jit
-def run_arrays(cell, layout, theta, x, z, states, first, last, work):
+def run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at):
     """Logits z (N, T, O) and states (N, T, H) of blocks first to last - 1 of x (N, T, I); states may have 0 rows."""
     width = lanes(theta)
     for block in range(first, last):
@@ -57,7 +55,7 @@ def run_arrays(cell, layout, theta, x, z, states, first, last, work):
             for i in range(x.shape[2]):
                 for s in range(BLOCK):
                     work.x[t, i, s] = x[block * BLOCK + s, t, i] if s < samples else 0
-        forward_block(cell, layout, theta, work.x, work.h, samples, True)
+        call(forward_at, (cell, layout, theta, work.x, work.h, samples, True))
         for t in range(x.shape[1]):
             for o in range(cell.output_size):
                 for s in range(0, BLOCK, width):

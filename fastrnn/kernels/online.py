@@ -6,10 +6,13 @@ all steps at once. What does wait, the recurrence, is split in four sums, so tha
 one before.
 """
 
+import numpy as np
+
 from fastrnn.cells.base import activate
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of
 from fastrnn.kernels.head import head_rows
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import TAIL, TILE, whole
@@ -115,3 +118,8 @@ def learn_one(cell, loss, layout, theta, w_hh_t, work, s, one, gradient, stats, 
     head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)
     _backward_one(cell, layout, theta, w_hh_t, one, saturation)
     _gradients_one(cell, layout, one, gradient)
+
+
+def learn_one_address(cell, loss, layout, theta, work, one):
+    """The address of learn_one for a cell, a loss and arrays of theta's dtype."""
+    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), 0.0)

@@ -6,14 +6,14 @@ J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11. The wo
 
 import numpy as np
 
-from fastrnn.kernels.inline import inlined
+from fastrnn.compiling import jit
 from fastrnn.simd.integers import multiply_high
 
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 _W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 
 
-@inlined
+@jit
 def random_words(seed, stream, c1, c2, words):
     """Fill the flat uint64 array `words`."""
     c1, c2 = np.uint64(c1), np.uint64(c2)

@@ -3,6 +3,9 @@
 The parts register themselves with `numba.extending.overload` on these functions.
 """
 
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of
+
 
 def fill(source, seed, first, samples, work):
     """Write samples first to first + BLOCK - 1 of the stream into a Workspace: x, y and mask, 1 for the first `samples` of them.
@@ -11,6 +14,17 @@ def fill(source, seed, first, samples, work):
     takes samples step * batch_size and on.
     """
     raise NotImplementedError
+
+
+@jit
+def fill_block(source, seed, first, samples, work):
+    """`fill`, as a compiled function of its own."""
+    fill(source, seed, first, samples, work)
+
+
+def fill_address(source, work):
+    """The address of fill_block for a source of batches."""
+    return address_of(fill_block, source, 0, 0, 0, work)
 
 
 def loss_and_derivative(loss, z, y):

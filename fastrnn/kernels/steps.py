@@ -10,16 +10,15 @@ on the next update while a slow one still reads.
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from fastrnn.compiling import jit
+from fastrnn.kernels.address import call
 from fastrnn.kernels.barrier import wait
-from fastrnn.kernels.block import learn_block
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.online import learn_one
-from fastrnn.kernels.protocol import corrections, fill
+from fastrnn.kernels.protocol import corrections
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.update import add_up, exchange, update
+from fastrnn.simd import load, store, zeros
 
 # Groups of blocks, at most. Enough to share out evenly, few enough to add up.
 GROUPS = 32
@@ -43,16 +42,12 @@ class Plan(NamedTuple):
     patience: int
 
 
-class OnlinePlan(NamedTuple):
-    """A Plan whose batches are single samples; another type, so that the other path need not be compiled."""
+class Calls(NamedTuple):
+    """Addresses of the compiled parts: fill_block, forward_block, and learn_block, or learn_one for single samples."""
 
-    seed: int
-    first_step: int
-    batch_size: int
-    groups: int
-    clip: float
-    mean: bool
-    patience: int
+    fill: int
+    forward: int
+    learn: int
 
 
 class Replica(NamedTuple):
@@ -81,48 +76,36 @@ class Shared(NamedTuple):
 @inlined
 def clear(gradients, stats, half, group):
     for row in range(gradients.shape[2]):
-        for lane in range(gradients.shape[3]):
-            gradients[half, group, row, lane] = 0
+        store(gradients, (half, group, row), zeros(gradients, 1))
     for i in range(4):
         stats[half, group, i] = 0
 
 
-def group_gradient(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
+@inlined
+def group_gradient(cell, loss, source, layout, plan, calls, step, saturation, half, group, replica, shared, work, one):
     """Gradient and statistics of one group of the batch, into shared.gradients[half, group]."""
-    raise NotImplementedError
-
-
-def _of_blocks(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
     clear(shared.gradients, shared.stats, half, group)
     blocks = (plan.batch_size + BLOCK - 1) // BLOCK
     gradient, stats = shared.gradients[half, group], shared.stats[half, group]
+    if plan.batch_size == 1:
+        # A block of the stream lasts for as many updates as it has samples.
+        if step % BLOCK == 0 or step == plan.first_step:
+            call(calls.fill, (source, plan.seed, step - step % BLOCK, BLOCK, work))
+        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one, gradient, stats, saturation))
+        return
     for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
         samples = min(BLOCK, plan.batch_size - block * BLOCK)
-        fill(source, plan.seed, step * plan.batch_size + block * BLOCK, samples, work)
-        learn_block(cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
-                    gradient, stats, samples, saturation)
-
-
-def _of_one(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
-    clear(shared.gradients, shared.stats, half, group)
-    # A block of the stream lasts for as many updates as it has samples.
-    if step % BLOCK == 0 or step == plan.first_step:
-        fill(source, plan.seed, step - step % BLOCK, BLOCK, work)
-    learn_one(cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one,
-              shared.gradients[half, group], shared.stats[half, group], saturation)
-
-
-@overload(group_gradient, inline="always")
-def _overload_group_gradient(cell, loss, source, layout, plan, step, saturation, half, group, replica, shared, work, one):
-    return {Plan: _of_blocks, OnlinePlan: _of_one}[plan.instance_class]
+        call(calls.fill, (source, plan.seed, step * plan.batch_size + block * BLOCK, samples, work))
+        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
+                           gradient, stats, samples, saturation, calls.forward))
 
 
 @jit
-def gradient_of(cell, loss, source, layout, plan, step, saturation, replica, shared, work, one):
+def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, replica, shared, work, one):
     """The batch's gradient into replica.gradient, its statistics into shared.history[0]; one thread."""
     exchange(layout, replica.theta, replica.w_hh_t)
     for group in range(plan.groups):
-        group_gradient(cell, loss, source, layout, plan, step, saturation, 0, group, replica, shared, work, one)
+        group_gradient(cell, loss, source, layout, plan, calls, step, saturation, 0, group, replica, shared, work, one)
     for i in range(4):
         shared.history[0, i] = 0
         for group in range(plan.groups):
@@ -131,7 +114,7 @@ def gradient_of(cell, loss, source, layout, plan, step, saturation, replica, sha
 
 
 @jit
-def run_steps(cell, loss, optimizer, source, layout, plan, rates, saturations, replica, shared, work, one, thread, threads):
+def run_steps(cell, loss, optimizer, source, layout, plan, calls, rates, saturations, replica, shared, work, one, thread, threads):
     """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
 
     rates and saturations: learning rate and weight of the saturation penalty, of each update.
@@ -143,7 +126,7 @@ def run_steps(cell, loss, optimizer, source, layout, plan, rates, saturations, r
     for i in range(rates.size):
         step, half = plan.first_step + i, i % 2
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
-            group_gradient(cell, loss, source, layout, plan, step, saturations[i], half, group, replica, shared, work, one)
+            group_gradient(cell, loss, source, layout, plan, calls, step, saturations[i], half, group, replica, shared, work, one)
         wait(shared.barrier, threads)
 
         loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0
@@ -179,5 +162,4 @@ def run_steps(cell, loss, optimizer, source, layout, plan, rates, saturations, r
 @inlined
 def copy(source, target):
     for row in range(source.shape[0]):
-        for lane in range(source.shape[1]):
-            target[row, lane] = source[row, lane]
+        store(target, row, load(source, row, 1))

@@ -4,15 +4,15 @@ Time is cut into segments as long as the workspace; the state is carried from on
 """
 
 from fastrnn.compiling import jit
+from fastrnn.kernels.address import call
 from fastrnn.kernels.bits import expand
-from fastrnn.kernels.block import forward_block
 from fastrnn.kernels.head import logits
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.simd import lanes, lanes_to_bits, least, load, magnitude, store
 
 
 @jit
-def run_words(cell, layout, theta, words, out, margin, samples, first, last, work):
+def run_words(cell, layout, theta, words, out, margin, samples, first, last, work, forward_at):
     """Outputs of blocks first to last - 1 of words (W, T, I), into out (W, T, O, 4), uint16: 1 where the logit is positive.
 
     Of all blocks, samples 0 to `samples` - 1 count. margin[block]: the smallest |logit| of its counted
@@ -31,7 +31,7 @@ def run_words(cell, layout, theta, words, out, margin, samples, first, last, wor
                 for p in range(layout.panels):
                     for s in range(BLOCK):
                         store(work.h, (0, p, s), load(work.h, (work.x.shape[0], p, s), 1))
-            forward_block(cell, layout, theta, x, work.h, counted, start == 0)
+            call(forward_at, (cell, layout, theta, x, work.h, counted, start == 0))
             for t in range(stop - start):
                 for o in range(cell.output_size):
                     bits = 0

@@ -13,7 +13,6 @@ from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.bits import ask, expand
-from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
 from fastrnn.kernels.tiles import BLOCK
@@ -53,7 +52,7 @@ def label_words(task, x, y, state):
         label(task, x[word], y[word], state[word])
 
 
-@inlined
+@jit
 def _word(task, seed, word, work):
     """The place in work.x_words and y_words where samples 64 * word and on are."""
     slot = word % 2
@@ -67,10 +66,9 @@ def _word(task, seed, word, work):
     return slot
 
 
-@jit
-def _fill(task, seed, first, samples, work):
-    slot, shift = _word(task, seed, first // 64, work), first % 64
-    other = _word(task, seed, first // 64 + 1, work) if shift > 64 - BLOCK else slot
+def _fill(source, seed, first, samples, work):
+    slot, shift = _word(source, seed, first // 64, work), first % 64
+    other = _word(source, seed, first // 64 + 1, work) if shift > 64 - BLOCK else slot
     expand(work.x_words, slot, other, shift, work.x)
     expand(work.y_words, slot, other, shift, work.y)
     if work.tag[2] != samples:
@@ -78,7 +76,6 @@ def _fill(task, seed, first, samples, work):
         ask(work.mask, samples)
 
 
-@overload(fill, inline="always")
+@overload(fill)
 def _overload_fill(source, seed, first, samples, work):
-    if getattr(source.instance_class, "is_bit_task", False):
-        return lambda source, seed, first, samples, work: _fill(source, seed, first, samples, work)
+    return _fill if getattr(source.instance_class, "is_bit_task", False) else None

@@ -18,7 +18,7 @@ from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.run import Run
 from fastrnn.train.session import Session
 from fastrnn.train.stretches import Stretches
-from fastrnn.verify import verify
+from fastrnn.verify import verify, warm_up
 
 # One call of the kernels lasts about so long: short enough for Ctrl-C and progress, long enough that
 # Python's part is lost in it.
@@ -113,6 +113,7 @@ class _Training:
             session.restore(before["arrays"], before["numbers"])
 
     def run(self):
+        self._warm_up()
         self.started = time.perf_counter()
         with deferred_interrupt() as interrupted:
             stopped = self._updates(interrupted)
@@ -123,6 +124,12 @@ class _Training:
                   self.verification, state)
         run.model.metadata = self._metadata(run)
         return run
+
+    def _warm_up(self):
+        """Compile what training will call, or load it from the cache, so that `seconds` are seconds of training."""
+        self.session.run(np.zeros(0), np.zeros(0), 0)
+        if self.task is not None:
+            warm_up(self._model())
 
     def _seconds(self):
         return self.earlier + time.perf_counter() - self.started

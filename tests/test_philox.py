@@ -35,7 +35,7 @@ def test_words_are_numpys(count, seed):
 words64 = st.integers(0, 2**64 - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(1, 40), words64, words64, words64, words64)
 def test_words_are_numpys_for_any_key_and_counter(count, seed, stream, c1, c2):
     assert np.array_equal(ours(count, seed, stream, c1, c2), numpys(count, seed, stream, c1, c2))

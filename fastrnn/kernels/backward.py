@@ -13,7 +13,7 @@ from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.kernels.gradients import add_recurrent
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.tiles import SPAN, TAIL, TILE, whole
+from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TILE, whole
 from fastrnn.simd import fma, fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
 
 _times = pointwise(lambda a, b: a * b)
@@ -68,6 +68,6 @@ def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturati
         add_recurrent(cell, layout, h, d, gradient, start, end, samples, from_zero)
         # The last step of the span before looks one step later, at the first one here.
         for p in range(layout.panels):
-            for s in range(samples):
+            for s in range(BLOCK):
                 store(d, (min(SPAN, start), p, s), load(d, (0, p, s), 1))
         end = start

@@ -6,14 +6,48 @@
     (True, 69)
 """
 
-from fastrnn import tasks
-from fastrnn.cells.elman import Elman
-from fastrnn.errors import CheckpointError
-from fastrnn.model import Model
-from fastrnn.train import History, Run, TrainConfig, loss_and_grad, train
-from fastrnn.verify import Verification, verify
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastrnn import tasks
+    from fastrnn.cells.elman import Elman
+    from fastrnn.errors import CheckpointError
+    from fastrnn.model import Model
+    from fastrnn.train import History, Run, TrainConfig, loss_and_grad, train
+    from fastrnn.verify import Verification, verify
 
 __version__ = "0.1.0"
 
 __all__ = ["CheckpointError", "Elman", "History", "Model", "Run", "TrainConfig", "Verification", "loss_and_grad", "tasks",
            "train", "verify"]
+
+# Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
+_HOME = {"CheckpointError": "errors", "Elman": "cells.elman", "Model": "model", "Verification": "verify", "verify": "verify",
+         **dict.fromkeys(("History", "Run", "TrainConfig", "loss_and_grad", "train"), "train")}
+
+
+def __getattr__(name):
+    if name == "tasks":
+        return importlib.import_module(f"{__name__}.tasks")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps `train` and `verify` the functions: importing the modules of these names would set them to the modules."""
+
+    def __setattr__(self, name, value):
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -19,6 +19,9 @@ from fastrnn.tasks.planes import from_words, to_words
 # Steps of time in one segment of a long sequence: its history stays in the second-level cache.
 SEGMENT = 256
 
+# Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.train.resume.
+TRAINING = "training"
+
 
 class Model:
     """An Elman network h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), z_t = W_ho h_t + b_o, o_t = sigmoid(z_t).
@@ -127,7 +130,9 @@ class Model:
     @classmethod
     def load(cls, path):
         """Read what `save` wrote. Raises CheckpointError, in one line, for anything else."""
-        weights, metadata = read_checkpoint(path)
+        tensors, metadata = read_checkpoint(path)
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING}.")}
+        metadata.pop(TRAINING, None)
         try:
             return cls(metadata.pop("cell"), weights, metadata.pop("task"), metadata)
         except ValueError as error:

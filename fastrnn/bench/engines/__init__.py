@@ -1,0 +1,50 @@
+"""The table of engines: whatever does the work of a Workload, registered once, for tests and benchmarks alike.
+
+An engine is a class `Engine(work, threads, weights, x, y)` with two methods. `run(updates)` makes that many
+updates and is timed. `one_update()` makes one update by the same code and returns (before, x, y, after).
+weights, x and y are as in fastrnn.bench.workload; an engine may draw its own batches instead of x and y.
+"""
+
+import os
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One row of the table.
+
+    name: unique; label: for people; kind: "scalar", "batched", "ours" or "peer"; target: "FILE.py:Class";
+    worker: engines of one worker share a process ("core": this Python; else a peer's library, which the
+    peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
+    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows.
+    """
+
+    name: str
+    label: str
+    kind: str
+    target: str
+    worker: str = "core"
+    threads: str = "each"
+    most_samples: int = 0
+    most_steps: int = 0
+    dtypes: tuple = ("float32",)
+
+    def takes(self, work):
+        """Whether this engine is timed at this Workload."""
+        return (work.batch <= (self.most_samples or work.batch) and work.steps <= (self.most_steps or work.steps)
+                and work.dtype in self.dtypes)
+
+
+def _target(file, name):
+    return f"{os.path.join(HERE, file)}:{name}"
+
+
+ENGINES = (
+    # float64, as the tutorial computes; timed in the float32 rows because it is what they are compared with.
+    Engine("scalar", "the tutorial's scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16),
+    Engine("compiled", "the same loop, compiled by numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30),
+    Engine("numpy", "NumPy, batched", "batched", _target("batched.py", "Batched"), "core"),
+    Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), "core", "each", 0, 0, ("float32", "float64")),
+)

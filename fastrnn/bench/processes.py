@@ -1,0 +1,116 @@
+"""The other end of fastrnn.bench.worker: start workers, ask them, end them."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from fastrnn.bench.workload import RATE, Update, initial_weights, sums
+from fastrnn.kernels.threads import default_threads
+
+WORKER = Path(__file__).with_name("worker.py")
+PACKAGE_ROOT = WORKER.parents[2]
+
+
+class WorkerError(RuntimeError):
+    """A worker could not do what it was asked, in one line; `trace` has the whole story."""
+
+    def __init__(self, message, trace=""):
+        super().__init__(message)
+        self.trace = trace
+
+
+class Worker:
+    """A process for engines. threads: 1 pins it to one core, more leaves it free."""
+
+    def __init__(self, threads, python=sys.executable):
+        self.threads = threads
+        self.folder = tempfile.TemporaryDirectory(prefix="fastrnn-bench-")
+        self.messages = open(os.path.join(self.folder.name, "stderr"), "w+")  # closed in `stop`
+        core = max(os.sched_getaffinity(0)) if threads == 1 and hasattr(os, "sched_getaffinity") else None
+        # -P: the folder of the script is not searched for modules, where files could be taken for libraries.
+        self.process = subprocess.Popen([python, "-P", str(WORKER), json.dumps(core)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.messages, text=True, env=environment(threads, python))
+        self.count = 0
+
+    def ask(self, do, **arguments):
+        """The worker's answer. Raises WorkerError."""
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its last words are in stderr
+        line = self.process.stdout.readline()
+        if not line:
+            self.messages.seek(0)
+            words = self.messages.read().strip()
+            raise WorkerError(f"the worker ended with status {self.process.wait()}: {words.splitlines()[-1:] or ['no message']}", words)
+        answer = json.loads(line)
+        if "error" in answer:
+            raise WorkerError(answer["error"], answer["trace"])
+        return answer["result"]
+
+    def open(self, target, work):
+        """An Opened engine, ready to run."""
+        self.count += 1
+        path = os.path.join(self.folder.name, f"{self.count}.npz")
+        x, y = sums(work)
+        np.savez(path, x=x, y=y, **{f"w.{name}": weight for name, weight in initial_weights(work).items()})
+        self.ask("open", key=self.count, target=target, work=list(work), threads=self.threads, data=path)
+        os.unlink(path)
+        return Opened(self, self.count)
+
+    def stop(self):
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.messages.close()
+        self.folder.cleanup()
+
+
+class Opened:
+    """An engine with its workload, in a worker."""
+
+    def __init__(self, worker, key):
+        self.worker, self.key = worker, key
+
+    def run(self, updates):
+        """Seconds that so many updates took."""
+        return self.worker.ask("run", key=self.key, updates=updates)
+
+    def update(self):
+        """One Update, to be checked."""
+        path = os.path.join(self.worker.folder.name, f"update-{self.key}.npz")
+        self.worker.ask("update", key=self.key, path=path)
+        with np.load(path, allow_pickle=False) as arrays:
+            sides = [{name[len(side) + 1 :]: arrays[name] for name in arrays.files if name.startswith(side + ".")}
+                     for side in ("before", "after")]
+            update = Update(sides[0], arrays["x"], arrays["y"], RATE, sides[1])
+        os.unlink(path)
+        return update
+
+    def close(self):
+        """Let the engine go."""
+        self.worker.ask("close", key=self.key)
+
+
+def environment(threads, python=sys.executable):
+    """The environment of a worker with so many threads."""
+    # NumPy's engine deals out threads itself, so its BLAS has one.
+    numbers = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": 1}
+    variables = {**os.environ, **{name: str(number) for name, number in numbers.items()}}
+    if python == sys.executable:
+        variables["PYTHONPATH"] = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    else:
+        variables.pop("PYTHONPATH", None)
+    return variables
+
+
+def all_threads():
+    """How many threads "all" are."""
+    return default_threads()

@@ -1,0 +1,66 @@
+"""How time is taken: warmed up, in rounds that visit all cases in changing order, as medians with their spread.
+
+A machine drifts: it warms, its clock changes, others use it. Every case runs once in each round, so a drift hits
+all of them, and ratios are formed within a round before the median is taken over rounds.
+"""
+
+import random
+import statistics
+
+# Beyond this distance between the quartiles, as a share of the median, a row is called unstable.
+UNSTABLE = 0.10
+
+
+def calibrate(run, seconds):
+    """Updates that take about so many seconds, after the warm-up that this is too."""
+    updates, taken = 1, run(1)
+    taken = min(taken, run(1))
+    while taken < seconds / 4:
+        updates *= 2 if taken < seconds / 1000 else max(2, int(seconds / 4 / taken) + 1)
+        taken = run(updates)
+    return max(1, round(updates * seconds / taken))
+
+
+def measure(cases, rounds, seconds, progress=None):
+    """{key: (updates, [seconds an update in each round])} for cases {key: run}, run(updates) -> seconds.
+
+    progress(done, total, key) is called before each piece of work.
+    """
+    total, done = len(cases) * (rounds + 1), 0
+    counts, taken = {}, {key: [] for key in cases}
+    for key, run in cases.items():
+        if progress:
+            progress(done, total, key)
+        counts[key] = calibrate(run, seconds)
+        done += 1
+    for each in range(rounds):
+        order = list(cases)
+        random.Random(each).shuffle(order)
+        for key in order:
+            if progress:
+                progress(done, total, key)
+            taken[key].append(cases[key](counts[key]) / counts[key])
+            done += 1
+    return {key: (counts[key], taken[key]) for key in cases}
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def spread(values):
+    """The distance between the quartiles as a share of the median."""
+    if len(values) < 2:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / statistics.median(values)
+
+
+def unstable(values):
+    """Whether a row's figures should not be relied on."""
+    return spread(values) > UNSTABLE
+
+
+def times(base, values):
+    """How many times as fast as `base` the values are: the median of the ratios within rounds."""
+    return statistics.median(b / v for b, v in zip(base, values))

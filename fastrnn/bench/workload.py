@@ -1,0 +1,121 @@
+"""What is timed: one update of a network that learns to add, its data, its work, and the true gradient.
+
+Every engine does the same work for the same weights: forward, back-propagation through time, the gradients of
+all weights, and one step of gradient descent on the batch's mean of sum_t (o[t] - y[t])^2 / 2. The network is
+h[t] = sigmoid(w_ih x[t] + w_hh h[t-1]), o[t] = sigmoid(w_ho h[t]), without biases, as the tutorial has it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+INPUTS, OUTPUTS = 2, 1
+RATE = 0.1
+
+# The true gradient is formed from float64 states of at most so many numbers: 128 MB.
+LARGEST_CHECK = 1 << 24
+
+# A float32 update read back from the weights has an error of about 1e-5; a term forgotten shows as 1e-2 or more.
+TOLERANCE = 1e-3
+
+
+class WrongGradient(ValueError):
+    """An engine's update is not the update that the true gradient makes."""
+
+
+class Workload(NamedTuple):
+    """Hidden units, time steps (bits of the sum), samples in one update, floating-point type."""
+
+    hidden: int = 16
+    steps: int = 8
+    batch: int = 64
+    dtype: str = "float32"
+
+    @property
+    def flops(self):
+        """Floating-point operations of one sample: products of weights, forward and back; nothing else counts.
+
+        The step from the zero state has no recurrent product, and nothing flows back into that state.
+        """
+        h, t = self.hidden, self.steps
+        return t * 6 * h + (t - 1) * 2 * h * h + t * 8 * h + (t - 1) * 4 * h * h
+
+    @property
+    def name(self):
+        """Short, unique, and good in file names."""
+        return f"h{self.hidden}-t{self.steps}-b{self.batch}" + ("" if self.dtype == "float32" else f"-{self.dtype}")
+
+    def to_check(self):
+        """The same work on a batch small enough to check."""
+        return self._replace(batch=max(1, min(self.batch, LARGEST_CHECK // (self.hidden * self.steps))))
+
+
+class Update(NamedTuple):
+    """One update that an engine made: weights before and after by name, x (B, T, 2), y (B, T, 1), learning rate."""
+
+    before: dict
+    x: np.ndarray
+    y: np.ndarray
+    rate: float
+    after: dict
+
+
+def initial_weights(work, seed=0):
+    """{"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype; units neither sleep nor saturate."""
+    rng = np.random.default_rng([seed, work.hidden])
+    shapes = {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
+    return {name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype) for name, shape in shapes.items()}
+
+
+def sums(work, seed=0):
+    """Bits of random sums, least significant first: x (B, T, 2) and y (B, T, 1), uint8; top bits of x are 0."""
+    x = np.random.default_rng([seed, 1]).integers(0, 2, (work.batch, work.steps, INPUTS), np.uint8)
+    x[:, -1] = 0
+    return x, added(x)
+
+
+def added(x):
+    """Bits (B, T, 1) of the sums of the operands' bits x (B, T, 2)."""
+    y, carry = np.empty((*x.shape[:2], OUTPUTS), x.dtype), np.zeros(len(x), x.dtype)
+    for t in range(x.shape[1]):
+        total = x[:, t, 0] + x[:, t, 1] + carry
+        y[:, t, 0], carry = total % 2, total // 2
+    return y
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def gradient(weights, x, y):
+    """The true gradient {name: array} in float64: the equations above, one step after the other."""
+    w_ih, w_hh, w_ho = (weights[name].astype(np.float64) for name in ("w_ih", "w_hh", "w_ho"))
+    batch, steps = x.shape[:2]
+    h = np.zeros((steps + 1, batch, len(w_hh)))
+    for t in range(steps):
+        h[t + 1] = sigmoid(x[:, t] @ w_ih.T + h[t] @ w_hh.T)
+    grads = {name: np.zeros(np.shape(weight)) for name, weight in weights.items()}
+    d_pre = np.zeros_like(h[0])
+    for t in range(steps - 1, -1, -1):
+        o = sigmoid(h[t + 1] @ w_ho.T)
+        d_z = (o - y[:, t]) * o * (1 - o) / batch
+        d_pre = (d_pre @ w_hh + d_z @ w_ho) * h[t + 1] * (1 - h[t + 1])
+        grads["w_ih"] += d_pre.T @ x[:, t]
+        grads["w_hh"] += d_pre.T @ h[t]
+        grads["w_ho"] += d_z.T @ h[t + 1]
+    return grads
+
+
+def check(work, update, name="engine"):
+    """Raise WrongGradient unless `update` is what one step along the true gradient of `work` makes."""
+    x, y = np.asarray(update.x), np.asarray(update.y)
+    if x.shape != (work.batch, work.steps, INPUTS) or y.shape != (work.batch, work.steps, OUTPUTS):
+        raise WrongGradient(f"{name}: its batch has shapes {x.shape} and {y.shape}, not those of {work.name}")
+    if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 64 and not 0.2 < x[:, :-1].mean() < 0.8):
+        raise WrongGradient(f"{name}: its batch does not consist of random sums")
+    for weight, truth in gradient(update.before, x.astype(np.float64), y.astype(np.float64)).items():
+        before, after = (np.asarray(side[weight], np.float64) for side in (update.before, update.after))
+        found = (before - after) / update.rate
+        error = np.linalg.norm(found - truth) / np.linalg.norm(truth)
+        if not error < TOLERANCE:
+            raise WrongGradient(f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, allowed {TOLERANCE:.0e}")

@@ -1,0 +1,111 @@
+"""`fastrnn add`: sums, as a network computes them."""
+
+import sys
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.progress import compiling_noted
+from fastrnn.cli.text import long_numbers, short
+
+SUMMARY = "Add numbers of any size with a trained network"
+EXAMPLES = """\
+examples:
+  fastrnn add runs/addition-8.safetensors 123456789 987654321
+  printf '1 2\\n30 40\\n' | fastrnn add runs/addition-8.safetensors
+
+exit status: 0 every answer right, 1 a wrong one, 2 wrong use
+"""
+
+# Lines answered together: always as many as a word has bits, more while all their bits stay few.
+GROUP, GROUP_BITS = 64, 1 << 22
+READ = 1 << 16
+WARNINGS = 5
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
+    parser.add_argument("operands", nargs="*", metavar="NUMBER",
+                        help="non-negative integers; none, or -: sums from standard input, one a line, numbers apart by blanks")
+
+
+def run(args):
+    """Print the network's answers; return 0 if all are right, else 1."""
+    from fastrnn.model import Model
+
+    model = Model.load(args.model)
+    with user_errors(prefix=f"{args.model}: "):
+        model.add_many([])  # which refuses a model that was not trained to add
+    with long_numbers(), compiling_noted():
+        if args.operands and args.operands != ["-"]:
+            return int(_answer(model, [("", _numbers("add", args.operands, model.input_size))], 0) > 0)
+        return _answer_stdin(model)
+
+
+def _answer_stdin(model):
+    if sys.stdin is None:
+        raise UserError("standard input is closed; give the numbers as arguments")
+    if sys.stdin.isatty():
+        print("one sum a line, numbers apart by blanks; end with Ctrl-D", file=sys.stderr)
+    answered = wrong = 0
+    for group in _groups(sys.stdin.buffer, model.input_size):
+        wrong += _answer(model, group, wrong)
+        answered += len(group)
+    if wrong:
+        print(f"fastrnn: {wrong:,} of {answered:,} answers are wrong", file=sys.stderr)
+    return int(wrong > 0)
+
+
+def _answer(model, group, warned):
+    """Print the answers to a list of (place, operands), warn of the wrong ones and return how many these are."""
+    answers = model.add_many([operands for _, operands in group])
+    print("\n".join(map(str, answers)), flush=True)
+    mistakes = [(place, sum(operands)) for (place, operands), answer in zip(group, answers) if answer != sum(operands)]
+    for place, truth in mistakes[: max(0, WARNINGS - warned)]:
+        print(f"fastrnn: {place}the network's answer is wrong: the sum is {truth}", file=sys.stderr)
+    return len(mistakes)
+
+
+def _groups(stream, count):
+    """Lists of (place, operands): what has arrived, cut where its bits side by side become too many."""
+    line = 0
+    for arrived in _arrivals(stream):
+        group, longest = [], 1
+        for text in arrived:
+            line += 1
+            words = text.decode("utf-8", "replace").split()
+            if not words:
+                continue
+            try:
+                operands = _numbers(f"line {line}", words, count)
+            except UserError:
+                if group:
+                    yield group
+                raise
+            bits = sum(operands).bit_length()
+            if len(group) >= GROUP and (len(group) + 1) * max(longest, bits) > GROUP_BITS:
+                yield group
+                group, longest = [], 1
+            group.append((f"line {line}: ", operands))
+            longest = max(longest, bits)
+        if group:
+            yield group
+
+
+def _arrivals(stream):
+    """Lists of whole lines, as soon as they are there: who asks one sum at a time is answered at once."""
+    rest = b""
+    while chunk := stream.read1(READ):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
+
+
+def _numbers(place, words, count):
+    if len(words) != count:
+        raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network adds {count}")
+    for word in words:
+        if not (word.isascii() and word.isdigit()):
+            raise UserError(f"{place}: got {short(word)!r}, expected a non-negative integer")
+    return tuple(map(int, words))

@@ -1,0 +1,101 @@
+"""Options from the fields of a dataclass, and the dataclass's values back from the options that were given."""
+
+import argparse
+from dataclasses import MISSING, fields
+from types import UnionType
+from typing import get_args, get_type_hints
+
+# Where the field's own name would be longer than anyone wants to type.
+SHORT = {"hidden_size": "--hidden"}
+
+# For fields that bring no metadata["help"] of their own.
+HELP = {
+    "hidden_size": "hidden units",
+    "activation": "activation of the hidden units: sigmoid, tanh or relu",
+    "bias": "train without biases",
+    "bits": "bits of the result, the steps of time",
+    "operands": "how many numbers one sample combines",
+}
+
+
+def flag(field):
+    """The option of a field: --batch-size of batch_size, --no-bias of a bias that is there by default."""
+    spelled = field.name.replace("_", "-")
+    return f"--no-{spelled}" if field.default is True else SHORT.get(field.name, f"--{spelled}")
+
+
+def flags(made_of):
+    """{field name: option} of a dataclass."""
+    return {field.name: flag(field) for field in fields(made_of)}
+
+
+def add_options(parser, title, made_of):
+    """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace."""
+    group, hints = parser.add_argument_group(title), get_type_hints(made_of)
+    for field in fields(made_of):
+        choices = field.metadata.get("choices")
+        text = field.metadata.get("help") or HELP.get(field.name, field.name.replace("_", " "))
+        text += f": {', '.join(choices())}" if choices and ":" not in text else ""
+        kind = _kind(hints[field.name])
+        common = {"dest": field.name, "default": argparse.SUPPRESS}
+        if kind is bool:
+            group.add_argument(flag(field), action="store_const", const=not field.default, help=text, **common)
+        elif kind is tuple:
+            group.add_argument(flag(field), nargs="+", type=_pair, metavar="NAME=VALUE", help=text, **common)
+        else:
+            if field.default not in (None, MISSING):
+                text += f" (default: {field.default})"
+            group.add_argument(flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common)
+
+
+def given(args, made_of):
+    """{field: value} of the fields that were given on the command line."""
+    return {field.name: getattr(args, field.name) for field in fields(made_of) if hasattr(args, field.name)}
+
+
+def integer(text):
+    """An int; for argparse."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer") from None
+
+
+def positive(text):
+    """An int of at least 1; for argparse."""
+    if integer(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
+    return int(text)
+
+
+def seed(text):
+    """An int from 0 to 2**63 - 1; for argparse."""
+    if not 0 <= integer(text) < 2**63:
+        raise argparse.ArgumentTypeError(f"got {text}, expected an integer from 0 to 2**63 - 1")
+    return int(text)
+
+
+def number(text):
+    """A float; for argparse."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number") from None
+
+
+PARSERS = {int: integer, float: number, str: str}
+METAVARS = {int: "N", float: "X", str: "NAME"}
+
+
+def _pair(text):
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, as beta2=0.99")
+    return name, number(value)
+
+
+def _kind(hint):
+    """The type itself of an optional one."""
+    if isinstance(hint, UnionType):
+        return next(part for part in get_args(hint) if part is not type(None))
+    return hint

@@ -1,0 +1,61 @@
+"""What is shown on standard error while something runs: bars, and why the first run takes longer."""
+
+import contextlib
+import sys
+import time
+
+
+class Bar:
+    """A progress bar that appears `delay` seconds after the first call, and only on a terminal; call it with what is done.
+
+    Used as a context manager, it leaves no trace on the screen.
+    """
+
+    def __init__(self, total, delay, enabled=True):
+        self.total, self.delay = total, delay
+        self.enabled = enabled and sys.stderr.isatty()
+        self.bar = self.started = None
+
+    def __call__(self, done, note="", total=None):
+        if not self.enabled:
+            return
+        if self.bar is None:
+            self.started = self.started or time.time()
+            if time.time() - self.started < self.delay:
+                return
+            # Most runs end sooner and need not wait for this import.
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total or self.total, initial=done, unit="", unit_scale=True, leave=False, ncols=79,
+                            file=sys.stderr, postfix=note)
+            # The clock beside it shows the time since the work began, not since the bar was shown.
+            self.bar.start_t = self.started
+        self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.bar is not None:
+            self.bar.close()
+
+
+@contextlib.contextmanager
+def compiling_noted(enabled=True):
+    """Say so, once, if numba compiles anything in the body: the disk cache did not have it yet."""
+    from numba.core.event import Listener, install_listener
+
+    class Notice(Listener):
+        said = not enabled
+
+        def on_start(self, event):
+            if not self.said:
+                self.said = True
+                print("compiling kernels (first run only) ...", file=sys.stderr, flush=True)
+
+        def on_end(self, event):
+            pass
+
+    with install_listener("numba:compile", Notice()):
+        yield

@@ -1,0 +1,79 @@
+"""How numbers, sums and counts are written."""
+
+import contextlib
+import sys
+
+# Digits or bits beyond this number are left out in the middle.
+MOST_DIGITS, MOST_BITS = 24, 32
+
+# Lines of results stay within a terminal of 80 columns, indented by two.
+WIDTH = 77
+
+
+@contextlib.contextmanager
+def long_numbers():
+    """Let ints of any length be read and written; Python stops at 4,300 digits otherwise."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def short(number, most=MOST_DIGITS):
+    """The number, without its middle digits if it has very many."""
+    digits = str(number)
+    half = (most - 3) // 2
+    return digits if len(digits) <= most else f"{digits[:half]}...{digits[-half:]}"
+
+
+def equation(task, operands, answer, truth=None):
+    """`9 + 60 = 69`, or `name(9, 60) = 69` for a task other than addition, in one line of the terminal.
+
+    With a `truth`, `, not 70` follows.
+    """
+    for most in range(MOST_DIGITS, 5, -1):
+        shown = [short(operand, most) for operand in operands]
+        if len(shown) > 4:
+            shown[2:-1] = ["..."]
+        left = " + ".join(shown) if task.name == "addition" else f"{task.name}({', '.join(shown)})"
+        text = f"{left} = {short(answer, most)}" + ("" if truth is None else f", not {short(truth, most)}")
+        if len(text) <= WIDTH:
+            break
+    return text
+
+
+def bit_row(number, bits):
+    """`[0 1 0 0 0 1 0 1]`, most significant first; of wide numbers both ends."""
+    digits = format(number, f"0{bits}b")
+    if bits <= MOST_BITS:
+        return f"[{' '.join(digits)}]"
+    half = MOST_BITS // 2
+    return f"[{' '.join(digits[:half])} ... {' '.join(digits[-half:])}]"
+
+
+def solved(task, operands, answer):
+    """One block in the manner of the tutorial: the network's bits, the true ones, and the network's sum."""
+    return "\n".join((f"Pred:{bit_row(answer, task.bits)}", f"True:{bit_row(task.oracle(operands), task.bits)}",
+                      equation(task, operands, answer), "-" * 12))
+
+
+def verdict(verification, operands):
+    """`exact on all 16,384 pairs`, or how many were wrong."""
+    kind = "pairs" if operands == 2 else "combinations" if operands > 2 else "numbers"
+    count = f"{verification.samples:,}"
+    tried = f"all {count} {kind}" if verification.exhaustive else f"{count} {kind}, random and hard ones"
+    if verification.exact:
+        return f"exact on {tried}"
+    return f"not exact: {verification.wrong:,} wrong of {tried}"
+
+
+def seconds(value):
+    """A duration, in milliseconds or seconds."""
+    return f"{1000 * value:.1f} ms" if value < 0.1 else f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def described(task):
+    """`addition, 8 bits`: the task in words."""
+    return f"{task.name}, {task.bits} bits" + (f", {task.input_size} operands" if task.input_size != 2 else "")

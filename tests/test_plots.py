@@ -1,0 +1,91 @@
+"""Learning curves: what is drawn, where it is written, and what happens without matplotlib."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from fastrnn.plots import check_format, plot_history
+from fastrnn.train.run import History
+
+
+def history(entries=20):
+    steps = np.arange(1, entries + 1)
+    done = steps / max(entries, 1)
+    return History(steps, 16 * steps, 2.0 * 0.1**done, 0.5 + done / 2, done, 0.01 * steps)
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG\r\n"), ("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG\r\n")])
+def test_writes_the_format_of_the_ending(tmp_path, ending, start):
+    plot_history(history(), tmp_path / f"curve.{ending}")
+    assert (tmp_path / f"curve.{ending}").read_bytes().startswith(start)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_draws_loss_and_accuracies_with_units_and_line_styles(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figures, savefig = [], Figure.savefig
+
+    def keep(figure, *arguments, **options):
+        figures.append(figure)
+        return savefig(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    data = history()
+    plot_history(data, tmp_path / "curve.png")
+    losses, accuracies = figures[0].axes
+    assert losses.get_yscale() == "log" and losses.get_ylabel() == "loss per sample"
+    assert accuracies.get_xlabel() == "training samples" and accuracies.get_ylabel() == "accuracy"
+    for line, column in zip([*losses.lines, *accuracies.lines], (data.loss, data.bit_accuracy, data.exact_accuracy), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), data.samples)
+        np.testing.assert_array_equal(line.get_ydata(), column)
+    # Told apart without colour.
+    assert len({line.get_linestyle() for line in accuracies.lines}) == 2
+    assert [text.get_text() for text in accuracies.get_legend().get_texts()] == ["bits right", "whole answers right"]
+
+
+@pytest.mark.parametrize("loss", [0.0, 1e-30])
+def test_draws_a_loss_of_zero_or_nearly_so(tmp_path, loss, recwarn):
+    plot_history(history(3)._replace(loss=np.full(3, loss)), tmp_path / "curve.png")
+    assert not recwarn.list
+
+
+def test_refuses_what_it_cannot_draw(tmp_path):
+    with pytest.raises(ValueError, match=r"plot: got 'curve.xyz', expected an ending of .*png"):
+        check_format("curve.xyz")
+    with pytest.raises(ValueError, match="expected an ending"):
+        plot_history(history(), tmp_path / "curve")
+    with pytest.raises(ValueError, match="the history is empty"):
+        plot_history(history(0), tmp_path / "curve.png")
+    with pytest.raises(OSError, match="curve.png"):
+        plot_history(history(), tmp_path / "none" / "curve.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_plot_leaves_the_old_one(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def fail(figure, file, **options):
+        file.write(b"half")
+        raise RuntimeError
+
+    (tmp_path / "curve.png").write_bytes(b"old")
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(RuntimeError):
+        plot_history(history(), tmp_path / "curve.png")
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+def test_without_matplotlib_says_how_to_get_it(monkeypatch):
+    real = builtins.__import__
+
+    def missing(name, *arguments, **options):
+        if name.partition(".")[0] == "matplotlib":
+            raise ImportError(f"No module named {name!r}")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(ValueError, match=r"matplotlib is missing .*pip install 'fastrnn\[plot\]'") as caught:
+        check_format("curve.png")
+    assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """What is shown on standard error while something runs: bars, and why the first run takes longer."""
 
 import contextlib
+import shutil
 import sys
 import time
 
@@ -26,8 +27,10 @@ class Bar:
             # Most runs end sooner and need not wait for this import.
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total or self.total, initial=done, unit="", unit_scale=True, leave=False, ncols=79,
-                            file=sys.stderr, postfix=note)
+            # Both sizes, as tqdm shows nothing on a terminal that does not know its own.
+            columns = min(80, shutil.get_terminal_size().columns)
+            self.bar = tqdm(total=total or self.total, initial=done, unit="", unit_scale=True, leave=False, ncols=columns - 1,
+                            nrows=2, file=sys.stderr, postfix=note)
             # The clock beside it shows the time since the work began, not since the bar was shown.
             self.bar.start_t = self.started
         self.bar.set_postfix_str(note, refresh=False)

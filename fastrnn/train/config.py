@@ -10,6 +10,7 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 
 UNTIL = ("exact", "samples")
+_REAL = (int, float, np.integer, np.floating)
 
 
 def option(default, help, choices=None):
@@ -46,17 +47,28 @@ class TrainConfig:
             if choices and value not in choices():
                 raise ValueError(f"{each.name}: got {value!r}, expected one of {', '.join(choices())}")
         for name in ("batch_size", "max_samples"):
-            _integer(name, getattr(self, name), 1)
+            check_integer(name, getattr(self, name), 1)
         for name in ("seed", "patience"):
-            _integer(name, getattr(self, name), 0)
+            check_integer(name, getattr(self, name), 0)
         if self.seed >= 2**63:
             raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
         for name in ("learning_rate", "clip"):
             _positive(name, getattr(self, name))
-        if not isinstance(self.saturation, (int, float)) or not 0 <= self.saturation < np.inf:
-            raise ValueError(f"saturation: got {self.saturation!r}, expected a finite number of at least 0")
-        object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
+        if not isinstance(self.saturation, _REAL) or isinstance(self.saturation, bool):
+            raise TypeError(f"saturation: got {self.saturation!r}, expected a finite number of at least 0")
+        if not 0 <= self.saturation < np.inf:
+            raise ValueError(f"saturation: got {self.saturation}, expected a finite number of at least 0")
+        try:
+            constants = tuple(sorted(dict(self.constants).items()))
+        except (TypeError, ValueError):
+            raise TypeError(f"constants: got {self.constants!r}, expected pairs of a name and a number") from None
+        object.__setattr__(self, "constants", constants)
         self.build_optimizer()
+        # Plain numbers from here on, whatever kind came in: JSON knows no others.
+        for name in ("batch_size", "max_samples", "seed", "patience", "learning_rate", "clip", "saturation"):
+            value = getattr(self, name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""
@@ -88,7 +100,8 @@ class TrainConfig:
         return {**asdict(self), "constants": dict(self.constants)}
 
 
-def _integer(name, value, least):
+def check_integer(name, value, least):
+    """Raise TypeError or ValueError, naming `name`, unless `value` is an integer of at least `least`."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
     if value < least:
@@ -98,7 +111,7 @@ def _integer(name, value, least):
 def _positive(name, value):
     if value is None:
         return
-    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+    if not isinstance(value, _REAL) or isinstance(value, bool):
         raise TypeError(f"{name}: got {value!r}, expected a positive number")
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name}: got {value}, expected a positive number")

@@ -13,7 +13,7 @@ from fastrnn.kernels.threads import default_threads
 from fastrnn.model import Model, as_sequences
 from fastrnn.schedules import rates
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig
+from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.run import Run
 from fastrnn.train.session import Session
@@ -45,6 +45,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     """
     cell = cell or Elman()
     config = configured(config, options)
+    if threads is not None:
+        check_integer("threads", threads, 1)
     task = None if data is not None else task or Addition()
     source, sizes, steps = _source(task, data, config)
     if resume is not None:
@@ -69,8 +71,6 @@ def configured(config, options):
     unknown = set(options) - set(TrainConfig.__dataclass_fields__)
     if unknown:
         raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
-    if "constants" in options:
-        options = {**options, "constants": tuple(dict(options["constants"]).items())}
     return replace(config or TrainConfig(), **options)
 
 
@@ -139,7 +139,7 @@ class _Training:
         config, session, length = self.config, self.session, FIRST_CHUNK
         patience = config.patience if config.until == "exact" else 0
         while session.step < config.updates:
-            count = min(length, config.updates - session.step)
+            count, made = min(length, config.updates - session.step), session.step
             began = self._seconds()
             statistics, why = session.run(
                 rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation), patience)
@@ -147,6 +147,8 @@ class _Training:
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))
             if why == DIVERGED:
+                if session.step < made:
+                    self.stretches.drop_last()
                 return "diverged"
             if self.progress and len(statistics):
                 last = statistics[-1]

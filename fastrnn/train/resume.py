@@ -54,7 +54,8 @@ def load_run(path):
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fault = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path}: the state of its training is damaged: {fault}; train anew") from error
-    stretches = {"length": training["length"], "rows": rows.tolist()}
+    # The first column counts updates.
+    stretches = {"length": training["length"], "rows": [[int(updates), *sums] for updates, *sums in rows.tolist()]}
     state = {"arrays": arrays, "numbers": numbers, "stretches": stretches, "seconds": training["seconds"]}
     history = Stretches(config.batch_size, stretches).history()
     run = Run(model, history, training["stopped"], numbers["step"], numbers["step"] * config.batch_size, training["seconds"],

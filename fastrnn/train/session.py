@@ -24,7 +24,7 @@ class Session:
         self.layout = layout_of(self.cell, lanes_of(dtype))
         self.loss, self.optimizer = config.build_loss(), config.build_optimizer()
         self.groups = min(GROUPS, -(-config.batch_size // BLOCK))
-        self.step, self.dtype = 0, dtype
+        self.step, self.first_step, self.dtype = 0, 0, dtype
         shape = (self.layout.count, lanes_of(dtype))
         theta = pack(self.cell, self.layout, weights, dtype)
         self.replicas = [self._replica(theta, shape) for _ in range(threads)]
@@ -51,7 +51,10 @@ class Session:
         return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience)
 
     def run(self, rates, saturations, patience):
-        """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped)."""
+        """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
+
+        DIVERGED takes the last update back: self.step may be one less than before the call.
+        """
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
         arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, self.calls, rates, saturations
@@ -60,10 +63,12 @@ class Session:
             return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], self.one, thread, self.threads)
 
         made, why = on_threads(self.threads, work)[0]
-        # The weights before the last update came with a finite loss, those after it did not.
-        made = max(made - 1, 0) if why == DIVERGED else made
+        if why == DIVERGED:
+            # The weights before the last update came with a finite loss, those after it did not. That update
+            # may have been the last one of the call before.
+            made = max(made - 1, self.first_step - self.step)
         self.step += made
-        return shared.history[:made], why
+        return shared.history[: max(made, 0)], why
 
     def gradient(self, saturation=0.0):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
@@ -93,7 +98,7 @@ class Session:
             named = {name: arrays[f"{memory}.{name}"] for name in self.names}
             for replica in self.replicas:
                 getattr(replica, memory)[:] = pack(self.cell, self.layout, named, self.dtype)
-        self.step = numbers["step"]
+        self.step = self.first_step = numbers["step"]
         self.clean(numbers["clean"])
 
 

@@ -20,20 +20,36 @@ class Stretches:
         self.length = saved["length"] if saved else max(1, STRETCH_SAMPLES // batch_size)
         # One row a stretch: updates, loss, outputs asked for, wrong ones, samples with a wrong one, seconds at its end.
         self.rows = [list(row) for row in saved["rows"]] if saved else []
+        self._before = self.length, list(self.rows)
 
     def add(self, statistics, seconds):
         """statistics (updates, 4), as the kernels give them; seconds (updates): since the start, at each one's end."""
-        for row, second in zip(statistics.tolist(), seconds.tolist()):
-            if not self.rows or self.rows[-1][0] >= self.length:
-                if len(self.rows) >= MOST:
-                    self._join()
-                if not self.rows or self.rows[-1][0] >= self.length:
-                    self.rows.append([0, 0.0, 0.0, 0.0, 0.0, 0.0])
-            last = self.rows[-1]
-            last[0] += 1
-            for column, value in enumerate(row):
-                last[column + 1] += value
-            last[5] = second
+        self._add(statistics[:-1], seconds[:-1])
+        self._before = self.length, list(self.rows)
+        self._add(statistics[-1:], seconds[-1:])
+
+    def drop_last(self):
+        """Forget the last update of the last `add`."""
+        self.length, self.rows = self._before
+
+    def _add(self, statistics, seconds):
+        # A loop over updates in Python took longer than the online kernel; accumulate adds in the same order.
+        first = 0
+        while first < len(statistics):
+            left, open_row = len(statistics) - first, self.rows and self.rows[-1][0] < self.length
+            if not open_row and len(self.rows) >= MOST:
+                self._join()
+                continue
+            updates, *sums = self.rows.pop()[:5] if open_row else (0, 0.0, 0.0, 0.0, 0.0)
+            count = min(self.length - updates, left)
+            stretches = 1 if open_row else max(1, min(left // self.length, MOST - len(self.rows)))
+            end = first + stretches * count
+            block = statistics[first:end].reshape(stretches, count, 4)
+            block = np.concatenate([np.broadcast_to(sums, (stretches, 1, 4)), block], axis=1)
+            totals = np.add.accumulate(block, axis=1)[:, -1]
+            self.rows += [[updates + count, *total, second]
+                          for total, second in zip(totals.tolist(), seconds[first + count - 1 : end : count].tolist())]
+            first = end
 
     def _join(self):
         joined = []

@@ -1,0 +1,131 @@
+"""Engines side by side: open them, check their gradients, time them in interleaved rounds, store the result."""
+
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from fastrnn.bench import machine
+from fastrnn.bench.engines import ENGINES, HERE
+from fastrnn.bench.processes import Worker, WorkerError, all_threads
+from fastrnn.bench.timing import calibrate, measure
+from fastrnn.bench.workload import Workload, check
+
+# Batches of the ladder: online updates, the smallest that fills a word, one that fills the cache, one that does not.
+BATCHES = (1, 64, 1024, 16384)
+
+
+class Case(NamedTuple):
+    """An engine at a workload on so many threads."""
+
+    engine: object
+    work: Workload
+    threads: int
+
+    @property
+    def name(self):
+        return f"{self.engine.name}-{self.work.name}-{self.threads}t"
+
+
+def cases(works, engines=ENGINES, everything=None):
+    """The cases of a table: each engine at each workload it takes, on one thread and, if it can, on `everything` of them."""
+    everything = everything or all_threads()
+    counts = (1,) if everything == 1 else (1, everything)
+    return [Case(engine, work, threads) for work in works for engine in engines if engine.takes(work)
+            for threads in (counts if engine.threads == "each" else (1,))]
+
+
+class Peaks(NamedTuple):
+    """What the machine can do at most, as a pseudo-engine beside the engines."""
+
+    name: str
+    label: str
+    target: str
+    kind: str = "peak"
+    worker: str = "core"
+
+
+FMA = Peaks("fma", "fused multiply-adds", f"{HERE}/peak.py:MultiplyAdd")
+TRIAD = Peaks("triad", "memory triad", f"{HERE}/peak.py:Triad")
+
+
+def peak_cases(everything=None, dtypes=("float32",)):
+    """The peaks of one thread and of all."""
+    everything = everything or all_threads()
+    work = Workload(hidden=1, steps=1, batch=1)
+    return [Case(FMA, work._replace(dtype=dtype), threads) for dtype in dtypes for threads in sorted({1, everything})] + [
+        Case(TRIAD, work, threads) for threads in sorted({1, everything})]
+
+
+@contextmanager
+def opened(wanted, pythons, absent, progress=None):
+    """{case: its engine in a worker, checked}; what cannot run goes into `absent` with the reason.
+
+    pythons: {worker: path of a Python} beside "core". Raises WrongGradient for an engine that computes something else.
+    """
+    with ExitStack() as stack:
+        workers, found = {}, {}
+        for done, case in enumerate(wanted):
+            if progress:
+                progress(done, len(wanted), f"open {case.name}")
+            key = case.engine.worker, case.threads
+            try:
+                if key[0] != "core" and key[0] not in pythons:
+                    raise WorkerError("not installed: make bench-peers")
+                if key not in workers:
+                    workers[key] = Worker(case.threads, *([pythons[key[0]]] if key[0] != "core" else []))
+                    stack.callback(workers[key].stop)
+                found[case] = workers[key].open(case.engine.target, case.work)
+                if case.engine.kind != "peak":
+                    checked(workers[key], case, found[case])
+            except WorkerError as error:
+                found.pop(case, None)
+                absent[case] = str(error)
+                if error.trace:
+                    machine.log(error.trace)
+        yield found
+
+
+def checked(worker, case, opened_engine):
+    """Hold one update of the engine against the true gradient, on a smaller batch where the workload's is too large."""
+    small = case.work.to_check()
+    engine = opened_engine if small == case.work else worker.open(case.engine.target, small)
+    check(small, engine.update(), case.engine.label)
+    if engine is not opened_engine:
+        engine.close()
+
+
+def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
+    """Check and time the cases; returns a result that JSON can hold, with a row for each, absent ones too."""
+    absent, wanted = {}, list(wanted)
+    with opened(wanted, pythons or {}, absent, progress) as found:
+        taken = measure({case: engine.run for case, engine in found.items()}, rounds, seconds,
+                        progress and (lambda done, total, case: progress(done, total, case.name)))
+        versions = {case.engine.worker: engine.worker.ask("versions", modules=machine.modules_of(case.engine.worker))
+                    for case, engine in found.items()}
+    rows = [row(case, *taken[case]) if case in taken else row(case, 0, [], absent[case]) for case in wanted]
+    return {"kind": kind, "machine": machine.describe(), "versions": versions, "rounds": rounds, "round_seconds": seconds,
+            "settings": settings or {}, "rows": rows}
+
+
+def row(case, updates, seconds, absent=None, **more):
+    """One row of a result: who, what, and the seconds an update took in each round."""
+    engine, work = case.engine, case.work
+    return {"engine": engine.name, "label": engine.label, "kind": engine.kind, "threads": case.threads, **work._asdict(),
+            "updates": updates, "seconds": seconds, "absent": absent, **more}
+
+
+def memory_of(case, updates=2):
+    """(peak, before) in MB: of a fresh process that makes a few updates, and of it before it opened the engine."""
+    worker = Worker(case.threads)
+    try:
+        # The modules are loaded by the smallest workload, so that what follows is the workload's own.
+        small = worker.open(case.engine.target, case.work._replace(batch=min(case.work.batch, 64), steps=8, hidden=case.work.hidden))
+        small.run(1)
+        before = worker.ask("memory")
+        engine = worker.open(case.engine.target, case.work)
+        engine.run(updates)
+        return worker.ask("memory"), before
+    finally:
+        worker.stop()
+
+
+__all__ = ["BATCHES", "Case", "calibrate", "cases", "checked", "memory_of", "peak_cases", "run"]

@@ -1,0 +1,48 @@
+"""What a result was measured on."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from fastrnn.bench.processes import all_threads
+
+MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
+
+
+def modules_of(worker):
+    """Distributions whose versions matter to the engines of a worker."""
+    return MODULES.get(worker, ())
+
+
+def describe():
+    """{name: text} of processor, cores, system and versions."""
+    return {"processor": _processor(), "cores": all_threads(), "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(), "fastrnn": _version("fastrnn"), "numpy": _version("numpy"), "numba": _version("numba")}
+
+
+def _processor():
+    from llvmlite import binding
+
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    features = binding.get_host_cpu_features()
+    simd = next((label for feature, label in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("neon", "NEON")) if features.get(feature)), "no SIMD")
+    return f"{name} ({binding.get_host_cpu_name()}, {simd})"
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "source tree"
+
+
+def log(text):
+    """Write to standard error, for whoever looks for the reason of an absent row, if FASTRNN_BENCH_TRACE is set."""
+    if os.environ.get("FASTRNN_BENCH_TRACE"):
+        print(text, file=sys.stderr)

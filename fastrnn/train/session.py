@@ -63,6 +63,11 @@ class Session:
             return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], self.one, thread, self.threads)
 
         made, why = on_threads(self.threads, work)[0]
+        if why != DIVERGED and not np.isfinite(self.replicas[0].theta).all():
+            # No loss was computed with these weights yet, but it could only be one that is not finite.
+            for replica in self.replicas:
+                replica.theta[:] = replica.previous
+            why = DIVERGED
         if why == DIVERGED:
             # The weights before the last update came with a finite loss, those after it did not. That update
             # may have been the last one of the call before.

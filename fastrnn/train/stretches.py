@@ -24,12 +24,14 @@ class Stretches:
 
     def add(self, statistics, seconds):
         """statistics (updates, 4), as the kernels give them; seconds (updates): since the start, at each one's end."""
+        if len(statistics) == 0:
+            return
         self._add(statistics[:-1], seconds[:-1])
         self._before = self.length, list(self.rows)
         self._add(statistics[-1:], seconds[-1:])
 
     def drop_last(self):
-        """Forget the last update of the last `add`."""
+        """Forget the last update that was added; not twice in a row."""
         self.length, self.rows = self._before
 
     def _add(self, statistics, seconds):

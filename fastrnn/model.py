@@ -119,9 +119,12 @@ class Model:
             check_operands(operands, self.input_size)
         if not sums:
             return []
-        steps = max(1, max(sum(operands).bit_length() for operands in sums))
-        out, _ = self.run_bits(to_words(sums, steps), len(sums))
-        return from_words(out[:, :, 0], len(sums))
+        # NumPy's integers would overflow.
+        sums = [tuple(map(int, operands)) for operands in sums]
+        steps = [max(1, sum(operands).bit_length()) for operands in sums]
+        out, _ = self.run_bits(to_words(sums, max(steps)), len(sums))
+        # What a short sum's network says after its last step is no part of the answer.
+        return [answer & ((1 << own) - 1) for answer, own in zip(from_words(out[:, :, 0], len(sums)), steps)]
 
     def save(self, path):
         """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata."""

@@ -9,29 +9,45 @@ into the state before the first step. b_hh's gradient is b_ih's.
 P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990).
 """
 
+from numba.core import types
+from numba.extending import overload
+
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.kernels.gradients import add_recurrent
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TILE, whole
-from fastrnn.simd import fma, fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
+from fastrnn.simd import fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
 
 _times = pointwise(lambda a, b: a * b)
-_fma = pointwise(lambda a, b, c: fma(a, b, c))
+
+
+def penalty(cell, mask, h, t, p, s, rows, saturation):
+    """The saturation penalty's derivative by h[t + 1], or `rows` (zeros) where `saturation` is None.
+
+    Chosen by the type of `saturation`: a branch in the tile, even one never taken, costs a third of the speed.
+    """
+    raise NotImplementedError
+
+
+@overload(penalty, inline="always")
+def _overload_penalty(cell, mask, h, t, p, s, rows, saturation):
+    if saturation == types.none:
+        return lambda cell, mask, h, t, p, s, rows, saturation: rows
+    return lambda cell, mask, h, t, p, s, rows, saturation: _times(
+        restlessness(cell, load_like(h, (t + 1, p, s), rows)), _times(splats_along(mask, (t, s), rows), saturation))
 
 
 @inlined
 def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, slot, p, s, rows, recurrent):
-    d_h = product_along(rows, d_z, (t, 0, s), theta, layout.w_ho + p * cell.output_size, cell.output_size)
+    d_h = penalty(cell, mask, h, t, p, s, rows, saturation)
+    d_h = product_along(d_h, d_z, (t, 0, s), theta, layout.w_ho + p * cell.output_size, cell.output_size)
     row, q = p * layout.hidden, 0
     while recurrent > 0:
         width = min(lanes(theta), recurrent)
         d_h = product_down(d_h, d, (slot + 1, q, s, 0), w_hh_t, row, width)
         row, q, recurrent = row + width, q + 1, recurrent - width
     state = load_like(h, (t + 1, p, s), rows)
-    if saturation > 0:
-        weight = _times(splats_along(mask, (t, s), rows), saturation)
-        d_h = _fma(restlessness(cell, state), weight, d_h)
     d_pre = cell_gradient(cell, d_h, state)
     store(d, (slot, p, s), d_pre)
     # The small gradients, while their vectors are in registers: a loop of their own has too few sums
@@ -49,7 +65,7 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, sa
 def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, samples, from_zero):
     """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
 
-    w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation weighs the cell's
+    w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation (or None) weighs the cell's
     penalty for units that do not rest at an extreme, summed over units and steps.
     """
     end = x.shape[0]

@@ -36,8 +36,8 @@ def forward_address(cell, layout, theta):
     return address_of(forward_block, cell, layout, theta, x, h, 1, True)
 
 
-def learn_address(cell, loss, layout, theta):
-    """The address of learn_block for a cell, a loss and arrays of theta's dtype."""
+def learn_address(cell, loss, layout, theta, saturation):
+    """The address of learn_block for a cell, a loss, arrays of theta's dtype, and a saturation penalty (0.0) or none (None)."""
     block, history = aligned_zeros((1, 1, 1), theta.dtype), aligned_zeros((1, 1, 1, 1), theta.dtype)
     return address_of(learn_block, cell, loss, layout, theta, theta, block, block, theta, history, history, theta, np.zeros(4),
-                      1, 0.0, 0)
+                      1, saturation, 0)

@@ -7,6 +7,8 @@ one before.
 """
 
 import numpy as np
+from numba.core import types
+from numba.extending import overload
 
 from fastrnn.cells.base import activate
 from fastrnn.cells.base import gradient as cell_gradient
@@ -59,12 +61,25 @@ def _forward_one(cell, layout, theta, one):
             store(h, (p, t + 1), activate(cell, pre))
 
 
+def penalty_one(cell, one, p, t, rows, saturation):
+    """As fastrnn.kernels.backward.penalty, for one sample."""
+    raise NotImplementedError
+
+
+@overload(penalty_one, inline="always")
+def _overload_penalty_one(cell, one, p, t, rows, saturation):
+    if saturation == types.none:
+        return lambda cell, one, p, t, rows, saturation: rows
+    return lambda cell, one, p, t, rows, saturation: _times(
+        restlessness(cell, load(one.h, (p, t + 1), 1)), _times(splat(one.mask, t), saturation))
+
+
 @inlined
 def _backward_one(cell, layout, theta, w_hh_t, one, saturation):
     h, d, width, steps = one.h, one.d, lanes(theta), one.x.shape[0]
     for t in range(steps - 1, -1, -1):
         for p in range(layout.panels):
-            d_h = zeros(theta, 1)
+            d_h = penalty_one(cell, one, p, t, zeros(theta, 1), saturation)
             for o in range(cell.output_size):
                 d_h = _fma(splat(one.y, (o, t)), load(theta, layout.w_ho + p * cell.output_size + o, 1), d_h)
             if t + 1 < steps:
@@ -74,8 +89,6 @@ def _backward_one(cell, layout, theta, w_hh_t, one, saturation):
                     sums = product_split(sums, d, (q, t + 1, 0), w_hh_t, row + q * width, count)
                 d_h = sum_rows(d_h, sums)
             state = load(h, (p, t + 1), 1)
-            if saturation > 0:
-                d_h = _fma(restlessness(cell, state), _times(splat(one.mask, t), saturation), d_h)
             store(d, (p, t), cell_gradient(cell, d_h, state))
 
 
@@ -120,6 +133,6 @@ def learn_one(cell, loss, layout, theta, w_hh_t, work, s, one, gradient, stats, 
     _gradients_one(cell, layout, one, gradient)
 
 
-def learn_one_address(cell, loss, layout, theta, work, one):
+def learn_one_address(cell, loss, layout, theta, work, one, saturation):
     """The address of learn_one for a cell, a loss and arrays of theta's dtype."""
-    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), 0.0)
+    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), saturation)

@@ -10,6 +10,8 @@ on the next update while a slow one still reads.
 from typing import NamedTuple
 
 import numpy as np
+from numba.core import types
+from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import call
@@ -73,6 +75,16 @@ class Shared(NamedTuple):
     live: np.ndarray
 
 
+def item(values, i):
+    """values[i], or None of None."""
+    raise NotImplementedError
+
+
+@overload(item, inline="always")
+def _overload_item(values, i):
+    return (lambda values, i: None) if values == types.none else (lambda values, i: values[i])
+
+
 @inlined
 def clear(gradients, stats, half, group):
     for row in range(gradients.shape[2]):
@@ -117,7 +129,7 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 def run_steps(cell, loss, optimizer, source, layout, plan, calls, rates, saturations, replica, shared, work, one, thread, threads):
     """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
 
-    rates and saturations: learning rate and weight of the saturation penalty, of each update.
+    rates and saturations: learning rate and weight of the saturation penalty (or None), of each update.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
     made, and that update is not counted.
     """
@@ -126,7 +138,7 @@ def run_steps(cell, loss, optimizer, source, layout, plan, calls, rates, saturat
     for i in range(rates.size):
         step, half = plan.first_step + i, i % 2
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
-            group_gradient(cell, loss, source, layout, plan, calls, step, saturations[i], half, group, replica, shared, work, one)
+            group_gradient(cell, loss, source, layout, plan, calls, step, item(saturations, i), half, group, replica, shared, work, one)
         wait(shared.barrier, threads)
 
         loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0

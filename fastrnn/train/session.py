@@ -30,10 +30,12 @@ class Session:
         self.replicas = [self._replica(theta, shape) for _ in range(threads)]
         self.work = [workspace(self.cell, self.layout, steps, dtype) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
+        self.penalised = config.saturation > 0
+        penalty = 0.0 if self.penalised else None
         if config.batch_size == 1:
-            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one)
+            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one, penalty)
         else:
-            learn = learn_address(self.cell, self.loss, self.layout, theta)
+            learn = learn_address(self.cell, self.loss, self.layout, theta, penalty)
         self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta), learn)
         self.shared = Shared(
             aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
@@ -53,8 +55,9 @@ class Session:
     def run(self, rates, saturations, patience):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
 
-        DIVERGED takes the last update back: self.step may be one less than before the call.
+        Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step may be one less than before the call.
         """
+        saturations = saturations if self.penalised else None
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
         arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, self.calls, rates, saturations
@@ -75,9 +78,9 @@ class Session:
         self.step += made
         return shared.history[: max(made, 0)], why
 
-    def gradient(self, saturation=0.0):
+    def gradient(self):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
-        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, saturation, self.replicas[0], self.shared,
+        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, self.config.saturation if self.penalised else None, self.replicas[0], self.shared,
                     self.work[0], self.one)
         return unpack(self.cell, self.layout, self.replicas[0].gradient, self.names), self.shared.history[0].copy()
 

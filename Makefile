@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow bench bench-quick clean
+.PHONY: help train test test-slow bench bench-quick bench-peers readme clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -27,11 +27,21 @@ test: .venv/for-test  ## run the tests
 test-slow: .venv/for-test  ## run the long statistical tests
 	@$(BIN)/python -m pytest -q --durations=5 -m slow $(ARGS)
 
-bench: .venv/for-test  ## run the benchmarks
-	@$(BIN)/python -m pytest bench --benchmark-only $(ARGS)
+BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
-bench-quick: .venv/for-test  ## run the benchmarks with few repetitions, to see that they run
-	@$(BIN)/python -m pytest bench --benchmark-only --benchmark-max-time=0.1 --benchmark-min-rounds=2 $(ARGS)
+bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; `make bench-peers` first, for other libraries
+	@$(BENCH) --benchmark-save=bench $(ARGS)
+	@$(BIN)/python -m bench.render
+
+bench-quick: .venv/for-test  ## run a few benchmarks (1 minute) into build/bench-quick
+	@$(BENCH) --quick --results build/bench-quick $(ARGS)
+	@$(BIN)/python -m bench.render build/bench-quick
+
+bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch and JAX into .venv-peers, and check that they do the same work
+	@$(BIN)/python -m bench.peers.check
+
+readme: .venv/for-test  ## write the saved results of the benchmarks into README.md
+	@$(BIN)/python -m bench.readme
 
 clean:  ## remove .venv, caches and build output; runs/ is kept
 	@rm -rf .venv build .pytest_cache .hypothesis .benchmarks *.egg-info
@@ -47,6 +57,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 .venv/for-test: pyproject.toml .venv/made
 	@$(INSTALL) '.[plot,test]'
 	@touch $@ .venv/for-train
+
+.venv-peers/made: bench/peers/requirements.txt .venv/made
+	@echo "setting up .venv-peers (once, some minutes)"
+	@$(BIN)/python -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
+	@touch $@
 
 define find_python
 found=; old=; bare=; \

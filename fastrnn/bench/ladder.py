@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fastrnn.bench import machine
 from fastrnn.bench.engines import ENGINES, HERE
 from fastrnn.bench.processes import Worker, WorkerError, all_threads
-from fastrnn.bench.timing import calibrate, measure
+from fastrnn.bench.timing import measure
 from fastrnn.bench.workload import Workload, check
 
 # Batches of the ladder: online updates, the smallest that fills a word, one that fills the cache, one that does not.
@@ -41,10 +41,12 @@ class Peaks(NamedTuple):
     target: str
     kind: str = "peak"
     worker: str = "core"
+    draws: bool = True
 
 
 FMA = Peaks("fma", "fused multiply-adds", f"{HERE}/peak.py:MultiplyAdd")
 TRIAD = Peaks("triad", "memory triad", f"{HERE}/peak.py:Triad")
+CACHE = Peaks("triad-cache", "triad in the second-level cache", f"{HERE}/peak.py:NearTriad")
 
 
 def peak_cases(everything=None, dtypes=("float32",)):
@@ -73,7 +75,7 @@ def opened(wanted, pythons, absent, progress=None):
                 if key not in workers:
                     workers[key] = Worker(case.threads, *([pythons[key[0]]] if key[0] != "core" else []))
                     stack.callback(workers[key].stop)
-                found[case] = workers[key].open(case.engine.target, case.work)
+                found[case] = workers[key].open(case.engine.target, case.work, case.engine.draws)
                 if case.engine.kind != "peak":
                     checked(workers[key], case, found[case])
             except WorkerError as error:
@@ -87,8 +89,8 @@ def opened(wanted, pythons, absent, progress=None):
 def checked(worker, case, opened_engine):
     """Hold one update of the engine against the true gradient, on a smaller batch where the workload's is too large."""
     small = case.work.to_check()
-    engine = opened_engine if small == case.work else worker.open(case.engine.target, small)
-    check(small, engine.update(), case.engine.label)
+    engine = opened_engine if small == case.work else worker.open(case.engine.target, small, case.engine.draws)
+    check(small, engine.sample(), case.engine.label, case.engine.activation)
     if engine is not opened_engine:
         engine.close()
 
@@ -109,23 +111,16 @@ def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, set
 def row(case, updates, seconds, absent=None, **more):
     """One row of a result: who, what, and the seconds an update took in each round."""
     engine, work = case.engine, case.work
-    return {"engine": engine.name, "label": engine.label, "kind": engine.kind, "threads": case.threads, **work._asdict(),
-            "updates": updates, "seconds": seconds, "absent": absent, **more}
+    return {"name": case.name, "engine": engine.name, "label": engine.label, "kind": engine.kind, "threads": case.threads, **work._asdict(),
+            "updates": updates, "seconds": seconds, "absent": absent, **work_done(case), **more}
 
 
-def memory_of(case, updates=2):
-    """(peak, before) in MB: of a fresh process that makes a few updates, and of it before it opened the engine."""
-    worker = Worker(case.threads)
-    try:
-        # The modules are loaded by the smallest workload, so that what follows is the workload's own.
-        small = worker.open(case.engine.target, case.work._replace(batch=min(case.work.batch, 64), steps=8, hidden=case.work.hidden))
-        small.run(1)
-        before = worker.ask("memory")
-        engine = worker.open(case.engine.target, case.work)
-        engine.run(updates)
-        return worker.ask("memory"), before
-    finally:
-        worker.stop()
+def work_done(case):
+    """What one update of a peak does."""
+    if case.engine not in (FMA, TRIAD, CACHE):
+        return {}
+    from fastrnn.bench.engines.peak import MultiplyAdd, NearTriad, Triad
 
-
-__all__ = ["BATCHES", "Case", "calibrate", "cases", "checked", "memory_of", "peak_cases", "run"]
+    if case.engine is FMA:
+        return {"flops": MultiplyAdd.flops(case.work.dtype, case.threads)}
+    return {"bytes": (Triad if case.engine is TRIAD else NearTriad).bytes(case.threads)}

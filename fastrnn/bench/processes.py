@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastrnn.bench.workload import RATE, Update, initial_weights, sums
+from fastrnn.bench.workload import Updates, initial_weights, sums
 from fastrnn.kernels.threads import default_threads
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -54,15 +54,17 @@ class Worker:
             raise WorkerError(answer["error"], answer["trace"])
         return answer["result"]
 
-    def open(self, target, work):
-        """An Opened engine, ready to run."""
+    def open(self, target, work, draws=False):
+        """An Opened engine, ready to run; one that draws its own batches gets none."""
         self.count += 1
         path = os.path.join(self.folder.name, f"{self.count}.npz")
-        x, y = sums(work)
-        np.savez(path, x=x, y=y, **{f"w.{name}": weight for name, weight in initial_weights(work).items()})
-        self.ask("open", key=self.count, target=target, work=list(work), threads=self.threads, data=path)
+        arrays = {f"w.{name}": weight for name, weight in initial_weights(work).items()}
+        if not draws:
+            arrays["x"], arrays["y"] = sums(work)
+        np.savez(path, **arrays)
+        together = self.ask("open", key=self.count, target=target, work=[*work, work.rate], threads=self.threads, data=path)
         os.unlink(path)
-        return Opened(self, self.count)
+        return Opened(self, self.count, together)
 
     def stop(self):
         """End the process."""
@@ -74,25 +76,25 @@ class Worker:
 
 
 class Opened:
-    """An engine with its workload, in a worker."""
+    """An engine with its workload, in a worker; it makes `together` updates a call."""
 
-    def __init__(self, worker, key):
-        self.worker, self.key = worker, key
+    def __init__(self, worker, key, together):
+        self.worker, self.key, self.together = worker, key, together
 
     def run(self, updates):
-        """Seconds that so many updates took."""
-        return self.worker.ask("run", key=self.key, updates=updates)
+        """Seconds that so many updates take; `together` times as many are made."""
+        return self.worker.ask("run", key=self.key, updates=updates * self.together) / self.together
 
-    def update(self):
-        """One Update, to be checked."""
-        path = os.path.join(self.worker.folder.name, f"update-{self.key}.npz")
-        self.worker.ask("update", key=self.key, path=path)
+    def sample(self):
+        """The Updates of one call, to be checked."""
+        path = os.path.join(self.worker.folder.name, f"sample-{self.key}.npz")
+        self.worker.ask("sample", key=self.key, path=path)
         with np.load(path, allow_pickle=False) as arrays:
             sides = [{name[len(side) + 1 :]: arrays[name] for name in arrays.files if name.startswith(side + ".")}
                      for side in ("before", "after")]
-            update = Update(sides[0], arrays["x"], arrays["y"], RATE, sides[1])
+            updates = Updates(sides[0], arrays["x"], arrays["y"], sides[1], self.together)
         os.unlink(path)
-        return update
+        return updates
 
     def close(self):
         """Let the engine go."""

@@ -22,7 +22,7 @@ def calibrate(run, seconds):
 
 
 def measure(cases, rounds, seconds, progress=None):
-    """{key: (updates, [seconds an update in each round])} for cases {key: run}, run(updates) -> seconds.
+    """{key: (updates a round, [seconds an update in each round])} for cases {key: run}, run(updates) -> seconds.
 
     progress(done, total, key) is called before each piece of work.
     """

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import namedtuple
 
-Workload = namedtuple("Workload", "hidden steps batch dtype")
+Workload = namedtuple("Workload", "hidden steps batch dtype rate")
 
 
 def pin(core):
@@ -59,12 +59,13 @@ class Commands:
 
         arrays = np.load(data, allow_pickle=False)
         weights = {name[2:]: arrays[name] for name in arrays.files if name.startswith("w.")}
-        self.engines[key] = load(target)(Workload(*work), threads, weights, arrays["x"], arrays["y"])
+        self.engines[key] = load(target)(Workload(*work), threads, weights, arrays.get("x"), arrays.get("y"))
+        return getattr(self.engines[key], "together", 1)
 
-    def update(self, key, path):
+    def sample(self, key, path):
         import numpy as np
 
-        before, x, y, after = self.engines[key].one_update()
+        before, x, y, after = self.engines[key].sample()
         sides = {f"{side}.{name}": weight for side, weights in (("before", before), ("after", after)) for name, weight in weights.items()}
         np.savez(path, x=x, y=y, **sides)
 

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 INPUTS, OUTPUTS = 2, 1
-RATE = 0.1
-
 # The true gradient is formed from float64 states of at most so many numbers: 128 MB.
 LARGEST_CHECK = 1 << 24
 
@@ -41,6 +39,11 @@ class Workload(NamedTuple):
         return t * 6 * h + (t - 1) * 2 * h * h + t * 8 * h + (t - 1) * 4 * h * h
 
     @property
+    def rate(self):
+        """Learning rate: the tutorial's at 8 steps; the loss is a sum over time, so longer ones take smaller steps."""
+        return 0.8 / self.steps
+
+    @property
     def name(self):
         """Short, unique, and good in file names."""
         return f"h{self.hidden}-t{self.steps}-b{self.batch}" + ("" if self.dtype == "float32" else f"-{self.dtype}")
@@ -50,14 +53,14 @@ class Workload(NamedTuple):
         return self._replace(batch=max(1, min(self.batch, LARGEST_CHECK // (self.hidden * self.steps))))
 
 
-class Update(NamedTuple):
-    """One update that an engine made: weights before and after by name, x (B, T, 2), y (B, T, 1), learning rate."""
+class Updates(NamedTuple):
+    """`count` updates that an engine made on one batch: x (B, T, 2), y (B, T, 1), weights before and after by name."""
 
     before: dict
     x: np.ndarray
     y: np.ndarray
-    rate: float
     after: dict
+    count: int = 1
 
 
 def initial_weights(work, seed=0):
@@ -87,35 +90,40 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def gradient(weights, x, y):
-    """The true gradient {name: array} in float64: the equations above, one step after the other."""
+def gradient(weights, x, y, activation="sigmoid"):
+    """The true gradient {name: array} in float64: the equations above, one step after the other; h by "sigmoid" or "tanh"."""
     w_ih, w_hh, w_ho = (weights[name].astype(np.float64) for name in ("w_ih", "w_hh", "w_ho"))
     batch, steps = x.shape[:2]
     h = np.zeros((steps + 1, batch, len(w_hh)))
     for t in range(steps):
-        h[t + 1] = sigmoid(x[:, t] @ w_ih.T + h[t] @ w_hh.T)
+        h[t + 1] = (np.tanh if activation == "tanh" else sigmoid)(x[:, t] @ w_ih.T + h[t] @ w_hh.T)
+    slope = 1 - h * h if activation == "tanh" else h * (1 - h)
     grads = {name: np.zeros(np.shape(weight)) for name, weight in weights.items()}
     d_pre = np.zeros_like(h[0])
     for t in range(steps - 1, -1, -1):
         o = sigmoid(h[t + 1] @ w_ho.T)
         d_z = (o - y[:, t]) * o * (1 - o) / batch
-        d_pre = (d_pre @ w_hh + d_z @ w_ho) * h[t + 1] * (1 - h[t + 1])
+        d_pre = (d_pre @ w_hh + d_z @ w_ho) * slope[t + 1]
         grads["w_ih"] += d_pre.T @ x[:, t]
         grads["w_hh"] += d_pre.T @ h[t]
         grads["w_ho"] += d_z.T @ h[t + 1]
     return grads
 
 
-def check(work, update, name="engine"):
-    """Raise WrongGradient unless `update` is what one step along the true gradient of `work` makes."""
-    x, y = np.asarray(update.x), np.asarray(update.y)
+def check(work, updates, name="engine", activation="sigmoid"):
+    """Raise WrongGradient unless the Updates are what steps along the true gradient of `work` make."""
+    x, y = np.asarray(updates.x), np.asarray(updates.y)
     if x.shape != (work.batch, work.steps, INPUTS) or y.shape != (work.batch, work.steps, OUTPUTS):
         raise WrongGradient(f"{name}: its batch has shapes {x.shape} and {y.shape}, not those of {work.name}")
-    if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 64 and not 0.2 < x[:, :-1].mean() < 0.8):
+    if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8):
         raise WrongGradient(f"{name}: its batch does not consist of random sums")
-    for weight, truth in gradient(update.before, x.astype(np.float64), y.astype(np.float64)).items():
-        before, after = (np.asarray(side[weight], np.float64) for side in (update.before, update.after))
-        found = (before - after) / update.rate
-        error = np.linalg.norm(found - truth) / np.linalg.norm(truth)
+    before = {weight: value.astype(np.float64) for weight, value in updates.before.items()}
+    truth = dict(before)
+    for _ in range(updates.count):
+        grads = gradient(truth, x.astype(np.float64), y.astype(np.float64), activation)
+        truth = {weight: value - work.rate * grads[weight] for weight, value in truth.items()}
+    for weight, start in before.items():
+        moved, should = np.asarray(updates.after[weight], np.float64) - start, truth[weight] - start
+        error = np.linalg.norm(moved - should) / np.linalg.norm(should)
         if not error < TOLERANCE:
             raise WrongGradient(f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, allowed {TOLERANCE:.0e}")

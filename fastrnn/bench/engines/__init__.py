@@ -1,8 +1,9 @@
 """The table of engines: whatever does the work of a Workload, registered once, for tests and benchmarks alike.
 
 An engine is a class `Engine(work, threads, weights, x, y)` with two methods. `run(updates)` makes that many
-updates and is timed. `one_update()` makes one update by the same code and returns (before, x, y, after).
-weights, x and y are as in fastrnn.bench.workload; an engine may draw its own batches instead of x and y.
+updates and is timed. `sample()` makes one update by the same code and returns (before, x, y, after). If the
+engine has a number `together`, it makes so many updates a call: `run` is asked for multiples of it, and
+`sample` makes that many. weights, x and y are as in fastrnn.bench.workload, the learning rate is work.rate.
 """
 
 import os
@@ -18,7 +19,8 @@ class Engine:
     name: unique; label: for people; kind: "scalar", "batched", "ours" or "peer"; target: "FILE.py:Class";
     worker: engines of one worker share a process ("core": this Python; else a peer's library, which the
     peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
-    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows.
+    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation: of its hidden
+    units, for the check; draws: it draws its own batches, and is given None for x and y.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Engine:
     most_samples: int = 0
     most_steps: int = 0
     dtypes: tuple = ("float32",)
+    activation: str = "sigmoid"
+    draws: bool = False
 
     def takes(self, work):
         """Whether this engine is timed at this Workload."""
@@ -43,8 +47,8 @@ def _target(file, name):
 
 ENGINES = (
     # float64, as the tutorial computes; timed in the float32 rows because it is what they are compared with.
-    Engine("scalar", "the tutorial's scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16),
-    Engine("compiled", "the same loop, compiled by numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30),
+    Engine("scalar", "the tutorial's scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16, draws=True),
+    Engine("compiled", "the same loop, compiled by numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30, draws=True),
     Engine("numpy", "NumPy, batched", "batched", _target("batched.py", "Batched"), "core"),
-    Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), "core", "each", 0, 0, ("float32", "float64")),
+    Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), "core", "each", 0, 0, ("float32", "float64"), draws=True),
 )

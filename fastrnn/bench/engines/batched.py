@@ -4,8 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from fastrnn.bench.workload import RATE
-
 # Samples that are taken through all steps together: their states stay in the second-level cache. The best of
 # 256 to 16,384 at hidden 16.
 PIECE = 1024
@@ -25,7 +23,7 @@ class Batched:
         size = min(PIECE, -(-work.batch // threads))
         self.pieces = [_Piece(self.steps, hidden, x[first : first + size], y[first : first + size])
                        for first in range(0, work.batch, size)]
-        self.scale = np.float32(RATE / work.batch)
+        self.scale = np.float32(work.rate / work.batch)
         self.pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.pieces) > 1 else None
 
     def _update(self):
@@ -48,7 +46,7 @@ class Batched:
     def _weights(self):
         return {"w_ih": self.w[:, :2].copy(), "w_hh": self.w[:, 2:].copy(), "w_ho": self.w_ho.copy()}
 
-    def one_update(self):
+    def sample(self):
         before = self._weights()
         self._update()
         return before, self.x, self.y, self._weights()

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from fastrnn.bench.workload import INPUTS, RATE, added
+from fastrnn.bench.workload import INPUTS, added
 from fastrnn.cells.elman import Elman
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig
+from fastrnn.train.loop import SAMPLES_A_THREAD
 from fastrnn.train.session import Session
 
 
@@ -14,14 +15,18 @@ class Fastrnn:
 
     def __init__(self, work, threads, weights, x, y):
         self.work = work
-        config = TrainConfig(optimizer="sgd", learning_rate=RATE, batch_size=work.batch, dtype=work.dtype)
+        config = TrainConfig(optimizer="sgd", learning_rate=work.rate, batch_size=work.batch, dtype=work.dtype)
         task = Addition(bits=work.steps)
+        # As `train` chooses: where a batch is too small, threads wait for each other longer than they work.
+        threads = min(threads, max(1, work.batch // SAMPLES_A_THREAD))
         self.session = Session(Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights)
 
     def run(self, updates):
-        self.session.run(np.full(updates, RATE), np.zeros(updates), 0)
+        statistics, _ = self.session.run(np.full(updates, self.work.rate), np.zeros(updates), 0)
+        if len(statistics) < updates:
+            raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
 
-    def one_update(self):
+    def sample(self):
         before, x = self.session.weights(), self._batch(self.session.step * self.work.batch)
         self.run(1)
         return before, x, added(x), self.session.weights()

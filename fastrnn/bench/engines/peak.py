@@ -11,6 +11,9 @@ from fastrnn.kernels.threads import on_threads
 from fastrnn.kernels.tiles import TILE
 from fastrnn.simd import fma, lanes, load, load_like, pointwise, store, zeros
 
+# Elements of the three arrays that lie in the second-level cache together: 192 kB.
+NEAR = 1 << 14
+
 # Multiply-adds of TILE vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond any cache
 # that a core has to itself.
 TURNS, LENGTH = 4096, 1 << 24
@@ -61,12 +64,14 @@ class MultiplyAdd:
 class Triad:
     """Memory bandwidth: three arrays of LENGTH float32 read or written an update, whatever the number of threads."""
 
+    length = LENGTH
+
     def __init__(self, work, threads, weights, x, y):
         self.threads = threads
-        self.arrays = [np.full(LENGTH, value, np.float32) for value in (0, 1, 2)]
+        self.arrays = [np.full(self.length, value, np.float32) for value in (0, 1, 2)]
 
     def run(self, updates):
-        share = LENGTH // 16 // self.threads * 16
+        share = self.length // 16 // self.threads * 16
 
         def part(thread):
             for _ in range(updates):
@@ -74,7 +79,13 @@ class Triad:
 
         on_threads(self.threads, part)
 
-    @staticmethod
-    def bytes(threads):
+    @classmethod
+    def bytes(cls, threads):
         """Bytes that one update reads or writes; the line that a store reads before it writes is not counted."""
-        return 12 * (LENGTH // 16 // threads * 16 * threads)
+        return 12 * (cls.length // 16 // threads * 16 * threads)
+
+
+class NearTriad(Triad):
+    """The same in the second-level cache, on one thread."""
+
+    length = NEAR

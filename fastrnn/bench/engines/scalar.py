@@ -3,7 +3,6 @@
 import numpy as np
 
 from fastrnn import reference
-from fastrnn.bench.workload import RATE
 from fastrnn.original import _update_per_sample
 
 
@@ -22,7 +21,7 @@ class Scalar:
 
     def __init__(self, work, threads, weights, x, y):
         self.synapses, self.rng = _synapses(weights), np.random.RandomState(0)
-        self.updates = reference.Synapses(*map(np.zeros_like, self.synapses))
+        self.rate, self.updates = work.rate, reference.Synapses(*map(np.zeros_like, self.synapses))
         self.table, self.largest = reference.binary_table(work.steps), 2**work.steps // 2
 
     def _draw(self):
@@ -31,13 +30,13 @@ class Scalar:
 
     def _learn(self, a, b, c):
         reference.forward_backward(self.synapses, a, b, c, self.updates)
-        reference.apply_updates(self.synapses, self.updates, RATE)
+        reference.apply_updates(self.synapses, self.updates, self.rate)
 
     def run(self, updates):
         for _ in range(updates):
             self._learn(*self._draw())
 
-    def one_update(self):
+    def sample(self):
         before, (a, b, c) = _named(self.synapses), self._draw()
         self._learn(a, b, c)
         # The tutorial writes numbers with the most significant bit first.
@@ -50,17 +49,17 @@ class Compiled:
 
     def __init__(self, work, threads, weights, x, y):
         self.synapses, self.rng = _synapses(weights), np.random.RandomState(0)
-        self.steps, self.pred = work.steps, np.zeros(work.steps, np.uint8)
+        self.steps, self.rate, self.pred = work.steps, work.rate, np.zeros(work.steps, np.uint8)
 
     def _learn(self, updates):
         operands = self.rng.randint(2**self.steps // 2, size=(updates, 2))
-        _update_per_sample(*self.synapses, operands, RATE, self.pred)
+        _update_per_sample(*self.synapses, operands, self.rate, self.pred)
         return operands
 
     def run(self, updates):
         self._learn(updates)
 
-    def one_update(self):
+    def sample(self):
         before, ((a, b),) = _named(self.synapses), self._learn(1)
         shifts = np.arange(self.steps)
         x = np.stack([a >> shifts & 1, b >> shifts & 1], axis=1)[None]

@@ -1,0 +1,56 @@
+"""Section `compiling`: what the first training in a new process costs, with an empty cache and with a warm one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from fastrnn.bench import machine
+from fastrnn.bench.processes import PACKAGE_ROOT
+from fastrnn.cells.elman import ACTIVATIONS
+
+CODE = """
+import sys, time
+began = time.perf_counter()
+import fastrnn
+imported = time.perf_counter()
+fastrnn.train(fastrnn.Elman(activation=sys.argv[1]), batch_size=int(sys.argv[2]), until="samples", max_samples=16, threads=1)
+print(imported - began, time.perf_counter() - imported)
+"""
+
+
+def first_training(cell, batch, cache):
+    """(seconds of importing, seconds of the first 16 samples) in a new process."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": str(PACKAGE_ROOT)}
+    done = subprocess.run([sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True)
+    return tuple(map(float, done.stdout.split()))
+
+
+class Compiling:
+    """Rows: a cell, batched or online, cold or warm; seconds are those of the first training."""
+
+    name = "compiling"
+
+    def cells(self, quick):
+        return [(cell, batch) for cell in list(ACTIVATIONS)[: 1 if quick else None] for batch in ((16,) if quick else (16, 1))]
+
+    def names(self, quick):
+        return [("compiling", f"{cell}-b{batch}-{state}") for cell, batch in self.cells(quick) for state in ("cold", "warm")]
+
+    def measure(self, quick, progress):
+        rounds, rows, cells = (1 if quick else 3), [], self.cells(quick)
+        began = time.perf_counter()
+        for done, (cell, batch) in enumerate(cells):
+            progress(done, len(cells), f"compile {cell}, batch {batch}")
+            with tempfile.TemporaryDirectory() as cache:
+                cold = [first_training(cell, batch, cache)]
+                warm = [first_training(cell, batch, cache) for _ in range(rounds)]
+            for state, taken in (("cold", cold), ("warm", warm)):
+                rows.append({"name": f"{cell}-b{batch}-{state}", "cell": cell, "batch": batch, "state": state, "absent": None,
+                             "imports": [each[0] for each in taken], "seconds": [each[1] for each in taken]})
+        return {"kind": self.name, "machine": machine.describe(), "versions": {}, "rounds": rounds, "rows": rows,
+                "took": time.perf_counter() - began}
+
+
+SECTION = Compiling()

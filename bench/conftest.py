@@ -1,0 +1,81 @@
+"""pytest options of the benchmarks, and the clock by which pytest-benchmark takes over what was measured.
+
+A section measures all of its rows in interleaved rounds, which pytest-benchmark, one test after the other, cannot.
+Each row is then a test whose rounds last, by this clock, exactly what they lasted: groups, saved JSON and
+--benchmark-compare work as always.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from bench.suite import SECTIONS
+from fastrnn.bench import report
+
+
+class Clock:
+    """A timer that moves only when it is told to."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def now(self):
+        return self.seconds
+
+
+CLOCK = Clock()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="few sizes, short rounds, no peers")
+    parser.addoption("--results", default=str(Path(__file__).parent / "results"), help="folder for results (default: bench/results)")
+    parser.addoption("--section", action="append", choices=list(SECTIONS), help="only these sections")
+
+
+def pytest_generate_tests(metafunc):
+    if "row_name" not in metafunc.fixturenames:
+        return
+    config = metafunc.config
+    chosen = config.getoption("--section") or list(SECTIONS)
+    rows = [(section, group, name) for section in chosen for group, name in SECTIONS[section].names(config.getoption("--quick"))]
+    metafunc.parametrize("section_name, group, row_name", rows, ids=[f"{section}-{name}" for section, _, name in rows])
+
+
+@pytest.fixture(scope="session")
+def results(request):
+    """Section name -> its result, measured when first asked for, and saved at once."""
+    found, config = {}, request.config
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def result(name):
+        if name not in found:
+            with capture.global_and_fixture_disabled(), Progress(name) as progress:
+                found[name] = SECTIONS[name].measure(config.getoption("--quick"), progress)
+            folder = Path(config.getoption("--results"))
+            folder.mkdir(parents=True, exist_ok=True)
+            report.save(found[name], folder / f"{name}.json")
+        return found[name]
+
+    return result
+
+
+class Progress:
+    """A bar on a terminal; a line a minute elsewhere."""
+
+    def __init__(self, name):
+        from tqdm import tqdm
+
+        self.name, self.bar = name, tqdm(desc=name, leave=False, dynamic_ncols=True, mininterval=0.2, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}")
+        print(f"\nmeasuring: {name}", flush=True)
+
+    def __call__(self, done, total, note):
+        self.bar.total, self.bar.n = total, done
+        self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(0)
+        self.bar.refresh()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()

@@ -1,0 +1,5 @@
+"""Other libraries at the same work, each written as its own users would write it for speed.
+
+They run in the environment that `make bench-peers` makes; nothing here is imported by fastrnn. Files named
+*_engines.py need their library and are loaded by fastrnn.bench.worker alone.
+"""

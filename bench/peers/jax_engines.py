@@ -1,0 +1,154 @@
+"""JAX on the CPU: lax.scan over time under jit, many updates inside one call; by grad, and with its own backward pass."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# Updates a call, so that small batches are not eaten by Python; fewer where one takes milliseconds.
+TOGETHER, SAMPLES_TOGETHER = 32, 32768
+# Steps of time that XLA sees at once: more compile for long and gain nothing.
+UNROLL = 8
+# Samples that go through all steps together: their states stay in the cache.
+PIECE = 1024
+NAMES = ("w_ih", "w_hh", "w_ho")
+
+
+def by_exp(z):
+    return 1 / (1 + jnp.exp(-z))
+
+
+def by_tanh(z):
+    return 0.5 * jnp.tanh(0.5 * z) + 0.5
+
+
+class _Engine:
+    """gradients(weights, x, y) under jit, inside a loop of updates; x and y as the layout of the engine wants them."""
+
+    def __init__(self, work, threads, weights, x, y):
+        self.work, self.given = work, (x, y)
+        self.together = max(1, min(TOGETHER, SAMPLES_TOGETHER * 8 // (work.batch * work.steps)))
+        self.weights = tuple(jnp.asarray(weights[name]) for name in NAMES)
+        # Samples last, and samples before features: which is faster depends on the batch, so it is tried.
+        best = None
+        for layout in self.layouts:
+            call, data = self._compile(layout)
+            jax.block_until_ready(call(self.weights, *data))
+            seconds = min(self._time(call, data) for _ in range(5))
+            if best is None or seconds < best:
+                best, self.call, self.data = seconds, call, data
+
+    def _time(self, call, data):
+        began = time.perf_counter()
+        jax.block_until_ready(call(self.weights, *data))
+        return time.perf_counter() - began
+
+    def _compile(self, layout):
+        axes = (1, 2, 0) if layout == "samples last" else (1, 0, 2)
+        size = min(PIECE, self.work.batch) if self.work.batch % PIECE == 0 else self.work.batch
+        pieces = [jnp.stack([jnp.asarray(each[first : first + size].transpose(axes), jnp.float32) for first in range(0, self.work.batch, size)])
+                  for each in self.given]
+        gradients = self.layouts[layout]
+
+        def update(weights, x, y):
+            if len(x) == 1:
+                grads = gradients(weights, x[0], y[0])
+            else:
+                zero = jax.tree.map(jnp.zeros_like, weights)
+                grads, _ = lax.scan(lambda sums, piece: (jax.tree.map(jnp.add, sums, gradients(weights, *piece)), None), zero, (x, y))
+            return tuple(weight - self.work.rate / self.work.batch * grad for weight, grad in zip(weights, grads))
+
+        def many(weights, x, y):
+            return lax.fori_loop(0, self.together, lambda _, weights: update(weights, x, y), weights)
+
+        return jax.jit(many), pieces
+
+    def run(self, updates):
+        for _ in range(updates // self.together):
+            self.weights = self.call(self.weights, *self.data)
+        jax.block_until_ready(self.weights)
+
+    def _numpy(self):
+        return {name: np.asarray(weight) for name, weight in zip(NAMES, self.weights)}
+
+    def sample(self):
+        before = self._numpy()
+        self.run(self.together)
+        return before, *self.given, self._numpy()
+
+
+def _loss(weights, x, y):
+    w_ih, w_hh, w_ho = weights
+
+    def step(h, pre):
+        h = by_exp(pre + h @ w_hh.T)
+        return h, h
+
+    _, states = lax.scan(step, jnp.zeros((x.shape[1], len(w_hh)), x.dtype), x @ w_ih.T, unroll=UNROLL)
+    return 0.5 * jnp.square(by_exp(states @ w_ho.T) - y).sum()
+
+
+class Grad(_Engine):
+    """The loss as one writes it, and jax.grad."""
+
+    layouts = {"samples first": jax.grad(_loss)}
+
+
+def _rows(weights, x, y):
+    """(T, B, features), gradients of the weights added up on the way back."""
+    w_ih, w_hh, w_ho = weights
+    hidden, zero = len(w_hh), jnp.zeros((x.shape[1], len(w_hh)), x.dtype)
+    fused = jnp.concatenate([w_ih, w_hh], 1).T
+
+    def forward(h, x_t):
+        h = by_exp(jnp.concatenate([x_t, h], 1) @ fused)
+        return h, h
+
+    _, h = lax.scan(forward, zero, x, unroll=UNROLL)
+    before = jnp.concatenate([zero[None], h[:-1]])
+    o = by_exp(h @ w_ho.T)
+    d_z = (o - y) * o * (1 - o)
+
+    def backward(carry, each):
+        d, d_ih, d_hh = carry
+        d_h, slope, h_before, x_t = each
+        d = (d_h + d @ w_hh) * slope
+        return (d, d_ih + d.T @ x_t, d_hh + d.T @ h_before), None
+
+    start = zero, jnp.zeros_like(w_ih), jnp.zeros_like(w_hh)
+    (_, d_ih, d_hh), _ = lax.scan(backward, start, (d_z * w_ho[None], h * (1 - h), before, x), reverse=True, unroll=UNROLL)
+    return d_ih, d_hh, d_z.reshape(1, -1) @ h.reshape(-1, hidden)
+
+
+def _columns(weights, x, y):
+    """The same with (T, features, B): better where B fills vectors and H does not."""
+    w_ih, w_hh, w_ho = weights
+    zero = jnp.zeros((len(w_hh), x.shape[2]), x.dtype)
+    fused = jnp.concatenate([w_ih, w_hh], 1)
+
+    def forward(h, x_t):
+        h = by_tanh(fused @ jnp.concatenate([x_t, h], 0))
+        return h, h
+
+    _, h = lax.scan(forward, zero, x, unroll=UNROLL)
+    before = jnp.concatenate([zero[None], h[:-1]])
+    o = by_tanh(jnp.einsum("oh,thb->tob", w_ho, h))
+    d_z = (o - y) * o * (1 - o)
+
+    def backward(carry, each):
+        d, d_ih, d_hh = carry
+        d_h, slope, h_before, x_t = each
+        d = (d_h + w_hh.T @ d) * slope
+        return (d, d_ih + d @ x_t.T, d_hh + d @ h_before.T), None
+
+    start = zero, jnp.zeros_like(w_ih), jnp.zeros_like(w_hh)
+    (_, d_ih, d_hh), _ = lax.scan(backward, start, (w_ho.T[None] * d_z, h * (1 - h), before, x), reverse=True, unroll=UNROLL)
+    return d_ih, d_hh, jnp.einsum("tob,thb->oh", d_z, h)
+
+
+class Handwritten(_Engine):
+    """x and h in one product, gradients added up on the way back, the better of two layouts."""
+
+    layouts = {"samples first": _rows, "samples last": _columns}

@@ -1,0 +1,67 @@
+"""Section `scaling`: what happens to fastrnn's speed and memory as one size grows."""
+
+from contextlib import ExitStack
+
+from fastrnn.bench import ladder, machine
+from fastrnn.bench.engines import ENGINES
+from fastrnn.bench.processes import Worker, all_threads
+from fastrnn.bench.timing import measure
+from fastrnn.bench.workload import Workload
+
+FASTRNN = next(engine for engine in ENGINES if engine.name == "fastrnn")
+QUICK = 2  # of each series, so many sizes: its ends
+
+
+def series(quick=False):
+    """{name of what grows: cases}"""
+    threads, doubling = all_threads(), [1 << n for n in range(17)]
+    found = {
+        "width": [(Workload(16, bits, 256), 1) for bits in doubling[3:13]],
+        "hidden": [(Workload(hidden, 32, 256), 1) for hidden in doubling[3:10]],
+        "batch": [(Workload(16, 8, batch), 1) for batch in doubling[::2]],
+        "threads": [(Workload(16, 8, 4096), n) for n in range(1, threads + 1)],
+        "dtype": [(Workload(16, 8, 1024, dtype), 1) for dtype in ("float32", "float64")],
+        "memory": [(Workload(16, 4096, 16384), threads)],
+    }
+    cases = {name: [ladder.Case(FASTRNN, work, n) for work, n in each] for name, each in found.items()}
+    if quick:
+        del cases["memory"]
+        cases = {name: [each[0], each[-1]][:QUICK] for name, each in cases.items()}
+    return cases
+
+
+class Scaling:
+    """Rows of all series, each in a process of its own, whose peak memory is the row's."""
+
+    name = "scaling"
+
+    def rows(self, quick):
+        return [(name, case) for name, cases in series(quick).items() for case in cases]
+
+    def names(self, quick):
+        return [(f"scaling {name}", f"{name}-{case.name}") for name, case in self.rows(quick)]
+
+    def measure(self, quick, progress):
+        rounds, seconds = (3, 0.02) if quick else (7, 0.08)
+        rows, before, opened = self.rows(quick), {}, {}
+        with ExitStack() as stack:
+            for done, (name, case) in enumerate(rows):
+                progress(done, len(rows), f"open {name} {case.name}")
+                worker = Worker(case.threads)
+                stack.callback(worker.stop)
+                # What every process holds: Python, NumPy, numba, the kernels.
+                small = worker.open(FASTRNN.target, case.work._replace(batch=min(16, case.work.batch), steps=8), draws=True)
+                small.run(1)
+                small.close()
+                before[name, case] = worker.ask("memory")
+                opened[name, case] = worker.open(FASTRNN.target, case.work, draws=True)
+                ladder.checked(worker, case, opened[name, case])
+            taken = measure({key: engine.run for key, engine in opened.items()}, rounds, seconds,
+                            lambda done, total, key: progress(done, total, f"{key[0]} {key[1].name}"))
+            memory = {key: engine.worker.ask("memory") for key, engine in opened.items()}
+        found = [ladder.row(case, *taken[name, case], name=f"{name}-{case.name}", series=name, memory=memory[name, case],
+                            memory_before=before[name, case]) for name, case in rows]
+        return {"kind": self.name, "machine": machine.describe(), "versions": {}, "rounds": rounds, "round_seconds": seconds, "rows": found}
+
+
+SECTION = Scaling()

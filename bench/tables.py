@@ -1,0 +1,149 @@
+"""Markdown tables of every section; each follows from the stored result alone."""
+
+import numpy as np
+
+from fastrnn.bench import report
+from fastrnn.bench.report import find, mark, number, samples_a_second, table, work_of
+from fastrnn.bench.timing import median, spread
+
+NN_RNN = "torch-module"
+
+
+def versus(result):
+    """fastrnn against the best peer, and against nn.RNN with autograd, on as many threads."""
+    rows = []
+    works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] == "ours"))
+    for threads in sorted({row["threads"] for row in result["rows"] if row["kind"] == "ours"}):
+        for work in works:
+            here = {**work._asdict(), "threads": threads}
+            ours = find(result, engine="fastrnn", **here)
+            others = [row for row in result["rows"] if row["seconds"] and row["kind"] in ("peer", "batched")
+                      and work_of(row) == work and row["threads"] == threads]
+            if not ours or not others:
+                continue
+            best = max(others, key=samples_a_second)
+            module = find(result, engine=NN_RNN, **here)
+            rows.append([f"H {work.hidden}, T {work.steps}, batch {work.batch:,}", str(threads), number(samples_a_second(ours)) + mark(ours),
+                         best["label"], number(samples_a_second(best)) + mark(best), f"{report.times_row(best, ours):.1f}",
+                         f"{report.times_row(module, ours):,.0f}" if module else ""])
+    header = ("workload", "threads", "fastrnn, samples/s", "best other", "samples/s", "× best other", "× nn.RNN, autograd")
+    return table(header, rows) + "\n" + report.footnote(result)
+
+
+# What grows in a series, as its column says it.
+GROWS = {"width": ("bits", "steps"), "hidden": ("hidden units", "hidden"), "batch": ("batch", "batch"), "threads": ("threads", "threads"),
+         "dtype": ("type", "dtype"), "memory": ("bits, batch 16,384", "steps")}
+
+
+def scaling(result):
+    """All series, one table each."""
+    parts = []
+    for series in dict.fromkeys(row["series"] for row in result["rows"]):
+        title, key = GROWS[series]
+        rows = []
+        for row in (each for each in result["rows"] if each["series"] == series):
+            rate = samples_a_second(row)
+            rows.append([f"{row[key]:,}" if isinstance(row[key], int) else row[key], str(row["threads"]), number(rate) + mark(row),
+                         report.digits(1e9 / rate / row["steps"]), report.digits(report.gflops(row)), f"{row['memory']:.0f}",
+                         f"{row['memory'] - row['memory_before']:.0f}", f"{100 * spread(row['seconds']):.0f} %"])
+        parts.append(table((title, "threads", "samples/s", "ns a time step", "GFLOP/s", "peak MB", "of it for this size, MB", "spread"), rows))
+    return "\n".join(parts) + "\n" + report.footnote(result)
+
+
+def parts_of(result, work):
+    """[(part, nanoseconds a sample, row)] of a workload; of backward, the recurrent gradient is its own part."""
+    found = {}
+    for row in result["rows"]:
+        if row.get("part") and work_of(row) == work:
+            block = median(row["seconds"]) / row["blocks"]
+            found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else 16), row
+    forward, backward = found["forward"][0] - found["activation"][0], found["backward"][0] - found["recurrent"][0]
+    order = [("data", *found["data"]), ("forward products", forward, found["forward"][1]), ("activation", *found["activation"]),
+             ("output and loss", *found["head"]), ("backward", backward, found["backward"][1]),
+             ("recurrent gradient", *found["recurrent"]), ("update", *found["update"])]
+    return [(name, max(ns, 0.0), row) for name, ns, row in order]
+
+
+def rooflines(result):
+    """[(work, part, flops a byte, GFLOP/s)] of the parts that multiply, as they were timed."""
+    points = []
+    for row in result["rows"]:
+        if row.get("part") and row["flops"]:
+            points.append((work_of(row), row["part"], row["flops"] / row["bytes"], row["flops"] / median(row["seconds"]) / 1e9))
+    return points
+
+
+def roofline(result):
+    """Each part's time and share of the peak."""
+    peak, rows = median(report.peak_gflops(result, 1)), []
+    for work in dict.fromkeys(work_of(row) for row in result["rows"] if row.get("part")):
+        parts = parts_of(result, work)
+        whole = find(result, engine="fastrnn", **work._asdict())
+        total = sum(ns for _, ns, _ in parts)
+        shares = {part: rate / peak for other, part, _, rate in rooflines(result) if other == work}
+        keys = {"forward products": "forward", "output and loss": "head", "backward": "backward", "recurrent gradient": "recurrent"}
+        name = f"H {work.hidden}, T {work.steps}, batch {work.batch:,}"
+        for part, ns, row in parts:
+            share = shares.get(keys.get(part))
+            rows.append([name, part, report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * share:.0f} %" if share else "",
+                         f"{100 * spread(row['seconds']):.0f} %"])
+            name = ""
+        rows.append(["", "sum of parts", report.digits(total), "100 %", f"{100 * work.flops / total / peak:.0f} %", ""])
+        ns = 1e9 / samples_a_second(whole)
+        rows.append(["", "whole, as trained" + mark(whole), report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * work.flops / ns / peak:.0f} %",
+                     f"{100 * spread(whole['seconds']):.0f} %"])
+    text = "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent gradient.\n"
+    return table(("workload", "part", "ns a sample", "of the time", "of peak", "spread"), rows) + text + report.footnote(result)
+
+
+def answer(result):
+    """Seconds until exact: median and worst over seeds."""
+    rows = []
+    for row in result["rows"]:
+        if row["absent"]:
+            rows.append([row["label"], row["absent"], *[""] * 6])
+            continue
+        right = [one for one in row["outcomes"] if one["exact"]]
+        cells = [row["label"], f"{len(right)} of {len(row['outcomes'])}"]
+        samples = [one["samples"] for one in row["outcomes"]]
+        cells += [f"{np.median(samples):,.0f}", f"{max(samples):,}"]
+        for key in ("training", "process"):
+            values = [one[key] for one in row["outcomes"]]
+            cells += [seconds(np.median(values)), seconds(max(values))]
+        rows.append(cells)
+    header = ("until exact on all 16,384 pairs", "exact", "samples, median", "worst", "from the first update, median", "worst",
+              "from the start of the process, median", "worst")
+    return table(header, rows) + "\n" + report.footnote(
+        result, f"The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, {result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds.")
+
+
+def seconds(value):
+    return f"{1000 * value:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def compiling(result):
+    """Import and first training, cold and warm."""
+    rows = []
+    for row in result["rows"]:
+        kind = "online" if row["batch"] == 1 else "batches"
+        rows.append([f"{row['cell']}, {kind}", row["state"], seconds(median(row["imports"])), seconds(median(row["seconds"]))])
+    return table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows) + "\n" + report.footnote(
+        result, "Cold: one process with an empty cache; warm: the median of {rounds} processes.")
+
+
+# section -> {table: function of the result}; the first one is the section's own.
+TABLES = {
+    "ladder": {"ladder": report.ladder, "short": report.short, "batches": report.batches, "versus": versus},
+    "shapes": {"shapes": report.batches, "versus": versus},
+    "scaling": {"scaling": scaling},
+    "roofline": {"roofline": roofline},
+    "answer": {"answer": answer},
+    "compiling": {"compiling": compiling},
+}
+
+TITLES = {"ladder/ladder": "The ladder: hidden 16, 8 steps", "ladder/batches": "All engines, samples/s: hidden 16, 8 steps",
+          "ladder/versus": "Against the best of the others: hidden 16, 8 steps", "shapes/shapes": "Other shapes, samples/s",
+          "shapes/versus": "Other shapes, against the best of the others", "scaling/scaling": "Scaling",
+          "roofline/roofline": "Where the time goes", "answer/answer": "Time to a right answer", "compiling/compiling": "Compile time"}
+
+__all__ = ["TABLES", "TITLES", "answer", "compiling", "parts_of", "rooflines", "scaling", "versus"]

@@ -1,0 +1,175 @@
+"""From stored seconds to figures and Markdown; what a table says follows from the result alone."""
+
+import json
+import re
+import textwrap
+
+from fastrnn.bench.timing import UNSTABLE, median, spread, times, unstable
+from fastrnn.bench.workload import Workload
+from fastrnn.files import write_atomically
+
+
+def work_of(row):
+    """The Workload of a result's row."""
+    return Workload(row["hidden"], row["steps"], row["batch"], row["dtype"])
+
+
+def find(result, **wanted):
+    """The first row with these values that was measured, or None."""
+    return next((row for row in result["rows"] if row["seconds"] and all(row[key] == value for key, value in wanted.items())), None)
+
+
+def samples_a_second(row):
+    """Median over rounds."""
+    return row["batch"] / median(row["seconds"])
+
+
+def gflops(row):
+    """1e9 counted floating-point operations a second."""
+    return work_of(row).flops * samples_a_second(row) / 1e9
+
+
+def peak_gflops(result, threads, dtype="float32"):
+    """Measured peak of so many threads, as [GFLOP/s in each round], or None."""
+    peak = find(result, engine="fma", threads=threads, dtype=dtype)
+    return peak and [peak["flops"] / seconds / 1e9 for seconds in peak["seconds"]]
+
+
+def share_of_peak(result, row):
+    """GFLOP/s over the peak of as many threads: the median of the ratios within rounds, or None."""
+    peaks = peak_gflops(result, row["threads"], row["dtype"])
+    if peaks is None:
+        return None
+    work = work_of(row).flops * row["batch"] / 1e9
+    return median([work / seconds / peak for seconds, peak in zip(row["seconds"], peaks)])
+
+
+def times_row(base, row):
+    """How many times as many samples a second as `base`, as ratios within rounds."""
+    return times([seconds / base["batch"] for seconds in base["seconds"]], [seconds / row["batch"] for seconds in row["seconds"]])
+
+
+def number(value, unit=""):
+    """Three digits and k, M or G."""
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * limit:
+            return f"{digits(value / limit)} {letter}{unit}"
+    return f"{digits(value)} {unit}".rstrip()
+
+
+def digits(value):
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.01 or not value else f"{value:.2g}"
+
+
+def table(header, rows):
+    """A Markdown table; the first column to the left, the others to the right."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
+    lines.insert(1, "|---" + "|---:" * (len(header) - 1) + "|")
+    return "\n".join(lines) + "\n"
+
+
+def mark(row):
+    """An asterisk for a row that cannot be relied on."""
+    return "\\*" if unstable(row["seconds"]) else ""
+
+
+def threads_of(row):
+    return str(row["threads"])
+
+
+LADDER = ("engine", "threads", "batch", "samples/s", "time steps/s", "GFLOP/s", "of peak", "× scalar", "spread")
+
+
+def ladder(result, kinds=("scalar", "batched", "ours")):
+    """Every rung at every batch with all its figures."""
+    base = find(result, engine="scalar")
+    rows = []
+    for row in result["rows"]:
+        if row["kind"] not in kinds:
+            continue
+        head = [row["label"], threads_of(row), f"{row['batch']:,}"]
+        if row["absent"]:
+            rows.append([*head, row["absent"], *[""] * (len(LADDER) - 4)])
+            continue
+        share, rate = share_of_peak(result, row), samples_a_second(row)
+        rows.append([*head, number(rate) + mark(row), number(rate * row["steps"]), f"{gflops(row):.3g}",
+                     f"{100 * share:.3g} %" if share else "", f"{_times(times_row(base, row))}" if base else "",
+                     f"{100 * spread(row['seconds']):.0f} %"])
+    return table(LADDER, rows) + "\n" + footnote(result)
+
+
+def short(result):
+    """One line a rung: its best batch."""
+    base, rows = find(result, engine="scalar"), []
+    for (label, threads), group in _groups(result, ("scalar", "batched", "ours")):
+        best = max((row for row in group if row["seconds"]), key=samples_a_second, default=None)
+        if best is None:
+            continue
+        share = share_of_peak(result, best)
+        rows.append([label, threads, f"{best['batch']:,}", number(samples_a_second(best)) + mark(best), f"{gflops(best):.3g}",
+                     f"{100 * share:.3g} %" if share else "", _times(times_row(base, best)) if base else ""])
+    return table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows) + "\n" + footnote(result)
+
+
+def _times(value):
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _groups(result, kinds):
+    """[((label, threads), rows)] in the order of the result."""
+    groups = {}
+    for row in result["rows"]:
+        if row["kind"] in kinds:
+            groups.setdefault((row["label"], threads_of(row)), []).append(row)
+    return groups.items()
+
+
+def batches(result, kinds=("scalar", "batched", "ours", "peer")):
+    """Samples a second: engines down, workloads across."""
+    works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
+    rows = []
+    for (label, threads), group in _groups(result, kinds):
+        cells = {work_of(row): row["absent"] or number(samples_a_second(row)) + mark(row) for row in group}
+        rows.append([label, threads, *(cells.get(work, "") for work in works)])
+    same = len({(work.hidden, work.steps) for work in works}) == 1
+    heads = [f"batch {work.batch:,}" if same else f"H {work.hidden}, T {work.steps}, B {work.batch:,}" for work in works]
+    return table(("samples/s", "threads", *heads), rows) + "\n" + footnote(result)
+
+
+METHOD = "Float32 (the scalar loops float64), medians of {rounds} interleaved rounds; ratios are formed within a round."
+
+
+def footnote(result, method=METHOD):
+    """What was measured where and how, and what the asterisk means."""
+    machine, notes = result["machine"], []
+    for threads in sorted({row["threads"] for row in result["rows"] if row.get("engine") == "fma"}):
+        stream = find(result, engine="triad", threads=threads)
+        notes.append(f"{threads} thread{'s' * (threads > 1)} {median(peak_gflops(result, threads)):.0f} GFLOP/s"
+                     + (f" and {stream['bytes'] / median(stream['seconds']) / 1e9:.0f} GB/s" if stream else ""))
+    versions = {name: version for worker in [machine, *result["versions"].values()] for name, version in worker.items()
+                if name not in ("processor", "cores", "system", "python", "fastrnn", "llvmlite")}
+    text = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
+    text += ", ".join(f"{name} {version}" for name, version in versions.items()) + f". {method.format(rounds=result['rounds'])}"
+    if notes:
+        text += f" Measured peak: {'; '.join(notes)}."
+    if any(unstable(row["seconds"]) for row in result["rows"] if row["seconds"] and "updates" in row):
+        text += f" \\* unstable: the quartiles lie more than {100 * UNSTABLE:.0f} % apart."
+    return text + "\n"
+
+
+def plain(result):
+    """The ladder for a terminal: the Markdown table in columns."""
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines() if line.startswith("|")]
+    cells = [[cell.replace("\\*", "*") for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip() for row in cells]
+    return "\n".join(lines) + "\n\n" + textwrap.fill(footnote(result).replace("\\*", "*"), 100)
+
+
+def save(result, path):
+    """Write a result as JSON; an existing file is replaced."""
+    text = json.dumps(result, indent=1)
+    # One line for the seconds of a row, or a file of results is mostly line breaks.
+    text = re.sub(r"\[\s+([-\d.eE+,\s]+?)\s+\]", lambda match: "[" + " ".join(match[1].split()) + "]", text)
+    write_atomically(path, (text + "\n").encode())

@@ -1,0 +1,61 @@
+"""`fastrnn bench`: how fast is this machine, and by how much is batched SIMD code faster than a scalar loop?"""
+
+from fastrnn.cli.errors import UserError
+from fastrnn.cli.options import positive
+from fastrnn.cli.progress import Bar, compiling_noted
+
+SUMMARY = "Time the scalar loop, NumPy and fastrnn side by side, beside the machine's peak"
+EXAMPLES = """\
+examples:
+  fastrnn bench                  the ladder at batches of 1, 64, 1,024 and 16,384
+  fastrnn bench --quick          two batches, a few seconds
+  fastrnn bench --hidden 64 --bits 32 --batch-size 256
+  fastrnn bench --json mine.json
+
+Every engine is held against the true gradient before it is timed.
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    from fastrnn.bench.ladder import BATCHES
+
+    parser.add_argument("--hidden", type=positive, default=16, metavar="N", help="hidden units (default: 16)")
+    parser.add_argument("--bits", type=positive, default=8, metavar="N", help="bits of the sum, at least 2: steps of time (default: 8)")
+    parser.add_argument("--batch-size", type=positive, action="append", metavar="N",
+                        help=f"samples in one update, may be repeated (default: {', '.join(map(str, BATCHES))})")
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads beside one (default: all cores)")
+    parser.add_argument("--rounds", type=positive, metavar="N", help="rounds, of which medians are shown (default: 9)")
+    parser.add_argument("--quick", action="store_true", help="batches of 1 and 1,024 in 3 short rounds")
+    parser.add_argument("--json", metavar="FILE", help="write the result to FILE too")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def run(args):
+    """Print the table; return 0, or 1 if an engine computes something else than the true gradient."""
+    from fastrnn.bench import ladder, report
+    from fastrnn.bench.workload import WrongGradient, Workload
+    from fastrnn.cli.output import check_writable
+
+    if args.bits < 2:
+        raise UserError(f"--bits: got {args.bits}, expected at least 2, so that there is something to add")
+    if args.json:
+        check_writable(args.json, args.force)
+    batches = dict.fromkeys(args.batch_size or ((1, 1024) if args.quick else ladder.BATCHES))
+    works = [Workload(args.hidden, args.bits, batch) for batch in batches]
+    # The scalar loop is what all others are compared with: it must be there.
+    base = [Workload(args.hidden, args.bits, 1)] if 1 not in batches else []
+    wanted = ladder.peak_cases(args.threads)
+    wanted += [case for case in ladder.cases(base, everything=args.threads) if case.engine.name == "scalar"]
+    wanted += ladder.cases(works, everything=args.threads)
+    rounds, seconds = (args.rounds or 3, 0.03) if args.quick else (args.rounds or 9, 0.1)
+    with Bar(None, delay=0.2) as bar, compiling_noted():
+        try:
+            result = ladder.run(wanted, rounds, seconds, progress=lambda done, total, name: bar(done, name, total=total))
+        except WrongGradient as error:
+            print(error)
+            return 1
+    if args.json:
+        report.save(result, args.json)
+    print(report.plain(result))
+    return 0

@@ -1,0 +1,131 @@
+"""From stored seconds to the tables: the method, the stored report, the README, `fastrnn bench`."""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import plots, readme, render
+from bench.conftest import Clock
+from bench.suite import SECTIONS
+from fastrnn.bench import report, timing
+from fastrnn.cli import Parser
+from fastrnn.cli import bench as command
+
+ROOT = Path(__file__).resolve().parent.parent
+STORED = Path(__file__).parent / "data" / "bench"
+
+
+def test_rounds_are_interleaved_and_ratios_formed_within_them():
+    machine, visits = Clock(), []
+
+    def engine(name, seconds):
+        def run(updates):
+            visits.append(name)
+            # The machine slows down by half with every visit: only ratios within a round mean something.
+            machine.seconds += 1
+            return seconds * updates * (1 + machine.seconds // 2)
+
+        return run
+
+    taken = timing.measure({"a": engine("a", 1.0), "b": engine("b", 2.0)}, 6, 1.0)
+    rounds = [set(visits[-12:][i : i + 2]) for i in range(0, 12, 2)]
+    assert rounds == [{"a", "b"}] * 6
+    assert len({tuple(visits[-12:][i : i + 2]) for i in range(0, 12, 2)}) == 2, "the order changes"
+    assert [count for count, _ in taken.values()] == [1, 1]
+    assert timing.times(taken["b"][1], taken["a"][1]) == pytest.approx(2, rel=0.2)
+    assert timing.times([2, 8, 4], [1, 2, 4]) == 2
+
+
+def test_spread_and_the_unstable_mark():
+    assert timing.spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 3)
+    assert timing.unstable([1.0, 1.3, 0.7, 1.1]) and not timing.unstable([1.0, 1.01, 0.99, 5.0, 1.0])
+
+
+def test_calibration_finds_the_number_of_updates():
+    assert timing.calibrate(lambda updates: 1e-4 * updates, 0.1) == 1000
+    assert timing.calibrate(lambda updates: 5.0 * updates, 0.1) == 1
+
+
+@pytest.mark.parametrize("value, text", ((0, "0.00"), (4.2, "4.20"), (999.7, "1.00 k"), (5_400_000, "5.40 M"), (176_000, "176 k"), (0.0153, "0.02")))
+def test_numbers(value, text):
+    assert report.number(value) == text
+
+
+def test_a_stored_result_gives_the_stored_tables():
+    assert render.report(STORED) == (STORED / "report.md").read_text()
+
+
+def test_the_ladder_says_what_the_seconds_say():
+    result = json.loads((STORED / "ladder.json").read_text())
+    row = report.find(result, engine="fastrnn", threads=1, batch=1024)
+    rate = 1024 / sorted(row["seconds"])[len(row["seconds"]) // 2]
+    line = next(line for line in report.ladder(result).splitlines() if line.startswith("| fastrnn | 1 | 1,024"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[3].removesuffix("\\*") == report.number(rate)
+    assert cells[4] == report.number(8 * rate)
+    assert cells[5] == f"{rate * (14 * 8 * 16 + 6 * 7 * 16 * 16) / 1e9:.3g}"
+    peak, scalar = report.find(result, engine="fma", threads=1), report.find(result, engine="scalar")
+    shares = sorted(1024 * 12544 / taken / (peak["flops"] / best) for taken, best in zip(row["seconds"], peak["seconds"]))
+    assert cells[6] == f"{100 * shares[len(shares) // 2]:.3g} %"
+    ratios = sorted(slow / (taken / 1024) for slow, taken in zip(scalar["seconds"], row["seconds"]))
+    assert cells[7] == f"{ratios[len(ratios) // 2]:,.0f}"
+
+
+def test_a_missing_peer_keeps_its_row():
+    result = json.loads((STORED / "ladder.json").read_text())
+    result["rows"].append({**result["rows"][-1], "label": "another library", "kind": "peer", "seconds": [], "absent": "not installed"})
+    assert re.search(r"another library.*not installed", report.batches(result))
+
+
+def test_pictures_are_drawn_from_stored_results(tmp_path):
+    for path in STORED.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    drawn = plots.draw_all(tmp_path)
+    assert {path.stem for path in drawn} == set(plots.PICTURES)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+
+
+def test_readme_touches_only_what_is_marked():
+    text = "before <!-- no -->\n<!-- bench:ladder/short -->\nold\n<!-- /bench -->\nafter\n"
+    new = readme.filled(text, STORED)
+    assert new.startswith("before <!-- no -->\n<!-- bench:ladder/short -->\n| engine |")
+    assert new.endswith("\n<!-- /bench -->\nafter\n") and "old" not in new
+    assert readme.filled(new, STORED) == new
+    with pytest.raises(ValueError, match="expected one of ladder/ladder"):
+        readme.filled(text.replace("ladder/short", "ladder/none"), STORED)
+    with pytest.raises(ValueError, match="1 marked parts begin, 0 end"):
+        readme.filled("<!-- bench:ladder -->\n", STORED)
+
+
+def test_the_readme_shows_the_saved_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.filled(text) == text, "README.md differs from bench/results: make readme"
+
+
+def test_every_section_names_its_rows():
+    for name, section in SECTIONS.items():
+        rows = section.names(True)
+        assert rows and len({row for _, row in rows}) == len(rows), name
+
+
+def test_fastrnn_bench_imports_the_core_dependencies_only():
+    core = {*sys.stdlib_module_names, "fastrnn", "numpy", "numba", "llvmlite", "tqdm"}
+    for path in [*(ROOT / "fastrnn" / "bench").rglob("*.py"), ROOT / "fastrnn" / "cli" / "bench.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {name.partition(".")[0] for name in names} <= core, path.name
+
+
+def test_fastrnn_bench_prints_the_ladder(tmp_path, capsys):
+    parser, path = Parser(), tmp_path / "result.json"
+    command.arguments(parser, [])
+    arguments = ["--batch-size", "64", "--rounds", "2", "--quick", "--threads", "1", "--json", str(path)]
+    assert command.run(parser.parse_args(arguments)) == 0
+    printed = capsys.readouterr().out
+    for words in ("the tutorial's scalar Python loop", "NumPy, batched", "fastrnn", "of peak", "Measured peak: 1 thread"):
+        assert words in printed
+    assert report.plain(json.loads(path.read_text())) + "\n" == printed

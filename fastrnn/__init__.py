@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastrnn import tasks
+    from fastrnn.certify import Certification, certify
     from fastrnn.cells.elman import Elman
     from fastrnn.errors import CheckpointError
     from fastrnn.model import Model
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["CheckpointError", "Elman", "History", "Model", "Run", "TrainConfig", "Verification", "loss_and_grad", "tasks",
+__all__ = ["Certification", "CheckpointError", "Elman", "History", "Model", "Run", "TrainConfig", "Verification", "certify", "loss_and_grad", "tasks",
            "train", "verify"]
 
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
-_HOME = {"CheckpointError": "errors", "Elman": "cells.elman", "Model": "model", "Verification": "verify", "verify": "verify",
+_HOME = {"Certification": "certify", "certify": "certify", "CheckpointError": "errors", "Elman": "cells.elman", "Model": "model", "Verification": "verify", "verify": "verify",
          **dict.fromkeys(("History", "Run", "TrainConfig", "loss_and_grad", "train"), "train")}
 
 
@@ -43,7 +44,7 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    """Keeps `train` and `verify` the functions: importing the modules of these names would set them to the modules."""
+    """Keeps `train`, `verify` and `certify` the functions: importing the modules of these names would set them to the modules."""
 
     def __setattr__(self, name, value):
         if not (name in _HOME and isinstance(value, ModuleType)):

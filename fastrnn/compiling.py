@@ -20,6 +20,10 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
+# Parts of the package that no kernel is made of, so that editing them recompiles nothing; a test holds that they
+# define nothing that is compiled.
+UNCOMPILED = frozenset({"bench", "certify", "check.py", "checkpoint.py", "cli", "errors.py", "files.py", "generalize.py",
+                        "model.py", "plots.py", "reference.py", "sweep", "train", "verify.py"})
 _ENTRY = re.compile(
     rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$"
 )
@@ -49,7 +53,7 @@ def jit(function=None, /, **options):
 
 @functools.cache
 def stamp():
-    """Return 16 hex digits that change with any .py file of the package, and with numba or llvmlite.
+    """Return 16 hex digits that change with any .py file that kernels are made of, and with numba or llvmlite.
 
     Computed from the files' contents, once per process. An empty string means that the sources
     cannot be read (a package inside an archive): then nothing is cached.
@@ -75,10 +79,11 @@ def _stamp_of(package, versions):
 def _sources(package):
     for folder, _, files in os.walk(package):
         for file in files:
-            if file.endswith(".py"):
-                path = os.path.join(folder, file)
+            path = os.path.join(folder, file)
+            name = os.path.relpath(path, package)
+            if file.endswith(".py") and name.split(os.sep)[0] not in UNCOMPILED:
                 with open(path, "rb") as source:
-                    yield os.path.relpath(path, package), source.read()
+                    yield name, source.read()
 
 
 def _cache_of(function):

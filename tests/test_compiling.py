@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,6 +282,18 @@ def test_the_stamp_follows_contents_names_and_versions_but_not_dates(tmp_path):
     source.rename(source.with_name("jordan.py"))
     stamps.append(stamp_of())
     assert len(set(stamps)) == 4
+
+
+def test_what_the_stamp_leaves_out_defines_nothing_that_kernels_use():
+    package = Path(compiling.__file__).parent
+    for name in compiling.UNCOMPILED - {"bench"}:
+        for path in [package / name] if name.endswith(".py") else (package / name).rglob("*.py"):
+            if path.exists():
+                assert not re.search(r"(from|import) (numba|numba\.extending|fastrnn\.compiling)\b(?!\.core)|@(jit|overload|pointwise|inlined)", path.read_text()), path
+    # A benchmark compiles loops of its own around kernels, which follow their own file; no kernel follows a benchmark.
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] not in ("bench", "cli"):
+            assert "fastrnn.bench" not in path.read_text(), path
 
 
 def test_the_stamp_is_short_and_the_same_for_the_whole_process():

@@ -27,7 +27,7 @@ LEVELS = (
 EXCEPTIONS = {("train", "verify"), ("train", "certify")}
 
 # What stands beside the levels: all that it may import. Only the rows down to `train` may use it.
-BESIDE = {"reference": (), "original": ("reference", "compiling")}
+BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": ()}
 
 # Packages of plug-ins: a file here imports no other file here but `base`, so each can be removed.
 PLUG_INS = ("cells", "tasks", "losses", "optimizers")

@@ -1,0 +1,155 @@
+"""A task as a finite automaton, found by running its kernel; and the graph of its last k inputs."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from fastrnn.tasks.base import label_words
+from fastrnn.tasks.planes import sample_bits
+
+MOST_STATES = 4096
+MOST_SYMBOLS = 256
+# Words of a kernel's state, as fastrnn.verify gives them.
+STATE_WORDS = 64
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """A Mealy machine with Q states, the first of which is where sequences start, and S = 2**inputs symbols.
+
+    inputs (S, I): bit i of symbol s is input i; following (Q, S): the next state; outputs (Q, S, O): 0 or 1.
+    It is minimal, and its states are numbered in the order in which a breadth-first search over symbols
+    0, 1, 2, ... meets them, so that equal tasks give equal machines.
+    """
+
+    inputs: np.ndarray
+    following: np.ndarray
+    outputs: np.ndarray
+
+    @property
+    def states(self):
+        return len(self.following)
+
+    @property
+    def symbols(self):
+        return len(self.inputs)
+
+
+@lru_cache(maxsize=64)
+def automaton_of(task):
+    """The Automaton of a task without its width: every symbol may come at every step.
+
+    The states are found by running the task's kernel for one step from each state and on each symbol.
+    Raises ValueError for a task with more than MOST_SYMBOLS symbols or MOST_STATES states.
+    """
+    if 2**task.input_size > MOST_SYMBOLS:
+        raise ValueError(f"certify: {task.name} has {task.input_size} inputs, which is {2**task.input_size} symbols a step; "
+                         f"a proof covers at most {MOST_SYMBOLS}")
+    symbols = np.arange(2**task.input_size)
+    inputs = (symbols[:, None] >> np.arange(task.input_size)) & 1
+    known, memory, frontier, following, outputs = {}, [], [np.zeros(STATE_WORDS, np.uint8)], [], []
+    known[frontier[0].tobytes()] = 0
+    while frontier:
+        after, out = _run_once(task, frontier, inputs)
+        met = []
+        for row in after.reshape(-1, STATE_WORDS):
+            key = row.tobytes()
+            if key not in known:
+                known[key] = len(known)
+                met.append(row)
+            memory.append(known[key])
+        outputs.append(out)
+        if len(known) > MOST_STATES:
+            raise ValueError(f"certify: {task.name} has more than {MOST_STATES} states, or infinitely many; "
+                             "only tasks with finitely many are proved, one box of hidden states for each")
+        frontier = met
+    following = np.array(memory).reshape(-1, len(symbols))
+    return _smallest(inputs.astype(np.float64), following, np.concatenate(outputs))
+
+
+def _run_once(task, states, inputs):
+    """(next states (Q, S, STATE_WORDS), outputs (Q, S, O)) of every state, as bits, on every symbol."""
+    count = len(states) * len(inputs)
+    words = -(-count // 64)
+    before = _in_words(np.repeat(np.array(states), len(inputs), axis=0), words)
+    x = _in_words(np.tile(inputs.astype(np.uint8), (len(states), 1)), words)[:, None]
+    y = np.zeros((words, 1, task.output_size), np.uint64)
+    label_words(task.kernel, np.ascontiguousarray(x), y, before)
+    shape = len(states), len(inputs)
+    return _from_words(before, count).reshape(*shape, -1), _from_words(y[:, 0], count).reshape(*shape, -1)
+
+
+def _in_words(bits, words):
+    """(samples, C) of 0 and 1 as words (words, C), sample i being bit i % 64 of word i // 64."""
+    padded = np.zeros((words * 64, bits.shape[1]), np.uint8)
+    padded[: len(bits)] = bits
+    octets = np.packbits(padded.reshape(words, 64, -1), axis=1, bitorder="little")
+    return np.ascontiguousarray(octets.transpose(0, 2, 1)).view("<u8")[..., 0].astype(np.uint64)
+
+
+def _from_words(words, count):
+    bits = sample_bits(words.reshape(-1)).reshape(*words.shape, 64)
+    return np.ascontiguousarray(bits.transpose(0, 2, 1)).reshape(-1, words.shape[1])[:count]
+
+
+def _smallest(inputs, following, outputs):
+    """The machine with states that no input can tell apart made one (E. F. Moore, 1956), and numbered anew."""
+    kinds = np.unique(outputs.reshape(len(outputs), -1), axis=0, return_inverse=True)[1].reshape(-1)
+    while True:
+        finer = np.unique(np.column_stack([kinds, kinds[following]]), axis=0, return_inverse=True)[1].reshape(-1)
+        if finer.max() == kinds.max():
+            break
+        kinds = finer
+    order, number = [0], {int(kinds[0]): 0}
+    for state in order:
+        for after in following[state]:
+            if int(kinds[after]) not in number:
+                number[int(kinds[after])] = len(number)
+                order.append(int(after))
+    renamed = np.array([[number[int(kinds[after])] for after in following[state]] for state in order])
+    return Automaton(inputs, renamed, outputs[order].astype(np.uint8))
+
+
+class Windows:
+    """Nodes (state before the window, last k symbols), the graph that the proof runs on.
+
+    Node q * S**k + w stands for state q, then the symbols of w, oldest first, as its digits in base S.
+    Its successor on symbol s forgets the oldest: S * middle[node] + s, where `middle` (N) is what all nodes
+    have in common that differ only in what is forgotten, so that a join over them is made once for all s.
+    labels (N, O): +1 or -1, the side of zero on which the logits after the node's last symbol must lie.
+    final (N): the task's state after that symbol.
+    """
+
+    def __init__(self, automaton, k):
+        symbols, count = automaton.symbols, automaton.symbols**k
+        self.automaton, self.k, self.nodes = automaton, k, automaton.states * count
+        state, word = np.divmod(np.arange(self.nodes), count)
+        oldest, rest = np.divmod(word, count // symbols)
+        self.middle = automaton.following[state, oldest] * (count // symbols) + rest
+        # Nodes sorted by middle: a join is one reduction over neighbours.
+        self.order = np.argsort(self.middle, kind="stable")
+        self.joined, self.starts = np.unique(self.middle[self.order], return_index=True)
+        for i in range(k):
+            symbol = word // symbols ** (k - 1 - i) % symbols
+            label, state = automaton.outputs[state, symbol], automaton.following[state, symbol]
+        self.labels, self.final = label * 2.0 - 1, state
+
+    def ways(self):
+        """A shortest way from the start to each state: lists of symbols."""
+        ways = {0: []}
+        for state in range(self.automaton.states):
+            for symbol, after in enumerate(self.automaton.following[state]):
+                ways.setdefault(int(after), [*ways[state], symbol])
+        return [ways[state] for state in range(self.automaton.states)]
+
+    def name(self, node):
+        """A node in words: "state 1, then 01 11 10", inputs first to last in each symbol."""
+        count, symbols = self.automaton.symbols**self.k, self.automaton.symbols
+        state, word = divmod(int(node), count)
+        digits = [word // symbols ** (self.k - 1 - i) % symbols for i in range(self.k)]
+        return f"state {state}, then {' '.join(self.symbol(digit) for digit in digits)}"
+
+    def symbol(self, number):
+        """The inputs of a symbol, as digits."""
+        return "".join(str(int(bit)) for bit in self.automaton.inputs[number])

@@ -1,0 +1,121 @@
+"""`certify`: proved for every width, refuted by an example, or unknown and why."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.file import write_certificate
+from fastrnn.certify.prove import Proof, prove
+from fastrnn.certify.rounding import Rounding
+from fastrnn.certify.search import search
+
+# Windows are tried from one symbol up to so many, as long as there are not more nodes than these.
+LONGEST, MOST_NODES = 4, 16384
+
+
+@dataclass
+class Certification:
+    """What `certify` found about `model` on `task`.
+
+    status: "proved", "refuted" or "unknown"; k: the window's length; proof: the Proof at that k; windows: its nodes;
+    counterexample: a Counterexample if refuted; obstacle: a sentence, if not proved; seconds.
+    """
+
+    status: str
+    model: object
+    task: object
+    k: int
+    windows: Windows
+    proof: Proof
+    counterexample: object = None
+    obstacle: str = ""
+    seconds: float = 0.0
+
+    @property
+    def proved(self):
+        """Whether the network is right on every sequence of every length."""
+        return self.status == "proved"
+
+    @property
+    def refuted(self):
+        """Whether a sequence was found on which it is wrong."""
+        return self.status == "refuted"
+
+    @property
+    def margin(self):
+        """How far every logit is from the wrong side, at least, in any sequence; None if not proved."""
+        return self.proof.margin if self.proved else None
+
+    def __str__(self):
+        if self.proved:
+            return (f"proved for every width: {self.windows.nodes} boxes (the last {self.k} inputs), "
+                    f"every |logit| at least {self.margin:.3g}")
+        return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
+
+    def save(self, path):
+        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, OSError."""
+        if not self.proved:
+            raise ValueError(f"certificate: {self}; only a proof can be saved")
+        write_certificate(path, self.model, self.task, self.k, self.proof, Rounding.of(self.model))
+
+
+def certify(model, task=None, *, k=None, find=True, seed=0):
+    """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
+
+    task: default the model's own; its width does not matter. k: the length of windows, default 1, 2, ... up to 4.
+    find: search for a counterexample where there is no proof. The theorem is in fastrnn.certify.prove, the bound
+    on rounding errors, for all kernels, in fastrnn.certify.rounding.
+    Raises ValueError for a model without a task, a task of other inputs or outputs, with more than 4,096 states,
+    or a k below 1 or with more than 16,384 nodes.
+    """
+    began = time.perf_counter()
+    task = task or model.task
+    if task is None:
+        raise ValueError("certify: this model was trained on arrays, so there is no task to prove it right on")
+    if (task.input_size, task.output_size) != (model.input_size, model.output_size):
+        raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
+                         f"the model has {model.input_size} and {model.output_size}")
+    automaton = automaton_of(task)
+    for length in _lengths(automaton, k):
+        windows = _windows(task, length)
+        proof = prove(model, windows)
+        if proof.proved:
+            return Certification("proved", model, task, length, windows, proof, seconds=time.perf_counter() - began)
+    counterexample = search(model, task, automaton, seed) if find else None
+    status = "refuted" if counterexample else "unknown"
+    return Certification(status, model, task, length, windows, proof, counterexample, _obstacle(windows, proof),
+                         time.perf_counter() - began)
+
+
+def _lengths(automaton, k):
+    def nodes(length):
+        return automaton.states * automaton.symbols**length
+
+    if k is None:
+        return [length for length in range(1, LONGEST + 1) if length == 1 or nodes(length) <= MOST_NODES]
+    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or nodes(k) > MOST_NODES:
+        raise ValueError(f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
+                         f"at most {MOST_NODES}")
+    return [int(k)]
+
+
+_known = {}
+
+
+def _windows(task, k):
+    """The Windows of a task; kept, since training asks again and again."""
+    key = task.at(64) if hasattr(task, "at") else task, k
+    if key not in _known:
+        _known[key] = Windows(automaton_of(task), k)
+    return _known[key]
+
+
+def _obstacle(windows, proof):
+    if proof.node < 0:
+        return f"windows of {windows.k}: {proof.reason} ({proof.shortest:.3g} from it)"
+    widest = int((proof.high - proof.low)[proof.node].argmax())
+    low, high = proof.low[proof.node, widest], proof.high[proof.node, widest]
+    return (f"windows of {windows.k}: {proof.reason} at the node \"{windows.name(proof.node)}\" (margin {proof.margins[proof.node]:.3g}); "
+            f"its widest interval is unit {widest}'s, [{low:.3g}, {high:.3g}]")

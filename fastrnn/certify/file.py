@@ -1,0 +1,48 @@
+"""The certificate: one safetensors file with all that a checker needs, beside the model itself.
+
+Arrays low and high (N, H), the boxes' ends, and margins (N), float64; nodes are numbered as in
+fastrnn.certify.automaton.Windows. The header's metadata has the one key "certificate":
+
+    {"format": 1, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
+     "weights": sha256, "k": 2, "margin": ..., "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
+
+The task has no width: the proof is for all of them. "weights" is the hash of "NAME DTYPE SHAPE" and a newline, then
+the little-endian bytes, of each weight in the order of their names.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import numpy as np
+from safetensors.numpy import save
+
+from fastrnn.files import write_atomically
+
+FORMAT = 1
+KEY = "certificate"
+
+
+def hash_of(weights):
+    """The sha256 of weights {name: array}, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        weight = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {weight.dtype.name} {'x'.join(map(str, weight.shape))}\n".encode())
+        digest.update(weight.astype(weight.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def description_of(task):
+    """A task's name and fields, without its width."""
+    return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
+
+
+def write_certificate(path, model, task, k, proof, rounding):
+    """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
+    header = {"format": FORMAT, "task": description_of(task), "cell": {"name": model.cell.name, **asdict(model.cell)},
+              "dtype": str(model.dtype), "weights": hash_of(model.weights), "k": k, "margin": proof.margin,
+              "rounding": rounding._asdict()}
+    arrays = {"low": proof.low, "high": proof.high, "margins": proof.margins}
+    arrays = {name: np.ascontiguousarray(array, np.float64) for name, array in arrays.items()}
+    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}))

@@ -1,0 +1,143 @@
+"""A concrete wrong answer, if there is one to be found: every short sequence, rhythms, skewed ones, and a beam.
+
+Whatever is suspected is run through the model's own kernels before it is called a counterexample.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.certify.sequences import answers, bits_of, every, planes_of, rhythms, skewed
+
+# Steps of rhythms and of random sequences; random sequences in one piece.
+STEPS, LONG, COUNT = 96, 256, 2048
+
+# The beam: steps, states kept a state of the task by smallest margin ahead and at random; how near states count as one.
+DEPTH, NEAREST, RANDOM, NEAR = 96, 64, 32, 1e-3
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A sum, or whatever the task is, that the network gets wrong: the model's own kernels were asked.
+
+    operands: one int an input; bits: the width; step: the first wrong bit; answer and truth: the outputs at that
+    width, as ints, output after output.
+    """
+
+    operands: tuple
+    bits: int
+    step: int
+    answer: tuple
+    truth: tuple
+
+    def __str__(self):
+        given, wanted = (values[0] if len(values) == 1 else values for values in (self.answer, self.truth))
+        return f"operands {self.operands} at {self.bits} bits: answered {given}, right is {wanted} (first wrong bit: {self.step})"
+
+
+def search(model, task, automaton, seed=0):
+    """A Counterexample, as short as the search finds it, or None."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, 6]))
+    symbols = automaton.symbols
+    for sequences in (every(symbols), rhythms(symbols, STEPS), skewed(symbols, COUNT, LONG, rng)):
+        found = _first_wrong(model, task, sequences)
+        if found is not None:
+            return found
+    suspects = _beam(model, automaton, rng)
+    return _first_wrong(model, task, suspects) if len(suspects) else None
+
+
+def _first_wrong(model, task, sequences):
+    """The earliest mistake on symbols (N, T), or None."""
+    planes = planes_of(sequences, task.input_size)
+    wrong = model.run_bits(planes, len(sequences))[0] ^ answers(task, planes)
+    wrong = bits_of(np.bitwise_or.reduce(wrong, axis=2)[..., None], len(sequences))[..., 0]
+    if not wrong.any():
+        return None
+    first = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
+    sample = int(first.argmin())
+    return _explained(model, task, sequences[sample, : first[sample] + 1])
+
+
+def _explained(model, task, sequence):
+    """The Counterexample of a sequence whose last step is wrong, at the least width whose operands may be so long."""
+    steps = len(sequence)
+    bits = steps
+    while task.at(max(bits, task.bits)).free_bits < steps:
+        bits = max(bits, task.bits) + 1
+    bits = max(bits, steps)
+    padded = np.zeros((1, bits), np.int64)
+    padded[0, :steps] = sequence
+    planes = planes_of(padded, task.input_size)
+    given, wanted = model.run_bits(planes, 1)[0], answers(task, planes)
+    ints = [tuple(_ints(each)) for each in (planes, given, wanted)]
+    return Counterexample(ints[0], bits, steps - 1, ints[1], ints[2])
+
+
+def _ints(planes):
+    return [sum(int(bit) << t for t, bit in enumerate(column)) for column in bits_of(planes, 1)[0].T]
+
+
+def _beam(model, automaton, rng):
+    """Symbol sequences (N, T) on which the network, computed here in float64, comes out wrong; or none.
+
+    Each step tries every symbol on every state kept; kept are those from which the next output comes nearest to
+    wrong, those that go furthest in each hidden unit, and some at random.
+    """
+    net = _Network(model, automaton)
+    hidden, state, trace = np.zeros((1, model.hidden_size)), np.zeros(1, int), []
+    for _ in range(DEPTH):
+        after, next_state, margin = net.step(hidden, state)
+        parent, symbol = np.divmod(np.arange(margin.size), automaton.symbols)
+        wrong = np.flatnonzero(margin <= 0)
+        if len(wrong):
+            return _traced(trace, parent[wrong[:64]], symbol[wrong[:64]])
+        ahead = net.step(after, next_state)[2].reshape(len(after), -1).min(axis=1)
+        kept = _kept(after, next_state, ahead, rng)
+        trace.append((parent[kept], symbol[kept]))
+        hidden, state = after[kept], next_state[kept]
+    return np.zeros((0, 1), int)
+
+
+def _kept(hidden, state, ahead, rng):
+    # Of states nearly the same, one.
+    cells = np.column_stack([state, np.round(hidden / NEAR)])
+    distinct = np.unique(cells, axis=0, return_index=True)[1]
+    kept = []
+    for each in np.unique(state):
+        mine = distinct[state[distinct] == each]
+        kept += [mine[np.argsort(ahead[mine], kind="stable")[:NEAREST]], mine[hidden[mine].argmin(axis=0)],
+                 mine[hidden[mine].argmax(axis=0)], rng.choice(mine, min(RANDOM, len(mine)), replace=False)]
+    return np.unique(np.concatenate(kept))
+
+
+def _traced(trace, parent, symbol):
+    columns = [symbol]
+    for parents, symbols in reversed(trace):
+        columns.append(symbols[parent])
+        parent = parents[parent]
+    return np.column_stack(columns[::-1])
+
+
+class _Network:
+    """The model in float64 and its task, step by step."""
+
+    def __init__(self, model, automaton):
+        weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
+        self.automaton, self.w_hh, self.w_ho = automaton, weights["w_hh"].T, weights["w_ho"].T
+        self.given = automaton.inputs @ weights["w_ih"].T + weights.get("b_ih", 0.0) + weights.get("b_hh", 0.0)
+        self.b_o, self.activation = weights.get("b_o", 0.0), ACTIVATIONS[model.cell.activation]
+
+    def step(self, hidden, state):
+        """(states, task states, margins) after each symbol, (N * S, H), (N * S), (N * S)."""
+        after = self.activation((hidden @ self.w_hh)[:, None] + self.given).reshape(-1, hidden.shape[1])
+        labels = self.automaton.outputs[state].reshape(len(after), -1) * 2.0 - 1
+        margin = (labels * (after @ self.w_ho + self.b_o)).min(axis=1)
+        return after, self.automaton.following[state].reshape(-1), margin
+
+
+def _sigmoid(z):
+    return 0.5 + 0.5 * np.tanh(0.5 * z)
+
+
+ACTIVATIONS = {"sigmoid": _sigmoid, "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}

@@ -1,0 +1,61 @@
+"""Sequences of symbols in bulk, chosen to be hard: long runs and rhythms that uniform ones hardly ever have."""
+
+import itertools
+
+import numpy as np
+
+from fastrnn.tasks.base import label_words
+from fastrnn.tasks.planes import sample_bits
+
+
+def skewed(symbols, count, steps, rng):
+    """(count, steps) random symbols, each sequence with frequencies of its own (Dirichlet, 0.3).
+
+    Some sequences use nearly one symbol only: among them are the long runs that carry or keep a state.
+    """
+    shares = np.cumsum(rng.dirichlet(np.full(symbols, 0.3), count), axis=1)
+    return (rng.uniform(size=(count, steps, 1)) > shares[:, None, :-1]).sum(axis=2)
+
+
+def every(symbols, most=16384):
+    """All sequences of the greatest length of which there are at most so many."""
+    length = max(1, int(np.log(most) / np.log(symbols) + 1e-9))
+    return np.arange(symbols**length)[:, None] // symbols ** np.arange(length) % symbols
+
+
+def rhythms(symbols, steps, most=8192):
+    """Up to two symbols, then a period of one to three repeated, then up to two others: the longest lists that fit."""
+    def words(least, longest):
+        return [word for length in range(least, longest + 1) for word in itertools.product(range(symbols), repeat=length)]
+
+    def count(least, longest):
+        return sum(symbols**length for length in range(least, longest + 1))
+
+    sizes = [(2, 3, 2), (1, 3, 1), (1, 2, 1), (0, 2, 1), (0, 1, 1), (0, 1, 0)]
+    head, period, tail = next(size for size in sizes if count(0, size[0]) * count(1, size[1]) * count(0, size[2]) <= most)
+    rows = [(first + around * steps)[: steps - len(last)] + last
+            for first, around, last in itertools.product(words(0, head), words(1, period), words(0, tail))]
+    return np.array(rows)
+
+
+def planes_of(symbols, inputs):
+    """Bit planes (W, T, I) of symbols (N, T): sample i is bit i % 64 of word i // 64."""
+    count, steps = symbols.shape
+    padded = np.zeros((-(-count // 64) * 64, steps), np.int64)
+    padded[:count] = symbols
+    bits = ((padded[..., None] >> np.arange(inputs)) & 1).astype(np.uint8).reshape(-1, 64, steps, inputs)
+    octets = np.packbits(bits, axis=1, bitorder="little")
+    return np.ascontiguousarray(octets.transpose(0, 2, 3, 1)).view("<u8")[..., 0].astype(np.uint64)
+
+
+def bits_of(planes, count):
+    """(N, T, C) of 0 and 1: what `planes_of` packs."""
+    bits = sample_bits(planes.reshape(-1)).reshape(*planes.shape, 64)
+    return np.ascontiguousarray(bits.transpose(0, 3, 1, 2)).reshape(-1, *planes.shape[1:])[:count]
+
+
+def answers(task, planes):
+    """The right outputs (W, T, O) for planes (W, T, I), from the task's start, whatever its width."""
+    truth = np.zeros((*planes.shape[:2], task.output_size), np.uint64)
+    label_words(task.kernel, planes, truth, np.zeros((len(planes), 64), np.uint64))
+    return truth

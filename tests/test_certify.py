@@ -1,0 +1,220 @@
+"""Proofs: right networks are proved, wrong ones never, and what stops a proof is said."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+from certified_models import TANH, WRONG, double, proved, unproved
+
+import fastrnn
+from fastrnn.certify import certify
+from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.picture import draw_boxes
+from fastrnn.certify.prove import prove
+from fastrnn.certify.search import search
+from fastrnn.certify.sequences import answers, bits_of, planes_of
+from fastrnn.model import Model
+from fastrnn.train.consolidate import consolidate
+
+ADDITION = fastrnn.tasks.Addition(bits=8)
+
+
+def counted(hidden, activation, seeds, **options):
+    """How many of the seeds the recipe proves."""
+    found = 0
+    for seed in range(seeds):
+        config = fastrnn.TrainConfig(seed=seed, **(TANH if activation == "tanh" else {}), **options)
+        run = fastrnn.train(fastrnn.Elman(hidden, activation), ADDITION, config)
+        found += run.exact and consolidate(run.model, config)[1].proved
+    return found
+
+
+def test_the_recipe_proves_networks_of_every_size():
+    for hidden in (3, 8, 16, 24):
+        assert counted(hidden, "sigmoid", 4) >= (1 if hidden == 3 else 4)
+
+
+def test_the_recipe_proves_sums_of_three():
+    assert proved(16, operands=3).windows.automaton.states == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden, activation, least", [(8, "sigmoid", 196), (16, "sigmoid", 196), (24, "sigmoid", 190),
+                                                       (32, "sigmoid", 190), (16, "tanh", 196)])
+def test_the_recipe_proves_nearly_all_of_200_seeds(hidden, activation, least):
+    assert counted(hidden, activation, 200) >= least
+
+
+def test_a_proved_network_is_exact_far_beyond_the_width_it_was_trained_at():
+    for found in (proved(), proved(16, "tanh"), double()):
+        assert fastrnn.verify(found.model, bits=2048, samples=256).exact
+
+
+def test_the_least_logit_of_long_runs_is_no_less_than_the_proved_margin():
+    found = proved()
+    assert 0 < found.margin <= fastrnn.verify(found.model, bits=512, samples=2048).margin
+
+
+def test_consolidation_gives_the_same_bytes_again_and_leaves_what_is_proved_alone():
+    config = fastrnn.TrainConfig(seed=0)
+    first, second = (consolidate(unproved(), config, threads=threads)[0].weights for threads in (1, 2))
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+    model = proved().model
+    assert consolidate(model, config)[0] is model
+
+
+def test_consolidation_without_success_gives_the_model_back():
+    model, found = consolidate(unproved(), attempts=0)
+    assert model is unproved() and not found.proved
+
+
+def test_consolidation_goes_on_with_skewed_sequences_where_the_task_does_not_suffice(monkeypatch):
+    module = sys.modules["fastrnn.train.consolidate"]
+    real, seen = module.certify, []
+
+    def refuse_twice(model, **options):
+        found = real(model, **options)
+        seen.append(model)
+        if len(seen) <= 2:
+            found.status = "unknown"
+        return found
+
+    monkeypatch.setattr(module, "certify", refuse_twice)
+    model, found = module.consolidate(unproved(), attempts=6)
+    assert found.proved and len(seen) >= 3 and model is seen[-1] and model.task == ADDITION
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_network_wrong_at_some_width_is_never_proved_and_the_width_is_found(path):
+    model = Model.load(path)
+    assert fastrnn.verify(model).exact and model.task.bits == 8
+    automaton = automaton_of(model.task)
+    for k in (1, 2, 3, 4):
+        assert not prove(model, Windows(automaton, k)).proved
+    found = certify(model)
+    assert found.refuted and str(found).startswith("wrong: operands (")
+    wrong = found.counterexample
+    assert wrong.bits > 8 and wrong.answer != wrong.truth
+    a, b = wrong.operands
+    assert (a + b,) == wrong.truth and (a + b).bit_length() <= wrong.bits
+    # The kernels again, by another way in: floats instead of planes.
+    x = [[[a >> t & 1, b >> t & 1] for t in range(wrong.bits)]]
+    logits = model.logits(x)[0, :, 0]
+    assert sum(int(z > 0) << t for t, z in enumerate(logits)) == wrong.answer[0]
+    assert (wrong.answer[0] ^ (a + b)) & -(wrong.answer[0] ^ (a + b)) == 1 << wrong.step
+
+
+def test_five_wrong_networks_are_kept():
+    assert len(WRONG) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_wrong_network_is_not_proved_by_longer_windows_either(path):
+    model = Model.load(path)
+    for k in (5, 6):
+        assert not certify(model, k=k, find=False).proved
+
+
+@pytest.mark.slow
+def test_no_plainly_trained_network_is_both_proved_and_refuted():
+    both = proofs = refutations = 0
+    for seed in range(150):
+        run = fastrnn.train(fastrnn.Elman(8), ADDITION, seed=seed)
+        found, wrong = certify(run.model, find=False), search(run.model, ADDITION, automaton_of(ADDITION))
+        both += found.proved and wrong is not None
+        proofs, refutations = proofs + found.proved, refutations + (wrong is not None)
+    assert both == 0 and proofs > 10 and refutations > 10
+
+
+def test_the_beam_alone_finds_what_is_wrong(monkeypatch):
+    module = sys.modules["fastrnn.certify.search"]
+    model = Model.load(next(path for path in WRONG if "32-sigmoid" in path.stem))
+    for name in ("every", "rhythms"):
+        monkeypatch.setattr(module, name, lambda *_: np.zeros((1, 1), int))
+    monkeypatch.setattr(module, "skewed", lambda *_: np.zeros((1, 1), int))
+    found = module.search(model, model.task, automaton_of(model.task))
+    assert found is not None and found.answer != found.truth
+
+
+def test_no_counterexample_is_found_where_there_is_a_proof():
+    model = proved().model
+    assert search(model, model.task, automaton_of(model.task)) is None
+
+
+def test_what_stops_a_proof_is_said():
+    found = certify(unproved(), find=False)
+    assert found.status == "unknown" and not found.proved and not found.refuted and found.margin is None
+    assert 'at the node "state ' in found.obstacle and "interval is unit" in str(found)
+    with pytest.raises(ValueError, match="only a proof can be saved"):
+        found.save("nowhere")
+
+
+def test_a_network_that_is_wrong_at_once_is_refuted_with_its_first_bits():
+    model = proved().model
+    backward = Model(model.cell, {**model.weights, "w_ho": -model.weights["w_ho"], "b_o": -model.weights["b_o"]}, model.task)
+    found = certify(backward)
+    assert found.refuted and found.counterexample.step == 0
+
+
+def test_weights_too_large_for_a_sum_are_refused():
+    model = proved().model
+    huge = Model(model.cell, {**model.weights, "w_hh": np.full_like(model.weights["w_hh"], 3e38)}, model.task)
+    with pytest.raises(ValueError, match="sums could overflow"):
+        certify(huge)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True, 99])
+def test_a_window_of_impossible_length_is_refused(k):
+    with pytest.raises(ValueError, match="^k: got"):
+        certify(proved().model, k=k)
+
+
+def test_a_model_without_a_task_or_with_another_one_is_refused():
+    model = proved().model
+    with pytest.raises(ValueError, match="^certify: this model was trained on arrays"):
+        certify(Model(model.cell, model.weights))
+    with pytest.raises(ValueError, match="^task: addition has 3 inputs"):
+        certify(model, fastrnn.tasks.Addition(8, operands=3))
+
+
+def test_longer_windows_give_proofs_too_and_no_smaller_margin():
+    margins = [certify(proved().model, k=k).margin for k in range(proved().k, 5)]
+    assert all(later >= earlier - 1e-6 for earlier, later in zip(margins, margins[1:]))
+
+
+def test_the_proof_takes_less_than_100_ms():
+    model = proved().model
+    certify(model, k=3)
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        assert certify(model, k=3).proved
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.1
+
+
+def test_the_picture_is_drawn_with_the_carry_in_two_colours(tmp_path):
+    found = proved()
+    units = draw_boxes(found, tmp_path / "boxes.svg")
+    text = (tmp_path / "boxes.svg").read_text()
+    assert "<svg" in text and len(set(units)) == 2
+    final, centre = found.windows.final, (found.proof.low + found.proof.high)[:, units[0]] / 2
+    clouds = [centre[final == carry] for carry in (0, 1)]
+    assert min(map(max, clouds)) < max(map(min, clouds)), "along the first unit the clouds overlap"
+    assert draw_boxes(found, tmp_path / "boxes.png", units=(0, 1)) == (0, 1)
+    for bad, message in (({"units": (0, 16)}, "^units: got"), ({"path": tmp_path / "boxes.txt"}, "^picture: got")):
+        with pytest.raises(ValueError, match=message):
+            draw_boxes(**{"certification": found, "path": tmp_path / "a.png", **bad})
+    with pytest.raises(ValueError, match="no boxes to draw"):
+        draw_boxes(certify(unproved(), find=False), tmp_path / "none.png")
+
+
+def test_answers_of_sequences_are_sums():
+    rng = np.random.default_rng(0)
+    symbols = rng.integers(0, 4, (70, 90))
+    truth = bits_of(answers(ADDITION, planes_of(symbols, 2)), 70)[..., 0]
+    for row, out in zip(symbols, truth):
+        a, b = (sum(int(s >> i & 1) << t for t, s in enumerate(row)) for i in (0, 1))
+        assert sum(int(bit) << t for t, bit in enumerate(out)) == (a + b) % 2**90

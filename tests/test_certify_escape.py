@@ -1,0 +1,243 @@
+"""Attempts to escape: real kernels, on long random and adversarial runs, never leave the boxes of a proof."""
+
+import numpy as np
+import pytest
+from certified_models import double, proved
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_runs import batched, online, step, streaming
+
+import fastrnn
+from fastrnn.cells.elman import activation_error, interval_activate
+from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.boxes import Boxes
+from fastrnn.certify.prove import image
+from fastrnn.certify.rounding import UNIT, Rounding, gamma
+from fastrnn.certify.sequences import answers, bits_of, planes_of, rhythms, skewed
+from fastrnn.model import Model
+
+CASES = {"sigmoid": proved, "tanh": lambda: proved(16, "tanh"), "float64": double, "three": lambda: proved(16, operands=3)}
+
+
+@pytest.fixture(params=CASES)
+def found(request):
+    return CASES[request.param]()
+
+
+def nodes_of(windows, symbols):
+    """(N, T): the node that each sequence is at after each step; -1 before the k-th."""
+    automaton, k = windows.automaton, windows.k
+    count, steps = symbols.shape
+    states, nodes = np.zeros((count, steps + 1), int), np.full((count, steps), -1)
+    for t in range(steps):
+        states[:, t + 1] = automaton.following[states[:, t], symbols[:, t]]
+    word = states[:, : steps - k + 1]
+    for i in range(k):
+        word = word * automaton.symbols + symbols[:, i : steps - k + 1 + i]
+    nodes[:, k - 1 :] = word
+    return nodes
+
+
+def outside(found, symbols, states, first=0):
+    """How far states (N, T', H), of steps `first` and on, are outside of their boxes at most; how many were looked at."""
+    nodes = nodes_of(found.windows, symbols)[:, first : first + states.shape[1]]
+    known = nodes >= 0
+    low, high = found.proof.low[nodes[known]], found.proof.high[nodes[known]]
+    inside = states[known].astype(float)
+    return max((low - inside).max(), (inside - high).max()), int(known.sum())
+
+
+def adversarial(found, count, steps, seed=0):
+    """Sequences whose every symbol drives the state as near to an end of its box as one step can."""
+    windows, rng = found.windows, np.random.default_rng(seed)
+    symbols = rng.integers(0, windows.automaton.symbols, (count, windows.k))
+    inputs = windows.automaton.inputs
+    states = batched(found.model, symbols)[0][:, -1]
+    node = nodes_of(windows, symbols)[:, -1]
+    size = np.maximum(found.proof.high - found.proof.low, 1e-12)
+    for _ in range(steps - windows.k):
+        best, chosen = np.full(count, -np.inf), np.zeros(count, int)
+        # Now and then a random symbol, or all of them settle in one cycle.
+        noise = rng.uniform(size=(len(inputs), count)) * (rng.uniform(size=count) < 0.2)
+        for symbol, bits in enumerate(inputs):
+            after = step(found.model, states, np.tile(bits, (count, 1)))
+            place = windows.middle[node] * len(inputs) + symbol
+            near = np.maximum(after - found.proof.low[place], found.proof.high[place] - after) / size[place]
+            score = near.max(axis=1) + noise[symbol]
+            chosen, best = np.where(score > best, symbol, chosen), np.maximum(best, score)
+        states = step(found.model, states, inputs[chosen])
+        node = windows.middle[node] * len(inputs) + chosen
+        symbols = np.column_stack([symbols, chosen])
+    return symbols
+
+
+def runs(found, count, steps, seed):
+    """Random, skewed and rhythmic sequences, `count` of each."""
+    rng, kinds = np.random.default_rng(seed), found.windows.automaton.symbols
+    every = rhythms(kinds, steps)
+    return np.concatenate([rng.integers(0, kinds, (count, steps)), skewed(kinds, count, steps, rng),
+                           every[rng.permutation(len(every))[:count]]])
+
+
+def escape(found, count, steps, seed):
+    """Run all three kernels on hard sequences and return how many states were looked at."""
+    symbols, seen = runs(found, count, steps, seed), 0
+    states, logits = batched(found.model, symbols)
+    distance, looked = outside(found, symbols, states)
+    assert distance <= 0, f"batched: a state is {distance} outside"
+    nodes = nodes_of(found.windows, symbols)
+    margin = (found.windows.labels[nodes] * logits).min(axis=2)[nodes >= 0]
+    assert (margin >= found.proof.margins[nodes[nodes >= 0]]).all()
+    seen += looked
+
+    few = symbols[:: max(1, len(symbols) // 48)]
+    distance, looked = outside(found, few, online(found.model, few))
+    assert distance <= 0, f"online: a state is {distance} outside"
+    seen += looked
+
+    whole = symbols[: len(symbols) // 64 * 64]
+    for segment in (steps, 7):
+        states, first, out, least = streaming(found.model, whole, segment)
+        distance, looked = outside(found, whole, states, first)
+        assert distance <= 0, f"streaming: a state is {distance} outside"
+        assert least >= found.margin
+        assert np.array_equal(bits_of(out, len(whole)), bits_of(answers(found.task, planes_of(whole, found.model.input_size)), len(whole)))
+        seen += looked
+    return seen
+
+
+def test_no_kernel_leaves_the_boxes(found):
+    assert escape(found, 128, 300, seed=1) > 100_000
+
+
+def test_no_kernel_leaves_the_boxes_on_adversarial_runs(found):
+    symbols = adversarial(found, 64, 200)
+    for states in (batched(found.model, symbols)[0], online(found.model, symbols)):
+        distance, looked = outside(found, symbols, states)
+        assert distance <= 0 and looked > 12_000
+
+
+def test_a_single_run_of_100_000_steps_stays_inside():
+    found = proved()
+    symbols = skewed(4, 64, 100_000, np.random.default_rng(3))
+    states, first, _, least = streaming(found.model, symbols, 256)
+    assert first > 99_000 and outside(found, symbols, states, first)[0] <= 0 and least >= found.margin
+
+
+@pytest.mark.slow
+def test_a_million_steps_stay_inside(found):
+    assert sum(escape(found, 512, 500, seed) for seed in range(2, 5)) > 1_000_000
+    symbols = np.concatenate([adversarial(found, 256, 1000, seed) for seed in range(4)])
+    distance, looked = outside(found, symbols, batched(found.model, symbols)[0])
+    assert distance <= 0 and looked > 1_000_000
+
+
+def test_the_boxes_are_hardly_larger_than_what_the_kernels_reach():
+    # Or the tests above would find nothing outside of boxes that hold everything.
+    found = proved()
+    symbols = runs(found, 512, 300, 5)
+    nodes, states = nodes_of(found.windows, symbols), batched(found.model, symbols)[0]
+    reached = np.zeros_like(found.proof.low)
+    for node in range(found.windows.nodes):
+        mine = states[nodes == node]
+        reached[node] = mine.max(axis=0) - mine.min(axis=0)
+    width = found.proof.high - found.proof.low
+    # The others' width is all rounding error, four times what was ever measured.
+    alive = width > 1e-4
+    assert alive.any() and np.median(reached[alive] / width[alive]) > 0.5
+
+
+def test_boxes_are_mapped_into_boxes_by_steps_from_their_corners(found):
+    rng, windows, proof = np.random.default_rng(0), found.windows, found.proof
+    nodes = rng.integers(0, windows.nodes, 2000)
+    symbols = rng.integers(0, windows.automaton.symbols, 2000)
+    dtype = found.model.dtype
+    low, high = proof.low[nodes].astype(dtype), proof.high[nodes].astype(dtype)
+    # Rounded to the model's type, inward.
+    low = np.where(low < proof.low[nodes], np.nextafter(low, dtype.type(np.inf)), low)
+    high = np.where(high > proof.high[nodes], np.nextafter(high, dtype.type(-np.inf)), high)
+    after = step(found.model, np.where(rng.uniform(size=low.shape) < 0.5, low, high), windows.automaton.inputs[symbols])
+    target = windows.middle[nodes] * windows.automaton.symbols + symbols
+    assert (after >= proof.low[target]).all() and (after <= proof.high[target]).all()
+
+
+def test_a_proof_is_a_fixed_point_and_a_tight_one(found):
+    boxes = Boxes(found.model, found.windows.automaton)
+    low, high = image(boxes, found.windows, found.proof.low, found.proof.high)
+    assert (low >= found.proof.low).all() and (high <= found.proof.high).all()
+    width = found.proof.high - found.proof.low
+    slack = (low - found.proof.low) + (found.proof.high - high)
+    assert np.median(slack / width) < (1e-6 if found.model.dtype == np.float32 else 0.5)
+
+
+def random_model(hidden, activation, dtype, scale, rng):
+    cell = fastrnn.Elman(hidden, activation)
+    shapes = {"w_ih": (hidden, 2), "w_hh": (hidden, hidden), "b_ih": (hidden,), "b_hh": (hidden,), "w_ho": (1, hidden), "b_o": (1,)}
+    weights = {name: rng.normal(0, scale, shape).astype(dtype) for name, shape in shapes.items()}
+    return Model(cell, weights, fastrnn.tasks.Addition(bits=8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.sampled_from(["sigmoid", "tanh", "relu"]), st.sampled_from(["float32", "float64"]),
+       st.floats(1e-3, 30), st.floats(0, 2), st.integers(0, 2**32))
+def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, scale, width, seed):
+    rng = np.random.default_rng(seed)
+    model = random_model(hidden, activation, dtype, scale, rng)
+    automaton = automaton_of(model.task)
+    boxes = Boxes(model, automaton)
+    centre = rng.uniform(-1, 1, (16, hidden))
+    low, high = np.float32(centre - width * rng.uniform(size=centre.shape)), np.float32(centre + width * rng.uniform(size=centre.shape))
+    points = np.where(rng.uniform(size=low.shape) < 0.5, np.where(rng.uniform(size=low.shape) < 0.5, low, high),
+                      low + (high - low) * rng.uniform(size=low.shape).astype(np.float32)).astype(np.float32).clip(low, high)
+    after_low, after_high = boxes.step(*boxes.fed(low.astype(float), high.astype(float)))
+    for symbol, bits in enumerate(automaton.inputs):
+        after = step(model, points, np.tile(bits, (16, 1)))
+        assert (after_low[:, symbol] <= after).all() and (after <= after_high[:, symbol]).all()
+        order = rng.permutation(hidden)
+        pre = (points[:, order].astype(dtype)[:, None] * model.weights["w_hh"][:, order]).astype(dtype)
+        total = np.zeros((16, hidden), dtype)
+        for part in np.moveaxis(pre, 2, 0):  # another order of summation, and no fused operations
+            total = total + part
+        for part in (*(model.weights["w_ih"] * bits.astype(dtype)).T, model.weights["b_ih"], model.weights["b_hh"]):
+            total = total + part
+        low_pre, high_pre = boxes.fed(low.astype(float), high.astype(float))
+        assert (low_pre + boxes.given_low[symbol] <= total).all() and (total <= high_pre + boxes.given_high[symbol]).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_activation_bounds_hold_for_points_and_are_tight(activation, dtype):
+    rng, cell = np.random.default_rng(0), fastrnn.Elman(1, activation)
+    z = np.concatenate([rng.uniform(-30, 30, 4000), rng.uniform(-1e-3, 1e-3, 1000), [-1e29, 1e29, 0.0, -100, 100]])
+    error = activation_error(cell, dtype)
+    low, high = interval_activate(cell, z, z, error)
+    exact = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x.clip(0)}[activation]
+    with np.errstate(over="ignore"):
+        values = exact(z.astype(np.longdouble))
+    assert (low <= values - error).all() and (values + error <= high).all()
+    assert (high - low <= 2 * error + 1e-14 * (1 + np.abs(values))).all()
+
+
+def test_the_stated_activation_error_is_that_of_the_vector_functions():
+    from fastrnn.simd import functions
+
+    for name in ("sigmoid", "tanh"):
+        stated = next(line.split() for line in functions.__doc__.splitlines() if line.split()[:1] == [name])
+        cell = fastrnn.Elman(1, name)
+        for column, dtype in ((1, "float32"), (3, "float64")):
+            assert activation_error(cell, dtype) == 4 * float(stated[column])
+
+
+def test_gamma_is_above_its_exact_value():
+    from fractions import Fraction
+
+    for u in UNIT.values():
+        for n in (1, 3, 20, 500):
+            exact = n * Fraction(u) / (1 - n * Fraction(u))
+            assert exact <= Fraction(gamma(n, u)) <= exact * (1 + Fraction(1, 2**50))
+    bound = Rounding.of(proved().model)
+    assert bound.gamma_pre == gamma(20, 2.0**-24) and bound.gamma_out == gamma(17, 2.0**-24)
+
+
+def test_windows_of_the_proof_are_those_of_the_task(found):
+    assert found.windows.nodes == Windows(automaton_of(found.task), found.k).nodes == len(found.proof.low)

@@ -1,0 +1,320 @@
+"""The checker accepts complete certificates for exactly these weights, and refuses everything else."""
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from certified_models import FIXTURES, WRONG, double, proved
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import iv, mp
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import fastrnn
+from fastrnn.certify import certify
+from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.file import hash_of
+from fastrnn.certify.rounding import Rounding
+from fastrnn.check import ACTIVATION_ERROR, STEPS, Network, Refused, check
+from fastrnn.cells.elman import activation_error
+from fastrnn.model import Model
+
+SOURCE = Path(sys.modules["fastrnn.check"].__file__)
+
+
+class Files:
+    """A certificate and its model in files, to be read, changed and checked."""
+
+    def __init__(self, folder, found):
+        self.folder, self.certificate, self.model = folder, folder / "certificate.safetensors", folder / "model.safetensors"
+        found.save(self.certificate)
+        found.model.save(self.model)
+
+    def load(self, path, key):
+        with safe_open(path, "np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()[key])
+
+    def refuses(self, change=None, change_model=None, rehash=False):
+        """Check a changed copy, which must be refused; return the reason. change(arrays, metadata) works in place."""
+        boxes, claim = self.load(self.certificate, "certificate")
+        weights, header = self.load(self.model, "fastrnn")
+        if change_model:
+            change_model(weights, header)
+        if rehash:
+            claim["weights"] = hash_of(weights)
+        if change:
+            change(boxes, claim)
+        forged, model = self.folder / "forged.safetensors", self.folder / "other.safetensors"
+        save_file({name: np.ascontiguousarray(array) for name, array in boxes.items()}, forged, {"certificate": json.dumps(claim)})
+        save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, model, {"fastrnn": json.dumps(header)})
+        with pytest.raises(Refused) as refused:
+            check(forged, model)
+        assert "\n" not in str(refused.value)
+        return str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return Files(tmp_path_factory.mktemp("files"), proved())
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return Files(tmp_path_factory.mktemp("small"), proved(8))
+
+
+def accepted(tmp_path, found):
+    files = Files(tmp_path, found)
+    claim = check(files.certificate, files.model)
+    assert claim["k"] == found.k and claim["margin"] == found.margin and claim["weights"] == hash_of(found.model.weights)
+    return claim
+
+
+def test_certificates_of_every_kind_are_accepted(tmp_path):
+    for name, found in (("sigmoid", proved()), ("tanh", proved(16, "tanh")), ("float64", double()), ("small", proved(8)),
+                        ("without biases", proved(bias=False))):
+        (tmp_path / name).mkdir()
+        claim = accepted(tmp_path / name, found)
+        assert claim["task"] == {"name": "addition", "operands": 2}, "a proof has no width"
+
+
+@pytest.mark.slow
+def test_a_certificate_for_sums_of_three_is_accepted(tmp_path):
+    found = proved(16, operands=3)
+    assert accepted(tmp_path, certify(found.model, k=found.k))["task"]["operands"] == 3
+
+
+def test_the_smallest_adder_has_two_hidden_units_and_is_proved(tmp_path):
+    model = Model.load(FIXTURES / "smallest-adder.safetensors")
+    assert model.hidden_size == 2
+    found = certify(model)
+    assert found.proved and found.k == 4 and found.margin > 1
+    accepted(tmp_path, found)
+    assert model.add(3**2000, 7**1500) == 3**2000 + 7**1500
+
+
+def test_checking_three_symbols_at_hidden_16_takes_less_than_30_seconds(tmp_path):
+    found = certify(proved().model, k=3)
+    began = time.perf_counter()
+    accepted(tmp_path, found)
+    assert time.perf_counter() - began < 30
+
+
+# ---- what must be refused
+
+FIELDS = {
+    "format": lambda claim: claim.update(format=2),
+    "format as a float": lambda claim: claim.update(format=1.0),
+    "task name": lambda claim: claim["task"].update(name="subtraction"),
+    "task operands": lambda claim: claim["task"].update(operands=3),
+    "task operands as a float": lambda claim: claim["task"].update(operands=2.0),
+    "task, a width": lambda claim: claim["task"].update(bits=8),
+    "task missing": lambda claim: claim.update(task=None),
+    "cell name": lambda claim: claim["cell"].update(name="gru"),
+    "cell size": lambda claim: claim["cell"].update(hidden_size=15),
+    "cell activation": lambda claim: claim["cell"].update(activation="tanh"),
+    "cell bias": lambda claim: claim["cell"].update(bias=False),
+    "dtype": lambda claim: claim.update(dtype="float64"),
+    "dtype unknown": lambda claim: claim.update(dtype="float16"),
+    "weights": lambda claim: claim.update(weights="0" * 64),
+    "k larger": lambda claim: claim.update(k=claim["k"] + 1),
+    "k smaller": lambda claim: claim.update(k=claim["k"] - 1),
+    "k as a bool": lambda claim: claim.update(k=True),
+    "k huge": lambda claim: claim.update(k=16),
+    "margin larger": lambda claim: claim.update(margin=claim["margin"] * 1.000001),
+    "margin smaller": lambda claim: claim.update(margin=claim["margin"] * 0.9999),
+    "margin, no number": lambda claim: claim.update(margin=float("nan")),
+    "margin, a string": lambda claim: claim.update(margin=str(claim["margin"])),
+    **{f"rounding {name} {what}": lambda claim, name=name, factor=factor: claim["rounding"].update({name: claim["rounding"][name] * factor})
+       for name in ("gamma_pre", "gamma_out", "underflow", "activation") for what, factor in (("less", 0.999), ("more", 1.001))},
+    "rounding missing": lambda claim: claim["rounding"].pop("underflow"),
+    "a field missing": lambda claim: claim.pop("k"),
+    "a field too many": lambda claim: claim.update(note="trust me"),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_tampered_with_is_refused(files, field):
+    files.refuses(lambda boxes, claim: FIELDS[field](claim))
+
+
+def shrink(boxes, share):
+    centre, radius = (boxes["low"] + boxes["high"]) / 2, (boxes["high"] - boxes["low"]) / 2
+    boxes["low"], boxes["high"] = centre - radius * (1 - share), centre + radius * (1 - share)
+
+
+def one_end(name, node, unit, by):
+    def change(boxes, claim):
+        boxes[name][node, unit] += by * (boxes["high"] - boxes["low"])[node, unit]
+
+    return change
+
+
+BOXES = {
+    "all shrunk by one part in a million": lambda boxes, claim: shrink(boxes, 1e-6),
+    "all shrunk by half": lambda boxes, claim: shrink(boxes, 0.5),
+    "all points": lambda boxes, claim: shrink(boxes, 1.0),
+    "all doubled": lambda boxes, claim: shrink(boxes, -1.0),
+    "everything": lambda boxes, claim: (boxes["low"].fill(-1.0), boxes["high"].fill(2.0)),
+    "turned over": lambda boxes, claim: boxes.update(low=boxes["high"], high=boxes["low"]),
+    "low of one moved": one_end("low", 5, 3, 1e-6),
+    "high of one moved": one_end("high", 9, 0, -1e-6),
+    "two nodes exchanged": lambda boxes, claim: [boxes[name].__setitem__([0, 1], boxes[name][[1, 0]]) for name in boxes],
+    "two units exchanged": lambda boxes, claim: [boxes[name].__setitem__((slice(None), [0, 1]), boxes[name][:, [1, 0]]) for name in ("low", "high")],
+    "not a number": lambda boxes, claim: boxes["low"].__setitem__((0, 0), np.nan),
+    "infinite": lambda boxes, claim: boxes["high"].__setitem__((0, 0), np.inf),
+    "a node missing": lambda boxes, claim: boxes.update({name: array[:-1] for name, array in boxes.items()}),
+    "a unit missing": lambda boxes, claim: boxes.update(low=boxes["low"][:, 1:], high=boxes["high"][:, 1:]),
+    "in float32": lambda boxes, claim: boxes.update(low=boxes["low"].astype(np.float32)),
+    "an array missing": lambda boxes, claim: boxes.pop("margins"),
+    "an array too many": lambda boxes, claim: boxes.update(more=np.zeros(1)),
+    "a margin larger": lambda boxes, claim: boxes["margins"].__setitem__(3, boxes["margins"][3] * 1.000001),
+    "a margin smaller": lambda boxes, claim: boxes["margins"].__setitem__(3, boxes["margins"][3] * 0.9999),
+}
+
+
+@pytest.mark.parametrize("case", BOXES)
+def test_boxes_tampered_with_are_refused(files, case):
+    files.refuses(BOXES[case])
+
+
+@pytest.mark.parametrize("make", [proved, lambda: proved(16, "tanh"), lambda: proved(8)], ids=["sigmoid", "tanh", "small"])
+def test_boxes_shrunk_by_one_part_in_a_million_are_refused_for_every_network(tmp_path, make):
+    assert "leaves its box" in Files(tmp_path, make()).refuses(lambda boxes, claim: shrink(boxes, 1e-6))
+
+
+def test_other_weights_are_refused(files):
+    def flip(name):
+        return lambda weights, header: weights.update({name: weights[name] * np.float32(1 + 2**-23)})
+
+    for name in ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o"):
+        assert "other weights" in files.refuses(change_model=flip(name))
+    with pytest.raises(Refused, match="other weights"):
+        check(files.certificate, WRONG[0])
+    exchanged = files.refuses(change_model=lambda weights, header: weights.update(b_ih=weights["b_hh"] + 1, b_hh=weights["b_ih"] - 1))
+    assert "other weights" in exchanged
+
+
+def test_other_weights_with_their_right_hash_are_refused_by_their_boxes(files):
+    def change(weights, header):
+        weights["w_hh"] = weights["w_hh"] * np.float32(0.99)
+
+    assert "leaves its box" in files.refuses(change_model=change, rehash=True)
+
+
+@pytest.mark.parametrize("path", [path for path in WRONG if "-16-sigmoid" in path.stem], ids=lambda path: path.stem)
+def test_a_wrong_network_with_a_forged_certificate_is_refused(files, path):
+    wrong = Model.load(path)
+    assert "leaves its box" in files.refuses(change_model=lambda weights, header: weights.update(wrong.weights), rehash=True)
+
+
+def both(change):
+    """The same lie in the certificate and in the model."""
+    return {"change": lambda boxes, claim: change(claim["task"], claim["cell"]),
+            "change_model": lambda weights, header: change(header["task"], header["cell"])}
+
+
+def test_a_lie_told_twice_is_refused_by_what_it_is_about(files):
+    assert "this checker defines addition" in files.refuses(**both(lambda task, cell: task.update(name="subtraction")))
+    assert "task: its inputs" in files.refuses(**both(lambda task, cell: task.update(operands=3)))
+    assert "leaves its box" in files.refuses(**both(lambda task, cell: cell.update(activation="tanh"))) \
+        or "rounding" in files.refuses(**both(lambda task, cell: cell.update(activation="tanh")))
+    assert "shapes do not fit" in files.refuses(**both(lambda task, cell: cell.update(hidden_size=8)))
+    assert "Elman" in files.refuses(**both(lambda task, cell: cell.update(name="gru")))
+
+
+def test_a_model_without_a_task_is_refused(files):
+    assert "no task" in files.refuses(change_model=lambda weights, header: header.update(task=None))
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 4, b"no certificate at all", b"\xff" * 64,
+                                     (2).to_bytes(8, "little") + b"{}", (4).to_bytes(8, "little") + b"[{}]"])
+def test_files_that_are_no_certificates_are_refused(files, tmp_path, content):
+    path = tmp_path / "bad"
+    path.write_bytes(content)
+    with pytest.raises(Refused, match="cannot be read"):
+        check(path, files.model)
+    with pytest.raises(Refused, match="cannot be read"):
+        check(files.certificate, path)
+    with pytest.raises(Refused, match="cannot be read"):
+        check(tmp_path / "none", files.model)
+    with pytest.raises(Refused):
+        check(files.model, files.certificate)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 255))
+def test_a_byte_changed_anywhere_is_refused_or_changes_no_statement(small, place, change):
+    content = bytearray(small.certificate.read_bytes())
+    content[place % len(content)] ^= change
+    path = small.folder / "byte.safetensors"
+    path.write_bytes(content)
+    try:
+        claim = check(path, small.model)
+    except Refused:
+        return
+    # What is left are changes in the last digits of a box, a margin or a bound: still a proof, and of the same.
+    before = small.load(small.certificate, "certificate")[1]
+    assert abs(claim.pop("margin") - before.pop("margin")) < 1e-5 and claim.pop("rounding") and before.pop("rounding")
+    assert claim == before
+
+
+# ---- the checker itself
+
+
+def test_it_imports_nothing_but_the_standard_library_numpy_and_mpmath():
+    tree = ast.parse(SOURCE.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert names == {"hashlib", "json", "math", "fractions", "numpy", "mpmath"}
+    code = ("import importlib.util, sys\n"
+            f"spec = importlib.util.spec_from_file_location('checker', {str(SOURCE)!r})\n"
+            "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
+            "import mpmath\n"
+            "print(sorted({'numba', 'fastrnn', 'safetensors'} & set(sys.modules)))")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("operands", [2, 3, 5])
+def test_its_tasks_are_those_that_were_trained(operands):
+    from fastrnn.check import automaton_of as checkers
+
+    task = {"name": "addition", "operands": operands}
+    following, outputs = checkers(task, operands)
+    ours = automaton_of(fastrnn.tasks.Addition(8, operands=operands))
+    assert np.array_equal(ours.following, following) and np.array_equal(ours.outputs, outputs)
+
+
+@given(st.lists(st.integers(0, 2**200), min_size=2, max_size=5))
+def test_its_addition_is_pythons(operands):
+    step, carry, answer = STEPS["addition"]({"operands": len(operands)}), 0, 0
+    for t in range(204):
+        carry, (bit,) = step(carry, [operand >> t & 1 for operand in operands])
+        answer |= bit << t
+    assert answer == sum(operands) and carry == 0
+
+
+def test_its_activation_errors_are_those_of_the_cell():
+    for (activation, dtype), bound in ACTIVATION_ERROR.items():
+        assert abs(float(Fraction(bound)) - activation_error(fastrnn.Elman(1, activation), dtype)) <= 1e-12 * float(Fraction(bound))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(["sigmoid", "tanh", "relu"]), st.floats(-40, 40), st.floats(0, 3), st.floats(0, 1))
+def test_its_activations_contain_those_of_real_numbers(activation, low, width, place):
+    model = proved().model
+    network = Network(model.weights, {"name": "elman", "hidden_size": 16, "activation": "sigmoid", "bias": True}, "float32",
+                      Rounding.of(model)._asdict())
+    network.activation = activation
+    z = min(low + width * place, low + width)
+    found = network.activated(iv.mpf([low, low + width]))
+    with mp.workprec(200):
+        exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[activation](mp.mpf(z))
+        assert mp.mpf(found.a.mid) <= exact <= mp.mpf(found.b.mid)

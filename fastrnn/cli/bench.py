@@ -4,7 +4,7 @@ from fastrnn.cli.errors import UserError
 from fastrnn.cli.options import positive
 from fastrnn.cli.progress import Bar, compiling_noted
 
-SUMMARY = "Time the scalar loop, NumPy and fastrnn side by side, beside the machine's peak"
+SUMMARY = "Time the scalar loop, NumPy and fastrnn side by side"
 EXAMPLES = """\
 examples:
   fastrnn bench                  the ladder at batches of 1, 64, 1,024 and 16,384

@@ -7,7 +7,7 @@ from fastrnn.cli.progress import Bar, compiling_noted
 SUMMARY = "Time the scalar loop, NumPy and fastrnn side by side"
 EXAMPLES = """\
 examples:
-  fastrnn bench                  the ladder at batches of 1, 64, 1,024 and 16,384
+  fastrnn bench                  batches of 1, 64, 1,024 and 16,384
   fastrnn bench --quick          two batches, a few seconds
   fastrnn bench --hidden 64 --bits 32 --batch-size 256
   fastrnn bench --json mine.json

@@ -26,7 +26,7 @@ def online(model, symbols):
     x = bits_of(planes_of(symbols, model.input_size), count)
     for sample in range(count):
         work.x[:, :, sample % BLOCK] = x[sample]
-        learn_one(cell, SquaredError(), layout, theta, theta, work, sample % BLOCK, one, gradient, stats, None)
+        learn_one(cell, SquaredError(), layout, theta, theta, work, sample % BLOCK, one, gradient, stats, None, steps)
         states[sample] = one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
     return states
 

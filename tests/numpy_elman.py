@@ -37,8 +37,11 @@ def forward(weights, activation, x):
     return states @ weights["w_ho"].T + weights.get("b_o", np.zeros(outputs)), states
 
 
-def loss_and_grad(weights, activation, loss, x, y, mask=None, saturation=0.0):
-    """(loss, {name: gradient}), summed over batch, time and outputs, weighted by mask (B, T)."""
+def loss_and_grad(weights, activation, loss, x, y, mask=None, saturation=0.0, truncate=None):
+    """(loss, {name: gradient}), summed over batch, time and outputs, weighted by mask (B, T).
+
+    truncate: segments of so many steps, the state that one begins with being a constant in it.
+    """
     mask = np.ones(x.shape[:2]) if mask is None else mask
     z, states = forward(weights, activation, x)
     value, d_z = losses(z, y)[loss]
@@ -55,5 +58,5 @@ def loss_and_grad(weights, activation, loss, x, y, mask=None, saturation=0.0):
                            ("b_hh", d_pre.sum(0)), ("w_ho", d_z[:, t].T @ h), ("b_o", d_z[:, t].sum(0))):
             if name in gradient:
                 gradient[name] += term
-        later = d_pre @ weights["w_hh"]
+        later = d_pre @ weights["w_hh"] * (not truncate or t % truncate != 0)
     return value, gradient

@@ -43,12 +43,12 @@ def assert_close(got, wanted, tolerance):
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(hidden=st.sampled_from([1, 2, 3, 5, 8, 13, 16, 17, 24, 33, 50]), steps=st.sampled_from([1, 2, 7, 8, 9, 16, 17, 40]),
        batch=st.sampled_from([1, 2, 3, 5, 15, 16, 17, 33, 70]), inputs=st.integers(1, 5), outputs=st.integers(1, 3),
-       bias=st.booleans(), masked=st.booleans())
-def test_loss_and_gradients_are_those_of_numpy(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked):
+       bias=st.booleans(), masked=st.booleans(), truncate=st.sampled_from([None, 1, 2, 5, 8, 16, 39]))
+def test_loss_and_gradients_are_those_of_numpy(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate):
     model, weights, x, y, mask = case(activation, dtype, hidden, steps, batch, inputs, outputs, bias)
     mask = mask if masked else None
-    wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask)
-    value, got = loss_and_grad(model, x, y, mask, loss=loss)
+    wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask, truncate=truncate)
+    value, got = loss_and_grad(model, x, y, mask, loss=loss, truncate=truncate)
     assert abs(value - wanted) <= TOLERANCE[dtype] * max(abs(wanted), 1)
     assert set(got) == set(gradients)
     largest = max(np.abs(g).max() for g in gradients.values())
@@ -91,6 +91,37 @@ def test_updates_are_those_of_the_scalar_original():
         for name, update in (("w_ih", updates.synapse_0), ("w_hh", updates.synapse_h), ("w_ho", updates.synapse_1)):
             assert_close(-gradients[name], update.T, 1e-13)
         assert np.array_equal(model.predict(x)[0, ::-1, 0] > 0.5, prediction == 1)
+
+
+@pytest.mark.parametrize("batch", [1, 20])
+def test_truncation_at_the_whole_length_or_beyond_changes_no_byte(batch):
+    model, _, x, y, _ = case("sigmoid", "float64", 16, 19, batch, 2, 1, True)
+    whole = loss_and_grad(model, x, y)
+    for steps in (19, 20, 10**6):
+        value, gradients = loss_and_grad(model, x, y, truncate=steps)
+        assert value == whole[0] and all(gradients[name].tobytes() == whole[1][name].tobytes() for name in gradients)
+    cut = loss_and_grad(model, x, y, truncate=18)
+    assert cut[0] == whole[0] and np.abs(cut[1]["w_hh"] - whole[1]["w_hh"]).max() > 1e-9
+
+
+@pytest.mark.parametrize("batch", [1, 20])
+def test_truncated_gradients_are_those_of_the_segments_each_begun_with_its_state(batch):
+    model, weights, x, y, _ = case("sigmoid", "float64", 7, 22, batch, 2, 1, True)
+    got, total = loss_and_grad(model, x, y, truncate=6)[1], dict.fromkeys(weights, 0)
+    states = model.forward(x)[1]
+    for start in range(0, 22, 6):
+        # The state at the border comes in as so many more inputs of the segment's first step.
+        part = x[:, start : start + 6]
+        given = np.zeros((batch, part.shape[1], 7))
+        if start:
+            given[:, 0] = states[:, start - 1]
+        wider = Model(model.cell, {**model.weights, "w_ih": np.hstack([model.weights["w_ih"], model.weights["w_hh"]])})
+        gradient = loss_and_grad(wider, np.concatenate([part, given], 2), y[:, start : start + 6])[1]
+        gradient["w_ih"], from_state = gradient["w_ih"][:, :2], gradient["w_ih"][:, 2:]
+        gradient["w_hh"] = gradient["w_hh"] + from_state
+        total = {name: total[name] + gradient[name] for name in total}
+    for name in got:
+        assert_close(got[name], total[name], 1e-12)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 16, 37])

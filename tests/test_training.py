@@ -245,7 +245,7 @@ def test_ctrl_c_ends_training_between_calls():
     (dict(loss="hinge"), "loss: got 'hinge', expected one of"), (dict(optimizer="lion"), "optimizer: got 'lion'"),
     (dict(seed=-1), "seed: got -1"), (dict(clip=0), "clip: got 0"), (dict(dtype="float16"), "dtype: got 'float16'"),
     (dict(constants={"beta3": 1}), "constants: got beta3=1"), (dict(saturation=-0.1), "saturation: got -0.1"),
-    (dict(max_samples=0), "max_samples: got 0"), (dict(until="forever"), "until: got 'forever'")])
+    (dict(max_samples=0), "max_samples: got 0"), (dict(truncate=0), "truncate: got 0"), (dict(truncate=2.0), "truncate: got 2.0"), (dict(until="forever"), "until: got 'forever'")])
 def test_a_configuration_that_makes_no_sense_is_one_line(options, message):
     with pytest.raises((ValueError, TypeError)) as error:
         fastrnn.train(**options)

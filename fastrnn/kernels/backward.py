@@ -4,9 +4,12 @@
     w_ih[i] += x[t, i] d_pre[t]    b += d_pre[t]     w_ho[o] += d_z[t, o] h[t + 1]      (the gradients)
 
 After each span the gradient of w_hh takes its derivatives in, while they are in the cache. Nothing flows
-into the state before the first step. b_hh's gradient is b_ih's.
+into the state before the first step, nor, truncated, into that before every `truncate`-th one: there d_h[t] lacks its
+first term. b_hh's gradient is b_ih's.
 
-P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990).
+P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990). R. J. Williams and
+J. Peng, "An efficient gradient-based algorithm for on-line training of recurrent network trajectories", Neural
+Computation 2 (1990).
 """
 
 from numba.core import types
@@ -62,17 +65,18 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, sa
 
 
 @inlined
-def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, samples, from_zero):
+def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, samples, truncate, from_zero):
     """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
 
     w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation (or None) weighs the cell's
-    penalty for units that do not rest at an extreme, summed over units and steps.
+    penalty for units that do not rest at an extreme, summed over units and steps; truncate: steps of one segment of
+    time, through whose border no gradient flows (all T: none is cut).
     """
     end = x.shape[0]
     while end > 0:
         start = max(0, end - SPAN)
         for t in range(end - 1, start - 1, -1):
-            recurrent = cell.hidden_size if t + 1 < x.shape[0] else 0
+            recurrent = cell.hidden_size if t + 1 < x.shape[0] and (t + 1) % truncate != 0 else 0
             for p in range(layout.panels):
                 s = 0
                 while whole(samples - s):

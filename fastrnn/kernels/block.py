@@ -20,14 +20,14 @@ def forward_block(cell, layout, theta, x, h, samples, from_zero):
 
 
 @jit
-def learn_block(cell, loss, layout, theta, w_hh_t, x, y, mask, h, d, gradient, stats, samples, saturation, forward_at):
+def learn_block(cell, loss, layout, theta, w_hh_t, x, y, mask, h, d, gradient, stats, samples, saturation, truncate, forward_at):
     """Add the block's gradient and statistics, from a zero state; y becomes the loss's derivative by the logits.
 
-    forward_at: the address of forward_block.
+    truncate: steps between two borders that no gradient crosses; forward_at: the address of forward_block.
     """
     call(forward_at, (cell, layout, theta, x, h, samples, True))
     head(cell, loss, layout, theta, h, y, mask, gradient, stats)
-    backward(cell, layout, theta, w_hh_t, x, y, mask, h, d, gradient, saturation, samples, True)
+    backward(cell, layout, theta, w_hh_t, x, y, mask, h, d, gradient, saturation, samples, truncate, True)
 
 
 def forward_address(cell, layout, theta):
@@ -40,4 +40,4 @@ def learn_address(cell, loss, layout, theta, saturation):
     """The address of learn_block for a cell, a loss, arrays of theta's dtype, and a saturation penalty (0.0) or none (None)."""
     block, history = aligned_zeros((1, 1, 1), theta.dtype), aligned_zeros((1, 1, 1, 1), theta.dtype)
     return address_of(learn_block, cell, loss, layout, theta, theta, block, block, theta, history, history, theta, np.zeros(4),
-                      1, saturation, 0)
+                      1, saturation, 1, 0)

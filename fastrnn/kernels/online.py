@@ -75,14 +75,14 @@ def _overload_penalty_one(cell, one, p, t, rows, saturation):
 
 
 @inlined
-def _backward_one(cell, layout, theta, w_hh_t, one, saturation):
+def _backward_one(cell, layout, theta, w_hh_t, one, saturation, truncate):
     h, d, width, steps = one.h, one.d, lanes(theta), one.x.shape[0]
     for t in range(steps - 1, -1, -1):
         for p in range(layout.panels):
             d_h = penalty_one(cell, one, p, t, zeros(theta, 1), saturation)
             for o in range(cell.output_size):
                 d_h = _fma(splat(one.y, (o, t)), load(theta, layout.w_ho + p * cell.output_size + o, 1), d_h)
-            if t + 1 < steps:
+            if t + 1 < steps and (t + 1) % truncate != 0:
                 sums, row = zeros(theta, SPLIT), p * layout.hidden
                 for q in range(layout.panels):
                     count = min(width, layout.hidden - q * width)
@@ -124,15 +124,15 @@ def _gradients_one(cell, layout, one, gradient):
 
 
 @jit
-def learn_one(cell, loss, layout, theta, w_hh_t, work, s, one, gradient, stats, saturation):
-    """Add the gradient and statistics of sample s of the block in `work`; `one` is workspace."""
+def learn_one(cell, loss, layout, theta, w_hh_t, work, s, one, gradient, stats, saturation, truncate):
+    """Add the gradient and statistics of sample s of the block in `work`; `one` is workspace, `truncate` as in `backward`."""
     _column(work, one, s)
     _forward_one(cell, layout, theta, one)
     head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)
-    _backward_one(cell, layout, theta, w_hh_t, one, saturation)
+    _backward_one(cell, layout, theta, w_hh_t, one, saturation, truncate)
     _gradients_one(cell, layout, one, gradient)
 
 
 def learn_one_address(cell, loss, layout, theta, work, one, saturation):
     """The address of learn_one for a cell, a loss and arrays of theta's dtype."""
-    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), saturation)
+    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), saturation, 1)

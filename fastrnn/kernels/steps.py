@@ -32,7 +32,8 @@ class Plan(NamedTuple):
     """What a call is to do: updates first_step to first_step + len(rates) - 1.
 
     clip: the largest global gradient norm (inf for none). mean: divide gradients by the batch size.
-    patience: stop after so many samples without a mistake, counted over whole batches (0: never).
+    patience: stop after so many samples without a mistake, counted over whole batches (0: never). truncate: steps
+    between two borders that no gradient crosses.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     clip: float
     mean: bool
     patience: int
+    truncate: int
 
 
 class Calls(NamedTuple):
@@ -103,13 +105,14 @@ def group_gradient(cell, loss, source, layout, plan, calls, step, saturation, ha
         # A block of the stream lasts for as many updates as it has samples.
         if step % BLOCK == 0 or step == plan.first_step:
             call(calls.fill, (source, plan.seed, step - step % BLOCK, BLOCK, work))
-        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one, gradient, stats, saturation))
+        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one, gradient, stats, saturation,
+                           plan.truncate))
         return
     for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
         samples = min(BLOCK, plan.batch_size - block * BLOCK)
         call(calls.fill, (source, plan.seed, step * plan.batch_size + block * BLOCK, samples, work))
         call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
-                           gradient, stats, samples, saturation, calls.forward))
+                           gradient, stats, samples, saturation, plan.truncate, calls.forward))
 
 
 @jit

@@ -37,6 +37,7 @@ class TrainConfig:
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
     clip: float | None = option(None, "largest global norm of the gradient (default: any)")
+    truncate: int | None = option(None, "steps that gradients flow back, in segments of so many (default: all)")
     saturation: float = option(0.0, "weight of the penalty for hidden units away from their extremes")
     reduction: str = option("mean", "gradients: mean or sum over the batch", lambda: ("mean", "sum"))
     dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
@@ -50,6 +51,8 @@ class TrainConfig:
             check_integer(name, getattr(self, name), 1)
         for name in ("seed", "patience"):
             check_integer(name, getattr(self, name), 0)
+        if self.truncate is not None:
+            check_integer("truncate", self.truncate, 1)
         if self.seed >= 2**63:
             raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
         for name in ("learning_rate", "clip"):
@@ -65,7 +68,7 @@ class TrainConfig:
         object.__setattr__(self, "constants", constants)
         self.build_optimizer()
         # Plain numbers from here on, whatever kind came in: JSON knows no others.
-        for name in ("batch_size", "max_samples", "seed", "patience", "learning_rate", "clip", "saturation"):
+        for name in ("batch_size", "max_samples", "seed", "patience", "truncate", "learning_rate", "clip", "saturation"):
             value = getattr(self, name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, name, value.item())

@@ -7,11 +7,12 @@ from fastrnn.train.loop import as_arrays
 from fastrnn.train.session import Session
 
 
-def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum"):
+def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", truncate=None):
     """(loss, {name: gradient}) of a Model on x (batch, time, input) and y (batch, time, output).
 
     The loss is summed over batch, time and outputs, times mask (batch, time) if given; with reduction="mean"
-    both are divided by the batch size. Gradients have the shapes and dtype of the weights; nothing is modified.
+    both are divided by the batch size. truncate: no gradient flows from one segment of so many steps into the one
+    before it; states do. Gradients have the shapes and dtype of the weights; nothing is modified.
     Raises ValueError for shapes that do not fit, values that are not finite, or an unknown loss.
     """
     dtype = str(model.dtype)
@@ -20,7 +21,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum"):
         if array.shape[2] != size:
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")
     batch = len(arrays.x)
-    config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, dtype=dtype)
+    config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, truncate=truncate, dtype=dtype)
     session = Session(model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights)
     gradients, statistics = session.gradient()
     scale = 1 / batch if reduction == "mean" else 1.0

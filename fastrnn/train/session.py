@@ -21,6 +21,7 @@ class Session:
         dtype = np.dtype(config.dtype)
         self.cell, self.config, self.source = cell.kernel(*sizes), config, source
         self.names, self.threads = cell.weights, threads
+        self.truncate = min(config.truncate or steps, steps)
         self.layout = layout_of(self.cell, lanes_of(dtype))
         self.loss, self.optimizer = config.build_loss(), config.build_optimizer()
         self.groups = min(GROUPS, -(-config.batch_size // BLOCK))
@@ -50,7 +51,7 @@ class Session:
     def _plan(self, patience=0):
         config = self.config
         clip = np.inf if config.clip is None else float(config.clip)
-        return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience)
+        return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience, self.truncate)
 
     def run(self, rates, saturations, patience):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).

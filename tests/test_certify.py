@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from certified_models import TANH, WRONG, double, proved, unproved
+from certified_models import WRONG, double, proved, unproved
 
 import fastrnn
 from fastrnn.certify import certify
@@ -15,35 +15,8 @@ from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
 from fastrnn.model import Model
-from fastrnn.train.consolidate import consolidate
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
-
-
-def counted(hidden, activation, seeds, **options):
-    """How many of the seeds the recipe proves."""
-    found = 0
-    for seed in range(seeds):
-        config = fastrnn.TrainConfig(seed=seed, **(TANH if activation == "tanh" else {}), **options)
-        run = fastrnn.train(fastrnn.Elman(hidden, activation), ADDITION, config)
-        found += run.exact and consolidate(run.model, config)[1].proved
-    return found
-
-
-def test_the_recipe_proves_networks_of_every_size():
-    for hidden in (3, 8, 16, 24):
-        assert counted(hidden, "sigmoid", 4) >= (1 if hidden == 3 else 4)
-
-
-def test_the_recipe_proves_sums_of_three():
-    assert proved(16, operands=3).windows.automaton.states == 3
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("hidden, activation, least", [(8, "sigmoid", 196), (16, "sigmoid", 196), (24, "sigmoid", 190),
-                                                       (32, "sigmoid", 190), (16, "tanh", 196)])
-def test_the_recipe_proves_nearly_all_of_200_seeds(hidden, activation, least):
-    assert counted(hidden, activation, 200) >= least
 
 
 def test_a_proved_network_is_exact_far_beyond_the_width_it_was_trained_at():
@@ -54,35 +27,6 @@ def test_a_proved_network_is_exact_far_beyond_the_width_it_was_trained_at():
 def test_the_least_logit_of_long_runs_is_no_less_than_the_proved_margin():
     found = proved()
     assert 0 < found.margin <= fastrnn.verify(found.model, bits=512, samples=2048).margin
-
-
-def test_consolidation_gives_the_same_bytes_again_and_leaves_what_is_proved_alone():
-    config = fastrnn.TrainConfig(seed=0)
-    first, second = (consolidate(unproved(), config, threads=threads)[0].weights for threads in (1, 2))
-    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
-    model = proved().model
-    assert consolidate(model, config)[0] is model
-
-
-def test_consolidation_without_success_gives_the_model_back():
-    model, found = consolidate(unproved(), attempts=0)
-    assert model is unproved() and not found.proved
-
-
-def test_consolidation_goes_on_with_skewed_sequences_where_the_task_does_not_suffice(monkeypatch):
-    module = sys.modules["fastrnn.train.consolidate"]
-    real, seen = module.certify, []
-
-    def refuse_twice(model, **options):
-        found = real(model, **options)
-        seen.append(model)
-        if len(seen) <= 2:
-            found.status = "unknown"
-        return found
-
-    monkeypatch.setattr(module, "certify", refuse_twice)
-    model, found = module.consolidate(unproved(), attempts=6)
-    assert found.proved and len(seen) >= 3 and model is seen[-1] and model.task == ADDITION
 
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)

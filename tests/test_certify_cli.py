@@ -5,6 +5,7 @@ import builtins
 import pytest
 from certified_models import WRONG, proved, unproved
 
+import fastrnn
 from fastrnn import cli
 from fastrnn.model import Model
 
@@ -35,6 +36,8 @@ def test_a_proof_is_saved_and_checked(call, tmp_path):
     command = out.splitlines()[-1].removeprefix("try: fastrnn ").split()
     status, out, err = call(*command)
     assert (status, err) == (0, "") and out.startswith("proved for every width: addition, every |logit| at least ")
+    assert command == ["check", "proved-certificate.safetensors"]
+    assert call(*command, "proved.safetensors")[1].splitlines()[0] == out.splitlines()[0]
 
 
 def test_an_existing_certificate_is_kept_unless_forced(call, tmp_path):
@@ -69,7 +72,8 @@ def test_a_refused_certificate_is_status_1(call):
     (("certify", "proved.safetensors", "--k", "9"), "--k: got 9"),
     (("certify", "proved.safetensors", "--plot", "boxes.txt"), "--plot: got 'boxes.txt'"),
     (("check", "none", "proved.safetensors"), "none: no such file"),
-    (("check", "proved.safetensors"), "MODEL"),
+    (("check", "proved.safetensors"), "MODEL: missing"),
+    (("check", "none-certificate.safetensors"), "none-certificate.safetensors: no such file"),
 ])
 def test_wrong_use_is_one_line_and_status_2(call, argv, message):
     status, _, err = call(*argv)
@@ -95,3 +99,77 @@ def test_help_has_examples_and_fits_the_terminal(call, command):
     status, out, err = call(command, "--help")
     assert status == 0 and not err and "\nexamples:\n  fastrnn " in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.fixture
+def trained(call):
+    """A run of `fastrnn train` with a proof, as (stdout, its files)."""
+    status, out, err = call("train")
+    assert (status, err) == (0, "")
+    return out
+
+
+def test_training_saves_a_certificate_that_checks(call, trained):
+    assert "try: fastrnn check runs/addition-8-certificate.safetensors\n" in trained
+    status, out, err = call("check", "runs/addition-8-certificate.safetensors")
+    assert (status, err) == (0, "") and out.startswith("proved for every width: addition, ")
+
+
+def test_training_replaces_no_certificate(call, trained, tmp_path):
+    before = (tmp_path / "runs/addition-8-certificate.safetensors").read_bytes()
+    (tmp_path / "runs/addition-8.safetensors").unlink()
+    assert "saved runs/addition-8-certificate-2.safetensors\n" in call("train")[1]
+    assert (tmp_path / "runs/addition-8-certificate.safetensors").read_bytes() == before
+    out = call("train", "--output", "runs/addition-8.safetensors", "--force")[1]
+    assert "saved runs/addition-8-certificate.safetensors\n" in out and "-certificate-3" not in out
+
+
+def test_training_until_exact_says_whether_it_is_proved_already(call, tmp_path):
+    status, out, err = call("train", "--until", "exact")
+    assert (status, err) == (0, "") and "proved" not in out and "try: fastrnn certify runs/addition-8.safetensors\n" in out
+    assert not (tmp_path / "runs/addition-8-certificate.safetensors").exists()
+
+
+def test_training_without_a_proof_in_time_is_status_1_and_goes_on(call):
+    status, out, err = call("train", "--max-samples", 5000)
+    assert status == 1 and "\nexact on all 16,384 pairs" in out
+    go_on = "fastrnn train --resume runs/addition-8.safetensors --max-samples 10000"
+    assert err == f"fastrnn: not proved for every width after 5,008 samples\ngo on: {go_on}\n"
+    status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 5000)
+    assert status == 2 and "has had its 5,008 samples" in err
+    status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--until", "exact")
+    assert status == 2 and "--until: got " in err and err.count("\n") == 1
+    status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--output", "end")
+    assert (status, err) == (0, "") and "proved for every width" in out
+    whole = fastrnn.train(until="certified").model.weights
+    assert all(weight.tobytes() == whole[name].tobytes() for name, weight in Model.load("end").weights.items())
+
+
+@pytest.mark.parametrize("argv", [("--activation", "relu"), ("--operands", 9, "--bits", 10)])
+def test_where_no_proof_can_be_expected_training_stops_when_exact(call, argv):
+    from fastrnn.cli.parts import parts_of
+
+    assert "certified where a proof covers the task, else" in " ".join(call("train", "--help")[1].split())
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastrnn.cli.train.parts_of", lambda args: seen.append(parts_of(args)[2].until) or 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call("train", *argv)
+    assert seen == ["exact"]
+
+
+def test_a_proof_of_what_cannot_be_proved_is_not_tried(call):
+    status, out, err = call("train", "--until", "certified", "--operands", 9, "--bits", 10)
+    assert status == 2 and err.startswith("fastrnn: --until: got 'certified', but addition has 9 inputs") and err.count("\n") == 1
+
+
+def test_repeat_counts_what_is_exact_and_what_is_proved(call):
+    status, out, err = call("repeat", "--seeds", 3, "--until", "certified")
+    assert (status, err) == (0, "")
+    assert out.startswith("3 of 3 seeds exact on all of their verification (8 bits, 16 hidden units)\n3 of 3 proved for every width\n")
+    rows = [line.split()[0] for line in out.splitlines()[3:]]
+    assert rows == ["samples", "milliseconds", "least"] and max(map(len, out.splitlines())) <= 80
+    status, out, err = call("repeat", "--seeds", 2, "--max-samples", 160)
+    assert status == 1 and out.startswith("0 of 2 seeds exact") and "proved" not in out
+    status, out, err = call("repeat", "--seeds", 1, "--until", "certified", "--max-samples", 3500)
+    assert status == 1 and out.startswith("1 of 1 seeds exact") and "\n0 of 1 proved" in out

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from kernel_runs import batched, online, step, streaming
 
 import fastrnn
-from fastrnn.cells.elman import activation_error, interval_activate
 from fastrnn.certify.automaton import Windows, automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.prove import image
@@ -209,8 +208,8 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
 def test_activation_bounds_hold_for_points_and_are_tight(activation, dtype):
     rng, cell = np.random.default_rng(0), fastrnn.Elman(1, activation)
     z = np.concatenate([rng.uniform(-30, 30, 4000), rng.uniform(-1e-3, 1e-3, 1000), [-1e29, 1e29, 0.0, -100, 100]])
-    error = activation_error(cell, dtype)
-    low, high = interval_activate(cell, z, z, error)
+    error = cell.activation_error(dtype)
+    low, high = cell.interval_activate(z, z, error)
     exact = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x.clip(0)}[activation]
     with np.errstate(over="ignore"):
         values = exact(z.astype(np.longdouble))
@@ -225,7 +224,7 @@ def test_the_stated_activation_error_is_that_of_the_vector_functions():
         stated = next(line.split() for line in functions.__doc__.splitlines() if line.split()[:1] == [name])
         cell = fastrnn.Elman(1, name)
         for column, dtype in ((1, "float32"), (3, "float64")):
-            assert activation_error(cell, dtype) == 4 * float(stated[column])
+            assert cell.activation_error(dtype) == 4 * float(stated[column])
 
 
 def test_gamma_is_above_its_exact_value():

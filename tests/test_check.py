@@ -23,7 +23,6 @@ from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import hash_of
 from fastrnn.certify.rounding import Rounding
 from fastrnn.check import ACTIVATION_ERROR, STEPS, Network, Refused, check
-from fastrnn.cells.elman import activation_error
 from fastrnn.model import Model
 
 SOURCE = Path(sys.modules["fastrnn.check"].__file__)
@@ -303,7 +302,7 @@ def test_its_addition_is_pythons(operands):
 
 def test_its_activation_errors_are_those_of_the_cell():
     for (activation, dtype), bound in ACTIVATION_ERROR.items():
-        assert abs(float(Fraction(bound)) - activation_error(fastrnn.Elman(1, activation), dtype)) <= 1e-12 * float(Fraction(bound))
+        assert abs(float(Fraction(bound)) - fastrnn.Elman(1, activation).activation_error(dtype)) <= 1e-12 * float(Fraction(bound))
 
 
 @settings(max_examples=50, deadline=None)

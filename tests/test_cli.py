@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,9 +152,10 @@ def test_train_prints_sums_proof_speed_and_where_the_model_is(call, here):
     assert len(blocks) == 3
     for pred, truth, a, b, answer in blocks:
         assert pred == truth == bit_row(int(a) + int(b), 8) and int(answer) == int(a) + int(b)
-    assert "\nexact on all 16,384 pairs (checked in " in out
+    assert re.search(r"\nexact on all 16,384 pairs \(checked in .*\)\nproved for every width: ", out)
     assert re.search(r"\n[\d,]+ samples in [\d.]+ m?s of training: [\d,]+ samples/s\n", out)
-    assert "\nsaved runs/addition-8.safetensors\ntry: fastrnn add runs/addition-8.safetensors 123 456\n" in out
+    assert "\nsaved runs/addition-8.safetensors\nsaved runs/addition-8-certificate.safetensors\n" \
+           "try: fastrnn add runs/addition-8.safetensors 123 456\n" in out
     assert max(map(len, out.splitlines())) <= 80
     assert Model.load("runs/addition-8.safetensors").add(123, 456) == 579
 
@@ -194,7 +196,9 @@ OPTIONS = {
 @pytest.mark.parametrize("name", OPTIONS)
 def test_each_option_of_train_arrives(call, monkeypatch, name):
     kind, expected = OPTIONS[name]
-    defaults = {"cell": fastrnn.Elman(), "task": fastrnn.tasks.Addition(), "config": fastrnn.TrainConfig()}
+    # To a proof, where nothing else is asked for.
+    expected = replace(expected, until="certified") if kind == "config" and name != "until" else expected
+    defaults = {"cell": fastrnn.Elman(), "task": fastrnn.tasks.Addition(), "config": fastrnn.TrainConfig(until="certified")}
     seen = []
 
     def stop(*parts, **options):
@@ -214,7 +218,7 @@ def test_every_option_is_tried():
 
 def test_quiet_train_prints_nothing(call, here):
     assert call("train", "--quiet") == (0, "", "")
-    assert list(contents(here)) == ["runs/addition-8.safetensors"]
+    assert sorted(contents(here)) == ["runs/addition-8-certificate.safetensors", "runs/addition-8.safetensors"]
 
 
 def test_force_replaces_the_output(call, here):
@@ -235,7 +239,7 @@ def test_train_that_ends_without_being_exact_says_how_to_go_on(call, here):
     status, out, err = call(*go_on.split()[1:-1], 1_000_000)
     assert (status, err) == (0, "")
     assert "saved runs/addition-8-2.safetensors" in out
-    whole = fastrnn.train()
+    whole = fastrnn.train(until="certified")
     assert Model.load("runs/addition-8-2.safetensors").weights["w_hh"].tobytes() == whole.model.weights["w_hh"].tobytes()
 
 
@@ -496,7 +500,7 @@ WRONG_USE = {
     "unknown task": ("train --task tea", "--task: got 'tea', expected one of addition"),
     "unknown cell": ("train --cell tea", "--cell: got 'tea', expected one of elman"),
     "unknown optimizer": ("train --optimizer tea", "--optimizer: got 'tea', expected one of adam"),
-    "unknown until": ("train --until tea", "--until: got 'tea', expected one of exact, samples"),
+    "unknown until": ("train --until tea", "--until: got 'tea', expected one of exact, certified, samples"),
     "batch of 0": ("train --batch-size 0", "--batch-size: got 0"),
     "negative samples": ("train --max-samples -1", "--max-samples: got -1"),
     "negative rate": ("train --learning-rate -1", "--learning-rate: got -1.0, expected a positive number"),

@@ -47,6 +47,23 @@ class Elman:
         """The cell as the kernels know it."""
         return ACTIVATIONS[self.activation](input_size, self.hidden_size, output_size)
 
+    def activation_error(self, dtype):
+        """Largest |f computed - f| of the kernels, with or without fused multiply-adds, that a proof allows for."""
+        return _ERROR[self.activation][dtype]
+
+    def interval_activate(self, low, high, error):
+        """(low, high), float64: bounds of f(z) + e for all z within [low, high] and |e| <= error.
+
+        Every f here is monotone, so the ends go to the ends; they are rounded outward.
+        """
+        if self.activation == "relu":
+            return np.nextafter(np.maximum(low, 0) - error, -np.inf), np.nextafter(np.maximum(high, 0) + error, np.inf)
+        ends = np.stack([low, high])
+        with np.errstate(over="ignore"):
+            low, high = np.tanh(ends) if self.activation == "tanh" else 1 / (1 + np.exp(-ends))
+        error = error + _NUMPY_ERROR
+        return np.nextafter(low - error, -np.inf), np.nextafter(high + error, np.inf)
+
 
 class SigmoidElman(NamedTuple):
     input_size: int
@@ -111,22 +128,3 @@ _ERROR = {"sigmoid": {"float32": 4 * 9.8e-8, "float64": 4 * 1.7e-16}, "tanh": {"
           "relu": {"float32": 0.0, "float64": 0.0}}
 # NumPy's exp and tanh are within 4 units in the last place; with the other operations, less than this.
 _NUMPY_ERROR = 2e-15
-
-
-def activation_error(cell, dtype):
-    """Largest |f computed - f| that a proof allows for in kernels of this dtype."""
-    return _ERROR[cell.activation][dtype]
-
-
-def interval_activate(cell, low, high, error):
-    """(low, high), float64: bounds of f(z) + e for all z within [low, high] and |e| <= error.
-
-    Every f here is monotone, so the ends go to the ends; they are rounded outward.
-    """
-    if cell.activation == "relu":
-        return np.nextafter(np.maximum(low, 0) - error, -np.inf), np.nextafter(np.maximum(high, 0) + error, np.inf)
-    ends = np.stack([low, high])
-    with np.errstate(over="ignore"):
-        low, high = np.tanh(ends) if cell.activation == "tanh" else 1 / (1 + np.exp(-ends))
-    error = error + _NUMPY_ERROR
-    return np.nextafter(low - error, -np.inf), np.nextafter(high + error, np.inf)

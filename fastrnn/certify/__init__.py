@@ -1,6 +1,6 @@
 """Proof that a network is right on its task at every width: `certify`, the theorem behind it, the certificate."""
 
-from fastrnn.certify.certification import Certification, certify
+from fastrnn.certify.certification import Certification, certify, check_provable, longest
 from fastrnn.certify.search import Counterexample
 
-__all__ = ["Certification", "Counterexample", "certify"]
+__all__ = ["Certification", "Counterexample", "certify", "check_provable", "longest"]

@@ -7,12 +7,12 @@ NumPy's, go into the radius by a bound made beforehand, so that no rounding mode
 
 import numpy as np
 
-from fastrnn.cells.elman import interval_activate
 from fastrnn.certify.rounding import LARGEST, Rounding, own
 
 
 class Boxes:
-    """The network on boxes: arrays (N, H), float64, of lower and upper ends."""
+    """A network h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), z_t = W_ho h_t + b_o on boxes: arrays (N, H), float64,
+    of lower and upper ends. The cell's interval extension is f."""
 
     def __init__(self, model, automaton):
         weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
@@ -51,7 +51,7 @@ class Boxes:
             low, high = fed_low[:, None] + self.given_low, fed_high[:, None] + self.given_high
         else:
             low, high = fed_low + self.given_low[symbols], fed_high + self.given_high[symbols]
-        return interval_activate(self.cell, np.nextafter(low, -np.inf), np.nextafter(high, np.inf), self.rounding.activation)
+        return self.cell.interval_activate(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), self.rounding.activation)
 
     def margins(self, low, high, labels):
         """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1."""

@@ -50,8 +50,7 @@ class Certification:
 
     def __str__(self):
         if self.proved:
-            return (f"proved for every width: {self.windows.nodes} boxes (the last {self.k} inputs), "
-                    f"every |logit| at least {self.margin:.3g}")
+            return f"proved for every width: {self.windows.nodes:,} boxes (k = {self.k}), every |logit| at least {self.margin:.3g}"
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path):
@@ -67,18 +66,17 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
     task: default the model's own; its width does not matter. k: the length of windows, default 1, 2, ... up to 4.
     find: search for a counterexample where there is no proof. The theorem is in fastrnn.certify.prove, the bound
     on rounding errors, for all kernels, in fastrnn.certify.rounding.
-    Raises ValueError for a model without a task, a task of other inputs or outputs, with more than 4,096 states,
+    Raises ValueError for a model without a task, a cell without an interval extension, a task of other inputs or outputs, with more than 4,096 states,
     or a k below 1 or with more than 16,384 nodes.
     """
     began = time.perf_counter()
     task = task or model.task
-    if task is None:
-        raise ValueError("certify: this model was trained on arrays, so there is no task to prove it right on")
+    check_provable(model.cell, task)
     if (task.input_size, task.output_size) != (model.input_size, model.output_size):
         raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
                          f"the model has {model.input_size} and {model.output_size}")
     automaton = automaton_of(task)
-    for length in _lengths(automaton, k):
+    for length in _lengths(task, k):
         windows = _windows(task, length)
         proof = prove(model, windows)
         if proof.proved:
@@ -89,13 +87,30 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
                          time.perf_counter() - began)
 
 
-def _lengths(automaton, k):
-    def nodes(length):
-        return automaton.states * automaton.symbols**length
+def check_provable(cell, task):
+    """Raise ValueError unless proofs cover networks of this cell on this task."""
+    if task is None:
+        raise ValueError("certify: this model was trained on arrays, so there is no task to prove it right on")
+    if not hasattr(cell, "interval_activate"):
+        raise ValueError(f"certify: the cell {cell.name} has no interval extension; see fastrnn.cells.base")
+    automaton_of(task)
 
+
+def longest(task):
+    """The length of the longest windows that are tried for a task."""
+    automaton = automaton_of(task)
+    return max([k for k in range(1, LONGEST + 1) if _nodes(automaton, k) <= MOST_NODES], default=1)
+
+
+def _nodes(automaton, k):
+    return automaton.states * automaton.symbols**k
+
+
+def _lengths(task, k):
+    automaton = automaton_of(task)
     if k is None:
-        return [length for length in range(1, LONGEST + 1) if length == 1 or nodes(length) <= MOST_NODES]
-    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or nodes(k) > MOST_NODES:
+        return range(1, longest(task) + 1)
+    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
         raise ValueError(f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
                          f"at most {MOST_NODES}")
     return [int(k)]

@@ -25,8 +25,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.cells.elman import activation_error
-
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 UNDERFLOW = {"float32": 2.0**-126, "float64": 2.0**-1022}
 
@@ -52,11 +50,11 @@ class Rounding(NamedTuple):
 
     @classmethod
     def of(cls, model):
-        """The Rounding of a model. Raises ValueError for a cell without a stated activation error."""
+        """The Rounding of a model whose cell states its activation's error."""
         dtype, inputs, hidden = str(model.dtype), model.input_size, model.hidden_size
         terms = inputs + hidden + 2
         return cls(gamma(terms, UNIT[dtype]), gamma(hidden + 1, UNIT[dtype]), terms * UNDERFLOW[dtype],
-                   activation_error(model.cell, dtype))
+                   model.cell.activation_error(dtype))
 
 
 def own(n):

@@ -126,18 +126,14 @@ class _Network:
         weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
         self.automaton, self.w_hh, self.w_ho = automaton, weights["w_hh"].T, weights["w_ho"].T
         self.given = automaton.inputs @ weights["w_ih"].T + weights.get("b_ih", 0.0) + weights.get("b_hh", 0.0)
-        self.b_o, self.activation = weights.get("b_o", 0.0), ACTIVATIONS[model.cell.activation]
+        self.b_o, self.cell = weights.get("b_o", 0.0), model.cell
 
     def step(self, hidden, state):
         """(states, task states, margins) after each symbol, (N * S, H), (N * S), (N * S)."""
-        after = self.activation((hidden @ self.w_hh)[:, None] + self.given).reshape(-1, hidden.shape[1])
+        pre = (hidden @ self.w_hh)[:, None] + self.given
+        # Of bounds that are 1e-15 apart, either will do.
+        after = self.cell.interval_activate(pre, pre, 0.0)[0].reshape(-1, hidden.shape[1])
         labels = self.automaton.outputs[state].reshape(len(after), -1) * 2.0 - 1
         margin = (labels * (after @ self.w_ho + self.b_o)).min(axis=1)
         return after, self.automaton.following[state].reshape(-1), margin
 
-
-def _sigmoid(z):
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
-
-
-ACTIVATIONS = {"sigmoid": _sigmoid, "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}

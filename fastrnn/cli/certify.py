@@ -1,13 +1,10 @@
 """`fastrnn certify`: is a network right at every width?"""
 
-import os
-import shlex
-
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive, seed
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import beside, check_writable, how_to_check
 from fastrnn.cli.progress import compiling_noted
-from fastrnn.cli.text import equation, long_numbers, seconds
+from fastrnn.cli.text import equation, long_numbers, seconds, wrapped
 
 SUMMARY = "Prove a network right at every width, or find a sum that it gets wrong"
 EXAMPLES = """\
@@ -35,7 +32,7 @@ def run(args):
     from fastrnn.model import Model
 
     model = Model.load(args.model)
-    output = args.output or f"{os.path.splitext(args.model)[0]}-certificate.safetensors"
+    output = args.output or beside(args.model)
     check_writable(output, args.force)
     if args.plot:
         check_writable(args.plot, args.force)
@@ -47,7 +44,7 @@ def run(args):
             print("wrong: " + equation(found.task, wrong.operands, wrong.answer[0], wrong.truth[0]))
         print(f"at {wrong.bits} bits, of which bit {wrong.step} is the first wrong one ({seconds(found.seconds)})")
         return 1
-    print(f"{found} ({seconds(found.seconds)})")
+    print(wrapped(f"{found} ({seconds(found.seconds)})"))
     if not found.proved:
         return 1
     found.save(output)
@@ -58,5 +55,5 @@ def run(args):
         with user_errors({"picture": "--plot"}):
             draw_boxes(found, args.plot)
         print(f"plotted {args.plot}")
-    print(f"try: fastrnn check {shlex.quote(output)} {shlex.quote(args.model)}")
+    print(f"try: {how_to_check(output, args.model)}")
     return 0

@@ -3,12 +3,14 @@
 import time
 
 from fastrnn.cli.errors import UserError
+from fastrnn.cli.output import model_beside
 from fastrnn.cli.text import seconds
 
 SUMMARY = "Check a certificate, independently of what made it"
 EXAMPLES = """\
 examples:
-  fastrnn check runs/adder-certificate.safetensors runs/adder.safetensors
+  fastrnn check runs/addition-8-certificate.safetensors
+  fastrnn check CERTIFICATE MODEL                     files of any names
 
 exit status: 0 proved, 1 refused, 2 wrong use
 """
@@ -17,7 +19,8 @@ exit status: 0 proved, 1 refused, 2 wrong use
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("certificate", metavar="CERTIFICATE", help="a file that `fastrnn certify` saved")
-    parser.add_argument("model", metavar="MODEL", help="the network that it is for")
+    parser.add_argument("model", metavar="MODEL", nargs="?",
+                        help="the network that it is for (default: beside it, the name without -certificate)")
 
 
 def run(args):
@@ -26,17 +29,20 @@ def run(args):
 
     from fastrnn.check import Refused, check
 
-    for path in (args.certificate, args.model):
+    model = args.model or model_beside(args.certificate)
+    if model is None:
+        raise UserError(f"MODEL: missing, and {args.certificate} is not named after one as MODEL-certificate.safetensors")
+    for path in (args.certificate, model):
         if not os.path.isfile(path):
             raise UserError(f"{path}: no such file")
     began = time.perf_counter()
     try:
-        claim = check(args.certificate, args.model)
+        claim = check(args.certificate, model)
     except ImportError as error:
         raise UserError(f"mpmath is missing ({error}): pip install 'fastrnn[check]'") from error
     except Refused as error:
         print(f"refused: {error}")
         return 1
-    print(f"proved for every width: {claim['task']['name']}, every |logit| at least {claim['margin']:.3g} "
-          f"(checked in {seconds(time.perf_counter() - began)})")
+    print(f"proved for every width: {claim['task']['name']}, every |logit| at least {claim['margin']:.3g}")
+    print(f"checked in {seconds(time.perf_counter() - began)}")
     return 0

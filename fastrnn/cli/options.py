@@ -29,8 +29,11 @@ def flags(made_of):
     return {field.name: flag(field) for field in fields(made_of)}
 
 
-def add_options(parser, title, made_of):
-    """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace."""
+def add_options(parser, title, made_of, defaults={}):
+    """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace.
+
+    defaults: {field: what --help says of its default, where this is not the dataclass's own}.
+    """
     group, hints = parser.add_argument_group(title), get_type_hints(made_of)
     for field in fields(made_of):
         choices = field.metadata.get("choices")
@@ -43,8 +46,9 @@ def add_options(parser, title, made_of):
         elif kind is tuple:
             group.add_argument(flag(field), nargs="+", type=_pair, metavar="NAME=VALUE", help=text, **common)
         else:
-            if field.default not in (None, MISSING):
-                text += f" (default: {field.default})"
+            default = defaults.get(field.name, field.default)
+            if default not in (None, MISSING):
+                text += f" (default: {default})"
             group.add_argument(flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common)
 
 

@@ -1,9 +1,12 @@
 """Where results are written: checked before the work that makes them, and never over a file unless told to."""
 
 import os
+import shlex
 import tempfile
 
 from fastrnn.cli.errors import UserError
+
+CERTIFICATE = "-certificate.safetensors"
 
 
 def check_writable(path, force):
@@ -20,6 +23,22 @@ def check_writable(path, force):
             pass
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {folder}: {error.strerror}") from error
+
+
+def beside(model):
+    """Where the certificate of a model goes: MODEL-certificate.safetensors."""
+    return os.path.splitext(model)[0] + CERTIFICATE
+
+
+def model_beside(certificate):
+    """The model's name from that of its certificate; None if it does not say."""
+    return certificate.removesuffix(CERTIFICATE) + ".safetensors" if certificate.endswith(CERTIFICATE) else None
+
+
+def how_to_check(certificate, model):
+    """The command that checks a certificate."""
+    names = [certificate] if model_beside(certificate) == model else [certificate, model]
+    return f"fastrnn check {' '.join(map(shlex.quote, names))}"
 
 
 def claim(path):

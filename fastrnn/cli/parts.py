@@ -1,21 +1,66 @@
-"""What `fastrnn train` is to train: from its options, or from the file of an unfinished run."""
+"""What is to be trained: from the options, or from the file of an unfinished run."""
+
+import argparse
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import flags, given
+from fastrnn.cli.options import add_options, flags, given
 
 # What may differ from the unfinished run: how long to go on.
 CHANGEABLE = ("max_samples", "until", "patience")
 
 
-def parts_of(args):
-    """(cell, task, config, Run to resume or None), as the options say. Raises UserError for options that make no sense."""
-    if args.resume is not None:
-        return _resumed(args)
+def add_parts(parser, argv, defaults={}):
+    """Declare --task and --cell, the options of those that argv chooses, and TrainConfig's.
+
+    defaults: {field of TrainConfig: what --help says of its default, where the command has another}.
+    """
+    from fastrnn.cells.base import cells
+    from fastrnn.tasks.base import tasks
+    from fastrnn.train.config import TrainConfig
+
+    known = {"task": tasks(), "cell": cells()}
+    default = {"task": "addition", "cell": "elman"}
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name, classes in known.items():
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="NAME",
+                            help=f"one of: {', '.join(classes)} (default: {default[name]})")
+        first.add_argument(f"--{name}", nargs="?", default=default[name])
+    chosen = vars(first.parse_known_args(argv)[0])
+    for name, classes in known.items():
+        if chosen[name] is not None and chosen[name] not in classes:
+            raise UserError(f"--{name}: got {chosen[name]!r}, expected one of {', '.join(classes)}")
+    made_of = {name: known[name].get(chosen[name], known[name][default[name]]) for name in known}
+    add_options(parser, f"task {made_of['task'].name}", made_of["task"])
+    add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"])
+    add_options(parser, "training", TrainConfig, defaults)
+    parser.set_defaults(made_of={**made_of, "config": TrainConfig})
+
+
+def parts_made(args):
+    """(cell, task, config) of the options. Raises UserError for options that make no sense."""
     parts = {}
     for name, made_of in args.made_of.items():
         with user_errors(flags(made_of)):
             parts[name] = made_of(**given(args, made_of))
-    return parts["cell"], parts["task"], parts["config"], None
+    return parts["cell"], parts["task"], parts["config"]
+
+
+def parts_of(args):
+    """(cell, task, config, Run to resume or None) for `fastrnn train`.
+
+    Without --until, training goes on to a proof wherever the recipe leads to one.
+    Raises UserError for options that make no sense.
+    """
+    from dataclasses import replace
+
+    from fastrnn.train.consolidate import covers
+
+    if args.resume is not None:
+        return _resumed(args)
+    cell, task, config = parts_made(args)
+    if not hasattr(args, "until") and covers(cell, task):
+        config = replace(config, until="certified")
+    return cell, task, config, None
 
 
 def _resumed(args):
@@ -40,7 +85,7 @@ def _resumed(args):
     changes = {name: value for name, value in given(args, args.made_of["config"]).items() if name in CHANGEABLE}
     with user_errors(options_of(args)):
         config = replace(config, **changes)
-    if before.steps >= config.updates:
+    if before.samples >= config.max_samples:
         raise UserError(f"{args.resume}: has had its {before.samples:,} samples; give a larger --max-samples")
     return cell, task, config, before
 

@@ -1,52 +1,55 @@
 """`fastrnn repeat`: the same training for many seeds, and how it went."""
 
 from fastrnn.cli.errors import user_errors
-from fastrnn.cli.options import add_options, given, positive
+from fastrnn.cli.options import positive
+from fastrnn.cli.parts import add_parts, options_of, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 
 SUMMARY = "Train for many seeds and show how many become exact, and how fast"
 EXAMPLES = """\
 examples:
   fastrnn repeat                          the default recipe, 200 seeds
+  fastrnn repeat --until certified        on to a proof for every width
   fastrnn repeat --seeds 50 --hidden 8    smaller networks
   fastrnn repeat --optimizer sgd --reduction sum --batch-size 1
 
-exit status: 0 if every seed became exact, else 1
+exit status: 0 if every seed reached what --until says, else 1
 """
 
 
 def arguments(parser, argv):
     """Declare the options: the number of seeds, and those of the task, the cell and the training."""
-    from fastrnn.cells.elman import Elman
-    from fastrnn.tasks.addition import Addition
-    from fastrnn.train.config import TrainConfig
-
     parser.add_argument("--seeds", type=positive, default=200, metavar="N", help="seeds 0 to N - 1 (default: 200)")
-    parser.set_defaults(made_of=(Addition, Elman, TrainConfig))
-    for title, made_of in (("task addition", Addition), ("cell elman", Elman), ("training", TrainConfig)):
-        add_options(parser, title, made_of)
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
+    add_parts(parser, argv)
 
 
 def run(args):
-    """Train, print the distribution, return 0 if every run is exact."""
+    """Train, print the distribution, return 0 if every run is exact, and proved if that was asked for."""
     from fastrnn.train import train
 
-    with user_errors():
-        task, cell, config = (made_of(**given(args, made_of)) for made_of in args.made_of)
+    cell, task, config = parts_made(args)
     runs = []
-    with Bar(args.seeds, delay=0.5) as bar, compiling_noted():
+    with Bar(args.seeds, delay=0.5) as bar, compiling_noted(), user_errors(options_of(args)):
         for seed in range(args.seeds):
-            runs.append(train(cell, task, config, seed=seed))
+            runs.append(train(cell, task, config, seed=seed, threads=args.threads))
             bar(seed + 1)
-    exact = sum(run.exact for run in runs)
+            if runs[-1].stopped == "interrupted":
+                raise KeyboardInterrupt
+    exact, proved = sum(run.exact for run in runs), [run for run in runs if run.certified]
     print(f"{exact} of {args.seeds} seeds exact on all of their verification ({task.bits} bits, {cell.hidden_size} hidden units)")
+    if config.until == "certified":
+        print(f"{len(proved)} of {args.seeds} proved for every width")
     print(f"{'':14}{'median':>10}{'95 %':>10}{'worst':>10}")
     print(_row("samples", [run.samples for run in runs], "10,.0f"))
     print(_row("milliseconds", [1000 * run.seconds for run in runs], "10.1f"))
-    return 0 if exact == args.seeds else 1
+    if proved:
+        print(_row("least |logit|", [-run.certification.margin for run in proved], "10.2f", -1))
+    return 0 if (len(proved) if config.until == "certified" else exact) == args.seeds else 1
 
 
-def _row(name, values, form):
+def _row(name, values, form, sign=1):
     import numpy as np
 
-    return f"{name:14}" + "".join(format(float(value), form) for value in (np.median(values), np.percentile(values, 95), max(values)))
+    worst = np.median(values), np.percentile(values, 95), max(values)
+    return f"{name:14}" + "".join(format(sign * float(value), form) for value in worst)

@@ -1,11 +1,12 @@
 """The end of `fastrnn train`: save what came out, print it, and say what to do next."""
 
+import contextlib
 import os
 import shlex
 import sys
 
 from fastrnn.cli.errors import user_errors
-from fastrnn.cli.output import claim
+from fastrnn.cli.output import beside, claim, how_to_check
 from fastrnn.cli.text import long_numbers, seconds, solved, verdict
 
 # Solved samples that are printed.
@@ -22,16 +23,14 @@ def report(args, config, result, path, say):
     task, unfinished = result.model.task, result.stopped in ("interrupted", "samples")
     if result.stopped != "interrupted" and result.verification is None:
         result.verification = verify(result.model, threads=args.threads)
-    replacing = args.force and args.output
+    if result.exact and not result.certified and result.stopped in ("exact", "samples"):
+        result.certification = _proof_of(result.model)
+    replacing, certificate = args.force and args.output, None
     # Whoever presses Ctrl-C a second time wants to leave, not to lose the run.
     with deferred_interrupt():
-        path = path if replacing else claim(path)
-        try:
-            save_run(result, path) if unfinished else result.model.save(path)
-        except BaseException:
-            if not replacing:
-                os.unlink(path)
-            raise
+        path = _written(save_run if unfinished else lambda run, path: run.model.save(path), result, path, replacing)
+        if result.certified:
+            certificate = _written(lambda run, path: run.certification.save(path), result, beside(path), replacing)
     plotted = args.plot and len(result.history.samples)
     if plotted:
         with user_errors():
@@ -46,22 +45,49 @@ def report(args, config, result, path, say):
             for operands, answer in _examples(result.model, config.seed):
                 say(solved(task, operands, answer))
     say(f"{verdict(result.verification, task.input_size)} (checked in {seconds(result.verification.seconds)})")
+    if result.certified:
+        say(str(result.certification))
     if len(result.history.seconds):
         took = result.history.seconds[-1]
         say(f"{result.samples:,} samples in {seconds(took)} of training: {result.samples / took:,.0f} samples/s")
     say(f"saved {path}")
+    if certificate:
+        say(f"saved {certificate}")
     if plotted:
         say(f"plotted {args.plot}")
-    return _conclude(config, result, shlex.quote(path), say)
+    return _conclude(config, result, shlex.quote(path), certificate and how_to_check(certificate, path), say)
 
 
-def _conclude(config, result, path, say):
-    """Say what to do next, and return the exit status."""
-    if result.exact and result.stopped != "diverged":
+def _proof_of(model):
+    """The Certification of a model that is proved as it is, or None."""
+    from fastrnn.certify import certify
+
+    # Tasks that no proof covers are an error to `certify`, but none here.
+    with contextlib.suppress(ValueError):
+        found = certify(model, find=False)
+        return found if found.proved else None
+
+
+def _written(save, run, path, replacing):
+    """The name under which save(run, path) wrote a file: a free one, unless it may replace another."""
+    path = path if replacing else claim(path)
+    try:
+        save(run, path)
+    except BaseException:
+        if not replacing:
+            os.unlink(path)
+        raise
+    return path
+
+
+def _conclude(config, result, path, check, say):
+    """Say what to do next, and return the exit status; check: the command that checks the certificate, or None."""
+    reached = result.certified if config.until == "certified" else result.exact
+    if reached and result.stopped != "diverged":
         count = result.model.input_size
         if result.model.task.name == "addition" and count <= 3:
             say(f"try: fastrnn add {path} {' '.join(('123', '456', '789')[:count])}")
-        say(f"try: fastrnn verify {path} --bits 64")
+        say(f"try: {check or f'fastrnn certify {path}'}")
         return 0
     if result.stopped == "diverged":
         print(f"fastrnn: diverged: the loss was not finite after {result.samples:,} samples\n"
@@ -69,7 +95,7 @@ def _conclude(config, result, path, say):
         return 1
     if config.until == "samples":
         return 0
-    print(f"fastrnn: not exact after {result.samples:,} samples\n"
+    print(f"fastrnn: {'not proved for every width' if result.exact else 'not exact'} after {result.samples:,} samples\n"
           f"go on: fastrnn train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
     return 1
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import textwrap
 
 # Digits or bits beyond this number are left out in the middle.
 MOST_DIGITS, MOST_BITS = 24, 32
@@ -19,6 +20,11 @@ def long_numbers():
         yield
     finally:
         sys.set_int_max_str_digits(before)
+
+
+def wrapped(text):
+    """The text in lines that fit the terminal; all but the first are indented."""
+    return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False)
 
 
 def short(number, most=MOST_DIGITS):

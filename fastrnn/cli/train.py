@@ -1,13 +1,12 @@
 """`fastrnn train`: train a network, prove it, save it."""
 
-import argparse
 import os
 import sys
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import add_options, positive
+from fastrnn.cli.options import positive
 from fastrnn.cli.output import check_writable
-from fastrnn.cli.parts import options_of, parts_of
+from fastrnn.cli.parts import add_parts, options_of, parts_of
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.report import report
 from fastrnn.cli.text import described
@@ -15,7 +14,8 @@ from fastrnn.cli.text import described
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
 examples:
-  fastrnn train                               an 8-bit adder
+  fastrnn train                               an adder, proved for every width
+  fastrnn train --until exact                 right on all pairs, no further
   fastrnn train --bits 16 --operands 3        sums of three numbers
   fastrnn train --plot curve.png              with its learning curve
   fastrnn train --seed 7 --output seven.safetensors
@@ -23,39 +23,20 @@ examples:
   fastrnn train --resume runs/addition-8.safetensors
                                               go on after Ctrl-C
 
-exit status: 0 exact, or --until samples and they are done; 1 not exact;
-2 wrong use; 130 interrupted (the network and its training state are saved)
+exit status: 0 what --until asked for is reached; 1 it is not; 2 wrong use;
+130 interrupted (the network and its training state are saved)
 """
 
 
 def arguments(parser, argv):
     """Declare the options: this command's, TrainConfig's, and those of the chosen cell and task."""
-    from fastrnn.cells.base import cells
-    from fastrnn.tasks.base import tasks
-    from fastrnn.train.config import TrainConfig
-
-    known = {"task": tasks(), "cell": cells()}
-    defaults = {"task": "addition", "cell": "elman"}
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name, classes in known.items():
-        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="NAME",
-                            help=f"one of: {', '.join(classes)} (default: {defaults[name]})")
-        first.add_argument(f"--{name}", nargs="?", default=defaults[name])
-    chosen = vars(first.parse_known_args(argv)[0])
-    for name, classes in known.items():
-        if chosen[name] is not None and chosen[name] not in classes:
-            raise UserError(f"--{name}: got {chosen[name]!r}, expected one of {', '.join(classes)}")
     parser.add_argument("--output", metavar="FILE", help="where to save (default: runs/TASK-BITS.safetensors, or a free name)")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the learning curve, as .png, .pdf or .svg")
     parser.add_argument("--resume", metavar="FILE", help="go on from the file of an unfinished run")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
     parser.add_argument("--quiet", action="store_true", help="print nothing but faults")
-    made_of = {name: known[name].get(chosen[name], known[name][defaults[name]]) for name in known}
-    add_options(parser, f"task {made_of['task'].name}", made_of["task"])
-    add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"])
-    add_options(parser, "training", TrainConfig)
-    parser.set_defaults(made_of={**made_of, "config": TrainConfig})
+    add_parts(parser, argv, {"until": "certified where a proof covers the task, else exact"})
 
 
 def run(args):

@@ -9,7 +9,7 @@ from fastrnn.losses.base import losses
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 
-UNTIL = ("exact", "samples")
+UNTIL = ("exact", "certified", "samples")
 _REAL = (int, float, np.integer, np.floating)
 
 

@@ -5,13 +5,19 @@ change that within some thousand samples: a penalty for units away from their ex
 samples do not suffice, sequences with long runs, which show a network that is wrong at larger widths only where it is.
 """
 
+import time
+
 import numpy as np
 
-from fastrnn.certify import certify
+from fastrnn.certify import certify, check_provable, longest
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.model import Model
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.loop import train
+from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.loop import metadata_of, training_of
+from fastrnn.train.state import CONSOLIDATION, run_from
+from fastrnn.train.stretches import Stretches
+from fastrnn.verify import verify
 
 # Penalties from 0.02 to 0.2, and squared loss or cross-entropy, do nearly as well; the loss of the first training
 # needs no kernel compiled anew.
@@ -22,34 +28,125 @@ WIDEST = 16
 SEQUENCES, STEPS = 2048, 16
 
 
+def covers(cell, task):
+    """Whether this recipe leads to proofs: units that can saturate, a task with few states and symbols."""
+    try:
+        check_provable(cell, task)
+    except ValueError:
+        return False
+    return cell.saturates and longest(task) > 1
+
+
 def consolidate(model, config=None, *, attempts=10, threads=None):
     """(model, Certification) after training on until the model is proved, or as it came after so many attempts.
 
-    model: exact on its task; config: a TrainConfig, for loss, optimizer, learning rate and seed. Each attempt starts
-    from the model's weights with samples of its own, makes 512 updates, twice as many in every third later one, and
-    ends with `certify` without a search. A model that is proved already comes back as it is.
+    model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
+    model's weights with samples of its own, makes 512 updates, twice as many in every third later one, and ends with
+    `certify` without a search. A model that is proved already comes back as it is.
     Raises ValueError as `certify` does, for a model without a task or with too many states.
     """
-    config = config or TrainConfig()
-    found = certify(model, find=False)
-    for number in range(attempts):
-        if found.proved:
-            break
+    work = Consolidation(model, config or TrainConfig(), threads)
+    work.run(lambda: False, attempts=attempts)
+    return work.found.model, work.found
+
+
+def certified(run, config, threads=None, progress=None):
+    """The Run that goes on from one that is exact until its network is proved: stopped is "certified".
+
+    Or "samples" or "interrupted"; then the model is still the exact one that came, and what was tried since is in
+    the state. All updates count and are in the history, those of attempts that led to nothing too.
+    """
+    before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
+    work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
+    with deferred_interrupt() as interrupted:
+        stopped = work.run(interrupted, samples=config.max_samples - before,
+                           progress=progress and (lambda samples, *rest: progress(before + samples, *rest)))
+        if verification is None or work.found.model is not run.model:
+            # Of a network that is proved it says nothing new, but it is what the kernels say.
+            began = time.perf_counter()
+            verification = verify(work.found.model, threads=threads)
+            work.seconds += time.perf_counter() - began
+    proof = work.found if work.found.proved else None
+    result = run_from(work.found.model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
+    result.model.metadata = metadata_of(result, config)
+    return result
+
+
+class Consolidation:
+    """Attempts to make a model provable, one after the other; it may stop within one and go on from `saved()`.
+
+    found: the Certification of the model that came out; updates, samples, seconds: what it took so far.
+    """
+
+    def __init__(self, model, config, threads=None, saved=None):
+        self.model, self.config, self.threads = model, config, threads
+        saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
+        self.attempt, self.updates, self.seconds, self.partial = (saved[name] for name in ("attempt", "updates", "seconds", "partial"))
+        self.stretches = Stretches(BATCH, saved["stretches"])
+
+    def saved(self):
+        """All that another Consolidation of the same model needs to go on to the same bytes."""
+        return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
+                "partial": self.partial, "stretches": self.stretches.saved()}
+
+    @property
+    def samples(self):
+        return self.updates * BATCH
+
+    def run(self, interrupted, *, attempts=np.inf, samples=np.inf, progress=None):
+        """Go on until there is a proof ("certified"), so many attempts or samples are over ("samples"), or "interrupted"."""
+        began = time.perf_counter()
+        self.found = certify(self.model, find=False)
+        self.seconds += time.perf_counter() - began
+        while not self.found.proved:
+            if interrupted():
+                return "interrupted"
+            if self.attempt >= attempts or self.samples >= samples:
+                return "samples"
+            stopped, weights = self._train(interrupted, samples, progress)
+            if weights is None:
+                return stopped
+            began = time.perf_counter()
+            # Not a diverged one: its last good weights are hardly worth a proof.
+            if stopped == "samples":
+                found = certify(Model(self.model.cell, weights, self.model.task, self.model.metadata), find=False)
+                self.found = found if found.proved else self.found
+            self.seconds += time.perf_counter() - began
+        return "certified"
+
+    def _train(self, interrupted, samples, progress):
+        """(why it stopped, weights), after the rest of one attempt; no weights if there is more of it to come."""
+        model, partial = self.model, self.partial
+        # Attempt after attempt other samples, and none of those of other seeds.
+        seed = int(np.random.SeedSequence([self.config.seed, self.attempt, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        task = model.task.at(min(model.task.bits, WIDEST))
+        data = None if self.attempt == 0 else _skewed(task, seed)
+        config = self._config(seed)
         # From the start again: a network that has decided for something that cannot be proved never leaves it.
-        found = certify(_trained_on(model, config, number, threads), find=False)
-    return (found.model if found.proved else model), found
+        training = training_of(model.cell, None if data else task, data, config, partial["weights"] if partial else model.weights,
+                               self.threads, partial)
+        before = self.updates - training.session.step
+        training.stretches, training.earlier = self.stretches, self.seconds
+        if progress:
+            training.progress = lambda samples, *rest: progress(before * BATCH + samples, *rest)
+        if samples < np.inf:
+            training.limit = min(training.limit, -(-int(samples) // BATCH) - before)
+        training.warm_up()
+        stopped = training.updates(interrupted)
+        self.updates, self.seconds = before + training.session.step, training.seconds()
+        if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
+            arrays, numbers = training.session.state()
+            self.partial = {"weights": training.session.weights(), "arrays": arrays, "numbers": numbers}
+            return stopped, None
+        self.attempt, self.partial = self.attempt + 1, None
+        return stopped, training.session.weights()
 
-
-def _trained_on(model, config, number, threads):
-    task = model.task
-    # Attempt after attempt other samples, and none of those of other seeds.
-    seed = int(np.random.SeedSequence([config.seed, number, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    data = None if number == 0 else _skewed(task, seed)
-    run = train(model.cell, task.at(min(task.bits, WIDEST)), data=data, weights=model.weights, threads=threads, until="samples",
-                loss=config.loss, optimizer=config.optimizer, learning_rate=config.rate, constants=config.constants,
-                schedule="drop", saturation=SATURATION if model.cell.saturates else 0.0, batch_size=BATCH,
-                max_samples=SAMPLES << number // 3, seed=seed, dtype=str(model.dtype))
-    return Model(model.cell, run.model.weights, task, model.metadata)
+    def _config(self, seed):
+        given = self.config
+        return TrainConfig(until="samples", loss=given.loss, optimizer=given.optimizer, learning_rate=given.rate,
+                           constants=given.constants, clip=given.clip, schedule="drop",
+                           saturation=SATURATION if self.model.cell.saturates else 0.0, batch_size=BATCH,
+                           max_samples=SAMPLES << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
 
 
 def _skewed(task, seed):

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from fastrnn.cells.elman import Elman
+from fastrnn.certify import check_provable
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.arrays import Arrays
 from fastrnn.kernels.packing import shapes_of
@@ -15,8 +16,8 @@ from fastrnn.schedules import rates
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.interrupt import deferred_interrupt
-from fastrnn.train.run import Run
 from fastrnn.train.session import Session
+from fastrnn.train.state import run_from
 from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify, warm_up
 
@@ -39,6 +40,9 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     batch_size is N. weights: initial weights by name instead of drawn ones. threads: default all cores where
     the batch is large enough; the result is the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
+    until: "exact" (the default) stops when the network is right on all of its verification; "certified" goes on from
+    there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
+    "samples" makes all max_samples.
     resume: the Run of an interrupted training, to go on from; the other arguments must be the same.
     Ctrl-C in the main thread ends training with Run.stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
@@ -48,20 +52,40 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     if threads is not None:
         check_integer("threads", threads, 1)
     task = None if data is not None else task or Addition()
-    source, sizes, steps = _source(task, data, config)
-    if resume is not None:
-        weights, before = resume.model.weights, resume.state
+    before = resume.state if resume is not None else None
+    if before and "consolidation" in before:
+        run = resume
+        if config.until != "certified":
+            raise ValueError(f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'")
     else:
-        before = None
-        if weights is None:
-            shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
-            weights = initial_weights(config.initializer, shapes, config.seed)
+        if config.until == "certified":
+            try:
+                check_provable(cell, task)
+            except ValueError as error:
+                raise ValueError(f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'") from error
+        if resume is not None:
+            weights = resume.model.weights
+        run = training_of(cell, task, data, config, weights, threads, before, progress).run()
+    if config.until == "certified" and (run is resume or run.stopped == "exact"):
+        # It trains, too.
+        from fastrnn.train.consolidate import certified
+
+        return certified(run, config, threads, progress)
+    return run
+
+
+def training_of(cell, task, data, config, weights, threads, before, progress=None):
+    """A Training from these weights (None: the config's own), or from `before`, the state of another."""
+    source, sizes, steps = _source(task, data, config)
+    if weights is None:
+        shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
+        weights = initial_weights(config.initializer, shapes, config.seed)
     # A Model checks names, shapes and values.
     dtype = np.dtype(config.dtype)
     weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, task).weights
     threads = threads or min(default_threads(), max(1, config.batch_size // SAMPLES_A_THREAD))
     session = Session(cell, sizes, source, steps, config, threads, weights)
-    return _Training(cell, task, data, config, session, before, progress).run()
+    return Training(cell, task, data, config, session, before, progress)
 
 
 def configured(config, options):
@@ -100,50 +124,52 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
     return Arrays(x, y, mask, drawn)
 
 
-class _Training:
-    """One call of `train`."""
+class Training:
+    """One training in the making, which `updates` brings to its end; limit: updates after which it stops in any case."""
 
     def __init__(self, cell, task, data, config, session, before, progress):
         self.cell, self.task, self.data, self.config, self.session = cell, task, data, config, session
-        self.progress = progress
-        self.earlier = before["seconds"] if before else 0.0
-        self.stretches = Stretches(config.batch_size, before and before["stretches"])
+        self.progress, self.limit = progress, config.updates
+        self.earlier = before.get("seconds", 0.0) if before else 0.0
+        self.stretches = Stretches(config.batch_size, before and before.get("stretches"))
         self.verification = None
         if before:
             session.restore(before["arrays"], before["numbers"])
 
     def run(self):
-        self._warm_up()
-        self.started = time.perf_counter()
-        with deferred_interrupt() as interrupted:
-            stopped = self._updates(interrupted)
-        arrays, numbers = self.session.state()
-        state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self._seconds()}
-        steps = self.session.step
-        run = Run(self._model(), self.stretches.history(), stopped, steps, steps * self.config.batch_size, state["seconds"],
-                  self.verification, state)
-        run.model.metadata = self._metadata(run)
-        return run
-
-    def _warm_up(self):
-        """Compile what training will call, or load it from the cache, so that `seconds` are seconds of training."""
-        self.session.run(np.zeros(0), np.zeros(0), 0)
+        """Train, and return the Run."""
+        self.warm_up()
         if self.task is not None:
             warm_up(self._model())
+        with deferred_interrupt() as interrupted:
+            stopped = self.updates(interrupted)
+            if stopped == "samples" and self.config.until == "samples" and self.task is not None:
+                self._exact()
+        arrays, numbers = self.session.state()
+        state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds()}
+        run = run_from(self._model(), self.config, state, stopped, self.verification)
+        run.model.metadata = metadata_of(run, self.config)
+        return run
 
-    def _seconds(self):
+    def warm_up(self):
+        """Compile what training will call, or load it from the cache, so that its seconds are seconds of training."""
+        self.session.run(np.zeros(0), np.zeros(0), 0)
+
+    def seconds(self):
+        """Seconds of training so far."""
         return self.earlier + time.perf_counter() - self.started
 
-    def _updates(self, interrupted):
+    def updates(self, interrupted):
         """Train until there is a reason to stop, and return it."""
+        self.started = time.perf_counter()
         config, session, length = self.config, self.session, FIRST_CHUNK
-        patience = config.patience if config.until == "exact" else 0
-        while session.step < config.updates:
-            count, made = min(length, config.updates - session.step), session.step
-            began = self._seconds()
+        patience = 0 if config.until == "samples" else config.patience
+        while session.step < self.limit:
+            count, made = min(length, self.limit - session.step), session.step
+            began = self.seconds()
             statistics, why = session.run(
                 rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation), patience)
-            ended = self._seconds()
+            ended = self.seconds()
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))
             if why == DIVERGED:
@@ -153,14 +179,12 @@ class _Training:
             if self.progress and len(statistics):
                 last = statistics[-1]
                 self.progress(session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size)
-            if why == CLEAN or (config.until == "exact" and session.step == config.updates):
+            if why == CLEAN or (config.until != "samples" and session.step == config.updates):
                 if self._exact():
                     return "exact"
                 session.clean(0)
             if interrupted():
                 return "interrupted"
-        if config.until == "samples" and self.task is not None:
-            self._exact()
         return "samples"
 
     def _exact(self):
@@ -175,10 +199,14 @@ class _Training:
     def _model(self):
         return Model(self.cell, self.session.weights(), self.task)
 
-    def _metadata(self, run):
-        summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
-        if len(run.history.loss):
-            summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
-        if run.verification:
-            summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
-        return {"config": self.config.as_dict(), "history": summary}
+
+def metadata_of(run, config):
+    """What is saved with a model about the Run that it comes from."""
+    summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
+    if len(run.history.loss):
+        summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
+    if run.verification:
+        summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
+    if run.certification:
+        summary |= {"proved_with_k": run.certification.k, "proved_margin": run.certification.margin}
+    return {"config": config.as_dict(), "history": summary}

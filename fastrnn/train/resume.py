@@ -12,11 +12,12 @@ from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.model import TRAINING, Model
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.run import Run
-from fastrnn.train.stretches import Stretches
+from fastrnn.train.state import CONSOLIDATION, run_from
 
 PREFIX = f"{TRAINING}."
-HISTORY = f"{PREFIX}history"
+HISTORY = "history"
+# The weights in an attempt at a proof that is not over: those of the model are the ones that it began with.
+WEIGHTS = "weights."
 
 
 def save_run(run, path):
@@ -27,12 +28,22 @@ def save_run(run, path):
     if run.state is None:
         raise ValueError("run: has no training state; expected one that train returned")
     model, state = run.model, run.state
-    arrays = {**model.weights, **{PREFIX + name: array for name, array in state["arrays"].items()}}
+    arrays = {HISTORY: _rows(state), **state["arrays"]}
+    training = {"numbers": state["numbers"], "length": state["stretches"]["length"], "seconds": state["seconds"], "stopped": run.stopped}
+    if CONSOLIDATION in state:
+        more = state[CONSOLIDATION]
+        partial = more["partial"] or {"weights": {}, "arrays": {}, "numbers": None}
+        later = {HISTORY: _rows(more), **partial["arrays"], **{WEIGHTS + name: weight for name, weight in partial["weights"].items()}}
+        arrays |= {f"{CONSOLIDATION}.{name}": array for name, array in later.items()}
+        training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
+                                   **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
+    arrays = {PREFIX + name: array for name, array in arrays.items()}
+    write_checkpoint(path, {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, TRAINING: training})
+
+
+def _rows(state):
     # As an array: the header is for what people read.
-    arrays[HISTORY] = np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
-    training = {"numbers": state["numbers"], "length": state["stretches"]["length"], "seconds": state["seconds"],
-                "stopped": run.stopped}
-    write_checkpoint(path, arrays, {"cell": model.cell, "task": model.task, **model.metadata, TRAINING: training})
+    return np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
 
 
 def load_run(path):
@@ -47,38 +58,68 @@ def load_run(path):
         raise CheckpointError(f"{path}: a finished model; expected a file of an unfinished run, with its training state")
     try:
         config = TrainConfig(**{**metadata["config"], "constants": tuple(metadata["config"]["constants"].items())})
-        training, numbers = metadata[TRAINING], metadata[TRAINING]["numbers"]
-        arrays = {name.removeprefix(PREFIX): array for name, array in tensors.items() if name.startswith(PREFIX)}
-        rows = arrays.pop(HISTORY.removeprefix(PREFIX))
-        _check(model, config, arrays, rows, training)
+        if np.dtype(config.dtype) != model.dtype:
+            raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
+        training = metadata[TRAINING]
+        arrays = _named(tensors, PREFIX)
+        later = _named(arrays, f"{CONSOLIDATION}.")
+        state = {**_progress(model, arrays, training, training["numbers"]), "numbers": training["numbers"]}
+        if CONSOLIDATION in training:
+            state[CONSOLIDATION] = _consolidation(model, later, training[CONSOLIDATION])
+        if not isinstance(training["stopped"], str):
+            raise ValueError(f"stopped: got {training['stopped']!r}, expected a word")
+        run = run_from(model, config, state, training["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fault = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path}: the state of its training is damaged: {fault}; train anew") from error
-    # The first column counts updates.
-    stretches = {"length": training["length"], "rows": [[int(updates), *sums] for updates, *sums in rows.tolist()]}
-    state = {"arrays": arrays, "numbers": numbers, "stretches": stretches, "seconds": training["seconds"]}
-    history = Stretches(config.batch_size, stretches).history()
-    run = Run(model, history, training["stopped"], numbers["step"], numbers["step"] * config.batch_size, training["seconds"],
-              None, state)
     return run, config
 
 
-def _check(model, config, arrays, rows, training):
-    """Raise unless the state fits the model."""
-    if np.dtype(config.dtype) != model.dtype:
-        raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
-    for name, weight in model.weights.items():
-        for memory in ("first", "second"):
-            array = arrays[f"{memory}.{name}"]
-            if array.shape != weight.shape or array.dtype != weight.dtype or not np.isfinite(array).all():
-                raise ValueError(f"{memory}.{name}: got {array.dtype} {array.shape}, expected finite {weight.dtype} {weight.shape}")
+def _named(arrays, prefix):
+    """Those whose names begin with `prefix`, without it; they are taken out of a dict that holds others too."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
+
+
+def _consolidation(model, arrays, saved):
+    numbers, updates = saved["numbers"], saved["updates"]
+    for name in ("attempt", "updates", "batch_size"):
+        _check_count(name, saved[name], name == "batch_size")
+    weights = _named(arrays, WEIGHTS)
+    if numbers is not None:
+        _check_arrays(weights, model.weights)
+    state = _progress(model, arrays, saved, numbers, updates)
+    partial = None if numbers is None else {"weights": weights, "arrays": state["arrays"], "numbers": numbers}
+    return {**saved, "partial": partial, "stretches": state["stretches"], "seconds": state["seconds"]}
+
+
+def _progress(model, arrays, saved, numbers, updates=None):
+    """arrays, stretches and seconds of a training of which `numbers` are the counters; without any, of one not begun."""
+    rows = arrays.pop(HISTORY)
+    if numbers is not None:
+        for name in ("step", "clean"):
+            _check_count(name, numbers[name])
+        _check_arrays(arrays, {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()})
+    _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:
         raise ValueError(f"history: got {rows.dtype} {rows.shape}, expected float64 (entries, 6)")
-    counters = {"step": training["numbers"]["step"], "clean": training["numbers"]["clean"], "length": training["length"]}
-    for name, value in counters.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < (name == "length"):
-            raise ValueError(f"{name}: got {value!r}, expected a count")
-    if rows[:, 0].sum() != counters["step"]:
-        raise ValueError(f"history: covers {rows[:, 0].sum():.0f} updates, expected {counters['step']}")
-    if not isinstance(training["seconds"], (int, float)) or not isinstance(training["stopped"], str):
-        raise ValueError("seconds and stopped: expected a number and a word")
+    updates = numbers["step"] if updates is None else updates
+    if rows[:, 0].sum() != updates:
+        raise ValueError(f"history: covers {rows[:, 0].sum():.0f} updates, expected {updates}")
+    if not isinstance(saved["seconds"], (int, float)):
+        raise ValueError(f"seconds: got {saved['seconds']!r}, expected a number")
+    # The first column counts updates.
+    stretches = {"length": saved["length"], "rows": [[int(count), *sums] for count, *sums in rows.tolist()]}
+    return {"arrays": arrays, "stretches": stretches, "seconds": saved["seconds"]}
+
+
+def _check_arrays(arrays, like):
+    """Raise unless there is an array in the shape of each of `like`."""
+    for name, weight in like.items():
+        array = arrays[name]
+        if array.shape != weight.shape or array.dtype != weight.dtype or not np.isfinite(array).all():
+            raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected finite {weight.dtype} {weight.shape}")
+
+
+def _check_count(name, value, least=0):
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: got {value!r}, expected a count")

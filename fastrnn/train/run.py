@@ -26,10 +26,11 @@ class History(NamedTuple):
 class Run:
     """A finished training run.
 
-    model: the network; history: a History; stopped: "exact" (right on all of its verification), "samples"
-    (max_samples reached), "diverged" (the loss was not finite; the model is the last one whose loss was)
-    or "interrupted"; steps, samples, seconds: updates, samples and time they took (verification included);
-    verification: the last Verification or None; state: what `train(resume=...)` needs to go on.
+    model: the network; history: a History; stopped: "exact" (right on all of its verification), "certified" (and
+    proved for every width), "samples" (max_samples reached), "diverged" (the loss was not finite; the model is the
+    last one whose loss was) or "interrupted"; steps, samples, seconds: updates, samples and time they took
+    (verification included); verification: the last Verification or None; certification: the proof, a
+    Certification, or None; state: what `train(resume=...)` needs to go on.
     """
 
     model: object
@@ -39,9 +40,15 @@ class Run:
     samples: int
     seconds: float
     verification: object = None
+    certification: object = None
     state: dict | None = None
 
     @property
     def exact(self):
         """Whether the network was verified and found right."""
         return self.verification is not None and self.verification.exact
+
+    @property
+    def certified(self):
+        """Whether the network was proved right at every width."""
+        return self.certification is not None

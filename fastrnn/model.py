@@ -83,21 +83,22 @@ class Model:
         in_parts(-(-batch // BLOCK), threads, part)
         return z, states
 
-    def run_bits(self, words, samples, threads=None):
+    def run_bits(self, words, samples, threads=None, last_only=False):
         """(outputs, margins) for bit planes: words (W, T, I), uint64, of which sample i is bit i % 64 of word i // 64.
 
-        Outputs (W, T, O), uint64; margins: the smallest |z| over steps and outputs in each block of 16 samples.
+        Outputs (W, T, O), uint64; margins: the smallest |z| over steps (or of the last one) and outputs in each block
+        of 16 samples.
         Memory does not grow with T beyond the arrays themselves.
         """
         cell, layout, theta = self.packed()
-        blocks = -(-samples // BLOCK)
+        blocks, since = -(-samples // BLOCK), words.shape[1] - 1 if last_only else 0
         out = np.zeros((*words.shape[:2], self.output_size, 4), np.uint16)
         forward_at = forward_address(cell, layout, theta)
         margins = np.full(blocks, np.inf)
 
         def part(first, last):
-            steps = min(SEGMENT, words.shape[1])
-            run_words(cell, layout, theta, words, out, margins, samples, first, last, workspace(cell, layout, steps, self.dtype), forward_at)
+            work = workspace(cell, layout, min(SEGMENT, words.shape[1]), self.dtype)
+            run_words(cell, layout, theta, words, out, margins, samples, first, last, since, work, forward_at)
 
         in_parts(blocks, threads, part)
         return out.view("<u8")[..., 0], margins

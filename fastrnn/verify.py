@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastrnn.tasks.base import label_words
-from fastrnn.tasks.planes import counting, from_words, sample_bits, to_words
+from fastrnn.tasks.planes import answers_of, counting, from_words, sample_bits, to_words
 
 # Operands with so many free bits together are tried in every combination: 16.7 million samples.
 EXHAUSTIVE_BITS = 24
@@ -103,8 +103,8 @@ def _check(model, task, family, words, count, threads, result):
     """Add one piece to the result."""
     truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
     label_words(task.kernel, words, truth, np.zeros((len(words), 64), np.uint64))
-    answer, margins = model.run_bits(words, count, threads)
-    wrong = sample_bits(np.bitwise_or.reduce(answer ^ truth, axis=(1, 2))).reshape(-1)[:count]
+    answer, margins = model.run_bits(words, count, threads, last_only=task.last_only)
+    wrong = sample_bits(np.bitwise_or.reduce((answer ^ truth)[:, task.counted], axis=(1, 2))).reshape(-1)[:count]
     result.samples += count
     result.wrong += int(wrong.sum())
     result.margin = min(result.margin, float(margins.min()))
@@ -113,7 +113,7 @@ def _check(model, task, family, words, count, threads, result):
     for index in np.flatnonzero(wrong)[: KEPT - len(result.mistakes)]:
         word = slice(index // 64, index // 64 + 1)
         operands = tuple(_int(words[word, :, i], index % 64) for i in range(task.input_size))
-        given, wanted = (_int(planes[word, :, 0], index % 64) for planes in (answer, truth))
+        given, wanted = (answers_of(task, planes[word], 64)[index % 64] for planes in (answer, truth))
         result.mistakes.append((operands, given, wanted))
 
 

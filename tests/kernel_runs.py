@@ -44,7 +44,7 @@ def streaming(model, symbols, segment):
     states = np.empty((count, last, model.hidden_size))
     for block in range(count // BLOCK):
         work = workspace(cell, layout, segment, model.dtype)
-        run_words(cell, layout, theta, words, out, least, count, block, block + 1, work, forward_address(cell, layout, theta))
+        run_words(cell, layout, theta, words, out, least, count, block, block + 1, 0, work, forward_address(cell, layout, theta))
         history = work.h[1 : last + 1].transpose(2, 0, 1, 3).reshape(BLOCK, last, -1)
         states[block * BLOCK : (block + 1) * BLOCK] = history[..., : model.hidden_size]
     return states, steps - last, out.view("<u8")[..., 0], least.min()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.certify.sequences import answers, bits_of, every, planes_of, rhythms, skewed
+from fastrnn.tasks.planes import answers_of, from_words
 
 # Steps of rhythms and of random sequences; random sequences in one piece.
 STEPS, LONG, COUNT = 96, 256, 2048
@@ -62,20 +63,13 @@ def _first_wrong(model, task, sequences):
 def _explained(model, task, sequence):
     """The Counterexample of a sequence whose last step is wrong, at the least width whose operands may be so long."""
     steps = len(sequence)
-    bits = steps
-    while task.at(max(bits, task.bits)).free_bits < steps:
-        bits = max(bits, task.bits) + 1
-    bits = max(bits, steps)
+    bits = max(steps + task.bits - task.free_bits, task.least_bits)
     padded = np.zeros((1, bits), np.int64)
     padded[0, :steps] = sequence
     planes = planes_of(padded, task.input_size)
-    given, wanted = model.run_bits(planes, 1)[0], answers(task, planes)
-    ints = [tuple(_ints(each)) for each in (planes, given, wanted)]
-    return Counterexample(ints[0], bits, steps - 1, ints[1], ints[2])
-
-
-def _ints(planes):
-    return [sum(int(bit) << t for t, bit in enumerate(column)) for column in bits_of(planes, 1)[0].T]
+    operands = tuple(from_words(planes[..., i], 1)[0] for i in range(task.input_size))
+    given, wanted = (tuple(answers_of(task, out, 1)) for out in (model.run_bits(planes, 1)[0], answers(task, planes)))
+    return Counterexample(operands, bits, steps - 1, given, wanted)
 
 
 def _beam(model, automaton, rng):

@@ -41,7 +41,7 @@ def run(args):
     if found.refuted:
         wrong = found.counterexample
         with long_numbers():
-            print("wrong: " + equation(found.task, wrong.operands, wrong.answer[0], wrong.truth[0]))
+            print("wrong: " + equation(found.task.at(wrong.bits), wrong.operands, wrong.answer[0], wrong.truth[0]))
         print(f"at {wrong.bits} bits, of which bit {wrong.step} is the first wrong one ({seconds(found.seconds)})")
         return 1
     print(wrapped(f"{found} ({seconds(found.seconds)})"))

@@ -104,9 +104,9 @@ def _examples(model, seed):
     """A few (operands, the network's answer), drawn from the seed."""
     import random
 
-    from fastrnn.tasks.planes import from_words, to_words
+    from fastrnn.tasks.planes import answers_of, to_words
 
     draw, task = random.Random(seed), model.task
     samples = [tuple(draw.randrange(2**task.free_bits) for _ in range(task.input_size)) for _ in range(SHOWN)]
     answers, _ = model.run_bits(to_words(samples, task.bits), SHOWN)
-    return list(zip(samples, from_words(answers[:, :, 0], SHOWN)))
+    return list(zip(samples, answers_of(task, answers, SHOWN)))

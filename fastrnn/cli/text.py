@@ -28,23 +28,22 @@ def wrapped(text):
 
 
 def short(number, most=MOST_DIGITS):
-    """The number, without its middle digits if it has very many."""
+    """The number, or its digits, without the middle ones if there are very many."""
     digits = str(number)
     half = (most - 3) // 2
     return digits if len(digits) <= most else f"{digits[:half]}...{digits[-half:]}"
 
 
 def equation(task, operands, answer, truth=None):
-    """`9 + 60 = 69`, or `name(9, 60) = 69` for a task other than addition, in one line of the terminal.
+    """`9 + 60 = 69`, or however the task writes it, in one line of the terminal.
 
     With a `truth`, `, not 70` follows.
     """
+    operands, answer = [str(operand) for operand in operands], task.spelled(answer)
+    truth = truth if truth is None else task.spelled(truth)
     for most in range(MOST_DIGITS, 5, -1):
-        shown = [short(operand, most) for operand in operands]
-        if len(shown) > 4:
-            shown[2:-1] = ["..."]
-        left = " + ".join(shown) if task.name == "addition" else f"{task.name}({', '.join(shown)})"
-        text = f"{left} = {short(answer, most)}" + ("" if truth is None else f", not {short(truth, most)}")
+        text = task.equation([short(operand, most) for operand in operands], short(answer, most))
+        text += "" if truth is None else f", not {short(truth, most)}"
         if len(text) <= WIDTH:
             break
     return text
@@ -61,7 +60,8 @@ def bit_row(number, bits):
 
 def solved(task, operands, answer):
     """One block in the manner of the tutorial: the network's bits, the true ones, and the network's sum."""
-    return "\n".join((f"Pred:{bit_row(answer, task.bits)}", f"True:{bit_row(task.oracle(operands), task.bits)}",
+    bits = 1 if task.last_only else task.bits
+    return "\n".join((f"Pred:{bit_row(answer, bits)}", f"True:{bit_row(task.oracle(operands), bits)}",
                       equation(task, operands, answer), "-" * 12))
 
 
@@ -79,7 +79,3 @@ def seconds(value):
     """A duration, in milliseconds or seconds."""
     return f"{1000 * value:.1f} ms" if value < 0.1 else f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
 
-
-def described(task):
-    """`addition, 8 bits`: the task in words."""
-    return f"{task.name}, {task.bits} bits" + (f", {task.input_size} operands" if task.input_size != 2 else "")

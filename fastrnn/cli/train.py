@@ -9,7 +9,6 @@ from fastrnn.cli.output import check_writable
 from fastrnn.cli.parts import add_parts, options_of, parts_of
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.report import report
-from fastrnn.cli.text import described
 
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
@@ -50,7 +49,7 @@ def run(args):
         _check_plot(args.plot, args.output, args.force)
 
     say = _nothing if args.quiet else print
-    say(f"training: {described(task)}; {cell.name}, {cell.hidden_size} hidden units")
+    say(f"training: {task.described()}; {cell.name}, {cell.hidden_size} hidden units")
     # Whoever reads this from a file or a pipe should know what is going on.
     sys.stdout.flush()
     with Bar(config.max_samples, delay=0.3, enabled=not args.quiet) as bar, compiling_noted(not args.quiet):

@@ -3,7 +3,7 @@
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
-from fastrnn.cli.text import described, equation, long_numbers, seconds, verdict
+from fastrnn.cli.text import equation, long_numbers, seconds, verdict
 
 SUMMARY = "Try a network on all operands, or on random and hard ones"
 EXAMPLES = """\
@@ -38,7 +38,7 @@ def run(args):
             warm_up(model)
         found = verify(model, args.bits, args.samples, args.seed, args.threads, lambda done, total: bar(done, total=total))
     task = model.task.at(found.bits)
-    print(described(task))
+    print(task.described())
     if not found.exhaustive:
         _print_families(found.families)
     print(verdict(found, task.input_size))

@@ -19,8 +19,8 @@ def expand(words, slot, other, shift, out):
 
 
 @inlined
-def ask(mask, samples):
-    """mask (T, BLOCK): 1 for the first `samples` samples, 0 for the rest."""
+def ask(mask, samples, first):
+    """mask (T, BLOCK): 1 for the first `samples` samples from step `first` on, 0 for the rest."""
     for t in range(mask.shape[0]):
         for s in range(BLOCK):
-            mask[t, s] = 1 if s < samples else 0
+            mask[t, s] = 1 if s < samples and t >= first else 0

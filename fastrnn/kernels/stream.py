@@ -12,11 +12,11 @@ from fastrnn.simd import lanes, lanes_to_bits, least, load, magnitude, store
 
 
 @jit
-def run_words(cell, layout, theta, words, out, margin, samples, first, last, work, forward_at):
+def run_words(cell, layout, theta, words, out, margin, samples, first, last, since, work, forward_at):
     """Outputs of blocks first to last - 1 of words (W, T, I), into out (W, T, O, 4), uint16: 1 where the logit is positive.
 
     Of all blocks, samples 0 to `samples` - 1 count. margin[block]: the smallest |logit| of its counted
-    samples.
+    samples, from step `since` on.
     """
     steps = words.shape[1]
     for block in range(first, last):
@@ -39,6 +39,7 @@ def run_words(cell, layout, theta, words, out, margin, samples, first, last, wor
                         z = logits(cell, layout, theta, work.h, t, o, s)
                         bits |= lanes_to_bits(z, 0.0) << s
                         distance = least(magnitude(z, counted - s))
-                        margin[block] = min(margin[block], distance)
+                        if start + t >= since:
+                            margin[block] = min(margin[block], distance)
                     out[word, start + t, o, quarter] = bits
             start = stop

@@ -10,13 +10,30 @@ the final carry.
     6
 """
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from numba.extending import overload
 
-from fastrnn.tasks.base import Task, label, restrict
+from fastrnn.compiling import jit
+from fastrnn.tasks.base import Task, alternating, check_integer
+
+
+@jit
+def _label(numbers, x, y, state):
+    # Each step counts in binary, planes of 64 counters: the carry, then one operand's bit after the
+    # other, rippling up. The lowest plane is the sum's bit, the others are the next carry.
+    operands, planes = numbers[0], 1
+    while 2**planes < 2 * operands:
+        planes += 1
+    for t in range(x.shape[0]):
+        for i in range(operands):
+            ripple = x[t, i]
+            for plane in range(planes):
+                state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
+        y[t, 0] = state[0]
+        for plane in range(planes - 1):
+            state[plane] = state[plane + 1]
+        state[planes - 1] = np.uint64(0)
 
 
 @dataclass(frozen=True)
@@ -31,46 +48,49 @@ class Addition(Task):
     operands: int = 2
 
     name = "addition"
-    output_size = 1
+    label = staticmethod(_label)
 
     def __post_init__(self):
-        for field, least, most in (("operands", 2, 32), ("bits", 1, None)):
-            value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least or (most and value > most):
-                bound = f"from {least} to {most}" if most else f"of at least {least}"
-                raise ValueError(f"{field}: got {value!r}, expected an integer {bound}")
-        if self.free_bits < 1:
-            needed = self.bits - self.free_bits + 1
-            raise ValueError(f"bits: got {self.bits}, expected at least {needed} for {self.operands} operands, so that the sum fits")
+        check_integer("operands", self.operands, 2, 32)
+        super().__post_init__()
+        if self.bits < self.least_bits:
+            raise ValueError(f"bits: got {self.bits}, expected at least {self.least_bits} for {self.operands} operands, so that the sum fits")
 
     @property
     def input_size(self):
         return self.operands
 
     @property
+    def numbers(self):
+        return (self.operands,)
+
+    @property
     def free_bits(self):
         return self.bits - (self.operands - 1).bit_length()
+
+    @property
+    def least_bits(self):
+        return (self.operands - 1).bit_length() + 1
 
     @property
     def states(self):
         """Carries that can occur: 0 to operands - 1."""
         return self.operands
 
-    @property
-    def kernel(self):
-        return AdditionKernel(self.operands, self.bits - self.free_bits)
-
-    def at(self, bits):
-        """The same task at another width."""
-        return replace(self, bits=bits)
-
     def oracle(self, operands):
         return sum(operands) % 2**self.bits
+
+    def described(self):
+        return f"{self.name}, {self.bits} bits" + (f", {self.operands} operands" if self.operands != 2 else "")
+
+    def equation(self, operands, answer):
+        shown = operands if len(operands) <= 4 else [*operands[:2], "...", operands[-1]]
+        return f"{' + '.join(shown)} = {answer}"
 
     def hard_cases(self):
         """(family, operands) of the sums that networks get wrong first, in free bits."""
         n, zeros = self.free_bits, (0,) * (self.operands - 2)
-        ones, even, odd = 2**n - 1, sum(1 << i for i in range(0, n, 2)), sum(1 << i for i in range(1, n, 2))
+        ones, (even, odd) = 2**n - 1, alternating(n)
         chains = [(2**n - 2**start, 2**start) for start in sorted({0, 1, n // 4, n // 2, n - 1})]
         pairs = {
             "carry chain": [*chains, (ones - 1, 2), (ones, 2 ** (n // 2))],
@@ -79,50 +99,5 @@ class Addition(Task):
             "zero": [(0, 0), (0, 1), (0, ones), (2 ** (n - 1), 0)],
             "alternating": [(even, odd), (odd, even), (even, even), (odd, odd), (even, ones), (odd, 1)],
         }
-        return [(family, (a, b, *zeros)) for family, cases in pairs.items() for a, b in cases]
-
-
-class AdditionKernel(NamedTuple):
-    """Operands, and how many of their top bits stay clear."""
-
-    operands: int
-    headroom: int
-
-    is_bit_task = True
-
-
-@overload(restrict)
-def _restrict(task, x):
-    if task.instance_class is not AdditionKernel:
-        return None
-
-    def clear_top(task, x):
-        for t in range(x.shape[0] - task.headroom, x.shape[0]):
-            for i in range(x.shape[1]):
-                x[t, i] = 0
-
-    return clear_top
-
-
-@overload(label)
-def _label(task, x, y, state):
-    if task.instance_class is not AdditionKernel:
-        return None
-
-    def add(task, x, y, state):
-        # Each step counts in binary, planes of 64 counters: the carry, then one operand's bit after the
-        # other, rippling up. The lowest plane is the sum's bit, the others are the next carry.
-        planes = 1
-        while 2**planes < 2 * task.operands:
-            planes += 1
-        for t in range(x.shape[0]):
-            for i in range(task.operands):
-                ripple = x[t, i]
-                for plane in range(planes):
-                    state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
-            y[t, 0] = state[0]
-            for plane in range(planes - 1):
-                state[plane] = state[plane + 1]
-            state[planes - 1] = np.uint64(0)
-
-    return add
+        # Of one free bit there are fewer.
+        return [(family, (a, b, *zeros)) for family, cases in pairs.items() for a, b in cases if max(a, b) <= ones]

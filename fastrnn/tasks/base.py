@@ -1,33 +1,128 @@
 """What a task is: a transducer on bits, computed for 64 samples at once in the bits of a word.
 
-A task file holds a frozen dataclass (validation, names, the oracle on Python's integers) and a NamedTuple
-for the kernels, whose type chooses two functions on words, x (T, I) and y (T, O):
+A task file holds a frozen dataclass (names, validation, the oracle on Python's integers) and one compiled function,
+its boolean algebra on words:
 
-    restrict(task, x)            clear the bits that operands may not have
-    label(task, x, y, state)     fill y, one step after the other, from `state`, and leave the last state in it
+    label(numbers, x, y, state)     fill y (T, O) for x (T, I), one step after the other, from `state` (64 words, zeros
+                                    where a sequence starts), and leave the last state in it
 
-Time runs from the least significant bit. See fastrnn.tasks.addition for the example.
+`numbers` are the task's parameters. Kernels call it by address: what is compiled of a task is this function alone,
+half a second instead of the eleven that fill_block and run_steps take when they depend on its type.
+Time runs from the least significant bit. See fastrnn.tasks.subtraction for the example.
 """
 
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
 from numba.extending import overload
 
 from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of, call
 from fastrnn.kernels.bits import ask, expand
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.registry import discover
 
+# Parameters of a task, padded with zeros, so that all tasks are of one type.
+NUMBERS = 4
+
+
+class BitTask(NamedTuple):
+    """A task as the kernels take it.
+
+    label: the address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
+    last_only: whether only the answer at the last step counts.
+    """
+
+    label: int
+    numbers: tuple
+    headroom: int
+    last_only: bool
+
 
 class Task:
-    """Base of every task: `name`, `bits`, `input_size`, `output_size`, `kernel`, and the oracle.
+    """Base of every task: the fields and class attributes that it must have, and what most of them share.
 
-    `kernel`: the NamedTuple for the kernels, with `is_bit_task = True`.
-    `free_bits`: how many low bits of each operand may be set.
-    `oracle(operands)`: the right answer as a Python int, from a tuple of Python ints.
-    `hard_cases()`: [(family, operands)] that a network gets wrong first.
-    `at(bits)`: the same task at another width.
+    `name`; `bits`: the width, steps of time; `input_size`; `states`: of the smallest automaton that does the same;
+    `label`: the compiled function (a staticmethod); `oracle(operands)`: the right answer as a Python int, from a tuple
+    of non-negative ones.
     """
+
+    output_size = 1
+    # Whether the answer is the last step's output alone. The others are labelled all the same: each would be the
+    # answer, were the operands so narrow.
+    last_only = False
+    # Fields of a TrainConfig, or of the cell, with which it is learned where the defaults do not do.
+    recipe = {}
+    # The parameters that `label` reads.
+    numbers = ()
+
+    def __post_init__(self):
+        check_integer("bits", self.bits, 1)
+
+    @property
+    def free_bits(self):
+        """How many low bits of each operand may be set."""
+        return self.bits
+
+    @property
+    def least_bits(self):
+        """The least width at which there is a task."""
+        return 1
+
+    @property
+    def kernel(self):
+        """The task as a BitTask."""
+        return BitTask(_address(self.label), (*self.numbers, *[0] * (NUMBERS - len(self.numbers))), self.bits - self.free_bits,
+                       self.last_only)
+
+    def at(self, bits):
+        """The same task at another width."""
+        return replace(self, bits=bits)
+
+    def width(self, operands):
+        """The least width, not below the task's own, at which it takes these operands."""
+        headroom, longest = self.bits - self.free_bits, max(operand.bit_length() for operand in operands)
+        return max(self.bits, headroom + longest)
+
+    @property
+    def counted(self):
+        """The steps whose outputs count, as a slice."""
+        return slice(-1 if self.last_only else 0, None)
+
+    def hard_cases(self):
+        """(family, operands) that networks get wrong first: of each hard number alone, or beside zeros, ones and itself."""
+        ones = 2**self.free_bits - 1
+        cases = []
+        for family, numbers in hard_numbers(self.free_bits).items():
+            for number in numbers:
+                rows = [(number,) * self.input_size]
+                if self.input_size > 1:
+                    others = [(other,) * (self.input_size - 1) for other in (0, ones)]
+                    rows += [row for other in others for row in ((number, *other), (*other, number))]
+                cases += [(family, row) for row in rows]
+        return cases
+
+    def described(self):
+        """`multiplication, 16 bits, factor 3`: the task in words."""
+        others = [f", {field.name} {getattr(self, field.name)}" for field in fields(self) if field.name != "bits"]
+        return f"{self.name}, {self.bits} bit{'s' * (self.bits != 1)}{''.join(others)}"
+
+    def equation(self, operands, answer):
+        """How a solved sample reads, from operands and answer as text."""
+        return f"{self.name}({', '.join(operands)}) = {answer}"
+
+    def spelled(self, answer):
+        """How an answer reads."""
+        return str(answer)
+
+    @property
+    def modulus(self):
+        """`256`, or `2**64`: 2 to the width, as text."""
+        return str(2**self.bits) if self.bits <= 16 else f"2**{self.bits}"
 
 
 def tasks():
@@ -35,21 +130,66 @@ def tasks():
     return discover("fastrnn.tasks", Task)
 
 
-def restrict(task, x):
-    """Clear the bits of the random words x (T, I) that the task's operands may not have."""
-    raise NotImplementedError
+def check_integer(name, value, least, most=None):
+    """Raise ValueError, naming `name`, unless `value` is an int from `least` to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
+        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name}: got {value!r}, expected an integer {bound}")
 
 
-def label(task, x, y, state):
-    """Fill y (T, O) with the right outputs for x (T, I); `state` (words) holds the state before and after."""
-    raise NotImplementedError
+def alternating(bits):
+    """(...10101, ...01010): every second bit, from bit 0 and from bit 1."""
+    return (4 ** ((bits + 1) // 2) - 1) // 3, 2 * ((4 ** (bits // 2) - 1) // 3)
+
+
+def places(bits):
+    """Bits at both ends and between."""
+    return sorted({0, bits // 4, bits // 2, bits - 1})
+
+
+def hard_numbers(bits):
+    """{family: numbers below 2**bits} with runs that no random number has."""
+    ones = 2**bits - 1
+    return {
+        "zero": [0],
+        "all ones": [ones],
+        "one bit": [1 << i for i in places(bits)],
+        "one gap": [ones ^ 1 << i for i in places(bits)],
+        "runs": [run for i in places(bits) for run in (2**i - 1, ones ^ (2**i - 1))],
+        "alternating": list(alternating(bits)),
+    }
+
+
+def label_words(task, x, y, state):
+    """Fill y (W, T, O) with the right outputs of a BitTask for x (W, T, I); state (W, 64): states before, then after.
+
+    Raises ValueError for arrays that are not C-contiguous uint64.
+    """
+    for array in (x, y, state):
+        if array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
+    _label_words(task, x, y, state)
 
 
 @jit
-def label_words(task, x, y, state):
-    """`label` for x (W, T, I), y (W, T, O) and state (W, words)."""
+def _label_words(task, x, y, state):
     for word in range(x.shape[0]):
-        label(task, x[word], y[word], state[word])
+        call(task.label, (task.numbers, x[word], y[word], state[word]))
+
+
+@jit
+def restrict(task, x):
+    """Clear the bits of the random words x (T, I) that the task's operands may not have."""
+    for t in range(x.shape[0] - task.headroom, x.shape[0]):
+        for i in range(x.shape[1]):
+            x[t, i] = 0
+
+
+@lru_cache(maxsize=None)
+def _address(function):
+    """The address of a compiled `label`."""
+    plane = np.zeros((1, 1), np.uint64)
+    return address_of(function, (0,) * NUMBERS, plane, plane, np.zeros(1, np.uint64))
 
 
 @jit
@@ -62,7 +202,7 @@ def _word(task, seed, word, work):
         restrict(task, work.x_words[slot])
         for i in range(work.state.size):
             work.state[i] = 0
-        label(task, work.x_words[slot], work.y_words[slot], work.state)
+        call(task.label, (task.numbers, work.x_words[slot], work.y_words[slot], work.state))
     return slot
 
 
@@ -73,9 +213,9 @@ def _fill(source, seed, first, samples, work):
     expand(work.y_words, slot, other, shift, work.y)
     if work.tag[2] != samples:
         work.tag[2] = samples
-        ask(work.mask, samples)
+        ask(work.mask, samples, work.mask.shape[0] - 1 if source.last_only else 0)
 
 
 @overload(fill)
 def _overload_fill(source, seed, first, samples, work):
-    return _fill if getattr(source.instance_class, "is_bit_task", False) else None
+    return _fill if source.instance_class is BitTask else None

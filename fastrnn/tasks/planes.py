@@ -46,6 +46,11 @@ def from_words(words, count):
     return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(rows, axis=1, bitorder="little")]
 
 
+def answers_of(task, planes, count):
+    """What output planes (W, T, O) say of samples 0 to count - 1, as ints: such as the task's oracle gives."""
+    return from_words(planes[:, task.counted, 0], count)
+
+
 def sample_bits(words):
     """(W, 64) array of 0 and 1: the bit of each sample."""
     octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8).reshape(-1, 8)

@@ -1,0 +1,136 @@
+"""Bitwise functions of the inputs, answered some steps later: a probe of memory.
+
+Each step sees one bit of every operand and answers the function of the bits that came `delay` steps before, so that
+what must be remembered are the last `delay` results: 2**delay states. As a number, the answer is the function of the
+operands, shifted left; the first `delay` answers are 0.
+
+    >>> Xor(bits=8, delay=0).oracle((9, 60)), 9 ^ 60
+    (53, 53)
+    >>> Copy(bits=8, delay=2).oracle((45,)), 45 << 2
+    (180, 180)
+"""
+
+from dataclasses import dataclass, field
+
+from numpy import uint64
+
+from fastrnn.compiling import jit
+from fastrnn.tasks.base import Task, check_integer
+
+
+@jit
+def _label(numbers, x, y, state):
+    # Bit s of the table is the function's value where bit i of s is input i.
+    table, inputs, delay = numbers[0], numbers[1], numbers[2]
+    for t in range(x.shape[0]):
+        value = uint64(0)
+        for symbol in range(2**inputs):
+            if table >> symbol & 1:
+                here = ~uint64(0)
+                for i in range(inputs):
+                    here &= x[t, i] if symbol >> i & 1 else ~x[t, i]
+                value |= here
+        # Each place of the queue takes what is handed on, and hands on what it had.
+        for place in range(delay):
+            state[place], value = value, state[place]
+        y[t, 0] = value
+
+
+@dataclass(frozen=True)
+class _Bitwise(Task):
+    """A function of one bit of each operand, `delay` steps later."""
+
+    bits: int = 8
+    delay: int = field(default=1, metadata={"help": "steps from the inputs to their answer"})
+
+    input_size = 2
+    label = staticmethod(_label)
+
+    def __post_init__(self):
+        check_integer("delay", self.delay, 0, 32)
+        super().__post_init__()
+        if self.bits < self.least_bits:
+            raise ValueError(f"bits: got {self.bits}, expected at least {self.least_bits} for a delay of {self.delay}, "
+                             "so that there is an answer")
+
+    @property
+    def least_bits(self):
+        return self.delay + 1
+
+    @property
+    def numbers(self):
+        symbols = range(2**self.input_size)
+        table = sum(self.function(*(symbol >> i & 1 for i in range(self.input_size))) << symbol for symbol in symbols)
+        return table, self.input_size, self.delay
+
+    @property
+    def states(self):
+        return 2**self.delay
+
+    def oracle(self, operands):
+        return (self.function(*operands) << self.delay) % 2**self.bits
+
+    def equation(self, operands, answer):
+        inside = f" {self.sign} ".join(operands)
+        if not self.delay:
+            return f"{inside} = {answer}"
+        return f"{inside if len(operands) == 1 else f'({inside})'} << {self.delay} = {answer} (mod {self.modulus})"
+
+
+@dataclass(frozen=True)
+class Copy(_Bitwise):
+    """The input itself, `delay` steps later.
+
+    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    """
+
+    bits: int = 16
+
+    name, sign = "copy", ""
+    input_size = 1
+
+    @staticmethod
+    def function(a):
+        return a
+
+
+@dataclass(frozen=True)
+class Xor(_Bitwise):
+    """The exclusive or of two inputs, `delay` steps later.
+
+    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    """
+
+    name, sign = "xor", "^"
+
+    @staticmethod
+    def function(a, b):
+        return a ^ b
+
+
+@dataclass(frozen=True)
+class And(_Bitwise):
+    """The conjunction of two inputs, `delay` steps later.
+
+    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    """
+
+    name, sign = "and", "&"
+
+    @staticmethod
+    def function(a, b):
+        return a & b
+
+
+@dataclass(frozen=True)
+class Or(_Bitwise):
+    """The disjunction of two inputs, `delay` steps later.
+
+    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    """
+
+    name, sign = "or", "|"
+
+    @staticmethod
+    def function(a, b):
+        return a | b

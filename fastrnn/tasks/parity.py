@@ -1,0 +1,45 @@
+"""Parity: is the number of ones so far odd?
+
+Each step sees one bit and answers the parity of all bits up to it; that is also what it must remember. One bit
+changed changes every later answer.
+
+    >>> format(Parity(bits=8).oracle((0b00010110,)), "08b")   # lowest bits first: 0, 1, 2, 2, 3, 3, 3, 3 ones
+    '11110010'
+"""
+
+from dataclasses import dataclass
+
+from fastrnn.compiling import jit
+from fastrnn.tasks.base import Task
+
+
+@jit
+def _label(numbers, x, y, state):
+    for t in range(x.shape[0]):
+        state[0] ^= x[t, 0]
+        y[t, 0] = state[0]
+
+
+@dataclass(frozen=True)
+class Parity(Task):
+    """The parity of the bits so far, answered at each bit.
+
+    Raises ValueError for a width below 1.
+    """
+
+    bits: int = 16
+
+    name = "parity"
+    input_size = 1
+    states = 2
+    label = staticmethod(_label)
+
+    def oracle(self, operands):
+        (x,) = operands
+        return sum((x % 2 ** (t + 1)).bit_count() % 2 << t for t in range(self.bits))
+
+    def equation(self, operands, answer):
+        return f"parity of {operands[0]}, bit by bit: {answer}"
+
+    def spelled(self, answer):
+        return format(answer, f"0{self.bits}b")

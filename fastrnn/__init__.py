@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from fastrnn.cells.elman import Elman
     from fastrnn.errors import CheckpointError
     from fastrnn.model import Model
+    from fastrnn.sweep import smallest, sweep
     from fastrnn.train import History, Run, TrainConfig, loss_and_grad, train
     from fastrnn.verify import Verification, verify
 
 __version__ = "0.1.0"
 
-__all__ = ["Certification", "CheckpointError", "Elman", "History", "Model", "Run", "TrainConfig", "Verification", "certify", "loss_and_grad", "tasks",
+__all__ = ["Certification", "CheckpointError", "Elman", "History", "Model", "Run", "TrainConfig", "Verification", "certify", "loss_and_grad", "smallest", "sweep", "tasks",
            "train", "verify"]
 
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
 _HOME = {"Certification": "certify", "certify": "certify", "CheckpointError": "errors", "Elman": "cells.elman", "Model": "model", "Verification": "verify", "verify": "verify",
+         **dict.fromkeys(("smallest", "sweep"), "sweep"),
          **dict.fromkeys(("History", "Run", "TrainConfig", "loss_and_grad", "train"), "train")}
 
 
@@ -44,7 +46,7 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    """Keeps `train`, `verify` and `certify` the functions: importing the modules of these names would set them to the modules."""
+    """Keeps `train`, `verify`, `certify` and `sweep` the functions: importing the modules of these names would set them to the modules."""
 
     def __setattr__(self, name, value):
         if not (name in _HOME and isinstance(value, ModuleType)):

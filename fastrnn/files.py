@@ -30,7 +30,7 @@ def write_atomically(path, content):
         if isinstance(error, OSError) and error.filename in (None, temporary):
             raise OSError(error.errno, error.strerror or str(error), path) from error
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _write_synced(path, content):
@@ -49,9 +49,10 @@ def _copy_mode(source, destination):
         os.chmod(destination, os.stat(source).st_mode & 0o7777)
 
 
-def _sync_folder(folder):
-    # The rename itself is durable only once the folder is; some systems cannot open or sync one,
-    # and by now the new file is in place, so that is no failure.
+def sync_folder(folder):
+    """Make durable which files a folder holds, as far as the system can."""
+    # A rename or a new file is durable only once the folder is; some systems cannot open or sync one,
+    # and by now the file is in place, so that is no failure.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

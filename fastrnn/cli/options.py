@@ -29,13 +29,16 @@ def flags(made_of):
     return {field.name: flag(field) for field in fields(made_of)}
 
 
-def add_options(parser, title, made_of, defaults={}):
+def add_options(parser, title, made_of, defaults={}, without=()):
     """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace.
 
-    defaults: {field: what --help says of its default, where this is not the dataclass's own}.
+    defaults: {field: what --help says of its default, where this is not the dataclass's own}; without: fields that
+    get no option.
     """
     group, hints = parser.add_argument_group(title), get_type_hints(made_of)
     for field in fields(made_of):
+        if field.name in without:
+            continue
         choices = field.metadata.get("choices")
         text = field.metadata.get("help") or HELP.get(field.name, field.name.replace("_", " "))
         text += f": {', '.join(choices())}" if choices and ":" not in text else ""
@@ -85,6 +88,17 @@ def number(text):
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number") from None
+
+
+def listed(kind):
+    """Parses values apart by commas, each by `kind`, into a tuple; for argparse."""
+    def parse(text):
+        values = [value.strip() for value in text.split(",")]
+        if not all(values):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected values apart by commas, as 2,3,4")
+        return tuple(kind(value) for value in values)
+
+    return parse
 
 
 PARSERS = {int: integer, float: number, str: str}

@@ -9,10 +9,11 @@ from fastrnn.cli.options import add_options, flags, given
 CHANGEABLE = ("max_samples", "until", "patience")
 
 
-def add_parts(parser, argv, defaults={}):
+def add_parts(parser, argv, defaults={}, without=()):
     """Declare --task and --cell, the options of those that argv chooses, and TrainConfig's.
 
-    defaults: {field of TrainConfig: what --help says of its default, where the command has another}.
+    defaults: {field of TrainConfig: what --help says of its default, where the command has another}; without: fields
+    that get no option.
     """
     from fastrnn.cells.base import cells
     from fastrnn.tasks.base import tasks
@@ -30,9 +31,9 @@ def add_parts(parser, argv, defaults={}):
         if chosen[name] is not None and chosen[name] not in classes:
             raise UserError(f"--{name}: got {chosen[name]!r}, expected one of {', '.join(classes)}")
     made_of = {name: known[name].get(chosen[name], known[name][default[name]]) for name in known}
-    add_options(parser, f"task {made_of['task'].name}", made_of["task"])
-    add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"])
-    add_options(parser, "training", TrainConfig, defaults)
+    add_options(parser, f"task {made_of['task'].name}", made_of["task"], without=without)
+    add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"], without=without)
+    add_options(parser, "training", TrainConfig, defaults, without)
     parser.set_defaults(made_of={**made_of, "config": TrainConfig})
 
 

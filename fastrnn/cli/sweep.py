@@ -1,0 +1,186 @@
+"""`fastrnn sweep`: thousands of models over a grid of settings, and what came out."""
+
+import contextlib
+import functools
+import os
+import sys
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.options import integer, listed, number, positive, seed
+from fastrnn.cli.output import check_writable
+from fastrnn.cli.parts import add_parts, parts_made
+from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.cli.summary import findings_text, table_text
+
+SUMMARY = "Train a grid of settings for many seeds each, or find the smallest network"
+EXAMPLES = """\
+examples:
+  fastrnn sweep --hidden 2,3,4,6,8,12,16,24,32,64 --seeds 1000 --plot hidden.png
+  fastrnn sweep --hidden 8,16 --learning-rate 0.03,0.1,0.3 --output rates.csv
+  fastrnn sweep --hidden 4,8 --activation sigmoid,tanh --bits 8,16 --seeds 50
+  fastrnn sweep --smallest                  the least hidden size that works
+  fastrnn sweep --dask tcp://head:8786      on the workers of a Dask cluster
+  mpiexec -n 9 python -m mpi4py.futures -m fastrnn sweep --mpi
+                                            on eight processes of MPI
+
+The same command goes on where an interrupted one was, to the same bytes.
+"""
+
+HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
+SMALLEST = tuple(range(1, 65))
+CONNECT_SECONDS = 10
+
+# (option, axis, type of a value, help)
+AXES = (
+    ("--hidden", "hidden_size", integer, f"hidden units (default: {','.join(map(str, HIDDEN))}; with --smallest: 1 to {SMALLEST[-1]})"),
+    ("--activation", "activation", str, "activations of the hidden units"),
+    ("--learning-rate", "learning_rate", number, "learning rates"),
+    ("--batch-size", "batch_size", integer, "samples in one update"),
+    ("--bits", "bits", integer, "bits of the result, the steps of time"),
+)
+NAMES = tuple(axis for _, axis, _, _ in AXES)
+
+
+def arguments(parser, argv):
+    """Declare the options: the axes, this command's, and those of the chosen cell, task and training that are no axes."""
+    axes = parser.add_argument_group("axes of the grid, each a LIST as 2,3,4")
+    for option, axis, kind, text in AXES:
+        axes.add_argument(option, dest=f"axis_{axis}", type=listed(kind), metavar="LIST", help=text)
+    parser.add_argument("--seeds", type=positive, default=200, metavar="N", help="models of each combination (default: 200)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first of the seeds, which follow each other (default: 0)")
+    parser.add_argument("--smallest", action="store_true",
+                        help="try hidden sizes in ascending order until 95 %% of the seeds become exact")
+    parser.add_argument("--output", default=os.path.join("runs", "sweep.csv"), metavar="FILE",
+                        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv)")
+    parser.add_argument("--plot", metavar="FILE", help="draw shares and samples, as .png, .pdf or .svg")
+    parser.add_argument("--force", action="store_true", help="replace existing files, and partial results of another sweep")
+    parser.add_argument("--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--processes", action="store_true", help="work in processes instead of threads")
+    where.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
+    where.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
+    add_parts(parser, argv, without=(*NAMES, "seed"))
+
+
+def run(args):
+    """Train, print the summary, save the table; return 0, or 130 after Ctrl-C."""
+    grid = _grid(args)
+    _check_files(args, grid)
+    _say(f"{'smallest' if args.smallest else 'sweep'}: {grid.title}; {grid.cell.name}; "
+         f"{_count(len(grid.points), 'combination')}, {_count(grid.seeds, 'seed')} each")
+    result = _worked(args, grid)
+    if result is None:
+        return 130
+    table = result.table if args.smallest else result
+    _say(table_text(table))
+    if args.smallest:
+        _say(findings_text(result))
+    _say(f"saved {args.output}")
+    if args.plot:
+        from fastrnn.sweep.picture import draw_table
+
+        draw_table(table, args.plot)
+        _say(f"plotted {args.plot}")
+    return 0
+
+
+def _grid(args):
+    from fastrnn.sweep import Grid
+
+    cell, task, config = parts_made(args)
+    axes = {name: getattr(args, f"axis_{name}") for name in NAMES}
+    if axes["hidden_size"] is None:
+        axes["hidden_size"] = SMALLEST if args.smallest else HIDDEN
+    with user_errors({axis: option for option, axis, _, _ in AXES} | {"seeds": "--seeds"}):
+        return Grid(**axes, seeds=args.seeds, cell=cell, task=task, config=config)
+
+
+def _check_files(args, grid):
+    from fastrnn.sweep import ForeignJournal, owns
+    from fastrnn.sweep.picture import check_picture
+    from fastrnn.sweep.table import check_table_format
+
+    try:
+        own = owns(grid, args.output)
+    except ForeignJournal as error:
+        if not args.force:
+            raise UserError(f"{error}; give another --output, or --force to begin anew") from error
+        own = False
+    check_writable(args.output, args.force or own)
+    with user_errors({"output": "--output", "plot": "--plot"}):
+        check_table_format(args.output)
+        if args.plot:
+            check_writable(args.plot, args.force)
+            check_picture(args.plot, grid)
+
+
+def _worked(args, grid):
+    """The Table or Smallest; None if Ctrl-C was pressed, which is told."""
+    from fastrnn.sweep import ForeignJournal, UnitFailed, smallest, sweep
+
+    state = [0, grid.models]
+    try:
+        with Bar(grid.models, delay=0.5) as bar, compiling_noted(), _executor(args) as executor:
+
+            def progress(done, total, note):
+                state[:] = done, total
+                bar(done, note, total)
+
+            work = smallest if args.smallest else sweep
+            return work(grid, output=args.output, force=args.force, executor=executor, workers=args.workers, progress=progress)
+    except KeyboardInterrupt:
+        print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept beside {args.output}\n"
+              "go on: the same command again", file=sys.stderr)
+        return None
+    except ForeignJournal as error:
+        raise UserError(error) from error
+    except UnitFailed as error:
+        raise UserError(f"{error}; what is done is kept: the same command goes on") from error
+
+
+@contextlib.contextmanager
+def _executor(args):
+    """What `sweep` takes for its executor."""
+    if args.processes:
+        from fastrnn.kernels.threads import default_threads
+        from fastrnn.sweep.workers import Processes
+
+        yield functools.partial(Processes, args.workers or default_threads())
+    elif args.dask:
+        with _dask(args.dask) as executor:
+            yield executor
+    elif args.mpi:
+        try:
+            from mpi4py.futures import MPIPoolExecutor
+        except ImportError as error:
+            raise UserError(f"--mpi: mpi4py is missing ({error}): pip install 'fastrnn[mpi]'") from error
+        yield MPIPoolExecutor
+    else:
+        yield None
+
+
+@contextlib.contextmanager
+def _dask(address):
+    """The executor of a Dask cluster."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError(f"--dask: dask.distributed is missing ({error}): pip install 'fastrnn[dask]'") from error
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786") from error
+    with client:
+        if not client.nthreads():
+            print(f"{address}: waiting for workers ...", file=sys.stderr, flush=True)
+        # Not pure: a unit that failed is to be computed again, not to fail again from memory.
+        yield client.get_executor(pure=False)
+
+
+def _count(number, name):
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def _say(text):
+    # Whoever reads this from a file or a pipe should know what is going on.
+    print(text, flush=True)

@@ -1,0 +1,11 @@
+"""Sweeps: thousands of models over a grid of settings, on any number of machines, and what came out."""
+
+from fastrnn.sweep.driver import UnitFailed
+from fastrnn.sweep.grid import Grid
+from fastrnn.sweep.journal import ForeignJournal
+from fastrnn.sweep.run import owns, smallest, sweep
+from fastrnn.sweep.smallest import Smallest
+from fastrnn.sweep.statistics import Summary, wilson
+from fastrnn.sweep.table import Table
+
+__all__ = ["ForeignJournal", "Grid", "Smallest", "Summary", "Table", "UnitFailed", "owns", "smallest", "sweep", "wilson"]

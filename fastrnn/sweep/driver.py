@@ -1,0 +1,112 @@
+"""Hands units to the workers, takes results as they come, and runs again what was lost."""
+
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+
+from fastrnn import compiling
+from fastrnn.sweep.unit import MEASURES, Unit
+
+# A unit lasts about so long: short enough that little is lost with it, long enough that handing it out, and a last
+# model that keeps a lane busy, cost little.
+UNIT_SECONDS = 5.0
+# Models of a unit of which nothing is known yet, and of which all others are multiples: they are trained side by side.
+TOGETHER = 16
+# A unit that has failed so often is not tried again.
+ATTEMPTS = 3
+# Units in the hands of an executor whose size is not known.
+SUBMITTED = 64
+REFRESH_SECONDS = 0.25
+EXACT = MEASURES.index("samples_to_exact")
+
+
+class UnitFailed(RuntimeError):
+    """A unit has failed again and again, or there are no workers left; the message is one line."""
+
+
+class Driver:
+    """Completes the Results of a grid, unit by unit, and appends each unit to the journal (or None).
+
+    workers: Workers; together: how many units they are given at once; unit: models of a unit instead of as many
+    as take some seconds; progress(done, total, note): called at each unit, and some four times a second.
+    """
+
+    def __init__(self, grid, results, workers, *, journal=None, together=None, unit=None, progress=None):
+        self.grid, self.results, self.workers, self.journal = grid, results, workers, journal
+        self.together, self.unit, self.progress = together or SUBMITTED, unit, progress
+        self.pace, self.attempts, self.total, self.note = {}, {}, 0, ""
+
+    def complete(self, points):
+        """Run what is missing of the points, given by their numbers. Raises UnitFailed."""
+        waiting = deque((point, first, last) for point in points for first, last in self.results.missing(point))
+        running = {}
+        self.total = self.results.done + sum(last - first for _, first, last in waiting)
+        try:
+            self._tell()
+            while waiting or running:
+                while waiting and len(running) < self.together:
+                    self._submit(self._cut(waiting), waiting, running)
+                done, _ = wait(running, timeout=REFRESH_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._collect(future, *running.pop(future), waiting)
+                if not done:
+                    self._tell()
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+
+    def _cut(self, waiting):
+        """(point, first, last): the next unit, cut from what is waiting."""
+        point, first, last = waiting.popleft()
+        end = min(last, first + self._size(point))
+        if end < last:
+            waiting.appendleft((point, end, last))
+        return point, first, end
+
+    def _size(self, point):
+        if self.unit:
+            return self.unit
+        if point not in self.pace:
+            return TOGETHER
+        return max(1, round(UNIT_SECONDS / self.pace[point] / TOGETHER)) * TOGETHER
+
+    def _submit(self, work, waiting, running):
+        point, first, last = work
+        unit = Unit(self.grid.points[point], self.grid.config.seed + first, last - first)
+        executor = self.workers.executor
+        try:
+            running[self.workers.submit(unit)] = (work, unit, executor)
+        except BrokenExecutor as error:
+            self._lost(error, work, unit, executor, waiting)
+
+    def _collect(self, future, work, unit, executor, waiting):
+        point, first, _ = work
+        try:
+            done = future.result()
+        # Cancelled, killed with its worker, out of memory, ...: wherever it ran, it may succeed at another try.
+        except Exception as error:
+            self._lost(error, work, unit, executor, waiting)
+            return
+        if done.version != compiling.stamp():
+            raise UnitFailed(f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all")
+        if self.journal:
+            self.journal.append(point, first, done.rows)
+        self.results.add(point, first, done.rows)
+        self.pace[point] = max(done.seconds, 1e-6) / len(done.rows)
+        exact = sum(row[EXACT] >= 0 for row in done.rows)
+        self._tell(f"hidden {unit.point.cell.hidden_size}: {exact / len(done.rows):.0%} exact")
+
+    def _lost(self, error, work, unit, executor, waiting):
+        """Put the unit back to what is waiting."""
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if isinstance(error, BrokenExecutor) and not self.workers.renew(executor):
+            raise UnitFailed(f"the executor has lost its workers ({reason})") from error
+        self.attempts[work] = self.attempts.get(work, 0) + 1
+        if self.attempts[work] == ATTEMPTS:
+            raise UnitFailed(f"{unit}: failed {ATTEMPTS} times, the last time with {reason}") from error
+        waiting.appendleft(work)
+
+    def _tell(self, note=None):
+        self.note = note or self.note
+        if self.progress:
+            self.progress(self.results.done, self.total, self.note)

@@ -1,0 +1,111 @@
+"""`sweep` and `smallest`: a grid of training runs, however many machines there are."""
+
+import contextlib
+import errno
+import functools
+import os
+from dataclasses import fields
+
+from fastrnn.kernels.threads import default_threads
+from fastrnn.sweep.driver import Driver
+from fastrnn.sweep.grid import Grid
+from fastrnn.sweep.journal import Journal, journal_of, read_journal
+from fastrnn.sweep.results import Results
+from fastrnn.sweep.smallest import SHARE, search
+from fastrnn.sweep.table import Table, check_table_format
+from fastrnn.sweep.unit import warm_up
+from fastrnn.sweep.workers import Threads, Workers
+from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.loop import configured
+
+
+def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):
+    """Train every model of a grid and return the Table.
+
+    grid: a Grid; or its fields by name, and those of a TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0).
+    output: a .csv or .parquet file for the table. Results are kept beside it, in output + ".partial", as they come:
+    after an interruption of any kind the same call goes on where it was, to the same bytes. force: replace an
+    existing output, and the partial results of another sweep.
+    executor: a concurrent.futures.Executor (dask.distributed's Client.get_executor(pure=False),
+    mpi4py.futures.MPIPoolExecutor(), ...), or a function that makes one and is called again when its workers are
+    lost; default: one thread a core. workers: how many units of work it is given at once; default: all cores, for a
+    given executor 64. progress(done, total, note): models, called some four times a second. unit: models of a unit
+    of work; default: as many as take some seconds.
+    The table does not depend on executor, workers, unit, or on who ran what.
+    Ctrl-C raises KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense, FileExistsError
+    for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file cannot be
+    written, UnitFailed if a part of the work failed again and again.
+    """
+    grid = _grid_of(grid, options)
+    with _driver(grid, output, force, executor, workers, progress, unit) as driver:
+        driver.complete(range(len(grid.points)))
+        table = Table.of(driver.results, range(len(grid.points)))
+        _conclude(table, output, driver.journal)
+    return table
+
+
+def smallest(grid=None, *, share=SHARE, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):
+    """Search a grid for the least hidden size of which at least `share` of the models become exact: a Smallest.
+
+    The sizes are tried in ascending order, up to the one that is sought. Arguments and errors are those of `sweep`.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share: got {share}, expected a number above 0 and at most 1")
+    grid = _grid_of(grid, options)
+    with _driver(grid, output, force, executor, workers, progress, unit) as driver:
+        found = search(grid, driver.results, driver.complete, share)
+        _conclude(found.table, output, driver.journal)
+    return found
+
+
+def owns(grid, output):
+    """Whether an existing output is what this very sweep wrote before it was interrupted for good.
+
+    Raises ForeignJournal if the partial results beside it are another sweep's.
+    """
+    try:
+        return read_journal(journal_of(output), grid).finished
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _grid_of(grid, options):
+    if grid is not None:
+        if options:
+            raise TypeError(f"sweep: got {sorted(options)[0]!r} beside a grid, which holds all there is to choose")
+        return grid
+    axes = {field.name: options.pop(field.name) for field in fields(Grid) if field.name in options}
+    return Grid(**axes, config=configured(axes.pop("config", TrainConfig()), options))
+
+
+@contextlib.contextmanager
+def _driver(grid, output, force, executor, workers, progress, unit):
+    """A Driver whose journal and own workers are let go at the end."""
+    for name, value in (("workers", workers), ("unit", unit)):
+        if value is not None:
+            check_integer(name, value, 1)
+    with contextlib.ExitStack() as stack:
+        results, journal = Results(grid), None
+        if output is not None:
+            check_table_format(output)
+            if os.path.lexists(output) and not force and not owns(grid, output):
+                raise FileExistsError(errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output))
+            journal = Journal(journal_of(output), grid, replace=force)
+            stack.callback(journal.close)
+            for earlier in journal.units:
+                results.add(*earlier)
+        # Before there are processes that would all compile the same.
+        warm_up(grid.points)
+        if executor is None:
+            workers = workers or default_threads()
+            executor = functools.partial(Threads, workers)
+        pool = Workers(executor)
+        stack.callback(pool.close)
+        yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=progress)
+
+
+def _conclude(table, output, journal):
+    if output is not None:
+        journal.finish()
+        table.save(output)
+        journal.remove()

@@ -1,0 +1,60 @@
+"""A unit of work: some seeds of one point of the grid, seconds of training, for any worker anywhere."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from fastrnn import compiling
+from fastrnn.sweep.each import train_many
+
+# What is measured of a model, in the order of its tuple.
+MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")
+
+
+class Unit(NamedTuple):
+    """Seeds first, first + 1, ..., first + count - 1 of a point."""
+
+    point: object
+    first: int
+    count: int
+
+    def __str__(self):
+        return f"hidden size {self.point.cell.hidden_size}, seeds {self.first} to {self.first + self.count - 1}"
+
+
+class Done(NamedTuple):
+    """A unit's result: `rows`, a tuple of MEASURES for each seed; seconds that it took; version: the worker's code."""
+
+    rows: list
+    seconds: float
+    version: str
+
+
+class Stopped(Exception):
+    """A unit was told to stop before its end; it has no result."""
+
+
+def run_unit(unit, stopped=None):
+    """Train the models of a Unit, on one thread, and return the Done.
+
+    The rows depend on nothing but the point and the seeds. stopped(), asked some twenty times a second, says whether
+    to give up. Raises Stopped then, or when Ctrl-C reached this process.
+    """
+    def progress(*state):
+        if stopped is not None and stopped():
+            raise Stopped
+
+    many = train_many(*unit.point, seeds=range(unit.first, unit.first + unit.count), threads=1, progress=progress)
+    if "interrupted" in many.stopped:
+        raise Stopped
+    # Plain numbers, which every serializer knows.
+    columns = (list(many.stopped), *(getattr(many, name).tolist() for name in MEASURES[1:]))
+    return Done(list(zip(*columns)), many.seconds, compiling.stamp())
+
+
+def warm_up(points):
+    """Compile all that the points need, or load it from the disk cache: one update for each kind of kernel."""
+    kinds = {}
+    for cell, task, config in points:
+        kinds[replace(cell, hidden_size=1), task.name, config.batch_size] = cell, task, replace(config, max_samples=config.batch_size)
+    for point in kinds.values():
+        train_many(*point, seeds=range(1), threads=1)

@@ -1,0 +1,90 @@
+"""Where units run: any `concurrent.futures.Executor`, and two of our own for this machine."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.connection import wait
+
+from fastrnn.sweep.unit import run_unit
+
+
+class Workers:
+    """An executor, or a function that makes one and is called again when its workers are lost.
+
+    What it made itself it shuts down, and then units that run are told to stop; a given executor is left running.
+    """
+
+    def __init__(self, executor):
+        self.make = None if isinstance(executor, Executor) else executor
+        self.executor = executor if self.make is None else self.make()
+
+    def submit(self, unit):
+        """A Future of the unit's Done."""
+        return self.executor.submit(run_unit, unit)
+
+    def renew(self, broken):
+        """Replace the executor `broken`, unless that is done; return False if there is no way to."""
+        if self.make is None:
+            return False
+        if broken is self.executor:
+            self.close()
+            self.executor = self.make()
+        return True
+
+    def close(self):
+        """Shut down an executor of our own."""
+        if self.make is not None:
+            self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads of this process, in which the kernels run side by side; a shutdown ends their units early."""
+
+    def __init__(self, workers):
+        super().__init__(workers, thread_name_prefix="fastrnn-sweep")
+        self._stopped = threading.Event()
+
+    def submit(self, function, unit):
+        return super().submit(function, unit, self._stopped.is_set)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        if cancel_futures:
+            self._stopped.set()
+        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+class Processes(ProcessPoolExecutor):
+    """Processes of this machine, begun afresh; a shutdown ends their units early, the parent's death ends them."""
+
+    def __init__(self, workers):
+        # A forked copy of a process with threads may inherit locks that nobody will open.
+        context = multiprocessing.get_context("spawn")
+        self._stopped = context.Event()
+        super().__init__(workers, context, _begin_process, (self._stopped,))
+
+    def submit(self, function, unit):
+        return super().submit(_in_process, function, unit)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        if cancel_futures:
+            self._stopped.set()
+        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+def _begin_process(stopped):
+    # Ctrl-C reaches all processes of a terminal; the parent tells this one what to do.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _in_process.stopped = stopped.is_set
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent():
+    # A pool's processes wait for work for ever if their parent is killed.
+    wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _in_process(function, unit):
+    return function(unit, _in_process.stopped)

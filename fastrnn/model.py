@@ -74,11 +74,12 @@ class Model:
         cell, layout, theta = self.packed()
         batch, steps = x.shape[:2]
         z = np.empty((batch, steps, self.output_size), self.dtype)
-        forward_at = forward_address(cell, layout, theta)
+        forward_at = forward_address(cell, layout, theta, bits=False)
         states = np.empty((batch if with_states else 0, steps, self.hidden_size), self.dtype)
 
         def part(first, last):
-            run_arrays(cell, layout, theta, x, z, states, first, last, workspace(cell, layout, steps, self.dtype), forward_at)
+            work = workspace(cell, layout, steps, self.dtype, bits=False)
+            run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at)
 
         in_parts(-(-batch // BLOCK), threads, part)
         return z, states
@@ -93,11 +94,11 @@ class Model:
         cell, layout, theta = self.packed()
         blocks, since = -(-samples // BLOCK), words.shape[1] - 1 if last_only else 0
         out = np.zeros((*words.shape[:2], self.output_size, 4), np.uint16)
-        forward_at = forward_address(cell, layout, theta)
+        forward_at = forward_address(cell, layout, theta, bits=True)
         margins = np.full(blocks, np.inf)
 
         def part(first, last):
-            work = workspace(cell, layout, min(SEGMENT, words.shape[1]), self.dtype)
+            work = workspace(cell, layout, min(SEGMENT, words.shape[1]), self.dtype, bits=True)
             run_words(cell, layout, theta, words, out, margins, samples, first, last, since, work, forward_at)
 
         in_parts(blocks, threads, part)

@@ -21,7 +21,7 @@ def online(model, symbols):
     """States (N, T, H) of the kernel for updates with single samples."""
     cell, layout, theta = model.packed()
     count, steps = symbols.shape
-    work, one = workspace(cell, layout, steps, model.dtype), single(cell, layout, steps, model.dtype)
+    work, one = workspace(cell, layout, steps, model.dtype, bits=False), single(cell, layout, steps, model.dtype)
     gradient, stats, states = np.zeros_like(theta), np.zeros(4), np.empty((count, steps, model.hidden_size))
     x = bits_of(planes_of(symbols, model.input_size), count)
     for sample in range(count):
@@ -43,8 +43,8 @@ def streaming(model, symbols, segment):
     last = (steps - 1) % segment + 1
     states = np.empty((count, last, model.hidden_size))
     for block in range(count // BLOCK):
-        work = workspace(cell, layout, segment, model.dtype)
-        run_words(cell, layout, theta, words, out, least, count, block, block + 1, 0, work, forward_address(cell, layout, theta))
+        work = workspace(cell, layout, segment, model.dtype, bits=True)
+        run_words(cell, layout, theta, words, out, least, count, block, block + 1, 0, work, forward_address(cell, layout, theta, bits=True))
         history = work.h[1 : last + 1].transpose(2, 0, 1, 3).reshape(BLOCK, last, -1)
         states[block * BLOCK : (block + 1) * BLOCK] = history[..., : model.hidden_size]
     return states, steps - last, out.view("<u8")[..., 0], least.min()

@@ -44,7 +44,7 @@ def answers(task, rows):
 
 def work_for(task, dtype=np.float32):
     cell = Elman(1).kernel(task.input_size, task.output_size)
-    return workspace(cell, layout_of(cell, lanes_of(dtype)), task.bits, dtype)
+    return workspace(cell, layout_of(cell, lanes_of(dtype)), task.bits, dtype, bits=False)
 
 
 def drawn(task, seed, first, samples=BLOCK, work=None):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fastrnn import simd
 from fastrnn.compiling import jit
+from fastrnn.kernels.workspace import inputs_dtype
 from fastrnn.simd import functions, pointwise
 from fastrnn.simd.integers import atomic_add, atomic_load, multiply_high
 from fastrnn.simd.product import product_split
@@ -302,14 +303,15 @@ def test_sum_lanes(dtype):
 
 @jit
 def run_dot_lanes(a, weights, out):
-    simd.store(out, (0,), simd.dot_lanes(a, (1, 2), simd.load(weights, (0,), 1)))
+    simd.store(out, (0, 0), simd.dot_lanes(a, (1, 2), simd.load(weights, (0,), 1), simd.zeros(out, 2)))
 
 
 def test_dot_lanes(dtype):
     lanes = lanes_of(dtype)
-    a, weights, out = whole_numbers((2, lanes + 5, lanes), dtype, 1), whole_numbers(lanes, dtype, 2), np.zeros(lanes, dtype)
+    a, weights = whole_numbers((3, lanes + 5, lanes), dtype, 1), whole_numbers(lanes, dtype, 2)
+    out = np.zeros((2, lanes), dtype)
     run_dot_lanes(a, weights, out)
-    assert np.array_equal(out, a[1, 2 : 2 + lanes] @ weights)
+    assert np.array_equal(out, a[1:, 2 : 2 + lanes] @ weights)
 
 
 @jit
@@ -327,15 +329,46 @@ def test_total_and_least(dtype):
 
 
 @jit
-def run_bits_to_lanes(word, out):
-    simd.store(out, (0,), simd.bits_to_lanes(out, word))
+def run_store_bits(word, out):
+    simd.store_bits(out, (0,), word)
 
 
 @pytest.mark.parametrize("word", [0, 1, 0x8000, 0xFFFF, 0xA5C3, 2**64 - 1, 0x123456789ABC])
-def test_bits_to_lanes(word, dtype):
+def test_store_bits(word, dtype):
     out = np.zeros(lanes_of(dtype), dtype)
-    run_bits_to_lanes(np.uint64(word), out)
+    run_store_bits(np.uint64(word), out)
     assert np.array_equal(out, [word >> lane & 1 for lane in range(out.size)])
+    masks = np.zeros(out.size, inputs_dtype(dtype, bits=True))
+    run_store_bits(np.uint64(word), masks)
+    assert np.array_equal(masks, np.where(out == 1, np.iinfo(masks.dtype).max, masks.dtype.type(0)))
+
+
+@jit
+def run_masked(sums, x, w, out, folded):
+    simd.store(out, 0, simd.product_along(simd.load(sums, 0, 2), x, (0, 1), w, 0, 3))
+    simd.store(folded, 0, simd.fold(simd.load(sums, 2, 1), x, (0, 1), simd.load(w, 0, 2)))
+
+
+def test_masks_are_ones_and_zeros_to_the_bit(dtype):
+    lanes, bits = lanes_of(dtype), np.random.default_rng(5).integers(0, 2, (3, 8))
+    sums, w = numbers((3, lanes), dtype, 1), numbers((3, lanes), dtype, 2)
+    results = []
+    for x in (bits.astype(dtype), np.where(bits == 1, ~np.zeros(1, inputs_dtype(dtype, bits=True)), inputs_dtype(dtype, bits=True).type(0))):
+        out, folded = np.zeros((2, lanes), dtype), np.zeros((1, lanes), dtype)
+        run_masked(sums, x, w, out, folded)
+        results.append(out.tobytes() + folded.tobytes())
+    assert results[0] == results[1] and np.frombuffer(results[0], dtype).any()
+
+
+@jit
+def run_along(a, out):
+    simd.store_along(out, (1, 0), simd.load_along(a, (0, 1, 0), simd.zeros(a, 2)))
+
+
+def test_rows_along_the_first_axis(dtype):
+    a, out = numbers((2, 2, lanes_of(dtype)), dtype, 1), np.zeros((3, lanes_of(dtype)), dtype)
+    run_along(a, out)
+    assert np.array_equal(out[1:], a[:, 1]) and not out[0].any()
 
 
 @jit

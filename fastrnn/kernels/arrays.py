@@ -11,7 +11,7 @@ from fastrnn.kernels.head import logits
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import lanes, store
+from fastrnn.simd import lanes, store, zeros
 
 
 class Arrays(NamedTuple):
@@ -59,7 +59,7 @@ def run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at)
         for t in range(x.shape[1]):
             for o in range(cell.output_size):
                 for s in range(0, BLOCK, width):
-                    store(work.y, (t, o, s), logits(cell, layout, theta, work.h, t, o, s))
+                    store(work.y, (t, o, s), logits(cell, layout, theta, work.h, t, o, s, zeros(theta, 1)))
                 for s in range(samples):
                     z[block * BLOCK + s, t, o] = work.y[t, o, s]
             if states.shape[0] > 0:

@@ -1,21 +1,20 @@
-"""From bits to floats: 16 bits of each word become the 16 samples of a block."""
+"""From bits to lanes: 16 bits of each word become the 16 samples of a block."""
 
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import bits_to_lanes, lanes, store
+from fastrnn.simd import lanes, store_bits
 
 
 @inlined
 def expand(words, slot, other, shift, out):
-    """out (T, C, BLOCK) = bits `shift` and following of words[slot] (T, C), then of words[other], as 0.0 or 1.0."""
+    """out (T, C, BLOCK) = bits `shift` and following of words[slot] (T, C), then of words[other]: numbers, or masks if unsigned."""
     crosses = shift > 64 - BLOCK
-    for t in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            bits = words[slot, t, c] >> shift
-            if crosses:
-                bits |= words[other, t, c] << (64 - shift)
-            for s in range(0, BLOCK, lanes(out)):
-                store(out, (t, c, s), bits_to_lanes(out, bits >> s))
+    for n in range(out.shape[0] * out.shape[1]):  # (T, C) as one axis
+        bits = words[slot, 0, n] >> shift
+        if crosses:
+            bits |= words[other, 0, n] << (64 - shift)
+        for s in range(0, BLOCK, lanes(out)):
+            store_bits(out, (0, n, s), bits >> s)
 
 
 @inlined

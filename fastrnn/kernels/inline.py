@@ -6,4 +6,4 @@ its own, so it is not cached either: the caller's cache entry holds it.
 
 from numba import njit
 
-inlined = njit(error_model="numpy", nogil=True, inline="always")
+inlined = njit(error_model="numpy", nogil=True, inline="always", _nrt=False)

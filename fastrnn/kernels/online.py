@@ -28,12 +28,22 @@ _fma = pointwise(lambda a, b, c: fma(a, b, c))
 SPLIT = 4
 
 
+def number(x):
+    """An input as a number: itself, or 1 or 0 for a mask."""
+    raise NotImplementedError
+
+
+@overload(number, inline="always")
+def _overload_number(x):
+    return (lambda x: x) if isinstance(x, types.Float) else (lambda x: 1 if x != 0 else 0)
+
+
 @inlined
 def _column(work, one, s):
     """Copy sample s of a block into `one`."""
     for t in range(work.x.shape[0]):
         for i in range(work.x.shape[1]):
-            one.x[t, i] = work.x[t, i, s]
+            one.x[t, i] = number(work.x[t, i, s])
         for o in range(work.y.shape[1]):
             one.y[o, t] = work.y[t, o, s]
         one.mask[t] = work.mask[t, s]

@@ -8,7 +8,7 @@ from fastrnn.kernels.address import call
 from fastrnn.kernels.bits import expand
 from fastrnn.kernels.head import logits
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import lanes, lanes_to_bits, least, load, magnitude, store
+from fastrnn.simd import lanes, lanes_to_bits, least, load, magnitude, store, zeros
 
 
 @jit
@@ -36,7 +36,7 @@ def run_words(cell, layout, theta, words, out, margin, samples, first, last, sin
                 for o in range(cell.output_size):
                     bits = 0
                     for s in range(0, counted, lanes(theta)):
-                        z = logits(cell, layout, theta, work.h, t, o, s)
+                        z = logits(cell, layout, theta, work.h, t, o, s, zeros(theta, 1))
                         bits |= lanes_to_bits(z, 0.0) << s
                         distance = least(magnitude(z, counted - s))
                         if start + t >= since:

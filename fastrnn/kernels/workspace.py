@@ -25,7 +25,7 @@ def lanes_of(dtype):
 class Workspace(NamedTuple):
     """One thread's block of samples.
 
-    x (T, I, BLOCK), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
+    x (T, I, BLOCK; numbers, or unsigned masks of all ones for 1 and none for 0), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
     h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words (2, T, O): 64
     samples each as bits, words tag[0] and tag[1] of the stream; mask asks for tag[2] samples; state (64): a
     task's state.
@@ -42,11 +42,16 @@ class Workspace(NamedTuple):
     state: np.ndarray
 
 
-def workspace(cell, layout, steps, dtype):
-    """A Workspace for sequences of `steps` steps."""
+def inputs_dtype(dtype, bits):
+    """The dtype of a block's inputs: an unsigned one of the same size for bits, which come as masks."""
+    return np.dtype(f"u{np.dtype(dtype).itemsize}") if bits else np.dtype(dtype)
+
+
+def workspace(cell, layout, steps, dtype, bits):
+    """A Workspace for sequences of `steps` steps, whose inputs are bits, or any numbers."""
     lanes = lanes_of(dtype)
     return Workspace(
-        aligned_zeros((steps, cell.input_size, BLOCK), dtype),
+        aligned_zeros((steps, cell.input_size, BLOCK), inputs_dtype(dtype, bits)),
         aligned_zeros((steps, cell.output_size, BLOCK), dtype),
         aligned_zeros((steps, BLOCK), dtype),
         aligned_zeros((steps + 1, layout.panels, BLOCK, lanes), dtype),

@@ -82,6 +82,50 @@ def load_square(typing_context, array, index):
     return _load_rows(Rows(array.dtype, Rows(array.dtype, 1).lanes), array, index)
 
 
+def _along(context, builder, array_type, array, index_type, index, rows):
+    """Pointers to array[index], array[index + 1 along the first axis], and so on."""
+    base = element_pointer(context, builder, array_type, array, index_type, index)
+    stride = element_strides(context, builder, array_type, array)[0]
+    return [builder.gep(base, [builder.mul(stride, ir.Constant(stride.type, row))]) for row in range(rows)]
+
+
+@intrinsic
+def load_along(typing_context, array, index, like):
+    """Row r: the vector at array[n + r, ...] for index (n, ...); as many rows as `like`."""
+
+    def generate(context, builder, signature, values):
+        pointers = _along(context, builder, signature.args[0], values[0], signature.args[1], values[1], like.rows)
+        return pack(builder, [load_vector(builder, pointer, like.vector_type()) for pointer in pointers])
+
+    return like(array, index, like), generate
+
+
+@intrinsic
+def store_along(typing_context, array, index, value):
+    """array[n + r, ...] = row r of the value, for index (n, ...)."""
+
+    def generate(context, builder, signature, values):
+        pointers = _along(context, builder, signature.args[0], values[0], signature.args[1], values[1], value.rows)
+        for pointer, vector in zip(pointers, unpack(builder, values[2])):
+            _store(builder, vector, pointer)
+        return context.get_dummy_value()
+
+    return types.void(array, index, value), generate
+
+
+def accumulate(builder, scalar, vector, running):
+    """running + scalar * vector; for an integer, which is a mask of all ones or none, running + (scalar and vector).
+
+    The two agree to the bit where the scalar stands for 1 or 0. The mask leaves the multipliers to others: on Zen 4
+    additions and logic have ports of their own.
+    """
+    splats = splat_value(builder, scalar, vector.type.count)
+    if isinstance(scalar.type, ir.IntType):
+        kept = builder.and_(builder.bitcast(vector, splats.type), splats)
+        return builder.fadd(running, builder.bitcast(kept, vector.type))
+    return fma_value(builder, splats, vector, running)
+
+
 @intrinsic
 def store(typing_context, array, index, value):
     """array[index] = value: its vectors, one after the other in memory."""
@@ -149,28 +193,30 @@ def sum_lanes(typing_context, value):
 
 
 @intrinsic
-def dot_lanes(typing_context, array, index, weights):
-    """One vector whose lane r is the inner product of `weights` with the r-th vector from array[index] on."""
-    kind = Rows(array.dtype, 1)
-    half = kind.lanes // 2
+def dot_lanes(typing_context, array, index, weights, like):
+    """Row n, lane r: the inner product of `weights` with the r-th vector from array[index] on, n further along the first axis.
+
+    As many rows as `like`.
+    """
+    half = like.lanes // 2
 
     def generate(context, builder, signature, values):
-        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        bases = _along(context, builder, signature.args[0], values[0], signature.args[1], values[1], like.rows)
         (vector,) = unpack(builder, values[2])
-        lower, upper = list(range(half)), list(range(half, kind.lanes))
+        lower, upper = list(range(half)), list(range(half, like.lanes))
         low_weights, high_weights = shuffle(builder, vector, vector, lower * 2), shuffle(builder, vector, vector, upper * 2)
 
-        def pair(row):
+        def pair(base, row):
             """The products of rows `row` and row + half, each folded to half its lanes."""
-            a, b = (load_vector(builder, builder.gep(base, [ir.Constant(ir.IntType(64), r * kind.lanes)]), kind.vector_type())
+            a, b = (load_vector(builder, builder.gep(base, [ir.Constant(ir.IntType(64), r * like.lanes)]), like.vector_type())
                     for r in (row, row + half))
-            low = shuffle(builder, a, b, lower + [kind.lanes + lane for lane in lower])
-            high = shuffle(builder, a, b, upper + [kind.lanes + lane for lane in upper])
+            low = shuffle(builder, a, b, lower + [like.lanes + lane for lane in lower])
+            high = shuffle(builder, a, b, upper + [like.lanes + lane for lane in upper])
             return fma_value(builder, high, high_weights, builder.fmul(low, low_weights))
 
-        return pack(builder, [_tree(builder, [pair(row) for row in range(half)])])
+        return pack(builder, [_tree(builder, [pair(base, row) for row in range(half)]) for base in bases])
 
-    return kind(array, index, weights), generate
+    return like(array, index, weights, like), generate
 
 
 def _tree(builder, pairs):
@@ -242,19 +288,22 @@ least.__doc__ = "The smallest lane of one vector."
 
 
 @intrinsic
-def bits_to_lanes(typing_context, array, word):
-    """1.0 in lane i where bit i of the integer `word` is set, else 0.0; in the array's dtype."""
-    kind = Rows(array.dtype, 1)
+def store_bits(typing_context, array, index, word):
+    """One vector at array[index]: in lane i 1.0 where bit i of `word` is set, else 0.0; in an unsigned array all ones or none."""
+    count = 512 // array.dtype.bitwidth
 
     def generate(context, builder, signature, values):
-        word32 = builder.trunc(values[1], ir.IntType(32))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), kind.lanes), [1 << lane for lane in range(kind.lanes)])
-        picked = builder.and_(splat_value(builder, word32, kind.lanes), mask)
-        is_set = builder.icmp_unsigned("!=", picked, ir.Constant(mask.type, None))
-        one, zero = (ir.Constant(kind.vector_type(), [x] * kind.lanes) for x in (1.0, 0.0))
-        return pack(builder, [builder.select(is_set, one, zero)])
+        base = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        bits = builder.bitcast(builder.trunc(values[2], ir.IntType(count)), ir.VectorType(ir.IntType(1), count))
+        vector_type = ir.VectorType(context.get_value_type(array.dtype), count)
+        if isinstance(array.dtype, types.Float):
+            one, zero = (ir.Constant(vector_type, [x] * count) for x in (1.0, 0.0))
+            _store(builder, builder.select(bits, one, zero), base)
+        else:
+            _store(builder, builder.sext(bits, vector_type), base)
+        return context.get_dummy_value()
 
-    return kind(array, types.uint64), generate
+    return types.void(array, index, types.uint64), generate
 
 
 @intrinsic
@@ -271,14 +320,14 @@ def lanes_to_bits(typing_context, value, threshold):
 
 @intrinsic
 def fold(typing_context, total, array, index, rows):
-    """total + sum_r array[..., k + r] * rows[r] for index (..., k), in the order of r."""
+    """total + sum_r array[..., k + r] * rows[r] for index (..., k), in the order of r; an unsigned array holds masks."""
 
     def generate(context, builder, signature, values):
         base = element_pointer(context, builder, signature.args[1], values[1], signature.args[2], values[2])
         (running,) = unpack(builder, values[0])
         for row, vector in enumerate(unpack(builder, values[3])):
-            scalar = splat_value(builder, builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), row)])), total.lanes)
-            running = fma_value(builder, scalar, vector, running)
+            scalar = builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), row)]))
+            running = accumulate(builder, scalar, vector, running)
         return pack(builder, [running])
 
     return total(total, array, index, rows), generate

@@ -5,7 +5,7 @@
 
     product_split:  sums[r] += sum_n a[..., k + n rows + r] * b[row + n rows + r], count a multiple of the rows
 
-`a` gives scalars, `b` gives vectors that follow each other in memory from b[b_index]; n runs over
+`a` gives scalars (where it is unsigned, masks: all ones for 1, none for 0), `b` gives vectors that follow each other in memory from b[b_index]; n runs over
 range(count). In the first two each sum is taken in the order of n, whatever the number of rows; the third
 is for a single sample, whose one sum would wait for each of its additions. Both forward products, both of the
 way back and all weight gradients are one of these; the loop is emitted as LLVM IR, since a
@@ -16,9 +16,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from .memory import element_pointer, element_strides, load_vector
-from .pointwise import fma_value
-from .rows import pack, splat_value, unpack
+from .memory import accumulate, element_pointer, element_strides, load_vector
+from .rows import pack, unpack
 
 INTP = ir.IntType(64)
 
@@ -52,8 +51,8 @@ def _product(row_axis, step_axis, split=False):
                        for row in range(b_rows)]
             added = []
             for row, offset in enumerate(offsets):
-                scalar = splat_value(builder, builder.load(builder.gep(a_step, [offset])), sums.lanes)
-                added.append(fma_value(builder, scalar, vectors[row % b_rows], running[row]))
+                scalar = builder.load(builder.gep(a_step, [offset]))
+                added.append(accumulate(builder, scalar, vectors[row % b_rows], running[row]))
             following = builder.add(n, INTP(1))
             builder.cbranch(builder.icmp_signed("<", following, steps), body, after)
 

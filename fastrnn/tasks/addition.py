@@ -20,6 +20,13 @@ from fastrnn.tasks.base import Task, alternating, check_integer
 
 @jit
 def _label(numbers, x, y, state):
+    if numbers[0] == 2:  # a full adder, its carry in a register: a tenth of the time
+        carry = state[0]
+        for t in range(x.shape[0]):
+            half = x[t, 0] ^ x[t, 1]
+            y[t, 0], carry = half ^ carry, (x[t, 0] & x[t, 1]) | (carry & half)
+        state[0] = carry
+        return
     # Each step counts in binary, planes of 64 counters: the carry, then one operand's bit after the
     # other, rippling up. The lowest plane is the sum's bit, the others are the next carry.
     operands, planes = numbers[0], 1

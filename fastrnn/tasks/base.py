@@ -193,22 +193,23 @@ def _address(function):
 
 
 @jit
-def _word(task, seed, word, work):
-    """The place in work.x_words and y_words where samples 64 * word and on are."""
+def _word(task, seed, word, x_words, y_words, tag, state):
+    """The place in x_words and y_words where samples 64 * word and on are."""
     slot = word % 2
-    if work.tag[slot] != word:
-        work.tag[slot] = word
-        random_words(seed, 0, word, 0, work.x_words[slot].reshape(work.x_words[slot].size))
-        restrict(task, work.x_words[slot])
-        for i in range(work.state.size):
-            work.state[i] = 0
-        call(task.label, (task.numbers, work.x_words[slot], work.y_words[slot], work.state))
+    if tag[slot] != word:
+        tag[slot] = word
+        random_words(seed, 0, word, 0, x_words[slot].reshape(x_words[slot].size))
+        restrict(task, x_words[slot])
+        for i in range(state.size):
+            state[i] = 0
+        call(task.label, (task.numbers, x_words[slot], y_words[slot], state))
     return slot
 
 
 def _fill(source, seed, first, samples, work):
-    slot, shift = _word(source, seed, first // 64, work), first % 64
-    other = _word(source, seed, first // 64 + 1, work) if shift > 64 - BLOCK else slot
+    x_words, y_words, tag, state = work.x_words, work.y_words, work.tag, work.state
+    slot, shift = _word(source, seed, first // 64, x_words, y_words, tag, state), first % 64
+    other = _word(source, seed, first // 64 + 1, x_words, y_words, tag, state) if shift > 64 - BLOCK else slot
     expand(work.x_words, slot, other, shift, work.x)
     expand(work.y_words, slot, other, shift, work.y)
     if work.tag[2] != samples:

@@ -12,6 +12,7 @@ from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared
 from fastrnn.kernels.threads import on_threads
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
+from fastrnn.tasks.base import BitTask
 
 
 class Session:
@@ -29,15 +30,16 @@ class Session:
         shape = (self.layout.count, lanes_of(dtype))
         theta = pack(self.cell, self.layout, weights, dtype)
         self.replicas = [self._replica(theta, shape) for _ in range(threads)]
-        self.work = [workspace(self.cell, self.layout, steps, dtype) for _ in range(threads)]
+        bits = isinstance(source, BitTask)
+        self.work = [workspace(self.cell, self.layout, steps, dtype, bits) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
         self.penalised = config.saturation > 0
         penalty = 0.0 if self.penalised else None
         if config.batch_size == 1:
             learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one, penalty)
         else:
-            learn = learn_address(self.cell, self.loss, self.layout, theta, penalty)
-        self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta), learn)
+            learn = learn_address(self.cell, self.loss, self.layout, theta, bits, penalty)
+        self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta, bits), learn)
         self.shared = Shared(
             aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
             np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype))

@@ -26,7 +26,7 @@ from fastrnn.optimizers.sgd import SGD
 from fastrnn.simd import load, store
 from fastrnn.tasks.addition import Addition
 
-REPEATS = 16
+REPEATS = 400
 LANES = 16
 
 
@@ -93,7 +93,7 @@ class Part:
         self.gradient, self.memory = np.zeros_like(self.theta), np.zeros_like(self.theta)
         self.gradients = aligned_zeros((2, min(32, -(-work.batch // BLOCK)), *self.theta.shape), np.float32)
         self.alive = live(self.cell, self.layout, elman.weights, np.float32)
-        self.block = workspace(self.cell, self.layout, work.steps, np.float32)
+        self.block = workspace(self.cell, self.layout, work.steps, np.float32, bits=True)
         self.stats, self.source = np.zeros(4), Addition(bits=work.steps).kernel
         _data(self.source, self.block, 1)
         _forward(self.cell, self.layout, self.theta, self.block, 1)

@@ -66,6 +66,11 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None)
     return result
 
 
+def is_exact(model):
+    """Whether `verify` finds no mistake, on one thread."""
+    return verify(model, threads=1).exact
+
+
 def warm_up(model):
     """Compile what `verify` will call, or load it from the cache."""
     _check(model, model.task, "all", np.zeros((1, model.task.bits, model.input_size), np.uint64), 1, 1, Verification(1, False))

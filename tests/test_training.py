@@ -57,6 +57,7 @@ def plain_training(config, bias, updates, total):
     cell = Elman(16, bias=bias)
     shapes = {name: shape for name, shape in shapes_of(cell.kernel(2, 1)).items() if name in cell.weights}
     weights, optimizer = initial_weights(config.initializer, shapes, config.seed), Plain(config.optimizer)
+    weights = {name: config.initial_scale * weight for name, weight in weights.items()}
     for step in range(updates):
         x, y = stream(config.seed, 8, step * config.batch_size, config.batch_size)
         gradients = oracle.loss_and_grad(weights, "sigmoid", config.loss, x, y, saturation=config.saturation)[1]
@@ -66,7 +67,10 @@ def plain_training(config, bias, updates, total):
             scale *= config.clip / norm
         p = np.array(min(step / total, 1.0))
         factor = {"constant": 1.0, "linear": 1 - p, "cosine": (1 + np.cos(np.pi * p)) / 2, "drop": 1.0 if p < 0.7 else 0.3}
-        optimizer.step(weights, {name: scale * g for name, g in gradients.items()}, config.rate * factor[config.schedule])
+        before, rate = weights.copy(), config.rate * factor[config.schedule]
+        optimizer.step(weights, {name: scale * g for name, g in gradients.items()}, rate)
+        for name, w in before.items():
+            weights[name] = weights[name] - rate * (config.weight_decay * w + config.l1 * np.sign(w))
     return weights
 
 
@@ -77,6 +81,7 @@ def plain_training(config, bias, updates, total):
     (False, dict(optimizer="momentum", batch_size=16, schedule="cosine")),
     (True, dict(optimizer="adam", batch_size=40, schedule="drop", clip=0.05)),
     (True, dict(optimizer="adam", batch_size=16, saturation=0.3, initializer="xavier")),
+    (True, dict(optimizer="adam", batch_size=16, weight_decay=0.1, l1=0.03, initial_scale=0.5)),
     (True, dict(optimizer="sgd", batch_size=100, clip=0.1, learning_rate=1.0, initializer="orthogonal", seed=7)),
 ])
 def test_weights_are_those_of_a_numpy_loop_over_the_same_data(bias, options):
@@ -245,6 +250,7 @@ def test_ctrl_c_ends_training_between_calls():
     (dict(loss="hinge"), "loss: got 'hinge', expected one of"), (dict(optimizer="lion"), "optimizer: got 'lion'"),
     (dict(seed=-1), "seed: got -1"), (dict(clip=0), "clip: got 0"), (dict(dtype="float16"), "dtype: got 'float16'"),
     (dict(constants={"beta3": 1}), "constants: got beta3=1"), (dict(saturation=-0.1), "saturation: got -0.1"),
+    (dict(weight_decay=-1), "weight_decay: got -1"), (dict(l1=float("inf")), "l1: got inf"), (dict(initial_scale="1"), "initial_scale: got '1'"),
     (dict(max_samples=0), "max_samples: got 0"), (dict(truncate=0), "truncate: got 0"), (dict(truncate=2.0), "truncate: got 2.0"), (dict(until="forever"), "until: got 'forever'")])
 def test_a_configuration_that_makes_no_sense_is_one_line(options, message):
     with pytest.raises((ValueError, TypeError)) as error:

@@ -129,10 +129,11 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 
 
 @jit
-def run_steps(cell, loss, optimizer, source, layout, plan, calls, rates, saturations, replica, shared, work, one, thread, threads):
+def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, one, thread, threads):
     """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
 
-    rates and saturations: learning rate and weight of the saturation penalty (or None), of each update.
+    rates and saturations: learning rate and weight of the saturation penalty (or None), of each update;
+    shrinking: (weight decay, L1) or None.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
     made, and that update is not counted.
     """
@@ -164,7 +165,7 @@ def run_steps(cell, loss, optimizer, source, layout, plan, calls, rates, saturat
         if norm > plan.clip:
             scale *= plan.clip / norm
         copy(replica.theta, replica.previous)
-        update(optimizer, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
+        update(optimizer, shrinking, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
                corrections(optimizer, step))
         exchange(layout, replica.theta, replica.w_hh_t)
         if 0 < plan.patience <= clean:

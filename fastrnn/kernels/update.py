@@ -2,6 +2,7 @@
 
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import apply_update
+from fastrnn.kernels.shrinking import shrunk
 from fastrnn.simd import lanes, load, load_square, pointwise, store, total, transpose, zeros
 
 _plus = pointwise(lambda a, b: a + b)
@@ -25,12 +26,13 @@ def add_up(layout, gradients, half, live, gradient):
 
 
 @inlined
-def update(optimizer, theta, gradient, live, first, second, rate, scale, correction):
-    """One step of the optimizer on every row; `scale` multiplies the gradient."""
+def update(optimizer, shrinking, theta, gradient, live, first, second, rate, scale, correction):
+    """One step of the optimizer on every row; `scale` multiplies the gradient, shrinking is (weight decay, L1) or None."""
     for row in range(theta.shape[0]):
-        w, m, v = apply_update(optimizer, load(theta, row, 1), _times(load(gradient, row, 1), scale), load(first, row, 1),
-                               load(second, row, 1), rate, correction[0], correction[1])
-        store(theta, row, _times(w, load(live, row, 1)))
+        w = load(theta, row, 1)
+        new, m, v = apply_update(optimizer, w, _times(load(gradient, row, 1), scale), load(first, row, 1),
+                                 load(second, row, 1), rate, correction[0], correction[1])
+        store(theta, row, _times(shrunk(shrinking, w, new, rate), load(live, row, 1)))
         store(first, row, m)
         store(second, row, v)
 

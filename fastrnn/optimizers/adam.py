@@ -26,11 +26,11 @@ class Adam(NamedTuple):
 
 
 @pointwise
-def _step(w, g, first, second, rate, beta1, rest1, beta2, rest2, epsilon, root):
-    # w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + eps): `rate` and `root` hold the corrections.
-    first = fma(beta1, first, rest1 * g)
-    second = fma(beta2, second, rest2 * g * g)
-    return w - rate * first / fma(square_root(second), root, epsilon), first, second
+def _step(w, g, first, second, rate, beta1, beta2, epsilon, c1, c2):
+    # w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + eps): c1 and c2 hold the corrections.
+    first = fma(beta1, first, (1 - beta1) * g)
+    second = fma(beta2, second, (1 - beta2) * g * g)
+    return w - rate * c1 * first / fma(square_root(second), c2, epsilon), first, second
 
 
 @overload(corrections, inline="always")
@@ -43,5 +43,4 @@ def _corrections(optimizer, step):
 def _apply(optimizer, w, g, first, second, rate, c1, c2):
     if optimizer.instance_class is Adam:
         return lambda optimizer, w, g, first, second, rate, c1, c2: _step(
-            w, g, first, second, rate * c1, optimizer.beta1, 1 - optimizer.beta1, optimizer.beta2, 1 - optimizer.beta2,
-            optimizer.epsilon, c2)
+            w, g, first, second, rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon, c1, c2)

@@ -193,16 +193,22 @@ def _address(function):
 
 
 @jit
+def draw_word(task, seed, word, x, y, state):
+    """Fill x (T, I) and y (T, O) with samples 64 * word and on of the stream of a seed; `state` (64) is scratch."""
+    random_words(seed, 0, word, 0, x.reshape(x.size))
+    restrict(task, x)
+    for i in range(state.size):
+        state[i] = 0
+    call(task.label, (task.numbers, x, y, state))
+
+
+@jit
 def _word(task, seed, word, x_words, y_words, tag, state):
     """The place in x_words and y_words where samples 64 * word and on are."""
     slot = word % 2
     if tag[slot] != word:
         tag[slot] = word
-        random_words(seed, 0, word, 0, x_words[slot].reshape(x_words[slot].size))
-        restrict(task, x_words[slot])
-        for i in range(state.size):
-            state[i] = 0
-        call(task.label, (task.numbers, x_words[slot], y_words[slot], state))
+        draw_word(task, seed, word, x_words[slot], y_words[slot], state)
     return slot
 
 

@@ -3,6 +3,8 @@
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.gradient import loss_and_grad
 from fastrnn.train.loop import train
+from fastrnn.train.many import train_many
+from fastrnn.train.many_run import ManyRun
 from fastrnn.train.run import History, Run
 
-__all__ = ["History", "Run", "TrainConfig", "loss_and_grad", "train"]
+__all__ = ["History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"]

@@ -39,6 +39,9 @@ class TrainConfig:
     clip: float | None = option(None, "largest global norm of the gradient (default: any)")
     truncate: int | None = option(None, "steps that gradients flow back, in segments of so many (default: all)")
     saturation: float = option(0.0, "weight of the penalty for hidden units away from their extremes")
+    weight_decay: float = option(0.0, "decoupled weight decay: w -= rate * weight_decay * w")
+    l1: float = option(0.0, "decoupled L1 penalty: w -= rate * l1 * sign(w)")
+    initial_scale: float = option(1.0, "factor on the initial weights")
     reduction: str = option("mean", "gradients: mean or sum over the batch", lambda: ("mean", "sum"))
     dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
 
@@ -57,10 +60,8 @@ class TrainConfig:
             raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
         for name in ("learning_rate", "clip"):
             _positive(name, getattr(self, name))
-        if not isinstance(self.saturation, _REAL) or isinstance(self.saturation, bool):
-            raise TypeError(f"saturation: got {self.saturation!r}, expected a finite number of at least 0")
-        if not 0 <= self.saturation < np.inf:
-            raise ValueError(f"saturation: got {self.saturation}, expected a finite number of at least 0")
+        for name in ("saturation", "weight_decay", "l1", "initial_scale"):
+            _not_negative(name, getattr(self, name))
         try:
             constants = tuple(sorted(dict(self.constants).items()))
         except (TypeError, ValueError):
@@ -68,7 +69,8 @@ class TrainConfig:
         object.__setattr__(self, "constants", constants)
         self.build_optimizer()
         # Plain numbers from here on, whatever kind came in: JSON knows no others.
-        for name in ("batch_size", "max_samples", "seed", "patience", "truncate", "learning_rate", "clip", "saturation"):
+        for name in ("batch_size", "max_samples", "seed", "patience", "truncate", "learning_rate", "clip", "saturation",
+                     "weight_decay", "l1", "initial_scale"):
             value = getattr(self, name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, name, value.item())
@@ -109,6 +111,13 @@ def check_integer(name, value, least):
         raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
     if value < least:
         raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
+
+
+def _not_negative(name, value):
+    if not isinstance(value, _REAL) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}, expected a finite number of at least 0")
+    if not 0 <= value < np.inf:
+        raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
 
 
 def _positive(name, value):

@@ -79,7 +79,8 @@ def training_of(cell, task, data, config, weights, threads, before, progress=Non
     source, sizes, steps = _source(task, data, config)
     if weights is None:
         shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
-        weights = initial_weights(config.initializer, shapes, config.seed)
+        drawn = initial_weights(config.initializer, shapes, config.seed)
+        weights = {name: config.initial_scale * weight for name, weight in drawn.items()}
     # A Model checks names, shapes and values.
     dtype = np.dtype(config.dtype)
     weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, task).weights

@@ -33,6 +33,7 @@ class Session:
         bits = isinstance(source, BitTask)
         self.work = [workspace(self.cell, self.layout, steps, dtype, bits) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
+        self.shrinking = (float(config.weight_decay), float(config.l1)) if config.weight_decay or config.l1 else None
         self.penalised = config.saturation > 0
         penalty = 0.0 if self.penalised else None
         if config.batch_size == 1:
@@ -63,7 +64,7 @@ class Session:
         saturations = saturations if self.penalised else None
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
-        arguments = self.cell, self.loss, self.optimizer, self.source, self.layout, plan, self.calls, rates, saturations
+        arguments = self.cell, self.loss, self.optimizer, self.shrinking, self.source, self.layout, plan, self.calls, rates, saturations
 
         def work(thread):
             return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], self.one, thread, self.threads)

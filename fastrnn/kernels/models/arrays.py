@@ -1,0 +1,42 @@
+"""The user's own float arrays as a source of samples for groups of models."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from fastrnn.kernels.models.feed import fill_lanes
+from fastrnn.kernels.philox import random_words
+
+
+class ModelArrays(NamedTuple):
+    """x (M, N, T, I), y (M, N, T, O) and mask (M, N, T), M = 1 if all models have the same; rows in order or drawn."""
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    drawn: bool
+
+
+def _fill(source, feed, places, memory, batch, sample, samples, s):
+    rows, draw = source.x.shape[1], feed.state[:1]
+    for lane in range(memory.shape[1]):
+        if feed.active[lane] == 0:
+            continue
+        number = feed.step[lane] * batch + sample
+        row, model = number % rows, feed.data[lane]
+        if source.drawn:
+            random_words(feed.seed[lane], 1, number, 0, draw)
+            row = np.int64(draw[0] % np.uint64(rows))
+        for t in range(places.steps):
+            at = t * samples + s
+            memory[places.mask + at, lane] = source.mask[model, row, t]
+            for i in range(places.inputs):
+                memory[places.x + at * places.inputs + i, lane] = source.x[model, row, t, i]
+            for o in range(places.outputs):
+                memory[places.y + at * places.outputs + o, lane] = source.y[model, row, t, o]
+
+
+@overload(fill_lanes)
+def _overload_fill(source, feed, places, memory, batch, sample, samples, s):
+    return _fill if source.instance_class is ModelArrays else None

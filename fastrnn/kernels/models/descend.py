@@ -1,0 +1,157 @@
+"""From states and derivatives to the next weights: gradients summed over time in registers, and the update with them.
+
+    w_hh[j, k] += sum_t d[t, j] h[t - 1, k]     w_ih[j, i] += sum_t d[t, j] x[t, i]      b[j] += sum_t d[t, j]
+    w_ho[o, k] += sum_t d_z[t, o] h[t, k]       b_o[o] += sum_t d_z[t, o]
+
+A batch that fits in the block of samples never stores its gradient; a larger one adds block to block, and the last
+of them updates. Only clipping, which needs the whole gradient first, makes a pass of its own. Lanes that are not
+active keep every bit they have.
+"""
+
+from numba.extending import overload
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.models.options import Plain
+from fastrnn.kernels.models.places import PANEL, SMALL, TILE
+from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.kernels.shrinking import shrink
+from fastrnn.simd import load, pointwise, select, square_root, store, sum_rows, zeros
+from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid
+
+_plus = pointwise(lambda a, b: a + b)
+_times = pointwise(lambda a, b: a * b)
+_keep = pointwise(lambda active, new, old: select(active > 0.5, new, old))
+# Where the norm is at most the limit, or not a number, the gradient stays as it is.
+_clipping = pointwise(lambda squares, scale, limit: select(square_root(squares) * scale > limit,
+                                                           limit / square_root(squares), scale))
+
+
+def shrunk(shrinking, memory, places, w, new):
+    """fastrnn.kernels.shrinking.shrink with each lane's own weights, or `new` where `shrinking` is Plain."""
+    raise NotImplementedError
+
+
+@overload(shrunk, inline="always")
+def _overload_shrunk(shrinking, memory, places, w, new):
+    if shrinking.instance_class is Plain:
+        return lambda shrinking, memory, places, w, new: new
+    return lambda shrinking, memory, places, w, new: shrink(
+        w, new, load(memory, places.rate, 1), load(memory, places.decay, 1), load(memory, places.l1, 1))
+
+
+@inlined
+def _apply(optimizer, shrinking, places, memory, at, sums, groups, stride, run):
+    """Update the grid of weights at `at` with the gradient `sums`."""
+    g = _times(sums, load(memory, places.scale, 1))
+    w = load_grid(memory, at, groups, stride, run)
+    m = load_grid(memory, at + places.first, groups, stride, run)
+    v = load_grid(memory, at + places.second, groups, stride, run)
+    new, first, second = apply_update(constants_of(optimizer, memory, places.constants), w, g, m, v, load(memory, places.rate, 1),
+                                      load(memory, places.correction, 1), load(memory, places.correction + 1, 1))
+    active = load(memory, places.active, 1)
+    # Memories first: an optimizer that has none hands back what it was given, and the store goes away.
+    store_grid(memory, at + places.first, groups, stride, _keep(active, first, m))
+    store_grid(memory, at + places.second, groups, stride, _keep(active, second, v))
+    store_grid(memory, at, groups, stride, _keep(active, shrunk(shrinking, memory, places, w, new), w))
+
+
+@inlined
+def _tile(optimizer, shrinking, places, memory, at, rows, a, a_stride, a_step, b, b_step, count, fresh, last, groups, stride, run):
+    """Add a product to one tile of the gradient, or update with the sum."""
+    sums = rows
+    if not fresh:
+        sums = load_grid(memory, at + places.gradient, groups, stride, run)
+    sums = grid_product(sums, memory, groups, a, a_stride, a_step, b, 1, b_step, count)
+    if last:
+        store(memory, places.squares, sum_rows(load(memory, places.squares, 1), _times(sums, sums)))
+        _apply(optimizer, shrinking, places, memory, at, sums, groups, stride, run)
+    else:
+        store_grid(memory, at + places.gradient, groups, stride, sums)
+
+
+@inlined
+def _bias_tile(optimizer, shrinking, places, memory, samples, j, fresh, last):
+    """Both input biases have one gradient, kept in b_ih's rows."""
+    sums = zeros(memory, SMALL)
+    if not fresh:
+        sums = load(memory, places.b_ih + places.gradient + j, SMALL)
+    sums = grid_product(sums, memory, 1, places.one, 0, 0, places.d + j, 1, places.units, places.steps * samples)
+    if last:
+        squares = _times(sums, sums)
+        store(memory, places.squares, sum_rows(load(memory, places.squares, 1), _plus(squares, squares)))
+        _apply(optimizer, shrinking, places, memory, places.b_ih + j, sums, 1, 0, SMALL)
+        _apply(optimizer, shrinking, places, memory, places.b_hh + j, sums, 1, 0, SMALL)
+    else:
+        store(memory, places.b_ih + places.gradient + j, sums)
+
+
+@inlined
+def _gradients(optimizer, shrinking, places, memory, samples, biased, fresh, last):
+    units, rows = places.units, places.steps * samples
+    for j in range(0, units, SMALL):
+        for k in range(0, units, SMALL):
+            _tile(optimizer, shrinking, places, memory, places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL, zeros(memory, TILE),
+                  places.d + samples * units + j, 1, units, places.h + k, units, rows - samples, fresh, last, SMALL, PANEL, SMALL)
+        for i in range(places.inputs):
+            _tile(optimizer, shrinking, places, memory, places.w_ih + i * units + j, zeros(memory, SMALL),
+                  places.x + i, 0, places.inputs, places.d + j, units, rows, fresh, last, 1, 0, SMALL)
+        for o in range(places.outputs):
+            _tile(optimizer, shrinking, places, memory, places.w_ho + o * units + j, zeros(memory, SMALL),
+                  places.y + o, 0, places.outputs, places.h + j, units, rows, fresh, last, 1, 0, SMALL)
+        if biased:
+            _bias_tile(optimizer, shrinking, places, memory, samples, j, fresh, last)
+    if biased:
+        for o in range(places.outputs):
+            _tile(optimizer, shrinking, places, memory, places.b_o + o, zeros(memory, 1),
+                  places.one, 0, 0, places.y + o, places.outputs, rows, fresh, last, 1, 0, 1)
+
+
+@inlined
+def _clipped(optimizer, shrinking, places, memory, biased):
+    """Update with the stored gradient, scaled down in the lanes where its norm is too large."""
+    squares, end = zeros(memory, 1), places.count if biased else places.b_o
+    for row in range(0, end, SMALL):
+        # b_hh's gradient is b_ih's; without biases both are 0.
+        source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
+        g = load(memory, source + places.gradient, SMALL)
+        squares = sum_rows(squares, _times(g, g))
+    store(memory, places.squares, squares)
+    scale = load(memory, places.scale, 1)
+    store(memory, places.scale, _clipping(squares, scale, load(memory, places.clip, 1)))
+    for row in range(0, end, SMALL):
+        if biased or not places.b_ih <= row < places.w_ho:
+            source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
+            _apply(optimizer, shrinking, places, memory, row, load(memory, source + places.gradient, SMALL), 1, 0, SMALL)
+    store(memory, places.scale, scale)
+
+
+@inlined
+def _correct(optimizer, places, memory, steps, settled):
+    """The optimizer's corrections of each lane's step; once both are 1, they stay so."""
+    for lane in range(memory.shape[1]):
+        if settled[lane] == 0:
+            c1, c2 = corrections(constants_at(optimizer, memory, places.constants, lane), steps[lane])
+            memory[places.correction, lane], memory[places.correction + 1, lane] = c1, c2
+            if memory[places.correction, lane] == 1 and memory[places.correction + 1, lane] == 1:
+                settled[lane] = 1
+
+
+@jit
+def descend_models(optimizer, shrinking, places, memory, steps, settled, samples, biased, clip, fresh, last):
+    """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
+
+    steps (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
+    """
+    if last:
+        _correct(optimizer, places, memory, steps, settled)
+        store(memory, places.squares, zeros(memory, 1))
+    _gradients(optimizer, shrinking, places, memory, samples, biased, fresh, last and not clip)
+    if last and clip:
+        _clipped(optimizer, shrinking, places, memory, biased)
+
+
+def descend_models_address(optimizer, shrinking, places, memory, steps, settled):
+    """The address of descend_models; shrinking: Shrinking(), or Plain() for neither weight decay nor L1."""
+    return address_of(descend_models, optimizer, shrinking, places, memory, steps, settled, 1, True, True, True, True)

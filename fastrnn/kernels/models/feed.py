@@ -1,0 +1,49 @@
+"""Samples for the models of a group, each from the stream of its own seed."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.kernels.workspace import lanes_of
+
+
+class Feed(NamedTuple):
+    """What the lanes draw from. All arrays have one entry a lane but the last four.
+
+    active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
+    word: the word of 64 samples that `planes` holds, -1 for none; position: the next sample's bit in it;
+    planes (T, I + O, 2, lanes): low and high halves of the words; left (1): samples until some lane needs its next
+    word; x_words (T, I), y_words (T, O) and state (64): scratch.
+    """
+
+    active: np.ndarray
+    seed: np.ndarray
+    data: np.ndarray
+    step: np.ndarray
+    word: np.ndarray
+    position: np.ndarray
+    planes: np.ndarray
+    left: np.ndarray
+    x_words: np.ndarray
+    y_words: np.ndarray
+    state: np.ndarray
+
+
+def feed_of(places, dtype):
+    """A Feed of empty lanes."""
+    lanes = lanes_of(dtype)
+    counts = {name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")}
+    return Feed(
+        **counts, seed=np.zeros(lanes, np.uint64), word=np.full(lanes, -1, np.int64), position=np.zeros(lanes, np.uint32),
+        planes=np.zeros((places.steps, places.inputs + places.outputs, 2, lanes), np.uint32), left=np.zeros(1, np.int64),
+        x_words=np.zeros((places.steps, places.inputs), np.uint64), y_words=np.zeros((places.steps, places.outputs), np.uint64),
+        state=np.zeros(64, np.uint64))
+
+
+def fill_lanes(source, feed, places, memory, batch, sample, samples, s):
+    """Write sample `sample` of each lane's batch, of so many samples, into place s of the block of `samples` in memory.
+
+    It is sample step * batch + sample of the stream that fastrnn.kernels.protocol.fill takes its samples from. The
+    samples of one call of the kernels follow each other; feed.left is 0 before the first of them.
+    """
+    raise NotImplementedError

@@ -1,0 +1,174 @@
+"""Forward in time, the loss, and back through time, for one block of samples of each model in a group.
+
+    h[t] = f(x[t] w_ih + b + h[t - 1] w_hh)            z[t, o] = w_ho[o] . h[t] + b_o[o]
+    d[t] = (d[t + 1] w_hh' + d_z[t] w_ho) * f'(...)
+
+The same cells, losses and equations as fastrnn.kernels.forward, .head and .backward, but every number is a vector
+over models, and weights are loaded where there they are broadcast against samples. See .places for the arrays.
+"""
+
+from numba.extending import overload
+
+from fastrnn.cells.base import activate, restlessness
+from fastrnn.cells.base import gradient as cell_gradient
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.models.options import Plain
+from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, TILE
+from fastrnn.kernels.protocol import loss_and_derivative
+from fastrnn.simd import load, pointwise, select, store, sum_rows, zeros
+from fastrnn.simd.grid import grid_product, largest_rows, load_grid, repeat_rows, store_grid
+
+_plus = pointwise(lambda a, b: a + b)
+_times = pointwise(lambda a, b: a * b)
+
+
+def _miss(z, y, m):
+    """m where the output and its target are on different sides: of 0 for the logit, of one half for the target."""
+    difference = select(z > 0, z.constant(1), 0) - select(y > 0.5, y.constant(1), 0)
+    return m * difference * difference
+
+
+_miss = pointwise(_miss)
+
+
+@inlined
+def _forward_tile(cell, places, memory, samples, t, s, j, groups, run):
+    row, left = t * samples + s, places.hidden if t > 0 else 0
+    pre = load_grid(memory, places.bias + j, groups, 0, run)
+    pre = grid_product(pre, memory, groups, places.x + row * places.inputs, places.inputs, 1, places.w_ih + j, 1, places.units,
+                       places.inputs)
+    a, b = places.h + (row - samples) * places.units, places.w_hh + j * PANEL
+    while left > 0:
+        pre = grid_product(pre, memory, groups, a, places.units, 1, b, PANEL, 1, min(PANEL, left))
+        a, b, left = a + PANEL, b + places.units * PANEL, left - PANEL
+    store_grid(memory, places.h + row * places.units + j, groups, places.units, activate(cell, pre))
+
+
+@inlined
+def _forward(cell, places, memory, samples):
+    for t in range(places.steps):
+        s = 0
+        while samples - s >= SAMPLES:
+            for j in range(0, places.units, SMALL):
+                _forward_tile(cell, places, memory, samples, t, s, j, SAMPLES, SMALL)
+            s += SAMPLES
+        while s < samples:
+            j = 0
+            while places.units - j >= LARGE:
+                _forward_tile(cell, places, memory, samples, t, s, j, 1, LARGE)
+                j += LARGE
+            while places.units - j >= MIDDLE:
+                _forward_tile(cell, places, memory, samples, t, s, j, 1, MIDDLE)
+                j += MIDDLE
+            while j < places.units:
+                _forward_tile(cell, places, memory, samples, t, s, j, 1, SMALL)
+                j += SMALL
+            s += 1
+        # Dead units rest at 0, whatever the cell makes of 0, and so do the gradients of their weights.
+        for s in range(samples):
+            for j in range(places.hidden, places.units):
+                store(memory, places.h + (t * samples + s) * places.units + j, zeros(memory, 1))
+
+
+@inlined
+def _head_tile(cell, loss, places, memory, samples, t, s, o, groups):
+    """The output of one sample at `groups` steps."""
+    row, between = t * samples + s, samples * places.outputs
+    z = load_grid(memory, places.b_o + o, groups, 0, 1)
+    z = grid_product(z, memory, groups, places.h + row * places.units, samples * places.units, 1,
+                     places.w_ho + o * places.units, 1, 1, places.hidden)
+    at = places.y + row * places.outputs + o
+    target, m = load_grid(memory, at, groups, between, 1), load_grid(memory, places.mask + row, groups, samples, 1)
+    cost, d_z = loss_and_derivative(loss, z, target)
+    store_grid(memory, at, groups, between, _times(d_z, m))
+    miss = _miss(z, target, m)
+    store(memory, places.stats, sum_rows(load(memory, places.stats, 1), _times(cost, m)))
+    store(memory, places.stats + 1, sum_rows(load(memory, places.stats + 1, 1), m))
+    store(memory, places.stats + 2, sum_rows(load(memory, places.stats + 2, 1), miss))
+    return miss
+
+
+@inlined
+def _head(cell, loss, places, memory, samples):
+    """Replace targets by d_z and add to stats (4): the loss, outputs asked for, wrong ones, samples with a wrong one."""
+    for s in range(samples):
+        ever = zeros(memory, 1)
+        for o in range(places.outputs):
+            t = 0
+            while places.steps - t >= SMALL:
+                ever = largest_rows(ever, _head_tile(cell, loss, places, memory, samples, t, s, o, SMALL))
+                t += SMALL
+            while t < places.steps:
+                ever = largest_rows(ever, _head_tile(cell, loss, places, memory, samples, t, s, o, 1))
+                t += 1
+        store(memory, places.stats + 3, _plus(load(memory, places.stats + 3, 1), ever))
+
+
+def penalty(cell, state, mask, weight, rows, saturation):
+    """The saturation penalty's derivative by the states, or `rows` (zeros) where `saturation` is Plain.
+
+    Chosen by the type of `saturation`, so that training without it pays nothing.
+    """
+    raise NotImplementedError
+
+
+@overload(penalty, inline="always")
+def _overload_penalty(cell, state, mask, weight, rows, saturation):
+    if saturation.instance_class is Plain:
+        return lambda cell, state, mask, weight, rows, saturation: rows
+    return lambda cell, state, mask, weight, rows, saturation: _times(
+        restlessness(cell, state), repeat_rows(_times(mask, weight), rows))
+
+
+@inlined
+def _backward_tile(cell, places, memory, samples, saturation, t, s, k, rows, groups, run):
+    row = t * samples + s
+    left = places.hidden if t + 1 < places.steps and (t + 1) % places.truncate != 0 else 0
+    state = load_grid(memory, places.h + row * places.units + k, groups, places.units, run)
+    d_h = penalty(cell, state, load_grid(memory, places.mask + row, groups, 1, 1), load(memory, places.saturation, 1), rows, saturation)
+    d_h = grid_product(d_h, memory, groups, places.y + row * places.outputs, places.outputs, 1, places.w_ho + k, 1, places.units,
+                       places.outputs)
+    d_h = grid_product(d_h, memory, groups, places.d + (row + samples) * places.units, places.units, 1,
+                       places.w_hh + k // PANEL * places.units * PANEL + k % PANEL, 1, PANEL, left)
+    # The tile's product had the registers to itself; the state is loaded again rather than kept.
+    state = load_grid(memory, places.h + row * places.units + k, groups, places.units, run)
+    store_grid(memory, places.d + row * places.units + k, groups, places.units, cell_gradient(cell, d_h, state))
+
+
+@inlined
+def _backward(cell, places, memory, samples, saturation):
+    for t in range(places.steps - 1, -1, -1):
+        s = 0
+        while samples - s >= SAMPLES:
+            for k in range(0, places.units, SMALL):
+                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
+            s += SAMPLES
+        while s < samples:
+            k = 0
+            while places.units - k >= LARGE:
+                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
+                k += LARGE
+            while places.units - k >= MIDDLE:
+                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
+                k += MIDDLE
+            while k < places.units:
+                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
+                k += SMALL
+            s += 1
+
+
+@jit
+def learn_models(cell, loss, places, memory, samples, saturation):
+    """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`."""
+    for j in range(places.units):
+        store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
+    _forward(cell, places, memory, samples)
+    _head(cell, loss, places, memory, samples)
+    _backward(cell, places, memory, samples, saturation)
+
+
+def learn_models_address(cell, loss, places, memory, saturation):
+    """The address of learn_models; saturation: Penalised() or Plain()."""
+    return address_of(learn_models, cell, loss, places, memory, 1, saturation)

@@ -1,0 +1,209 @@
+"""Arrays whose every element is a vector: one number for each of the models that lie side by side in the lanes.
+
+Here nothing is broadcast, both operands of a product are vectors, and one vector is addressed by its row in an
+array of shape (rows, lanes). A grid is `groups` runs of `run` neighbouring rows, one run every `stride` rows;
+as a Rows it holds run after run. `groups` and `run` are literals.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from .memory import load_vector
+from .pointwise import fma_value
+from .rows import Rows, element_type, pack, unpack
+
+INTP = ir.IntType(64)
+
+
+def _integer(context, builder, kind, value):
+    """An index as LLVM's integer; known to LLVM as a constant where it is a literal."""
+    if isinstance(kind, types.IntegerLiteral):
+        return INTP(kind.literal_value)
+    return context.cast(builder, value, kind, types.intp)
+
+
+def _row(context, builder, signature, values, place):
+    """The pointer to the row that argument `place` names; the array is argument 0."""
+    kind = signature.args[0]
+    data = context.make_array(kind)(context, builder, values[0]).data
+    row = _integer(context, builder, signature.args[place], values[place])
+    return builder.gep(data, [builder.mul(row, INTP(Rows(kind.dtype, 1).lanes))])
+
+
+def _grid(builder, base, stride, groups, run, lanes):
+    """Pointers to the vectors of a grid, in their order."""
+    for group in range(groups):
+        start = builder.gep(base, [builder.mul(stride, INTP(group * lanes))])
+        for row in range(run):
+            yield builder.gep(start, [INTP(row * lanes)])
+
+
+@intrinsic(prefer_literal=True)
+def load_grid(typing_context, array, row, groups, stride, run):
+    """The grid of array (rows, lanes) that begins at `row`."""
+    kind = Rows(array.dtype, groups.literal_value * run.literal_value)
+
+    def generate(context, builder, signature, values):
+        base = _row(context, builder, signature, values, 1)
+        pointers = _grid(builder, base, _integer(context, builder, signature.args[3], values[3]), groups.literal_value,
+                         run.literal_value, kind.lanes)
+        return pack(builder, [load_vector(builder, pointer, kind.vector_type()) for pointer in pointers])
+
+    return kind(array, row, groups, stride, run), generate
+
+
+@intrinsic(prefer_literal=True)
+def store_grid(typing_context, array, row, groups, stride, value):
+    """Store `value` as the grid of array (rows, lanes) that begins at `row`."""
+
+    def generate(context, builder, signature, values):
+        base = _row(context, builder, signature, values, 1)
+        pointers = _grid(builder, base, _integer(context, builder, signature.args[3], values[3]), groups.literal_value,
+                         value.rows // groups.literal_value, value.lanes)
+        for vector, pointer in zip(unpack(builder, values[4]), pointers):
+            builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    return types.void(array, row, groups, stride, value), generate
+
+
+@intrinsic(prefer_literal=True)
+def grid_product(typing_context, sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count):
+    """sums[g, r] + sum_n array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step], n in range(count).
+
+    sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
+    """
+    # One fused multiply-add with a vector from memory as its operand per product of a single group; with four groups
+    # a vector that was loaded serves four.
+    run = sums.rows // groups.literal_value
+
+    def generate(context, builder, signature, values):
+        def integer(place):
+            return _integer(context, builder, signature.args[place], values[place])
+
+        lanes = sums.lanes
+        array_values, kinds = [values[1], *values[2:]], types.void(*signature.args[1:])
+        a_base, b_base = (_row(context, builder, kinds, array_values, place) for place in (2, 5))
+        a_stride, a_step, b_stride, b_step, steps = (integer(place) for place in (4, 5, 7, 8, 9))
+        a_base = [builder.gep(a_base, [builder.mul(a_stride, INTP(g * lanes))]) for g in range(groups.literal_value)]
+        b_base = [builder.gep(b_base, [builder.mul(b_stride, INTP(r * lanes))]) for r in range(run)]
+        a_step, b_step = builder.mul(a_step, INTP(lanes)), builder.mul(b_step, INTP(lanes))
+        first = unpack(builder, values[0])
+
+        before, body = builder.block, builder.append_basic_block("grid")
+        after = builder.append_basic_block("grid.end")
+        builder.cbranch(builder.icmp_signed(">", steps, INTP(0)), body, after)
+
+        builder.position_at_end(body)
+        n = builder.phi(INTP)
+        running = [builder.phi(sums.vector_type()) for _ in range(sums.rows)]
+        a_offset, b_offset = builder.mul(n, a_step), builder.mul(n, b_step)
+        left = [load_vector(builder, builder.gep(base, [a_offset]), sums.vector_type()) for base in a_base]
+        right = [load_vector(builder, builder.gep(base, [b_offset]), sums.vector_type()) for base in b_base]
+        added = [fma_value(builder, left[i // run], right[i % run], value) for i, value in enumerate(running)]
+        following = builder.add(n, INTP(1))
+        builder.cbranch(builder.icmp_signed("<", following, steps), body, after)
+
+        n.add_incoming(INTP(0), before)
+        n.add_incoming(following, body)
+        results = []
+        for row, initial, value in zip(running, first, added):
+            row.add_incoming(initial, before)
+            row.add_incoming(value, body)
+        builder.position_at_end(after)
+        for initial, value in zip(first, added):
+            result = builder.phi(sums.vector_type())
+            result.add_incoming(initial, before)
+            result.add_incoming(value, body)
+            results.append(result)
+        return pack(builder, results)
+
+    return sums(sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count), generate
+
+
+@intrinsic
+def largest_rows(typing_context, largest, rows):
+    """The largest of one vector and all rows, lane by lane; NaNs in `rows` are passed over."""
+
+    def generate(context, builder, signature, values):
+        (running,) = unpack(builder, values[0])
+        for vector in unpack(builder, values[1]):
+            running = builder.select(builder.fcmp_ordered(">", vector, running), vector, running)
+        return pack(builder, [running])
+
+    return largest(largest, rows), generate
+
+
+@intrinsic
+def repeat_rows(typing_context, value, like):
+    """Each row of `value` repeated, in its place, so often that there are as many rows as in `like`."""
+    times = like.rows // value.rows
+
+    def generate(context, builder, signature, values):
+        return pack(builder, [vector for vector in unpack(builder, values[0]) for _ in range(times)])
+
+    return like(value, like), generate
+
+
+@intrinsic
+def bit_of_lanes(typing_context, array, words, positions):
+    """1.0 in lane i where bit positions[i] of word i is set, else 0.0, in the dtype of `array`.
+
+    words: (2, lanes) uint32, the low and the high halves of 64-bit words; positions (lanes,) uint32 below 64.
+    """
+    kind = Rows(array.dtype, 1)
+
+    def generate(context, builder, signature, values):
+        integers = ir.VectorType(ir.IntType(32), kind.lanes)
+
+        def constant(number):
+            return ir.Constant(integers, [number] * kind.lanes)
+
+        data = context.make_array(signature.args[1])(context, builder, values[1]).data
+        low, high = (load_vector(builder, builder.gep(data, [INTP(half * kind.lanes)]), integers) for half in range(2))
+        position = load_vector(builder, context.make_array(signature.args[2])(context, builder, values[2]).data, integers)
+        upper = builder.icmp_unsigned(">", position, constant(31))
+        word = builder.select(upper, high, low)
+        bit = builder.and_(builder.lshr(word, builder.and_(position, constant(31))), constant(1))
+        is_set = builder.icmp_unsigned("!=", bit, constant(0))
+        one, zero = (ir.Constant(ir.VectorType(element_type(array.dtype), kind.lanes), [x] * kind.lanes) for x in (1.0, 0.0))
+        return pack(builder, [builder.select(is_set, one, zero)])
+
+    return kind(array, words, positions), generate
+
+
+@intrinsic
+def constants_of(typing_context, constants, array, row):
+    """A NamedTuple of the type of `constants`, whose fields are the vectors of array (rows, lanes) from `row` on."""
+    count, kind = len(constants), Rows(array.dtype, 1)
+    made = types.NamedUniTuple(kind, count, constants.instance_class) if count else constants
+
+    def generate(context, builder, signature, values):
+        if not count:
+            return values[0]
+        kinds = types.void(*signature.args[1:])
+        base = _row(context, builder, kinds, values[1:], 1)
+        vectors = [load_vector(builder, builder.gep(base, [INTP(field * kind.lanes)]), kind.vector_type()) for field in range(count)]
+        return context.make_tuple(builder, made, [pack(builder, [vector]) for vector in vectors])
+
+    return made(constants, array, row), generate
+
+
+@intrinsic
+def constants_at(typing_context, constants, array, row, lane):
+    """The same with the numbers of one lane, as float64."""
+    count = len(constants)
+    made = types.NamedUniTuple(types.float64, count, constants.instance_class) if count else constants
+
+    def generate(context, builder, signature, values):
+        if not count:
+            return values[0]
+        kinds = types.void(*signature.args[1:])
+        base = builder.gep(_row(context, builder, kinds, values[1:], 1), [_integer(context, builder, signature.args[3], values[3])])
+        lanes = Rows(array.dtype, 1).lanes
+        numbers = [builder.load(builder.gep(base, [INTP(field * lanes)])) for field in range(count)]
+        wide = [context.cast(builder, number, array.dtype, types.float64) for number in numbers]
+        return context.make_tuple(builder, made, wide)
+
+    return made(constants, array, row, lane), generate

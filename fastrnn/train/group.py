@@ -1,0 +1,132 @@
+"""A group of models in training side by side, one in each SIMD lane, between calls of the compiled kernels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.kernels.models.descend import descend_models_address
+from fastrnn.kernels.models.feed import feed_of
+from fastrnn.kernels.models.learn import learn_models_address
+from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
+from fastrnn.kernels.models.places import SAMPLES, group_memory, places_of, rows_of
+from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
+from fastrnn.kernels.workspace import lanes_of
+from fastrnn.schedules import rates
+
+# Samples in one stretch of the history, until a model has too many of them.
+STRETCH_SAMPLES = 256
+
+
+class Job(NamedTuple):
+    """A model to train: its place among all, the updates to make, and whether the next one would be its ruin."""
+
+    model: int
+    limit: int
+    diverged: bool = False
+
+
+class Taken(NamedTuple):
+    """What a lane held: weights as one vector, updates made, and the history (stretches, 4), whose stretches have
+    `length` updates each, the last one what is left."""
+
+    weights: np.ndarray
+    steps: int
+    history: np.ndarray
+    length: int
+
+
+class Recipe:
+    """What all groups of one call of `train_many` have in common, and the addresses of what they call.
+
+    cell: a kernel cell; names: of the weights that learn; varied: {option: float64 (models,)} of rate, decay, l1,
+    saturation and the optimizer's constants.
+    """
+
+    def __init__(self, cell, names, source, steps, config, varied):
+        self.cell, self.names, self.source, self.config, self.varied = cell, names, source, config, varied
+        self.dtype = np.dtype(config.dtype)
+        self.lanes = lanes_of(self.dtype)
+        block = min(config.batch_size, SAMPLES)
+        self.places = places_of(cell, steps, block, config.truncate)
+        self.rows = rows_of(cell, self.places, names)
+        self.optimizer, biased = config.build_optimizer(), "b_ih" in names
+        self.plan = Plan(config.batch_size, block, max(1, STRETCH_SAMPLES // config.batch_size), biased, config.clip is not None,
+                         config.schedule != "constant")
+        memory, feed, lanes = group_memory(self.places, self.dtype), feed_of(self.places, self.dtype), lanes_for(self.dtype)
+        penalised = Penalised() if varied["saturation"].any() else Plain()
+        shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
+        self.calls = Calls(learn_models_address(cell, config.build_loss(), self.places, memory, penalised),
+                           descend_models_address(self.optimizer, shrinking, self.places, memory, feed.step, lanes.settled))
+
+
+class Group:
+    """One thread's lanes."""
+
+    def __init__(self, recipe):
+        self.recipe = recipe
+        self.memory = group_memory(recipe.places, recipe.dtype)
+        self.feed, self.held = feed_of(recipe.places, recipe.dtype), lanes_for(recipe.dtype)
+        places, config = recipe.places, recipe.config
+        self.memory[places.one] = 1
+        self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
+        self.memory[places.clip] = np.inf if config.clip is None else config.clip
+        self.jobs = [None] * recipe.lanes
+        self.run(0)  # compile, or load from the cache
+
+    def put(self, lane, job, weights, seed, patience):
+        """Begin to train a model from `weights`, in the order of recipe.rows."""
+        recipe, places, memory, held = self.recipe, self.recipe.places, self.memory, self.held
+        self.jobs[lane] = job
+        for block in (0, places.first, places.second, places.gradient):
+            memory[block : block + places.count, lane] = 0
+        memory[recipe.rows, lane] = weights
+        varied = recipe.varied
+        for row, name in ((places.rate, "rate"), (places.decay, "decay"), (places.l1, "l1"), (places.saturation, "saturation")):
+            memory[row, lane] = varied[name][job.model]
+        for i, name in enumerate(recipe.optimizer._fields):
+            memory[places.constants + i, lane] = varied[name][job.model]
+        memory[places.active, lane] = 1
+        memory[places.sums : places.sums + 4, lane] = memory[places.clean, lane] = memory[places.bad, lane] = 0
+        self.expect(lane, patience)
+        self.feed.active[lane], self.feed.seed[lane], self.feed.word[lane], self.feed.step[lane] = 1, seed, -1, 0
+        self.feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
+        held.limit[lane], held.rate[lane], held.settled[lane], held.event[lane] = job.limit, varied["rate"][job.model], 0, RUNNING
+        held.open[lane], held.filled[lane], held.length[lane], held.entries[lane] = 0, 0, recipe.plan.stretch, 0
+
+    def expect(self, lane, patience):
+        """Ask for a decision after so many samples without a mistake, counted from now; 0 for never."""
+        self.memory[self.recipe.places.clean, lane] = 0
+        self.memory[self.recipe.places.patience, lane] = patience or np.inf
+
+    def run(self, updates):
+        """Up to so many updates of all models, until one needs a decision; the updates made."""
+        recipe, config = self.recipe, self.recipe.config
+        factors = np.zeros((1, 1))
+        if recipe.plan.scheduled:
+            of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
+            factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
+        return run_models(tuple(recipe.cell), tuple(recipe.optimizer), recipe.source, recipe.plan, recipe.places, recipe.calls,
+                          self.memory, self.feed, self.held, factors, updates)
+
+    def steps(self, lane):
+        return int(self.feed.step[lane])
+
+    def weights(self, lane):
+        """The present weights of a model, in the order of recipe.rows."""
+        return self.memory[self.recipe.rows, lane]
+
+    def take(self, lane):
+        """End a model's training, free its lane and return what it held."""
+        recipe, held, places = self.recipe, self.held, self.recipe.places
+        steps, entries = self.steps(lane), int(held.entries[lane])
+        history = held.history[lane, :entries].copy()
+        if steps > entries * held.length[lane]:
+            rest = held.open[lane] + self.memory[places.sums : places.sums + 4, lane]
+            history = np.concatenate([history, rest[None]])
+        taken = Taken(self.weights(lane), steps, history, int(held.length[lane]))
+        self.jobs[lane] = None
+        self.feed.active[lane] = self.memory[places.active, lane] = 0
+        # A lane left as it was might hold a NaN, and denormal numbers or NaNs may be slow.
+        self.memory[: places.count, lane] = 0
+        held.event[lane] = RUNNING
+        return taken

@@ -1,0 +1,304 @@
+"""Training of many independent models at once: one model in each SIMD lane, groups of lanes on threads."""
+
+import threading
+import time
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.cells.elman import Elman
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.models.arrays import ModelArrays
+from fastrnn.kernels.models.places import flat, named
+from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
+from fastrnn.kernels.packing import shapes_of
+from fastrnn.kernels.threads import default_threads, on_threads
+from fastrnn.model import Model
+from fastrnn.tasks.addition import Addition
+from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.loop import as_arrays, configured
+from fastrnn.train.many_run import ManyRun
+from fastrnn.verify import is_exact, warm_up
+
+# Options that may differ between models, beside the optimizer's constants.
+PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
+
+# One call of the kernels lasts about so long, unless a model needs a decision before.
+CHUNK_SECONDS = 0.05
+FIRST_CHUNK = 64
+
+# float32 counts up to here.
+MOST_PATIENCE = 1 << 24
+
+
+def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None, **options):
+    """Train one model for each seed, side by side in the lanes of SIMD vectors, and return the ManyRun.
+
+    cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
+    saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
+    data: (x, y) or (x, y, mask) instead of a task, as for `train`, or each with a leading axis of N, one data set
+    for each model. weights: initial weights by name instead of drawn ones, shared or with a leading axis of N.
+    threads: default all cores. progress(done_models, total_models): called some twenty times a second.
+
+    Model i is trained by the same algorithm, on the same samples, from the same initial weights as
+    `train(cell, task, config, seed=seeds[i])`; only sums are rounded in another order. Its bytes depend on nothing
+    but its own seed and options: neither on the number of models, nor its place among them, nor on threads. A model
+    that is exact, or diverges, or has had its samples makes room for the next. With until="samples", models that
+    become exact train on, and samples_to_exact tells when they did.
+    Ctrl-C in the main thread ends training; models that are not done have stopped == "interrupted".
+    Raises ValueError or TypeError for arguments that make no sense.
+    """
+    cell = cell or Elman()
+    seeds = _checked_seeds(seeds)
+    config, varied = _separated(config, options, len(seeds))
+    if threads is not None:
+        check_integer("threads", threads, 1)
+    task = None if data is not None else task or Addition()
+    return _Training(cell, task, data, config, varied, seeds, weights, threads or default_threads(), progress).run()
+
+
+def _checked_seeds(seeds):
+    array = np.asarray(seeds)
+    if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, as range(100)")
+    wrong = array[(array < 0) | (array >= 2**63)]
+    if len(wrong):
+        raise ValueError(f"seeds: got {wrong[0]}, expected integers from 0 to 2**63 - 1")
+    return array.astype(np.int64)
+
+
+def _separated(config, options, models):
+    """(config, {option: float64 (models,)}): what is the same for all models, and what is not."""
+    if "seed" in options:
+        raise TypeError("seed: each model has one of its own: give them as seeds")
+    options, varied = dict(options), {}
+    for name in PER_MODEL:
+        if np.ndim(options.get(name, 0)) > 0:
+            varied[name] = _one_each(name, options.pop(name), models)
+    constants = dict(options.get("constants", config.constants if config else ()))
+    for name, value in list(constants.items()):
+        if np.ndim(value) > 0:
+            varied[name] = _one_each(name, constants.pop(name), models)
+    config = configured(config, {**options, "constants": tuple(constants.items())})
+    for name, values in varied.items():
+        # The configuration says what is allowed; all of its bounds are intervals.
+        for value in (float(values.min()), float(values.max())):
+            if name in PER_MODEL:
+                replace(config, **{name: value})
+            else:
+                replace(config, constants=(*config.constants, (name, value)))
+    if config.until == "certified":
+        raise ValueError("until: got 'certified', expected 'exact' or 'samples'; certify each model of the result")
+    if config.patience >= MOST_PATIENCE * config.batch_size:
+        raise ValueError(f"patience: got {config.patience}, expected less than {MOST_PATIENCE * config.batch_size}")
+    return config, varied
+
+
+def _one_each(name, values, models):
+    array = np.asarray(values)
+    if array.shape != (models,):
+        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models}, one for each seed")
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: got {array.dtype}, expected numbers")
+    return array.astype(np.float64)
+
+
+class Entry(NamedTuple):
+    """A model's history as it lay in its lane, and when it began and ended."""
+
+    history: np.ndarray
+    length: int
+    steps: int
+    began: float
+    ended: float
+
+
+class _Training:
+    """One call of `train_many`."""
+
+    def __init__(self, cell, task, data, config, varied, seeds, weights, threads, progress):
+        self.cell, self.task, self.config, self.varied, self.seeds = cell, task, config, varied, seeds
+        self.dtype, count = np.dtype(config.dtype), len(seeds)
+        source, sizes, steps = _source(task, data, config, count)
+        self.kernel_cell, self.progress = cell.kernel(*sizes), progress
+        self.shapes = {name: shape for name, shape in shapes_of(self.kernel_cell).items() if name in cell.weights}
+        self.given = None if weights is None else self._checked(weights)
+        self.recipe = Recipe(self.kernel_cell, cell.weights, source, steps, config, self._values())
+        self.threads = min(threads, count)
+        self.stopped, self.entries = ["interrupted"] * count, [None] * count
+        self.weights = np.empty((count, len(self.recipe.rows)), self.dtype)
+        self.exact = np.zeros(count, bool)
+        self.steps, self.samples_to_exact = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+        self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
+        self.began = np.zeros(count)
+        self.lock, self.next, self.again, self.done, self.told, self.stop = threading.Lock(), 0, [], 0, 0.0, False
+
+    def _values(self):
+        """{name: float64 (models,)} of all that lies in lanes."""
+        config, count = self.config, len(self.seeds)
+        scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
+                   **config.build_optimizer()._asdict()}
+        spelled = {"rate": "learning_rate", "decay": "weight_decay"}
+        return {name: self.varied.get(spelled.get(name, name), np.full(count, float(scalar))) for name, scalar in scalars.items()}
+
+    def _checked(self, weights):
+        """Initial weights as one row for all models, or one for each."""
+        count = len(self.seeds)
+        own = all(np.ndim(weight) == len(self.shapes.get(name, ())) + 1 for name, weight in weights.items())
+        if own and any(len(weight) != count for weight in weights.values()):
+            raise ValueError(f"weights: got a leading axis of {len(next(iter(weights.values())))}, expected {count}, one for each seed")
+        rows = [{name: np.asarray(weight[i] if own else weight, self.dtype) for name, weight in weights.items()}
+                for i in range(count if own else 1)]
+        # A Model checks names, shapes and values.
+        return np.array([flat(Model(self.cell, row, self.task).weights, self.cell.weights) for row in rows])
+
+    def initial(self, model):
+        """The weights that a model starts from, in the order of recipe.rows."""
+        if self.given is not None:
+            return self.given[model % len(self.given)]
+        drawn = initial_weights(self.config.initializer, self.shapes, int(self.seeds[model]))
+        scale = self.varied["initial_scale"][model] if "initial_scale" in self.varied else self.config.initial_scale
+        return (flat(drawn, self.cell.weights) * scale).astype(self.dtype)
+
+    def run(self):
+        if self.task is not None:
+            warm_up(self._model(self.initial(0)))
+        groups = [Group(self.recipe) for _ in range(self.threads)]
+        self.started = time.perf_counter()
+        with deferred_interrupt() as self.interrupted:
+            try:
+                on_threads(self.threads, lambda thread: self._work(groups[thread]))
+            finally:
+                self.stop = True
+        seconds = time.perf_counter() - self.started
+        for model, entry in enumerate(self.entries):
+            if entry is None:
+                self.weights[model] = self.initial(model)
+                self.entries[model] = Entry(np.zeros((0, 4)), 1, 0, 0.0, 0.0)
+        return ManyRun(self.cell, self.task, self.config, self.seeds, self.stopped, self.exact, self.steps,
+                       self.steps * self.config.batch_size, self.samples_to_exact, self.loss, self.exact_accuracy, seconds,
+                       self.varied, self.weights, self.kernel_cell, self.entries)
+
+    def _work(self, group):
+        """One thread: keep the lanes of a group filled until no model waits."""
+        # Where there are fewer models than lanes, all threads take some.
+        share, length = min(self.recipe.lanes, -(-len(self.seeds) // self.threads)), FIRST_CHUNK
+        try:
+            while not self.stop:
+                for lane in range(share):
+                    while group.jobs[lane] is None and self._begin(group, lane):
+                        pass
+                if not any(group.jobs):
+                    return
+                began = time.perf_counter()
+                made = group.run(length)
+                took = time.perf_counter() - began
+                length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
+                for lane in np.flatnonzero(group.held.event != RUNNING):
+                    self._decide(group, int(lane))
+                self._tell()
+                if self.interrupted():
+                    self.stop = True
+        except BaseException:
+            self.stop = True
+            raise
+        for lane, job in enumerate(group.jobs):
+            if job is not None:
+                self._finish(group, lane, "interrupted", False)
+
+    def _begin(self, group, lane):
+        """Put the next waiting model into a lane; whether there was one."""
+        with self.lock:
+            if self.again:
+                job = self.again.pop()
+            elif self.next < len(self.seeds):
+                job, self.next = Job(self.next, self.config.updates), self.next + 1
+            else:
+                return False
+        self.began[job.model] = time.perf_counter() - self.started
+        patience = 0 if job.diverged or self.samples_to_exact[job.model] >= 0 else self.config.patience
+        group.put(lane, job, self.initial(job.model), self.seeds[job.model], patience)
+        if job.limit == 0:
+            self._finish(group, lane, "diverged", False)
+        return True
+
+    def _decide(self, group, lane):
+        """What becomes of a model that the kernels returned for."""
+        job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
+        if event == DIVERGED:
+            # The weights before the last update came with a finite loss, those after it did not: train again, up to there.
+            return self._again(group, lane, max(steps - 2, 0))
+        if event != CLEAN and not np.isfinite(group.weights(lane)).all():
+            return self._again(group, lane, steps - 1)
+        if job.diverged:
+            return self._finish(group, lane, "diverged", False)
+        exact = self._is_exact(group.weights(lane), job.model)
+        if exact and self.samples_to_exact[job.model] < 0:
+            self.samples_to_exact[job.model] = steps * self.config.batch_size
+        if exact and self.config.until == "exact":
+            return self._finish(group, lane, "exact", True)
+        if steps == job.limit:
+            return self._finish(group, lane, "samples", exact)
+        group.held.event[lane] = RUNNING
+        group.expect(lane, 0 if exact else self.config.patience)
+
+    def _again(self, group, lane, limit):
+        job = group.jobs[lane]
+        group.take(lane)
+        with self.lock:
+            self.again.append(Job(job.model, limit, True))
+
+    def _finish(self, group, lane, stopped, exact):
+        model, taken = group.jobs[lane].model, group.take(lane)
+        self.weights[model], self.stopped[model], self.exact[model], self.steps[model] = taken.weights, stopped, exact, taken.steps
+        self.entries[model] = Entry(taken.history, taken.length, taken.steps, self.began[model], time.perf_counter() - self.started)
+        if len(taken.history):
+            whole = len(taken.history) > 1 and taken.steps % taken.length > 0
+            last = taken.history[-1 - whole :].sum(0)
+            samples = (taken.steps - taken.length * (len(taken.history) - 1 - whole)) * self.config.batch_size
+            self.loss[model], self.exact_accuracy[model] = last[0] / samples, 1 - last[3] / samples
+        with self.lock:
+            self.done += 1
+
+    def _tell(self):
+        """Call `progress`, but not more often than people or pipes can follow."""
+        with self.lock:
+            now = time.perf_counter()
+            if self.progress and (now - self.told >= CHUNK_SECONDS or self.done == len(self.seeds)):
+                self.told = now
+                self.progress(self.done, len(self.seeds))
+
+    def _model(self, weights):
+        return Model(self.cell, named(self.kernel_cell, weights, self.cell.weights), self.task)
+
+    def _is_exact(self, weights, model):
+        """Whether a network is right on everything it can be held against."""
+        if not np.isfinite(weights).all():
+            return False
+        if self.task is not None:
+            return is_exact(self._model(weights))
+        own = model if len(self.recipe.source.x) > 1 else 0
+        x, y, mask = (array[own] for array in self.recipe.source[:3])
+        return bool(((self._model(weights).logits(x, threads=1) > 0) == (y > 0.5))[mask > 0].all())
+
+
+def _source(task, data, config, models):
+    """(source for the kernels, (inputs, outputs), steps)"""
+    if data is None:
+        return task.kernel, (task.input_size, task.output_size), task.bits
+    x, y, *mask = (np.asarray(array) for array in data)
+    axes = (1,) if x.ndim != 4 else x.shape[:1]
+    if x.ndim == 4:
+        if len(x) != models:
+            raise ValueError(f"x: got a leading axis of {len(x)}, expected {models}, one for each seed")
+        for name, array in (("y", y), *(("mask", each) for each in mask)):
+            if array.ndim != x.ndim - (name == "mask") or array.shape[:2] != x.shape[:2]:
+                raise ValueError(f"{name}: got shape {array.shape}, expected {x.shape[:3]} to begin with, as in x")
+        x, y, *mask = (array.reshape(-1, *array.shape[2:]) for array in (x, y, *mask))
+    rows = len(x) // axes[0]
+    arrays = as_arrays(x, y, *mask, dtype=np.dtype(config.dtype), drawn=config.batch_size != rows)
+    parts = (array.reshape(*axes, rows, *array.shape[1:]) for array in (arrays.x, arrays.y, arrays.mask))
+    return ModelArrays(*parts, arrays.drawn), (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]

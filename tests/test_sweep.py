@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+import types
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.sweep.each import train_many
 from fastrnn.compiling import stamp
 from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, smallest, sweep
+from fastrnn.sweep.each import train_many
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
+from fastrnn.sweep.table import Table
 from fastrnn.sweep.unit import MEASURES, Done
 from fastrnn.sweep.workers import Processes, Threads
 
@@ -78,6 +81,37 @@ def test_csv_has_a_row_a_model_which_reads_back(whole):
     for row, expected in zip(rows, zip(*table.columns.values()), strict=True):
         for text, value in zip(row.split(","), expected, strict=True):
             assert type(value.item())(text or -1) == value.item()
+
+
+def test_parquet_has_the_same_columns(whole, tmp_path, monkeypatch):
+    # What pyarrow is given, and that its bytes arrive; pyarrow itself is larger than all that the tests need.
+    written = {}
+    pyarrow = types.SimpleNamespace(string=lambda: "string", int64=lambda: "int64", table=written.update,
+                                    array=lambda column, kind: (column, kind))
+    pyarrow.parquet = types.SimpleNamespace(write_table=lambda table, file: file.write(b"PAR1"))
+    monkeypatch.setitem(sys.modules, "pyarrow", pyarrow)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", pyarrow.parquet)
+    whole[0].save(tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == b"PAR1"
+    assert list(written) == list(whole[0].columns)
+    for name, values in whole[0].columns.items():
+        column, kind = written[name]
+        assert kind == {"activation": "string", "samples_to_exact": "int64"}.get(name)
+        assert column == [None if name == "samples_to_exact" and value < 0 else value for value in values.tolist()]
+
+
+def test_a_cell_without_an_activation_has_none_in_the_table(monkeypatch):
+    @dataclass(frozen=True)
+    class Plain:
+        hidden_size: int = 3
+        name = "plain"
+
+    grid = Grid(hidden_size=(2, 3), seeds=1, cell=Plain())
+    assert [point.value("activation") for point in grid.points] == [None, None]
+    row = ("samples", 1, 16, -1, 0.5, 0.0)
+    assert Table(grid, grid.points, [[row]] * 2).columns["activation"].tolist() == [None, None]
+    with pytest.raises(ValueError, match="activation: plain has none to choose"):
+        Grid(activation="tanh", cell=Plain())
 
 
 def test_axes_vary_in_order_and_all_else_is_the_same():
@@ -140,7 +174,7 @@ def test_processes_of_which_one_is_killed_give_the_same_bytes(whole, tmp_path):
     pools, killed = [], []
 
     def make():
-        pools.append(Processes(2))
+        pools.append(Processes(1 if pools else 2))
         return pools[-1]
 
     def kill_one(done, total, note):
@@ -186,6 +220,13 @@ def test_a_broken_executor_of_the_user_ends_the_sweep_and_keeps_the_results(whol
         sweep(GRID, output=tmp_path / "a.csv", executor=Failing(1, BrokenProcessPool("gone")), workers=1)
     sweep(GRID, output=tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes() == whole[1]
+
+
+def test_an_executor_that_takes_no_more_work_ends_the_sweep_in_one_line():
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(UnitFailed, match=r"^the executor takes no more work \(RuntimeError: cannot schedule new futures after shutdown\)$"):
+        sweep(GRID, executor=executor)
 
 
 def test_a_worker_with_other_code_is_refused():

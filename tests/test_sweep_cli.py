@@ -14,6 +14,7 @@ import pytest
 
 from fastrnn.cli import main
 from fastrnn.cli.summary import findings_text, table_text
+from fastrnn.kernels.threads import default_threads
 from fastrnn.sweep import Grid, sweep
 from fastrnn.sweep.smallest import Evidence, Finding, Smallest
 from fastrnn.sweep.statistics import summary
@@ -88,13 +89,19 @@ def test_hidden_sizes_that_are_not_given(call, monkeypatch, argv, sizes):
     assert call(*argv)[0] == 130
 
 
-def test_processes_give_the_same_bytes(call, here):
-    assert call("--hidden", "12", *QUICK, "--output", "a.csv")[0] == 0
-    # In a process of its own: the workers begin by importing what this one was started with.
-    command = [sys.executable, "-m", "fastrnn", "sweep", "--hidden", "12", *QUICK, "--output", "b.csv", "--processes", "--workers", "2"]
-    result = subprocess.run(command, env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+def test_processes_instead_of_threads(call, monkeypatch, here):
+    from fastrnn.sweep import workers
+
+    class Noted(workers.Threads):
+        """Threads, which begin faster."""
+
+    monkeypatch.setattr(workers, "Processes", Noted)
+    made = []
+    monkeypatch.setattr(Noted, "__init__", lambda pool, count: made.append(count) or workers.Threads.__init__(pool, count))
+    for argv in (["--processes", "--workers", "3"], ["--processes"], []):
+        assert call("--hidden", "12", *QUICK, "--output", f"{len(made)}.csv", "--force", *argv)[0] == 0
+    assert made == [3, default_threads()]
+    assert Path("0.csv").read_bytes() == Path("1.csv").read_bytes() == Path("2.csv").read_bytes()
 
 
 def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):

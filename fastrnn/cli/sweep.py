@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 import sys
 
@@ -166,6 +167,9 @@ def _dask(address):
         from distributed import Client
     except ImportError as error:
         raise UserError(f"--dask: dask.distributed is missing ({error}): pip install 'fastrnn[dask]'") from error
+    # What goes wrong is told in one line, and by us.
+    for name in ("distributed", "distributed.client", "concurrent.futures", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -78,6 +78,8 @@ class Driver:
             running[self.workers.submit(unit)] = (work, unit, executor)
         except BrokenExecutor as error:
             self._lost(error, work, unit, executor, waiting)
+        except Exception as error:  # a cluster that is gone for good
+            raise UnitFailed(f"the executor takes no more work ({_reason(error)})") from error
 
     def _collect(self, future, work, unit, executor, waiting):
         point, first, _ = work
@@ -98,15 +100,18 @@ class Driver:
 
     def _lost(self, error, work, unit, executor, waiting):
         """Put the unit back to what is waiting."""
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if isinstance(error, BrokenExecutor) and not self.workers.renew(executor):
-            raise UnitFailed(f"the executor has lost its workers ({reason})") from error
+            raise UnitFailed(f"the executor has lost its workers ({_reason(error)})") from error
         self.attempts[work] = self.attempts.get(work, 0) + 1
         if self.attempts[work] == ATTEMPTS:
-            raise UnitFailed(f"{unit}: failed {ATTEMPTS} times, the last time with {reason}") from error
+            raise UnitFailed(f"{unit}: failed {ATTEMPTS} times, the last time with {_reason(error)}") from error
         waiting.appendleft(work)
 
     def _tell(self, note=None):
         self.note = note or self.note
         if self.progress:
             self.progress(self.results.done, self.total, self.note)
+
+
+def _reason(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

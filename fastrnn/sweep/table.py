@@ -67,8 +67,9 @@ class Table:
 
         columns = {name: list(column) for name, column in zip(COLUMNS, zip(*self.rows))}
         columns["samples_to_exact"] = [None if value < 0 else value for value in columns["samples_to_exact"]]
-        types = {name: pyarrow.string() if name == "activation" else None for name in columns}
-        table = pyarrow.table({name: pyarrow.array(column, types[name]) for name, column in columns.items()})
+        # Of columns that may hold nothing but nulls, the type has to be told.
+        types = {"activation": pyarrow.string(), "samples_to_exact": pyarrow.int64()}
+        table = pyarrow.table({name: pyarrow.array(column, types.get(name)) for name, column in columns.items()})
         write_atomically(path, lambda file: write_table(table, file))
 
 

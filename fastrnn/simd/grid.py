@@ -6,12 +6,12 @@ as a Rows it holds run after run. `groups` and `run` are literals.
 """
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .memory import load_vector
 from .pointwise import fma_value
-from .rows import Rows, element_type, pack, unpack
+from .rows import Rows, pack, unpack
 
 INTP = ir.IntType(64)
 
@@ -68,6 +68,18 @@ def store_grid(typing_context, array, row, groups, stride, value):
     return types.void(array, row, groups, stride, value), generate
 
 
+def _as_it_is(builder, branch):
+    """Have LLVM leave the loop that ends in `branch` as it is.
+
+    A step of it holds enough work; unrolled, short products would run in the loop for what is left over, and all the
+    products of the kernels would take four times as long to compile.
+    """
+    loop = builder.module.add_metadata([builder.module.add_metadata(["llvm.loop.unroll.disable"])])
+    # A loop's node names itself first, which keeps it apart from those of other loops.
+    loop.operands = (loop, *loop.operands)
+    branch.set_metadata("llvm.loop", loop)
+
+
 @intrinsic(prefer_literal=True)
 def grid_product(typing_context, sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count):
     """sums[g, r] + sum_n array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step], n in range(count).
@@ -103,7 +115,7 @@ def grid_product(typing_context, sums, array, groups, a, a_stride, a_step, b, b_
         right = [load_vector(builder, builder.gep(base, [b_offset]), sums.vector_type()) for base in b_base]
         added = [fma_value(builder, left[i // run], right[i % run], value) for i, value in enumerate(running)]
         following = builder.add(n, INTP(1))
-        builder.cbranch(builder.icmp_signed("<", following, steps), body, after)
+        _as_it_is(builder, builder.cbranch(builder.icmp_signed("<", following, steps), body, after))
 
         n.add_incoming(INTP(0), before)
         n.add_incoming(following, body)
@@ -136,6 +148,39 @@ def largest_rows(typing_context, largest, rows):
 
 
 @intrinsic
+def where_bits(typing_context, mask, a, b):
+    """a where the bits of the one vector `mask` are 1, b where they are 0.
+
+    Unlike a comparison and `select`, whose result LLVM would store through the mask: several times slower.
+    """
+
+    def generate(context, builder, signature, values):
+        (chosen,), integers = unpack(builder, values[0]), ir.VectorType(ir.IntType(mask.dtype.bitwidth), mask.lanes)
+        bits = builder.bitcast(chosen, integers)
+        others, results = builder.not_(bits), []
+        for first, second in zip(unpack(builder, values[1]), unpack(builder, values[2])):
+            first, second = (builder.bitcast(vector, integers) for vector in (first, second))
+            chosen_bits = builder.or_(builder.and_(bits, first), builder.and_(others, second))
+            results.append(builder.bitcast(chosen_bits, a.vector_type()))
+        return pack(builder, results)
+
+    return a(mask, a, b), generate
+
+
+@intrinsic
+def sum_squares(typing_context, total, rows):
+    """total + sum_r rows[r]^2, in the order of r."""
+
+    def generate(context, builder, signature, values):
+        (running,) = unpack(builder, values[0])
+        for vector in unpack(builder, values[1]):
+            running = fma_value(builder, vector, vector, running)
+        return pack(builder, [running])
+
+    return total(total, rows), generate
+
+
+@intrinsic
 def repeat_rows(typing_context, value, like):
     """Each row of `value` repeated, in its place, so often that there are as many rows as in `like`."""
     times = like.rows // value.rows
@@ -146,31 +191,41 @@ def repeat_rows(typing_context, value, like):
     return like(value, like), generate
 
 
-@intrinsic
-def bit_of_lanes(typing_context, array, words, positions):
-    """1.0 in lane i where bit positions[i] of word i is set, else 0.0, in the dtype of `array`.
+@intrinsic(prefer_literal=True)
+def store_lane_bits(typing_context, array, row, stride, words, positions):
+    """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of word i of words[t, c] is set, else 0.0.
 
-    words: (2, lanes) uint32, the low and the high halves of 64-bit words; positions (lanes,) uint32 below 64.
+    array (rows, lanes); words (T, C, 2, lanes) uint32: the low and the high halves of 64-bit words; positions (lanes,)
+    uint32 below 64 count up by one.
     """
     kind = Rows(array.dtype, 1)
+    integers = ir.VectorType(ir.IntType(32), kind.lanes)
+
+    def constant(number):
+        return ir.Constant(integers, [number] * kind.lanes)
 
     def generate(context, builder, signature, values):
-        integers = ir.VectorType(ir.IntType(32), kind.lanes)
-
-        def constant(number):
-            return ir.Constant(integers, [number] * kind.lanes)
-
-        data = context.make_array(signature.args[1])(context, builder, values[1]).data
-        low, high = (load_vector(builder, builder.gep(data, [INTP(half * kind.lanes)]), integers) for half in range(2))
-        position = load_vector(builder, context.make_array(signature.args[2])(context, builder, values[2]).data, integers)
+        base, step = _row(context, builder, signature, values, 1), _integer(context, builder, signature.args[2], values[2])
+        planes = context.make_array(signature.args[3])(context, builder, values[3])
+        times, columns, _, _ = cgutils.unpack_tuple(builder, planes.shape, 4)
+        place = context.make_array(signature.args[4])(context, builder, values[4]).data
+        position = load_vector(builder, place, integers)
         upper = builder.icmp_unsigned(">", position, constant(31))
-        word = builder.select(upper, high, low)
-        bit = builder.and_(builder.lshr(word, builder.and_(position, constant(31))), constant(1))
-        is_set = builder.icmp_unsigned("!=", bit, constant(0))
-        one, zero = (ir.Constant(ir.VectorType(element_type(array.dtype), kind.lanes), [x] * kind.lanes) for x in (1.0, 0.0))
-        return pack(builder, [builder.select(is_set, one, zero)])
+        wanted = builder.shl(constant(1), builder.and_(position, constant(31)))
+        one, zero = (ir.Constant(kind.vector_type(), [x] * kind.lanes) for x in (1.0, 0.0))
+        with cgutils.for_range(builder, times) as outer:
+            with cgutils.for_range(builder, columns) as inner:
+                plane = builder.add(builder.mul(outer.index, columns), inner.index)
+                source = builder.gep(planes.data, [builder.mul(plane, INTP(2 * kind.lanes))])
+                low, high = (load_vector(builder, builder.gep(source, [INTP(half * kind.lanes)]), integers) for half in range(2))
+                bit = builder.and_(builder.select(upper, high, low), wanted)
+                target = builder.add(builder.mul(outer.index, step), inner.index)
+                pointer = builder.bitcast(builder.gep(base, [builder.mul(target, INTP(kind.lanes))]), kind.vector_type().as_pointer())
+                builder.store(builder.select(builder.icmp_unsigned("!=", bit, constant(0)), one, zero), pointer).align = 4
+        builder.store(builder.add(position, constant(1)), builder.bitcast(place, integers.as_pointer())).align = 4
+        return context.get_dummy_value()
 
-    return kind(array, words, positions), generate
+    return types.void(array, row, stride, words, positions), generate
 
 
 @intrinsic

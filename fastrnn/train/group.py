@@ -8,7 +8,7 @@ from fastrnn.kernels.models.descend import descend_models_address
 from fastrnn.kernels.models.feed import feed_of
 from fastrnn.kernels.models.learn import learn_models_address
 from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
-from fastrnn.kernels.models.places import SAMPLES, group_memory, places_of, rows_of
+from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, places_of, rows_of
 from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
 from fastrnn.kernels.workspace import lanes_of
 from fastrnn.schedules import rates
@@ -47,16 +47,18 @@ class Recipe:
         self.dtype = np.dtype(config.dtype)
         self.lanes = lanes_of(self.dtype)
         block = min(config.batch_size, SAMPLES)
-        self.places = places_of(cell, steps, block, config.truncate)
-        self.rows = rows_of(cell, self.places, names)
+        truncate = min(config.truncate or steps, steps)
+        self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate)
+        self.places = places_of.py_func(self.sizes)
+        self.rows = rows_of(self.sizes, names)
         self.optimizer, biased = config.build_optimizer(), "b_ih" in names
         self.plan = Plan(config.batch_size, block, max(1, STRETCH_SAMPLES // config.batch_size), biased, config.clip is not None,
-                         config.schedule != "constant")
-        memory, feed, lanes = group_memory(self.places, self.dtype), feed_of(self.places, self.dtype), lanes_for(self.dtype)
+                         config.reduction == "mean" and config.batch_size > 1, config.schedule != "constant")
+        memory, feed, lanes = group_memory(self.sizes, self.dtype), feed_of(self.sizes, self.dtype), lanes_for(self.dtype)
         penalised = Penalised() if varied["saturation"].any() else Plain()
         shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
-        self.calls = Calls(learn_models_address(cell, config.build_loss(), self.places, memory, penalised),
-                           descend_models_address(self.optimizer, shrinking, self.places, memory, feed.step, lanes.settled))
+        self.calls = Calls(learn_models_address(cell, config.build_loss(), self.sizes, memory, penalised),
+                           descend_models_address(self.optimizer, shrinking, self.sizes, memory, feed.step, lanes.settled))
 
 
 class Group:
@@ -64,10 +66,11 @@ class Group:
 
     def __init__(self, recipe):
         self.recipe = recipe
-        self.memory = group_memory(recipe.places, recipe.dtype)
-        self.feed, self.held = feed_of(recipe.places, recipe.dtype), lanes_for(recipe.dtype)
+        self.memory = group_memory(recipe.sizes, recipe.dtype)
+        self.bits = self.memory.view(np.int32 if recipe.dtype == np.float32 else np.int64)
+        self.feed, self.held = feed_of(recipe.sizes, recipe.dtype), lanes_for(recipe.dtype)
         places, config = recipe.places, recipe.config
-        self.memory[places.one] = 1
+        self.memory[places.one] = self.memory[places.mask : places.h] = 1
         self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
         self.memory[places.clip] = np.inf if config.clip is None else config.clip
         self.jobs = [None] * recipe.lanes
@@ -85,7 +88,7 @@ class Group:
             memory[row, lane] = varied[name][job.model]
         for i, name in enumerate(recipe.optimizer._fields):
             memory[places.constants + i, lane] = varied[name][job.model]
-        memory[places.active, lane] = 1
+        self.bits[places.active, lane] = -1
         memory[places.sums : places.sums + 4, lane] = memory[places.clean, lane] = memory[places.bad, lane] = 0
         self.expect(lane, patience)
         self.feed.active[lane], self.feed.seed[lane], self.feed.word[lane], self.feed.step[lane] = 1, seed, -1, 0
@@ -105,8 +108,8 @@ class Group:
         if recipe.plan.scheduled:
             of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(tuple(recipe.cell), tuple(recipe.optimizer), recipe.source, recipe.plan, recipe.places, recipe.calls,
-                          self.memory, self.feed, self.held, factors, updates)
+        return run_models(recipe.sizes, tuple(recipe.optimizer), recipe.source, recipe.plan, recipe.calls, self.memory, self.feed,
+                          self.held, factors, updates)
 
     def steps(self, lane):
         return int(self.feed.step[lane])
@@ -125,7 +128,7 @@ class Group:
             history = np.concatenate([history, rest[None]])
         taken = Taken(self.weights(lane), steps, history, int(held.length[lane]))
         self.jobs[lane] = None
-        self.feed.active[lane] = self.memory[places.active, lane] = 0
+        self.feed.active[lane] = self.bits[places.active, lane] = 0
         # A lane left as it was might hold a NaN, and denormal numbers or NaNs may be slow.
         self.memory[: places.count, lane] = 0
         held.event[lane] = RUNNING

@@ -18,7 +18,7 @@ class ModelArrays(NamedTuple):
     drawn: bool
 
 
-def _fill(source, feed, places, memory, batch, sample, samples, s):
+def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
     rows, draw = source.x.shape[1], feed.state[:1]
     for lane in range(memory.shape[1]):
         if feed.active[lane] == 0:
@@ -28,15 +28,15 @@ def _fill(source, feed, places, memory, batch, sample, samples, s):
         if source.drawn:
             random_words(feed.seed[lane], 1, number, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
-        for t in range(places.steps):
+        for t in range(sizes.steps):
             at = t * samples + s
             memory[places.mask + at, lane] = source.mask[model, row, t]
-            for i in range(places.inputs):
-                memory[places.x + at * places.inputs + i, lane] = source.x[model, row, t, i]
-            for o in range(places.outputs):
-                memory[places.y + at * places.outputs + o, lane] = source.y[model, row, t, o]
+            for i in range(sizes.inputs):
+                memory[places.x + at * places.width + i, lane] = source.x[model, row, t, i]
+            for o in range(sizes.outputs):
+                memory[places.y + at * places.width + o, lane] = source.y[model, row, t, o]
 
 
-@overload(fill_lanes)
-def _overload_fill(source, feed, places, memory, batch, sample, samples, s):
+@overload(fill_lanes, inline="always")
+def _overload_fill(source, feed, sizes, places, memory, batch, sample, samples, s):
     return _fill if source.instance_class is ModelArrays else None

@@ -14,15 +14,13 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
-from fastrnn.kernels.models.places import PANEL, SMALL, TILE
+from fastrnn.kernels.models.places import PANEL, SMALL, TILE, places_of
 from fastrnn.kernels.protocol import apply_update, corrections
 from fastrnn.kernels.shrinking import shrink
-from fastrnn.simd import load, pointwise, select, square_root, store, sum_rows, zeros
-from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid
+from fastrnn.simd import load, pointwise, select, square_root, store, zeros
+from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid, sum_squares, where_bits
 
-_plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)
-_keep = pointwise(lambda active, new, old: select(active > 0.5, new, old))
 # Where the norm is at most the limit, or not a number, the gradient stays as it is.
 _clipping = pointwise(lambda squares, scale, limit: select(square_root(squares) * scale > limit,
                                                            limit / square_root(squares), scale))
@@ -42,9 +40,11 @@ def _overload_shrunk(shrinking, memory, places, w, new):
 
 
 @inlined
-def _apply(optimizer, shrinking, places, memory, at, sums, groups, stride, run):
+def _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, stride, run):
     """Update the grid of weights at `at` with the gradient `sums`."""
-    g = _times(sums, load(memory, places.scale, 1))
+    g = sums
+    if scaled:
+        g = _times(sums, load(memory, places.scale, 1))
     w = load_grid(memory, at, groups, stride, run)
     m = load_grid(memory, at + places.first, groups, stride, run)
     v = load_grid(memory, at + places.second, groups, stride, run)
@@ -52,60 +52,59 @@ def _apply(optimizer, shrinking, places, memory, at, sums, groups, stride, run):
                                       load(memory, places.correction, 1), load(memory, places.correction + 1, 1))
     active = load(memory, places.active, 1)
     # Memories first: an optimizer that has none hands back what it was given, and the store goes away.
-    store_grid(memory, at + places.first, groups, stride, _keep(active, first, m))
-    store_grid(memory, at + places.second, groups, stride, _keep(active, second, v))
-    store_grid(memory, at, groups, stride, _keep(active, shrunk(shrinking, memory, places, w, new), w))
+    store_grid(memory, at + places.first, groups, stride, where_bits(active, first, m))
+    store_grid(memory, at + places.second, groups, stride, where_bits(active, second, v))
+    store_grid(memory, at, groups, stride, where_bits(active, shrunk(shrinking, memory, places, w, new), w))
 
 
 @inlined
-def _tile(optimizer, shrinking, places, memory, at, rows, a, a_stride, a_step, b, b_step, count, fresh, last, groups, stride, run):
+def _tile(optimizer, shrinking, places, memory, at, rows, a, a_stride, a_step, b, b_step, count, fresh, last, scaled, groups, stride, run):
     """Add a product to one tile of the gradient, or update with the sum."""
     sums = rows
     if not fresh:
         sums = load_grid(memory, at + places.gradient, groups, stride, run)
     sums = grid_product(sums, memory, groups, a, a_stride, a_step, b, 1, b_step, count)
     if last:
-        store(memory, places.squares, sum_rows(load(memory, places.squares, 1), _times(sums, sums)))
-        _apply(optimizer, shrinking, places, memory, at, sums, groups, stride, run)
+        store(memory, places.squares, sum_squares(load(memory, places.squares, 1), sums))
+        _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, stride, run)
     else:
         store_grid(memory, at + places.gradient, groups, stride, sums)
 
 
 @inlined
-def _bias_tile(optimizer, shrinking, places, memory, samples, j, fresh, last):
+def _bias_tile(optimizer, shrinking, sizes, places, memory, samples, j, fresh, last, scaled):
     """Both input biases have one gradient, kept in b_ih's rows."""
     sums = zeros(memory, SMALL)
     if not fresh:
         sums = load(memory, places.b_ih + places.gradient + j, SMALL)
-    sums = grid_product(sums, memory, 1, places.one, 0, 0, places.d + j, 1, places.units, places.steps * samples)
+    sums = grid_product(sums, memory, 1, places.one, 0, 0, places.d + j, 1, places.units, sizes.steps * samples)
     if last:
-        squares = _times(sums, sums)
-        store(memory, places.squares, sum_rows(load(memory, places.squares, 1), _plus(squares, squares)))
-        _apply(optimizer, shrinking, places, memory, places.b_ih + j, sums, 1, 0, SMALL)
-        _apply(optimizer, shrinking, places, memory, places.b_hh + j, sums, 1, 0, SMALL)
+        store(memory, places.squares, sum_squares(sum_squares(load(memory, places.squares, 1), sums), sums))
+        _apply(optimizer, shrinking, places, memory, places.b_ih + j, sums, scaled, 1, 0, SMALL)
+        _apply(optimizer, shrinking, places, memory, places.b_hh + j, sums, scaled, 1, 0, SMALL)
     else:
         store(memory, places.b_ih + places.gradient + j, sums)
 
 
 @inlined
-def _gradients(optimizer, shrinking, places, memory, samples, biased, fresh, last):
-    units, rows = places.units, places.steps * samples
+def _gradients(optimizer, shrinking, sizes, places, memory, samples, biased, fresh, last, scaled):
+    units, rows = places.units, sizes.steps * samples
     for j in range(0, units, SMALL):
         for k in range(0, units, SMALL):
             _tile(optimizer, shrinking, places, memory, places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL, zeros(memory, TILE),
-                  places.d + samples * units + j, 1, units, places.h + k, units, rows - samples, fresh, last, SMALL, PANEL, SMALL)
-        for i in range(places.inputs):
+                  places.d + samples * units + j, 1, units, places.h + k, units, rows - samples, fresh, last, scaled, SMALL, PANEL, SMALL)
+        for i in range(sizes.inputs):
             _tile(optimizer, shrinking, places, memory, places.w_ih + i * units + j, zeros(memory, SMALL),
-                  places.x + i, 0, places.inputs, places.d + j, units, rows, fresh, last, 1, 0, SMALL)
-        for o in range(places.outputs):
+                  places.x + i, 0, places.width, places.d + j, units, rows, fresh, last, scaled, 1, 0, SMALL)
+        for o in range(sizes.outputs):
             _tile(optimizer, shrinking, places, memory, places.w_ho + o * units + j, zeros(memory, SMALL),
-                  places.y + o, 0, places.outputs, places.h + j, units, rows, fresh, last, 1, 0, SMALL)
+                  places.y + o, 0, places.width, places.h + j, units, rows, fresh, last, scaled, 1, 0, SMALL)
         if biased:
-            _bias_tile(optimizer, shrinking, places, memory, samples, j, fresh, last)
+            _bias_tile(optimizer, shrinking, sizes, places, memory, samples, j, fresh, last, scaled)
     if biased:
-        for o in range(places.outputs):
+        for o in range(sizes.outputs):
             _tile(optimizer, shrinking, places, memory, places.b_o + o, zeros(memory, 1),
-                  places.one, 0, 0, places.y + o, places.outputs, rows, fresh, last, 1, 0, 1)
+                  places.one, 0, 0, places.y + o, places.width, rows, fresh, last, scaled, 1, 0, 1)
 
 
 @inlined
@@ -116,14 +115,14 @@ def _clipped(optimizer, shrinking, places, memory, biased):
         # b_hh's gradient is b_ih's; without biases both are 0.
         source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
         g = load(memory, source + places.gradient, SMALL)
-        squares = sum_rows(squares, _times(g, g))
+        squares = sum_squares(squares, g)
     store(memory, places.squares, squares)
     scale = load(memory, places.scale, 1)
     store(memory, places.scale, _clipping(squares, scale, load(memory, places.clip, 1)))
     for row in range(0, end, SMALL):
         if biased or not places.b_ih <= row < places.w_ho:
             source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
-            _apply(optimizer, shrinking, places, memory, row, load(memory, source + places.gradient, SMALL), 1, 0, SMALL)
+            _apply(optimizer, shrinking, places, memory, row, load(memory, source + places.gradient, SMALL), True, 1, 0, SMALL)
     store(memory, places.scale, scale)
 
 
@@ -139,19 +138,20 @@ def _correct(optimizer, places, memory, steps, settled):
 
 
 @jit
-def descend_models(optimizer, shrinking, places, memory, steps, settled, samples, biased, clip, fresh, last):
+def descend_models(optimizer, shrinking, sizes, memory, steps, settled, samples, biased, clip, scaled, fresh, last):
     """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
 
-    steps (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
+    scaled: whether the row `scale` holds anything but 1; steps (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
     """
+    places = places_of(sizes)
     if last:
         _correct(optimizer, places, memory, steps, settled)
         store(memory, places.squares, zeros(memory, 1))
-    _gradients(optimizer, shrinking, places, memory, samples, biased, fresh, last and not clip)
+    _gradients(optimizer, shrinking, sizes, places, memory, samples, biased, fresh, last and not clip, scaled)
     if last and clip:
         _clipped(optimizer, shrinking, places, memory, biased)
 
 
-def descend_models_address(optimizer, shrinking, places, memory, steps, settled):
+def descend_models_address(optimizer, shrinking, sizes, memory, steps, settled):
     """The address of descend_models; shrinking: Shrinking(), or Plain() for neither weight decay nor L1."""
-    return address_of(descend_models, optimizer, shrinking, places, memory, steps, settled, 1, True, True, True, True)
+    return address_of(descend_models, optimizer, shrinking, sizes, memory, steps, settled, 1, True, True, True, True, True)

@@ -29,18 +29,18 @@ class Feed(NamedTuple):
     state: np.ndarray
 
 
-def feed_of(places, dtype):
+def feed_of(sizes, dtype):
     """A Feed of empty lanes."""
     lanes = lanes_of(dtype)
     counts = {name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")}
     return Feed(
         **counts, seed=np.zeros(lanes, np.uint64), word=np.full(lanes, -1, np.int64), position=np.zeros(lanes, np.uint32),
-        planes=np.zeros((places.steps, places.inputs + places.outputs, 2, lanes), np.uint32), left=np.zeros(1, np.int64),
-        x_words=np.zeros((places.steps, places.inputs), np.uint64), y_words=np.zeros((places.steps, places.outputs), np.uint64),
+        planes=np.zeros((sizes.steps, sizes.inputs + sizes.outputs, 2, lanes), np.uint32), left=np.zeros(1, np.int64),
+        x_words=np.zeros((sizes.steps, sizes.inputs), np.uint64), y_words=np.zeros((sizes.steps, sizes.outputs), np.uint64),
         state=np.zeros(64, np.uint64))
 
 
-def fill_lanes(source, feed, places, memory, batch, sample, samples, s):
+def fill_lanes(source, feed, sizes, places, memory, batch, sample, samples, s):
     """Write sample `sample` of each lane's batch, of so many samples, into place s of the block of `samples` in memory.
 
     It is sample step * batch + sample of the stream that fastrnn.kernels.protocol.fill takes its samples from. The

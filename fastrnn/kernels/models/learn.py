@@ -15,7 +15,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
-from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, TILE
+from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of
 from fastrnn.kernels.protocol import loss_and_derivative
 from fastrnn.simd import load, pointwise, select, store, sum_rows, zeros
 from fastrnn.simd.grid import grid_product, largest_rows, load_grid, repeat_rows, store_grid
@@ -34,11 +34,11 @@ _miss = pointwise(_miss)
 
 
 @inlined
-def _forward_tile(cell, places, memory, samples, t, s, j, groups, run):
-    row, left = t * samples + s, places.hidden if t > 0 else 0
+def _forward_tile(cell, sizes, places, memory, samples, t, s, j, groups, run):
+    row, left = t * samples + s, sizes.hidden if t > 0 else 0
     pre = load_grid(memory, places.bias + j, groups, 0, run)
-    pre = grid_product(pre, memory, groups, places.x + row * places.inputs, places.inputs, 1, places.w_ih + j, 1, places.units,
-                       places.inputs)
+    pre = grid_product(pre, memory, groups, places.x + row * places.width, places.width, 1, places.w_ih + j, 1, places.units,
+                       sizes.inputs)
     a, b = places.h + (row - samples) * places.units, places.w_hh + j * PANEL
     while left > 0:
         pre = grid_product(pre, memory, groups, a, places.units, 1, b, PANEL, 1, min(PANEL, left))
@@ -47,39 +47,39 @@ def _forward_tile(cell, places, memory, samples, t, s, j, groups, run):
 
 
 @inlined
-def _forward(cell, places, memory, samples):
-    for t in range(places.steps):
+def _forward(cell, sizes, places, memory, samples):
+    for t in range(sizes.steps):
         s = 0
         while samples - s >= SAMPLES:
             for j in range(0, places.units, SMALL):
-                _forward_tile(cell, places, memory, samples, t, s, j, SAMPLES, SMALL)
+                _forward_tile(cell, sizes, places, memory, samples, t, s, j, SAMPLES, SMALL)
             s += SAMPLES
         while s < samples:
             j = 0
             while places.units - j >= LARGE:
-                _forward_tile(cell, places, memory, samples, t, s, j, 1, LARGE)
+                _forward_tile(cell, sizes, places, memory, samples, t, s, j, 1, LARGE)
                 j += LARGE
             while places.units - j >= MIDDLE:
-                _forward_tile(cell, places, memory, samples, t, s, j, 1, MIDDLE)
+                _forward_tile(cell, sizes, places, memory, samples, t, s, j, 1, MIDDLE)
                 j += MIDDLE
             while j < places.units:
-                _forward_tile(cell, places, memory, samples, t, s, j, 1, SMALL)
+                _forward_tile(cell, sizes, places, memory, samples, t, s, j, 1, SMALL)
                 j += SMALL
             s += 1
         # Dead units rest at 0, whatever the cell makes of 0, and so do the gradients of their weights.
         for s in range(samples):
-            for j in range(places.hidden, places.units):
+            for j in range(sizes.hidden, places.units):
                 store(memory, places.h + (t * samples + s) * places.units + j, zeros(memory, 1))
 
 
 @inlined
-def _head_tile(cell, loss, places, memory, samples, t, s, o, groups):
+def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     """The output of one sample at `groups` steps."""
-    row, between = t * samples + s, samples * places.outputs
+    row, between = t * samples + s, samples * places.width
     z = load_grid(memory, places.b_o + o, groups, 0, 1)
     z = grid_product(z, memory, groups, places.h + row * places.units, samples * places.units, 1,
-                     places.w_ho + o * places.units, 1, 1, places.hidden)
-    at = places.y + row * places.outputs + o
+                     places.w_ho + o * places.units, 1, 1, sizes.hidden)
+    at = places.y + row * places.width + o
     target, m = load_grid(memory, at, groups, between, 1), load_grid(memory, places.mask + row, groups, samples, 1)
     cost, d_z = loss_and_derivative(loss, z, target)
     store_grid(memory, at, groups, between, _times(d_z, m))
@@ -91,17 +91,17 @@ def _head_tile(cell, loss, places, memory, samples, t, s, o, groups):
 
 
 @inlined
-def _head(cell, loss, places, memory, samples):
+def _head(cell, loss, sizes, places, memory, samples):
     """Replace targets by d_z and add to stats (4): the loss, outputs asked for, wrong ones, samples with a wrong one."""
     for s in range(samples):
         ever = zeros(memory, 1)
-        for o in range(places.outputs):
+        for o in range(sizes.outputs):
             t = 0
-            while places.steps - t >= SMALL:
-                ever = largest_rows(ever, _head_tile(cell, loss, places, memory, samples, t, s, o, SMALL))
-                t += SMALL
-            while t < places.steps:
-                ever = largest_rows(ever, _head_tile(cell, loss, places, memory, samples, t, s, o, 1))
+            while sizes.steps - t >= STEPS:
+                ever = largest_rows(ever, _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, STEPS))
+                t += STEPS
+            while t < sizes.steps:
+                ever = largest_rows(ever, _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, 1))
                 t += 1
         store(memory, places.stats + 3, _plus(load(memory, places.stats + 3, 1), ever))
 
@@ -123,13 +123,13 @@ def _overload_penalty(cell, state, mask, weight, rows, saturation):
 
 
 @inlined
-def _backward_tile(cell, places, memory, samples, saturation, t, s, k, rows, groups, run):
+def _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, rows, groups, run):
     row = t * samples + s
-    left = places.hidden if t + 1 < places.steps and (t + 1) % places.truncate != 0 else 0
+    left = sizes.hidden if t + 1 < sizes.steps and (t + 1) % sizes.truncate != 0 else 0
     state = load_grid(memory, places.h + row * places.units + k, groups, places.units, run)
     d_h = penalty(cell, state, load_grid(memory, places.mask + row, groups, 1, 1), load(memory, places.saturation, 1), rows, saturation)
-    d_h = grid_product(d_h, memory, groups, places.y + row * places.outputs, places.outputs, 1, places.w_ho + k, 1, places.units,
-                       places.outputs)
+    d_h = grid_product(d_h, memory, groups, places.y + row * places.width, places.width, 1, places.w_ho + k, 1, places.units,
+                       sizes.outputs)
     d_h = grid_product(d_h, memory, groups, places.d + (row + samples) * places.units, places.units, 1,
                        places.w_hh + k // PANEL * places.units * PANEL + k % PANEL, 1, PANEL, left)
     # The tile's product had the registers to itself; the state is loaded again rather than kept.
@@ -138,37 +138,38 @@ def _backward_tile(cell, places, memory, samples, saturation, t, s, k, rows, gro
 
 
 @inlined
-def _backward(cell, places, memory, samples, saturation):
-    for t in range(places.steps - 1, -1, -1):
+def _backward(cell, sizes, places, memory, samples, saturation):
+    for t in range(sizes.steps - 1, -1, -1):
         s = 0
         while samples - s >= SAMPLES:
             for k in range(0, places.units, SMALL):
-                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
+                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
             s += SAMPLES
         while s < samples:
             k = 0
             while places.units - k >= LARGE:
-                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
+                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
                 k += LARGE
             while places.units - k >= MIDDLE:
-                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
+                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
                 k += MIDDLE
             while k < places.units:
-                _backward_tile(cell, places, memory, samples, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
+                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
                 k += SMALL
             s += 1
 
 
 @jit
-def learn_models(cell, loss, places, memory, samples, saturation):
+def learn_models(cell, loss, sizes, memory, samples, saturation):
     """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`."""
+    places = places_of(sizes)
     for j in range(places.units):
         store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
-    _forward(cell, places, memory, samples)
-    _head(cell, loss, places, memory, samples)
-    _backward(cell, places, memory, samples, saturation)
+    _forward(cell, sizes, places, memory, samples)
+    _head(cell, loss, sizes, places, memory, samples)
+    _backward(cell, sizes, places, memory, samples, saturation)
 
 
-def learn_models_address(cell, loss, places, memory, saturation):
+def learn_models_address(cell, loss, sizes, memory, saturation):
     """The address of learn_models; saturation: Penalised() or Plain()."""
-    return address_of(learn_models, cell, loss, places, memory, 1, saturation)
+    return address_of(learn_models, cell, loss, sizes, memory, 1, saturation)

@@ -8,8 +8,8 @@ with U = H rounded up to whole tails. w_hh[j, k], from unit k to unit j, is at (
 units in either direction then has a constant stride, whatever H. Rows of units past the last one are dead: zero,
 and never anything else. The optimizer's memories and the gradient have blocks of the same form.
 
-The block of samples in work has x (T, S, I), y (T, S, O; targets, then the loss's derivative by the logits),
-mask (T, S), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
+The block of samples in work has x (T, S, I) and y (T, S, O; targets, then the loss's derivative by the logits) side by
+side in one (T, S, I + O), mask (T, S), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
 pre-activations.
 """
 
@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import binding
 
+from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of
 
@@ -29,6 +30,9 @@ PANEL = 16
 _WIDE = binding.get_host_cpu_features().get("avx512f")
 LARGE, MIDDLE, SMALL = (16, 8, 4) if _WIDE else (4, 4, 4)
 
+# Steps of time that the output layer takes together: the chains of their sums and of the loss overlap.
+STEPS = 8 if _WIDE else 4
+
 # Samples that one load of a weight serves, from batches of so many on.
 SAMPLES = 4
 TILE = SAMPLES * SMALL
@@ -37,17 +41,23 @@ TILE = SAMPLES * SMALL
 CONSTANTS = 8
 
 
-class Places(NamedTuple):
-    """Sizes, and the first row of each part of `memory`; first, second and gradient are distances from theta's rows.
+class Sizes(NamedTuple):
+    """What `places_of` needs to know; samples: in a block; truncate: steps between two borders that no gradient crosses."""
 
-    truncate: steps between two borders that no gradient crosses.
-    """
-
-    steps: int
-    truncate: int
     inputs: int
     hidden: int
     outputs: int
+    steps: int
+    samples: int
+    truncate: int
+
+
+class Places(NamedTuple):
+    """Units, and the first row of each part of `memory`; first, second and gradient are distances from the weights' rows.
+
+    count: rows of one block of weights; width: of one sample's x and y at one step; rows: of everything. In kernels a name of Sizes is a size, one of Places a row.
+    """
+
     units: int
     w_hh: int
     w_ih: int
@@ -62,6 +72,7 @@ class Places(NamedTuple):
     bias: int
     x: int
     y: int
+    width: int
     mask: int
     h: int
     d: int
@@ -84,47 +95,49 @@ class Places(NamedTuple):
     rows: int
 
 
-def places_of(cell, steps, samples, truncate=None):
-    """The Places of groups with a kernel cell, sequences of `steps` steps and `samples` samples in work at a time."""
-    inputs, hidden, outputs = cell.input_size, cell.hidden_size, cell.output_size
-    units, panels = -(-hidden // SMALL) * SMALL, -(-hidden // PANEL)
-    parts = {}
-    end = 0
+@inlined
+def places_of(sizes):
+    """The Places of groups of models of these Sizes.
 
-    def part(name, rows):
-        nonlocal end
-        parts[name], end = end, end + rows
+    Every kernel works them out for itself: a call with forty numbers more takes longer.
+    """
+    units, panels = -(-sizes.hidden // SMALL) * SMALL, -(-sizes.hidden // PANEL)
+    w_ih = panels * units * PANEL
+    b_ih = w_ih + sizes.inputs * units
+    b_hh, w_ho = b_ih + units, b_ih + 2 * units
+    b_o = w_ho + sizes.outputs * units
+    count = b_o + -(-sizes.outputs // SMALL) * SMALL
+    # `active` holds bits, all 1 or all 0. What is set once a model, and what is written in each update, in cache lines of their own.
+    one = 4 * count
+    active, rate, correction, scale, saturation, decay, l1, constants = one + 1, one + 2, one + 3, one + 5, one + 6, one + 7, one + 8, one + 9
+    clip = constants + CONSTANTS
+    squares, stats, sums, clean, patience, bad = clip + 1, clip + 2, clip + 6, clip + 10, clip + 11, clip + 12
+    bias, block = bad + 1, sizes.steps * sizes.samples
+    x = bias + units
+    width = sizes.inputs + sizes.outputs
+    mask = x + block * width
+    h = mask + block
+    d = h + block * units
+    return Places(units, 0, w_ih, b_ih, b_hh, w_ho, b_o, count, count, 2 * count, 3 * count, bias, x, x + sizes.inputs, width, mask, h, d, one, active, rate,
+                  correction, scale, saturation, decay, l1, constants, clip, squares, stats, sums, clean, patience, bad,
+                  d + block * units)
 
-    for name, rows in (("w_hh", panels * units * PANEL), ("w_ih", inputs * units), ("b_ih", units), ("b_hh", units),
-                       ("w_ho", outputs * units), ("b_o", -(-outputs // SMALL) * SMALL)):
-        part(name, rows)
-    count = end
-    for name in ("first", "second", "gradient"):
-        part(name, count)
-    block = steps * samples
-    for name, rows in (("bias", units), ("x", block * inputs), ("y", block * outputs), ("mask", block), ("h", block * units),
-                       ("d", block * units), ("one", 1), ("active", 1), ("rate", 1), ("correction", 2), ("scale", 1),
-                       ("saturation", 1), ("decay", 1), ("l1", 1), ("constants", CONSTANTS), ("clip", 1), ("squares", 1),
-                       ("stats", 4), ("sums", 4), ("clean", 1), ("patience", 1), ("bad", 1)):
-        part(name, rows)
-    return Places(steps, min(truncate or steps, steps), inputs, hidden, outputs, units, count=count, rows=end, **parts)
 
-
-def group_memory(places, dtype):
+def group_memory(sizes, dtype):
     """Zeroed memory (rows, lanes) for one group."""
-    return aligned_zeros((places.rows, lanes_of(dtype)), dtype)
+    return aligned_zeros((places_of.py_func(sizes).rows, lanes_of(dtype)), dtype)
 
 
-def rows_of(cell, places, names):
+def rows_of(sizes, names):
     """The row of each weight: int64, the named weights flattened one after the other in C order."""
-    units, k = places.units, np.arange(places.hidden)
-    unit = np.arange(places.hidden)
+    places = places_of.py_func(sizes)
+    units, unit, k = places.units, np.arange(sizes.hidden), np.arange(sizes.hidden)
     rows = {
         "w_hh": places.w_hh + (k // PANEL * units + unit[:, None]) * PANEL + k % PANEL,
-        "w_ih": places.w_ih + np.arange(places.inputs) * units + unit[:, None],
+        "w_ih": places.w_ih + np.arange(sizes.inputs) * units + unit[:, None],
         "b_ih": places.b_ih + unit, "b_hh": places.b_hh + unit,
-        "w_ho": places.w_ho + np.arange(places.outputs)[:, None] * units + unit,
-        "b_o": places.b_o + np.arange(places.outputs),
+        "w_ho": places.w_ho + np.arange(sizes.outputs)[:, None] * units + unit,
+        "b_o": places.b_o + np.arange(sizes.outputs),
     }
     return np.concatenate([rows[name].ravel() for name in names])
 

@@ -13,8 +13,10 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.feed import fill_lanes
+from fastrnn.kernels.models.places import places_of
 from fastrnn.kernels.workspace import lanes_of
 from fastrnn.simd import lanes_to_bits, load, pointwise, select, store, zeros
+from fastrnn.simd.grid import where_bits
 
 # Why a call returned, by lane.
 RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
@@ -27,18 +29,19 @@ _times = pointwise(lambda a, b: a * b)
 _counted = pointwise(lambda clean, missed, batch: select(missed > 0, 0, clean + batch))
 # Both are sums of squares or costs: infinite or not a number as soon as one of their terms is.
 _bad = pointwise(lambda loss, squares: select(loss + squares < float("inf"), 0, 1))
-_trigger = pointwise(lambda active, bad, clean, patience: active * select(clean < patience, bad, bad.constant(1)))
+_trigger = pointwise(lambda bad, clean, patience: select(clean < patience, bad, bad.constant(1)))
 
 
 class Plan(NamedTuple):
     """What all models have in common: samples in an update and in a block, updates in the shortest stretch of the
-    history, whether there are biases, a limit of the gradient's norm, and a schedule."""
+    history, whether there are biases, a limit of the gradient's norm, a factor on the gradient, and a schedule."""
 
     batch: int
     block: int
     stretch: int
     biased: bool
     clip: bool
+    scaled: bool
     scheduled: bool
 
 
@@ -74,11 +77,11 @@ def lanes_for(dtype):
 
 
 @jit
-def keep(places, memory, lanes, lane, updates):
-    """Take the sums of the last `updates` updates of a lane into its history."""
+def keep(sums, memory, lanes, lane, updates):
+    """Take the sums (4 rows from `sums` on) of the last `updates` updates of a lane into its history."""
     for i in range(4):
-        lanes.open[lane, i] += memory[places.sums + i, lane]
-        memory[places.sums + i, lane] = 0
+        lanes.open[lane, i] += memory[sums + i, lane]
+        memory[sums + i, lane] = 0
     lanes.filled[lane] += updates
     if lanes.filled[lane] < lanes.length[lane]:
         return
@@ -102,10 +105,10 @@ def _one_update(sizes, constants, source, plan, places, calls, memory, feed, lan
     while sample < plan.batch:
         samples = min(plan.block, plan.batch - sample)
         for s in range(samples):
-            fill_lanes(source, feed, places, memory, plan.batch, sample + s, samples, s)
+            fill_lanes(source, feed, sizes, places, memory, plan.batch, sample + s, samples, s)
         fresh, last = sample == 0, sample + samples == plan.batch
-        call(calls.learn, (sizes, (), places, memory, samples, ()))
-        call(calls.descend, (constants, (), places, memory, feed.step, lanes.settled, samples, plan.biased, plan.clip, fresh, last))
+        call(calls.learn, ((sizes.inputs, sizes.hidden, sizes.outputs), (), sizes, memory, samples, ()))
+        call(calls.descend, (constants, (), sizes, memory, feed.step, lanes.settled, samples, plan.biased, plan.clip, plan.scaled, fresh, last))
         sample += samples
     for i in range(4):
         store(memory, places.sums + i, _plus(load(memory, places.sums + i, 1), load(memory, places.stats + i, 1)))
@@ -113,17 +116,18 @@ def _one_update(sizes, constants, source, plan, places, calls, memory, feed, lan
     bad = _bad(load(memory, places.stats, 1), load(memory, places.squares, 1))
     store(memory, places.clean, clean)
     store(memory, places.bad, bad)
-    return lanes_to_bits(_trigger(load(memory, places.active, 1), bad, clean, load(memory, places.patience, 1)), 0.5)
+    trigger = _trigger(bad, clean, load(memory, places.patience, 1))
+    return lanes_to_bits(where_bits(load(memory, places.active, 1), trigger, zeros(memory, 1)), 0.5)
 
 
 @jit
-def run_models(sizes, constants, source, plan, places, calls, memory, feed, lanes, factors, updates):
+def run_models(sizes, constants, source, plan, calls, memory, feed, lanes, factors, updates):
     """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
 
-    sizes: the kernel cell's, as a tuple; constants: the optimizer's, as a tuple (only their number counts); factors
+    constants: the optimizer's, as a tuple (only their number counts); factors
     (lanes, updates): the schedule's, if there is one.
     """
-    width, made = memory.shape[1], 0
+    places, width, made = places_of(sizes), memory.shape[1], 0
     feed.left[0] = 0
     decide = False
     while made < updates and not decide:
@@ -147,7 +151,7 @@ def run_models(sizes, constants, source, plan, places, calls, memory, feed, lane
                 continue
             step = feed.step[lane]
             if step % plan.stretch == 0:
-                keep(places, memory, lanes, lane, plan.stretch)
+                keep(places.sums, memory, lanes, lane, plan.stretch)
             if memory[places.bad, lane] > 0:
                 lanes.event[lane] = DIVERGED
             elif memory[places.clean, lane] >= memory[places.patience, lane]:

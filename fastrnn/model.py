@@ -10,14 +10,13 @@ from fastrnn.kernels.arrays import run_arrays
 from fastrnn.kernels.block import forward_address
 from fastrnn.kernels.layout import layout_of
 from fastrnn.kernels.packing import pack, shapes_of
-from fastrnn.kernels.stream import run_words
-from fastrnn.kernels.threads import default_threads, on_threads
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import lanes_of, workspace
-from fastrnn.tasks.planes import from_words, to_words
+from fastrnn.stream import Stream, in_parts
+from fastrnn.tasks.planes import Digits
 
-# Steps of time in one segment of a long sequence: its history stays in the second-level cache.
-SEGMENT = 256
+# Steps of time in one piece of a long sum, a multiple of 8: its bit planes stay in the second-level cache.
+PIECE = 1 << 13
 
 # Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.train.resume.
 TRAINING = "training"
@@ -84,6 +83,10 @@ class Model:
         in_parts(-(-batch // BLOCK), threads, part)
         return z, states
 
+    def stream(self, samples, threads=None):
+        """A Stream of so many samples, which runs on bit planes piece by piece in time."""
+        return Stream(self.packed(), samples, threads)
+
     def run_bits(self, words, samples, threads=None, last_only=False):
         """(outputs, margins) for bit planes: words (W, T, I), uint64, of which sample i is bit i % 64 of word i // 64.
 
@@ -91,23 +94,13 @@ class Model:
         of 16 samples.
         Memory does not grow with T beyond the arrays themselves.
         """
-        cell, layout, theta = self.packed()
-        blocks, since = -(-samples // BLOCK), words.shape[1] - 1 if last_only else 0
-        out = np.zeros((*words.shape[:2], self.output_size, 4), np.uint16)
-        forward_at = forward_address(cell, layout, theta, bits=True)
-        margins = np.full(blocks, np.inf)
-
-        def part(first, last):
-            work = workspace(cell, layout, min(SEGMENT, words.shape[1]), self.dtype, bits=True)
-            run_words(cell, layout, theta, words, out, margins, samples, first, last, since, work, forward_at)
-
-        in_parts(blocks, threads, part)
-        return out.view("<u8")[..., 0], margins
+        stream = self.stream(samples, threads)
+        return stream.run(words, words.shape[1] - 1 if last_only else 0), stream.margins
 
     def add(self, *operands):
         """The network's answer to the sum of non-negative ints of any size, as an int.
 
-        It runs for as many steps as the true sum has bits, at least one.
+        It runs for as many steps as the true sum has bits, at least one; memory is that of the numbers themselves.
         Raises TypeError for anything but ints, ValueError for negative ones or a wrong number of them.
         """
         return self.add_many([operands])[0]
@@ -124,9 +117,12 @@ class Model:
         # NumPy's integers would overflow.
         sums = [tuple(map(int, operands)) for operands in sums]
         steps = [max(1, sum(operands).bit_length()) for operands in sums]
-        out, _ = self.run_bits(to_words(sums, max(steps)), len(sums))
+        stream, width = self.stream(len(sums)), max(steps)
+        given, answers = Digits.of(sums, width), Digits(len(sums), 1, width)
+        for start in range(0, width, PIECE):
+            answers.put(start, stream.run(given.planes(start, min(width, start + PIECE))))
         # What a short sum's network says after its last step is no part of the answer.
-        return [answer & ((1 << own) - 1) for answer, own in zip(from_words(out[:, :, 0], len(sums)), steps)]
+        return [answer & ((1 << own) - 1) for (answer,), own in zip(answers.ints(), steps)]
 
     def save(self, path):
         """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata."""
@@ -142,12 +138,6 @@ class Model:
             return cls(metadata.pop("cell"), weights, metadata.pop("task"), metadata)
         except ValueError as error:
             raise CheckpointError(f"{os.fspath(path)}: {error}; save the model again") from error
-
-
-def in_parts(blocks, threads, work):
-    """work(first, last) on each thread's share of `blocks` blocks."""
-    threads = max(1, min(threads or default_threads(), blocks))
-    on_threads(threads, lambda i: work(i * blocks // threads, (i + 1) * blocks // threads))
 
 
 def sigmoid(z):

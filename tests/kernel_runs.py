@@ -21,7 +21,7 @@ def online(model, symbols):
     """States (N, T, H) of the kernel for updates with single samples."""
     cell, layout, theta = model.packed()
     count, steps = symbols.shape
-    work, one = workspace(cell, layout, steps, model.dtype, bits=False), single(cell, layout, steps, model.dtype)
+    work, one = workspace(cell, layout, steps, model.dtype), single(cell, layout, steps, model.dtype)
     gradient, stats, states = np.zeros_like(theta), np.zeros(4), np.empty((count, steps, model.hidden_size))
     x = bits_of(planes_of(symbols, model.input_size), count)
     for sample in range(count):
@@ -42,9 +42,11 @@ def streaming(model, symbols, segment):
     out, least = np.zeros((len(words), steps, model.output_size, 4), np.uint16), np.full(count // BLOCK, np.inf)
     last = (steps - 1) % segment + 1
     states = np.empty((count, last, model.hidden_size))
+    carried = aligned_zeros((count // BLOCK, layout.panels, BLOCK, lanes_of(model.dtype)), model.dtype)
     for block in range(count // BLOCK):
         work = workspace(cell, layout, segment, model.dtype, bits=True)
-        run_words(cell, layout, theta, words, out, least, count, block, block + 1, 0, work, forward_address(cell, layout, theta, bits=True))
+        run_words(cell, layout, theta, words, out, least, carried, True, count, block, block + 1, 0, work,
+                  forward_address(cell, layout, theta, bits=True))
         history = work.h[1 : last + 1].transpose(2, 0, 1, 3).reshape(BLOCK, last, -1)
         states[block * BLOCK : (block + 1) * BLOCK] = history[..., : model.hidden_size]
     return states, steps - last, out.view("<u8")[..., 0], least.min()

@@ -1,14 +1,17 @@
 """`verify` and `Model.add` against Python's int."""
 
 import itertools
+import random
 
 import numpy as np
 import pytest
 
 import fastrnn
+from certified_models import proved
 from fastrnn import Elman, Model
+from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, random_batches
 from fastrnn.tasks import Addition
-from fastrnn.tasks.planes import counting, from_words, to_words
+from fastrnn.tasks.planes import Digits, counting, from_words, to_words
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,57 @@ def test_sums_of_any_size_are_ints(right):
         assert found == [(pair, got) for pair, got, _ in by_hand(right, max(truths).bit_length(), pairs)]
     assert right.add(123456789, 987654321) == 1111111110
     assert right.add_many([]) == []
+
+
+def operands_of(bits, count, seed=0):
+    draw = random.Random(seed)
+    return [tuple(draw.getrandbits(bits) for _ in range(2)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("bits", [63, 64, 65, 255, 256, 257, 511, 513, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_a_proved_network_adds_like_python_at_any_width(bits):
+    model, ones = proved().model, 2**bits - 1
+    pairs = [(ones, 1), (ones, ones), (0, 0), (ones // 3, 2 * (ones // 3)), *operands_of(bits, 15)]
+    assert model.add_many(pairs) == [a + b for a, b in pairs]
+    assert model.add(*pairs[0]) == 2**bits
+
+
+def test_a_stream_in_pieces_is_the_whole_run(wrong):
+    # 70 samples leave a block and a word partly empty; 700 steps are more than two segments.
+    words = to_words(operands_of(700, 70), 700)
+    whole, margins = wrong.run_bits(words, 70)
+    for cuts in ([256], [1, 255, 256, 257, 699], [350, 351], list(range(7, 700, 97))):
+        stream = wrong.stream(70)
+        given = [stream.run(part) for part in np.split(words, cuts, axis=1)]
+        assert np.array_equal(np.concatenate(given, axis=1), whole) and np.array_equal(stream.margins, margins)
+
+
+@pytest.mark.parametrize("bits", [63, 64, 65, PIECE - 1, PIECE, PIECE + 9])
+def test_tallies_are_those_that_python_counts(wrong, bits):
+    pairs = [(a >> 1, b >> 1) for a, b in operands_of(bits, 67, seed=bits)]
+    answers = wrong.add_many([(a, b + 2**bits) for a, b in pairs])  # a set bit above both: as many steps for each
+    batch, found = Batch("random", 67, Digits.of(pairs, bits).planes), Mistakes(3)
+    tally = evaluate(wrong, Addition(bits), batch, found)
+    differing = [(answer % 2**bits) ^ (a + b) for answer, (a, b) in zip(answers, pairs)]
+    assert (tally.samples, tally.bits) == (67, 67 * bits)
+    assert tally.wrong == sum(map(bool, differing)) > 0 and tally.wrong_bits == sum(map(int.bit_count, differing))
+    first = [i for i, each in enumerate(differing) if each][:3]
+    assert found.found == [(pairs[i], answers[i] % 2**bits, sum(pairs[i])) for i in first]
+
+
+def test_random_operands_do_not_depend_on_the_width_of_a_piece_and_keep_their_top_bit_clear():
+    bits = 2 * PIECE + 100
+    (batch,) = random_batches(Addition(bits), 100, seed=4)
+    planes = np.concatenate([batch.planes(start, min(bits, start + PIECE)) for start in range(0, bits, PIECE)], axis=1)
+    assert planes.shape == (2, bits, 2) and not planes[:, -1].any() and planes[:, :-1].any(axis=(0, 2)).all()
+    assert len(np.unique(planes[:, :-1])) > 0.999 * planes[:, :-1].size
+    assert not np.array_equal(planes[:1], next(random_batches(Addition(bits), 100, seed=5)).planes(0, bits)[:1])
+
+
+def test_verification_may_end_with_the_first_mistake(wrong):
+    whole, early = fastrnn.verify(wrong, bits=200, samples=500), fastrnn.verify(wrong, bits=200, samples=500, whole=False)
+    assert 0 < early.wrong <= whole.wrong and early.samples < whole.samples and not early.exact
+    assert early.mistakes[0] == whole.mistakes[0]
 
 
 @pytest.mark.parametrize("operands, error, message", [

@@ -1,7 +1,7 @@
 """Bit planes for NumPy: operands as words of 64 samples, and whole ranges of them without a loop over samples.
 
 Planes are (W, T, I) uint64 arrays: bit s of word w at step t and input i is bit t of operand i of sample
-64 w + s.
+64 w + s. `Digits` holds operands of any size and gives their planes piece by piece.
 """
 
 import numpy as np
@@ -27,23 +27,77 @@ def counting(first, words, bits, free_bits, operands):
     return planes
 
 
+class Digits:
+    """`count` tuples of non-negative ints, of which the low `bits` bits are kept, as bytes (count, operands, bytes)."""
+
+    def __init__(self, count, operands, bits):
+        self.bits = bits
+        self.octets = np.zeros((count, operands, -(-bits // 8)), np.uint8)
+
+    @classmethod
+    def of(cls, samples, bits):
+        """Of tuples of ints."""
+        self = cls(0, len(samples[0]), bits)
+        size, mask = -(-bits // 8), (1 << bits) - 1
+        raw = b"".join((int(operand) & mask).to_bytes(size, "little") for row in samples for operand in row)
+        self.octets = np.frombuffer(raw, np.uint8).reshape(len(samples), -1, size)
+        return self
+
+    def planes(self, start, stop):
+        """Planes (W, stop - start, I) of steps `start`, a multiple of 8, to stop - 1."""
+        count, operands, _ = self.octets.shape
+        # Eights of samples side by side; those that no sample is in stay zero.
+        eights = -(-count // 8)
+        size = -(-(stop - start) // 8)
+        rows = np.zeros((eights * 8, operands, size), np.uint8)
+        rows[:count] = self.octets[:, :, start // 8 : start // 8 + size]
+        squares = _transposed(rows.reshape(eights, 8, operands, size).transpose(3, 2, 0, 1))
+        octets = np.zeros((-(-count // 64), size, 8, operands, 8), np.uint8)
+        for eight in range(eights):
+            octets[eight // 8, :, :, :, eight % 8] = squares[:, :, eight].transpose(0, 2, 1)
+        return octets.view("<u8")[..., 0].reshape(len(octets), size * 8, operands)[:, : stop - start].astype(np.uint64)
+
+    def put(self, start, planes):
+        """Set the bits of steps `start`, a multiple of 8, and on from planes (W, T, I)."""
+        count, operands, _ = self.octets.shape
+        steps, eights = planes.shape[1], -(-count // 8)
+        size = -(-steps // 8)
+        octets = np.zeros((len(planes), size * 8, operands, 8), np.uint8)
+        octets[:, :steps] = np.ascontiguousarray(planes.astype("<u8")).view(np.uint8).reshape(len(planes), steps, operands, 8)
+        octets = octets.reshape(len(planes), size, 8, operands, 8).transpose(0, 4, 1, 3, 2).reshape(-1, size, operands, 8)
+        rows = _transposed(octets[:eights]).transpose(0, 3, 2, 1).reshape(eights * 8, operands, size)
+        self.octets[:, :, start // 8 : start // 8 + size] = rows[:count]
+
+    def ints(self):
+        """The tuples of ints."""
+        mask = (1 << self.bits) - 1
+        return [tuple(int.from_bytes(operand.tobytes(), "little") & mask for operand in row) for row in self.octets]
+
+
+# Three exchanges of ever larger squares, H. S. Warren, "Hacker's Delight" (2nd ed., 2012), section 7-3.
+_EXCHANGES = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
+
+
+def _transposed(octets):
+    """Eight bytes (..., 8) as a square of bits, with rows and columns exchanged: bit k of byte j becomes bit j of byte k."""
+    squares = np.array(octets, order="C").view("<u8")
+    for shift, mask in _EXCHANGES:
+        shift = np.uint64(shift)
+        differing = (squares ^ (squares >> shift)) & np.uint64(mask)
+        squares ^= differing ^ (differing << shift)
+    return squares.view(np.uint8)
+
+
 def to_words(samples, bits):
     """Planes of tuples of non-negative ints, of which the low `bits` bits are kept."""
-    count, operands, size, mask = len(samples), len(samples[0]), -(-bits // 8), (1 << bits) - 1
-    raw = b"".join((int(operand) & mask).to_bytes(size, "little") for row in samples for operand in row)
-    digits = np.unpackbits(np.frombuffer(raw, np.uint8).reshape(count, operands, size), axis=2, count=bits, bitorder="little")
-    padded = np.zeros((-(-count // 64) * 64, operands, bits), np.uint8)
-    padded[:count] = digits
-    # The eight samples of a byte, then the eight bytes of a word, all least significant first.
-    packed = np.packbits(padded.reshape(-1, 64, operands, bits), axis=1, bitorder="little")
-    return np.ascontiguousarray(packed.transpose(0, 3, 2, 1)).view("<u8")[..., 0].astype(np.uint64)
+    return Digits.of(samples, bits).planes(0, bits)
 
 
 def from_words(words, count):
     """The ints of samples 0 to count - 1 of planes (W, T)."""
-    octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8).reshape(*words.shape, 8)
-    rows = np.unpackbits(octets, axis=2, bitorder="little").transpose(0, 2, 1).reshape(-1, words.shape[1])[:count]
-    return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(rows, axis=1, bitorder="little")]
+    digits = Digits(count, 1, words.shape[1])
+    digits.put(0, words[:, :, None])
+    return [number for number, in digits.ints()]
 
 
 def answers_of(task, planes, count):

@@ -1,0 +1,164 @@
+"""A network beside the truth, on batches of operands of any width, piece by piece in time.
+
+The truth is the task's own boolean algebra on words, which the tests hold against Python's int. What is held in
+memory is the operands of one batch and one piece of everything else.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.tasks.base import label_words
+from fastrnn.tasks.planes import Digits, answers_of, counting, from_words, sample_bits
+
+# Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
+PIECE = 1 << 13
+WORDS, PIECE_BITS = 4096, 1 << 26
+
+# Words of a task's state.
+STATE_WORDS = 64
+
+
+class Batch(NamedTuple):
+    """`samples` samples of one family; planes(start, stop) gives the bit planes of so many steps, start a multiple of PIECE."""
+
+    family: str
+    samples: int
+    planes: object
+
+
+@dataclass
+class Tally:
+    """Samples tried, and those with a wrong bit; bits asked for, and wrong ones; the smallest |logit|."""
+
+    samples: int = 0
+    wrong: int = 0
+    bits: int = 0
+    wrong_bits: int = 0
+    margin: float = float("inf")
+
+    def add(self, other):
+        """Count another's samples too."""
+        self.samples, self.wrong = self.samples + other.samples, self.wrong + other.wrong
+        self.bits, self.wrong_bits = self.bits + other.bits, self.wrong_bits + other.wrong_bits
+        self.margin = min(self.margin, other.margin)
+
+    @property
+    def exact_accuracy(self):
+        """The share of samples without a wrong bit."""
+        return 1 - self.wrong / self.samples
+
+    @property
+    def bit_accuracy(self):
+        """The share of right bits."""
+        return 1 - self.wrong_bits / self.bits
+
+
+@dataclass
+class Mistakes:
+    """The first (operands, answer, truth) of wrong samples, at most `most`."""
+
+    most: int = 5
+    found: list = field(default_factory=list)
+
+
+def every_batch(task):
+    """Batches of all operands the task can have."""
+    count, words = 2 ** (task.free_bits * task.input_size), _words(task)
+    for first in range(0, -(-count // 64), words):
+        planes = counting(first, min(words, -(-count // 64) - first), task.bits, task.free_bits, task.input_size)
+        yield Batch("all", min(64 * words, count - 64 * first), lambda start, stop, planes=planes: planes[:, start:stop])
+
+
+def hard_batches(task):
+    """Batches of the task's hard cases, family after family."""
+    hard, most = task.hard_cases(), 64 * _words(task)
+    for name in dict.fromkeys(name for name, _ in hard):
+        cases = [operands for family, operands in hard if family == name]
+        for first in range(0, len(cases), most):
+            part = cases[first : first + most]
+            yield Batch(name, len(part), Digits.of(part, task.bits).planes)
+
+
+def random_batches(task, samples, seed):
+    """Batches of `samples` uniformly random operands; the bits of each depend on the seed and the batch's place alone."""
+    most = 64 * _words(task)
+    for number, first in enumerate(range(0, samples, most)):
+        count = min(most, samples - first)
+
+        def planes(start, stop, number=number, count=count):
+            rng = np.random.Generator(np.random.Philox(key=[seed, 3], counter=[0, 0, start, number]))
+            drawn = rng.integers(0, 2**64, (-(-count // 64), stop - start, task.input_size), np.uint64)
+            drawn[:, max(0, task.free_bits - start) :] = 0
+            return drawn
+
+        yield Batch("random", count, planes)
+
+
+def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
+    """The Tally of a Model on one Batch, in pieces of time; mistakes: a Mistakes to add wrong samples to.
+
+    progress(share): called with the share of the batch that is done.
+    """
+    tally, ever = Tally(batch.samples), np.zeros(-(-batch.samples // 64), np.uint64)
+    counts = _counting_samples(batch.samples)
+    for start, stop, _, given, truth, margins in _run(model, task, batch, threads):
+        differing = (given ^ truth) & counts[:, None, None]
+        differing[:, : _silent(task, start, stop)] = 0
+        ever |= np.bitwise_or.reduce(differing, axis=(1, 2))
+        tally.wrong_bits += int(np.bitwise_count(differing).sum())
+        if progress:
+            progress(stop / task.bits)
+    tally.bits = batch.samples * task.output_size * (task.bits - _silent(task, 0, task.bits))
+    tally.wrong, tally.margin = int(np.bitwise_count(ever).sum()), float(margins.min())
+    if mistakes and tally.wrong and len(mistakes.found) < mistakes.most:
+        wrong = np.flatnonzero(sample_bits(ever).reshape(-1))[: mistakes.most - len(mistakes.found)]
+        mistakes.found += _shown(model, task, batch, wrong, threads)
+    return tally
+
+
+def _run(model, task, batch, threads):
+    """(start, stop, planes, outputs, right outputs, margins so far) of each piece of time."""
+    stream = model.stream(batch.samples, threads)
+    state = np.zeros((-(-batch.samples // 64), STATE_WORDS), np.uint64)
+    for start in range(0, task.bits, PIECE):
+        stop = min(task.bits, start + PIECE)
+        words = batch.planes(start, stop)
+        truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
+        label_words(task.kernel, words, truth, state)
+        yield start, stop, words, stream.run(words, _silent(task, start, stop)), truth, stream.margins
+
+
+def _silent(task, start, stop):
+    """How many of the steps start to stop - 1 have outputs that do not count."""
+    return min(stop, task.bits - 1) - start if task.last_only else 0
+
+
+def _shown(model, task, batch, samples, threads):
+    """[(operands, answer, truth)] of a few samples: the batch is run once more."""
+    pieces = [[_picked(planes, samples) for planes in (words, given, truth)]
+              for _, _, words, given, truth, _ in _run(model, task, batch, threads)]
+    words, given, truth = (np.concatenate(columns, axis=1) for columns in zip(*pieces))
+    operands = zip(*(from_words(words[:, :, i], len(samples)) for i in range(task.input_size)))
+    return list(zip(operands, *(answers_of(task, planes, len(samples)) for planes in (given, truth))))
+
+
+def _picked(planes, samples):
+    """Planes (1, T, C) of a few samples of planes (W, T, C)."""
+    found = np.zeros((1, *planes.shape[1:]), np.uint64)
+    for place, sample in enumerate(samples):
+        found[0] |= ((planes[sample // 64] >> np.uint64(sample % 64)) & np.uint64(1)) << np.uint64(place)
+    return found
+
+
+def _counting_samples(samples):
+    """Words with a bit set for each sample that counts."""
+    words = np.full(-(-samples // 64), 2**64 - 1, np.uint64)
+    if samples % 64:
+        words[-1] = (1 << samples % 64) - 1
+    return words
+
+
+def _words(task):
+    return max(1, min(WORDS, PIECE_BITS // (64 * min(task.bits, PIECE) * (task.input_size + 1))))

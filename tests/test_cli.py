@@ -190,7 +190,7 @@ OPTIONS = {
     **{name: ("config", fastrnn.TrainConfig(**{name: value})) for name, value in {
         "loss": "cross-entropy", "optimizer": "momentum", "learning_rate": 0.25, "constants": (("beta1", 0.5),), "batch_size": 7,
         "max_samples": 99, "until": "samples", "patience": 5, "seed": 2**62, "initializer": "orthogonal", "schedule": "cosine",
-        "clip": 0.5, "reduction": "sum", "dtype": "float64", "saturation": 0.125}.items()}}
+        "clip": 0.5, "truncate": 3, "curriculum": fastrnn.Curriculum(4, 3), "reduction": "sum", "dtype": "float64", "saturation": 0.125}.items()}}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -494,6 +494,10 @@ WRONG_USE = {
     "not a number": ("train --learning-rate fast", "--learning-rate: got 'fast', expected a number"),
     "no bits": ("train --bits 0", "--bits: got 0, expected an integer of at least 1"),
     "too few bits": ("train --bits 1", "--bits: got 1, expected at least 2"),
+    "no steps": ("train --truncate 0", "--truncate: got 0, expected an integer of at least 1"),
+    "no first width": ("train --curriculum 0", "--curriculum: got a start of 0, expected at least 1"),
+    "widths that stay": ("train --curriculum 8:1", "--curriculum: got a factor of 1, expected at least 2"),
+    "no widths": ("train --curriculum wide", "--curriculum: got 'wide', expected START, START:FACTOR or none, as 8:2"),
     "one operand": ("train --operands 1", "--operands: got 1"),
     "no hidden units": ("train --hidden 0", "--hidden: got 0, expected an integer of at least 1"),
     "unknown activation": ("train --activation step", "--activation: got 'step', expected one of sigmoid"),

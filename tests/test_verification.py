@@ -9,8 +9,9 @@ import pytest
 import fastrnn
 from certified_models import proved
 from fastrnn import Elman, Model
-from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, random_batches
+from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, hard_batches, random_batches
 from fastrnn.tasks import Addition
+from fastrnn.tasks.base import tasks
 from fastrnn.tasks.planes import Digits, counting, from_words, to_words
 
 
@@ -131,6 +132,26 @@ def test_tallies_are_those_that_python_counts(wrong, bits):
     assert tally.wrong == sum(map(bool, differing)) > 0 and tally.wrong_bits == sum(map(int.bit_count, differing))
     first = [i for i, each in enumerate(differing) if each][:3]
     assert found.found == [(pairs[i], answers[i] % 2**bits, sum(pairs[i])) for i in first]
+
+
+@pytest.mark.parametrize("name", tasks())
+def test_every_task_is_judged_the_same_in_pieces(monkeypatch, name):
+    task = tasks()[name]().at(70)
+    cell = Elman(4)
+    shapes = {"w_ih": (4, task.input_size), "w_hh": (4, 4), "b_ih": (4,), "b_hh": (4,), "w_ho": (1, 4), "b_o": (1,)}
+    model = Model(cell, {key: np.random.default_rng(3).uniform(-2, 2, shape).astype("float32") for key, shape in shapes.items()}, task)
+
+    def judged():
+        found, sums = Mistakes(4), []
+        for batch in hard_batches(task):
+            sums.append(evaluate(model, task, batch, found))
+        return sums, found.found
+
+    whole, mistakes = judged()
+    monkeypatch.setattr("fastrnn.evaluate.PIECE", 16)
+    assert judged() == (whole, mistakes) and len(mistakes) == 4
+    for operands, answer, truth in mistakes:
+        assert answer != truth == task.oracle(operands)
 
 
 def test_random_operands_do_not_depend_on_the_width_of_a_piece_and_keep_their_top_bit_clear():

@@ -48,6 +48,9 @@ def add_options(parser, title, made_of, defaults={}, without=()):
             group.add_argument(flag(field), action="store_const", const=not field.default, help=text, **common)
         elif kind is tuple:
             group.add_argument(flag(field), nargs="+", type=_pair, metavar="NAME=VALUE", help=text, **common)
+        elif hasattr(kind, "parse"):
+            group.add_argument(flag(field), nargs="?", const=field.default, type=_parsed(kind), metavar="X",
+                               help=f"{text} (default: {field.default})", **common)
         else:
             default = defaults.get(field.name, field.default)
             if default not in (None, MISSING):
@@ -110,6 +113,18 @@ def _pair(text):
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, as beta2=0.99")
     return name, number(value)
+
+
+def _parsed(kind):
+    """kind.parse with its errors in argparse's way; the option's name stands before them already."""
+
+    def parse(text):
+        try:
+            return kind.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
+
+    return parse
 
 
 def _kind(hint):

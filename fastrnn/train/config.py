@@ -8,6 +8,7 @@ from fastrnn.initializers import INITIALIZERS
 from fastrnn.losses.base import losses
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
+from fastrnn.train.curriculum import Curriculum
 
 UNTIL = ("exact", "certified", "samples")
 _REAL = (int, float, np.integer, np.floating)
@@ -33,6 +34,7 @@ class TrainConfig:
     max_samples: int = option(1_000_000, "stop after so many samples")
     until: str = option("exact", "when to stop before that", lambda: UNTIL)
     patience: int = option(256, "samples without a mistake before the network is verified")
+    curriculum: Curriculum | None = option(Curriculum(), "first width, times what it grows when the network is exact, or none")
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
@@ -56,6 +58,10 @@ class TrainConfig:
             check_integer(name, getattr(self, name), 0)
         if self.truncate is not None:
             check_integer("truncate", self.truncate, 1)
+        if isinstance(self.curriculum, dict):  # as JSON has it
+            object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
+        if not isinstance(self.curriculum, Curriculum | None):
+            raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
         if self.seed >= 2**63:
             raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
         for name in ("learning_rate", "clip"):

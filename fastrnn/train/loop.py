@@ -15,6 +15,7 @@ from fastrnn.model import Model, as_sequences
 from fastrnn.schedules import rates
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.curriculum import lessons
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.session import Session
 from fastrnn.train.state import run_from
@@ -42,7 +43,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     progress(samples, loss, exact_accuracy): called some twenty times a second.
     until: "exact" (the default) stops when the network is right on all of its verification; "certified" goes on from
     there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
-    "samples" makes all max_samples.
+    "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
+    unless until is "samples".
     resume: the Run of an interrupted training, to go on from; the other arguments must be the same.
     Ctrl-C in the main thread ends training with Run.stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
@@ -76,17 +78,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
 
 def training_of(cell, task, data, config, weights, threads, before, progress=None):
     """A Training from these weights (None: the config's own), or from `before`, the state of another."""
-    source, sizes, steps = _source(task, data, config)
-    if weights is None:
-        shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
-        drawn = initial_weights(config.initializer, shapes, config.seed)
-        weights = {name: config.initial_scale * weight for name, weight in drawn.items()}
-    # A Model checks names, shapes and values.
-    dtype = np.dtype(config.dtype)
-    weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, task).weights
     threads = threads or min(default_threads(), max(1, config.batch_size // SAMPLES_A_THREAD))
-    session = Session(cell, sizes, source, steps, config, threads, weights)
-    return Training(cell, task, data, config, session, before, progress)
+    return Training(cell, task, data, config, weights, threads, before, progress)
 
 
 def configured(config, options):
@@ -97,14 +90,6 @@ def configured(config, options):
     if unknown:
         raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
     return replace(config or TrainConfig(), **options)
-
-
-def _source(task, data, config):
-    """(source for the kernels, (inputs, outputs), steps)"""
-    if data is None:
-        return task.kernel, (task.input_size, task.output_size), task.bits
-    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
-    return arrays, (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):
@@ -128,14 +113,42 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
 class Training:
     """One training in the making, which `updates` brings to its end; limit: updates after which it stops in any case."""
 
-    def __init__(self, cell, task, data, config, session, before, progress):
-        self.cell, self.task, self.data, self.config, self.session = cell, task, data, config, session
-        self.progress, self.limit = progress, config.updates
+    def __init__(self, cell, task, data, config, weights, threads, before, progress):
+        self.cell, self.task, self.data, self.config, self.threads = cell, task, data, config, threads
+        self.progress, self.limit, self.told = progress, config.updates, (0, 0.0, 0.0)
         self.earlier = before.get("seconds", 0.0) if before else 0.0
         self.stretches = Stretches(config.batch_size, before and before.get("stretches"))
         self.verification = None
+        # Whoever wants so many samples wants them at the task's own width; and what is proved is proved for every
+        # width, so that the first lesson will do.
+        self.lessons = task and lessons(task, config.curriculum if config.until != "samples" else None)
+        if config.until == "certified":
+            self.lessons = self.lessons[:1]
+        arrays = data and as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
+        self._begin(self._lesson(before), arrays, weights)
         if before:
-            session.restore(before["arrays"], before["numbers"])
+            self.session.restore(before["arrays"], before["numbers"])
+
+    def _lesson(self, before):
+        """The first lesson, or the one in which `before` ended; None without a task."""
+        return self.lessons and next((lesson for lesson in self.lessons if before and lesson.bits == before["numbers"]["bits"]),
+                                     self.lessons[-1 if before else 0])
+
+    def _begin(self, lesson, arrays, weights):
+        """A Session with these weights (None: the config's own)."""
+        cell, config, self.lesson = self.cell, self.config, lesson
+        if lesson is None:
+            source, sizes, steps = arrays, (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
+        else:
+            source, sizes, steps = lesson.kernel, (lesson.input_size, lesson.output_size), lesson.bits
+        if weights is None:
+            shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
+            drawn = initial_weights(config.initializer, shapes, config.seed)
+            weights = {name: config.initial_scale * weight for name, weight in drawn.items()}
+        # A Model checks names, shapes and values.
+        dtype = np.dtype(config.dtype)
+        weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, self.task).weights
+        self.session = Session(cell, sizes, source, steps, config, self.threads, weights)
 
     def run(self):
         """Train, and return the Run."""
@@ -144,8 +157,8 @@ class Training:
             warm_up(self._model())
         with deferred_interrupt() as interrupted:
             stopped = self.updates(interrupted)
-            if stopped == "samples" and self.config.until == "samples" and self.task is not None:
-                self._exact()
+            if stopped == "samples" and self.task is not None:
+                self.verification = verify(self._model(), threads=self.threads)
         arrays, numbers = self.session.state()
         state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds()}
         run = run_from(self._model(), self.config, state, stopped, self.verification)
@@ -163,9 +176,10 @@ class Training:
     def updates(self, interrupted):
         """Train until there is a reason to stop, and return it."""
         self.started = time.perf_counter()
-        config, session, length = self.config, self.session, FIRST_CHUNK
+        config, length = self.config, FIRST_CHUNK
         patience = 0 if config.until == "samples" else config.patience
-        while session.step < self.limit:
+        while self.session.step < self.limit:
+            session = self.session
             count, made = min(length, self.limit - session.step), session.step
             began = self.seconds()
             statistics, why = session.run(
@@ -179,23 +193,40 @@ class Training:
                 return "diverged"
             if self.progress and len(statistics):
                 last = statistics[-1]
-                self.progress(session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size)
+                self.told = session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size
+                self.progress(*self.told)
             if why == CLEAN or (config.until != "samples" and session.step == config.updates):
                 if self._exact():
                     return "exact"
-                session.clean(0)
+                # An update at a larger width takes longer.
+                length = max(1, length * session.steps // self.session.steps)
+                self.session.clean(0)
             if interrupted():
                 return "interrupted"
         return "samples"
 
     def _exact(self):
-        """Whether the network is right on everything it can be held against."""
-        model = self._model()
-        if self.task is not None:
-            self.verification = verify(model, threads=self.session.threads)
-            return self.verification.exact
-        x, y, mask = (self.session.source.x, self.session.source.y, self.session.source.mask)
-        return bool(((model.logits(x) > 0) == (y > 0.5))[mask > 0].all())
+        """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins."""
+        if self.task is None:
+            x, y, mask = (self.session.source.x, self.session.source.y, self.session.source.mask)
+            return bool(((self._model().logits(x) > 0) == (y > 0.5))[mask > 0].all())
+        if not self._right_at(self.lesson.bits):
+            return False
+        wider = self.lessons[self.lessons.index(self.lesson) + 1 :]
+        if not wider or self._right_at(wider[-1].bits):
+            return True
+        lesson = next((lesson for lesson in wider[:-1] if not self._right_at(lesson.bits)), wider[-1])
+        arrays, numbers = self.session.state()
+        self._begin(lesson, None, self.session.weights())
+        self.session.restore(arrays, numbers)
+        return False
+
+    def _right_at(self, bits):
+        """Whether the network is right on all of its verification at this width."""
+        tell = self.progress and (lambda done, total: self.progress(*self.told))
+        found = verify(self._model(), bits, threads=self.threads, progress=tell, whole=False)
+        self.verification = found if found.exact and bits == self.task.bits else None
+        return found.exact
 
     def _model(self):
         return Model(self.cell, self.session.weights(), self.task)

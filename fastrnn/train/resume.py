@@ -96,8 +96,8 @@ def _progress(model, arrays, saved, numbers, updates=None):
     """arrays, stretches and seconds of a training of which `numbers` are the counters; without any, of one not begun."""
     rows = arrays.pop(HISTORY)
     if numbers is not None:
-        for name in ("step", "clean"):
-            _check_count(name, numbers[name])
+        for name in ("step", "clean", "bits"):
+            _check_count(name, numbers[name], name == "bits")
         _check_arrays(arrays, {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()})
     _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:

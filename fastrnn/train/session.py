@@ -21,7 +21,7 @@ class Session:
     def __init__(self, cell, sizes, source, steps, config, threads, weights):
         dtype = np.dtype(config.dtype)
         self.cell, self.config, self.source = cell.kernel(*sizes), config, source
-        self.names, self.threads = cell.weights, threads
+        self.names, self.threads, self.steps = cell.weights, threads, steps
         self.truncate = min(config.truncate or steps, steps)
         self.layout = layout_of(self.cell, lanes_of(dtype))
         self.loss, self.optimizer = config.build_loss(), config.build_optimizer()
@@ -102,7 +102,7 @@ class Session:
                          for memory in (self.replicas[0].first, self.replicas[0].second))
         arrays = {f"first.{name}": array for name, array in first.items()}
         arrays |= {f"second.{name}": array for name, array in second.items()}
-        return arrays, {"step": self.step, "clean": int(self.shared.clean[0])}
+        return arrays, {"step": self.step, "clean": int(self.shared.clean[0]), "bits": self.steps}
 
     def restore(self, arrays, numbers):
         """Take up what `state` gave; the weights come with the constructor."""

@@ -1,0 +1,69 @@
+"""From narrow to wide: which widths a network is trained at before the one that it is for.
+
+What a transducer has to learn does not depend on the width, but what an update costs does; and a loss summed over
+thousands of steps, all of them still wrong, is a poor guide. Y. Bengio, J. Louradour, R. Collobert and J. Weston,
+"Curriculum learning", ICML 2009; for addition W. Zaremba and I. Sutskever, "Learning to execute", 2014.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Widths start, start * factor, start * factor**2, ... below the task's own, then that one.
+
+    Training moves on when the network is exact at the present width: to the first width at which it is not, or to
+    the end if it is exact at the last one. Raises ValueError or TypeError for a start below 1 or a factor below 2.
+
+    >>> Curriculum(8, 4).widths(200)
+    [8, 32, 128, 200]
+    """
+
+    start: int = 8
+    factor: int = 2
+
+    def __post_init__(self):
+        for name, least in (("start", 1), ("factor", 2)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+                raise TypeError(f"curriculum: got a {name} of {value!r}, expected an integer of at least {least}")
+            if value < least:
+                raise ValueError(f"curriculum: got a {name} of {value}, expected at least {least}")
+            object.__setattr__(self, name, int(value))
+
+    def widths(self, bits):
+        """The widths, in their order, for a task of so many bits."""
+        found, width = [], self.start
+        while width < bits:
+            found.append(width)
+            width *= self.factor
+        return [*found, bits]
+
+    def __str__(self):
+        return f"{self.start}:{self.factor}"
+
+    @classmethod
+    def parse(cls, text):
+        """The Curriculum that is written START or START:FACTOR, or None for `none`. Raises ValueError for anything else."""
+        if text == "none":
+            return None
+        try:
+            numbers = [int(part) for part in text.split(":")]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2):
+            raise ValueError(f"curriculum: got {text!r}, expected START, START:FACTOR or none, as 8:2")
+        return cls(*numbers)
+
+
+def lessons(task, curriculum):
+    """The task at each of the widths, without those that are too narrow for it; without a curriculum, the task alone."""
+    found = []
+    for bits in curriculum.widths(task.bits)[:-1] if curriculum else ():
+        try:
+            found.append(task.at(bits))
+        except ValueError:  # as for sums of 32 numbers in 4 bits
+            continue
+    return [*found, task]

@@ -190,7 +190,7 @@ OPTIONS = {
     **{name: ("config", fastrnn.TrainConfig(**{name: value})) for name, value in {
         "loss": "cross-entropy", "optimizer": "momentum", "learning_rate": 0.25, "constants": (("beta1", 0.5),), "batch_size": 7,
         "max_samples": 99, "until": "samples", "patience": 5, "seed": 2**62, "initializer": "orthogonal", "schedule": "cosine",
-        "clip": 0.5, "truncate": 3, "curriculum": fastrnn.Curriculum(4, 3), "reduction": "sum", "dtype": "float64", "saturation": 0.125}.items()}}
+        "clip": 0.5, "weight_decay": 0.25, "l1": 0.25, "initial_scale": 0.5, "truncate": 3, "curriculum": fastrnn.Curriculum(4, 3), "reduction": "sum", "dtype": "float64", "saturation": 0.125}.items()}}
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -31,5 +31,8 @@ class Compare:
         return ladder.run(self.cases(quick), rounds, seconds, self.name, {} if quick else pythons(), progress)
 
 
-LADDER = Compare("ladder", tuple(Workload(batch=batch) for batch in ladder.BATCHES), (Workload(batch=1), Workload(batch=1024)))
+# Online training of many networks at once: as much work as a batch of 256, but every sample has its own weights.
+MODELS = Workload(batch=1, models=256)
+
+LADDER = Compare("ladder", (*(Workload(batch=batch) for batch in ladder.BATCHES), MODELS), (Workload(batch=1), Workload(batch=1024)))
 SHAPES_SECTION = Compare("shapes", SHAPES, (Workload(64, 32, 256),))

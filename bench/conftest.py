@@ -5,6 +5,7 @@ Each row is then a test whose rounds last, by this clock, exactly what they last
 --benchmark-compare work as always.
 """
 
+import time
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,19 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def results(request):
     """Section name -> its result, measured when first asked for, and saved at once."""
-    found, config = {}, request.config
+    found, failed, config = {}, {}, request.config
     capture = config.pluginmanager.getplugin("capturemanager")
 
     def result(name):
+        if name in failed:
+            pytest.fail(f"section {name} was not measured: {failed[name]}", pytrace=False)
         if name not in found:
-            with capture.global_and_fixture_disabled(), Progress(name) as progress:
-                found[name] = SECTIONS[name].measure(config.getoption("--quick"), progress)
+            try:
+                with capture.global_and_fixture_disabled(), Progress(name) as progress:
+                    found[name] = SECTIONS[name].measure(config.getoption("--quick"), progress)
+            except Exception as error:
+                failed[name] = f"{type(error).__name__}: {error}"
+                raise
             folder = Path(config.getoption("--results"))
             folder.mkdir(parents=True, exist_ok=True)
             report.save(found[name], folder / f"{name}.json")
@@ -59,19 +66,29 @@ def results(request):
     return result
 
 
+# Seconds between two lines where there is no terminal for a bar.
+QUIET = 15
+
+
 class Progress:
-    """A bar on a terminal; a line a minute elsewhere."""
+    """What a section is doing: a bar on a terminal, elsewhere a line from time to time."""
 
     def __init__(self, name):
         from tqdm import tqdm
 
-        self.name, self.bar = name, tqdm(desc=name, leave=False, dynamic_ncols=True, mininterval=0.2, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}")
+        self.name, self.began, self.told = name, time.monotonic(), time.monotonic()
+        self.bar = tqdm(desc=name, leave=False, dynamic_ncols=True, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}")
         print(f"\nmeasuring: {name}", flush=True)
 
     def __call__(self, done, total, note):
+        if self.bar.disable:
+            now = time.monotonic()
+            if now - self.told >= QUIET:
+                self.told = now
+                print(f"  {now - self.began:4.0f} s  {done} of {total}: {note}", flush=True)
+            return
         self.bar.total, self.bar.n = total, done
         self.bar.set_postfix_str(note, refresh=False)
-        self.bar.update(0)
         self.bar.refresh()
 
     def __enter__(self):
@@ -79,3 +96,4 @@ class Progress:
 
     def __exit__(self, *exception):
         self.bar.close()
+        print(f"  {self.name}: {time.monotonic() - self.began:.0f} s", flush=True)

@@ -1,5 +1,6 @@
 """The pictures, from saved results: legible in black and white, so hatches, markers and dashes carry the meaning."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -39,13 +40,13 @@ def ladder(result):
     for row in result["rows"]:
         if row["kind"] != "peak" and row["seconds"]:
             rows.setdefault((row["label"], row["threads"], row["kind"]), []).append(row)
-    best = sorted((max(map(samples_a_second, group)), key, max(group, key=samples_a_second)["batch"]) for key, group in rows.items())
+    best = sorted((max(map(samples_a_second, group)), key, _size(max(group, key=samples_a_second))) for key, group in rows.items())
     figure, axes = canvas(9, 1.2 + 0.34 * len(best))
     styles = {"scalar": ("white", ""), "batched": ("white", "//"), "peer": ("0.85", ""), "ours": ("black", "")}
     for place, (rate, (_, _, kind), batch) in enumerate(best):
         color, hatch = styles[kind]
         axes.barh(place, rate, color=color, edgecolor="black", hatch=hatch, height=0.7)
-        axes.text(rate * 1.1, place, f"{report.number(rate)}  (batch {batch:,})", va="center", fontsize=8)
+        axes.text(rate * 1.1, place, f"{report.number(rate)}  ({batch})", va="center", fontsize=8)
     axes.set_yticks(range(len(best)), [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads, _), _ in best], fontsize=8)
     axes.set_xscale("log")
     axes.set_xlim(best[0][0] / 3, best[-1][0] * 12)
@@ -56,13 +57,17 @@ def ladder(result):
     return figure
 
 
+def _size(row):
+    return f"batch {row['batch']:,}" if row["models"] == 1 else f"{row['models']:,} models"
+
+
 def scaling(result):
     """Four series side by side."""
     panels = {"width": ("steps", "bits of the sum", "ns a time step and sample"), "hidden": ("hidden", "hidden units", "GFLOP/s"),
               "batch": ("batch", "samples in one update", "samples a second"), "threads": ("threads", "threads", "samples a second")}
     figure, axes = canvas(9, 6.5, 2, 2)
     for place, (series, (key, across, up)) in zip(axes.flat, panels.items()):
-        rows = [row for row in result["rows"] if row["series"] == series]
+        rows = [row for row in result["rows"] if row.get("series") == series]
         value = {"ns a time step and sample": lambda row: 1e9 / samples_a_second(row) / row["steps"], "GFLOP/s": report.gflops,
                  "samples a second": samples_a_second}[up]
         middle = [value(row) for row in rows]
@@ -129,7 +134,8 @@ def roofline(result):
 def batches(result):
     """Samples a second against the batch, the best of each family on one thread."""
     figure, axes = canvas(8, 5)
-    engines = list(dict.fromkeys((row["engine"], row["label"]) for row in result["rows"] if row["kind"] in ("batched", "ours", "peer") and row["seconds"]))
+    engines = list(dict.fromkeys((row["engine"], row["label"]) for row in result["rows"]
+                                 if row["kind"] in ("batched", "ours", "peer") and row["models"] == 1 and row["seconds"]))
     for number, (engine, label) in enumerate(engines):
         rows = [row for row in result["rows"] if row["engine"] == engine and row["threads"] == 1 and row["seconds"]]
         ours = engine == "fastrnn"
@@ -137,7 +143,7 @@ def batches(result):
                   linewidth=2 if ours else 1, marker=MARKERS[number % len(MARKERS)], markersize=6, linestyle="-" if ours else DASHES[number % 4],
                   markerfacecolor="black" if ours else "white", label=label)
     axes.set(xscale="log", yscale="log", xlabel="samples in one update", ylabel="samples a second")
-    axes.set_xticks(sorted({work_of(row).batch for row in result["rows"] if row["kind"] == "ours"}))
+    axes.set_xticks(sorted({work_of(row).batch for row in result["rows"] if row["kind"] == "ours" and row["models"] == 1}))
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     plain(axes.yaxis)
@@ -147,16 +153,28 @@ def batches(result):
     return figure
 
 
-PICTURES = {"ladder": ("ladder", ladder), "batches": ("ladder", batches), "scaling": ("scaling", scaling), "roofline": ("roofline", roofline)}
+# name -> (section, function of its result, what it shows)
+PICTURES = {
+    "ladder": ("ladder", ladder, "Samples a second of every engine at its best batch"),
+    "batches": ("ladder", batches, "Samples a second against the batch, one thread"),
+    "scaling": ("scaling", scaling, "Speed as width, hidden units, batch or threads grow"),
+    "roofline": ("roofline", roofline, "Each kernel under the roofline, and where the time goes"),
+}
+
+
+def digest(path):
+    """What a picture carries of the file that it was drawn from."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def draw_all(folder):
     """Draw what the results in a folder have, as .png beside them; returns the paths."""
     drawn = []
-    for name, (section, draw) in PICTURES.items():
+    for name, (section, draw, _) in PICTURES.items():
         path = Path(folder) / f"{section}.json"
         if path.exists():
             figure, target = draw(json.loads(path.read_text())), Path(folder) / f"{name}.png"
-            write_atomically(target, lambda file, figure=figure: figure.savefig(file, format="png", dpi=120, metadata={"Software": None}))
+            about = {"Software": None, "Source": digest(path)}
+            write_atomically(target, lambda file, figure=figure, about=about: figure.savefig(file, format="png", dpi=120, metadata=about))
             drawn.append(target)
     return drawn

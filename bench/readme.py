@@ -1,15 +1,17 @@
-"""`python -m bench.readme`: writes the tables of the saved results into README.md, between their markers.
+"""`python -m bench.readme`: draws the pictures, and writes tables and links to pictures into README.md, between markers.
 
     <!-- bench:ladder/short -->
     ... replaced ...
     <!-- /bench -->
 
-Nothing outside the markers is touched.
+What stands after `bench:` is a name that bench.render knows: "targets", "SECTION/TABLE" or "picture/NAME". Nothing
+outside the markers is touched.
 """
 
 import re
 from pathlib import Path
 
+from bench.plots import draw_all
 from bench.render import RESULTS, markdown
 from fastrnn.files import write_atomically
 
@@ -18,7 +20,7 @@ MARKED = re.compile(r"(?P<start><!-- bench:(?P<name>[\w/]+) -->\n)(?P<text>.*?)(
 
 
 def filled(text, folder=RESULTS):
-    """`text` with every marked part replaced by its table. Raises ValueError for a marker without a table, or without its end."""
+    """`text` with every marked part replaced by what it names. Raises ValueError for a marker without a table, or without its end."""
     starts, matched = text.count("<!-- bench:"), len(MARKED.findall(text))
     if starts != matched:
         raise ValueError(f"readme: {starts} marked parts begin, {matched} end with <!-- /bench -->")
@@ -30,7 +32,8 @@ def main(path=README, folder=RESULTS):
     after = filled(before, folder)
     if after != before:
         write_atomically(path, after.encode())
-    print(f"{path.name}: {len(MARKED.findall(after))} tables, {'rewritten' if after != before else 'as they were'}")
+    draw_all(folder)
+    print(f"{path.name}: {len(MARKED.findall(after))} marked parts, {'rewritten' if after != before else 'as they were'}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench.tables import TABLES, TITLES
+from bench import plots, targets
+from bench.tables import TABLES
 from fastrnn.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
@@ -16,32 +17,47 @@ def load(folder, section):
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def names():
+    """What `markdown` knows."""
+    return ["targets", *(f"{section}/{table}" for section, tables in TABLES.items() for table in tables),
+            *(f"picture/{name}" for name in plots.PICTURES)]
+
+
 def markdown(name, folder=RESULTS):
-    """The table called "SECTION" or "SECTION/TABLE". Raises ValueError for an unknown one or a result that is not there."""
+    """The table called "targets" or "SECTION/TABLE", or the link to "picture/NAME".
+
+    Raises ValueError for an unknown one or a result that is not there.
+    """
+    if name not in names():
+        raise ValueError(f"table: got {name!r}, expected one of {', '.join(names())}")
     section, _, table = name.partition("/")
-    if section not in TABLES or (table and table not in TABLES[section]):
-        known = ", ".join(f"{section}/{table}" for section, tables in TABLES.items() for table in tables)
-        raise ValueError(f"table: got {name!r}, expected one of {known}")
-    result = load(folder, section)
-    if result is None:
-        raise ValueError(f"table: {Path(folder) / section}.json is not there: make bench")
-    return TABLES[section][table or section](result)
+    if name == "targets":
+        results = {section: load(folder, section) for section in TABLES}
+        if any(results.values()):
+            return targets.markdown(results)
+        section = "ladder"
+    elif section == "picture":
+        section, _, shows = plots.PICTURES[table]
+        if load(folder, section):
+            return f"![{shows}](bench/results/{table}.png)\n"
+    elif result := load(folder, section):
+        return TABLES[section][table][1](result)
+    raise ValueError(f"table: {Path(folder) / section}.json is not there: make bench")
 
 
 def report(folder=RESULTS):
     """All tables of the results that are there."""
-    parts = ["# Benchmarks\n"]
-    for name, title in TITLES.items():
-        if load(folder, name.partition("/")[0]):
-            parts.append(f"## {title}\n\n{markdown(name, folder)}")
+    parts = ["# Benchmarks\n", f"## What is wanted, and what was measured\n\n{markdown('targets', folder)}"]
+    for section, tables in TABLES.items():
+        if load(folder, section):
+            parts += [f"## {title}\n\n{markdown(f'{section}/{table}', folder)}" for table, (title, _) in tables.items() if title]
+            parts.append(markdown(f"{section}/note", folder))
     return "\n".join(parts)
 
 
 def main(folder=RESULTS):
-    from bench.plots import draw_all
-
     write_atomically(Path(folder) / "report.md", report(folder).encode())
-    drawn = draw_all(folder)
+    drawn = plots.draw_all(folder)
     print(f"wrote {', '.join(str(path) for path in (Path(folder) / 'report.md', *drawn))}")
 
 

@@ -1,6 +1,6 @@
 """The sections of the suite, in the order in which they run."""
 
-from bench import answer, compare, compiling, roofline, scaling
+from bench import answer, compare, compiling, limits, roofline, scaling
 
 SECTIONS = {section.name: section for section in
-            (compare.LADDER, compare.SHAPES_SECTION, scaling.SECTION, roofline.SECTION, answer.SECTION, compiling.SECTION)}
+            (compare.LADDER, compare.SHAPES_SECTION, scaling.SECTION, roofline.SECTION, answer.SECTION, compiling.SECTION, limits.SECTION)}

@@ -2,52 +2,42 @@
 
 import numpy as np
 
+from bench.duels import WANTED, duels
 from fastrnn.bench import report
-from fastrnn.bench.report import find, mark, number, samples_a_second, table, work_of
+from fastrnn.bench.report import find, mark, number, samples_a_second, shape_of, table, work_of
 from fastrnn.bench.timing import median, spread
 
-NN_RNN = "torch-module"
-
-
 def versus(result):
-    """fastrnn against the best peer, and against nn.RNN with autograd, on as many threads."""
+    """fastrnn against the best peer, and against nn.RNN with autograd, on at most as many threads."""
     rows = []
-    works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] == "ours"))
-    for threads in sorted({row["threads"] for row in result["rows"] if row["kind"] == "ours"}):
-        for work in works:
-            here = {**work._asdict(), "threads": threads}
-            ours = find(result, engine="fastrnn", **here)
-            others = [row for row in result["rows"] if row["seconds"] and row["kind"] in ("peer", "batched")
-                      and work_of(row) == work and row["threads"] == threads]
-            if not ours or not others:
-                continue
-            best = max(others, key=samples_a_second)
-            module = find(result, engine=NN_RNN, **here)
-            rows.append([f"H {work.hidden}, T {work.steps}, batch {work.batch:,}", str(threads), number(samples_a_second(ours)) + mark(ours),
-                         best["label"], number(samples_a_second(best)) + mark(best), f"{report.times_row(best, ours):.1f}",
-                         f"{report.times_row(module, ours):,.0f}" if module else ""])
-    header = ("workload", "threads", "fastrnn, samples/s", "best other", "samples/s", "× best other", "× nn.RNN, autograd")
-    return table(header, rows) + "\n" + report.footnote(result)
+    for duel in duels(result):
+        wanted = WANTED.get(duel.work)
+        rows.append([shape_of(duel.work), str(duel.threads), number(samples_a_second(duel.ours)) + mark(duel.ours), duel.other["label"],
+                     number(samples_a_second(duel.other)) + mark(duel.other), f"{duel.best_times:.1f}", f"{wanted.best:g}" if wanted else "",
+                     f"{duel.common_times:,.0f}" if duel.common else "", f"{wanted.common:,}" if wanted and wanted.common else ""])
+    return table(("workload", "threads", "fastrnn, samples/s", "best other", "samples/s", "× best other", "wanted", "× nn.RNN, autograd", "wanted"), rows)
 
 
 # What grows in a series, as its column says it.
 GROWS = {"width": ("bits", "steps"), "hidden": ("hidden units", "hidden"), "batch": ("batch", "batch"), "threads": ("threads", "threads"),
-         "dtype": ("type", "dtype"), "memory": ("bits, batch 16,384", "steps")}
+         "dtype": ("type", "dtype"), "models": ("models, batch 1", "models")}
 
 
 def scaling(result):
     """All series, one table each."""
     parts = []
-    for series in dict.fromkeys(row["series"] for row in result["rows"]):
+    for series in dict.fromkeys(row["series"] for row in result["rows"] if "series" in row):
         title, key = GROWS[series]
         rows = []
-        for row in (each for each in result["rows"] if each["series"] == series):
+        for row in (each for each in result["rows"] if each.get("series") == series):
             rate = samples_a_second(row)
-            rows.append([f"{row[key]:,}" if isinstance(row[key], int) else row[key], str(row["threads"]), number(rate) + mark(row),
-                         report.digits(1e9 / rate / row["steps"]), report.digits(report.gflops(row)), f"{row['memory']:.0f}",
+            size = f"{row[key]:,}" if isinstance(row[key], int) else row[key]
+            size += f", {row['hidden']} hidden units" if series == "models" else ""
+            rows.append([size, str(row["threads"]), number(rate) + mark(row), report.digits(1e9 / rate / row["steps"]),
+                         report.digits(report.gflops(row)), report.percent(report.share_of_peak(result, row)), f"{row['memory']:.0f}",
                          f"{row['memory'] - row['memory_before']:.0f}", f"{100 * spread(row['seconds']):.0f} %"])
-        parts.append(table((title, "threads", "samples/s", "ns a time step", "GFLOP/s", "peak MB", "of it for this size, MB", "spread"), rows))
-    return "\n".join(parts) + "\n" + report.footnote(result)
+        parts.append(table((title, "threads", "samples/s", "ns a time step", "GFLOP/s", "of peak", "peak MB", "of it for this size, MB", "spread"), rows))
+    return "\n".join(parts)
 
 
 def parts_of(result, work):
@@ -82,7 +72,7 @@ def roofline(result):
         total = sum(ns for _, ns, _ in parts)
         shares = {part: rate / peak for other, part, _, rate in rooflines(result) if other == work}
         keys = {"forward products": "forward", "output and loss": "head", "backward": "backward", "recurrent gradient": "recurrent"}
-        name = f"H {work.hidden}, T {work.steps}, batch {work.batch:,}"
+        name = shape_of(work)
         for part, ns, row in parts:
             share = shares.get(keys.get(part))
             rows.append([name, part, report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * share:.0f} %" if share else "",
@@ -93,7 +83,7 @@ def roofline(result):
         rows.append(["", "whole, as trained" + mark(whole), report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * work.flops / ns / peak:.0f} %",
                      f"{100 * spread(whole['seconds']):.0f} %"])
     text = "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent gradient.\n"
-    return table(("workload", "part", "ns a sample", "of the time", "of peak", "spread"), rows) + text + report.footnote(result)
+    return table(("workload", "part", "ns a sample", "of the time", "of peak", "spread"), rows) + text
 
 
 def answer(result):
@@ -113,8 +103,16 @@ def answer(result):
         rows.append(cells)
     header = ("until exact on all 16,384 pairs", "exact", "samples, median", "worst", "from the first update, median", "worst",
               "from the start of the process, median", "worst")
-    return table(header, rows) + "\n" + report.footnote(
-        result, f"The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, {result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds.")
+    return table(header, rows)
+
+
+def answer_note(result):
+    """How the rows were measured that are not what they seem."""
+    text = f"The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, {result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds."
+    if result["cold_measured"]:
+        text += (f" The first run ever was measured for {result['cold_measured']} seeds; for the others it is their warm run and"
+                 f" the median of what those lost to the empty cache, {seconds(result['cold_cost'])}.")
+    return report.note(result, text)
 
 
 def seconds(value):
@@ -127,23 +125,31 @@ def compiling(result):
     for row in result["rows"]:
         kind = "online" if row["batch"] == 1 else "batches"
         rows.append([f"{row['cell']}, {kind}", row["state"], seconds(median(row["imports"])), seconds(median(row["seconds"]))])
-    return table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows) + "\n" + report.footnote(
-        result, "Cold: one process with an empty cache; warm: the median of {rounds} processes.")
+    return table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows)
 
 
-# section -> {table: function of the result}; the first one is the section's own.
+def limits(result):
+    """What was measured, and the most that it may be."""
+    return table(("", "measured", "at most"), [[row["label"], f"{report.digits(row['value'])} {row['unit']}", f"{row['bound']:g} {row['unit']}"]
+                                               for row in result["rows"]])
+
+
+def _noted(text):
+    return lambda result: report.note(result, text)
+
+
+# section -> {table: (title, or None for one that the report leaves out, function of the result)}; a note belongs to
+# all tables of its section.
 TABLES = {
-    "ladder": {"ladder": report.ladder, "short": report.short, "batches": report.batches, "versus": versus},
-    "shapes": {"shapes": report.batches, "versus": versus},
-    "scaling": {"scaling": scaling},
-    "roofline": {"roofline": roofline},
-    "answer": {"answer": answer},
-    "compiling": {"compiling": compiling},
+    "ladder": {"ladder": ("The ladder: hidden 16, 8 steps", report.ladder), "short": (None, report.short),
+               "batches": ("All engines, samples/s: hidden 16, 8 steps", report.batches),
+               "versus": ("Against the best of the others: hidden 16, 8 steps", versus), "note": (None, report.note)},
+    "shapes": {"batches": ("Other shapes, samples/s", report.batches),
+               "versus": ("Other shapes, against the best of the others", versus), "note": (None, report.note)},
+    "scaling": {"scaling": ("Scaling", scaling), "note": (None, report.note)},
+    "roofline": {"roofline": ("Where the time goes", roofline), "note": (None, report.note)},
+    "answer": {"answer": ("Time to a right answer", answer), "note": (None, answer_note)},
+    "compiling": {"compiling": ("Compile time", compiling),
+                  "note": (None, _noted("Cold: one process with an empty cache; warm: the median of {rounds} processes."))},
+    "limits": {"limits": ("What a user waits for, and memory", limits), "note": (None, _noted("Medians of {rounds}; the first time ever, and memory, once."))},
 }
-
-TITLES = {"ladder/ladder": "The ladder: hidden 16, 8 steps", "ladder/batches": "All engines, samples/s: hidden 16, 8 steps",
-          "ladder/versus": "Against the best of the others: hidden 16, 8 steps", "shapes/shapes": "Other shapes, samples/s",
-          "shapes/versus": "Other shapes, against the best of the others", "scaling/scaling": "Scaling",
-          "roofline/roofline": "Where the time goes", "answer/answer": "Time to a right answer", "compiling/compiling": "Compile time"}
-
-__all__ = ["TABLES", "TITLES", "answer", "compiling", "parts_of", "rooflines", "scaling", "versus"]

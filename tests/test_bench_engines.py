@@ -86,6 +86,20 @@ def test_a_wrong_engine_is_refused(fault, updates):
         check(SMALL, updates, "cheat")
 
 
+def test_each_of_many_models_is_checked():
+    work = SMALL._replace(models=3)
+    before, (x, y) = initial_weights(work), sums(work)
+    each = [gradient({name: w[m] for name, w in before.items()}, x[m].astype(float), y[m].astype(float)) for m in range(3)]
+    after = {name: w.astype(np.float64) - work.rate * np.stack([grads[name] for grads in each]) for name, w in before.items()}
+    assert len({w.tobytes() for w in before["w_hh"]}) == 3
+    check(work, Updates(before, x, y, after))
+    stuck = {name: np.concatenate([w[:2], before[name][2:]]) for name, w in after.items()}
+    with pytest.raises(WrongGradient, match="cheat, model 2: its gradient"):
+        check(work, Updates(before, x, y, stuck), "cheat")
+    with pytest.raises(WrongGradient, match="it has 2 models, not the 3"):
+        check(work, Updates(before, x[:2], y[:2], after), "cheat")
+
+
 def test_a_batch_of_one_repeated_sum_is_refused():
     work = Workload(hidden=5, steps=8, batch=64)
     right = right_update(work)
@@ -123,7 +137,7 @@ def test_an_engine_that_cheats_ends_the_run_and_a_broken_one_is_a_row_that_says_
 
 
 def test_every_engine_of_the_table_has_the_true_gradient():
-    works = [Workload(hidden=16, steps=8, batch=1), Workload(hidden=16, steps=8, batch=100)]
+    works = [Workload(hidden=16, steps=8, batch=1), Workload(hidden=16, steps=8, batch=100), Workload(hidden=16, steps=8, batch=1, models=20)]
     wanted, absent = ladder.cases(works, ENGINES, 2), {}
     with ladder.opened(wanted, {}, absent) as found:
         assert not absent

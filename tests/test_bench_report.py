@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import plots, readme, render
+from bench import plots, readme, render, targets
+from bench.duels import WANTED, duels
 from bench.conftest import Clock
 from bench.suite import SECTIONS
 from fastrnn.bench import report, timing
@@ -70,9 +71,37 @@ def test_the_ladder_says_what_the_seconds_say():
     assert cells[5] == f"{rate * (14 * 8 * 16 + 6 * 7 * 16 * 16) / 1e9:.3g}"
     peak, scalar = report.find(result, engine="fma", threads=1), report.find(result, engine="scalar")
     shares = sorted(1024 * 12544 / taken / (peak["flops"] / best) for taken, best in zip(row["seconds"], peak["seconds"]))
-    assert cells[6] == f"{100 * shares[len(shares) // 2]:.3g} %"
+    assert cells[6] == f"{100 * shares[len(shares) // 2]:.0f} %"
     ratios = sorted(slow / (taken / 1024) for slow, taken in zip(scalar["seconds"], row["seconds"]))
     assert cells[7] == f"{ratios[len(ratios) // 2]:,.0f}"
+
+
+def with_peer(times, threads=1):
+    """The stored ladder with a peer that is `times` as slow as fastrnn at batch 1,024, in each round."""
+    result = json.loads((STORED / "ladder.json").read_text())
+    ours = report.find(result, engine="fastrnn", threads=1, batch=1024)
+    peer = {**ours, "engine": "torch-module", "label": "peer", "kind": "peer", "threads": threads, "seconds": [times * s for s in ours["seconds"]]}
+    result["rows"].append(peer)
+    return result
+
+
+def test_targets_hold_fastrnn_against_the_best_of_the_others():
+    def lines(result):
+        return {target.what: target for target in targets.targets({**dict.fromkeys(SECTIONS), "ladder": result})}
+
+    what = "best peer, H 16, T 8, B 1,024, 1 thread"
+    # Without a peer there is NumPy, but no verdict.
+    assert lines(json.loads((STORED / "ladder.json").read_text()))[what].cells()[1:] == ["not measured", "at least 3.50 ×", ""]
+    near = lines(with_peer(1.5))
+    assert near[what].cells()[1:] == ["1.50 ×", "at least 3.50 ×", "missed"]
+    assert near["nn.RNN with autograd, H 16, T 8, B 1,024, 1 thread"].value == pytest.approx(1.5)
+    numpy = next(duel for duel in duels(with_peer(1000)) if duel.work.batch == 1024 and duel.threads == 1)
+    assert numpy.other["engine"] == "numpy" and lines(with_peer(1000))[what].value == numpy.best_times
+    # Others may use fewer threads than they are given, fastrnn's rows are what they are.
+    two = {duel.work.batch: duel for duel in duels(with_peer(1.5)) if duel.threads == 2}
+    assert two[1024].other["threads"] == 1
+    assert all(lines(None)[line].value is None for line in lines(None))
+    assert len(WANTED) * 2 == sum(line.startswith("best peer") for line in near)
 
 
 def test_a_missing_peer_keeps_its_row():
@@ -87,6 +116,7 @@ def test_pictures_are_drawn_from_stored_results(tmp_path):
     drawn = plots.draw_all(tmp_path)
     assert {path.stem for path in drawn} == set(plots.PICTURES)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert plots.digest(tmp_path / "ladder.json").encode() in (tmp_path / "ladder.png").read_bytes()
 
 
 def test_readme_touches_only_what_is_marked():
@@ -95,7 +125,8 @@ def test_readme_touches_only_what_is_marked():
     assert new.startswith("before <!-- no -->\n<!-- bench:ladder/short -->\n| engine |")
     assert new.endswith("\n<!-- /bench -->\nafter\n") and "old" not in new
     assert readme.filled(new, STORED) == new
-    with pytest.raises(ValueError, match="expected one of ladder/ladder"):
+    assert readme.filled(text.replace("ladder/short", "picture/ladder"), STORED).splitlines()[2].endswith("(bench/results/ladder.png)")
+    with pytest.raises(ValueError, match="expected one of targets, ladder/ladder"):
         readme.filled(text.replace("ladder/short", "ladder/none"), STORED)
     with pytest.raises(ValueError, match="1 marked parts begin, 0 end"):
         readme.filled("<!-- bench:ladder -->\n", STORED)
@@ -104,12 +135,23 @@ def test_readme_touches_only_what_is_marked():
 def test_the_readme_shows_the_saved_results():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.filled(text) == text, "README.md differs from bench/results: make readme"
+    # Saved results that the README does not show would be figures pasted by hand.
+    saved = sorted(render.RESULTS.glob("*.json"))
+    assert not saved or readme.MARKED.search(text), f"README.md has no marker for {saved[0].name}: see bench/readme.py"
+
+
+def test_the_saved_pictures_are_those_of_the_saved_results():
+    for name, (section, _, _) in plots.PICTURES.items():
+        path, picture = render.RESULTS / f"{section}.json", render.RESULTS / f"{name}.png"
+        if path.exists():
+            assert plots.digest(path).encode() in picture.read_bytes(), f"{picture.name} is not that of {path.name}: make readme"
 
 
 def test_every_section_names_its_rows():
     for name, section in SECTIONS.items():
-        rows = section.names(True)
-        assert rows and len({row for _, row in rows}) == len(rows), name
+        for quick in (True, False):
+            rows = section.names(quick)
+            assert rows and len({row for _, row in rows}) == len(rows), name
 
 
 def test_fastrnn_bench_imports_the_core_dependencies_only():
@@ -126,6 +168,7 @@ def test_fastrnn_bench_prints_the_ladder(tmp_path, capsys):
     arguments = ["--batch-size", "64", "--rounds", "2", "--quick", "--threads", "1", "--json", str(path)]
     assert command.run(parser.parse_args(arguments)) == 0
     printed = capsys.readouterr().out
-    for words in ("the tutorial's scalar Python loop", "NumPy, batched", "fastrnn", "of peak", "Measured peak: 1 thread"):
+    for words in ("scalar Python loop", "NumPy, batched", "fastrnn", "of peak", "Measured peak: 1"):
         assert words in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert report.plain(json.loads(path.read_text())) + "\n" == printed

@@ -22,6 +22,7 @@ PEERS = (
     _peer("torch-compile", "PyTorch, hand-written backward, compiled", "torch", "Compiled", most_steps=32),
     _peer("jax-grad", "JAX, lax.scan and grad, many updates a call", "jax", "Grad"),
     _peer("jax-hand", "JAX, hand-written backward, many updates a call", "jax", "Handwritten"),
+    _peer("jax-models", "JAX, vmap over models, hand-written backward", "jax", "Models", models=True),
 )
 
 

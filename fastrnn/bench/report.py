@@ -11,7 +11,7 @@ from fastrnn.files import write_atomically
 
 def work_of(row):
     """The Workload of a result's row."""
-    return Workload(row["hidden"], row["steps"], row["batch"], row["dtype"])
+    return Workload(row["hidden"], row["steps"], row["batch"], row["dtype"], row["models"])
 
 
 def find(result, **wanted):
@@ -21,7 +21,7 @@ def find(result, **wanted):
 
 def samples_a_second(row):
     """Median over rounds."""
-    return row["batch"] / median(row["seconds"])
+    return work_of(row).samples / median(row["seconds"])
 
 
 def gflops(row):
@@ -40,13 +40,13 @@ def share_of_peak(result, row):
     peaks = peak_gflops(result, row["threads"], row["dtype"])
     if peaks is None:
         return None
-    work = work_of(row).flops * row["batch"] / 1e9
+    work = work_of(row).flops * work_of(row).samples / 1e9
     return median([work / seconds / peak for seconds, peak in zip(row["seconds"], peaks)])
 
 
 def times_row(base, row):
     """How many times as many samples a second as `base`, as ratios within rounds."""
-    return times([seconds / base["batch"] for seconds in base["seconds"]], [seconds / row["batch"] for seconds in row["seconds"]])
+    return times(*([seconds / work_of(each).samples for seconds in each["seconds"]] for each in (base, row)))
 
 
 def number(value, unit=""):
@@ -88,15 +88,14 @@ def ladder(result, kinds=("scalar", "batched", "ours")):
     for row in result["rows"]:
         if row["kind"] not in kinds:
             continue
-        head = [row["label"], threads_of(row), f"{row['batch']:,}"]
+        head = [row["label"], threads_of(row), f"{row['batch']:,}" + (f" × {row['models']:,}" if row["models"] > 1 else "")]
         if row["absent"]:
             rows.append([*head, row["absent"], *[""] * (len(LADDER) - 4)])
             continue
         share, rate = share_of_peak(result, row), samples_a_second(row)
         rows.append([*head, number(rate) + mark(row), number(rate * row["steps"]), f"{gflops(row):.3g}",
-                     f"{100 * share:.3g} %" if share else "", f"{_times(times_row(base, row))}" if base else "",
-                     f"{100 * spread(row['seconds']):.0f} %"])
-    return table(LADDER, rows) + "\n" + footnote(result)
+                     percent(share), _times(times_row(base, row)) if base else "", f"{100 * spread(row['seconds']):.0f} %"])
+    return table(LADDER, rows)
 
 
 def short(result):
@@ -108,8 +107,13 @@ def short(result):
             continue
         share = share_of_peak(result, best)
         rows.append([label, threads, f"{best['batch']:,}", number(samples_a_second(best)) + mark(best), f"{gflops(best):.3g}",
-                     f"{100 * share:.3g} %" if share else "", _times(times_row(base, best)) if base else ""])
-    return table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows) + "\n" + footnote(result)
+                     percent(share), _times(times_row(base, best)) if base else ""])
+    return table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows)
+
+
+def percent(share):
+    """Two digits, or all before the point; nothing where there is no share."""
+    return "" if not share else f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
 
 
 def _times(value):
@@ -133,14 +137,19 @@ def batches(result, kinds=("scalar", "batched", "ours", "peer")):
         cells = {work_of(row): row["absent"] or number(samples_a_second(row)) + mark(row) for row in group}
         rows.append([label, threads, *(cells.get(work, "") for work in works)])
     same = len({(work.hidden, work.steps) for work in works}) == 1
-    heads = [f"batch {work.batch:,}" if same else f"H {work.hidden}, T {work.steps}, B {work.batch:,}" for work in works]
-    return table(("samples/s", "threads", *heads), rows) + "\n" + footnote(result)
+    heads = [(f"batch {work.batch:,}" if work.models == 1 else f"{work.models:,} models") if same else shape_of(work) for work in works]
+    return table(("samples/s", "threads", *heads), rows)
+
+
+def shape_of(work):
+    """A workload in a few words: hidden units, time steps, batch, and models if there are several."""
+    return f"H {work.hidden}, T {work.steps}, B {work.batch:,}" + (f", {work.models:,} models" if work.models > 1 else "")
 
 
 METHOD = "Float32 (the scalar loops float64), medians of {rounds} interleaved rounds; ratios are formed within a round."
 
 
-def footnote(result, method=METHOD):
+def note(result, method=METHOD):
     """What was measured where and how, and what the asterisk means."""
     machine, notes = result["machine"], []
     for threads in sorted({row["threads"] for row in result["rows"] if row.get("engine") == "fma"}):
@@ -159,12 +168,15 @@ def footnote(result, method=METHOD):
 
 
 def plain(result):
-    """The ladder for a terminal: the Markdown table in columns."""
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines() if line.startswith("|")]
-    cells = [[cell.replace("\\*", "*") for cell in row] for row in (header, *rows)]
+    """The ladder for a terminal of 80 columns: the Markdown table's cells, without those that follow from others."""
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines()]
+    keep = [column for column, name in enumerate(header) if name not in ("threads", "time steps/s")]
+    for row in rows:
+        row[0] += f", {row[1]} threads" if row[1] != "1" else ""
+    cells = [[row[column].replace("\\*", "*") for column in keep] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip() for row in cells]
-    return "\n".join(lines) + "\n\n" + textwrap.fill(footnote(result).replace("\\*", "*"), 100)
+    return "\n".join(lines) + "\n\n" + textwrap.fill(note(result).replace("\\*", "*"), 79, break_on_hyphens=False)
 
 
 def save(result, path):

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import namedtuple
 
-Workload = namedtuple("Workload", "hidden steps batch dtype rate")
+Workload = namedtuple("Workload", "hidden steps batch dtype models rate")
 
 
 def pin(core):

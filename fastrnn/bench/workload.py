@@ -22,12 +22,21 @@ class WrongGradient(ValueError):
 
 
 class Workload(NamedTuple):
-    """Hidden units, time steps (bits of the sum), samples in one update, floating-point type."""
+    """Hidden units, time steps (bits of the sum), samples in one update, floating-point type, independent models.
+
+    With more than one model, each has weights and samples of its own: all arrays have a leading axis of models.
+    """
 
     hidden: int = 16
     steps: int = 8
     batch: int = 64
     dtype: str = "float32"
+    models: int = 1
+
+    @property
+    def samples(self):
+        """Samples of all models in one update."""
+        return self.batch * self.models
 
     @property
     def flops(self):
@@ -46,7 +55,8 @@ class Workload(NamedTuple):
     @property
     def name(self):
         """Short, unique, and good in file names."""
-        return f"h{self.hidden}-t{self.steps}-b{self.batch}" + ("" if self.dtype == "float32" else f"-{self.dtype}")
+        models = "" if self.models == 1 else f"-m{self.models}"
+        return f"h{self.hidden}-t{self.steps}-b{self.batch}{models}" + ("" if self.dtype == "float32" else f"-{self.dtype}")
 
     def to_check(self):
         """The same work on a batch small enough to check."""
@@ -54,7 +64,10 @@ class Workload(NamedTuple):
 
 
 class Updates(NamedTuple):
-    """`count` updates that an engine made on one batch: x (B, T, 2), y (B, T, 1), weights before and after by name."""
+    """`count` updates that an engine made on one batch: x (B, T, 2), y (B, T, 1), weights before and after by name.
+
+    Of several models, all arrays have a leading axis of models.
+    """
 
     before: dict
     x: np.ndarray
@@ -65,6 +78,9 @@ class Updates(NamedTuple):
 
 def initial_weights(work, seed=0):
     """{"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype; units neither sleep nor saturate."""
+    if work.models > 1:
+        each = [initial_weights(work._replace(models=1), model) for model in range(work.models)]
+        return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
     rng = np.random.default_rng([seed, work.hidden])
     shapes = {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
     return {name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype) for name, shape in shapes.items()}
@@ -72,17 +88,18 @@ def initial_weights(work, seed=0):
 
 def sums(work, seed=0):
     """Bits of random sums, least significant first: x (B, T, 2) and y (B, T, 1), uint8; top bits of x are 0."""
-    x = np.random.default_rng([seed, 1]).integers(0, 2, (work.batch, work.steps, INPUTS), np.uint8)
-    x[:, -1] = 0
+    shape = (work.batch, work.steps, INPUTS) if work.models == 1 else (work.models, work.batch, work.steps, INPUTS)
+    x = np.random.default_rng([seed, 1]).integers(0, 2, shape, np.uint8)
+    x[..., -1, :] = 0
     return x, added(x)
 
 
 def added(x):
-    """Bits (B, T, 1) of the sums of the operands' bits x (B, T, 2)."""
-    y, carry = np.empty((*x.shape[:2], OUTPUTS), x.dtype), np.zeros(len(x), x.dtype)
-    for t in range(x.shape[1]):
-        total = x[:, t, 0] + x[:, t, 1] + carry
-        y[:, t, 0], carry = total % 2, total // 2
+    """Bits (..., T, 1) of the sums of the operands' bits x (..., T, 2)."""
+    y, carry = np.empty((*x.shape[:-1], OUTPUTS), x.dtype), np.zeros(x.shape[:-2], x.dtype)
+    for t in range(x.shape[-2]):
+        total = x[..., t, 0] + x[..., t, 1] + carry
+        y[..., t, 0], carry = total % 2, total // 2
     return y
 
 
@@ -113,6 +130,8 @@ def gradient(weights, x, y, activation="sigmoid"):
 def check(work, updates, name="engine", activation="sigmoid"):
     """Raise WrongGradient unless the Updates are what steps along the true gradient of `work` make."""
     x, y = np.asarray(updates.x), np.asarray(updates.y)
+    if work.models > 1:
+        return _check_models(work, updates, name, activation)
     if x.shape != (work.batch, work.steps, INPUTS) or y.shape != (work.batch, work.steps, OUTPUTS):
         raise WrongGradient(f"{name}: its batch has shapes {x.shape} and {y.shape}, not those of {work.name}")
     if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8):
@@ -127,3 +146,14 @@ def check(work, updates, name="engine", activation="sigmoid"):
         error = np.linalg.norm(moved - should) / np.linalg.norm(should)
         if not error < TOLERANCE:
             raise WrongGradient(f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, allowed {TOLERANCE:.0e}")
+
+
+def _check_models(work, updates, name, activation):
+    before, x, y, after, count = updates
+    for each in (x, y, *before.values(), *after.values()):
+        if len(each) != work.models:
+            raise WrongGradient(f"{name}: it has {len(each)} models, not the {work.models} of {work.name}")
+    for model in range(work.models):
+        of = Updates({key: value[model] for key, value in before.items()}, x[model], y[model],
+                     {key: value[model] for key, value in after.items()}, count)
+        check(work._replace(models=1), of, f"{name}, model {model}", activation)

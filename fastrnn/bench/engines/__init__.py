@@ -19,8 +19,9 @@ class Engine:
     name: unique; label: for people; kind: "scalar", "batched", "ours" or "peer"; target: "FILE.py:Class";
     worker: engines of one worker share a process ("core": this Python; else a peer's library, which the
     peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
-    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation: of its hidden
-    units, for the check; draws: it draws its own batches, and is given None for x and y.
+    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation: of
+    its hidden units, for the check; draws: it draws its own batches, and is given None for x and y; models: it trains
+    several independent models at once, and nothing else.
     """
 
     name: str
@@ -34,21 +35,25 @@ class Engine:
     dtypes: tuple = ("float32",)
     activation: str = "sigmoid"
     draws: bool = False
+    models: bool = False
 
     def takes(self, work):
         """Whether this engine is timed at this Workload."""
         return (work.batch <= (self.most_samples or work.batch) and work.steps <= (self.most_steps or work.steps)
-                and work.dtype in self.dtypes)
+                and work.dtype in self.dtypes and self.models == (work.models > 1))
 
 
 def _target(file, name):
     return f"{os.path.join(HERE, file)}:{name}"
 
 
+BOTH = ("float32", "float64")
+
 ENGINES = (
     # float64, as the tutorial computes; timed in the float32 rows because it is what they are compared with.
-    Engine("scalar", "the tutorial's scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16, draws=True),
-    Engine("compiled", "the same loop, compiled by numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30, draws=True),
-    Engine("numpy", "NumPy, batched", "batched", _target("batched.py", "Batched"), "core"),
-    Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), "core", "each", 0, 0, ("float32", "float64"), draws=True),
+    Engine("scalar", "scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16, draws=True),
+    Engine("compiled", "scalar loop, numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30, draws=True),
+    Engine("numpy", "NumPy, batched", "batched", _target("batched.py", "Batched")),
+    Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), dtypes=BOTH, draws=True),
+    Engine("fastrnn-models", "fastrnn, a model in each lane", "ours", _target("ours.py", "Models"), dtypes=BOTH, draws=True, models=True),
 )

@@ -4,8 +4,11 @@ import numpy as np
 
 from fastrnn.bench.workload import INPUTS, added
 from fastrnn.cells.elman import Elman
+from fastrnn.kernels.models.places import flat, named
+from fastrnn.kernels.threads import on_threads
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig
+from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.loop import SAMPLES_A_THREAD
 from fastrnn.train.session import Session
 
@@ -32,12 +35,49 @@ class Fastrnn:
         return before, x, added(x), self.session.weights()
 
     def _batch(self, first):
-        """The operands' bits (B, T, 2) that the kernels draw, from NumPy's generator of the same words."""
-        last, steps = first + self.work.batch, self.work.steps
-        words = [np.random.Philox(key=[0, 0], counter=[0, word, 0, 0]).random_raw(steps * INPUTS)
-                 for word in range(first // 64, -(-last // 64))]
-        octets = np.stack(words).astype("<u8").view(np.uint8).reshape(len(words), steps, INPUTS, 8)
-        bits = np.unpackbits(octets, axis=3, bitorder="little").transpose(0, 3, 1, 2).reshape(-1, steps, INPUTS)
-        x = bits[first % 64 : first % 64 + self.work.batch].copy()
-        x[:, -1] = 0
-        return x
+        return drawn(0, first, self.work)
+
+
+def drawn(seed, first, work):
+    """The operands' bits (B, T, 2) that the kernels draw, from NumPy's generator of the same words."""
+    last, steps = first + work.batch, work.steps
+    words = [np.random.Philox(key=[seed, 0], counter=[0, word, 0, 0]).random_raw(steps * INPUTS)
+             for word in range(first // 64, -(-last // 64))]
+    octets = np.stack(words).astype("<u8").view(np.uint8).reshape(len(words), steps, INPUTS, 8)
+    bits = np.unpackbits(octets, axis=3, bitorder="little").transpose(0, 3, 1, 2).reshape(-1, steps, INPUTS)
+    x = bits[first % 64 : first % 64 + work.batch].copy()
+    x[:, -1] = 0
+    return x
+
+
+class Models:
+    """The groups of lanes of `train_many`, seed i for model i; no model ever stops."""
+
+    def __init__(self, work, threads, weights, x, y):
+        self.work, self.threads, self.made = work, min(threads, work.models), 0
+        config = TrainConfig(optimizer="sgd", learning_rate=work.rate, batch_size=work.batch, dtype=work.dtype)
+        elman, task = Elman(work.hidden, bias=False), Addition(bits=work.steps)
+        self.cell, self.names = elman.kernel(INPUTS, 1), elman.weights
+        constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
+        recipe = Recipe(self.cell, self.names, task.kernel, work.steps, config, {name: np.full(work.models, value) for name, value in constant.items()})
+        self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
+        self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
+        for model, (group, lane) in enumerate(self.places):
+            one = {name: weight[model] for name, weight in weights.items()}
+            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.names), model, 0)
+
+    def run(self, updates):
+        made = on_threads(self.threads, lambda thread: [group.run(updates) for group in self.groups[thread :: self.threads]])
+        if any(count != updates for each in made for count in each):
+            raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
+        self.made += updates
+
+    def sample(self):
+        before, first = self._weights(), self.made * self.work.batch
+        x = np.stack([drawn(model, first, self.work) for model in range(self.work.models)])
+        self.run(1)
+        return before, x, added(x), self._weights()
+
+    def _weights(self):
+        each = [named(self.cell, self.groups[group].weights(lane), self.names) for group, lane in self.places]
+        return {name: np.stack([weights[name] for weights in each]) for name in self.names}

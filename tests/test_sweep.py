@@ -19,7 +19,6 @@ import pytest
 import fastrnn
 from fastrnn.compiling import stamp
 from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, smallest, sweep
-from fastrnn.sweep.each import train_many
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.unit import MEASURES, Done
@@ -61,7 +60,7 @@ def test_a_row_is_what_the_same_training_gives_alone(whole):
     assert len(table) == GRID.models == 40
     columns = table.columns
     for point, first in zip(table.points, range(0, 40, 10)):
-        alone = train_many(*point, seeds=[0, 7], threads=1)
+        alone = fastrnn.train_many(*point, seeds=[0, 7], threads=1)
         for i, seed in enumerate((0, 7)):
             row = {name: column[first + seed] for name, column in columns.items()}
             assert row["hidden_size"] == point.cell.hidden_size and row["learning_rate"] == point.config.learning_rate
@@ -248,8 +247,12 @@ def test_units_grow_to_last_some_seconds():
             return future
 
     sizes = {}
-    sweep(hidden_size=4, seeds=2000, executor=Instant(0, None), workers=1)
-    assert list(sizes.values()) == [16, 496, 496, 496, 496]
+    sweep(hidden_size=4, seeds=2100, executor=Instant(0, None), workers=1)
+    assert list(sizes.values()) == [16, 512, 512, 512, 512, 36]
+    sizes.clear()
+    # Towards the end they become smaller, so that all workers end together.
+    sweep(hidden_size=4, seeds=2100, executor=Instant(0, None), workers=4)
+    assert sum(sizes.values()) == 2100 and list(sizes.values())[:6] == [16, 16, 16, 16, 512, 384] and max(list(sizes.values())[-4:]) <= 32
 
 
 # ---- interruption

@@ -14,11 +14,11 @@ import pytest
 
 from fastrnn.cli import main
 from fastrnn.cli.summary import findings_text, table_text
-from fastrnn.kernels.threads import default_threads
 from fastrnn.sweep import Grid, sweep
 from fastrnn.sweep.smallest import Evidence, Finding, Smallest
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.table import Table
+from fastrnn.sweep.workers import Processes, Threads
 from fastrnn.train import TrainConfig
 
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -89,19 +89,21 @@ def test_hidden_sizes_that_are_not_given(call, monkeypatch, argv, sizes):
     assert call(*argv)[0] == 130
 
 
-def test_processes_instead_of_threads(call, monkeypatch, here):
-    from fastrnn.sweep import workers
+@pytest.mark.parametrize(("argv", "kind", "count"), [
+    (["--seeds", "500"], Processes, 2), (["--seeds", "499"], Threads, 2),
+    (["--seeds", "500", "--workers", "3"], Processes, 3), (["--seeds", "500", "--workers", "1"], Threads, 1),
+    (["--seeds", "500", "--threads"], Threads, 2), (["--seeds", "1", "--processes", "--workers", "1"], Processes, 1)])
+def test_many_models_are_trained_in_processes(call, monkeypatch, argv, kind, count):
+    seen = []
 
-    class Noted(workers.Threads):
-        """Threads, which begin faster."""
+    def stop(grid, executor, **options):
+        seen.append((executor.func, executor.args))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers, "Processes", Noted)
-    made = []
-    monkeypatch.setattr(Noted, "__init__", lambda pool, count: made.append(count) or workers.Threads.__init__(pool, count))
-    for argv in (["--processes", "--workers", "3"], ["--processes"], []):
-        assert call("--hidden", "12", *QUICK, "--output", f"{len(made)}.csv", "--force", *argv)[0] == 0
-    assert made == [3, default_threads()]
-    assert Path("0.csv").read_bytes() == Path("1.csv").read_bytes() == Path("2.csv").read_bytes()
+    monkeypatch.setattr(sys.modules["fastrnn.sweep"], "sweep", stop)
+    monkeypatch.setattr("fastrnn.kernels.threads.default_threads", lambda: count)
+    assert call("--hidden", "4,5", *argv)[0] == 130
+    assert seen == [(kind, (count,))]
 
 
 def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):
@@ -188,6 +190,8 @@ WRONG_USE = {
     "unknown optimizer": (["--optimizer", "tea"], "--optimizer: got 'tea', expected one of adam"),
     "unknown cell": (["--cell", "tea"], "--cell: got 'tea', expected one of "),
     "unknown task": (["--task", "tea"], "--task: got 'tea', expected one of "),
+    "a proof": (["--until", "certified"], "--until: got 'certified', expected 'exact' or 'samples'"),
+    "too much patience": (["--patience", str(2**40)], "--patience: got 1099511627776, expected less than"),
     "no workers": (["--workers", "0"], "--workers: got 0"),
     "unknown kind of table": (["--output", "a.xls"], "--output: got 'a.xls', expected a name that ends in .csv or .parquet"),
     "unknown kind of picture": (["--plot", "a.xyz"], "--plot: got 'a.xyz', expected an ending of"),
@@ -210,7 +214,9 @@ def test_wrong_use_is_one_line_and_status_2(capsys, here, case):
     before = names(here)
     assert main(["sweep", *argv]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("fastrnn: ") and err.count("\n") == 1 and message in err
+    # What only training itself can find is found after the first line.
+    assert out == ("sweep: addition, 8 bits; elman; 10 combinations, 200 seeds each\n" if case == "too much patience" else "")
+    assert err.startswith("fastrnn: ") and err.count("\n") == 1 and message in err
     assert names(here) == before and {Path(name).read_text() for name in before} == {"mine"}
 
 

@@ -9,7 +9,7 @@ import sys
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed, number, positive, seed
 from fastrnn.cli.output import check_writable
-from fastrnn.cli.parts import add_parts, parts_made
+from fastrnn.cli.parts import add_parts, options_of, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.summary import findings_text, table_text
 
@@ -30,6 +30,10 @@ The same command goes on where an interrupted one was, to the same bytes.
 HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 SMALLEST = tuple(range(1, 65))
 CONNECT_SECONDS = 10
+
+# From so many models on, processes are worth the second that it takes to start them: small networks are verified so
+# fast that a third of the time is Python's, of which threads get one's worth between them.
+MANY = 1000
 
 # (option, axis, type of a value, help)
 AXES = (
@@ -57,7 +61,8 @@ def arguments(parser, argv):
     parser.add_argument("--force", action="store_true", help="replace existing files, and partial results of another sweep")
     parser.add_argument("--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--processes", action="store_true", help="work in processes instead of threads")
+    where.add_argument("--processes", action="store_true", help=f"work in processes (default from {MANY:,} models on)")
+    where.add_argument("--threads", action="store_true", help="work in threads of this process (default for fewer models)")
     where.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
     where.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
     add_parts(parser, argv, without=(*NAMES, "seed"))
@@ -92,8 +97,13 @@ def _grid(args):
     axes = {name: getattr(args, f"axis_{name}") for name in NAMES}
     if axes["hidden_size"] is None:
         axes["hidden_size"] = SMALLEST if args.smallest else HIDDEN
-    with user_errors({axis: option for option, axis, _, _ in AXES} | {"seeds": "--seeds"}):
+    with user_errors(_options(args)):
         return Grid(**axes, seeds=args.seeds, cell=cell, task=task, config=config)
+
+
+def _options(args):
+    """{name in a message: option}"""
+    return {**options_of(args), **{axis: option for option, axis, _, _ in AXES}, "seeds": "--seeds"}
 
 
 def _check_files(args, grid):
@@ -121,7 +131,8 @@ def _worked(args, grid):
 
     state = [0, grid.models]
     try:
-        with Bar(grid.models, delay=0.5) as bar, compiling_noted(), _executor(args) as executor:
+        with (Bar(grid.models, delay=0.5) as bar, compiling_noted(), _executor(args, grid) as executor,
+              user_errors(_options(args))):
 
             def progress(done, total, note):
                 state[:] = done, total
@@ -140,14 +151,9 @@ def _worked(args, grid):
 
 
 @contextlib.contextmanager
-def _executor(args):
+def _executor(args, grid):
     """What `sweep` takes for its executor."""
-    if args.processes:
-        from fastrnn.kernels.threads import default_threads
-        from fastrnn.sweep.workers import Processes
-
-        yield functools.partial(Processes, args.workers or default_threads())
-    elif args.dask:
+    if args.dask:
         with _dask(args.dask) as executor:
             yield executor
     elif args.mpi:
@@ -157,7 +163,12 @@ def _executor(args):
             raise UserError(f"--mpi: mpi4py is missing ({error}): pip install 'fastrnn[mpi]'") from error
         yield MPIPoolExecutor
     else:
-        yield None
+        from fastrnn.kernels.threads import default_threads
+        from fastrnn.sweep.workers import Processes, Threads
+
+        count = args.workers or default_threads()
+        many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)
+        yield functools.partial(Processes if many else Threads, count)
 
 
 @contextlib.contextmanager

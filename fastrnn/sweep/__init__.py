@@ -7,5 +7,6 @@ from fastrnn.sweep.run import owns, smallest, sweep
 from fastrnn.sweep.smallest import Smallest
 from fastrnn.sweep.statistics import Summary, wilson
 from fastrnn.sweep.table import Table
+from fastrnn.sweep.workers import Processes
 
-__all__ = ["ForeignJournal", "Grid", "Smallest", "Summary", "Table", "UnitFailed", "owns", "smallest", "sweep", "wilson"]
+__all__ = ["ForeignJournal", "Grid", "Processes", "Smallest", "Summary", "Table", "UnitFailed", "owns", "smallest", "sweep", "wilson"]

@@ -1,5 +1,6 @@
 """Hands units to the workers, takes results as they come, and runs again what was lost."""
 
+import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
@@ -13,8 +14,6 @@ UNIT_SECONDS = 5.0
 TOGETHER = 16
 # A unit that has failed so often is not tried again.
 ATTEMPTS = 3
-# Units in the hands of an executor whose size is not known.
-SUBMITTED = 64
 REFRESH_SECONDS = 0.25
 EXACT = MEASURES.index("samples_to_exact")
 
@@ -26,13 +25,13 @@ class UnitFailed(RuntimeError):
 class Driver:
     """Completes the Results of a grid, unit by unit, and appends each unit to the journal (or None).
 
-    workers: Workers; together: how many units they are given at once; unit: models of a unit instead of as many
+    workers: Workers; together: how many units they are given at once, if not as many as they say; unit: models of a unit instead of as many
     as take some seconds; progress(done, total, note): called at each unit, and some four times a second.
     """
 
     def __init__(self, grid, results, workers, *, journal=None, together=None, unit=None, progress=None):
         self.grid, self.results, self.workers, self.journal = grid, results, workers, journal
-        self.together, self.unit, self.progress = together or SUBMITTED, unit, progress
+        self.together, self.unit, self.progress = together or workers.together, unit, progress
         self.pace, self.attempts, self.total, self.note = {}, {}, 0, ""
 
     def complete(self, points):
@@ -57,18 +56,20 @@ class Driver:
 
     def _cut(self, waiting):
         """(point, first, last): the next unit, cut from what is waiting."""
+        left = sum(last - first for _, first, last in waiting)
         point, first, last = waiting.popleft()
-        end = min(last, first + self._size(point))
+        end = min(last, first + self._size(point, left))
         if end < last:
             waiting.appendleft((point, end, last))
         return point, first, end
 
-    def _size(self, point):
+    def _size(self, point, left):
+        """Models of the next unit of a point, of so many that are left of all points."""
         if self.unit:
             return self.unit
-        if point not in self.pace:
-            return TOGETHER
-        return max(1, round(UNIT_SECONDS / self.pace[point] / TOGETHER)) * TOGETHER
+        groups = UNIT_SECONDS / self.pace[point] / TOGETHER if point in self.pace else 1
+        # Towards the end smaller ones, so that all workers end together.
+        return math.ceil(min(groups, left / self.together / TOGETHER)) * TOGETHER
 
     def _submit(self, work, waiting, running):
         point, first, last = work

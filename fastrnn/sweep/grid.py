@@ -54,6 +54,8 @@ class Grid:
         check_integer("seeds", self.seeds, 1)
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
+        if self.config.until == "certified":
+            raise ValueError("until: got 'certified', expected 'exact' or 'samples': models side by side are not proved")
         for axis in AXES:
             object.__setattr__(self, axis, self._values(axis))
         object.__setattr__(self, "points", tuple(itertools.starmap(self._point, itertools.product(*map(self.along, AXES)))))

@@ -28,9 +28,10 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     existing output, and the partial results of another sweep.
     executor: a concurrent.futures.Executor (dask.distributed's Client.get_executor(pure=False),
     mpi4py.futures.MPIPoolExecutor(), ...), or a function that makes one and is called again when its workers are
-    lost; default: one thread a core. workers: how many units of work it is given at once; default: all cores, for a
-    given executor 64. progress(done, total, note): models, called some four times a second. unit: models of a unit
-    of work; default: as many as take some seconds.
+    lost; default: one thread a core. Processes, as functools.partial(fastrnn.sweep.Processes, 8), share no interpreter:
+    faster where models become exact within a hundredth of a second each. workers: how many units of work the executor
+    is given at once; default: as many as it has workers, or 64. progress(done, total, note): models, called some four
+    times a second. unit: models of a unit of work; default: as many as take some seconds.
     The table does not depend on executor, workers, unit, or on who ran what.
     Ctrl-C raises KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense, FileExistsError
     for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file cannot be
@@ -84,22 +85,20 @@ def _driver(grid, output, force, executor, workers, progress, unit):
     for name, value in (("workers", workers), ("unit", unit)):
         if value is not None:
             check_integer(name, value, 1)
+    if output is not None:
+        check_table_format(output)
+        if os.path.lexists(output) and not force and not owns(grid, output):
+            raise FileExistsError(errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output))
+    # Before there are processes that would all compile the same, or files of a sweep that cannot begin.
+    warm_up(grid.points)
     with contextlib.ExitStack() as stack:
         results, journal = Results(grid), None
         if output is not None:
-            check_table_format(output)
-            if os.path.lexists(output) and not force and not owns(grid, output):
-                raise FileExistsError(errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output))
             journal = Journal(journal_of(output), grid, replace=force)
             stack.callback(journal.close)
             for earlier in journal.units:
                 results.add(*earlier)
-        # Before there are processes that would all compile the same.
-        warm_up(grid.points)
-        if executor is None:
-            workers = workers or default_threads()
-            executor = functools.partial(Threads, workers)
-        pool = Workers(executor)
+        pool = Workers(executor or functools.partial(Threads, workers or default_threads()))
         stack.callback(pool.close)
         yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=progress)
 

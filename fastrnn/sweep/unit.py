@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fastrnn import compiling
-from fastrnn.sweep.each import train_many
+from fastrnn.train import train_many
 
 # What is measured of a model, in the order of its tuple.
 MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")

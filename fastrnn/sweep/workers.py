@@ -9,6 +9,9 @@ from multiprocessing.connection import wait
 
 from fastrnn.sweep.unit import run_unit
 
+# Units in the hands of an executor that does not say how many workers it has.
+SUBMITTED = 64
+
 
 class Workers:
     """An executor, or a function that makes one and is called again when its workers are lost.
@@ -19,6 +22,11 @@ class Workers:
     def __init__(self, executor):
         self.make = None if isinstance(executor, Executor) else executor
         self.executor = executor if self.make is None else self.make()
+
+    @property
+    def together(self):
+        """How many units the executor is given at once."""
+        return getattr(self.executor, "workers", SUBMITTED)
 
     def submit(self, unit):
         """A Future of the unit's Done."""
@@ -44,6 +52,7 @@ class Threads(ThreadPoolExecutor):
 
     def __init__(self, workers):
         super().__init__(workers, thread_name_prefix="fastrnn-sweep")
+        self.workers = workers
         self._stopped = threading.Event()
 
     def submit(self, function, unit):
@@ -63,6 +72,7 @@ class Processes(ProcessPoolExecutor):
         context = multiprocessing.get_context("spawn")
         self._stopped = context.Event()
         super().__init__(workers, context, _begin_process, (self._stopped,))
+        self.workers = workers
 
     def submit(self, function, unit):
         return super().submit(_in_process, function, unit)

@@ -65,7 +65,8 @@ def arguments(parser, argv):
     where.add_argument("--threads", action="store_true", help="work in threads of this process (default for fewer models)")
     where.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
     where.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
-    add_parts(parser, argv, without=(*NAMES, "seed"))
+    # Models side by side are all of one width.
+    add_parts(parser, argv, without=(*NAMES, "seed", "curriculum"))
 
 
 def run(args):

@@ -3,17 +3,17 @@
 It shares no code with the prover and imports nothing of fastrnn: files are read here, byte by byte; the task is
 defined here, on Python's integers; real numbers are intervals of mpmath.iv, whose operations round outward.
 
-A certificate gives boxes of hidden states, one for each node (state q of the task before the window, last k symbols).
-Let u be the unit roundoff, and gamma(n) = n u / (1 - n u). A kernel's sum of n products, in any order, fused or not, is
-within gamma(n) times the sum of their magnitudes of the true one (Higham, "Accuracy and Stability of Numerical
-Algorithms", 2nd ed., section 3.1), but for underflow, at most `underflow` in all; its activation is within
-`activation` of the true one. With these errors included, `check` verifies that
+A certificate is a graph: nodes with a box of hidden states each, and the node to which each symbol leads from each. Let u
+be the unit roundoff, and gamma(n) = n u / (1 - n u). A kernel's sum of n products, in any order, fused or not, is within
+gamma(n) times the sum of their magnitudes of the true one (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd
+ed., section 3.1), but for underflow, at most `underflow` in all; its activation is within `activation` of the true one.
+With these errors included, `check` verifies that
 
-1. from the zero state, all sequences of fewer than k symbols give right outputs, with a margin, and all of k symbols
-   end in the box of (start, the k symbols);
-2. every box, on every symbol, is mapped into the box of its successor, (q after the oldest symbol, the later k - 1
-   symbols and the new one);
-3. on every box, every output's logit is on the right side of zero by the stated margin, more than 2**-18.
+1. the box of node 0 holds the zero state, and node 0 stands for the task's start;
+2. every box, on every symbol, is mapped into the box of the node that follows; and all ways to a node lead to the same
+   state of the task with the same last output;
+3. on the box of every node but the first, each logit is on the side of zero that this output says, by the stated margin,
+   more than 2**-18.
 
 By induction over the steps the network's outputs are then right on all sequences of any length.
 """
@@ -25,21 +25,52 @@ from fractions import Fraction
 
 import numpy as np
 
-# A step of each task: (state, input bits) -> (next state, output bits). Sequences start in state 0.
+
+
+def delayed(function):
+    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest bit."""
+    def of(task):
+        def step(queue, bits):
+            queue |= function(bits) << task["delay"]
+            return queue >> 1, [queue & 1]
+        return step
+    return of
+
+
+def less(smaller, bits):
+    return bits[0] < bits[1] or (bits[0] == bits[1] and smaller)
+
+
+# A step of each task: (state, input bits) -> (next state, output bits), least significant bits first. Sequences start in
+# state 0.
 STEPS = {
     "addition": lambda task: lambda carry, bits: ((carry + sum(bits)) >> 1, [(carry + sum(bits)) & 1]),
+    "subtraction": lambda task: lambda borrow, bits: (int(bits[0] - bits[1] - borrow < 0), [(bits[0] - bits[1] - borrow) & 1]),
+    "multiplication": lambda task: lambda carry, bits: ((carry + task["factor"] * bits[0]) >> 1, [(carry + task["factor"] * bits[0]) & 1]),
+    # State 0: the one is still to be carried.
+    "increment": lambda task: lambda done, bits: (int(done or not bits[0]), [bits[0] ^ 1 - done]),
+    "parity": lambda task: lambda odd, bits: (odd ^ bits[0], [odd ^ bits[0]]),
+    # Is the first smaller, so far?
+    "comparison": lambda task: lambda smaller, bits: (int(less(smaller, bits)), [int(less(smaller, bits))]),
+    "running-comparison": lambda task: lambda smaller, bits: (int(less(smaller, bits)), [int(less(smaller, bits))]),
+    "copy": delayed(lambda bits: bits[0]),
+    "xor": delayed(lambda bits: bits[0] ^ bits[1]),
+    "and": delayed(lambda bits: bits[0] & bits[1]),
+    "or": delayed(lambda bits: bits[0] | bits[1]),
 }
-# Fields of a task that its step reads; a certificate may have no other.
-FIELDS = {"addition": {"operands": int}}
-# Inputs and outputs.
-SIZES = {"addition": lambda task: (task["operands"], 1)}
+# Fields of a task that its step reads, with what they may be; a certificate may have no other.
+FIELDS = {"addition": {"operands": range(2, 9)}, "multiplication": {"factor": range(1, 4097)},
+          **{name: {"delay": range(33)} for name in ("copy", "xor", "and", "or")}}
+# Inputs; those that are not named have two. All have one output.
+INPUTS = {"addition": lambda task: task["operands"], "multiplication": lambda task: 1, "increment": lambda task: 1,
+          "parity": lambda task: 1, "copy": lambda task: 1}
 
 # What a proof must allow for as a kernel's activation error: four times what fastrnn.simd.functions states.
 ACTIVATION_ERROR = {("sigmoid", "float32"): "3.92e-7", ("sigmoid", "float64"): "6.8e-16", ("tanh", "float32"): "6e-7",
                     ("tanh", "float64"): "1.12e-15", ("relu", "float32"): "0", ("relu", "float64"): "0"}
 UNIT = {"float32": Fraction(1, 2**24), "float64": Fraction(1, 2**53)}
 UNDERFLOW = {"float32": Fraction(1, 2**126), "float64": Fraction(1, 2**1022)}
-DTYPES = {"F32": "<f4", "F64": "<f8"}
+DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}
 LEAST_MARGIN = 2.0**-18
 LARGEST = 1e30
 MOST_NODES = 16384
@@ -57,9 +88,9 @@ def check(certificate, model):
     """
     boxes, claim = read(certificate, "certificate")
     weights, header = read(model, "fastrnn")
-    keys = {"format", "task", "cell", "dtype", "weights", "k", "margin", "rounding"}
+    keys = {"format", "task", "cell", "dtype", "weights", "margin", "rounding"}
     require(isinstance(claim, dict) and set(claim) == keys, f"{certificate}: expected the fields {', '.join(sorted(keys))}")
-    require(claim["format"] == 1 and type(claim["format"]) is int, f"format: got {claim['format']!r}, this checker reads 1")
+    require(claim["format"] == 2 and type(claim["format"]) is int, f"format: got {claim['format']!r}, this checker reads 2")
     require(isinstance(header, dict) and isinstance(header.get("task"), dict), f"{model}: no task to be right on")
     require(claim["weights"] == hash_of(weights), "weights: the certificate is for other weights than the model's")
     # Without its width, since the proof is for all of them.
@@ -67,9 +98,8 @@ def check(certificate, model):
     require(same(claim["task"], task), f"task: the certificate is for {claim['task']}, the model for {task}")
     require(same(claim["cell"], cell), f"cell: the certificate is for {claim['cell']}, the model is {cell}")
     network = Network(weights, claim["cell"], claim["dtype"], claim["rounding"])
-    inputs, outputs = sizes_of(claim["task"])
-    require((network.inputs, network.outputs) == (inputs, outputs), "task: its inputs or outputs are not the network's")
-    Proof(network, automaton_of(claim["task"], inputs), boxes, claim).verify()
+    require((network.inputs, network.outputs) == (inputs_of(claim["task"]), 1), "task: its inputs or outputs are not the network's")
+    Proof(network, STEPS[claim["task"]["name"]](claim["task"]), boxes, claim).verify()
     return claim
 
 
@@ -109,32 +139,14 @@ def hash_of(weights):
     return digest.hexdigest()
 
 
-def sizes_of(task):
-    """(inputs, outputs) of a task's description, which must be complete."""
-    require(isinstance(task, dict) and task.get("name") in STEPS,
+def inputs_of(task):
+    """The number of inputs of a task's description, which must be complete."""
+    require(isinstance(task, dict) and isinstance(task.get("name"), str) and task["name"] in STEPS,
             f"task: got {task!r:.80}, this checker defines {', '.join(STEPS)}")
-    fields = FIELDS[task["name"]]
-    require(set(task) == {"name", *fields} and all(type(task[name]) is kind for name, kind in fields.items()),
+    fields = FIELDS.get(task["name"], {})
+    require(set(task) == {"name", *fields} and all(type(task[name]) is int and task[name] in right for name, right in fields.items()),
             f"task: got {task}, expected the fields name, {', '.join(fields)}")
-    inputs, outputs = SIZES[task["name"]](task)
-    require(1 <= inputs <= 8, f"task: got {inputs} inputs, a proof has 1 to 8")
-    return inputs, outputs
-
-
-def automaton_of(task, inputs):
-    """(following, outputs) [state][symbol]; states numbered as a breadth-first search meets them."""
-    step = STEPS[task["name"]](task)
-    symbols = [[(symbol >> i) & 1 for i in range(inputs)] for symbol in range(2**inputs)]
-    order, number, following, outputs = [0], {0: 0}, [], []
-    for state in order:
-        after = [step(state, bits) for bits in symbols]
-        for successor, _ in after:
-            if successor not in number:
-                number[successor] = len(order)
-                order.append(successor)
-        following.append([number[successor] for successor, _ in after])
-        outputs.append([out for _, out in after])
-    return following, outputs
+    return INPUTS.get(task["name"], lambda task: 2)(task)
 
 
 class Network:
@@ -146,12 +158,13 @@ class Network:
         iv.prec = PRECISION
         self.iv = iv
         require(isinstance(cell, dict) and cell.get("name") == "elman", "cell: this checker knows the Elman cell only")
-        require((cell.get("activation"), dtype) in ACTIVATION_ERROR, f"dtype: got {dtype!r} with {cell.get('activation')!r}")
+        require(set(cell) == {"name", "hidden_size", "activation", "bias"} and type(cell["bias"]) is bool, f"cell: got {cell}")
+        require((cell["activation"], dtype) in ACTIVATION_ERROR, f"dtype: got {dtype!r} with {cell['activation']!r}")
         self.activation = cell["activation"]
-        biases = ("b_ih", "b_hh", "b_o") if cell.get("bias") else ()
+        biases = ("b_ih", "b_hh", "b_o") if cell["bias"] else ()
         require(set(weights) == {"w_ih", "w_hh", "w_ho", *biases}, f"weights: got {', '.join(sorted(weights))}")
         require(all(array.dtype.name == dtype for array in weights.values()), f"dtype: the weights are not all {dtype}")
-        hidden = cell.get("hidden_size")
+        hidden = cell["hidden_size"]
         shapes = {name: array.shape for name, array in weights.items()}
         require(len(shapes["w_ih"]) == len(shapes["w_ho"]) == 2, "weights: w_ih and w_ho are not matrices")
         self.hidden, self.inputs, self.outputs = hidden, shapes["w_ih"][1], shapes["w_ho"][0]
@@ -231,66 +244,50 @@ class Network:
 
 
 class Proof:
-    """The boxes of a certificate, and the three things to verify of them."""
+    """The graph of a certificate, and the three things to verify of it."""
 
-    def __init__(self, network, automaton, boxes, claim):
-        self.network, self.claim = network, claim
-        self.following, self.outputs = automaton
-        self.symbols, self.k = len(self.following[0]), claim["k"]
-        require(type(self.k) is int and 1 <= self.k <= 16, f"k: got {self.k!r}, expected an integer of at least 1")
-        self.words = self.symbols**self.k
-        nodes = len(self.following) * self.words
-        require(nodes <= MOST_NODES, f"k: got {self.k}, which makes {nodes} nodes")
-        shapes = {"low": (nodes, network.hidden), "high": (nodes, network.hidden), "margins": (nodes,)}
-        require(set(boxes) == set(shapes), f"boxes: got arrays {', '.join(sorted(boxes))}, expected low, high, margins")
+    def __init__(self, network, step, arrays, claim):
+        self.network, self.step, self.margin = network, step, claim["margin"]
+        self.bits = [[(symbol >> i) & 1 for i in range(network.inputs)] for symbol in range(2**network.inputs)]
+        require(set(arrays) == {"low", "high", "following"}, f"arrays: got {', '.join(sorted(arrays))}, expected low, high, following")
+        nodes = len(arrays["following"]) if arrays["following"].ndim else 0
+        require(1 <= nodes <= MOST_NODES, f"following: got {nodes} nodes, expected 1 to {MOST_NODES}")
+        shapes = {"low": (nodes, network.hidden), "high": (nodes, network.hidden), "following": (nodes, len(self.bits))}
         for name, shape in shapes.items():
-            require(boxes[name].shape == shape and boxes[name].dtype == np.float64, f"{name}: expected float64 of shape {shape}")
-        self.low, self.high, self.margins = boxes["low"], boxes["high"], boxes["margins"]
+            right = np.int64 if name == "following" else np.float64
+            require(arrays[name].shape == shape and arrays[name].dtype == right, f"{name}: expected {right.__name__} of shape {shape}")
+        self.low, self.high, self.following = arrays["low"], arrays["high"], arrays["following"].tolist()
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
-        self.bits = [[(symbol >> i) & 1 for i in range(network.inputs)] for symbol in range(self.symbols)]
+        require(all(0 <= node < nodes for row in self.following for node in row), f"following: expected nodes 0 to {nodes - 1}")
 
     def verify(self):
         """Raise Refused unless all holds."""
-        least = min(self._beginnings(), *map(self._node, range(len(self.low))))
-        self._stated("margin", self.claim["margin"], least)
+        # 1. The task's state is 0 there because the walk below begins with it.
+        require((self.low[0] <= 0).all() and (self.high[0] >= 0).all(), "node 0: its box does not hold the zero state")
+        meanings = self._walk()
+        least = math.inf
+        for node, (_, outputs) in meanings.items():
+            state = [self.network.iv.mpf([float(low), float(high)]) for low, high in zip(self.low[node], self.high[node])]
+            fed = self.network.fed(state)
+            for symbol, bits in enumerate(self.bits):
+                self._inside(self.network.step(fed, bits), self.following[node][symbol])
+            if node:
+                least = min(least, self.network.margin(state, outputs))
+        stated = self.margin
+        require(type(stated) is float and least > LEAST_MARGIN, f"margin: the logits come within {least} of the wrong side")
+        require(stated <= least <= stated + 1e-6 * (1 + least), f"margin: got {stated}, verified {least}")
 
-    def _stated(self, what, stated, found):
-        """The certificate's margin must be one that was verified, and not less than it need be."""
-        require(type(stated) is float and found > LEAST_MARGIN, f"{what}: the logits come within {found} of the wrong side")
-        require(stated <= found <= stated + 1e-6 * (1 + found), f"{what}: got {stated}, verified {found}")
-
-    def _beginnings(self):
-        """1: sequences of up to k symbols from the zero state. Returns the least margin of fewer than k."""
-        least, zero = math.inf, [self.network.iv.mpf(0)] * self.network.hidden
-        ends = [(0, 0, zero)]
-        for length in range(1, self.k + 1):
-            ends, before = [], ends
-            for word, task_state, state in before:
-                fed = self.network.fed(state)
-                for symbol, bits in enumerate(self.bits):
-                    after = self.network.step(fed, bits)
-                    if length < self.k:
-                        least = min(least, self.network.margin(after, self.outputs[task_state][symbol]))
-                    else:
-                        self._inside(after, word * self.symbols + symbol)
-                    ends.append((word * self.symbols + symbol, self.following[task_state][symbol], after))
-        return least
-
-    def _node(self, node):
-        """2 and 3 for one node. Returns its margin."""
-        task_state, word = divmod(node, self.words)
-        oldest, rest = divmod(word, self.words // self.symbols)
-        first = self.following[task_state][oldest] * self.words + rest * self.symbols
-        state = [self.network.iv.mpf([float(low), float(high)]) for low, high in zip(self.low[node], self.high[node])]
-        fed = self.network.fed(state)
-        for symbol, bits in enumerate(self.bits):
-            self._inside(self.network.step(fed, bits), first + symbol)
-        for i in range(self.k):
-            symbol = word // self.symbols ** (self.k - 1 - i) % self.symbols
-            right, task_state = self.outputs[task_state][symbol], self.following[task_state][symbol]
-        margin = self.network.margin(state, right)
-        self._stated(f"node {node}: margin", float(self.margins[node]), margin)
-        return margin
+    def _walk(self):
+        """{node: (the task's state, the output on the way there)}, which must not depend on the way."""
+        meanings, order = {0: (0, None)}, [0]
+        for node in order:
+            for symbol, bits in enumerate(self.bits):
+                meaning, after = self.step(meanings[node][0], bits), self.following[node][symbol]
+                if after not in meanings:
+                    order.append(after)
+                require(meanings.setdefault(after, meaning) == meaning, f"node {after}: two ways to it mean different things to the task")
+        require(len(meanings) == len(self.low), f"following: no way leads to {len(self.low) - len(meanings)} of the nodes")
+        return meanings
 
     def _inside(self, state, node):
         for unit, part in enumerate(state):

@@ -9,7 +9,8 @@ from certified_models import WRONG, double, proved, unproved
 
 import fastrnn
 from fastrnn.certify import certify
-from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.graph import own_machine, windows
 from fastrnn.certify.picture import draw_boxes
 from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
@@ -35,7 +36,9 @@ def test_a_network_wrong_at_some_width_is_never_proved_and_the_width_is_found(pa
     assert fastrnn.verify(model).exact and model.task.bits == 8
     automaton = automaton_of(model.task)
     for k in (1, 2, 3, 4):
-        assert not prove(model, Windows(automaton, k)).proved
+        assert not prove(model, windows(automaton, k)).proved
+    machine = own_machine(model, automaton, 4096)
+    assert machine is None or not prove(model, machine).proved
     found = certify(model)
     assert found.refuted and str(found).startswith("wrong: operands (")
     wrong = found.counterexample
@@ -90,7 +93,7 @@ def test_no_counterexample_is_found_where_there_is_a_proof():
 def test_what_stops_a_proof_is_said():
     found = certify(unproved(), find=False)
     assert found.status == "unknown" and not found.proved and not found.refuted and found.margin is None
-    assert 'at the node "state ' in found.obstacle and "interval is unit" in str(found)
+    assert 'at the node "after ' in found.obstacle and "interval is unit" in str(found)
     with pytest.raises(ValueError, match="only a proof can be saved"):
         found.save("nowhere")
 
@@ -144,8 +147,8 @@ def test_the_picture_is_drawn_with_the_carry_in_two_colours(tmp_path):
     units = draw_boxes(found, tmp_path / "boxes.svg")
     text = (tmp_path / "boxes.svg").read_text()
     assert "<svg" in text and len(set(units)) == 2
-    final, centre = found.windows.final, (found.proof.low + found.proof.high)[:, units[0]] / 2
-    clouds = [centre[final == carry] for carry in (0, 1)]
+    final, centre = found.graph.state, (found.proof.low + found.proof.high)[:, units[0]] / 2
+    clouds = [centre[1:][final[1:] == carry] for carry in (0, 1)]
     assert min(map(max, clouds)) < max(map(min, clouds)), "along the first unit the clouds overlap"
     assert draw_boxes(found, tmp_path / "boxes.png", units=(0, 1)) == (0, 1)
     for bad, message in (({"units": (0, 16)}, "^units: got"), ({"path": tmp_path / "boxes.txt"}, "^picture: got")):

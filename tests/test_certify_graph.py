@@ -1,58 +1,55 @@
-"""Tasks as automata, and the graph of windows that proofs run on."""
+"""Tasks as automata, and the graphs that proofs run on."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numba.extending import overload
+from certified_models import proved, unproved
+from kernel_runs import batched
 
 import fastrnn
-from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.sequences import bits_of, every, planes_of, rhythms, skewed
-from fastrnn.tasks.base import label
+from fastrnn.compiling import jit
+from fastrnn.tasks.base import Task
 
 
-class ParityKernel(NamedTuple):
+@jit
+def parity_twice(numbers, x, y, state):
     """The parity of all inputs so far, kept twice: states that nothing can tell apart."""
-
-    one: int
-
-
-class CounterKernel(NamedTuple):
-    """Counts steps in binary, in `planes` bits, and shows the highest: many states."""
-
-    planes: int
+    for t in range(x.shape[0]):
+        state[1] = state[0]
+        state[0] ^= x[t, 0]
+        y[t, 0] = state[0]
+        state[63] ^= ~np.uint64(0)
 
 
-@overload(label)
-def _label(task, x, y, state):
-    if task.instance_class is ParityKernel:
-        def parity(task, x, y, state):
-            for t in range(x.shape[0]):
-                state[1] = state[0]
-                state[0] ^= x[t, 0]
-                y[t, 0] = state[0]
-                state[63] ^= ~np.uint64(0)
-        return parity
-    if task.instance_class is CounterKernel:
-        def count(task, x, y, state):
-            for t in range(x.shape[0]):
-                ripple = x[t, 0]
-                for plane in range(task.planes):
-                    state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
-                y[t, 0] = state[task.planes - 1]
-        return count
+@jit
+def count_steps(numbers, x, y, state):
+    """Counts ones in binary, in numbers[0] bits, and shows the highest: many states."""
+    for t in range(x.shape[0]):
+        ripple = x[t, 0]
+        for plane in range(numbers[0]):
+            state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
+        y[t, 0] = state[numbers[0] - 1]
 
 
 @dataclass(frozen=True)
-class Toy:
-    """As much of a task as an automaton is made from."""
+class Parity(Task):
+    bits: int = 8
+    name, input_size, label = "toy", 1, staticmethod(parity_twice)
 
-    kernel: NamedTuple
-    name: str = "toy"
-    input_size: int = 1
-    output_size: int = 1
+
+@dataclass(frozen=True)
+class Counter(Task):
+    planes: int
+    bits: int = 8
+    name, input_size, label = "toy", 1, staticmethod(count_steps)
+
+    @property
+    def numbers(self):
+        return (self.planes,)
 
 
 @pytest.mark.parametrize("operands", [2, 3, 5, 8])
@@ -74,14 +71,14 @@ def test_the_width_of_a_task_does_not_matter():
 
 
 def test_states_that_no_input_can_tell_apart_are_one():
-    automaton = automaton_of(Toy(ParityKernel(1)))
+    automaton = automaton_of(Parity())
     assert automaton.following.tolist() == [[0, 1], [1, 0]] and automaton.outputs[..., 0].tolist() == [[0, 1], [1, 0]]
 
 
 def test_a_task_with_many_states_is_proved_and_one_with_too_many_refused():
-    assert automaton_of(Toy(CounterKernel(6))).states == 64
+    assert automaton_of(Counter(6)).states == 64
     with pytest.raises(ValueError, match="toy has more than 4096 states"):
-        automaton_of(Toy(CounterKernel(14)))
+        automaton_of(Counter(14))
 
 
 def test_a_task_with_too_many_symbols_is_refused():
@@ -90,38 +87,85 @@ def test_a_task_with_too_many_symbols_is_refused():
 
 
 @pytest.mark.parametrize("task, k", [(fastrnn.tasks.Addition(8), 1), (fastrnn.tasks.Addition(8), 3),
-                                     (fastrnn.tasks.Addition(8, operands=3), 2), (Toy(CounterKernel(3)), 2)])
+                                     (fastrnn.tasks.Addition(8, operands=3), 2), (Counter(3), 2)])
 def test_windows_follow_the_task_step_by_step(task, k):
     automaton = automaton_of(task)
-    windows, rng = Windows(automaton, k), np.random.default_rng(k)
-    assert windows.nodes == automaton.states * automaton.symbols**k
+    graph, rng = windows(automaton, k), np.random.default_rng(k)
+    beginnings = sum(automaton.symbols**length for length in range(k))
+    assert graph.nodes == beginnings + automaton.states * automaton.symbols**k == len(graph.following) == len(graph.labels)
     for _ in range(20):
-        word, states = rng.integers(0, automaton.symbols, 40), [0]
-        for symbol in word:
+        word, states, node = rng.integers(0, automaton.symbols, 40), [0], 0
+        for t, symbol in enumerate(word):
             states.append(automaton.following[states[-1], symbol])
-        for t in range(k, 40):
-            node = states[t - k]
-            for symbol in word[t - k : t]:
-                node = node * automaton.symbols + symbol
-            if t > k:
-                assert node == windows.middle[before] * automaton.symbols + word[t - 1]
-            assert windows.final[node] == states[t]
-            assert (windows.labels[node] > 0).tolist() == (automaton.outputs[states[t - 1], word[t - 1]] > 0).tolist()
-            before = node
+            node = graph.following[node, symbol]
+            assert graph.state[node] == states[-1]
+            assert (graph.labels[node] > 0).tolist() == (automaton.outputs[states[t], symbol] > 0).tolist()
+            if t + 1 >= k:
+                place = states[t + 1 - k]
+                for each in word[t + 1 - k : t + 1]:
+                    place = place * automaton.symbols + each
+                assert node == beginnings + place
+            else:
+                assert node < beginnings
 
 
-def test_ways_lead_to_their_states():
-    automaton = automaton_of(Toy(CounterKernel(4)))
-    for target, way in enumerate(Windows(automaton, 1).ways()):
-        state = 0
-        for symbol in way:
-            state = automaton.following[state, symbol]
-        assert state == target
+@pytest.mark.parametrize("make", [lambda: windows(automaton_of(Counter(4)), 2), lambda: windows(automaton_of(fastrnn.tasks.Addition(8)), 3),
+                                  lambda: own_machine(proved().model, automaton_of(proved().task), 1024)])
+def test_every_node_is_reached_by_its_way_and_by_none_shorter(make):
+    graph = make()
+    steps = {0: 0}
+    for node in (order := [0]):
+        for after in map(int, graph.following[node]):
+            if after not in steps:
+                steps[after] = steps[node] + 1
+                order.append(after)
+    assert sorted(steps) == list(range(graph.nodes)) and 0 not in graph.following
+    for node in range(graph.nodes):
+        here = 0
+        for symbol in graph.way(node):
+            here = graph.following[here, symbol]
+        assert here == node and len(graph.way(node)) == steps[node]
+    assert sorted(np.concatenate([nodes for _, _, nodes in graph.levels])) == list(range(1, graph.nodes))
 
 
-def test_a_node_is_named_by_its_state_and_symbols():
-    windows = Windows(automaton_of(fastrnn.tasks.Addition(8)), 3)
-    assert windows.name(64 + 16 * 1 + 4 * 3 + 2) == "state 1, then 10 11 01"
+def test_a_node_is_named_by_the_inputs_that_lead_there():
+    graph = windows(automaton_of(fastrnn.tasks.Addition(8)), 3)
+    assert graph.name(0) == "at the start" and graph.name(graph.following[graph.following[0, 1], 2]) == "after 10 01"
+
+
+def test_what_nodes_have_in_common_is_joined_and_nothing_else():
+    # Node 0 leads to 1 and 2, both of which lead to 1 and 3; 3 leads to 3 and 1.
+    following = np.array([[1, 2], [1, 3], [1, 3], [3, 1]])
+    graph = Graph(automaton_of(Parity()), following, np.zeros(4, int), np.zeros((4, 1)))
+    groups = np.split(graph.order, graph.starts[1:])
+    assert sorted(map(sorted, groups)) == [[0], [1, 2], [3]]
+    rows = [tuple(following[group[0]]) for group in groups]
+    arrivals = np.split(graph.arrivals, graph.firsts[1:])
+    assert graph.reached.tolist() == [1, 2, 3]
+    for node, places in zip(graph.reached, arrivals):
+        assert {rows[place // 2][place % 2] for place in places} == {node}
+    assert sorted(np.concatenate(arrivals)) == list(range(6))
+
+
+def test_the_own_machine_is_what_the_network_does():
+    found = proved()
+    automaton = automaton_of(found.task)
+    graph, rng = own_machine(found.model, automaton, 1024), np.random.default_rng(0)
+    assert automaton.states <= graph.nodes < 100
+    symbols = rng.integers(0, 4, (200, 60))
+    states = batched(found.model, symbols)[0]
+    node, inside = np.zeros(200, int), {}
+    for t in range(60):
+        node = graph.following[node, symbols[:, t]]
+        for each, hidden in zip(node, states[:, t] > 0.5):
+            assert inside.setdefault(int(each), hidden.tobytes()) == hidden.tobytes()
+
+
+def test_networks_with_no_small_machine_have_none():
+    model, automaton = unproved(), automaton_of(unproved().task)
+    assert own_machine(model, automaton, 3) is None
+    relu = fastrnn.Model(fastrnn.Elman(16, "relu"), model.weights, model.task)
+    assert own_machine(relu, automaton, 1024) is None
 
 
 def test_planes_and_bits_are_inverse():

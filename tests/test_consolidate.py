@@ -32,7 +32,7 @@ def test_the_recipe_proves_networks_of_every_size():
 
 
 def test_the_recipe_proves_sums_of_three():
-    assert proved(16, operands=3).windows.automaton.states == 3
+    assert proved(16, operands=3).graph.automaton.states == 3
 
 
 @pytest.mark.slow

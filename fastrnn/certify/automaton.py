@@ -1,4 +1,4 @@
-"""A task as a finite automaton, found by running its kernel; and the graph of its last k inputs."""
+"""A task as a finite automaton, found by running its kernel."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -109,47 +109,3 @@ def _smallest(inputs, following, outputs):
                 order.append(int(after))
     renamed = np.array([[number[int(kinds[after])] for after in following[state]] for state in order])
     return Automaton(inputs, renamed, outputs[order].astype(np.uint8))
-
-
-class Windows:
-    """Nodes (state before the window, last k symbols), the graph that the proof runs on.
-
-    Node q * S**k + w stands for state q, then the symbols of w, oldest first, as its digits in base S.
-    Its successor on symbol s forgets the oldest: S * middle[node] + s, where `middle` (N) is what all nodes
-    have in common that differ only in what is forgotten, so that a join over them is made once for all s.
-    labels (N, O): +1 or -1, the side of zero on which the logits after the node's last symbol must lie.
-    final (N): the task's state after that symbol.
-    """
-
-    def __init__(self, automaton, k):
-        symbols, count = automaton.symbols, automaton.symbols**k
-        self.automaton, self.k, self.nodes = automaton, k, automaton.states * count
-        state, word = np.divmod(np.arange(self.nodes), count)
-        oldest, rest = np.divmod(word, count // symbols)
-        self.middle = automaton.following[state, oldest] * (count // symbols) + rest
-        # Nodes sorted by middle: a join is one reduction over neighbours.
-        self.order = np.argsort(self.middle, kind="stable")
-        self.joined, self.starts = np.unique(self.middle[self.order], return_index=True)
-        for i in range(k):
-            symbol = word // symbols ** (k - 1 - i) % symbols
-            label, state = automaton.outputs[state, symbol], automaton.following[state, symbol]
-        self.labels, self.final = label * 2.0 - 1, state
-
-    def ways(self):
-        """A shortest way from the start to each state: lists of symbols."""
-        ways = {0: []}
-        for state in range(self.automaton.states):
-            for symbol, after in enumerate(self.automaton.following[state]):
-                ways.setdefault(int(after), [*ways[state], symbol])
-        return [ways[state] for state in range(self.automaton.states)]
-
-    def name(self, node):
-        """A node in words: "state 1, then 01 11 10", inputs first to last in each symbol."""
-        count, symbols = self.automaton.symbols**self.k, self.automaton.symbols
-        state, word = divmod(int(node), count)
-        digits = [word // symbols ** (self.k - 1 - i) % symbols for i in range(self.k)]
-        return f"state {state}, then {' '.join(self.symbol(digit) for digit in digits)}"
-
-    def symbol(self, number):
-        """The inputs of a symbol, as digits."""
-        return "".join(str(int(bit)) for bit in self.automaton.inputs[number])

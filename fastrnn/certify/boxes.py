@@ -54,12 +54,9 @@ class Boxes:
         return self.cell.interval_activate(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), self.rounding.activation)
 
     def margins(self, low, high, labels):
-        """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1."""
+        """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1, or 0."""
         centre, radius = self._spread(low, high, self.w_ho, self.abs_ho, self.gamma_out)
         radius = self.slack * (radius + self.out_error + self.rounding.underflow)
-        return np.nextafter((labels * (centre + self.out) - radius).min(axis=1), -np.inf)
-
-    def from_zero(self, symbols):
-        """Boxes after a first input from the zero state."""
-        nothing = np.zeros((len(symbols), self.w_hh.shape[0]))
-        return self.step(nothing, nothing, symbols)
+        least = np.nextafter((labels * (centre + self.out) - radius).min(axis=1), -np.inf)
+        # Nothing is asked of the node before the first step.
+        return np.where(labels[:, 0] == 0, np.inf, least)

@@ -5,29 +5,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.certify.automaton import Windows, automaton_of
+from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import write_certificate
+from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import Rounding
 from fastrnn.certify.search import search
 
-# Windows are tried from one symbol up to so many, as long as there are not more nodes than these.
-LONGEST, MOST_NODES = 4, 16384
+# Windows are tried from one symbol up to so many, as long as there are not more nodes than these; after those that are
+# quickly done, the network's own machine, if it is small.
+LONGEST, SHORT, MOST_NODES, MOST_OWN = 4, 2, 16384, 1024
 
 
 @dataclass
 class Certification:
     """What `certify` found about `model` on `task`.
 
-    status: "proved", "refuted" or "unknown"; k: the window's length; proof: the Proof at that k; windows: its nodes;
-    counterexample: a Counterexample if refuted; obstacle: a sentence, if not proved; seconds.
+    status: "proved", "refuted" or "unknown"; graph: the nodes of the proof; k: the length of their windows, None where they
+    are those of the network's own machine; proof: the Proof; counterexample: a Counterexample if refuted; obstacle: a
+    sentence, if not proved; seconds.
     """
 
     status: str
     model: object
     task: object
-    k: int
-    windows: Windows
+    k: int | None
+    graph: Graph
     proof: Proof
     counterexample: object = None
     obstacle: str = ""
@@ -50,20 +53,22 @@ class Certification:
 
     def __str__(self):
         if self.proved:
-            return f"proved for every width: {self.windows.nodes:,} boxes (k = {self.k}), every |logit| at least {self.margin:.3g}"
+            kind = f"k = {self.k}" if self.k else "own machine"
+            return f"proved for every width: {self.graph.nodes:,} boxes ({kind}), every |logit| at least {self.margin:.3g}"
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path):
         """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, OSError."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
-        write_certificate(path, self.model, self.task, self.k, self.proof, Rounding.of(self.model))
+        write_certificate(path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model))
 
 
 def certify(model, task=None, *, k=None, find=True, seed=0):
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
-    task: default the model's own; its width does not matter. k: the length of windows, default 1, 2, ... up to 4.
+    task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the network's
+    own machine, then 3 and 4: see fastrnn.certify.graph.
     find: search for a counterexample where there is no proof. The theorem is in fastrnn.certify.prove, the bound
     on rounding errors, for all kernels, in fastrnn.certify.rounding.
     Raises ValueError for a model without a task, a cell without an interval extension, a task of other inputs or outputs, with more than 4,096 states,
@@ -75,15 +80,16 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
     if (task.input_size, task.output_size) != (model.input_size, model.output_size):
         raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
                          f"the model has {model.input_size} and {model.output_size}")
-    automaton = automaton_of(task)
     for length in _lengths(task, k):
-        windows = _windows(task, length)
-        proof = prove(model, windows)
+        graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
+        if graph is None:
+            continue
+        proof = prove(model, graph)
         if proof.proved:
-            return Certification("proved", model, task, length, windows, proof, seconds=time.perf_counter() - began)
-    counterexample = search(model, task, automaton, seed) if find else None
+            return Certification("proved", model, task, length, graph, proof, seconds=time.perf_counter() - began)
+    counterexample = search(model, task, automaton_of(task), seed) if find else None
     status = "refuted" if counterexample else "unknown"
-    return Certification(status, model, task, length, windows, proof, counterexample, _obstacle(windows, proof),
+    return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof),
                          time.perf_counter() - began)
 
 
@@ -107,9 +113,11 @@ def _nodes(automaton, k):
 
 
 def _lengths(task, k):
+    """Lengths of windows in the order in which they are tried; None for the network's own machine."""
     automaton = automaton_of(task)
     if k is None:
-        return range(1, longest(task) + 1)
+        lengths = list(range(1, longest(task) + 1))
+        return [*lengths[:SHORT], None, *lengths[SHORT:]]
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
         raise ValueError(f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
                          f"at most {MOST_NODES}")
@@ -120,17 +128,16 @@ _known = {}
 
 
 def _windows(task, k):
-    """The Windows of a task; kept, since training asks again and again."""
+    """The Graph of windows; kept, since training asks again and again."""
     key = task.at(64) if hasattr(task, "at") else task, k
     if key not in _known:
-        _known[key] = Windows(automaton_of(task), k)
+        _known[key] = windows(automaton_of(task), k)
     return _known[key]
 
 
-def _obstacle(windows, proof):
-    if proof.node < 0:
-        return f"windows of {windows.k}: {proof.reason} ({proof.shortest:.3g} from it)"
+def _obstacle(graph, k, proof):
     widest = int((proof.high - proof.low)[proof.node].argmax())
     low, high = proof.low[proof.node, widest], proof.high[proof.node, widest]
-    return (f"windows of {windows.k}: {proof.reason} at the node \"{windows.name(proof.node)}\" (margin {proof.margins[proof.node]:.3g}); "
-            f"its widest interval is unit {widest}'s, [{low:.3g}, {high:.3g}]")
+    return (f"windows of {k}: " if k else "its own machine: ") + (
+        f"{proof.reason} at the node \"{graph.name(proof.node)}\" (margin {proof.margins[proof.node]:.3g}); "
+        f"its widest interval is unit {widest}'s, [{low:.3g}, {high:.3g}]")

@@ -1,10 +1,11 @@
 """The certificate: one safetensors file with all that a checker needs, beside the model itself.
 
-Arrays low and high (N, H), the boxes' ends, and margins (N), float64; nodes are numbered as in
-fastrnn.certify.automaton.Windows. The header's metadata has the one key "certificate":
+Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int64, the node after each symbol; node 0 is
+the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has the one key
+"certificate":
 
-    {"format": 1, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
-     "weights": sha256, "k": 2, "margin": ..., "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
+    {"format": 2, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
+     "weights": sha256, "margin": ..., "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
 
 The task has no width: the proof is for all of them. "weights" is the hash of "NAME DTYPE SHAPE" and a newline, then
 the little-endian bytes, of each weight in the order of their names.
@@ -19,7 +20,7 @@ from safetensors.numpy import save
 
 from fastrnn.files import write_atomically
 
-FORMAT = 1
+FORMAT = 2
 KEY = "certificate"
 
 
@@ -38,11 +39,12 @@ def description_of(task):
     return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
 
 
-def write_certificate(path, model, task, k, proof, rounding):
+def write_certificate(path, model, task, graph, proof, rounding):
     """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
     header = {"format": FORMAT, "task": description_of(task), "cell": {"name": model.cell.name, **asdict(model.cell)},
-              "dtype": str(model.dtype), "weights": hash_of(model.weights), "k": k, "margin": proof.margin,
+              "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin,
               "rounding": rounding._asdict()}
-    arrays = {"low": proof.low, "high": proof.high, "margins": proof.margins}
-    arrays = {name: np.ascontiguousarray(array, np.float64) for name, array in arrays.items()}
+    arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
+              "following": graph.following.astype(np.int64)}
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}))

@@ -27,7 +27,7 @@ def draw_boxes(certification, path, units=None, seed=0):
         from matplotlib.patches import Rectangle
     except ImportError as error:
         raise ValueError(f"picture: matplotlib is missing ({error}): pip install 'fastrnn[plot]'") from error
-    proof, final, hidden = certification.proof, certification.windows.final, certification.model.hidden_size
+    proof, final, hidden = certification.proof, certification.graph.state, certification.model.hidden_size
     units = tuple(units) if units is not None else _telling(proof, final)
     if len(units) != 2 or not all(isinstance(unit, (int, np.integer)) and 0 <= unit < hidden for unit in units):
         raise ValueError(f"units: got {units}, expected two of 0 to {hidden - 1}")
@@ -73,11 +73,11 @@ def _telling(proof, final):
 
 def _real_states(certification, seed):
     """(hidden states (N, H), the task's state after each (N)) of skewed sequences, by the model's own kernels."""
-    model, windows = certification.model, certification.windows
+    model, graph = certification.model, certification.graph
     rng = np.random.Generator(np.random.Philox(key=[seed, 9]))
-    symbols = skewed(windows.automaton.symbols, SEQUENCES, STEPS, rng)
+    symbols = skewed(graph.automaton.symbols, SEQUENCES, STEPS, rng)
     hidden = model.forward(bits_of(planes_of(symbols, model.input_size), SEQUENCES))[1]
     state, states = np.zeros(SEQUENCES, int), np.empty(symbols.shape, int)
     for t in range(STEPS):
-        state = states[:, t] = windows.automaton.following[state, symbols[:, t]]
+        state = states[:, t] = graph.automaton.following[state, symbols[:, t]]
     return hidden.reshape(-1, model.hidden_size), states.reshape(-1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.certify.network import Network
 from fastrnn.certify.sequences import answers, bits_of, every, planes_of, rhythms, skewed
 from fastrnn.tasks.planes import answers_of, from_words
 
@@ -78,7 +79,7 @@ def _beam(model, automaton, rng):
     Each step tries every symbol on every state kept; kept are those from which the next output comes nearest to
     wrong, those that go furthest in each hidden unit, and some at random.
     """
-    net = _Network(model, automaton)
+    net = Network(model, automaton)
     hidden, state, trace = np.zeros((1, model.hidden_size)), np.zeros(1, int), []
     for _ in range(DEPTH):
         after, next_state, margin = net.step(hidden, state)
@@ -111,23 +112,3 @@ def _traced(trace, parent, symbol):
         columns.append(symbols[parent])
         parent = parents[parent]
     return np.column_stack(columns[::-1])
-
-
-class _Network:
-    """The model in float64 and its task, step by step."""
-
-    def __init__(self, model, automaton):
-        weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
-        self.automaton, self.w_hh, self.w_ho = automaton, weights["w_hh"].T, weights["w_ho"].T
-        self.given = automaton.inputs @ weights["w_ih"].T + weights.get("b_ih", 0.0) + weights.get("b_hh", 0.0)
-        self.b_o, self.cell = weights.get("b_o", 0.0), model.cell
-
-    def step(self, hidden, state):
-        """(states, task states, margins) after each symbol, (N * S, H), (N * S), (N * S)."""
-        pre = (hidden @ self.w_hh)[:, None] + self.given
-        # Of bounds that are 1e-15 apart, either will do.
-        after = self.cell.interval_activate(pre, pre, 0.0)[0].reshape(-1, hidden.shape[1])
-        labels = self.automaton.outputs[state].reshape(len(after), -1) * 2.0 - 1
-        margin = (labels * (after @ self.w_ho + self.b_o)).min(axis=1)
-        return after, self.automaton.following[state].reshape(-1), margin
-

@@ -19,7 +19,7 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
-    parser.add_argument("--k", type=positive, metavar="N", help="inputs that the proof looks back on (default: 1, 2, ... up to 4)")
+    parser.add_argument("--k", type=positive, metavar="N", help="inputs that the proof looks back on (default: 1 and 2, the network's own machine, 3 and 4)")
     parser.add_argument("--output", metavar="FILE", help="where to save the certificate (default: MODEL-certificate.safetensors)")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the proof's boxes, as .png, .pdf or .svg")

@@ -240,5 +240,5 @@ def metadata_of(run, config):
     if run.verification:
         summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
     if run.certification:
-        summary |= {"proved_with_k": run.certification.k, "proved_margin": run.certification.margin}
+        summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
     return {"config": config.as_dict(), "history": summary}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastrnn.certify import Certification, certify
     from fastrnn.cells.elman import Elman
     from fastrnn.errors import CheckpointError
+    from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
     from fastrnn.sweep import smallest, sweep
     from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad, train, train_many
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Certification", "CheckpointError", "Curriculum", "Elman", "History", "ManyRun", "Model", "Run", "TrainConfig", "Verification", "certify", "loss_and_grad", "smallest", "sweep", "tasks",
+__all__ = ["Certification", "CheckpointError", "Curriculum", "Elman", "Generalization", "History", "ManyRun", "Model", "Run", "TrainConfig", "Verification", "certify", "generalize", "loss_and_grad", "smallest", "sweep", "tasks",
            "train", "train_many", "verify"]
 
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
-_HOME = {"Certification": "certify", "certify": "certify", "CheckpointError": "errors", "Elman": "cells.elman", "Model": "model", "Verification": "verify", "verify": "verify",
+_HOME = {"Certification": "certify", "certify": "certify", "CheckpointError": "errors", "Elman": "cells.elman", "Generalization": "generalize", "generalize": "generalize", "Model": "model", "Verification": "verify", "verify": "verify",
          **dict.fromkeys(("smallest", "sweep"), "sweep"),
          **dict.fromkeys(("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"), "train")}
 

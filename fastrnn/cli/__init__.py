@@ -17,7 +17,7 @@ import sys
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.errors import CheckpointError
 
-COMMANDS = ("train", "verify", "add", "certify", "check", "repeat", "sweep", "original", "bench", "tasks")
+COMMANDS = ("train", "verify", "generalize", "add", "certify", "check", "repeat", "sweep", "original", "bench", "tasks")
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved exact
@@ -84,6 +84,8 @@ class Parser(argparse.ArgumentParser):
 class _Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
         super().__init__(prog, max_help_position=28, width=79)
+        # argparse forgets that the names of commands are indented twice, and breaks the line after the longest.
+        self._action_max_length = 4 + max(map(len, COMMANDS))
 
 
 def _prepare_streams():

@@ -101,6 +101,7 @@ class Addition(Task):
         chains = [(2**n - 2**start, 2**start) for start in sorted({0, 1, n // 4, n // 2, n - 1})]
         pairs = {
             "carry chain": [*chains, (ones - 1, 2), (ones, 2 ** (n // 2))],
+            "every length": _chains_of_every_length(n),
             "all ones": [(ones, 1), (1, ones), (ones, ones), (ones, 0)],
             "equal": [(x, x) for x in (even, odd, 2 ** (n - 1), 2**n // 3, 1)],
             "zero": [(0, 0), (0, 1), (0, ones), (2 ** (n - 1), 0)],
@@ -108,3 +109,23 @@ class Addition(Task):
         }
         # Of one free bit there are fewer.
         return [(family, (a, b, *zeros)) for family, cases in pairs.items() for a, b in cases if max(a, b) <= ones]
+
+
+def _chains_of_every_length(bits):
+    """Pairs that run through carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends it.
+
+    In a chain one of the operands has its bit set: a carry runs along it, if there is one. So many chains fit that the
+    longest has about sqrt(2 bits) steps.
+    """
+    made, ended, first, second = "11", "00", "10", "01"
+    lengths = range(1, 2 + int((2 * bits) ** 0.5))
+    # What comes before the chains, by turns, and a chain's pairs of bits, by turns.
+    kinds = ([made], [first]), ([ended], [first]), ([made, ended], [second]), ([ended, made], [first, second])
+
+    def operand(starts, steps, i):
+        run = "".join(step[i] for step in steps)
+        chains = (starts[length % len(starts)][i] + (run * length)[:length] for length in lengths)
+        # Least significant first, as the chains are; `int` reads the other way.
+        return int("".join(chains)[:bits][::-1], 2)
+
+    return [(operand(*kind, 0), operand(*kind, 1)) for kind in kinds]

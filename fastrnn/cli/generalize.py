@@ -1,0 +1,79 @@
+"""`fastrnn generalize`: up to which width is a network right?"""
+
+import os
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.options import positive, seed
+from fastrnn.cli.output import check_writable
+from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.cli.text import seconds
+
+SUMMARY = "Try a network at ever larger widths, up to a million bits"
+EXAMPLES = """\
+examples:
+  fastrnn generalize runs/addition-8.safetensors
+  fastrnn generalize runs/addition-8.safetensors --max-bits 4096 --samples 10000
+  fastrnn generalize runs/addition-8.safetensors --plot far.png --json far.json
+
+exit status: 0 no mistake at any width, 1 a mistake, 2 wrong use
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
+    parser.add_argument("--max-bits", type=positive, default=1 << 20, metavar="N", help="largest width (default: 1048576)")
+    parser.add_argument("--samples", type=positive, default=64, metavar="N",
+                        help="random operands at each width, beside the hard ones (default: 64)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random operands (default: 0)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads (default: all cores)")
+    parser.add_argument("--plot", metavar="FILE", help="draw accuracy and margin by width, as .png, .pdf or .svg")
+    parser.add_argument("--json", metavar="FILE", help="write all counts to FILE")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def run(args):
+    """Print the tables, write what was asked for; return 0 if there was no mistake, else 1."""
+    from fastrnn.generalize import generalize
+    from fastrnn.model import Model
+    from fastrnn.plots import check_format, plot_generalization
+
+    model = Model.load(args.model)
+    written = [path for path in (args.plot, args.json) if path]
+    if len({os.path.abspath(path) for path in written}) < len(written):
+        raise UserError(f"{args.plot}: cannot be both the --plot and the --json")
+    for path in written:
+        check_writable(path, args.force)
+    if args.plot:
+        with user_errors():
+            check_format(args.plot)
+    with Bar(None, delay=1) as bar, compiling_noted(), user_errors({"most": "--max-bits", "generalize": args.model}):
+        found = generalize(model, args.max_bits, args.samples, args.seed, args.threads, lambda done, total: bar(done, "bits", total=total))
+    print(f"{model.task.name}, trained at {model.task.bits} bits")
+    _print_table("bits", [(f"{bits:,}", found.total(bits)) for bits in found.tallies])
+    _print_table("operands", [(family, found.total(family=family)) for family in found.families])
+    for path, save, what in ((args.plot, lambda path: plot_generalization(found, path), "plotted"), (args.json, found.save, "saved")):
+        if path:
+            save(path)
+            print(f"{what} {path}")
+    first = found.first_wrong()
+    reached = f"right up to {max(found.tallies):,} bits" if first is None else f"wrong from {first:,} bits on"
+    print(f"{reached} ({seconds(found.seconds)})")
+    return 0 if found.exact else 1
+
+
+def _print_table(name, rows):
+    width = max(12, *(len(label) for label, _ in rows))
+    print(f"  {name:<{width}} {'samples':>9} {'right':>9} {'bits right':>14} {'least |logit|':>14}")
+    for label, tally in rows:
+        print(f"  {label:<{width}} {tally.samples:>9,} {share(tally.wrong, tally.samples, 2):>9} "
+              f"{share(tally.wrong_bits, tally.bits, 6):>14} {tally.margin:>14.3g}")
+
+
+def share(wrong, of, digits):
+    """What is right, in percent: 100 % only where all of it is."""
+    percent = 100 * (1 - wrong / of)
+    text = f"{percent:.{digits}f}"
+    if wrong and float(text) == 100:
+        text = f"<{text}"
+    return "100 %" if not wrong else f"{text} %"

@@ -1,0 +1,97 @@
+"""How far does a network stay right? Operands of 8, 16, 32, ... bits, random ones and each hard family."""
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from fastrnn.evaluate import Tally, evaluate, hard_batches, random_batches
+from fastrnn.files import write_atomically
+
+FIRST, LAST = 8, 1 << 20
+
+
+@dataclass
+class Generalization:
+    """What `generalize` found: tallies {bits: {family: Tally}}, widths and families in the order tried; seconds."""
+
+    task: object
+    tallies: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def families(self):
+        """Names of the families, in the order tried."""
+        return list(dict.fromkeys(name for families in self.tallies.values() for name in families))
+
+    def total(self, bits=None, family=None):
+        """The Tally at one width, or of one family, or of both, or of all there is."""
+        total = Tally()
+        for width, families in self.tallies.items():
+            for name, tally in families.items():
+                if bits in (None, width) and family in (None, name):
+                    total.add(tally)
+        return total
+
+    def first_wrong(self, family=None):
+        """The smallest width with a mistake (in one family), or None."""
+        return next((bits for bits in self.tallies if self.total(bits, family).wrong), None)
+
+    @property
+    def exact(self):
+        """Whether there was no mistake at any width."""
+        return self.first_wrong() is None
+
+    def rows(self):
+        """One dict for each width and family, of plain values."""
+        return [{"bits": bits, "family": family, "samples": tally.samples, "wrong": tally.wrong, "bits_asked": tally.bits,
+                 "bits_wrong": tally.wrong_bits, "exact_accuracy": tally.exact_accuracy, "bit_accuracy": tally.bit_accuracy,
+                 "margin": tally.margin}
+                for bits, families in self.tallies.items() for family, tally in families.items()]
+
+    def save(self, path):
+        """Write task, time and rows as JSON. Raises OSError; the file is written whole or not at all."""
+        content = {"task": self.task.name, "trained_bits": self.task.bits, "seconds": self.seconds, "rows": self.rows()}
+        write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def widths(task, most):
+    """8, 16, 32, ... up to `most`, without those that are too narrow for the task."""
+    found, bits = [], FIRST
+    while bits <= most:
+        try:
+            found.append(task.at(bits).bits)
+        except ValueError:  # as for sums of 300 numbers
+            pass
+        bits *= 2
+    return found
+
+
+def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None):
+    """Run a Model on its task at 8, 16, ... `most` bits: a Generalization.
+
+    samples: random operands at each width, beside all of the task's hard cases. Time is streamed over: memory is that
+    of the operands. progress(done, total): called now and then, in bits.
+    Raises ValueError for a model without a task, or a `most` below the smallest width.
+    """
+    if model.task is None:
+        raise ValueError("generalize: this model was trained on arrays, so there is no task to hold it against")
+    tried = widths(model.task, most)
+    if not tried:
+        raise ValueError(f"most: got {most}, expected at least {FIRST}, and as many bits as the task needs")
+    result, began = Generalization(model.task), time.perf_counter()
+    for bits in tried:
+        _at(model, model.task.at(bits), samples, seed, threads, result, progress and (
+            lambda share, bits=bits: progress(int(sum(result.tallies) - bits + share * bits), sum(tried))))
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _at(model, task, samples, seed, threads, result, tell):
+    """Add the tallies of one width to the result; tell(share): how much of it is done."""
+    batches = [*random_batches(task, samples, seed), *hard_batches(task)]
+    tallies = result.tallies[task.bits] = {}
+    count, done = sum(batch.samples for batch in batches), 0
+    for batch in batches:
+        share = tell and (lambda part, done=done, batch=batch: tell((done + part * batch.samples) / count))
+        tallies.setdefault(batch.family, Tally()).add(evaluate(model, task, batch, None, threads, share))
+        done += batch.samples

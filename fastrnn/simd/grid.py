@@ -228,15 +228,19 @@ def store_lane_bits(typing_context, array, row, stride, words, positions):
     return types.void(array, row, stride, words, positions), generate
 
 
+def _filled(made_of, kind):
+    """The type of the NamedTuple class `made_of` with all fields of one kind."""
+    count = len(made_of._fields)
+    return types.NamedUniTuple(kind, count, made_of) if count else types.NamedTuple((), made_of)
+
+
 @intrinsic
 def constants_of(typing_context, constants, array, row):
-    """A NamedTuple of the type of `constants`, whose fields are the vectors of array (rows, lanes) from `row` on."""
-    count, kind = len(constants), Rows(array.dtype, 1)
-    made = types.NamedUniTuple(kind, count, constants.instance_class) if count else constants
+    """The NamedTuple class `constants`, filled with the vectors of array (rows, lanes) from `row` on."""
+    count, kind = len(constants.instance_class._fields), Rows(array.dtype, 1)
+    made = _filled(constants.instance_class, kind)
 
     def generate(context, builder, signature, values):
-        if not count:
-            return values[0]
         kinds = types.void(*signature.args[1:])
         base = _row(context, builder, kinds, values[1:], 1)
         vectors = [load_vector(builder, builder.gep(base, [INTP(field * kind.lanes)]), kind.vector_type()) for field in range(count)]
@@ -248,12 +252,10 @@ def constants_of(typing_context, constants, array, row):
 @intrinsic
 def constants_at(typing_context, constants, array, row, lane):
     """The same with the numbers of one lane, as float64."""
-    count = len(constants)
-    made = types.NamedUniTuple(types.float64, count, constants.instance_class) if count else constants
+    count = len(constants.instance_class._fields)
+    made = _filled(constants.instance_class, types.float64)
 
     def generate(context, builder, signature, values):
-        if not count:
-            return values[0]
         kinds = types.void(*signature.args[1:])
         base = builder.gep(_row(context, builder, kinds, values[1:], 1), [_integer(context, builder, signature.args[3], values[3])])
         lanes = Rows(array.dtype, 1).lanes

@@ -57,8 +57,8 @@ class Recipe:
         memory, feed, lanes = group_memory(self.sizes, self.dtype), feed_of(self.sizes, self.dtype), lanes_for(self.dtype)
         penalised = Penalised() if varied["saturation"].any() else Plain()
         shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
-        self.calls = Calls(learn_models_address(cell, config.build_loss(), self.sizes, memory, penalised),
-                           descend_models_address(self.optimizer, shrinking, self.sizes, memory, feed.step, lanes.settled))
+        self.calls = Calls(learn_models_address(type(cell), type(config.build_loss()), self.sizes, memory, penalised),
+                           descend_models_address(type(self.optimizer), shrinking, self.sizes, memory, feed.step, lanes.settled))
 
 
 class Group:
@@ -108,7 +108,7 @@ class Group:
         if recipe.plan.scheduled:
             of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(recipe.sizes, tuple(recipe.optimizer), recipe.source, recipe.plan, recipe.calls, self.memory, self.feed,
+        return run_models(recipe.sizes, recipe.source, recipe.plan, recipe.calls, self.memory, self.feed,
                           self.held, factors, updates)
 
     def steps(self, lane):

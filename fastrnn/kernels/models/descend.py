@@ -72,57 +72,42 @@ def _tile(optimizer, shrinking, places, memory, at, rows, a, a_stride, a_step, b
 
 
 @inlined
-def _bias_tile(optimizer, shrinking, sizes, places, memory, samples, j, fresh, last, scaled):
-    """Both input biases have one gradient, kept in b_ih's rows."""
-    sums = zeros(memory, SMALL)
-    if not fresh:
-        sums = load(memory, places.b_ih + places.gradient + j, SMALL)
-    sums = grid_product(sums, memory, 1, places.one, 0, 0, places.d + j, 1, places.units, sizes.steps * samples)
-    if last:
-        store(memory, places.squares, sum_squares(sum_squares(load(memory, places.squares, 1), sums), sums))
-        _apply(optimizer, shrinking, places, memory, places.b_ih + j, sums, scaled, 1, 0, SMALL)
-        _apply(optimizer, shrinking, places, memory, places.b_hh + j, sums, scaled, 1, 0, SMALL)
-    else:
-        store(memory, places.b_ih + places.gradient + j, sums)
-
-
-@inlined
 def _gradients(optimizer, shrinking, sizes, places, memory, samples, biased, fresh, last, scaled):
+    """Tile after tile; a kernel holds each kind of tile once, or it would take several times as long to compile."""
     units, rows = places.units, sizes.steps * samples
     for j in range(0, units, SMALL):
         for k in range(0, units, SMALL):
             _tile(optimizer, shrinking, places, memory, places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL, zeros(memory, TILE),
                   places.d + samples * units + j, 1, units, places.h + k, units, rows - samples, fresh, last, scaled, SMALL, PANEL, SMALL)
-        for i in range(sizes.inputs):
-            _tile(optimizer, shrinking, places, memory, places.w_ih + i * units + j, zeros(memory, SMALL),
-                  places.x + i, 0, places.width, places.d + j, units, rows, fresh, last, scaled, 1, 0, SMALL)
-        for o in range(sizes.outputs):
-            _tile(optimizer, shrinking, places, memory, places.w_ho + o * units + j, zeros(memory, SMALL),
-                  places.y + o, 0, places.width, places.h + j, units, rows, fresh, last, scaled, 1, 0, SMALL)
-        if biased:
-            _bias_tile(optimizer, shrinking, sizes, places, memory, samples, j, fresh, last, scaled)
-    if biased:
-        for o in range(sizes.outputs):
-            _tile(optimizer, shrinking, places, memory, places.b_o + o, zeros(memory, 1),
-                  places.one, 0, 0, places.y + o, places.width, rows, fresh, last, scaled, 1, 0, 1)
+    # Inputs, both biases and outputs; then, past the last unit, the biases of the outputs.
+    end = places.b_o + (places.count - places.b_o if biased else 0)
+    for at in range(places.w_ih, end, SMALL):
+        part, j = (at - places.w_ih) // units, (at - places.w_ih) % units
+        a, a_step, b, b_step = places.one, 0, places.d + j, units
+        if part < sizes.inputs:
+            a, a_step = places.x + part, places.width
+        elif at >= places.b_o:
+            b, b_step = places.y + at - places.b_o, places.width
+        elif part >= sizes.inputs + 2:
+            a, a_step, b = places.y + part - sizes.inputs - 2, places.width, places.h + j
+        elif not biased:
+            continue
+        _tile(optimizer, shrinking, places, memory, at, zeros(memory, SMALL), a, 0, a_step, b, b_step, rows, fresh, last, scaled,
+              1, 0, SMALL)
 
 
 @inlined
 def _clipped(optimizer, shrinking, places, memory, biased):
     """Update with the stored gradient, scaled down in the lanes where its norm is too large."""
-    squares, end = zeros(memory, 1), places.count if biased else places.b_o
-    for row in range(0, end, SMALL):
-        # b_hh's gradient is b_ih's; without biases both are 0.
-        source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
-        g = load(memory, source + places.gradient, SMALL)
-        squares = sum_squares(squares, g)
+    squares = zeros(memory, 1)
+    for row in range(0, places.count, SMALL):
+        squares = sum_squares(squares, load(memory, row + places.gradient, SMALL))
     store(memory, places.squares, squares)
     scale = load(memory, places.scale, 1)
     store(memory, places.scale, _clipping(squares, scale, load(memory, places.clip, 1)))
-    for row in range(0, end, SMALL):
-        if biased or not places.b_ih <= row < places.w_ho:
-            source = row - (places.b_hh - places.b_ih) if places.b_hh <= row < places.w_ho else row
-            _apply(optimizer, shrinking, places, memory, row, load(memory, source + places.gradient, SMALL), True, 1, 0, SMALL)
+    for row in range(0, places.count, SMALL):
+        if biased or not (places.b_ih <= row < places.w_ho or row >= places.b_o):
+            _apply(optimizer, shrinking, places, memory, row, load(memory, row + places.gradient, SMALL), True, 1, 0, SMALL)
     store(memory, places.scale, scale)
 
 
@@ -141,7 +126,8 @@ def _correct(optimizer, places, memory, steps, settled):
 def descend_models(optimizer, shrinking, sizes, memory, steps, settled, samples, biased, clip, scaled, fresh, last):
     """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
 
-    scaled: whether the row `scale` holds anything but 1; steps (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
+    scaled: whether the row `scale` holds anything but 1; steps (lanes,): updates made by each model; settled (lanes,):
+    1 where the optimizer's corrections are 1 for good. An optimizer's constants lie in memory; `optimizer` is its class.
     """
     places = places_of(sizes)
     if last:
@@ -153,5 +139,5 @@ def descend_models(optimizer, shrinking, sizes, memory, steps, settled, samples,
 
 
 def descend_models_address(optimizer, shrinking, sizes, memory, steps, settled):
-    """The address of descend_models; shrinking: Shrinking(), or Plain() for neither weight decay nor L1."""
+    """The address of descend_models; optimizer: a class; shrinking: Shrinking(), or Plain() for neither weight decay nor L1."""
     return address_of(descend_models, optimizer, shrinking, sizes, memory, steps, settled, 1, True, True, True, True, True)

@@ -161,7 +161,10 @@ def _backward(cell, sizes, places, memory, samples, saturation):
 
 @jit
 def learn_models(cell, loss, sizes, memory, samples, saturation):
-    """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`."""
+    """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`.
+
+    cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type.
+    """
     places = places_of(sizes)
     for j in range(places.units):
         store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
@@ -171,5 +174,5 @@ def learn_models(cell, loss, sizes, memory, samples, saturation):
 
 
 def learn_models_address(cell, loss, sizes, memory, saturation):
-    """The address of learn_models; saturation: Penalised() or Plain()."""
+    """The address of learn_models; cell and loss: classes; saturation: Penalised() or Plain()."""
     return address_of(learn_models, cell, loss, sizes, memory, 1, saturation)

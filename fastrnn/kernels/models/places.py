@@ -114,7 +114,8 @@ def places_of(sizes):
     squares, stats, sums, clean, patience, bad = clip + 1, clip + 2, clip + 6, clip + 10, clip + 11, clip + 12
     bias, block = bad + 1, sizes.steps * sizes.samples
     x = bias + units
-    width = sizes.inputs + sizes.outputs
+    # Whole tails of outputs, the rest zeros: so that the gradient of b_o is a tile like others.
+    width = sizes.inputs + -(-sizes.outputs // SMALL) * SMALL
     mask = x + block * width
     h = mask + block
     d = h + block * units

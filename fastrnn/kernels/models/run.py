@@ -97,7 +97,7 @@ def keep(sums, memory, lanes, lane, updates):
 
 
 @inlined
-def _one_update(sizes, constants, source, plan, places, calls, memory, feed, lanes):
+def _one_update(sizes, source, plan, places, calls, memory, feed, lanes):
     """One update of every active lane; returns a bit for each lane that needs a decision."""
     for i in range(4):
         store(memory, places.stats + i, zeros(memory, 1))
@@ -107,8 +107,8 @@ def _one_update(sizes, constants, source, plan, places, calls, memory, feed, lan
         for s in range(samples):
             fill_lanes(source, feed, sizes, places, memory, plan.batch, sample + s, samples, s)
         fresh, last = sample == 0, sample + samples == plan.batch
-        call(calls.learn, ((sizes.inputs, sizes.hidden, sizes.outputs), (), sizes, memory, samples, ()))
-        call(calls.descend, (constants, (), sizes, memory, feed.step, lanes.settled, samples, plan.biased, plan.clip, plan.scaled, fresh, last))
+        call(calls.learn, (None, None, sizes, memory, samples, ()))
+        call(calls.descend, (None, (), sizes, memory, feed.step, lanes.settled, samples, plan.biased, plan.clip, plan.scaled, fresh, last))
         sample += samples
     for i in range(4):
         store(memory, places.sums + i, _plus(load(memory, places.sums + i, 1), load(memory, places.stats + i, 1)))
@@ -121,11 +121,10 @@ def _one_update(sizes, constants, source, plan, places, calls, memory, feed, lan
 
 
 @jit
-def run_models(sizes, constants, source, plan, calls, memory, feed, lanes, factors, updates):
+def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates):
     """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
 
-    constants: the optimizer's, as a tuple (only their number counts); factors
-    (lanes, updates): the schedule's, if there is one.
+    factors (lanes, updates): the schedule's, if there is one.
     """
     places, width, made = places_of(sizes), memory.shape[1], 0
     feed.left[0] = 0
@@ -141,7 +140,7 @@ def run_models(sizes, constants, source, plan, calls, memory, feed, lanes, facto
             if plan.scheduled:
                 for lane in range(width):
                     memory[places.rate, lane] = lanes.rate[lane] * factors[lane, made + done]
-            bits = _one_update(sizes, constants, source, plan, places, calls, memory, feed, lanes)
+            bits = _one_update(sizes, source, plan, places, calls, memory, feed, lanes)
             for lane in range(width):
                 feed.step[lane] += feed.active[lane]
             done += 1

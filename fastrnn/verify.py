@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard_batches, random_batches
+from fastrnn.tasks.tree import Tree
 
 # Operands with so many free bits together are tried in every combination: 16.7 million samples.
 EXHAUSTIVE_BITS = 24
@@ -51,7 +52,7 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
         raise ValueError("verify: this model was trained on arrays, so there is no task to hold it against")
     task = model.task.at(bits) if bits is not None else model.task
     started = time.perf_counter()
-    result = Verification(task.bits, task.free_bits * task.input_size <= EXHAUSTIVE_BITS)
+    result = Verification(task.bits, enumerable(task))
     if result.exhaustive:
         batches, total = every_batch(task), 2 ** (task.free_bits * task.input_size)
     else:
@@ -74,8 +75,17 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     return result
 
 
+def enumerable(task):
+    """Whether all samples of a task are tried."""
+    return task.free_bits * task.input_size <= EXHAUSTIVE_BITS
+
+
 def is_exact(model):
-    """Whether `verify` finds no mistake, on one thread."""
+    """Whether `verify` finds no mistake, on one thread: several times as fast, and at once where there are many."""
+    task = model.task
+    if task is not None and enumerable(task):
+        cell, _, theta = model.packed()
+        return not Tree(cell, task, model.dtype).has_mistake(theta)
     return verify(model, threads=1, whole=False).exact
 
 

@@ -12,16 +12,17 @@ from fastrnn.initializers import initial_weights
 from fastrnn.kernels.models.arrays import ModelArrays
 from fastrnn.kernels.models.places import flat, named
 from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
-from fastrnn.kernels.packing import shapes_of
+from fastrnn.kernels.packing import pack, shapes_of
 from fastrnn.kernels.threads import default_threads, on_threads
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
+from fastrnn.tasks.tree import Tree
 from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.loop import as_arrays, configured
 from fastrnn.train.many_run import ManyRun
-from fastrnn.verify import is_exact, warm_up
+from fastrnn.verify import enumerable, is_exact, warm_up
 
 # Options that may differ between models, beside the optimizer's constants.
 PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
@@ -44,7 +45,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     threads: default all cores. progress(done_models, total_models): called some twenty times a second.
 
     Model i is trained by the same algorithm, on the same samples, from the same initial weights as
-    `train(cell, task, config, seed=seeds[i])`; only sums are rounded in another order. Its bytes depend on nothing
+    `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes depend on nothing
     but its own seed and options: neither on the number of models, nor its place among them, nor on threads. A model
     that is exact, or diverges, or has had its samples makes room for the next. With until="samples", models that
     become exact train on, and samples_to_exact tells when they did.
@@ -82,7 +83,9 @@ def _separated(config, options, models):
     for name, value in list(constants.items()):
         if np.ndim(value) > 0:
             varied[name] = _one_each(name, constants.pop(name), models)
-    config = configured(config, {**options, "constants": tuple(constants.items())})
+    if options.get("curriculum") is not None:
+        raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
+    config = configured(config, {**options, "constants": tuple(constants.items()), "curriculum": None})
     for name, values in varied.items():
         # The configuration says what is allowed; all of its bounds are intervals.
         for value in (float(values.min()), float(values.max())):
@@ -167,10 +170,11 @@ class _Training:
         if self.task is not None:
             warm_up(self._model(self.initial(0)))
         groups = [Group(self.recipe) for _ in range(self.threads)]
+        checkers = [self._checker() for _ in range(self.threads)]
         self.started = time.perf_counter()
         with deferred_interrupt() as self.interrupted:
             try:
-                on_threads(self.threads, lambda thread: self._work(groups[thread]))
+                on_threads(self.threads, lambda thread: self._work(groups[thread], checkers[thread]))
             finally:
                 self.stop = True
         seconds = time.perf_counter() - self.started
@@ -182,7 +186,7 @@ class _Training:
                        self.steps * self.config.batch_size, self.samples_to_exact, self.loss, self.exact_accuracy, seconds,
                        self.varied, self.weights, self.kernel_cell, self.entries)
 
-    def _work(self, group):
+    def _work(self, group, checker):
         """One thread: keep the lanes of a group filled until no model waits."""
         # Where there are fewer models than lanes, all threads take some.
         share, length = min(self.recipe.lanes, -(-len(self.seeds) // self.threads)), FIRST_CHUNK
@@ -198,7 +202,7 @@ class _Training:
                 took = time.perf_counter() - began
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
                 for lane in np.flatnonzero(group.held.event != RUNNING):
-                    self._decide(group, int(lane))
+                    self._decide(group, checker, int(lane))
                 self._tell()
                 if self.interrupted():
                     self.stop = True
@@ -225,7 +229,7 @@ class _Training:
             self._finish(group, lane, "diverged", False)
         return True
 
-    def _decide(self, group, lane):
+    def _decide(self, group, checker, lane):
         """What becomes of a model that the kernels returned for."""
         job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
         if event == DIVERGED:
@@ -235,7 +239,7 @@ class _Training:
             return self._again(group, lane, steps - 1)
         if job.diverged:
             return self._finish(group, lane, "diverged", False)
-        exact = self._is_exact(group.weights(lane), job.model)
+        exact = self._is_exact(group, checker, lane)
         if exact and self.samples_to_exact[job.model] < 0:
             self.samples_to_exact[job.model] = steps * self.config.batch_size
         if exact and self.config.until == "exact":
@@ -271,18 +275,43 @@ class _Training:
                 self.told = now
                 self.progress(self.done, len(self.seeds))
 
+    def _checker(self):
+        """What finds a mistake fastest, or None where not all samples of the task can be tried."""
+        if self.task is not None and enumerable(self.task):
+            return _Checker(self.kernel_cell, self.task, self.dtype, self.cell.weights)
+        return None
+
     def _model(self, weights):
         return Model(self.cell, named(self.kernel_cell, weights, self.cell.weights), self.task)
 
-    def _is_exact(self, weights, model):
+    def _is_exact(self, group, checker, lane):
         """Whether a network is right on everything it can be held against."""
+        weights = group.weights(lane)
         if not np.isfinite(weights).all():
             return False
         if self.task is not None:
-            return is_exact(self._model(weights))
-        own = model if len(self.recipe.source.x) > 1 else 0
+            return checker.is_right(weights) if checker else is_exact(self._model(weights))
+        own = group.jobs[lane].model if len(self.recipe.source.x) > 1 else 0
         x, y, mask = (array[own] for array in self.recipe.source[:3])
         return bool(((self._model(weights).logits(x, threads=1) > 0) == (y > 0.5))[mask > 0].all())
+
+
+class _Checker:
+    """A thread's tree of all samples of the task, for weights as they lie in lanes."""
+
+    def __init__(self, cell, task, dtype, names):
+        self.tree = Tree(cell, task, dtype)
+        shapes = shapes_of(cell)
+        count = sum(int(np.prod(shapes[name])) for name in names)
+        # Where each weight lies in theta: numbers put there and found again.
+        self.theta = pack(cell, self.tree.layout, named(cell, np.arange(1.0, count + 1), names), dtype)
+        places = np.flatnonzero(self.theta)
+        self.places = places[np.argsort(self.theta.ravel()[places])]
+
+    def is_right(self, weights):
+        """Whether a network has no mistake on any sample."""
+        self.theta.ravel()[self.places] = weights
+        return not self.tree.has_mistake(self.theta)
 
 
 def _source(task, data, config, models):

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from certified_models import WRONG, double, proved, unproved
+from certified_models import FIXTURES, WRONG, double, proved, unproved
 
 import fastrnn
 from fastrnn.certify import certify
@@ -16,6 +16,7 @@ from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
 from fastrnn.model import Model
+from fastrnn.train.smallest import smallest
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
 
@@ -156,6 +157,23 @@ def test_the_picture_is_drawn_with_the_carry_in_two_colours(tmp_path):
             draw_boxes(**{"certification": found, "path": tmp_path / "a.png", **bad})
     with pytest.raises(ValueError, match="no boxes to draw"):
         draw_boxes(certify(unproved(), find=False), tmp_path / "none.png")
+
+
+def test_the_picture_of_two_units_shows_where_the_output_changes(tmp_path):
+    found = certify(Model.load(FIXTURES / "smallest-adder.safetensors"))
+    draw_boxes(found, tmp_path / "boxes.svg")
+    assert "output 1" in (text := (tmp_path / "boxes.svg").read_text()) or "stroke-dasharray" in text
+    draw_boxes(proved(), tmp_path / "more.svg")
+    assert "stroke-dasharray" not in (tmp_path / "more.svg").read_text()
+
+
+def test_the_search_for_the_smallest_stops_at_the_first_size_with_a_proof():
+    tried = list(smallest(ADDITION, seeds=8, activations=("sigmoid",), most=4))
+    assert [each.hidden for each in tried] == [1, 2, 3] and [each.certified > 0 for each in tried] == [False, False, True]
+    assert all(each.models == 8 and each.certified <= each.exact for each in tried)
+    best = tried[-1].best
+    assert best.proved and best.model.hidden_size == 3 and fastrnn.verify(best.model, bits=300, samples=500).exact
+    assert tried[0].best is tried[0].seed is None and 0 <= tried[-1].seed < 8
 
 
 def test_answers_of_sequences_are_sums():

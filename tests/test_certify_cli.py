@@ -1,7 +1,10 @@
 """`fastrnn certify` and `fastrnn check`: what they print, their exit status, and what they leave alone."""
 
 import builtins
+import importlib
+import re
 
+import numpy as np
 import pytest
 from certified_models import WRONG, proved, unproved
 
@@ -68,6 +71,8 @@ def test_a_refused_certificate_is_status_1(call):
 @pytest.mark.parametrize("argv, message", [
     (("certify", "none.safetensors"), "no such file"),
     (("certify", "arrays.safetensors"), "trained on arrays"),
+    (("certify",), "MODEL: missing"),
+    (("certify", "--smallest", "proved.safetensors"), "--smallest: trains networks of its own, got proved.safetensors"),
     (("certify", "proved.safetensors", "--k", "0"), "at least 1"),
     (("certify", "proved.safetensors", "--k", "9"), "--k: got 9"),
     (("certify", "proved.safetensors", "--plot", "boxes.txt"), "--plot: got 'boxes.txt'"),
@@ -99,6 +104,41 @@ def test_help_has_examples_and_fits_the_terminal(call, command):
     status, out, err = call(command, "--help")
     assert status == 0 and not err and "\nexamples:\n  fastrnn " in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
+    argv = ("certify", "--smallest", "--seeds", 8, "--activation", "sigmoid", "--plot", "boxes.png")
+    status, out, err = call(*argv)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80 and [line.split()[:2] for line in lines[1:4]] == [[str(hidden), "sigmoid"] for hidden in (1, 2, 3)]
+    assert "\n3 hidden units, seed " in out and "\nh0 = sigmoid(" in out and "\nz = " in out
+    assert "\nplotted boxes.png\ntry: fastrnn check runs/smallest-adder-certificate.safetensors\n" in out
+    assert call("check", "runs/smallest-adder-certificate.safetensors")[0] == 0
+    status, _, err = call(*argv)
+    assert status == 2 and "runs/smallest-adder.safetensors: exists" in err
+    # Written as formulas, it is still the network.
+    model, namespace = Model.load("runs/smallest-adder.safetensors"), {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "a": 1.0, "b": 0.0,
+                                                                       "h0": 0.2, "h1": 0.5, "h2": 0.9}
+    from fastrnn.cli.text import equations
+
+    def value(formula):
+        formula = re.sub(r"(?<=\d) (?=[a-z])", " * ", formula.partition(" = ")[2])
+        return eval(formula, namespace)
+
+    w = {name: weight.astype(float) for name, weight in model.weights.items()}
+    h, *formulas = np.array([0.2, 0.5, 0.9]), *equations(model)
+    after = 1 / (1 + np.exp(-(w["w_ih"] @ [1, 0] + w["w_hh"] @ h + w["b_ih"] + w["b_hh"])))
+    assert np.allclose([value(formula) for formula in formulas[:3]], after, atol=1e-5)
+    assert np.isclose(value(formulas[3]), w["w_ho"][0] @ h + w["b_o"][0], atol=1e-4)
+
+
+def test_a_search_that_finds_nothing_says_so(call, monkeypatch):
+    module = importlib.import_module("fastrnn.train.smallest")
+    real = module.smallest
+    monkeypatch.setattr(module, "smallest", lambda task, **options: real(task, **options, most=1))
+    status, out, err = call("certify", "--smallest", "--seeds", 2, "--activation", "sigmoid")
+    assert status == 1 and not err and out.endswith("no network was proved: give more --seeds\n")
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from fastrnn.files import write_atomically
 # Real states, drawn as dots: sequences and steps.
 SEQUENCES, STEPS = 64, 64
 
+# Of the task's states, one after the other.
+HATCHES, MARKS = ("", "////", "....", "xxxx"), ("o", "x", "^", "+")
+
 
 def draw_boxes(certification, path, units=None, seed=0):
     """Draw the boxes of a proof, a colour for each state of the task, and states of the real kernels as dots, into `path`.
@@ -23,6 +26,7 @@ def draw_boxes(certification, path, units=None, seed=0):
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.collections import PatchCollection
+        from matplotlib.colors import to_rgb
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError as error:
@@ -38,22 +42,42 @@ def draw_boxes(certification, path, units=None, seed=0):
         raise ValueError(f"picture: got {os.fspath(path)!r}, expected an ending such as .png, .pdf or .svg")
     axes = figure.subplots()
     states, after = _real_states(certification, seed)
+    # The zero state before the first step is no node of interest.
+    final, boxes = final[1:], [end[1:][:, units] for end in (proof.low, proof.high)]
     for state in np.unique(final):
         colour, mine = f"C{state % 10}", final == state
-        low, high = proof.low[mine][:, units], proof.high[mine][:, units]
+        low, high = (end[mine] for end in boxes)
         patches = [Rectangle(corner, *size) for corner, size in zip(low, high - low)]
-        axes.add_collection(PatchCollection(patches, facecolor=colour, edgecolor=colour, alpha=0.25))
+        # What colours tell, hatches and marks tell as well, on paper without colours.
+        axes.add_collection(PatchCollection(patches, facecolor=(*to_rgb(colour), 0.15), edgecolor=colour, linewidth=0.8,
+                                            hatch=HATCHES[state % len(HATCHES)]))
         dots = states[after == state]
         # As many labels as a legend can hold; without it the colours still tell the states apart.
-        axes.plot(dots[:, units[0]], dots[:, units[1]], ".", color=colour, markersize=3,
-                  label=f"{_name(certification.task)} {state}" if state < 10 else None)
+        axes.plot(dots[:, units[0]], dots[:, units[1]], MARKS[state % len(MARKS)], color=colour, markersize=3, fillstyle="none",
+                  markeredgewidth=0.6, label=f"{_name(certification.task)} {state}" if state < 10 else None)
     axes.set_xlabel(f"hidden unit {units[0]}")
     axes.set_ylabel(f"hidden unit {units[1]}")
-    axes.set_title(f"{len(proof.low)} boxes that no sequence leaves")
-    axes.legend(loc="best", frameon=False)
+    axes.set_title(f"{len(final)} boxes that no sequence of any length leaves\nand states of {SEQUENCES} sequences of {STEPS} steps in them",
+                   fontsize=10)
+    axes.margins(0.08)
+    _draw_output(axes, certification.model, units)
+    axes.legend(title="after the step:", loc="best", markerscale=2)
     axes.spines[["top", "right"]].set_visible(False)
     write_atomically(path, lambda file: figure.savefig(file, format=ending, dpi=150))
     return units
+
+
+def _draw_output(axes, model, units):
+    """The line on which the output changes, where two units are all there are."""
+    if model.hidden_size != 2 or model.output_size != 1:
+        return
+    normal = model.weights["w_ho"][0, list(units)].astype(float)
+    offset = float(model.weights.get("b_o", np.zeros(1))[0])
+    window = axes.get_xlim(), axes.get_ylim()
+    foot, along = -offset * normal / (normal @ normal), np.array([-normal[1], normal[0]]) / np.hypot(*normal)
+    ends = np.array([foot - 9 * along, foot + 9 * along])
+    axes.plot(*ends.T, "--", color="black", linewidth=1, label=f"output 1 {'above' if normal[1] > 0 else 'below'}")
+    axes.set(xlim=window[0], ylim=window[1])
 
 
 def _name(task):

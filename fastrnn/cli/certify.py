@@ -1,16 +1,19 @@
 """`fastrnn certify`: is a network right at every width?"""
 
-from fastrnn.cli.errors import user_errors
+import os
+
+from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive, seed
 from fastrnn.cli.output import beside, check_writable, how_to_check
-from fastrnn.cli.progress import compiling_noted
-from fastrnn.cli.text import equation, long_numbers, seconds, wrapped
+from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
 
 SUMMARY = "Prove a network right at every width, or find a sum that it gets wrong"
 EXAMPLES = """\
 examples:
   fastrnn certify runs/addition-8.safetensors    a proof, saved beside the model
   fastrnn certify runs/addition-8.safetensors --plot boxes.svg
+  fastrnn certify --smallest --plot boxes.png    the least network with a proof
 
 exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 """
@@ -18,7 +21,15 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 
 def arguments(parser, argv):
     """Declare the options."""
-    parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
+    from fastrnn.cells.elman import ACTIVATIONS
+
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="a file that `fastrnn train` saved")
+    parser.add_argument("--smallest", action="store_true",
+                        help="instead of a MODEL: train adders of 1, 2, ... hidden units, many of each, up to the first that is proved")
+    parser.add_argument("--seeds", type=positive, default=700, metavar="N", help="with --smallest: networks of each kind (default: 700)")
+    parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
+                        help="with --smallest: tanh or sigmoid alone (default: both)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="with --smallest: threads (default: all cores)")
     parser.add_argument("--k", type=positive, metavar="N", help="inputs that the proof looks back on (default: 1 and 2, the network's own machine, 3 and 4)")
     parser.add_argument("--output", metavar="FILE", help="where to save the certificate (default: MODEL-certificate.safetensors)")
     parser.add_argument("--force", action="store_true", help="replace existing files")
@@ -31,6 +42,10 @@ def run(args):
     from fastrnn.certify import certify
     from fastrnn.model import Model
 
+    if args.smallest:
+        return _smallest(args)
+    if args.model is None:
+        raise UserError("MODEL: missing: give a file that `fastrnn train` saved, or --smallest")
     model = Model.load(args.model)
     output = args.output or beside(args.model)
     check_writable(output, args.force)
@@ -49,11 +64,49 @@ def run(args):
         return 1
     found.save(output)
     print(f"saved {output}")
-    if args.plot:
+    _plot(found, args.plot)
+    print(f"try: {how_to_check(output, args.model)}")
+    return 0
+
+
+def _plot(found, path):
+    if path:
         from fastrnn.certify.picture import draw_boxes
 
         with user_errors({"picture": "--plot"}):
-            draw_boxes(found, args.plot)
-        print(f"plotted {args.plot}")
-    print(f"try: {how_to_check(output, args.model)}")
+            draw_boxes(found, path)
+        print(f"plotted {path}")
+
+
+def _smallest(args):
+    """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
+    from fastrnn.tasks.addition import Addition
+    from fastrnn.train.smallest import RATES, smallest
+
+    if args.model is not None:
+        raise UserError(f"--smallest: trains networks of its own, got {args.model} as well")
+    path = args.output or os.path.join("runs", "smallest-adder.safetensors")
+    for each in (path, beside(path), *([args.plot] if args.plot else [])):
+        check_writable(each, args.force)
+    print(f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}", flush=True)
+    best = None
+    with Bar(None, delay=1) as bar, compiling_noted():
+        kinds = smallest(Addition(), seeds=args.seeds, activations=(args.activation,) if args.activation else tuple(RATES),
+                         threads=args.threads, progress=lambda done, total: bar(done, total=total))
+        for tried in kinds:
+            margin = f"{tried.best.margin:13.3g}" if tried.best else f"{'-':>13}"
+            print(f"{tried.hidden:6}  {tried.activation:>10}  {tried.models:8,}  {tried.exact:6,}  {tried.certified:6,}  {margin}", flush=True)
+            if tried.best and (best is None or tried.best.margin > best.best.margin):
+                best = tried
+    if best is None:
+        print("no network was proved: give more --seeds")
+        return 1
+    found = best.best
+    print(wrapped(f"{found.model.hidden_size} hidden units, seed {best.seed}, {found}"))
+    print("\n".join(map(wrapped, equations(found.model))))
+    found.model.save(path)
+    found.save(beside(path))
+    print(f"saved {path}\nsaved {beside(path)}")
+    _plot(found, args.plot)
+    print(f"try: {how_to_check(beside(path), path)}")
     return 0

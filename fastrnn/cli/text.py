@@ -49,6 +49,24 @@ def equation(task, operands, answer, truth=None):
     return text
 
 
+def equations(model):
+    """A small network as formulas in its inputs a, b, ... and hidden units h0, h1, ...: one line a unit, then its outputs."""
+    weights = {name: weight.astype(float) for name, weight in model.weights.items()}
+    hidden, nothing = model.hidden_size, [0.0]
+    units = [f"h{unit}" for unit in range(hidden)]
+    inputs = [chr(ord("a") + i) for i in range(model.input_size)]
+    biases = weights.get("b_ih", nothing * hidden) + weights.get("b_hh", nothing * hidden)
+    outs = weights.get("b_o", nothing * model.output_size)
+    lines = [f"{units[unit]} = {model.cell.activation}({_terms([*weights['w_ih'][unit], *weights['w_hh'][unit], biases[unit]], [*inputs, *units, ''])})"
+             for unit in range(hidden)]
+    return lines + [f"z{'' if len(outs) == 1 else o} = {_terms([*weights['w_ho'][o], outs[o]], [*units, ''])}" for o in range(len(outs))]
+
+
+def _terms(factors, names):
+    text = " ".join(f"{'-' if factor < 0 else '+'} {abs(factor):.7g} {name}".rstrip() for factor, name in zip(factors, names))
+    return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("- ") else text.removeprefix("+ ")
+
+
 def bit_row(number, bits):
     """`[0 1 0 0 0 1 0 1]`, most significant first; of wide numbers both ends."""
     digits = format(number, f"0{bits}b")

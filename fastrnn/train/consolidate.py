@@ -37,15 +37,15 @@ def covers(cell, task):
     return cell.saturates and longest(task) > 1
 
 
-def consolidate(model, config=None, *, attempts=10, threads=None):
+def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SATURATION, samples=SAMPLES):
     """(model, Certification) after training on until the model is proved, or as it came after so many attempts.
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
-    model's weights with samples of its own, makes 512 updates, twice as many in every third later one, and ends with
-    `certify` without a search. A model that is proved already comes back as it is.
+    model's weights with samples of its own, takes so many of them, twice as many in every third later one, and ends
+    with `certify` without a search. saturation: the penalty's weight. A model that is proved already comes back as it is.
     Raises ValueError as `certify` does, for a model without a task or with too many states.
     """
-    work = Consolidation(model, config or TrainConfig(), threads)
+    work = Consolidation(model, config or TrainConfig(), threads, saturation=saturation, size=samples)
     work.run(lambda: False, attempts=attempts)
     return work.found.model, work.found
 
@@ -78,8 +78,8 @@ class Consolidation:
     found: the Certification of the model that came out; updates, samples, seconds: what it took so far.
     """
 
-    def __init__(self, model, config, threads=None, saved=None):
-        self.model, self.config, self.threads = model, config, threads
+    def __init__(self, model, config, threads=None, saved=None, saturation=SATURATION, size=SAMPLES):
+        self.model, self.config, self.threads, self.saturation, self.size = model, config, threads, saturation, size
         saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
         self.attempt, self.updates, self.seconds, self.partial = (saved[name] for name in ("attempt", "updates", "seconds", "partial"))
         self.stretches = Stretches(BATCH, saved["stretches"])
@@ -145,8 +145,8 @@ class Consolidation:
         given = self.config
         return TrainConfig(until="samples", loss=given.loss, optimizer=given.optimizer, learning_rate=given.rate,
                            constants=given.constants, clip=given.clip, schedule="drop",
-                           saturation=SATURATION if self.model.cell.saturates else 0.0, batch_size=BATCH,
-                           max_samples=SAMPLES << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
+                           saturation=self.saturation if self.model.cell.saturates else 0.0, batch_size=BATCH,
+                           max_samples=self.size << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
 
 
 def _skewed(task, seed):

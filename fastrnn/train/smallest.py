@@ -1,0 +1,68 @@
+"""The least number of hidden units for which a network is proved right at every width.
+
+So small a network has no unit to spare: one keeps the task's state, others must be shades of grey in between, which the
+penalty of fastrnn.train.consolidate would take from it. Hence a penalty thirty times weaker, and fifty times the samples.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.cells.elman import Elman
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.consolidate import consolidate
+from fastrnn.train.many import train_many
+
+# Where to begin decides whether a network so small finds the task at all: few do from small weights.
+SCALES, LEARN = (2.0, 3.0), 60_000
+RATES = {"tanh": 0.03, "sigmoid": 0.1}
+SATURATION, SAMPLES, ATTEMPTS = 0.003, 400_000, 3
+
+
+class Tried(NamedTuple):
+    """What became of networks with one hidden size and activation: how many were trained, exact and certified.
+
+    best: the Certification with the largest margin, or None; seed: of its network.
+    """
+
+    hidden: int
+    activation: str
+    models: int
+    exact: int
+    certified: int
+    best: object
+    seed: int | None
+
+
+def smallest(task, *, seeds=700, activations=tuple(RATES), most=8, threads=None, progress=None):
+    """Yield a Tried for each activation of one hidden unit, of two, and so on, up to the first size that has a certificate.
+
+    Networks 0 to seeds - 1 of each kind are trained side by side, then each that is exact is trained on to a proof.
+    progress(done, total): called now and then within one kind. Raises ValueError as `train_many` and `certify` do.
+    """
+    for hidden in range(1, most + 1):
+        done = []
+        for activation in activations:
+            done.append(_tried(Elman(hidden, activation), task, seeds, threads, progress))
+            yield done[-1]
+        if any(tried.certified for tried in done):
+            return
+
+
+def _tried(cell, task, seeds, threads, progress):
+    config = TrainConfig(learning_rate=RATES[cell.activation], max_samples=LEARN)
+    scales = np.resize(SCALES, seeds)
+    run = train_many(cell, task, config, seeds=range(seeds), initial_scale=scales, threads=threads, progress=progress)
+    if "interrupted" in run.stopped:
+        raise KeyboardInterrupt
+    exact, found = np.flatnonzero(run.exact), {}
+    for number, i in enumerate(exact):
+        if progress:
+            progress(number, len(exact))
+        seed = int(run.seeds[i])
+        found[seed] = consolidate(run.model(i), replace(config, seed=seed), attempts=ATTEMPTS, threads=threads,
+                                  saturation=SATURATION, samples=SAMPLES)[1]
+    proved = {seed: each for seed, each in found.items() if each.proved}
+    seed = max(proved, key=lambda seed: proved[seed].margin, default=None)
+    return Tried(cell.hidden_size, cell.activation, seeds, len(exact), len(proved), proved.get(seed), seed)

@@ -17,7 +17,7 @@ import sys
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.errors import CheckpointError
 
-COMMANDS = ("train", "verify", "generalize", "add", "certify", "check", "repeat", "sweep", "original", "bench", "tasks")
+COMMANDS = ("train", "verify", "generalize", "add", "certify", "check", "repeat", "sweep", "original", "reproduce", "bench", "tasks")
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved exact

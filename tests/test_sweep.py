@@ -274,16 +274,20 @@ def test_what_ctrl_c_left_is_not_run_again(whole, tmp_path):
     assert told[0] == (18, 40) and told[-1] == (40, 40)
 
 
-def test_ctrl_c_ends_units_of_our_own_workers_at_once(tmp_path):
-    started = time.perf_counter()
+@pytest.mark.parametrize("executor", [functools.partial(Threads, 1), functools.partial(Processes, 1)])
+def test_ctrl_c_ends_units_of_our_own_workers_at_once(executor):
+    calls = []
 
     def press(done, total, note):
-        if time.perf_counter() > started + 0.5:
+        calls.append(time.perf_counter())
+        # By the third the unit has been running for half a second, or its process has been starting.
+        if len(calls) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(hidden_size=16, seeds=1, max_samples=10**11, until="samples", progress=press)
-    assert time.perf_counter() < started + 10
+        # A unit that would take an hour.
+        sweep(hidden_size=16, seeds=1, max_samples=10**10, until="samples", progress=press, executor=executor)
+    assert time.perf_counter() < calls[-1] + 20
 
 
 PROGRAM = """
@@ -334,9 +338,13 @@ def test_a_torn_line_is_cut_off_wherever_it_was_torn(whole, tmp_path):
         partial.write_bytes(content[:cut])
         kept = read_journal(partial, GRID)
         assert (len(kept.units), kept.whole) == (8, ends[-2])
+    with Counting(last=3) as executor, pytest.raises(KeyboardInterrupt):
+        sweep(GRID, output=tmp_path / "a.csv", executor=executor, workers=1, unit=2)
+    # What was appended after the cut is whole as well.
+    assert len(read_journal(partial, GRID).units) == 8 + 3
     with Counting() as executor:
         sweep(GRID, output=tmp_path / "a.csv", executor=executor, workers=1, unit=2)
-    assert len(executor.units) == 20 - 8
+    assert len(executor.units) == 20 - 8 - 3
     assert (tmp_path / "a.csv").read_bytes() == whole[1]
 
 

@@ -12,11 +12,11 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow bench bench-quick bench-peers readme clean
+.PHONY: help train test test-slow bench bench-quick bench-peers bench-installed readme clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-12s %s\n' "$$name" "$$text"; done
+		printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 train: .venv/for-train  ## train a net; options as in: make train ARGS="--bits 16"
 	@$(BIN)/fastrnn train $(ARGS)
@@ -29,7 +29,9 @@ test-slow: .venv/for-test  ## run the long statistical tests
 
 BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
-bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; `make bench-peers` first, for other libraries
+# Each section is saved as it is done, so `make bench ARGS="-k ladder"` measures one anew and keeps the others; two
+# saved runs are compared by `make bench ARGS=--benchmark-compare`.
+bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; first make bench-peers
 	@$(BENCH) --benchmark-save=bench $(ARGS)
 	@$(BIN)/python -m bench.render
 
@@ -37,8 +39,15 @@ bench-quick: .venv/for-test  ## run a few benchmarks (1 minute) into build/bench
 	@$(BENCH) --quick --results build/bench-quick $(ARGS)
 	@$(BIN)/python -m bench.render build/bench-quick
 
-bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch and JAX into .venv-peers, and check that they do the same work
+bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch and JAX into .venv-peers, check them
 	@$(BIN)/python -m bench.peers.check
+
+bench-installed: .venv/made  ## run fastrnn bench from an installed package
+	@rm -rf build/lib build/installed
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/installed .
+	@$(BIN)/python -m venv build/installed/venv
+	@build/installed/venv/bin/python -m pip install --quiet --disable-pip-version-check build/installed/*.whl
+	@cd build/installed && venv/bin/fastrnn bench --quick
 
 readme: .venv/for-test  ## write the saved results of the benchmarks into README.md
 	@$(BIN)/python -m bench.readme

@@ -107,7 +107,7 @@ def roofline(result):
     for number, part in enumerate(parts):
         roof.plot([], [], marker=MARKERS[number], color="black", markerfacecolor="white", linestyle="", label=part)
     for number, work in enumerate(works):
-        roof.plot([], [], marker="s", color="black", markerfacecolor=fills[number], linestyle="", label=f"hidden {work.hidden}, {work.steps} steps")
+        roof.fill([], [], facecolor=fills[number], edgecolor="black", label=f"hidden {work.hidden}, {work.steps} steps")
     roof.set(xscale="log", yscale="log", xlim=span, ylim=(peak / 60, peak * 1.6), xlabel="operations a byte of the block's arrays", ylabel="GFLOP/s")
     plain(roof.xaxis)
     plain(roof.yaxis)

@@ -89,7 +89,7 @@ class Handwritten(_Engine):
         self.pieces = [(self.x[:, first : first + size].contiguous(), self.y[:, first : first + size].contiguous())
                        for first in range(0, self.work.batch, size)]
         self.h, self.d = torch.empty(steps, size, hidden), torch.empty(steps, size, hidden)
-        self.slope, self.o = torch.empty(steps, size, hidden), torch.empty(steps, size, 1)
+        self.o = torch.empty(steps, size, 1)
 
     @torch.inference_mode()
     def run(self, updates):
@@ -102,9 +102,9 @@ class Handwritten(_Engine):
     def _learn(self, x, y, d_ih, d_hh, d_ho):
         (w_ih, w_hh, w_ho), (steps, batch, _) = self.weights, x.shape
         hidden, w_hh_t = self.work.hidden, w_hh.T
-        h, d, slope, o = self.h[:, :batch], self.d[:, :batch], self.slope[:, :batch], self.o[:, :batch]
+        h, d, o = self.h[:, :batch], self.d[:, :batch], self.o[:, :batch]
         if batch != self.h.shape[1]:  # the last piece, if it is shorter
-            h, d, slope, o = (array.contiguous() for array in (h, d, slope, o))
+            h, d, o = (array.contiguous() for array in (h, d, o))
         torch.matmul(x, w_ih.T, out=h)
         rows = h.unbind()
         rows[0].sigmoid_()
@@ -113,12 +113,12 @@ class Handwritten(_Engine):
         flat = h.view(-1, hidden)
         torch.mm(flat, w_ho.T, out=o.view(-1, 1)).sigmoid_()
         d_z = (o - y).mul_(torch.addcmul(o, o, o, value=-1))
-        torch.addcmul(h, h, h, value=-1, out=slope)
         torch.mul(d_z, w_ho, out=d)
-        slopes, deltas = slope.unbind(), d.unbind()
-        deltas[-1].mul_(slopes[-1])
+        deltas, through_sigmoid = d.unbind(), torch.ops.aten.sigmoid_backward.grad_input
+        through_sigmoid(deltas[-1], rows[-1], grad_input=deltas[-1])
         for t in range(steps - 2, -1, -1):
-            deltas[t].addmm_(deltas[t + 1], w_hh).mul_(slopes[t])
+            deltas[t].addmm_(deltas[t + 1], w_hh)
+            through_sigmoid(deltas[t], rows[t], grad_input=deltas[t])
         d_flat = d.view(-1, hidden)
         d_ih.addmm_(d_flat.T, x.view(-1, 2))
         d_hh.addmm_(d_flat[batch:].T, flat[:-batch])

@@ -5,6 +5,7 @@ all weights, and one step of gradient descent on the batch's mean of sum_t (o[t]
 h[t] = sigmoid(w_ih x[t] + w_hh h[t-1]), o[t] = sigmoid(w_ho h[t]), without biases, as the tutorial has it.
 """
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -127,6 +128,25 @@ def gradient(weights, x, y, activation="sigmoid"):
     return grads
 
 
+# The last trajectories of weights: engines of the same workload start from the same weights on the same batch.
+_KNOWN, _MOST_KNOWN = {}, 8
+
+
+def _stepped(before, x, rate, activation, count):
+    """The weights after `count` steps along the true gradient on the sums x."""
+    digest = hashlib.sha256(np.packbits(x))
+    for name, value in sorted(before.items()):
+        digest.update(name.encode() + value.tobytes())
+    key = digest.digest(), x.shape, rate, activation
+    path = _KNOWN.setdefault(key, [before])
+    while len(path) <= count:
+        grads = gradient(path[-1], x.astype(np.float64), added(x).astype(np.float64), activation)
+        path.append({name: value - rate * grads[name] for name, value in path[-1].items()})
+    while len(_KNOWN) > _MOST_KNOWN:
+        del _KNOWN[next(iter(_KNOWN))]
+    return path[count]
+
+
 def check(work, updates, name="engine", activation="sigmoid"):
     """Raise WrongGradient unless the Updates are what steps along the true gradient of `work` make."""
     x, y = np.asarray(updates.x), np.asarray(updates.y)
@@ -137,10 +157,7 @@ def check(work, updates, name="engine", activation="sigmoid"):
     if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8):
         raise WrongGradient(f"{name}: its batch does not consist of random sums")
     before = {weight: value.astype(np.float64) for weight, value in updates.before.items()}
-    truth = dict(before)
-    for _ in range(updates.count):
-        grads = gradient(truth, x.astype(np.float64), y.astype(np.float64), activation)
-        truth = {weight: value - work.rate * grads[weight] for weight, value in truth.items()}
+    truth = _stepped(before, x.astype(np.uint8), work.rate, activation, updates.count)
     for weight, start in before.items():
         moved, should = np.asarray(updates.after[weight], np.float64) - start, truth[weight] - start
         error = np.linalg.norm(moved - should) / np.linalg.norm(should)

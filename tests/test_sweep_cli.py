@@ -109,6 +109,7 @@ def test_many_models_are_trained_in_processes(call, monkeypatch, argv, kind, cou
 def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):
     status, out, err = call("--smallest", "--hidden", "2,4,12", "--seeds", "10", "--max-samples", "20000")
     assert (status, err) == (0, "")
+    assert out.startswith("smallest: addition, 8 bits; elman; up to 3 combinations, 10 seeds each\n")
     assert re.search(r"\nleast hidden size that makes at least 95 % of the models exact: 12\n  \(10 of 10, 100.0%, interval 72.2-100.0%\)\n"
                      r"least hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n", out)
     status, out, err = call("--smallest", "--hidden", "1", "--seeds", "2", "--max-samples", "100", "--output", "none.csv")

@@ -74,7 +74,7 @@ def run(args):
     grid = _grid(args)
     _check_files(args, grid)
     _say(f"{'smallest' if args.smallest else 'sweep'}: {grid.title}; {grid.cell.name}; "
-         f"{_count(len(grid.points), 'combination')}, {_count(grid.seeds, 'seed')} each")
+         f"{'up to ' * args.smallest}{_count(len(grid.points), 'combination')}, {_count(grid.seeds, 'seed')} each")
     result = _worked(args, grid)
     if result is None:
         return 130

@@ -149,10 +149,7 @@ def largest_rows(typing_context, largest, rows):
 
 @intrinsic
 def where_bits(typing_context, mask, a, b):
-    """a where the bits of the one vector `mask` are 1, b where they are 0.
-
-    Unlike a comparison and `select`, whose result LLVM would store through the mask: several times slower.
-    """
+    """a where the bits of the one vector `mask` are 1, b where they are 0."""
 
     def generate(context, builder, signature, values):
         (chosen,), integers = unpack(builder, values[0]), ir.VectorType(ir.IntType(mask.dtype.bitwidth), mask.lanes)

@@ -129,7 +129,9 @@ class Group:
         taken = Taken(self.weights(lane), steps, history, int(held.length[lane]))
         self.jobs[lane] = None
         self.feed.active[lane] = self.bits[places.active, lane] = 0
-        # A lane left as it was might hold a NaN, and denormal numbers or NaNs may be slow.
-        self.memory[: places.count, lane] = 0
+        # An empty lane goes on learning, from nothing to nothing.
+        for row in (0, places.first, places.second):
+            self.memory[row : row + places.count, lane] = 0
+        self.memory[places.rate, lane] = held.rate[lane] = 0
         held.event[lane] = RUNNING
         return taken

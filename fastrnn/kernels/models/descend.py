@@ -4,8 +4,8 @@
     w_ho[o, k] += sum_t d_z[t, o] h[t, k]       b_o[o] += sum_t d_z[t, o]
 
 A batch that fits in the block of samples never stores its gradient; a larger one adds block to block, and the last
-of them updates. Only clipping, which needs the whole gradient first, makes a pass of its own. Lanes that are not
-active keep every bit they have.
+of them updates. Only clipping, which needs the whole gradient first, makes a pass of its own. An empty lane learns, too,
+which costs nothing: at a rate of 0, from weights of 0.
 """
 
 from numba.extending import overload
@@ -18,7 +18,7 @@ from fastrnn.kernels.models.places import PANEL, SMALL, TILE, places_of
 from fastrnn.kernels.protocol import apply_update, corrections
 from fastrnn.kernels.shrinking import shrink
 from fastrnn.simd import load, pointwise, select, square_root, store, zeros
-from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid, sum_squares, where_bits
+from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid, sum_squares
 
 _times = pointwise(lambda a, b: a * b)
 # Where the norm is at most the limit, or not a number, the gradient stays as it is.
@@ -50,11 +50,10 @@ def _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, strid
     v = load_grid(memory, at + places.second, groups, stride, run)
     new, first, second = apply_update(constants_of(optimizer, memory, places.constants), w, g, m, v, load(memory, places.rate, 1),
                                       load(memory, places.correction, 1), load(memory, places.correction + 1, 1))
-    active = load(memory, places.active, 1)
     # Memories first: an optimizer that has none hands back what it was given, and the store goes away.
-    store_grid(memory, at + places.first, groups, stride, where_bits(active, first, m))
-    store_grid(memory, at + places.second, groups, stride, where_bits(active, second, v))
-    store_grid(memory, at, groups, stride, where_bits(active, shrunk(shrinking, memory, places, w, new), w))
+    store_grid(memory, at + places.first, groups, stride, first)
+    store_grid(memory, at + places.second, groups, stride, second)
+    store_grid(memory, at, groups, stride, shrunk(shrinking, memory, places, w, new))
 
 
 @inlined

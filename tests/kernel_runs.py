@@ -4,7 +4,9 @@ import numpy as np
 
 from fastrnn.certify.sequences import bits_of, planes_of
 from fastrnn.kernels.block import forward_address, forward_block
+from fastrnn.compiling import jit
 from fastrnn.kernels.online import learn_one
+from fastrnn.kernels.reference import refer
 from fastrnn.kernels.stream import run_words
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
@@ -17,16 +19,21 @@ def batched(model, symbols):
     return model.forward(x)[1], model.logits(x)
 
 
+@jit
+def _learn(cell, loss, layout, theta, w_hh_t, work, one, sample, gradient, stats, steps):
+    learn_one(refer((cell, loss, layout, theta, w_hh_t, work, one)), sample, gradient, stats, 0.0, steps)
+
+
 def online(model, symbols):
     """States (N, T, H) of the kernel for updates with single samples."""
     cell, layout, theta = model.packed()
     count, steps = symbols.shape
-    work, one = workspace(cell, layout, steps, model.dtype), single(cell, layout, steps, model.dtype)
-    gradient, stats, states = np.zeros_like(theta), np.zeros(4), np.empty((count, steps, model.hidden_size))
+    work, one = workspace(cell, layout, steps, model.dtype, bits=False), single(cell, layout, steps, model.dtype)
+    w_hh_t, gradient, stats, states = np.zeros_like(theta), np.zeros_like(theta), np.zeros(4), np.empty((count, steps, model.hidden_size))
     x = bits_of(planes_of(symbols, model.input_size), count)
     for sample in range(count):
         work.x[:, :, sample % BLOCK] = x[sample]
-        learn_one(cell, SquaredError(), layout, theta, theta, work, sample % BLOCK, one, gradient, stats, None, steps)
+        _learn(cell, SquaredError(), layout, theta, w_hh_t, work, one, sample % BLOCK, gradient, stats, steps)
         states[sample] = one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
     return states
 
@@ -63,6 +70,6 @@ def step(model, states, inputs):
         for unit in range(model.hidden_size):
             h[0, unit // lanes, :count, unit % lanes] = states[first : first + count, unit]
         x[0, :, :count] = inputs[first : first + count].T
-        forward_block(cell, layout, theta, x, h, count, False)
+        forward_block(cell, layout, theta, x, h, False)
         after[first : first + count] = h[1].transpose(1, 0, 2).reshape(BLOCK, -1)[:count, : model.hidden_size]
     return after

@@ -55,7 +55,7 @@ def run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at)
             for i in range(x.shape[2]):
                 for s in range(BLOCK):
                     work.x[t, i, s] = x[block * BLOCK + s, t, i] if s < samples else 0
-        call(forward_at, (cell, layout, theta, work.x, work.h, samples, True))
+        call(forward_at, (cell, layout, theta, work.x, work.h, True))
         for t in range(x.shape[1]):
             for o in range(cell.output_size):
                 for s in range(0, BLOCK, width):

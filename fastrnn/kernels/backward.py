@@ -19,7 +19,7 @@ from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.kernels.gradients import add_recurrent
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TILE, whole
+from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TAILED, TILE, whole
 from fastrnn.simd import fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
 
 _times = pointwise(lambda a, b: a * b)
@@ -65,7 +65,7 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, sa
 
 
 @inlined
-def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, samples, truncate, from_zero):
+def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, truncate, from_zero):
     """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
 
     w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation (or None) weighs the cell's
@@ -79,13 +79,14 @@ def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturati
             recurrent = cell.hidden_size if t + 1 < x.shape[0] and (t + 1) % truncate != 0 else 0
             for p in range(layout.panels):
                 s = 0
-                while whole(samples - s):
+                while whole(BLOCK - s):
                     _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TILE), recurrent)
                     s += TILE
-                while s < samples:
-                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TAIL), recurrent)
-                    s += TAIL
-        add_recurrent(cell, layout, h, d, gradient, start, end, samples, from_zero)
+                if TAILED:
+                    while s < BLOCK:
+                        _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TAIL), recurrent)
+                        s += TAIL
+        add_recurrent(cell, layout, h, d, gradient, start, end, from_zero)
         # The last step of the span before looks one step later, at the first one here.
         for p in range(layout.panels):
             for s in range(BLOCK):

@@ -10,47 +10,52 @@ from fastrnn.kernels.address import address_of, call
 from fastrnn.kernels.backward import backward
 from fastrnn.kernels.forward import forward
 from fastrnn.kernels.head import head
-from fastrnn.kernels.tiles import BLOCK
+from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.workspace import aligned_zeros, inputs_dtype
 
-HALF = BLOCK // 2
+
+@jit
+def forward_block(cell, layout, theta, x, h, from_zero):
+    """States h[1:] of a block."""
+    forward(cell, layout, theta, x, h, from_zero)
+
+
+@inlined
+def _learn(block, gradient, stats, saturation, truncate, forward_at):
+    cell, loss, layout, theta, w_hh_t, work = held(block)
+    call(forward_at, (cell, layout, theta, work.x, work.h, True))
+    head(cell, loss, layout, theta, work.h, work.y, work.mask, gradient, stats)
+    backward(cell, layout, theta, w_hh_t, work.x, work.y, work.mask, work.h, work.d, gradient, saturation, truncate, True)
 
 
 @jit
-def forward_block(cell, layout, theta, x, h, samples, from_zero):
-    """States h[1:] of the first `samples` samples, and of what completes them to half a block or a whole one.
+def learn_block(block, gradient, stats, saturation, truncate, forward_at):
+    """Add the gradient and statistics of a block, from a zero state; its y becomes the loss's derivative by the logits.
 
-    Two fixed numbers of samples: loops of known length are a tenth faster.
+    block: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace). Samples that do not count have a mask of 0.
+    saturation is left out, see below; truncate: steps between two borders that no gradient crosses; forward_at: the
+    address of forward_block.
     """
-    if samples > HALF:
-        forward(cell, layout, theta, x, h, BLOCK, from_zero)
-    else:
-        forward(cell, layout, theta, x, h, HALF, from_zero)
+    _learn(block, gradient, stats, None, truncate, forward_at)
 
 
 @jit
-def learn_block(cell, loss, layout, theta, w_hh_t, x, y, mask, h, d, gradient, stats, samples, saturation, truncate, forward_at):
-    """Add the block's gradient and statistics, from a zero state; y becomes the loss's derivative by the logits.
+def learn_block_penalised(block, gradient, stats, saturation, truncate, forward_at):
+    """As learn_block, with the saturation penalty of this weight.
 
-    Samples that do not count have a mask of 0. truncate: steps between two borders that no gradient crosses; forward_at: the address of forward_block.
+    Of the same type, so that its callers are compiled once for both.
     """
-    call(forward_at, (cell, layout, theta, x, h, samples, True))
-    head(cell, loss, layout, theta, h, y, mask, gradient, stats)
-    if samples > HALF:
-        backward(cell, layout, theta, w_hh_t, x, y, mask, h, d, gradient, saturation, BLOCK, truncate, True)
-    else:
-        backward(cell, layout, theta, w_hh_t, x, y, mask, h, d, gradient, saturation, HALF, truncate, True)
+    _learn(block, gradient, stats, saturation, truncate, forward_at)
 
 
 def forward_address(cell, layout, theta, bits):
     """The address of forward_block for a cell, arrays of theta's dtype, and inputs that are bits, as masks, or any numbers."""
     x = aligned_zeros((1, 1, 1), inputs_dtype(theta.dtype, bits))
-    return address_of(forward_block, cell, layout, theta, x, aligned_zeros((1, 1, 1, 1), theta.dtype), 1, True)
+    return address_of(forward_block, cell, layout, theta, x, aligned_zeros((1, 1, 1, 1), theta.dtype), True)
 
 
-def learn_address(cell, loss, layout, theta, bits, saturation):
-    """The address of learn_block for a cell, a loss, arrays as in `forward_address`, and a saturation penalty (0.0) or none (None)."""
-    x = aligned_zeros((1, 1, 1), inputs_dtype(theta.dtype, bits))
-    block, history = aligned_zeros((1, 1, 1), theta.dtype), aligned_zeros((1, 1, 1, 1), theta.dtype)
-    return address_of(learn_block, cell, loss, layout, theta, theta, x, block, theta, history, history, theta, np.zeros(4),
-                      1, saturation, 1, 0)
+def learn_address(cell, loss, layout, theta, work, penalised):
+    """The address of learn_block or learn_block_penalised for a cell, a loss, arrays of theta's dtype and a Workspace."""
+    return address_of(learn_block_penalised if penalised else learn_block, Referred(cell, loss, layout, theta, theta, work), theta,
+                      np.zeros(4), 0.0, 1, 0)

@@ -7,7 +7,7 @@ Arrays of a block: x (T, I, BLOCK), h (T + 1, P, BLOCK, lanes) with h[0] the sta
 
 from fastrnn.cells.base import activate
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.tiles import TAIL, TILE, whole
+from fastrnn.kernels.tiles import BLOCK, TAIL, TAILED, TILE, whole
 from fastrnn.simd import lanes, load, pointwise, product_along, product_down, store, zeros
 
 _bias = pointwise(lambda rows, a, b: a + b)
@@ -15,7 +15,7 @@ _bias = pointwise(lambda rows, a, b: a + b)
 
 @inlined
 def _forward_tile(cell, layout, theta, x, h, t, p, s, rows, recurrent):
-    """Hidden units of panel p at step t, for as many samples as `rows` has; `recurrent` of them feed back."""
+    """Hidden units of panel p at step t, for as many samples from s on as `rows` has; `recurrent` of them feed back."""
     pre = _bias(rows, load(theta, layout.b_ih + p, 1), load(theta, layout.b_hh + p, 1))
     pre = product_along(pre, x, (t, 0, s), theta, layout.w_ih + p * cell.input_size, cell.input_size)
     row, q = layout.w_hh + p * layout.hidden, 0
@@ -27,15 +27,16 @@ def _forward_tile(cell, layout, theta, x, h, t, p, s, rows, recurrent):
 
 
 @inlined
-def forward(cell, layout, theta, x, h, samples, from_zero):
-    """Fill h[1:] for the first `samples` of the block; from_zero: h[0] is zero, its product is left out."""
+def forward(cell, layout, theta, x, h, from_zero):
+    """Fill h[1:] of a block; from_zero: h[0] is zero, its product is left out."""
     for t in range(x.shape[0]):
         recurrent = 0 if from_zero and t == 0 else cell.hidden_size
         for p in range(layout.panels):
             s = 0
-            while whole(samples - s):
+            while whole(BLOCK - s):
                 _forward_tile(cell, layout, theta, x, h, t, p, s, zeros(theta, TILE), recurrent)
                 s += TILE
-            while s < samples:
-                _forward_tile(cell, layout, theta, x, h, t, p, s, zeros(theta, TAIL), recurrent)
-                s += TAIL
+            if TAILED:
+                while s < BLOCK:
+                    _forward_tile(cell, layout, theta, x, h, t, p, s, zeros(theta, TAIL), recurrent)
+                    s += TAIL

@@ -74,7 +74,7 @@ def head(cell, loss, layout, theta, h, y, mask, gradient, stats):
 
 @inlined
 def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
-    """The same for one sample, steps in the lanes: y (O, T'), mask (T'), h (P, T' + 1, lanes)."""
+    """The same for one sample, steps in the lanes: y (O, T'), mask (T'), h (P, T' + 1, lanes); b_o's gradient is set."""
     for o in range(cell.output_size):
         bias = zeros(theta, 1)
         ever = 0.0
@@ -93,4 +93,4 @@ def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
             stats[2] += wrong
             ever += wrong
         stats[3] = max(stats[3], min(ever, 1.0))
-        gradient[layout.b_o + o, 0] += total(bias)
+        gradient[layout.b_o + o, 0] = total(bias)

@@ -5,13 +5,13 @@ a panel is `lanes` neighbouring hidden units. With P panels, rows follow each ot
 
     w_hh (P, K)    w_ih (P, I)    b_ih (P)    b_hh (P)    w_ho (P, O)    b_o (O, in lane 0)
 
-with K = H rounded up to whole tail tiles, so that the optimizer sees one flat array whatever the cell, and a register tile over k, i or o reads
+with K = H rounded up to whole tiles, so that the optimizer sees one flat array whatever the cell, and a register tile over k, i or o reads
 neighbouring rows. Lanes and rows past the last hidden unit are dead: zero, and held at zero by `live`.
 """
 
 from typing import NamedTuple
 
-from fastrnn.kernels.tiles import TAIL
+from fastrnn.kernels.tiles import UNIT
 
 
 class Layout(NamedTuple):
@@ -32,7 +32,7 @@ def layout_of(cell, lanes):
     """The layout of a cell with `lanes` elements a vector."""
     inputs, hidden, outputs = cell.input_size, cell.hidden_size, cell.output_size
     panels = -(-hidden // lanes)
-    rows = -(-hidden // TAIL) * TAIL
+    rows = -(-hidden // UNIT) * UNIT
     w_ih = panels * rows
     b_ih = w_ih + panels * inputs
     b_hh = b_ih + panels

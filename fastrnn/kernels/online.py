@@ -2,7 +2,7 @@
 
 The same equations as fastrnn.kernels.forward and .backward. A block's rows are samples; here they are steps of
 time wherever steps do not wait for each other: input products, the output layer and the weight gradients take
-all steps at once. What does wait, the recurrence, is split in four sums, so that no addition waits for the
+all steps at once. What does wait, the recurrence, is split in eight sums, so that few additions wait for the
 one before.
 """
 
@@ -17,57 +17,57 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.head import head_rows
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.tiles import TAIL, TILE, whole
-from fastrnn.simd import (fma, lanes, load, load_like, pointwise, product_along, product_down, product_split, splat, store,
-                          sum_rows, zeros)
+from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
+from fastrnn.kernels.update import exchange
+from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_over, product_split, splat, spread, store,
+                          sum_tree, zeros)
 
 _plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)
 _fma = pointwise(lambda a, b, c: fma(a, b, c))
-# Sums of a recurrent product: a fused multiply-add takes four cycles and two can start in each.
-SPLIT = 4
+# Sums of a recurrent product, where weight rows come in eights: for 16 units a chain of two multiply-adds and three
+# additions. Fewer make a longer chain, more a taller tree.
+SPLIT = 8
 
 
-def number(x):
-    """An input as a number: itself, or 1 or 0 for a mask."""
-    raise NotImplementedError
-
-
-@overload(number, inline="always")
-def _overload_number(x):
-    return (lambda x: x) if isinstance(x, types.Float) else (lambda x: 1 if x != 0 else 0)
-
-
-@inlined
-def _column(work, one, s):
-    """Copy sample s of a block into `one`."""
-    for t in range(work.x.shape[0]):
-        for i in range(work.x.shape[1]):
-            one.x[t, i] = number(work.x[t, i, s])
-        for o in range(work.y.shape[1]):
-            one.y[o, t] = work.y[t, o, s]
-        one.mask[t] = work.mask[t, s]
+@jit
+def _column(y, mask, one_y, one_mask, s):
+    """Copy targets and mask of sample s of a block."""
+    for t in range(y.shape[0]):
+        for o in range(y.shape[1]):
+            one_y[o, t] = y[t, o, s]
+        one_mask[t] = mask[t, s]
 
 
 @inlined
-def _forward_one(cell, layout, theta, one):
-    h, width, steps = one.h, lanes(theta), one.x.shape[0]
+def _split(layout, sums, a, t, weights, row):
+    for q in range(layout.panels):
+        count = min(lanes(weights), layout.hidden - q * lanes(weights))
+        sums = product_split(sums, a, (q, t, 0), weights, row + q * lanes(weights), count)
+    return sum_tree(sums)
+
+
+@inlined
+def _recurrent(layout, start, a, t, weights, row):
+    """start + a[:, t] weights, for one panel of units, whose weights begin at `row`."""
+    if TAILED:
+        return _split(layout, spread(start, TAIL), a, t, weights, row)
+    return _split(layout, spread(start, SPLIT), a, t, weights, row)
+
+
+@inlined
+def _forward_one(cell, layout, theta, x, s, one):
+    h, steps = one.h, x.shape[0]
     for p in range(layout.panels):
         bias = _plus(load(theta, layout.b_ih + p, 1), load(theta, layout.b_hh + p, 1))
         for t in range(steps):
-            pre = bias
-            for i in range(cell.input_size):
-                pre = _fma(splat(one.x, (t, i)), load(theta, layout.w_ih + p * cell.input_size + i, 1), pre)
-            store(h, (p, t + 1), pre)
+            store(h, (p, t + 1), product_along(bias, x, (t, 0, s), theta, layout.w_ih + p * cell.input_size, cell.input_size))
     for t in range(steps):
         for p in range(layout.panels):
             pre = load(h, (p, t + 1), 1)
             if t > 0:
-                sums, row = zeros(theta, SPLIT), layout.w_hh + p * layout.hidden
-                for q in range(layout.panels):
-                    count = min(width, layout.hidden - q * width)
-                    sums = product_split(sums, h, (q, t, 0), theta, row + q * width, count)
-                pre = sum_rows(pre, sums)
+                pre = _recurrent(layout, pre, h, t, theta, layout.w_hh + p * layout.hidden)
             store(h, (p, t + 1), activate(cell, pre))
 
 
@@ -85,19 +85,15 @@ def _overload_penalty_one(cell, one, p, t, rows, saturation):
 
 
 @inlined
-def _backward_one(cell, layout, theta, w_hh_t, one, saturation, truncate):
-    h, d, width, steps = one.h, one.d, lanes(theta), one.x.shape[0]
+def _backward_one(cell, layout, theta, w_hh_t, steps, one, saturation, truncate):
+    h, d = one.h, one.d
     for t in range(steps - 1, -1, -1):
         for p in range(layout.panels):
             d_h = penalty_one(cell, one, p, t, zeros(theta, 1), saturation)
             for o in range(cell.output_size):
                 d_h = _fma(splat(one.y, (o, t)), load(theta, layout.w_ho + p * cell.output_size + o, 1), d_h)
             if t + 1 < steps and (t + 1) % truncate != 0:
-                sums, row = zeros(theta, SPLIT), p * layout.hidden
-                for q in range(layout.panels):
-                    count = min(width, layout.hidden - q * width)
-                    sums = product_split(sums, d, (q, t + 1, 0), w_hh_t, row + q * width, count)
-                d_h = sum_rows(d_h, sums)
+                d_h = _recurrent(layout, d_h, d, t + 1, w_hh_t, p * layout.hidden)
             state = load(h, (p, t + 1), 1)
             store(d, (p, t), cell_gradient(cell, d_h, state))
 
@@ -105,12 +101,12 @@ def _backward_one(cell, layout, theta, w_hh_t, one, saturation, truncate):
 @inlined
 def _recurrent_rows(one, gradient, row, p, q, k, steps, rows):
     # The first step comes from a zero state, which has no outer product.
-    store(gradient, row, product_along(load_like(gradient, row, rows), one.h, (q, 1, k), one.d, (p, 1), steps - 1))
+    store(gradient, row, product_along(rows, one.h, (q, 1, k), one.d, (p, 1), steps - 1))
 
 
 @inlined
-def _gradients_one(cell, layout, one, gradient):
-    h, d, width, steps = one.h, one.d, lanes(gradient), one.x.shape[0]
+def _gradients_one(cell, layout, x, s, one, gradient):
+    h, d, width, steps = one.h, one.d, lanes(gradient), x.shape[0]
     for p in range(layout.panels):
         for q in range(layout.panels):
             row, k = layout.w_hh + p * layout.hidden + q * width, 0
@@ -118,31 +114,49 @@ def _gradients_one(cell, layout, one, gradient):
             while whole(stop - k):
                 _recurrent_rows(one, gradient, row + k, p, q, k, steps, zeros(gradient, TILE))
                 k += TILE
-            while k < stop:
-                _recurrent_rows(one, gradient, row + k, p, q, k, steps, zeros(gradient, TAIL))
-                k += TAIL
+            if TAILED:
+                while k < stop:
+                    _recurrent_rows(one, gradient, row + k, p, q, k, steps, zeros(gradient, TAIL))
+                    k += TAIL
         for i in range(cell.input_size):
-            row = layout.w_ih + p * cell.input_size + i
-            store(gradient, row, product_along(load(gradient, row, 1), one.x, (0, i), d, (p, 0), steps))
-        bias = load(gradient, layout.b_ih + p, 1)
+            store(gradient, layout.w_ih + p * cell.input_size + i, product_over(zeros(gradient, 1), x, (0, i, s), d, (p, 0), steps))
+        bias = zeros(gradient, 1)
         for t in range(steps):
             bias = _plus(bias, load(d, (p, t), 1))
         store(gradient, layout.b_ih + p, bias)
         for o in range(cell.output_size):
-            row = layout.w_ho + p * cell.output_size + o
-            store(gradient, row, product_down(load(gradient, row, 1), one.y, (o, 0), h, (p, 1), steps))
+            store(gradient, layout.w_ho + p * cell.output_size + o, product_down(zeros(gradient, 1), one.y, (o, 0), h, (p, 1), steps))
+
+
+@inlined
+def _learn(network, s, gradient, stats, saturation, truncate):
+    cell, loss, layout, theta, w_hh_t, work, one = held(network)
+    _column(work.y, work.mask, one.y, one.mask, s)
+    _forward_one(cell, layout, theta, work.x, s, one)
+    # Not needed before the way back, so the processor does it while the recurrence waits for itself.
+    exchange(layout, theta, w_hh_t)
+    head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)
+    _backward_one(cell, layout, theta, w_hh_t, work.x.shape[0], one, saturation, truncate)
+    _gradients_one(cell, layout, work.x, s, one, gradient)
 
 
 @jit
-def learn_one(cell, loss, layout, theta, w_hh_t, work, s, one, gradient, stats, saturation, truncate):
-    """Add the gradient and statistics of sample s of the block in `work`; `one` is workspace, `truncate` as in `backward`."""
-    _column(work, one, s)
-    _forward_one(cell, layout, theta, one)
-    head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)
-    _backward_one(cell, layout, theta, w_hh_t, one, saturation, truncate)
-    _gradients_one(cell, layout, one, gradient)
+def learn_one(network, s, gradient, stats, saturation, truncate):
+    """The gradient of sample s of a block, and its statistics added to `stats`.
+
+    network: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace, Single), of which w_hh_t and the Single are
+    workspace; saturation is left out; truncate as in `backward`. Rows of b_hh are left alone: their gradient is b_ih's.
+    """
+    _learn(network, s, gradient, stats, None, truncate)
 
 
-def learn_one_address(cell, loss, layout, theta, work, one, saturation):
-    """The address of learn_one for a cell, a loss and arrays of theta's dtype."""
-    return address_of(learn_one, cell, loss, layout, theta, theta, work, 0, one, theta, np.zeros(4), saturation, 1)
+@jit
+def learn_one_penalised(network, s, gradient, stats, saturation, truncate):
+    """As learn_one, with the saturation penalty of this weight."""
+    _learn(network, s, gradient, stats, saturation, truncate)
+
+
+def learn_one_address(cell, loss, layout, theta, work, one, penalised):
+    """The address of learn_one or learn_one_penalised for a cell, a loss and arrays of theta's dtype."""
+    return address_of(learn_one_penalised if penalised else learn_one, Referred(cell, loss, layout, theta, theta, work, one), 0, theta,
+                      np.zeros(4), 0.0, 1)

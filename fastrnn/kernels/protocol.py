@@ -5,6 +5,7 @@ The parts register themselves with `numba.extending.overload` on these functions
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of
+from fastrnn.kernels.reference import Referred, held
 
 
 def fill(source, seed, first, samples, work):
@@ -17,14 +18,15 @@ def fill(source, seed, first, samples, work):
 
 
 @jit
-def fill_block(source, seed, first, samples, work):
-    """`fill`, as a compiled function of its own."""
+def fill_block(place, seed, first, samples):
+    """`fill`, as a compiled function of its own; place: a Reference to (source, Workspace)."""
+    source, work = held(place)
     fill(source, seed, first, samples, work)
 
 
 def fill_address(source, work):
     """The address of fill_block for a source of batches."""
-    return address_of(fill_block, source, 0, 0, 0, work)
+    return address_of(fill_block, Referred(source, work), 0, 0, 0)
 
 
 def loss_and_derivative(loss, z, y):
@@ -34,6 +36,11 @@ def loss_and_derivative(loss, z, y):
 
 def corrections(optimizer, step):
     """Two numbers that depend on the step (counted from 0) alone, handed to every apply_update of it."""
+    raise NotImplementedError
+
+
+def memories(optimizer):
+    """How many memories of the optimizer's apply_update ever change: 0, 1 (the first) or 2."""
     raise NotImplementedError
 
 

@@ -10,14 +10,13 @@ on the next update while a slow one still reads.
 from typing import NamedTuple
 
 import numpy as np
-from numba.core import types
-from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import call
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import corrections
+from fastrnn.kernels.reference import refer
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.update import add_up, exchange, update
 from fastrnn.simd import load, store, zeros
@@ -77,16 +76,6 @@ class Shared(NamedTuple):
     live: np.ndarray
 
 
-def item(values, i):
-    """values[i], or None of None."""
-    raise NotImplementedError
-
-
-@overload(item, inline="always")
-def _overload_item(values, i):
-    return (lambda values, i: None) if values == types.none else (lambda values, i: values[i])
-
-
 @inlined
 def clear(gradients, stats, half, group):
     for row in range(gradients.shape[2]):
@@ -96,31 +85,24 @@ def clear(gradients, stats, half, group):
 
 
 @inlined
-def group_gradient(cell, loss, source, layout, plan, calls, step, saturation, half, group, replica, shared, work, one):
+def group_gradient(place, network, plan, calls, step, saturation, half, group, shared):
     """Gradient and statistics of one group of the batch, into shared.gradients[half, group]."""
     clear(shared.gradients, shared.stats, half, group)
     blocks = (plan.batch_size + BLOCK - 1) // BLOCK
     gradient, stats = shared.gradients[half, group], shared.stats[half, group]
-    if plan.batch_size == 1:
-        # A block of the stream lasts for as many updates as it has samples.
-        if step % BLOCK == 0 or step == plan.first_step:
-            call(calls.fill, (source, plan.seed, step - step % BLOCK, BLOCK, work))
-        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work, step % BLOCK, one, gradient, stats, saturation,
-                           plan.truncate))
-        return
     for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
         samples = min(BLOCK, plan.batch_size - block * BLOCK)
-        call(calls.fill, (source, plan.seed, step * plan.batch_size + block * BLOCK, samples, work))
-        call(calls.learn, (cell, loss, layout, replica.theta, replica.w_hh_t, work.x, work.y, work.mask, work.h, work.d,
-                           gradient, stats, samples, saturation, plan.truncate, calls.forward))
+        call(calls.fill, (place, plan.seed, step * plan.batch_size + block * BLOCK, samples))
+        call(calls.learn, (network, gradient, stats, saturation, plan.truncate, calls.forward))
 
 
 @jit
-def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, replica, shared, work, one):
+def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, replica, shared, work):
     """The batch's gradient into replica.gradient, its statistics into shared.history[0]; one thread."""
     exchange(layout, replica.theta, replica.w_hh_t)
+    place, network = refer((source, work)), refer((cell, loss, layout, replica.theta, replica.w_hh_t, work))
     for group in range(plan.groups):
-        group_gradient(cell, loss, source, layout, plan, calls, step, saturation, 0, group, replica, shared, work, one)
+        group_gradient(place, network, plan, calls, step, saturation, 0, group, shared)
     for i in range(4):
         shared.history[0, i] = 0
         for group in range(plan.groups):
@@ -129,20 +111,21 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 
 
 @jit
-def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, one, thread, threads):
+def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, thread, threads):
     """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
 
-    rates and saturations: learning rate and weight of the saturation penalty (or None), of each update;
+    rates and saturations: learning rate and weight of the saturation penalty, of each update;
     shrinking: (weight decay, L1) or None.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
     made, and that update is not counted.
     """
     exchange(layout, replica.theta, replica.w_hh_t)
+    place, network = refer((source, work)), refer((cell, loss, layout, replica.theta, replica.w_hh_t, work))
     clean = shared.clean[0]
     for i in range(rates.size):
         step, half = plan.first_step + i, i % 2
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
-            group_gradient(cell, loss, source, layout, plan, calls, step, item(saturations, i), half, group, replica, shared, work, one)
+            group_gradient(place, network, plan, calls, step, saturations[i], half, group, shared)
         wait(shared.barrier, threads)
 
         loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0
@@ -165,7 +148,7 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
         if norm > plan.clip:
             scale *= plan.clip / norm
         copy(replica.theta, replica.previous)
-        update(optimizer, shrinking, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
+        update(optimizer, shrinking, replica.theta, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
                corrections(optimizer, step))
         exchange(layout, replica.theta, replica.w_hh_t)
         if 0 < plan.patience <= clean:

@@ -37,7 +37,7 @@ def run_words(cell, layout, theta, words, out, margin, states, fresh, samples, f
             stop = min(steps, start + work.x.shape[0])
             x = work.x[: stop - start]
             expand(words[word : word + 1, start:stop], 0, 0, BLOCK * quarter, x)
-            call(forward_at, (cell, layout, theta, x, work.h, counted, fresh and start == 0))
+            call(forward_at, (cell, layout, theta, x, work.h, fresh and start == 0))
             for t in range(stop - start):
                 for o in range(cell.output_size):
                     bits = 0

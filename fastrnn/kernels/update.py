@@ -1,7 +1,7 @@
 """From the gradients of all groups to the next weights, in a fixed order of additions."""
 
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.protocol import apply_update
+from fastrnn.kernels.protocol import apply_update, memories
 from fastrnn.kernels.shrinking import shrunk
 from fastrnn.simd import lanes, load, load_square, pointwise, store, total, transpose, zeros
 
@@ -26,15 +26,20 @@ def add_up(layout, gradients, half, live, gradient):
 
 
 @inlined
-def update(optimizer, shrinking, theta, gradient, live, first, second, rate, scale, correction):
-    """One step of the optimizer on every row; `scale` multiplies the gradient, shrinking is (weight decay, L1) or None."""
+def update(optimizer, shrinking, theta, following, gradient, live, first, second, rate, scale, correction):
+    """One step of the optimizer on every row, from theta to `following`, which may be theta itself.
+
+    `scale` multiplies the gradient, shrinking is (weight decay, L1) or None.
+    """
     for row in range(theta.shape[0]):
         w = load(theta, row, 1)
         new, m, v = apply_update(optimizer, w, _times(load(gradient, row, 1), scale), load(first, row, 1),
                                  load(second, row, 1), rate, correction[0], correction[1])
-        store(theta, row, _times(shrunk(shrinking, w, new, rate), load(live, row, 1)))
-        store(first, row, m)
-        store(second, row, v)
+        store(following, row, _times(shrunk(shrinking, w, new, rate), load(live, row, 1)))
+        if memories(optimizer) > 0:
+            store(first, row, m)
+        if memories(optimizer) > 1:
+            store(second, row, v)
 
 
 @inlined

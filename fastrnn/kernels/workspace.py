@@ -66,10 +66,9 @@ def workspace(cell, layout, steps, dtype, bits):
 class Single(NamedTuple):
     """One sample, with time where a block has its samples.
 
-    x (T, I), y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK.
+    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK.
     """
 
-    x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
     h: np.ndarray
@@ -80,7 +79,6 @@ def single(cell, layout, steps, dtype):
     """A Single for sequences of `steps` steps."""
     lanes, length = lanes_of(dtype), -(-steps // BLOCK) * BLOCK
     return Single(
-        aligned_zeros((steps, cell.input_size), dtype),
         aligned_zeros((cell.output_size, length), dtype),
         aligned_zeros((length,), dtype),
         aligned_zeros((layout.panels, length + 1, lanes), dtype),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
-from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.kernels.protocol import apply_update, corrections, memories
 from fastrnn.simd import fma, pointwise, square_root
 
 
@@ -37,6 +37,11 @@ def _step(w, g, first, second, rate, beta1, beta2, epsilon, c1, c2):
 def _corrections(optimizer, step):
     if optimizer.instance_class is Adam:
         return lambda optimizer, step: (1 / (1 - optimizer.beta1 ** (step + 1)), (1 - optimizer.beta2 ** (step + 1)) ** -0.5)
+
+
+@overload(memories, inline="always")
+def _memories(optimizer):
+    return (lambda optimizer: 2) if optimizer.instance_class is Adam else None
 
 
 @overload(apply_update, inline="always")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
-from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.kernels.protocol import apply_update, corrections, memories
 from fastrnn.simd import fma, pointwise
 
 
@@ -31,6 +31,11 @@ def _step(w, g, first, second, rate, beta):
 def _corrections(optimizer, step):
     if optimizer.instance_class is Momentum:
         return lambda optimizer, step: (1.0, 1.0)
+
+
+@overload(memories, inline="always")
+def _memories(optimizer):
+    return (lambda optimizer: 1) if optimizer.instance_class is Momentum else None
 
 
 @overload(apply_update, inline="always")

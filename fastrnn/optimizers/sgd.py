@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
-from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.kernels.protocol import apply_update, corrections, memories
 from fastrnn.simd import fma, pointwise
 
 
@@ -25,6 +25,11 @@ def _step(w, g, first, second, rate):
 def _corrections(optimizer, step):
     if optimizer.instance_class is SGD:
         return lambda optimizer, step: (1.0, 1.0)
+
+
+@overload(memories, inline="always")
+def _memories(optimizer):
+    return (lambda optimizer: 0) if optimizer.instance_class is SGD else None
 
 
 @overload(apply_update, inline="always")

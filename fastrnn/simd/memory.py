@@ -346,6 +346,32 @@ def sum_rows(typing_context, total, rows):
     return total(total, rows), generate
 
 
+@intrinsic(prefer_literal=True)
+def spread(typing_context, value, rows):
+    """`rows` (a literal) vectors: the one of `value`, and zeros."""
+    kind = Rows(value.dtype, rows.literal_value)
+
+    def generate(context, builder, signature, values):
+        zero = ir.Constant(kind.vector_type(), None)
+        return pack(builder, [*unpack(builder, values[0]), *[zero] * (kind.rows - 1)])
+
+    return kind(value, rows), generate
+
+
+@intrinsic
+def sum_tree(typing_context, rows):
+    """One vector, the sum of all rows: neighbours first, so that no addition waits for more than the logarithm of their number."""
+    kind = Rows(rows.dtype, 1)
+
+    def generate(context, builder, signature, values):
+        vectors = unpack(builder, values[0])
+        while len(vectors) > 1:
+            vectors = [builder.fadd(a, b) for a, b in zip(vectors[::2], vectors[1::2])] + vectors[len(vectors) & ~1 :]
+        return pack(builder, vectors)
+
+    return kind(rows), generate
+
+
 @intrinsic
 def magnitude(typing_context, value, count):
     """|x| in the first `count` lanes of one vector, infinity in the others."""

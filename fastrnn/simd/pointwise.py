@@ -129,6 +129,15 @@ def clamp(x, low, high):
     return select(high < x, high, x)
 
 
+def pick(x, table, bits):
+    """table[i] for i the low four bits of each lane of the integers `bits`; 16 float32, where AVX-512 is."""
+    builder, piece = x.builder, ir.VectorType(ir.FloatType(), 16)
+    values = ir.Constant(piece, [round_to(x.dtype, entry) for entry in table])
+    kind = ir.FunctionType(piece, [piece, ir.VectorType(ir.IntType(32), 16)])
+    permute = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512")
+    return x.like(join(builder, [builder.call(permute, [values, index]) for index in split(builder, bits, 16)]))
+
+
 def square_root(x):
     function = ir.FunctionType(x.value.type, [x.value.type])
     name = f"llvm.sqrt.v{x.lanes}f{64 if x.double else 32}"

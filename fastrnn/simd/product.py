@@ -2,11 +2,12 @@
 
     product_down:   sums[r] += sum_n a[..., i + r, k + n] * b[row + n]      for a's index (..., i, k)
     product_along:  sums[r] += sum_n a[..., i + n, k + r] * b[row + n]      for a's index (..., i, k)
+    product_over:   sums[r] += sum_n a[..., t + n, i, k + r] * b[row + n]   for a's index (..., t, i, k)
 
     product_split:  sums[r] += sum_n a[..., k + n rows + r] * b[row + n rows + r], count a multiple of the rows
 
 `a` gives scalars (where it is unsigned, masks: all ones for 1, none for 0), `b` gives vectors that follow each other in memory from b[b_index]; n runs over
-range(count). In the first two each sum is taken in the order of n, whatever the number of rows; the third
+range(count). In the first three each sum is taken in the order of n, whatever the number of rows; the last
 is for a single sample, whose one sum would wait for each of its additions. Both forward products, both of the
 way back and all weight gradients are one of these; the loop is emitted as LLVM IR, since a
 jitted loop around a tile costs ten times the compile time and runs no faster.
@@ -85,4 +86,5 @@ def unpack_at(builder, block, value):
 
 product_down = _product(row_axis=-2, step_axis=-1)
 product_along = _product(row_axis=-1, step_axis=-2)
+product_over = _product(row_axis=-1, step_axis=-3)
 product_split = _product(row_axis=-1, step_axis=-1, split=True)

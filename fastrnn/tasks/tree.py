@@ -47,7 +47,7 @@ def _mistake(cell, layout, theta, task, free, h, x, x_words, y_words, states, br
                 x_words[0, 0, i] = word
             branch[t] += 1
             expand(x_words, 0, 0, 0, x)
-            call(forward_at, (cell, layout, theta, x, h[t : t + 2], counted, t == 0))
+            call(forward_at, (cell, layout, theta, x, h[t : t + 2], t == 0))
             for i in range(states.shape[1]):
                 states[t + 1, i] = states[t, i]
             call(task.label, (task.numbers, x_words[0], y_words, states[t + 1]))

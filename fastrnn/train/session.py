@@ -6,6 +6,7 @@ from fastrnn.kernels.barrier import BARRIER_SIZE
 from fastrnn.kernels.block import forward_address, learn_address
 from fastrnn.kernels.layout import layout_of
 from fastrnn.kernels.online import learn_one_address
+from fastrnn.kernels.online_steps import gradient_of_one, run_online
 from fastrnn.kernels.packing import live, pack, unpack
 from fastrnn.kernels.protocol import fill_address
 from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared, gradient_of, run_steps
@@ -34,12 +35,11 @@ class Session:
         self.work = [workspace(self.cell, self.layout, steps, dtype, bits) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
         self.shrinking = (float(config.weight_decay), float(config.l1)) if config.weight_decay or config.l1 else None
-        self.penalised = config.saturation > 0
-        penalty = 0.0 if self.penalised else None
+        penalised = config.saturation > 0
         if config.batch_size == 1:
-            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one, penalty)
+            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one, penalised)
         else:
-            learn = learn_address(self.cell, self.loss, self.layout, theta, bits, penalty)
+            learn = learn_address(self.cell, self.loss, self.layout, theta, self.work[0], penalised)
         self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta, bits), learn)
         self.shared = Shared(
             aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
@@ -59,17 +59,20 @@ class Session:
     def run(self, rates, saturations, patience):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
 
-        Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step may be one less than before the call.
+        Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step
+        may be one less than before the call.
         """
-        saturations = saturations if self.penalised else None
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
         arguments = self.cell, self.loss, self.optimizer, self.shrinking, self.source, self.layout, plan, self.calls, rates, saturations
 
         def work(thread):
-            return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], self.one, thread, self.threads)
+            return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], thread, self.threads)
 
-        made, why = on_threads(self.threads, work)[0]
+        if self.config.batch_size == 1:
+            made, why = run_online(*arguments, self.replicas[0], shared, self.work[0], self.one)
+        else:
+            made, why = on_threads(self.threads, work)[0]
         if why != DIVERGED and not np.isfinite(self.replicas[0].theta).all():
             # No loss was computed with these weights yet, but it could only be one that is not finite.
             for replica in self.replicas:
@@ -84,8 +87,13 @@ class Session:
 
     def gradient(self):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
-        gradient_of(self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, self.config.saturation if self.penalised else None, self.replicas[0], self.shared,
-                    self.work[0], self.one)
+        saturation = float(self.config.saturation)
+        arguments = (self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, saturation, self.replicas[0],
+                     self.shared, self.work[0])
+        if self.config.batch_size == 1:
+            gradient_of_one(*arguments, self.one)
+        else:
+            gradient_of(*arguments)
         return unpack(self.cell, self.layout, self.replicas[0].gradient, self.names), self.shared.history[0].copy()
 
     def weights(self):

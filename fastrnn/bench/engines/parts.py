@@ -39,7 +39,7 @@ def _data(source, work, times):
 @jit
 def _forward(cell, layout, theta, work, times):
     for _ in range(times):
-        forward(cell, layout, theta, work.x, work.h, BLOCK, True)
+        forward(cell, layout, theta, work.x, work.h, True)
 
 
 @jit
@@ -60,7 +60,7 @@ def _head(cell, layout, theta, work, gradient, stats, times):
 @jit
 def _backward(cell, layout, theta, w_hh_t, work, gradient, times):
     for _ in range(times):
-        backward(cell, layout, theta, w_hh_t, work.x, work.y, work.mask, work.h, work.d, gradient, None, BLOCK, work.x.shape[0], True)
+        backward(cell, layout, theta, w_hh_t, work.x, work.y, work.mask, work.h, work.d, gradient, None, work.x.shape[0], True)
 
 
 @jit
@@ -69,7 +69,7 @@ def _recurrent(cell, layout, work, gradient, times):
         end = work.x.shape[0]
         while end > 0:
             start = max(0, end - SPAN)
-            add_recurrent(cell, layout, work.h, work.d, gradient, start, end, BLOCK, True)
+            add_recurrent(cell, layout, work.h, work.d, gradient, start, end, True)
             end = start
 
 
@@ -77,7 +77,7 @@ def _recurrent(cell, layout, work, gradient, times):
 def _update(layout, theta, w_hh_t, gradients, gradient, alive, memory, times):
     for _ in range(times):
         add_up(layout, gradients, 0, alive, gradient)
-        update(SGD(), None, theta, gradient, alive, memory, memory, 0.1, 0.0, (1.0, 1.0))
+        update(SGD(), None, theta, theta, gradient, alive, memory, memory, 0.1, 0.0, (1.0, 1.0))
         exchange(layout, theta, w_hh_t)
 
 

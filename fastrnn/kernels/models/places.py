@@ -16,18 +16,18 @@ pre-activations.
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import binding
 
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of
+from fastrnn.simd.host import has
 
 PANEL = 16
 
 # Register tiles of units. AVX-512 has 32 registers of a whole vector, of which 16 hold running sums: from 4 on the
 # additions no longer wait for each other, and the more there are, the fewer loads of the other operand there are for
 # each of them. Where a vector is two or four registers, four rows are all that fit.
-_WIDE = binding.get_host_cpu_features().get("avx512f")
+_WIDE = has("avx512f")
 LARGE, MIDDLE, SMALL = (16, 8, 4) if _WIDE else (4, 4, 4)
 
 # Steps of time that the output layer takes together: the chains of their sums and of the loss overlap.

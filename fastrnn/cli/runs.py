@@ -36,10 +36,8 @@ def run_many(args):
         return 130
     speed, scalar = many.samples.sum() / many.seconds, max(before, _scalar_speed(args))
     _table(args, many, task)
-    print(f"{many.samples.sum():,} samples in {seconds(many.seconds)} on {threads} thread{'s' * (threads != 1)}, verified as they went: "
-          f"{speed:,.0f}/s")
-    print(f"the scalar program here: {scalar:,.0f} samples/s; {speed / scalar:,.0f} times as fast, "
-          f"{speed / scalar / threads:,.0f} times a thread")
+    print(f"{many.samples.sum():,} samples, verified, in {seconds(many.seconds)} on {threads} thread{'s' * (threads != 1)}: {speed:,.0f}/s")
+    print(f"the scalar program: {scalar:,.0f} samples/s; {speed / scalar:,.0f} times as fast, {speed / scalar / threads:,.0f} times a thread")
     return 0
 
 
@@ -60,17 +58,16 @@ def _table(args, many, task):
 
     low, high = wilson(int(many.exact.sum()), args.runs)
     pairs = 4**task.free_bits
-    print(f"the tutorial's experiment for {args.runs:,} seeds: {args.samples:,} samples, {args.hidden_dim} hidden units, {args.binary_dim} bits")
-    print(f"{many.exact.sum():,} of {args.runs:,} exact on all {pairs:,} pairs at the end: {many.exact.mean():.1%}, "
-          f"95 % interval {low:.1%} to {high:.1%}")
+    print(f"{args.runs:,} runs of the tutorial: {args.samples:,} samples, {args.hidden_dim} hidden units, {args.binary_dim} bits")
+    print(f"exact on all {pairs:,} pairs at the end: {many.exact.sum():,}, {many.exact.mean():.1%} (95 % interval {low:.1%} to {high:.1%})")
     if "diverged" in many.stopped:
-        print(f"{many.stopped.count('diverged'):,} diverged: for them, the last weights with a finite loss count")
+        print(f"diverged: {many.stopped.count('diverged'):,}; what counts are their last weights with a finite loss")
     print(f"\n{'':30}{'least':>10}{'25 %':>10}{'median':>10}{'75 %':>10}{'most':>10}")
     print(_row("final error, sum over bits", _final_errors(many, task), "10.3f"))
     reached = many.samples_to_exact[many.samples_to_exact >= 0]
     if len(reached):
         print(_row("samples until first exact", reached, "10,.0f"))
-    print(f"{len(reached):,} of {args.runs:,} were exact at some time; the error is the mean over {SUMS:,} sums\n")
+    print(f"exact at some time: {len(reached):,}; final error: the mean over {SUMS:,} sums\n")
 
 
 def _final_errors(many, task):

@@ -634,3 +634,32 @@ def test_a_formula_needs_a_vector():
     # On scalars alone it is no call of ours, and numba says so where it compiles.
     with pytest.raises(Exception, match="No implementation of function|Invalid use"):
         jit(lambda x: tenth(x))(1.0)
+
+
+@jit
+def run_in_registers(a, w, out):
+    simd.store(out, (0, 0), simd.sum_tree(simd.product_lanes(simd.spread(simd.load(a, 0, 1), 8), simd.load(a, 1, 1), w, 2)))
+    simd.store(out, (1, 0), simd.sum_tree(simd.load(a, 0, 3)))
+    simd.put(out, (2, 1), a[0, 0])
+
+
+def test_what_stays_in_registers(dtype):
+    lanes = lanes_of(dtype)
+    a, w, out = whole_numbers((3, lanes), dtype, 1), whole_numbers((lanes + 2, lanes), dtype, 2), np.zeros((3, lanes), dtype)
+    run_in_registers(a, w, out)
+    assert np.array_equal(out[0], a[0] + a[1] @ w[2:])
+    assert np.array_equal(out[1], a.sum(0))
+    assert out[2, 1] == a[0, 0] and np.count_nonzero(out[2]) <= 1
+
+
+@jit
+def run_product_over(sums, a, b, out):
+    simd.store(out, 0, simd.product_over(simd.load(sums, 0, 2), a, (1, 1, 2), b, 1, 3))
+
+
+def test_product_over(dtype):
+    lanes = lanes_of(dtype)
+    sums, a, b = whole_numbers((2, lanes), dtype, 1), whole_numbers((4, 2, 5), dtype, 2), whole_numbers((4, lanes), dtype, 3)
+    out = np.zeros((2, lanes), dtype)
+    run_product_over(sums, a, b, out)
+    assert np.array_equal(out, sums + a[1:, 1, 2:4].T @ b[1:])

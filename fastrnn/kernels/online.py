@@ -20,7 +20,7 @@ from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
 from fastrnn.kernels.update import exchange
-from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_over, product_split, splat, spread, store,
+from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_lanes, product_over, product_split, put, splat, spread, store,
                           sum_tree, zeros)
 
 _plus = pointwise(lambda a, b: a + b)
@@ -31,13 +31,13 @@ _fma = pointwise(lambda a, b, c: fma(a, b, c))
 SPLIT = 8
 
 
-@jit
-def _column(y, mask, one_y, one_mask, s):
-    """Copy targets and mask of sample s of a block."""
-    for t in range(y.shape[0]):
-        for o in range(y.shape[1]):
-            one_y[o, t] = y[t, o, s]
-        one_mask[t] = mask[t, s]
+@inlined
+def _column(work, s, one):
+    """Copy targets and mask of sample s of a block into `one`."""
+    for t in range(work.y.shape[0]):
+        for o in range(work.y.shape[1]):
+            put(one.y, (o, t), work.y[t, o, s])
+        put(one.mask, t, work.mask[t, s])
 
 
 @inlined
@@ -49,8 +49,10 @@ def _split(layout, sums, a, t, weights, row):
 
 
 @inlined
-def _recurrent(layout, start, a, t, weights, row):
-    """start + a[:, t] weights, for one panel of units, whose weights begin at `row`."""
+def _recurrent(layout, start, last, a, t, weights, row):
+    """start + a[:, t] weights, for one panel of units, whose weights begin at `row`; last: a[-1, t], still in a register."""
+    if layout.panels == 1 and layout.hidden == lanes(weights):
+        return sum_tree(product_lanes(spread(start, SPLIT), last, weights, row))
     if TAILED:
         return _split(layout, spread(start, TAIL), a, t, weights, row)
     return _split(layout, spread(start, SPLIT), a, t, weights, row)
@@ -63,12 +65,14 @@ def _forward_one(cell, layout, theta, x, s, one):
         bias = _plus(load(theta, layout.b_ih + p, 1), load(theta, layout.b_hh + p, 1))
         for t in range(steps):
             store(h, (p, t + 1), product_along(bias, x, (t, 0, s), theta, layout.w_ih + p * cell.input_size, cell.input_size))
+    state = zeros(theta, 1)
     for t in range(steps):
         for p in range(layout.panels):
             pre = load(h, (p, t + 1), 1)
             if t > 0:
-                pre = _recurrent(layout, pre, h, t, theta, layout.w_hh + p * layout.hidden)
-            store(h, (p, t + 1), activate(cell, pre))
+                pre = _recurrent(layout, pre, state, h, t, theta, layout.w_hh + p * layout.hidden)
+            state = activate(cell, pre)
+            store(h, (p, t + 1), state)
 
 
 def penalty_one(cell, one, p, t, rows, saturation):
@@ -86,16 +90,16 @@ def _overload_penalty_one(cell, one, p, t, rows, saturation):
 
 @inlined
 def _backward_one(cell, layout, theta, w_hh_t, steps, one, saturation, truncate):
-    h, d = one.h, one.d
+    h, d, d_pre = one.h, one.d, zeros(theta, 1)
     for t in range(steps - 1, -1, -1):
         for p in range(layout.panels):
             d_h = penalty_one(cell, one, p, t, zeros(theta, 1), saturation)
             for o in range(cell.output_size):
                 d_h = _fma(splat(one.y, (o, t)), load(theta, layout.w_ho + p * cell.output_size + o, 1), d_h)
             if t + 1 < steps and (t + 1) % truncate != 0:
-                d_h = _recurrent(layout, d_h, d, t + 1, w_hh_t, p * layout.hidden)
-            state = load(h, (p, t + 1), 1)
-            store(d, (p, t), cell_gradient(cell, d_h, state))
+                d_h = _recurrent(layout, d_h, d_pre, d, t + 1, w_hh_t, p * layout.hidden)
+            d_pre = cell_gradient(cell, d_h, load(h, (p, t + 1), 1))
+            store(d, (p, t), d_pre)
 
 
 @inlined
@@ -131,7 +135,7 @@ def _gradients_one(cell, layout, x, s, one, gradient):
 @inlined
 def _learn(network, s, gradient, stats, saturation, truncate):
     cell, loss, layout, theta, w_hh_t, work, one = held(network)
-    _column(work.y, work.mask, one.y, one.mask, s)
+    _column(work, s, one)
     _forward_one(cell, layout, theta, work.x, s, one)
     # Not needed before the way back, so the processor does it while the recurrence waits for itself.
     exchange(layout, theta, w_hh_t)

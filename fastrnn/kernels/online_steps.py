@@ -13,7 +13,7 @@ from fastrnn.kernels.protocol import corrections
 from fastrnn.kernels.reference import refer
 from fastrnn.kernels.steps import CLEAN, DIVERGED, RAN, copy
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.update import add_up, update
+from fastrnn.kernels.update import add_up, squared_norm, update
 from fastrnn.simd import load, store
 
 
@@ -42,16 +42,14 @@ def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, ra
         if step % BLOCK == 0 or made == 0:
             call(calls.fill, (place, plan.seed, step - step % BLOCK, BLOCK))
         call(calls.learn, (network, step % BLOCK, gradient, stats, saturations[made], plan.truncate))
-        squares = add_up(layout, shared.gradients, 0, shared.live, replica.gradient)
-        if not (np.isfinite(stats[0]) and np.isfinite(squares)):
+        norm = np.sqrt(squared_norm(layout, gradient, shared.live))
+        if not (np.isfinite(stats[0]) and np.isfinite(norm)):
             copy(other, now)
             why = DIVERGED
             break
         clean = clean + 1 if stats[3] == 0 else 0
-        scale = 1.0
-        if plan.clip < np.inf:
-            scale = min(1.0, plan.clip / max(np.sqrt(squares), 1e-300))
-        update(optimizer, shrinking, now, other, replica.gradient, shared.live, replica.first, replica.second, rates[made], scale,
+        scale = plan.clip / norm if norm > plan.clip else 1.0
+        update(optimizer, shrinking, layout, now, other, gradient, shared.live, replica.first, replica.second, rates[made], scale,
                corrections(optimizer, step))
         now, other, network, network_other = other, now, network_other, network
         made += 1

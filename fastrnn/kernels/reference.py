@@ -7,7 +7,7 @@ An array is a dozen machine words to numba, and the arrays of a block make a hun
     cell, layout, theta, work = held(block)         in what is called: loads of what it uses
 
 numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write to
-them by `simd.store`, or in a function that gets them as arguments.
+them by `simd.store` and `simd.put`, or in a function that gets them as arguments.
 """
 
 from llvmlite import ir

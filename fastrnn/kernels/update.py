@@ -10,12 +10,17 @@ _times = pointwise(lambda a, b: a * b)
 
 
 @inlined
+def _source(layout, row):
+    # Both input biases have one gradient; the kernels form it once, in b_ih's rows.
+    return row - (layout.b_hh - layout.b_ih) if layout.b_hh <= row < layout.w_ho else row
+
+
+@inlined
 def add_up(layout, gradients, half, live, gradient):
     """gradient (rows, lanes) = the sum of gradients[half] over groups, where theta is alive; returns its squared norm."""
     squares = zeros(gradient, 1)
     for row in range(gradient.shape[0]):
-        # Both input biases have one gradient; the kernels form it once, in b_ih's rows.
-        source = row - (layout.b_hh - layout.b_ih) if layout.b_hh <= row < layout.w_ho else row
+        source = _source(layout, row)
         sums = load(gradients, (half, 0, source), 1)
         for group in range(1, gradients.shape[1]):
             sums = _plus(sums, load(gradients, (half, group, source), 1))
@@ -26,14 +31,24 @@ def add_up(layout, gradients, half, live, gradient):
 
 
 @inlined
-def update(optimizer, shrinking, theta, following, gradient, live, first, second, rate, scale, correction):
+def squared_norm(layout, gradient, live):
+    """The squared norm of a gradient as a kernel leaves it, where theta is alive."""
+    squares = zeros(gradient, 1)
+    for row in range(gradient.shape[0]):
+        g = _times(load(gradient, _source(layout, row), 1), load(live, row, 1))
+        squares = _plus(squares, _times(g, g))
+    return total(squares)
+
+
+@inlined
+def update(optimizer, shrinking, layout, theta, following, gradient, live, first, second, rate, scale, correction):
     """One step of the optimizer on every row, from theta to `following`, which may be theta itself.
 
-    `scale` multiplies the gradient, shrinking is (weight decay, L1) or None.
+    The gradient may be one of `add_up` or of a kernel; `scale` multiplies it, shrinking is (weight decay, L1) or None.
     """
     for row in range(theta.shape[0]):
-        w = load(theta, row, 1)
-        new, m, v = apply_update(optimizer, w, _times(load(gradient, row, 1), scale), load(first, row, 1),
+        w, g = load(theta, row, 1), _times(load(gradient, _source(layout, row), 1), load(live, row, 1))
+        new, m, v = apply_update(optimizer, w, _times(g, scale), load(first, row, 1),
                                  load(second, row, 1), rate, correction[0], correction[1])
         store(following, row, _times(shrunk(shrinking, w, new, rate), load(live, row, 1)))
         if memories(optimizer) > 0:

@@ -77,7 +77,7 @@ def _recurrent(cell, layout, work, gradient, times):
 def _update(layout, theta, w_hh_t, gradients, gradient, alive, memory, times):
     for _ in range(times):
         add_up(layout, gradients, 0, alive, gradient)
-        update(SGD(), None, theta, theta, gradient, alive, memory, memory, 0.1, 0.0, (1.0, 1.0))
+        update(SGD(), None, layout, theta, theta, gradient, alive, memory, memory, 0.1, 0.0, (1.0, 1.0))
         exchange(layout, theta, w_hh_t)
 
 

@@ -66,9 +66,10 @@ def test_rows_are_where_the_layout_says():
     cell = Elman(18).kernel(2, 3)
     layout, weights = layout_of(cell, 16), numbered(cell, np.float32)
     theta = pack(cell, layout, weights, np.float32)
-    assert (layout.panels, layout.hidden) == (2, 20)
+    # 18 rows are rounded up to whole tiles, whose size is the machine's.
+    assert layout.panels == 2 and layout.hidden in (20, 24)
     # Units 16 and 17 are lanes 0 and 1 of the second panel.
-    assert np.array_equal(theta[layout.w_hh + 20 + 5, :2], weights["w_hh"][16:, 5])
+    assert np.array_equal(theta[layout.w_hh + layout.hidden + 5, :2], weights["w_hh"][16:, 5])
     assert np.array_equal(theta[layout.w_hh + 5], weights["w_hh"][:16, 5])
     assert np.array_equal(theta[layout.w_ih + 2 + 1, :2], weights["w_ih"][16:, 1])
     assert np.array_equal(theta[layout.b_ih + 1, :2], weights["b_ih"][16:])

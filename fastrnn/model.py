@@ -108,21 +108,44 @@ class Model:
     def add_many(self, sums):
         """[add(*operands) for operands in sums], side by side."""
         if self.task is None or self.task.name != "addition":
-            raise ValueError(f"add: this model was trained on {self.task.name if self.task else 'arrays'}, not on addition")
+            other = f"{self.task.name}, not on addition; `run` answers it" if self.task else "arrays, not on addition"
+            raise ValueError(f"add: this model was trained on {other}")
         sums = [tuple(operands) for operands in sums]
         for operands in sums:
-            check_operands(operands, self.input_size)
+            check_operands(operands, self.input_size, "adds")
         if not sums:
             return []
         # NumPy's integers would overflow.
         sums = [tuple(map(int, operands)) for operands in sums]
         steps = [max(1, sum(operands).bit_length()) for operands in sums]
-        stream, width = self.stream(len(sums)), max(steps)
-        given, answers = Digits.of(sums, width), Digits(len(sums), 1, width)
+        # What a short sum's network says after its last step is no part of the answer.
+        return [answer & ((1 << own) - 1) for answer, own in zip(self._answers(sums, max(steps)), steps)]
+
+    def run(self, *operands, bits=None):
+        """The network's answer to its task on non-negative ints, as an int: what the task's oracle should say.
+
+        bits: the width, default the task's own, or wider if the operands need it; memory is that of the numbers.
+        Raises TypeError for anything but ints, ValueError for negative ones, ones too large for `bits`, a wrong number of
+        them, or a model without a task.
+        """
+        if self.task is None:
+            raise ValueError("run: this model was trained on arrays, so there is no task to run")
+        check_operands(operands, self.input_size, "takes")
+        operands = tuple(map(int, operands))
+        task = self.task.at(self.task.width(operands) if bits is None else bits)
+        longest = max(operand.bit_length() for operand in operands)
+        if longest > task.free_bits:
+            raise ValueError(f"operand: got one of {longest} bits, expected at most {task.free_bits} in a width of {task.bits}")
+        (answer,) = self._answers([operands], task.bits)
+        return answer >> task.bits - 1 if task.last_only else answer
+
+    def _answers(self, samples, width):
+        """The outputs after `width` steps on tuples of ints, as ints."""
+        stream = self.stream(len(samples))
+        given, answers = Digits.of(samples, width), Digits(len(samples), 1, width)
         for start in range(0, width, PIECE):
             answers.put(start, stream.run(given.planes(start, min(width, start + PIECE))))
-        # What a short sum's network says after its last step is no part of the answer.
-        return [answer & ((1 << own) - 1) for (answer,), own in zip(answers.ints(), steps)]
+        return [answer for answer, in answers.ints()]
 
     def save(self, path):
         """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata."""
@@ -174,10 +197,10 @@ def check_weights(cell, weights):
             raise ValueError(f"{name}: holds values that are not finite")
 
 
-def check_operands(operands, count):
-    """Raise unless `operands` are `count` non-negative Python ints."""
+def check_operands(operands, count, does):
+    """Raise unless `operands` are `count` non-negative Python ints; `does` says what the model does with them."""
     if len(operands) != count:
-        raise ValueError(f"operands: got {len(operands)}, this model adds {count}")
+        raise ValueError(f"operands: got {len(operands)}, this model {does} {count}")
     for operand in operands:
         if not isinstance(operand, (int, np.integer)) or isinstance(operand, bool):
             raise TypeError(f"operand: got {operand!r}, expected a non-negative int")

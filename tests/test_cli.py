@@ -471,15 +471,6 @@ def test_original_takes_its_options(call):
     assert out != call("original", "--engine", "compiled", "--samples", 6, "--hidden", 3, "--bits", 5, "--report-every", 2)[1]
 
 
-def test_tasks(call):
-    status, out, err = call("tasks")
-    assert (status, err) == (0, "")
-    head, *rows = out.splitlines()
-    assert head.split() == ["task", "inputs", "outputs", "states", "description"]
-    assert any(re.match(r"addition +2 +1 +2  The sum of operands non-negative", row) for row in rows)
-    assert max(map(len, out.splitlines())) <= 80
-
-
 # ---- what a user can get wrong
 
 EXACT, OF = "{files}/exact.safetensors", "{files}/"

@@ -17,7 +17,8 @@ import sys
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.errors import CheckpointError
 
-COMMANDS = ("train", "verify", "generalize", "add", "certify", "check", "repeat", "sweep", "original", "reproduce", "bench", "tasks")
+COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "original", "reproduce", "bench",
+            "tasks")
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved exact

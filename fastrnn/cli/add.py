@@ -3,8 +3,9 @@
 import sys
 
 from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.parts import operands_of
 from fastrnn.cli.progress import compiling_noted
-from fastrnn.cli.text import long_numbers, short
+from fastrnn.cli.text import long_numbers
 
 SUMMARY = "Add numbers of any size with a trained network"
 EXAMPLES = """\
@@ -37,7 +38,7 @@ def run(args):
         model.add_many([])  # which refuses a model that was not trained to add
     with long_numbers(), compiling_noted():
         if args.operands and args.operands != ["-"]:
-            return int(_answer(model, [("", _numbers("add", args.operands, model.input_size))], 0) > 0)
+            return int(_answer(model, [("", operands_of("add", args.operands, model.input_size, "adds"))], 0) > 0)
         return _answer_stdin(model)
 
 
@@ -76,7 +77,7 @@ def _groups(stream, count):
             if not words:
                 continue
             try:
-                operands = _numbers(f"line {line}", words, count)
+                operands = operands_of(f"line {line}", words, count, "adds")
             except UserError:
                 if group:
                     yield group
@@ -100,12 +101,3 @@ def _arrivals(stream):
             yield lines
     if rest:
         yield [rest]
-
-
-def _numbers(place, words, count):
-    if len(words) != count:
-        raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network adds {count}")
-    for word in words:
-        if not (word.isascii() and word.isdigit()):
-            raise UserError(f"{place}: got {short(word)!r}, expected a non-negative integer")
-    return tuple(map(int, words))

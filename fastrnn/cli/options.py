@@ -50,9 +50,11 @@ def add_options(parser, title, made_of, defaults={}, without=()):
             group.add_argument(flag(field), nargs="+", type=_pair, metavar="NAME=VALUE", help=text, **common)
         elif hasattr(kind, "parse"):
             group.add_argument(flag(field), nargs="?", const=field.default, type=_parsed(kind), metavar="X",
-                               help=f"{text} (default: {field.default})", **common)
+                               help=f"{text} (default: {defaults.get(field.name, field.default)})", **common)
         else:
             default = defaults.get(field.name, field.default)
+            if field.name in defaults:
+                text = text.partition(" (default:")[0]
             if default not in (None, MISSING):
                 text += f" (default: {default})"
             group.add_argument(flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common)

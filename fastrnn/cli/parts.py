@@ -1,9 +1,10 @@
-"""What is to be trained: from the options, or from the file of an unfinished run."""
+"""What is to be trained, from the options or the file of an unfinished run; and the numbers for a network to run on."""
 
 import argparse
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import add_options, flags, given
+from fastrnn.cli.text import short
 
 # What may differ from the unfinished run: how long to go on.
 CHANGEABLE = ("max_samples", "until", "patience")
@@ -33,16 +34,18 @@ def add_parts(parser, argv, defaults={}, without=()):
     made_of = {name: known[name].get(chosen[name], known[name][default[name]]) for name in known}
     add_options(parser, f"task {made_of['task'].name}", made_of["task"], without=without)
     add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"], without=without)
-    add_options(parser, "training", TrainConfig, defaults, without)
+    recipe = {name: "none" if value is None else value for name, value in made_of["task"].recipe.items()}
+    add_options(parser, "training", TrainConfig, {**recipe, **defaults}, without)
     parser.set_defaults(made_of={**made_of, "config": TrainConfig})
 
 
 def parts_made(args):
     """(cell, task, config) of the options. Raises UserError for options that make no sense."""
-    parts = {}
+    parts, recipe = {}, {}
     for name, made_of in args.made_of.items():
         with user_errors(flags(made_of)):
-            parts[name] = made_of(**given(args, made_of))
+            parts[name] = made_of(**{**(recipe if name == "config" else {}), **given(args, made_of)})
+        recipe = parts["task"].recipe
     return parts["cell"], parts["task"], parts["config"]
 
 
@@ -94,3 +97,13 @@ def _resumed(args):
 def options_of(args):
     """{field: option} of all that was declared from dataclasses."""
     return {name: option for made_of in args.made_of.values() for name, option in flags(made_of).items()}
+
+
+def operands_of(place, words, count, does):
+    """The ints of a list of words. Raises UserError, naming the place, unless they are `count` non-negative integers."""
+    if len(words) != count:
+        raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network {does} {count}")
+    for word in words:
+        if not (word.isascii() and word.isdigit()):
+            raise UserError(f"{place}: got {short(word)!r}, expected a non-negative integer")
+    return tuple(map(int, words))

@@ -85,8 +85,10 @@ def _conclude(config, result, path, check, say):
     reached = result.certified if config.until == "certified" else result.exact
     if reached and result.stopped != "diverged":
         count = result.model.input_size
-        if result.model.task.name == "addition" and count <= 3:
-            say(f"try: fastrnn add {path} {' '.join(('123', '456', '789')[:count])}")
+        if count <= 3:
+            # Sums of any size; other tasks have a width, which these numbers fit.
+            command, numbers = ("add", ("123", "456", "789")) if result.model.task.name == "addition" else ("run", ("60", "9", "45"))
+            say(f"try: fastrnn {command} {path} {' '.join(numbers[:count])}")
         say(f"try: {check or f'fastrnn certify {path}'}")
         return 0
     if result.stopped == "diverged":

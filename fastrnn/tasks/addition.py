@@ -12,10 +12,8 @@ the final carry.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, alternating, check_integer
+from fastrnn.tasks.base import Task, alternating, check_integer, count, counter_planes, take_lowest
 
 
 @jit
@@ -27,20 +25,14 @@ def _label(numbers, x, y, state):
             y[t, 0], carry = half ^ carry, (x[t, 0] & x[t, 1]) | (carry & half)
         state[0] = carry
         return
-    # Each step counts in binary, planes of 64 counters: the carry, then one operand's bit after the
-    # other, rippling up. The lowest plane is the sum's bit, the others are the next carry.
-    operands, planes = numbers[0], 1
-    while 2**planes < 2 * operands:
-        planes += 1
+    # Each step counts in binary: the carry, then one operand's bit after the other. The lowest bit is the sum's,
+    # the others are the next carry.
+    operands = numbers[0]
+    planes = counter_planes(2 * operands - 1)
     for t in range(x.shape[0]):
         for i in range(operands):
-            ripple = x[t, i]
-            for plane in range(planes):
-                state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
-        y[t, 0] = state[0]
-        for plane in range(planes - 1):
-            state[plane] = state[plane + 1]
-        state[planes - 1] = np.uint64(0)
+            count(state, planes, 0, x[t, i])
+        y[t, 0] = take_lowest(state, planes)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Task:
     # Whether the answer is the last step's output alone. The others are labelled all the same: each would be the
     # answer, were the operands so narrow.
     last_only = False
-    # Fields of a TrainConfig, or of the cell, with which it is learned where the defaults do not do.
+    # Fields of a TrainConfig with which it is learned, where the defaults do not do; whatever else is asked for wins.
     recipe = {}
     # The parameters that `label` reads.
     numbers = ()
@@ -183,6 +183,32 @@ def restrict(task, x):
     for t in range(x.shape[0] - task.headroom, x.shape[0]):
         for i in range(x.shape[1]):
             x[t, i] = 0
+
+
+@jit
+def counter_planes(most):
+    """Planes that binary counters up to `most` need."""
+    planes = 1
+    while 2**planes <= most:
+        planes += 1
+    return planes
+
+
+@jit
+def count(counters, planes, place, bits):
+    """Add `bits`, of weight 2**place, to 64 binary counters, of which counters[p] holds bit p."""
+    for plane in range(place, planes):
+        counters[plane], bits = counters[plane] ^ bits, counters[plane] & bits
+
+
+@jit
+def take_lowest(counters, planes):
+    """The counters' lowest bits, which leave them: the others move down."""
+    lowest = counters[0]
+    for plane in range(planes - 1):
+        counters[plane] = counters[plane + 1]
+    counters[planes - 1] = np.uint64(0)
+    return lowest
 
 
 @lru_cache(maxsize=None)

@@ -69,7 +69,8 @@ class RunningComparison(Comparison):
 
     def oracle(self, operands):
         a, b = operands
-        return sum(1 << t for t in range(self.bits) if a % 2 ** (t + 1) < b % 2 ** (t + 1))
+        # Where the low bits of a are less than those of b, a - b borrows from the bit above.
+        return ((a ^ b ^ (a - b)) >> 1) % 2**self.bits
 
     def equation(self, operands, answer):
         return f"{' < '.join(operands)}, bit by bit: {answer}"

@@ -11,28 +11,20 @@ factor: carry + factor * bit is at most 2 * factor - 1.
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, check_integer, places
+from fastrnn.tasks.base import Task, check_integer, count, counter_planes, places, take_lowest
 
 
 @jit
 def _label(numbers, x, y, state):
-    # Planes of 64 binary counters, as in addition: x is added at each place where the factor has a one.
-    factor, planes = numbers[0], 1
-    while 2**planes < 2 * factor:
-        planes += 1
+    # The carry is counted in binary, and x is added at each place where the factor has a one.
+    factor = numbers[0]
+    planes = counter_planes(2 * factor - 1)
     for t in range(x.shape[0]):
         for place in range(planes):
             if factor >> place & 1:
-                ripple = x[t, 0]
-                for plane in range(place, planes):
-                    state[plane], ripple = state[plane] ^ ripple, state[plane] & ripple
-        y[t, 0] = state[0]
-        for plane in range(planes - 1):
-            state[plane] = state[plane + 1]
-        state[planes - 1] = np.uint64(0)
+                count(state, planes, place, x[t, 0])
+        y[t, 0] = take_lowest(state, planes)
 
 
 @dataclass(frozen=True)

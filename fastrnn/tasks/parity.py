@@ -36,7 +36,12 @@ class Parity(Task):
 
     def oracle(self, operands):
         (x,) = operands
-        return sum((x % 2 ** (t + 1)).bit_count() % 2 << t for t in range(self.bits))
+        # The parities of the last 1, 2, 4, 8, ... bits, each from two of the ones before.
+        shift = 1
+        while shift < self.bits:
+            x ^= x << shift
+            shift *= 2
+        return x % 2**self.bits
 
     def equation(self, operands, answer):
         return f"parity of {operands[0]}, bit by bit: {answer}"

@@ -34,8 +34,8 @@ SAMPLES_A_THREAD = 64
 def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None, **options):
     """Train a network until it is right, and return the Run.
 
-    cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig;
-    options: fields of a TrainConfig, over those of `config`.
+    cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
+    recipe, which most leave to TrainConfig()); options: fields of a TrainConfig, over those of `config`.
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) with values in [0, 1], mask
     (N, T), 0 where the loss does not count; batches are drawn with replacement, or are the whole of it if
     batch_size is N. weights: initial weights by name instead of drawn ones. threads: default all cores where
@@ -50,10 +50,10 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     Raises ValueError or TypeError for arguments that make no sense.
     """
     cell = cell or Elman()
-    config = configured(config, options)
+    task = None if data is not None else task or Addition()
+    config = configured(config, options, task)
     if threads is not None:
         check_integer("threads", threads, 1)
-    task = None if data is not None else task or Addition()
     before = resume.state if resume is not None else None
     if before and "consolidation" in before:
         run = resume
@@ -82,14 +82,14 @@ def training_of(cell, task, data, config, weights, threads, before, progress=Non
     return Training(cell, task, data, config, weights, threads, before, progress)
 
 
-def configured(config, options):
-    """The config with `options` in place of its own values."""
+def configured(config, options, task=None):
+    """The config, by default the task's recipe, with `options` in place of its own values."""
     from dataclasses import replace
 
     unknown = set(options) - set(TrainConfig.__dataclass_fields__)
     if unknown:
         raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
-    return replace(config or TrainConfig(), **options)
+    return replace(config, **options) if config else TrainConfig(**{**(task.recipe if task else {}), **options})
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):

@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.compiling import stamp
 from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, smallest, sweep
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.table import Table
-from fastrnn.sweep.unit import MEASURES, Done
+from fastrnn.sweep.unit import MEASURES, Done, code_version
 from fastrnn.sweep.workers import Processes, Threads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +120,7 @@ def test_axes_vary_in_order_and_all_else_is_the_same():
     assert {(p.cell.bias, p.task, p.config.clip, p.value("learning_rate")) for p in grid.points} == {
         (False, fastrnn.tasks.Addition(5, operands=3), 1.0, 0.1)}
     assert grid.varied == ("hidden_size", "activation", "batch_size") and grid.models == 24
-    json.dumps(grid.identity())
+    json.dumps(Grid(hidden_size=np.arange(2, 4), seeds=np.int64(3)).identity())
 
 
 def test_seeds_follow_the_first(whole):
@@ -243,7 +242,7 @@ def test_units_grow_to_last_some_seconds():
     class Instant(Failing):
         def submit(self, function, unit):
             future, sizes[unit.first] = Future(), unit.count
-            future.set_result(Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, stamp()))
+            future.set_result(Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version()))
             return future
 
     sizes = {}
@@ -321,6 +320,29 @@ def test_a_sweep_killed_by_sigkill_goes_on_to_the_same_bytes(whole, tmp_path):
     assert len(executor.units) == 40 - before
     assert path.read_bytes() == whole[1]
     assert not partial.exists()
+
+
+WORKER = """
+import os, signal, sys
+from fastrnn.sweep.workers import Processes
+
+def answer(unit, stopped):
+    return unit
+
+if __name__ == "__main__":
+    pool = Processes(1)
+    print(pool.submit(answer, 42).result(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_end_with_their_parent_even_if_it_is_killed(tmp_path):
+    (tmp_path / "program.py").write_text(WORKER)
+    process = subprocess.Popen([sys.executable, tmp_path / "program.py"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                               stdout=subprocess.PIPE)
+    # The worker has inherited the pipe, which ends when it does.
+    assert process.communicate(timeout=60)[0] == b"42\n"
+    assert process.returncode == -signal.SIGKILL
 
 
 def kept_units(path):
@@ -422,7 +444,7 @@ def test_partial_results_of_another_grid_are_refused(partial, difference):
 
 
 def test_partial_results_of_another_version_are_refused(partial, monkeypatch):
-    monkeypatch.setattr("fastrnn.compiling.stamp", lambda: "0" * 16)
+    monkeypatch.setattr("fastrnn.sweep.journal.code_version", lambda: "0.0.1 0123456789abcdef")
     with pytest.raises(ForeignJournal, match="begun by another version of fastrnn"):
         sweep(GRID, output=partial.with_suffix(""))
 

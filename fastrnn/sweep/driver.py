@@ -4,8 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
-from fastrnn import compiling
-from fastrnn.sweep.unit import MEASURES, Unit
+from fastrnn.sweep.unit import MEASURES, Unit, code_version
 
 # A unit lasts about so long: short enough that little is lost with it, long enough that handing it out, and a last
 # model that keeps a lane busy, cost little.
@@ -25,8 +24,9 @@ class UnitFailed(RuntimeError):
 class Driver:
     """Completes the Results of a grid, unit by unit, and appends each unit to the journal (or None).
 
-    workers: Workers; together: how many units they are given at once, if not as many as they say; unit: models of a unit instead of as many
-    as take some seconds; progress(done, total, note): called at each unit, and some four times a second.
+    workers: Workers; together: how many units they are given at once, if not as many as they say; unit: models of a
+    unit, if not as many as take some seconds; progress(done, total, note): called at each unit, and some four times a
+    second.
     """
 
     def __init__(self, grid, results, workers, *, journal=None, together=None, unit=None, progress=None):
@@ -90,7 +90,7 @@ class Driver:
         except Exception as error:
             self._lost(error, work, unit, executor, waiting)
             return
-        if done.version != compiling.stamp():
+        if done.version != code_version():
             raise UnitFailed(f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all")
         if self.journal:
             self.journal.append(point, first, done.rows)

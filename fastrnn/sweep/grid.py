@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn import compiling
 from fastrnn.cells.elman import Elman
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig, check_integer
@@ -52,6 +51,7 @@ class Grid:
 
     def __post_init__(self):
         check_integer("seeds", self.seeds, 1)
+        object.__setattr__(self, "seeds", int(self.seeds))
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
         if self.config.until == "certified":
@@ -103,10 +103,7 @@ class Grid:
         return Point(*(replace(getattr(self, owner), **values) for owner, values in changes.items()))
 
     def identity(self):
-        """What decides the results, for JSON: two grids are the same if their identities are.
-
-        It holds the stamp of the kernels, for other code may lead to other models.
-        """
+        """What decides the results, for JSON, beside the code: two grids are the same if their identities are."""
         return {**{axis: list(self.along(axis)) for axis in AXES}, "seeds": self.seeds,
                 "cell": {"name": self.cell.name, **asdict(self.cell)}, "task": {"name": self.task.name, **asdict(self.task)},
-                "config": self.config.as_dict(), "version": compiling.stamp()}
+                "config": self.config.as_dict()}

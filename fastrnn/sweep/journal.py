@@ -1,6 +1,6 @@
 """The results so far, on disk: a file to which units are appended, each whole or not at all.
 
-Every line is a checksum and JSON: first the grid's identity, then for each unit the number of its point, the offset
+Every line is a checksum and JSON: first the grid's identity and the version of the code, then for each unit the number of its point, the offset
 of its first seed and its rows, and FINISHED before the output is written. A line that a crash has torn fails its
 checksum and is cut off with all after it.
 """
@@ -11,6 +11,7 @@ import zlib
 from typing import NamedTuple
 
 from fastrnn.files import sync_folder
+from fastrnn.sweep.unit import code_version
 
 FINISHED = "finished"
 
@@ -40,13 +41,13 @@ def read_journal(path, grid):
     with open(path, "rb") as file:
         content = file.read()
     # A crash may have torn the first line as well.
-    if _encoded(grid.identity()).startswith(content):
+    if _header(grid).startswith(content):
         return Kept([], False, 0)
     header, *lines = content.split(b"\n")
     identity = _decoded(header)
     if not isinstance(identity, dict):
         raise ForeignJournal(f"{path}: is not the partial result of a sweep")
-    wanted = json.loads(json.dumps(grid.identity()))
+    wanted = _decoded(_header(grid).rstrip())
     for name in {**wanted, **identity}:
         if identity.get(name) != wanted.get(name):
             raise ForeignJournal(f"{path}: belongs to another sweep: {_difference(name, identity.get(name), wanted.get(name))}")
@@ -89,7 +90,7 @@ class Journal:
             kept = Kept([], False, 0)
         os.ftruncate(self.file, kept.whole)
         if not kept.whole:
-            self._write(_encoded(grid.identity()))
+            self._write(_header(grid))
             sync_folder(os.path.dirname(self.path) or ".")
         return kept.units
 
@@ -140,6 +141,10 @@ def _lock(file, path):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise ForeignJournal(f"{path}: another sweep is writing it at this moment") from None
+
+
+def _header(grid):
+    return _encoded({**grid.identity(), "version": code_version()})
 
 
 def _encoded(value):

@@ -444,7 +444,7 @@ def test_partial_results_of_another_grid_are_refused(partial, difference):
 
 
 def test_partial_results_of_another_version_are_refused(partial, monkeypatch):
-    monkeypatch.setattr("fastrnn.sweep.journal.code_version", lambda: "0.0.1 0123456789abcdef")
+    monkeypatch.setattr(sys.modules["fastrnn.sweep.journal"], "code_version", lambda: "0.0.1 0123456789abcdef")
     with pytest.raises(ForeignJournal, match="begun by another version of fastrnn"):
         sweep(GRID, output=partial.with_suffix(""))
 

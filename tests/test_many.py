@@ -61,7 +61,7 @@ def test_the_cases_above_cover_every_optimizer_and_loss():
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("hidden, batch", [(16, 1), (7, 1), (6, 5)])
 def test_neighbours_places_and_threads_do_not_matter(hidden, batch, threads):
-    cell, options = Elman(hidden, bias=False), {**SMALL, "batch_size": batch, "max_samples": 70 * batch}
+    cell, options = Elman(hidden, bias=False), {**SMALL, "batch_size": batch, "max_samples": 50 * batch}
     seeds = np.random.default_rng(hidden).permutation(40)
     many = fastrnn.train_many(cell, seeds=seeds, threads=threads, **options)
     for i in (0, 15, 16, 39):
@@ -106,7 +106,9 @@ def test_models_that_train_on_become_exact_at_the_same_sample(until_exact):
 
 
 def test_histories_stay_short_and_keep_their_sums():
-    run = fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[0, 1], **{**SMALL, "max_samples": 100_100})
+    run = fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=range(17), threads=1, **{**SMALL, "max_samples": 100_100})
+    # The last one came into a lane that had a long history.
+    assert same(run, 16, fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[16], **{**SMALL, "max_samples": 100_100}), 0)
     short = fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[0], **{**SMALL, "max_samples": 256 * 100})
     history, first = run.history(0), short.history(0)
     assert len(history.loss) == 196 and history.samples[-1] == 100_100 and len(first.loss) == 100
@@ -157,7 +159,8 @@ def own_data(rng, models, rows, steps, inputs, outputs):
 
 @pytest.mark.parametrize("activation, loss, hidden, steps, batch, inputs, outputs, bias", [
     ("sigmoid", "squared", 16, 8, 7, 2, 1, True), ("sigmoid", "squared", 5, 11, 3, 3, 2, False), ("sigmoid", "squared", 33, 4, 1, 5, 5, True),
-    ("tanh", "cross-entropy", 13, 9, 6, 1, 3, True), ("relu", "squared", 18, 5, 4, 4, 1, True), ("relu", "squared", 1, 1, 1, 1, 1, True)])
+    ("tanh", "cross-entropy", 13, 9, 6, 1, 3, True), pytest.param("relu", "squared", 18, 5, 4, 4, 1, True, marks=pytest.mark.slow),  # a kernel that nothing else needs
+    ("sigmoid", "squared", 1, 1, 1, 1, 1, True)])
 def test_gradients_are_those_of_numpy(activation, loss, hidden, steps, batch, inputs, outputs, bias):
     rng = np.random.default_rng(hidden)
     x, y, mask = own_data(rng, 3, batch, steps, inputs, outputs)

@@ -1,5 +1,12 @@
 """Attempts to escape: real kernels, on long random and adversarial runs, never leave the boxes of a proof."""
 
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from certified_models import double, proved
@@ -15,6 +22,7 @@ from fastrnn.certify.rounding import UNIT, Rounding, gamma
 from fastrnn.certify.sequences import answers, bits_of, planes_of, rhythms, skewed
 from fastrnn.model import Model
 
+TESTS = str(Path(__file__).parent)
 CASES = {"sigmoid": proved, "tanh": lambda: proved(16, "tanh"), "float64": double, "three": lambda: proved(16, operands=3)}
 
 
@@ -216,6 +224,68 @@ def test_the_stated_activation_error_is_that_of_the_vector_functions():
         cell = fastrnn.Elman(1, name)
         for column, dtype in ((1, "float32"), (3, "float64")):
             assert cell.activation_error(dtype) == 4 * float(stated[column])
+
+
+WITHOUT_FMA = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "PYTHONPATH": os.pathsep.join([TESTS, str(Path(TESTS).parent)])}
+
+
+def without_fma(code, *arguments):
+    """Run Python with kernels compiled for a machine without fused multiply-adds; its last line as JSON."""
+    result = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=WITHOUT_FMA, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_the_activation_error_allowed_for_holds_without_fused_multiply_adds():
+    code = """if True:
+        import json
+        from test_certify_escape import activation_errors
+        print(json.dumps(activation_errors()))
+    """
+    found, here = without_fma(code), activation_errors()
+    for key, (error, checksum) in found.items():
+        name, dtype = key.split()
+        assert error < fastrnn.Elman(1, name).activation_error(dtype), key
+        assert here[key][0] < fastrnn.Elman(1, name).activation_error(dtype) / 3, key
+        assert checksum != here[key][1], "these were the instructions of this machine, again"
+
+
+def activation_errors():
+    """{"sigmoid float32": (largest error, checksum of all values), ...} of the functions on vectors."""
+    from test_simd import run_sigmoid, run_tanh
+
+    # Every 997th float32 up to 100, of both signs, and as many float64 beside them.
+    bits = np.arange(0, np.float32(100).view(np.uint32), 997, dtype=np.uint32)
+    single = np.concatenate([bits.view(np.float32), -bits.view(np.float32)])
+    double = np.random.default_rng(0).uniform(-40, 40, 1 << 19)
+    errors = {}
+    for name, run in (("sigmoid", run_sigmoid), ("tanh", run_tanh)):
+        for x in (single[: len(single) // 16 * 16], double):
+            out = np.empty_like(x)
+            run(x, out)
+            wide = x.astype(np.longdouble)
+            right = 1 / (1 + np.exp(-wide)) if name == "sigmoid" else np.tanh(wide)
+            errors[f"{name} {x.dtype}"] = float(abs(out - right).max()), zlib.crc32(out.tobytes())
+    return errors
+
+
+@pytest.mark.slow
+def test_no_kernel_leaves_the_boxes_without_fused_multiply_adds(tmp_path):
+    found = proved()
+    found.model.save(tmp_path / "model.safetensors")
+    code = """if True:
+        import json, sys, zlib
+        import fastrnn
+        from test_certify_escape import escape
+        from kernel_runs import batched
+        import numpy as np
+        found = fastrnn.certify(fastrnn.Model.load(sys.argv[1]))
+        states = batched(found.model, np.arange(4096).reshape(64, 64) * 7 % 4)[0]
+        print(json.dumps([escape(found, 128, 300, seed=1), zlib.crc32(states.tobytes())]))
+    """
+    seen, checksum = without_fma(code, tmp_path / "model.safetensors")
+    assert seen > 100_000
+    assert checksum != zlib.crc32(batched(found.model, np.arange(4096).reshape(64, 64) * 7 % 4)[0].tobytes())
 
 
 def test_gamma_is_above_its_exact_value():

@@ -14,9 +14,9 @@ eta = 2**-1022 for float64.
 
 A pre-activation is such a sum of n = I + H + 2 terms: inputs (0 or 1), fed-back states, two biases. A
 logit is one of n = H + 1. So the bound holds for the batched, the online and the streaming kernels alike, which
-differ in the order of their additions only. A state is f of the pre-activation to within the error that
-fastrnn.simd.functions states as measured; four times as much is allowed for, since it was measured on
-samples and with fused multiply-adds.
+differ in the order of their additions only, biases first or last, products fused or not. A state is f of the
+pre-activation to within the error that fastrnn.simd.functions states as measured; four times as much is allowed for, since
+it was measured on samples and with fused multiply-adds; without them the tests measure hardly more.
 
 The prover computes in float64 itself, where the same lemma bounds its own errors: see `Rounding.own`.
 """

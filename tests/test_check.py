@@ -236,6 +236,20 @@ def test_a_lie_told_twice_is_refused_by_what_it_is_about(files):
     assert "Elman" in files.refuses(**both(lambda task, cell: cell.update(name="gru")))
 
 
+def test_a_network_without_memory_is_no_adder_whatever_its_graph(tmp_path):
+    # Its boxes hold and its first outputs are right; only that one node would have to mean two carries gives it away.
+    weights = {"w_ih": [[20, 20], [20, 20]], "w_hh": [[0, 0], [0, 0]], "b_ih": [-10, -30], "b_hh": [0, 0], "w_ho": [[20, -20]], "b_o": [-10]}
+    model = Model(fastrnn.Elman(2), {name: np.array(weight, np.float32) for name, weight in weights.items()}, fastrnn.tasks.Xor(8, delay=0))
+    files = Files(tmp_path, certify(model, k=1))
+    assert check(files.certificate, files.model)["task"] == {"name": "xor", "delay": 0}
+
+    def rename(boxes, claim):
+        claim["task"] = {"name": "addition", "operands": 2}
+
+    said = files.refuses(rename, lambda weights, header: header.update(task={"name": "addition", "operands": 2, "bits": 8}))
+    assert "two ways to it mean different things" in said
+
+
 def test_a_model_without_a_task_is_refused(files):
     assert "no task" in files.refuses(change_model=lambda weights, header: header.update(task=None))
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -161,6 +162,26 @@ def test_random_operands_do_not_depend_on_the_width_of_a_piece_and_keep_their_to
     assert planes.shape == (2, bits, 2) and not planes[:, -1].any() and planes[:, :-1].any(axis=(0, 2)).all()
     assert len(np.unique(planes[:, :-1])) > 0.999 * planes[:, :-1].size
     assert not np.array_equal(planes[:1], next(random_batches(Addition(bits), 100, seed=5)).planes(0, bits)[:1])
+
+
+def peak_of(work):
+    """Most bytes of arrays alive at a time while work() runs."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_is_that_of_the_operands_whatever_the_width():
+    model = proved().model
+    sizes = {bits: peak_of(lambda bits=bits: [evaluate(model, Addition(bits), batch) for batch in random_batches(Addition(bits), 40, 0)])
+             for bits in (4 * PIECE, 16 * PIECE)}
+    assert sizes[16 * PIECE] < 1.05 * sizes[4 * PIECE] < 2 << 20
+    pairs = operands_of(16 * PIECE, 64)
+    # Both operands and the sum, as bytes and as ints.
+    assert peak_of(lambda: model.add_many(pairs)) < peak_of(lambda: model.add_many(pairs[:1])) + 8 * 64 * 16 * PIECE // 8
 
 
 def test_verification_may_end_with_the_first_mistake(wrong):

@@ -129,6 +129,14 @@ def test_seeds_follow_the_first(whole):
     assert table.measured[0] == whole[0].measured[0][5:8]
 
 
+def test_a_task_is_trained_by_its_recipe_unless_told_otherwise():
+    class Hard(fastrnn.tasks.Addition):
+        recipe = {"learning_rate": 0.02, "clip": 1.0}
+
+    grid = sweep(task=Hard(4), hidden_size=2, seeds=1, max_samples=16, clip=2.0).grid
+    assert (grid.learning_rate, grid.config.clip) == ((0.02,), 2.0)
+
+
 WRONG = {
     "hidden_size: got 0": {"hidden_size": (4, 0)}, "hidden_size: got no value": {"hidden_size": ()},
     "hidden_size: got 4 twice": {"hidden_size": (4, 5, 4)}, "hidden_size: got 'many'": {"hidden_size": "many"},

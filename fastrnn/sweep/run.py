@@ -15,14 +15,15 @@ from fastrnn.sweep.smallest import SHARE, search
 from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import warm_up
 from fastrnn.sweep.workers import Threads, Workers
-from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.config import check_integer
 from fastrnn.train.loop import configured
 
 
 def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):
     """Train every model of a grid and return the Table.
 
-    grid: a Grid; or its fields by name, and those of a TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0).
+    grid: a Grid; or its fields by name, and those of a TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0),
+    by default the task's recipe.
     output: a .csv or .parquet file for the table. Results are kept beside it, in output + ".partial", as they come:
     after an interruption of any kind the same call goes on where it was, to the same bytes. force: replace an
     existing output, and the partial results of another sweep.
@@ -77,7 +78,7 @@ def _grid_of(grid, options):
             raise TypeError(f"sweep: got {sorted(options)[0]!r} beside a grid, which holds all there is to choose")
         return grid
     axes = {field.name: options.pop(field.name) for field in fields(Grid) if field.name in options}
-    return Grid(**axes, config=configured(axes.pop("config", TrainConfig()), options))
+    return Grid(**axes, config=configured(axes.pop("config", None), options, axes.get("task")))
 
 
 @contextlib.contextmanager

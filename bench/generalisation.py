@@ -13,7 +13,6 @@ import numpy as np
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
-from fastrnn.model import Model
 from fastrnn.tasks import Addition
 from fastrnn.tasks.planes import to_words
 from fastrnn.train import TrainConfig, train

@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Certification", "CheckpointError", "Curriculum", "Elman", "Generalization", "History", "ManyRun", "Model", "Run", "TrainConfig", "Verification", "certify", "generalize", "loss_and_grad", "smallest", "sweep", "tasks",
-           "train", "train_many", "verify"]
-
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
-_HOME = {"Certification": "certify", "certify": "certify", "CheckpointError": "errors", "Elman": "cells.elman", "Generalization": "generalize", "generalize": "generalize", "Model": "model", "Verification": "verify", "verify": "verify",
-         **dict.fromkeys(("smallest", "sweep"), "sweep"),
-         **dict.fromkeys(("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"), "train")}
+_EXPORTS = {
+    "cells.elman": ("Elman",),
+    "certify": ("Certification", "certify"),
+    "errors": ("CheckpointError",),
+    "generalize": ("Generalization", "generalize"),
+    "model": ("Model",),
+    "sweep": ("smallest", "sweep"),
+    "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
+    "verify": ("Verification", "verify"),
+}
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = sorted([*_HOME, "tasks"])
 
 
 def __getattr__(name):
@@ -47,7 +54,7 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    """Keeps `train`, `verify`, `certify` and `sweep` the functions: importing the modules of these names would set them to the modules."""
+    """Keeps `train`, `verify` and the like the functions: importing a module of the same name would put it in their place."""
 
     def __setattr__(self, name, value):
         if not (name in _HOME and isinstance(value, ModuleType)):

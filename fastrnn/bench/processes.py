@@ -82,8 +82,9 @@ class Opened:
         self.worker, self.key, self.together = worker, key, together
 
     def run(self, updates):
-        """Seconds that so many updates take; `together` times as many are made."""
-        return self.worker.ask("run", key=self.key, updates=updates * self.together) / self.together
+        """Seconds that so many updates take; as many are made as whole calls of the engine make, at least."""
+        made = -(-updates // self.together) * self.together
+        return self.worker.ask("run", key=self.key, updates=made) * updates / made
 
     def sample(self):
         """The Updates of one call, to be checked."""

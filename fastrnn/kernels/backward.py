@@ -80,11 +80,13 @@ def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturati
             for p in range(layout.panels):
                 s = 0
                 while whole(BLOCK - s):
-                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TILE), recurrent)
+                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s,
+                                   zeros(theta, TILE), recurrent)
                     s += TILE
                 if TAILED:
                     while s < BLOCK:
-                        _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s, zeros(theta, TAIL), recurrent)
+                        _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s,
+                                   zeros(theta, TAIL), recurrent)
                         s += TAIL
         add_recurrent(cell, layout, h, d, gradient, start, end, from_zero)
         # The last step of the span before looks one step later, at the first one here.

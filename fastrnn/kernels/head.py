@@ -14,13 +14,11 @@ _plus = pointwise(lambda a, b: a + b)
 _positive = pointwise(lambda a: select(a > 0, a.constant(1), 0))
 
 
-def _miss(z, y, m):
+@pointwise
+def missed(z, y, m):
     """m where the output and its target are on different sides: of 0 for the logit, of one half for the target."""
     difference = select(z > 0, z.constant(1), 0) - select(y > 0.5, y.constant(1), 0)
     return m * difference * difference
-
-
-_miss = pointwise(_miss)
 
 
 # Steps of time whose losses are computed together: one sigmoid is a chain of some 60 cycles, several overlap.
@@ -44,7 +42,7 @@ def _head_steps(cell, loss, layout, theta, h, y, mask, t, o, s, sums, none):
     d_z = _times(d_z, m)
     store_along(y, (t, o, s), d_z)
     value, weight, wrong, bias = sums
-    return (sum_rows(value, _times(cost, m)), sum_rows(weight, m), sum_rows(wrong, _miss(z, target, m)), sum_rows(bias, d_z))
+    return (sum_rows(value, _times(cost, m)), sum_rows(weight, m), sum_rows(wrong, missed(z, target, m)), sum_rows(bias, d_z))
 
 
 @inlined
@@ -87,7 +85,7 @@ def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
             d_z = _times(d_z, m)
             bias = _plus(bias, d_z)
             store(y, (o, t), d_z)
-            wrong = total(_miss(z, target, m))
+            wrong = total(missed(z, target, m))
             stats[0] += total(_times(cost, m))
             stats[1] += total(m)
             stats[2] += wrong

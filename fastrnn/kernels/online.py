@@ -20,8 +20,8 @@ from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
 from fastrnn.kernels.update import exchange
-from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_lanes, product_over, product_split, put, splat, spread, store,
-                          sum_tree, zeros)
+from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_lanes, product_over,
+                          product_split, put, splat, spread, store, sum_tree, zeros)
 
 _plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)

@@ -148,8 +148,8 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
         if norm > plan.clip:
             scale *= plan.clip / norm
         copy(replica.theta, replica.previous)
-        update(optimizer, shrinking, layout, replica.theta, replica.theta, replica.gradient, shared.live, replica.first, replica.second, rates[i], scale,
-               corrections(optimizer, step))
+        update(optimizer, shrinking, layout, replica.theta, replica.theta, replica.gradient, shared.live, replica.first, replica.second,
+               rates[i], scale, corrections(optimizer, step))
         exchange(layout, replica.theta, replica.w_hh_t)
         if 0 < plan.patience <= clean:
             shared.clean[0] = clean

@@ -13,24 +13,16 @@ from fastrnn.cells.base import activate, restlessness
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of
+from fastrnn.kernels.head import missed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
 from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of
 from fastrnn.kernels.protocol import loss_and_derivative
-from fastrnn.simd import load, pointwise, select, store, sum_rows, zeros
+from fastrnn.simd import load, pointwise, store, sum_rows, zeros
 from fastrnn.simd.grid import grid_product, largest_rows, load_grid, repeat_rows, store_grid
 
 _plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)
-
-
-def _miss(z, y, m):
-    """m where the output and its target are on different sides: of 0 for the logit, of one half for the target."""
-    difference = select(z > 0, z.constant(1), 0) - select(y > 0.5, y.constant(1), 0)
-    return m * difference * difference
-
-
-_miss = pointwise(_miss)
 
 
 @inlined
@@ -83,7 +75,7 @@ def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     target, m = load_grid(memory, at, groups, between, 1), load_grid(memory, places.mask + row, groups, samples, 1)
     cost, d_z = loss_and_derivative(loss, z, target)
     store_grid(memory, at, groups, between, _times(d_z, m))
-    miss = _miss(z, target, m)
+    miss = missed(z, target, m)
     store(memory, places.stats, sum_rows(load(memory, places.stats, 1), _times(cost, m)))
     store(memory, places.stats + 1, sum_rows(load(memory, places.stats + 1, 1), m))
     store(memory, places.stats + 2, sum_rows(load(memory, places.stats + 2, 1), miss))

@@ -59,7 +59,7 @@ clean:  ## remove .venv, caches and build output; runs/ is kept
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .venv/for-train: pyproject.toml .venv/made
-	@$(INSTALL) '.[plot]'
+	@$(INSTALL) '.[plot,check]'
 	@touch $@
 
 # The tests draw plots too, so this also serves `make train`.

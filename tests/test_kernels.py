@@ -57,6 +57,19 @@ def test_loss_and_gradients_are_those_of_numpy(activation, loss, dtype, hidden, 
         assert np.abs(got[name] - gradient).max() <= TOLERANCE[dtype] * max(largest, 1e-3)
 
 
+# One panel full of units, one whose last units are dead, several panels, and less than half of one.
+@pytest.mark.parametrize("hidden, dtype", [(16, "float32"), (13, "float32"), (33, "float32"), (5, "float32"),
+                                           (8, "float64"), (5, "float64"), (16, "float64")])
+def test_a_single_sample_has_the_gradients_of_numpy(hidden, dtype):
+    model, weights, x, y, mask = case("sigmoid", dtype, hidden, 9, 1, 2, 1, True)
+    wanted, gradients = oracle.loss_and_grad(weights, "sigmoid", "squared", x, y, None)
+    value, got = loss_and_grad(model, x, y, loss="squared")
+    assert abs(value - wanted) <= TOLERANCE[dtype] * max(abs(wanted), 1)
+    largest = max(np.abs(g).max() for g in gradients.values())
+    for name, gradient in gradients.items():
+        assert np.abs(got[name] - gradient).max() <= TOLERANCE[dtype] * largest
+
+
 @pytest.mark.parametrize("activation, loss, dtype", [pair for pair in PAIRS if pair[2] == "float64"])
 @pytest.mark.parametrize("hidden, steps, batch, inputs, outputs, bias", [
     (16, 8, 20, 2, 1, True), (5, 11, 3, 3, 2, False), (17, 9, 1, 1, 1, True), (33, 4, 17, 5, 3, True)])

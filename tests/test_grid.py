@@ -54,22 +54,30 @@ def test_rows_are_repeated_compared_squared_and_chosen():
 
 
 @jit(cache=False)
-def _bits(array, row, stride, words, positions):
-    store_lane_bits(array, row, stride, words, positions)
+def _bits(array, row, stride, words, first, positions):
+    store_lane_bits(array, row, stride, words, first, 3, 2, positions, 0)
+
+
+@jit(cache=False)
+def _masks(array, row, stride, words, first, positions):
+    store_lane_bits(array, row, stride, words, first, 3, 2, positions, 1)
 
 
 @pytest.mark.parametrize("dtype", LANES)
 def test_each_lane_takes_its_own_bit_of_its_own_words(dtype):
     lanes, rng = LANES[dtype], np.random.default_rng(1)
-    wide = rng.integers(0, 2**64, (3, 2, lanes), np.uint64)
-    words = np.ascontiguousarray(np.stack([wide & np.uint64(2**32 - 1), wide >> np.uint64(32)], 2).astype(np.uint32))
-    positions = np.array([0, 31, 32, 63, *rng.integers(0, 63, lanes - 4)], np.uint32)
-    array, start = np.full((20, lanes), 7, dtype), positions.copy()
-    _bits(array, 2, 5, words, positions)
+    words = rng.integers(0, 2**64, (9, lanes), np.uint64)
+    positions = np.array([0, 31, 32, 63, *rng.integers(0, 63, lanes - 4)], np.uint64)
+    array, masks = np.full((20, lanes), 7, dtype), np.full((20, lanes), 7, dtype)
+    _bits(array, 2, 5, words, 3, positions)
+    _masks(masks, 2, 5, words, 3, positions)
+    unsigned = masks.view(f"u{masks.itemsize}")
     for t in range(3):
         for c in range(2):
-            assert array[2 + 5 * t + c].tolist() == [int(wide[t, c, i]) >> int(start[i]) & 1 for i in range(lanes)]
-    assert np.array_equal(positions, start + 1) and (array == 7).sum() == (20 - 6) * lanes
+            bits = [int(words[3 + 2 * t + c, i]) >> int(positions[i]) & 1 for i in range(lanes)]
+            assert array[2 + 5 * t + c].tolist() == bits
+            assert unsigned[2 + 5 * t + c].tolist() == [bit * (2 ** (8 * masks.itemsize) - 1) for bit in bits]
+    assert (array == 7).sum() == (masks == 7).sum() == (20 - 6) * lanes
 
 
 class Pair(NamedTuple):

@@ -12,7 +12,7 @@ from fastrnn import simd
 from fastrnn.compiling import jit
 from fastrnn.kernels.workspace import inputs_dtype
 from fastrnn.simd import functions, pointwise
-from fastrnn.simd.integers import atomic_add, atomic_load, multiply_high
+from fastrnn.simd.integers import atomic_add, atomic_load, multiply_wide
 from fastrnn.simd.product import product_split
 
 # A NumPy whose longdouble is no longer than a double adds its own rounding to every error below.
@@ -491,18 +491,18 @@ def test_product_split(count, dtype):
 # Integers.
 
 @jit
-def high_words(a, b, out):
+def products(a, b, high, low):
     for i in range(a.size):
-        out[i] = multiply_high(a[i], b[i])
+        high[i], low[i] = multiply_wide(a[i], b[i])
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**32, 2**63, 2**64 - 1])] * 2), min_size=1, max_size=50))
-def test_multiply_high(pairs):
+def test_a_product_of_two_words_is_two_words(pairs):
     a, b = (np.array(column, np.uint64) for column in zip(*pairs))
-    out = np.zeros_like(a)
-    high_words(a, b, out)
-    assert out.tolist() == [x * y >> 64 for x, y in pairs]
+    high, low = np.zeros_like(a), np.zeros_like(a)
+    products(a, b, high, low)
+    assert high.tolist() == [x * y >> 64 for x, y in pairs] and low.tolist() == [x * y % 2**64 for x, y in pairs]
 
 
 @jit

@@ -18,6 +18,12 @@ def address_of(dispatcher, *arguments):
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
+def is_ready(dispatcher, *arguments):
+    """Whether `dispatcher` has been compiled for arguments of these types, in this process or in the disk cache."""
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    return signature in dispatcher.overloads or dispatcher._cache.load_overload(signature, dispatcher.targetctx) is not None
+
+
 @intrinsic
 def call(typing_context, address, arguments):
     """Call the function at `address` with a tuple of exactly the types it was compiled for."""

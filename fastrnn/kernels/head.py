@@ -17,8 +17,7 @@ _positive = pointwise(lambda a: select(a > 0, a.constant(1), 0))
 @pointwise
 def missed(z, y, m):
     """m where the output and its target are on different sides: of 0 for the logit, of one half for the target."""
-    difference = select(z > 0, z.constant(1), 0) - select(y > 0.5, y.constant(1), 0)
-    return m * difference * difference
+    return select(z > 0, select(y > 0.5, 0, m), select(y > 0.5, m, 0))
 
 
 # Steps of time whose losses are computed together: one sigmoid is a chain of some 60 cycles, several overlap.

@@ -9,16 +9,16 @@ vectors itself:
 """
 
 from .functions import exp, log, sigmoid, softplus, tanh
-from .memory import (lanes, load, load_along, load_like, load_square, put, splat, splats_along, store, store_along,
+from .memory import (lanes, load, load_along, load_like, load_square, numbers, put, splat, splats_along, store, store_along,
                      store_bits, zeros)
 from .pointwise import clamp, fma, pointwise, select, square_root
 from .product import product_along, product_down, product_over, product_split
 from .registers import (dot_lanes, fold, lanes_to_bits, least, magnitude, product_lanes, spread, sum_lanes, sum_rows,
                         sum_tree, total, transpose)
-from .rows import Rows
+from .rows import Halves, Rows
 
-__all__ = ["Rows", "clamp", "dot_lanes", "exp", "fma", "fold", "lanes", "lanes_to_bits", "least", "load",
-           "load_along", "load_like", "load_square", "log", "magnitude", "pointwise", "product_along",
+__all__ = ["Halves", "Rows", "clamp", "dot_lanes", "exp", "fma", "fold", "lanes", "lanes_to_bits", "least", "load",
+           "load_along", "load_like", "load_square", "log", "magnitude", "numbers", "pointwise", "product_along",
            "product_down", "product_lanes", "product_over", "product_split", "put", "select", "sigmoid", "softplus",
            "splat", "splats_along", "spread", "square_root", "store", "store_along", "store_bits", "sum_lanes",
            "sum_rows", "sum_tree", "tanh", "total", "transpose", "zeros"]

@@ -1,7 +1,7 @@
 """Arrays whose every element is a vector: one number for each of the models that lie side by side in the lanes.
 
 Here nothing is broadcast, both operands of a product are vectors, and one vector is addressed by its row in an
-array of shape (rows, lanes). A grid is `groups` runs of `run` neighbouring rows, one run every `stride` rows;
+array of shape (rows, lanes), or Halves of one. A grid is `groups` runs of `run` neighbouring rows, one run every `stride` rows;
 as a Rows it holds run after run. `groups` and `run` are literals.
 """
 
@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 
 from .memory import load_vector
 from .pointwise import fma_value
-from .rows import Rows, pack, unpack
+from .rows import array_type, array_value, pack, rows_of, unpack
 
 INTP = ir.IntType(64)
 
@@ -26,9 +26,9 @@ def _integer(context, builder, kind, value):
 def _row(context, builder, signature, values, place):
     """The pointer to the row that argument `place` names; the array is argument 0."""
     kind = signature.args[0]
-    data = context.make_array(kind)(context, builder, values[0]).data
+    data = context.make_array(array_type(kind))(context, builder, array_value(builder, kind, values[0])).data
     row = _integer(context, builder, signature.args[place], values[place])
-    return builder.gep(data, [builder.mul(row, INTP(Rows(kind.dtype, 1).lanes))])
+    return builder.gep(data, [builder.mul(row, INTP(rows_of(kind, 1).lanes))])
 
 
 def _grid(builder, base, stride, groups, run, lanes):
@@ -42,7 +42,7 @@ def _grid(builder, base, stride, groups, run, lanes):
 @intrinsic(prefer_literal=True)
 def load_grid(typing_context, array, row, groups, stride, run):
     """The grid of array (rows, lanes) that begins at `row`."""
-    kind = Rows(array.dtype, groups.literal_value * run.literal_value)
+    kind = rows_of(array, groups.literal_value * run.literal_value)
 
     def generate(context, builder, signature, values):
         base = _row(context, builder, signature, values, 1)
@@ -80,58 +80,95 @@ def _as_it_is(builder, branch):
     branch.set_metadata("llvm.loop", loop)
 
 
-@intrinsic(prefer_literal=True)
-def grid_product(typing_context, sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count):
-    """sums[g, r] + sum_n array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step], n in range(count).
+def _product(term):
+    @intrinsic(prefer_literal=True)
+    def product(typing_context, sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count):
+        # One fused multiply-add with a vector from memory as its operand per product of a single group; with four groups
+        # a vector that was loaded serves four.
+        run = sums.rows // groups.literal_value
 
-    sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
+        def generate(context, builder, signature, values):
+            def integer(place):
+                return _integer(context, builder, signature.args[place], values[place])
+
+            lanes = sums.lanes
+            array_values, kinds = [values[1], *values[2:]], types.void(*signature.args[1:])
+            a_base, b_base = (_row(context, builder, kinds, array_values, place) for place in (2, 5))
+            a_stride, a_step, b_stride, b_step, steps = (integer(place) for place in (4, 5, 7, 8, 9))
+            a_base = [builder.gep(a_base, [builder.mul(a_stride, INTP(g * lanes))]) for g in range(groups.literal_value)]
+            b_base = [builder.gep(b_base, [builder.mul(b_stride, INTP(r * lanes))]) for r in range(run)]
+            a_step, b_step = builder.mul(a_step, INTP(lanes)), builder.mul(b_step, INTP(lanes))
+            first = unpack(builder, values[0])
+
+            before, body = builder.block, builder.append_basic_block("grid")
+            after = builder.append_basic_block("grid.end")
+            builder.cbranch(builder.icmp_signed(">", steps, INTP(0)), body, after)
+
+            builder.position_at_end(body)
+            n = builder.phi(INTP)
+            running = [builder.phi(sums.vector_type()) for _ in range(sums.rows)]
+            a_offset, b_offset = builder.mul(n, a_step), builder.mul(n, b_step)
+            left = [load_vector(builder, builder.gep(base, [a_offset]), sums.vector_type()) for base in a_base]
+            right = [load_vector(builder, builder.gep(base, [b_offset]), sums.vector_type()) for base in b_base]
+            added = [term(builder, left[i // run], right[i % run], value) for i, value in enumerate(running)]
+            following = builder.add(n, INTP(1))
+            _as_it_is(builder, builder.cbranch(builder.icmp_signed("<", following, steps), body, after))
+
+            n.add_incoming(INTP(0), before)
+            n.add_incoming(following, body)
+            results = []
+            for row, initial, value in zip(running, first, added):
+                row.add_incoming(initial, before)
+                row.add_incoming(value, body)
+            builder.position_at_end(after)
+            for initial, value in zip(first, added):
+                result = builder.phi(sums.vector_type())
+                result.add_incoming(initial, before)
+                result.add_incoming(value, body)
+                results.append(result)
+            return pack(builder, results)
+
+        return sums(sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count), generate
+
+    return product
+
+
+def _kept(builder, mask, vector, total):
+    """total + vector where the bits of `mask` are 1, the total where they are 0; no work for the multipliers."""
+    integers = ir.VectorType(ir.IntType(32 if isinstance(vector.type.element, ir.FloatType) else 64), vector.type.count)
+    kept = builder.and_(builder.bitcast(mask, integers), builder.bitcast(vector, integers))
+    return builder.fadd(total, builder.bitcast(kept, vector.type))
+
+
+grid_product = _product(fma_value)
+grid_product.__doc__ = """sums[g, r] + sum_n array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step], n in range(count).
+
+sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
+"""
+grid_chosen = _product(_kept)
+grid_chosen.__doc__ = "grid_product for an `a` of masks, bits all ones for 1 and none for 0: the same, to the bit, for finite numbers."
+
+
+@intrinsic
+def largest_magnitude(typing_context, largest, rows):
+    """The largest |x| of one vector without signs and all rows, lane by lane; a NaN is larger than infinity.
+
+    As integers, whose order is that of the magnitudes: they have ports of their own.
     """
-    # One fused multiply-add with a vector from memory as its operand per product of a single group; with four groups
-    # a vector that was loaded serves four.
-    run = sums.rows // groups.literal_value
 
     def generate(context, builder, signature, values):
-        def integer(place):
-            return _integer(context, builder, signature.args[place], values[place])
+        (running,) = unpack(builder, values[0])
+        width = rows.dtype.bitwidth
+        integers = ir.VectorType(ir.IntType(width), rows.lanes)
+        largest_of = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(integers, [integers] * 2), f"llvm.umax.v{rows.lanes}i{width}")
+        unsigned = ir.Constant(integers, [2 ** (width - 1) - 1] * rows.lanes)
+        bits = builder.bitcast(running, integers)
+        for vector in unpack(builder, values[1]):
+            bits = builder.call(largest_of, [bits, builder.and_(builder.bitcast(vector, integers), unsigned)])
+        return pack(builder, [builder.bitcast(bits, running.type)])
 
-        lanes = sums.lanes
-        array_values, kinds = [values[1], *values[2:]], types.void(*signature.args[1:])
-        a_base, b_base = (_row(context, builder, kinds, array_values, place) for place in (2, 5))
-        a_stride, a_step, b_stride, b_step, steps = (integer(place) for place in (4, 5, 7, 8, 9))
-        a_base = [builder.gep(a_base, [builder.mul(a_stride, INTP(g * lanes))]) for g in range(groups.literal_value)]
-        b_base = [builder.gep(b_base, [builder.mul(b_stride, INTP(r * lanes))]) for r in range(run)]
-        a_step, b_step = builder.mul(a_step, INTP(lanes)), builder.mul(b_step, INTP(lanes))
-        first = unpack(builder, values[0])
-
-        before, body = builder.block, builder.append_basic_block("grid")
-        after = builder.append_basic_block("grid.end")
-        builder.cbranch(builder.icmp_signed(">", steps, INTP(0)), body, after)
-
-        builder.position_at_end(body)
-        n = builder.phi(INTP)
-        running = [builder.phi(sums.vector_type()) for _ in range(sums.rows)]
-        a_offset, b_offset = builder.mul(n, a_step), builder.mul(n, b_step)
-        left = [load_vector(builder, builder.gep(base, [a_offset]), sums.vector_type()) for base in a_base]
-        right = [load_vector(builder, builder.gep(base, [b_offset]), sums.vector_type()) for base in b_base]
-        added = [fma_value(builder, left[i // run], right[i % run], value) for i, value in enumerate(running)]
-        following = builder.add(n, INTP(1))
-        _as_it_is(builder, builder.cbranch(builder.icmp_signed("<", following, steps), body, after))
-
-        n.add_incoming(INTP(0), before)
-        n.add_incoming(following, body)
-        results = []
-        for row, initial, value in zip(running, first, added):
-            row.add_incoming(initial, before)
-            row.add_incoming(value, body)
-        builder.position_at_end(after)
-        for initial, value in zip(first, added):
-            result = builder.phi(sums.vector_type())
-            result.add_incoming(initial, before)
-            result.add_incoming(value, body)
-            results.append(result)
-        return pack(builder, results)
-
-    return sums(sums, array, groups, a, a_stride, a_step, b, b_stride, b_step, count), generate
+    return largest(largest, rows), generate
 
 
 @intrinsic
@@ -189,40 +226,33 @@ def repeat_rows(typing_context, value, like):
 
 
 @intrinsic(prefer_literal=True)
-def store_lane_bits(typing_context, array, row, stride, words, positions):
-    """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of word i of words[t, c] is set, else 0.0.
+def store_lane_bits(typing_context, array, row, stride, words, first, times, columns, positions, masks):
+    """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of words[first + t columns + c, i] is set, else 0.0.
 
-    array (rows, lanes); words (T, C, 2, lanes) uint32: the low and the high halves of 64-bit words; positions (lanes,)
-    uint32 below 64 count up by one.
+    For t in range(times) and c in range(columns). array (rows, lanes); words (N, lanes) and positions (lanes,), below 64, uint64.
+    masks: a literal; if it is 1, all bits of the number are 1 or 0.
     """
-    kind = Rows(array.dtype, 1)
-    integers = ir.VectorType(ir.IntType(32), kind.lanes)
-
-    def constant(number):
-        return ir.Constant(integers, [number] * kind.lanes)
+    kind, masked = rows_of(array, 1), masks.literal_value
+    integers = ir.VectorType(ir.IntType(64), kind.lanes)
 
     def generate(context, builder, signature, values):
-        base, step = _row(context, builder, signature, values, 1), _integer(context, builder, signature.args[2], values[2])
-        planes = context.make_array(signature.args[3])(context, builder, values[3])
-        times, columns, _, _ = cgutils.unpack_tuple(builder, planes.shape, 4)
-        place = context.make_array(signature.args[4])(context, builder, values[4]).data
-        position = load_vector(builder, place, integers)
-        upper = builder.icmp_unsigned(">", position, constant(31))
-        wanted = builder.shl(constant(1), builder.and_(position, constant(31)))
-        one, zero = (ir.Constant(kind.vector_type(), [x] * kind.lanes) for x in (1.0, 0.0))
-        with cgutils.for_range(builder, times) as outer:
-            with cgutils.for_range(builder, columns) as inner:
-                plane = builder.add(builder.mul(outer.index, columns), inner.index)
-                source = builder.gep(planes.data, [builder.mul(plane, INTP(2 * kind.lanes))])
-                low, high = (load_vector(builder, builder.gep(source, [INTP(half * kind.lanes)]), integers) for half in range(2))
-                bit = builder.and_(builder.select(upper, high, low), wanted)
-                target = builder.add(builder.mul(outer.index, step), inner.index)
-                pointer = builder.bitcast(builder.gep(base, [builder.mul(target, INTP(kind.lanes))]), kind.vector_type().as_pointer())
-                builder.store(builder.select(builder.icmp_unsigned("!=", bit, constant(0)), one, zero), pointer).align = 4
-        builder.store(builder.add(position, constant(1)), builder.bitcast(place, integers.as_pointer())).align = 4
+        def integer(place):
+            return _integer(context, builder, signature.args[place], values[place])
+
+        base, stride, first, times, columns = _row(context, builder, signature, values, 1), *(integer(place) for place in (2, 4, 5, 6))
+        planes, place = (context.make_array(signature.args[i])(context, builder, values[i]).data for i in (3, 7))
+        wanted = builder.shl(ir.Constant(integers, [1] * kind.lanes), load_vector(builder, place, integers))
+        number = ir.VectorType(ir.IntType(kind.dtype.bitwidth), kind.lanes) if masked else kind.vector_type()
+        one, zero = (ir.Constant(number, [x] * kind.lanes) for x in ((-1, 0) if masked else (1.0, 0.0)))
+        with cgutils.for_range(builder, columns) as outer, cgutils.for_range(builder, times) as inner:
+            plane = builder.add(builder.add(first, outer.index), builder.mul(inner.index, columns))
+            bit = builder.and_(load_vector(builder, builder.gep(planes, [builder.mul(plane, INTP(kind.lanes))]), integers), wanted)
+            target = builder.gep(base, [builder.mul(builder.add(builder.mul(inner.index, stride), outer.index), INTP(kind.lanes))])
+            chosen = builder.select(builder.icmp_unsigned("!=", bit, ir.Constant(integers, None)), one, zero)
+            builder.store(chosen, builder.bitcast(target, number.as_pointer())).align = 4
         return context.get_dummy_value()
 
-    return types.void(array, row, stride, words, positions), generate
+    return types.void(array, row, stride, words, first, times, columns, positions, masks), generate
 
 
 def _filled(made_of, kind):
@@ -234,7 +264,7 @@ def _filled(made_of, kind):
 @intrinsic
 def constants_of(typing_context, constants, array, row):
     """The NamedTuple class `constants`, filled with the vectors of array (rows, lanes) from `row` on."""
-    count, kind = len(constants.instance_class._fields), Rows(array.dtype, 1)
+    count, kind = len(constants.instance_class._fields), rows_of(array, 1)
     made = _filled(constants.instance_class, kind)
 
     def generate(context, builder, signature, values):
@@ -255,9 +285,9 @@ def constants_at(typing_context, constants, array, row, lane):
     def generate(context, builder, signature, values):
         kinds = types.void(*signature.args[1:])
         base = builder.gep(_row(context, builder, kinds, values[1:], 1), [_integer(context, builder, signature.args[3], values[3])])
-        lanes = Rows(array.dtype, 1).lanes
-        numbers = [builder.load(builder.gep(base, [INTP(field * lanes)])) for field in range(count)]
-        wide = [context.cast(builder, number, array.dtype, types.float64) for number in numbers]
+        kind = rows_of(array, 1)
+        numbers = [builder.load(builder.gep(base, [INTP(field * kind.lanes)])) for field in range(count)]
+        wide = [context.cast(builder, number, kind.dtype, types.float64) for number in numbers]
         return context.make_tuple(builder, made, wide)
 
     return made(constants, array, row, lane), generate

@@ -10,15 +10,16 @@ from .memory import element_pointer
 
 
 @intrinsic
-def multiply_high(typing_context, a, b):
-    """The upper 64 bits of the 128-bit product of two uint64."""
+def multiply_wide(typing_context, a, b):
+    """(upper, lower) 64 bits of the 128-bit product of two uint64, in one multiplication."""
 
     def generate(context, builder, signature, values):
-        wide = ir.IntType(128)
+        wide, word = ir.IntType(128), ir.IntType(64)
         product = builder.mul(*(builder.zext(value, wide) for value in values))
-        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
+        halves = builder.trunc(builder.lshr(product, wide(64)), word), builder.trunc(product, word)
+        return context.make_tuple(builder, signature.return_type, halves)
 
-    return types.uint64(types.uint64, types.uint64), generate
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
 
 
 @intrinsic

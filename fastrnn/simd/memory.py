@@ -9,7 +9,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 
 from .pointwise import fma_value
-from .rows import Rows, pack, splat_value, unpack
+from .rows import Rows, array_type, array_value, pack, rows_of, splat_value, unpack
 
 
 def lanes(array):
@@ -19,26 +19,37 @@ def lanes(array):
 
 @overload(lanes, inline="always")
 def _lanes(array):
-    count = Rows(array.dtype, 1).lanes
+    count = rows_of(array, 1).lanes
     return lambda array: count
 
 
-def element_strides(context, builder, array_type, array):
+@intrinsic
+def numbers(typing_context, array):
+    """The array itself, also of Halves."""
+
+    def generate(context, builder, signature, values):
+        return array_value(builder, signature.args[0], values[0])
+
+    return array_type(array)(array), generate
+
+
+def element_strides(context, builder, kind, array):
     """Elements between neighbours along each axis."""
-    shape = cgutils.unpack_tuple(builder, context.make_array(array_type)(context, builder, array).shape, array_type.ndim)
+    shape = cgutils.unpack_tuple(builder, context.make_array(kind)(context, builder, array).shape, kind.ndim)
     strides = [ir.Constant(ir.IntType(64), 1)]
     for length in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], length))
     return strides
 
 
-def element_pointer(context, builder, array_type, array, index_type, index):
-    data = context.make_array(array_type)(context, builder, array).data
+def element_pointer(context, builder, kind, array, index_type, index):
+    kind, array = array_type(kind), array_value(builder, kind, array)
+    data = context.make_array(kind)(context, builder, array).data
     indices = [index] if isinstance(index_type, types.Integer) else cgutils.unpack_tuple(builder, index)
     kinds = [index_type] if isinstance(index_type, types.Integer) else list(index_type)
     offset = None
-    for value, kind, stride in zip(indices, kinds, element_strides(context, builder, array_type, array)):
-        term = builder.mul(context.cast(builder, value, kind, types.intp), stride)
+    for value, of, stride in zip(indices, kinds, element_strides(context, builder, kind, array)):
+        term = builder.mul(context.cast(builder, value, of, types.intp), stride)
         offset = term if offset is None else builder.add(offset, term)
     return builder.gep(data, [offset])
 
@@ -67,7 +78,7 @@ def _load_rows(kind, array, index, *others):
 @intrinsic(prefer_literal=True)
 def load(typing_context, array, index, rows):
     """`rows` (a literal) vectors that follow each other in memory, the first at array[index]."""
-    return _load_rows(Rows(array.dtype, rows.literal_value), array, index, rows)
+    return _load_rows(rows_of(array, rows.literal_value), array, index, rows)
 
 
 @intrinsic
@@ -82,10 +93,10 @@ def load_square(typing_context, array, index):
     return _load_rows(Rows(array.dtype, Rows(array.dtype, 1).lanes), array, index)
 
 
-def pointers_along(context, builder, array_type, array, index_type, index, rows):
+def pointers_along(context, builder, kind, array, index_type, index, rows):
     """Pointers to array[index], array[index + 1 along the first axis], and so on."""
-    base = element_pointer(context, builder, array_type, array, index_type, index)
-    stride = element_strides(context, builder, array_type, array)[0]
+    base = element_pointer(context, builder, kind, array, index_type, index)
+    stride = element_strides(context, builder, kind, array)[0]
     return [builder.gep(base, [builder.mul(stride, ir.Constant(stride.type, row))]) for row in range(rows)]
 
 
@@ -153,7 +164,7 @@ def put(typing_context, array, index, number):
 @intrinsic(prefer_literal=True)
 def zeros(typing_context, array, rows):
     """`rows` (a literal) vectors of 0 in the array's dtype."""
-    kind = Rows(array.dtype, rows.literal_value)
+    kind = rows_of(array, rows.literal_value)
 
     def generate(context, builder, signature, values):
         return ir.Constant(context.get_value_type(kind), None)

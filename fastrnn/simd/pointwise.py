@@ -131,8 +131,13 @@ def clamp(x, low, high):
 
 def pick(x, table, bits):
     """table[i] for i the low four bits of each lane of the integers `bits`; 16 float32, where AVX-512 is."""
-    builder, piece = x.builder, ir.VectorType(ir.FloatType(), 16)
-    values = ir.Constant(piece, [round_to(x.dtype, entry) for entry in table])
+    builder, entries = x.builder, [round_to(x.dtype, entry) for entry in table]
+    if x.lanes == 8:
+        piece, index = ir.VectorType(ir.FloatType(), 8), ir.VectorType(ir.IntType(32), 8)
+        choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), "llvm.x86.avx512.vpermi2var.ps.256")
+        return x.like(builder.call(choose, [ir.Constant(piece, entries[:8]), bits, ir.Constant(piece, entries[8:])]))
+    piece = ir.VectorType(ir.FloatType(), 16)
+    values = ir.Constant(piece, entries)
     kind = ir.FunctionType(piece, [piece, ir.VectorType(ir.IntType(32), 16)])
     permute = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512")
     return x.like(join(builder, [builder.call(permute, [values, index]) for index in split(builder, bits, 16)]))
@@ -157,7 +162,7 @@ def pointwise(function):
         if not shaped:
             return None
         dtype, rows = shaped[0].dtype, max(a.rows for a in shaped)
-        kind = Rows(dtype, rows)
+        kind = Rows(dtype, rows, shaped[0].lanes)
         count = results_of(function, len(arguments), kind)
         result = types.UniTuple(kind, count) if count else kind
         # A scalar argument arrives in the dtype of the vectors, so that float32 never widens.

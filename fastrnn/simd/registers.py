@@ -18,7 +18,7 @@ def sum_lanes(typing_context, value):
 
     A tree of shuffles and additions: L - 1 of them for L sums, where L single sums would take L log L.
     """
-    kind = Rows(value.dtype, 1)
+    kind = Rows(value.dtype, 1, value.lanes)
 
     def generate(context, builder, signature, values):
         vectors, half = unpack(builder, values[0]), value.lanes // 2
@@ -187,7 +187,7 @@ def product_lanes(typing_context, sums, vector, b, b_index):
 @intrinsic(prefer_literal=True)
 def spread(typing_context, value, rows):
     """`rows` (a literal) vectors: the one of `value`, and zeros."""
-    kind = Rows(value.dtype, rows.literal_value)
+    kind = Rows(value.dtype, rows.literal_value, value.lanes)
 
     def generate(context, builder, signature, values):
         zero = ir.Constant(kind.vector_type(), None)
@@ -199,7 +199,7 @@ def spread(typing_context, value, rows):
 @intrinsic
 def sum_tree(typing_context, rows):
     """One vector, the sum of all rows: neighbours first, so that no addition waits for more than the logarithm of their number."""
-    kind = Rows(rows.dtype, 1)
+    kind = Rows(rows.dtype, 1, rows.lanes)
 
     def generate(context, builder, signature, values):
         vectors = unpack(builder, values[0])

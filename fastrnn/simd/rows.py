@@ -1,10 +1,14 @@
 """The one SIMD type of fastrnn: a few rows, each a vector of one cache line.
 
 `Rows(float32, 6)` is six vectors of 16 float32; `Rows(float64, 6)` six vectors of 8 float64. A vector
-always fills 64 bytes, whatever the machine: one AVX-512 register, two AVX registers, four NEON
-registers. LLVM splits it, so the order of every sum is the same on all of them.
+fills 64 bytes, whatever the machine: one AVX-512 register, two AVX registers, four NEON
+registers. LLVM splits it, so the order of every sum is the same on all of them. Only what comes from Halves has
+vectors of 32 bytes.
 """
 
+from typing import NamedTuple
+
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
@@ -13,17 +17,17 @@ VECTOR_BYTES = 64
 
 
 class Rows(types.Type):
-    """`rows` SIMD vectors of `lanes` elements of `dtype`, kept in registers."""
+    """`rows` SIMD vectors of `lanes` elements of `dtype`, kept in registers; by default as many as fill 64 bytes."""
 
-    def __init__(self, dtype, rows):
+    def __init__(self, dtype, rows, lanes=None):
         self.dtype = dtype
         self.rows = rows
-        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Rows({dtype}, {rows})")
+        self.lanes = lanes or VECTOR_BYTES * 8 // dtype.bitwidth
+        super().__init__(name=f"Rows({dtype}, {rows}, {self.lanes})")
 
     @property
     def key(self):
-        return self.dtype, self.rows
+        return self.dtype, self.rows, self.lanes
 
     def vector_type(self):
         return ir.VectorType(element_type(self.dtype), self.lanes)
@@ -33,6 +37,28 @@ class Rows(types.Type):
 class RowsModel(models.PrimitiveModel):
     def __init__(self, data_model_manager, rows_type):
         super().__init__(data_model_manager, rows_type, ir.ArrayType(rows_type.vector_type(), rows_type.rows))
+
+
+class Halves(NamedTuple):
+    """An array (rows, lanes) whose rows are vectors of 32 bytes: half the memory, and as many operations a second."""
+
+    numbers: np.ndarray
+
+
+def array_type(kind):
+    """The type of the array that an array, or Halves, is to numba."""
+    return kind[0] if isinstance(kind, types.BaseNamedTuple) else kind
+
+
+def array_value(builder, kind, value):
+    """The value of the array that an array, or Halves, is to LLVM."""
+    return builder.extract_value(value, 0) if isinstance(kind, types.BaseNamedTuple) else value
+
+
+def rows_of(kind, rows):
+    """The type of `rows` vectors of an array, or of Halves."""
+    dtype = array_type(kind).dtype
+    return Rows(dtype, rows, VECTOR_BYTES * 4 // dtype.bitwidth if isinstance(kind, types.BaseNamedTuple) else None)
 
 
 def element_type(dtype):

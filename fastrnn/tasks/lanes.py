@@ -21,12 +21,12 @@ def _refill(task, feed, sizes, batch, sample):
         if feed.word[lane] != number // 64:
             feed.word[lane] = number // 64
             draw_word(task, feed.seed[lane], feed.word[lane], feed.x_words, feed.y_words, feed.state)
-            for t in range(sizes.steps):
-                for c in range(sizes.inputs + sizes.outputs):
-                    word = feed.x_words[t, c] if c < sizes.inputs else feed.y_words[t, c - sizes.inputs]
-                    feed.planes[t, c, 0, lane] = np.uint32(word & np.uint64(0xFFFFFFFF))
-                    feed.planes[t, c, 1, lane] = np.uint32(word >> np.uint64(32))
-        feed.position[lane] = number % 64
+            planes, x_words, y_words = feed.planes, feed.x_words.reshape(feed.x_words.size), feed.y_words.reshape(feed.y_words.size)
+            for i in range(x_words.size):
+                planes[i, lane] = x_words[i]
+            for i in range(y_words.size):
+                planes[x_words.size + i, lane] = y_words[i]
+        feed.position[lane] = np.uint64(number % 64)
         least = min(least, 64 - number % 64)
     feed.left[0] = least
 
@@ -34,7 +34,11 @@ def _refill(task, feed, sizes, batch, sample):
 def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
     if feed.left[0] == 0:
         _refill(source, feed, sizes, batch, sample)
-    store_lane_bits(memory, places.x + s * places.width, samples * places.width, feed.planes, feed.position)
+    stride, outputs = samples * places.width, sizes.steps * sizes.inputs
+    store_lane_bits(memory, places.x + s * places.width, stride, feed.planes, 0, sizes.steps, sizes.inputs, feed.position, 1)
+    store_lane_bits(memory, places.y + s * places.width, stride, feed.planes, outputs, sizes.steps, sizes.outputs, feed.position, 0)
+    for lane in range(feed.position.size):
+        feed.position[lane] += np.uint64(1)
     if source.last_only:
         # Otherwise all of the mask is 1, as it was from the beginning.
         for t in range(sizes.steps - 1):

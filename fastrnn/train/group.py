@@ -1,17 +1,27 @@
 """A group of models in training side by side, one in each SIMD lane, between calls of the compiled kernels."""
 
+import threading
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
-from fastrnn.kernels.models.descend import descend_models_address
+from fastrnn.kernels.address import address_of, is_ready
+from fastrnn.kernels.constant import Constant
+from fastrnn.kernels.models.descend import descend_models
 from fastrnn.kernels.models.feed import feed_of
-from fastrnn.kernels.models.learn import learn_models_address
+from fastrnn.kernels.models.learn import learn_models
 from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
-from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, places_of, rows_of
+from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, is_halved, places_of, rows_of
 from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
 from fastrnn.kernels.workspace import lanes_of
 from fastrnn.schedules import rates
+from fastrnn.simd import Halves
+from fastrnn.tasks.base import BitTask
+
+# Seconds of work after which kernels are worth the three seconds that it takes to compile them for their sizes alone.
+SPECIALISE_AFTER = 5.0
+_WORKED, _LOCK = {}, threading.Lock()
 
 # Samples in one stretch of the history, until a model has too many of them.
 STRETCH_SAMPLES = 256
@@ -36,29 +46,56 @@ class Taken(NamedTuple):
 
 
 class Recipe:
-    """What all groups of one call of `train_many` have in common, and the addresses of what they call.
+    """What all groups of one call of `train_many` have in common, and the kernels they call.
 
     cell: a kernel cell; names: of the weights that learn; varied: {option: float64 (models,)} of rate, decay, l1,
-    saturation and the optimizer's constants.
+    saturation and the optimizer's constants. Kernels are compiled once for all sizes, and again for sizes that have been
+    worked with for a while, or `at_once`: which changes the speed alone.
     """
 
-    def __init__(self, cell, names, source, steps, config, varied):
+    def __init__(self, cell, names, source, steps, config, varied, at_once=False):
         self.cell, self.names, self.source, self.config, self.varied = cell, names, source, config, varied
         self.dtype = np.dtype(config.dtype)
-        self.lanes = lanes_of(self.dtype)
-        block = min(config.batch_size, SAMPLES)
+        block, batch = min(config.batch_size, SAMPLES), config.batch_size
         truncate = min(config.truncate or steps, steps)
-        self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate)
+        self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate, "b_ih" in names,
+                           config.clip is not None, config.reduction == "mean" and batch > 1, batch % block == 0, batch == block,
+                           isinstance(source, BitTask))
+        self.halved = is_halved(self.sizes)
+        self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
         self.places = places_of.py_func(self.sizes)
         self.rows = rows_of(self.sizes, names)
-        self.optimizer, biased = config.build_optimizer(), "b_ih" in names
-        self.plan = Plan(config.batch_size, block, max(1, STRETCH_SAMPLES // config.batch_size), biased, config.clip is not None,
-                         config.reduction == "mean" and config.batch_size > 1, config.schedule != "constant")
-        memory, feed, lanes = group_memory(self.sizes, self.dtype), feed_of(self.sizes, self.dtype), lanes_for(self.dtype)
-        penalised = Penalised() if varied["saturation"].any() else Plain()
-        shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
-        self.calls = Calls(learn_models_address(type(cell), type(config.build_loss()), self.sizes, memory, penalised),
-                           descend_models_address(type(self.optimizer), shrinking, self.sizes, memory, feed.step, lanes.settled))
+        self.optimizer, self.loss = config.build_optimizer(), config.build_loss()
+        self.plan = Plan(batch, max(1, STRETCH_SAMPLES // batch), config.schedule != "constant")
+        self.shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
+        self.saturation = Penalised() if varied["saturation"].any() else Plain()
+        own = self._kernels(Constant(self.sizes))
+        self.specialised = at_once or all(is_ready(*kernel) for kernel in own)
+        self.calls = Calls(*(address_of(*kernel) for kernel in (own if self.specialised else self._kernels(None))))
+
+    def memory(self):
+        """Zeroed memory for one group, as the kernels take it."""
+        array = group_memory(self.sizes, self.dtype, self.lanes)
+        return Halves(array) if self.halved else array
+
+    def _kernels(self, constant):
+        """The kernels, each with examples of its arguments."""
+        memory, steps = self.memory(), np.zeros(self.lanes, np.int64)
+        return ((learn_models, type(self.cell), type(self.loss), constant, self.sizes, memory, 1, self.saturation),
+                (descend_models, type(self.optimizer), self.shrinking, constant, self.sizes, memory, steps, steps, 1, True, True))
+
+    def worked(self, seconds):
+        """Count a thread's work; when it is enough, compile kernels for these sizes alone."""
+        if self.specialised:
+            return
+        own = self._kernels(Constant(self.sizes))
+        key = tuple(numba.typeof(argument) for kernel in own for argument in kernel[1:])
+        with _LOCK:
+            _WORKED[key] = _WORKED.get(key, 0) + seconds
+            if self.specialised or _WORKED[key] < SPECIALISE_AFTER:
+                return
+            self.specialised = True
+        self.calls = Calls(*(address_of(*kernel) for kernel in own))
 
 
 class Group:
@@ -66,9 +103,10 @@ class Group:
 
     def __init__(self, recipe):
         self.recipe = recipe
-        self.memory = group_memory(recipe.sizes, recipe.dtype)
+        self.vectors = recipe.memory()
+        self.memory = self.vectors.numbers if recipe.halved else self.vectors
         self.bits = self.memory.view(np.int32 if recipe.dtype == np.float32 else np.int64)
-        self.feed, self.held = feed_of(recipe.sizes, recipe.dtype), lanes_for(recipe.dtype)
+        self.feed, self.held = feed_of(recipe.sizes, recipe.lanes), lanes_for(recipe.lanes)
         places, config = recipe.places, recipe.config
         self.memory[places.one] = self.memory[places.mask : places.h] = 1
         self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
@@ -108,7 +146,7 @@ class Group:
         if recipe.plan.scheduled:
             of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(recipe.sizes, recipe.source, recipe.plan, recipe.calls, self.memory, self.feed,
+        return run_models(recipe.sizes, recipe.source, recipe.plan, recipe.calls, self.vectors, self.feed,
                           self.held, factors, updates)
 
     def steps(self, lane):

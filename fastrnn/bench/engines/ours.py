@@ -59,7 +59,9 @@ class Models:
         elman, task = Elman(work.hidden, bias=False), Addition(bits=work.steps)
         self.cell, self.names = elman.kernel(INPUTS, 1), elman.weights
         constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
-        recipe = Recipe(self.cell, self.names, task.kernel, work.steps, config, {name: np.full(work.models, value) for name, value in constant.items()})
+        # As after five seconds of training.
+        recipe = Recipe(self.cell, self.names, task.kernel, work.steps, config, {name: np.full(work.models, value) for name, value in constant.items()},
+                        at_once=True)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
         self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):

@@ -7,6 +7,7 @@ from numba.extending import overload
 
 from fastrnn.kernels.models.feed import fill_lanes
 from fastrnn.kernels.philox import random_words
+from fastrnn.simd import numbers
 
 
 class ModelArrays(NamedTuple):
@@ -19,8 +20,8 @@ class ModelArrays(NamedTuple):
 
 
 def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
-    rows, draw = source.x.shape[1], feed.state[:1]
-    for lane in range(memory.shape[1]):
+    rows, draw, array = source.x.shape[1], feed.state[:1], numbers(memory)
+    for lane in range(array.shape[1]):
         if feed.active[lane] == 0:
             continue
         number = feed.step[lane] * batch + sample
@@ -30,11 +31,11 @@ def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
             row = np.int64(draw[0] % np.uint64(rows))
         for t in range(sizes.steps):
             at = t * samples + s
-            memory[places.mask + at, lane] = source.mask[model, row, t]
+            array[places.mask + at, lane] = source.mask[model, row, t]
             for i in range(sizes.inputs):
-                memory[places.x + at * places.width + i, lane] = source.x[model, row, t, i]
+                array[places.x + at * places.width + i, lane] = source.x[model, row, t, i]
             for o in range(sizes.outputs):
-                memory[places.y + at * places.width + o, lane] = source.y[model, row, t, o]
+                array[places.y + at * places.width + o, lane] = source.y[model, row, t, o]
 
 
 @overload(fill_lanes, inline="always")

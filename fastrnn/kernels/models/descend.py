@@ -11,14 +11,14 @@ which costs nothing: at a rate of 0, from weights of 0.
 from numba.extending import overload
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_of
+from fastrnn.kernels.constant import known
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
-from fastrnn.kernels.models.places import PANEL, SMALL, TILE, places_of
+from fastrnn.kernels.models.places import PANEL, SMALL, TILE, places_of, whole
 from fastrnn.kernels.protocol import apply_update, corrections
 from fastrnn.kernels.shrinking import shrink
-from fastrnn.simd import load, pointwise, select, square_root, store, zeros
-from fastrnn.simd.grid import constants_at, constants_of, grid_product, load_grid, store_grid, sum_squares
+from fastrnn.simd import load, numbers, pointwise, select, square_root, store, zeros
+from fastrnn.simd.grid import constants_at, constants_of, grid_chosen, grid_product, largest_magnitude, load_grid, store_grid, sum_squares
 
 _times = pointwise(lambda a, b: a * b)
 # Where the norm is at most the limit, or not a number, the gradient stays as it is.
@@ -57,51 +57,62 @@ def _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, strid
 
 
 @inlined
-def _tile(optimizer, shrinking, places, memory, at, rows, a, a_stride, a_step, b, b_step, count, fresh, last, scaled, groups, stride, run):
-    """Add a product to one tile of the gradient, or update with the sum."""
-    sums = rows
-    if not fresh:
-        sums = load_grid(memory, at + places.gradient, groups, stride, run)
-    sums = grid_product(sums, memory, groups, a, a_stride, a_step, b, 1, b_step, count)
-    if last:
-        store(memory, places.squares, sum_squares(load(memory, places.squares, 1), sums))
-        _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, stride, run)
-    else:
-        store_grid(memory, at + places.gradient, groups, stride, sums)
+def _before(places, memory, at, none, fresh, groups, stride, run):
+    """What the block's part is added to: the gradient of the blocks before, or nothing."""
+    return none if fresh else load_grid(memory, at + places.gradient, groups, stride, run)
 
 
 @inlined
-def _gradients(optimizer, shrinking, sizes, places, memory, samples, biased, fresh, last, scaled):
+def _after(optimizer, shrinking, places, memory, at, sums, last, scaled, groups, stride, run, largest):
+    """Keep one tile of the gradient, or update with it; returns the largest magnitude so far."""
+    if last:
+        largest = largest_magnitude(largest, sums)
+        _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, stride, run)
+    else:
+        store_grid(memory, at + places.gradient, groups, stride, sums)
+    return largest
+
+
+@inlined
+def _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last):
     """Tile after tile; a kernel holds each kind of tile once, or it would take several times as long to compile."""
-    units, rows = places.units, sizes.steps * samples
+    units, rows, largest = places.units, sizes.steps * samples, zeros(memory, 1)
     for j in range(0, units, SMALL):
         for k in range(0, units, SMALL):
-            _tile(optimizer, shrinking, places, memory, places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL, zeros(memory, TILE),
-                  places.d + samples * units + j, 1, units, places.h + k, units, rows - samples, fresh, last, scaled, SMALL, PANEL, SMALL)
+            at = places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL
+            sums = _before(places, memory, at, zeros(memory, TILE), fresh, SMALL, PANEL, SMALL)
+            sums = grid_product(sums, memory, SMALL, places.d + samples * units + j, 1, units, places.h + k, 1, units, rows - samples)
+            largest = _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, SMALL, PANEL, SMALL, largest)
     # Inputs, both biases and outputs; then, past the last unit, the biases of the outputs.
-    end = places.b_o + (places.count - places.b_o if biased else 0)
+    end = places.b_o + (places.count - places.b_o if sizes.biased else 0)
     for at in range(places.w_ih, end, SMALL):
         part, j = (at - places.w_ih) // units, (at - places.w_ih) % units
-        a, a_step, b, b_step = places.one, 0, places.d + j, units
-        if part < sizes.inputs:
-            a, a_step = places.x + part, places.width
-        elif at >= places.b_o:
-            b, b_step = places.y + at - places.b_o, places.width
-        elif part >= sizes.inputs + 2:
-            a, a_step, b = places.y + part - sizes.inputs - 2, places.width, places.h + j
-        elif not biased:
-            continue
-        _tile(optimizer, shrinking, places, memory, at, zeros(memory, SMALL), a, 0, a_step, b, b_step, rows, fresh, last, scaled,
-              1, 0, SMALL)
+        sums = _before(places, memory, at, zeros(memory, SMALL), fresh, 1, 0, SMALL)
+        if sizes.bits and part < sizes.inputs:
+            sums = grid_chosen(sums, memory, 1, places.x + part, 0, places.width, places.d + j, 1, units, rows)
+        else:
+            a, a_step, b, b_step = places.one, 0, places.d + j, units
+            if part < sizes.inputs:
+                a, a_step = places.x + part, places.width
+            elif at >= places.b_o:
+                b, b_step = places.y + at - places.b_o, places.width
+            elif part >= sizes.inputs + 2:
+                a, a_step, b = places.y + part - sizes.inputs - 2, places.width, places.h + j
+            elif not sizes.biased:
+                continue
+            sums = grid_product(sums, memory, 1, a, 0, a_step, b, 1, b_step, rows)
+        largest = _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, 1, 0, SMALL, largest)
+    store(memory, places.largest, largest)
 
 
 @inlined
 def _clipped(optimizer, shrinking, places, memory, biased):
     """Update with the stored gradient, scaled down in the lanes where its norm is too large."""
-    squares = zeros(memory, 1)
+    squares, largest = zeros(memory, 1), zeros(memory, 1)
     for row in range(0, places.count, SMALL):
-        squares = sum_squares(squares, load(memory, row + places.gradient, SMALL))
-    store(memory, places.squares, squares)
+        gradient = load(memory, row + places.gradient, SMALL)
+        squares, largest = sum_squares(squares, gradient), largest_magnitude(largest, gradient)
+    store(memory, places.largest, largest)
     scale = load(memory, places.scale, 1)
     store(memory, places.scale, _clipping(squares, scale, load(memory, places.clip, 1)))
     for row in range(0, places.count, SMALL):
@@ -113,30 +124,30 @@ def _clipped(optimizer, shrinking, places, memory, biased):
 @inlined
 def _correct(optimizer, places, memory, steps, settled):
     """The optimizer's corrections of each lane's step; once both are 1, they stay so."""
-    for lane in range(memory.shape[1]):
+    if settled.sum() == settled.size:
+        return
+    array = numbers(memory)
+    for lane in range(settled.size):
         if settled[lane] == 0:
             c1, c2 = corrections(constants_at(optimizer, memory, places.constants, lane), steps[lane])
-            memory[places.correction, lane], memory[places.correction + 1, lane] = c1, c2
-            if memory[places.correction, lane] == 1 and memory[places.correction + 1, lane] == 1:
+            array[places.correction, lane], array[places.correction + 1, lane] = c1, c2
+            if array[places.correction, lane] == 1 and array[places.correction + 1, lane] == 1:
                 settled[lane] = 1
 
 
 @jit
-def descend_models(optimizer, shrinking, sizes, memory, steps, settled, samples, biased, clip, scaled, fresh, last):
+def descend_models(optimizer, shrinking, constant, sizes, memory, steps, settled, samples, fresh, last):
     """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
 
-    scaled: whether the row `scale` holds anything but 1; steps (lanes,): updates made by each model; settled (lanes,):
-    1 where the optimizer's corrections are 1 for good. An optimizer's constants lie in memory; `optimizer` is its class.
+    An optimizer's constants lie in memory; `optimizer` is its class. shrinking: Shrinking(), or Plain() for neither weight
+    decay nor L1; constant: Constant(sizes), or None; steps (lanes,): updates made by each model; settled (lanes,): 1
+    where the optimizer's corrections are 1 for good.
     """
-    places = places_of(sizes)
+    sizes = known(constant, sizes)
+    places, samples = places_of(sizes), whole(sizes, samples)
+    fresh, last, clip = fresh or sizes.single, last or sizes.single, sizes.clip
     if last:
         _correct(optimizer, places, memory, steps, settled)
-        store(memory, places.squares, zeros(memory, 1))
-    _gradients(optimizer, shrinking, sizes, places, memory, samples, biased, fresh, last and not clip, scaled)
+    _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last and not clip)
     if last and clip:
-        _clipped(optimizer, shrinking, places, memory, biased)
-
-
-def descend_models_address(optimizer, shrinking, sizes, memory, steps, settled):
-    """The address of descend_models; optimizer: a class; shrinking: Shrinking(), or Plain() for neither weight decay nor L1."""
-    return address_of(descend_models, optimizer, shrinking, sizes, memory, steps, settled, 1, True, True, True, True, True)
+        _clipped(optimizer, shrinking, places, memory, sizes.biased)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.workspace import lanes_of
+from fastrnn.kernels.workspace import aligned_zeros
 
 
 class Feed(NamedTuple):
@@ -12,7 +12,7 @@ class Feed(NamedTuple):
 
     active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
     word: the word of 64 samples that `planes` holds, -1 for none; position: the next sample's bit in it;
-    planes (T, I + O, 2, lanes): low and high halves of the words; left (1): samples until some lane needs its next
+    planes (T * (I + O), lanes): the words, first of all inputs, then of all outputs; left (1): samples until some lane needs its next
     word; x_words (T, I), y_words (T, O) and state (64): scratch.
     """
 
@@ -29,13 +29,12 @@ class Feed(NamedTuple):
     state: np.ndarray
 
 
-def feed_of(sizes, dtype):
+def feed_of(sizes, lanes):
     """A Feed of empty lanes."""
-    lanes = lanes_of(dtype)
     counts = {name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")}
     return Feed(
-        **counts, seed=np.zeros(lanes, np.uint64), word=np.full(lanes, -1, np.int64), position=np.zeros(lanes, np.uint32),
-        planes=np.zeros((sizes.steps, sizes.inputs + sizes.outputs, 2, lanes), np.uint32), left=np.zeros(1, np.int64),
+        **counts, seed=np.zeros(lanes, np.uint64), word=np.full(lanes, -1, np.int64), position=aligned_zeros(lanes, np.uint64),
+        planes=aligned_zeros((sizes.steps * (sizes.inputs + sizes.outputs), lanes), np.uint64), left=np.zeros(1, np.int64),
         x_words=np.zeros((sizes.steps, sizes.inputs), np.uint64), y_words=np.zeros((sizes.steps, sizes.outputs), np.uint64),
         state=np.zeros(64, np.uint64))
 

@@ -12,14 +12,14 @@ from numba.extending import overload
 from fastrnn.cells.base import activate, restlessness
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_of
+from fastrnn.kernels.constant import known
 from fastrnn.kernels.head import missed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
-from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of
+from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of, whole
 from fastrnn.kernels.protocol import loss_and_derivative
-from fastrnn.simd import load, pointwise, store, sum_rows, zeros
-from fastrnn.simd.grid import grid_product, largest_rows, load_grid, repeat_rows, store_grid
+from fastrnn.simd import load, pointwise, store, sum_tree, zeros
+from fastrnn.simd.grid import grid_chosen, grid_product, largest_rows, load_grid, repeat_rows, store_grid
 
 _plus = pointwise(lambda a, b: a + b)
 _times = pointwise(lambda a, b: a * b)
@@ -29,8 +29,11 @@ _times = pointwise(lambda a, b: a * b)
 def _forward_tile(cell, sizes, places, memory, samples, t, s, j, groups, run):
     row, left = t * samples + s, sizes.hidden if t > 0 else 0
     pre = load_grid(memory, places.bias + j, groups, 0, run)
-    pre = grid_product(pre, memory, groups, places.x + row * places.width, places.width, 1, places.w_ih + j, 1, places.units,
-                       sizes.inputs)
+    x, w_ih = places.x + row * places.width, places.w_ih + j
+    if sizes.bits:
+        pre = grid_chosen(pre, memory, groups, x, places.width, 1, w_ih, 1, places.units, sizes.inputs)
+    else:
+        pre = grid_product(pre, memory, groups, x, places.width, 1, w_ih, 1, places.units, sizes.inputs)
     a, b = places.h + (row - samples) * places.units, places.w_hh + j * PANEL
     while left > 0:
         pre = grid_product(pre, memory, groups, a, places.units, 1, b, PANEL, 1, min(PANEL, left))
@@ -65,6 +68,11 @@ def _forward(cell, sizes, places, memory, samples):
 
 
 @inlined
+def _add(memory, row, value):
+    store(memory, row, _plus(load(memory, row, 1), value))
+
+
+@inlined
 def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     """The output of one sample at `groups` steps."""
     row, between = t * samples + s, samples * places.width
@@ -76,15 +84,15 @@ def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     cost, d_z = loss_and_derivative(loss, z, target)
     store_grid(memory, at, groups, between, _times(d_z, m))
     miss = missed(z, target, m)
-    store(memory, places.stats, sum_rows(load(memory, places.stats, 1), _times(cost, m)))
-    store(memory, places.stats + 1, sum_rows(load(memory, places.stats + 1, 1), m))
-    store(memory, places.stats + 2, sum_rows(load(memory, places.stats + 2, 1), miss))
+    _add(memory, places.sums, sum_tree(_times(cost, m)))
+    _add(memory, places.sums + 1, sum_tree(m))
+    _add(memory, places.sums + 2, sum_tree(miss))
     return miss
 
 
 @inlined
 def _head(cell, loss, sizes, places, memory, samples):
-    """Replace targets by d_z and add to stats (4): the loss, outputs asked for, wrong ones, samples with a wrong one."""
+    """Replace targets by d_z and add to the row `wrong` samples with a wrong output, to sums (4) the loss, outputs asked for, wrong ones, and such samples."""
     for s in range(samples):
         ever = zeros(memory, 1)
         for o in range(sizes.outputs):
@@ -95,7 +103,8 @@ def _head(cell, loss, sizes, places, memory, samples):
             while t < sizes.steps:
                 ever = largest_rows(ever, _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, 1))
                 t += 1
-        store(memory, places.stats + 3, _plus(load(memory, places.stats + 3, 1), ever))
+        _add(memory, places.wrong, ever)
+        _add(memory, places.sums + 3, ever)
 
 
 def penalty(cell, state, mask, weight, rows, saturation):
@@ -152,19 +161,17 @@ def _backward(cell, sizes, places, memory, samples, saturation):
 
 
 @jit
-def learn_models(cell, loss, sizes, memory, samples, saturation):
+def learn_models(cell, loss, constant, sizes, memory, samples, saturation):
     """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`.
 
-    cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type.
+    cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
+    constant: Constant(sizes), or None; saturation: Penalised() or Plain().
     """
-    places = places_of(sizes)
-    for j in range(places.units):
-        store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
+    sizes = known(constant, sizes)
+    places, samples = places_of(sizes), whole(sizes, samples)
+    if sizes.biased:
+        for j in range(places.units):
+            store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
     _forward(cell, sizes, places, memory, samples)
     _head(cell, loss, sizes, places, memory, samples)
     _backward(cell, sizes, places, memory, samples, saturation)
-
-
-def learn_models_address(cell, loss, sizes, memory, saturation):
-    """The address of learn_models; cell and loss: classes; saturation: Penalised() or Plain()."""
-    return address_of(learn_models, cell, loss, sizes, memory, 1, saturation)

@@ -8,7 +8,7 @@ with U = H rounded up to whole tails. w_hh[j, k], from unit k to unit j, is at (
 units in either direction then has a constant stride, whatever H. Rows of units past the last one are dead: zero,
 and never anything else. The optimizer's memories and the gradient have blocks of the same form.
 
-The block of samples in work has x (T, S, I) and y (T, S, O; targets, then the loss's derivative by the logits) side by
+The block of samples in work has x (T, S, I; numbers, or masks of all ones for 1 and none for 0) and y (T, S, O; targets, then the loss's derivative by the logits) side by
 side in one (T, S, I + O), mask (T, S), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
 pre-activations.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.packing import shapes_of
-from fastrnn.kernels.workspace import aligned_zeros, lanes_of
+from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.simd.host import has
 
 PANEL = 16
@@ -37,12 +37,20 @@ STEPS = 8 if _WIDE else 4
 SAMPLES = 4
 TILE = SAMPLES * SMALL
 
+# Hidden units from which on 64 bytes for each recurrent weight are too much for 32 kB.
+LEAST_HALVED = 20
+
 # The most constants that an optimizer may have.
 CONSTANTS = 8
 
 
 class Sizes(NamedTuple):
-    """What `places_of` needs to know; samples: in a block; truncate: steps between two borders that no gradient crosses."""
+    """What all models and updates have in common; kernels are compiled for any, or for one (see fastrnn.kernels.constant).
+
+    samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased: whether
+    there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds anything but
+    1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are masks.
+    """
 
     inputs: int
     hidden: int
@@ -50,6 +58,12 @@ class Sizes(NamedTuple):
     steps: int
     samples: int
     truncate: int
+    biased: int
+    clip: int
+    scaled: int
+    even: int
+    single: int
+    bits: int
 
 
 class Places(NamedTuple):
@@ -86,8 +100,8 @@ class Places(NamedTuple):
     l1: int
     constants: int
     clip: int
-    squares: int
-    stats: int
+    largest: int
+    wrong: int
     sums: int
     clean: int
     patience: int
@@ -111,7 +125,7 @@ def places_of(sizes):
     one = 4 * count
     active, rate, correction, scale, saturation, decay, l1, constants = one + 1, one + 2, one + 3, one + 5, one + 6, one + 7, one + 8, one + 9
     clip = constants + CONSTANTS
-    squares, stats, sums, clean, patience, bad = clip + 1, clip + 2, clip + 6, clip + 10, clip + 11, clip + 12
+    largest, wrong, sums, clean, patience, bad = clip + 1, clip + 2, clip + 3, clip + 7, clip + 8, clip + 9
     bias, block = bad + 1, sizes.steps * sizes.samples
     x = bias + units
     # Whole tails of outputs, the rest zeros: so that the gradient of b_o is a tile like others.
@@ -120,13 +134,27 @@ def places_of(sizes):
     h = mask + block
     d = h + block * units
     return Places(units, 0, w_ih, b_ih, b_hh, w_ho, b_o, count, count, 2 * count, 3 * count, bias, x, x + sizes.inputs, width, mask, h, d, one, active, rate,
-                  correction, scale, saturation, decay, l1, constants, clip, squares, stats, sums, clean, patience, bad,
+                  correction, scale, saturation, decay, l1, constants, clip, largest, wrong, sums, clean, patience, bad,
                   d + block * units)
 
 
-def group_memory(sizes, dtype):
+@inlined
+def whole(sizes, samples):
+    """`samples`, said so that the compiler knows the number where it knows the sizes, unless the last block of a batch is smaller."""
+    return sizes.samples if sizes.even else samples
+
+
+def is_halved(sizes):
+    """Whether vectors have half their size, so that the recurrent weights of a group's models stay in the nearest cache.
+
+    Larger ones do not fit either way, and where a weight that was loaded serves several samples it matters less.
+    """
+    return _WIDE and sizes.samples < SAMPLES and LEAST_HALVED <= sizes.hidden
+
+
+def group_memory(sizes, dtype, lanes):
     """Zeroed memory (rows, lanes) for one group."""
-    return aligned_zeros((places_of.py_func(sizes).rows, lanes_of(dtype)), dtype)
+    return aligned_zeros((places_of.py_func(sizes).rows, lanes), dtype)
 
 
 def rows_of(sizes, names):

@@ -14,8 +14,7 @@ from fastrnn.kernels.address import call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.feed import fill_lanes
 from fastrnn.kernels.models.places import places_of
-from fastrnn.kernels.workspace import lanes_of
-from fastrnn.simd import lanes_to_bits, load, pointwise, select, store, zeros
+from fastrnn.simd import lanes_to_bits, load, numbers, pointwise, select, store, zeros
 from fastrnn.simd.grid import where_bits
 
 # Why a call returned, by lane.
@@ -24,24 +23,17 @@ RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
 # Entries of a model's history; when they are full, neighbours are joined.
 MOST = 256
 
-_plus = pointwise(lambda a, b: a + b)
-_times = pointwise(lambda a, b: a * b)
 _counted = pointwise(lambda clean, missed, batch: select(missed > 0, 0, clean + batch))
-# Both are sums of squares or costs: infinite or not a number as soon as one of their terms is.
-_bad = pointwise(lambda loss, squares: select(loss + squares < float("inf"), 0, 1))
+# Where the loss is not finite, or the square of a gradient would not be.
+_bad = pointwise(lambda loss, largest: select(largest < (1.3e154 if loss.double else 1.8e19), select(loss < float("inf"), loss.constant(0), 1), 1))
 _trigger = pointwise(lambda bad, clean, patience: select(clean < patience, bad, bad.constant(1)))
 
 
 class Plan(NamedTuple):
-    """What all models have in common: samples in an update and in a block, updates in the shortest stretch of the
-    history, whether there are biases, a limit of the gradient's norm, a factor on the gradient, and a schedule."""
+    """Samples in an update, updates in the shortest stretch of the history, and whether there is a schedule."""
 
     batch: int
-    block: int
     stretch: int
-    biased: bool
-    clip: bool
-    scaled: bool
     scheduled: bool
 
 
@@ -69,19 +61,18 @@ class Lanes(NamedTuple):
     history: np.ndarray
 
 
-def lanes_for(dtype):
-    """Empty Lanes."""
-    lanes = lanes_of(dtype)
+def lanes_for(lanes):
+    """So many empty Lanes."""
     counts = {name: np.zeros(lanes, np.int64) for name in ("limit", "settled", "event", "filled", "length", "entries")}
     return Lanes(**counts, rate=np.zeros(lanes), open=np.zeros((lanes, 4)), history=np.zeros((lanes, MOST, 4)))
 
 
 @jit
-def keep(sums, memory, lanes, lane, updates):
+def keep(sums, array, lanes, lane, updates):
     """Take the sums (4 rows from `sums` on) of the last `updates` updates of a lane into its history."""
     for i in range(4):
-        lanes.open[lane, i] += memory[sums + i, lane]
-        memory[sums + i, lane] = 0
+        lanes.open[lane, i] += array[sums + i, lane]
+        array[sums + i, lane] = 0
     lanes.filled[lane] += updates
     if lanes.filled[lane] < lanes.length[lane]:
         return
@@ -99,21 +90,19 @@ def keep(sums, memory, lanes, lane, updates):
 @inlined
 def _one_update(sizes, source, plan, places, calls, memory, feed, lanes):
     """One update of every active lane; returns a bit for each lane that needs a decision."""
-    for i in range(4):
-        store(memory, places.stats + i, zeros(memory, 1))
+    store(memory, places.wrong, zeros(memory, 1))
     sample = 0
     while sample < plan.batch:
-        samples = min(plan.block, plan.batch - sample)
+        samples = min(sizes.samples, plan.batch - sample)
         for s in range(samples):
             fill_lanes(source, feed, sizes, places, memory, plan.batch, sample + s, samples, s)
         fresh, last = sample == 0, sample + samples == plan.batch
-        call(calls.learn, (None, None, sizes, memory, samples, ()))
-        call(calls.descend, (None, (), sizes, memory, feed.step, lanes.settled, samples, plan.biased, plan.clip, plan.scaled, fresh, last))
+        call(calls.learn, (None, None, None, sizes, memory, samples, ()))
+        call(calls.descend, (None, (), None, sizes, memory, feed.step, lanes.settled, samples, fresh, last))
         sample += samples
-    for i in range(4):
-        store(memory, places.sums + i, _plus(load(memory, places.sums + i, 1), load(memory, places.stats + i, 1)))
-    clean = _counted(load(memory, places.clean, 1), load(memory, places.stats + 3, 1), plan.batch)
-    bad = _bad(load(memory, places.stats, 1), load(memory, places.squares, 1))
+    clean = _counted(load(memory, places.clean, 1), load(memory, places.wrong, 1), plan.batch)
+    # A sum of losses that is not finite stays so.
+    bad = _bad(load(memory, places.sums, 1), load(memory, places.largest, 1))
     store(memory, places.clean, clean)
     store(memory, places.bad, bad)
     trigger = _trigger(bad, clean, load(memory, places.patience, 1))
@@ -126,7 +115,8 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
 
     factors (lanes, updates): the schedule's, if there is one.
     """
-    places, width, made = places_of(sizes), memory.shape[1], 0
+    places, array, made = places_of(sizes), numbers(memory), 0
+    width = array.shape[1]
     feed.left[0] = 0
     decide = False
     while made < updates and not decide:
@@ -139,7 +129,7 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
         while done < span and bits == 0:
             if plan.scheduled:
                 for lane in range(width):
-                    memory[places.rate, lane] = lanes.rate[lane] * factors[lane, made + done]
+                    array[places.rate, lane] = lanes.rate[lane] * factors[lane, made + done]
             bits = _one_update(sizes, source, plan, places, calls, memory, feed, lanes)
             for lane in range(width):
                 feed.step[lane] += feed.active[lane]
@@ -150,10 +140,10 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
                 continue
             step = feed.step[lane]
             if step % plan.stretch == 0:
-                keep(places.sums, memory, lanes, lane, plan.stretch)
-            if memory[places.bad, lane] > 0:
+                keep(places.sums, array, lanes, lane, plan.stretch)
+            if array[places.bad, lane] > 0:
                 lanes.event[lane] = DIVERGED
-            elif memory[places.clean, lane] >= memory[places.patience, lane]:
+            elif array[places.clean, lane] >= array[places.patience, lane]:
                 lanes.event[lane] = CLEAN
             elif step == lanes.limit[lane]:
                 lanes.event[lane] = ENDED

@@ -1,27 +1,20 @@
 """A group of models in training side by side, one in each SIMD lane, between calls of the compiled kernels."""
 
-import threading
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from fastrnn.kernels.address import address_of, is_ready
-from fastrnn.kernels.constant import Constant
 from fastrnn.kernels.models.descend import descend_models
 from fastrnn.kernels.models.feed import feed_of
 from fastrnn.kernels.models.learn import learn_models
 from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
 from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, is_halved, places_of, rows_of
 from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
+from fastrnn.kernels.tiers import Tiers
 from fastrnn.kernels.workspace import lanes_of
 from fastrnn.schedules import rates
 from fastrnn.simd import Halves
 from fastrnn.tasks.base import BitTask
-
-# Seconds of work after which kernels are worth the three seconds that it takes to compile them for their sizes alone.
-SPECIALISE_AFTER = 5.0
-_WORKED, _LOCK = {}, threading.Lock()
 
 # Samples in one stretch of the history, until a model has too many of them.
 STRETCH_SAMPLES = 256
@@ -49,8 +42,7 @@ class Recipe:
     """What all groups of one call of `train_many` have in common, and the kernels they call.
 
     cell: a kernel cell; names: of the weights that learn; varied: {option: float64 (models,)} of rate, decay, l1,
-    saturation and the optimizer's constants. Kernels are compiled once for all sizes, and again for sizes that have been
-    worked with for a while, or `at_once`: which changes the speed alone.
+    saturation and the optimizer's constants; at_once: as fastrnn.kernels.tiers has it.
     """
 
     def __init__(self, cell, names, source, steps, config, varied, at_once=False):
@@ -69,9 +61,7 @@ class Recipe:
         self.plan = Plan(batch, max(1, STRETCH_SAMPLES // batch), config.schedule != "constant")
         self.shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
         self.saturation = Penalised() if varied["saturation"].any() else Plain()
-        own = self._kernels(Constant(self.sizes))
-        self.specialised = at_once or all(is_ready(*kernel) for kernel in own)
-        self.calls = Calls(*(address_of(*kernel) for kernel in (own if self.specialised else self._kernels(None))))
+        self.tiers = Tiers(self._kernels, self.sizes, at_once)
 
     def memory(self):
         """Zeroed memory for one group, as the kernels take it."""
@@ -83,19 +73,6 @@ class Recipe:
         memory, steps = self.memory(), np.zeros(self.lanes, np.int64)
         return ((learn_models, type(self.cell), type(self.loss), constant, self.sizes, memory, 1, self.saturation),
                 (descend_models, type(self.optimizer), self.shrinking, constant, self.sizes, memory, steps, steps, 1, True, True))
-
-    def worked(self, seconds):
-        """Count a thread's work; when it is enough, compile kernels for these sizes alone."""
-        if self.specialised:
-            return
-        own = self._kernels(Constant(self.sizes))
-        key = tuple(numba.typeof(argument) for kernel in own for argument in kernel[1:])
-        with _LOCK:
-            _WORKED[key] = _WORKED.get(key, 0) + seconds
-            if self.specialised or _WORKED[key] < SPECIALISE_AFTER:
-                return
-            self.specialised = True
-        self.calls = Calls(*(address_of(*kernel) for kernel in own))
 
 
 class Group:
@@ -146,7 +123,7 @@ class Group:
         if recipe.plan.scheduled:
             of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(recipe.sizes, recipe.source, recipe.plan, recipe.calls, self.vectors, self.feed,
+        return run_models(recipe.sizes, recipe.source, recipe.plan, Calls(*recipe.tiers.addresses), self.vectors, self.feed,
                           self.held, factors, updates)
 
     def steps(self, lane):

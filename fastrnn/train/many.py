@@ -200,7 +200,7 @@ class _Training:
                 began = time.perf_counter()
                 made = group.run(length)
                 took = time.perf_counter() - began
-                self.recipe.worked(took)
+                self.recipe.tiers.worked(took)
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
                 for lane in np.flatnonzero(group.held.event != RUNNING):
                     self._decide(group, checker, int(lane))

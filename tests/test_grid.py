@@ -67,10 +67,11 @@ def _masks(array, row, stride, words, first, positions):
 def test_each_lane_takes_its_own_bit_of_its_own_words(dtype):
     lanes, rng = LANES[dtype], np.random.default_rng(1)
     words = rng.integers(0, 2**64, (9, lanes), np.uint64)
-    positions = np.array([0, 31, 32, 63, *rng.integers(0, 63, lanes - 4)], np.uint64)
+    halves = np.stack([words & np.uint64(2**32 - 1), words >> np.uint64(32)], 1).astype(np.uint32)
+    positions = np.array([0, 31, 32, 63, *rng.integers(0, 63, lanes - 4)], np.uint32)
     array, masks = np.full((20, lanes), 7, dtype), np.full((20, lanes), 7, dtype)
-    _bits(array, 2, 5, words, 3, positions)
-    _masks(masks, 2, 5, words, 3, positions)
+    _bits(array, 2, 5, halves, 3, positions)
+    _masks(masks, 2, 5, halves, 3, positions)
     unsigned = masks.view(f"u{masks.itemsize}")
     for t in range(3):
         for c in range(2):

@@ -12,7 +12,7 @@ from fastrnn import simd
 from fastrnn.compiling import jit
 from fastrnn.kernels.workspace import inputs_dtype
 from fastrnn.simd import functions, pointwise
-from fastrnn.simd.integers import atomic_add, atomic_load, multiply_wide
+from fastrnn.simd.integers import atomic_add, atomic_load, multiply_wide, store_halves
 from fastrnn.simd.product import product_split
 
 # A NumPy whose longdouble is no longer than a double adds its own rounding to every error below.
@@ -503,6 +503,20 @@ def test_a_product_of_two_words_is_two_words(pairs):
     high, low = np.zeros_like(a), np.zeros_like(a)
     products(a, b, high, low)
     assert high.tolist() == [x * y >> 64 for x, y in pairs] and low.tolist() == [x * y % 2**64 for x, y in pairs]
+
+
+@jit
+def split_words(array, row, column, words):
+    store_halves(array, row, column, words)
+
+
+def test_halves_of_words_go_down_a_column():
+    words = np.random.default_rng(0).integers(0, 2**64, 5, np.uint64)
+    array = np.zeros((8, 2, 4), np.uint32)
+    split_words(array, 2, 3, words)
+    expected = np.zeros_like(array)
+    expected[2:7, 0, 3], expected[2:7, 1, 3] = [int(word) % 2**32 for word in words], [int(word) >> 32 for word in words]
+    assert np.array_equal(array, expected)
 
 
 @jit

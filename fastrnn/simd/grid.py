@@ -227,29 +227,37 @@ def repeat_rows(typing_context, value, like):
 
 @intrinsic(prefer_literal=True)
 def store_lane_bits(typing_context, array, row, stride, words, first, times, columns, positions, masks):
-    """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of words[first + t columns + c, i] is set, else 0.0.
+    """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of words[first + t columns + c, :, i] is set, else 0.0.
 
-    For t in range(times) and c in range(columns). array (rows, lanes); words (N, lanes) and positions (lanes,), below 64, uint64.
-    masks: a literal; if it is 1, all bits of the number are 1 or 0.
+    For t in range(times) and c in range(columns). array (rows, lanes); words (N, 2, lanes) uint32: the low and the high
+    halves of 64-bit words; positions (lanes,) uint32, below 64. masks: a literal; if it is 1, all bits of the number are
+    1 or 0. Shifts alone, since a test of bits takes the multipliers' place (Zen 4).
     """
     kind, masked = rows_of(array, 1), masks.literal_value
-    integers = ir.VectorType(ir.IntType(64), kind.lanes)
+    integers, wide = (ir.VectorType(ir.IntType(width), kind.lanes) for width in (32, kind.dtype.bitwidth))
 
     def generate(context, builder, signature, values):
         def integer(place):
             return _integer(context, builder, signature.args[place], values[place])
 
+        def constant(number):
+            return ir.Constant(integers, [number] * kind.lanes)
+
         base, stride, first, times, columns = _row(context, builder, signature, values, 1), *(integer(place) for place in (2, 4, 5, 6))
         planes, place = (context.make_array(signature.args[i])(context, builder, values[i]).data for i in (3, 7))
-        wanted = builder.shl(ir.Constant(integers, [1] * kind.lanes), load_vector(builder, place, integers))
-        number = ir.VectorType(ir.IntType(kind.dtype.bitwidth), kind.lanes) if masked else kind.vector_type()
-        one, zero = (ir.Constant(number, [x] * kind.lanes) for x in ((-1, 0) if masked else (1.0, 0.0)))
+        position = load_vector(builder, place, integers)
+        upper = builder.icmp_unsigned(">", position, constant(31))
+        to_the_top = builder.sub(constant(31), builder.and_(position, constant(31)))
+        one = builder.bitcast(ir.Constant(kind.vector_type(), [1.0] * kind.lanes), wide)
         with cgutils.for_range(builder, columns) as outer, cgutils.for_range(builder, times) as inner:
             plane = builder.add(builder.add(first, outer.index), builder.mul(inner.index, columns))
-            bit = builder.and_(load_vector(builder, builder.gep(planes, [builder.mul(plane, INTP(kind.lanes))]), integers), wanted)
+            halves = builder.gep(planes, [builder.mul(plane, INTP(2 * kind.lanes))])
+            low, high = (load_vector(builder, builder.gep(halves, [INTP(half * kind.lanes)]), integers) for half in range(2))
+            bits = builder.ashr(builder.shl(builder.select(upper, high, low), to_the_top), constant(31))
+            bits = builder.sext(bits, wide) if wide != integers else bits
             target = builder.gep(base, [builder.mul(builder.add(builder.mul(inner.index, stride), outer.index), INTP(kind.lanes))])
-            chosen = builder.select(builder.icmp_unsigned("!=", bit, ir.Constant(integers, None)), one, zero)
-            builder.store(chosen, builder.bitcast(target, number.as_pointer())).align = 4
+            chosen = bits if masked else builder.and_(bits, one)
+            builder.store(chosen, builder.bitcast(target, wide.as_pointer())).align = 4
         return context.get_dummy_value()
 
     return types.void(array, row, stride, words, first, times, columns, positions, masks), generate

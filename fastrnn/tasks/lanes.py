@@ -5,8 +5,9 @@ from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.models.feed import fill_lanes
-from fastrnn.simd import load, store, zeros
+from fastrnn.simd import load, put, store, zeros
 from fastrnn.simd.grid import store_lane_bits
+from fastrnn.simd.integers import store_halves
 from fastrnn.tasks.base import BitTask, draw_word
 
 
@@ -21,12 +22,9 @@ def _refill(task, feed, sizes, batch, sample):
         if feed.word[lane] != number // 64:
             feed.word[lane] = number // 64
             draw_word(task, feed.seed[lane], feed.word[lane], feed.x_words, feed.y_words, feed.state)
-            planes, x_words, y_words = feed.planes, feed.x_words.reshape(feed.x_words.size), feed.y_words.reshape(feed.y_words.size)
-            for i in range(x_words.size):
-                planes[i, lane] = x_words[i]
-            for i in range(y_words.size):
-                planes[x_words.size + i, lane] = y_words[i]
-        feed.position[lane] = np.uint64(number % 64)
+            store_halves(feed.planes, 0, lane, feed.x_words)
+            store_halves(feed.planes, feed.x_words.size, lane, feed.y_words)
+        feed.position[lane] = np.uint32(number % 64)
         least = min(least, 64 - number % 64)
     feed.left[0] = least
 
@@ -38,13 +36,13 @@ def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
     store_lane_bits(memory, places.x + s * places.width, stride, feed.planes, 0, sizes.steps, sizes.inputs, feed.position, 1)
     store_lane_bits(memory, places.y + s * places.width, stride, feed.planes, outputs, sizes.steps, sizes.outputs, feed.position, 0)
     for lane in range(feed.position.size):
-        feed.position[lane] += np.uint64(1)
+        put(feed.position, lane, feed.position[lane] + np.uint32(1))
     if source.last_only:
         # Otherwise all of the mask is 1, as it was from the beginning.
         for t in range(sizes.steps - 1):
             store(memory, places.mask + t * samples + s, zeros(memory, 1))
         store(memory, places.mask + (sizes.steps - 1) * samples + s, load(memory, places.one, 1))
-    feed.left[0] -= 1
+    put(feed.left, 0, feed.left[0] - 1)
 
 
 @overload(fill_lanes, inline="always")

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.models.descend import descend_models
-from fastrnn.kernels.models.feed import feed_of
+from fastrnn.kernels.models.feed import feed_of, fill_models
 from fastrnn.kernels.models.learn import learn_models
 from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
 from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, is_halved, places_of, rows_of
 from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
+from fastrnn.kernels.reference import Referred
 from fastrnn.kernels.tiers import Tiers
 from fastrnn.kernels.workspace import lanes_of
 from fastrnn.schedules import rates
@@ -52,7 +53,7 @@ class Recipe:
         truncate = min(config.truncate or steps, steps)
         self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate, "b_ih" in names,
                            config.clip is not None, config.reduction == "mean" and batch > 1, batch % block == 0, batch == block,
-                           isinstance(source, BitTask))
+                           isinstance(source, BitTask), isinstance(source, BitTask) and not source.last_only)
         self.halved = is_halved(self.sizes)
         self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
         self.places = places_of.py_func(self.sizes)
@@ -70,9 +71,11 @@ class Recipe:
 
     def _kernels(self, constant):
         """The kernels, each with examples of its arguments."""
-        memory, steps = self.memory(), np.zeros(self.lanes, np.int64)
-        return ((learn_models, type(self.cell), type(self.loss), constant, self.sizes, memory, 1, self.saturation),
-                (descend_models, type(self.optimizer), self.shrinking, constant, self.sizes, memory, steps, steps, 1, True, True))
+        steps = np.zeros(self.lanes, np.int64)
+        group = Referred(self.sizes, self.memory(), steps, steps, feed_of(self.sizes, self.lanes), self.source)
+        return ((fill_models, constant, group, 1, 1, 1),
+                (learn_models, type(self.cell), type(self.loss), constant, group, 1, self.saturation),
+                (descend_models, type(self.optimizer), self.shrinking, constant, group, 1, True, True))
 
 
 class Group:

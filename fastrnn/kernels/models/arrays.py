@@ -7,7 +7,7 @@ from numba.extending import overload
 
 from fastrnn.kernels.models.feed import fill_lanes
 from fastrnn.kernels.philox import random_words
-from fastrnn.simd import numbers
+from fastrnn.simd import numbers, put
 
 
 class ModelArrays(NamedTuple):
@@ -31,11 +31,11 @@ def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
             row = np.int64(draw[0] % np.uint64(rows))
         for t in range(sizes.steps):
             at = t * samples + s
-            array[places.mask + at, lane] = source.mask[model, row, t]
+            put(array, (places.mask + at, lane), source.mask[model, row, t])
             for i in range(sizes.inputs):
-                array[places.x + at * places.width + i, lane] = source.x[model, row, t, i]
+                put(array, (places.x + at * places.width + i, lane), source.x[model, row, t, i])
             for o in range(sizes.outputs):
-                array[places.y + at * places.width + o, lane] = source.y[model, row, t, o]
+                put(array, (places.y + at * places.width + o, lane), source.y[model, row, t, o])
 
 
 @overload(fill_lanes, inline="always")

@@ -14,10 +14,11 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.constant import known
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
-from fastrnn.kernels.models.places import PANEL, SMALL, TILE, places_of, whole
+from fastrnn.kernels.models.places import MIDDLE, PANEL, SMALL, TILE, places_of, whole
 from fastrnn.kernels.protocol import apply_update, corrections
+from fastrnn.kernels.reference import held
 from fastrnn.kernels.shrinking import shrink
-from fastrnn.simd import load, numbers, pointwise, select, square_root, store, zeros
+from fastrnn.simd import load, numbers, pointwise, put, select, square_root, store, zeros
 from fastrnn.simd.grid import constants_at, constants_of, grid_chosen, grid_product, largest_magnitude, load_grid, store_grid, sum_squares
 
 _times = pointwise(lambda a, b: a * b)
@@ -74,6 +75,27 @@ def _after(optimizer, shrinking, places, memory, at, sums, last, scaled, groups,
 
 
 @inlined
+def _part(optimizer, shrinking, sizes, places, memory, at, none, rows, fresh, last, run, largest):
+    """The same for `run` rows outside the recurrent weights."""
+    part, j = (at - places.w_ih) // places.units, (at - places.w_ih) % places.units
+    sums = _before(places, memory, at, none, fresh, 1, 0, run)
+    if sizes.bits and part < sizes.inputs:
+        sums = grid_chosen(sums, memory, 1, places.x + part, 0, places.width, places.d + j, 1, places.units, rows)
+    else:
+        a, a_step, b, b_step = places.one, 0, places.d + j, places.units
+        if part < sizes.inputs:
+            a, a_step = places.x + part, places.width
+        elif at >= places.b_o:
+            b, b_step = places.y + at - places.b_o, places.width
+        elif part >= sizes.inputs + 2:
+            a, a_step, b = places.y + part - sizes.inputs - 2, places.width, places.h + j
+        elif not sizes.biased:
+            return largest
+        sums = grid_product(sums, memory, 1, a, 0, a_step, b, 1, b_step, rows)
+    return _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, 1, 0, run, largest)
+
+
+@inlined
 def _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last):
     """Tile after tile; a kernel holds each kind of tile once, or it would take several times as long to compile."""
     units, rows, largest = places.units, sizes.steps * samples, zeros(memory, 1)
@@ -85,23 +107,15 @@ def _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last
             largest = _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, SMALL, PANEL, SMALL, largest)
     # Inputs, both biases and outputs; then, past the last unit, the biases of the outputs.
     end = places.b_o + (places.count - places.b_o if sizes.biased else 0)
-    for at in range(places.w_ih, end, SMALL):
-        part, j = (at - places.w_ih) // units, (at - places.w_ih) % units
-        sums = _before(places, memory, at, zeros(memory, SMALL), fresh, 1, 0, SMALL)
-        if sizes.bits and part < sizes.inputs:
-            sums = grid_chosen(sums, memory, 1, places.x + part, 0, places.width, places.d + j, 1, units, rows)
+    at = places.w_ih
+    while at < end:
+        # No tile goes across the end of a part.
+        if at < places.b_o and (places.b_o - at - 1) % units + 1 >= MIDDLE:
+            largest = _part(optimizer, shrinking, sizes, places, memory, at, zeros(memory, MIDDLE), rows, fresh, last, MIDDLE, largest)
+            at += MIDDLE
         else:
-            a, a_step, b, b_step = places.one, 0, places.d + j, units
-            if part < sizes.inputs:
-                a, a_step = places.x + part, places.width
-            elif at >= places.b_o:
-                b, b_step = places.y + at - places.b_o, places.width
-            elif part >= sizes.inputs + 2:
-                a, a_step, b = places.y + part - sizes.inputs - 2, places.width, places.h + j
-            elif not sizes.biased:
-                continue
-            sums = grid_product(sums, memory, 1, a, 0, a_step, b, 1, b_step, rows)
-        largest = _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, 1, 0, SMALL, largest)
+            largest = _part(optimizer, shrinking, sizes, places, memory, at, zeros(memory, SMALL), rows, fresh, last, SMALL, largest)
+            at += SMALL
     store(memory, places.largest, largest)
 
 
@@ -130,19 +144,21 @@ def _correct(optimizer, places, memory, steps, settled):
     for lane in range(settled.size):
         if settled[lane] == 0:
             c1, c2 = corrections(constants_at(optimizer, memory, places.constants, lane), steps[lane])
-            array[places.correction, lane], array[places.correction + 1, lane] = c1, c2
+            put(array, (places.correction, lane), c1)
+            put(array, (places.correction + 1, lane), c2)
             if array[places.correction, lane] == 1 and array[places.correction + 1, lane] == 1:
-                settled[lane] = 1
+                put(settled, lane, 1)
 
 
 @jit
-def descend_models(optimizer, shrinking, constant, sizes, memory, steps, settled, samples, fresh, last):
+def descend_models(optimizer, shrinking, constant, group, samples, fresh, last):
     """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
 
     An optimizer's constants lie in memory; `optimizer` is its class. shrinking: Shrinking(), or Plain() for neither weight
-    decay nor L1; constant: Constant(sizes), or None; steps (lanes,): updates made by each model; settled (lanes,): 1
-    where the optimizer's corrections are 1 for good.
+    decay nor L1; constant: Constant(sizes), or None; group: a Reference to (sizes, memory, steps, settled, feed, source): steps
+    (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
     """
+    sizes, memory, steps, settled, _, _ = held(group)
     sizes = known(constant, sizes)
     places, samples = places_of(sizes), whole(sizes, samples)
     fresh, last, clip = fresh or sizes.single, last or sizes.single, sizes.clip

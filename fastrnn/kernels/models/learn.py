@@ -18,10 +18,12 @@ from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
 from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of, whole
 from fastrnn.kernels.protocol import loss_and_derivative
+from fastrnn.kernels.reference import held
 from fastrnn.simd import load, pointwise, store, sum_tree, zeros
 from fastrnn.simd.grid import grid_chosen, grid_product, largest_rows, load_grid, repeat_rows, store_grid
 
 _plus = pointwise(lambda a, b: a + b)
+_ones = pointwise(lambda a: a.constant(1))
 _times = pointwise(lambda a, b: a * b)
 
 
@@ -80,7 +82,8 @@ def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     z = grid_product(z, memory, groups, places.h + row * places.units, samples * places.units, 1,
                      places.w_ho + o * places.units, 1, 1, sizes.hidden)
     at = places.y + row * places.width + o
-    target, m = load_grid(memory, at, groups, between, 1), load_grid(memory, places.mask + row, groups, samples, 1)
+    target = load_grid(memory, at, groups, between, 1)
+    m = _ones(z) if sizes.asked else load_grid(memory, places.mask + row, groups, samples, 1)
     cost, d_z = loss_and_derivative(loss, z, target)
     store_grid(memory, at, groups, between, _times(d_z, m))
     miss = missed(z, target, m)
@@ -161,12 +164,13 @@ def _backward(cell, sizes, places, memory, samples, saturation):
 
 
 @jit
-def learn_models(cell, loss, constant, sizes, memory, samples, saturation):
+def learn_models(cell, loss, constant, group, samples, saturation):
     """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`.
 
-    cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
+    group: a Reference to (sizes, memory, steps, settled, feed, source), of which the first two are used. cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
     constant: Constant(sizes), or None; saturation: Penalised() or Plain().
     """
+    sizes, memory, _, _, _, _ = held(group)
     sizes = known(constant, sizes)
     places, samples = places_of(sizes), whole(sizes, samples)
     if sizes.biased:

@@ -49,7 +49,8 @@ class Sizes(NamedTuple):
 
     samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased: whether
     there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds anything but
-    1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are masks.
+    1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are
+    masks; asked: whether every output counts, with weight 1.
     """
 
     inputs: int
@@ -64,6 +65,7 @@ class Sizes(NamedTuple):
     even: int
     single: int
     bits: int
+    asked: int
 
 
 class Places(NamedTuple):

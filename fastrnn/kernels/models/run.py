@@ -12,8 +12,8 @@ import numpy as np
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import call
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.models.feed import fill_lanes
 from fastrnn.kernels.models.places import places_of
+from fastrnn.kernels.reference import refer
 from fastrnn.simd import lanes_to_bits, load, numbers, pointwise, select, store, zeros
 from fastrnn.simd.grid import where_bits
 
@@ -38,8 +38,9 @@ class Plan(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Addresses of learn_models and descend_models."""
+    """Addresses of fill_models, learn_models and descend_models."""
 
+    fill: int
     learn: int
     descend: int
 
@@ -88,17 +89,16 @@ def keep(sums, array, lanes, lane, updates):
 
 
 @inlined
-def _one_update(sizes, source, plan, places, calls, memory, feed, lanes):
+def _one_update(sizes, plan, places, calls, memory, group):
     """One update of every active lane; returns a bit for each lane that needs a decision."""
     store(memory, places.wrong, zeros(memory, 1))
     sample = 0
     while sample < plan.batch:
         samples = min(sizes.samples, plan.batch - sample)
-        for s in range(samples):
-            fill_lanes(source, feed, sizes, places, memory, plan.batch, sample + s, samples, s)
+        call(calls.fill, (None, group, plan.batch, sample, samples))
         fresh, last = sample == 0, sample + samples == plan.batch
-        call(calls.learn, (None, None, None, sizes, memory, samples, ()))
-        call(calls.descend, (None, (), None, sizes, memory, feed.step, lanes.settled, samples, fresh, last))
+        call(calls.learn, (None, None, None, group, samples, ()))
+        call(calls.descend, (None, (), None, group, samples, fresh, last))
         sample += samples
     clean = _counted(load(memory, places.clean, 1), load(memory, places.wrong, 1), plan.batch)
     # A sum of losses that is not finite stays so.
@@ -116,7 +116,7 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
     factors (lanes, updates): the schedule's, if there is one.
     """
     places, array, made = places_of(sizes), numbers(memory), 0
-    width = array.shape[1]
+    width, group = array.shape[1], refer((sizes, memory, feed.step, lanes.settled, feed, source))
     feed.left[0] = 0
     decide = False
     while made < updates and not decide:
@@ -130,7 +130,7 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
             if plan.scheduled:
                 for lane in range(width):
                     array[places.rate, lane] = lanes.rate[lane] * factors[lane, made + done]
-            bits = _one_update(sizes, source, plan, places, calls, memory, feed, lanes)
+            bits = _one_update(sizes, plan, places, calls, memory, group)
             for lane in range(width):
                 feed.step[lane] += feed.active[lane]
             done += 1

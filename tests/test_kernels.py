@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 import numpy_elman as oracle
 from fastrnn import Elman, Model, loss_and_grad, reference
 from fastrnn.cells.elman import ACTIVATIONS
+from fastrnn.compiling import jit
+from fastrnn.kernels.head import missed
 from fastrnn.losses.base import losses
+from fastrnn.simd import load, store
 from fastrnn.tasks.planes import to_words
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
@@ -221,3 +224,20 @@ def test_streams_of_bits_are_predictions_across_segments():
 def test_threads_do_not_matter(threads):
     model, _, x, _, _ = case("sigmoid", "float32", 16, 8, 100, 2, 1, True)
     assert np.array_equal(model.predict(x, threads=threads), model.predict(x, threads=1))
+
+
+@jit
+def run_missed(z, y, m, out):
+    store(out, 0, missed(load(z, 0, 2), load(y, 0, 2), load(m, 0, 2)))
+
+
+@pytest.mark.parametrize("dtype, lanes", [("float32", 16), ("float64", 8)])
+def test_an_output_on_the_other_side_than_its_target_counts_as_much_as_its_mask(dtype, lanes):
+    rng = np.random.default_rng(0)
+    tiny, above = np.finfo(dtype).smallest_subnormal, np.nextafter(np.array(0.5, dtype), np.array(1, dtype))
+    for _ in range(50):
+        z = rng.choice([-np.inf, -1, -tiny, -0.0, 0, tiny, 1, np.inf, np.nan], (2, lanes)).astype(dtype)
+        y, m = rng.choice([0, 0.5, above, 1], (2, lanes)).astype(dtype), rng.choice([0, 0.3, 1], (2, lanes)).astype(dtype)
+        out = np.full((2, lanes), 7, dtype)
+        run_missed(z, y, m, out)
+        assert np.array_equal(out, np.where((z > 0) != (y > 0.5), m, 0))

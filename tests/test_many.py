@@ -12,17 +12,10 @@ from fastrnn import Elman, TrainConfig, reference, tasks
 from fastrnn.losses.base import losses
 from fastrnn.optimizers.base import optimizers
 from fastrnn.tasks import Addition
+from many_runs import same
 
 # What most tests train: tiny, and compiled once.
 SMALL = dict(optimizer="sgd", learning_rate=0.1, batch_size=1, reduction="sum", until="samples", max_samples=200)
-
-
-def same(a, i, b, j):
-    """Whether model i of one run and model j of another are the same bytes, with their histories."""
-    one, other = a.weights(i), b.weights(j)
-    histories = zip(a.history(i)[:5], b.history(j)[:5], strict=True)
-    return (all(one[name].tobytes() == other[name].tobytes() for name in one) and all(np.array_equal(x, y) for x, y in histories)
-            and a.steps[i] == b.steps[j] and a.stopped[i] == b.stopped[j] and a.samples_to_exact[i] == b.samples_to_exact[j])
 
 
 def distance(weights, others):

@@ -48,31 +48,31 @@ softplus = pointwise(lambda x: functions.softplus(x))
 
 @jit
 def run_exp(x, out):
-    for s in range(0, x.size, simd.lanes(x)):
+    for s in range(0, simd.numbers(x).size, simd.lanes(x)):
         simd.store(out, (s,), exp(simd.load(x, (s,), 1)))
 
 
 @jit
 def run_log(x, out):
-    for s in range(0, x.size, simd.lanes(x)):
+    for s in range(0, simd.numbers(x).size, simd.lanes(x)):
         simd.store(out, (s,), log(simd.load(x, (s,), 1)))
 
 
 @jit
 def run_sigmoid(x, out):
-    for s in range(0, x.size, simd.lanes(x)):
+    for s in range(0, simd.numbers(x).size, simd.lanes(x)):
         simd.store(out, (s,), sigmoid(simd.load(x, (s,), 1)))
 
 
 @jit
 def run_tanh(x, out):
-    for s in range(0, x.size, simd.lanes(x)):
+    for s in range(0, simd.numbers(x).size, simd.lanes(x)):
         simd.store(out, (s,), tanh(simd.load(x, (s,), 1)))
 
 
 @jit
 def run_softplus(x, out):
-    for s in range(0, x.size, simd.lanes(x)):
+    for s in range(0, simd.numbers(x).size, simd.lanes(x)):
         simd.store(out, (s,), softplus(simd.load(x, (s,), 1)))
 
 
@@ -100,11 +100,11 @@ MEASURES = {
 }
 
 
-def apply(name, x):
+def apply(name, x, halved=False):
     padded = np.ones(-(-x.size // 16) * 16, x.dtype)
     padded[: x.size] = x
     out = np.empty_like(padded)
-    FUNCTIONS[name][0](padded, out)
+    FUNCTIONS[name][0](*((simd.Halves(padded), simd.Halves(out)) if halved else (padded, out)))
     return out[: x.size]
 
 
@@ -205,6 +205,30 @@ def test_functions_grow_where_they_should(dtype):
     for name in ("sigmoid", "tanh", "softplus"):
         y = apply(name, x)
         assert (np.diff(y) >= -4 * eps * np.maximum(1, np.abs(y[1:]))).all()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_vectors_of_half_the_size_change_no_bit(name, dtype):
+    x = np.concatenate([points(dtype)[::7], np.array([np.inf, -np.inf, 0, -0.0], dtype), nans(dtype, 0)])
+    assert apply(name, x, halved=True).tobytes() == apply(name, x).tobytes()
+
+
+@jit
+def run_sigmoid_rows(x, out):
+    width = simd.lanes(x)
+    for s in range(0, simd.numbers(x).size, 6 * width):
+        simd.store(out, s, sigmoid(simd.load(x, s, 1)))
+        simd.store(out, s + width, sigmoid(simd.load(x, s + width, 2)))
+        simd.store(out, s + 3 * width, sigmoid(simd.load(x, s + 3 * width, 3)))
+
+
+@pytest.mark.parametrize("halved", [False, True])
+def test_rows_that_are_worked_on_together_change_no_bit(halved, dtype):
+    # Two at a time: of three, one is left over.
+    x = np.linspace(-100, 100, 96 * 100).astype(dtype)
+    out = np.empty_like(x)
+    run_sigmoid_rows(*((simd.Halves(x), simd.Halves(out)) if halved else (x, out)))
+    assert out.tobytes() == apply("sigmoid", x).tobytes()
 
 
 # Memory.

@@ -21,7 +21,7 @@ def batched(model, symbols):
 
 @jit
 def _learn(cell, loss, layout, theta, w_hh_t, work, one, sample, gradient, stats, steps):
-    learn_one(refer((cell, loss, layout, theta, w_hh_t, work, one)), sample, gradient, stats, 0.0, steps)
+    learn_one(refer((cell, loss, layout, theta, w_hh_t, work, one, gradient, steps)), sample, stats, 0.0)
 
 
 def online(model, symbols):

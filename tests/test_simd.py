@@ -676,7 +676,8 @@ def test_a_formula_needs_a_vector():
 
 @jit
 def run_in_registers(a, w, out):
-    simd.store(out, (0, 0), simd.sum_tree(simd.product_lanes(simd.spread(simd.load(a, 0, 1), 8), simd.load(a, 1, 1), w, 2)))
+    simd.store(out, (0, 0), simd.sum_tree(simd.product_lanes(simd.product_lanes(simd.spread(simd.load(a, 0, 1), 8), simd.load(a, 1, 1), 0, w, 2),
+                                                             simd.load(a, 1, 1), 8, w, 10)))
     simd.store(out, (1, 0), simd.sum_tree(simd.load(a, 0, 3)))
     simd.put(out, (2, 1), a[0, 0])
 

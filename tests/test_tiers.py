@@ -11,7 +11,7 @@ import pytest
 from fastrnn.compiling import jit
 from fastrnn.kernels import tiers
 from fastrnn.kernels.address import address_of, call, is_ready
-from fastrnn.kernels.constant import known
+from fastrnn.kernels.constant import Constant, known
 from fastrnn.kernels.tiers import Tiers
 
 
@@ -38,7 +38,7 @@ def call_both(addresses, sizes, out):
 
 @pytest.fixture
 def kernels(tmp_path, monkeypatch):
-    """Makes functions of a constant that give two kernels as a new process has them: none is compiled but what is in the cache.
+    """Makes functions of sizes that give what Tiers take, with two kernels as a new process has them: none is compiled but what is in the cache.
 
     Nobody has worked with them.
     """
@@ -47,7 +47,15 @@ def kernels(tmp_path, monkeypatch):
 
     def fresh():
         write, add = jit(_write), jit(_add)
-        return lambda constant: ((write, constant, Sizes(0, 0), np.zeros(2)), (add, constant, Sizes(0, 0), np.zeros(2)))
+
+        def of(sizes):
+            def examples(own):
+                constant = Constant(sizes) if own else None
+                return (write, constant, Sizes(0, 0), np.zeros(2)), (add, constant, Sizes(0, 0), np.zeros(2))
+
+            return examples
+
+        return of
 
     return fresh
 
@@ -78,7 +86,7 @@ OWN, GENERAL = [12, 102], [34, 104]
 
 def test_kernels_for_all_sizes_come_first_and_change_once(kernels, compiled, monkeypatch):
     monkeypatch.setattr(tiers, "ENOUGH", 1.0)
-    tier = Tiers(kernels(), ONE)
+    tier = Tiers(kernels()(ONE))
     general = tier.addresses
     assert not tier.own and compiled == [None, None] and results(general, OTHER) == GENERAL
     for _ in range(3):
@@ -99,7 +107,7 @@ def test_work_counts_for_its_own_sizes_wherever_it_was_done(kernels, compiled, m
     # None of them finds what another has compiled.
     monkeypatch.setattr(tiers, "is_ready", lambda *kernel: False)
     made = kernels()
-    first, second, other = Tiers(made, ONE), Tiers(made, ONE), Tiers(made, OTHER)
+    first, second, other = Tiers(made(ONE)), Tiers(made(ONE)), Tiers(made(OTHER))
     first.worked(0.75)
     other.worked(0.5)
     assert not (first.own or second.own or other.own)
@@ -121,7 +129,7 @@ class Lingering(float):
 def test_threads_lose_no_work_and_compile_once(kernels, compiled, monkeypatch):
     # The second thread of the last turn compiles; by then all others are past their first look.
     monkeypatch.setattr(tiers, "ENOUGH", (8 * 3 + 2) * 0.25)
-    tier, barrier, before = Tiers(kernels(), ONE), threading.Barrier(8), []
+    tier, barrier, before = Tiers(kernels()(ONE)), threading.Barrier(8), []
 
     def work():
         for turn in range(4):
@@ -142,7 +150,7 @@ def test_threads_lose_no_work_and_compile_once(kernels, compiled, monkeypatch):
 
 def test_only_the_thread_that_compiles_waits_for_it(kernels, monkeypatch):
     monkeypatch.setattr(tiers, "ENOUGH", 1.0)
-    tier, another, begun, go_on = Tiers(kernels(), ONE), Tiers(kernels(), OTHER), threading.Event(), threading.Event()
+    tier, another, begun, go_on = Tiers(kernels()(ONE)), Tiers(kernels()(OTHER)), threading.Event(), threading.Event()
 
     def held_up(*kernel):
         begun.set()
@@ -167,25 +175,25 @@ def test_only_the_thread_that_compiles_waits_for_it(kernels, monkeypatch):
 
 def test_what_is_in_the_cache_is_used_at_once(kernels, compiled, monkeypatch):
     monkeypatch.setattr(tiers, "ENOUGH", 0.0)
-    Tiers(kernels(), ONE).worked(1.0)
+    Tiers(kernels()(ONE)).worked(1.0)
     del compiled[:]
-    again = Tiers(kernels(), ONE)
+    again = Tiers(kernels()(ONE))
     assert again.own and compiled == [ONE, ONE] and results(again.addresses, OTHER) == OWN
-    other = Tiers(kernels(), OTHER)
+    other = Tiers(kernels()(OTHER))
     assert not other.own and compiled == [ONE, ONE, None, None] and results(other.addresses, ONE) == OWN
 
 
 def test_a_cache_with_some_of_the_kernels_is_not_enough(kernels):
     made = kernels()
-    half = Tiers(lambda constant: made(constant)[:1], ONE, at_once=True)
-    assert half.own and is_ready(*made(tiers.Constant(ONE))[0]) and not is_ready(*made(tiers.Constant(ONE))[1])
+    half = Tiers(lambda own: made(ONE)(own)[:1], at_once=True)
+    assert half.own and is_ready(*made(ONE)(True)[0]) and not is_ready(*made(ONE)(True)[1])
     for each in (made, kernels()):
-        tier = Tiers(each, ONE)
+        tier = Tiers(each(ONE))
         assert not tier.own and results(tier.addresses, OTHER) == GENERAL
 
 
 def test_at_once_there_is_no_other_kernel(kernels, compiled):
-    tier = Tiers(kernels(), ONE, at_once=True)
+    tier = Tiers(kernels()(ONE), at_once=True)
     assert tier.own and compiled == [ONE, ONE] and results(tier.addresses, OTHER) == OWN
     tier.worked(100.0)
     assert compiled == [ONE, ONE] and not tiers._worked

@@ -6,7 +6,7 @@
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import loss_and_derivative
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import dot_lanes, fma, lanes, load, load_along, pointwise, select, splat, store, store_along, sum_rows, total, zeros
+from fastrnn.simd import dot_lanes, fma, lanes, load, load_along, pointwise, put, select, splat, store, store_along, sum_rows, total, zeros
 
 _fma = pointwise(lambda a, b, c: fma(a, b, c))
 _times = pointwise(lambda a, b: a * b)
@@ -90,4 +90,4 @@ def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
             stats[2] += wrong
             ever += wrong
         stats[3] = max(stats[3], min(ever, 1.0))
-        gradient[layout.b_o + o, 0] = total(bias)
+        put(gradient, (layout.b_o + o, 0), total(bias))

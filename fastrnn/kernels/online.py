@@ -6,7 +6,6 @@ all steps at once. What does wait, the recurrence, is split in eight sums, so th
 one before.
 """
 
-import numpy as np
 from numba.core import types
 from numba.extending import overload
 
@@ -14,10 +13,9 @@ from fastrnn.cells.base import activate
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.head import head_rows
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.reference import held
 from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
 from fastrnn.kernels.update import exchange
 from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_lanes, product_over,
@@ -51,8 +49,12 @@ def _split(layout, sums, a, t, weights, row):
 @inlined
 def _recurrent(layout, start, last, a, t, weights, row):
     """start + a[:, t] weights, for one panel of units, whose weights begin at `row`; last: a[-1, t], still in a register."""
-    if layout.panels == 1 and layout.hidden == lanes(weights):
-        return sum_tree(product_lanes(spread(start, SPLIT), last, weights, row))
+    # Weight rows come in eights, unless there are tails.
+    if layout.panels == 1 and (layout.hidden == lanes(weights) or not TAILED):
+        sums = product_lanes(spread(start, SPLIT), last, 0, weights, row)
+        if layout.hidden > SPLIT:
+            sums = product_lanes(sums, last, SPLIT, weights, row + SPLIT)
+        return sum_tree(sums)
     if TAILED:
         return _split(layout, spread(start, TAIL), a, t, weights, row)
     return _split(layout, spread(start, SPLIT), a, t, weights, row)
@@ -133,8 +135,8 @@ def _gradients_one(cell, layout, x, s, one, gradient):
 
 
 @inlined
-def _learn(network, s, gradient, stats, saturation, truncate):
-    cell, loss, layout, theta, w_hh_t, work, one = held(network)
+def _learn(network, s, stats, saturation):
+    cell, loss, layout, theta, w_hh_t, work, one, gradient, truncate = held(network)
     _column(work, s, one)
     _forward_one(cell, layout, theta, work.x, s, one)
     # Not needed before the way back, so the processor does it while the recurrence waits for itself.
@@ -145,22 +147,17 @@ def _learn(network, s, gradient, stats, saturation, truncate):
 
 
 @jit
-def learn_one(network, s, gradient, stats, saturation, truncate):
+def learn_one(network, s, stats, saturation):
     """The gradient of sample s of a block, and its statistics added to `stats`.
 
-    network: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace, Single), of which w_hh_t and the Single are
-    workspace; saturation is left out; truncate as in `backward`. Rows of b_hh are left alone: their gradient is b_ih's.
+    network: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace, Single, gradient, truncate), of which w_hh_t and
+    the Single are workspace; truncate as in `backward`; saturation is left out. Rows of the gradient's b_hh are left
+    alone: they are b_ih's.
     """
-    _learn(network, s, gradient, stats, None, truncate)
+    _learn(network, s, stats, None)
 
 
 @jit
-def learn_one_penalised(network, s, gradient, stats, saturation, truncate):
+def learn_one_penalised(network, s, stats, saturation):
     """As learn_one, with the saturation penalty of this weight."""
-    _learn(network, s, gradient, stats, saturation, truncate)
-
-
-def learn_one_address(cell, loss, layout, theta, work, one, penalised):
-    """The address of learn_one or learn_one_penalised for a cell, a loss and arrays of theta's dtype."""
-    return address_of(learn_one_penalised if penalised else learn_one, Referred(cell, loss, layout, theta, theta, work, one), 0, theta,
-                      np.zeros(4), 0.0, 1)
+    _learn(network, s, stats, saturation)

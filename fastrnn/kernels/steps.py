@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Addresses of the compiled parts: fill_block, forward_block, and learn_block, or learn_one for single samples."""
+    """Addresses of the compiled parts: fill_block, forward_block and learn_block."""
 
     fill: int
     forward: int

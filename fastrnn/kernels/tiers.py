@@ -1,11 +1,13 @@
-"""Kernels for all sizes, and, for sizes that are worked with, kernels for these alone: see fastrnn.kernels.constant."""
+"""Kernels for all sizes, and, for sizes that are worked with, kernels for these alone.
+
+How these come to know the sizes say fastrnn.kernels.constant and fastrnn.kernels.reference.
+"""
 
 import threading
 
 import numba
 
 from fastrnn.kernels.address import address_of, is_ready
-from fastrnn.kernels.constant import Constant
 
 # Seconds of work after which it pays to compile kernels anew: it takes three.
 ENOUGH = 5.0
@@ -17,14 +19,14 @@ _worked, _lock = {}, threading.Lock()
 class Tiers:
     """The addresses of some kernels, compiled for all sizes, until others are in the cache or worth compiling.
 
-    kernels(constant): the kernels, each a dispatcher and examples of its arguments, for Constant(sizes) or None. With
+    kernels(own): the kernels, each a dispatcher and examples of its arguments, for these sizes alone or for all. With
     `at_once` they are compiled for these sizes alone right away. The results are the same.
     """
 
-    def __init__(self, kernels, sizes, at_once=False):
-        self._own = kernels(Constant(sizes))
+    def __init__(self, kernels, at_once=False):
+        self._own = kernels(True)
         self.own = at_once or all(is_ready(*kernel) for kernel in self._own)
-        self.addresses = self._compiled(self._own if self.own else kernels(None))
+        self.addresses = self._compiled(self._own if self.own else kernels(False))
 
     @staticmethod
     def _compiled(kernels):

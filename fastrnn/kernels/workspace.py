@@ -66,13 +66,15 @@ def workspace(cell, layout, steps, dtype, bits):
 class Single(NamedTuple):
     """One sample, with time where a block has its samples.
 
-    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK.
+    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK; sound (1): 0 after an
+    update that was not made.
     """
 
     y: np.ndarray
     mask: np.ndarray
     h: np.ndarray
     d: np.ndarray
+    sound: np.ndarray
 
 
 def single(cell, layout, steps, dtype):
@@ -83,4 +85,5 @@ def single(cell, layout, steps, dtype):
         aligned_zeros((length,), dtype),
         aligned_zeros((layout.panels, length + 1, lanes), dtype),
         aligned_zeros((layout.panels, length + 1, lanes), dtype),
+        np.ones(1, np.int64),
     )

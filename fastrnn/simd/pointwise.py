@@ -136,11 +136,14 @@ def pick(x, table, bits):
         piece, index = ir.VectorType(ir.FloatType(), 8), ir.VectorType(ir.IntType(32), 8)
         choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), "llvm.x86.avx512.vpermi2var.ps.256")
         return x.like(builder.call(choose, [ir.Constant(piece, entries[:8]), bits, ir.Constant(piece, entries[8:])]))
-    piece = ir.VectorType(ir.FloatType(), 16)
-    values = ir.Constant(piece, entries)
-    kind = ir.FunctionType(piece, [piece, ir.VectorType(ir.IntType(32), 16)])
-    permute = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512")
-    return x.like(join(builder, [builder.call(permute, [values, index]) for index in split(builder, bits, 16)]))
+    values = ir.Constant(ir.VectorType(ir.FloatType(), 16), entries)
+    return x.like(join(builder, [permuted(builder, values, index) for index in split(builder, bits, 16)]))
+
+
+def permuted(builder, vector, lanes):
+    """Lane i: the lane of a vector of 16 float32 that lane i of the integers `lanes` names; where AVX-512 is."""
+    kind = ir.FunctionType(vector.type, [vector.type, lanes.type])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes])
 
 
 def square_root(x):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.kernels.constant import Constant
 from fastrnn.kernels.models.descend import descend_models
 from fastrnn.kernels.models.feed import feed_of, fill_models
 from fastrnn.kernels.models.learn import learn_models
@@ -62,16 +63,16 @@ class Recipe:
         self.plan = Plan(batch, max(1, STRETCH_SAMPLES // batch), config.schedule != "constant")
         self.shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
         self.saturation = Penalised() if varied["saturation"].any() else Plain()
-        self.tiers = Tiers(self._kernels, self.sizes, at_once)
+        self.tiers = Tiers(self._kernels, at_once)
 
     def memory(self):
         """Zeroed memory for one group, as the kernels take it."""
         array = group_memory(self.sizes, self.dtype, self.lanes)
         return Halves(array) if self.halved else array
 
-    def _kernels(self, constant):
-        """The kernels, each with examples of its arguments."""
-        steps = np.zeros(self.lanes, np.int64)
+    def _kernels(self, own):
+        """The kernels, each with examples of its arguments, for these sizes alone or for all."""
+        constant, steps = Constant(self.sizes) if own else None, np.zeros(self.lanes, np.int64)
         group = Referred(self.sizes, self.memory(), steps, steps, feed_of(self.sizes, self.lanes), self.source)
         return ((fill_models, constant, group, 1, 1, 1),
                 (learn_models, type(self.cell), type(self.loss), constant, group, 1, self.saturation),

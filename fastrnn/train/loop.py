@@ -185,6 +185,7 @@ class Training:
             statistics, why = session.run(
                 rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation), patience)
             ended = self.seconds()
+            session.worked(ended - began)
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))
             if why == DIVERGED:

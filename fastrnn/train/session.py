@@ -1,25 +1,33 @@
 """A network in training, between calls of the compiled kernels: weights, memories and counters."""
 
+from functools import cached_property
+
 import numpy as np
 
+from fastrnn.kernels.address import address_of
 from fastrnn.kernels.barrier import BARRIER_SIZE
 from fastrnn.kernels.block import forward_address, learn_address
 from fastrnn.kernels.layout import layout_of
-from fastrnn.kernels.online import learn_one_address
-from fastrnn.kernels.online_steps import gradient_of_one, run_online
+from fastrnn.kernels.online_steps import Calls as CallsOfOne
+from fastrnn.kernels.online_steps import gradient_of_one, kernels_of_one, run_online
 from fastrnn.kernels.packing import live, pack, unpack
 from fastrnn.kernels.protocol import fill_address
 from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared, gradient_of, run_steps
 from fastrnn.kernels.threads import on_threads
+from fastrnn.kernels.tiers import Tiers
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
 from fastrnn.tasks.base import BitTask
 
 
 class Session:
-    """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps."""
+    """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
-    def __init__(self, cell, sizes, source, steps, config, threads, weights):
+    at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches gain a hundredth at most: their tiles
+    hold enough work for what they do not know.
+    """
+
+    def __init__(self, cell, sizes, source, steps, config, threads, weights, at_once=False):
         dtype = np.dtype(config.dtype)
         self.cell, self.config, self.source = cell.kernel(*sizes), config, source
         self.names, self.threads, self.steps = cell.weights, threads, steps
@@ -35,15 +43,27 @@ class Session:
         self.work = [workspace(self.cell, self.layout, steps, dtype, bits) for _ in range(threads)]
         self.one = single(self.cell, self.layout, steps, dtype)
         self.shrinking = (float(config.weight_decay), float(config.l1)) if config.weight_decay or config.l1 else None
-        penalised = config.saturation > 0
-        if config.batch_size == 1:
-            learn = learn_one_address(self.cell, self.loss, self.layout, theta, self.work[0], self.one, penalised)
-        else:
-            learn = learn_address(self.cell, self.loss, self.layout, theta, self.work[0], penalised)
-        self.calls = Calls(fill_address(source, self.work[0]), forward_address(self.cell, self.layout, theta, bits), learn)
         self.shared = Shared(
             aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
             np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype))
+        self.fill, self.at_once = fill_address(source, self.work[0]), at_once
+        if config.batch_size > 1:
+            self.calls = Calls(self.fill, forward_address(self.cell, self.layout, theta, bits),
+                               learn_address(self.cell, self.loss, self.layout, theta, self.work[0], config.saturation > 0))
+
+    def _kernels_of_one(self, own):
+        return kernels_of_one(self.cell, self.loss, self.optimizer, self.shrinking, self.layout, self.truncate, self.replicas[0],
+                              self.shared, self.work[0], self.one, self.config.saturation > 0, own)
+
+    @cached_property
+    def tiers(self):
+        """The kernels of updates with single samples; for a mere gradient the look into the cache would take as long as the rest."""
+        return Tiers(self._kernels_of_one, self.at_once)
+
+    def worked(self, seconds):
+        """Count seconds spent in `run`: when there were enough, kernels may be compiled that need fewer."""
+        if self.config.batch_size == 1:
+            self.tiers.worked(seconds)
 
     def _replica(self, theta, shape):
         replica = Replica(*(aligned_zeros(shape, self.dtype) for _ in Replica._fields))
@@ -64,12 +84,14 @@ class Session:
         """
         shared = self.shared._replace(history=np.zeros((len(rates), 4)))
         plan = self._plan(patience)
-        arguments = self.cell, self.loss, self.optimizer, self.shrinking, self.source, self.layout, plan, self.calls, rates, saturations
+        online = self.config.batch_size == 1
+        calls = CallsOfOne(self.fill, *self.tiers.addresses) if online else self.calls
+        arguments = self.cell, self.loss, self.optimizer, self.shrinking, self.source, self.layout, plan, calls, rates, saturations
 
         def work(thread):
             return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], thread, self.threads)
 
-        if self.config.batch_size == 1:
+        if online:
             made, why = run_online(*arguments, self.replicas[0], shared, self.work[0], self.one)
         else:
             made, why = on_threads(self.threads, work)[0]
@@ -88,9 +110,11 @@ class Session:
     def gradient(self):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
         saturation = float(self.config.saturation)
-        arguments = (self.cell, self.loss, self.source, self.layout, self._plan(), self.calls, self.step, saturation, self.replicas[0],
+        online = self.config.batch_size == 1
+        calls = CallsOfOne(self.fill, address_of(*self._kernels_of_one(False)[0]), 0) if online else self.calls
+        arguments = (self.cell, self.loss, self.source, self.layout, self._plan(), calls, self.step, saturation, self.replicas[0],
                      self.shared, self.work[0])
-        if self.config.batch_size == 1:
+        if online:
             gradient_of_one(*arguments, self.one)
         else:
             gradient_of(*arguments)

@@ -22,7 +22,8 @@ class Fastrnn:
         task = Addition(bits=work.steps)
         # As `train` chooses: where a batch is too small, threads wait for each other longer than they work.
         threads = min(threads, max(1, work.batch // SAMPLES_A_THREAD))
-        self.session = Session(Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights)
+        # As after five seconds of training.
+        self.session = Session(Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights, at_once=True)
 
     def run(self, updates):
         statistics, _ = self.session.run(np.full(updates, self.work.rate), np.zeros(updates), 0)

@@ -146,7 +146,7 @@ grid_product.__doc__ = """sums[g, r] + sum_n array[a + g a_stride + n a_step] * 
 sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
 """
 grid_chosen = _product(_kept)
-grid_chosen.__doc__ = "grid_product for an `a` of masks, bits all ones for 1 and none for 0: the same, to the bit, for finite numbers."
+grid_chosen.__doc__ = "grid_product for an `a` of masks, bits all ones for 1 and none for 0: the same, to the bit, for finite numbers and sums that are not -0."
 
 
 @intrinsic

@@ -29,6 +29,8 @@ CASES = {
     "panels, of numbers": Case(Elman(33, "relu"), 0, {"loss": "cross-entropy", "learning_rate": 0.01}),
     "penalised": Case(Elman(5), 4, {"saturation": 0.1}),
 }
+# Eight seconds of compilation each.
+SLOW = "half a panel, truncated", "penalised"
 
 
 def session(case, monkeypatch, own, **options):
@@ -59,7 +61,7 @@ def results(session, rates):
     return b"".join(np.ascontiguousarray(value).tobytes() for value in values), parts[-1][1]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES])
 def test_kernels_for_one_network_alone_give_the_same_bytes(name, monkeypatch):
     both = [session(CASES[name], monkeypatch, own) for own in (False, True)]
     assert not {*both[0].tiers.addresses} & {*both[1].tiers.addresses}

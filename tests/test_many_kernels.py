@@ -74,6 +74,7 @@ class Case(NamedTuple):
 
 # All pairs of what may differ, with those that are slow. Most of the first have a panel or a block of samples that is not full.
 CASES = [
+    Case(16, 6, False, None, ADAM, False, True, 2, 1),
     Case(5, 6, True, None, SGD, True, False, 1, None),
     Case(18, 1, False, 0.3, ADAM, True, False, 2, None),
     Case(20, 3, True, 0.3, ADAM, True, False, 1, 1),
@@ -83,7 +84,6 @@ SLOW = [
     Case(18, 4, True, None, SGD, False, True, 2, 1),
     Case(5, 3, False, 0.3, SGD, False, True, 2, None),
     Case(16, 4, False, 0.3, MOMENTUM, True, False, 1, None),
-    Case(16, 6, False, None, ADAM, False, True, 2, 1),
     Case(3, 1, True, None, MOMENTUM, False, True, 1, 1),
     Case(3, 4, False, None, ADAM, True, True, 1, 1),
     Case(16, 1, False, 0.3, SGD, False, True, 2, None),

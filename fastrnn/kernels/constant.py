@@ -1,8 +1,11 @@
-"""Numbers that a compiled function knows: loops of known length and addresses of known distance run a fifth faster.
+"""Numbers that a compiled function knows: loops of known length and addresses of known distance are faster.
 
     learn(Constant(sizes), sizes, ...)     compiled for these sizes alone
     learn(None, sizes, ...)                compiled once, for all sizes
     sizes = known(constant, sizes)         in what is called: the same either way, and the same results, to the bit
+
+A Referred (fastrnn.kernels.reference) can make all numbers of a tuple constants; here they are those of one part, beside
+others that differ from process to process, as a task's address does.
 """
 
 from numba.core import types

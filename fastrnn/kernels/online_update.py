@@ -1,6 +1,6 @@
 """From the gradient of a single sample to the next weights, as a compiled function of its own.
 
-Apart from the loop over updates, so that it can be compiled for one network alone: 2 % of the time of an online update.
+Apart from the loop over updates, so that it can be compiled for one network alone.
 """
 
 import numpy as np

@@ -26,7 +26,7 @@ def multiply_wide(typing_context, a, b):
 def store_halves(typing_context, array, row, column, words):
     """array[row + n, :, column] = the low and the high half of words[n], for all n; array (N, 2, L) uint32, words uint64.
 
-    One by one: vectors that are scattered take four times as long (Zen 4).
+    One by one: to scatter vectors takes longer (Zen 4).
     """
 
     def generate(context, builder, signature, values):

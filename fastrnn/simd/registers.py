@@ -189,8 +189,7 @@ def _everywhere(builder, vector, lane):
     """One lane of a vector in all lanes.
 
     LLVM takes two shuffles, which spares a register for the lane's number. But shuffles are what a single sample's
-    recurrence waits for, and registers are free: with the number hidden, in assembly of no instruction, it takes one, which
-    is 3 % of the time of an update at 16 units.
+    recurrence waits for, and registers are free: with the number hidden, in assembly of no instruction, it takes one.
     """
     if not (has("avx512f") and lane and vector.type == ir.VectorType(ir.FloatType(), 16)):
         return shuffle(builder, vector, vector, [lane] * vector.type.count)

@@ -23,8 +23,8 @@ from fastrnn.tasks.base import BitTask
 class Session:
     """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
-    at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches gain a hundredth at most: their tiles
-    hold enough work for what they do not know.
+    at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches gain next to nothing: their
+    tiles hold enough work for what they do not know.
     """
 
     def __init__(self, cell, sizes, source, steps, config, threads, weights, at_once=False):

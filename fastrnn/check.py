@@ -92,6 +92,8 @@ def check(certificate, model):
     require(isinstance(claim, dict) and set(claim) == keys, f"{certificate}: expected the fields {', '.join(sorted(keys))}")
     require(claim["format"] == 2 and type(claim["format"]) is int, f"format: got {claim['format']!r}, this checker reads 2")
     require(isinstance(header, dict) and isinstance(header.get("task"), dict), f"{model}: no task to be right on")
+    # The state of an unfinished training is no part of the network.
+    weights = {name: array for name, array in weights.items() if not name.startswith("training.")}
     require(claim["weights"] == hash_of(weights), "weights: the certificate is for other weights than the model's")
     # Without its width, since the proof is for all of them.
     task, cell = {name: value for name, value in header["task"].items() if name != "bits"}, header.get("cell")

@@ -28,11 +28,12 @@ FORMAT = 1
 KEY = "fastrnn"
 
 
-def write_checkpoint(path, weights, metadata):
+def write_checkpoint(path, weights, metadata, *, overwrite=True):
     """Write weights {name: array} and metadata to `path`, as given, in one step; equal content gives equal bytes.
 
     metadata["cell"] is a cell's dataclass, metadata["task"] a task's or None, the rest what JSON can hold.
-    Raises TypeError if the rest is not that, and OSError if the file cannot be written; the old file then stays.
+    Raises TypeError if the rest is not that, and OSError if the file cannot be written, FileExistsError if it exists and is
+    not to be overwritten; the old file then stays.
     """
     rest = {name: value for name, value in metadata.items() if name not in ("cell", "task")}
     try:
@@ -44,7 +45,7 @@ def write_checkpoint(path, weights, metadata):
               "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
     arrays = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
     # One key only: safetensors writes several in a random order.
-    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}))
+    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
 
 
 def read_checkpoint(path):

@@ -1,47 +1,182 @@
-"""Writes a file so that a reader, or a crash, finds the old one or the new one, never half of one."""
+"""Writes a file so that a reader, or a crash, finds the old one or the new one, never half of one.
+
+The content goes to a temporary file beside the target, is synced, and gets its name in one step. Whoever writes a
+temporary file holds a lock on it, which ends with the process: what a killed one left is removed by the next write
+into the same folder. Where there are no locks (Windows, some network file systems) it stays.
+"""
 
 import contextlib
+import errno
 import os
+import re
+import stat
 import uuid
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
-def write_atomically(path, content):
-    """Replace the file at `path` by `content` in one step that survives a power cut.
+# .NAME.PROCESS-RANDOM.fastrnn-tmp
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.fastrnn-tmp")
+# What os.link says where the file system has no hard links.
+_NO_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+def write_atomically(path, content, *, overwrite=True):
+    """Give `path` a content in one step that survives a power cut.
 
     `content` is bytes, or a function that is given a binary file open for writing. A new file has
     the permissions a plain `open()` would give it, a replaced one keeps its own. A symbolic link
-    is followed.
+    is followed: what it points to is replaced. overwrite: False leaves whatever has the name alone.
 
-    Returns None. Raises OSError, naming `path`, if it cannot be written, and whatever the given
-    function raises; in either case the old file is as it was.
+    Returns None. Raises OSError, naming `path`, if it cannot be written or is anything but a regular file (a folder,
+    a device, a FIFO, a socket), FileExistsError if it exists and is not to be overwritten, and whatever the given
+    function raises; in each case the old file is as it was.
     """
-    path = os.fspath(path)
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    # Beside the target, for a rename is atomic only within one file system.
-    temporary = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex[:8]}.tmp")
+    Replacement(path, content, overwrite=overwrite).close()
+
+
+class Replacement:
+    """The same, with the lock kept on what is there now until `close`: see `unlocked`."""
+
+    def __init__(self, path, content, *, overwrite=True):
+        path = os.fspath(path)
+        check_regular(path)
+        # A link is a name that exists; os.link would not follow it either.
+        target = os.path.realpath(path) if overwrite else path
+        folder = os.path.dirname(target) or "."
+        remove_leftovers(folder)
+        # Beside the target, for a rename is atomic only within one file system.
+        name = f".{os.path.basename(target)[:100]}.{os.getpid()}-{uuid.uuid4().hex[:8]}.fastrnn-tmp"
+        self._file, temporary = None, os.path.join(folder, name)
+        try:
+            self._file = _locked(temporary)
+            content(self._file) if callable(content) else self._file.write(content)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if fcntl is None:  # no open file can be renamed there
+                self.close()
+            if overwrite:
+                _copy_mode(target, temporary)
+                os.replace(temporary, target)
+            else:
+                _put_in_place(temporary, target)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                self.close()
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            if isinstance(error, OSError) and error.filename in (None, temporary):
+                raise OSError(error.errno, error.strerror or str(error), path) from error
+            raise
+        sync_folder(folder)
+
+    def close(self):
+        """Let go of the lock."""
+        if self._file is not None:
+            self._file.close()
+
+
+def check_regular(path):
+    """Raise OSError, naming `path`, if there is something there that is not a regular file, or it names a folder."""
+    if not os.path.basename(path):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, expected the name of a file", path)
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a directory, expected the name of a file", path)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, f"is {_kind(mode)}, expected a regular file or a free name", path)
+
+
+def _kind(mode):
+    kinds = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode), "not a regular file")
+
+
+@contextlib.contextmanager
+def unlocked(path):
+    """Yields whether no living process holds a lock on the file, and nobody takes one in the body."""
+    if fcntl is None:
+        yield False
+        return
     try:
-        _write_synced(temporary, content)
-        _copy_mode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename in (None, temporary):
-            raise OSError(error.errno, error.strerror or str(error), path) from error
-        raise
-    sync_folder(folder)
-
-
-def _write_synced(path, content):
-    # open() rather than tempfile, which would give 0600 whatever the umask.
-    with open(path, "xb") as file:
-        if callable(content):
-            content(file)
+        # Not blocking, should it be a FIFO.
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
         else:
-            file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder):
+    """Delete the temporary files in a folder that belong to no living process; what cannot be deleted stays."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with unlocked(entry.path) as left, contextlib.suppress(OSError):
+                    if left:
+                        os.unlink(entry.path)
+
+
+def _locked(path):
+    """A file open for writing that did not exist, which nobody removes."""
+    while True:
+        # open() rather than tempfile, which would give 0600 whatever the umask.
+        file = open(path, "xb")
+        if fcntl is None:
+            return file
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever looks for leftovers may have come before the lock.
+            if os.path.exists(path):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _put_in_place(temporary, target):
+    """Give the temporary file the name `target`, which must be free."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, "exists", target) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with _folder_locked(os.path.dirname(target) or "."):
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "exists", target) from None
+            os.rename(temporary, target)
+    else:
+        os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _folder_locked(folder):
+    """Nobody else is in this body for the same folder, as far as the system has locks."""
+    if fcntl is None:  # os.rename replaces nothing there
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy_mode(source, destination):

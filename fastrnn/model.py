@@ -147,9 +147,13 @@ class Model:
             answers.put(start, stream.run(given.planes(start, min(width, start + PIECE))))
         return [answer for answer, in answers.ints()]
 
-    def save(self, path):
-        """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata."""
-        write_checkpoint(path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata})
+    def save(self, path, *, overwrite=True):
+        """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata.
+
+        A reader, or a crash, finds the old file or the new one. Raises OSError, naming the path, if it cannot be
+        written or is no regular file; FileExistsError if it exists and is not to be overwritten.
+        """
+        write_checkpoint(path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata}, overwrite=overwrite)
 
     @classmethod
     def load(cls, path):

@@ -18,7 +18,7 @@ from test_original import TRANSCRIPT
 
 import fastrnn
 from fastrnn.cli import COMMANDS, add, main
-from fastrnn.cli.output import claim
+from fastrnn.cli.output import save_under_free_name
 from fastrnn.cli.text import bit_row, equation, long_numbers, seconds, short
 from fastrnn.model import Model
 from fastrnn.train.resume import load_run, save_run
@@ -266,18 +266,45 @@ def test_without_matplotlib_nothing_is_trained(call, here, monkeypatch):
 
 
 def test_free_names(here):
-    names = [claim(name) for name in ("net.safetensors", "net.safetensors", "net.safetensors", "net", "net")]
-    assert names == ["net.safetensors", "net-2.safetensors", "net-3.safetensors", "net", "net-2"]
+    def save(name):
+        # Another process may be faster.
+        if name == "net-2.safetensors":
+            open(name, "x").close()
+        open(name, "x").close()
+
+    names = [save_under_free_name(save, name) for name in ("net.safetensors", "net.safetensors", "net.safetensors", "net", "net")]
+    assert names == ["net.safetensors", "net-3.safetensors", "net-4.safetensors", "net", "net-2"]
 
 
-def test_a_claimed_name_is_given_up_when_saving_fails(call, here, monkeypatch):
-    def fail(model, path):
-        raise OSError(errno.ENOSPC, "No space left on device", path)
+def test_a_full_disk_names_the_file_and_leaves_nothing(call, here, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Model, "save", fail)
+    monkeypatch.setattr(os, "fsync", full)
     status, _, err = call("train")
     assert status == 2 and err.endswith("fastrnn: runs/addition-8.safetensors: No space left on device\n")
     assert not contents(here)
+
+
+def test_an_output_that_is_no_regular_file_is_refused_and_stays(call, here):
+    os.mkfifo(here / "fifo")
+    terminal = os.ttyname(pty.openpty()[1])
+    for path, kind in (("fifo", "a FIFO"), (terminal, "a device"), ("/dev/null", "a device")):
+        for command in (["train", "--output", path, "--force"], ["sweep", "--output", path, "--force"]):
+            status, out, err = call(*command)
+            assert (status, out) == (2, "") or command[0] == "sweep" and status == 2
+            assert err == f"fastrnn: {path}: is {kind}, expected a regular file or a free name\n"
+    assert [path.name for path in here.iterdir()] == ["fifo"] and (here / "fifo").is_fifo()
+
+
+def test_samples_that_end_in_a_proof_are_saved_with_a_certificate_that_the_checker_accepts(call, here):
+    status, out, _ = call("train", "--until", "samples", "--max-samples", 12_800, "--batch-size", 4)
+    assert status == 0 and "proved" in out
+    load_run("runs/addition-8.safetensors")
+    tried = [line.removeprefix("try: fastrnn ").split() for line in out.splitlines() if line.startswith("try: ")]
+    assert [command[0] for command in tried] == ["add", "check"]
+    for command in tried:
+        assert call(*command)[0] == 0
 
 
 # ---- Ctrl-C

@@ -57,11 +57,11 @@ class Certification:
             return f"proved for every width: {self.graph.nodes:,} boxes ({kind}), every |logit| at least {self.margin:.3g}"
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
-    def save(self, path):
-        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, OSError."""
+    def save(self, path, *, overwrite=True):
+        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as Model.save."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
-        write_certificate(path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model))
+        write_certificate(path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model), overwrite=overwrite)
 
 
 def certify(model, task=None, *, k=None, find=True, seed=0):

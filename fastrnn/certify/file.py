@@ -39,7 +39,7 @@ def description_of(task):
     return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
 
 
-def write_certificate(path, model, task, graph, proof, rounding):
+def write_certificate(path, model, task, graph, proof, rounding, *, overwrite=True):
     """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
     header = {"format": FORMAT, "task": description_of(task), "cell": {"name": model.cell.name, **asdict(model.cell)},
               "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin,
@@ -47,4 +47,4 @@ def write_certificate(path, model, task, graph, proof, rounding):
     arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
               "following": graph.following.astype(np.int64)}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}))
+    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)

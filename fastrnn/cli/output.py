@@ -1,10 +1,13 @@
 """Where results are written: checked before the work that makes them, and never over a file unless told to."""
 
+import contextlib
+import itertools
 import os
 import shlex
 import tempfile
 
 from fastrnn.cli.errors import UserError
+from fastrnn.files import check_regular
 
 CERTIFICATE = "-certificate.safetensors"
 
@@ -12,8 +15,10 @@ CERTIFICATE = "-certificate.safetensors"
 def check_writable(path, force):
     """Raise UserError unless a file can be written to `path`; its folder is made."""
     folder = os.path.dirname(path) or "."
-    if os.path.isdir(path) or not os.path.basename(path):
-        raise UserError(f"{path}: is a directory, expected the name of a file")
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
     if os.path.lexists(path) and not force:
         raise UserError(f"{path}: exists; give --force to replace it")
     try:
@@ -41,18 +46,15 @@ def how_to_check(certificate, model):
     return f"fastrnn check {' '.join(map(shlex.quote, names))}"
 
 
-def claim(path):
-    """Create an empty file that did not exist and return its name: `path`, or its stem with -2, -3, ... added.
+def save_under_free_name(save, path):
+    """Call save(name) with `path`, or its stem with -2, -3, ... added, and return the name.
 
-    Whoever trains in the same folder at the same time gets another name. Raises OSError if the folder cannot
-    be written.
+    `save` raises FileExistsError for a name that exists: whoever trains in the same folder at the same time gets another.
     """
     stem, ending = os.path.splitext(path)
-    attempt = 1
-    while True:
+    for attempt in itertools.count(1):
         name = path if attempt == 1 else f"{stem}-{attempt}{ending}"
-        try:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return name
-        except FileExistsError:
-            attempt += 1
+        if not os.path.lexists(name):
+            with contextlib.suppress(FileExistsError):
+                save(name)
+                return name

@@ -1,12 +1,12 @@
 """The end of `fastrnn train`: save what came out, print it, and say what to do next."""
 
 import contextlib
-import os
+import functools
 import shlex
 import sys
 
 from fastrnn.cli.errors import user_errors
-from fastrnn.cli.output import beside, claim, how_to_check
+from fastrnn.cli.output import beside, how_to_check, save_under_free_name
 from fastrnn.cli.text import long_numbers, seconds, solved, verdict
 
 # Solved samples that are printed.
@@ -28,9 +28,9 @@ def report(args, config, result, path, say):
     replacing, certificate = args.force and args.output, None
     # Whoever presses Ctrl-C a second time wants to leave, not to lose the run.
     with deferred_interrupt():
-        path = _written(save_run if unfinished else lambda run, path: run.model.save(path), result, path, replacing)
+        path = _written(functools.partial(save_run, result) if unfinished else result.model.save, path, replacing)
         if result.certified:
-            certificate = _written(lambda run, path: run.certification.save(path), result, beside(path), replacing)
+            certificate = _written(result.certification.save, beside(path), replacing)
     plotted = args.plot and len(result.history.samples)
     if plotted:
         with user_errors():
@@ -68,15 +68,11 @@ def _proof_of(model):
         return found if found.proved else None
 
 
-def _written(save, run, path, replacing):
-    """The name under which save(run, path) wrote a file: a free one, unless it may replace another."""
-    path = path if replacing else claim(path)
-    try:
-        save(run, path)
-    except BaseException:
-        if not replacing:
-            os.unlink(path)
-        raise
+def _written(save, path, replacing):
+    """The name under which save(name, overwrite=...) wrote a file: a free one, unless it may replace another."""
+    if not replacing:
+        return save_under_free_name(functools.partial(save, overwrite=False), path)
+    save(path, overwrite=True)
     return path
 
 

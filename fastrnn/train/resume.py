@@ -20,10 +20,10 @@ HISTORY = "history"
 WEIGHTS = "weights."
 
 
-def save_run(run, path):
+def save_run(run, path, *, overwrite=True):
     """Write the model of a Run and the state of its training to one safetensors file, in one step.
 
-    Raises ValueError if the Run has no state, OSError if the file cannot be written; the old file then stays.
+    Raises ValueError if the Run has no state, OSError as Model.save; the old file then stays.
     """
     if run.state is None:
         raise ValueError("run: has no training state; expected one that train returned")
@@ -38,7 +38,8 @@ def save_run(run, path):
         training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
                                    **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
     arrays = {PREFIX + name: array for name, array in arrays.items()}
-    write_checkpoint(path, {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, TRAINING: training})
+    write_checkpoint(path, {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, TRAINING: training},
+                     overwrite=overwrite)
 
 
 def _rows(state):

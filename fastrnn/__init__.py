@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastrnn import tasks
+    from fastrnn import data, tasks
     from fastrnn.certify import Certification, certify
     from fastrnn.cells.elman import Elman
+    from fastrnn.data import Sequences
     from fastrnn.errors import CheckpointError
     from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "cells.elman": ("Elman",),
     "certify": ("Certification", "certify"),
+    "data": ("Sequences",),
     "errors": ("CheckpointError",),
     "generalize": ("Generalization", "generalize"),
     "model": ("Model",),
@@ -35,14 +37,15 @@ _EXPORTS = {
     "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
     "verify": ("Verification", "verify"),
 }
+_PACKAGES = ("data", "tasks")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = sorted([*_HOME, "tasks"])
+__all__ = sorted([*_HOME, *_PACKAGES])
 
 
 def __getattr__(name):
-    if name == "tasks":
-        return importlib.import_module(f"{__name__}.tasks")
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

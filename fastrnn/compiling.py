@@ -22,8 +22,8 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
 # Parts of the package that no kernel is made of, so that editing them recompiles nothing; a test holds that they
 # define nothing that is compiled.
-UNCOMPILED = frozenset({"bench", "certify", "check.py", "checkpoint.py", "cli", "errors.py", "evaluate.py", "files.py",
-                        "generalize.py", "model.py", "plots.py", "reference.py", "reproduce", "stream.py", "sweep", "train", "verify.py"})
+UNCOMPILED = frozenset({"bench", "certify", "check.py", "checkpoint.py", "cli", "data", "errors.py", "evaluate.py",
+                        "files.py", "generalize.py", "model.py", "plots.py", "reference.py", "reproduce", "stream.py", "sweep", "train", "verify.py"})
 _ENTRY = re.compile(
     rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$"
 )

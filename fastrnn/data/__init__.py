@@ -1,0 +1,11 @@
+"""Sequences of one's own: how they are stored, read from files and tables, and divided for training and testing.
+
+    >>> data = fastrnn.Sequences.read("choices.csv", inputs=["choice", "reward"], target="choice", lag=1,
+    ...                               group=["subject", "session"])
+    >>> data
+    Sequences(96 of 60 steps; inputs: choice, reward; target: choice, bits; 5,760 of 5,760 steps count)
+"""
+
+from fastrnn.data.sequences import Sequences
+
+__all__ = ["Sequences"]

@@ -40,7 +40,8 @@ def test_a_list_is_stored_once_one_sequence_after_the_other():
     data = Sequences(x, y)
     assert data.x.dtype == data.weight.dtype == np.float64 and data.y.dtype == data.offsets.dtype == np.int64
     assert data.offsets.tolist() == [0, 3, 4, 11, 15] and data.lengths.tolist() == list(LENGTHS)
-    assert (len(data), data.steps, data.kind, data.classes, data.counted.tolist()) == (4, 15, "classes", 3, list(LENGTHS))
+    assert (len(data), data.steps, data.kind, data.classes) == (4, 15, "classes", 3)
+    assert data.counted.tolist() == list(LENGTHS)
     for n, (inputs, targets, weight) in enumerate(data):
         np.testing.assert_array_equal(inputs, x[n])
         np.testing.assert_array_equal(targets, y[n])
@@ -67,8 +68,9 @@ def test_every_form_of_the_same_data_gives_the_same_arrays(lengths, inputs, seed
 
 def test_steps_without_a_target_are_fed_but_do_not_count():
     x, y = [[1.0, 2.0, 3.0, 4.0]], [[1.0, 9.0, np.nan, 5.0]]
-    for given in ({"mask": [[1, 1, 0, 0]]}, {"weight": [[1, 1, 0, 0]]}, {"mask": [[True, True, True, False]], "weight": [[1, 1, 0, 2]]}):
-        data = Sequences(x, y, **given)
+    ways = ([[1, 1, 0, 0]], None), (None, [[1, 1, 0, 0]]), ([[True, True, False, False]], [[1, 1, 2, 0]])
+    for mask, weight in ways:
+        data = Sequences(x, y, mask=mask, weight=weight)
         assert data.x[:, 0].tolist() == x[0] and data.y[:, 0].tolist() == [1.0, 9.0, 0.0, 0.0]
         assert data.weight.tolist() == [1.0, 1.0, 0.0, 0.0] and data.counted.tolist() == [2]
     assert "2 of 4 steps count" in repr(data)
@@ -91,9 +93,11 @@ def test_one_target_for_each_sequence_counts_at_its_last_step():
     for targets in (["no", "yes", "no", "maybe"], np.array(["no", "yes", "no", "maybe"])):
         data = Sequences(x, targets)
         assert data.class_names == ("maybe", "no", "yes") and data.counted.tolist() == [1] * 4
-        assert np.flatnonzero(data.weight).tolist() == [2, 3, 10, 14] and data.y[data.weight > 0].tolist() == [1, 2, 1, 0]
+        assert np.flatnonzero(data.weight).tolist() == [2, 3, 10, 14]
+        assert data.y[data.weight > 0].tolist() == [1, 2, 1, 0]
         assert (data.y[data.weight == 0] == -1).all()
-    assert Sequences(padded(x, 0.0), [0.5, 1.5, 2.5, 3.5], lengths=LENGTHS).y[:, 0].nonzero()[0].tolist() == [2, 3, 10, 14]
+    reals = Sequences(padded(x, 0.0), [0.5, 1.5, 2.5, 3.5], lengths=LENGTHS)
+    assert reals.y[[2, 3, 10, 14], 0].tolist() == [0.5, 1.5, 2.5, 3.5] and reals.weight.sum() == 4
 
 
 KINDS = {
@@ -124,7 +128,8 @@ def test_values_say_what_targets_are(case):
 def test_an_argument_says_what_targets_are():
     x, y = [[0.0, 0.0, 0.0]], [[1, 0, 1]]
     assert Sequences(x, y, kind="classes").classes == 2 and Sequences(x, y, classes=4).classes == 4
-    assert Sequences(x, y, kind="reals").kind == "reals" and Sequences(x, [[1, -1, 7]], kind="reals").y.tolist() == [[1], [-1], [7]]
+    assert Sequences(x, y, kind="reals").kind == "reals"
+    assert Sequences(x, [[1, -1, 7]], kind="reals").y.tolist() == [[1], [-1], [7]]
     names = Sequences(x, [["right", "left", "right"]], classes=["left", "right", "none"])
     assert (names.classes, names.class_names, names.y.tolist()) == (3, ("left", "right", "none"), [1, 0, 1])
     bits = Sequences(x, [["right", "left", "right"]], kind="bits")
@@ -135,8 +140,9 @@ def test_nothing_given_is_changed_or_kept():
     x, y, group, weight = np.ones((2, 3, 1)), np.arange(6.0).reshape(2, 3), np.array([4, 5]), np.ones((2, 3))
     flat, offsets = np.ones((6, 1)), np.array([0, 3, 6])
     copies = [array.copy() for array in (x, y, group, weight, flat, offsets)]
-    made = [Sequences(x, y, groups={"s": group}, ids=group, weight=weight), Sequences(list(x), list(y), groups={"s": group}, ids=group),
-            Sequences(flat, y.reshape(-1), offsets=offsets, groups={"s": group}, ids=group)]
+    named = {"groups": {"s": group}, "ids": group}
+    made = [Sequences(x, y, weight=weight, **named), Sequences(list(x), list(y), **named),
+            Sequences(flat, y.reshape(-1), offsets=offsets, **named)]
     for array, copy in zip((x, y, group, weight, flat, offsets), copies):
         np.testing.assert_array_equal(array, copy)
         assert array.flags.writeable
@@ -162,7 +168,8 @@ def test_sequences_are_frozen_in_the_process_and_behind_a_pickle():
 def test_select_takes_sequences_in_the_order_given():
     x, y = ragged()
     data = Sequences(x, y, ids=list("abcd"), groups={"day": [1, 1, 2, 3]})
-    for indices, order in (([2, 0, 2], [2, 0, 2]), ([-1], [3]), (np.array([True, False, True, False]), [0, 2]), (range(4), range(4))):
+    picks = ([2, 0, 2], [2, 0, 2]), ([-1], [3]), (np.array([True, False, True, False]), [0, 2]), (range(4), range(4))
+    for indices, order in picks:
         part = data.select(indices)
         same(part, Sequences([x[n] for n in order], [y[n] for n in order], ids=["abcd"[n] for n in order], classes=3))
         assert part.groups["day"].tolist() == [[1, 1, 2, 3][n] for n in order]
@@ -177,8 +184,10 @@ def test_segments_are_pieces_of_each_sequence_in_order(lengths, size):
     x = [np.arange(length) + 100.0 * n for n, length in enumerate(lengths)]
     data = Sequences(x, x, kind="reals", groups={"g": range(len(x))})
     parts = data.segments(size)
-    expected = [(n, k, list(row[k * size : (k + 1) * size])) for n, row in enumerate(x) for k in range(-(-len(row) // size))]
-    assert list(zip(parts.ids.tolist(), parts.pieces.tolist(), (piece[:, 0].tolist() for piece, _, _ in parts))) == expected
+    expected = [(n, first // size, row[first : first + size].tolist())
+                for n, row in enumerate(x) for first in range(0, len(row), size)]
+    values = [piece[:, 0].tolist() for piece, _, _ in parts]
+    assert list(zip(parts.ids.tolist(), parts.pieces.tolist(), values)) == expected
     assert parts.groups["g"].tolist() == parts.ids.tolist()
     assert np.shares_memory(parts.x, data.x)
     again = parts.segments(1)

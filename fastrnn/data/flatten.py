@@ -72,7 +72,7 @@ def as_numbers(name, values, offsets):
 
 
 def _is_number(value):
-    return value is None or isinstance(value, (bool, int, float, np.number, np.bool)) and not isinstance(value, np.complexfloating)
+    return value is None or isinstance(value, (bool, int, float, np.integer, np.floating, np.bool))
 
 
 def _is_padded(x):
@@ -123,8 +123,7 @@ class _Form:
     offsets: np.ndarray
 
     def targets(self, y):
-        """Steps of y, and where they are missing (None: nowhere); one target for each sequence stands at its last "
-        "step."""
+        """Steps of y, and where they are missing (None: nowhere); a target of a sequence stands at its last step."""
         if not _is_row(y):
             return self.per_step("y", y)
         values, sequences, steps = np.asanyarray(y), len(self.offsets) - 1, self.offsets[-1]
@@ -245,7 +244,8 @@ def _converted(name, value, sequence=None):
     except ValueError:
         raise ValueError(f"{where}: steps differ in how many values they have, expected the same for all") from None
     # NumPy would write numbers among names as text.
-    if array.dtype.kind == "U" and isinstance(value, (list, tuple)) and not all(isinstance(each, (str, list, tuple)) for each in value):
+    row = value if array.dtype.kind == "U" and isinstance(value, (list, tuple)) else ()
+    if not all(isinstance(each, (str, list, tuple)) for each in row):
         raise TypeError(f"{where}: got numbers and text in one list, expected one of the two")
     return array
 

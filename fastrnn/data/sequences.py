@@ -15,9 +15,10 @@ _SHARED = ("x", "y", "weight")
 class Sequences:
     """N sequences of inputs and targets with S steps in all, stored one after the other and never changed.
 
-    x: a list of arrays (steps, inputs), or (steps,) for one input; or an array (sequences, steps, inputs), whose padding
-    is said by `lengths`, `mask` or numpy.ma; or, with `offsets`, an array (S, inputs). y: in the same form, (steps,) or
-    (steps, outputs); or one target for each sequence, which counts at its last step; None: no targets. Arrays are copied.
+    x: a list of arrays (steps, inputs), or (steps,) for one input; or an array (sequences, steps, inputs), whose
+    padding is said by `lengths`, `mask` or numpy.ma; or, with `offsets`, an array (S, inputs). y: in the same form,
+    (steps,) or (steps, outputs); or one target for each sequence, which counts at its last step; None: no targets.
+    Arrays are copied.
     mask: in the form of y, whether a step's target counts; of a padded array, steps behind the last that counts are
     dropped. Masked targets of numpy.ma do not count. lengths: (N,) steps of each sequence of a padded array. offsets:
     (N + 1,), sequence n is steps offsets[n] to offsets[n + 1]. weight: one for each step, usually 1; 0 does not count.
@@ -26,12 +27,13 @@ class Sequences:
     number of -1 does not count.
     ids: (N,) names or numbers of the sequences. groups: {name: (N,)}, as the subject that each comes from.
 
-    Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count; weight
-    (S,) float64, 0 where it does not count; offsets (N + 1,) int64; kind; classes, a number or None; class_names, a tuple
-    or None; input_names and target_names, tuples; ids (N,); groups, {name: (N,)}; pieces (N,) int64, the place of each
-    among the segments of its sequence; encoder, the Encoder of the inputs or None. All arrays are read-only.
-    Raises ValueError or TypeError, in one line that names sequence, step and column, for inputs and counted targets that
-    are missing or no finite numbers, shapes that do not fit, sequences without steps, and class numbers with gaps.
+    Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count;
+    weight (S,) float64, 0 where it does not count; offsets (N + 1,) int64; kind; classes, a number or None;
+    class_names, a tuple or None; input_names and target_names, tuples; ids (N,); groups, {name: (N,)}; pieces (N,)
+    int64, the place of each among the segments of its sequence; encoder, the Encoder of the inputs or None. All arrays
+    are read-only.
+    Raises ValueError or TypeError, in one line that names sequence, step and column, for inputs and counted targets
+    that are missing or no finite numbers, shapes that do not fit, sequences without steps, and class numbers with gaps.
     """
 
     x: np.ndarray
@@ -69,8 +71,8 @@ class Sequences:
             step_weight = np.where(counts, step_weight, 0.0)
         outputs = targets.shape[1] if targets.ndim == 2 else 1
         self._set(
-            x=flat.x, y=targets, weight=step_weight, offsets=flat.offsets, kind=kind, classes=classes, class_names=names,
-            input_names=input_names, target_names=_names("target_names", target_names, outputs, "y"),
+            x=flat.x, y=targets, weight=step_weight, offsets=flat.offsets, kind=kind, classes=classes,
+            class_names=names, input_names=input_names, target_names=_names("target_names", target_names, outputs, "y"),
             ids=_one_each("ids", np.arange(count) if ids is None else ids, count),
             groups={str(name): _one_each(f"groups: {name}", values, count) for name, values in (groups or {}).items()},
             pieces=np.zeros(count, np.int64), encoder=encoder)

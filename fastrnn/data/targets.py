@@ -146,7 +146,8 @@ def _check_numbers(values, counts, place, classes, name):
         raise ValueError(f"{name}: no step counts: all are -1 or masked")
     count = classes or int(values[counts].max()) + 1
     wrong = (values < 0) | (values >= count) | (values % 1 != 0)
-    _refuse(wrong, values, counts, place, name, f"a class number from 0 to {count - 1}, or -1 where a step does not count")
+    _refuse(wrong, values, counts, place, name,
+            f"a class number from 0 to {count - 1}, or -1 where a step does not count")
     missing = np.flatnonzero(np.bincount(values[counts].astype(np.int64), minlength=count) == 0)
     if classes is None and len(missing):
         raise ValueError(f"{name}: class {missing[0]} of 0 to {count - 1} never occurs: give classes={count} if that "

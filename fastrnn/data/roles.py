@@ -1,0 +1,132 @@
+"""Which sequences a model learns from, which say when to stop, and which it is tested on."""
+
+import numpy as np
+
+from fastrnn.data.targets import nearest
+
+TRAIN, VALIDATION, TEST, UNUSED = np.arange(4, dtype=np.int8)
+NAMES = ("train", "validation", "test", "unused")
+
+
+def split(data, validation=0.2, test=0.0, by=None, seed=0):
+    """Return (N,) int8: a role for each sequence, drawn at random.
+
+    validation, test: shares of the sequences, or of the groups with `by`; rounded, but at least one unless 0.
+    by: name of a group, several names, "id", or (N,) values; sequences that agree in them have the same role.
+    seed: an integer of at least 0 and below 2**32; equal seeds give equal roles.
+    Raises ValueError if nothing is left to train on, if the group is unknown, or for shares outside [0, 1).
+    """
+    units, which = _units(data, by)
+    for name, share in (("validation", validation), ("test", test)):
+        if isinstance(share, bool) or not isinstance(share, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{name}: got {share!r}, expected a share of at least 0 and below 1")
+        if not 0 <= share < 1:
+            raise ValueError(f"{name}: got {share}, expected a share of at least 0 and below 1")
+    counts = [max(1, round(share * units)) if share else 0 for share in (test, validation)]
+    if sum(counts) >= units:
+        raise ValueError(f"validation, test: got {validation:g} and {test:g} of {_called(by, units)}, which leaves none "
+                         "to train on: give smaller shares or more data; data.segments(length) cuts long sequences")
+    order, roles = _shuffled(units, seed), np.full(units, TRAIN)
+    roles[order[: counts[0]]] = TEST
+    roles[order[counts[0] : sum(counts)]] = VALIDATION
+    return roles[which]
+
+
+def folds(data, outer=10, inner=9, by=None, seed=0):
+    """Return (outer * inner, N) int8: roles of nested cross-validation, row k * inner + j for outer fold k, inner fold j.
+
+    Each outer fold is tested on once; the rest is divided again, and each inner fold of it validates once.
+    inner=None: (outer, N) without validation. by, seed: as in `split`. Folds are those of scikit-learn: outside
+    KFold(outer, shuffle=True, random_state=seed), with `by` GroupKFold(outer, shuffle=True, random_state=seed), and
+    inside the same with `inner` on the sequences that are left.
+    Raises ValueError if there are fewer sequences, or groups, than folds, or if the group is unknown.
+    """
+    units, which = _units(data, by)
+    _check_folds("outer", outer, units, by)
+    if inner is not None:
+        _check_folds("inner", inner, units - -(-units // outer), by)
+    rows = []
+    for tested in np.array_split(_shuffled(units, seed), outer):
+        roles = np.full(units, TRAIN)
+        roles[tested] = TEST
+        left = np.flatnonzero(roles == TRAIN)
+        for validating in np.array_split(left[_shuffled(len(left), seed)], inner) if inner else ():
+            rows.append(roles.copy())
+            rows[-1][validating] = VALIDATION
+        if not inner:
+            rows.append(roles)
+    return np.array(rows)[:, which]
+
+
+def check_roles(roles, sequences):
+    """Return roles as a new int8 array, (N,) or (models, N): from codes or names of roles.
+
+    sequences: N. Raises ValueError or TypeError for other shapes and values, and where a model has none to train on.
+    """
+    roles = np.array(roles)
+    if roles.ndim not in (1, 2) or roles.shape[-1] != sequences or not roles.size:
+        raise ValueError(f"roles: got shape {roles.shape}, expected ({sequences},) or (models, {sequences})")
+    if roles.dtype.kind == "U":
+        unknown = set(roles.flat) - set(NAMES)
+        if unknown:
+            wrong = min(unknown)
+            raise ValueError(f"roles: got {str(wrong)!r}: {nearest(wrong, NAMES)}")
+        roles = sum((roles == name) * code for code, name in enumerate(NAMES))
+    if roles.dtype.kind not in "iu":
+        raise TypeError(f"roles: got {roles.dtype}, expected codes from 0 to {UNUSED} or names, {', '.join(NAMES)}")
+    if not 0 <= roles.min() <= roles.max() <= UNUSED:
+        raise ValueError(f"roles: got {roles.min()} to {roles.max()}, expected codes from 0 to {UNUSED}: "
+                         f"{', '.join(NAMES)}")
+    idle = ~(np.atleast_2d(roles) == TRAIN).any(1)
+    if idle.any():
+        raise ValueError(f"roles: model {int(np.argmax(idle))} has no sequence to train on, expected at least one")
+    return roles.astype(np.int8)
+
+
+def _units(data, by):
+    """How many sequences or groups there are, and (N,) which of them each sequence is in."""
+    if by is None:
+        return len(data), np.arange(len(data))
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        values = np.asarray(by)
+        if values.shape != (len(data),):
+            raise ValueError(f"by: got shape {values.shape}, expected the name of a group or a value for each of "
+                             f"{len(data)} sequences")
+        columns = [values]
+    else:
+        columns = []
+        for name in names:
+            if name != "id" and name not in data.groups:
+                raise ValueError(f"by: no group {name!r}: {nearest(name, [*data.groups, 'id'])}")
+            columns.append(data.groups.get(name, data.ids))
+    codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], 1)
+    groups, which = np.unique(codes, axis=0, return_inverse=True)
+    return len(groups), which.reshape(-1)
+
+
+def _shuffled(count, seed):
+    """The numbers below `count` in random order."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed: got {seed!r}, expected an integer of at least 0 and below 2**32")
+    # scikit-learn's generator, whose stream NumPy has promised to keep.
+    return np.random.RandomState(seed).permutation(count)
+
+
+def _check_folds(name, count, units, by):
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+        raise TypeError(f"{name}: got {count!r}, expected an integer of at least 2")
+    if count < 2:
+        raise ValueError(f"{name}: got {count}, expected at least 2 folds")
+    if count > units:
+        left = " left for them" if name == "inner" else ""
+        hint = "" if by is None else ", or by=None to divide sequences instead of groups"
+        there = f"there {'is' if units == 1 else 'are'} {_called(by, units)}{left}"
+        raise ValueError(f"{name}: got {count} folds, but {there}: give fewer folds{hint}")
+
+
+def _called(by, units):
+    if by is None:
+        return f"{units} sequence{'s' if units != 1 else ''}"
+    name = by if isinstance(by, str) else "group"
+    return f"{units} {'different ' if units != 1 else ''}{name}{'s' if units != 1 else ''}"

@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow bench bench-quick bench-peers bench-installed readme clean
+.PHONY: help train test test-slow test-campaign bench bench-quick bench-peers bench-installed readme clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -26,6 +26,10 @@ test: .venv/for-test  ## run the tests
 
 test-slow: .venv/for-test  ## run the long statistical tests
 	@$(BIN)/python -m pytest -q --durations=5 -m slow $(ARGS)
+
+# One experiment, or one trial again: make test-campaign ARGS="kills --seed 3 --first 17 --count 1".
+test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous callers: a table of what came out
+	@PYTHONPATH=tests $(BIN)/python -m campaign $(ARGS)
 
 BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 

@@ -10,7 +10,61 @@ A cell that networks can be proved right with (fastrnn.certify) also brings an i
     interval_activate(low, high, error)   bounds of f(z) + e for all z within [low, high] and |e| <= error
 """
 
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from fastrnn.formula.step import trace
 from fastrnn.registry import discover
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Base of every cell: its gates, its states, and `step`, the formula of one unit, as its paper has it.
+
+        class MGU(Cell):
+            gates, separate = ("f", "n"), ("n",)
+            def step(self, pre, h):
+                f = sigmoid(pre.f)
+                n = tanh(pre.n_x + f * pre.n_h)
+                return h + f * (n - h)
+
+    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
+    w_hh (G H, H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part
+    W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; vectors: weights (H,)
+    of their own, which `step` reads as pre.name; state: names of the states, of which the first is the output h.
+    step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
+    fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
+
+    hidden_size: units; bias: whether b_ih and b_hh, and b_o of the outputs, learn.
+    """
+
+    hidden_size: int = 16
+    bias: bool = field(default=True, kw_only=True)
+
+    name = None
+    gates = ()
+    separate = ()
+    inputs_only = ()
+    vectors = ()
+    state = ("h",)
+
+    def __post_init__(self):
+        size = self.hidden_size
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
+
+    def step(self, pre, *state):
+        """The next state, or states, from the pre-activations and the state before."""
+        raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
+
+    def traced(self):
+        """The fastrnn.formula.step.Step of the formula."""
+        return _traced(self)
+
+
+@lru_cache(maxsize=1024)
+def _traced(cell):
+    return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
 
 
 def cells():

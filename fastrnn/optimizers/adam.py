@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
+from fastrnn.formula import square_root as square_root_of
 from fastrnn.kernels.protocol import apply_update, corrections, memories
 from fastrnn.simd import fma, pointwise, square_root
 
@@ -23,6 +24,19 @@ class Adam(NamedTuple):
     beta2: float = 0.99
     epsilon: float = 1e-8
 
+    slots, running = ("m", "v"), ("q1", "q2")
+
+    @staticmethod
+    def advance(options, running):
+        """1 - beta^n, kept without cancellation: q <- q beta + (1 - beta)."""
+        return [q * beta + (1 - beta) for q, beta in ((running.q1, options.beta1), (running.q2, options.beta2))]
+
+    @staticmethod
+    def formula(w, g, slots, rate, options, running):
+        """(w, m, v)"""
+        m = options.beta1 * slots.m + (1 - options.beta1) * g
+        v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
+        return w - (rate / running.q1) * m / (square_root_of(v) * (1 / square_root_of(running.q2)) + options.epsilon), m, v
 
 
 @pointwise

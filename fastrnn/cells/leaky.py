@@ -1,0 +1,45 @@
+"""Leaky units, which follow their input with a time constant, as rate models of neurons do.
+
+    h' = h + alpha (f(W x + U h) - h)
+
+H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator neurons", Neural Networks 20
+(2007).
+"""
+
+from dataclasses import dataclass, field
+
+from fastrnn.cells.base import Cell
+from fastrnn.formula import relu, sigmoid, tanh
+
+ACTIVATIONS = {"tanh": tanh, "sigmoid": sigmoid, "relu": relu}
+
+
+@dataclass(frozen=True)
+class Leaky(Cell):
+    """Leaky units; alpha: the step from h towards f, between 0 and 1, the same for all, or learned by each unit.
+
+    Learned (alpha=None), it is sigmoid(leak), leak being a weight of each unit.
+    """
+
+    alpha: float | None = field(default=0.2, kw_only=True)
+    activation: str = field(default="tanh", kw_only=True)
+
+    name = "leaky"
+    gates = ("a",)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: got {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+        if self.alpha is not None and not 0 < self.alpha <= 1:
+            raise ValueError(f"alpha: got {self.alpha!r}, expected a number above 0 and at most 1, or None to learn it")
+
+    @property
+    def vectors(self):
+        """The learned leak, if there is one."""
+        return ("leak",) if self.alpha is None else ()
+
+    def step(self, pre, h):
+        """h' = h + alpha (f(a) - h)"""
+        alpha = sigmoid(pre.leak) if self.alpha is None else self.alpha
+        return h + alpha * (ACTIVATIONS[self.activation](pre.a) - h)

@@ -1,0 +1,26 @@
+"""The minimal gated unit: one gate that forgets and resets.
+
+    f = sigmoid(W_f x + U_f h)    n = tanh(W_n x + f (U_n h))    h' = (1 - f) h + f n
+
+G.-B. Zhou et al., "Minimal gated unit for recurrent neural networks", International Journal of Automation and Computing 13
+(2016); the gate acts after the product, as in PyTorch's GRU.
+"""
+
+from dataclasses import dataclass
+
+from fastrnn.cells.base import Cell
+from fastrnn.formula import sigmoid, tanh
+
+
+@dataclass(frozen=True)
+class MGU(Cell):
+    """`hidden_size` minimal gated units."""
+
+    name = "mgu"
+    gates, separate = ("f", "n"), ("n",)
+
+    def step(self, pre, h):
+        """h' = h + f (n - h)"""
+        f = sigmoid(pre.f)
+        n = tanh(pre.n_x + f * pre.n_h)
+        return h + f * (n - h)

@@ -1,0 +1,202 @@
+"""The graph of a formula: it is built by running the formula once on symbols.
+
+A node is an operation and its arguments; equal nodes are one object, so that a value used twice is computed once, and a
+graph has one canonical text (`text`), by which compiled code is found again.
+"""
+
+import itertools
+import threading
+import weakref
+
+# Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's derivative
+# follows from its result.
+KEPT = frozenset({"sigmoid", "tanh", "relu", "exp", "log", "softplus", "square_root", "/"})
+
+_nodes, _lock, _numbers = weakref.WeakValueDictionary(), threading.Lock(), itertools.count()
+
+
+class Expr:
+    """A node of a graph: `op` and `args`, which are nodes, or the name of an input, or the value of a constant.
+
+    Two nodes are the same object where op and args are the same. Inputs are made by `symbol`; plain numbers become
+    constants. Python's own comparisons and `if` cannot be traced: use `where` and `greater`.
+    """
+
+    __slots__ = ("op", "args", "number", "__weakref__")
+
+    def __add__(self, other):
+        return _add(self, lift(other))
+
+    def __radd__(self, other):
+        return _add(lift(other), self)
+
+    def __sub__(self, other):
+        return _subtract(self, lift(other))
+
+    def __rsub__(self, other):
+        return _subtract(lift(other), self)
+
+    def __mul__(self, other):
+        return _multiply(self, lift(other))
+
+    def __rmul__(self, other):
+        return _multiply(lift(other), self)
+
+    def __truediv__(self, other):
+        return self if _is(lift(other), 1) else node("/", self, lift(other))
+
+    def __rtruediv__(self, other):
+        return lift(other) / self
+
+    def __neg__(self):
+        return _subtract(lift(0.0), self)
+
+    def __pow__(self, power):
+        if power != 2:
+            raise TypeError(f"a formula has squares, x ** 2, but no power {power!r}: write it with exp and log")
+        return self * self
+
+    def __bool__(self):
+        raise TypeError("a formula is traced once for all values, so it cannot branch on them: "
+                        "use fastrnn.formula.where(greater(a, b), x, y)")
+
+    __lt__ = __gt__ = __le__ = __ge__ = lambda self, other: self.__bool__()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
+    def __repr__(self):
+        return text([self])
+
+
+def node(op, *args):
+    """The node of this operation and arguments."""
+    key = (op, *args)
+    with _lock:
+        found = _nodes.get(key)
+        if found is None:
+            found = object.__new__(Expr)
+            found.op, found.args, found.number = op, args, next(_numbers)
+            _nodes[key] = found
+        return found
+
+
+def symbol(name):
+    """An input of a graph."""
+    return node("input", name)
+
+
+def lift(value):
+    """A node: `value` itself, or a constant."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+        raise TypeError(f"a formula computes with numbers and its own terms, got {value!r}")
+    return node("constant", float(value))
+
+
+def _is(expr, value):
+    return expr.op == "constant" and expr.args[0] == value
+
+
+def _add(a, b):
+    return b if _is(a, 0) else a if _is(b, 0) else node("+", a, b)
+
+
+def _subtract(a, b):
+    return a if _is(b, 0) else node("-", a, b)
+
+
+def _multiply(a, b):
+    if _is(a, 0) or _is(b, 0):
+        return lift(0.0)
+    return b if _is(a, 1) else a if _is(b, 1) else node("*", a, b)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x))"""
+    return node("sigmoid", lift(x))
+
+
+def tanh(x):
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))"""
+    return node("tanh", lift(x))
+
+
+def exp(x):
+    """e to the power of x"""
+    return node("exp", lift(x))
+
+
+def log(x):
+    """The natural logarithm of x > 0"""
+    return node("log", lift(x))
+
+
+def softplus(x):
+    """log(1 + exp(x))"""
+    return node("softplus", lift(x))
+
+
+def square_root(x):
+    """The square root of x >= 0"""
+    return node("square_root", lift(x))
+
+
+def greater(a, b):
+    """A condition for `where`: a > b."""
+    return node(">", lift(a), lift(b))
+
+
+def where(condition, a, b):
+    """a where the condition (made by `greater`) holds, else b."""
+    if not (isinstance(condition, Expr) and condition.op == ">"):
+        raise TypeError(f"where: got {condition!r} as its condition, expected greater(a, b)")
+    return node("where", condition, lift(a), lift(b))
+
+
+def maximum(a, b):
+    """The larger of a and b; b where either is not a number."""
+    return where(greater(a, b), a, b)
+
+
+def relu(x):
+    """max(x, 0); a NaN stays one, so that a diverged network is seen"""
+    return node("relu", lift(x))
+
+
+def detach(x):
+    """x, taken for a constant by derivatives"""
+    return node("detach", lift(x))
+
+
+def ordered(roots, leaves=()):
+    """All nodes that the roots are made of, each after its arguments; nothing below a leaf."""
+    leaves, done, order = set(leaves), set(), []
+    stack = [(root, False) for root in reversed(list(roots))]
+    while stack:
+        expr, entered = stack.pop()
+        if expr in done:
+            continue
+        if entered or expr in leaves:
+            done.add(expr)
+            order.append(expr)
+            continue
+        stack.append((expr, True))
+        stack.extend((arg, False) for arg in reversed(expr.args) if isinstance(arg, Expr) and arg not in done)
+    return order
+
+
+def text(roots):
+    """One line that names a graph: equal for equal formulas, in every process."""
+    names, lines = {}, []
+    for expr in ordered(roots):
+        if expr.op == "input":
+            names[expr] = expr.args[0]
+        elif expr.op == "constant":
+            names[expr] = repr(expr.args[0])
+        else:
+            names[expr] = f"v{len(lines)}"
+            lines.append(f"{names[expr]} = {expr.op}({', '.join(names[arg] for arg in expr.args)})")
+    return "; ".join([*lines, f"return {', '.join(names[root] for root in roots)}"])

@@ -1,0 +1,77 @@
+"""One step of a recurrent cell, traced from its formula, and the step backwards that follows from it.
+
+    pre = W_ih x_t + b_ih + W_hh h_(t-1) + b_hh        gate by gate; apart (gate_x, gate_h) where the formula asks for it
+    state_t = step(pre, state_(t-1))                   the cell's own formula, unit by unit
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from fastrnn.formula.graph import KEPT, Expr, ordered, symbol, text
+from fastrnn.formula.reverse import gradient
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a cell computes in one step.
+
+    groups: names of the pre-activations; the input reaches the first `from_x` of them, the state h the last `from_h`;
+    pre, vectors, old: symbols of the pre-activations, of the cell's own vectors and of the state before the step; new:
+    nodes of the state after it; saved: nodes that the step backwards reads, beside old, new and vectors; d_new: symbols of
+    the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old.
+    """
+
+    groups: tuple
+    from_x: int
+    from_h: int
+    pre: tuple
+    vectors: tuple
+    old: tuple
+    new: tuple
+    saved: tuple
+    d_new: tuple
+    back: tuple
+    text: str
+
+
+def trace(gates, separate, inputs_only, vectors, state, formula):
+    """The Step of a formula: formula(pre, *state) gives the next state, or a tuple of states.
+
+    Raises ValueError or TypeError, in one line, for a formula that does not fit what it declares.
+    """
+    _check(gates, separate, inputs_only, vectors, state)
+    apart = [gate for gate in gates if gate in separate]
+    merged = [gate for gate in gates if gate not in separate and gate not in inputs_only]
+    groups = (*inputs_only, *(f"{gate}_x" for gate in apart), *merged, *(f"{gate}_h" for gate in apart))
+    pre, own, old = (tuple(symbol(name) for name in names) for names in (groups, vectors, [f"old_{name}" for name in state]))
+    new = formula(SimpleNamespace(**dict(zip((*groups, *vectors), (*pre, *own)))), *old)
+    new = new if isinstance(new, tuple) else (new,)
+    if len(new) != len(state):
+        raise ValueError(f"step: got {len(new)} states back, expected {len(state)} ({', '.join(state)})")
+    for value, name in zip(new, state):
+        if not isinstance(value, Expr):
+            raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
+    d_new = tuple(symbol(f"d_{name}") for name in state)
+    back = tuple(gradient(new, d_new, (*pre, *own, *old)))
+    kept = {expr for expr in ordered(new) if expr.op in KEPT} | set(new)
+    readable = {*new, *old, *own, *d_new}
+    saved = tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
+    return Step(groups, len(inputs_only) + len(apart) + len(merged), len(merged) + len(apart), pre, own, old, new, saved, d_new,
+                back, f"{' '.join(groups)} | {' '.join(vectors)} | {' '.join(state)} | {text(new)}")
+
+
+def _check(gates, separate, inputs_only, vectors, state):
+    for name, value in (("gates", gates), ("separate", separate), ("inputs_only", inputs_only), ("vectors", vectors), ("state", state)):
+        if not isinstance(value, tuple) or not all(isinstance(each, str) and each.isidentifier() for each in value):
+            raise TypeError(f'{name}: got {value!r}, expected a tuple of names, such as ("r", "z")')
+    if not gates or not state:
+        raise ValueError("a cell needs at least one gate and one state")
+    for name, value in (("separate", separate), ("inputs_only", inputs_only)):
+        unknown = sorted(set(value) - set(gates))
+        if unknown:
+            raise ValueError(f"{name}: got {unknown[0]!r}, expected names of gates ({', '.join(gates)})")
+    if set(separate) & set(inputs_only):
+        raise ValueError(f"separate: got {sorted(set(separate) & set(inputs_only))[0]!r}, which inputs_only has as well")
+    names = [*gates, *vectors]
+    if len(set(names)) < len(names):
+        raise ValueError(f"gates and vectors: got a name twice in {', '.join(names)}")

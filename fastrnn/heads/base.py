@@ -1,0 +1,58 @@
+"""What a head is: the output of a network and its loss, as formulas over all outputs of one step.
+
+    z = W_ho h + b_o        outputs, of which `link` makes predictions
+    loss(z, y)              what training minimises; its derivatives by z follow from the formula
+    correct(z, y)           1 where a prediction is right, else 0
+
+A head's file says nothing of cells: fastrnn.heads.softmax is the example.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fastrnn.formula.graph import lift, symbol, text
+from fastrnn.formula.reverse import gradient
+from fastrnn.registry import discover
+
+
+class Head:
+    """Base of every head; a frozen dataclass, whose fields are its options.
+
+    name; targets: "bits" (y in [0, 1] for each output), "reals" (any y for each output) or "classes" (one y for each step, the
+    number of a class); loss(z, y), correct(z, y): formulas of tuples of terms; link(z): predictions of an array of
+    outputs (..., O), in NumPy.
+    """
+
+    name = None
+    targets = None
+
+    def target_size(self, outputs):
+        """Numbers in the target of one step."""
+        return 1 if self.targets == "classes" else outputs
+
+
+def heads():
+    """{name: class} of every head."""
+    return discover("fastrnn.heads", Head)
+
+
+@dataclass(frozen=True)
+class TracedHead:
+    """A head's formulas for so many outputs: symbols z and y, nodes of the loss, its derivatives by z, and what is correct."""
+
+    z: tuple
+    y: tuple
+    loss: object
+    d_z: tuple
+    correct: object
+    text: str
+
+
+@lru_cache(maxsize=None)
+def traced(head, outputs):
+    """The TracedHead of a head with so many outputs."""
+    z = tuple(symbol(f"z{n}") for n in range(outputs))
+    y = tuple(symbol(f"y{n}") for n in range(head.target_size(outputs)))
+    loss, correct = head.loss(z, y), head.correct(z, y)
+    d_z = tuple(gradient([loss], [lift(1.0)], z))
+    return TracedHead(z, y, loss, d_z, correct, text([loss, correct]))

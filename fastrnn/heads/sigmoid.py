@@ -1,0 +1,48 @@
+"""Independent bits: o = sigmoid(z), with the cross-entropy or, as in the tutorial, half the squared error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.formula import greater, sigmoid, softplus, where
+from fastrnn.heads.base import Head
+
+LOSSES = ("cross-entropy", "squared")
+
+
+@dataclass(frozen=True)
+class Sigmoid(Head):
+    """Probabilities of bits; targets lie in [0, 1]; `loss`: "cross-entropy" or "squared".
+
+    Cross-entropy: sum_o log(1 + exp(z_o)) - y_o z_o; squared: sum_o (sigmoid(z_o) - y_o)^2 / 2.
+    """
+
+    measure: str = "cross-entropy"
+
+    name = "sigmoid"
+    targets = "bits"
+
+    def __post_init__(self):
+        if self.measure not in LOSSES:
+            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(LOSSES)}")
+
+    def loss(self, z, y):
+        """The sum over outputs."""
+        if self.measure == "squared":
+            terms = [0.5 * (sigmoid(a) - b) ** 2 for a, b in zip(z, y)]
+        else:
+            terms = [softplus(a) - b * a for a, b in zip(z, y)]
+        return sum(terms[1:], terms[0])
+
+    def correct(self, z, y):
+        """1 where every bit, z > 0, is that of its target, y > 0.5."""
+        right = None
+        for a, b in zip(z, y):
+            bit = where(greater(b, 0.5), where(greater(a, 0.0), 1.0, 0.0), where(greater(a, 0.0), 0.0, 1.0))
+            right = bit if right is None else right * bit
+        return right
+
+    def link(self, z):
+        """Probabilities (..., O) of ones."""
+        small = np.exp(-np.abs(z))
+        return np.where(z < 0, small, 1) / (1 + small)

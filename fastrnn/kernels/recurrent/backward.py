@@ -1,0 +1,171 @@
+"""Back through time, for one block, and the gradients of all weights.
+
+    d_h[t] = W_h' d_pre[t + 1] + W_o' d_z[t]    d_pre[t], d_state[t - 1] = the cell's step backwards
+    W_x += d_pre[t] x[t]'    W_h += d_pre[t] h[t]'    bias += d_pre[t]    W_o += d_z[t] h[t]'      (the gradients)
+
+P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990).
+"""
+
+from fastrnn.kernels.recurrent.network import formula, tiles
+
+
+def back_step(m, net, frame, block, t, slot):
+    """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
+    units, columns = net.tile(1, net.sizes.hidden)
+    for u, width in tiles(m, net.sizes.hidden, min(units, 2)):
+        for c, wide in tiles(m, net.columns, columns):
+            _cell(m, net, frame, t, slot, u, width, c, wide)
+    for k, width in tiles(m, net.sizes.hidden, units):
+        for c, wide in tiles(m, net.columns, columns):
+            _through_weights(m, net, frame, slot, k, width, c, wide)
+
+
+def _cell(m, net, frame, t, slot, u, units, c, columns):
+    step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
+    states = len(step.new)
+    cells = [(unit, column) for unit in range(units) for column in range(columns)]
+    sums = [m.load(frame.d_state, (u + unit) * net.columns + c + column) for unit, column in cells]
+
+    def body(o, running):
+        right = [m.load(frame.d_z, ((t + 1) * outputs + o) * net.columns + c + n) for n in range(columns)]
+        weights = [net.weight(m, frame.theta, o * hidden + u + (net.table["w_o"] + unit)) for unit in range(units)]
+        return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
+
+    sums = m.fold(outputs, sums, body)
+
+    def at(count, time, n, unit, column):
+        return ((time * count + n) * hidden + u + unit) * net.columns + c + column
+
+    environments = []
+    for (unit, column), d_h in zip(cells, sums):
+        values = {step.d_new[0]: d_h}
+        values |= {symbol: m.load(frame.d_state, at(states, 0, n, unit, column)) for n, symbol in enumerate(step.d_new) if n}
+        values |= {symbol: m.load(frame.saved, at(len(step.saved), t, n, unit, column)) for n, symbol in enumerate(step.saved)}
+        values |= {symbol: m.load(frame.state, at(states, t, n, unit, column)) for n, symbol in enumerate(step.old)}
+        values |= {symbol: m.load(frame.state, at(states, t + 1, n, unit, column)) for n, symbol in enumerate(step.new)}
+        values |= {symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
+                   for n, symbol in enumerate(step.vectors)}
+        environments.append(values)
+    for (unit, column), values in zip(cells, formula(m, step.back, environments)):
+        for n in range(net.derived):
+            m.store(frame.d, at(net.derived, slot, n, unit, column), values[n])
+        for n in range(states):
+            m.store(frame.d_state, at(states, 0, n, unit, column), values[net.derived + n])
+
+
+def _through_weights(m, net, frame, slot, k, width, c, columns):
+    """d_state of h for units k, k + 1, ...: + sum over (gate, unit) of w_h (k, gate, unit) d (gate, unit)."""
+    hidden, reached = net.sizes.hidden, net.step.from_h * net.sizes.hidden
+    first = (len(net.step.pre) - net.step.from_h) * hidden
+    cells = [(unit, column) for unit in range(width) for column in range(columns)]
+    sums = [m.load(frame.d_state, (k + unit) * net.columns + c + column) for unit, column in cells]
+
+    def body(row, running):
+        right = [m.load(frame.d, (slot * (net.derived * hidden) + row + first) * net.columns + c + n) for n in range(columns)]
+        weights = [net.weight(m, frame.theta, (k + unit) * reached + row + net.table["w_h"]) for unit in range(width)]
+        return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
+
+    for (unit, column), value in zip(cells, m.fold(reached, sums, body)):
+        m.store(frame.d_state, (k + unit) * net.columns + c + column, value)
+
+
+def gradients(m, net, frame, block, t, count):
+    """Take the derivatives of steps t to t + count - 1 into the gradients."""
+    hidden, inputs, states = net.sizes.hidden, net.sizes.inputs, len(net.step.new)
+    derived, table = net.derived * hidden, net.table
+
+    def rows_of_d(first):
+        return lambda n, row, c: m.load(frame.d, (n * derived + row + first) * net.columns + c)
+
+    def state(n, k, c):
+        return m.load(frame.state, ((t + n) * (states * hidden) + k) * net.columns + c)
+
+    _outer(m, net, frame, count, net.step.from_h * hidden, rows_of_d((len(net.step.pre) - net.step.from_h) * hidden), hidden, state,
+           table["w_h"], by_row=1, by_column=net.step.from_h * hidden)
+    _outer(m, net, frame, count, net.step.from_x * hidden, rows_of_d(0), inputs,
+           lambda n, i, c: net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c),
+           table["w_x"], by_row=1, by_column=net.step.from_x * hidden)
+    output_gradients(m, net, frame, t + 1, count)
+    # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
+    groups, first_h = len(net.step.pre), len(net.step.pre) - net.step.from_h
+    for first, last, names in ((0, first_h, ("b_x",)), (first_h, net.step.from_x, ("b_x", "b_h")),
+                               (net.step.from_x, groups, ("b_h",)), (groups, net.derived, ("vectors",))):
+        offset = {"b_x": first, "b_h": first - first_h, "vectors": 0}
+        _sums(m, net, frame, count, (last - first) * hidden, rows_of_d(first * hidden),
+              [table[name] + offset[name] * hidden for name in names])
+
+
+def output_gradients(m, net, frame, time, count):
+    """The gradients of W_o and b_o from the states at `time` and the count - 1 that follow."""
+    hidden, outputs, table = net.sizes.hidden, net.sizes.outputs, net.table
+    rest = len(net.step.new) * hidden
+
+    def d_z(n, o, c):
+        return m.load(frame.d_z, ((time + n) * outputs + o) * net.columns + c)
+
+    _outer(m, net, frame, count, hidden, lambda n, k, c: m.load(frame.state, ((time + n) * rest + k) * net.columns + c), outputs, d_z,
+           table["w_o"], by_row=1, by_column=hidden)
+    _sums(m, net, frame, count, outputs, d_z, [table["b_o"]])
+
+
+def initial_gradients(m, net, frame):
+    """The gradients of the initial state, from the derivatives by the state before the first step."""
+    hidden, outputs = net.sizes.hidden, net.sizes.outputs
+    for row in m.range(len(net.step.new) * hidden):
+        total = m.constant(0.0)
+        for c in range(net.columns):
+            total = total + m.load(frame.d_state, row * net.columns + c)
+        _add(m, net, frame.gradient, [[row + net.table["initial"]]], 1, lambda n, running, total=total: [running[0] + total])
+    if net.before:
+        for unit in m.range(hidden):
+            for o in range(outputs):
+                weight = net.weight(m, frame.theta, unit + (net.table["w_o"] + o * hidden))
+                total = m.constant(0.0)
+                for c in range(net.columns):
+                    total = total + m.load(frame.d_z, m.integer(o * net.columns + c))
+                _add(m, net, frame.gradient, [[unit + net.table["initial"]]], 1,
+                     lambda n, running, total=total, weight=weight: [m.fma(weight, total, running[0])])
+
+
+def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_column):
+    """gradient[place + row * by_row + column * by_column] += sum over steps and columns of the block of left times right."""
+    wide = min(4, columns)
+    high = max(1, min(rows, net.budget // wide, 8))
+    for row, height in tiles(m, rows, high):
+        for column, width in tiles(m, columns, wide):
+            places = [place + (row + r) * by_row + (column + k) * by_column for r in range(height) for k in range(width)]
+
+            def body(n, running, row=row, column=column, height=height, width=width):
+                for c in range(net.columns):
+                    a = [left(n, row + r, c) for r in range(height)]
+                    b = [right(n, column + k, c) for k in range(width)]
+                    running = [m.fma(a[i // width], b[i % width], value) for i, value in enumerate(running)]
+                return running
+
+            _add(m, net, frame.gradient, [places], count, body)
+
+
+def _sums(m, net, frame, count, rows, left, places):
+    """gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
+    for row, height in tiles(m, rows, max(1, min(rows, 8, net.budget))):
+
+        def body(n, running, row=row, height=height):
+            for c in range(net.columns):
+                running = [value + left(n, row + r, c) for r, value in enumerate(running)]
+            return running
+
+        _add(m, net, frame.gradient, [[place + row + r for r in range(height)] for place in places], count, body)
+
+
+def _add(m, net, pointer, places, count, body):
+    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers."""
+    start = [m.constant(0.0) for _ in places[0]]
+    if net.own_weights and len(places) == 1:
+        start = [m.load(pointer, place) for place in places[0]]
+    values = m.fold(count, start, body)
+    for own in places:
+        if not net.own_weights:
+            m.add_sums(pointer, own, values)
+            continue
+        for place, value in zip(own, values):
+            m.store(pointer, place, value if len(places) == 1 else m.load(pointer, place) + value)

@@ -1,0 +1,66 @@
+"""Decisions about each model, in compiled code: which weights were best, and who is done.
+
+A model is evaluated every so many rounds, on the loss of its validation sequences before the round's last update. It is done
+after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after `limit` rounds,
+or when its training loss is no finite number.
+"""
+
+# Rows of `progress`, one vector each: what the kernel keeps of each model between evaluations.
+PROGRESS = ("best", "best_round", "since", "rounds", "diverged", "pending")
+# Rows of `criteria`, one for each model: what decides.
+CRITERIA = ("train_scale", "validation_scale", "patience", "min_delta", "limit")
+# Rows of sums over a round: losses and correct steps, each of training, validation and test sequences.
+ROLES = 3
+SUMS = 2 * ROLES
+
+
+def begin(m, net, frame):
+    """At an evaluation: models that wait take part from here on."""
+    pending = m.load(frame.progress, m.integer(PROGRESS.index("pending")))
+    active = m.load(frame.active, m.integer(0))
+    m.store(frame.active, m.integer(0), m.select(pending > 0.0, pending, active))
+    m.store(frame.progress, m.integer(PROGRESS.index("pending")), m.constant(0.0))
+
+
+def decide(m, net, frame, every):
+    """Evaluate all active models; returns an Int whose bit i is set where model i is done now."""
+    def progress(name):
+        return m.load(frame.progress, m.integer(PROGRESS.index(name)))
+
+    def keep(name, value):
+        m.store(frame.progress, m.integer(PROGRESS.index(name)), value)
+
+    def criterion(name):
+        return net.weight(m, frame.criteria, m.integer(CRITERIA.index(name)))
+
+    def total(role):
+        return net.weight(m, frame.sums, m.integer(role))
+
+    active = m.load(frame.active, m.integer(0))
+    entry = m.word("evaluations")
+    for row in range(SUMS):
+        m.store(frame.history, entry * SUMS + row, total(row))
+    m.set_word("evaluations", entry + 1)
+    train, validation = total(0) * criterion("train_scale"), total(1) * criterion("validation_scale")
+    diverged = m.select(train < float("inf"), m.constant(0.0), m.constant(1.0))
+    improved = m.select(validation < progress("best") - criterion("min_delta"), active, 0.0)
+    improved = m.select(diverged > 0.0, 0.0, improved)
+    rounds = progress("rounds")
+    keep("best", m.select(improved > 0.0, validation, progress("best")))
+    keep("best_round", m.select(improved > 0.0, rounds, progress("best_round")))
+    since = m.select(improved > 0.0, 0.0, progress("since") + active)
+    keep("since", since)
+    keep("diverged", m.select(active > 0.0, diverged, progress("diverged")))
+    for _ in m.when(m.mask_bits(improved > 0.0)):
+        count = net.table.count if net.own_weights else -(-net.table.count // m.lanes)
+        for row in m.range(count):
+            m.store(frame.best, row, m.select(improved > 0.0, m.load(frame.theta, row), m.load(frame.best, row)))
+    over = m.select(criterion("patience") > since, 0.0, 1.0)
+    over = m.select(criterion("limit") > rounds, over, 1.0)
+    over = m.select(diverged > 0.0, 1.0, over)
+    done = m.select(active > 0.0, over, 0.0)
+    still = m.select(done > 0.0, 0.0, active)
+    m.store(frame.active, m.integer(0), still)
+    keep("rounds", m.fma(still, m.from_integer(every), rounds))
+    return m.mask_bits(done > 0.0)
+

@@ -1,0 +1,120 @@
+"""Forward in time, for one block: pre-activations, the cell's formula, outputs and loss.
+
+    pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
+"""
+
+from fastrnn.kernels.recurrent.network import formula, tiles
+
+
+def forward_step(m, net, frame, block, t):
+    """The states after step t of a block."""
+    units, columns = net.tile(len(net.step.pre), net.sizes.hidden)
+    for u, width in tiles(m, net.sizes.hidden, units):
+        for c, wide in tiles(m, net.columns, columns):
+            _tile(m, net, frame, block, t, u, width, c, wide)
+
+
+def _tile(m, net, frame, block, t, u, units, c, columns):
+    step, hidden, all_columns = net.step, net.sizes.hidden, net.columns
+    groups, states = len(step.pre), len(step.new)
+    sums = []
+    for group in range(groups):
+        for unit in range(units):
+            sums += [_bias(m, net, frame, group, u + unit)] * columns
+
+    def product(first, count, table, reached, pointer, place, operand):
+        """sums of groups first, first + 1, ...: + sum over k of weights (k, group, unit) times operand (k, column)."""
+        def body(k, running):
+            right = [operand(m, pointer, place(k) + n) for n in range(columns)]
+            out = list(running)
+            for group in range(reached):
+                for unit in range(units):
+                    weight = net.weight(m, frame.theta, (k * reached + group) * hidden + u + (net.table[table] + unit))
+                    for n in range(columns):
+                        at = ((first + group) * units + unit) * columns + n
+                        out[at] = m.fma(weight, right[n], running[at])
+            return out
+
+        return m.fold(count, sums, body)
+
+    sums = product(0, net.sizes.inputs, "w_x", step.from_x, block.x, lambda i: (t * net.sizes.inputs + i) * all_columns + c,
+                   net.datum)
+    sums = product(groups - step.from_h, hidden, "w_h", step.from_h, frame.state,
+                   lambda k: (t * (states * hidden) + k) * all_columns + c, lambda m, pointer, place: m.load(pointer, place))
+    vectors = {(n, unit): net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
+               for n in range(len(step.vectors)) for unit in range(units)}
+
+    def at(count, time, n, unit, column):
+        return ((time * count + n) * hidden + u + unit) * all_columns + c + column
+
+    cells = [(unit, column) for unit in range(units) for column in range(columns)]
+    environments = []
+    for unit, column in cells:
+        values = {symbol: sums[(group * units + unit) * columns + column] for group, symbol in enumerate(step.pre)}
+        values |= {symbol: vectors[n, unit] for n, symbol in enumerate(step.vectors)}
+        values |= {symbol: m.load(frame.state, at(states, t, n, unit, column)) for n, symbol in enumerate(step.old)}
+        environments.append(values)
+    now = m.from_integer(t)
+    alive = [net.datum(m, block.lengths, c + column) > now for column in range(columns)]
+    for (unit, column), values in zip(cells, formula(m, [*step.new, *step.saved], environments)):
+        for n in range(states):
+            # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a derivative of 0.
+            m.store(frame.state, at(states, t + 1, n, unit, column), m.select(alive[column], values[n], 0.0))
+        for n in range(len(step.saved)):
+            m.store(frame.saved, at(len(step.saved), t, n, unit, column), values[states + n])
+
+
+def _bias(m, net, frame, group, unit):
+    """b_ih and b_hh of a pre-activation, those of them that reach it."""
+    hidden, first_h = net.sizes.hidden, len(net.step.pre) - net.step.from_h
+    parts = []
+    if group < net.step.from_x:
+        parts.append(net.weight(m, frame.theta, unit + (net.table["b_x"] + group * hidden)))
+    if group >= first_h:
+        parts.append(net.weight(m, frame.theta, unit + (net.table["b_h"] + (group - first_h) * hidden)))
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+def outputs(m, net, frame, time, c, columns):
+    """z of each output and column (lists), from the states at `time`."""
+    hidden, states, results = net.sizes.hidden, len(net.step.new), []
+    place = net.table["w_o"]
+    for first in range(0, net.sizes.outputs, max(1, net.budget // columns)):
+        numbers = range(first, min(net.sizes.outputs, first + max(1, net.budget // columns)))
+        sums = [value for o in numbers for value in [net.weight(m, frame.theta, m.integer(net.table["b_o"] + o))] * columns]
+
+        def body(k, running, numbers=numbers):
+            right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c + n) for n in range(columns)]
+            out = []
+            for row, o in enumerate(numbers):
+                weight = net.weight(m, frame.theta, k + (place + o * hidden))
+                out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
+            return out
+
+        sums = m.fold(hidden, sums, body)
+        results += [sums[row * columns : (row + 1) * columns] for row in range(len(numbers))]
+    return results
+
+
+def head_step(m, net, frame, block, t, learning):
+    """Outputs and loss of step t; where `learning` holds, d_z, the derivatives of the weighted loss, too."""
+    head, after = net.head, 0 if net.before else 1
+    for c, columns in tiles(m, net.columns, net.tile(net.sizes.outputs, 1)[1]):
+        z = outputs(m, net, frame, t + after, c, columns)
+        environments = []
+        for n in range(columns):
+            values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
+            values |= {symbol: net.datum(m, block.y, (t * len(head.y) + row) * net.columns + c + n) for row, symbol in enumerate(head.y)}
+            environments.append(values)
+        for n, (loss, correct, *d_z) in enumerate(formula(m, [head.loss, head.correct, *head.d_z], environments)):
+            mask = net.datum(m, block.mask, t * net.columns + c + n)
+            counts, zero = mask > 0.0, m.constant(0.0)
+            for row, value in enumerate((loss * mask, correct)):
+                place = c + (row * net.columns + n)
+                m.store(frame.column_sums, place, m.load(frame.column_sums, place) + m.select(counts, value, zero))
+            for _ in m.when(learning):
+                weight = m.load(block.weights, c + n)
+                learns = mask * weight
+                for o, value in enumerate(d_z):
+                    m.store(frame.d_z, ((t + after) * net.sizes.outputs + o) * net.columns + c + n,
+                            m.select(learns > 0.0, value * learns, zero))

@@ -1,0 +1,74 @@
+"""Where each weight lies: one table of (name, axes), from which every place follows.
+
+Weights inside the kernels, each a vector (one number for each model) or a number:
+
+    w_x (I, Gx, H)   w_h (H, Gh, H)   w_o (O, H)   vectors (V, H)   b_x (Gx, H)   b_h (Gh, H)   b_o (O)   initial (S, H)
+
+Gx and Gh are the gates that inputs and states reach, in the order of the Step's groups. Outside, weights have PyTorch's
+shapes: w_ih (Gx H, I), w_hh (Gh H, H), b_ih, b_hh, w_ho (O, H), b_o, with gates stacked in the cell's own order.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A network's sizes: inputs, hidden units, outputs."""
+
+    inputs: int
+    hidden: int
+    outputs: int
+
+
+class Table:
+    """Arrays one after the other: table[name] is the first place of an array, `count` that behind the last."""
+
+    def __init__(self, *arrays):
+        self.axes, self._start, self.count = dict(arrays), {}, 0
+        for name, axes in arrays:
+            self._start[name] = self.count
+            self.count += prod(axes)
+
+    def __getitem__(self, name):
+        return self._start[name]
+
+    def size(self, name):
+        """Numbers in an array."""
+        return prod(self.axes[name])
+
+    def places(self, name):
+        """The place of each element, in the array's own shape."""
+        return self[name] + np.arange(self.size(name)).reshape(self.axes[name])
+
+
+def weights_table(step, sizes):
+    """The Table of a network's weights."""
+    inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
+    return Table(("w_x", (inputs, step.from_x, hidden)), ("w_h", (hidden, step.from_h, hidden)), ("w_o", (outputs, hidden)),
+                 ("vectors", (len(step.vectors), hidden)), ("b_x", (step.from_x, hidden)), ("b_h", (step.from_h, hidden)),
+                 ("b_o", (outputs,)), ("initial", (len(step.new), hidden)))
+
+
+def named_places(cell, step, sizes):
+    """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
+    table = weights_table(step, sizes)
+    x_names, h_names = step.groups[: step.from_x], step.groups[len(step.groups) - step.from_h :]
+    from_x = [_place(x_names, gate, "_x") for gate in cell.gates]
+    from_h = [_place(h_names, gate, "_h") for gate in cell.gates if gate not in cell.inputs_only]
+    hidden = sizes.hidden
+    places = {
+        "w_ih": table.places("w_x")[:, from_x].transpose(1, 2, 0).reshape(-1, sizes.inputs),
+        "w_hh": table.places("w_h")[:, from_h].transpose(1, 2, 0).reshape(-1, hidden),
+        "b_ih": table.places("b_x")[from_x].ravel(), "b_hh": table.places("b_h")[from_h].ravel(),
+        "w_ho": table.places("w_o"), "b_o": table.places("b_o"),
+    }
+    places |= dict(zip(cell.vectors, table.places("vectors")))
+    states = dict(zip((f"initial_{name}" for name in cell.state), table.places("initial")))
+    return places | states
+
+
+def _place(names, gate, suffix):
+    return names.index(gate if gate in names else gate + suffix)

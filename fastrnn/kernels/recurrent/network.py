@@ -1,0 +1,120 @@
+"""What the loops of a network are compiled for, and how they see its memory.
+
+Time, units and columns: a block is a few columns of sequences, each column one vector wide. A lane is a model (each has
+weights of its own: `own_weights`), or a sequence of one model. Inputs are numbers that all lanes share, or one for each lane
+(`own_data`). Arrays of a block, counted in vectors:
+
+    x (T, I, C)   y (T, Y, C)   mask (T, C)                    numbers instead, where lanes share them
+    state (T + 1, S, H, C)   saved (T, V, H, C)   d_z (T + 1, O, C)
+    d (SPAN, P, H, C)        derivatives by pre-activations (and the cell's vectors), of a few steps
+    d_state (S, H, C)        derivatives by the state, of one step
+"""
+
+from dataclasses import dataclass
+
+from fastrnn.formula.vectors import on_vectors
+from fastrnn.kernels.recurrent.layout import weights_table
+
+# Vectors of derivatives that stay in the nearest cache until gradients have taken them in.
+SPAN_BYTES = 16384
+LONGEST_SPAN = 16
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as its loops are compiled.
+
+    step: the cell's Step; head: a TracedHead; registers: of vectors of this width; columns: of a block; before: outputs are read
+    from the state before the step's input, not after it.
+    """
+
+    step: object
+    head: object
+    sizes: object
+    own_weights: bool
+    own_data: bool
+    columns: int
+    registers: int
+    vector_bytes: int
+    before: bool = False
+
+    @property
+    def text(self):
+        """All that compiled code depends on."""
+        return (f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
+                f"{self.registers} {self.vector_bytes} {self.before}")
+
+    @property
+    def table(self):
+        return weights_table(self.step, self.sizes)
+
+    @property
+    def derived(self):
+        """Derivatives that a step gives: by each pre-activation, and by each of the cell's vectors."""
+        return len(self.step.pre) + len(self.step.vectors)
+
+    @property
+    def span(self):
+        """Steps whose derivatives are kept before gradients take them in."""
+        step = self.derived * self.sizes.hidden * self.columns * self.vector_bytes
+        return max(1, min(LONGEST_SPAN, SPAN_BYTES // step))
+
+    @property
+    def budget(self):
+        """Running sums that a tile may hold, so that its operands find registers, too."""
+        return self.registers * 3 // 4
+
+    def tile(self, groups, units):
+        """(units, columns) of a tile whose sums come in `groups`: as many as registers hold, columns first."""
+        columns = self.columns
+        while columns > 1 and groups * columns > self.budget:
+            columns //= 2
+        rows = 1
+        while rows < 4 and 2 * rows <= units and groups * 2 * rows * columns <= self.budget:
+            rows *= 2
+        return rows, columns
+
+    def arrays(self, steps):
+        """{name: vectors} of a block's own memory, for sequences of up to so many steps."""
+        hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
+        return {"state": (steps + 1) * states * hidden * columns, "saved": steps * len(self.step.saved) * hidden * columns,
+                "d_z": (steps + 1) * self.sizes.outputs * columns, "d": self.span * self.derived * hidden * columns,
+                "d_state": states * hidden * columns, "column_sums": 2 * columns}
+
+    # ------------------------------------------------------------------------------------- operands, in any of the modes
+
+    def weight(self, m, pointer, place):
+        """A weight in all lanes."""
+        return m.load(pointer, place) if self.own_weights else m.splat(pointer, place)
+
+    def datum(self, m, pointer, place):
+        """A number of the data in all lanes."""
+        return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
+
+
+def tiles(m, count, size):
+    """Cut `count` neighbours into tiles: yields (first, width), a loop over whole tiles and then the rest."""
+    if count >= size:
+        for first in m.range(count - count % size, 0, size):
+            yield first, size
+    if count % size:
+        yield m.integer(count - count % size), count % size
+
+
+# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps two or three
+# of them only where their instructions alternate.
+TOGETHER = 2
+
+
+def formula(m, outputs, environments):
+    """[outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer vectors."""
+    results = []
+    for first in range(0, len(environments), TOGETHER):
+        group = environments[first : first + TOGETHER]
+        if len(group) == 1:
+            results.append(on_vectors(outputs, group[0], next(iter(group[0].values()))))
+            continue
+        joined = {expr: m.joined([each[expr] for each in group]) for expr in group[0]}
+        values = on_vectors(outputs, joined, next(iter(joined.values())))
+        results += list(zip(*(m.parts(value) for value in values)))
+    return results

@@ -1,0 +1,136 @@
+"""Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
+
+A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds repeat
+until one of the models is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks for.
+"""
+
+from types import SimpleNamespace
+
+from fastrnn.kernels.recurrent import decide
+from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
+from fastrnn.kernels.recurrent.forward import forward_step, head_step
+from fastrnn.kernels.recurrent.update import update_weights
+from fastrnn.machine.execute import Program
+
+# What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what each
+# counts in training, validation and test; flags.
+ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags")
+# Flags: the block begins an update; some model learns from it; the update is made after it.
+FRESH, LEARN, UPDATE = 1, 2, 4
+
+POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "factor", "best", "active", "progress", "criteria", "sums",
+            "history", "state", "saved", "d_z", "d", "d_state", "column_sums")
+WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done", "wait")
+
+
+def frame_of(m, names):
+    """The arrays of a frame by name."""
+    return SimpleNamespace(**{name: m.pointer(name) for name in names})
+
+
+def train_kernel(net, optimizer, penalties, scheduled):
+    """The kernel: a function of a machine."""
+    def kernel(m):
+        frame, table = frame_of(m, POINTERS), m.integers("blocks")
+        every = m.word("every")
+        for n, stop in m.loop(m.word("rounds")):
+            evaluating = ((m.word("round") + 0) % every).equals(0)
+            for _ in m.when(evaluating):
+                decide.begin(m, net, frame)
+                _zero(m, net, frame.sums, decide.SUMS)
+            for number in m.range(m.word("count")):
+                block, flags = _block(m, table, number)
+                learning = (flags % (2 * LEARN)) // LEARN
+                for _ in m.when((flags % (2 * FRESH)) // FRESH):
+                    _zero(m, net, frame.gradient, net.table.count)
+                for _ in m.when(learning.either(evaluating)):
+                    run_block(m, net, frame, block, learning)
+                    for _ in m.when(evaluating):
+                        _add_up(m, net, frame, block)
+                for _ in m.when(flags // UPDATE):
+                    for _ in m.when(evaluating):
+                        m.set_word("done", decide.decide(m, net, frame, every))
+                    update_weights(m, net, optimizer, frame, penalties, scheduled)
+            m.set_word("round", m.word("round") + 1)
+            stop(m.word("done"))
+
+    return kernel
+
+
+def train_program(net, optimizer, penalties, scheduled, dtype, lanes):
+    """The Program of a training kernel."""
+    text = f"{net.text} | {optimizer.text} {penalties} {scheduled}"
+    return Program(train_kernel(net, optimizer, penalties, scheduled), (*POINTERS, *WORDS), dtype, lanes, text)
+
+
+def _block(m, table, number):
+    """(a block's arrays, its flags)."""
+    row = number * len(ITEM)
+    words = {name: m.read(table, row + n) for n, name in enumerate(ITEM)}
+    block = {name: m.as_pointer(words[name]) for name in ("x", "y", "mask", "lengths", "weights")}
+    return SimpleNamespace(**block, steps=words["steps"]), words["flags"]
+
+
+def run_block(m, net, frame, block, learning):
+    """Forward, and back where `learning` holds."""
+    columns, states, outputs = net.columns, len(net.step.new) * net.sizes.hidden, net.sizes.outputs
+    zero = m.constant(0.0)
+    for row in m.range(2 * columns):
+        m.store(frame.column_sums, row, zero)
+    start_states(m, net, frame)
+    for t in m.range(block.steps):
+        forward_step(m, net, frame, block, t)
+        head_step(m, net, frame, block, t, learning)
+    for _ in m.when(learning):
+        edge = m.integer(0) if not net.before else block.steps * (outputs * columns)
+        for row in m.range(outputs * columns):
+            m.store(frame.d_z, edge + row, zero)
+        for row in m.range(states * columns):
+            m.store(frame.d_state, row, zero)
+        spans = (block.steps + (net.span - 1)) // net.span
+        for number in m.down(spans):
+            first = number * net.span
+            count = (block.steps - first).least(net.span)
+            for slot in m.down(count):
+                back_step(m, net, frame, block, first + slot, slot)
+            gradients(m, net, frame, block, first, count)
+        if net.before:
+            output_gradients(m, net, frame, m.integer(0), 1)
+        initial_gradients(m, net, frame)
+
+
+def start_states(m, net, frame):
+    """The state before the first step: a learned one, which is zero where it does not learn."""
+    for row in m.range(len(net.step.new) * net.sizes.hidden):
+        value = net.weight(m, frame.theta, row + net.table["initial"])
+        for c in range(net.columns):
+            m.store(frame.state, row * net.columns + c, value)
+
+
+def _add_up(m, net, frame, block):
+    """Add the block's losses and correct steps to the sums of training, validation and test."""
+    zero = m.constant(0.0)
+    for role in range(decide.ROLES):
+        for kind in range(2):
+            row = kind * decide.ROLES + role
+            values = []
+            for c in range(net.columns):
+                weight = m.load(block.weights, m.integer(role * net.columns + c))
+                value = m.load(frame.column_sums, m.integer(kind * net.columns + c))
+                values.append(m.select(weight > 0.0, weight * value, zero))
+            if net.own_weights:
+                total = m.load(frame.sums, m.integer(row))
+                for value in values:
+                    total = total + value
+                m.store(frame.sums, m.integer(row), total)
+            else:
+                total = values[0]
+                for value in values[1:]:
+                    total = total + value
+                m.add_sums(frame.sums, [m.integer(row)], [total])
+
+
+def _zero(m, net, pointer, count):
+    rows = count if net.own_weights else -(-count // m.lanes)
+    for row in m.range(rows):
+        m.store(pointer, row, m.constant(0.0))

@@ -1,0 +1,95 @@
+"""One update of all weights, from the optimizer's formula, weight decay and the L1 penalty.
+
+    g = scale * gradient + l1 * sign(w)      w, slots = update(w, g, slots)      w -= rate * decay * w
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from fastrnn.formula.graph import Expr, lift, ordered, symbol, text
+from fastrnn.formula.vectors import on_vectors
+
+# Rows of options that every model has, before the optimizer's own.
+OPTIONS = ("rate", "scale", "l1", "decay")
+
+
+@dataclass(frozen=True)
+class TracedOptimizer:
+    """An optimizer's formulas: symbols, nodes of the next weight and slots, and of what advances once an update."""
+
+    options: tuple
+    running: tuple
+    slots: tuple
+    update: tuple
+    advance: tuple
+    text: str
+
+
+def traced(optimizer):
+    """The TracedOptimizer of an optimizer (fastrnn.optimizers.base)."""
+    slots, names = tuple(symbol(name) for name in optimizer.slots), tuple(optimizer._fields)
+    options = SimpleNamespace(**{name: symbol(name) for name in names})
+    running = SimpleNamespace(**{name: symbol(name) for name in optimizer.running})
+    update = optimizer.formula(symbol("w"), symbol("g"), SimpleNamespace(**dict(zip(optimizer.slots, slots))), symbol("rate"),
+                               options, running)
+    advance = tuple(lift(each) for each in optimizer.advance(options, running))
+    return TracedOptimizer(names, tuple(optimizer.running), tuple(optimizer.slots), tuple(update), advance,
+                           f"{names} {text(update)} {text(advance) if advance else ''}")
+
+
+def update_weights(m, net, optimizer, frame, penalties, scheduled):
+    """Update all weights that learn, in the lanes that are active, from frame.gradient.
+
+    penalties: whether any model has L1 or weight decay; scheduled: whether frame.factor scales the rates.
+    """
+    options = {name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))}
+    rate = options["rate"] * net.weight(m, frame.factor, m.integer(0)) if scheduled else options["rate"]
+    running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
+    known = {symbol(name): options[name] for name in optimizer.options} | {symbol(name): value for name, value in running.items()}
+    for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):
+        running[optimizer.running[row]] = value
+        _keep(m, net, frame.running, row, value)
+    known |= {symbol(name): value for name, value in running.items()} | {symbol("rate"): rate}
+    own = {symbol(name) for name in ("w", "g", *optimizer.slots)}
+    fixed = _fixed(optimizer.update, own)
+    known |= dict(zip(fixed, on_vectors(fixed, known, rate)))
+    active = m.load(frame.active, m.integer(0)) > 0.0
+    count = net.table.count if net.own_weights else -(-net.table.count // m.lanes)
+
+    def flag(kind, row):
+        at = m.integer(kind * (net.table.count if net.own_weights else count)) + row
+        return m.splat(frame.flags, at) if net.own_weights else m.load(frame.flags, at)
+
+    for row in m.range(count):
+        w = m.load(frame.theta, row)
+        g = m.load(frame.gradient, row) * options["scale"]
+        if penalties:
+            strength = options["l1"] * flag(1, row)
+            g = g + m.select(w > 0.0, strength, m.select(w < 0.0, -strength, 0.0 * strength))
+        slots = [m.load(frame.slots, row + n * count) for n in range(len(optimizer.slots))]
+        values = known | dict(zip((symbol(name) for name in optimizer.slots), slots)) | {symbol("w"): w, symbol("g"): g}
+        new, *slots_after = on_vectors(optimizer.update, values, w)
+        if penalties:
+            new = m.fma(rate * options["decay"] * flag(2, row), -w, new)
+        learns = flag(0, row) > 0.0
+        m.store(frame.theta, row, m.select(active, m.select(learns, new, w), w))
+        for n, (before, after) in enumerate(zip(slots, slots_after)):
+            m.store(frame.slots, row + n * count, m.select(active, after, before))
+
+
+def _keep(m, net, pointer, row, value):
+    if net.own_weights:
+        m.store(pointer, m.integer(row), value)
+    else:
+        m.set_number(pointer, m.integer(row), value)
+
+
+def _fixed(roots, own):
+    """The largest terms of a formula that are the same for all weights: computed once an update."""
+    varying = set()
+    for expr in ordered(roots):
+        if expr in own or any(arg in varying for arg in expr.args if isinstance(arg, Expr)):
+            varying.add(expr)
+    found = {arg: None for expr in varying for arg in expr.args
+             if isinstance(arg, Expr) and arg not in varying and arg.op not in ("constant", "input")}
+    return sorted(found, key=lambda expr: expr.number)

@@ -19,7 +19,9 @@ LEVELS = (
     ("checkpoint", "stream"),
     ("tasks", "optimizers", "losses", "schedules", "initializers"),
     ("kernels",),
-    ("cells",),
+    ("cells", "heads"),
+    ("machine",),
+    ("formula",),
     ("simd",),
     ("compiling", "registry", "files", "errors"),
 )
@@ -32,7 +34,7 @@ EXCEPTIONS = {("train", "verify"), ("train", "certify"), ("sweep", "train")}
 BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": (), "data": ("errors", "files")}
 
 # Packages of plug-ins: a file here imports no other file here but `base`, so each can be removed.
-PLUG_INS = ("cells", "tasks", "losses", "optimizers")
+PLUG_INS = ("cells", "heads", "tasks", "losses", "optimizers")
 
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 USERS_OF_BESIDE = LEVEL_OF["train"]

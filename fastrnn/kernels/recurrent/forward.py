@@ -96,9 +96,10 @@ def outputs(m, net, frame, time, c, columns):
     return results
 
 
-def head_step(m, net, frame, block, t, learning):
-    """Outputs and loss of step t; where `learning` holds, d_z, the derivatives of the weighted loss, too."""
+def head_step(m, net, frame, block, t, learning, evaluating):
+    """Outputs of step t; where `evaluating` holds their loss, and where `learning` holds its derivatives d_z, weighted."""
     head, after = net.head, 0 if net.before else 1
+    zero = m.constant(0.0)
     for c, columns in tiles(m, net.columns, net.tile(net.sizes.outputs, 1)[1]):
         z = outputs(m, net, frame, t + after, c, columns)
         environments = []
@@ -106,15 +107,16 @@ def head_step(m, net, frame, block, t, learning):
             values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
             values |= {symbol: net.datum(m, block.y, (t * len(head.y) + row) * net.columns + c + n) for row, symbol in enumerate(head.y)}
             environments.append(values)
-        for n, (loss, correct, *d_z) in enumerate(formula(m, [head.loss, head.correct, *head.d_z], environments)):
-            mask = net.datum(m, block.mask, t * net.columns + c + n)
-            counts, zero = mask > 0.0, m.constant(0.0)
-            for row, value in enumerate((loss * mask, correct)):
-                place = c + (row * net.columns + n)
-                m.store(frame.column_sums, place, m.load(frame.column_sums, place) + m.select(counts, value, zero))
-            for _ in m.when(learning):
-                weight = m.load(block.weights, c + n)
-                learns = mask * weight
+        masks = [net.datum(m, block.mask, t * net.columns + c + n) for n in range(columns)]
+        # A loss takes a logarithm, which most rounds need not pay for.
+        for _ in m.when(evaluating):
+            for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
+                for row, value in enumerate((loss * masks[n], correct)):
+                    place = c + (row * net.columns + n)
+                    m.store(frame.column_sums, place, m.load(frame.column_sums, place) + m.select(masks[n] > 0.0, value, zero))
+        for _ in m.when(learning):
+            for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
+                learns = masks[n] * m.load(block.weights, c + n)
                 for o, value in enumerate(d_z):
                     m.store(frame.d_z, ((t + after) * net.sizes.outputs + o) * net.columns + c + n,
                             m.select(learns > 0.0, value * learns, zero))

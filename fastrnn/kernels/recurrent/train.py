@@ -34,7 +34,7 @@ def train_kernel(net, optimizer, penalties, scheduled):
         frame, table = frame_of(m, POINTERS), m.integers("blocks")
         every = m.word("every")
         for n, stop in m.loop(m.word("rounds")):
-            evaluating = ((m.word("round") + 0) % every).equals(0)
+            evaluating = (m.word("round") % every).equals(0)
             for _ in m.when(evaluating):
                 decide.begin(m, net, frame)
                 _zero(m, net, frame.sums, decide.SUMS)
@@ -44,7 +44,7 @@ def train_kernel(net, optimizer, penalties, scheduled):
                 for _ in m.when((flags % (2 * FRESH)) // FRESH):
                     _zero(m, net, frame.gradient, net.table.count)
                 for _ in m.when(learning.either(evaluating)):
-                    run_block(m, net, frame, block, learning)
+                    run_block(m, net, frame, block, learning, evaluating)
                     for _ in m.when(evaluating):
                         _add_up(m, net, frame, block)
                 for _ in m.when(flags // UPDATE):
@@ -71,8 +71,8 @@ def _block(m, table, number):
     return SimpleNamespace(**block, steps=words["steps"]), words["flags"]
 
 
-def run_block(m, net, frame, block, learning):
-    """Forward, and back where `learning` holds."""
+def run_block(m, net, frame, block, learning, evaluating):
+    """Forward, with the loss where `evaluating` holds, and back where `learning` holds."""
     columns, states, outputs = net.columns, len(net.step.new) * net.sizes.hidden, net.sizes.outputs
     zero = m.constant(0.0)
     for row in m.range(2 * columns):
@@ -80,7 +80,7 @@ def run_block(m, net, frame, block, learning):
     start_states(m, net, frame)
     for t in m.range(block.steps):
         forward_step(m, net, frame, block, t)
-        head_step(m, net, frame, block, t, learning)
+        head_step(m, net, frame, block, t, learning, evaluating)
     for _ in m.when(learning):
         edge = m.integer(0) if not net.before else block.steps * (outputs * columns)
         for row in m.range(outputs * columns):

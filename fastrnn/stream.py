@@ -46,5 +46,6 @@ class Stream:
 
 def in_parts(blocks, threads, work):
     """work(first, last) on each thread's share of `blocks` blocks."""
-    threads = max(1, min(threads or default_threads(), blocks))
+    # A plain number, whatever kind came in: kernels are compiled for no others.
+    threads = max(1, min(int(threads or default_threads()), blocks))
     on_threads(threads, lambda i: work(i * blocks // threads, (i + 1) * blocks // threads))

@@ -1,21 +1,94 @@
 """Compiled functions called by address, so that each is compiled once.
 
 numba links the code of a called function into its caller and optimises all of it again there, which would
-compile the heavy kernels three times over and once more for every task and optimizer. An address is a plain
-integer: the caller's compiled code, and its entry in the disk cache, do not depend on what it calls.
+compile the heavy kernels three times over and once more for every task and optimizer. An Address holds a number: the
+caller's compiled code, and its entry in the disk cache, do not depend on what it calls, only on the types of its
+parameters. These are part of the Address's own type, so that a call with other arguments is an error of types while the
+caller compiles.
+
+Types that hold no data (a class, a Constant, an empty NamedTuple) choose what is compiled, and a caller has no use for
+them. In the type of an Address they are all the same, and a caller hands over None.
 """
 
+import functools
+import hashlib
+from typing import NamedTuple
+
 import numba
+from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
+from numba.core.datamodel import default_manager, models
+from numba.core.errors import TypingError
+from numba.extending import intrinsic, register_model, typeof_impl, unbox
+
+from fastrnn.kernels.reference import Reference
+
+_EMPTY = types.Tuple(())
+
+
+class AddressType(types.Type):
+    """numba's type of an Address; parameters: the types that `call` takes, as `_outside` gives them."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        # Types of kernels' parameters take pages to spell, and would be in the name of every function that calls one.
+        digest = hashlib.blake2b(", ".join(map(str, parameters)).encode(), digest_size=8).hexdigest()
+        super().__init__(name=f"Address({digest})")
+
+    @property
+    def key(self):
+        return self.parameters
+
+
+@register_model(AddressType)
+class _AddressModel(models.PrimitiveModel):
+    def __init__(self, data_model_manager, kind):
+        super().__init__(data_model_manager, kind, ir.IntType(64))
+
+
+class Address(NamedTuple):
+    """Where a compiled function lies. Each AddressType has a subclass, by whose name numba's dispatcher tells them apart.
+
+    An object of any other class would make each call of a compiled function take a tenth of a millisecond longer.
+    """
+
+    value: int
+
+
+@functools.cache
+def _class_of(signature):
+    """The subclass of Address for functions that were compiled for arguments of these types."""
+    kind = AddressType(tuple(map(_outside, signature)))
+    return type(kind.name, (Address,), {"__slots__": (), "kind": kind})
+
+
+@typeof_impl.register(Address)
+def _typeof(value, context):
+    return value.kind
+
+
+@unbox(AddressType)
+def _unbox(kind, instance, c):
+    return c.unbox(types.int64, c.pyapi.tuple_getitem(instance, 0))
+
+
+def _outside(kind):
+    """What a caller has to know of a parameter's type: whether it holds data, and which."""
+    kind = types.unliteral(kind)
+    if isinstance(kind, Reference):
+        # What a function was compiled to know of it changes nothing in how it is called.
+        return Reference(kind.target)
+    if isinstance(kind, types.BaseTuple) and len(kind) == 0:
+        return _EMPTY
+    return types.none if type(default_manager.lookup(kind)) is models.OpaqueModel else kind
 
 
 def address_of(dispatcher, *arguments):
-    """The address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns nothing."""
+    """The Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns nothing."""
     signature = tuple(numba.typeof(argument) for argument in arguments)
     dispatcher.compile(signature)
     compiled = dispatcher.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return _class_of(signature)(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
 def is_ready(dispatcher, *arguments):
@@ -26,14 +99,25 @@ def is_ready(dispatcher, *arguments):
 
 @intrinsic
 def call(typing_context, address, arguments):
-    """Call the function at `address` with a tuple of exactly the types it was compiled for."""
-    kinds = list(arguments.types)
+    """Call the function at an Address with a tuple of arguments, None in place of those that hold no data.
+
+    Raises TypingError, while the caller compiles, for arguments of other types than the function has.
+    """
+    if not isinstance(address, AddressType):
+        raise TypingError(f"call: got {address}, expected an Address")
+    kinds, given = address.parameters, tuple(map(_outside, arguments.types))
+    if len(given) != len(kinds):
+        raise TypingError(f"call: got {len(given)} arguments, the function at this address takes {len(kinds)}")
+    for place, (kind, other) in enumerate(zip(kinds, given)):
+        if kind != (_EMPTY if kind == _EMPTY and other == types.none else other):
+            raise TypingError(f"call: argument {place} is {other}, the function at this address takes {kind}")
 
     def generate(context, builder, signature, values):
         convention = context.call_conv
         function = builder.inttoptr(values[0], convention.get_function_type(types.none, kinds).as_pointer())
-        given = [builder.extract_value(values[1], i) for i in range(len(kinds))]
-        convention.call_function(builder, function, types.none, kinds, given)
+        passed = [builder.extract_value(values[1], i) for i in range(len(kinds))]
+        passed = [context.make_tuple(builder, _EMPTY, ()) if kind == _EMPTY else value for kind, value in zip(kinds, passed)]
+        convention.call_function(builder, function, types.none, kinds, passed)
         return context.get_dummy_value()
 
-    return types.void(types.int64, arguments), generate
+    return types.void(address, arguments), generate

@@ -55,7 +55,7 @@ def forward_address(cell, layout, theta, bits):
     return address_of(forward_block, cell, layout, theta, x, aligned_zeros((1, 1, 1, 1), theta.dtype), True)
 
 
-def learn_address(cell, loss, layout, theta, work, penalised):
+def learn_address(cell, loss, layout, theta, work, penalised, forward_at):
     """The address of learn_block or learn_block_penalised for a cell, a loss, arrays of theta's dtype and a Workspace."""
     return address_of(learn_block_penalised if penalised else learn_block, Referred(cell, loss, layout, theta, theta, work), theta,
-                      np.zeros(4), 0.0, 1, 0)
+                      np.zeros(4), 0.0, 1, forward_at)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
+from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.online import learn_one, learn_one_penalised
 from fastrnn.kernels.online_update import descend_one
@@ -21,11 +21,11 @@ from fastrnn.simd import load, store
 
 
 class Calls(NamedTuple):
-    """Addresses of the compiled parts: fill_block, and those of `kernels_of_one`."""
+    """Addresses of the compiled parts: fill_block, and those of `kernels_of_one`; a mere gradient needs no descend."""
 
-    fill: int
-    learn: int
-    descend: int
+    fill: Address
+    learn: Address
+    descend: Address | None
 
 
 def kernels_of_one(cell, loss, optimizer, shrinking, layout, truncate, replica, shared, work, one, penalised, own):

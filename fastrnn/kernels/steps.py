@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
+from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import corrections
@@ -48,9 +48,9 @@ class Plan(NamedTuple):
 class Calls(NamedTuple):
     """Addresses of the compiled parts: fill_block, forward_block and learn_block."""
 
-    fill: int
-    forward: int
-    learn: int
+    fill: Address
+    forward: Address
+    learn: Address
 
 
 class Replica(NamedTuple):

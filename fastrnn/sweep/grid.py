@@ -50,8 +50,7 @@ class Grid:
     config: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
-        check_integer("seeds", self.seeds, 1)
-        object.__setattr__(self, "seeds", int(self.seeds))
+        object.__setattr__(self, "seeds", check_integer("seeds", self.seeds, 1))
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
         if self.config.until == "certified":

@@ -84,9 +84,7 @@ def _grid_of(grid, options):
 @contextlib.contextmanager
 def _driver(grid, output, force, executor, workers, progress, unit):
     """A Driver whose journal and own workers are let go at the end."""
-    for name, value in (("workers", workers), ("unit", unit)):
-        if value is not None:
-            check_integer(name, value, 1)
+    workers, unit = (value if value is None else check_integer(name, value, 1) for name, value in (("workers", workers), ("unit", unit)))
     if output is not None:
         check_table_format(output)
         if os.path.lexists(output) and not force and not owns(grid, output):

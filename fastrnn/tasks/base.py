@@ -19,7 +19,7 @@ import numpy as np
 from numba.extending import overload
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_of, call
+from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.bits import ask, expand
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.protocol import fill
@@ -33,11 +33,11 @@ NUMBERS = 4
 class BitTask(NamedTuple):
     """A task as the kernels take it.
 
-    label: the address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
+    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
     last_only: whether only the answer at the last step counts.
     """
 
-    label: int
+    label: Address
     numbers: tuple
     headroom: int
     last_only: bool

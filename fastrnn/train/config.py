@@ -11,7 +11,6 @@ from fastrnn.schedules import SCHEDULES
 from fastrnn.train.curriculum import Curriculum
 
 UNTIL = ("exact", "certified", "samples")
-_REAL = (int, float, np.integer, np.floating)
 
 
 def option(default, help, choices=None):
@@ -52,45 +51,45 @@ class TrainConfig:
             value, choices = getattr(self, each.name), each.metadata["choices"]
             if choices and value not in choices():
                 raise ValueError(f"{each.name}: got {value!r}, expected one of {', '.join(choices())}")
-        for name in ("batch_size", "max_samples"):
-            check_integer(name, getattr(self, name), 1)
+        # Plain numbers from here on, whatever kind came in: JSON knows no others, and kernels are compiled for no others.
+        for name in ("batch_size", "max_samples", "truncate"):
+            self._set(name, check_integer, 1)
         for name in ("seed", "patience"):
-            check_integer(name, getattr(self, name), 0)
-        if self.truncate is not None:
-            check_integer("truncate", self.truncate, 1)
+            self._set(name, check_integer, 0)
+        for name in ("learning_rate", "clip"):
+            self._set(name, check_number, "a positive number", np.nextafter(0, 1))
+        for name in ("saturation", "weight_decay", "l1", "initial_scale"):
+            self._set(name, check_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):
             raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
-        if self.seed >= 2**63:
-            raise ValueError(f"seed: got {self.seed}, expected an integer below 2**63")
-        for name in ("learning_rate", "clip"):
-            _positive(name, getattr(self, name))
-        for name in ("saturation", "weight_decay", "l1", "initial_scale"):
-            _not_negative(name, getattr(self, name))
         try:
             constants = tuple(sorted(dict(self.constants).items()))
         except (TypeError, ValueError):
             raise TypeError(f"constants: got {self.constants!r}, expected pairs of a name and a number") from None
         object.__setattr__(self, "constants", constants)
         self.build_optimizer()
-        # Plain numbers from here on, whatever kind came in: JSON knows no others.
-        for name in ("batch_size", "max_samples", "seed", "patience", "truncate", "learning_rate", "clip", "saturation",
-                     "weight_decay", "l1", "initial_scale"):
-            value = getattr(self, name)
-            if isinstance(value, np.generic):
-                object.__setattr__(self, name, value.item())
+        object.__setattr__(self, "constants", tuple((name, float(value)) for name, value in constants))
+
+    def _set(self, name, check, *bounds):
+        """Replace a field by what `check` makes of it; None stays where it is the default."""
+        value = getattr(self, name)
+        if value is not None or self.__dataclass_fields__[name].default is not None:
+            object.__setattr__(self, name, check(name, value, *bounds))
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""
-        kind = optimizers()[self.optimizer]
+        kind, values = optimizers()[self.optimizer], {}
         for name, value in self.constants:
             if name not in kind._fields:
                 known = ", ".join(kind._fields) or "none"
                 raise ValueError(f"constants: got {name}={value}, but {self.optimizer} has {known}")
-            if not isinstance(value, (int, float)) or not np.isfinite(value) or value < 0:
-                raise ValueError(f"constants: got {name}={value!r}, expected a finite number of at least 0")
-        return kind(**{name: float(value) for name, value in self.constants})
+            try:
+                values[name] = check_number(name, value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
+        return kind(**values)
 
     def build_loss(self):
         """The loss's NamedTuple."""
@@ -112,24 +111,24 @@ class TrainConfig:
 
 
 def check_integer(name, value, least):
-    """Raise TypeError or ValueError, naming `name`, unless `value` is an integer of at least `least`."""
+    """`value` as an int. Raises TypeError or ValueError, naming `name`, unless it is an integer from `least` to 2**63 - 1."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
     if value < least:
         raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
+    if value >= 2**63:
+        raise ValueError(f"{name}: got {value}, expected an integer below 2**63")
+    return int(value)
 
 
-def _not_negative(name, value):
-    if not isinstance(value, _REAL) or isinstance(value, bool):
-        raise TypeError(f"{name}: got {value!r}, expected a finite number of at least 0")
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
-
-
-def _positive(name, value):
-    if value is None:
-        return
-    if not isinstance(value, _REAL) or isinstance(value, bool):
-        raise TypeError(f"{name}: got {value!r}, expected a positive number")
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: got {value}, expected a positive number")
+def check_number(name, value, expected="a finite number of at least 0", least=0.0):
+    """`value` as a float. Raises TypeError or ValueError, naming `name`, unless it is a finite real number of at least `least`."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}, expected {expected}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not least <= number < np.inf:
+        raise ValueError(f"{name}: got {value}, expected {expected}")
+    return number

@@ -12,7 +12,7 @@ import numpy as np
 from fastrnn.certify import certify, check_provable, longest
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.model import Model
-from fastrnn.train.config import TrainConfig
+from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.loop import metadata_of, training_of
 from fastrnn.train.state import CONSOLIDATION, run_from
@@ -43,8 +43,10 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
     model's weights with samples of its own, takes so many of them, twice as many in every third later one, and ends
     with `certify` without a search. saturation: the penalty's weight. A model that is proved already comes back as it is.
-    Raises ValueError as `certify` does, for a model without a task or with too many states.
+    Raises ValueError as `certify` does, for a model without a task or with too many states, and ValueError or TypeError
+    for numbers that make no sense.
     """
+    attempts, samples = check_integer("attempts", attempts, 0), check_integer("samples", samples, 1)
     work = Consolidation(model, config or TrainConfig(), threads, saturation=saturation, size=samples)
     work.run(lambda: False, attempts=attempts)
     return work.found.model, work.found

@@ -53,7 +53,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     task = None if data is not None else task or Addition()
     config = configured(config, options, task)
     if threads is not None:
-        check_integer("threads", threads, 1)
+        threads = check_integer("threads", threads, 1)
     before = resume.state if resume is not None else None
     if before and "consolidation" in before:
         run = resume
@@ -183,7 +183,8 @@ class Training:
             count, made = min(length, self.limit - session.step), session.step
             began = self.seconds()
             statistics, why = session.run(
-                rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation), patience)
+                rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation, np.float64),
+                patience)
             ended = self.seconds()
             session.worked(ended - began)
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])

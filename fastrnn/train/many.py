@@ -56,7 +56,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     seeds = _checked_seeds(seeds)
     config, varied = _separated(config, options, len(seeds))
     if threads is not None:
-        check_integer("threads", threads, 1)
+        threads = check_integer("threads", threads, 1)
     task = None if data is not None else task or Addition()
     return _Training(cell, task, data, config, varied, seeds, weights, threads or default_threads(), progress).run()
 

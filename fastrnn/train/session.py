@@ -48,8 +48,9 @@ class Session:
             np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype))
         self.fill, self.at_once = fill_address(source, self.work[0]), at_once
         if config.batch_size > 1:
-            self.calls = Calls(self.fill, forward_address(self.cell, self.layout, theta, bits),
-                               learn_address(self.cell, self.loss, self.layout, theta, self.work[0], config.saturation > 0))
+            forward_at = forward_address(self.cell, self.layout, theta, bits)
+            self.calls = Calls(self.fill, forward_at, learn_address(self.cell, self.loss, self.layout, theta, self.work[0],
+                                                                    config.saturation > 0, forward_at))
 
     def _kernels_of_one(self, own):
         return kernels_of_one(self.cell, self.loss, self.optimizer, self.shrinking, self.layout, self.truncate, self.replicas[0],
@@ -111,7 +112,7 @@ class Session:
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
         saturation = float(self.config.saturation)
         online = self.config.batch_size == 1
-        calls = CallsOfOne(self.fill, address_of(*self._kernels_of_one(False)[0]), 0) if online else self.calls
+        calls = CallsOfOne(self.fill, address_of(*self._kernels_of_one(False)[0]), None) if online else self.calls
         arguments = (self.cell, self.loss, self.source, self.layout, self._plan(), calls, self.step, saturation, self.replicas[0],
                      self.shared, self.work[0])
         if online:

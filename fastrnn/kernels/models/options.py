@@ -1,6 +1,6 @@
 """Terms of training that cost something in every update, chosen by type; none of these types holds any value.
 
-A caller by address hands over an empty tuple for each of them, so that it need not be compiled for every choice.
+A caller by address hands over None for each of them, so that it need not be compiled for every choice.
 """
 
 from typing import NamedTuple

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
+from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.places import places_of
 from fastrnn.kernels.reference import refer
@@ -40,9 +40,9 @@ class Plan(NamedTuple):
 class Calls(NamedTuple):
     """Addresses of fill_models, learn_models and descend_models."""
 
-    fill: int
-    learn: int
-    descend: int
+    fill: Address
+    learn: Address
+    descend: Address
 
 
 class Lanes(NamedTuple):
@@ -97,8 +97,8 @@ def _one_update(sizes, plan, places, calls, memory, group):
         samples = min(sizes.samples, plan.batch - sample)
         call(calls.fill, (None, group, plan.batch, sample, samples))
         fresh, last = sample == 0, sample + samples == plan.batch
-        call(calls.learn, (None, None, None, group, samples, ()))
-        call(calls.descend, (None, (), None, group, samples, fresh, last))
+        call(calls.learn, (None, None, None, group, samples, None))
+        call(calls.descend, (None, None, None, group, samples, fresh, last))
         sample += samples
     clean = _counted(load(memory, places.clean, 1), load(memory, places.wrong, 1), plan.batch)
     # A sum of losses that is not finite stays so.

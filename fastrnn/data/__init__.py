@@ -6,7 +6,8 @@
     Sequences(96 of 60 steps; inputs: choice, reward; target: choice, bits; 5,760 of 5,760 steps count)
 """
 
+from fastrnn.data.encoder import Encoder
 from fastrnn.data.roles import NAMES, TEST, TRAIN, UNUSED, VALIDATION, check_roles, folds, split
 from fastrnn.data.sequences import Sequences
 
-__all__ = ["NAMES", "Sequences", "TEST", "TRAIN", "UNUSED", "VALIDATION", "check_roles", "folds", "split"]
+__all__ = ["Encoder", "NAMES", "Sequences", "TEST", "TRAIN", "UNUSED", "VALIDATION", "check_roles", "folds", "split"]

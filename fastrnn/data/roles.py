@@ -24,8 +24,8 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0):
             raise ValueError(f"{name}: got {share}, expected a share of at least 0 and below 1")
     counts = [max(1, round(share * units)) if share else 0 for share in (test, validation)]
     if sum(counts) >= units:
-        raise ValueError(f"validation, test: got {validation:g} and {test:g} of {_called(by, units)}, which leaves none "
-                         "to train on: give smaller shares or more data; data.segments(length) cuts long sequences")
+        raise ValueError(f"validation, test: got {validation:g} and {test:g} of {_called(by, units)}, which leaves "
+                         "none to train on: give smaller shares, or cut sequences by data.segments(length)")
     order, roles = _shuffled(units, seed), np.full(units, TRAIN)
     roles[order[: counts[0]]] = TEST
     roles[order[counts[0] : sum(counts)]] = VALIDATION
@@ -33,7 +33,7 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0):
 
 
 def folds(data, outer=10, inner=9, by=None, seed=0):
-    """Return (outer * inner, N) int8: roles of nested cross-validation, row k * inner + j for outer fold k, inner fold j.
+    """Return (outer * inner, N) int8: roles of nested cross-validation, row k * inner + j for folds k and j.
 
     Each outer fold is tested on once; the rest is divided again, and each inner fold of it validates once.
     inner=None: (outer, N) without validation. by, seed: as in `split`. Folds are those of scikit-learn: outside

@@ -1,12 +1,19 @@
 """Sequences of one's own, stored once, whatever their lengths."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.data.columns import Column, as_table
+from fastrnn.data.encoder import make_encoder
+from fastrnn.data.files import open_table, read_npz
 from fastrnn.data.flatten import flatten
-from fastrnn.data.targets import code_targets
+from fastrnn.data.labels import check_names, enumerated, one_each
+from fastrnn.data.tables import sequences_of
+from fastrnn.data.targets import Targets, code_targets
+from fastrnn.data.wav import read_wav
 
 _SHARED = ("x", "y", "weight")
 
@@ -51,31 +58,120 @@ class Sequences:
     encoder: object
 
     def __init__(self, x, y=None, *, mask=None, lengths=None, offsets=None, weight=None, kind=None, classes=None,
-                 ids=None, groups=None, input_names=None, target_names=None, encoder=None):
+                 ids=None, groups=None, input_names=None, target_names=None):
         flat = flatten(x, y, mask, lengths, offsets, weight)
         steps, inputs = flat.x.shape
-        input_names = _names("input_names", input_names, inputs, "x")
+        input_names = check_names("input_names", input_names, inputs, "x")
         if not np.isfinite(flat.x).all():
             step, column = np.argwhere(~np.isfinite(flat.x))[0]
             raise ValueError(f"x: got {flat.x[step, column]:g} at {flat.place(step)}, {input_names[column]}, expected "
                              f"a finite "
                              "number: each input counts, since the state goes through it")
-        count = len(flat.offsets) - 1
-        if y is None:
-            targets, kind, classes, names = np.zeros((steps, 0)), None, None, None
-            step_weight = np.zeros(steps)
-        else:
-            step_weight = np.ones(steps) if flat.weight is None else flat.weight
-            targets, counts, kind, classes, names = code_targets(
-                flat.y, flat.counts & (step_weight > 0), flat.place, kind, classes)
-            step_weight = np.where(counts, step_weight, 0.0)
-        outputs = targets.shape[1] if targets.ndim == 2 else 1
+        step_weight = np.ones(steps) if flat.weight is None else flat.weight
+        targets = Targets(np.zeros((steps, 0)), np.zeros(steps, bool), None)
+        if y is not None:
+            targets = code_targets(flat.y, flat.counts & (step_weight > 0), flat.place, kind, classes)
+        outputs = targets.y.shape[1] if targets.y.ndim == 2 else 1
+        target_names = check_names("target_names", target_names, outputs, "y")
+        ids = np.arange(len(flat.offsets) - 1) if ids is None else ids
+        self._fill(flat.x, targets, step_weight, flat.offsets, ids, groups or {}, input_names, target_names, None)
+
+    def _fill(self, x, targets, weight, offsets, ids, groups, input_names, target_names, encoder):
+        count = len(offsets) - 1
         self._set(
-            x=flat.x, y=targets, weight=step_weight, offsets=flat.offsets, kind=kind, classes=classes,
-            class_names=names, input_names=input_names, target_names=_names("target_names", target_names, outputs, "y"),
-            ids=_one_each("ids", np.arange(count) if ids is None else ids, count),
-            groups={str(name): _one_each(f"groups: {name}", values, count) for name, values in (groups or {}).items()},
-            pieces=np.zeros(count, np.int64), encoder=encoder)
+            x=x, y=targets.y, weight=np.where(targets.counts, weight, 0.0), offsets=offsets, kind=targets.kind,
+            classes=targets.classes, class_names=targets.names, input_names=input_names, target_names=target_names,
+            ids=one_each("ids", ids, count), pieces=np.zeros(count, np.int64), encoder=encoder,
+            groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()})
+
+    @classmethod
+    def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,
+                   one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None):
+        """Return the Sequences of a long table: a row is a step.
+
+        table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array. inputs, target:
+        names of columns; where a target is missing, the step is fed but does not count. target=None: no targets.
+        subject, session, group: names of columns; rows that agree in all of them are one sequence, without any the
+        whole table is one. They become `groups`, named "subject", "session" and as in `group`; `ids` joins them by "/".
+        time: the column that rows of a sequence are sorted by; None: they stand together, in order.
+        lag: a number of rows; an input is that of so many rows before, in the same sequence, and 0 in its first rows. A
+        dict {input: rows} shifts some inputs: a choice is predicted from the choice and the reward before it.
+        weight: a column of weights. one_hot: inputs of which each value becomes an input of its own. standardize:
+        inputs that are shifted and scaled to mean 0 and deviation 1, before `lag`. training: the sequences that both
+        are fitted on, (N,) booleans or numbers, or "all", which one_hot takes as the default. encoder: that of other
+        Sequences, to encode as there.
+        kind, classes: as in Sequences; whole numbers of which some are missing are class numbers, too.
+        Raises ValueError or TypeError, in one line that names the column and the row, counted from 0, for missing
+        inputs, text among numbers, unknown columns, a target that is an input of the same step, and rows of one
+        sequence that are apart or at the same time.
+        """
+        made = object.__new__(cls)
+        made._fill(**sequences_of(
+            as_table(table), inputs, target, group, subject, session, time, lag, one_hot, standardize, training,
+            encoder, weight, kind, classes))
+        return made
+
+    @classmethod
+    def read(cls, path, inputs=None, target=None, **options):
+        """Return the Sequences in a file.
+
+        .csv, .tsv, .txt: a table in UTF-8 whose first line has the names; fields are separated by commas, semicolons
+        or tabs; empty fields, NA, N/A, NaN and null are missing. .parquet, .pq: a table (needs pyarrow). .npz with
+        `inputs`: columns by name. inputs, target and the options are those of from_table.
+        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight and ids, as Sequences takes them; others are
+        groups, (N,) each. Options are those of Sequences.
+        Raises ValueError or TypeError, in one line that begins with the path, for what the file or the columns lack;
+        OSError if the file cannot be read.
+        """
+        path = os.fspath(path)
+        try:
+            if inputs is None and path.lower().endswith(".npz"):
+                return cls._of_arrays(read_npz(path), options)
+            if inputs is None:
+                raise ValueError("inputs: say which columns are the inputs")
+            return cls.from_table(open_table(path), inputs, target, **options)
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{path}: {error}") from error
+
+    @classmethod
+    def _of_arrays(cls, arrays, options):
+        if "x" not in arrays:
+            raise ValueError(f"got no array x among {', '.join(arrays) or 'none'}: name columns by inputs=, or save x")
+        known = {name: arrays.pop(name) for name in ("x", "y", "mask", "lengths", "offsets", "weight", "ids")
+                 if name in arrays}
+        return cls(**{"groups": arrays, **known, **options})
+
+    @classmethod
+    def from_wav(cls, input, target, segment=None):
+        """Return Sequences of two sound files of equal rate and length: each sample is a step, each channel a column.
+
+        input, target: paths of .wav files, PCM of 8, 16, 24 or 32 bits, scaled to at least -1 and below 1, or floats.
+        segment: steps of the pieces that they are cut into; None: one sequence. Targets are reals.
+        Raises ValueError, in one line, for other files and where the two differ, OSError if a file cannot be read.
+        """
+        (rate, x), (other, y) = read_wav(input), read_wav(target)
+        for what, one, two in (("samples a second", rate, other), ("samples", len(x), len(y))):
+            if one != two:
+                raise ValueError(f"{target}: got {two:,} {what}, expected {one:,} as {input} has")
+        data = cls([x], [y], kind="reals")
+        return data if segment is None else data.segments(segment)
+
+    def encoded(self, one_hot=(), standardize=(), training=None, encoder=None):
+        """Return Sequences with some inputs standardised, or turned into an input for each value.
+
+        one_hot, standardize: names of inputs; training: the sequences that both are fitted on, (N,) booleans or
+        numbers, or "all", which one_hot takes as the default; encoder: that of other Sequences, to encode as there.
+        Raises ValueError or TypeError, in one line, for unknown names, for standardize without training, and for data
+        of a table, which are encoded as the table is read.
+        """
+        if self.encoder is not None:
+            raise ValueError("encoded: inputs of tables are encoded by from_table(one_hot=, standardize=, training=)")
+        present = np.zeros(self.steps, bool)
+        columns = {name: Column(self.x[:, i], present) for i, name in enumerate(self.input_names)}
+        encoder = make_encoder(encoder, columns, one_hot, standardize, training, self.offsets)
+        x = np.concatenate(encoder.apply(columns, str), 1)
+        return self._changed(x=x, input_names=encoder.names, encoder=encoder)
 
     def _set(self, **values):
         for name, value in values.items():
@@ -183,33 +279,5 @@ class Sequences:
             targets = "no targets"
         else:
             kind = f"{self.classes} classes" if self.kind == "classes" else self.kind
-            targets = f"{_listed('target', self.target_names)}, {kind}; {counted:,} of {self.steps:,} steps count"
-        return f"Sequences({len(self):,} of {span} steps; {_listed('input', self.input_names)}; {targets})"
-
-
-def _names(argument, given, count, of):
-    if given is None:
-        word = argument.removesuffix("_names")
-        return tuple(f"{word} {n}" for n in range(count)) if count != 1 else (word,)
-    if isinstance(given, str):
-        given = (given,)
-    if len(given) != count or len(set(given)) < count:
-        raise ValueError(f"{argument}: got {', '.join(map(str, given))}, expected {count} different names as {of} has "
-                         f"columns")
-    return tuple(map(str, given))
-
-
-def _one_each(argument, values, count):
-    values = np.array(values)
-    if values.dtype == object and all(isinstance(value, str) for value in values.flat):
-        values = values.astype(str)
-    if values.shape != (count,) or values.dtype == object:
-        raise ValueError(f"{argument}: got {values.dtype} {values.shape}, expected a name or number for each of "
-                         f"{count} sequences")
-    return values
-
-
-def _listed(word, names):
-    if len(names) > 6:
-        return f"{len(names)} {word}s"
-    return f"{word}{'s' if len(names) != 1 else ''}: {', '.join(names)}"
+            targets = f"{enumerated('target', self.target_names)}, {kind}; {counted:,} of {self.steps:,} steps count"
+        return f"Sequences({len(self):,} of {span} steps; {enumerated('input', self.input_names)}; {targets})"

@@ -53,6 +53,11 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y"):
     return Targets(values.reshape(len(values), -1), counts, kind)
 
 
+def is_whole(values):
+    """Which of these floats are whole numbers."""
+    return np.isfinite(values) & (np.floor(values) == values)
+
+
 def nearest(word, words):
     """A hint at the known word that comes nearest, or at all of them, for the end of a message."""
     words = list(map(str, words))
@@ -145,7 +150,7 @@ def _check_numbers(values, counts, place, classes, name):
     if not counts.any():
         raise ValueError(f"{name}: no step counts: all are -1 or masked")
     count = classes or int(values[counts].max()) + 1
-    wrong = (values < 0) | (values >= count) | (values % 1 != 0)
+    wrong = (values < 0) | (values >= count) | ~is_whole(values)
     _refuse(wrong, values, counts, place, name,
             f"a class number from 0 to {count - 1}, or -1 where a step does not count")
     missing = np.flatnonzero(np.bincount(values[counts].astype(np.int64), minlength=count) == 0)

@@ -1,0 +1,179 @@
+"""Columns of a table, whatever library it comes from: numbers or text, and where they are missing."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.data.targets import nearest
+
+
+class Column(NamedTuple):
+    """values: (rows,) int64, float64, bool, datetime64 or timedelta64; missing: (rows,) bool.
+
+    names: None, or of a column of text its different texts in order; values are then their numbers.
+    """
+
+    values: np.ndarray
+    missing: np.ndarray
+    names: tuple | None = None
+
+    @classmethod
+    def of(cls, name, given):
+        """The Column of a pandas, polars or pyarrow column, an array or a list.
+
+        Raises TypeError for text among numbers and for what is neither, ValueError for more than one value a row.
+        """
+        values = np.ma.getdata(np.asanyarray(given))
+        if values.ndim != 1:
+            raise ValueError(f"column {name!r}: got shape {values.shape}, expected one value a row")
+        missing = _missing(given, values)
+        if values.dtype.kind == "S":
+            values = np.char.decode(values)
+        if values.dtype.kind in "UO":
+            return _of_objects(name, values.astype(object), missing)
+        if values.dtype.kind in "iu" and values.dtype != np.uint64:
+            return cls(values.astype(np.int64), missing)
+        if values.dtype.kind in "fu":
+            return cls(values.astype(np.float64), missing | np.isnan(values))
+        if values.dtype.kind in "mM":
+            return cls(values, missing | np.isnat(values))
+        if values.dtype.kind != "b":
+            raise TypeError(f"column {name!r}: got {values.dtype}, expected numbers or text")
+        return cls(values, missing)
+
+    def numbers(self):
+        """(rows,) float64, nan where missing; for columns without text and times."""
+        return np.where(self.missing, np.nan, self.values.astype(np.float64))
+
+    def contents(self, rows=slice(None)):
+        """Numbers, or str in an array of objects, of these rows."""
+        return self.values[rows] if self.names is None else np.array(self.names or ("",), object)[self.values[rows]]
+
+    def take(self, order):
+        """The Column with rows in another order."""
+        return self._replace(values=self.values[order], missing=self.missing[order])
+
+
+class Table:
+    """Columns by name, read when asked for, so that the others cost nothing.
+
+    table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array.
+    """
+
+    def __init__(self, table):
+        if isinstance(table, Mapping):
+            names = list(table)
+        elif isinstance(table, np.ndarray) and table.dtype.names:
+            names = list(table.dtype.names)
+        elif hasattr(table, "column_names"):
+            names = list(table.column_names)
+        elif hasattr(table, "columns") and hasattr(table, "__getitem__") and hasattr(table, "shape"):
+            names = list(table.columns)
+        else:
+            raise TypeError(f"table: got {type(table).__name__}, expected a pandas or polars frame, a pyarrow table, "
+                            "a dict of columns or a structured array")
+        self.names = list(map(str, names))
+        self._table, self._keys = table, dict(zip(self.names, names))
+
+    def columns(self, wanted):
+        """{name: Column} of these names."""
+        return {name: Column.of(name, self._table[self._keys[name]]) for name in wanted}
+
+    def place(self, row):
+        """A row in words; rows count from 0."""
+        return f"row {row}"
+
+
+def as_table(table):
+    """The Table of what Table takes; what has its attributes, as a file's table, stays as it is."""
+    return table if hasattr(table, "place") and hasattr(table, "names") else Table(table)
+
+
+def read_columns(table, wanted):
+    """Return {name: Column} of the names in `wanted`, {name: the argument it came from}.
+
+    Raises ValueError, in one line, for names that the table does not have or has twice, and for columns of different
+    lengths or without rows.
+    """
+    for name, argument in wanted.items():
+        if name not in table.names:
+            raise ValueError(f"{argument}: no column {name!r}: {nearest(name, table.names)}")
+        if table.names.count(name) > 1:
+            raise ValueError(f"{argument}: the table has {table.names.count(name)} columns {name!r}, expected one")
+    columns = table.columns(wanted)
+    first = next(iter(columns))
+    for name, column in columns.items():
+        if len(column.values) != len(columns[first].values):
+            raise ValueError(f"column {name!r} has {len(column.values)} rows, column {first!r} "
+                             f"{len(columns[first].values)}: expected the same number")
+    if not len(columns[first].values):
+        raise ValueError("table: got no rows, expected at least one")
+    return columns
+
+
+def listed(argument, names):
+    """Names of columns as a list, from one or several. Raises ValueError for one that is given twice."""
+    names = [names] if isinstance(names, str) else list(names or ())
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{argument}: got {name!r} twice, expected each column once")
+    return list(map(str, names))
+
+
+def refuse_text(column, argument, name, place, hint=""):
+    """Raise TypeError, with the first place, if a column holds text or times instead of numbers."""
+    if column.values.dtype.kind in "mM":
+        raise TypeError(f"{argument}: column {name!r} holds times ({column.values.dtype}), expected numbers")
+    if column.names is not None and column.names:
+        # Where a few words stand among numbers that came as text, the first word is the fault.
+        words = [code for code, text in enumerate(column.names) if not _reads_as_number(text)]
+        fault = np.isin(column.values, words) & ~column.missing if words else ~column.missing
+        row = int(np.argmax(fault))
+        text = column.names[column.values[row]]
+        raise TypeError(f"{argument}: column {name!r} holds text ({text!r} at {place(row)}), expected numbers{hint}")
+
+
+def _missing(given, values):
+    """(rows,) bool, as far as the library says; nan and NaT are found by the caller."""
+    for method in ("isna", "is_null"):
+        if hasattr(given, method):
+            return np.array(getattr(given, method)(), bool)
+    if isinstance(given, np.ma.MaskedArray):
+        return np.ma.getmaskarray(given).copy()
+    return np.zeros(len(values), bool)
+
+
+def _of_objects(name, values, missing):
+    """The Column of objects that are all numbers or all str but for None, nan and NA."""
+    present = values.tolist()
+    kinds = set(map(type, present))
+    if missing.any() or kinds - {str, int, float, bool}:
+        given = np.where(missing, None, values)
+        missing |= np.fromiter((each is None or each != each for each in given), bool, len(given))
+        present = values[~missing].tolist()
+        kinds = set(map(type, present))
+    if all(issubclass(kind, str) for kind in kinds):
+        names = sorted(set(present))
+        number = {each: code for code, each in enumerate(names)}
+        codes = np.zeros(len(values), np.int64)
+        codes[~missing] = np.fromiter(map(number.__getitem__, present), np.int64, len(present))
+        return Column(codes, missing, tuple(map(str, names)))
+    if not all(issubclass(kind, (bool, int, float, np.number, np.bool)) for kind in kinds):
+        texts = [isinstance(each, str) for each in present]
+        if any(texts):
+            text, other = present[texts.index(True)], present[texts.index(False)]
+            raise TypeError(f"column {name!r}: got text ({text!r}) beside {other!r}, expected numbers or text alone")
+        raise TypeError(f"column {name!r}: got {type(present[0]).__name__}, expected numbers or text")
+    truths = all(issubclass(kind, (bool, np.bool)) for kind in kinds)
+    whole = all(issubclass(kind, (bool, int, np.integer, np.bool)) for kind in kinds)
+    out = np.zeros(len(values), bool if truths else np.int64 if whole else np.float64)
+    out[~missing] = present
+    return Column(out, missing | np.isnan(out))
+
+
+def _reads_as_number(text):
+    try:
+        return float(text) is not None
+    except ValueError:
+        return False

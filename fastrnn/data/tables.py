@@ -1,0 +1,159 @@
+"""From a long table, a row for each step, to sequences."""
+
+import numpy as np
+
+from fastrnn.data.columns import listed, read_columns, refuse_text
+from fastrnn.data.encoder import make_encoder
+from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
+
+
+def sequences_of(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder,
+                 weight, kind, classes):
+    """What Sequences are made of, as a dict, from a Table; arguments as in Sequences.from_table."""
+    inputs, targets = listed("inputs", inputs), listed("target", target)
+    if not inputs:
+        raise ValueError("inputs: got no column, expected at least one")
+    groups = {"subject": subject, "session": session, **{name: name for name in listed("group", group)}}
+    groups = {name: column for name, column in groups.items() if column is not None}
+    lags = _lags(lag, inputs)
+    for name in targets:
+        if name in inputs and lags[name] == 0:
+            raise ValueError(f"inputs: {name!r} is the target, which the network would see: give lag={{{name!r}: 1}}, "
+                             "or lag=1 for all inputs, to feed it one step later")
+    columns = read_columns(table, {
+        **dict.fromkeys(inputs, "inputs"), **dict.fromkeys(targets, "target"),
+        **{column: name if name in ("subject", "session") else "group" for name, column in groups.items()},
+        **({time: "time"} if time is not None else {}), **({weight: "weight"} if weight is not None else {})})
+    rows = len(columns[inputs[0]].values)
+    keys = {name: columns[column] for name, column in groups.items()}
+    for name, column in keys.items():
+        _refuse_missing("group" if name == groups[name] else name, groups[name], column, table.place)
+    order, offsets = _order(keys, None if time is None else columns[time], time, rows, table.place)
+    if time is not None:
+        columns = {name: column.take(order) for name, column in columns.items()}
+
+    def place(step):
+        return table.place(order[step])
+
+    encoder = make_encoder(encoder, {name: columns[name] for name in inputs}, one_hot, standardize, training, offsets)
+    x = _inputs(encoder, columns, lags, offsets, place)
+    counts, weights = np.ones(rows, bool), np.ones(rows)
+    if weight is not None:
+        weights = _weights(columns[weight], weight, place)
+        counts &= weights > 0
+    coded = Targets(np.zeros((rows, 0)), np.zeros(rows, bool), None)
+    if targets:
+        y, missing = _targets(targets, columns, place)
+        coded = code_targets(y, counts & ~missing, place, kind, classes, f"target {', '.join(targets)}")
+    groups = {name: column.contents(order[offsets[:-1]]) for name, column in keys.items()}
+    return {"x": x, "targets": coded, "weight": weights, "offsets": offsets, "ids": _ids(groups), "groups": groups,
+            "input_names": encoder.names, "target_names": tuple(targets), "encoder": encoder}
+
+
+def _lags(lag, inputs):
+    lags = dict(lag) if isinstance(lag, dict) else dict.fromkeys(inputs, lag)
+    for name, steps in lags.items():
+        if name not in inputs:
+            raise ValueError(f"lag: {name!r} is no input: {nearest(name, inputs)}")
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
+            raise TypeError(f"lag: got {steps!r}, expected an integer of at least 0, or one for each of some inputs")
+        if steps < 0:
+            raise ValueError(f"lag: got {steps}, expected at least 0: the network may not see later rows")
+    return {name: int(lags.get(name, 0)) for name in inputs}
+
+
+def _refuse_missing(argument, name, column, place):
+    if column.missing.any():
+        row = int(np.argmax(column.missing))
+        raise ValueError(f"{argument}: column {name!r} is missing at {place(row)}, expected a value in each row")
+
+
+def _order(keys, time, time_name, rows, place):
+    """(rows,) which row is each step, and (N + 1,) offsets; sequences are in the order of their first rows."""
+    changes = np.zeros(rows, bool)
+    changes[0] = True
+    for column in keys.values():
+        changes[1:] |= column.values[1:] != column.values[:-1]
+    starts = np.flatnonzero(changes)
+    numbers = _numbered([column.values[starts] for column in keys.values()], len(starts))
+    if time is None and numbers.max() + 1 < len(starts):
+        again = starts[np.argmin(np.diff(numbers, prepend=-1) > 0)]
+        named = ", ".join(f"{name}={column.contents([again])[0]}" for name, column in keys.items())
+        raise ValueError(f"group: rows of {named} are not together, they go on at {place(int(again))}: name the column "
+                         "that tells these sequences apart, sort the table, or give time=")
+    owner = np.repeat(numbers, np.diff(starts, append=rows))
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(owner))))
+    if time is None:
+        return np.arange(rows), offsets
+    if time.names is not None:
+        refuse_text(time, "time", time_name, place)
+    _refuse_missing("time", time_name, time, place)
+    order = np.lexsort((time.values, owner))
+    values = time.values[order]
+    twice = (values[1:] == values[:-1]) & (np.diff(owner[order]) == 0)
+    if twice.any():
+        first = int(np.argmax(twice))
+        raise ValueError(f"time: got {values[first]} at {place(order[first])} and {place(order[first + 1])} of one "
+                         "sequence, expected each time once: name the columns that tell sequences apart by group=")
+    return order, offsets
+
+
+def _numbered(columns, rows):
+    """(rows,) int64: equal rows of the columns have equal numbers, given in the order of first rows."""
+    code = np.zeros(rows, np.int64)
+    for values in columns:
+        different, inverse = np.unique(values, return_inverse=True)
+        # Numbered again after each column, so that products stay below the square of the rows.
+        code = np.unique(code * len(different) + inverse, return_inverse=True)[1]
+    first = np.unique(code, return_index=True)[1]
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[code]
+
+
+def _inputs(encoder, columns, lags, offsets, place):
+    """(rows, I) float64: encoded, then shifted within sequences."""
+    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+    parts = encoder.apply(columns, place)
+    for encoding, part in zip(encoder.encodings, parts):
+        lag = lags[encoding.name]
+        if lag:
+            part[lag:] = part[:-lag].copy()
+            part[position < lag] = 0
+        bad = ~np.isfinite(part).all(1)
+        if bad.any():
+            step = int(np.argmax(bad))
+            raise ValueError(f"inputs: column {encoding.name!r} is missing or infinite at {place(step - lag)}, "
+                             "expected a value in each row: each input counts, since the state goes through it")
+    return np.concatenate(parts, 1)
+
+
+def _weights(column, name, place):
+    refuse_text(column, "weight", name, place)
+    values = column.numbers()
+    wrong = ~(np.isfinite(values) & (values >= 0))
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        raise ValueError(f"weight: got {values[step]:g} at {place(step)}, expected finite numbers of at least 0")
+    return values
+
+
+def _targets(names, columns, place):
+    """(rows,) or (rows, O) as code_targets takes them, and (rows,) bool where one is missing."""
+    missing = np.logical_or.reduce([columns[name].missing for name in names])
+    if len(names) == 1:
+        values = columns[names[0]].contents()
+        # A frame may have no other way to write whole numbers of which some are missing.
+        if values.dtype == np.float64 and missing.any() and is_whole(values[~missing]).all():
+            values = np.where(missing, 0, values).astype(np.int64)
+        return values, missing
+    for name in names:
+        refuse_text(columns[name], "target", name, place, " where there are several targets")
+    return np.stack([columns[name].values for name in names], 1), missing
+
+
+def _ids(groups):
+    values = list(groups.values())
+    if len(values) > 1:
+        return np.array(["/".join(map(str, each)) for each in zip(*values)])
+    return values[0] if values else np.zeros(1, np.int64)

@@ -23,6 +23,16 @@ def xavier(shapes, rng):
     }
 
 
+def pytorch(shapes, rng):
+    """PyTorch's: every weight and bias uniform on [-a, a), a = 1 / sqrt(hidden units); vectors and initial states 0.
+
+    The number of hidden units is the last axis of w_hh.
+    """
+    bound = shapes["w_hh"][-1] ** -0.5
+    drawn = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
+    return {name: rng.uniform(-bound, bound, shape) if name in drawn else np.zeros(shape) for name, shape in shapes.items()}
+
+
 def orthogonal(shapes, rng):
     """w_hh a random orthogonal matrix (Haar measure), the others as `xavier`.
 
@@ -35,7 +45,7 @@ def orthogonal(shapes, rng):
     return weights
 
 
-INITIALIZERS = {"uniform": uniform, "xavier": xavier, "orthogonal": orthogonal}
+INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "orthogonal": orthogonal}
 
 
 def initial_weights(name, shapes, seed):

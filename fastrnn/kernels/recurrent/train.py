@@ -20,7 +20,7 @@ FRESH, LEARN, UPDATE = 1, 2, 4
 
 POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "factor", "best", "active", "progress", "criteria", "sums",
             "history", "state", "saved", "d_z", "d", "d_state", "column_sums")
-WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done", "wait")
+WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done")
 
 
 def frame_of(m, names):
@@ -50,7 +50,7 @@ def train_kernel(net, optimizer, penalties, scheduled):
                 for _ in m.when(flags // UPDATE):
                     for _ in m.when(evaluating):
                         m.set_word("done", decide.decide(m, net, frame, every))
-                    update_weights(m, net, optimizer, frame, penalties, scheduled)
+                    update_weights(m, net, optimizer, frame, penalties, scheduled, n)
             m.set_word("round", m.word("round") + 1)
             stop(m.word("done"))
 

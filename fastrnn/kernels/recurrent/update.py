@@ -37,13 +37,13 @@ def traced(optimizer):
                            f"{names} {text(update)} {text(advance) if advance else ''}")
 
 
-def update_weights(m, net, optimizer, frame, penalties, scheduled):
+def update_weights(m, net, optimizer, frame, penalties, scheduled, moment):
     """Update all weights that learn, in the lanes that are active, from frame.gradient.
 
-    penalties: whether any model has L1 or weight decay; scheduled: whether frame.factor scales the rates.
+    penalties: whether any model has L1 or weight decay; scheduled: whether row `moment` of frame.factor scales the rates.
     """
     options = {name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))}
-    rate = options["rate"] * net.weight(m, frame.factor, m.integer(0)) if scheduled else options["rate"]
+    rate = options["rate"] * net.weight(m, frame.factor, moment) if scheduled else options["rate"]
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
     known = {symbol(name): options[name] for name in optimizer.options} | {symbol(name): value for name, value in running.items()}
     for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):

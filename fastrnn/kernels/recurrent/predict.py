@@ -1,0 +1,32 @@
+"""Run networks on sequences: outputs z and states, for models side by side or for one model on many sequences."""
+
+from types import SimpleNamespace
+
+from fastrnn.kernels.recurrent.forward import forward_step, outputs
+from fastrnn.kernels.recurrent.network import tiles
+from fastrnn.kernels.recurrent.train import start_states
+from fastrnn.machine.execute import Program
+
+POINTERS = ("theta", "state", "saved", "x", "lengths", "z")
+WORDS = ("steps",)
+
+
+def predict_program(net, dtype, lanes):
+    """The Program that fills state (T + 1, S, H, C) and z (T, O, C) of one block, in vectors."""
+    return Program(predict_kernel(net), (*POINTERS, *WORDS), dtype, lanes, net.text)
+
+
+def predict_kernel(net):
+    """The kernel: a function of a machine."""
+    def kernel(m):
+        frame = SimpleNamespace(**{name: m.pointer(name) for name in POINTERS})
+        after = 0 if net.before else 1
+        start_states(m, net, frame)
+        for t in m.range(m.word("steps")):
+            forward_step(m, net, frame, frame, t)
+            for c, columns in tiles(m, net.columns, net.tile(net.sizes.outputs, 1)[1]):
+                for o, values in enumerate(outputs(m, net, frame, t + after, c, columns)):
+                    for n, value in enumerate(values):
+                        m.store(frame.z, (t * net.sizes.outputs + o) * net.columns + c + n, value)
+
+    return kernel

@@ -1,0 +1,1 @@
+"""Training on one's own sequences: any cell, any head, one network or thousands."""

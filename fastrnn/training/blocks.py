@@ -1,0 +1,64 @@
+"""Sequences laid out as the kernels read them: a few columns at a time, sequences of about the same length side by side."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.kernels.workspace import aligned_zeros
+
+
+@dataclass(frozen=True)
+class Block:
+    """Arrays of one block and its sequences.
+
+    x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
+    sequences: numbers of its sequences, in the order of columns and lanes; places: where they are among these.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    lengths: np.ndarray
+    sequences: np.ndarray
+
+    @property
+    def steps(self):
+        return len(self.x)
+
+
+def blocks_of(data, columns, lanes, dtype):
+    """[Block] of Sequences; lanes: sequences in the lanes of a column, or None where all lanes share a sequence.
+
+    Long sequences come first. A block takes as many steps as its longest sequence has.
+    """
+    order = np.argsort(-data.lengths, kind="stable")
+    size = columns * (lanes or 1)
+    return [_block(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
+
+
+def _block(data, sequences, columns, lanes, dtype):
+    lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)
+    steps, size = int(lengths.max()), columns * (lanes or 1)
+    time = np.arange(steps)[:, None]
+    counts = time < lengths
+    at = np.where(counts, data.offsets[sequences] + time, 0)
+
+    def laid(values):
+        """(T, ..., C) of values (S, ...)."""
+        values = np.where(counts.reshape(*counts.shape, *[1] * (values.ndim - 1)), values[at], 0)
+        rows = np.moveaxis(values, 1, -1)
+        out = aligned_zeros((*rows.shape[:-1], size), dtype)
+        out[..., : len(sequences)] = rows
+        return out.reshape(*rows.shape[:-1], *places)
+
+    targets = data.y if data.y.ndim == 2 else data.y[:, None]
+    own = aligned_zeros((size,), dtype)
+    own[: len(sequences)] = lengths
+    return Block(laid(data.x), laid(targets.astype(np.float64)), laid(data.weight), own.reshape(places), sequences)
+
+
+def roles_in(block, weights, columns, lanes):
+    """(R, C, lanes or 1) of weights (R, N), one for each role and sequence, as a block has its sequences."""
+    rows = np.zeros((len(weights), columns * (lanes or 1)))
+    rows[:, : len(block.sequences)] = weights[:, block.sequences]
+    return rows.reshape(len(weights), columns, lanes or 1)

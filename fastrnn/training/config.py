@@ -1,0 +1,117 @@
+"""How to train on one's own sequences: one frozen object."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.initializers import INITIALIZERS
+from fastrnn.optimizers.base import optimizers
+from fastrnn.schedules import SCHEDULES
+
+MATRICES = ("w_ih", "w_hh")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """All that decides the result of a fit, beside cell, head, data, roles and seed.
+
+    optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the learning
+    rate over all epochs; epochs: at most, each one pass over all training sequences and one update (full batch);
+    evaluate_every: epochs between two evaluations; patience: evaluations in a row without an improvement of the
+    validation loss of more than min_delta, after which a model stops (None: never); weight_decay: decoupled (AdamW),
+    w -= rate * weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights
+    named in l1_on; initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are
+    read from the state before a step's input, so that the first one is predicted from the initial state; dtype.
+    Raises ValueError or TypeError, in one line, for values that make no sense.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 0.005
+    optimizer_options: tuple = ()
+    schedule: str = "constant"
+    epochs: int = 2000
+    evaluate_every: int = 10
+    patience: int | None = 20
+    min_delta: float = 0.0
+    weight_decay: float = 0.0
+    decay_on: tuple = MATRICES
+    l1: float = 0.0
+    l1_on: tuple = MATRICES
+    initializer: str = "pytorch"
+    initial_scale: float = 1.0
+    initial_state: str = "zero"
+    before: bool = False
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        _choice("optimizer", self.optimizer, optimizers())
+        _choice("schedule", self.schedule, SCHEDULES)
+        _choice("initializer", self.initializer, INITIALIZERS)
+        _choice("initial_state", self.initial_state, ("zero", "learned"))
+        set_ = object.__setattr__
+        set_(self, "dtype", _dtype(self.dtype))
+        for name in ("epochs", "evaluate_every"):
+            set_(self, name, whole(name, getattr(self, name), 1))
+        if self.patience is not None:
+            set_(self, "patience", whole("patience", self.patience, 1))
+        set_(self, "learning_rate", real("learning_rate", self.learning_rate, positive=True))
+        for name in ("min_delta", "weight_decay", "l1", "initial_scale"):
+            set_(self, name, real(name, getattr(self, name)))
+        set_(self, "before", bool(self.before))
+        for name in ("decay_on", "l1_on"):
+            value = getattr(self, name)
+            set_(self, name, (value,) if isinstance(value, str) else tuple(value))
+        options = dict(self.optimizer_options)
+        kind = optimizers()[self.optimizer]
+        for name in options:
+            if name not in kind._fields:
+                known = ", ".join(kind._fields) or "none"
+                raise ValueError(f"optimizer_options: got {name!r}, but the options of {self.optimizer} are: {known}")
+        set_(self, "optimizer_options", tuple(sorted((name, real(name, value)) for name, value in options.items())))
+
+    @property
+    def penalised(self):
+        return self.weight_decay > 0 or self.l1 > 0
+
+    @property
+    def rounds(self):
+        """Epochs, rounded up to whole evaluations."""
+        return -(-self.epochs // self.evaluate_every) * self.evaluate_every
+
+    def build_optimizer(self):
+        """The optimizer's NamedTuple."""
+        return optimizers()[self.optimizer](**dict(self.optimizer_options))
+
+
+def _choice(name, value, known):
+    if value not in known:
+        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
+
+
+def _dtype(value):
+    try:
+        name = np.dtype(value).name
+    except TypeError:
+        name = value
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype: got {value!r}, expected float32 or float64")
+    return name
+
+
+def whole(name, value, least):
+    """An int of at least `least` from any kind of whole number."""
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or float(value) != int(value):
+        raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
+    if value < least:
+        raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
+    return int(value)
+
+
+def real(name, value, positive=False):
+    """A finite float of at least 0, or above it."""
+    expected = "a positive number" if positive else "a finite number of at least 0"
+    if isinstance(value, (bool, str, np.bool)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: got {value!r}, expected {expected}")
+    if not (np.isfinite(float(value)) and (value > 0 if positive else value >= 0)):
+        raise ValueError(f"{name}: got {value}, expected {expected}")
+    return float(value)

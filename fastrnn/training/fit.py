@@ -1,0 +1,172 @@
+"""`fit_many`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
+
+import time
+from dataclasses import fields, replace
+
+import numpy as np
+
+from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles, split
+from fastrnn.heads.base import heads
+from fastrnn.kernels.threads import default_threads
+from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.training.config import FitConfig, real, whole
+from fastrnn.training.fits import Fits
+from fastrnn.training.many import Many, job_of
+
+# Options that may differ from model to model, beside the optimizer's own and the hidden size.
+PER_MODEL = ("learning_rate", "l1", "weight_decay")
+# What is trained where nothing else is asked for.
+HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
+
+
+def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, hidden_size=None, weights=None, config=None,
+             threads=None, progress=None, **options):
+    """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
+
+    cell: any Cell; data: Sequences; seeds: M integers, from which initial weights are drawn; roles: (N,) for all models or
+    (M, N), what each sequence is to each model (fastrnn.data), or None: a share `validation` of the sequences, drawn by
+    seed 0, validates all models; head: a Head or its name (default: softmax for classes, sigmoid for bits, linear
+    for reals). hidden_size, learning_rate, l1, weight_decay and the optimizer's own options may be a number or M
+    numbers. weights: {name: array}, initial weights of all models, or with a leading axis of M.
+    config: a FitConfig; options: its fields, which win. threads: at most so many (default: all cores).
+    progress(models_done, models): called now and then.
+
+    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on its own
+    seed, roles and options alone. Ctrl-C ends training; models that are not done have stopped == "interrupted".
+    Raises ValueError or TypeError, in one line, for arguments that make no sense.
+    """
+    seeds = _seeds(seeds)
+    models = len(seeds)
+    config, varied = _separated(config, options, models)
+    head, outputs = head_for(head, data)
+    roles = split(data, validation=validation) if roles is None else roles
+    roles = check_roles(roles, len(data))
+    if roles.ndim == 2 and len(roles) != models:
+        raise ValueError(f"roles: got {len(roles)} rows, expected {models}, one for each seed")
+    sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
+    cells = {size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)}
+    threads = default_threads() if threads is None else whole("threads", threads, 1)
+    counts = np.stack([np.atleast_2d(roles) == role for role in (TRAIN, VALIDATION, TEST)], 1).astype(float)
+    began, done, taken, recipes = time.perf_counter(), 0, {}, {}
+
+    def told(finished):
+        if progress:
+            progress(done + finished, models)
+
+    with deferred_interrupt() as interrupted:
+        for size, own in cells.items():
+            chosen = [model for model in range(models) if sizes[model] == size]
+            many = Many(own, head, outputs, data, config, [], threads)
+            for model in _alike(chosen, roles):
+                values = {name: float(column[model]) for name, column in varied.items()}
+                given = None if weights is None else _given(weights, many.recipe, model, models)
+                many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, counts[model % len(counts)], given))
+            many.threads = max(1, min(threads, -(-len(many.jobs) // many.recipe.lanes)))
+            if not interrupted():
+                many.run(interrupted, told)
+            for job in many.jobs:
+                if job.model not in many.taken:
+                    many.taken[job.model] = untouched(job)
+            done += len(many.taken)
+            taken |= many.taken
+            recipes[size] = many.recipe
+    return Fits.of(cell, head, data, config, seeds, roles, sizes.astype(int), varied, [taken[model] for model in range(models)],
+                   recipes, time.perf_counter() - began)
+
+
+def untouched(job):
+    """What a model is that was never begun."""
+    from fastrnn.kernels.recurrent.decide import SUMS
+    from fastrnn.training.group import Taken
+
+    return Taken(job, job.weights, job.weights, np.zeros((0, SUMS)), 0, 0, "interrupted")
+
+
+def head_for(head, data):
+    """(Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
+    if data.kind is None:
+        raise ValueError("data: has no targets to train on; give y")
+    if head is None or isinstance(head, str):
+        name = head or HEADS[data.kind]
+        if name not in heads():
+            raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
+        head = heads()[name]()
+    if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
+        raise ValueError(f"head: {head.name} takes {head.targets}, but the targets are {data.kind}")
+    return head, data.classes if head.targets == "classes" else data.y.shape[1]
+
+
+def _alike(models, roles):
+    """Models with the same roles next to each other, so that sequences that no lane needs can be left out."""
+    if roles.ndim == 1:
+        return models
+    return sorted(models, key=lambda model: (roles[model].tobytes(), model))
+
+
+def _seeds(seeds):
+    array = np.asarray(seeds)
+    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
+        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected integers, such as range(100)")
+    if array.min() < 0 or int(array.max()) >= 2**63:
+        raise ValueError(f"seeds: got {array.min()} to {array.max()}, expected integers from 0 to 2**63 - 1")
+    return array.astype(np.int64)
+
+
+def _each(name, value, models):
+    array = np.asarray(value)
+    if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
+        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models} numbers, one for each seed")
+    return np.broadcast_to(array, (models,))
+
+
+def _separated(config, options, models):
+    """(FitConfig, {option of the kernels: (M,) values})."""
+    known = {each.name for each in fields(FitConfig)}
+    for name in options:
+        if name not in known:
+            import difflib
+
+            near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"fit_many: got an unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
+    values = {name: options.pop(name) for name in PER_MODEL if name in options}
+    own = dict(options.get("optimizer_options", ()))
+    single = {name: _one(name, value, models) for name, value in values.items()}
+    options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
+    if not own and config is not None:
+        options.pop("optimizer_options")
+    config = replace(config or FitConfig(), **options, **single)
+    optimizer = config.build_optimizer()
+    names = {"rate": ("learning_rate", config.learning_rate), "l1": ("l1", config.l1), "decay": ("weight_decay", config.weight_decay)}
+    columns = {}
+    for kernel_name, (name, number) in names.items():
+        columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")
+    for name in optimizer._fields:
+        columns[name] = _column(name, own.get(name, getattr(optimizer, name)), models, False)
+    return config, columns
+
+
+def _one(name, value, models):
+    """A number that stands for all: the largest, so that what is switched on for one is switched on."""
+    return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
+
+
+def _column(name, value, models, positive):
+    return np.array([real(name, each, positive) for each in np.asarray(_each(name, value, models), object)])
+
+
+def _given(weights, recipe, model, models):
+    """Initial weights of one model."""
+    own = {}
+    for name, shape in recipe.shapes().items():
+        if name not in weights:
+            raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")
+        array = np.asarray(weights[name], float)
+        if array.shape == (models, *shape):
+            array = array[model]
+        if array.shape != shape:
+            raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"weights: {name} holds values that are no finite numbers")
+        own[name] = array
+    return own

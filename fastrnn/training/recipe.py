@@ -1,0 +1,85 @@
+"""What a group of models has in common: the compiled program, the data's blocks, the places of weights."""
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from fastrnn.heads.base import traced as traced_head
+from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.recurrent.layout import Sizes, named_places
+from fastrnn.kernels.recurrent.network import Network
+from fastrnn.kernels.recurrent.update import traced as traced_optimizer
+from fastrnn.simd.host import has
+
+# Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, of which there are half as many.
+REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
+# Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
+COLUMNS = 4
+
+
+@lru_cache(maxsize=256)
+def network_of(cell, head, inputs, outputs, own_weights, own_data, dtype, before=False):
+    """The Network of a cell and a head, for vectors as this processor has them."""
+    return Network(cell.traced(), traced_head(head, outputs), Sizes(inputs, cell.hidden_size, outputs), own_weights, own_data,
+                   COLUMNS, REGISTERS, VECTOR_BYTES, before)
+
+
+def lanes_for(dtype):
+    """Numbers in a vector of this processor."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+class Recipe:
+    """Everything that all models of a call with the same cell share.
+
+    places: {name: rows} of the weights that a user knows; learns (R,): which rows learn.
+    """
+
+    def __init__(self, cell, head, outputs, config, inputs, own_weights=True):
+        self.cell, self.head, self.config = cell, head, config
+        self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
+        self.net = network_of(cell, head, inputs, outputs, own_weights, not own_weights, config.dtype, config.before)
+        self.places = named_places(cell, self.net.step, self.net.sizes)
+        self.names = weights_that_learn(cell, config.initial_state)
+        self.rows = self.net.table.count
+
+    @cached_property
+    def optimizer(self):
+        return traced_optimizer(self.config.build_optimizer())
+
+    @cached_property
+    def program(self):
+        config = self.config
+        return loops.train_program(self.net, self.optimizer, config.penalised, config.schedule != "constant", config.dtype, self.lanes)
+
+    @cached_property
+    def flags(self):
+        """(3, R): 1 where a row learns, where L1 and where weight decay applies."""
+        flags = np.zeros((3, self.rows), self.dtype)
+        for name in self.names:
+            flags[0, self.places[name]] = 1
+            flags[1, self.places[name]] = name in self.config.l1_on
+            flags[2, self.places[name]] = name in self.config.decay_on
+        return flags
+
+    def shapes(self):
+        """{name: shape} of the weights that learn."""
+        return {name: self.places[name].shape for name in self.names}
+
+    def vector(self, weights):
+        """(R,) of named weights; what is missing is 0."""
+        rows = np.zeros(self.rows, self.dtype)
+        for name, values in weights.items():
+            rows[self.places[name]] = values
+        return rows
+
+    def named(self, rows):
+        """{name: array} of the weights in (R,) rows."""
+        return {name: np.ascontiguousarray(rows[self.places[name]]) for name in self.names}
+
+
+def weights_that_learn(cell, initial_state="zero"):
+    """Names of a network's weights, in their order."""
+    biases = ("b_ih", "b_hh", "b_o") if cell.bias else ()
+    states = tuple(f"initial_{name}" for name in cell.state) if initial_state == "learned" else ()
+    return ("w_ih", "w_hh", *biases[:2], "w_ho", *biases[2:], *cell.vectors, *states)

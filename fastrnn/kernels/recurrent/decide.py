@@ -42,6 +42,8 @@ def decide(m, net, frame, every):
         m.store(frame.history, entry * SUMS + row, total(row))
     m.set_word("evaluations", entry + 1)
     train, validation = total(0) * criterion("train_scale"), total(1) * criterion("validation_scale")
+    # Without validation sequences the training loss says which weights are best.
+    validation = m.select(criterion("validation_scale") > 0.0, validation, train)
     diverged = m.select(train < float("inf"), m.constant(0.0), m.constant(1.0))
     improved = m.select(validation < progress("best") - criterion("min_delta"), active, 0.0)
     improved = m.select(diverged > 0.0, 0.0, improved)

@@ -46,14 +46,16 @@ def update_weights(m, net, optimizer, frame, penalties, scheduled, moment):
     rate = options["rate"] * net.weight(m, frame.factor, moment) if scheduled else options["rate"]
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
     known = {symbol(name): options[name] for name in optimizer.options} | {symbol(name): value for name, value in running.items()}
+    active = m.load(frame.active, m.integer(0)) > 0.0
     for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):
+        # A model that waits for its first evaluation must not age.
+        value = m.select(active, value, running[optimizer.running[row]])
         running[optimizer.running[row]] = value
         _keep(m, net, frame.running, row, value)
     known |= {symbol(name): value for name, value in running.items()} | {symbol("rate"): rate}
     own = {symbol(name) for name in ("w", "g", *optimizer.slots)}
     fixed = _fixed(optimizer.update, own)
     known |= dict(zip(fixed, on_vectors(fixed, known, rate)))
-    active = m.load(frame.active, m.integer(0)) > 0.0
     count = net.table.count if net.own_weights else -(-net.table.count // m.lanes)
 
     def flag(kind, row):

@@ -1,0 +1,171 @@
+"""What `fit_many` returns: models, histories and how they ended."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastrnn.data.sequences import Sequences
+from fastrnn.formula.evaluate import on_numpy
+from fastrnn.heads.base import traced
+from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.training.outputs import outputs_of
+
+NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fits:
+    """M fitted models, in the order of their seeds.
+
+    cell: the Cell (of the first model, where sizes differ); head; config; seeds, hidden_size (M,) int64; options:
+    {name: (M,)} of learning rates and all that may differ; stopped: M times "patience", "epochs" (all were made),
+    "diverged" (the training loss was no finite number) or "interrupted"; epochs (M,): updates made; best_epoch (M,): after
+    which the model's weights were taken: those of the least validation loss, or of the least training loss where a
+    model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and test
+    sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all together.
+    """
+
+    cell: object
+    head: object
+    config: object
+    seeds: np.ndarray
+    hidden_size: np.ndarray
+    options: dict
+    stopped: tuple
+    epochs: np.ndarray
+    best_epoch: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+    seconds: float
+    _rows: tuple
+    _histories: tuple
+    _recipes: dict
+
+    @classmethod
+    def of(cls, cell, head, data, config, seeds, roles, sizes, options, taken, recipes, seconds):
+        """Put together what was taken from the lanes."""
+        roles = np.atleast_2d(roles)
+        weight, steps = (np.add.reduceat(values, data.offsets[:-1]) for values in (data.weight, (data.weight > 0).astype(float)))
+        histories, loss, accuracy = [], [], []
+        for model, each in enumerate(taken):
+            own = roles[model % len(roles)]
+            counts = np.array([[values[own == role].sum() for role in range(ROLES)] for values in (weight, steps)])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                means = each.history.astype(float).reshape(-1, 2, ROLES) / counts
+            histories.append(np.where(counts > 0, means, np.nan))
+            at = each.best_round // config.evaluate_every
+            last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
+            loss.append(last[0])
+            accuracy.append(last[1])
+        return cls(cell, head, config, seeds, sizes, {names.get(name, name): values for name, values in options.items()},
+                   tuple(each.stopped for each in taken), np.array([each.rounds for each in taken]),
+                   np.array([each.best_round for each in taken]), np.array(loss), np.array(accuracy), seconds,
+                   tuple(each.best for each in taken), tuple(histories), recipes)
+
+    def __len__(self):
+        return len(self.seeds)
+
+    def __getitem__(self, index):
+        """Fits of one model (an integer), or of several (a slice, integers or booleans)."""
+        chosen = np.arange(len(self))[index]
+        chosen = np.atleast_1d(chosen)
+        if not len(chosen):
+            raise IndexError(f"index: got {index!r}, which chooses none of {len(self)} models")
+        arrays = {name: getattr(self, name)[chosen]
+                  for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
+        lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
+        options = {name: values[chosen] for name, values in self.options.items()}
+        cell = replace(self.cell, hidden_size=int(arrays["hidden_size"][0]))
+        return replace(self, cell=cell, options=options, **arrays, **lists)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self):
+        sizes = ", ".join(map(str, np.unique(self.hidden_size)))
+        ends = ", ".join(f"{self.stopped.count(end)} {end}" for end in dict.fromkeys(self.stopped))
+        count = f"{len(self)} model{'s' if len(self) != 1 else ''}"
+        best = np.nanmin(np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])) if len(self) else np.nan
+        kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
+        return f"Fits({count}; {self.cell.name} of {sizes} units; {ends}; least {kind} loss {best:.4g})"
+
+    def weights(self, i=0):
+        """{name: array} of model i, in PyTorch's names and shapes."""
+        return self._recipe(i).named(self._rows[i])
+
+    def history(self, i=0):
+        """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""
+        history = self._histories[i]
+        return {"epoch": np.arange(len(history)) * self.config.evaluate_every, "loss": history[:, 0], "accuracy": history[:, 1]}
+
+    def outputs(self, data):
+        """z (M, S, O) before the head's link, for all steps of Sequences (or of a list of arrays)."""
+        return self._run(data, False)[0]
+
+    def predict(self, data):
+        """The head's predictions (M, S, O) for all steps: probabilities of classes or bits, or real values."""
+        return self.head.link(self.outputs(data))
+
+    def states(self, data):
+        """States (M, S, H) after each step, all states of the cell one after the other; models must have one size."""
+        return self._run(data, True)[1]
+
+    def losses(self, data):
+        """Loss (M, S) of each step, nan where it does not count."""
+        data = _sequences(data)
+        z = self.outputs(data).astype(float)
+        formulas = traced(self.head, z.shape[2])
+        targets = data.y if data.y.ndim == 2 else data.y[:, None]
+        values = dict(zip(formulas.z, np.moveaxis(z, -1, 0)))
+        values |= dict(zip(formulas.y, np.moveaxis(targets.astype(float), -1, 0)))
+        return np.where(data.weight > 0, on_numpy([formulas.loss], values)[0], np.nan)
+
+    def log_likelihood(self, data, per="model"):
+        """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", or (M, S) per "step".
+
+        For heads of probabilities (softmax, sigmoid with cross-entropy). Steps that do not count are 0.
+        """
+        if self.head.targets == "reals" or getattr(self.head, "measure", "cross-entropy") != "cross-entropy":
+            raise ValueError(f"log_likelihood: the head {self.head.name} has none; `losses` gives its loss")
+        data = _sequences(data)
+        steps = -np.nan_to_num(self.losses(data))
+        if per == "step":
+            return steps
+        if per == "sequence":
+            return np.add.reduceat(steps, data.offsets[:-1], axis=1)
+        if per != "model":
+            raise ValueError(f"per: got {per!r}, expected model, sequence or step")
+        return steps.sum(1)
+
+    def to_frame(self):
+        """A pandas table with a row for each model."""
+        import pandas
+
+        columns = {"seed": self.seeds, "hidden_size": self.hidden_size, **self.options, "stopped": self.stopped, "epochs": self.epochs,
+                   "best_epoch": self.best_epoch}
+        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(NAMES)}
+        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(NAMES)}
+        return pandas.DataFrame(columns)
+
+    def _recipe(self, i):
+        return self._recipes[int(self.hidden_size[i])]
+
+    def _run(self, data, states):
+        data = _sequences(data)
+        parts = [None] * len(self)
+        for size in np.unique(self.hidden_size):
+            chosen = np.flatnonzero(self.hidden_size == size)
+            z, kept = outputs_of(self._recipes[int(size)], np.stack([self._rows[i] for i in chosen]), data, states)
+            for row, i in enumerate(chosen):
+                parts[i] = z[row], kept[row] if states else None
+        if states and len(np.unique(self.hidden_size)) > 1:
+            raise ValueError("states: the models have different sizes; choose those of one, such as fits[fits.hidden_size == 4]")
+        return np.stack([z for z, _ in parts]), np.stack([kept for _, kept in parts]) if states else None
+
+
+# Names that a user knows for options of the kernels.
+names = {"rate": "learning_rate", "decay": "weight_decay"}
+
+
+def _sequences(data):
+    return data if isinstance(data, Sequences) else Sequences(data)

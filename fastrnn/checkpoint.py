@@ -5,9 +5,13 @@ of unknown origin cannot run any, as a pickle would. The header's metadata has t
 
     {"format": 1, "versions": {"fastrnn": ..., "numba": ..., "numpy": ...},
      "cell": {"name": "elman", "hidden_size": 16, ...}, "task": {"name": "addition", ...} or null,
-     "metadata": {...}}
+     "metadata": {...}, "digest": sha256}
+
+The digest is that of `hash_of` all arrays, then of this JSON without the digest, its keys sorted: a file of which any
+part has changed is refused. Files without one are read all the same.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, fields
@@ -18,6 +22,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from fastrnn import compiling
 from fastrnn.cells.base import cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
@@ -26,6 +31,7 @@ from fastrnn.tasks.base import tasks
 # Raised by one whenever an older fastrnn would misread a newer file.
 FORMAT = 1
 KEY = "fastrnn"
+PARTS = ("format", "versions", "cell", "task", "metadata", "digest")
 
 
 def write_checkpoint(path, weights, metadata, *, overwrite=True):
@@ -35,6 +41,11 @@ def write_checkpoint(path, weights, metadata, *, overwrite=True):
     Raises TypeError if the rest is not that, and OSError if the file cannot be written, FileExistsError if it exists and is
     not to be overwritten; the old file then stays.
     """
+    write_atomically(path, encoded(weights, metadata), overwrite=overwrite)
+
+
+def encoded(weights, metadata):
+    """The bytes of a file with weights and metadata, as for `write_checkpoint`."""
     rest = {name: value for name, value in metadata.items() if name not in ("cell", "task")}
     try:
         # There and back first: keys become strings before they are sorted, as they will be after loading.
@@ -44,8 +55,9 @@ def write_checkpoint(path, weights, metadata, *, overwrite=True):
     header = {"format": FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
               "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
     arrays = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
+    header["digest"] = _digest(arrays, header)
     # One key only: safetensors writes several in a random order.
-    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
+    return save(arrays, {KEY: json.dumps(header, sort_keys=True)})
 
 
 def read_checkpoint(path):
@@ -57,14 +69,41 @@ def read_checkpoint(path):
     weights, header = _read(path)
     if not isinstance(header, dict) or not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
+    digest = header.pop("digest", None)
     if not 1 <= header["format"] <= FORMAT:
         raise CheckpointError(f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
                               f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn")
+    if digest is not None and digest != _digest(weights, header):
+        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
+    if unknown := set(header) - set(PARTS):
+        raise CheckpointError(f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(PARTS)}; "
+                              "save the model again")
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
     cell = _rebuilt(path, "cell", header.get("cell"), cells())
     task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
     return weights, {**header["metadata"], "cell": cell, "task": task}
+
+
+def hash_of(arrays):
+    """The sha256 of arrays {name: array}, in hexadecimal: of "NAME DTYPE SHAPE" and a newline, then the little-endian bytes,
+    of each in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.name} {'x'.join(map(str, array.shape))}\n".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False))
+    return digest.hexdigest()
+
+
+def _digest(arrays, header):
+    return hashlib.sha256(f"{hash_of(arrays)}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
+
+
+def code_version():
+    """What the bytes of a training depend on beside its arguments: fastrnn's version, and the stamp of its kernels and of their
+    compiler."""
+    return f"{version_of('fastrnn')} {compiling.stamp()}"
 
 
 def version_of(package):

@@ -38,7 +38,7 @@ def write_atomically(path, content, *, overwrite=True):
 
 
 class Replacement:
-    """The same, with the lock kept on what is there now until `close`: see `unlocked`."""
+    """The same, with the lock kept on what is there now until `close`: see `locked`."""
 
     def __init__(self, path, content, *, overwrite=True):
         path = os.fspath(path)
@@ -95,37 +95,35 @@ def _kind(mode):
     return kinds.get(stat.S_IFMT(mode), "not a regular file")
 
 
-@contextlib.contextmanager
-def unlocked(path):
-    """Yields whether no living process holds a lock on the file, and nobody takes one in the body."""
-    if fcntl is None:
-        yield False
-        return
+def locked(path):
+    """A descriptor that holds the lock on an existing file, or None if a living process holds it.
+
+    Without locks (Windows) nobody is known to hold it. Raises OSError, naming the path, if the file cannot be opened.
+    """
+    # Not blocking, should it be a FIFO.
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
     try:
-        # Not blocking, should it be a FIFO.
-        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except OSError:
-        yield False
-        return
-    try:
-        try:
+        if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
+        return descriptor
+    except OSError:
         os.close(descriptor)
+        return None
 
 
 def remove_leftovers(folder):
     """Delete the temporary files in a folder that belong to no living process; what cannot be deleted stays."""
+    if fcntl is None:
+        return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                with unlocked(entry.path) as left, contextlib.suppress(OSError):
-                    if left:
-                        os.unlink(entry.path)
+                with contextlib.suppress(OSError):
+                    if (descriptor := locked(entry.path)) is not None:
+                        try:
+                            os.unlink(entry.path)
+                        finally:
+                            os.close(descriptor)
 
 
 def _locked(path):

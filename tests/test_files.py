@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from fastrnn import files
-from fastrnn.files import Replacement, unlocked, write_atomically
+from fastrnn.files import Replacement, locked, write_atomically
 
 
 def names_in(folder):
@@ -310,12 +310,11 @@ def test_files_of_others_are_no_leftovers(tmp_path):
 def test_a_replacement_holds_the_file_until_it_is_closed(tmp_path):
     path = tmp_path / "net.bin"
     first = Replacement(path, b"1")
-    with unlocked(path) as free:
-        assert not free
+    assert locked(path) is None
     second = Replacement(path, b"2")
     first.close()
-    with unlocked(path) as free:
-        assert not free
+    assert locked(path) is None
     second.close()
-    with unlocked(path) as free:
-        assert free
+    descriptor = locked(path)
+    assert descriptor is not None and locked(path) is None
+    os.close(descriptor)

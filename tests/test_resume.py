@@ -166,6 +166,8 @@ DAMAGE = {
     "no configuration": (set_header("metadata", "config", value=None), "damaged"),
     "unknown option": (set_header("metadata", "config", "colour", value=1), "colour"),
     "bad option": (set_header("metadata", "config", "batch_size", value=0), "batch_size: got 0"),
+    "data of a number": (set_header("metadata", "training", "data", value=3), "data: got 3"),
+    "identity of text": (set_header("metadata", "training", "identity", value="x"), "identity: got 'x'"),
     "other dtype": (set_header("metadata", "config", "dtype", value="float64"), "dtype: got float64"),
 }
 
@@ -175,6 +177,8 @@ def test_damaged_state_is_one_clear_line(path, case):
     edit, message = DAMAGE[case]
     with safe_open(path, "np") as file:
         tensors, header = {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["fastrnn"])
+    # As a forger does it; another change is refused for the digest.
+    del header["digest"]
     edit(tensors, header)
     save_file(tensors, path, {"fastrnn": json.dumps(header)})
     with pytest.raises(CheckpointError) as caught:

@@ -7,31 +7,20 @@ the zero state. Which state of the task a node stands for follows from the way t
     {"format": 2, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
      "weights": sha256, "margin": ..., "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
 
-The task has no width: the proof is for all of them. "weights" is the hash of "NAME DTYPE SHAPE" and a newline, then
-the little-endian bytes, of each weight in the order of their names.
+The task has no width: the proof is for all of them. "weights" is fastrnn.checkpoint.hash_of the weights.
 """
 
-import hashlib
 import json
 from dataclasses import asdict
 
 import numpy as np
 from safetensors.numpy import save
 
+from fastrnn.checkpoint import hash_of
 from fastrnn.files import write_atomically
 
 FORMAT = 2
 KEY = "certificate"
-
-
-def hash_of(weights):
-    """The sha256 of weights {name: array}, in hexadecimal."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        weight = np.ascontiguousarray(weights[name])
-        digest.update(f"{name} {weight.dtype.name} {'x'.join(map(str, weight.shape))}\n".encode())
-        digest.update(weight.astype(weight.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
 
 
 def description_of(task):

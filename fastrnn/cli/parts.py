@@ -6,9 +6,6 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import add_options, flags, given
 from fastrnn.cli.text import short
 
-# What may differ from the unfinished run: how long to go on.
-CHANGEABLE = ("max_samples", "until", "patience")
-
 
 def add_parts(parser, argv, defaults={}, without=()):
     """Declare --task and --cell, the options of those that argv chooses, and TrainConfig's.
@@ -68,28 +65,30 @@ def parts_of(args):
 
 
 def _resumed(args):
-    from dataclasses import replace
+    from dataclasses import asdict, fields
 
+    from fastrnn.train.continuation import check_resumable
     from fastrnn.train.resume import load_run
 
     before, config = load_run(args.resume)
     task, cell = before.model.task, before.model.cell
     if task is None:
         raise UserError(f"{args.resume}: was trained on arrays: go on in Python, with train(data=..., resume=...)")
-    parts = {"task": task, "cell": cell, "config": config}
-    for name in ("task", "cell"):
-        if getattr(args, name, parts[name].name) != parts[name].name:
-            raise UserError(f"--{name}: got {getattr(args, name)!r}, but {args.resume} has {parts[name].name}")
-    for name, made_of in args.made_of.items():
-        for field, value in given(args, made_of).items():
-            earlier = getattr(parts[name], field, None)
-            if field not in CHANGEABLE and (type(parts[name]) is not made_of or value != earlier):
-                raise UserError(f"{flags(made_of)[field]}: got {value}, but {args.resume} was begun with {earlier}; "
-                                "leave the option out to go on with that")
-    changes = {name: value for name, value in given(args, args.made_of["config"]).items() if name in CHANGEABLE}
-    with user_errors(options_of(args)):
-        config = replace(config, **changes)
-    if before.samples >= config.max_samples:
+    made = {}
+    for name, earlier in (("task", task), ("cell", cell), ("config", config)):
+        # Without --task the options declared are those of the default one.
+        made_of, options = args.made_of[name] if hasattr(args, name) else type(earlier), given(args, args.made_of[name])
+        for field in sorted(set(options) - {each.name for each in fields(made_of)}):
+            raise UserError(f"{flags(args.made_of[name])[field]}: {args.resume} has the {name} {earlier.name}, which has no such option")
+        if made_of is type(earlier):
+            options = {**asdict(earlier), **options}
+        with user_errors(options_of(args)):
+            made[name] = made_of(**options)
+    task, cell, config = made.values()
+    with user_errors(options_of(args), f"{args.resume}: "):
+        check_resumable(before, cell, task, config)
+    # A checkpoint may have had them, and not been saved.
+    if before.samples >= config.max_samples and "identity" not in before.state:
         raise UserError(f"{args.resume}: has had its {before.samples:,} samples; give a larger --max-samples")
     return cell, task, config, before
 

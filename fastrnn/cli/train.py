@@ -1,8 +1,10 @@
 """`fastrnn train`: train a network, prove it, save it."""
 
+import contextlib
 import os
 import sys
 
+from fastrnn.cli.checkpoint import opened, path_of, tell_of_others
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import check_writable
@@ -22,6 +24,9 @@ examples:
   fastrnn train --resume runs/addition-8.safetensors
                                               go on after Ctrl-C
 
+A run of more than half a minute keeps a checkpoint beside its output. After a
+crash or a kill the same command goes on from there, to the same bytes.
+
 exit status: 0 what --until asked for is reached; 1 it is not; 2 wrong use;
 130 interrupted (the network and its training state are saved)
 """
@@ -40,26 +45,53 @@ def arguments(parser, argv):
 
 def run(args):
     """Train, print, save; return the exit status."""
-    from fastrnn.train import train
-
     cell, task, config, before = parts_of(args)
     default = os.path.join("runs", f"{task.name}-{task.bits}.safetensors")
     check_writable(args.output or default, args.force or not args.output)
     if args.plot:
         _check_plot(args.plot, args.output, args.force)
 
-    say = _nothing if args.quiet else print
+    output, say = args.output or default, _nothing if args.quiet else print
     say(f"training: {task.described()}; {cell.name}, {cell.hidden_size} hidden units")
-    # Whoever reads this from a file or a pipe should know what is going on.
-    sys.stdout.flush()
+    with contextlib.ExitStack() as stack:
+        checkpoint = _checkpoint(cell, task, config, before, args.resume, output, say)
+        # Whoever reads this from a file or a pipe should know what is going on.
+        sys.stdout.flush()
+        if checkpoint:
+            stack.callback(checkpoint.close)
+            before = checkpoint.run or before
+        result = _trained(args, cell, task, config, before, checkpoint)
+        status = report(args, config, result, output, say)
+        # What is saved needs no checkpoint any more.
+        if checkpoint:
+            checkpoint.remove()
+    return status
+
+
+def _trained(args, cell, task, config, before, checkpoint):
+    from fastrnn.train import train
+
     with Bar(config.max_samples, delay=0.3, enabled=not args.quiet) as bar, compiling_noted(not args.quiet):
 
         def progress(samples, loss, exact):
             bar(samples, f"loss {loss:.1e}, exact {exact:.0%}")
 
         with user_errors(options_of(args)):
-            result = train(cell, task, config, threads=args.threads, progress=progress, resume=before)
-    return report(args, config, result, args.output or default, say)
+            return train(cell, task, config, threads=args.threads, progress=progress, resume=before, checkpoint=checkpoint)
+
+
+def _checkpoint(cell, task, config, before, resumed, output, say):
+    """The RunAutosave of this command, or None if another process has it."""
+    from fastrnn.train.continuation import identity_of, state_digest
+    from fastrnn.train.run_autosave import RunAutosave
+
+    identity = before and before.state.get("identity")
+    # Whoever gives a checkpoint as --resume goes on with the training that it belongs to.
+    if identity and identity == {**identity, **identity_of(cell, task, config)}:
+        return opened(RunAutosave, resumed, identity, say)
+    identity = identity_of(cell, task, config, data=None, weights=None, resumed=state_digest(before))
+    tell_of_others(output, identity, say)
+    return opened(RunAutosave, path_of(output, identity), identity, say)
 
 
 def _nothing(text):

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from fastrnn import compiling
-from fastrnn.checkpoint import version_of
+from fastrnn.checkpoint import code_version
 from fastrnn.train import train_many
 
 # What is measured of a model, in the order of its tuple.
@@ -50,11 +49,6 @@ def run_unit(unit, stopped=None):
     # Plain numbers, which every serializer knows.
     columns = (list(many.stopped), *(getattr(many, name).tolist() for name in MEASURES[1:]))
     return Done(list(zip(*columns)), many.seconds, code_version())
-
-
-def code_version():
-    """What rows depend on beside the unit: fastrnn's version, and the stamp of its kernels and of their compiler."""
-    return f"{version_of('fastrnn')} {compiling.stamp()}"
 
 
 def warm_up(points):

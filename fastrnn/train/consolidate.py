@@ -14,7 +14,7 @@ from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.model import Model
 from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.interrupt import deferred_interrupt
-from fastrnn.train.loop import metadata_of, training_of
+from fastrnn.train.loop import arrays_of, metadata_of, training_of
 from fastrnn.train.state import CONSOLIDATION, run_from
 from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify
@@ -52,14 +52,26 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
     return work.found.model, work.found
 
 
-def certified(run, config, threads=None, progress=None):
+def certified(run, config, threads=None, progress=None, autosave=None):
     """The Run that goes on from one that is exact until its network is proved: stopped is "certified".
 
     Or "samples" or "interrupted"; then the model is still the exact one that came, and what was tried since is in
-    the state. All updates count and are in the history, those of attempts that led to nothing too.
+    the state. All updates count and are in the history, those of attempts that led to nothing too. autosave: a
+    RunAutosave for what is done so far.
     """
+    def so_far(stopped, model, verification=None, proof=None):
+        result = run_from(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
+        result.model.metadata = metadata_of(result, config)
+        return result
+
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
     work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
+    if autosave:
+        def made(note):
+            note()
+            return so_far("interrupted", run.model)
+
+        work.offer = lambda note: autosave.offer(lambda: made(note))
     with deferred_interrupt() as interrupted:
         stopped = work.run(interrupted, samples=config.max_samples - before,
                            progress=progress and (lambda samples, *rest: progress(before + samples, *rest)))
@@ -68,23 +80,21 @@ def certified(run, config, threads=None, progress=None):
             began = time.perf_counter()
             verification = verify(work.found.model, threads=threads)
             work.seconds += time.perf_counter() - began
-    proof = work.found if work.found.proved else None
-    result = run_from(work.found.model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
-    result.model.metadata = metadata_of(result, config)
-    return result
+    return so_far(stopped, work.found.model, verification, work.found if work.found.proved else None)
 
 
 class Consolidation:
     """Attempts to make a model provable, one after the other; it may stop within one and go on from `saved()`.
 
-    found: the Certification of the model that came out; updates, samples, seconds: what it took so far.
+    found: the Certification of the model that came out; updates, samples, seconds: what it took so far. offer(note), if
+    not None, is called whenever it could be interrupted; after note(), `saved` gives what is done up to there.
     """
 
     def __init__(self, model, config, threads=None, saved=None, saturation=SATURATION, size=SAMPLES):
         self.model, self.config, self.threads, self.saturation, self.size = model, config, threads, saturation, size
         saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
         self.attempt, self.updates, self.seconds, self.partial = (saved[name] for name in ("attempt", "updates", "seconds", "partial"))
-        self.stretches = Stretches(BATCH, saved["stretches"])
+        self.stretches, self.offer = Stretches(BATCH, saved["stretches"]), None
 
     def saved(self):
         """All that another Consolidation of the same model needs to go on to the same bytes."""
@@ -125,7 +135,7 @@ class Consolidation:
         data = None if self.attempt == 0 else _skewed(task, seed)
         config = self._config(seed)
         # From the start again: a network that has decided for something that cannot be proved never leaves it.
-        training = training_of(model.cell, None if data else task, data, config, partial["weights"] if partial else model.weights,
+        training = training_of(model.cell, None if data else task, data and arrays_of(data, config), config, partial["weights"] if partial else model.weights,
                                self.threads, partial)
         before = self.updates - training.session.step
         training.stretches, training.earlier = self.stretches, self.seconds
@@ -134,11 +144,16 @@ class Consolidation:
         if samples < np.inf:
             training.limit = min(training.limit, -(-int(samples) // BATCH) - before)
         training.warm_up()
-        stopped = training.updates(interrupted)
-        self.updates, self.seconds = before + training.session.step, training.seconds()
-        if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
+
+        def note():
             arrays, numbers = training.session.state()
+            self.updates, self.seconds = before + training.session.step, training.seconds()
             self.partial = {"weights": training.session.weights(), "arrays": arrays, "numbers": numbers}
+
+        training.offer = self.offer and (lambda: self.offer(note))
+        stopped = training.updates(interrupted)
+        note()
+        if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
             return stopped, None
         self.attempt, self.partial = self.attempt + 1, None
         return stopped, training.session.weights()

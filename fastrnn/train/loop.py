@@ -1,5 +1,6 @@
 """Training: chunks of updates in compiled code, with history, verification and stops in between."""
 
+import os
 import time
 
 import numpy as np
@@ -15,8 +16,12 @@ from fastrnn.model import Model, as_sequences
 from fastrnn.schedules import rates
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.continuation import check_resumable, config_of, data_digest, identity_of, state_digest, weights_digest
 from fastrnn.train.curriculum import lessons
 from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.resume import load_run
+from fastrnn.train.run import Run
+from fastrnn.train.run_autosave import RunAutosave
 from fastrnn.train.session import Session
 from fastrnn.train.state import run_from
 from fastrnn.train.stretches import Stretches
@@ -31,7 +36,8 @@ FIRST_CHUNK = 64
 SAMPLES_A_THREAD = 64
 
 
-def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None, **options):
+def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None,
+          checkpoint=None, **options):
     """Train a network until it is right, and return the Run.
 
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
@@ -45,41 +51,69 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
     "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
     unless until is "samples".
-    resume: the Run of an interrupted training, to go on from; the other arguments must be the same.
-    Ctrl-C in the main thread ends training with Run.stopped == "interrupted".
-    Raises ValueError or TypeError for arguments that make no sense.
+    resume: the Run of an unfinished training, or the file of one, to go on from. Cell, task and config are by default its
+    own, and may not be others; only max_samples, until and patience may differ.
+    checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
+    minute in at most 1 % of the time, and removed at its end. The same call finds it after a crash, and goes on to the
+    same bytes as without the crash.
+    Ctrl-C in the main thread ends training with Run.stopped == "interrupted"; the checkpoint then stays.
+    Raises ValueError or TypeError for arguments that make no sense, OSError for a checkpoint that cannot be one.
     """
+    if isinstance(resume, (str, os.PathLike)):
+        resume = load_run(resume)[0]
+    if resume is not None:
+        if not isinstance(resume, Run):
+            raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
+        if weights is not None:
+            raise ValueError("weights: got some, but training goes on from those of the run to resume; leave them out")
+        cell, task = cell or resume.model.cell, task or resume.model.task
+        config = config or (config_of(resume) if resume.state else None)
     cell = cell or Elman()
     task = None if data is not None else task or Addition()
     config = configured(config, options, task)
     if threads is not None:
         threads = check_integer("threads", threads, 1)
-    before = resume.state if resume is not None else None
+    if config.until == "certified":
+        try:
+            check_provable(cell, task)
+        except ValueError as error:
+            raise ValueError(f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'") from error
+    arrays = data and arrays_of(data, config)
+    digest = data and data_digest(arrays)
+    if resume is not None:
+        check_resumable(resume, cell, task, config, digest)
+    if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file is for the caller to remove
+        return _trained(cell, task, arrays, digest, config, weights, threads, progress, resume, checkpoint)
+    identity = identity_of(cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume))
+    with RunAutosave(checkpoint, identity) as autosave:
+        run = _trained(cell, task, arrays, digest, config, weights, threads, progress, autosave.run or resume, autosave)
+        autosave.finish(run)
+        return run
+
+
+def _trained(cell, task, arrays, digest, config, weights, threads, progress, resume, autosave):
+    """The Run of a training with checked arguments."""
+    before = resume and resume.state
     if before and "consolidation" in before:
         run = resume
-        if config.until != "certified":
-            raise ValueError(f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'")
     else:
-        if config.until == "certified":
-            try:
-                check_provable(cell, task)
-            except ValueError as error:
-                raise ValueError(f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'") from error
-        if resume is not None:
-            weights = resume.model.weights
-        run = training_of(cell, task, data, config, weights, threads, before, progress).run()
+        training = training_of(cell, task, arrays, config, resume.model.weights if resume else weights, threads, before, progress)
+        training.digest = digest
+        if autosave:
+            training.offer = lambda: autosave.offer(lambda: training.so_far("interrupted"))
+        run = training.run()
     if config.until == "certified" and (run is resume or run.stopped == "exact"):
         # It trains, too.
         from fastrnn.train.consolidate import certified
 
-        return certified(run, config, threads, progress)
+        return certified(run, config, threads, progress, autosave)
     return run
 
 
-def training_of(cell, task, data, config, weights, threads, before, progress=None):
+def training_of(cell, task, arrays, config, weights, threads, before, progress=None):
     """A Training from these weights (None: the config's own), or from `before`, the state of another."""
     threads = threads or min(default_threads(), max(1, config.batch_size // SAMPLES_A_THREAD))
-    return Training(cell, task, data, config, weights, threads, before, progress)
+    return Training(cell, task, arrays, config, weights, threads, before, progress)
 
 
 def configured(config, options, task=None):
@@ -90,6 +124,11 @@ def configured(config, options, task=None):
     if unknown:
         raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
     return replace(config, **options) if config else TrainConfig(**{**(task.recipe if task else {}), **options})
+
+
+def arrays_of(data, config):
+    """Arrays of (x, y) or (x, y, mask), as `train` takes them."""
+    return as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):
@@ -111,10 +150,13 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
 
 
 class Training:
-    """One training in the making, which `updates` brings to its end; limit: updates after which it stops in any case."""
+    """One training in the making, which `updates` brings to its end; limit: updates after which it stops in any case.
 
-    def __init__(self, cell, task, data, config, weights, threads, before, progress):
-        self.cell, self.task, self.data, self.config, self.threads = cell, task, data, config, threads
+    offer(), if not None, is called whenever it could be interrupted; digest: of the arrays.
+    """
+
+    def __init__(self, cell, task, arrays, config, weights, threads, before, progress):
+        self.cell, self.task, self.config, self.threads, self.offer, self.digest = cell, task, config, threads, None, None
         self.progress, self.limit, self.told = progress, config.updates, (0, 0.0, 0.0)
         self.earlier = before.get("seconds", 0.0) if before else 0.0
         self.stretches = Stretches(config.batch_size, before and before.get("stretches"))
@@ -124,7 +166,6 @@ class Training:
         self.lessons = task and lessons(task, config.curriculum if config.until != "samples" else None)
         if config.until == "certified":
             self.lessons = self.lessons[:1]
-        arrays = data and as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
         self._begin(self._lesson(before), arrays, weights)
         if before:
             self.session.restore(before["arrays"], before["numbers"])
@@ -159,8 +200,13 @@ class Training:
             stopped = self.updates(interrupted)
             if stopped == "samples" and self.task is not None:
                 self.verification = verify(self._model(), threads=self.threads)
+        return self.so_far(stopped)
+
+    def so_far(self, stopped):
+        """The Run that this is, if it stopped here."""
         arrays, numbers = self.session.state()
-        state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds()}
+        state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds(),
+                 "config": self.config.as_dict(), "data": self.digest}
         run = run_from(self._model(), self.config, state, stopped, self.verification)
         run.model.metadata = metadata_of(run, self.config)
         return run
@@ -205,6 +251,8 @@ class Training:
                 self.session.clean(0)
             if interrupted():
                 return "interrupted"
+            if self.offer:
+                self.offer()
         return "samples"
 
     def _exact(self):

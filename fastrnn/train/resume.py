@@ -27,9 +27,17 @@ def save_run(run, path, *, overwrite=True):
     """
     if run.state is None:
         raise ValueError("run: has no training state; expected one that train returned")
+    write_checkpoint(path, *content_of(run), overwrite=overwrite)
+
+
+def content_of(run, identity=None):
+    """(tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
     model, state = run.model, run.state
     arrays = {HISTORY: _rows(state), **state["arrays"]}
-    training = {"numbers": state["numbers"], "length": state["stretches"]["length"], "seconds": state["seconds"], "stopped": run.stopped}
+    training = {"numbers": state["numbers"], "length": state["stretches"]["length"], "seconds": state["seconds"], "stopped": run.stopped,
+                "data": state["data"]}
+    if identity is not None:
+        training["identity"] = identity
     if CONSOLIDATION in state:
         more = state[CONSOLIDATION]
         partial = more["partial"] or {"weights": {}, "arrays": {}, "numbers": None}
@@ -38,8 +46,8 @@ def save_run(run, path, *, overwrite=True):
         training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
                                    **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
     arrays = {PREFIX + name: array for name, array in arrays.items()}
-    write_checkpoint(path, {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, TRAINING: training},
-                     overwrite=overwrite)
+    config = {"config": state["config"]}
+    return {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, **config, TRAINING: training}
 
 
 def _rows(state):
@@ -48,7 +56,7 @@ def _rows(state):
 
 
 def load_run(path):
-    """(run, config) of what `save_run` wrote: train(run.model.cell, run.model.task, config, resume=run) goes on.
+    """(run, config) of what `save_run` wrote: train(resume=run) goes on.
 
     Raises CheckpointError, in one line, for any other file.
     """
@@ -58,13 +66,18 @@ def load_run(path):
     if TRAINING not in metadata:
         raise CheckpointError(f"{path}: a finished model; expected a file of an unfinished run, with its training state")
     try:
-        config = TrainConfig(**{**metadata["config"], "constants": tuple(metadata["config"]["constants"].items())})
+        config = TrainConfig(**metadata["config"])
         if np.dtype(config.dtype) != model.dtype:
             raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
         training = metadata[TRAINING]
         arrays = _named(tensors, PREFIX)
         later = _named(arrays, f"{CONSOLIDATION}.")
-        state = {**_progress(model, arrays, training, training["numbers"]), "numbers": training["numbers"]}
+        state = {**_progress(model, arrays, training, training["numbers"]), "numbers": training["numbers"], "config": config.as_dict()}
+        for name, kind in (("data", str | None), ("identity", dict)):
+            if name in training:
+                if not isinstance(training[name], kind):
+                    raise ValueError(f"{name}: got {training[name]!r:.80}")
+                state[name] = training[name]
         if CONSOLIDATION in training:
             state[CONSOLIDATION] = _consolidation(model, later, training[CONSOLIDATION])
         if not isinstance(training["stopped"], str):

@@ -1,0 +1,62 @@
+"""Checkpoints of long commands beside their output: after a crash the same command finds its own and goes on from there."""
+
+import glob
+import hashlib
+import json
+import os
+import re
+import shlex
+import sys
+
+from fastrnn.cli.errors import UserError
+from fastrnn.errors import CheckpointError
+from fastrnn.files import locked
+
+ENDING = ".partial"
+
+
+def path_of(output, identity):
+    """The name of the checkpoint of what has this identity: OUTPUT.DIGEST.partial, so that others have other names."""
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{output}.{digest}{ENDING}"
+
+
+def opened(kind, path, identity, say):
+    """kind(path, identity), a RunAutosave, and a line if it goes on; None, and a line, if another process writes the file.
+
+    Raises UserError for a file that is damaged.
+    """
+    try:
+        autosave = kind(path, identity, lambda text: print(f"fastrnn: {text}", file=sys.stderr, flush=True))
+    except ValueError:
+        say(f"another process trains the same and keeps {path}; this one keeps no checkpoint")
+        return None
+    except CheckpointError as error:
+        raise UserError(f"{error}; delete it to begin anew") from error
+    if autosave.run is not None:
+        say(autosave.going_on())
+    return autosave
+
+
+def tell_of_others(output, identity, say):
+    """Say which other unfinished training has left a checkpoint beside the output, and how to go on with it."""
+    own, others = path_of(output, identity), []
+    for path in glob.glob(f"{glob.escape(output)}.*{ENDING}"):
+        if path != own and re.fullmatch(rf"\.[0-9a-f]{{8}}{re.escape(ENDING)}", path[len(output):]) and _is_left(path):
+            others.append(path)
+    if others:
+        more = f", as {len(others) - 1} more," if len(others) > 1 else ""
+        path = max(others, key=os.path.getmtime)
+        say(f"{path} is{more} left of another unfinished training; go on with it: fastrnn train --resume {shlex.quote(path)}")
+
+
+def _is_left(path):
+    """Whether no living process writes the file."""
+    try:
+        descriptor = locked(path)
+    except OSError:
+        return False
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return True

@@ -1,0 +1,87 @@
+"""Checkpoints of long trainings: written while they run, found by the same training after a crash, removed at its end.
+
+One file, which is always whole, and locked by the process that writes it.
+"""
+
+import contextlib
+import os
+import time
+import warnings
+
+from fastrnn.files import Replacement, check_regular, locked
+
+# Seconds of training that a kill may cost, and the share of the time that saving may take: where writing is slow, it
+# is done less often.
+SECONDS, SHARE = 30.0, 0.01
+# Before the first write its cost is guessed: a sync, and bytes a second.
+SYNC_SECONDS, BYTES_A_SECOND = 0.05, 1e8
+
+
+class Autosave:
+    """A checkpoint file in the hands of one training; used as a context manager, it lets go of it at the end.
+
+    note(text): called with what a person should know, one line each; default: a warning. Raises OSError unless `path`
+    is a regular file or free, ValueError if another process is writing it.
+    """
+
+    def __init__(self, path, note=warnings.warn):
+        self.path, self.note = os.fspath(path), note
+        check_regular(self.path)
+        self._held, self._lost, self._failed = None, False, False
+        with contextlib.suppress(FileNotFoundError):
+            self._held = locked(self.path)
+            if self._held is None:
+                raise ValueError(f"checkpoint: {self.path} is being written by another process; give another file")
+        self.found = self._held is not None
+        self.begun = self.saved = time.perf_counter()
+        self.spent, self._cost = 0.0, None
+
+    def due(self, size):
+        """Whether it is time to write about `size` bytes."""
+        now = time.perf_counter()
+        cost = SYNC_SECONDS + size / BYTES_A_SECOND if self._cost is None else self._cost
+        return not self._lost and now - self.saved >= SECONDS and self.spent + cost <= SHARE * (now - self.begun)
+
+    def write(self, content, began=None):
+        """Replace the file by content(), bytes; a failure is noted once, for training goes on without.
+
+        began: by time.perf_counter, when whatever else belongs to the cost began.
+        """
+        began = time.perf_counter() if began is None else began
+        try:
+            # Whoever made the file meanwhile keeps it.
+            held = Replacement(self.path, content(), overwrite=self._held is not None)
+        except FileExistsError:
+            self._lost = True
+            self.note(f"{self.path} is being written by another process; this training saves no checkpoint")
+        except OSError as error:
+            if not self._failed:
+                self.note(f"{self.path}: no checkpoint could be saved: {error.strerror or error}; training goes on without")
+            self._failed = True
+        else:
+            self.close()
+            self._held, self._failed = held, False
+        self.saved = time.perf_counter()
+        self._cost = self.saved - began
+        self.spent += self._cost
+
+    def remove(self):
+        """Delete the file, if it is there and this training's."""
+        if self._held is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+            self.close()
+
+    def close(self):
+        """Let go of the file."""
+        if isinstance(self._held, int):
+            os.close(self._held)
+        elif self._held is not None:
+            self._held.close()
+        self._held = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

@@ -1,0 +1,107 @@
+"""What must be the same for a training to go on from another's state: one check for Python and for the command line."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from fastrnn.checkpoint import code_version, hash_of
+from fastrnn.train.config import TrainConfig
+
+# What may differ: how long to go on.
+CHANGEABLE = ("max_samples", "until", "patience")
+
+
+def data_digest(arrays):
+    """A digest of the Arrays (or ModelArrays) that a training draws from, in the form that the kernels take."""
+    return hash_of({"x": arrays.x, "y": arrays.y, "mask": arrays.mask})
+
+
+def weights_digest(weights):
+    """A digest of initial weights by name, or None where they are drawn."""
+    return weights and hash_of(weights)
+
+
+def config_of(run):
+    """The TrainConfig that a Run was made by."""
+    return TrainConfig(**run.state["config"])
+
+
+def check_resumable(run, cell, task, config, data=None):
+    """Raise ValueError, naming the first thing that differs, unless training with these arguments can go on from the Run.
+
+    data: the `data_digest` of its arrays, or None. max_samples, until and patience may differ.
+    """
+    if run.state is None:
+        raise ValueError("resume: has no training state; expected a Run that train returned, or the file of one")
+    for kind, before, now in (("cell", run.model.cell, cell), ("task", run.model.task, task)):
+        _check(kind, before and before.name, now and now.name)
+        for name, value in asdict(before).items() if before else ():
+            _check(name, value, getattr(now, name))
+    before, now = run.state["config"], config.as_dict()
+    for name, value in now.items():
+        if name not in CHANGEABLE:
+            _check(name, before.get(name), value)
+    # Files of earlier versions do not hold it.
+    if run.state.get("data", data) != data:
+        raise ValueError("data: got other arrays than those that the run to go on from was trained on; "
+                         "to train its network on these, give its weights as `weights` instead")
+    if "consolidation" in run.state and config.until != "certified":
+        raise ValueError(f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'")
+
+
+def _check(name, before, now):
+    if type(before) is not type(now) or before != now:
+        raise ValueError(f"{name}: got {_shown(now)}, but the run to go on from was begun with {_shown(before)}; leave it out to "
+                         "go on with that")
+
+
+def _shown(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={each}" for name, each in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+def identity_of(cell, task, config, **others):
+    """Plain values that are equal where trainings end in the same bytes.
+
+    others: whatever else decides, as digests or plain values, each None where there is none: `data`, `weights`, and
+    `resumed`, the state that training goes on from.
+    """
+    described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
+    # There and back: JSON knows no tuples.
+    return json.loads(json.dumps({**described, "config": config.as_dict(), **others, "code": code_version()}))
+
+
+def state_digest(run):
+    """A digest of the state that a Run ended in, or None for none."""
+    if run is None:
+        return None
+    partial = (run.state.get("consolidation") or {}).get("partial") or {"weights": {}, "arrays": {}, "numbers": None}
+    arrays = {**run.model.weights, **run.state["arrays"], **{f"partial.{name}": array for name, array in partial["weights"].items()},
+              **{f"partial.{name}": array for name, array in partial["arrays"].items()}}
+    return hashlib.sha256(f"{hash_of(arrays)} {json.dumps([run.state['numbers'], partial['numbers']])}".encode()).hexdigest()
+
+
+def difference(theirs, ours):
+    """The first thing in which two identities differ, in words, or None."""
+    for name in {**ours, **theirs}:
+        one, other = theirs.get(name), ours.get(name)
+        if one != other:
+            return _difference(name, one, other)
+    return None
+
+
+def _difference(name, theirs, ours):
+    if name == "code":
+        return "begun by another version of fastrnn"
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        name = next(each for each in {**ours, **theirs} if theirs.get(each) != ours.get(each))
+        theirs, ours = theirs.get(name), ours.get(name)
+    return f"{name} is {_short(theirs)} there, {_short(ours)} here"
+
+
+def _short(value):
+    if isinstance(value, dict):
+        value = value.get("name", value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"

@@ -1,0 +1,65 @@
+"""The checkpoint of one network's training."""
+
+import time
+import warnings
+
+from fastrnn.checkpoint import encoded
+from fastrnn.train.autosave import Autosave
+from fastrnn.train.continuation import difference
+from fastrnn.train.resume import content_of, load_run
+
+# Bytes of a file with a long history, whatever the network.
+SIZE = 200_000
+
+
+class RunAutosave(Autosave):
+    """An Autosave of Runs of one identity (`identity_of`); run: the unfinished Run that the file held, or None.
+
+    Raises ValueError, naming what differs, if
+    the file is of another identity, CheckpointError if it is not a checkpoint.
+    """
+
+    def __init__(self, path, identity, note=warnings.warn):
+        super().__init__(path, note)
+        self.identity, self.run = identity, None
+        try:
+            if self.found:
+                self.run = self._loaded()
+        except BaseException:
+            self.close()
+            raise
+
+    def _loaded(self):
+        run, _ = load_run(self.path)
+        theirs = run.state.pop("identity", None)
+        if theirs is None:
+            raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as `resume`")
+        if differing := difference(theirs, self.identity):
+            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it")
+        return run
+
+    def going_on(self):
+        """A line that says from where it goes on."""
+        return f"going on from {self.path}, after {self.run.samples:,} samples"
+
+    def offer(self, make):
+        """Save make(), a Run, if it is time to."""
+        if self.due(SIZE):
+            self.save(make)
+
+    def save(self, make):
+        """Save make(), a Run."""
+        began = time.perf_counter()
+        run = make()
+        self.write(lambda: encoded(*self.content(run)), began)
+
+    def content(self, run):
+        """(tensors, metadata) of the file."""
+        return content_of(run, self.identity)
+
+    def finish(self, run):
+        """At the end of a training: delete the file, or save what was interrupted."""
+        if run.stopped == "interrupted":
+            self.save(lambda: run)
+        else:
+            self.remove()

@@ -12,8 +12,8 @@ from fastrnn.kernels.recurrent.network import formula, tiles
 def back_step(m, net, frame, block, t, slot):
     """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
     units, columns = net.tile(1, net.sizes.hidden)
-    for u, width in tiles(m, net.sizes.hidden, min(units, 2)):
-        for c, wide in tiles(m, net.columns, columns):
+    for u, width in tiles(m, net.sizes.hidden, 1):
+        for c, wide in tiles(m, net.columns, net.columns):
             _cell(m, net, frame, t, slot, u, width, c, wide)
     for k, width in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
@@ -129,8 +129,7 @@ def initial_gradients(m, net, frame):
 
 def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_column):
     """gradient[place + row * by_row + column * by_column] += sum over steps and columns of the block of left times right."""
-    wide = min(4, columns)
-    high = max(1, min(rows, net.budget // wide, 8))
+    wide, high = net.tile(1, columns, rows)
     for row, height in tiles(m, rows, high):
         for column, width in tiles(m, columns, wide):
             places = [place + (row + r) * by_row + (column + k) * by_column for r in range(height) for k in range(width)]
@@ -138,8 +137,12 @@ def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_c
             def body(n, running, row=row, column=column, height=height, width=width):
                 for c in range(net.columns):
                     a = [left(n, row + r, c) for r in range(height)]
-                    b = [right(n, column + k, c) for k in range(width)]
-                    running = [m.fma(a[i // width], b[i % width], value) for i, value in enumerate(running)]
+                    out = list(running)
+                    for k in range(width):
+                        b = right(n, column + k, c)
+                        for r in range(height):
+                            out[r * width + k] = m.fma(a[r], b, running[r * width + k])
+                    running = out
                 return running
 
             _add(m, net, frame.gradient, [places], count, body)
@@ -147,7 +150,7 @@ def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_c
 
 def _sums(m, net, frame, count, rows, left, places):
     """gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
-    for row, height in tiles(m, rows, max(1, min(rows, 8, net.budget))):
+    for row, height in tiles(m, rows, min(max(rows, 1), 8)):
 
         def body(n, running, row=row, height=height):
             for c in range(net.columns):

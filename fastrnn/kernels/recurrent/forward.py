@@ -8,7 +8,7 @@ from fastrnn.kernels.recurrent.network import formula, tiles
 
 def forward_step(m, net, frame, block, t):
     """The states after step t of a block."""
-    units, columns = net.tile(len(net.step.pre), net.sizes.hidden)
+    units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     for u, width in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _tile(m, net, frame, block, t, u, width, c, wide)
@@ -78,16 +78,16 @@ def _bias(m, net, frame, group, unit):
 def outputs(m, net, frame, time, c, columns):
     """z of each output and column (lists), from the states at `time`."""
     hidden, states, results = net.sizes.hidden, len(net.step.new), []
-    place = net.table["w_o"]
-    for first in range(0, net.sizes.outputs, max(1, net.budget // columns)):
-        numbers = range(first, min(net.sizes.outputs, first + max(1, net.budget // columns)))
+    high = net.tile(1, net.sizes.outputs)[0]
+    for first in range(0, net.sizes.outputs, high):
+        numbers = range(first, min(net.sizes.outputs, first + high))
         sums = [value for o in numbers for value in [net.weight(m, frame.theta, m.integer(net.table["b_o"] + o))] * columns]
 
         def body(k, running, numbers=numbers):
             right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c + n) for n in range(columns)]
             out = []
             for row, o in enumerate(numbers):
-                weight = net.weight(m, frame.theta, k + (place + o * hidden))
+                weight = net.weight(m, frame.theta, k + (net.table["w_o"] + o * hidden))
                 out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
             return out
 
@@ -100,7 +100,7 @@ def head_step(m, net, frame, block, t, learning, evaluating):
     """Outputs of step t; where `evaluating` holds their loss, and where `learning` holds its derivatives d_z, weighted."""
     head, after = net.head, 0 if net.before else 1
     zero = m.constant(0.0)
-    for c, columns in tiles(m, net.columns, net.tile(net.sizes.outputs, 1)[1]):
+    for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
         z = outputs(m, net, frame, t + after, c, columns)
         environments = []
         for n in range(columns):

@@ -59,20 +59,26 @@ class Network:
         step = self.derived * self.sizes.hidden * self.columns * self.vector_bytes
         return max(1, min(LONGEST_SPAN, SPAN_BYTES // step))
 
-    @property
-    def budget(self):
-        """Running sums that a tile may hold, so that its operands find registers, too."""
-        return self.registers * 3 // 4
+    def tile(self, groups, units, columns=None):
+        """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.
 
-    def tile(self, groups, units):
-        """(units, columns) of a tile whose sums come in `groups`: as many as registers hold, columns first."""
-        columns = self.columns
-        while columns > 1 and groups * columns > self.budget:
-            columns //= 2
-        rows = 1
-        while rows < 4 and 2 * rows <= units and groups * 2 * rows * columns <= self.budget:
-            rows *= 2
-        return rows, columns
+        A step of a product loads one operand for each column, keeps them, and takes a weight for each group and unit from
+        memory; all of its sums, those operands and one weight have to find registers.
+        """
+        columns = columns or self.columns
+        best, chosen = None, (1, 1)
+        for wide in (width for width in (1, 2, 3, 4) if width <= columns):
+            for high in range(1, min(units, 6) + 1):
+                sums = groups * high * wide
+                if sums + wide + 1 > self.registers and (high, wide) != (1, 1):
+                    continue
+                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each.
+                cost = max((groups * high + wide) / 2, sums / 2, 4) / sums
+                # Neither axis should end in a narrow rest.
+                cost *= -(-units // high) * high / units * -(-columns // wide) * wide / columns
+                if best is None or cost < best - 1e-9:
+                    best, chosen = cost, (high, wide)
+        return chosen
 
     def arrays(self, steps):
         """{name: vectors} of a block's own memory, for sequences of up to so many steps."""

@@ -24,7 +24,7 @@ def predict_kernel(net):
         start_states(m, net, frame)
         for t in m.range(m.word("steps")):
             forward_step(m, net, frame, frame, t)
-            for c, columns in tiles(m, net.columns, net.tile(net.sizes.outputs, 1)[1]):
+            for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
                 for o, values in enumerate(outputs(m, net, frame, t + after, c, columns)):
                     for n, value in enumerate(values):
                         m.store(frame.z, (t * net.sizes.outputs + o) * net.columns + c + n, value)

@@ -9,6 +9,7 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.outputs import outputs_of
+from fastrnn.training.saved import read_fits, write_fits
 
 NAMES = ("train", "validation", "test")
 
@@ -88,6 +89,18 @@ class Fits:
         best = np.nanmin(np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])) if len(self) else np.nan
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
         return f"Fits({count}; {self.cell.name} of {sizes} units; {ends}; least {kind} loss {best:.4g})"
+
+    def save(self, path, *, overwrite=False):
+        """Write all models to one safetensors file, whole or not at all.
+
+        Raises OSError if it cannot be written, FileExistsError if it exists and is not to be overwritten.
+        """
+        write_fits(path, self, overwrite)
+
+    @classmethod
+    def load(cls, path, cell=None):
+        """The Fits of a file; cell: the class of a cell that is not one of fastrnn's. Raises CheckpointError for other files."""
+        return cls(**read_fits(path, cell))
 
     def weights(self, i=0):
         """{name: array} of model i, in PyTorch's names and shapes."""

@@ -1,0 +1,113 @@
+"""Fits in one safetensors file: weights by PyTorch's names with a leading axis of models, and all else.
+
+Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds, hidden_size, epochs,
+best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other, history_offsets (M + 1).
+"""
+
+import json
+import os
+from dataclasses import asdict, fields, replace
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from fastrnn.cells.base import Cell
+from fastrnn.errors import CheckpointError
+from fastrnn.files import write_atomically
+from fastrnn.heads.base import heads
+from fastrnn.optimizers.base import optimizers
+from fastrnn.registry import discover
+from fastrnn.training.config import FitConfig
+from fastrnn.training.recipe import Recipe
+
+KEY, KIND = "fastrnn", "fits"
+ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+
+
+def write_fits(path, fits, overwrite=False):
+    """Write Fits to a file, whole or not at all. Raises OSError, FileExistsError if it exists and is not to be overwritten."""
+    tensors = {name: np.ascontiguousarray(getattr(fits, name)) for name in ARRAYS}
+    tensors |= {f"option.{name}": np.ascontiguousarray(values) for name, values in fits.options.items()}
+    lengths = [len(history) for history in fits._histories]
+    tensors["history"] = np.concatenate(fits._histories).astype(np.float64)
+    tensors["history_offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    for size, recipe in fits._recipes.items():
+        models = np.flatnonzero(fits.hidden_size == size)
+        if not len(models):
+            continue
+        rows = np.stack([fits._rows[i] for i in models])
+        tensors[f"{size}.models"] = models
+        tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
+    recipe = next(iter(fits._recipes.values()))
+    header = {"kind": KIND, "format": 1, "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
+              "head": {"name": fits.head.name, **asdict(fits.head)}, "config": asdict(fits.config), "stopped": fits.stopped,
+              "seconds": fits.seconds, "inputs": recipe.net.sizes.inputs, "outputs": recipe.net.sizes.outputs}
+    write_atomically(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
+
+
+def read_fits(path, cell=None):
+    """(Fits's fields as a dict) of a file that `write_fits` wrote; cell: the cell's class, where it is not one of fastrnn's.
+
+    Raises CheckpointError, in one line, for anything else.
+    """
+    path = os.fspath(path)
+    try:
+        with safe_open(path, "np") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if header.get("kind") != KIND or header.get("format") != 1:
+            raise KeyError("kind")
+    except Exception as error:
+        raise CheckpointError(f"{path}: is no file of fits that Fits.save wrote ({type(error).__name__})") from error
+    try:
+        return _rebuilt(header, tensors, _cell(path, header["cell"], cell))
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again") from error
+
+
+def _cell_name(cell):
+    return cell.name or type(cell).__name__
+
+
+def _cell(path, description, given):
+    values = dict(description)
+    name, formula = values.pop("name"), values.pop("formula")
+    known = discover("fastrnn.cells", Cell)
+    if given is None and name not in known:
+        raise CheckpointError(f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
+                              f"give its class, Fits.load(path, cell={name})")
+    kind = given or known[name]
+    own = {each.name for each in fields(kind)}
+    cell = kind(**{field: value for field, value in values.items() if field in own})
+    if cell.traced().text != formula:
+        raise CheckpointError(f"{path}: was made with another formula of the cell {name!r} than the one at hand")
+    return cell
+
+
+def _rebuilt(header, tensors, cell):
+    config = dict(header["config"])
+    for name in ("decay_on", "l1_on"):
+        config[name] = tuple(config[name])
+    config["optimizer_options"] = tuple((name, value) for name, value in config["optimizer_options"])
+    if config["optimizer"] not in optimizers():
+        raise ValueError(f"optimizer {config['optimizer']!r} is unknown")
+    config = FitConfig(**config)
+    description = dict(header["head"])
+    head = heads()[description.pop("name")](**description)
+    models = len(tensors["seeds"])
+    rows, recipes = [None] * models, {}
+    for size in np.unique(tensors["hidden_size"]).tolist():
+        recipe = recipes[size] = Recipe(replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"])
+        for n, model in enumerate(tensors[f"{size}.models"].tolist()):
+            rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
+    offsets = tensors["history_offsets"]
+    histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
+    options = {name.removeprefix("option."): values for name, values in tensors.items() if name.startswith("option.")}
+    if any(row is None for row in rows) or len(histories) != models or len(header["stopped"]) != models:
+        raise ValueError("models are missing")
+    return {"cell": cell, "head": head, "config": config, "options": options, "stopped": tuple(header["stopped"]),
+            "seconds": header["seconds"], "_rows": tuple(rows), "_histories": histories, "_recipes": recipes,
+            **{name: tensors[name] for name in ARRAYS}}

@@ -14,26 +14,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastrnn import data, tasks
     from fastrnn.certify import Certification, certify
+    from fastrnn.cells.base import Cell
     from fastrnn.cells.elman import Elman
+    from fastrnn.cells.gru import GRU
+    from fastrnn.cells.leaky import Leaky
+    from fastrnn.cells.lstm import LSTM
+    from fastrnn.cells.mgu import MGU
     from fastrnn.data import Sequences
     from fastrnn.errors import CheckpointError
     from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
     from fastrnn.sweep import smallest, sweep
     from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad, train, train_many
+    from fastrnn.training.config import FitConfig
+    from fastrnn.training.fit import fit_many
+    from fastrnn.training.fits import Fits
     from fastrnn.verify import Verification, verify
 
 __version__ = "0.1.0"
 
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
 _EXPORTS = {
+    "cells.base": ("Cell",),
     "cells.elman": ("Elman",),
+    "cells.gru": ("GRU",),
+    "cells.leaky": ("Leaky",),
+    "cells.lstm": ("LSTM",),
+    "cells.mgu": ("MGU",),
     "certify": ("Certification", "certify"),
     "data": ("Sequences",),
     "errors": ("CheckpointError",),
     "generalize": ("Generalization", "generalize"),
     "model": ("Model",),
     "sweep": ("smallest", "sweep"),
+    "training.config": ("FitConfig",),
+    "training.fit": ("fit_many",),
+    "training.fits": ("Fits",),
     "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
     "verify": ("Verification", "verify"),
 }

@@ -1,0 +1,190 @@
+"""Fits of one's own sequences against independent float64 computations, and the promises that they keep."""
+
+import numpy as np
+import pytest
+from tests import numpy_network as oracle
+
+from fastrnn import GRU, LSTM, Fits, Sequences, fit_many
+from fastrnn.data import TEST, TRAIN, VALIDATION
+from fastrnn.training.many import Many, job_of
+
+QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
+
+
+def choices(sequences=12, seed=0, shortest=4, longest=9):
+    """Noisy sequences whose next choice depends on the last one and a reward."""
+    rng = np.random.default_rng(seed)
+    x, y = [], []
+    for _ in range(sequences):
+        steps = rng.integers(shortest, longest + 1)
+        inputs = rng.integers(0, 2, (steps, 2)).astype(float)
+        x.append(inputs)
+        y.append((rng.random(steps) < 0.1 + 0.8 * (inputs[:, 0] == inputs[:, 1])).astype(int))
+    return Sequences(x, y, kind="classes", classes=2)
+
+
+DATA = choices()
+ROLES = np.array([TRAIN] * 7 + [VALIDATION] * 3 + [TEST] * 2, np.int8)
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return fit_many(GRU(2), DATA, seeds=range(11), roles=ROLES, patience=2, **QUICK)
+
+
+def as_float(weights):
+    return {name: values.astype(float) for name, values in weights.items()}
+
+
+def test_reported_losses_are_those_of_the_weights_that_came_out(fits):
+    for i in (0, 3, 10):
+        weights = as_float(fits.weights(i))
+        for role in (TRAIN, VALIDATION, TEST):
+            expected = oracle.mean_loss(oracle.gru, weights, DATA, np.flatnonzero(ROLES == role))
+            assert fits.loss[i, role] == pytest.approx(expected, rel=2e-6)
+
+
+def test_predictions_and_likelihoods_are_those_of_an_independent_network(fits):
+    z = np.concatenate([oracle.outputs(oracle.gru, as_float(fits.weights(4)), x) for x, _, _ in DATA])
+    powers = np.exp(z)
+    np.testing.assert_allclose(fits.predict(DATA)[4], powers / powers.sum(1, keepdims=True), atol=1e-6)
+    losses = oracle.cross_entropy(z, DATA.y)
+    np.testing.assert_allclose(fits.log_likelihood(DATA, per="step")[4], -losses, atol=3e-6)
+    np.testing.assert_allclose(fits.log_likelihood(DATA)[4], -losses.sum(), rtol=1e-6)
+    np.testing.assert_allclose(fits.log_likelihood(DATA, per="sequence")[4].sum(), -losses.sum(), rtol=1e-6)
+
+
+def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):
+    assert set(fits.stopped) <= {"patience", "epochs"} and "patience" in fits.stopped
+    for i in range(len(fits)):
+        history = fits.history(i)
+        validation = history["loss"][:, 1]
+        best = int(np.argmin(validation))
+        assert fits.best_epoch[i] == history["epoch"][best]
+        assert fits.loss[i, 1] == validation[best]
+        # Two evaluations after the best one, or after all epochs.
+        assert fits.epochs[i] == history["epoch"][-1] == min(fits.best_epoch[i] + 2 * 5, 40)
+        assert fits.stopped[i] == ("patience" if fits.epochs[i] == fits.best_epoch[i] + 10 else "epochs")
+
+
+def test_updates_are_those_of_adam_on_the_true_gradient():
+    options = {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6}
+    rate, l1, decay, updates = 0.03, 0.01, 0.2, 6
+    start = fit_many(GRU(2), DATA, roles=ROLES, epochs=1, evaluate_every=1, learning_rate=1e-30, dtype="float64")
+    made = fit_many(GRU(2), DATA, roles=np.where(ROLES == VALIDATION, TEST, ROLES), epochs=updates, evaluate_every=1, learning_rate=rate, l1=l1,
+                    weight_decay=decay, optimizer_options=options, dtype="float64")
+    w = start.weights(0)
+    chosen = np.flatnonzero(ROLES == TRAIN)
+    first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))
+    losses = []
+    for n in range(updates + 1):
+        losses.append(oracle.mean_loss(oracle.gru, w, DATA, chosen))
+        gradient = oracle.numerical_gradient(lambda w: oracle.mean_loss(oracle.gru, w, DATA, chosen), w)
+        for name in w:
+            matrix = name in ("w_ih", "w_hh")
+            g = gradient[name] + l1 * np.sign(w[name]) * matrix
+            first[name] = 0.8 * first[name] + 0.2 * g
+            second[name] = 0.95 * second[name] + 0.05 * g * g
+            step = first[name] / (1 - 0.8 ** (n + 1)) / (np.sqrt(second[name] / (1 - 0.95 ** (n + 1))) + 1e-6)
+            w[name] = w[name] - rate * step - rate * decay * w[name] * matrix
+    np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-6)
+
+
+def test_an_lstm_fits_real_targets_and_says_its_error():
+    rng = np.random.default_rng(1)
+    x = [rng.normal(size=(steps, 1)) for steps in (5, 8, 3)]
+    data = Sequences(x, [np.cumsum(each, 0) / 3 for each in x])
+    fits = fit_many(LSTM(3), data, roles=[TRAIN, TRAIN, TEST], dtype="float64", **QUICK)
+
+    def squared(z, y):
+        return ((z - y) ** 2).mean(1)
+
+    for role, chosen in ((TRAIN, [0, 1]), (TEST, [2])):
+        assert fits.loss[0, role] == pytest.approx(oracle.mean_loss(oracle.lstm, fits.weights(0), data, chosen, squared), rel=1e-9)
+    assert fits.history(0)["loss"][-1, 0] < fits.history(0)["loss"][0, 0] / 2
+
+
+def test_a_model_keeps_its_bytes_whoever_trains_beside_it(fits):
+    alone = fit_many(GRU(2), DATA, seeds=[7], roles=ROLES, patience=2, **QUICK)
+    turned = fit_many(GRU(2), DATA, seeds=range(10, -1, -1), roles=ROLES, patience=2, threads=1, **QUICK)
+    for name, values in alone.weights(0).items():
+        assert values.tobytes() == fits.weights(7)[name].tobytes() == turned.weights(3)[name].tobytes()
+    assert fits._histories[7].tobytes() == alone._histories[0].tobytes() == turned._histories[3].tobytes()
+
+
+def test_nothing_of_validation_and_test_sequences_reaches_training(fits):
+    pieces = [DATA[n] for n in range(len(DATA))]
+    changed = Sequences([x if ROLES[n] == TRAIN else x[::-1] + 0.5 for n, (x, _, _) in enumerate(pieces)],
+                        [y if ROLES[n] == TRAIN else 1 - y for n, (_, y, _) in enumerate(pieces)], kind="classes", classes=2)
+    runs = [fit_many(GRU(2), data, seeds=[3], roles=ROLES, patience=None, **{**QUICK, "epochs": 20}) for data in (DATA, changed)]
+    assert runs[0]._histories[0][:, :, TRAIN].tobytes() == runs[1]._histories[0][:, :, TRAIN].tobytes()
+    assert (runs[0]._histories[0][:, :, VALIDATION] != runs[1]._histories[0][:, :, VALIDATION]).any()
+
+
+def test_masked_steps_at_the_end_change_nothing():
+    pieces = [DATA[n] for n in range(len(DATA))]
+    longer = Sequences([np.concatenate([x, np.full((3, 2), 9.0)]) for x, _, _ in pieces],
+                       [np.concatenate([y, [-1, -1, -1]]) for _, y, _ in pieces], kind="classes", classes=2)
+    short, long = (fit_many(GRU(2), data, seeds=[3], roles=ROLES, **QUICK) for data in (DATA, longer))
+    np.testing.assert_allclose(short.loss, long.loss, rtol=1e-5)
+
+
+def test_a_model_that_diverges_leaves_its_neighbours_alone(fits):
+    rates = np.full(11, QUICK["learning_rate"])
+    rates[5] = 1e38
+    other = fit_many(GRU(2), DATA, seeds=range(11), roles=ROLES, patience=2, **{**QUICK, "learning_rate": rates})
+    assert other.stopped[5] == "diverged" and all(np.isfinite(values).all() for values in other.weights(5).values())
+    for i in (4, 6):
+        assert other.weights(i)["w_hh"].tobytes() == fits.weights(i)["w_hh"].tobytes()
+
+
+def test_sizes_and_options_may_differ_from_model_to_model():
+    fits = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
+    assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]
+    assert np.abs(fits.weights(2)["w_ih"]).sum() < np.abs(fits.weights(0)["w_ih"]).sum()
+    assert fits.predict(DATA).shape == (3, DATA.steps, 2)
+    frame = fits.to_frame()
+    assert list(frame.hidden_size) == [2, 1, 2] and list(frame.l1) == [0.0, 0.1, 0.5]
+    chosen = fits[fits.hidden_size == 2]
+    assert len(chosen) == 2 and chosen.states(DATA).shape == (2, DATA.steps, 2)
+
+
+def test_interrupted_models_keep_the_best_that_they_had(fits):
+    recipe = next(iter(fits._recipes.values()))
+    many = Many(GRU(2), fits.head, 2, DATA, fits.config, [], 1)
+    roles = np.stack([ROLES == role for role in range(3)]).astype(float)
+    options = {name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")}
+    many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, roles) for n in range(3)]
+    many.run(lambda: True, lambda done: None)
+    assert [many.taken[n].stopped for n in range(3)] == ["interrupted"] * 3
+    assert all(np.isfinite(many.taken[n].best).all() and len(many.taken[n].history) for n in range(3))
+
+
+def test_fits_come_back_from_a_file(fits, tmp_path):
+    path = tmp_path / "fits.safetensors"
+    fits.save(path)
+    again = Fits.load(path)
+    assert repr(again) == repr(fits)
+    assert again.to_frame().equals(fits.to_frame())
+    assert all(again.weights(i)[name].tobytes() == values.tobytes() for i in range(11) for name, values in fits.weights(i).items())
+    assert again.history(4)["loss"].tobytes() == fits.history(4)["loss"].tobytes()
+    with pytest.raises(FileExistsError):
+        fits.save(path)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"lr": 0.1}, "did you mean learning_rate"),
+    ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
+    ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
+    ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
+    ({"roles": np.zeros((2, 12), int)}, "roles: got 2 rows, expected 1, one for each seed"),
+    ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
+    ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
+    ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),
+    ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
+    ({"seeds": [0.5]}, "seeds: got float64"),
+])
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises((TypeError, ValueError)) as error:
+        fit_many(GRU(2), DATA, **arguments)
+    assert message in str(error.value) and "\n" not in str(error.value)

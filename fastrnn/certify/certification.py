@@ -11,6 +11,7 @@ from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import Rounding
 from fastrnn.certify.search import search
+from fastrnn.model import check_weights
 
 # Windows are tried from one symbol up to so many, as long as there are not more nodes than these; after those that are
 # quickly done, the network's own machine, if it is small.
@@ -71,26 +72,35 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
     own machine, then 3 and 4: see fastrnn.certify.graph.
     find: search for a counterexample where there is no proof. The theorem is in fastrnn.certify.prove, the bound
     on rounding errors, for all kernels, in fastrnn.certify.rounding.
-    Raises ValueError for a model without a task, a cell without an interval extension, a task of other inputs or outputs, with more than 4,096 states,
-    or a k below 1 or with more than 16,384 nodes.
+    Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval extension,
+    a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384 nodes.
     """
     began = time.perf_counter()
     task = task or model.task
     check_provable(model.cell, task)
+    # Whoever holds a Model may have changed its arrays since it was made.
+    check_weights(model.cell, model.weights)
     if (task.input_size, task.output_size) != (model.input_size, model.output_size):
         raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
                          f"the model has {model.input_size} and {model.output_size}")
+    # Boxes may become infinite, and then NaN, which is no proof and worth no warning.
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _certified(model, task, k, find, seed)
+    found.seconds = time.perf_counter() - began
+    return found
+
+
+def _certified(model, task, k, find, seed):
     for length in _lengths(task, k):
         graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
         if graph is None:
             continue
         proof = prove(model, graph)
         if proof.proved:
-            return Certification("proved", model, task, length, graph, proof, seconds=time.perf_counter() - began)
+            return Certification("proved", model, task, length, graph, proof)
     counterexample = search(model, task, automaton_of(task), seed) if find else None
     status = "refuted" if counterexample else "unknown"
-    return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof),
-                         time.perf_counter() - began)
+    return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof))
 
 
 def check_provable(cell, task):

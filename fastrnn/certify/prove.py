@@ -2,7 +2,7 @@
 
 **Theorem.** Let a task be an automaton, and let a graph have nodes n with the task's state q(n), required outputs y(n)
 and a box B(n) of hidden states, and a node n' after each symbol s, such that, in arithmetic that covers every rounding
-error of the kernels,
+error of the kernels and lets nothing overflow,
 
 1. q of the first node is the task's start, and its box holds the zero state;
 2. the cell maps B(n), with any symbol s, into B(n'); q(n') is the task's state after s in q(n), y(n') its output;
@@ -31,6 +31,8 @@ WIDEN = 1e-6
 # rounding errors of the next image, without which it could lie outside of the last by an ulp.
 ROOM, ULPS, TIGHTENINGS = 1e-8, 1e-15, 400
 
+NEAR_ZERO, OVERFLOW = "the logits of a box reach zero", "sums of magnitude {:.3g} could overflow"
+
 
 class Proof(NamedTuple):
     """What came out of one graph: `proved`; boxes low and high (N, H); margins (N), the first infinite; rounds; why not, and
@@ -52,9 +54,8 @@ class Proof(NamedTuple):
 
 def prove(model, graph):
     """A Proof for boxes on a Graph."""
-    boxes = Boxes(model, graph.automaton)
+    boxes, failure = Boxes(model, graph.automaton), None
     start = _single_states(boxes, graph)
-    failure = None
     for rounds, share in ATTEMPTS:
         proof = _attempt(boxes, graph, start, rounds, share)
         if proof.proved:
@@ -78,11 +79,12 @@ def image(boxes, graph, low, high):
 
 
 def _attempt(boxes, graph, start, rounds, share):
+    # Every comparison here is false for a NaN, of which boxes that grow without end are made.
     (low, high), (start_low, start_high) = start, start
     for done in range(1, rounds + 1):
         margins = boxes.margins(low, high, graph.labels)
-        if margins.min() <= LEAST_MARGIN:
-            return Proof(False, low, high, margins, done, "the logits of a box reach zero", int(margins.argmin()))
+        if not margins.min() > LEAST_MARGIN:
+            return Proof(False, low, high, margins, done, NEAR_ZERO, int(margins.argmin()))
         new_low, new_high = image(boxes, graph, low, high)
         new_low, new_high = np.minimum(new_low, start_low), np.maximum(new_high, start_high)
         if (new_low >= low).all() and (new_high <= high).all():
@@ -109,7 +111,12 @@ def _tightened(boxes, graph, start, proved, images, rounds):
         if not ((new_low >= less_low).all() and (new_high <= less_high).all()):
             break
         low, high, rounds = less_low, less_high, rounds + 1
-    return Proof(True, low, high, boxes.margins(low, high, graph.labels), rounds)
+    margins, magnitudes = boxes.margins(low, high, graph.labels), boxes.magnitudes(low, high)
+    if not magnitudes.max() < boxes.limit:
+        return Proof(False, low, high, margins, rounds, OVERFLOW.format(magnitudes.max()), int(magnitudes.argmax()))
+    if not margins.min() > LEAST_MARGIN:
+        return Proof(False, low, high, margins, rounds, NEAR_ZERO, int(margins.argmin()))
+    return Proof(True, low, high, margins, rounds)
 
 
 def _single_states(boxes, graph):

@@ -1,22 +1,26 @@
 """How far a kernel's hidden states and logits may be from those of real arithmetic.
 
 **Lemma** (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1 and
-problem 4.2; C.-P. Jeannerod and S. M. Rump, SIAM J. Matrix Anal. Appl. 34, 2013). A sum of n products
-a_i b_i, in floating point with unit roundoff u, each product rounded or fused into an addition, added in any
-order, by any tree, has
+problem 4.2; C.-P. Jeannerod and S. M. Rump, SIAM J. Matrix Anal. Appl. 34, 2013). Let u be the unit roundoff, eta the
+smallest normal number, and S = sum |a_i b_i| of n finite products be below LARGEST. Their sum in floating point, each
+product rounded or fused into an addition, added in any order, by any tree, is finite, and
 
-    |computed - sum a_i b_i| <= gamma_n sum |a_i b_i| + n eta,    gamma_n = n u / (1 - n u),
+    |computed - sum a_i b_i| <= gamma_n S + U,    gamma_n = n u / (1 - n u),    U = 2 n eta (3 + max |a_i| + max |b_i|).
 
-for each term passes through at most n roundings, (1 + d) with |d| <= u or its underflow of at most eta, and
-a fused multiply-add rounds once where it could twice. Terms that are zero, such as the padding of a vector,
-round nothing. u = 2**-24 and eta = 2**-126 for float32 (a machine may flush subnormals to zero), u = 2**-53 and
-eta = 2**-1022 for float64.
+- Rounding: each term passes through at most n roundings, (1 + d) with |d| <= u; a fused multiply-add rounds once
+  where it could twice. Terms that are zero, such as the padding of a vector, round nothing.
+- Overflow: by the same bound no partial sum exceeds (1 + gamma_n) S, at most 2 S, which is a small part of the largest
+  number. So nothing becomes infinite, and nothing is a NaN, which takes an infinity.
+- Underflow: a machine may take subnormal operands for zero and flush subnormal results to zero. A product then loses at
+  most eta (|a_i| + |b_i| + 1), an addition eta, and the roundings that follow at most double what was lost. With gradual
+  underflow it is less.
 
 A pre-activation is such a sum of n = I + H + 2 terms: inputs (0 or 1), fed-back states, two biases. A
 logit is one of n = H + 1. So the bound holds for the batched, the online and the streaming kernels alike, which
-differ in the order of their additions only, biases first or last, products fused or not. A state is f of the
-pre-activation to within the error that fastrnn.simd.functions states as measured; four times as much is allowed for, since
-it was measured on samples and with fused multiply-adds; without them the tests measure hardly more.
+differ in the order of their additions only, biases first or last, products fused or not. Sigmoid and tanh clamp their
+argument: for every finite one, a state is f of the pre-activation to within the error that fastrnn.simd.functions states
+as measured; four times as much is allowed for, since it was measured on samples and with fused multiply-adds; without them
+the tests measure hardly more. The states of relu have no bound of their own: how large they get, the boxes say.
 
 The prover computes in float64 itself, where the same lemma bounds its own errors: see `Rounding.own`.
 """
@@ -28,8 +32,8 @@ import numpy as np
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 UNDERFLOW = {"float32": 2.0**-126, "float64": 2.0**-1022}
 
-# Pre-activations beyond this could overflow in float32 on their way: no proof is attempted.
-LARGEST = 1e30
+# Sums of magnitudes in a step must stay below this, far from the largest numbers, 2**128 and 2**1024.
+LARGEST = {"float32": 2.0**120, "float64": 2.0**1000}
 
 # A logit must be so far from zero that its sigmoid, rounded in float32, is on the right side of 1/2 as well.
 LEAST_MARGIN = 2.0**-18
@@ -41,7 +45,7 @@ def gamma(n, u):
 
 
 class Rounding(NamedTuple):
-    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (for the whole sum), activation."""
+    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (n eta), activation."""
 
     gamma_pre: float
     gamma_out: float

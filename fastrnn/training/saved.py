@@ -41,7 +41,7 @@ def write_fits(path, fits, overwrite=False):
         tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
     recipe = next(iter(fits._recipes.values()))
     header = {"kind": KIND, "format": 1, "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
-              "head": {"name": fits.head.name, **asdict(fits.head)}, "config": asdict(fits.config), "stopped": fits.stopped,
+              "head": {"name": fits.head.name, **asdict(fits.head)}, "options": list(fits.options), "config": asdict(fits.config), "stopped": fits.stopped,
               "seconds": fits.seconds, "inputs": recipe.net.sizes.inputs, "outputs": recipe.net.sizes.outputs}
     write_atomically(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
 
@@ -105,7 +105,7 @@ def _rebuilt(header, tensors, cell):
             rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
     offsets = tensors["history_offsets"]
     histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
-    options = {name.removeprefix("option."): values for name, values in tensors.items() if name.startswith("option.")}
+    options = {name: tensors[f"option.{name}"] for name in header["options"]}
     if any(row is None for row in rows) or len(histories) != models or len(header["stopped"]) != models:
         raise ValueError("models are missing")
     return {"cell": cell, "head": head, "config": config, "options": options, "stopped": tuple(header["stopped"]),

@@ -11,6 +11,7 @@ from scipy.io import wavfile
 
 from data_tables import COLUMNS, choices, same
 from fastrnn import Sequences
+from fastrnn.data.csv_table import CsvTable
 
 GIVEN = {**COLUMNS, "one_hot": ["stim"], "lag": {"choice": 1}}
 
@@ -56,6 +57,23 @@ def test_numbers_in_csv(tmp_path, text, values):
         return
     data = Sequences.read(path, "x", "y", kind="reals")
     assert [None if not weight else y for y, weight in zip(data.y[:, 0].tolist(), data.weight)] == values
+
+
+@pytest.mark.parametrize("first, later", [
+    ("7", "x1"), ("2.5", "x1"), ("True", "x1"), ("True", "1"), ("1", "2.5"), ("2.5", "1"), ("NA", "7"), ("7", "NA"),
+    ("NA", "x1"), ("x1", "7"), ("x1", "NA"), ("True", "NA"), ("NA", "True"), ("NA", "2.5"), ("NA", "NA"),
+])
+def test_columns_that_change_their_looks_far_down(tmp_path, first, later):
+    texts = [first] * 1100 + [later] * 1100
+    (tmp_path / "a.csv").write_text("y,x\n" + "".join(f"{text},1\n" for text in texts))
+    column = CsvTable(tmp_path / "a.csv").columns(["y"])["y"]
+    frame = pd.read_csv(tmp_path / "a.csv")["y"]
+    np.testing.assert_array_equal(column.missing, frame.isna())
+    given = [text for text in texts if text != "NA"]
+    numbers = {"True": 1.0, "7": 7.0, "1": 1.0, "2.5": 2.5}
+    is_text = "x1" in given or {"True", "1"} <= set(given)
+    assert (column.names is not None) == is_text
+    assert column.contents()[~column.missing].tolist() == (given if is_text else [numbers[text] for text in given])
 
 
 def test_parquet_gives_what_the_frame_gives(tmp_path, frame):

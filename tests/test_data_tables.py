@@ -172,6 +172,12 @@ def test_every_library_s_table_gives_the_same(form):
     same(Sequences.from_table(frame, **given), Sequences.from_table(FORMS[form](frame), **given))
 
 
+def test_columns_may_have_any_names():
+    frame = pd.DataFrame({"place": [1.0, 2.0], "names": [0, 1], "columns": [3, 3], 7: [5, 6]})
+    data = Sequences.from_table(frame, ["place", "7"], "names", group="columns")
+    assert data.x.tolist() == [[1, 5], [2, 6]] and data.ids.tolist() == [3]
+
+
 def test_a_table_is_not_changed_or_kept():
     table = {"x": np.arange(4.0), "y": np.array([0.0, 1.0, np.nan, 1.0]), "s": np.array([1, 1, 2, 2])}
     copies = {name: column.copy() for name, column in table.items()}

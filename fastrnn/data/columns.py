@@ -85,11 +85,6 @@ class Table:
         return f"row {row}"
 
 
-def as_table(table):
-    """The Table of what Table takes; what has its attributes, as a file's table, stays as it is."""
-    return table if hasattr(table, "place") and hasattr(table, "names") else Table(table)
-
-
 def read_columns(table, wanted):
     """Return {name: Column} of the names in `wanted`, {name: the argument it came from}.
 

@@ -13,7 +13,7 @@ import fastrnn
 from fastrnn import Elman, Model, TrainConfig, loss_and_grad
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
-from fastrnn.optimizers.base import optimizers
+from fastrnn.optimizers.base import task_optimizers
 from fastrnn.train.config import check_integer
 from fastrnn.train.many import PER_MODEL
 from fastrnn.train.resume import load_run, save_run
@@ -23,7 +23,7 @@ KINDS = {field.name: {field.type, *get_args(field.type)} for field in fields(Tra
 WHOLE = [name for name, kinds in KINDS.items() if int in kinds]
 NUMBERS = [*WHOLE, *(name for name, kinds in KINDS.items() if float in kinds)]
 # For an optimizer that has all of them.
-CONSTANTS = [(kind.name, name) for kind in optimizers().values() for name in kind._fields]
+CONSTANTS = [(kind.name, name) for kind in task_optimizers().values() for name in kind._fields]
 
 ACCEPTED = [kind(number) for kind in SCALARS for number in (0, 1, 3)] + [0, 1, 3, 0.0, 1.0, 0.25, np.float32(0.1), np.longdouble("0.1"), 2**40]
 REFUSED = [True, False, np.True_, Fraction(1, 2), Fraction(1), Decimal(1), "1", "a", b"1", [], [1.0], np.zeros(1), np.ones(()), 1j, np.complex64(1),

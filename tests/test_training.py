@@ -13,7 +13,7 @@ from fastrnn import Elman, TrainConfig
 from fastrnn.initializers import INITIALIZERS, initial_weights
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.losses.base import losses
-from fastrnn.optimizers.base import optimizers
+from fastrnn.optimizers.base import task_optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
 from fastrnn.train.run import History
@@ -137,7 +137,9 @@ def test_the_default_recipe_is_exact_for_two_hundred_seeds():
 
 
 @pytest.mark.parametrize("optimizer, loss, initializer", [
-    *((name, "squared", "uniform") for name in optimizers()), *(("adam", name, "xavier") for name in losses()),
+    *((name, "squared", "uniform") for name in ("sgd", "momentum")),
+    *(pytest.param(name, "squared", "uniform", marks=pytest.mark.slow) for name in task_optimizers() if name not in ("sgd", "momentum", "adam")),
+    *(("adam", name, "xavier") for name in losses()),
     *(("adam", "squared", name) for name in INITIALIZERS)])
 def test_every_part_learns(optimizer, loss, initializer):
     run = fastrnn.train(optimizer=optimizer, loss=loss, initializer=initializer, until="samples", max_samples=30_000,

@@ -31,11 +31,12 @@ def _sigmoid(x):
 
 NUMPY = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, ">": np.greater, "where": np.where,
-    "sigmoid": _sigmoid, "tanh": np.tanh, "detach": lambda x: x, "relu": lambda x: np.where(x < 0, 0, x), "exp": np.exp, "log": np.log, "square_root": np.sqrt,
-    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "sigmoid": _sigmoid, "tanh": np.tanh, "detach": lambda x: x, "relu": lambda x: np.where(x < 0, 0, x), "exp": np.exp,
+    "log": np.log, "square_root": np.sqrt, "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
 }
 
 
 def on_numpy(outputs, values):
     """The outputs as NumPy arrays, in the precision of the values."""
-    return evaluate(outputs, values, NUMPY, lambda number: number)
+    # Numbers of a formula have it as well: a choice between two of them would be float64 otherwise.
+    return evaluate(outputs, values, NUMPY, np.result_type(*values.values()).type if values else np.float64)

@@ -2,7 +2,8 @@
 
 with m' = m / (1 - b1^n), v' = v / (1 - b2^n) at update n = 1, 2, ...
 
-D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; AdamW: I. Loshchilov and F. Hutter, "Decoupled
+weight decay regularization", ICLR 2019.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,15 @@ from numba.extending import overload
 
 from fastrnn.formula import square_root as square_root_of
 from fastrnn.kernels.protocol import apply_update, corrections, memories
+from fastrnn.optimizers.base import corrected
 from fastrnn.simd import fma, pointwise, square_root
 
 
 class Adam(NamedTuple):
-    """Adam's constants; beta2 is below the usual 0.999, since runs here last some hundred updates."""
+    """Adam's constants; beta2 is below the usual 0.999, since runs here last some hundred updates.
+
+    With weight decay, which is decoupled for every optimizer here (w -= rate * weight_decay * w), this is AdamW.
+    """
 
     is_optimizer = True
     name = "adam"
@@ -24,12 +29,12 @@ class Adam(NamedTuple):
     beta2: float = 0.99
     epsilon: float = 1e-8
 
-    slots, running = ("m", "v"), ("q1", "q2")
+    slots, running = ("m", "v"), ("q1", "rest1", "q2", "rest2")
 
     @staticmethod
     def advance(options, running):
-        """1 - beta^n, kept without cancellation: q <- q beta + (1 - beta)."""
-        return [q * beta + (1 - beta) for q, beta in ((running.q1, options.beta1), (running.q2, options.beta2))]
+        """q = 1 - beta^n, and its rounding error."""
+        return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

@@ -1,8 +1,40 @@
-"""The registry of optimizers: a file here defines a NamedTuple with `is_optimizer = True` and a `name`."""
+"""What an optimizer is: one update of one weight, as a formula, and the registry of all of them.
 
+A file here defines a NamedTuple whose fields are its options, with the class attributes
+
+    is_optimizer = True, name, learning_rate     the last is used where a user gives none
+    slots                                        names of the numbers kept for each weight, 0 at the start
+    running                                      names of the numbers kept for all weights together, 0 at the start
+
+and two static methods, in terms of fastrnn.formula:
+
+    advance(options, running)                    the running numbers, once before each update
+    formula(w, g, slots, rate, options, running) (w, *slots) after an update with the gradient g
+
+fastrnn/optimizers/momentum.py is the example.
+"""
+
+from fastrnn.kernels.derived import MOST_SLOTS
 from fastrnn.registry import discover
 
 
 def optimizers():
     """{name: class} of every optimizer."""
     return discover("fastrnn.optimizers", "is_optimizer")
+
+
+def task_optimizers():
+    """{name: class} of those that train on tasks, whose kernels have room for two slots."""
+    return {name: kind for name, kind in optimizers().items() if len(kind.slots) <= MOST_SLOTS}
+
+
+def corrected(beta, q, rest):
+    """(1 - beta^n, the rounding error of it) at update n, from both at update n - 1.
+
+    q <- q + (1 - beta) (1 - q) subtracts no two neighbours, and the error that each sum leaves is taken into the next one, so
+    that q is right to the last digits at every n, in float32 as well.
+    W. Kahan, "Further remarks on reducing truncation errors", Communications of the ACM 8 (1965).
+    """
+    change = (1 - beta) * (1 - q) - rest
+    following = q + change
+    return following, (following - q) - change

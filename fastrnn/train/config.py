@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.losses.base import losses
-from fastrnn.optimizers.base import optimizers
+from fastrnn.optimizers.base import task_optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.train.curriculum import Curriculum
 
@@ -26,7 +26,7 @@ class TrainConfig:
     """
 
     loss: str = option("squared", "loss function", lambda: tuple(losses()))
-    optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
+    optimizer: str = option("adam", "optimizer", lambda: tuple(task_optimizers()))
     learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
     constants: tuple = option((), "the optimizer's constants, as beta2=0.99")
     batch_size: int = option(16, "samples in one update")
@@ -80,7 +80,7 @@ class TrainConfig:
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""
-        kind, values = optimizers()[self.optimizer], {}
+        kind, values = task_optimizers()[self.optimizer], {}
         for name, value in self.constants:
             if name not in kind._fields:
                 known = ", ".join(kind._fields) or "none"
@@ -98,7 +98,7 @@ class TrainConfig:
     @property
     def rate(self):
         """The learning rate in force."""
-        return self.learning_rate if self.learning_rate is not None else optimizers()[self.optimizer].learning_rate
+        return self.learning_rate if self.learning_rate is not None else task_optimizers()[self.optimizer].learning_rate
 
     @property
     def updates(self):

@@ -1,0 +1,117 @@
+"""One law for all heads: derivatives, links and decisions follow from the loss, and nothing overflows."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fastrnn.formula.evaluate import on_numpy
+from fastrnn.heads.base import heads, traced
+from fastrnn.heads.linear import Linear
+from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.heads.softmax import Softmax
+
+CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1), (Sigmoid("squared"), 4),
+         (Linear(), 1), (Linear(), 3), (Linear(tolerance=0.1), 2)]
+NAMES = [f"{head.name}-{getattr(head, 'measure', '')}-{outputs}" for head, outputs in CASES]
+cases = pytest.mark.parametrize("head, outputs", CASES, ids=NAMES)
+
+
+def targets_of(head, outputs, count, rng):
+    """y (Y, count): classes, bits, or numbers."""
+    if head.targets == "classes":
+        return rng.integers(0, outputs, (1, count)).astype(float)
+    return rng.normal(size=(outputs, count)) if head.targets == "reals" else rng.integers(0, 2, (outputs, count)).astype(float)
+
+
+def values_of(head, z, y):
+    own = traced(head, len(z))
+    return own, dict(zip(own.z, z)) | dict(zip(own.y, y))
+
+
+def run(head, z, y):
+    """(loss, correct, d_z (O, ...))"""
+    own, values = values_of(head, z, y)
+    loss, correct, *d_z = on_numpy([own.loss, own.correct, *own.d_z], values)
+    return loss, correct, np.array(d_z)
+
+
+@cases
+def test_derivatives_are_central_differences(head, outputs):
+    rng = np.random.default_rng(outputs)
+    z, y = rng.normal(size=(outputs, 60)) * 3, targets_of(head, outputs, 60, rng)
+    d_z = run(head, z, y)[2]
+    for o in range(outputs):
+        step = 1e-6 * (np.arange(outputs) == o)[:, None]
+        difference = (run(head, z + step, y)[0] - run(head, z - step, y)[0]) / 2e-6
+        assert np.abs(difference - d_z[o]).max() < 1e-8
+
+
+def plain(head, z, y):
+    """(loss, whether correct, predictions) of one step, from the definitions, in Python's floats."""
+    if head.name == "softmax":
+        p = [math.exp(each) / sum(map(math.exp, z)) for each in z]
+        return -math.log(p[int(y[0])]), p[int(y[0])] == max(p), p
+    if head.name == "linear":
+        return sum((a - b) ** 2 for a, b in zip(z, y)) / len(z), all(abs(a - b) <= head.tolerance for a, b in zip(z, y)), list(z)
+    p = [1 / (1 + math.exp(-each)) for each in z]
+    right = all((a > 0.5) == (b > 0.5) for a, b in zip(p, y))
+    if head.measure == "squared":
+        return sum((a - b) ** 2 for a, b in zip(p, y)) / 2, right, p
+    return -sum(math.log(a if b else 1 - a) for a, b in zip(p, y)), right, p
+
+
+@cases
+def test_losses_decisions_and_predictions_are_those_of_the_definition(head, outputs):
+    rng = np.random.default_rng(outputs + 50)
+    z, y = rng.normal(size=(outputs, 60)) * 2, targets_of(head, outputs, 60, rng)
+    if head.targets == "reals":
+        y[:, ::2] = z[:, ::2] + rng.uniform(-1.5, 1.5, (outputs, 30)) * head.tolerance
+    loss, correct, _ = run(head, z, y)
+    predictions = head.link(z.T)
+    right = 0
+    for n in range(60):
+        expected = plain(head, z[:, n].tolist(), y[:, n].tolist())
+        assert loss[n] == pytest.approx(expected[0], rel=1e-12) and correct[n] == expected[1]
+        assert predictions[n] == pytest.approx(expected[2], rel=1e-13)
+        right += expected[1]
+    assert 0 < right < 60
+
+
+@cases
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_overflows_for_extreme_outputs(head, outputs, dtype):
+    rng = np.random.default_rng(outputs)
+    scale = np.repeat([50, 90, 700, 1e4, 1e8], 40)
+    z = (rng.choice([-1.0, -0.3, 0.3, 1.0], (outputs, 200)) * scale).astype(dtype)
+    y = targets_of(head, outputs, 200, rng).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
+        loss, correct, d_z = run(head, z, y)
+        predictions = head.link(z.T)
+    assert loss.dtype == d_z.dtype == predictions.dtype == dtype
+    assert np.isfinite(loss).all() and (loss >= 0).all() and np.isfinite(d_z).all() and np.isfinite(predictions).all()
+    assert set(correct) <= {0, 1}
+    if head.name != "linear":
+        assert np.abs(d_z).max() <= 1 + 1e-6 and predictions.min() >= 0 and predictions.max() <= 1
+    if head.name == "softmax":
+        wide = z.astype(np.float64)
+        exact = np.log(np.exp(wide - wide.max(0)).sum(0)) + (wide.max(0) - np.take_along_axis(wide, y.astype(int), 0)[0])
+        assert (np.abs(loss - exact) <= 2 * np.finfo(dtype).eps * (1 + exact)).all()
+
+
+@cases
+def test_a_diverged_output_is_seen_in_the_loss(head, outputs):
+    z, y = np.full((outputs, 1), 0.5), targets_of(head, outputs, 1, np.random.default_rng(0))
+    for o in range(outputs):
+        wrong = z.copy()
+        wrong[o] = np.nan
+        assert np.isnan(run(head, wrong, y)[0]).all()
+
+
+def test_the_cases_cover_every_head():
+    assert {head.name for head, _ in CASES} == set(heads())
+
+
+def test_texts_name_all_that_is_compiled():
+    texts = [traced(head, outputs).text for head, outputs in CASES]
+    assert len(set(texts)) == len(CASES) and traced(Softmax(), 3).text == traced(type("Softmax", (Softmax,), {})(), 3).text

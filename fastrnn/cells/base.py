@@ -10,11 +10,18 @@ A cell that networks can be proved right with (fastrnn.certify) also brings an i
     interval_activate(low, high, error)   bounds of f(z) + e for all z within [low, high] and |e| <= error
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 
+import numpy as np
+
+from fastrnn.formula import relu, sigmoid, tanh
 from fastrnn.formula.step import trace
+from fastrnn.formula.written import written
 from fastrnn.registry import discover
+
+# Activations that cells offer by name, in the order in which they are offered.
+ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,9 @@ class Cell:
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 
-    hidden_size: units; bias: whether b_ih and b_hh, and b_o of the outputs, learn.
+    hidden_size: units; bias: whether b_ih and b_hh, and b_o of the outputs, learn. A cell with more options is a frozen
+    dataclass, and each option a number, a string, True, False or None.
+    Raises ValueError or TypeError for options that make no sense.
     """
 
     hidden_size: int = 16
@@ -49,17 +58,41 @@ class Cell:
     state = ("h",)
 
     def __post_init__(self):
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, each.name, value.item())
         size = self.hidden_size
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
+        if not isinstance(self.bias, bool):
+            raise TypeError(f"bias: got {self.bias!r}, expected True or False")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not isinstance(value, (int, float, str, type(None))):
+                raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
 
     def step(self, pre, *state):
         """The next state, or states, from the pre-activations and the state before."""
         raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
 
     def traced(self):
-        """The fastrnn.formula.step.Step of the formula."""
+        """The fastrnn.formula.step.Step of the formula. Raises ValueError or TypeError for a formula that does not fit."""
         return _traced(self)
+
+    def equation(self):
+        """The equations of a step as text, a line each, with PyTorch's names of the weights; x' stands for x after the step."""
+        step, lines = self.traced(), []
+        for gate in self.gates:
+            # PyTorch's names: W_ir for gate r, and W_ih where there is only one gate.
+            i, h = (f"i{gate}", f"h{gate}") if len(self.gates) > 1 else ("ih", "hh")
+            parts = [f"W_{i} x", *([f"b_{i}"] * self.bias)], [f"W_{h} h", *([f"b_{h}"] * self.bias)]
+            if gate in self.separate:
+                lines += [f"{gate}_{side} = {' + '.join(part)}" for side, part in zip("xh", parts)]
+            else:
+                lines.append(f"{gate} = {' + '.join(parts[0] if gate in self.inputs_only else parts[0] + parts[1])}")
+        names = {symbol: symbol.args[0] for symbol in (*step.pre, *step.vectors)} | dict(zip(step.old, self.state))
+        return "\n".join(lines + written(dict(zip((f"{name}'" for name in self.state), step.new)), names))
 
 
 @lru_cache(maxsize=1024)
@@ -67,9 +100,27 @@ def _traced(cell):
     return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
 
 
+def check_choice(name, value, choices):
+    """Raise ValueError, naming the option `name`, unless the value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
+
+
 def cells():
-    """{name: class} of every cell: the dataclasses that make a `kernel` cell."""
-    return discover("fastrnn.cells", "kernel")
+    """{name: class} of every cell."""
+    return discover("fastrnn.cells", Cell)
+
+
+def task_cells():
+    """{name: class} of those that train on tasks: they also make a `kernel` cell, for the loops with units in the lanes."""
+    return {name: kind for name, kind in cells().items() if hasattr(kind, "kernel")}
+
+
+def check_task_cell(cell):
+    """Raise TypeError unless the cell trains on tasks."""
+    if not hasattr(cell, "kernel"):
+        raise TypeError(f"cell: got {cell!r:.80}, expected one that trains on tasks ({', '.join(task_cells())}); any cell trains on "
+                        "sequences of your own, with fit_many")
 
 
 def activate(cell, pre):

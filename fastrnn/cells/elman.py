@@ -1,4 +1,4 @@
-"""The Elman cell: h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), o_t = W_ho h_t + b_o.
+"""The Elman cell: h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh).
 
 J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 """
@@ -9,29 +9,34 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from fastrnn.cells.base import activate, gradient, restlessness
+from fastrnn.cells.base import ACTIVATIONS, Cell, activate, check_choice, gradient, restlessness
 from fastrnn.simd import pointwise, select, sigmoid, tanh
 
 
-@dataclass(frozen=True)
-class Elman:
-    """`hidden_size` units with activation "sigmoid", "tanh" or "relu"; with or without biases.
+@dataclass(frozen=True, init=False)
+class Elman(Cell):
+    """`hidden_size` units with activation "sigmoid", "tanh" or "relu", as PyTorch's nn.RNN has them; with or without biases.
 
     Raises ValueError for a size below 1 or an unknown activation.
     """
 
-    hidden_size: int = 16
     activation: str = "sigmoid"
-    bias: bool = True
 
     name = "elman"
+    gates = ("a",)
+
+    def __init__(self, hidden_size=16, activation="sigmoid", bias=True):
+        for name, value in (("hidden_size", hidden_size), ("bias", bias), ("activation", activation)):
+            object.__setattr__(self, name, value)
+        self.__post_init__()
 
     def __post_init__(self):
-        size = self.hidden_size
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation: got {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    def step(self, pre, h):
+        """h' = f(a)"""
+        return ACTIVATIONS[self.activation](pre.a)
 
     @property
     def saturates(self):
@@ -45,7 +50,7 @@ class Elman:
 
     def kernel(self, input_size, output_size):
         """The cell as the kernels know it."""
-        return ACTIVATIONS[self.activation](input_size, self.hidden_size, output_size)
+        return KERNELS[self.activation](input_size, self.hidden_size, output_size)
 
     def activation_error(self, dtype):
         """Largest |f computed - f| of the kernels, with or without fused multiply-adds, that a proof allows for."""
@@ -83,8 +88,7 @@ class ReluElman(NamedTuple):
     output_size: int
 
 
-# In the order in which they are offered.
-ACTIVATIONS = {"sigmoid": SigmoidElman, "tanh": TanhElman, "relu": ReluElman}
+KERNELS = {"sigmoid": SigmoidElman, "tanh": TanhElman, "relu": ReluElman}
 
 _activate = {
     SigmoidElman: pointwise(lambda pre: sigmoid(pre)),

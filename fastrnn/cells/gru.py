@@ -6,7 +6,7 @@ K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNL
 that of cuDNN and PyTorch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastrnn.cells.base import Cell
 from fastrnn.formula import sigmoid, tanh
@@ -14,10 +14,24 @@ from fastrnn.formula import sigmoid, tanh
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    """`hidden_size` gated recurrent units, with the weights of PyTorch's nn.GRU."""
+    """`hidden_size` gated recurrent units, with the weights of PyTorch's nn.GRU.
+
+    reset: "after", the reset gate acts after the product with U_n. "before", n = tanh(W_n x + U_n (r h)), as Haiku and
+    Keras 1 have it, is refused: U_n needs r of all units, so that each step takes two passes over the units, forward and
+    back, with values, derivatives and gradients of its own between them; a formula of one unit cannot say that.
+    Raises ValueError for "before".
+    """
+
+    reset: str = field(default="after", kw_only=True)
 
     name = "gru"
     gates, separate = ("r", "z", "n"), ("n",)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.reset != "after":
+            raise ValueError(f'reset: got {self.reset!r}, expected "after", n = tanh(W_n x + r (U_n h)), as PyTorch has it; '
+                             "a reset gate before the product needs a second product within each step")
 
     def step(self, pre, h):
         """h' = n + z (h - n)"""

@@ -8,10 +8,8 @@ H. Jaeger et al., "Optimization and applications of echo state networks with lea
 
 from dataclasses import dataclass, field
 
-from fastrnn.cells.base import Cell
-from fastrnn.formula import relu, sigmoid, tanh
-
-ACTIVATIONS = {"tanh": tanh, "sigmoid": sigmoid, "relu": relu}
+from fastrnn.cells.base import ACTIVATIONS, Cell, check_choice
+from fastrnn.formula import sigmoid
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,9 @@ class Leaky(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation: got {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
-        if self.alpha is not None and not 0 < self.alpha <= 1:
+        check_choice("activation", self.activation, ACTIVATIONS)
+        number = isinstance(self.alpha, (int, float)) and not isinstance(self.alpha, bool)
+        if self.alpha is not None and not (number and 0 < self.alpha <= 1):
             raise ValueError(f"alpha: got {self.alpha!r}, expected a number above 0 and at most 1, or None to learn it")
 
     @property

@@ -57,8 +57,7 @@ def run(args):
             save(path)
             print(f"{what} {path}")
     first = found.first_wrong()
-    tried = f"{found.total().samples:,} samples up to {max(found.tallies):,} bits"
-    reached = f"no mistake in {tried}" if first is None else f"wrong from {first:,} bits on, of {tried}"
+    reached = f"right up to {max(found.tallies):,} bits" if first is None else f"wrong from {first:,} bits on"
     print(f"{reached} ({seconds(found.seconds)})")
     return 0 if found.exact else 1
 

@@ -5,8 +5,13 @@ graph has one canonical text (`text`), by which compiled code is found again.
 """
 
 import itertools
+import math
+import numbers
+import operator
 import threading
 import weakref
+
+import numpy as np
 
 # Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's derivative
 # follows from its result.
@@ -60,6 +65,18 @@ class Expr:
         raise TypeError("a formula is traced once for all values, so it cannot branch on them: "
                         "use fastrnn.formula.where(greater(a, b), x, y)")
 
+    def __float__(self):
+        raise TypeError("a formula is traced once for all values, so its terms are no numbers yet: in place of float() and the "
+                        "functions of math use those of fastrnn.formula")
+
+    def __array_ufunc__(self, ufunc, method, *arguments, **options):
+        """Arithmetic with NumPy's numbers."""
+        if method == "__call__" and ufunc in _ARITHMETIC and not options:
+            return _ARITHMETIC[ufunc](*map(lift, arguments))
+        raise TypeError(f"a formula is traced once for all values, so NumPy cannot compute with its terms: "
+                        f"in place of np.{ufunc.__name__} use the functions of fastrnn.formula")
+
+    __int__ = __float__
     __lt__ = __gt__ = __le__ = __ge__ = lambda self, other: self.__bool__()
     __hash__ = object.__hash__
 
@@ -91,9 +108,13 @@ def lift(value):
     """A node: `value` itself, or a constant."""
     if isinstance(value, Expr):
         return value
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or math.isnan(value):
         raise TypeError(f"a formula computes with numbers and its own terms, got {value!r}")
-    return node("constant", float(value))
+    # The sum turns -0.0, which Python finds equal to 0.0, into it: one value has one text.
+    return node("constant", float(value) + 0.0)
+
+
+_ARITHMETIC = {np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.divide: operator.truediv}
 
 
 def _is(expr, value):

@@ -4,8 +4,8 @@
     state_t = step(pre, state_(t-1))                   the cell's own formula, unit by unit
 """
 
+import inspect
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 from fastrnn.formula.graph import KEPT, Expr, ordered, symbol, text
 from fastrnn.formula.reverse import gradient
@@ -34,6 +34,17 @@ class Step:
     text: str
 
 
+class Terms:
+    """The terms that a formula reads by name."""
+
+    def __init__(self, terms):
+        vars(self).update(terms)
+
+    def __getattr__(self, name):
+        known = f"{name} is separate: {name}_x, {name}_h" if f"{name}_x" in vars(self) else f"it has {', '.join(vars(self))}"
+        raise AttributeError(f"pre has no {name}; {known}")
+
+
 def trace(gates, separate, inputs_only, vectors, state, formula):
     """The Step of a formula: formula(pre, *state) gives the next state, or a tuple of states.
 
@@ -44,10 +55,15 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
     merged = [gate for gate in gates if gate not in separate and gate not in inputs_only]
     groups = (*inputs_only, *(f"{gate}_x" for gate in apart), *merged, *(f"{gate}_h" for gate in apart))
     pre, own, old = (tuple(symbol(name) for name in names) for names in (groups, vectors, [f"old_{name}" for name in state]))
-    new = formula(SimpleNamespace(**dict(zip((*groups, *vectors), (*pre, *own)))), *old)
-    new = new if isinstance(new, tuple) else (new,)
+    try:
+        inspect.signature(formula).bind(None, *old)
+    except TypeError:
+        raise TypeError(f"step: got step(self, {', '.join(inspect.signature(formula).parameters)}), "
+                        f"expected step(self, pre, {', '.join(state)})") from None
+    new = formula(Terms(zip((*groups, *vectors), (*pre, *own))), *old)
+    new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     if len(new) != len(state):
-        raise ValueError(f"step: got {len(new)} states back, expected {len(state)} ({', '.join(state)})")
+        raise ValueError(f"step: got {len(new)} state{'s' * (len(new) != 1)} back, expected {len(state)} ({', '.join(state)})")
     for value, name in zip(new, state):
         if not isinstance(value, Expr):
             raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
@@ -56,8 +72,9 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
     kept = {expr for expr in ordered(new) if expr.op in KEPT} | set(new)
     readable = {*new, *old, *own, *d_new}
     saved = tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
-    return Step(groups, len(inputs_only) + len(apart) + len(merged), len(merged) + len(apart), pre, own, old, new, saved, d_new,
-                back, f"{' '.join(groups)} | {' '.join(vectors)} | {' '.join(state)} | {text(new)}")
+    from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
+    return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back,
+                f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}")
 
 
 def _check(gates, separate, inputs_only, vectors, state):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from fastrnn.cells.base import check_task_cell
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
 from fastrnn.initializers import initial_weights
@@ -69,6 +70,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         cell, task = cell or resume.model.cell, task or resume.model.task
         config = config or (config_of(resume) if resume.state else None)
     cell = cell or Elman()
+    check_task_cell(cell)
     task = None if data is not None else task or Addition()
     config = configured(config, options, task)
     if threads is not None:

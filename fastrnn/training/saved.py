@@ -12,12 +12,11 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from fastrnn.cells.base import Cell
+from fastrnn.cells.base import cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import heads
 from fastrnn.optimizers.base import optimizers
-from fastrnn.registry import discover
 from fastrnn.training.config import FitConfig
 from fastrnn.training.recipe import Recipe
 
@@ -75,7 +74,7 @@ def _cell_name(cell):
 def _cell(path, description, given):
     values = dict(description)
     name, formula = values.pop("name"), values.pop("formula")
-    known = discover("fastrnn.cells", Cell)
+    known = cells()
     if given is None and name not in known:
         raise CheckpointError(f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
                               f"give its class, Fits.load(path, cell={name})")

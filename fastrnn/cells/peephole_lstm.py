@@ -1,0 +1,28 @@
+"""The LSTM with peepholes: its gates see the memory, each unit through weights of its own.
+
+    i, f = sigmoid(W x + U h + p c)    g = tanh(W_g x + U_g h)    c' = f c + i g
+    o = sigmoid(W_o x + U_o h + p_o c')    h' = o tanh(c')
+
+F. Gers and J. Schmidhuber, "Recurrent nets that time and count", IJCNN 2000.
+"""
+
+from dataclasses import dataclass
+
+from fastrnn.cells.base import Cell
+from fastrnn.formula import sigmoid, tanh
+
+
+@dataclass(frozen=True)
+class PeepholeLSTM(Cell):
+    """`hidden_size` units with a memory c each; peep_i, peep_f and peep_o: the weights with which gates see it."""
+
+    name = "peephole-lstm"
+    gates = ("i", "f", "g", "o")
+    vectors = ("peep_i", "peep_f", "peep_o")
+    state = ("h", "c")
+
+    def step(self, pre, h, c):
+        """c' = f c + i g, h' = o tanh(c')"""
+        i, f, g = sigmoid(pre.i + pre.peep_i * c), sigmoid(pre.f + pre.peep_f * c), tanh(pre.g)
+        c = f * c + i * g
+        return sigmoid(pre.o + pre.peep_o * c) * tanh(c), c

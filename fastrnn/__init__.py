@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fastrnn.training.config import FitConfig
     from fastrnn.training.fit import fit_many
     from fastrnn.training.fits import Fits
+    from fastrnn.training.select import Selection, cross_validate
     from fastrnn.verify import Verification, verify
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _EXPORTS = {
     "training.config": ("FitConfig",),
     "training.fit": ("fit_many",),
     "training.fits": ("Fits",),
+    "training.select": ("Selection", "cross_validate"),
     "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
     "verify": ("Verification", "verify"),
 }

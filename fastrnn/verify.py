@@ -54,7 +54,7 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     started = time.perf_counter()
     result = Verification(task.bits, enumerable(task))
     if result.exhaustive:
-        batches, total = every_batch(task), 2 ** (task.free_bits * task.input_size)
+        batches, total = every_batch(task), right_on_all(task).samples
     else:
         batches = itertools.chain(hard_batches(task), random_batches(task, samples, seed))
         total = samples + len(task.hard_cases())
@@ -80,13 +80,20 @@ def enumerable(task):
     return task.free_bits * task.input_size <= EXHAUSTIVE_BITS
 
 
-def is_exact(model):
-    """Whether `verify` finds no mistake, on one thread: several times as fast, and at once where there are many."""
+def right_on_all(task):
+    """The Verification of a network without a mistake on any sample of a task."""
+    return Verification(task.bits, True, 2 ** (task.free_bits * task.input_size))
+
+
+def exactness(model):
+    """The Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`, and at once
+    where there are many mistakes."""
     task = model.task
     if task is not None and enumerable(task):
         cell, _, theta = model.packed()
-        return not Tree(cell, task, model.dtype).has_mistake(theta)
-    return verify(model, threads=1, whole=False).exact
+        return None if Tree(cell, task, model.dtype).has_mistake(theta) else right_on_all(task)
+    found = verify(model, threads=1, whole=False)
+    return found if found.exact else None
 
 
 def warm_up(model):

@@ -206,7 +206,7 @@ def test_a_proof_of_what_cannot_be_proved_is_not_tried(call):
 def test_repeat_counts_what_is_exact_and_what_is_proved(call):
     status, out, err = call("repeat", "--seeds", 3, "--until", "certified")
     assert (status, err) == (0, "")
-    assert out.startswith("3 of 3 seeds exact on all of their verification (8 bits, 16 hidden units)\n3 of 3 proved for every width\n")
+    assert out.startswith("3 of 3 seeds exact on all 16,384 pairs (8 bits, 16 hidden units)\n3 of 3 proved for every width\n")
     rows = [line.split()[0] for line in out.splitlines()[3:]]
     assert rows == ["samples", "milliseconds", "least"] and max(map(len, out.splitlines())) <= 80
     status, out, err = call("repeat", "--seeds", 2, "--max-samples", 160)

@@ -243,6 +243,8 @@ WRONG = {
      "x: got nan at sequence 0, step 1"),
     "masked steps before others": (lambda: Sequences(np.ma.array(np.ones((1, 2, 1)), mask=[[[1], [0]]])),
      "x: got nan at sequence 0, step 0"),
+    "a number as y": (lambda: Sequences(X, 3.0), "y: got 3.0, expected a list of arrays as x is"),
+    "a number as mask": (lambda: Sequences(X, X, mask=True), "mask: got True, expected a list of arrays as x is"),
     "sequences of y": (lambda: Sequences(X, [[1.0, 2.0]]), "y: got 1 sequences, expected 2"),
     "steps of y": (lambda: Sequences(X, [[1.0, 2.0], [3.0, 4.0]]), "y: sequence 1 has shape (2,), expected 1 steps"),
     "targets of sequences": (lambda: Sequences(X, [1.0, 2.0, 3.0]),

@@ -58,7 +58,9 @@ def test_time_puts_rows_in_order():
     order = mixed[["rat", "day"]].drop_duplicates().itertuples(index=False)
     assert data.ids.tolist() == [f"{rat}/{day}" for rat, day in order]
     dated = mixed.assign(trial=pd.Timestamp("2024-01-01") + pd.to_timedelta(mixed["trial"], "min"))
-    same(data, Sequences.from_table(dated, "rt", "choice", subject="rat", session="day", time="trial"))
+    zoned = dated.assign(trial=dated["trial"].dt.tz_localize("Europe/Berlin"))
+    for times in (dated, zoned, dated.assign(trial=dated["trial"].dt.to_pydatetime().astype(object))):
+        same(data, Sequences.from_table(times, "rt", "choice", subject="rat", session="day", time="trial"))
 
 
 def test_one_hot_and_standardised_columns_are_scikit_learn_s_of_the_training_rows():
@@ -172,6 +174,12 @@ def test_every_library_s_table_gives_the_same(form):
     same(Sequences.from_table(frame, **given), Sequences.from_table(FORMS[form](frame), **given))
 
 
+def test_columns_may_have_any_names():
+    frame = pd.DataFrame({"place": [1.0, 2.0], "names": [0, 1], "columns": [3, 3], 7: [5, 6]})
+    data = Sequences.from_table(frame, ["place", "7"], "names", group="columns")
+    assert data.x.tolist() == [[1, 5], [2, 6]] and data.ids.tolist() == [3]
+
+
 def test_a_table_is_not_changed_or_kept():
     table = {"x": np.arange(4.0), "y": np.array([0.0, 1.0, np.nan, 1.0]), "s": np.array([1, 1, 2, 2])}
     copies = {name: column.copy() for name, column in table.items()}
@@ -186,6 +194,8 @@ def test_a_table_is_not_changed_or_kept():
 FRAME = choices()
 WRONG = {
     "kind of table": (dict(table=[1, 2]), "table: got list, expected a pandas or polars frame"),
+    "lazy frame": (dict(table=pl.DataFrame({"rt": [1]}).lazy()), "table: got LazyFrame, expected a pandas or polars"),
+    "kind of inputs": (dict(inputs=5), "inputs: got 5, expected names of columns"),
     "input": (dict(inputs=["rewad"]), "inputs: no column 'rewad': did you mean 'reward'?"),
     "target": (dict(target="hit"), "target: no column 'hit': known: rat, day, trial, stim, rt, choice, reward"),
     "subject": (dict(subject="Rat"), "subject: no column 'Rat': did you mean 'rat'?"),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests import numpy_network as oracle
 
-from fastrnn import GRU, LSTM, Fits, Sequences, fit_many
-from fastrnn.data import TEST, TRAIN, VALIDATION
+from fastrnn import GRU, LSTM, Fits, Sequences, cross_validate, fit_many
+from fastrnn.data import TEST, TRAIN, VALIDATION, folds
 from fastrnn.training.many import Many, job_of
 
 QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
@@ -188,3 +188,29 @@ def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
         fit_many(GRU(2), DATA, **arguments)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_kept(tmp_path):
+    def select(output=None):
+        return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=2, grid={"l1": [0.0, 0.3]}, output=output, **QUICK)
+
+    made = select(tmp_path)
+    assert len(made) == 3 * 2 * 2 * 2 and len(list(tmp_path.iterdir())) == 1
+    table, roles = made.table, folds(DATA, 3, 2)
+    for row in (0, 13, 23):
+        own = roles[table.outer[row] * 2 + table.inner[row]]
+        alone = fit_many(GRU(2), DATA, seeds=[table.seed[row]], roles=own, l1=[table.l1[row]], **QUICK)
+        assert alone.weights(0)["w_hh"].tobytes() == made.fits.weights(row)["w_hh"].tobytes()
+    chosen = made.chosen()
+    for outer in range(3):
+        scores = {}
+        for l1 in (0.0, 0.3):
+            best = [table[(table.outer == outer) & (table.inner == inner) & (table.l1 == l1)].sort_values("validation_loss").iloc[0]
+                    for inner in range(2)]
+            steps = [sum(DATA.lengths[roles[outer * 2 + inner] == VALIDATION]) for inner in range(2)]
+            scores[l1] = np.average([each.validation_loss for each in best], weights=steps), np.mean([each.test_loss for each in best])
+        least = min(scores, key=lambda l1: scores[l1][0])
+        assert chosen.l1[outer] == least
+        assert chosen.test_loss[outer] == pytest.approx(scores[least][1], rel=1e-12)
+    again = select(tmp_path)
+    assert again.table.equals(table)

@@ -2,6 +2,9 @@
 
 import re
 import signal
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ import pytest
 import fastrnn
 from fastrnn import cli
 from fastrnn.cli import runs
+from fastrnn.model import Model
+from fastrnn.verify import exactness, verify
 
 SMALL = ("original", "--hidden", 8, "--bits", 4, "--alpha", 0.3, "--samples", 6000)
 
@@ -43,6 +48,28 @@ def test_the_distributions_are_those_of_the_models(call):
     (row,) = re.findall("samples until first exact +(.*)", out)
     assert [int(cell.replace(",", "")) for cell in row.split()] == [round(value) for value in np.percentile(reached, [0, 25, 50, 75, 100])]
     assert "120,000 samples, verified, in " in out and re.search(r"the scalar program: [\d,]+ samples/s; [\d,]+ times as fast", out)
+
+
+def test_what_is_said_to_be_tried_is_what_was_verified(capsys):
+    narrow = trained(20)
+    assert narrow.verification.exhaustive and narrow.verification.samples == 64
+    model = Model.load(Path(__file__).parent / "fixtures" / "smallest-adder.safetensors")
+    assert (verify(model, 16).samples, verify(model, 16).exhaustive) == (65566, False)
+    wide = replace(narrow, verification=exactness(Model(model.cell, model.weights, fastrnn.tasks.Addition(bits=16))))
+    none = replace(narrow, verification=None, exact=np.zeros(20, bool), samples_to_exact=np.full(20, -1))
+    args = SimpleNamespace(runs=20, samples=6000, hidden_dim=8, binary_dim=4)
+    for many, said in ((narrow, "exact on all 64 pairs at the end:"), (wide, "exact on 65,566 pairs, random and hard ones at the end:"),
+                       (none, "exact at the end: 0, 0.0%")):
+        runs._table(args, many, narrow.task)
+        out = capsys.readouterr().out
+        assert f"\n{said}" in out and max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("bits, samples", [(4, 64), (16, 65566)])
+def test_models_that_are_exact_bring_what_they_were_verified_on(bits, samples):
+    many = fastrnn.train_many(fastrnn.Elman(8, bias=False), fastrnn.tasks.Addition(bits=bits), seeds=range(16), optimizer="sgd",
+                              learning_rate=0.3, batch_size=1, max_samples=8000)
+    assert "exact" in many.stopped and (many.verification.samples, many.verification.exhaustive) == (samples, bits == 4)
 
 
 def test_the_final_error_is_the_tutorials():

@@ -1,12 +1,14 @@
 """The tree of all samples against verification one sample after the other, and against Python's int."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import fastrnn
 from fastrnn import Elman, Model, tasks
 from fastrnn.tasks.tree import Tree
-from fastrnn.verify import enumerable, is_exact, verify
+from fastrnn.verify import enumerable, exactness, verify
 
 
 def mistaken(model):
@@ -23,7 +25,7 @@ def test_every_single_mistake_is_found(task):
         weights = {name: (w + scale * rng.standard_normal(w.shape)).astype(w.dtype) for name, w in run.model.weights.items()}
         model = Model(run.model.cell, weights, task)
         counts.append(verify(model).wrong)
-        assert mistaken(model) == (counts[-1] > 0) and is_exact(model) == (counts[-1] == 0)
+        assert mistaken(model) == (counts[-1] > 0) and (exactness(model) is not None) == (counts[-1] == 0)
     assert 0 in counts and max(counts) > 0
 
 
@@ -43,4 +45,11 @@ def test_tasks_with_too_many_samples_are_left_to_verification():
     assert enumerable(tasks.Addition(bits=13)) and not enumerable(tasks.Addition(bits=14))
     model = fastrnn.train(Elman(16), tasks.Addition(bits=8), seed=0).model
     wide = Model(model.cell, model.weights, tasks.Addition(bits=20))
-    assert is_exact(wide) == verify(wide).exact
+    assert (exactness(wide) is not None) == verify(wide).exact
+
+
+def test_an_exact_model_comes_with_what_it_was_verified_on():
+    model = Model.load(Path(__file__).parent / "fixtures" / "smallest-adder.safetensors")
+    for bits in (5, 20):
+        narrow, whole = (check(Model(model.cell, model.weights, tasks.Addition(bits=bits))) for check in (exactness, verify))
+        assert whole.exact and (narrow.samples, narrow.exhaustive, narrow.bits) == (whole.samples, whole.exhaustive, bits)

@@ -57,7 +57,8 @@ def run(args):
             save(path)
             print(f"{what} {path}")
     first = found.first_wrong()
-    reached = f"right up to {max(found.tallies):,} bits" if first is None else f"wrong from {first:,} bits on"
+    tried = f"{found.total().samples:,} samples up to {max(found.tallies):,} bits"
+    reached = f"no mistake in {tried}" if first is None else f"wrong from {first:,} bits on, of {tried}"
     print(f"{reached} ({seconds(found.seconds)})")
     return 0 if found.exact else 1
 

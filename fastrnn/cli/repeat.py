@@ -4,6 +4,7 @@ from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.parts import add_parts, options_of, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.cli.text import verdict
 
 SUMMARY = "Train for many seeds and show how many become exact, and how fast"
 EXAMPLES = """\
@@ -37,7 +38,9 @@ def run(args):
             if runs[-1].stopped == "interrupted":
                 raise KeyboardInterrupt
     exact, proved = sum(run.exact for run in runs), [run for run in runs if run.certified]
-    print(f"{exact} of {args.seeds} seeds exact on all of their verification ({task.bits} bits, {cell.hidden_size} hidden units)")
+    # Of what no network is right on nothing can be said.
+    said = next((verdict(run.verification, task.input_size) for run in runs if run.exact), "exact")
+    print(f"{exact} of {args.seeds} seeds {said} ({task.bits} bits, {cell.hidden_size} hidden units)")
     if config.until == "certified":
         print(f"{len(proved)} of {args.seeds} proved for every width")
     print(f"{'':14}{'median':>10}{'95 %':>10}{'worst':>10}")

@@ -85,12 +85,16 @@ def solved(task, operands, answer):
 
 def verdict(verification, operands):
     """`exact on all 16,384 pairs`, or how many were wrong."""
-    kind = "pairs" if operands == 2 else "combinations" if operands > 2 else "numbers"
-    count = f"{verification.samples:,}"
-    tried = f"all {count} {kind}" if verification.exhaustive else f"{count} {kind}, random and hard ones"
     if verification.exact:
-        return f"exact on {tried}"
-    return f"not exact: {verification.wrong:,} wrong of {tried}"
+        return f"exact on {tried(verification, operands)}"
+    return f"not exact: {verification.wrong:,} wrong of {tried(verification, operands)}"
+
+
+def tried(verification, operands):
+    """`all 16,384 pairs`, or `65,566 pairs, random and hard ones`: what a Verification looked at."""
+    kind = "pairs" if operands == 2 else "combinations" if operands > 2 else "numbers"
+    count = f"{verification.samples:,} {kind}"
+    return f"all {count}" if verification.exhaustive else f"{count}, random and hard ones"
 
 
 def seconds(value):

@@ -1,6 +1,7 @@
 """Columns of a table, whatever library it comes from: numbers or text, and where they are missing."""
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -68,11 +69,11 @@ class Table:
             names = list(table.dtype.names)
         elif hasattr(table, "column_names"):
             names = list(table.column_names)
-        elif hasattr(table, "columns") and hasattr(table, "__getitem__") and hasattr(table, "shape"):
+        elif hasattr(table, "shape") and hasattr(table, "columns"):
             names = list(table.columns)
         else:
             raise TypeError(f"table: got {type(table).__name__}, expected a pandas or polars frame, a pyarrow table, "
-                            "a dict of columns or a structured array")
+                            "a dict of columns or a structured array; a lazy frame is given as table.collect()")
         self.names = list(map(str, names))
         self._table, self._keys = table, dict(zip(self.names, names))
 
@@ -83,11 +84,6 @@ class Table:
     def place(self, row):
         """A row in words; rows count from 0."""
         return f"row {row}"
-
-
-def as_table(table):
-    """The Table of what Table takes; what has its attributes, as a file's table, stays as it is."""
-    return table if hasattr(table, "place") and hasattr(table, "names") else Table(table)
 
 
 def read_columns(table, wanted):
@@ -114,7 +110,10 @@ def read_columns(table, wanted):
 
 def listed(argument, names):
     """Names of columns as a list, from one or several. Raises ValueError for one that is given twice."""
-    names = [names] if isinstance(names, str) else list(names or ())
+    names = [names] if isinstance(names, str) else names or ()
+    if not isinstance(names, Iterable):
+        raise TypeError(f"{argument}: got {names!r}, expected names of columns")
+    names = list(names)
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"{argument}: got {name!r} twice, expected each column once")
@@ -159,6 +158,10 @@ def _of_objects(name, values, missing):
         codes = np.zeros(len(values), np.int64)
         codes[~missing] = np.fromiter(map(number.__getitem__, present), np.int64, len(present))
         return Column(codes, missing, tuple(map(str, names)))
+    if all(issubclass(kind, datetime.date) for kind in kinds):
+        out = np.full(len(values), "NaT", "M8[us]")
+        out[~missing] = [_without_zone(each) for each in present]
+        return Column(out, missing)
     if not all(issubclass(kind, (bool, int, float, np.number, np.bool)) for kind in kinds):
         texts = [isinstance(each, str) for each in present]
         if any(texts):
@@ -170,6 +173,13 @@ def _of_objects(name, values, missing):
     out = np.zeros(len(values), bool if truths else np.int64 if whole else np.float64)
     out[~missing] = present
     return Column(out, missing | np.isnan(out))
+
+
+def _without_zone(time):
+    """The time in UTC, as NumPy knows it; a date, or a time without a zone, as it is."""
+    if getattr(time, "tzinfo", None) is None:
+        return time
+    return time.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def _reads_as_number(text):

@@ -9,7 +9,7 @@ from fastrnn.data.csv_table import CsvTable
 from fastrnn.data.targets import nearest
 
 
-class ParquetTable:
+class ParquetTable(Table):
     """A Parquet file as a Table. Raises ValueError without pyarrow, or where the file is none; OSError as open does."""
 
     def __init__(self, path):
@@ -28,10 +28,6 @@ class ParquetTable:
     def columns(self, wanted):
         """{name: Column} of these names."""
         return Table(self._read(self._path, columns=list(wanted))).columns(wanted)
-
-    def place(self, row):
-        """A row in words; rows count from 0."""
-        return f"row {row}"
 
 
 def read_npz(path):

@@ -220,6 +220,8 @@ class _Ragged(_Form):
         self.offsets = _offsets_of([len(piece) for piece in pieces])
 
     def per_step(self, name, values):
+        if not isinstance(values, (list, tuple)) and np.ndim(values) == 0:
+            raise TypeError(f"{name}: got {values!r}, expected a list of arrays as x is")
         pieces = [_converted(name, value, n) for n, value in enumerate(values)]
         lengths = np.diff(self.offsets)
         if len(pieces) != len(lengths):

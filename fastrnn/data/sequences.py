@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.data.columns import Column, as_table
+from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.files import open_table, read_npz
 from fastrnn.data.flatten import flatten
@@ -107,8 +107,8 @@ class Sequences:
         """
         made = object.__new__(cls)
         made._fill(**sequences_of(
-            as_table(table), inputs, target, group, subject, session, time, lag, one_hot, standardize, training,
-            encoder, weight, kind, classes))
+            table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder, weight,
+            kind, classes))
         return made
 
     @classmethod

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from fastrnn.data.columns import listed, read_columns, refuse_text
+from fastrnn.data.columns import Table, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
 def sequences_of(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder,
                  weight, kind, classes):
-    """What Sequences are made of, as a dict, from a Table; arguments as in Sequences.from_table."""
+    """What Sequences are made of, as a dict; arguments as in Sequences.from_table."""
+    table = table if isinstance(table, Table) else Table(table)
     inputs, targets = listed("inputs", inputs), listed("target", target)
     if not inputs:
         raise ValueError("inputs: got no column, expected at least one")

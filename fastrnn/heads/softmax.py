@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from fastrnn.formula import detach, exp, greater, log, maximum, where
+from fastrnn.formula import detach, exp, greater, log, maximum, softplus, where
 from fastrnn.heads.base import Head
 
 
@@ -21,16 +21,12 @@ class Softmax(Head):
 
     def loss(self, z, y):
         """-log p_y, with the largest z taken out, so that no exponential overflows."""
-        chosen = _chosen(z, y[0])
         if len(z) == 2:
-            # log(1 + exp(z_other - z_y)) takes one exponential.
-            other = where(greater(y[0], 0.5), z[0], z[1])
-            excess = other - chosen
-            small = exp(where(greater(excess, 0.0), -excess, excess))
-            return where(greater(excess, 0.0), excess, 0.0) + log(1 + small)
+            # One exponential, and one sigmoid for the derivatives.
+            return softplus(where(greater(y[0], 0.5), z[0] - z[1], z[1] - z[0]))
         largest = detach(reduce(maximum, z))
         # The difference first: it is exact where the two are close, and large outputs would swallow the logarithm.
-        return log(sum((exp(each - largest) for each in z[1:]), exp(z[0] - largest))) + (largest - chosen)
+        return log(sum((exp(each - largest) for each in z[1:]), exp(z[0] - largest))) + (largest - _chosen(z, y[0]))
 
     def correct(self, z, y):
         """1 where no other class has a larger z."""

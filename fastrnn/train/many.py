@@ -23,7 +23,7 @@ from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.loop import as_arrays, configured
 from fastrnn.train.many_run import ManyRun
-from fastrnn.verify import enumerable, is_exact, warm_up
+from fastrnn.verify import enumerable, exactness, right_on_all, warm_up
 
 # Options that may differ between models, beside the optimizer's constants.
 PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
@@ -135,7 +135,7 @@ class _Training:
         self.threads = min(threads, count)
         self.stopped, self.entries = ["interrupted"] * count, [None] * count
         self.weights = np.empty((count, len(self.recipe.rows)), self.dtype)
-        self.exact = np.zeros(count, bool)
+        self.exact, self.verification = np.zeros(count, bool), None
         self.steps, self.samples_to_exact = np.zeros(count, np.int64), np.full(count, -1, np.int64)
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
         self.began = np.zeros(count)
@@ -186,7 +186,7 @@ class _Training:
                 self.entries[model] = Entry(np.zeros((0, 4)), 1, 0, 0.0, 0.0)
         return ManyRun(self.cell, self.task, self.config, self.seeds, self.stopped, self.exact, self.steps,
                        self.steps * self.config.batch_size, self.samples_to_exact, self.loss, self.exact_accuracy, seconds,
-                       self.varied, self.weights, self.kernel_cell, self.entries)
+                       self.varied, self.weights, self.kernel_cell, self.entries, self.verification)
 
     def _work(self, group, checker):
         """One thread: keep the lanes of a group filled until no model waits."""
@@ -242,7 +242,8 @@ class _Training:
             return self._again(group, lane, steps - 1)
         if job.diverged:
             return self._finish(group, lane, "diverged", False)
-        exact = self._is_exact(group, checker, lane)
+        exact, verification = self._exactness(group, checker, lane)
+        self.verification = verification or self.verification
         if exact and self.samples_to_exact[job.model] < 0:
             self.samples_to_exact[job.model] = steps * self.config.batch_size
         if exact and self.config.until == "exact":
@@ -287,23 +288,24 @@ class _Training:
     def _model(self, weights):
         return Model(self.cell, named(self.kernel_cell, weights, self.cell.weights), self.task)
 
-    def _is_exact(self, group, checker, lane):
-        """Whether a network is right on everything it can be held against."""
+    def _exactness(self, group, checker, lane):
+        """(whether a network is right on everything it can be held against, the Verification that says so, if it has a task)"""
         weights = group.weights(lane)
         if not np.isfinite(weights).all():
-            return False
+            return False, None
         if self.task is not None:
-            return checker.is_right(weights) if checker else is_exact(self._model(weights))
+            found = checker.exactness(weights) if checker else exactness(self._model(weights))
+            return found is not None, found
         own = group.jobs[lane].model if len(self.recipe.source.x) > 1 else 0
         x, y, mask = (array[own] for array in self.recipe.source[:3])
-        return bool(((self._model(weights).logits(x, threads=1) > 0) == (y > 0.5))[mask > 0].all())
+        return bool(((self._model(weights).logits(x, threads=1) > 0) == (y > 0.5))[mask > 0].all()), None
 
 
 class _Checker:
     """A thread's tree of all samples of the task, for weights as they lie in lanes."""
 
     def __init__(self, cell, task, dtype, names):
-        self.tree = Tree(cell, task, dtype)
+        self.task, self.tree = task, Tree(cell, task, dtype)
         shapes = shapes_of(cell)
         count = sum(int(np.prod(shapes[name])) for name in names)
         # Where each weight lies in theta: numbers put there and found again.
@@ -311,10 +313,10 @@ class _Checker:
         places = np.flatnonzero(self.theta)
         self.places = places[np.argsort(self.theta.ravel()[places])]
 
-    def is_right(self, weights):
-        """Whether a network has no mistake on any sample."""
+    def exactness(self, weights):
+        """The Verification of a network without a mistake on any sample, or None."""
         self.theta.ravel()[self.places] = weights
-        return not self.tree.has_mistake(self.theta)
+        return None if self.tree.has_mistake(self.theta) else right_on_all(self.task)
 
 
 def _source(task, data, config, models):

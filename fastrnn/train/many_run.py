@@ -19,7 +19,8 @@ class ManyRun:
     samples after which the model was first verified and found right, -1 where it never was; loss, exact_accuracy
     (N,): mean loss per sample and share of samples without a wrong bit over the last stretch of its history that is
     whole and what follows it; seconds: the time of all together; varied: {option: (N,) values} of those that differ
-    between models, which `config` does not hold.
+    between models, which `config` does not hold; verification: the Verification of one of the models that were found
+    right, which tells on what all of them were; None if there is none, or no task.
     """
 
     cell: object
@@ -38,6 +39,7 @@ class ManyRun:
     _weights: np.ndarray
     _kernel_cell: object
     _histories: list
+    verification: object = None
 
     def __len__(self):
         return len(self.seeds)

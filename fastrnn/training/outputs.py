@@ -21,7 +21,7 @@ def outputs_of(recipe, weights, data, states=False):
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
     arrays = {"theta": aligned_zeros((recipe.rows, lanes), dtype), "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype)}
-    arrays |= {name: aligned_zeros((count, lanes), dtype) for name, count in net.arrays(longest).items() if name in ("state", "saved")}
+    arrays |= {name: aligned_zeros((count, lanes), dtype) for name, count in net.arrays(longest).items() if name in ("pre", "state", "saved")}
     for first in range(0, models, lanes):
         count = min(lanes, models - first)
         arrays["theta"][:] = 0

@@ -7,61 +7,75 @@ from fastrnn.kernels.recurrent.network import formula, tiles
 
 
 def forward_step(m, net, frame, block, t):
-    """The states after step t of a block."""
+    """The states after step t of a block: the products of all units first, then the formula, many chains side by side."""
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
-    for u, width in tiles(m, net.sizes.hidden, units):
+    for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
-            _tile(m, net, frame, block, t, u, width, c, wide)
+            _products(m, net, frame, block, t, u, high, c, wide)
+    now = m.from_integer(t)
+    alive = [net.datum(m, block.lengths, m.integer(c)) > now for c in range(net.columns)]
+    for u in m.range(net.sizes.hidden):
+        _cells(m, net, frame, t, u, alive)
 
 
-def _tile(m, net, frame, block, t, u, units, c, columns):
-    step, hidden, all_columns = net.step, net.sizes.hidden, net.columns
-    groups, states = len(step.pre), len(step.new)
-    sums = []
-    for group in range(groups):
-        for unit in range(units):
-            sums += [_bias(m, net, frame, group, u + unit)] * columns
+def _products(m, net, frame, block, t, u, units, c, columns):
+    """Pre-activations of a tile of units and columns."""
+    step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
+    groups, first_h = len(step.pre), len(step.pre) - step.from_h
 
-    def product(first, count, table, reached, pointer, place, operand):
-        """sums of groups first, first + 1, ...: + sum over k of weights (k, group, unit) times operand (k, column)."""
+    def product(sums, first, count, table, reached, pointer, place, operand):
+        """{group: sums}: + sum over k of weights (k, group, unit) times operand (k, column)."""
+        flat = [value for group in range(first, first + reached) for value in sums[group]]
+
         def body(k, running):
             right = [operand(m, pointer, place(k) + n) for n in range(columns)]
-            out = list(running)
-            for group in range(reached):
-                for unit in range(units):
-                    weight = net.weight(m, frame.theta, (k * reached + group) * hidden + u + (net.table[table] + unit))
-                    for n in range(columns):
-                        at = ((first + group) * units + unit) * columns + n
-                        out[at] = m.fma(weight, right[n], running[at])
+            out = []
+            for row in range(reached * units):
+                weight = net.weight(m, frame.theta, (k * reached + row // units) * hidden + u + (net.table[table] + row % units))
+                out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
             return out
 
-        return m.fold(count, sums, body)
+        flat = m.fold(count, flat, body)
+        return {first + n: flat[n * units * columns : (n + 1) * units * columns] for n in range(reached)}
 
-    sums = product(0, net.sizes.inputs, "w_x", step.from_x, block.x, lambda i: (t * net.sizes.inputs + i) * all_columns + c,
-                   net.datum)
-    sums = product(groups - step.from_h, hidden, "w_h", step.from_h, frame.state,
-                   lambda k: (t * (states * hidden) + k) * all_columns + c, lambda m, pointer, place: m.load(pointer, place))
-    vectors = {(n, unit): net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
-               for n in range(len(step.vectors)) for unit in range(units)}
+    def biases(group):
+        return [value for unit in range(units) for value in [_bias(m, net, frame, group, u + unit)] * columns]
 
-    def at(count, time, n, unit, column):
-        return ((time * count + n) * hidden + u + unit) * all_columns + c + column
+    def keep(group, values):
+        for at, value in enumerate(values):
+            m.store(frame.pre, (u + (group * hidden + at // columns)) * net.columns + c + at % columns, value)
 
-    cells = [(unit, column) for unit in range(units) for column in range(columns)]
+    sums = product({group: biases(group) for group in range(step.from_x)}, 0, net.sizes.inputs, "w_x", step.from_x, block.x,
+                   lambda i: (t * net.sizes.inputs + i) * net.columns + c, net.datum)
+    # What the state does not reach is done, and leaves its registers to others.
+    for group in range(first_h):
+        keep(group, sums[group])
+    sums |= {group: biases(group) for group in range(step.from_x, groups)}
+    sums = product(sums, first_h, hidden, "w_h", step.from_h, frame.state, lambda k: (t * (states * hidden) + k) * net.columns + c,
+                   lambda m, pointer, place: m.load(pointer, place))
+    for group in range(first_h, groups):
+        keep(group, sums[group])
+
+
+def _cells(m, net, frame, t, u, alive):
+    """The formula of unit u in all columns: next states, and what the step backwards reads."""
+    step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
+
+    def at(count, time, n, column):
+        return ((time * count + n) * hidden + u) * net.columns + column
+
+    vectors = {symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden)) for n, symbol in enumerate(step.vectors)}
     environments = []
-    for unit, column in cells:
-        values = {symbol: sums[(group * units + unit) * columns + column] for group, symbol in enumerate(step.pre)}
-        values |= {symbol: vectors[n, unit] for n, symbol in enumerate(step.vectors)}
-        values |= {symbol: m.load(frame.state, at(states, t, n, unit, column)) for n, symbol in enumerate(step.old)}
-        environments.append(values)
-    now = m.from_integer(t)
-    alive = [net.datum(m, block.lengths, c + column) > now for column in range(columns)]
-    for (unit, column), values in zip(cells, formula(m, [*step.new, *step.saved], environments)):
+    for column in range(net.columns):
+        values = {symbol: m.load(frame.pre, at(0, m.integer(0), group, column)) for group, symbol in enumerate(step.pre)}
+        values |= {symbol: m.load(frame.state, at(states, t, n, column)) for n, symbol in enumerate(step.old)}
+        environments.append(values | vectors)
+    for column, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
         for n in range(states):
             # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a derivative of 0.
-            m.store(frame.state, at(states, t + 1, n, unit, column), m.select(alive[column], values[n], 0.0))
+            m.store(frame.state, at(states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
         for n in range(len(step.saved)):
-            m.store(frame.saved, at(len(step.saved), t, n, unit, column), values[states + n])
+            m.store(frame.saved, at(len(step.saved), t, n, column), values[states + n])
 
 
 def _bias(m, net, frame, group, unit):

@@ -7,6 +7,7 @@ weights of its own: `own_weights`), or a sequence of one model. Inputs are numbe
     x (T, I, C)   y (T, Y, C)   mask (T, C)                    numbers instead, where lanes share them
     state (T + 1, S, H, C)   saved (T, V, H, C)   d_z (T + 1, O, C)
     d (SPAN, P, H, C)        derivatives by pre-activations (and the cell's vectors), of a few steps
+    pre (P, H, C)            pre-activations of one step
     d_state (S, H, C)        derivatives by the state, of one step
 """
 
@@ -83,7 +84,7 @@ class Network:
     def arrays(self, steps):
         """{name: vectors} of a block's own memory, for sequences of up to so many steps."""
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
-        return {"state": (steps + 1) * states * hidden * columns, "saved": steps * len(self.step.saved) * hidden * columns,
+        return {"pre": len(self.step.pre) * hidden * columns, "state": (steps + 1) * states * hidden * columns, "saved": steps * len(self.step.saved) * hidden * columns,
                 "d_z": (steps + 1) * self.sizes.outputs * columns, "d": self.span * self.derived * hidden * columns,
                 "d_state": states * hidden * columns, "column_sums": 2 * columns}
 
@@ -107,9 +108,9 @@ def tiles(m, count, size):
         yield m.integer(count - count % size), count % size
 
 
-# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps two or three
-# of them only where their instructions alternate.
-TOGETHER = 2
+# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps several of them
+# only where their instructions alternate.
+TOGETHER = 4
 
 
 def formula(m, outputs, environments):

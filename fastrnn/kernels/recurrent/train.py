@@ -19,7 +19,7 @@ ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags")
 FRESH, LEARN, UPDATE = 1, 2, 4
 
 POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "factor", "best", "active", "progress", "criteria", "sums",
-            "history", "state", "saved", "d_z", "d", "d_state", "column_sums")
+            "history", "pre", "state", "saved", "d_z", "d", "d_state", "column_sums")
 WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done")
 
 
@@ -59,7 +59,7 @@ def train_kernel(net, optimizer, penalties, scheduled):
 
 def train_program(net, optimizer, penalties, scheduled, dtype, lanes):
     """The Program of a training kernel."""
-    text = f"{net.text} | {optimizer.text} {penalties} {scheduled}"
+    text = f"{net.text} {net.span} | {optimizer.text} {penalties} {scheduled}"
     return Program(train_kernel(net, optimizer, penalties, scheduled), (*POINTERS, *WORDS), dtype, lanes, text)
 
 

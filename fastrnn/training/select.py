@@ -1,0 +1,177 @@
+"""`cross_validate`: nested cross-validation of cells, sizes and options on one's own sequences.
+
+M. Stone, "Cross-validatory choice and assessment of statistical predictions", Journal of the Royal Statistical Society B 36
+(1974); nested folds as in S. Varma and R. Simon, "Bias in error estimation when using cross-validation for model
+selection", BMC Bioinformatics 7 (2006).
+"""
+
+import hashlib
+import itertools
+import os
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastrnn.data.roles import TEST, VALIDATION, folds
+from fastrnn.errors import CheckpointError
+from fastrnn.training.config import FitConfig, whole
+from fastrnn.training.fit import fit_many
+from fastrnn.training.fits import Fits
+
+# Models that are fitted and saved together.
+PART = 512
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection:
+    """Nested cross-validation: a row for each fit, and what is chosen from them.
+
+    fits: the Fits, row by row; outer, inner, seed (M,): the fold and seed of each; grid: {name: (M,) values}; validation_steps,
+    test_steps (M,): counted steps.
+    """
+
+    fits: Fits
+    outer: np.ndarray
+    inner: np.ndarray
+    grid: dict
+    validation_steps: np.ndarray
+    test_steps: np.ndarray
+
+    def __len__(self):
+        return len(self.fits)
+
+    def __repr__(self):
+        best = self.summary().sort_values("test_loss").iloc[0]
+        return (f"Selection({len(self)} fits; {self.outer.max() + 1} x {self.inner.max() + 1} folds; least test loss "
+                f"{best.test_loss:.4g} with {int(best.hidden_size)} units)")
+
+    @property
+    def table(self):
+        """A pandas table with a row for each fit."""
+        frame = self.fits.to_frame()
+        frame.insert(0, "outer", self.outer)
+        frame.insert(1, "inner", self.inner)
+        return frame
+
+    def chosen(self):
+        """A pandas table with a row for each outer fold and hidden size: the options chosen, and the test loss.
+
+        For each inner fold and choice of options the seed with the least validation loss is taken; the choice with the
+        least mean of these losses, weighted by counted steps, is that of the outer fold; its test loss is the mean over the
+        inner folds.
+        """
+        import pandas
+
+        frame = self.table
+        names = [name for name in self.grid if name != "hidden_size"]
+        validation = frame.validation_loss.fillna(np.inf).to_numpy()
+        rows = []
+        for (outer, size), own in frame.groupby(["outer", "hidden_size"], sort=True):
+            scored = []
+            for values, group in own.groupby(names, sort=False) if names else [((), own)]:
+                best = group.assign(score=validation[group.index]).groupby("inner").score.idxmin().to_numpy()
+                weights = self.validation_steps[best]
+                scored.append(((validation[best] * weights).sum() / weights.sum(), best, values))
+            loss, best, values = min(scored, key=lambda each: each[0])
+            rows.append({"outer": outer, "hidden_size": size, **dict(zip(names, values)), "validation_loss": loss,
+                         "test_loss": frame.test_loss[best].mean(), "test_accuracy": frame.test_accuracy[best].mean(),
+                         "test_steps": self.test_steps[best[0]]})
+        return pandas.DataFrame(rows)
+
+    def summary(self):
+        """A pandas table with a row for each hidden size: mean test loss over outer folds, weighted by counted steps.
+
+        error: the standard error of the mean over folds; likelihood: exp(-loss), the normalised likelihood of a step.
+        """
+        import pandas
+
+        rows = []
+        for size, own in self.chosen().groupby("hidden_size"):
+            weights = own.test_steps / own.test_steps.sum()
+            mean = (own.test_loss * weights).sum()
+            error = np.sqrt((weights**2 * (own.test_loss - mean) ** 2).sum() * len(own) / max(len(own) - 1, 1))
+            rows.append({"hidden_size": size, "test_loss": mean, "error": error, "likelihood": np.exp(-mean),
+                         "test_accuracy": (own.test_accuracy * weights).sum(), "folds": len(own)})
+        return pandas.DataFrame(rows)
+
+
+def cross_validate(cell, data, *, outer=10, inner=9, seeds=3, grid=None, by=None, seed=0, output=None, config=None, threads=None,
+                   progress=None, **options):
+    """Fit a cell to Sequences in nested folds, with all choices of options, and return the Selection.
+
+    outer, inner, by, seed: the folds, as fastrnn.data.folds divides sequences, or groups of them; seeds: a number of initial
+    weights, or integers; grid: {name: values} of hidden_size, learning_rate, l1, weight_decay and the optimizer's
+    options, of which each combination is fitted; config, options: as for `fit_many`, for all fits.
+    output: a folder that keeps finished fits; the same call goes on where it was interrupted. progress(fits_done, fits).
+    Raises ValueError or TypeError, in one line, for arguments that make no sense; KeyboardInterrupt after Ctrl-C, with what
+    is finished kept in `output`.
+    """
+    seeds = np.arange(whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
+    grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
+    grid.setdefault("hidden_size", np.array([cell.hidden_size]))
+    roles = folds(data, outer, inner, by, seed)
+    points = list(itertools.product(*grid.values()))
+    # Fits of one size and fold stand side by side: sequences that none of them needs are left out.
+    order = [(row, point, each) for size in np.unique(grid["hidden_size"]) for row in range(len(roles)) for point in points
+             if dict(zip(grid, point))["hidden_size"] == size for each in seeds]
+    rows = np.array([row for row, _, _ in order])
+    columns = {name: np.array([point[n] for _, point, _ in order]) for n, name in enumerate(grid)}
+    own_seeds = np.array([each for _, _, each in order])
+    parts, done = [], 0
+    for first in range(0, len(order), PART):
+        part = slice(first, first + PART)
+        varied = {name: values[part] for name, values in columns.items() if name not in FitConfig.__dataclass_fields__ and name != "hidden_size"}
+        arguments = {**options, **{name: values[part] for name, values in columns.items() if name in FitConfig.__dataclass_fields__}}
+        if varied:
+            arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **varied}
+        path = None
+        if output is not None:
+            os.makedirs(output, exist_ok=True)
+            path = os.path.join(output, f"part-{_digest(cell, data, roles, config, arguments, own_seeds[part], columns, part)}.safetensors")
+        fits = _saved(path, type(cell)) if path else None
+        if fits is None:
+            told = progress and (lambda finished, _: progress(done + finished, len(order)))
+            fits = fit_many(cell, data, seeds=own_seeds[part], roles=roles[rows[part]], hidden_size=columns["hidden_size"][part], config=config,
+                            threads=threads, progress=told, **arguments)
+            if "interrupted" in fits.stopped:
+                raise KeyboardInterrupt
+            if path:
+                fits.save(path, overwrite=True)
+        parts.append(fits)
+        done += len(fits)
+        if progress:
+            progress(done, len(order))
+    steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
+    validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
+    return Selection(joined(parts), rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
+
+
+def joined(parts):
+    """One Fits of several that were made alike."""
+    first = parts[0]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])
+              for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
+    lists = {name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts)) for name in ("stopped", "_rows", "_histories")}
+    recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
+    options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
+    return replace(first, **arrays, **lists, options=options, _recipes=recipes, seconds=sum(part.seconds for part in parts))
+
+
+def _digest(*parts):
+    """Names what a part was fitted from."""
+    digest = hashlib.blake2b(digest_size=8)
+    cell, data, *rest = parts
+    digest.update(f"{cell.traced().text} {cell!r} {data.digest}".encode())
+    for each in rest:
+        digest.update(each.tobytes() if isinstance(each, np.ndarray) else repr(
+            {name: np.asarray(value).tolist() for name, value in each.items()} if isinstance(each, dict) else each).encode())
+    return digest.hexdigest()
+
+
+def _saved(path, kind):
+    if not os.path.exists(path):
+        return None
+    try:
+        return Fits.load(path, cell=kind)
+    except CheckpointError:
+        return None

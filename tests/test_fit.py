@@ -138,6 +138,36 @@ def test_a_model_that_diverges_leaves_its_neighbours_alone(fits):
         assert other.weights(i)["w_hh"].tobytes() == fits.weights(i)["w_hh"].tobytes()
 
 
+def test_lanes_of_sequences_train_as_lanes_of_models_do():
+    runs = [fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
+            for lanes in ("models", "sequences")]
+    batched = fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK)
+    for other in (runs[1], batched):
+        np.testing.assert_allclose(other.history()["loss"], runs[0].history()["loss"], rtol=1e-11)
+        np.testing.assert_allclose(other.history()["accuracy"], runs[0].history()["accuracy"], rtol=1e-12)
+
+
+def test_batches_visit_every_training_sequence_once_an_epoch():
+    options = {"roles": ROLES, "batch_size": 3, "evaluate_every": 1, "learning_rate": 0.03, "dtype": "float64"}
+    made = fit_many(GRU(2), DATA, seeds=[9], epochs=2, **options)
+    w = fit_many(GRU(2), DATA, seeds=[9], epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
+    first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))
+    count, losses, training = 0, [], np.flatnonzero(ROLES == TRAIN)
+    for epoch in range(2):
+        losses.append(oracle.mean_loss(oracle.gru, w, DATA, training))
+        order = np.random.Generator(np.random.Philox(key=[9, 5], counter=[0, 0, 0, epoch])).permutation(training)
+        assert sorted(order) == sorted(training)
+        for start in range(0, len(order), 3):
+            gradient = oracle.numerical_gradient(lambda w: oracle.mean_loss(oracle.gru, w, DATA, order[start : start + 3]), w)
+            count += 1
+            for name, g in gradient.items():
+                first[name] = 0.9 * first[name] + 0.1 * g
+                second[name] = 0.99 * second[name] + 0.01 * g * g
+                w[name] = w[name] - 0.03 * first[name] / (1 - 0.9**count) / (np.sqrt(second[name] / (1 - 0.99**count)) + 1e-8)
+    losses.append(oracle.mean_loss(oracle.gru, w, DATA, training))
+    np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-6)
+
+
 def test_sizes_and_options_may_differ_from_model_to_model():
     fits = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
     assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]

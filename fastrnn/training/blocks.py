@@ -33,10 +33,11 @@ def blocks_of(data, columns, lanes, dtype):
     """
     order = np.argsort(-data.lengths, kind="stable")
     size = columns * (lanes or 1)
-    return [_block(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
+    return [block_of(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
 
 
-def _block(data, sequences, columns, lanes, dtype):
+def block_of(data, sequences, columns, lanes, dtype):
+    """The Block of a few sequences, in this order."""
     lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)
     steps, size = int(lengths.max()), columns * (lanes or 1)
     time = np.arange(steps)[:, None]

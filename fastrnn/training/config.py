@@ -16,7 +16,8 @@ class FitConfig:
     """All that decides the result of a fit, beside cell, head, data, roles and seed.
 
     optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the learning
-    rate over all epochs; epochs: at most, each one pass over all training sequences and one update (full batch);
+    rate over all epochs; epochs: at most, each one pass over all training sequences; batch_size: sequences in
+    one update, drawn without replacement in an order that the seed decides, or None: all of them;
     evaluate_every: epochs between two evaluations; patience: evaluations in a row without an improvement of the
     validation loss of more than min_delta, after which a model stops (None: never); weight_decay: decoupled (AdamW),
     w -= rate * weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights
@@ -30,6 +31,7 @@ class FitConfig:
     optimizer_options: tuple = ()
     schedule: str = "constant"
     epochs: int = 2000
+    batch_size: int | None = None
     evaluate_every: int = 10
     patience: int | None = 20
     min_delta: float = 0.0
@@ -52,6 +54,8 @@ class FitConfig:
         set_(self, "dtype", _dtype(self.dtype))
         for name in ("epochs", "evaluate_every"):
             set_(self, name, whole(name, getattr(self, name), 1))
+        if self.batch_size is not None:
+            set_(self, "batch_size", whole("batch_size", self.batch_size, 1))
         if self.patience is not None:
             set_(self, "patience", whole("patience", self.patience, 1))
         set_(self, "learning_rate", real("learning_rate", self.learning_rate, positive=True))

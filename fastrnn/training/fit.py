@@ -20,7 +20,7 @@ HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
 def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, hidden_size=None, weights=None, config=None,
-             threads=None, progress=None, **options):
+             lanes=None, threads=None, progress=None, **options):
     """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
 
     cell: any Cell; data: Sequences; seeds: M integers, from which initial weights are drawn; roles: (N,) for all models or
@@ -28,6 +28,8 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
     seed 0, validates all models; head: a Head or its name (default: softmax for classes, sigmoid for bits, linear
     for reals). hidden_size, learning_rate, l1, weight_decay and the optimizer's own options may be a number or M
     numbers. weights: {name: array}, initial weights of all models, or with a leading axis of M.
+    lanes: "models" side by side, each on all sequences in every update; or "sequences" of one model after the other, which is
+    faster for few models and large data, and the only way with batch_size; None: models, unless there is a batch_size.
     config: a FitConfig; options: its fields, which win. threads: at most so many (default: all cores).
     progress(models_done, models): called now and then.
 
@@ -56,12 +58,11 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
     with deferred_interrupt() as interrupted:
         for size, own in cells.items():
             chosen = [model for model in range(models) if sizes[model] == size]
-            many = Many(own, head, outputs, data, config, [], threads)
+            many = Many(own, head, outputs, data, config, [], threads, own_weights=_side_by_side(config, lanes))
             for model in _alike(chosen, roles):
                 values = {name: float(column[model]) for name, column in varied.items()}
                 given = None if weights is None else _given(weights, many.recipe, model, models)
                 many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, counts[model % len(counts)], given))
-            many.threads = max(1, min(threads, -(-len(many.jobs) // many.recipe.lanes)))
             if not interrupted():
                 many.run(interrupted, told)
             for job in many.jobs:
@@ -72,6 +73,15 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
             recipes[size] = many.recipe
     return Fits.of(cell, head, data, config, seeds, roles, sizes.astype(int), varied, [taken[model] for model in range(models)],
                    recipes, time.perf_counter() - began)
+
+
+def _side_by_side(config, lanes):
+    """Whether lanes are models: or else batches of one model after the other, whose sequences lie in the lanes."""
+    if lanes not in ("models", "sequences", None):
+        raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
+    if lanes == "models" and config.batch_size is not None:
+        raise ValueError("lanes: models side by side learn from all sequences in each update; give batch_size=None or lanes='sequences'")
+    return (lanes or ("models" if config.batch_size is None else "sequences")) == "models"
 
 
 def untouched(job):

@@ -12,6 +12,8 @@ from fastrnn.training.outputs import outputs_of
 from fastrnn.training.saved import read_fits, write_fits
 
 NAMES = ("train", "validation", "test")
+# Why a model stopped, in a few words.
+ENDS = {"patience": "stopped early", "epochs": "made all epochs", "diverged": "diverged", "interrupted": "interrupted"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +86,7 @@ class Fits:
 
     def __repr__(self):
         sizes = ", ".join(map(str, np.unique(self.hidden_size)))
-        ends = ", ".join(f"{self.stopped.count(end)} {end}" for end in dict.fromkeys(self.stopped))
+        ends = ", ".join(f"{ENDS[end]}: {self.stopped.count(end)}" for end in dict.fromkeys(self.stopped))
         count = f"{len(self)} model{'s' if len(self) != 1 else ''}"
         best = np.nanmin(np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])) if len(self) else np.nan
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"

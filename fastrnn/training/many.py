@@ -7,6 +7,7 @@ import numpy as np
 
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.threads import on_threads
+from fastrnn.training.batched import BatchedGroup
 from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
 from fastrnn.training.recipe import Recipe
@@ -21,10 +22,11 @@ class Many:
     taken: {model: Taken}.
     """
 
-    def __init__(self, cell, head, outputs, data, config, jobs, threads):
-        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1])
-        self.jobs, self.threads, self.taken = jobs, max(1, min(threads, -(-len(jobs) // self.recipe.lanes))), {}
-        self.blocks = blocks_of(data, self.recipe.net.columns, None, self.recipe.dtype)
+    def __init__(self, cell, head, outputs, data, config, jobs, threads, own_weights=True):
+        """own_weights: whether lanes are models, or sequences of one model at a time."""
+        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], own_weights)
+        self.data, self.jobs, self.threads, self.taken = data, jobs, threads, {}
+        self.blocks = blocks_of(data, self.recipe.net.columns, None if own_weights else self.recipe.lanes, self.recipe.dtype)
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
         self.lock, self.next, self.stop = threading.Lock(), 0, False
 
@@ -32,37 +34,44 @@ class Many:
         """Train all; told(done) is called from time to time. Models that are not done when `interrupted` are so, too."""
         self.recipe.program.compile()
         self.interrupted, self.told = interrupted, told
-        groups = [Group(self.recipe, self.blocks, self.counted) for _ in range(self.threads)]
+        slots = self.recipe.lanes if self.recipe.net.own_weights else 1
+        self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
+        groups = [self._group() for _ in range(self.threads)]
         try:
             on_threads(self.threads, lambda thread: self._work(groups[thread]))
         finally:
             self.stop = True
 
+    def _group(self):
+        if self.recipe.config.batch_size is None:
+            return Group(self.recipe, self.blocks, self.counted)
+        return BatchedGroup(self.recipe, self.blocks, self.counted, self.data)
+
     def _work(self, group):
         rounds, share = group.recipe.config.evaluate_every, -(-len(self.jobs) // self.threads)
-        lanes = range(min(self.recipe.lanes, share))
+        slots = range(min(group.slots, share))
         try:
             while True:
-                for lane in lanes:
-                    if group.jobs[lane] is None and (job := self._next()) is not None:
-                        group.put(lane, job)
+                for slot in slots:
+                    if group.jobs[slot] is None and (job := self._next()) is not None:
+                        group.put(slot, job)
                 if not any(group.jobs) or self.stop:
                     break
                 began = time.perf_counter()
                 made, done = group.run(rounds)
                 took = time.perf_counter() - began
                 rounds = max(1, min(4 * rounds, int(made * CALL_SECONDS / max(took, 1e-9))))
-                for lane in done:
-                    self._keep(group.take(lane))
+                for slot in done:
+                    self._keep(group.take(slot))
                 if self.interrupted():
                     self.stop = True
                 self.told(len(self.taken))
         except BaseException:
             self.stop = True
             raise
-        for lane, job in enumerate(group.jobs):
+        for slot, job in enumerate(group.jobs):
             if job is not None:
-                self._keep(group.take(lane, "interrupted"))
+                self._keep(group.take(slot, "interrupted"))
 
     def _next(self):
         with self.lock:
@@ -81,4 +90,4 @@ def job_of(recipe, model, seed, options, roles, weights=None):
     if weights is None:
         drawn = initial_weights(config.initializer, recipe.shapes(), seed)
         weights = {name: config.initial_scale * values for name, values in drawn.items()}
-    return Job(model, recipe.vector(weights), options, roles)
+    return Job(model, seed, recipe.vector(weights), options, roles)

@@ -15,8 +15,10 @@ from fastrnn.machine.execute import Program
 # What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what each
 # counts in training, validation and test; flags.
 ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags")
-# Flags: the block begins an update; some model learns from it; the update is made after it.
-FRESH, LEARN, UPDATE = 1, 2, 4
+# Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an evaluation; that is
+# over after it, and models are decided on (before the update, if there is one).
+FRESH, LEARN, UPDATE, EVALUATE, DECIDE = 1, 2, 4, 8, 16
+ROLES = decide.ROLES
 
 POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "factor", "best", "active", "progress", "criteria", "sums",
             "history", "pre", "state", "saved", "d_z", "d", "d_state", "column_sums")
@@ -40,16 +42,16 @@ def train_kernel(net, optimizer, penalties, scheduled):
                 _zero(m, net, frame.sums, decide.SUMS)
             for number in m.range(m.word("count")):
                 block, flags = _block(m, table, number)
-                learning = (flags % (2 * LEARN)) // LEARN
-                for _ in m.when((flags % (2 * FRESH)) // FRESH):
+                learning, counting = _has(flags, LEARN), _has(flags, EVALUATE).both(evaluating)
+                for _ in m.when(_has(flags, FRESH)):
                     _zero(m, net, frame.gradient, net.table.count)
-                for _ in m.when(learning.either(evaluating)):
-                    run_block(m, net, frame, block, learning, evaluating)
-                    for _ in m.when(evaluating):
+                for _ in m.when(learning.either(counting)):
+                    run_block(m, net, frame, block, learning, counting)
+                    for _ in m.when(counting):
                         _add_up(m, net, frame, block)
-                for _ in m.when(flags // UPDATE):
-                    for _ in m.when(evaluating):
-                        m.set_word("done", decide.decide(m, net, frame, every))
+                for _ in m.when(_has(flags, DECIDE).both(evaluating)):
+                    m.set_word("done", decide.decide(m, net, frame, every))
+                for _ in m.when(_has(flags, UPDATE)):
                     update_weights(m, net, optimizer, frame, penalties, scheduled, n)
             m.set_word("round", m.word("round") + 1)
             stop(m.word("done"))
@@ -61,6 +63,11 @@ def train_program(net, optimizer, penalties, scheduled, dtype, lanes):
     """The Program of a training kernel."""
     text = f"{net.text} {net.span} | {optimizer.text} {penalties} {scheduled}"
     return Program(train_kernel(net, optimizer, penalties, scheduled), (*POINTERS, *WORDS), dtype, lanes, text)
+
+
+def _has(flags, flag):
+    """A condition: one of the flags is set."""
+    return (flags % (2 * flag)) // flag
 
 
 def _block(m, table, number):

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import pickle
 import re
 import sys
 import uuid
@@ -24,6 +25,10 @@ _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags'
 # define nothing that is compiled.
 UNCOMPILED = frozenset({"bench", "certify", "check.py", "checkpoint.py", "cli", "data", "errors.py", "evaluate.py",
                         "files.py", "generalize.py", "model.py", "plots.py", "reference.py", "reproduce", "stream.py", "sweep", "train", "verify.py"})
+if numba.config.DISABLE_JIT:
+    raise ImportError("numba's compiler is switched off, and fastrnn runs on it: unset NUMBA_DISABLE_JIT")
+
+DIGEST_SIZE = 16
 _ENTRY = re.compile(
     rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$"
 )
@@ -46,8 +51,7 @@ def jit(function=None, /, **options):
     options = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False, **options}
     cached = options.pop("cache")
     dispatcher = numba.njit(**options)(function)
-    # With NUMBA_DISABLE_JIT the plain function comes back and there is nothing to cache.
-    if cached and hasattr(dispatcher, "_cache"):
+    if cached:
         dispatcher._cache = _cache_of(function)
     return dispatcher
 
@@ -134,6 +138,9 @@ class _StampedFiles(IndexDataCacheFile):
     leaves a fresh index beside stale code. And it unpickles a stale index before it looks at the
     stamp, which fails when a type in it has been renamed. Names that hold the stamp, and data
     names that are never used twice, rule out all three; a race lost costs one compilation.
+
+    Each file begins with a digest of its name and its content, of 16 bytes: machine code in which a bit has changed
+    would end the process. A file whose digest is not right counts as none.
     """
 
     def __init__(self, cache_path, base, own_file):
@@ -148,6 +155,37 @@ class _StampedFiles(IndexDataCacheFile):
         super().save(key, data)
         self._remove_stale(live=set(self._load_index().values()))
 
+    def _load_index(self):
+        content = self._read(self._index_name)
+        stamp, overloads = pickle.loads(content) if content is not None else (None, {})
+        return overloads if stamp == self._source_stamp else {}
+
+    def _save_index(self, overloads):
+        self._write(self._index_name, self._dump((self._source_stamp, overloads)))
+
+    def _load_data(self, name):
+        content = self._read(name)
+        if content is None:
+            raise FileNotFoundError(name)  # of which `load` makes no entry
+        return pickle.loads(content)
+
+    def _save_data(self, name, data):
+        self._write(name, self._dump(data))
+
+    def _read(self, name):
+        """What was written under a name; None if there is nothing, or not what was written."""
+        try:
+            with open(self._data_path(name), "rb") as file:
+                written = memoryview(file.read())
+        except FileNotFoundError:
+            return None
+        digest, content = written[:DIGEST_SIZE], written[DIGEST_SIZE:]
+        return content if digest == _digest(name, content) else None
+
+    def _write(self, name, content):
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(_digest(name, content) + content)
+
     def _remove_stale(self, live):
         """Remove what no process will read again: other stamps, and data that left our index."""
         for entry in os.scandir(self._cache_path):
@@ -158,3 +196,9 @@ class _StampedFiles(IndexDataCacheFile):
             if match["stamp"] != stamp() or (ours and entry.name not in live):
                 with contextlib.suppress(OSError):  # gone already, or held open by Windows
                     os.unlink(entry.path)
+
+
+def _digest(name, content):
+    digest = hashlib.blake2b(name.encode() + b"\0", digest_size=DIGEST_SIZE)
+    digest.update(content)
+    return digest.digest()

@@ -184,6 +184,45 @@ def test_a_damaged_cache_is_compiled_anew_and_healed(tree):
     assert (healed["results"], healed["hits"], healed["misses"]) == ([42.0], 1, 0)
 
 
+def test_an_entry_with_one_bit_changed_is_no_entry(tmp_path):
+    files = compiling._StampedFiles(str(tmp_path), "f.py", b"")
+    files.save("float", b"machine code")
+    paths = sorted(tmp_path.iterdir())
+    assert files.load("float") == b"machine code" and len(paths) == 2
+    for path in paths:
+        content = path.read_bytes()
+        for place in range(8 * len(content)):
+            changed = bytearray(content)
+            changed[place // 8] ^= 1 << place % 8
+            path.write_bytes(changed)
+            assert files.load("float") is None
+        path.write_bytes(content[:-1])
+        assert files.load("float") is None
+        path.write_bytes(content)
+    assert files.load("float") == b"machine code"
+
+
+def test_an_entry_under_another_name_is_no_entry(tmp_path):
+    files = compiling._StampedFiles(str(tmp_path), "f.py", b"")
+    for key in ("float", "int"):
+        files.save(key, f"code for {key}")
+    first, second = tmp_path.glob("*.nbc")
+    first.write_bytes(second.read_bytes())
+    assert sorted(str(files.load(key)) for key in ("float", "int")) in (["None", "code for float"], ["None", "code for int"])
+
+
+def test_machine_code_with_changed_bits_is_never_run(tree):
+    tree.run("float")
+    (data,) = tree.pycache.glob("*.nbc")
+    content = bytearray(data.read_bytes())
+    for place in range(100, len(content), 20):
+        content[place] ^= 4
+    data.write_bytes(content)
+    for hits, misses in ((0, 1), (1, 0)):
+        outcome = tree.run("float")
+        assert (outcome["results"], outcome["hits"], outcome["misses"]) == ([42.0], hits, misses)
+
+
 def test_the_users_directory_comes_first(tree, tmp_path):
     chosen = tmp_path / "chosen"
     outcome = tree.run("float", NUMBA_CACHE_DIR=str(chosen))
@@ -229,13 +268,12 @@ def test_a_function_outside_the_package_follows_its_own_file_too(tree):
     assert len(list((tree.folder / "__pycache__").glob("*.nbc"))) == 1
 
 
-def test_plain_python_when_the_compiler_is_switched_off(tree):
-    code = (
-        "from fastrnn.compiling import jit; f = jit(lambda x: x + 1); print(f(41), vars(f))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tree.folder, text=True,
-                          env={**tree.environment, "NUMBA_DISABLE_JIT": "1"}, capture_output=True)
-    assert done.stdout == "42 {}\n", done.stderr
+@pytest.mark.parametrize("command", [("train",), ("original", "--samples", "1"), ("verify", "model.safetensors"), ("bench", "--quick")])
+def test_a_compiler_that_is_switched_off_is_named_in_one_line(tmp_path, command):
+    done = subprocess.run([sys.executable, "-m", "fastrnn", *command], cwd=tmp_path, text=True, capture_output=True,
+                          env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(compiling.__file__).parent.parent)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fastrnn: numba's compiler is switched off, and fastrnn runs on it: unset NUMBA_DISABLE_JIT\n"
 
 
 def test_options_and_defaults():

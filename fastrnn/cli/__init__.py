@@ -44,7 +44,8 @@ def main(argv=None) -> int:
     except OSError as error:
         _abandon_stdout()
         return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    except (UserError, CheckpointError) as error:
+    # A module that is missing, or a compiler that is switched off.
+    except (UserError, CheckpointError, ImportError) as error:
         return _fail(error)
 
 

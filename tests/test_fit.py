@@ -168,6 +168,19 @@ def test_batches_visit_every_training_sequence_once_an_epoch():
     np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-6)
 
 
+def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
+    learners = np.array([2, 0, 2, 2, 1, 2, 0, 1, 2, 2, 1, 0])
+    pieces = [DATA[n] for n in range(len(DATA))]
+    data = Sequences([x for x, _, _ in pieces], [y for _, y, _ in pieces], kind="classes", classes=2, groups={"learner": learners})
+    made = fit_many(GRU(2), data, each="learner", roles=ROLES, patience=2, **QUICK)
+    for learner in range(3):
+        own = learners == learner
+        alone = fit_many(GRU(2), data.select(own), roles=ROLES[own], patience=2, **QUICK)
+        assert alone.weights(0)["w_hh"].tobytes() == made.weights(learner)["w_hh"].tobytes()
+        np.testing.assert_array_equal(alone.loss[0], made.loss[learner])
+        assert alone.stopped[0] == made.stopped[learner]
+
+
 def test_sizes_and_options_may_differ_from_model_to_model():
     fits = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
     assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]
@@ -181,10 +194,9 @@ def test_sizes_and_options_may_differ_from_model_to_model():
 
 def test_interrupted_models_keep_the_best_that_they_had(fits):
     recipe = next(iter(fits._recipes.values()))
-    many = Many(GRU(2), fits.head, 2, DATA, fits.config, [], 1)
-    roles = np.stack([ROLES == role for role in range(3)]).astype(float)
+    many = Many(GRU(2), fits.head, 2, DATA, fits.config, 1, "models")
     options = {name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")}
-    many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, roles) for n in range(3)]
+    many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, ROLES) for n in range(3)]
     many.run(lambda: True, lambda done: None)
     assert [many.taken[n].stopped for n in range(3)] == ["interrupted"] * 3
     assert all(np.isfinite(many.taken[n].best).all() and len(many.taken[n].history) for n in range(3))
@@ -207,7 +219,7 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
     ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
     ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
     ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
-    ({"roles": np.zeros((2, 12), int)}, "roles: got 2 rows, expected 1, one for each seed"),
+    ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
     ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
     ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
     ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),

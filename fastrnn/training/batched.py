@@ -52,7 +52,7 @@ class BatchedGroup(Group):
     def _portions(self, epoch):
         """Yield (table, arrays) of batch after batch."""
         net, config, job = self.recipe.net, self.recipe.config, self.jobs[0]
-        training = np.flatnonzero(job.roles[0] > 0)
+        training = np.flatnonzero(job.roles == 0)
         rng = np.random.Generator(np.random.Philox(key=[job.seed, STREAM], counter=[0, 0, 0, epoch]))
         order, size = rng.permutation(training), net.columns * self.recipe.lanes
         rows, kept = [], []

@@ -19,7 +19,7 @@ PER_MODEL = ("learning_rate", "l1", "weight_decay")
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
-def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, hidden_size=None, weights=None, config=None,
+def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, each=None, head=None, hidden_size=None, weights=None, config=None,
              lanes=None, threads=None, progress=None, **options):
     """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
 
@@ -28,6 +28,8 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
     seed 0, validates all models; head: a Head or its name (default: softmax for classes, sigmoid for bits, linear
     for reals). hidden_size, learning_rate, l1, weight_decay and the optimizer's own options may be a number or M
     numbers. weights: {name: array}, initial weights of all models, or with a leading axis of M.
+    each: the name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted to the
+    sequences of that value alone; seeds are then one for all or one for each, and roles (N,).
     lanes: "models" side by side, each on all sequences in every update; or "sequences" of one model after the other, which is
     faster for few models and large data, and the only way with batch_size; None: models, unless there is a batch_size.
     config: a FitConfig; options: its fields, which win. threads: at most so many (default: all cores).
@@ -37,18 +39,22 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
     seed, roles and options alone. Ctrl-C ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError, in one line, for arguments that make no sense.
     """
-    seeds = _seeds(seeds)
+    owned = None if each is None else _owned(data, each)
+    seeds = _seeds(np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds)
     models = len(seeds)
+    if owned and len(owned) != models:
+        raise ValueError(f"seeds: got {models}, expected one, or {len(owned)}, one for each {each}")
     config, varied = _separated(config, options, models)
     head, outputs = head_for(head, data)
-    roles = split(data, validation=validation) if roles is None else roles
+    roles = split(data, validation=validation, by=None) if roles is None else roles
     roles = check_roles(roles, len(data))
-    if roles.ndim == 2 and len(roles) != models:
-        raise ValueError(f"roles: got {len(roles)} rows, expected {models}, one for each seed")
+    if roles.ndim == 2 and (owned or len(roles) != models):
+        raise ValueError(f"roles: got shape {roles.shape}, expected ({len(data)},)" + ("" if owned else f" or ({models}, {len(data)})"))
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     cells = {size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)}
     threads = default_threads() if threads is None else whole("threads", threads, 1)
-    counts = np.stack([np.atleast_2d(roles) == role for role in (TRAIN, VALIDATION, TEST)], 1).astype(float)
+    lanes = _lanes(config, lanes, owned)
+    rows = np.atleast_2d(roles)
     began, done, taken, recipes = time.perf_counter(), 0, {}, {}
 
     def told(finished):
@@ -58,11 +64,13 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
     with deferred_interrupt() as interrupted:
         for size, own in cells.items():
             chosen = [model for model in range(models) if sizes[model] == size]
-            many = Many(own, head, outputs, data, config, [], threads, own_weights=_side_by_side(config, lanes))
+            many = Many(own, head, outputs, data, config, threads, lanes)
             for model in _alike(chosen, roles):
                 values = {name: float(column[model]) for name, column in varied.items()}
                 given = None if weights is None else _given(weights, many.recipe, model, models)
-                many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, counts[model % len(counts)], given))
+                sequences = owned and owned[model]
+                own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
+                many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, given, sequences))
             if not interrupted():
                 many.run(interrupted, told)
             for job in many.jobs:
@@ -71,17 +79,32 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, head=None, h
             done += len(many.taken)
             taken |= many.taken
             recipes[size] = many.recipe
-    return Fits.of(cell, head, data, config, seeds, roles, sizes.astype(int), varied, [taken[model] for model in range(models)],
+    return Fits.of(cell, head, data, config, seeds, sizes.astype(int), varied, [taken[model] for model in range(models)],
                    recipes, time.perf_counter() - began)
 
 
-def _side_by_side(config, lanes):
-    """Whether lanes are models: or else batches of one model after the other, whose sequences lie in the lanes."""
+def _lanes(config, lanes, owned):
+    """What lies in the lanes: "models" on the same sequences, models on their "own" ones, or "sequences" of one model."""
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
-    if lanes == "models" and config.batch_size is not None:
-        raise ValueError("lanes: models side by side learn from all sequences in each update; give batch_size=None or lanes='sequences'")
-    return (lanes or ("models" if config.batch_size is None else "sequences")) == "models"
+    if config.batch_size is not None:
+        if lanes == "models" or owned:
+            raise ValueError("batch_size: models side by side learn from all their sequences in each update; expected None")
+        return "sequences"
+    if owned:
+        if lanes == "sequences":
+            raise ValueError("lanes: models of their own sequences lie side by side; expected models or None")
+        return "own"
+    return lanes or "models"
+
+
+def _owned(data, each):
+    """The numbers of the sequences of each value of a group."""
+    if each not in data.groups:
+        raise ValueError(f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})")
+    _, which = np.unique(data.groups[each], return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
 
 
 def untouched(job):

@@ -45,14 +45,12 @@ class Fits:
     _recipes: dict
 
     @classmethod
-    def of(cls, cell, head, data, config, seeds, roles, sizes, options, taken, recipes, seconds):
+    def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
         """Put together what was taken from the lanes."""
-        roles = np.atleast_2d(roles)
         weight, steps = (np.add.reduceat(values, data.offsets[:-1]) for values in (data.weight, (data.weight > 0).astype(float)))
         histories, loss, accuracy = [], [], []
-        for model, each in enumerate(taken):
-            own = roles[model % len(roles)]
-            counts = np.array([[values[own == role].sum() for role in range(ROLES)] for values in (weight, steps)])
+        for each in taken:
+            counts = np.array([each.job.counts(values) for values in (weight, steps)])
             with np.errstate(divide="ignore", invalid="ignore"):
                 means = each.history.astype(float).reshape(-1, 2, ROLES) / counts
             histories.append(np.where(counts > 0, means, np.nan))

@@ -16,13 +16,25 @@ EVALUATIONS = 64
 
 
 class Job(NamedTuple):
-    """One model to train: its number and seed, initial weights (R,), options {name: number}, what each sequence counts (3, N)."""
+    """One model to train: its number and seed, initial weights (R,), options {name: number}, and the role of each sequence.
+
+    sequences: numbers of its own sequences, of which the roles are, or None: all.
+    """
 
     model: int
     seed: int
     weights: np.ndarray
     options: dict
     roles: np.ndarray
+    sequences: np.ndarray | None = None
+
+    def shares(self):
+        """(3, n) float64: 1 where a sequence has the role of training, validation, test."""
+        return np.stack([self.roles == role for role in range(ROLES)]).astype(np.float64)
+
+    def counts(self, values):
+        """(3,) sums of values (N,) over the sequences of each role."""
+        return self.shares() @ (values if self.sequences is None else values[self.sequences])
 
 
 class Taken(NamedTuple):
@@ -96,7 +108,7 @@ class Group:
         arrays["running"][:, slot] = 0
         arrays["progress"][:, lanes] = 0
         arrays["progress"][PROGRESS.index("best"), lanes], arrays["progress"][PROGRESS.index("pending"), lanes] = np.inf, 1
-        counts = job.roles @ self.counted
+        counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
         options = {"scale": self._scale(scale[0]), **job.options}
         for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
@@ -106,10 +118,15 @@ class Group:
                     "min_delta": config.min_delta, "limit": config.rounds}
         for row, name in enumerate(CRITERIA):
             arrays["criteria"][row, slot] = criteria[name]
-        for n, block in enumerate(self.blocks):
-            own = roles_in(block, job.roles, recipe.net.columns, None if recipe.net.own_weights else recipe.lanes)
-            self.weights[n, :, :, lanes] = own[..., 0] if recipe.net.own_weights else own
+        self._lay(slot, job)
         self._flag()
+
+    def _lay(self, slot, job):
+        """Say what each sequence of the blocks counts for the model."""
+        net, shares = self.recipe.net, job.shares()
+        for n, block in enumerate(self.blocks):
+            own = roles_in(block, shares, net.columns, None if net.own_weights else self.recipe.lanes)
+            self.weights[n, :, :, self._lanes(slot)] = own[..., 0] if net.own_weights else own
 
     def _scale(self, scale):
         """The factor on gradients: one over the counted steps that they are summed over."""

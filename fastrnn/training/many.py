@@ -10,6 +10,7 @@ from fastrnn.kernels.threads import on_threads
 from fastrnn.training.batched import BatchedGroup
 from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
+from fastrnn.training.own import OwnGroup
 from fastrnn.training.recipe import Recipe
 
 # One call of the kernels lasts about so long.
@@ -22,11 +23,10 @@ class Many:
     taken: {model: Taken}.
     """
 
-    def __init__(self, cell, head, outputs, data, config, jobs, threads, own_weights=True):
-        """own_weights: whether lanes are models, or sequences of one model at a time."""
-        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], own_weights)
-        self.data, self.jobs, self.threads, self.taken = data, jobs, threads, {}
-        self.blocks = blocks_of(data, self.recipe.net.columns, None if own_weights else self.recipe.lanes, self.recipe.dtype)
+    def __init__(self, cell, head, outputs, data, config, threads, lanes):
+        """lanes: "models", that share all sequences, "own" for models with sequences of their own, or "sequences" of one model."""
+        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
+        self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
         self.lock, self.next, self.stop = threading.Lock(), 0, False
 
@@ -36,6 +36,8 @@ class Many:
         self.interrupted, self.told = interrupted, told
         slots = self.recipe.lanes if self.recipe.net.own_weights else 1
         self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
+        if self.lanes != "own":
+            self.blocks = blocks_of(self.data, self.recipe.net.columns, None if self.lanes == "models" else self.recipe.lanes, self.recipe.dtype)
         groups = [self._group() for _ in range(self.threads)]
         try:
             on_threads(self.threads, lambda thread: self._work(groups[thread]))
@@ -43,6 +45,8 @@ class Many:
             self.stop = True
 
     def _group(self):
+        if self.lanes == "own":
+            return OwnGroup(self.recipe, self.data, self.counted, self.jobs)
         if self.recipe.config.batch_size is None:
             return Group(self.recipe, self.blocks, self.counted)
         return BatchedGroup(self.recipe, self.blocks, self.counted, self.data)
@@ -84,10 +88,10 @@ class Many:
         self.taken[taken.job.model] = taken
 
 
-def job_of(recipe, model, seed, options, roles, weights=None):
+def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):
     """The Job of a model: its initial weights are drawn from its seed alone."""
     config = recipe.config
     if weights is None:
         drawn = initial_weights(config.initializer, recipe.shapes(), seed)
         weights = {name: config.initial_scale * values for name, values in drawn.items()}
-    return Job(model, seed, recipe.vector(weights), options, roles)
+    return Job(model, seed, recipe.vector(weights), options, roles, sequences)

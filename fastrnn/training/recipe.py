@@ -35,10 +35,10 @@ class Recipe:
     places: {name: rows} of the weights that a user knows; learns (R,): which rows learn.
     """
 
-    def __init__(self, cell, head, outputs, config, inputs, own_weights=True):
+    def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False):
         self.cell, self.head, self.config = cell, head, config
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = network_of(cell, head, inputs, outputs, own_weights, not own_weights, config.dtype, config.before)
+        self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
         self.places = named_places(cell, self.net.step, self.net.sizes)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
 
-# Vectors of derivatives that stay in the nearest cache until gradients have taken them in.
-SPAN_BYTES = 16384
+# Derivatives that are kept until gradients take them in: in the nearest cache, or, where each gradient is summed over the
+# lanes at the end, in the second one, so that there are many steps to a sum.
+SPAN_BYTES = {True: 16384, False: 262144}
 LONGEST_SPAN = 16
 
 
@@ -58,7 +59,7 @@ class Network:
     def span(self):
         """Steps whose derivatives are kept before gradients take them in."""
         step = self.derived * self.sizes.hidden * self.columns * self.vector_bytes
-        return max(1, min(LONGEST_SPAN, SPAN_BYTES // step))
+        return max(1, min(LONGEST_SPAN, SPAN_BYTES[self.own_weights] // step))
 
     def tile(self, groups, units, columns=None):
         """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.

@@ -15,11 +15,12 @@ import json
 import numpy as np
 import fastrnn
 from fastrnn.kernels.tiles import TILE
+from fastrnn.simd.host import arithmetic
 model = fastrnn.Model.load("model.safetensors")
 with np.load("data.npz") as data:
     loss, gradients = fastrnn.loss_and_grad(model, data["x"], data["y"])
 np.savez("gradients.npz", **gradients)
-print(json.dumps([TILE, loss]))
+print(json.dumps([TILE, arithmetic(), loss]))
 """
 
 
@@ -34,8 +35,8 @@ def test_a_processor_with_avx2_computes_the_same(tmp_path):
     np.savez(tmp_path / "data.npz", x=x.astype(np.float32), y=y.astype(np.float32))
     variables = {**os.environ, "PYTHONPATH": ROOT, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
-    tile, loss = json.loads(done.stdout)
-    assert tile == 6
+    tile, arithmetic, loss = json.loads(done.stdout)
+    assert (tile, arithmetic) == (6, "avx2")
     wanted, gradients = oracle.loss_and_grad(weights, "sigmoid", "squared", x, y)
     assert abs(loss - wanted) < 3e-6 * wanted
     with np.load(tmp_path / "gradients.npz") as got:

@@ -17,6 +17,7 @@ import pytest
 from pyarrow import parquet
 
 import fastrnn
+from fastrnn.simd.host import arithmetic
 from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, smallest, sweep
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.table import Table
@@ -75,7 +76,7 @@ def test_csv_has_a_row_a_model_which_reads_back(whole):
     head, *rows = content.decode().splitlines()
     assert head.split(",") == list(table.columns)
     assert head == ("hidden_size,activation,learning_rate,batch_size,bits,seed,stopped,steps,samples,samples_to_exact,loss,"
-                    "exact_accuracy")
+                    "exact_accuracy,arithmetic")
     for row, expected in zip(rows, zip(*table.columns.values()), strict=True):
         for text, value in zip(row.split(","), expected, strict=True):
             assert type(value.item())(text or -1) == value.item()
@@ -231,7 +232,7 @@ def test_a_worker_with_other_code_is_refused():
     class Old(Failing):
         def submit(self, function, unit):
             future = Future()
-            future.set_result(Done([], 1.0, "another version"))
+            future.set_result(Done([], 1.0, "another version", arithmetic()))
             return future
 
     with pytest.raises(UnitFailed, match="a worker has another version of fastrnn or numba"):
@@ -242,7 +243,7 @@ def test_units_grow_to_last_some_seconds():
     class Instant(Failing):
         def submit(self, function, unit):
             future, sizes[unit.first] = Future(), unit.count
-            future.set_result(Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version()))
+            future.set_result(Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version(), arithmetic()))
             return future
 
     sizes = {}

@@ -67,7 +67,7 @@ def parts_of(args):
 def _resumed(args):
     from dataclasses import asdict, fields
 
-    from fastrnn.train.continuation import check_resumable
+    from fastrnn.train.continuation import check_processor, check_resumable
     from fastrnn.train.resume import load_run
 
     before, config = load_run(args.resume)
@@ -87,6 +87,8 @@ def _resumed(args):
     task, cell, config = made.values()
     with user_errors(options_of(args), f"{args.resume}: "):
         check_resumable(before, cell, task, config)
+        if not args.other_processor:
+            check_processor(before, "--other-processor")
     # A checkpoint may have had them, and not been saved.
     if before.samples >= config.max_samples and "identity" not in before.state:
         raise UserError(f"{args.resume}: has had its {before.samples:,} samples; give a larger --max-samples")

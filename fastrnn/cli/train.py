@@ -38,6 +38,8 @@ def arguments(parser, argv):
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the learning curve, as .png, .pdf or .svg")
     parser.add_argument("--resume", metavar="FILE", help="go on from the file of an unfinished run")
+    parser.add_argument("--other-processor", action="store_true",
+                        help="go on even where another kind of processor began; the rest is then other bytes")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
     parser.add_argument("--quiet", action="store_true", help="print nothing but faults")
     add_parts(parser, argv, {"until": "certified where a proof covers the task, else exact"})
@@ -77,7 +79,8 @@ def _trained(args, cell, task, config, before, checkpoint):
             bar(samples, f"loss {loss:.1e}, exact {exact:.0%}")
 
         with user_errors(options_of(args)):
-            return train(cell, task, config, threads=args.threads, progress=progress, resume=before, checkpoint=checkpoint)
+            return train(cell, task, config, threads=args.threads, progress=progress, resume=before, checkpoint=checkpoint,
+                         other_processor=args.other_processor)
 
 
 def _checkpoint(cell, task, config, before, resumed, output, say):

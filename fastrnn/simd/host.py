@@ -2,8 +2,30 @@
 
 from numba.core.registry import cpu_target
 
+# Architectures on which every processor has fused multiply-adds; LLVM names them by no feature.
+ALWAYS_FUSED = ("aarch64", "arm64")
+
 
 def has(feature):
     """Whether numba compiles for a processor with an LLVM feature, such as "avx512f"."""
-    _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return f"+{feature}" in features.split(",")
+    return f"+{feature}" in _target()[2].split(",")
+
+
+def arithmetic():
+    """The kind of arithmetic on which results depend to the bit: "avx512f", "avx2", "neon", or another architecture's name;
+    with ", no fma" where a product is rounded before it is added.
+
+    With AVX-512 the float32 sigmoid comes from a table, elsewhere from a polynomial, and sums of losses are grouped otherwise.
+    """
+    triple, name, features = _target()
+    if not features:
+        # Chosen by NUMBA_CPU_NAME alone: what it has, only LLVM knows.
+        return name
+    architecture = triple.partition("-")[0]
+    kind = next((feature for feature in ("avx512f", "avx2", "neon") if has(feature)), architecture)
+    return kind if has("fma") or architecture in ALWAYS_FUSED else f"{kind}, no fma"
+
+
+def _target():
+    """(triple, name of the processor, its features) as LLVM has them."""
+    return cpu_target.target_context.codegen().magic_tuple()

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
+from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import MEASURES, Unit, code_version
 
 # A unit lasts about so long: short enough that little is lost with it, long enough that handing it out, and a last
@@ -92,6 +93,9 @@ class Driver:
             return
         if done.version != code_version():
             raise UnitFailed(f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all")
+        if done.arithmetic != arithmetic():
+            raise UnitFailed(f"{unit}: a worker computes in {done.arithmetic} arithmetic, this process in {arithmetic()}: their rows "
+                             "would differ in the last digits; use machines of one kind")
         if self.journal:
             self.journal.append(point, first, done.rows)
         self.results.add(point, first, done.rows)

@@ -1,6 +1,6 @@
 """The results so far, on disk: a file to which units are appended, each whole or not at all.
 
-Every line is a checksum and JSON: first the grid's identity and the version of the code, then for each unit the number of its point, the offset
+Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then for each unit the number of its point, the offset
 of its first seed and its rows, and FINISHED before the output is written. A line that a crash has torn fails its
 checksum and is cut off with all after it.
 """
@@ -11,6 +11,7 @@ import zlib
 from typing import NamedTuple
 
 from fastrnn.files import sync_folder
+from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import code_version
 
 FINISHED = "finished"
@@ -144,7 +145,7 @@ def _lock(file, path):
 
 
 def _header(grid):
-    return _encoded({**grid.identity(), "version": code_version()})
+    return _encoded({**grid.identity(), "version": code_version(), "arithmetic": arithmetic()})
 
 
 def _encoded(value):
@@ -161,6 +162,8 @@ def _decoded(line):
 def _difference(name, theirs, ours):
     if name == "version":
         return "begun by another version of fastrnn"
+    if name == "arithmetic":
+        return f"begun in {theirs} arithmetic, this processor's is {ours}: go on with it on a processor of that kind"
     if isinstance(theirs, dict) and isinstance(ours, dict):
         name = next(each for each in {**ours, **theirs} if theirs.get(each) != ours.get(each))
         theirs, ours = theirs.get(name), ours.get(name)

@@ -2,28 +2,31 @@
 
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fastrnn.files import write_atomically
+from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.grid import AXES, Grid
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.unit import MEASURES
 
-COLUMNS = (*AXES, "seed", *MEASURES)
+COLUMNS = (*AXES, "seed", *MEASURES, "arithmetic")
 
 
 @dataclass
 class Table:
     """The models of some points of a grid, all its seeds each.
 
-    points: the points; summaries: the Summary of each; rows: tuples of COLUMNS, in the grid's order, then by seed.
+    points: the points; summaries: the Summary of each; rows: tuples of COLUMNS, in the grid's order, then by seed;
+    arithmetic: the kind that they were computed in.
     """
 
     grid: Grid
     points: tuple
     measured: list
+    arithmetic: str = field(default_factory=arithmetic)
 
     @classmethod
     def of(cls, results, numbers):
@@ -42,7 +45,7 @@ class Table:
         for point, rows in zip(self.points, self.measured):
             values = tuple(point.value(axis) for axis in AXES)
             for seed, row in enumerate(rows, first):
-                yield (*values, seed, *row)
+                yield (*values, seed, *row, self.arithmetic)
 
     @property
     def columns(self):

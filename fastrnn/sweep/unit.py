@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fastrnn.checkpoint import code_version
+from fastrnn.simd.host import arithmetic
 from fastrnn.train import train_many
 
 # What is measured of a model, in the order of its tuple.
@@ -22,11 +23,13 @@ class Unit(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A unit's result: `rows`, a tuple of MEASURES for each seed; seconds that it took; version: the worker's code."""
+    """A unit's result: `rows`, a tuple of MEASURES for each seed; seconds that it took; version: the worker's code; arithmetic:
+    its processor's."""
 
     rows: list
     seconds: float
     version: str
+    arithmetic: str
 
 
 class Stopped(Exception):
@@ -36,7 +39,7 @@ class Stopped(Exception):
 def run_unit(unit, stopped=None):
     """Train the models of a Unit, on one thread, and return the Done.
 
-    The rows depend on nothing but the point and the seeds. stopped(), asked some twenty times a second, says whether
+    The rows depend on nothing but the point, the seeds and the kind of arithmetic. stopped(), asked some twenty times a second, says whether
     to give up. Raises Stopped then, or when Ctrl-C reached this process.
     """
     def progress(*state):
@@ -48,7 +51,7 @@ def run_unit(unit, stopped=None):
         raise Stopped
     # Plain numbers, which every serializer knows.
     columns = (list(many.stopped), *(getattr(many, name).tolist() for name in MEASURES[1:]))
-    return Done(list(zip(*columns)), many.seconds, code_version())
+    return Done(list(zip(*columns)), many.seconds, code_version(), arithmetic())
 
 
 def warm_up(points):

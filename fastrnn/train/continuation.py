@@ -5,10 +5,13 @@ import json
 from dataclasses import asdict
 
 from fastrnn.checkpoint import code_version, hash_of
+from fastrnn.simd.host import arithmetic
 from fastrnn.train.config import TrainConfig
 
 # What may differ: how long to go on.
 CHANGEABLE = ("max_samples", "until", "patience")
+# Between the kinds of arithmetic of one training.
+THEN = ", then "
 
 
 def data_digest(arrays):
@@ -49,6 +52,20 @@ def check_resumable(run, cell, task, config, data=None):
         raise ValueError(f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'")
 
 
+def check_processor(run, option="other_processor=True"):
+    """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's; option: what goes on anyway."""
+    before = run.model.metadata.get("arithmetic")
+    if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():
+        raise ValueError(f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end in "
+                         f"other bytes; use a processor of that kind, or give {option}")
+
+
+def arithmetics_of(run):
+    """The kinds of arithmetic that a Run to go on from was computed in, and this processor's after it, in words."""
+    before = run and run.model.metadata.get("arithmetic")
+    return f"{before}{THEN}{arithmetic()}" if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic() else before or arithmetic()
+
+
 def _check(name, before, now):
     if type(before) is not type(now) or before != now:
         raise ValueError(f"{name}: got {_shown(now)}, but the run to go on from was begun with {_shown(before)}; leave it out to "
@@ -69,7 +86,7 @@ def identity_of(cell, task, config, **others):
     """
     described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
     # There and back: JSON knows no tuples.
-    return json.loads(json.dumps({**described, "config": config.as_dict(), **others, "code": code_version()}))
+    return json.loads(json.dumps({**described, "config": config.as_dict(), **others, "code": code_version(), "arithmetic": arithmetic()}))
 
 
 def state_digest(run):
@@ -94,6 +111,8 @@ def difference(theirs, ours):
 def _difference(name, theirs, ours):
     if name == "code":
         return "begun by another version of fastrnn"
+    if name == "arithmetic":
+        return f"begun in {theirs} arithmetic, this processor's is {ours}"
     if isinstance(theirs, dict) and isinstance(ours, dict):
         name = next(each for each in {**ours, **theirs} if theirs.get(each) != ours.get(each))
         theirs, ours = theirs.get(name), ours.get(name)

@@ -15,9 +15,10 @@ from fastrnn.kernels.steps import CLEAN, DIVERGED
 from fastrnn.kernels.threads import default_threads
 from fastrnn.model import Model, as_sequences
 from fastrnn.schedules import rates
+from fastrnn.simd.host import arithmetic
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig, check_integer
-from fastrnn.train.continuation import check_resumable, config_of, data_digest, identity_of, state_digest, weights_digest
+from fastrnn.train.continuation import arithmetics_of, check_processor, check_resumable, config_of, data_digest, identity_of, state_digest, weights_digest
 from fastrnn.train.curriculum import lessons
 from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.resume import load_run
@@ -38,7 +39,7 @@ SAMPLES_A_THREAD = 64
 
 
 def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None,
-          checkpoint=None, **options):
+          checkpoint=None, other_processor=False, **options):
     """Train a network until it is right, and return the Run.
 
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
@@ -53,7 +54,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
     unless until is "samples".
     resume: the Run of an unfinished training, or the file of one, to go on from. Cell, task and config are by default its
-    own, and may not be others; only max_samples, until and patience may differ.
+    own, and may not be others; only max_samples, until and patience may differ. other_processor: go on even where another kind of processor
+    began (fastrnn.simd.host.arithmetic), on which the rest would have been other bytes.
     checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
     minute in at most 1 % of the time, and removed at its end. The same call finds it after a crash, and goes on to the
     same bytes as without the crash.
@@ -84,6 +86,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     digest = data and data_digest(arrays)
     if resume is not None:
         check_resumable(resume, cell, task, config, digest)
+        if not other_processor:
+            check_processor(resume)
     if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file is for the caller to remove
         return _trained(cell, task, arrays, digest, config, weights, threads, progress, resume, checkpoint)
     identity = identity_of(cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume))
@@ -108,7 +112,8 @@ def _trained(cell, task, arrays, digest, config, weights, threads, progress, res
         # It trains, too.
         from fastrnn.train.consolidate import certified
 
-        return certified(run, config, threads, progress, autosave)
+        run = certified(run, config, threads, progress, autosave)
+    run.model.metadata["arithmetic"] = arithmetics_of(resume)
     return run
 
 
@@ -293,4 +298,4 @@ def metadata_of(run, config):
         summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
     if run.certification:
         summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
-    return {"config": config.as_dict(), "history": summary}
+    return {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()}

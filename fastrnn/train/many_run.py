@@ -6,6 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.models.places import named
 from fastrnn.model import Model
+from fastrnn.simd.host import arithmetic
 from fastrnn.train.run import History
 
 
@@ -64,7 +65,7 @@ class ManyRun:
         summary = {"stopped": self.stopped[i], "steps": int(self.steps[i]), "samples": int(self.samples[i]),
                    "loss": float(self.loss[i]), "exact_accuracy": float(self.exact_accuracy[i])}
         summary = {name: value for name, value in summary.items() if value == value}
-        return Model(self.cell, self.weights(i), self.task, {"config": config.as_dict(), "history": summary})
+        return Model(self.cell, self.weights(i), self.task, {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()})
 
     @property
     def models(self):

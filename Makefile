@@ -21,11 +21,16 @@ help:  ## show this list
 train: .venv/for-train  ## train a net; options as in: make train ARGS="--bits 16"
 	@$(BIN)/fastrnn train $(ARGS)
 
+# Two thirds of the time goes into compiling kernels: whole files go to processes of their own, one a core up to four,
+# which share the disk cache. On one core there is one process.
+CORES = $(shell $(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+SIDE_BY_SIDE = $(if $(filter-out 1,$(CORES)),--numprocesses=auto --maxprocesses=4 --dist=loadfile)
+
 test: .venv/for-test  ## run the tests
-	@$(BIN)/python -m pytest -q --durations=5 $(ARGS)
+	@$(BIN)/python -m pytest -q --durations=5 $(SIDE_BY_SIDE) $(ARGS)
 
 test-slow: .venv/for-test  ## run the long statistical tests
-	@$(BIN)/python -m pytest -q --durations=5 -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q --durations=5 -m slow $(SIDE_BY_SIDE) $(ARGS)
 
 # One experiment, or one trial again: make test-campaign ARGS="kills --seed 3 --first 17 --count 1".
 test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous callers: a table of what came out

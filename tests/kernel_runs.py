@@ -3,14 +3,13 @@
 import numpy as np
 
 from fastrnn.certify.sequences import bits_of, planes_of
+from fastrnn.kernels.arrays import Arrays
 from fastrnn.kernels.block import forward_address, forward_block
-from fastrnn.compiling import jit
-from fastrnn.kernels.online import learn_one
-from fastrnn.kernels.reference import refer
 from fastrnn.kernels.stream import run_words
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
-from fastrnn.losses.squared import SquaredError
+from fastrnn.kernels.workspace import aligned_zeros, lanes_of, workspace
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.session import Session
 
 
 def batched(model, symbols):
@@ -19,22 +18,17 @@ def batched(model, symbols):
     return model.forward(x)[1], model.logits(x)
 
 
-@jit
-def _learn(cell, loss, layout, theta, w_hh_t, work, one, sample, gradient, stats, steps):
-    learn_one(refer((cell, loss, layout, theta, w_hh_t, work, one, gradient, steps)), sample, stats, 0.0)
-
-
 def online(model, symbols):
     """States (N, T, H) of the kernel for updates with single samples."""
-    cell, layout, theta = model.packed()
     count, steps = symbols.shape
-    work, one = workspace(cell, layout, steps, model.dtype, bits=False), single(cell, layout, steps, model.dtype)
-    w_hh_t, gradient, stats, states = np.zeros_like(theta), np.zeros_like(theta), np.zeros(4), np.empty((count, steps, model.hidden_size))
-    x = bits_of(planes_of(symbols, model.input_size), count)
+    x = bits_of(planes_of(symbols, model.input_size), count).astype(model.dtype)
+    y, mask = np.zeros((1, steps, model.output_size), model.dtype), np.ones((1, steps), model.dtype)
+    config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
+    states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
-        work.x[:, :, sample % BLOCK] = x[sample]
-        _learn(cell, SquaredError(), layout, theta, w_hh_t, work, one, sample % BLOCK, gradient, stats, steps)
-        states[sample] = one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
+        session = Session(model.cell, sizes, Arrays(x[sample : sample + 1], y, mask, False), steps, config, 1, model.weights)
+        session.gradient()
+        states[sample] = session.one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
     return states
 
 

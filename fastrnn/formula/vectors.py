@@ -1,4 +1,7 @@
-"""Run a graph on SIMD vectors while a kernel is compiled: each node becomes its instructions, once."""
+"""Run a graph on vectors: SIMD vectors, while a kernel is compiled, so that each node becomes its instructions, once; or arrays.
+
+Vectors of other kinds bring `operations` and `fma` of their own (fastrnn.machine.emulator).
+"""
 
 from fastrnn.formula.graph import Expr, ordered
 from fastrnn.simd import functions
@@ -18,6 +21,7 @@ def on_vectors(outputs, values, like):
     A product that only one sum uses becomes a fused multiply-add.
     """
     values, order = dict(values), ordered(outputs, leaves=values)
+    operations, multiply_add = getattr(like, "operations", _OPERATIONS), getattr(like, "fma", fma)
     uses = {}
     for expr in [*outputs, *(arg for expr in order if expr not in values for arg in expr.args)]:
         if isinstance(expr, Expr):
@@ -45,11 +49,11 @@ def on_vectors(outputs, values, like):
             x, y = (values[arg] for arg in product.args)
             z = values[other]
             if expr.op == "-":
-                values[expr] = fma(-x, y, z) if sign < 0 else fma(x, y, -z)
+                values[expr] = multiply_add(-x, y, z) if sign < 0 else multiply_add(x, y, -z)
             else:
-                values[expr] = fma(x, y, z)
+                values[expr] = multiply_add(x, y, z)
         elif expr.op == "constant":
             values[expr] = like.constant(expr.args[0])
         else:
-            values[expr] = _OPERATIONS[expr.op](*(values[arg] for arg in expr.args))
+            values[expr] = operations[expr.op](*(values[arg] for arg in expr.args))
     return [values[output] for output in outputs]

@@ -5,12 +5,14 @@ which numba's disk cache finds the machine code again, in the next process too, 
 """
 
 import hashlib
+import os
 
 from numba.core import types
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
 from fastrnn.compiling import jit
 from fastrnn.machine.compiler import Compiler
+from fastrnn.machine.emulator import emulate
 
 _programs = {}
 
@@ -26,11 +28,20 @@ class Program:
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""
-        execute(self, frame)
+        if _emulated():
+            emulate(self, frame)
+        else:
+            execute(self, frame)
 
     def compile(self):
         """Have the machine code ready, compiled or from the disk cache."""
-        execute.compile((ProgramType(self.digest), types.Array(types.int64, 1, "C")))
+        if not _emulated():
+            execute.compile((ProgramType(self.digest), types.Array(types.int64, 1, "C")))
+
+
+def _emulated():
+    """Whether kernels run as plain Python (fastrnn.machine.emulator)."""
+    return os.environ.get("FASTRNN_EMULATE") == "1"
 
 
 class ProgramType(types.Type):

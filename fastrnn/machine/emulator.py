@@ -1,0 +1,205 @@
+"""The machine that computes at once: the twin of fastrnn.machine.compiler on NumPy.
+
+A kernel runs on it as plain Python, one operation after the other, so that it can be stepped through, printed, covered and
+compared: a vector is an array (lanes,), an Int is an int, a pointer is an address. FASTRNN_EMULATE=1 makes every Program run
+here, a thousand times slower.
+"""
+
+import ctypes
+
+import numpy as np
+
+from fastrnn.formula.evaluate import NUMPY
+
+
+class Int(int):
+    """Python's int, with the conditions of the compiler's Int."""
+
+    known = True
+
+    @property
+    def value(self):
+        return int(self)
+
+    def least(self, other):
+        """The smaller of two."""
+        return Int(min(self, other))
+
+    def below(self, other):
+        """A condition for `when`: self < other."""
+        return Int(int(self) < other)
+
+    def equals(self, other):
+        """A condition for `when`: self == other."""
+        return Int(int(self) == other)
+
+    def either(self, other):
+        """A condition for `when`: self or other holds."""
+        return Int(int(self) | other)
+
+    def both(self, other):
+        """A condition for `when`: self and other hold."""
+        return Int(int(self) & other)
+
+
+def _of_ints(name):
+    plain = getattr(int, name)
+
+    def operation(self, other):
+        result = plain(self, other)
+        return result if result is NotImplemented else Int(result)
+
+    return operation
+
+
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "mod", "floordiv"):
+    setattr(Int, f"__{_name}__", _of_ints(f"__{_name}__"))
+
+
+class Vector(np.ndarray):
+    """An array (lanes,) of floats, or the mask that a comparison of two gives."""
+
+    operations = NUMPY
+
+    def constant(self, number):
+        """`number` in every lane."""
+        return np.full(self.shape, number, self.dtype).view(Vector)
+
+    @staticmethod
+    def fma(a, b, c):
+        """a * b + c, rounded twice."""
+        return a * b + c
+
+
+class Emulator:
+    """Computes on vectors of `lanes` numbers of `dtype`; frame: the int64 words, one for each of `names`.
+
+    Its methods are those of fastrnn.machine.compiler.Compiler.
+    """
+
+    def __init__(self, frame, names, dtype, lanes):
+        self.frame, self.names, self.dtype, self.lanes = frame, names, np.dtype(dtype), lanes
+
+    # -------------------------------------------------------------------------------------------------- the frame
+
+    def word(self, name):
+        """An integer of the frame."""
+        return Int(self.frame[self.names.index(name)])
+
+    def set_word(self, name, value):
+        """Write an integer of the frame."""
+        self.frame[self.names.index(name)] = value
+
+    def pointer(self, name):
+        """The address of an array of numbers that is in the frame."""
+        return self.word(name)
+
+    integers = pointer
+
+    def as_pointer(self, address):
+        """An address is a pointer."""
+        return address
+
+    def read(self, integers, index):
+        """An element of an array of int64."""
+        return Int(_at(integers, index, np.dtype(np.int64), 1)[0])
+
+    def write(self, integers, index, value):
+        """Set an element of an array of int64."""
+        _at(integers, index, np.dtype(np.int64), 1)[0] = value
+
+    # ----------------------------------------------------------------------------------------------------- memory
+
+    def _numbers(self, pointer, index, count):
+        return _at(pointer, index, self.dtype, count)
+
+    def load(self, pointer, index):
+        """The vector `index` vectors from the pointer."""
+        return self._numbers(pointer, index * self.lanes, self.lanes).copy().view(Vector)
+
+    def store(self, pointer, index, value):
+        """Write a vector `index` vectors from the pointer."""
+        self._numbers(pointer, index * self.lanes, self.lanes)[:] = value
+
+    def splat(self, pointer, index):
+        """The number `index` numbers from the pointer, in all lanes."""
+        return self.constant(self._numbers(pointer, index, 1)[0])
+
+    def set_number(self, pointer, index, value):
+        """Write the first lane of a vector `index` numbers from the pointer."""
+        self._numbers(pointer, index, 1)[0] = value[0]
+
+    def constant(self, number):
+        """A number in all lanes."""
+        return np.full(self.lanes, number, self.dtype).view(Vector)
+
+    from_integer = constant
+
+    # --------------------------------------------------------------------------------------------------- arithmetic
+
+    fma = staticmethod(Vector.fma)
+
+    def select(self, mask, a, b):
+        """a where mask, else b."""
+        return np.where(mask, a, b).astype(self.dtype).view(Vector)
+
+    def joined(self, vectors):
+        """Vectors as one long one."""
+        return np.concatenate(vectors).view(Vector)
+
+    def parts(self, vector):
+        """The inverse of `joined`."""
+        return list(vector.reshape(-1, self.lanes))
+
+    def mask_bits(self, condition):
+        """An Int whose bit i is set where the condition (a comparison of vectors) holds in lane i."""
+        return Int(sum(1 << lane for lane in np.flatnonzero(condition).tolist()))
+
+    def add_sums(self, pointer, indices, vectors):
+        """Add to each number of the array the sum over the lanes of its vector."""
+        for index, vector in zip(indices, vectors):
+            self._numbers(pointer, index, 1)[0] += vector.sum()
+
+    # -------------------------------------------------------------------------------------------------- control flow
+
+    def integer(self, value):
+        """A Python int as an Int."""
+        return Int(value)
+
+    def range(self, stop, start=0, step=1):
+        """A loop over start, start + step, ... below `stop`."""
+        return map(Int, range(start, stop, step))
+
+    def down(self, count):
+        """A loop over count - 1, count - 2, ..., 0."""
+        return map(Int, reversed(range(count)))
+
+    def loop(self, count):
+        """A loop over 0, 1, ... that `stop(condition)` leaves when the step is done: yields (n, stop)."""
+        conditions = []
+        for n in range(count):
+            yield Int(n), conditions.append
+            if any(conditions):
+                break
+
+    def when(self, condition):
+        """A branch, as a loop that runs once or not at all."""
+        return [None] if condition else []
+
+    def fold(self, count, values, body):
+        """The vectors `values` after values = body(n, values) for n = 0, 1, ..."""
+        for n in range(count):
+            values = body(Int(n), values)
+        return values
+
+
+def emulate(program, frame):
+    """Run a Program (fastrnn.machine.execute) on its frame."""
+    # Lanes without a model compute with zeros, as they do in compiled code, where nobody warns.
+    with np.errstate(all="ignore"):
+        program.kernel(Emulator(frame, program.names, program.dtype, program.lanes))
+
+
+def _at(address, index, dtype, count):
+    """(count,) of the memory `index` numbers from an address; writing to it writes there."""
+    return np.frombuffer((ctypes.c_char * (count * dtype.itemsize)).from_address(int(address) + int(index) * dtype.itemsize), dtype)

@@ -30,17 +30,22 @@ class Many:
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
         self.lock, self.next, self.stop = threading.Lock(), 0, False
 
-    def run(self, interrupted, told):
-        """Train all; told(done) is called from time to time. Models that are not done when `interrupted` are so, too."""
+    def prepare(self):
+        """Compile, lay out the data, and make the groups: one for each thread."""
         self.recipe.program.compile()
-        self.interrupted, self.told = interrupted, told
         slots = self.recipe.lanes if self.recipe.net.own_weights else 1
         self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
         if self.lanes != "own":
-            self.blocks = blocks_of(self.data, self.recipe.net.columns, None if self.lanes == "models" else self.recipe.lanes, self.recipe.dtype)
-        groups = [self._group() for _ in range(self.threads)]
+            lanes = None if self.lanes == "models" else self.recipe.lanes
+            self.blocks = blocks_of(self.data, self.recipe.net.columns, lanes, self.recipe.dtype)
+        self.groups = [self._group() for _ in range(self.threads)]
+
+    def run(self, interrupted, told):
+        """Train all; told(done) is called from time to time. Models that are not done when `interrupted` are so, too."""
+        self.prepare()
+        self.interrupted, self.told = interrupted, told
         try:
-            on_threads(self.threads, lambda thread: self._work(groups[thread]))
+            on_threads(self.threads, lambda thread: self._work(self.groups[thread]))
         finally:
             self.stop = True
 

@@ -1,0 +1,241 @@
+"""`python -m bench.fits`: fits of many models to one data set, beside the machine's peak and, where they are, JAX and PyTorch.
+
+    python -m bench.fits                      one epoch of GRUs of 1 to 20 units, a thread; share of the multiply-add peak
+    python -m bench.fits --peers              the same beside JAX and PyTorch (first make bench-peers)
+    python -m bench.fits --sequences          one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
+    python -m bench.fits --animal             5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
+    python -m bench.fits --learners           10,000 models of 8 units, each on some 400 sequences of its own
+
+The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and the loss of
+training and validation sequences every tenth epoch. All cases of a table run in each of several rounds, in changing order;
+medians over rounds; ratios are formed within a round.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+import fastrnn
+from bench.peers.table import PYTHON
+from fastrnn.bench import machine, timing
+from fastrnn.bench.engines.peak import MultiplyAdd
+from fastrnn.training.config import FitConfig
+from fastrnn.training.fit import head_for
+from fastrnn.training.many import Many, job_of
+
+WORKER = Path(__file__).parent / "peers" / "fits_worker.py"
+CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
+
+
+def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
+    """Sequences of choices between two options, one input for the last choice, one for its reward, the rest noise."""
+    rng = np.random.default_rng(seed)
+    x, y = [], []
+    for steps in rng.integers(shortest, longest + 1, sequences):
+        values, own, chances = np.zeros(2), np.zeros((steps, inputs)), rng.random(2)
+        own[:, 2:] = rng.integers(0, 2, (steps, inputs - 2))
+        chosen = np.zeros(steps, int)
+        for t in range(steps):
+            chosen[t] = rng.random() < 1 / (1 + np.exp(-4 * (values[1] - values[0])))
+            reward = rng.random() < chances[chosen[t]]
+            values[chosen[t]] += 0.3 * (reward - values[chosen[t]])
+            if t + 1 < steps:
+                own[t + 1, :2] = chosen[t], reward
+            if rng.random() < 0.03:
+                chances = rng.random(2)
+        x.append(own)
+        y.append(chosen)
+    return fastrnn.Sequences(x, y, kind="classes", classes=2)
+
+
+def flops_of(net):
+    """Operations in the products of matrices, forward, back and gradients, of one step of one model on one sequence."""
+    sizes, step = net.sizes, net.step
+    recurrent, output = step.from_h * sizes.hidden**2, sizes.outputs * sizes.hidden
+    return 2 * (2 * (step.from_x * sizes.hidden * sizes.inputs + recurrent + output) + recurrent + output)
+
+
+class Ours:
+    """One group of models that never stops."""
+
+    def __init__(self, cell, data, dtype, lanes="models"):
+        config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4)
+        head, outputs = head_for(None, data)
+        self.many = Many(cell, head, outputs, data, config, 1, lanes)
+        recipe = self.many.recipe
+        options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, **config.build_optimizer()._asdict()}
+        self.models = recipe.lanes if lanes == "models" else 1
+        roles = fastrnn.data.split(data, validation=0.1)
+        self.many.jobs = [job_of(recipe, n, n, options, roles) for n in range(self.models)]
+        self.many.prepare()
+        self.group = self.many.groups[0]
+        for slot, job in enumerate(self.many.jobs):
+            self.group.put(slot, job)
+        self.steps, self.flops = data.steps * self.models, flops_of(recipe.net)
+
+    def run(self, epochs):
+        began, left = time.perf_counter(), epochs
+        while left:
+            left -= self.group.run(left)[0]
+        return time.perf_counter() - began
+
+
+class Peak:
+    """Multiply-adds in registers."""
+
+    def __init__(self, dtype):
+        class Work:
+            pass
+
+        Work.dtype = dtype
+        self.engine, self.flops = MultiplyAdd(Work, 1, None, None, None), MultiplyAdd.flops(dtype, 1)
+
+    def run(self, updates):
+        began = time.perf_counter()
+        self.engine.run(updates)
+        return time.perf_counter() - began
+
+
+class Peer:
+    """A case in a process of another library."""
+
+    def __init__(self, engine, hidden, models, dtype):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
+        environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen([os.environ.get("FASTRNN_PEERS") or PYTHON, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment)
+        self._ask({"engine": engine, "hidden": hidden, "models": models, "dtype": dtype})
+
+    def _ask(self, line):
+        self.process.stdin.write(json.dumps(line) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def run(self, epochs):
+        return self._ask({"epochs": epochs})["seconds"]
+
+
+def epochs(sizes, cells, dtypes, rounds, seconds, peers):
+    """The table of one epoch."""
+    data = choices()
+    cases, ours = {("peak", dtype): Peak(dtype) for dtype in dtypes}, {}
+    for dtype in dtypes:
+        for cell in cells:
+            for hidden in sizes:
+                ours[cell, hidden, dtype] = cases[cell, hidden, dtype] = Ours(CELLS[cell](hidden), data, dtype)
+                if peers and cell == "gru":
+                    for engine, models in (("jax-vmap", 256), ("jax-models-last", 256), ("torch-nn.GRU", 1)):
+                        cases[engine, hidden, dtype] = Peer(engine, hidden, models, dtype)
+    measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
+    rows = []
+    for (cell, hidden, dtype), case in ours.items():
+        taken, peak = measured[cell, hidden, dtype][1], measured["peak", dtype][1]
+        rate = [case.steps / each for each in taken]
+        share = [r * case.flops / (cases["peak", dtype].flops / p) for r, p in zip(rate, peak)]
+        row = [cell, hidden, dtype, f"{timing.median(rate) / 1e6:,.1f}", f"{timing.median(share):.0%}"]
+        if peers:
+            for engine, models in (("jax-vmap", 256), ("jax-models-last", 256), ("torch-nn.GRU", 1)):
+                if (engine, hidden, dtype) in measured and cell == "gru":
+                    other = [data_steps(models) / each for each in measured[engine, hidden, dtype][1]]
+                    row.append(f"{timing.median(other) / 1e6:,.2f} ({timing.median([a / b for a, b in zip(rate, other)]):.1f} x)")
+        rows.append(row)
+    table(["cell", "H", "dtype", "M model-steps/s", "of peak", *(["JAX vmap", "JAX models last", "nn.GRU, one by one"] if peers else [])], rows)
+
+
+def data_steps(models):
+    """Model-steps of an epoch of a peer, whose sequences are all padded to 60 steps."""
+    return 96 * 60 * models
+
+
+def sequences(rounds, seconds):
+    """The table of one model on batches of 256 sequences of 64 steps."""
+    rng = np.random.default_rng(0)
+    data = fastrnn.Sequences(rng.normal(size=(256, 64, 3)), rng.integers(0, 2, (256, 64)), kind="classes", classes=2)
+    cases = {"peak": Peak("float32")}
+    for cell in ("gru", "lstm"):
+        for hidden in (16, 32, 64):
+            cases[cell, hidden] = Ours(CELLS[cell](hidden), data, "float32", "sequences")
+    measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
+    rows = []
+    for key, case in cases.items():
+        if key == "peak":
+            continue
+        rate = [case.steps / each for each in measured[key][1]]
+        share = [r * case.flops / (cases["peak"].flops / p) for r, p in zip(rate, measured["peak"][1])]
+        rows.append([*key, f"{timing.median(rate) / 1e6:,.2f}", f"{timing.median(share):.0%}"])
+    table(["cell", "H", "M sample-steps/s", "of peak"], rows)
+
+
+def animal(dtype, threads, outer, sizes):
+    """One animal's grid of fits, and the time that it takes."""
+    data = choices()
+    began = time.perf_counter()
+    grid = {"hidden_size": sizes, "l1": [1e-5, 1e-4, 1e-3]}
+    made = fastrnn.cross_validate(fastrnn.GRU(1), data, outer=outer, inner=9, seeds=3, grid=grid, learning_rate=0.005, epochs=2000,
+                                  evaluate_every=10, patience=20, dtype=dtype, threads=threads)
+    seconds = time.perf_counter() - began
+    steps = float(made.fits.epochs.sum()) * data.steps * (1 - 1 / outer)
+    print(made.summary().to_string(index=False, float_format="{:.4f}".format))
+    print(f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s; {steps / seconds / 1e6:,.1f} M model-steps/s")
+
+
+def learners(count, threads):
+    """Many learners with sequences of their own."""
+    rng = np.random.default_rng(0)
+    lengths = [rng.integers(10, 65, rng.integers(300, 501)) for _ in range(count)]
+    learner = np.repeat(np.arange(count), [len(each) for each in lengths])
+    flat = np.concatenate(lengths)
+    steps = int(flat.sum())
+    ends = np.cumsum(flat) - 1
+    counted = np.zeros(steps)
+    counted[ends] = 1
+    data = fastrnn.Sequences(rng.integers(0, 2, (steps, 2)).astype(float), rng.integers(0, 2, steps), kind="classes", classes=2,
+                             offsets=np.concatenate(([0], ends + 1)), weight=counted, groups={"learner": learner})
+    roles = np.zeros(len(flat), np.int8)
+    began = time.perf_counter()
+    made = fastrnn.fit_many(fastrnn.GRU(8), data, each="learner", roles=roles, epochs=16, evaluate_every=16, learning_rate=0.01,
+                            patience=None, threads=threads)
+    seconds = time.perf_counter() - began
+    print(f"{len(made):,} learners, {steps * 16:,} model-steps: {seconds:,.1f} s; {steps * 16 / seconds / 1e6:,.1f} M model-steps/s")
+
+
+def table(head, rows):
+    """A Markdown table."""
+    print("| " + " | ".join(head) + " |")
+    print("|" + "|".join("---" for _ in head) + "|")
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("peers", "sequences", "animal", "learners"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--sizes", default="1,2,4,8,16,20", help="hidden sizes (default: %(default)s)")
+    parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
+    parser.add_argument("--dtypes", default="float32,float64", help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of one case in a round (default: %(default)s)")
+    parser.add_argument("--outer", type=int, default=10, help="outer folds of --animal (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=10_000, help="learners (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=None, help="default: all cores")
+    chosen = parser.parse_args()
+    print(f"{machine.describe()['processor']}, {machine.describe()['cores']} cores")
+    sizes = [int(size) for size in chosen.sizes.split(",")]
+    if chosen.animal:
+        animal(chosen.dtypes.split(",")[0], chosen.threads, chosen.outer, sizes if chosen.sizes != "1,2,4,8,16,20" else [1, 2, 3, 4, 5, 10, 20])
+    elif chosen.learners:
+        learners(chosen.count, chosen.threads)
+    elif chosen.sequences:
+        sequences(chosen.rounds, chosen.seconds)
+    else:
+        epochs(sizes, chosen.cells.split(","), chosen.dtypes.split(","), chosen.rounds, chosen.seconds, chosen.peers)
+
+
+if __name__ == "__main__":
+    main()

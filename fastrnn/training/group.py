@@ -142,6 +142,9 @@ class Group:
     def run(self, rounds):
         """Up to so many rounds, until a model is done; returns (rounds made, slots that are done)."""
         config, every = self.recipe.config, self.recipe.config.evaluate_every
+        if not self.arrays["active"].any():
+            # Nobody is between two evaluations: those who wait need not wait for one.
+            self._set(round=0)
         rounds, before = min(rounds, self.longest), self._word("round")
         waiting = self._progress("pending") > 0
         # Models that wait begin at the first evaluation.

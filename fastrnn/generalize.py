@@ -4,8 +4,10 @@ import json
 import time
 from dataclasses import dataclass, field
 
+from fastrnn.arguments import as_integer
 from fastrnn.evaluate import Tally, evaluate, hard_batches, random_batches
 from fastrnn.files import write_atomically
+from fastrnn.model import check_model
 
 FIRST, LAST = 8, 1 << 20
 
@@ -73,6 +75,8 @@ def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None
     of the operands. progress(done, total): called now and then, in bits.
     Raises ValueError for a model without a task, or a `most` below the smallest width.
     """
+    check_model("model", model)
+    samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
     if model.task is None:
         raise ValueError("generalize: this model was trained on arrays, so there is no task to hold it against")
     tried = widths(model.task, most)

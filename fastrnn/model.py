@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastrnn.arguments import as_array, shown
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.kernels.arrays import run_arrays
@@ -175,11 +176,9 @@ def sigmoid(z):
 
 def as_sequences(name, x, features, dtype):
     """x as a C-contiguous (batch, time, features) array of dtype; a copy only where needed."""
-    array = np.asarray(x)
+    array = as_array(name, x)
     if array.ndim != 3 or array.shape[2] != features or array.shape[0] < 1 or array.shape[1] < 1:
         raise ValueError(f"{name}: got shape {array.shape}, expected (batch, time, {features}) with batch and time of at least 1")
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: got dtype {array.dtype}, expected real numbers")
     return np.ascontiguousarray(array, dtype)
 
 
@@ -199,6 +198,14 @@ def check_weights(cell, weights):
             raise ValueError(f"{name}: got shape {np.shape(weight)}, expected {shapes[name]}")
         if not np.isfinite(weight).all():
             raise ValueError(f"{name}: holds values that are not finite")
+
+
+def check_model(name, model):
+    """Raise TypeError, naming the argument, unless this is a Model."""
+    if isinstance(model, Model):
+        return
+    instead = f"{name}.model" if isinstance(getattr(model, "model", None), Model) else "Model.load(path)"
+    raise TypeError(f"{name}: got {shown(model)}, expected a Model, as {instead}")
 
 
 def check_operands(operands, count, does):

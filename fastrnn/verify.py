@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard_batches, random_batches
+from fastrnn.model import check_model
 from fastrnn.tasks.tree import Tree
 
 # Operands with so many free bits together are tried in every combination: 16.7 million samples.
@@ -48,6 +50,9 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     whole: False ends it with the first batch that has a wrong sample. Returns a Verification.
     Raises ValueError for a model without a task or an impossible width.
     """
+    check_model("model", model)
+    samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
+    threads = None if threads is None else as_integer("threads", threads, 1)
     if model.task is None:
         raise ValueError("verify: this model was trained on arrays, so there is no task to hold it against")
     task = model.task.at(bits) if bits is not None else model.task

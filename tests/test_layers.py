@@ -24,7 +24,7 @@ LEVELS = (
     ("machine",),
     ("formula",),
     ("simd",),
-    ("compiling", "registry", "files", "errors"),
+    ("arguments", "compiling", "registry", "files", "errors", "program"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

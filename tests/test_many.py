@@ -149,8 +149,9 @@ def test_a_model_that_diverges_is_reported_and_leaves_its_neighbours_alone():
 
 
 def own_data(rng, models, rows, steps, inputs, outputs):
-    return (rng.uniform(-1, 1, (models, rows, steps, inputs)), rng.uniform(0, 1, (models, rows, steps, outputs)),
-            rng.integers(0, 2, (models, rows, steps)).astype(float))
+    mask = rng.integers(0, 2, (models, rows, steps)).astype(float)
+    mask[:, 0, -1] = 1  # a model to which nothing counts is refused
+    return rng.uniform(-1, 1, (models, rows, steps, inputs)), rng.uniform(0, 1, (models, rows, steps, outputs)), mask
 
 
 @pytest.mark.parametrize("activation, loss, hidden, steps, batch, inputs, outputs, bias", [
@@ -250,12 +251,12 @@ def test_progress_may_stop_training(threads):
     (dict(seeds=[1, -1]), "seeds: got -1"), (dict(seeds=[0.5]), "seeds: got float64"), (dict(seeds=[1], seed=3), "seed: each model"),
     (dict(learning_rate=[0.1, 0.2]), "learning_rate: got shape (2,), expected a number or 3"),
     (dict(learning_rate=[0.1, 0.2, -1]), "learning_rate: got -1.0, expected a positive number"),
-    (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"), (dict(l1=["a", "b", "c"]), "l1: got <U1, expected numbers"),
+    (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"), (dict(l1=["a", "b", "c"]), "l1: got dtype <U1, expected real numbers"),
     (dict(constants={"beta1": [0.9, 0.9, -1]}), "constants: got beta1=-1.0"), (dict(constants={"gamma": [0.9] * 3}), "constants: got gamma="),
     (dict(threads=0), "threads: got 0"), (dict(until="certified"), "until: got 'certified'"), (dict(patience=1 << 40), "patience: got"),
     (dict(curriculum=fastrnn.Curriculum()), "curriculum: got one"), (dict(batchsize=2), "train: unknown option 'batchsize'"),
     (dict(data=(np.zeros((2, 4, 5, 1)), np.zeros((2, 4, 5, 1)))), "x: got a leading axis of 2, expected 3"),
-    (dict(data=(np.zeros((3, 4, 5, 1)), np.zeros((4, 5, 1)))), "y: got shape (4, 5, 1), expected (3, 4, 5) to begin with"),
+    (dict(data=(np.zeros((3, 4, 5, 1)), np.zeros((4, 5, 1)))), "y: got shape (4, 5, 1), expected (3, 4, 5, output)"),
     (dict(weights={"w_hh": np.zeros((2, 16, 16))}), "weights: got a leading axis of 2, expected 3"),
     (dict(weights={"w_hh": np.zeros((16, 16))}), "weights: got w_hh, expected"),
 ])

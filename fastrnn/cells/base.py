@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from fastrnn.arguments import as_choice
 from fastrnn.formula import relu, sigmoid, tanh
 from fastrnn.formula.step import trace
 from fastrnn.formula.written import written
@@ -72,6 +73,10 @@ class Cell:
             if not isinstance(value, (int, float, str, type(None))):
                 raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
 
+    def choose(self, name, choices):
+        """Make an option the one of the choices that it names, in whatever case. Raises ValueError unless there is one."""
+        object.__setattr__(self, name, as_choice(name, getattr(self, name), choices))
+
     def step(self, pre, *state):
         """The next state, or states, from the pre-activations and the state before."""
         raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
@@ -98,12 +103,6 @@ class Cell:
 @lru_cache(maxsize=1024)
 def _traced(cell):
     return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
-
-
-def check_choice(name, value, choices):
-    """Raise ValueError, naming the option `name`, unless the value is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
 
 
 def cells():

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from fastrnn.cells.base import ACTIVATIONS, Cell, activate, check_choice, gradient, restlessness
+from fastrnn.cells.base import ACTIVATIONS, Cell, activate, gradient, restlessness
 from fastrnn.simd import pointwise, select, sigmoid, tanh
 
 
@@ -17,7 +17,7 @@ from fastrnn.simd import pointwise, select, sigmoid, tanh
 class Elman(Cell):
     """`hidden_size` units with activation "sigmoid", "tanh" or "relu", as PyTorch's nn.RNN has them; with or without biases.
 
-    Raises ValueError for a size below 1 or an unknown activation.
+    Raises ValueError for a size that is no integer of at least 1, or an unknown activation.
     """
 
     activation: str = "sigmoid"
@@ -32,7 +32,7 @@ class Elman(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
+        self.choose("activation", ACTIVATIONS)
 
     def step(self, pre, h):
         """h' = f(a)"""

@@ -7,7 +7,7 @@ S. Li et al., "Independently recurrent neural network (IndRNN): building a longe
 
 from dataclasses import dataclass, field
 
-from fastrnn.cells.base import ACTIVATIONS, Cell, check_choice
+from fastrnn.cells.base import ACTIVATIONS, Cell
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class IndRNN(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
+        self.choose("activation", ACTIVATIONS)
 
     def step(self, pre, h):
         """h' = f(a + u h)"""

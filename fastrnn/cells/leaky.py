@@ -8,7 +8,7 @@ H. Jaeger et al., "Optimization and applications of echo state networks with lea
 
 from dataclasses import dataclass, field
 
-from fastrnn.cells.base import ACTIVATIONS, Cell, check_choice
+from fastrnn.cells.base import ACTIVATIONS, Cell
 from fastrnn.formula import sigmoid
 
 
@@ -27,7 +27,7 @@ class Leaky(Cell):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
+        self.choose("activation", ACTIVATIONS)
         number = isinstance(self.alpha, (int, float)) and not isinstance(self.alpha, bool)
         if self.alpha is not None and not (number and 0 < self.alpha <= 1):
             raise ValueError(f"alpha: got {self.alpha!r}, expected a number above 0 and at most 1, or None to learn it")

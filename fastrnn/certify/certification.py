@@ -11,7 +11,7 @@ from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import Rounding
 from fastrnn.certify.search import search
-from fastrnn.model import check_weights
+from fastrnn.model import check_model, check_weights
 
 # Windows are tried from one symbol up to so many, as long as there are not more nodes than these; after those that are
 # quickly done, the network's own machine, if it is small.
@@ -76,6 +76,7 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
     a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384 nodes.
     """
     began = time.perf_counter()
+    check_model("model", model)
     task = task or model.task
     check_provable(model.cell, task)
     # Whoever holds a Model may have changed its arrays since it was made.

@@ -16,7 +16,7 @@ from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import warm_up
 from fastrnn.sweep.workers import Threads, Workers
 from fastrnn.train.config import check_integer
-from fastrnn.train.loop import configured
+from fastrnn.train.options import configured
 
 
 def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):

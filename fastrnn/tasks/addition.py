@@ -13,7 +13,7 @@ the final carry.
 from dataclasses import dataclass
 
 from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, alternating, check_integer, count, counter_planes, take_lowest
+from fastrnn.tasks.base import Task, alternating, count, counter_planes, take_lowest
 
 
 @jit
@@ -50,7 +50,7 @@ class Addition(Task):
     label = staticmethod(_label)
 
     def __post_init__(self):
-        check_integer("operands", self.operands, 2, 32)
+        self.check_integer("operands", 2, 32)
         super().__post_init__()
         if self.bits < self.least_bits:
             raise ValueError(f"bits: got {self.bits}, expected at least {self.least_bits} for {self.operands} operands, so that the sum fits")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import overload
 
+from fastrnn.arguments import as_integer
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.bits import ask, expand
@@ -61,7 +62,11 @@ class Task:
     numbers = ()
 
     def __post_init__(self):
-        check_integer("bits", self.bits, 1)
+        self.check_integer("bits", 1)
+
+    def check_integer(self, name, least, most=None):
+        """Make a field a plain int. Raises ValueError, naming it, unless it is an integer from `least` to `most`."""
+        object.__setattr__(self, name, as_integer(name, getattr(self, name), least, most))
 
     @property
     def free_bits(self):
@@ -128,13 +133,6 @@ class Task:
 def tasks():
     """{name: class} of every task."""
     return discover("fastrnn.tasks", Task)
-
-
-def check_integer(name, value, least, most=None):
-    """Raise ValueError, naming `name`, unless `value` is an int from `least` to `most`."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
-        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name}: got {value!r}, expected an integer {bound}")
 
 
 def alternating(bits):

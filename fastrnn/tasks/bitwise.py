@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from numpy import uint64
 
 from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, check_integer
+from fastrnn.tasks.base import Task
 
 
 @jit
@@ -49,7 +49,7 @@ class _Bitwise(Task):
     recipe = {"learning_rate": 0.03}
 
     def __post_init__(self):
-        check_integer("delay", self.delay, 0, 32)
+        self.check_integer("delay", 0, 32)
         super().__post_init__()
         if self.bits < self.least_bits:
             raise ValueError(f"bits: got {self.bits}, expected at least {self.least_bits} for a delay of {self.delay}, "

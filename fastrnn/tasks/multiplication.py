@@ -12,7 +12,7 @@ factor: carry + factor * bit is at most 2 * factor - 1.
 from dataclasses import dataclass, field
 
 from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, check_integer, count, counter_planes, places, take_lowest
+from fastrnn.tasks.base import Task, count, counter_planes, places, take_lowest
 
 
 @jit
@@ -43,7 +43,7 @@ class Multiplication(Task):
 
     def __post_init__(self):
         super().__post_init__()
-        check_integer("factor", self.factor, 1, 4096)
+        self.check_integer("factor", 1, 4096)
 
     @property
     def numbers(self):

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
+from fastrnn.arguments import as_choice, as_integer, shown
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.losses.base import losses
 from fastrnn.optimizers.base import task_optimizers
@@ -47,11 +48,11 @@ class TrainConfig:
     dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
 
     def __post_init__(self):
+        # Plain values from here on, whatever kind came in: JSON knows no others, and kernels are compiled for no others.
+        object.__setattr__(self, "dtype", _dtype(self.dtype))
         for each in fields(self):
-            value, choices = getattr(self, each.name), each.metadata["choices"]
-            if choices and value not in choices():
-                raise ValueError(f"{each.name}: got {value!r}, expected one of {', '.join(choices())}")
-        # Plain numbers from here on, whatever kind came in: JSON knows no others, and kernels are compiled for no others.
+            if choices := each.metadata["choices"]:
+                object.__setattr__(self, each.name, as_choice(each.name, getattr(self, each.name), choices()))
         for name in ("batch_size", "max_samples", "truncate"):
             self._set(name, check_integer, 1)
         for name in ("seed", "patience"):
@@ -111,14 +112,19 @@ class TrainConfig:
 
 
 def check_integer(name, value, least):
-    """`value` as an int. Raises TypeError or ValueError, naming `name`, unless it is an integer from `least` to 2**63 - 1."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
-    if value < least:
-        raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
-    if value >= 2**63:
-        raise ValueError(f"{name}: got {value}, expected an integer below 2**63")
-    return int(value)
+    """`value` as an int, of a float without a fraction, too. Raises ValueError unless it is from `least` to 2**63 - 1."""
+    number = as_integer(name, value, least, whole=True)
+    if number >= 2**63:
+        raise ValueError(f"{name}: got {shown(value)}, expected an integer below 2**63")
+    return number
+
+
+def _dtype(value):
+    """The name of what NumPy takes for a floating-point type; whatever else came, as it came."""
+    try:
+        return np.dtype(value).name if value is not None else value
+    except TypeError:
+        return value
 
 
 def check_number(name, value, expected="a finite number of at least 0", least=0.0):

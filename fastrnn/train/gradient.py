@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from fastrnn.model import check_model
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.loop import as_arrays
+from fastrnn.train.data import as_arrays, sequences
 from fastrnn.train.session import Session
 
 
@@ -15,8 +16,9 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
     before it; states do. Gradients have the shapes and dtype of the weights; nothing is modified.
     Raises ValueError for shapes that do not fit, values that are not finite, or an unknown loss.
     """
+    check_model("model", model)
     dtype = str(model.dtype)
-    arrays = as_arrays(x, y, mask, dtype=model.dtype, drawn=False)
+    arrays = as_arrays(*sequences((x, y, mask)), dtype=model.dtype, drawn=False)
     for name, array, size in (("x", arrays.x, model.input_size), ("y", arrays.y, model.output_size)):
         if array.shape[2] != size:
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")

@@ -95,7 +95,7 @@ class Group:
         self.jobs = [None] * recipe.lanes
         self.run(0)  # compile, or load from the cache
 
-    def put(self, lane, job, weights, seed, patience):
+    def put(self, lane, job, weights, seed):
         """Begin to train a model from `weights`, in the order of recipe.rows."""
         recipe, places, memory, held = self.recipe, self.recipe.places, self.memory, self.held
         self.jobs[lane] = job
@@ -108,17 +108,21 @@ class Group:
         for i, name in enumerate(recipe.optimizer._fields):
             memory[places.constants + i, lane] = varied[name][job.model]
         self.bits[places.active, lane] = -1
-        memory[places.sums : places.sums + 4, lane] = memory[places.clean, lane] = memory[places.bad, lane] = 0
-        self.expect(lane, patience)
+        memory[places.sums : places.sums + 4, lane] = memory[places.bad, lane] = 0
+        self.forget(lane)
         self.feed.active[lane], self.feed.seed[lane], self.feed.word[lane], self.feed.step[lane] = 1, seed, -1, 0
         self.feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
-        held.limit[lane], held.rate[lane], held.settled[lane], held.event[lane] = job.limit, varied["rate"][job.model], 0, RUNNING
+        held.rate[lane], held.settled[lane] = varied["rate"][job.model], 0
         held.open[lane], held.filled[lane], held.length[lane], held.entries[lane] = 0, 0, recipe.plan.stretch, 0
 
-    def expect(self, lane, patience):
-        """Ask for a decision after so many samples without a mistake, counted from now; 0 for never."""
+    def forget(self, lane):
+        """Count samples without a mistake from now."""
         self.memory[self.recipe.places.clean, lane] = 0
+
+    def expect(self, lane, patience, limit):
+        """Go on, up to so many samples without a mistake (0: any number) or so many updates in all; then there is a decision."""
         self.memory[self.recipe.places.patience, lane] = patience or np.inf
+        self.held.limit[lane], self.held.event[lane] = limit, RUNNING
 
     def run(self, updates):
         """Up to so many updates of all models, until one needs a decision; the updates made."""

@@ -5,22 +5,24 @@ import time
 
 import numpy as np
 
-from fastrnn.cells.base import check_task_cell
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.arrays import Arrays
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.kernels.steps import CLEAN, DIVERGED
 from fastrnn.kernels.threads import default_threads
-from fastrnn.model import Model, as_sequences
+from fastrnn.model import Model
 from fastrnn.schedules import rates
 from fastrnn.simd.host import arithmetic
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig, check_integer
-from fastrnn.train.continuation import arithmetics_of, check_processor, check_resumable, config_of, data_digest, identity_of, state_digest, weights_digest
+from fastrnn.train.checks import NO_BITS, Checks, first_wrong
+from fastrnn.train.config import check_integer
+from fastrnn.train.continuation import (arithmetics_of, check_processor, check_resumable, config_of, data_digest, identity_of, state_digest,
+                                        weights_digest)
 from fastrnn.train.curriculum import lessons
+from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.train.resume import load_run
 from fastrnn.train.run import Run
 from fastrnn.train.run_autosave import RunAutosave
@@ -44,12 +46,15 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
 
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
     recipe, which most leave to TrainConfig()); options: fields of a TrainConfig, over those of `config`.
-    data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) with values in [0, 1], mask
-    (N, T), 0 where the loss does not count; batches are drawn with replacement, or are the whole of it if
-    batch_size is N. weights: initial weights by name instead of drawn ones. threads: default all cores where
+    data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
+    (N, T), 0 where the loss does not count; steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are
+    drawn with replacement, or are the whole of it if batch_size is N. Without a config, until is "samples" then, and
+    max_samples 100 N, at least 10,000. weights: initial weights by name instead of drawn ones. threads: default all cores where
     the batch is large enough; the result is the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
-    until: "exact" (the default) stops when the network is right on all of its verification; "certified" goes on from
+    until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own data, whose
+    targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many after each time that it
+    was wrong, and no more often than takes a small share of the time. "certified" goes on from
     there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
     "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
     unless until is "samples".
@@ -69,12 +74,13 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
             raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
         if weights is not None:
             raise ValueError("weights: got some, but training goes on from those of the run to resume; leave them out")
-        cell, task = cell or resume.model.cell, task or resume.model.task
+        cell, task = cell or resume.model.cell, task or (resume.model.task if data is None else None)
         config = config or (config_of(resume) if resume.state else None)
-    cell = cell or Elman()
-    check_task_cell(cell)
-    task = None if data is not None else task or Addition()
-    config = configured(config, options, task)
+    cell = Elman() if cell is None else cell
+    check_parts(cell, task, config, data, progress)
+    task = Addition() if task is None and data is None else task
+    data = None if data is None else training_data(data)
+    config, weights = configured(config, options, task, data and data[0]), checked_weights(weights)
     if threads is not None:
         threads = check_integer("threads", threads, 1)
     if config.until == "certified":
@@ -123,37 +129,12 @@ def training_of(cell, task, arrays, config, weights, threads, before, progress=N
     return Training(cell, task, arrays, config, weights, threads, before, progress)
 
 
-def configured(config, options, task=None):
-    """The config, by default the task's recipe, with `options` in place of its own values."""
-    from dataclasses import replace
-
-    unknown = set(options) - set(TrainConfig.__dataclass_fields__)
-    if unknown:
-        raise TypeError(f"train: unknown option {sorted(unknown)[0]!r}, expected one of {', '.join(TrainConfig.__dataclass_fields__)}")
-    return replace(config, **options) if config else TrainConfig(**{**(task.recipe if task else {}), **options})
-
-
 def arrays_of(data, config):
-    """Arrays of (x, y) or (x, y, mask), as `train` takes them."""
-    return as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
-
-
-def as_arrays(x, y, mask=None, *, dtype, drawn):
-    """Arrays for the kernels. Raises ValueError for shapes that do not fit or values that are not finite."""
-    x, y = np.asarray(x), np.asarray(y)
-    x = as_sequences("x", x, x.shape[-1] if x.ndim else 0, dtype)
-    y = as_sequences("y", y, y.shape[-1] if y.ndim else 0, dtype)
-    mask = np.ones(x.shape[:2], dtype) if mask is None else np.ascontiguousarray(mask, dtype)
-    if y.shape[:2] != x.shape[:2]:
-        raise ValueError(f"y: got shape {y.shape}, expected {x.shape[:2]} as batch and time, as in x")
-    if mask.shape != x.shape[:2]:
-        raise ValueError(f"mask: got shape {mask.shape}, expected {x.shape[:2]}, the batch and time of x")
-    for name, array in (("x", x), ("y", y), ("mask", mask)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name}: holds values that are not finite; set them to 0 and use mask to leave them out")
-    if not ((y >= 0) & (y <= 1) | (mask == 0)[:, :, None]).all():
-        raise ValueError("y: holds values outside [0, 1], the range of the outputs")
-    return Arrays(x, y, mask, drawn)
+    """Arrays of (x, y, mask) as `training_data` gives them; of those to become exact on, all targets that count must be bits."""
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
+    if config.until == "exact" and not holds_bits(arrays):
+        raise ValueError(NO_BITS)
+    return arrays
 
 
 class Training:
@@ -173,6 +154,10 @@ class Training:
         self.lessons = task and lessons(task, config.curriculum if config.until != "samples" else None)
         if config.until == "certified":
             self.lessons = self.lessons[:1]
+        # What is right and what is wrong is clear of bits alone.
+        self.arrays, self.checks, numbers = arrays, None, before["numbers"] if before else {}
+        if arrays and holds_bits(arrays):
+            self.checks = Checks(len(arrays.x), config, numbers.get("failed", 0), numbers.get("looked_at", 0))
         self._begin(self._lesson(before), arrays, weights)
         if before:
             self.session.restore(before["arrays"], before["numbers"])
@@ -207,11 +192,15 @@ class Training:
             stopped = self.updates(interrupted)
             if stopped == "samples" and self.task is not None:
                 self.verification = verify(self._model(), threads=self.threads)
-        return self.so_far(stopped)
+        run = self.so_far(stopped)
+        run.right = stopped == "exact" or (stopped == self.config.until == "samples" and self.checks is not None
+                                           and first_wrong(self._model(), self.arrays, self.threads) is None)
+        return run
 
     def so_far(self, stopped):
         """The Run that this is, if it stopped here."""
         arrays, numbers = self.session.state()
+        numbers |= self.checks.saved() if self.checks else {}
         state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds(),
                  "config": self.config.as_dict(), "data": self.digest}
         run = run_from(self._model(), self.config, state, stopped, self.verification)
@@ -234,6 +223,10 @@ class Training:
         while self.session.step < self.limit:
             session = self.session
             count, made = min(length, self.limit - session.step), session.step
+            if self.checks and config.until == "exact":
+                # Calls end where checks begin, or it would be time that decides when the first one is made.
+                early = self.checks.first_step - session.step
+                count, patience = (min(count, early), 0) if early > 0 else (count, self.checks.patience)
             began = self.seconds()
             statistics, why = session.run(
                 rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation, np.float64),
@@ -251,22 +244,27 @@ class Training:
                 self.told = session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size
                 self.progress(*self.told)
             if why == CLEAN or (config.until != "samples" and session.step == config.updates):
-                if self._exact():
+                if self._exact(why == CLEAN):
                     return "exact"
                 # An update at a larger width takes longer.
                 length = max(1, length * session.steps // self.session.steps)
-                self.session.clean(0)
+                if why == CLEAN:
+                    self.session.clean(0)
             if interrupted():
                 return "interrupted"
             if self.offer:
                 self.offer()
         return "samples"
 
-    def _exact(self):
-        """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins."""
+    def _exact(self, earned):
+        """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins.
+
+        earned: whether samples without a mistake led here, or the end of training, which another training need not have.
+        """
         if self.task is None:
-            x, y, mask = (self.session.source.x, self.session.source.y, self.session.source.mask)
-            return bool(((self._model().logits(x) > 0) == (y > 0.5))[mask > 0].all())
+            if earned:
+                return self.checks.passes(self._model(), self.arrays, self.threads)
+            return first_wrong(self._model(), self.arrays, self.threads) is None
         if not self._right_at(self.lesson.bits):
             return False
         wider = self.lessons[self.lessons.index(self.lesson) + 1 :]

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.cells.base import check_task_cell
+from fastrnn.arguments import as_array
 from fastrnn.cells.elman import Elman
 from fastrnn.initializers import initial_weights
+from fastrnn.kernels.arrays import Arrays
 from fastrnn.kernels.models.arrays import ModelArrays
 from fastrnn.kernels.models.places import flat, named
 from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
@@ -18,11 +19,13 @@ from fastrnn.kernels.threads import default_threads, on_threads
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
 from fastrnn.tasks.tree import Tree
+from fastrnn.train.checks import NO_BITS, Checks
 from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.interrupt import deferred_interrupt
-from fastrnn.train.loop import as_arrays, configured
 from fastrnn.train.many_run import ManyRun
+from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.verify import enumerable, exactness, right_on_all, warm_up
 
 # Options that may differ between models, beside the optimizer's constants.
@@ -53,18 +56,19 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     Ctrl-C in the main thread ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
     """
-    cell = cell or Elman()
-    check_task_cell(cell)
+    cell = Elman() if cell is None else cell
+    check_parts(cell, task, config, data, progress)
     seeds = _checked_seeds(seeds)
-    config, varied = _separated(config, options, len(seeds))
+    data = None if data is None else training_data(data, len(seeds))
+    config, varied = _separated(config, options, len(seeds), data)
     if threads is not None:
         threads = check_integer("threads", threads, 1)
-    task = None if data is not None else task or Addition()
-    return _Training(cell, task, data, config, varied, seeds, weights, threads or default_threads(), progress).run()
+    task = Addition() if task is None and data is None else task
+    return _Training(cell, task, data, config, varied, seeds, checked_weights(weights), threads or default_threads(), progress).run()
 
 
 def _checked_seeds(seeds):
-    array = np.asarray(seeds)
+    array = as_array("seeds", seeds)
     if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
         raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, as range(100)")
     wrong = array[(array < 0) | (array >= 2**63)]
@@ -73,7 +77,7 @@ def _checked_seeds(seeds):
     return array.astype(np.int64)
 
 
-def _separated(config, options, models):
+def _separated(config, options, models, data):
     """(config, {option: float64 (models,)}): what is the same for all models, and what is not."""
     if "seed" in options:
         raise TypeError("seed: each model has one of its own: give them as seeds")
@@ -87,7 +91,7 @@ def _separated(config, options, models):
             varied[name] = _one_each(name, constants.pop(name), models)
     if options.get("curriculum") is not None:
         raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
-    config = configured(config, {**options, "constants": tuple(constants.items()), "curriculum": None})
+    config = configured(config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0])
     for name, values in varied.items():
         # The configuration says what is allowed; all of its bounds are intervals.
         for value in (float(values.min()), float(values.max())):
@@ -103,11 +107,9 @@ def _separated(config, options, models):
 
 
 def _one_each(name, values, models):
-    array = np.asarray(values)
-    if array.shape != (models,):
-        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models}, one for each seed")
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: got {array.dtype}, expected numbers")
+    array = as_array(name, values)
+    if array.shape != (models,) or array.dtype == bool:
+        raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {models}, one for each seed")
     return array.astype(np.float64)
 
 
@@ -127,7 +129,12 @@ class _Training:
     def __init__(self, cell, task, data, config, varied, seeds, weights, threads, progress):
         self.cell, self.task, self.config, self.varied, self.seeds = cell, task, config, varied, seeds
         self.dtype, count = np.dtype(config.dtype), len(seeds)
-        source, sizes, steps = _source(task, data, config, count)
+        source, sizes, steps = _source(task, data, config)
+        # What is right and what is wrong is clear of bits alone.
+        self.checked = task is not None or holds_bits(source)
+        if config.until == "exact" and not self.checked:
+            raise ValueError(NO_BITS)
+        self.checks = [Checks(source.x.shape[1], config) for _ in range(count)] if task is None else None
         self.kernel_cell, self.progress = cell.kernel(*sizes), progress
         self.shapes = {name: shape for name, shape in shapes_of(self.kernel_cell).items() if name in cell.weights}
         self.given = None if weights is None else self._checked(weights)
@@ -226,8 +233,8 @@ class _Training:
             else:
                 return False
         self.began[job.model] = time.perf_counter() - self.started
-        patience = 0 if job.diverged or self.samples_to_exact[job.model] >= 0 else self.config.patience
-        group.put(lane, job, self.initial(job.model), self.seeds[job.model], patience)
+        group.put(lane, job, self.initial(job.model), self.seeds[job.model])
+        self._expect(group, lane)
         if job.limit == 0:
             self._finish(group, lane, "diverged", False)
         return True
@@ -242,6 +249,8 @@ class _Training:
             return self._again(group, lane, steps - 1)
         if job.diverged:
             return self._finish(group, lane, "diverged", False)
+        if event != CLEAN and steps < job.limit:  # the first check may be made from now on
+            return self._expect(group, lane)
         exact, verification = self._exactness(group, checker, lane)
         self.verification = verification or self.verification
         if exact and self.samples_to_exact[job.model] < 0:
@@ -250,8 +259,20 @@ class _Training:
             return self._finish(group, lane, "exact", True)
         if steps == job.limit:
             return self._finish(group, lane, "samples", exact)
-        group.held.event[lane] = RUNNING
-        group.expect(lane, 0 if exact else self.config.patience)
+        group.forget(lane)
+        self._expect(group, lane)
+
+    def _expect(self, group, lane):
+        """Say when the kernels shall return for the model in this lane."""
+        job = group.jobs[lane]
+        if job.diverged or not self.checked or self.samples_to_exact[job.model] >= 0:
+            group.expect(lane, 0, job.limit)
+        elif self.task is not None:
+            group.expect(lane, self.config.patience, job.limit)
+        elif (first := self.checks[job.model].first_step) > group.steps(lane):
+            group.expect(lane, 0, min(first, job.limit))
+        else:
+            group.expect(lane, self.checks[job.model].patience, job.limit)
 
     def _again(self, group, lane, limit):
         job = group.jobs[lane]
@@ -291,14 +312,15 @@ class _Training:
     def _exactness(self, group, checker, lane):
         """(whether a network is right on everything it can be held against, the Verification that says so, if it has a task)"""
         weights = group.weights(lane)
-        if not np.isfinite(weights).all():
+        if not self.checked or not np.isfinite(weights).all():
             return False, None
         if self.task is not None:
             found = checker.exactness(weights) if checker else exactness(self._model(weights))
             return found is not None, found
-        own = group.jobs[lane].model if len(self.recipe.source.x) > 1 else 0
-        x, y, mask = (array[own] for array in self.recipe.source[:3])
-        return bool(((self._model(weights).logits(x, threads=1) > 0) == (y > 0.5))[mask > 0].all()), None
+        model = group.jobs[lane].model
+        own = model if len(self.recipe.source.x) > 1 else 0
+        arrays = Arrays(*(array[own] for array in self.recipe.source[:3]), False)
+        return self.checks[model].passes(self._model(weights), arrays, threads=1), None
 
 
 class _Checker:
@@ -319,20 +341,11 @@ class _Checker:
         return None if self.tree.has_mistake(self.theta) else right_on_all(self.task)
 
 
-def _source(task, data, config, models):
+def _source(task, data, config):
     """(source for the kernels, (inputs, outputs), steps)"""
     if data is None:
         return task.kernel, (task.input_size, task.output_size), task.bits
-    x, y, *mask = (np.asarray(array) for array in data)
-    axes = (1,) if x.ndim != 4 else x.shape[:1]
-    if x.ndim == 4:
-        if len(x) != models:
-            raise ValueError(f"x: got a leading axis of {len(x)}, expected {models}, one for each seed")
-        for name, array in (("y", y), *(("mask", each) for each in mask)):
-            if array.ndim != x.ndim - (name == "mask") or array.shape[:2] != x.shape[:2]:
-                raise ValueError(f"{name}: got shape {array.shape}, expected {x.shape[:3]} to begin with, as in x")
-        x, y, *mask = (array.reshape(-1, *array.shape[2:]) for array in (x, y, *mask))
-    rows = len(x) // axes[0]
-    arrays = as_arrays(x, y, *mask, dtype=np.dtype(config.dtype), drawn=config.batch_size != rows)
-    parts = (array.reshape(*axes, rows, *array.shape[1:]) for array in (arrays.x, arrays.y, arrays.mask))
-    return ModelArrays(*parts, arrays.drawn), (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != data[0].shape[-3])
+    # With a leading axis, of 1 if all models have the same.
+    x, y, mask = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:3])
+    return ModelArrays(x, y, mask, arrays.drawn), (x.shape[3], y.shape[3]), x.shape[2]

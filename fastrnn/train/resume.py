@@ -112,6 +112,8 @@ def _progress(model, arrays, saved, numbers, updates=None):
     if numbers is not None:
         for name in ("step", "clean", "bits"):
             _check_count(name, numbers[name], name == "bits")
+        for name in ("failed", "looked_at"):
+            _check_count(name, numbers.get(name, 0))
         _check_arrays(arrays, {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()})
     _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:

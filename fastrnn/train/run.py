@@ -30,7 +30,8 @@ class Run:
     proved for every width), "samples" (max_samples reached), "diverged" (the loss was not finite; the model is the
     last one whose loss was) or "interrupted"; steps, samples, seconds: updates, samples and time they took
     (verification included); verification: the last Verification or None; certification: the proof, a
-    Certification, or None; state: what `train(resume=...)` needs to go on.
+    Certification, or None; state: what `train(resume=...)` needs to go on; right: whether the network was tried on all of its
+    own data, and found right.
     """
 
     model: object
@@ -42,11 +43,12 @@ class Run:
     verification: object = None
     certification: object = None
     state: dict | None = None
+    right: bool = False
 
     @property
     def exact(self):
-        """Whether the network was verified and found right."""
-        return self.verification is not None and self.verification.exact
+        """Whether the network was verified, or tried on all of its own data, and found right."""
+        return self.right or self.verification is not None and self.verification.exact
 
     @property
     def certified(self):

@@ -67,7 +67,8 @@ class Models:
         self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):
             one = {name: weight[model] for name, weight in weights.items()}
-            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.names), model, 0)
+            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.names), model)
+            self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):
         made = on_threads(self.threads, lambda thread: [group.run(updates) for group in self.groups[thread :: self.threads]])

@@ -1,0 +1,64 @@
+"""What a caller may give for a count, a name or an array, and one line for what he may not."""
+
+import difflib
+import numbers
+
+import numpy as np
+
+
+def as_integer(name, value, least, most=None, *, whole=False):
+    """`value` as an int: an integer of Python or NumPy, and with `whole` also a float without a fraction, as 1e5.
+
+    Raises ValueError for anything else, and for numbers that are not from `least` to `most`.
+    """
+    integer = isinstance(value, numbers.Integral) or whole and isinstance(value, (float, np.floating)) and value % 1 == 0
+    if not integer or isinstance(value, bool) or value < least or (most is not None and value > most):
+        bound = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name}: got {shown(value)}, expected an integer {bound}")
+    return int(value)
+
+
+def as_choice(name, value, choices):
+    """The one of `choices` that `value` names, whatever its case, with - or _. Raises ValueError for anything else."""
+    spelled = value.lower().replace("_", "-") if isinstance(value, str) else None
+    if spelled not in choices:
+        raise ValueError(f"{name}: got {shown(value)}, expected one of {', '.join(choices)}{meant(spelled, choices)}")
+    return spelled
+
+
+def as_array(name, value):
+    """`value` as an array of real numbers, copied only where it is none.
+
+    Raises ValueError for sequences of different lengths, masked values, and anything but numbers.
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever they are")
+    try:
+        array = np.asarray(value)
+    except ValueError:  # as NumPy says of nested lists that are no block
+        array = np.empty(0, object)
+    if array.dtype == object:
+        raise ValueError(f"{name}: is no array of numbers: its parts differ in length, or are no numbers; "
+                         "pad short sequences with zeros, and leave the padding out with a mask")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: got dtype {array.dtype}, expected real numbers")
+    return array
+
+
+def meant(word, known):
+    """`; did you mean 'adam'?` where one of the known words is near, else nothing."""
+    near = difflib.get_close_matches(str(word), known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def shown(value):
+    """How a value reads in a message: of a long one the beginning, of an array its shape."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an int of more digits than Python writes
+        text = f"an integer of {value.bit_length()} bits"
+    return text if len(text) <= 60 else f"{text[:50]} ... ({type(value).__name__})"

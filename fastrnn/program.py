@@ -1,0 +1,49 @@
+"""How this program was called, so that the commands it prints work where they are printed."""
+
+import os
+import shlex
+import shutil
+import sys
+
+
+def program():
+    """`fastrnn`, where the shell finds this one under that name; else how it was called, as `.venv/bin/fastrnn`."""
+    called = sys.argv[0]
+    if os.path.basename(called) == "__main__.py":
+        return f"{python()} -m fastrnn"
+    if os.path.splitext(os.path.basename(called))[0] != "fastrnn":
+        # Called from a program of the user's: the command lies beside its Python.
+        called = os.path.join(os.path.dirname(sys.executable), "fastrnn")
+        if not os.path.isfile(called):
+            return f"{python()} -m fastrnn"
+    return "fastrnn" if _is_found("fastrnn", called) else _spelled(called)
+
+
+def python():
+    """The command of the Python that runs this program."""
+    name = os.path.basename(sys.executable)
+    return name if _is_found(name, sys.executable) else _spelled(sys.executable)
+
+
+def install(package):
+    """The command that installs a package beside this one."""
+    return f"{python()} -m pip install {package}"
+
+
+def _is_found(name, path):
+    """Whether the shell finds the file at `path` when it is given a bare name."""
+    found = shutil.which(name)
+    # By its place, not by what it is: the Python of an environment is often a link to that of the system.
+    return found is not None and _place(found) == _place(path)
+
+
+def _place(path):
+    return os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+
+
+def _spelled(path):
+    """A path as one would type it here: relative where it lies below the current directory."""
+    if os.path.isabs(path):
+        relative = os.path.relpath(path)
+        path = path if relative.startswith(os.pardir) else relative
+    return shlex.quote(path if os.path.dirname(path) else os.path.join(os.curdir, path))

@@ -1,0 +1,60 @@
+"""When a network in training is tried on all of its own data, and whether it is right there.
+
+A check may cost more than the training before it, so it has to be earned: by samples without a mistake, twice as many after each
+check that failed, and by samples trained on in proportion to the sequences looked at. Only updates are counted, so that the
+result does not depend on the time that anything takes.
+"""
+
+import numpy as np
+
+# Samples trained on for each sequence looked at. One run forward costs about a third of one trained on: at most a
+# tenth of the time goes into checks.
+SHARE = 4
+# What is said where no answer can be right.
+NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
+# Sequences in the first and in the largest piece of a check.
+FIRST_PIECE, LARGEST_PIECE = 64, 1 << 13
+# The count of samples without a mistake stays exact in float32 up to twice as many updates.
+MOST_UPDATES = 1 << 23
+
+
+class Checks:
+    """The checks of one network on `rows` sequences; failed: how many failed so far; looked_at: sequences they looked at."""
+
+    def __init__(self, rows, config, failed=0, looked_at=0):
+        self.rows, self.config, self.failed, self.looked_at = rows, config, failed, looked_at
+
+    @property
+    def patience(self):
+        """Samples without a mistake before the next check; 0: none is made."""
+        return min(self.config.patience << min(self.failed, 64), MOST_UPDATES * self.config.batch_size)
+
+    @property
+    def first_step(self):
+        """Updates before the next check, however few mistakes there are."""
+        return -(-SHARE * (self.looked_at + self.rows) // self.config.batch_size)
+
+    def passes(self, model, arrays, threads=None):
+        """Whether a Model is right on the Arrays; if not, the next check is put off."""
+        wrong = first_wrong(model, arrays, threads)
+        if wrong is None:
+            return True
+        self.failed, self.looked_at = self.failed + 1, self.looked_at + wrong + 1
+        return False
+
+    def saved(self):
+        """Plain values: the arguments of a Checks that goes on."""
+        return {"failed": self.failed, "looked_at": self.looked_at}
+
+
+def first_wrong(model, arrays, threads=None):
+    """The number of the first sequence of Arrays in which a Model has a wrong output at a step that counts, or None."""
+    start, size = 0, FIRST_PIECE
+    while start < len(arrays.x):
+        x, y, mask = (array[start : start + size] for array in arrays[:3])
+        right = (model.logits(x, threads) > 0) == (y > 0.5)
+        wrong = (~right.all(2) & (mask > 0)).any(1)
+        if wrong.any():
+            return start + int(wrong.argmax())
+        start, size = start + size, min(2 * size, LARGEST_PIECE)
+    return None

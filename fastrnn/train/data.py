@@ -1,0 +1,110 @@
+"""The user's own sequences: what came, checked, as arrays for the kernels."""
+
+import numpy as np
+
+from fastrnn.arguments import as_array, shown
+from fastrnn.kernels.arrays import Arrays
+
+EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
+# Times that the data is gone through, and samples that it is trained on at least, where nothing else is asked for.
+EPOCHS, LEAST_SAMPLES = 100, 10_000
+
+
+def sequences(data, models=None):
+    """(x (..., T, I), y (..., T, O), mask (..., T)) of what came as `data`, shapes checked.
+
+    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there are, of which
+    each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write instead.
+    """
+    x, y, mask = _unpacked(data)
+    (x, no_x), (y, no_y) = _parts("x", x), _parts("y", y)
+    own = models is not None and x.ndim == 4
+    if own and len(x) != models:
+        raise ValueError(f"x: got a leading axis of {len(x)}, expected {models}, one for each seed")
+    if not own and x.ndim != 3 or not x.size:
+        raise ValueError(f"x: got shape {x.shape}, expected (batch, time, input), each of at least 1; "
+                         "of a single input that is x[:, :, None], of a single sequence x[None]")
+    steps = x.shape[:-1]
+    if y.shape == steps:
+        y, no_y = y[..., None], no_y if no_y is None else no_y[..., None]
+    if y.shape[:-1] != steps or not y.size:
+        # One answer for each sequence: what is asked for most often.
+        hint = "; an answer at the end of each sequence is y[:, -1], with a mask of 1 there and 0 before"
+        raise ValueError(f"y: got shape {y.shape}, expected ({', '.join(map(str, steps))}, output): targets for each step of x"
+                         + hint * (y.ndim < 3))
+    counts = np.ones(steps, bool) if mask is None else _mask(mask, steps)
+    for name, hidden in (("x", no_x), ("y", no_y)):
+        if hidden is None:
+            continue
+        if (hidden.any(-1) != hidden.all(-1)).any():
+            raise ValueError(f"{name}: is masked in a part of a step; mask whole steps, or give {name}.filled(0)")
+        counts = counts * ~hidden.all(-1)
+    return x, y, counts
+
+
+def as_arrays(x, y, mask=None, *, dtype, drawn):
+    """Arrays of this dtype for the kernels, of what `sequences` gave.
+
+    Raises ValueError for values that are not finite, targets outside [0, 1], and negative masks.
+    """
+    mask = np.ones(x.shape[:-1], dtype) if mask is None else mask
+    with np.errstate(over="ignore"):
+        x, y, mask = (np.ascontiguousarray(array, dtype) for array in (x, y, mask))
+    for name, array in (("x", x), ("y", y), ("mask", mask)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: holds values that are not finite in {np.dtype(dtype)}; set them to 0 and use mask to leave them out")
+    if (mask < 0).any():
+        raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else its weight, as 1")
+    if not ((y >= 0) & (y <= 1) | (mask == 0)[..., None]).all():
+        raise ValueError("y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output of its own")
+    return Arrays(x, y, mask, drawn)
+
+
+def training_data(data, models=None):
+    """`sequences` to train on. Raises ValueError, too, for a mask that leaves a model nothing."""
+    x, y, mask = sequences(data, models)
+    if not mask.reshape(*mask.shape[:-2], -1).any(-1).all():
+        raise ValueError("mask: is 0 everywhere, so that nothing counts; expected 1 where the loss counts")
+    return x, y, mask
+
+
+def holds_bits(arrays):
+    """Whether all targets that count are 0 or 1, so that an answer is right or wrong."""
+    return bool(((arrays.y == 0) | (arrays.y == 1) | (arrays.mask == 0)[..., None]).all())
+
+
+def default_samples(x):
+    """The max_samples of training on own data x (..., N, T, I), where nothing else is asked for."""
+    return max(EPOCHS * x.shape[-3], LEAST_SAMPLES)
+
+
+def _unpacked(data):
+    """(x, y, mask or None)"""
+    if isinstance(data, dict):
+        names = ", ".join(f"data[{name!r}]" for name in list(data)[:3])
+        raise TypeError(f"data: got a dict; {EXPECTED}; as data=({names})")
+    if hasattr(data, "shape"):
+        raise TypeError(f"data: got one array, of shape {tuple(data.shape)}; {EXPECTED}; as data=(x, y)")
+    if not isinstance(data, (tuple, list)):
+        raise TypeError(f"data: got {shown(data)}; {EXPECTED}; as data=(x, y)")
+    if len(data) not in (2, 3):
+        raise TypeError(f"data: got {len(data)} array{'s' * (len(data) != 1)}; {EXPECTED}")
+    return data if len(data) == 3 else (*data, None)
+
+
+def _parts(name, value):
+    """(array with zeros where it is masked, True where it is or None)"""
+    if isinstance(value, (tuple, list)) and any(isinstance(part, np.ma.MaskedArray) for part in value):
+        value = np.ma.stack(value)
+    if not isinstance(value, np.ma.MaskedArray):
+        return as_array(name, value), None
+    return as_array(name, value.filled(0)), np.ma.getmaskarray(value)
+
+
+def _mask(value, steps):
+    mask, hidden = _parts("mask", value)
+    if mask.shape == (*steps, 1):
+        mask, hidden = mask[..., 0], hidden if hidden is None else hidden[..., 0]
+    if mask.shape != steps:
+        raise ValueError(f"mask: got shape {mask.shape}, expected {steps}, the batch and time of x")
+    return mask if hidden is None else mask * ~hidden

@@ -16,7 +16,7 @@ LEVELS = (
     ("training",),
     ("train", "verify", "certify", "generalize", "sweep", "plots"),
     ("evaluate",),
-    ("model",),
+    ("model", "exchange"),
     ("checkpoint", "stream"),
     ("tasks", "optimizers", "losses", "schedules", "initializers"),
     ("kernels",),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastrnn.data.sequences import Sequences
+from fastrnn.exchange.torch import to_state_dict
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
@@ -105,6 +106,10 @@ class Fits:
     def weights(self, i=0):
         """{name: array} of model i, in PyTorch's names and shapes."""
         return self._recipe(i).named(self._rows[i])
+
+    def state_dict(self, i=0, rnn="rnn.", linear="lin."):
+        """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch."""
+        return to_state_dict(replace(self.cell, hidden_size=int(self.hidden_size[i])), self.weights(i), rnn, linear)
 
     def history(self, i=0):
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""

@@ -1,0 +1,1 @@
+"""Weights in the forms of other libraries: a file for each."""

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastrnn import data, tasks
+    from fastrnn import analysis, data, tasks
     from fastrnn.certify import Certification, certify
     from fastrnn.cells.base import Cell
     from fastrnn.cells.elman import Elman
@@ -55,7 +55,7 @@ _EXPORTS = {
     "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
     "verify": ("Verification", "verify"),
 }
-_PACKAGES = ("data", "tasks")
+_PACKAGES = ("analysis", "data", "tasks")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = sorted([*_HOME, *_PACKAGES])

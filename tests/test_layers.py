@@ -13,6 +13,7 @@ LEVELS = (
     ("__main__",),
     ("cli",),
     ("bench", "reproduce"),
+    ("analysis",),
     ("training",),
     ("train", "verify", "certify", "generalize", "sweep", "plots"),
     ("evaluate",),

@@ -1,0 +1,35 @@
+"""Simple models on the same sequences and roles as fits, whose losses a network has to beat."""
+
+import numpy as np
+
+from fastrnn.analysis.baselines.base import Baseline
+from fastrnn.analysis.baselines.constant import constant_baseline, persistence_baseline
+from fastrnn.analysis.baselines.linear import linear_baseline, logistic_baseline
+from fastrnn.analysis.baselines.ngram import ngram_baseline
+from fastrnn.analysis.baselines.permutation import permutation_baseline
+
+__all__ = ["Baseline", "constant_baseline", "linear_baseline", "logistic_baseline", "ngram_baseline",
+           "permutation_baseline", "persistence_baseline", "suitable_baselines"]
+
+
+def suitable_baselines(data, roles, history=5):
+    """[Baseline]: those that suit the targets of Sequences.
+
+    Classes and bits: constant, n-grams of the last inputs where inputs take few different values, logistic regression
+    on the last `history` inputs, where scikit-learn is installed. Reals: constant, persistence, linear regression on
+    the last `history` inputs. roles: (N,), as for fit_many; what does not train is not learned from.
+    """
+    made = [constant_baseline(data, roles)]
+    if data.kind == "reals":
+        return [*made, persistence_baseline(data, roles), linear_baseline(data, roles, history)]
+    if few_values(data):
+        made.append(ngram_baseline(data, roles, history))
+    try:
+        return [*made, logistic_baseline(data, roles, history)]
+    except ImportError:
+        return made
+
+
+def few_values(data, most=64):
+    """Whether inputs take so few different values that n-grams make sense."""
+    return len(np.unique(data.x[:10_000], axis=0)) <= most

@@ -1,0 +1,87 @@
+"""What baselines have in common: scores by role, inputs of earlier steps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple model's scores: loss (3,) and accuracy (3,) of training, validation and test steps, nan where there are
+    none.
+
+    The loss is the mean over counted steps of what a network's head has: the cross-entropy in nats of classes, its sum
+    over outputs of bits, the squared error's mean over outputs of reals. accuracy: the share of right steps; nan for
+    reals.
+    """
+
+    name: str
+    loss: tuple
+    accuracy: tuple
+
+    @property
+    def test_loss(self):
+        return self.loss[2]
+
+    @property
+    def likelihood(self):
+        """exp(-loss) of test steps: the normalised likelihood, for classes and bits."""
+        return float(np.exp(-self.loss[2]))
+
+
+def step_roles(data, roles):
+    """(S,) the role of each step's sequence, of roles (N,). Raises ValueError or TypeError for other roles."""
+    if data.kind is None:
+        raise ValueError("data: has no targets; give y")
+    roles = check_roles(roles, len(data))
+    if roles.ndim != 1:
+        raise ValueError(f"roles: got shape {roles.shape}, expected ({len(data)},), those of one model")
+    return np.repeat(roles, data.lengths)
+
+
+def trained_on(data, roles):
+    """(S,) bool: counted steps of training sequences."""
+    return (step_roles(data, roles) == TRAIN) & (data.weight > 0)
+
+
+def scored(name, data, roles, losses, correct=None):
+    """The Baseline of losses (S,) and correct (S,) of all steps."""
+    own, loss, accuracy = step_roles(data, roles), [], []
+    for role in (TRAIN, VALIDATION, TEST):
+        weight = np.where(own == role, data.weight, 0)
+        counts = weight > 0
+        some = counts.any()
+        loss.append(float(np.average(losses, weights=weight)) if some else np.nan)
+        accuracy.append(float(np.mean(correct[counts])) if some and correct is not None else np.nan)
+    return Baseline(name, tuple(loss), tuple(accuracy))
+
+
+def scored_probabilities(name, data, roles, p):
+    """The Baseline of probabilities p: (S, K) of classes, or (S, O) of bits."""
+    tiny = np.finfo(float).tiny
+    if data.kind == "classes":
+        y = np.maximum(data.y, 0)
+        chosen = p[np.arange(len(p)), y]
+        return scored(name, data, roles, -np.log(np.maximum(chosen, tiny)), chosen >= p.max(1))
+    losses = -np.log(np.maximum(np.where(data.y > 0.5, p, 1 - p), tiny)).sum(1)
+    return scored(name, data, roles, losses, ((p > 0.5) == (data.y > 0.5)).all(1))
+
+
+def earlier_inputs(data, history):
+    """(S, history, I): the inputs of each step and of those before it in the same sequence, 0 before its first."""
+    place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)
+    out = np.zeros((data.steps, history, data.x.shape[1]))
+    for lag in range(history):
+        inside = place >= lag
+        out[inside, lag] = data.x[np.flatnonzero(inside) - lag]
+    return out
+
+
+def check_history(history):
+    """Raise TypeError or ValueError unless this is a whole number of steps."""
+    if isinstance(history, bool) or not isinstance(history, (int, np.integer)):
+        raise TypeError(f"history: got {history!r}, expected an integer of at least 1")
+    if history < 1:
+        raise ValueError(f"history: got {history}, expected an integer of at least 1")

@@ -1,0 +1,34 @@
+"""Predictions that look at no input."""
+
+import numpy as np
+
+from fastrnn.analysis.baselines.base import scored, scored_probabilities, trained_on
+
+
+def constant_baseline(data, roles):
+    """The Baseline of one prediction for all steps: shares of the classes or of ones, or the mean, of the training
+    steps.
+    """
+    chosen = trained_on(data, roles)
+    y, weight = data.y[chosen], data.weight[chosen]
+    if data.kind == "classes":
+        shares = np.bincount(y, weight, data.classes) / weight.sum()
+        return scored_probabilities("constant", data, roles, np.broadcast_to(shares, (data.steps, data.classes)))
+    means = np.average(y, 0, weight)
+    if data.kind == "bits":
+        return scored_probabilities("constant", data, roles, np.broadcast_to(means, data.y.shape))
+    return scored("constant", data, roles, ((data.y - means) ** 2).mean(1))
+
+
+def persistence_baseline(data, roles):
+    """The Baseline that predicts the target of the step before, and the training mean in the first step, for real
+    targets.
+
+    Raises ValueError for other targets.
+    """
+    if data.kind != "reals":
+        raise ValueError(f"data: the targets are {data.kind}, expected reals for persistence")
+    chosen = trained_on(data, roles)
+    predicted = np.roll(data.y, 1, 0)
+    predicted[data.offsets[:-1]] = np.average(data.y[chosen], 0, data.weight[chosen])
+    return scored("persistence", data, roles, ((data.y - predicted) ** 2).mean(1))

@@ -1,0 +1,60 @@
+"""Regression on the last inputs: logistic for classes and bits, linear for reals."""
+
+import numpy as np
+
+from fastrnn.analysis.baselines.base import check_history, earlier_inputs, scored, scored_probabilities, trained_on
+
+
+def logistic_baseline(data, roles, history=1, C=1.0):
+    """The Baseline of logistic regression on the last `history` inputs, 0 before the first step.
+
+    C: the inverse strength of its L2 penalty, as in scikit-learn, which does the fit. Bits have a regression for each
+    output. Raises ValueError for real targets, ImportError without scikit-learn.
+    """
+    check_history(history)
+    if data.kind not in ("classes", "bits"):
+        raise ValueError(f"data: the targets are {data.kind}, expected classes or bits for logistic regression")
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError as error:
+        raise ImportError(f"logistic_baseline: scikit-learn is missing ({error}): "
+                          "pip install 'fastrnn[analysis]'") from error
+
+    chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)
+    columns = [data.y] if data.kind == "classes" else data.y.T
+    p = []
+    for y in columns:
+        own = np.zeros((data.steps, data.classes or 2))
+        present = np.unique(y[chosen])
+        if len(present) == 1:  # nothing to tell apart
+            own[:, int(present[0])] = 1
+        else:
+            fit = LogisticRegression(C=C, max_iter=1000, tol=1e-6).fit(x[chosen], y[chosen], data.weight[chosen])
+            own[:, present.astype(int)] = fit.predict_proba(x)
+        p.append(own)
+    p = p[0] if data.kind == "classes" else np.stack([own[:, 1] for own in p], 1)
+    return scored_probabilities(f"logistic regression, {history} step{'s' * (history > 1)}", data, roles, p)
+
+
+def linear_baseline(data, roles, history=1, ridge=0.0):
+    """The Baseline of linear regression, with a constant, of real targets on the last `history` inputs.
+
+    ridge: added to the diagonal of X^T X, but for the constant. Where the inputs are the series itself this is its
+    autoregression of that order. Raises ValueError for other targets.
+    """
+    check_history(history)
+    if data.kind != "reals":
+        raise ValueError(f"data: the targets are {data.kind}, expected reals for linear regression")
+    chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)
+    root = np.sqrt(data.weight[chosen])[:, None]
+    rows, y = x[chosen], data.y[chosen]
+    # Means taken out first: the constant is neither penalised nor mixed with the rest.
+    means = [np.average(values, 0, data.weight[chosen]) for values in (rows, y)]
+    a, b = root * (rows - means[0]), root * (y - means[1])
+    if ridge:
+        a = np.concatenate([a, np.sqrt(ridge) * np.eye(a.shape[1])])
+        b = np.concatenate([b, np.zeros((a.shape[1], b.shape[1]))])
+    w = np.linalg.lstsq(a, b, rcond=None)[0]
+    predicted = (x - means[0]) @ w + means[1]
+    name = f"linear regression, {history} step{'s' * (history > 1)}"
+    return scored(name, data, roles, ((data.y - predicted) ** 2).mean(1))

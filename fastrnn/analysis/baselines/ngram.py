@@ -1,0 +1,40 @@
+"""n-grams: counts of targets after the last inputs."""
+
+import numpy as np
+
+from fastrnn.analysis.baselines.base import check_history, scored_probabilities, trained_on
+
+
+def ngram_baseline(data, roles, history=3, prior=1.0):
+    """The Baseline of n-grams: probabilities of the target given the last `history` inputs, counted on training steps.
+
+        p_k(y | context) = (count(context, y) + prior p_(k-1)(y | shorter context)) / (count(context) + prior)
+
+    from p_0, the shares of the targets, so that contexts which were rarely seen are left to shorter ones (D. J. C.
+    MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1, 1995). Inputs
+    count as equal where all their values are. prior: a positive number. For classes and bits; raises ValueError for
+    others.
+    """
+    check_history(history)
+    if data.kind not in ("classes", "bits"):
+        raise ValueError(f"data: the targets are {data.kind}, expected classes or bits for n-grams")
+    if not np.isfinite(prior) or prior <= 0:
+        raise ValueError(f"prior: got {prior}, expected a positive number")
+    chosen = trained_on(data, roles)
+    weight = data.weight[chosen]
+    targets = np.eye(data.classes)[np.maximum(data.y, 0)] if data.kind == "classes" else data.y
+    # One count of all targets, to begin with; a target that never came is possible, too.
+    p = (weight @ targets[chosen] + prior / (data.classes or 2)) / (weight.sum() + prior)
+    p = np.broadcast_to(p, targets.shape)
+    inputs = np.unique(data.x, axis=0, return_inverse=True)[1].reshape(-1)
+    place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)
+    context = np.zeros(data.steps, np.int64)
+    for lag in range(history):
+        # 0 stands for what is before the first step.
+        own = np.where(place >= lag, np.roll(inputs, lag) + 1, 0)
+        context = np.unique(context * (inputs.max() + 2) + own, return_inverse=True)[1].reshape(-1)
+        contexts = context.max() + 1
+        total = np.bincount(context[chosen], weight, contexts)
+        counts = np.stack([np.bincount(context[chosen], weight * column[chosen], contexts) for column in targets.T], 1)
+        p = (counts[context] + prior * p) / (total[context] + prior)[:, None]
+    return scored_probabilities(f"{history}-gram", data, roles, p)

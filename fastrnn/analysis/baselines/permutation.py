@@ -1,0 +1,54 @@
+"""Permutations: what a network's loss would be if its predictions had nothing to do with the targets."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.analysis.baselines.base import step_roles
+from fastrnn.data.roles import NAMES
+from fastrnn.formula.evaluate import on_numpy
+from fastrnn.heads.base import traced
+
+
+class Permutation(NamedTuple):
+    """loss: the model's; permuted (permutations,): with targets in random order; p: the share that is as good as the
+    model, (1 + count) / (1 + permutations)."""
+
+    loss: float
+    permuted: np.ndarray
+    p: float
+
+
+def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permutations=1000, seed=0):
+    """Return the Permutation of one model of Fits: its mean loss on Sequences with the targets of each sequence
+    shuffled.
+
+    Counted targets change places within their sequence, so that each keeps its own shares of targets; data of one
+    target a sequence change places between sequences. roles (N,) and role: which sequences; None: all. R. A. Fisher,
+    "The Design of Experiments" (1935). Raises ValueError for other roles.
+    """
+    chosen = np.ones(data.steps, bool)
+    if roles is not None:
+        if role not in NAMES:
+            raise ValueError(f"role: got {role!r}, expected one of {', '.join(NAMES)}")
+        chosen = step_roles(data, roles) == NAMES.index(role)
+    at = np.flatnonzero(chosen & (data.weight > 0))
+    if not len(at):
+        raise ValueError(f"roles: no {role} sequence has a step that counts")
+    if isinstance(permutations, bool) or not isinstance(permutations, (int, np.integer)) or permutations < 1:
+        raise ValueError(f"permutations: got {permutations!r}, expected an integer of at least 1")
+    z = fits[int(model)].outputs(data)[0, at].astype(float)
+    owner = np.repeat(np.arange(len(data)), data.lengths)[at]
+    if (np.bincount(owner)[np.unique(owner)] == 1).all():
+        owner = np.zeros(len(at), np.int64)
+    targets = (data.y if data.y.ndim == 2 else data.y[:, None])[at].astype(float)
+    formulas = traced(fits.head, z.shape[1])
+    rng = np.random.default_rng(seed)
+
+    def loss(y):
+        values = dict(zip(formulas.z, z.T)) | dict(zip(formulas.y, y.T))
+        return float(np.average(on_numpy([formulas.loss], values)[0], weights=data.weight[at]))
+
+    own = loss(targets)
+    permuted = np.array([loss(targets[np.lexsort((rng.random(len(at)), owner))]) for _ in range(permutations)])
+    return Permutation(own, permuted, float((1 + (permuted <= own).sum()) / (1 + permutations)))

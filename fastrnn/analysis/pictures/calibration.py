@@ -1,0 +1,33 @@
+"""Predicted probabilities against what came."""
+
+import numpy as np
+
+from fastrnn.analysis.pictures.base import Picture, look
+
+
+def plot_calibration(found, path=None, axes=None):
+    """Draw the share of ones against the predicted probability, with standard errors, for a Calibration or {name:
+    Calibration}.
+
+    A point on the diagonal is a right probability. path, axes and errors as in plot_selection. Returns the axes.
+    """
+    picture = Picture(path, axes, size=(4.5, 4.5))
+    (axes,) = picture.axes
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=1)
+    named = found if isinstance(found, dict) else {None: found}
+    for n, (name, each) in enumerate(named.items()):
+        colour, dashes = look(n)
+        error = np.sqrt(each.observed * (1 - each.observed) / each.steps)
+        axes.errorbar(each.predicted, each.observed, error, color=colour, linestyle=dashes, marker="o", markersize=4,
+                      capsize=2, label=name and f"{name}, error {each.error:.3f}")
+    if not isinstance(found, dict):
+        axes.set_title(f"expected calibration error {found.error:.3f}", fontsize="medium")
+    else:
+        axes.legend(frameon=False, fontsize="small")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_aspect("equal")
+    axes.set_xlabel("predicted probability")
+    axes.set_ylabel("share of ones")
+    picture.finish()
+    return axes

@@ -1,0 +1,51 @@
+"""Test loss against the number of hidden units."""
+
+import numpy as np
+
+from fastrnn.analysis.pictures.base import BLACK, COLOURS, LINES, SKY, Picture
+
+
+def plot_selection(selection, baselines=(), path=None, axes=None):
+    """Draw the test loss of each hidden size: a thin line for each outer fold, and the mean with its standard error.
+
+    selection: a Selection, or {name: Selection}, as one for each subject, which then has a line each, and the mean is
+    over them; baselines: [Baseline] or {name: loss}, drawn as horizontal lines. path: a file that ends in .png, .svg,
+    .pdf, ...; axes: matplotlib's, or None for a figure of their own. Returns the axes. Raises ValueError, in one line,
+    without matplotlib.
+    """
+    picture = Picture(path, axes)
+    (axes,) = picture.axes
+    lines, sizes, mean, error, unit = _lines(selection)
+    for n, (name, losses) in enumerate(lines.items()):
+        axes.plot(sizes, losses, color=SKY, linewidth=0.9, zorder=1.5, label=f"one {unit}" if n == 0 else None)
+    axes.errorbar(sizes, mean, error, color=BLACK, linewidth=2, marker="o", markersize=5, capsize=3, zorder=3,
+                  label=f"mean over {len(lines)} {unit}s, standard error")
+    named = baselines if isinstance(baselines, dict) else {each.name: each.test_loss for each in baselines}
+    for n, (name, loss) in enumerate(named.items()):
+        colour, dashes = (*[each for each in COLOURS if each not in (BLACK, SKY)],)[n % 6], LINES[1 + n % 3]
+        axes.axhline(loss, color=colour, linestyle=dashes, linewidth=1.4, label=name)
+    if len(sizes) > 1:
+        axes.set_xscale("log")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("hidden units")
+    axes.set_ylabel("test loss a step")
+    picture.legend(axes)
+    picture.finish()
+    return axes
+
+
+def _lines(selection):
+    """({name: losses by size}, sizes, mean, standard error, what a line is)."""
+    if not isinstance(selection, dict):
+        table, summary = selection.chosen(), selection.summary()
+        wide = table.pivot(index="outer", columns="hidden_size", values="test_loss")
+        return (dict(zip(wide.index, wide.to_numpy())), wide.columns.tolist(), summary.test_loss.to_numpy(),
+                summary.error.to_numpy(), "outer fold")
+    summaries = {name: each.summary().set_index("hidden_size").test_loss for name, each in selection.items()}
+    sizes = sorted(set.union(*(set(losses.index) for losses in summaries.values())))
+    lines = {name: losses.reindex(sizes).to_numpy() for name, losses in summaries.items()}
+    values = np.array(list(lines.values()))
+    counts = np.isfinite(values).sum(0)
+    error = np.nanstd(values, 0, ddof=1) / np.sqrt(counts) if len(values) > 1 else np.full(len(sizes), np.nan)
+    return lines, sizes, np.nanmean(values, 0), error, "subject"

@@ -1,0 +1,106 @@
+"""Phase portraits: how the state of a small network changes, input by input.
+
+A one-unit or two-unit network is a dynamical system on a line or a plane, and each input is one map of it. Drawn as the
+change of the logit against the logit, models that were fitted to behaviour are compared with theories of it: L. Ji-An,
+M. K. Benna and M. G. Mattar, "Discovering cognitive strategies with tiny recurrent neural networks", Nature 644 (2025).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastrnn.analysis.stepwise import Stepper
+from fastrnn.data.sequences import Sequences
+
+MOST_INPUTS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """One model's change in a step, for K inputs, on a grid of states, and where the data led it.
+
+    inputs (K, I); input_names; dimensions: 1 or 2; states (P, D): the grid; velocity (K, P, D): the change of the state
+    in a step; logit (P,): of the states; change (K, P): of the logit in a step; visited: {"input" (S,): number of the
+    input, -1 for another, "states" (S, D), "logit", "change" (S,)}: of each step of the data, before it and its change.
+    The logit is z_1 - z_0 for two classes, z_1 less the logarithm of the summed exponentials of the others for more,
+    else z.
+    """
+
+    inputs: np.ndarray
+    input_names: tuple
+    dimensions: int
+    states: np.ndarray
+    velocity: np.ndarray
+    logit: np.ndarray
+    change: np.ndarray
+    visited: dict
+
+    def labels(self):
+        """A short text for each input."""
+        return [", ".join(f"{name} {value:g}" for name, value in zip(self.input_names, row)) for row in self.inputs]
+
+
+def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
+    """Return the Portrait of one model of Fits whose state has one or two numbers.
+
+    data: Sequences on which the model is followed; the grid spans the states that it visits there. inputs: (K, I);
+    None: the different inputs of the data, at most 16, the most frequent first. points: of the grid, along each axis
+    (default: 101 for one dimension, 21 for two). output: which output's logit, for more than two classes or several
+    outputs (default: the last of the classes, else the first). Raises ValueError for larger states and wrong numbers.
+    """
+    data = data if isinstance(data, Sequences) else Sequences(data)
+    one = fits[int(model)]
+    stepper = Stepper(one)
+    if stepper.size > 2:
+        raise ValueError(f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase "
+                         "portrait")
+    inputs = _frequent(data.x) if inputs is None else np.atleast_2d(np.asarray(inputs, float))
+    if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs):
+        raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs})")
+    logit_of = _logit(one.head, stepper, output)
+    after = one.states(data)[0].astype(float)
+    before = np.concatenate([stepper.start()[0][None], after[:-1]])
+    before[data.offsets[:-1]] = stepper.start()[0]
+    points = points or (101 if stepper.size == 1 else 21)
+    axes = [np.linspace(*_span(np.concatenate([before[:, d], after[:, d]])), points) for d in range(stepper.size)]
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], 1)
+    moved = np.stack([stepper(grid[None], row)[0] for row in inputs])
+    logit = logit_of(grid)
+    where = np.full(data.steps, -1)
+    for number, row in enumerate(inputs):
+        where[(data.x == row).all(1)] = number
+    first = logit_of(before)
+    visited = {"input": where, "states": before, "logit": first, "change": logit_of(after) - first}
+    change = np.stack([logit_of(states) for states in moved]) - logit
+    return Portrait(inputs, data.input_names, stepper.size, grid, moved - grid, logit, change, visited)
+
+
+def _logit(head, stepper, output):
+    """A function from states (P, D) to logits (P,)."""
+    outputs = stepper.weights["w_ho"].shape[1]
+    output = (outputs - 1 if head.targets == "classes" else 0) if output is None else output
+    if not 0 <= output < outputs:
+        raise ValueError(f"output: got {output}, expected 0 to {outputs - 1}")
+
+    def logit(states):
+        z = stepper.outputs(states[None])[0]
+        if head.targets != "classes":
+            return z[..., output]
+        others = np.delete(z, output, -1)
+        largest = others.max(-1)
+        return z[..., output] - largest - np.log(np.exp(others - largest[..., None]).sum(-1))
+
+    return logit
+
+
+def _frequent(x):
+    rows, counts = np.unique(x, axis=0, return_counts=True)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_INPUTS])
+    return rows[kept]
+
+
+def _span(values):
+    """Limits a little beyond the values."""
+    low, high = values.min(), values.max()
+    room = 0.1 * (high - low) or 1.0
+    return low - room, high + room

@@ -1,0 +1,127 @@
+"""Networks one step at a time, in NumPy and float64, on the traced formula of any cell; and their gates."""
+
+import numpy as np
+
+from fastrnn.data.sequences import Sequences
+from fastrnn.formula.evaluate import on_numpy
+from fastrnn.formula.graph import ordered
+
+ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
+
+
+class Stepper:
+    """M fitted models of one size, side by side, that take one step when they are called.
+
+    `start(*shape)` gives states (M, *shape, states * H): 0, or what the models learned. A call takes states (M, ...,
+    states * H) and inputs (..., I), the same for all models, or (M, ..., I), and returns the next states.
+    `outputs(states, after)` gives z (M, ..., O), before the head's link, of the states before and after a step. Raises
+    ValueError for models of different sizes.
+    """
+
+    def __init__(self, fits):
+        if len(np.unique(fits.hidden_size)) > 1:
+            raise ValueError("fits: the models have different sizes; choose those of one, such as "
+                             "fits[fits.hidden_size == 4]")
+        self.cell, self.head, self.before = fits.cell, fits.head, fits.config.before
+        self.step, self.models, self.hidden = fits.cell.traced(), len(fits), int(fits.hidden_size[0])
+        weights = [fits.weights(i) for i in range(len(fits))]
+        self.weights = {name: np.stack([own[name] for own in weights]).astype(float) for name in weights[0]}
+        self.inputs, self.size = self.weights["w_ih"].shape[2], len(self.cell.state) * self.hidden
+
+    def start(self, *shape):
+        """States (M, *shape, states * H) before the first step."""
+        own = [self.weights.get(f"initial_{name}", np.zeros((self.models, self.hidden))) for name in self.cell.state]
+        first = np.concatenate(own, 1).reshape(self.models, *[1] * len(shape), self.size)
+        return np.broadcast_to(first, (self.models, *shape, self.size)).copy()
+
+    def __call__(self, states, x):
+        """The states after a step."""
+        return np.concatenate(self._values(self.step.new, states, x), -1)
+
+    def outputs(self, states, after=None):
+        """z (M, ..., O) of states after a step; with both, of those that the models are configured to read."""
+        h = (states if self.before or after is None else after)[..., : self.hidden]
+        z = _product(h, self.weights["w_ho"])
+        return z + _beside(self.weights["b_o"], z) if "b_o" in self.weights else z
+
+    def gates(self, states, x):
+        """{gate: values (M, ..., H)} of the step that begins with these states."""
+        nodes = gate_nodes(self.cell)
+        return dict(zip(nodes, self._values(tuple(nodes.values()), states, x)))
+
+    def _values(self, nodes, states, x):
+        states, x = np.asarray(states, float), np.asarray(x, float)
+        if x.shape[-1] != self.inputs:
+            raise ValueError(f"x: got {x.shape[-1]} inputs, expected {self.inputs}")
+        x = np.broadcast_to(x, (*states.shape[:-1], self.inputs))
+        values = dict(zip(self.step.old, np.split(states, len(self.cell.state), -1)))
+        own = [_beside(self.weights[name], states) for name in self.cell.vectors]
+        values |= dict(zip(self.step.vectors, own))
+        values |= dict(zip(self.step.pre, self._pre(x, states[..., : self.hidden])))
+        return [np.broadcast_to(each, (*states.shape[:-1], self.hidden)) for each in on_numpy(nodes, values)]
+
+    def _pre(self, x, h):
+        """The pre-activations, in the order of the step's groups."""
+        named, rows, places = {}, {"ih": 0, "hh": 0}, {"ih": x, "hh": h}
+        for gate in self.cell.gates:
+            parts = []
+            for side in ("ih",) if gate in self.cell.inputs_only else ("ih", "hh"):
+                own = slice(rows[side], rows[side] + self.hidden)
+                rows[side] += self.hidden
+                part = _product(places[side], self.weights[f"w_{side}"][:, own])
+                bias = self.weights.get(f"b_{side}")
+                parts.append(part if bias is None else part + _beside(bias[:, own], part))
+            if gate in self.cell.separate:
+                named[f"{gate}_x"], named[f"{gate}_h"] = parts
+            else:
+                named[gate] = sum(parts[1:], parts[0])
+        return [named[group] for group in self.step.groups]
+
+
+def gate_nodes(cell):
+    """{gate: node}: of each gate of a cell the first activation that its pre-activation reaches, or the pre-activation
+    itself.
+    """
+    step, found = cell.traced(), {}
+    reached = {symbol: {group.removesuffix("_x").removesuffix("_h") if group not in cell.gates else group}
+               for group, symbol in zip(step.groups, step.pre)}
+    own = {name: symbol for symbol, names in reached.items() for name in names}
+    for node in ordered(step.new):
+        if node.op in ("input", "constant"):
+            continue
+        names = set().union(*(reached.get(arg, ()) for arg in node.args))
+        if node.op in ACTIVATIONS:
+            for name in names - set(found):
+                found[name] = node
+            # What a gate multiplies belongs to another gate.
+            names = set()
+        reached[node] = names
+    return {gate: found.get(gate, own[gate]) for gate in cell.gates}
+
+
+def gates(fits, data):
+    """{gate: (M, S, H)} over all steps of Sequences: what each gate of the cell is, after its activation.
+
+    fits: Fits of one size; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z and n,
+    those of an LSTM i, f, g and o. Raises ValueError for models of different sizes and for other inputs than they have.
+    """
+    data, stepper = data if isinstance(data, Sequences) else Sequences(data), Stepper(fits)
+    states, out = stepper.start(len(data)), {}
+    for step in range(int(data.lengths.max())):
+        going = np.flatnonzero(data.lengths > step)
+        at = data.offsets[going] + step
+        for name, values in stepper.gates(states[:, going], data.x[at]).items():
+            out.setdefault(name, np.empty((stepper.models, data.steps, stepper.hidden)))[:, at] = values
+        states[:, going] = stepper(states[:, going], data.x[at])
+    return out
+
+
+def _product(values, matrix):
+    """(M, ..., R) of values (M, ..., C) and a matrix (M, R, C) for each model."""
+    flat = values.reshape(len(values), -1, values.shape[-1])
+    return (flat @ matrix.transpose(0, 2, 1)).reshape(*values.shape[:-1], matrix.shape[1])
+
+
+def _beside(vectors, values):
+    """Vectors (M, R) of the models, shaped for values (M, ..., R)."""
+    return vectors.reshape(len(vectors), *[1] * (values.ndim - 2), vectors.shape[-1])

@@ -1,0 +1,74 @@
+"""Pictures of fits show the numbers that they are given."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from tests.test_fit import DATA, QUICK, ROLES
+
+from fastrnn import GRU, analysis, cross_validate, fit_many
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return fit_many(GRU(2), DATA, seeds=range(3), roles=ROLES, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def selection():
+    return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=1, grid={"hidden_size": [1, 2]}, l1=0.01,
+                          **QUICK)
+
+
+def lines(axes):
+    return [np.array(line.get_xydata()) for line in axes.lines]
+
+
+def test_loss_against_size_has_a_line_for_each_fold_the_mean_and_baselines(selection):
+    constant = analysis.constant_baseline(DATA, ROLES)
+    drawn = lines(analysis.plot_selection(selection, [constant], axes=Figure().subplots()))
+    chosen, summary = selection.chosen(), selection.summary()
+    for fold in range(3):
+        np.testing.assert_array_equal(drawn[fold], chosen[chosen.outer == fold][["hidden_size", "test_loss"]])
+    assert any(np.array_equal(line, summary[["hidden_size", "test_loss"]]) for line in drawn)
+    assert any((line[:, 1] == constant.test_loss).all() for line in drawn)
+    # Two subjects: the mean of their means.
+    drawn = lines(analysis.plot_selection({"a": selection, "b": selection}, {"chance": np.log(2)}))
+    assert any(np.allclose(line, summary[["hidden_size", "test_loss"]]) for line in drawn[2:])
+
+
+def test_learning_curves_are_the_histories(fits):
+    drawn = lines(analysis.plot_learning_curves(fits))
+    for i in range(3):
+        history = fits.history(i)
+        for role in range(3):
+            expected = np.stack([history["epoch"], history["loss"][:, role]], 1)
+            assert any(np.array_equal(line, expected) for line in drawn)
+    assert sum(np.array_equal(line, [[fits.best_epoch[1], fits.loss[1, 1]]]) for line in drawn) >= 1
+
+
+def test_portraits_draw_each_input_in_one_panel_or_many(fits):
+    found = analysis.phase_portrait(fits, DATA, points=5)
+    axes = analysis.plot_portrait(found)
+    points = np.concatenate([each.get_offsets() for each in axes.collections])
+    assert len(points) == DATA.steps and {text.get_text() for text in axes.get_legend().texts} == set(found.labels())
+    panels = analysis.plot_field(found)
+    assert [each.get_title() for each in panels] == found.labels()
+    with pytest.raises(ValueError, match="axes: got 1, expected 4"):
+        analysis.plot_field(found, axes=panels[0])
+
+
+@pytest.mark.parametrize("ending, first", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_files_are_of_their_ending_and_equal_pictures_are_equal_bytes(tmp_path, ending, first):
+    found = analysis.calibration([0.1, 0.2, 0.8, 0.9], [0, 1, 1, 1], bins=2)
+    for name in "ab":
+        analysis.plot_calibration({"net": found}, tmp_path / f"{name}.{ending}")
+    contents = [(tmp_path / f"{name}.{ending}").read_bytes() for name in "ab"]
+    assert contents[0].startswith(first) and contents[0] == contents[1]
+
+
+def test_a_wrong_ending_and_both_path_and_axes_are_refused(tmp_path):
+    found = analysis.calibration([0.1], [0])
+    with pytest.raises(ValueError, match="expected an ending of"):
+        analysis.plot_calibration(found, tmp_path / "picture.doc")
+    with pytest.raises(ValueError, match="path: got axes, too"):
+        analysis.plot_calibration(found, tmp_path / "picture.png", axes=Figure().subplots())

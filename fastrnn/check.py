@@ -86,8 +86,8 @@ PRECISION = 80
 
 # What is refused for its size: bytes of a file and of its header, arrays in it, weights in one array, nodes, entries of
 # `following`, products of weights with boxes, activations. Weights and products of float64 count four times.
-MOST_BYTES, MOST_HEADER, MOST_ARRAYS, MOST_WEIGHTS = 1 << 24, 1 << 20, 64, 1 << 18
-MOST_NODES, MOST_EDGES, MOST_PRODUCTS, MOST_ACTIVATIONS = 1 << 14, 1 << 20, 1 << 24, 1 << 17
+MOST_BYTES, MOST_HEADER, MOST_ARRAYS, MOST_WEIGHTS = 1 << 23, 1 << 20, 64, 1 << 18
+MOST_NODES, MOST_EDGES, MOST_PRODUCTS, MOST_ACTIVATIONS = 1 << 14, 1 << 19, 10**7, 1 << 16
 # Characters of a reason, and of a value in it.
 LONGEST, SHORT = 200, 60
 TOO_LARGE = "larger than this checker takes"

@@ -27,14 +27,14 @@ def run(args):
     """Print the verdict; return 0 if the certificate proves the model right, else 1."""
     import os
 
-    from fastrnn.check import Refused, check
+    from fastrnn.check import Refused, check, printable
 
     model = args.model or model_beside(args.certificate)
     if model is None:
-        raise UserError(f"MODEL: missing, and {args.certificate} is not named after one as MODEL-certificate.safetensors")
+        raise UserError(f"MODEL: missing, and {printable(args.certificate)} is not named after one as MODEL-certificate.safetensors")
     for path in (args.certificate, model):
-        if not os.path.isfile(path):
-            raise UserError(f"{path}: no such file")
+        if not os.path.exists(path):
+            raise UserError(f"{printable(path)}: no such file")
     began = time.perf_counter()
     try:
         claim = check(args.certificate, model)

@@ -1,14 +1,15 @@
-"""`python -m bench.fits`: fits of many models to one data set, beside the machine's peak and, where they are, JAX and PyTorch.
+"""`python -m bench.fits`: fits of many models to one data set, beside the machine's peak and, where they are, JAX and
+PyTorch.
 
-    python -m bench.fits                      one epoch of GRUs of 1 to 20 units, a thread; share of the multiply-add peak
-    python -m bench.fits --peers              the same beside JAX and PyTorch (first make bench-peers)
-    python -m bench.fits --sequences          one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
-    python -m bench.fits --animal             5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
-    python -m bench.fits --learners           10,000 models of 8 units, each on some 400 sequences of its own
+    python -m bench.fits                      one epoch of GRUs of 1 to 20 units, a thread; share of the multiply-add
+    peak python -m bench.fits --peers              the same beside JAX and PyTorch (first make bench-peers) python -m
+    bench.fits --sequences          one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units python -m
+    bench.fits --animal             5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores python -m
+    bench.fits --learners           10,000 models of 8 units, each on some 400 sequences of its own
 
-The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and the loss of
-training and validation sequences every tenth epoch. All cases of a table run in each of several rounds, in changing order;
-medians over rounds; ratios are formed within a round.
+The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and
+the loss of training and validation sequences every tenth epoch. All cases of a table run in each of several rounds,
+in changing order; medians over rounds; ratios are formed within a round.
 """
 
 import argparse
@@ -106,9 +107,17 @@ class Peer:
 
     def __init__(self, engine, hidden, models, dtype):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
-        environment |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen([os.environ.get("FASTRNN_PEERS") or PYTHON, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=environment)
+        environment |= {
+            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+            "OMP_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            [os.environ.get("FASTRNN_PEERS") or PYTHON, WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         self._ask({"engine": engine, "hidden": hidden, "models": models, "dtype": dtype})
 
     def _ask(self, line):
@@ -142,9 +151,20 @@ def epochs(sizes, cells, dtypes, rounds, seconds, peers):
             for engine, models in (("jax-vmap", 256), ("jax-models-last", 256), ("torch-nn.GRU", 1)):
                 if (engine, hidden, dtype) in measured and cell == "gru":
                     other = [data_steps(models) / each for each in measured[engine, hidden, dtype][1]]
-                    row.append(f"{timing.median(other) / 1e6:,.2f} ({timing.median([a / b for a, b in zip(rate, other)]):.1f} x)")
+                    ratio = timing.median([a / b for a, b in zip(rate, other)])
+                    row.append(f"{timing.median(other) / 1e6:,.2f} ({ratio:.1f} x)")
         rows.append(row)
-    table(["cell", "H", "dtype", "M model-steps/s", "of peak", *(["JAX vmap", "JAX models last", "nn.GRU, one by one"] if peers else [])], rows)
+    table(
+        [
+            "cell",
+            "H",
+            "dtype",
+            "M model-steps/s",
+            "of peak",
+            *(["JAX vmap", "JAX models last", "nn.GRU, one by one"] if peers else []),
+        ],
+        rows,
+    )
 
 
 def data_steps(models):
@@ -176,12 +196,27 @@ def animal(dtype, threads, outer, sizes):
     data = choices()
     began = time.perf_counter()
     grid = {"hidden_size": sizes, "l1": [1e-5, 1e-4, 1e-3]}
-    made = fastrnn.cross_validate(fastrnn.GRU(1), data, outer=outer, inner=9, seeds=3, grid=grid, learning_rate=0.005, epochs=2000,
-                                  evaluate_every=10, patience=20, dtype=dtype, threads=threads)
+    made = fastrnn.cross_validate(
+        fastrnn.GRU(1),
+        data,
+        outer=outer,
+        inner=9,
+        seeds=3,
+        grid=grid,
+        learning_rate=0.005,
+        epochs=2000,
+        evaluate_every=10,
+        patience=20,
+        dtype=dtype,
+        threads=threads,
+    )
     seconds = time.perf_counter() - began
     steps = float(made.fits.epochs.sum()) * data.steps * (1 - 1 / outer)
     print(made.summary().to_string(index=False, float_format="{:.4f}".format))
-    print(f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s; {steps / seconds / 1e6:,.1f} M model-steps/s")
+    print(
+        f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s; "
+        f"{steps / seconds / 1e6:,.1f} M model-steps/s"
+    )
 
 
 def learners(count, threads):
@@ -194,14 +229,33 @@ def learners(count, threads):
     ends = np.cumsum(flat) - 1
     counted = np.zeros(steps)
     counted[ends] = 1
-    data = fastrnn.Sequences(rng.integers(0, 2, (steps, 2)).astype(float), rng.integers(0, 2, steps), kind="classes", classes=2,
-                             offsets=np.concatenate(([0], ends + 1)), weight=counted, groups={"learner": learner})
+    data = fastrnn.Sequences(
+        rng.integers(0, 2, (steps, 2)).astype(float),
+        rng.integers(0, 2, steps),
+        kind="classes",
+        classes=2,
+        offsets=np.concatenate(([0], ends + 1)),
+        weight=counted,
+        groups={"learner": learner},
+    )
     roles = np.zeros(len(flat), np.int8)
     began = time.perf_counter()
-    made = fastrnn.fit_many(fastrnn.GRU(8), data, each="learner", roles=roles, epochs=16, evaluate_every=16, learning_rate=0.01,
-                            patience=None, threads=threads)
+    made = fastrnn.fit_many(
+        fastrnn.GRU(8),
+        data,
+        each="learner",
+        roles=roles,
+        epochs=16,
+        evaluate_every=16,
+        learning_rate=0.01,
+        patience=None,
+        threads=threads,
+    )
     seconds = time.perf_counter() - began
-    print(f"{len(made):,} learners, {steps * 16:,} model-steps: {seconds:,.1f} s; {steps * 16 / seconds / 1e6:,.1f} M model-steps/s")
+    print(
+        f"{len(made):,} learners, {steps * 16:,} model-steps: {seconds:,.1f} s; "
+        f"{steps * 16 / seconds / 1e6:,.1f} M model-steps/s"
+    )
 
 
 def table(head, rows):
@@ -228,7 +282,12 @@ def main():
     print(f"{machine.describe()['processor']}, {machine.describe()['cores']} cores")
     sizes = [int(size) for size in chosen.sizes.split(",")]
     if chosen.animal:
-        animal(chosen.dtypes.split(",")[0], chosen.threads, chosen.outer, sizes if chosen.sizes != "1,2,4,8,16,20" else [1, 2, 3, 4, 5, 10, 20])
+        animal(
+            chosen.dtypes.split(",")[0],
+            chosen.threads,
+            chosen.outer,
+            sizes if chosen.sizes != "1,2,4,8,16,20" else [1, 2, 3, 4, 5, 10, 20],
+        )
     elif chosen.learners:
         learners(chosen.count, chosen.threads)
     elif chosen.sequences:

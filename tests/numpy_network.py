@@ -1,4 +1,6 @@
-"""Networks in plain NumPy, float64, step by step, written from the papers and not from fastrnn's formulas: the oracle of fits."""
+"""Networks in plain NumPy, float64, step by step, written from the papers and not from fastrnn's formulas: the oracle
+of fits.
+"""
 
 import numpy as np
 

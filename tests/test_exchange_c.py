@@ -41,7 +41,10 @@ def run(folder, text, x):
     assert compiler, "the test needs a C compiler: install gcc or clang"
     (folder / "network.h").write_text(text)
     (folder / "main.c").write_text(PROGRAM)
-    subprocess.run([compiler, "-std=c99", "-O1", "-Wall", "-Werror", "-o", folder / "program", folder / "main.c", "-lm"], check=True)
+    subprocess.run(
+        [compiler, "-std=c99", "-O1", "-Wall", "-Werror", "-o", folder / "program", folder / "main.c", "-lm"],
+        check=True,
+    )
     done = subprocess.run([folder / "program"], input=x.astype(np.float32).tobytes(), capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32).reshape(-1, OUTPUTS)
 
@@ -62,12 +65,16 @@ def by_formula(cell, w, x):
         pre = np.zeros((len(step.pre), cell.hidden_size))
         pre[: step.from_x] += own["b_x"] + np.einsum("i,igu->gu", row, own["w_x"])
         pre[len(pre) - step.from_h :] += own["b_h"] + np.einsum("k,kgu->gu", state[0], own["w_h"])
-        state = on_numpy(step.new, dict(zip(step.pre, pre)) | dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state)))
+        state = on_numpy(
+            step.new, dict(zip(step.pre, pre)) | dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state))
+        )
         z.append(own["w_o"] @ state[0] + own["b_o"])
     return np.array(z)
 
 
-@pytest.mark.parametrize("cell, step", [(GRU(5), oracle.gru), (LSTM(3), oracle.lstm), (Elman(4, "tanh"), oracle.elman)], ids=str)
+@pytest.mark.parametrize(
+    "cell, step", [(GRU(5), oracle.gru), (LSTM(3), oracle.lstm), (Elman(4, "tanh"), oracle.elman)], ids=str
+)
 def test_the_program_gives_the_numbers_of_an_independent_network(tmp_path, cell, step):
     w, x = random_weights(cell), np.random.default_rng(2).normal(size=(STEPS, INPUTS)).astype(np.float32)
     expected = oracle.outputs(step, {name: values.astype(float) for name, values in w.items()}, x.astype(float))
@@ -84,7 +91,10 @@ def test_every_cell_runs_in_c(tmp_path, name):
 def test_its_first_line_says_what_it_takes():
     text = to_c(GRU(5), random_weights(GRU(5)), "pump")
     constants = 3 * 5 * 2 + 3 * 5 * 5 + 4 * 5 + 2 * 5 + 2 + 5
-    assert text.splitlines()[0] == f"/* gru: 2 inputs, 5 units, 2 outputs; {4 * constants} bytes of constants, 20 bytes of state. */"
+    assert (
+        text.splitlines()[0]
+        == f"/* gru: 2 inputs, 5 units, 2 outputs; {4 * constants} bytes of constants, 20 bytes of state. */"
+    )
     assert "pump_step(pump_state *state, const float *x, float *z)" in text
     with pytest.raises(ValueError, match="expected a C identifier"):
         to_c(GRU(5), random_weights(GRU(5)), "my net")

@@ -1,4 +1,6 @@
-"""PyTorch's state_dict: names, shapes, what comes back, and what is refused. PyTorch itself is held beside it in the peers' environment."""
+"""PyTorch's state_dict: names, shapes, what comes back, and what is refused. PyTorch itself is held beside it in the
+peers' environment.
+"""
 
 import numpy as np
 import pytest
@@ -11,9 +13,19 @@ GATES = {"Elman": 1, "GRU": 3, "LSTM": 4}
 
 def weights_of(cell, inputs=3, outputs=2):
     rng, rows = np.random.default_rng(0), GATES[type(cell).__name__] * cell.hidden_size
-    shapes = {"w_ih": (rows, inputs), "w_hh": (rows, cell.hidden_size), "b_ih": (rows,), "b_hh": (rows,),
-              "w_ho": (outputs, cell.hidden_size), "b_o": (outputs,)}
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items() if cell.bias or name.startswith("w")}
+    shapes = {
+        "w_ih": (rows, inputs),
+        "w_hh": (rows, cell.hidden_size),
+        "b_ih": (rows,),
+        "b_hh": (rows,),
+        "w_ho": (outputs, cell.hidden_size),
+        "b_o": (outputs,),
+    }
+    return {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in shapes.items()
+        if cell.bias or name.startswith("w")
+    }
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -37,15 +49,18 @@ def test_what_pytorch_has_no_module_for_is_refused():
         to_state_dict(GRU(2), {**weights_of(GRU(2)), "initial_h": np.ones(2)})
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda s: s | {"rnn.weight_ih_l1": s["rnn.weight_ih_l0"]}, "more than one layer"),
-    (lambda s: s | {"rnn.weight_ih_l0_reverse": s["rnn.weight_ih_l0"]}, "two directions"),
-    (lambda s: s | {"conv.weight": s["lin.weight"]}, "other modules"),
-    (lambda s: {name: each for name, each in s.items() if name != "lin.weight"}, "'lin.weight' is missing"),
-    (lambda s: {name: each for name, each in s.items() if name != "lin.bias"}, "all biases or none"),
-    (lambda s: s | {"rnn.weight_hh_l0": s["rnn.weight_hh_l0"][:-1]}, "expected 1, 3 or 4 times"),
-    (lambda s: s | {"rnn.weight_ih_l0": s["rnn.weight_ih_l0"][:-1]}, "does not fit 5 hidden units"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda s: s | {"rnn.weight_ih_l1": s["rnn.weight_ih_l0"]}, "more than one layer"),
+        (lambda s: s | {"rnn.weight_ih_l0_reverse": s["rnn.weight_ih_l0"]}, "two directions"),
+        (lambda s: s | {"conv.weight": s["lin.weight"]}, "other modules"),
+        (lambda s: {name: each for name, each in s.items() if name != "lin.weight"}, "'lin.weight' is missing"),
+        (lambda s: {name: each for name, each in s.items() if name != "lin.bias"}, "all biases or none"),
+        (lambda s: s | {"rnn.weight_hh_l0": s["rnn.weight_hh_l0"][:-1]}, "expected 1, 3 or 4 times"),
+        (lambda s: s | {"rnn.weight_ih_l0": s["rnn.weight_ih_l0"][:-1]}, "does not fit 5 hidden units"),
+    ],
+)
 def test_a_state_dict_that_does_not_fit_is_named(change, message):
     with pytest.raises(ValueError) as error:
         from_state_dict(change(to_state_dict(GRU(5), weights_of(GRU(5)))))

@@ -71,8 +71,18 @@ def test_updates_are_those_of_adam_on_the_true_gradient():
     options = {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6}
     rate, l1, decay, updates = 0.03, 0.01, 0.2, 6
     start = fit_many(GRU(2), DATA, roles=ROLES, epochs=1, evaluate_every=1, learning_rate=1e-30, dtype="float64")
-    made = fit_many(GRU(2), DATA, roles=np.where(ROLES == VALIDATION, TEST, ROLES), epochs=updates, evaluate_every=1, learning_rate=rate, l1=l1,
-                    weight_decay=decay, optimizer_options=options, dtype="float64")
+    made = fit_many(
+        GRU(2),
+        DATA,
+        roles=np.where(ROLES == VALIDATION, TEST, ROLES),
+        epochs=updates,
+        evaluate_every=1,
+        learning_rate=rate,
+        l1=l1,
+        weight_decay=decay,
+        optimizer_options=options,
+        dtype="float64",
+    )
     w = start.weights(0)
     chosen = np.flatnonzero(ROLES == TRAIN)
     first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))
@@ -100,7 +110,9 @@ def test_an_lstm_fits_real_targets_and_says_its_error():
         return ((z - y) ** 2).mean(1)
 
     for role, chosen in ((TRAIN, [0, 1]), (TEST, [2])):
-        assert fits.loss[0, role] == pytest.approx(oracle.mean_loss(oracle.lstm, fits.weights(0), data, chosen, squared), rel=1e-9)
+        assert fits.loss[0, role] == pytest.approx(
+            oracle.mean_loss(oracle.lstm, fits.weights(0), data, chosen, squared), rel=1e-9
+        )
     assert fits.history(0)["loss"][-1, 0] < fits.history(0)["loss"][0, 0] / 2
 
 
@@ -114,17 +126,28 @@ def test_a_model_keeps_its_bytes_whoever_trains_beside_it(fits):
 
 def test_nothing_of_validation_and_test_sequences_reaches_training(fits):
     pieces = [DATA[n] for n in range(len(DATA))]
-    changed = Sequences([x if ROLES[n] == TRAIN else x[::-1] + 0.5 for n, (x, _, _) in enumerate(pieces)],
-                        [y if ROLES[n] == TRAIN else 1 - y for n, (_, y, _) in enumerate(pieces)], kind="classes", classes=2)
-    runs = [fit_many(GRU(2), data, seeds=[3], roles=ROLES, patience=None, **{**QUICK, "epochs": 20}) for data in (DATA, changed)]
+    changed = Sequences(
+        [x if ROLES[n] == TRAIN else x[::-1] + 0.5 for n, (x, _, _) in enumerate(pieces)],
+        [y if ROLES[n] == TRAIN else 1 - y for n, (_, y, _) in enumerate(pieces)],
+        kind="classes",
+        classes=2,
+    )
+    runs = [
+        fit_many(GRU(2), data, seeds=[3], roles=ROLES, patience=None, **{**QUICK, "epochs": 20})
+        for data in (DATA, changed)
+    ]
     assert runs[0]._histories[0][:, :, TRAIN].tobytes() == runs[1]._histories[0][:, :, TRAIN].tobytes()
     assert (runs[0]._histories[0][:, :, VALIDATION] != runs[1]._histories[0][:, :, VALIDATION]).any()
 
 
 def test_masked_steps_at_the_end_change_nothing():
     pieces = [DATA[n] for n in range(len(DATA))]
-    longer = Sequences([np.concatenate([x, np.full((3, 2), 9.0)]) for x, _, _ in pieces],
-                       [np.concatenate([y, [-1, -1, -1]]) for _, y, _ in pieces], kind="classes", classes=2)
+    longer = Sequences(
+        [np.concatenate([x, np.full((3, 2), 9.0)]) for x, _, _ in pieces],
+        [np.concatenate([y, [-1, -1, -1]]) for _, y, _ in pieces],
+        kind="classes",
+        classes=2,
+    )
     short, long = (fit_many(GRU(2), data, seeds=[3], roles=ROLES, **QUICK) for data in (DATA, longer))
     np.testing.assert_allclose(short.loss, long.loss, rtol=1e-5)
 
@@ -139,8 +162,10 @@ def test_a_model_that_diverges_leaves_its_neighbours_alone(fits):
 
 
 def test_lanes_of_sequences_train_as_lanes_of_models_do():
-    runs = [fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
-            for lanes in ("models", "sequences")]
+    runs = [
+        fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
+        for lanes in ("models", "sequences")
+    ]
     batched = fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK)
     for other in (runs[1], batched):
         np.testing.assert_allclose(other.history()["loss"], runs[0].history()["loss"], rtol=1e-11)
@@ -158,12 +183,16 @@ def test_batches_visit_every_training_sequence_once_an_epoch():
         order = np.random.Generator(np.random.Philox(key=[9, 5], counter=[0, 0, 0, epoch])).permutation(training)
         assert sorted(order) == sorted(training)
         for start in range(0, len(order), 3):
-            gradient = oracle.numerical_gradient(lambda w: oracle.mean_loss(oracle.gru, w, DATA, order[start : start + 3]), w)
+            gradient = oracle.numerical_gradient(
+                lambda w: oracle.mean_loss(oracle.gru, w, DATA, order[start : start + 3]), w
+            )
             count += 1
             for name, g in gradient.items():
                 first[name] = 0.9 * first[name] + 0.1 * g
                 second[name] = 0.99 * second[name] + 0.01 * g * g
-                w[name] = w[name] - 0.03 * first[name] / (1 - 0.9**count) / (np.sqrt(second[name] / (1 - 0.99**count)) + 1e-8)
+                w[name] = w[name] - 0.03 * first[name] / (1 - 0.9**count) / (
+                    np.sqrt(second[name] / (1 - 0.99**count)) + 1e-8
+                )
     losses.append(oracle.mean_loss(oracle.gru, w, DATA, training))
     np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-6)
 
@@ -171,7 +200,9 @@ def test_batches_visit_every_training_sequence_once_an_epoch():
 def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
     learners = np.array([2, 0, 2, 2, 1, 2, 0, 1, 2, 2, 1, 0])
     pieces = [DATA[n] for n in range(len(DATA))]
-    data = Sequences([x for x, _, _ in pieces], [y for _, y, _ in pieces], kind="classes", classes=2, groups={"learner": learners})
+    data = Sequences(
+        [x for x, _, _ in pieces], [y for _, y, _ in pieces], kind="classes", classes=2, groups={"learner": learners}
+    )
     made = fit_many(GRU(2), data, each="learner", roles=ROLES, patience=2, **QUICK)
     for learner in range(3):
         own = learners == learner
@@ -195,7 +226,9 @@ def test_sizes_and_options_may_differ_from_model_to_model():
 def test_interrupted_models_keep_the_best_that_they_had(fits):
     recipe = next(iter(fits._recipes.values()))
     many = Many(GRU(2), fits.head, 2, DATA, fits.config, 1, "models")
-    options = {name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")}
+    options = {
+        name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")
+    }
     many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, ROLES) for n in range(3)]
     many.run(lambda: True, lambda done: None)
     assert [many.taken[n].stopped for n in range(3)] == ["interrupted"] * 3
@@ -208,24 +241,31 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
     again = Fits.load(path)
     assert repr(again) == repr(fits)
     assert again.to_frame().equals(fits.to_frame())
-    assert all(again.weights(i)[name].tobytes() == values.tobytes() for i in range(11) for name, values in fits.weights(i).items())
+    assert all(
+        again.weights(i)[name].tobytes() == values.tobytes()
+        for i in range(11)
+        for name, values in fits.weights(i).items()
+    )
     assert again.history(4)["loss"].tobytes() == fits.history(4)["loss"].tobytes()
     with pytest.raises(FileExistsError):
         fits.save(path)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"lr": 0.1}, "did you mean learning_rate"),
-    ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
-    ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
-    ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
-    ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
-    ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
-    ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
-    ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),
-    ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
-    ({"seeds": [0.5]}, "seeds: got float64"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"lr": 0.1}, "did you mean learning_rate"),
+        ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
+        ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
+        ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
+        ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
+        ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
+        ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
+        ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),
+        ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
+        ({"seeds": [0.5]}, "seeds: got float64"),
+    ],
+)
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
         fit_many(GRU(2), DATA, **arguments)
@@ -247,10 +287,17 @@ def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_
     for outer in range(3):
         scores = {}
         for l1 in (0.0, 0.3):
-            best = [table[(table.outer == outer) & (table.inner == inner) & (table.l1 == l1)].sort_values("validation_loss").iloc[0]
-                    for inner in range(2)]
+            best = [
+                table[(table.outer == outer) & (table.inner == inner) & (table.l1 == l1)]
+                .sort_values("validation_loss")
+                .iloc[0]
+                for inner in range(2)
+            ]
             steps = [sum(DATA.lengths[roles[outer * 2 + inner] == VALIDATION]) for inner in range(2)]
-            scores[l1] = np.average([each.validation_loss for each in best], weights=steps), np.mean([each.test_loss for each in best])
+            scores[l1] = (
+                np.average([each.validation_loss for each in best], weights=steps),
+                np.mean([each.test_loss for each in best]),
+            )
         least = min(scores, key=lambda l1: scores[l1][0])
         assert chosen.l1[outer] == least
         assert chosen.test_loss[outer] == pytest.approx(scores[least][1], rel=1e-12)

@@ -1,8 +1,9 @@
-"""Fits as a user of JAX or PyTorch would write them at their best, in a process of their own; the protocol is one JSON line each way.
+"""Fits as a user of JAX or PyTorch would write them at their best, in a process of their own; the protocol is one
+JSON line each way.
 
-{"engine": ..., "cell": "gru", "hidden": H, "models": M, "dtype": ...} makes a case: {"ready": true}; {"epochs": n} runs it:
-{"seconds": s}. An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96 sequences of 60 steps,
-3 inputs, 2 classes, with masks, and the loss of all.
+{"engine": ..., "cell": "gru", "hidden": H, "models": M, "dtype": ...} makes a case: {"ready": true}; {"epochs": n}
+runs it: {"seconds": s}. An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96
+sequences of 60 steps, 3 inputs, 2 classes, with masks, and the loss of all.
 """
 
 import json
@@ -27,8 +28,14 @@ def data(dtype):
 def initial(hidden, models, dtype):
     rng = np.random.default_rng(1)
     bound = hidden**-0.5
-    shapes = {"w_ih": (3 * hidden, INPUTS), "w_hh": (3 * hidden, hidden), "b_ih": (3 * hidden,), "b_hh": (3 * hidden,),
-              "w_ho": (CLASSES, hidden), "b_o": (CLASSES,)}
+    shapes = {
+        "w_ih": (3 * hidden, INPUTS),
+        "w_hh": (3 * hidden, hidden),
+        "b_ih": (3 * hidden,),
+        "b_hh": (3 * hidden,),
+        "w_ho": (CLASSES, hidden),
+        "b_o": (CLASSES,),
+    }
     return {name: rng.uniform(-bound, bound, (models, *shape)).astype(dtype) for name, shape in shapes.items()}
 
 
@@ -45,6 +52,7 @@ def jax_case(models_last):
 
         def one(w):
             """The loss of one model."""
+
             def step(h, now):
                 x, hot, mask = now
                 a, b = x @ w["w_ih"].T + w["b_ih"], h @ w["w_hh"].T + w["b_hh"]
@@ -76,7 +84,9 @@ def jax_case(models_last):
                 out = product(w["w_ho"], h) + w["b_o"]
                 return h, ((jax.nn.logsumexp(out, 1) - (out * hot[:, :, None]).sum(1)) * mask[:, None]).sum(0)
 
-            return (lax.scan(step, jnp.zeros((SEQUENCES, hidden, models), x.dtype), (x, hot, mask))[1].sum(0) / mask.sum()).sum()
+            return (
+                lax.scan(step, jnp.zeros((SEQUENCES, hidden, models), x.dtype), (x, hot, mask))[1].sum(0) / mask.sum()
+            ).sum()
 
         gradient = jax.grad(last) if models_last else jax.vmap(jax.grad(one))
 
@@ -117,7 +127,10 @@ def torch_module(hidden, models, dtype):
         for _ in range(epochs * models):
             optimizer.zero_grad()
             z = out(rnn(x)[0])
-            loss = (torch.nn.functional.cross_entropy(z.reshape(-1, CLASSES), y.reshape(-1), reduction="none") * mask.reshape(-1)).sum() / mask.sum()
+            loss = (
+                torch.nn.functional.cross_entropy(z.reshape(-1, CLASSES), y.reshape(-1), reduction="none")
+                * mask.reshape(-1)
+            ).sum() / mask.sum()
             loss.backward()
             optimizer.step()
         return epochs

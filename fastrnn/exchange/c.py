@@ -1,9 +1,10 @@
-"""A C99 header of any network, generated from its cell's formula: no allocation, no libraries beyond expf, tanhf and their like.
+"""A C99 header of any network, generated from its cell's formula: no allocation, no libraries beyond expf, tanhf and
+their like.
 
-    #include "network.h"
-    network_state state;
-    network_init(&state);
-    network_step(&state, x, z);        one step: x (inputs), z (outputs before the head's link)
+#include "network.h"
+network_state state;
+network_init(&state);
+network_step(&state, x, z);        one step: x (inputs), z (outputs before the head's link)
 """
 
 import re
@@ -15,17 +16,28 @@ from fastrnn.formula.graph import ordered
 from fastrnn.kernels.recurrent.layout import Sizes, named_places, weights_table
 
 _OPERATIONS = {
-    "+": "{} + {}", "-": "{} - {}", "*": "{} * {}", "/": "{} / {}", ">": "{} > {}", "where": "{} ? {} : {}", "detach": "{}",
-    "sigmoid": "1.0f / (1.0f + expf(-{}))", "tanh": "tanhf({})", "relu": "{0} < 0.0f ? 0.0f : {0}", "exp": "expf({})", "log": "logf({})",
-    "softplus": "fmaxf({0}, 0.0f) + log1pf(expf(-fabsf({0})))", "square_root": "sqrtf({})",
+    "+": "{} + {}",
+    "-": "{} - {}",
+    "*": "{} * {}",
+    "/": "{} / {}",
+    ">": "{} > {}",
+    "where": "{} ? {} : {}",
+    "detach": "{}",
+    "sigmoid": "1.0f / (1.0f + expf(-{}))",
+    "tanh": "tanhf({})",
+    "relu": "{0} < 0.0f ? 0.0f : {0}",
+    "exp": "expf({})",
+    "log": "logf({})",
+    "softplus": "fmaxf({0}, 0.0f) + log1pf(expf(-fabsf({0})))",
+    "square_root": "sqrtf({})",
 }
 
 
 def to_c(cell, weights, name="network", *, before=False):
     """The text of a header for a cell and its named weights {name: array}.
 
-    name: of its functions and types, a C identifier; before: z is read from the state before the step's input. All arithmetic is in
-    float. Raises ValueError for a name that is none, or weights whose shapes do not fit the cell.
+    name: of its functions and types, a C identifier; before: z is read from the state before the step's input. All
+    arithmetic is in float. Raises ValueError for a name that is none, or weights whose shapes do not fit the cell.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise ValueError(f"name: got {name!r}, expected a C identifier, such as network")
@@ -36,15 +48,32 @@ def to_c(cell, weights, name="network", *, before=False):
     table = weights_table(step, sizes)
     own = {key: rows[table[key] : table[key] + table.size(key)].reshape(table.axes[key]) for key in table.axes}
     # Unit by unit: what is read together lies together.
-    arrays = {"w_x": own["w_x"].transpose(1, 2, 0), "w_h": own["w_h"].transpose(1, 2, 0), "bias": _bias(step, own), "w_o": own["w_o"],
-              "b_o": own["b_o"], "vectors": own["vectors"], "initial": own["initial"]}
+    arrays = {
+        "w_x": own["w_x"].transpose(1, 2, 0),
+        "w_h": own["w_h"].transpose(1, 2, 0),
+        "bias": _bias(step, own),
+        "w_o": own["w_o"],
+        "b_o": own["b_o"],
+        "vectors": own["vectors"],
+        "initial": own["initial"],
+    }
     arrays = {key: values for key, values in arrays.items() if values.size}
     flash, ram = 4 * sum(values.size for values in arrays.values()), 4 * len(cell.state) * sizes.hidden
-    lines = [f"/* {cell.name or type(cell).__name__}: {sizes.inputs} inputs, {sizes.hidden} units, {sizes.outputs} outputs; "
-             f"{flash} bytes of constants, {ram} bytes of state. */",
-             f"#ifndef {name.upper()}_H", f"#define {name.upper()}_H", "", "#include <math.h>", "",
-             f"enum {{ {name}_inputs = {sizes.inputs}, {name}_hidden = {sizes.hidden}, {name}_outputs = {sizes.outputs} }};", "",
-             "typedef struct {", *(f"    float {state}[{sizes.hidden}];" for state in cell.state), f"}} {name}_state;", ""]
+    lines = [
+        f"/* {cell.name or type(cell).__name__}: {sizes.inputs} inputs, {sizes.hidden} units, {sizes.outputs} outputs; "
+        f"{flash} bytes of constants, {ram} bytes of state. */",
+        f"#ifndef {name.upper()}_H",
+        f"#define {name.upper()}_H",
+        "",
+        "#include <math.h>",
+        "",
+        f"enum {{ {name}_inputs = {sizes.inputs}, {name}_hidden = {sizes.hidden}, {name}_outputs = {sizes.outputs} }};",
+        "",
+        "typedef struct {",
+        *(f"    float {state}[{sizes.hidden}];" for state in cell.state),
+        f"}} {name}_state;",
+        "",
+    ]
     for key, values in arrays.items():
         shape = "".join(f"[{size}]" for size in values.shape)
         lines += [f"static const float {name}_{key}{shape} = {_braces(values)};", ""]
@@ -79,23 +108,48 @@ def _braces(values):
 
 def _init(name, cell):
     body = [f"        state->{state}[j] = {name}_initial[{n}][j];" for n, state in enumerate(cell.state)]
-    return [f"static inline void {name}_init({name}_state *state) {{", f"    for (int j = 0; j < {name}_hidden; j++) {{", *body, "    }", "}"]
+    return [
+        f"static inline void {name}_init({name}_state *state) {{",
+        f"    for (int j = 0; j < {name}_hidden; j++) {{",
+        *body,
+        "    }",
+        "}",
+    ]
 
 
 def _step(name, cell, step, arrays, before):
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
-    out = [f"    for (int o = 0; o < {name}_outputs; o++) {{", f"        z[o] = {name}_b_o[o];",
-           f"        for (int k = 0; k < {name}_hidden; k++) z[o] += {name}_w_o[o][k] * state->{cell.state[0]}[k];", "    }"]
-    code = [f"static inline void {name}_step({name}_state *state, const float *x, float *z) {{", f"    float pre[{groups}][{name}_hidden];"]
+    out = [
+        f"    for (int o = 0; o < {name}_outputs; o++) {{",
+        f"        z[o] = {name}_b_o[o];",
+        f"        for (int k = 0; k < {name}_hidden; k++) z[o] += {name}_w_o[o][k] * state->{cell.state[0]}[k];",
+        "    }",
+    ]
+    code = [
+        f"static inline void {name}_step({name}_state *state, const float *x, float *z) {{",
+        f"    float pre[{groups}][{name}_hidden];",
+    ]
     code += out if before else []
-    code += [f"    for (int g = 0; g < {groups}; g++) {{", f"        for (int j = 0; j < {name}_hidden; j++) {{",
-             f"            float sum = {name}_bias[g][j];",
-             f"            if (g < {step.from_x})",
-             f"                for (int i = 0; i < {name}_inputs; i++) sum += {name}_w_x[g][j][i] * x[i];",
-             *([f"            if (g >= {first_h})",
-                f"                for (int k = 0; k < {name}_hidden; k++) sum += {name}_w_h[g - {first_h}][j][k] * state->{cell.state[0]}[k];"]
-               if step.from_h else []),
-             "            pre[g][j] = sum;", "        }", "    }", f"    for (int j = 0; j < {name}_hidden; j++) {{"]
+    code += [
+        f"    for (int g = 0; g < {groups}; g++) {{",
+        f"        for (int j = 0; j < {name}_hidden; j++) {{",
+        f"            float sum = {name}_bias[g][j];",
+        f"            if (g < {step.from_x})",
+        f"                for (int i = 0; i < {name}_inputs; i++) sum += {name}_w_x[g][j][i] * x[i];",
+        *(
+            [
+                f"            if (g >= {first_h})",
+                f"                for (int k = 0; k < {name}_hidden; k++)",
+                f"                    sum += {name}_w_h[g - {first_h}][j][k] * state->{cell.state[0]}[k];",
+            ]
+            if step.from_h
+            else []
+        ),
+        "            pre[g][j] = sum;",
+        "        }",
+        "    }",
+        f"    for (int j = 0; j < {name}_hidden; j++) {{",
+    ]
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
     names |= {symbol: f"state->{state}[j]" for symbol, state in zip(step.old, cell.state)}
@@ -103,10 +157,14 @@ def _step(name, cell, step, arrays, before):
         if expr in names:
             continue
         if expr.op == "constant":
-            names[expr] = _braces(np.float32(expr.args[0])) if expr.args[0] >= 0 else f"({_braces(np.float32(expr.args[0]))})"
+            names[expr] = (
+                _braces(np.float32(expr.args[0])) if expr.args[0] >= 0 else f"({_braces(np.float32(expr.args[0]))})"
+            )
             continue
         kind = "int" if expr.op == ">" else "float"
-        code.append(f"        const {kind} v{len(code)} = {_OPERATIONS[expr.op].format(*(names[arg] for arg in expr.args))};")
+        code.append(
+            f"        const {kind} v{len(code)} = {_OPERATIONS[expr.op].format(*(names[arg] for arg in expr.args))};"
+        )
         names[expr] = f"v{len(code) - 1}"
     code += [f"        state->{state}[j] = {names[expr]};" for state, expr in zip(cell.state, step.new)]
     code += ["    }", *([] if before else out), "}"]

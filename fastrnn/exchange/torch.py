@@ -1,10 +1,11 @@
-"""PyTorch: the state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear behind it, as NumPy arrays under PyTorch's names.
+"""PyTorch: the state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear behind it, as NumPy arrays under PyTorch's
+names.
 
     {"rnn.weight_ih_l0": w_ih, "rnn.weight_hh_l0": w_hh, "rnn.bias_ih_l0": b_ih, "rnn.bias_hh_l0": b_hh,
      "lin.weight": w_ho, "lin.bias": b_o}
 
-One layer, one direction. Gates are stacked as PyTorch stacks them, so no number changes: GRU r z n, LSTM i f g o. Nothing here
-imports PyTorch; torch.load gives tensors, which are taken as well.
+One layer, one direction. Gates are stacked as PyTorch stacks them, so no number changes: GRU r z n, LSTM i f g o.
+Nothing here imports PyTorch; torch.load gives tensors, which are taken as well.
 """
 
 import numpy as np
@@ -23,7 +24,8 @@ CELLS = {1: Elman, 3: GRU, 4: LSTM}
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
     """The state_dict {name: array} of a cell's named weights; rnn, linear: prefixes of the two modules.
 
-    Raises ValueError for cells that PyTorch has no module for, and for learned initial states, which it has no weights for.
+    Raises ValueError for cells that PyTorch has no module for, and for learned initial states, which it has no
+    weights for.
     """
     torch_has = type(cell) in (GRU, LSTM) and getattr(cell, "reset", "after") == "after"
     torch_has |= type(cell) is Elman and cell.activation in ("tanh", "relu")
@@ -31,7 +33,9 @@ def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
         raise ValueError(f"cell: PyTorch has no module for {cell!r}, expected Elman with tanh or relu, GRU or LSTM")
     initial = [name for name in weights if name.startswith("initial_") and np.any(weights[name])]
     if initial:
-        raise ValueError(f"{initial[0]}: PyTorch's modules have no weights for initial states; give them as h_0 when you run it")
+        raise ValueError(
+            f"{initial[0]}: PyTorch's modules have no weights for initial states; give them as h_0 when you run it"
+        )
     names = {name: rnn + own for name, own in RECURRENT.items()} | {name: linear + own for name, own in LINEAR.items()}
     return {names[name]: np.array(weights[name]) for name in names if name in weights}
 
@@ -39,26 +43,40 @@ def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
 def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     """(cell, {name: array}) of a state_dict; activation: of nn.RNN, "tanh" (PyTorch's default) or "relu".
 
-    state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one layer in one
-    direction with a linear module behind it.
+    state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one
+    layer in one direction with a linear module behind it.
     """
     names = {rnn + own: name for name, own in RECURRENT.items()} | {linear + own: name for name, own in LINEAR.items()}
     unknown = sorted(set(state) - set(names))
     if unknown:
-        kind = "more than one layer" if "_l1" in unknown[0] else "two directions" if "reverse" in unknown[0] else "other modules"
-        raise ValueError(f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)} (rnn= and linear= change the prefixes)")
-    weights = {names[name]: np.array(getattr(values, "numpy", lambda values=values: values)()) for name, values in state.items()}
+        kinds = {"_l1": "more than one layer", "reverse": "two directions"}
+        kind = next((kind for part, kind in kinds.items() if part in unknown[0]), "other modules")
+        raise ValueError(
+            f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)} "
+            "(rnn= and linear= change the prefixes)"
+        )
+    weights = {
+        names[name]: np.array(getattr(values, "numpy", lambda values=values: values)())
+        for name, values in state.items()
+    }
     for name in ("w_ih", "w_hh", "w_ho"):
         if name not in weights:
             raise ValueError(f"state: {dict(zip(names.values(), names))[name]!r} is missing")
     hidden = weights["w_hh"].shape[1]
     gates, rest = divmod(len(weights["w_hh"]), hidden)
     if rest or gates not in CELLS:
-        raise ValueError(f"state: weight_hh_l0 has shape {weights['w_hh'].shape}, expected 1, 3 or 4 times {hidden} rows")
+        raise ValueError(
+            f"state: weight_hh_l0 has shape {weights['w_hh'].shape}, expected 1, 3 or 4 times {hidden} rows"
+        )
     biases = [name for name in ("b_ih", "b_hh", "b_o") if name in weights]
     if biases and len(biases) < 3:
         raise ValueError(f"state: has {', '.join(biases)} alone; expected all biases or none")
-    for name, shape in {"w_ih": (gates * hidden, None), "w_ho": (None, hidden), "b_ih": (gates * hidden,), "b_hh": (gates * hidden,)}.items():
+    for name, shape in {
+        "w_ih": (gates * hidden, None),
+        "w_ho": (None, hidden),
+        "b_ih": (gates * hidden,),
+        "b_hh": (gates * hidden,),
+    }.items():
         found = weights[name].shape if name in weights else shape
         if len(found) != len(shape) or any(expected not in (None, size) for size, expected in zip(found, shape)):
             raise ValueError(f"state: {name} has shape {found}, which does not fit {hidden} hidden units")

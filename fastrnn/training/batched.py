@@ -64,7 +64,9 @@ class BatchedGroup(Group):
             roles[0, batch] = 1 / steps if steps > 0 else 0
             starts = range(0, len(batch), size)
             for start in starts:
-                block = block_of(self.data, batch[start : start + size], net.columns, self.recipe.lanes, self.recipe.dtype)
+                block = block_of(
+                    self.data, batch[start : start + size], net.columns, self.recipe.lanes, self.recipe.dtype
+                )
                 weights = aligned_zeros((loops.ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
                 weights[:] = roles_in(block, roles, net.columns, self.recipe.lanes)
                 flags = loops.LEARN | loops.FRESH * (start == 0) | loops.UPDATE * (start == starts[-1])

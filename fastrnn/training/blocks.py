@@ -1,4 +1,6 @@
-"""Sequences laid out as the kernels read them: a few columns at a time, sequences of about the same length side by side."""
+"""Sequences laid out as the kernels read them: a few columns at a time, sequences of about the same length side by
+side.
+"""
 
 from dataclasses import dataclass
 

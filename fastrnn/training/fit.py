@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles, split
+from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import heads
 from fastrnn.kernels.threads import default_threads
 from fastrnn.train.interrupt import deferred_interrupt
@@ -19,25 +19,61 @@ PER_MODEL = ("learning_rate", "l1", "weight_decay")
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
-def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, each=None, head=None, hidden_size=None, weights=None, config=None,
-             lanes=None, threads=None, progress=None, **options):
+def fit_many(
+    cell,
+    data,
+    *,
+    seeds=(0,),
+    roles=None,
+    validation=0.2,
+    each=None,
+    head=None,
+    hidden_size=None,
+    weights=None,
+    config=None,
+    lanes=None,
+    threads=None,
+    progress=None,
+    **options,
+):
     """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
 
-    cell: any Cell; data: Sequences; seeds: M integers, from which initial weights are drawn; roles: (N,) for all models or
-    (M, N), what each sequence is to each model (fastrnn.data), or None: a share `validation` of the sequences, drawn by
-    seed 0, validates all models; head: a Head or its name (default: softmax for classes, sigmoid for bits, linear
-    for reals). hidden_size, learning_rate, l1, weight_decay and the optimizer's own options may be a number or M
-    numbers. weights: {name: array}, initial weights of all models, or with a leading axis of M.
-    each: the name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted to the
-    sequences of that value alone; seeds are then one for all or one for each, and roles (N,).
-    lanes: "models" side by side, each on all sequences in every update; or "sequences" of one model after the other, which is
-    faster for few models and large data, and the only way with batch_size; None: models, unless there is a batch_size.
-    config: a FitConfig; options: its fields, which win. threads: at most so many (default: all cores).
-    progress(models_done, models): called now and then.
+    Parameters
+    ----------
+    cell : Cell
+    data : Sequences
+    seeds : M integers
+        Initial weights are drawn from them.
+    roles : (N,) or (M, N), or None
+        What each sequence is to each model (fastrnn.data); None: a share `validation` of the sequences, drawn by
+        seed 0, validates all models.
+    each : str or None
+        The name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted
+        to the sequences of that value alone. Seeds are then one for all or one for each, and roles are (N,).
+    head : Head or its name
+        Default: softmax for classes, sigmoid for bits, linear for reals.
+    hidden_size, learning_rate, l1, weight_decay and the optimizer's own options
+        A number, or M numbers.
+    weights : {name: array} or None
+        Initial weights of all models, or with a leading axis of M.
+    lanes : "models", "sequences" or None
+        Models side by side, each on all sequences in every update; or the sequences of one model after the other,
+        which is faster for few models and large data, and the only way with a batch_size. None: models, unless there
+        is a batch_size.
+    config, options
+        A FitConfig, and fields of it, which win.
+    threads : int or None
+        At most so many; default: all cores.
+    progress : function or None
+        progress(models_done, models), called now and then.
 
-    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on its own
-    seed, roles and options alone. Ctrl-C ends training; models that are not done have stopped == "interrupted".
-    Raises ValueError or TypeError, in one line, for arguments that make no sense.
+    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
+    its own seed, roles and options alone. Ctrl-C ends training; models that are not done have "interrupted" as stopped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for arguments that make no sense.
     """
     owned = None if each is None else _owned(data, each)
     seeds = _seeds(np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds)
@@ -49,9 +85,14 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, each=None, h
     roles = split(data, validation=validation, by=None) if roles is None else roles
     roles = check_roles(roles, len(data))
     if roles.ndim == 2 and (owned or len(roles) != models):
-        raise ValueError(f"roles: got shape {roles.shape}, expected ({len(data)},)" + ("" if owned else f" or ({models}, {len(data)})"))
+        raise ValueError(
+            f"roles: got shape {roles.shape}, expected ({len(data)},)"
+            + ("" if owned else f" or ({models}, {len(data)})")
+        )
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
-    cells = {size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)}
+    cells = {
+        size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)
+    }
     threads = default_threads() if threads is None else whole("threads", threads, 1)
     lanes = _lanes(config, lanes, owned)
     rows = np.atleast_2d(roles)
@@ -79,17 +120,31 @@ def fit_many(cell, data, *, seeds=(0,), roles=None, validation=0.2, each=None, h
             done += len(many.taken)
             taken |= many.taken
             recipes[size] = many.recipe
-    return Fits.of(cell, head, data, config, seeds, sizes.astype(int), varied, [taken[model] for model in range(models)],
-                   recipes, time.perf_counter() - began)
+    return Fits.of(
+        cell,
+        head,
+        data,
+        config,
+        seeds,
+        sizes.astype(int),
+        varied,
+        [taken[model] for model in range(models)],
+        recipes,
+        time.perf_counter() - began,
+    )
 
 
 def _lanes(config, lanes, owned):
-    """What lies in the lanes: "models" on the same sequences, models on their "own" ones, or "sequences" of one model."""
+    """What lies in the lanes: "models" on the same sequences, models on their "own" ones, or "sequences" of one
+    model.
+    """
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
     if config.batch_size is not None:
         if lanes == "models" or owned:
-            raise ValueError("batch_size: models side by side learn from all their sequences in each update; expected None")
+            raise ValueError(
+                "batch_size: models side by side learn from all their sequences in each update; expected None"
+            )
         return "sequences"
     if owned:
         if lanes == "sequences":
@@ -101,7 +156,9 @@ def _lanes(config, lanes, owned):
 def _owned(data, each):
     """The numbers of the sequences of each value of a group."""
     if each not in data.groups:
-        raise ValueError(f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})")
+        raise ValueError(
+            f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
+        )
     _, which = np.unique(data.groups[each], return_inverse=True)
     order = np.argsort(which, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
@@ -170,7 +227,11 @@ def _separated(config, options, models):
         options.pop("optimizer_options")
     config = replace(config or FitConfig(), **options, **single)
     optimizer = config.build_optimizer()
-    names = {"rate": ("learning_rate", config.learning_rate), "l1": ("l1", config.l1), "decay": ("weight_decay", config.weight_decay)}
+    names = {
+        "rate": ("learning_rate", config.learning_rate),
+        "l1": ("l1", config.l1),
+        "decay": ("weight_decay", config.weight_decay),
+    }
     columns = {}
     for kernel_name, (name, number) in names.items():
         columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")

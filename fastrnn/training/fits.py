@@ -23,10 +23,11 @@ class Fits:
 
     cell: the Cell (of the first model, where sizes differ); head; config; seeds, hidden_size (M,) int64; options:
     {name: (M,)} of learning rates and all that may differ; stopped: M times "patience", "epochs" (all were made),
-    "diverged" (the training loss was no finite number) or "interrupted"; epochs (M,): updates made; best_epoch (M,): after
-    which the model's weights were taken: those of the least validation loss, or of the least training loss where a
-    model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and test
-    sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all together.
+    "diverged" (the training loss was no finite number) or "interrupted"; epochs (M,): updates made; best_epoch (M,):
+    after which the model's weights were taken: those of the least validation loss, or of the least training loss
+    where a model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and
+    test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all
+    together.
     """
 
     cell: object
@@ -48,7 +49,9 @@ class Fits:
     @classmethod
     def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
         """Put together what was taken from the lanes."""
-        weight, steps = (np.add.reduceat(values, data.offsets[:-1]) for values in (data.weight, (data.weight > 0).astype(float)))
+        weight, steps = (
+            np.add.reduceat(values, data.offsets[:-1]) for values in (data.weight, (data.weight > 0).astype(float))
+        )
         histories, loss, accuracy = [], [], []
         for each in taken:
             counts = np.array([each.job.counts(values) for values in (weight, steps)])
@@ -59,10 +62,23 @@ class Fits:
             last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
             loss.append(last[0])
             accuracy.append(last[1])
-        return cls(cell, head, config, seeds, sizes, {names.get(name, name): values for name, values in options.items()},
-                   tuple(each.stopped for each in taken), np.array([each.rounds for each in taken]),
-                   np.array([each.best_round for each in taken]), np.array(loss), np.array(accuracy), seconds,
-                   tuple(each.best for each in taken), tuple(histories), recipes)
+        return cls(
+            cell,
+            head,
+            config,
+            seeds,
+            sizes,
+            {names.get(name, name): values for name, values in options.items()},
+            tuple(each.stopped for each in taken),
+            np.array([each.rounds for each in taken]),
+            np.array([each.best_round for each in taken]),
+            np.array(loss),
+            np.array(accuracy),
+            seconds,
+            tuple(each.best for each in taken),
+            tuple(histories),
+            recipes,
+        )
 
     def __len__(self):
         return len(self.seeds)
@@ -73,8 +89,10 @@ class Fits:
         chosen = np.atleast_1d(chosen)
         if not len(chosen):
             raise IndexError(f"index: got {index!r}, which chooses none of {len(self)} models")
-        arrays = {name: getattr(self, name)[chosen]
-                  for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
+        arrays = {
+            name: getattr(self, name)[chosen]
+            for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+        }
         lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
         options = {name: values[chosen] for name, values in self.options.items()}
         cell = replace(self.cell, hidden_size=int(arrays["hidden_size"][0]))
@@ -100,7 +118,9 @@ class Fits:
 
     @classmethod
     def load(cls, path, cell=None):
-        """The Fits of a file; cell: the class of a cell that is not one of fastrnn's. Raises CheckpointError for other files."""
+        """The Fits of a file; cell: the class of a cell that is not one of fastrnn's. Raises CheckpointError for
+        other files.
+        """
         return cls(**read_fits(path, cell))
 
     def weights(self, i=0):
@@ -114,7 +134,11 @@ class Fits:
     def history(self, i=0):
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""
         history = self._histories[i]
-        return {"epoch": np.arange(len(history)) * self.config.evaluate_every, "loss": history[:, 0], "accuracy": history[:, 1]}
+        return {
+            "epoch": np.arange(len(history)) * self.config.evaluate_every,
+            "loss": history[:, 0],
+            "accuracy": history[:, 1],
+        }
 
     def outputs(self, data):
         """z (M, S, O) before the head's link, for all steps of Sequences (or of a list of arrays)."""
@@ -139,7 +163,8 @@ class Fits:
         return np.where(data.weight > 0, on_numpy([formulas.loss], values)[0], np.nan)
 
     def log_likelihood(self, data, per="model"):
-        """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", or (M, S) per "step".
+        """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", or (M, S) per
+        "step".
 
         For heads of probabilities (softmax, sigmoid with cross-entropy). Steps that do not count are 0.
         """
@@ -159,8 +184,14 @@ class Fits:
         """A pandas table with a row for each model."""
         import pandas
 
-        columns = {"seed": self.seeds, "hidden_size": self.hidden_size, **self.options, "stopped": self.stopped, "epochs": self.epochs,
-                   "best_epoch": self.best_epoch}
+        columns = {
+            "seed": self.seeds,
+            "hidden_size": self.hidden_size,
+            **self.options,
+            "stopped": self.stopped,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+        }
         columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(NAMES)}
         columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(NAMES)}
         return pandas.DataFrame(columns)
@@ -177,7 +208,9 @@ class Fits:
             for row, i in enumerate(chosen):
                 parts[i] = z[row], kept[row] if states else None
         if states and len(np.unique(self.hidden_size)) > 1:
-            raise ValueError("states: the models have different sizes; choose those of one, such as fits[fits.hidden_size == 4]")
+            raise ValueError(
+                "states: the models have different sizes; choose those of one, such as fits[fits.hidden_size == 4]"
+            )
         return np.stack([z for z, _ in parts]), np.stack([kept for _, kept in parts]) if states else None
 
 

@@ -16,7 +16,8 @@ EVALUATIONS = 64
 
 
 class Job(NamedTuple):
-    """One model to train: its number and seed, initial weights (R,), options {name: number}, and the role of each sequence.
+    """One model to train: its number and seed, initial weights (R,), options {name: number}, and the role of each
+    sequence.
 
     sequences: numbers of its own sequences, of which the roles are, or None: all.
     """
@@ -38,7 +39,9 @@ class Job(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A model that left its lane: best and last weights (R,), the history (evaluations, 6) of sums, and why it stopped."""
+    """A model that left its lane: best and last weights (R,), the history (evaluations, 6) of sums, and why it
+    stopped.
+    """
 
     job: Job
     best: np.ndarray
@@ -52,8 +55,8 @@ class Taken(NamedTuple):
 class Group:
     """Models in training, a lane each, or one model whose sequences lie in the lanes.
 
-    `put` a Job into a free slot, `run`, and `take` what is done. slots: models at a time. counted: (N,), sums of the weights of
-    each sequence's steps.
+    `put` a Job into a free slot, `run`, and `take` what is done. slots: models at a time. counted: (N,), sums of the
+    weights of each sequence's steps.
     """
 
     def __init__(self, recipe, blocks, counted):
@@ -64,10 +67,21 @@ class Group:
         rows = recipe.rows if net.own_weights else -(-recipe.rows // lanes) * lanes
         names, width = recipe.optimizer, self.slots
         self.longest = EVALUATIONS * recipe.config.evaluate_every
-        shapes = {"theta": (rows, width), "gradient": (rows, width), "best": (rows, width), "slots": (len(names.slots), rows, width),
-                  "flags": (3, rows), "options": (len(OPTIONS) + len(names.options), width), "running": (max(1, len(names.running)), width),
-                  "factor": (self.longest, width), "criteria": (len(CRITERIA), width), "sums": (max(SUMS, lanes), width),
-                  "active": (1, lanes), "progress": (len(PROGRESS), lanes), "history": (EVALUATIONS + 1, SUMS, lanes)}
+        shapes = {
+            "theta": (rows, width),
+            "gradient": (rows, width),
+            "best": (rows, width),
+            "slots": (len(names.slots), rows, width),
+            "flags": (3, rows),
+            "options": (len(OPTIONS) + len(names.options), width),
+            "running": (max(1, len(names.running)), width),
+            "factor": (self.longest, width),
+            "criteria": (len(CRITERIA), width),
+            "sums": (max(SUMS, lanes), width),
+            "active": (1, lanes),
+            "progress": (len(PROGRESS), lanes),
+            "history": (EVALUATIONS + 1, SUMS, lanes),
+        }
         steps = max(block.steps for block in blocks)
         shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
@@ -80,7 +94,11 @@ class Group:
             if name in self.arrays:
                 self.frame[n] = self.arrays[name].ctypes.data
         self._set(blocks=self.table.ctypes.data, count=len(blocks), every=recipe.config.evaluate_every)
-        self.jobs, self.parts, self.updates = [None] * self.slots, [[] for _ in range(self.slots)], np.zeros(self.slots, np.int64)
+        self.jobs, self.parts, self.updates = (
+            [None] * self.slots,
+            [[] for _ in range(self.slots)],
+            np.zeros(self.slots, np.int64),
+        )
 
     def _set(self, **words):
         for name, value in words.items():
@@ -107,15 +125,23 @@ class Group:
         arrays["slots"][:, :, slot] = 0
         arrays["running"][:, slot] = 0
         arrays["progress"][:, lanes] = 0
-        arrays["progress"][PROGRESS.index("best"), lanes], arrays["progress"][PROGRESS.index("pending"), lanes] = np.inf, 1
+        arrays["progress"][PROGRESS.index("best"), lanes], arrays["progress"][PROGRESS.index("pending"), lanes] = (
+            np.inf,
+            1,
+        )
         counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
         options = {"scale": self._scale(scale[0]), **job.options}
         for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
             arrays["options"][row, slot] = options[name]
         stops = config.patience is not None and counts[1] > 0
-        criteria = {"train_scale": scale[0], "validation_scale": scale[1], "patience": config.patience if stops else np.inf,
-                    "min_delta": config.min_delta, "limit": config.rounds}
+        criteria = {
+            "train_scale": scale[0],
+            "validation_scale": scale[1],
+            "patience": config.patience if stops else np.inf,
+            "min_delta": config.min_delta,
+            "limit": config.rounds,
+        }
         for row, name in enumerate(CRITERIA):
             arrays["criteria"][row, slot] = criteria[name]
         self._lay(slot, job)
@@ -178,8 +204,15 @@ class Group:
             limit = arrays["criteria"][CRITERIA.index("limit"), slot]
             stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
         history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
-        taken = Taken(job, arrays["best"][:rows, slot].copy(), arrays["theta"][:rows, slot].copy(), history,
-                      int(self._progress("best_round")[slot]), rounds, stopped)
+        taken = Taken(
+            job,
+            arrays["best"][:rows, slot].copy(),
+            arrays["theta"][:rows, slot].copy(),
+            history,
+            int(self._progress("best_round")[slot]),
+            rounds,
+            stopped,
+        )
         lanes = self._lanes(slot)
         self.jobs[slot], self.parts[slot] = None, []
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
@@ -191,4 +224,9 @@ class Group:
 
 def item_of(block, weights, flags=0):
     """A row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
-    return [block.steps, *(array.ctypes.data for array in (block.x, block.y, block.mask, block.lengths)), weights.ctypes.data, flags]
+    return [
+        block.steps,
+        *(array.ctypes.data for array in (block.x, block.y, block.mask, block.lengths)),
+        weights.ctypes.data,
+        flags,
+    ]

@@ -24,7 +24,9 @@ class Many:
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
-        """lanes: "models", that share all sequences, "own" for models with sequences of their own, or "sequences" of one model."""
+        """lanes: "models", that share all sequences, "own" for models with sequences of their own, or "sequences" of
+        one model.
+        """
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
         self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])

@@ -20,15 +20,26 @@ def outputs_of(recipe, weights, data, states=False):
     longest = max(block.steps for block in blocks)
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
-    arrays = {"theta": aligned_zeros((recipe.rows, lanes), dtype), "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype)}
-    arrays |= {name: aligned_zeros((count, lanes), dtype) for name, count in net.arrays(longest).items() if name in ("pre", "state", "saved")}
+    arrays = {
+        "theta": aligned_zeros((recipe.rows, lanes), dtype),
+        "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
+    }
+    arrays |= {
+        name: aligned_zeros((count, lanes), dtype)
+        for name, count in net.arrays(longest).items()
+        if name in ("pre", "state", "saved")
+    }
     for first in range(0, models, lanes):
         count = min(lanes, models - first)
         arrays["theta"][:] = 0
         arrays["theta"][:, :count] = weights[first : first + count].T
         for block in blocks:
-            values = {**{name: array.ctypes.data for name, array in arrays.items()}, "x": block.x.ctypes.data,
-                      "lengths": block.lengths.ctypes.data, "steps": block.steps}
+            values = {
+                **{name: array.ctypes.data for name, array in arrays.items()},
+                "x": block.x.ctypes.data,
+                "lengths": block.lengths.ctypes.data,
+                "steps": block.steps,
+            }
             program.run(np.array([values[name] for name in program.names], np.int64))
             state = arrays["state"].reshape(longest + 1, width, net.columns, lanes)
             for column, sequence in enumerate(block.sequences):
@@ -36,5 +47,7 @@ def outputs_of(recipe, weights, data, states=False):
                 steps = stop - start
                 z[first : first + count, start:stop] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
                 if states:
-                    kept[first : first + count, start:stop] = np.moveaxis(state[1 : steps + 1, :, column, :count], -1, 0)
+                    kept[first : first + count, start:stop] = np.moveaxis(
+                        state[1 : steps + 1, :, column, :count], -1, 0
+                    )
     return z, kept

@@ -11,7 +11,8 @@ from fastrnn.training.group import Group
 class OwnGroup(Group):
     """A Group whose lanes have sequences of their own, which are written into its blocks when a model begins.
 
-    Each model's sequences are sorted by length, so that those that lie side by side in a block are of about the same length.
+    Each model's sequences are sorted by length, so that those that lie side by side in a block are of about the same
+    length.
     """
 
     def __init__(self, recipe, data, counted, jobs):
@@ -26,12 +27,16 @@ class OwnGroup(Group):
         targets = data.y if data.y.ndim == 2 else data.y[:, None]
         self.values = {"x": data.x, "y": targets, "mask": data.weight}
         steps = self.starts[-1]
-        self.laid = {"x": aligned_zeros((steps, net.sizes.inputs, net.columns, lanes), dtype),
-                     "y": aligned_zeros((steps, targets.shape[1], net.columns, lanes), dtype),
-                     "mask": aligned_zeros((steps, net.columns, lanes), dtype)}
+        self.laid = {
+            "x": aligned_zeros((steps, net.sizes.inputs, net.columns, lanes), dtype),
+            "y": aligned_zeros((steps, targets.shape[1], net.columns, lanes), dtype),
+            "mask": aligned_zeros((steps, net.columns, lanes), dtype),
+        }
         self.lengths = aligned_zeros((len(longest), net.columns, lanes), dtype)
-        blocks = [Block(*(self.laid[name][first:last] for name in ("x", "y", "mask")), self.lengths[n], np.zeros(0, int))
-                  for n, (first, last) in enumerate(zip(self.starts[:-1], self.starts[1:]))]
+        blocks = [
+            Block(*(self.laid[name][first:last] for name in ("x", "y", "mask")), self.lengths[n], np.zeros(0, int))
+            for n, (first, last) in enumerate(zip(self.starts[:-1], self.starts[1:]))
+        ]
         super().__init__(recipe, blocks, counted)
 
     def _lay(self, slot, job):

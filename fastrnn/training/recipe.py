@@ -20,8 +20,17 @@ COLUMNS = 4
 @lru_cache(maxsize=256)
 def network_of(cell, head, inputs, outputs, own_weights, own_data, dtype, before=False):
     """The Network of a cell and a head, for vectors as this processor has them."""
-    return Network(cell.traced(), traced_head(head, outputs), Sizes(inputs, cell.hidden_size, outputs), own_weights, own_data,
-                   COLUMNS, REGISTERS, VECTOR_BYTES, before)
+    return Network(
+        cell.traced(),
+        traced_head(head, outputs),
+        Sizes(inputs, cell.hidden_size, outputs),
+        own_weights,
+        own_data,
+        COLUMNS,
+        REGISTERS,
+        VECTOR_BYTES,
+        before,
+    )
 
 
 def lanes_for(dtype):
@@ -50,7 +59,9 @@ class Recipe:
     @cached_property
     def program(self):
         config = self.config
-        return loops.train_program(self.net, self.optimizer, config.penalised, config.schedule != "constant", config.dtype, self.lanes)
+        return loops.train_program(
+            self.net, self.optimizer, config.penalised, config.schedule != "constant", config.dtype, self.lanes
+        )
 
     @cached_property
     def flags(self):

@@ -1,7 +1,8 @@
 """Fits in one safetensors file: weights by PyTorch's names with a leading axis of models, and all else.
 
-Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds, hidden_size, epochs,
-best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other, history_offsets (M + 1).
+Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds,
+hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other,
+history_offsets (M + 1).
 """
 
 import json
@@ -25,7 +26,9 @@ ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
 
 
 def write_fits(path, fits, overwrite=False):
-    """Write Fits to a file, whole or not at all. Raises OSError, FileExistsError if it exists and is not to be overwritten."""
+    """Write Fits to a file, whole or not at all. Raises OSError, FileExistsError if it exists and is not to be
+    overwritten.
+    """
     tensors = {name: np.ascontiguousarray(getattr(fits, name)) for name in ARRAYS}
     tensors |= {f"option.{name}": np.ascontiguousarray(values) for name, values in fits.options.items()}
     lengths = [len(history) for history in fits._histories]
@@ -39,14 +42,24 @@ def write_fits(path, fits, overwrite=False):
         tensors[f"{size}.models"] = models
         tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
     recipe = next(iter(fits._recipes.values()))
-    header = {"kind": KIND, "format": 1, "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
-              "head": {"name": fits.head.name, **asdict(fits.head)}, "options": list(fits.options), "config": asdict(fits.config), "stopped": fits.stopped,
-              "seconds": fits.seconds, "inputs": recipe.net.sizes.inputs, "outputs": recipe.net.sizes.outputs}
+    header = {
+        "kind": KIND,
+        "format": 1,
+        "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
+        "head": {"name": fits.head.name, **asdict(fits.head)},
+        "options": list(fits.options),
+        "config": asdict(fits.config),
+        "stopped": fits.stopped,
+        "seconds": fits.seconds,
+        "inputs": recipe.net.sizes.inputs,
+        "outputs": recipe.net.sizes.outputs,
+    }
     write_atomically(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
 
 
 def read_fits(path, cell=None):
-    """(Fits's fields as a dict) of a file that `write_fits` wrote; cell: the cell's class, where it is not one of fastrnn's.
+    """(Fits's fields as a dict) of a file that `write_fits` wrote; cell: the cell's class, where it is not one of
+    fastrnn's.
 
     Raises CheckpointError, in one line, for anything else.
     """
@@ -64,7 +77,9 @@ def read_fits(path, cell=None):
     except CheckpointError:
         raise
     except Exception as error:
-        raise CheckpointError(f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again") from error
+        raise CheckpointError(
+            f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again"
+        ) from error
 
 
 def _cell_name(cell):
@@ -76,8 +91,10 @@ def _cell(path, description, given):
     name, formula = values.pop("name"), values.pop("formula")
     known = cells()
     if given is None and name not in known:
-        raise CheckpointError(f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
-                              f"give its class, Fits.load(path, cell={name})")
+        raise CheckpointError(
+            f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
+            f"give its class, Fits.load(path, cell={name})"
+        )
     kind = given or known[name]
     own = {each.name for each in fields(kind)}
     cell = kind(**{field: value for field, value in values.items() if field in own})
@@ -99,7 +116,9 @@ def _rebuilt(header, tensors, cell):
     models = len(tensors["seeds"])
     rows, recipes = [None] * models, {}
     for size in np.unique(tensors["hidden_size"]).tolist():
-        recipe = recipes[size] = Recipe(replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"])
+        recipe = recipes[size] = Recipe(
+            replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"]
+        )
         for n, model in enumerate(tensors[f"{size}.models"].tolist()):
             rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
     offsets = tensors["history_offsets"]
@@ -107,6 +126,15 @@ def _rebuilt(header, tensors, cell):
     options = {name: tensors[f"option.{name}"] for name in header["options"]}
     if any(row is None for row in rows) or len(histories) != models or len(header["stopped"]) != models:
         raise ValueError("models are missing")
-    return {"cell": cell, "head": head, "config": config, "options": options, "stopped": tuple(header["stopped"]),
-            "seconds": header["seconds"], "_rows": tuple(rows), "_histories": histories, "_recipes": recipes,
-            **{name: tensors[name] for name in ARRAYS}}
+    return {
+        "cell": cell,
+        "head": head,
+        "config": config,
+        "options": options,
+        "stopped": tuple(header["stopped"]),
+        "seconds": header["seconds"],
+        "_rows": tuple(rows),
+        "_histories": histories,
+        "_recipes": recipes,
+        **{name: tensors[name] for name in ARRAYS},
+    }

@@ -1,8 +1,8 @@
 """`cross_validate`: nested cross-validation of cells, sizes and options on one's own sequences.
 
-M. Stone, "Cross-validatory choice and assessment of statistical predictions", Journal of the Royal Statistical Society B 36
-(1974); nested folds as in S. Varma and R. Simon, "Bias in error estimation when using cross-validation for model
-selection", BMC Bioinformatics 7 (2006).
+M. Stone, "Cross-validatory choice and assessment of statistical predictions", Journal of the Royal Statistical
+Society B 36 (1974); nested folds as in S. Varma and R. Simon, "Bias in error estimation when using cross-validation
+for model selection", BMC Bioinformatics 7 (2006).
 """
 
 import hashlib
@@ -26,8 +26,8 @@ PART = 512
 class Selection:
     """Nested cross-validation: a row for each fit, and what is chosen from them.
 
-    fits: the Fits, row by row; outer, inner, seed (M,): the fold and seed of each; grid: {name: (M,) values}; validation_steps,
-    test_steps (M,): counted steps.
+    fits: the Fits, row by row; outer, inner, seed (M,): the fold and seed of each; grid: {name: (M,) values};
+    validation_steps, test_steps (M,): counted steps.
     """
 
     fits: Fits
@@ -42,8 +42,10 @@ class Selection:
 
     def __repr__(self):
         best = self.summary().sort_values("test_loss").iloc[0]
-        return (f"Selection({len(self)} fits; {self.outer.max() + 1} x {self.inner.max() + 1} folds; least test loss "
-                f"{best.test_loss:.4g} with {int(best.hidden_size)} units)")
+        return (
+            f"Selection({len(self)} fits; {self.outer.max() + 1} x {self.inner.max() + 1} folds; least test loss "
+            f"{best.test_loss:.4g} with {int(best.hidden_size)} units)"
+        )
 
     @property
     def table(self):
@@ -57,8 +59,8 @@ class Selection:
         """A pandas table with a row for each outer fold and hidden size: the options chosen, and the test loss.
 
         For each inner fold and choice of options the seed with the least validation loss is taken; the choice with the
-        least mean of these losses, weighted by counted steps, is that of the outer fold; its test loss is the mean over the
-        inner folds.
+        least mean of these losses, weighted by counted steps, is that of the outer fold; its test loss is the mean
+        over the inner folds.
         """
         import pandas
 
@@ -73,9 +75,17 @@ class Selection:
                 weights = self.validation_steps[best]
                 scored.append(((validation[best] * weights).sum() / weights.sum(), best, values))
             loss, best, values = min(scored, key=lambda each: each[0])
-            rows.append({"outer": outer, "hidden_size": size, **dict(zip(names, values)), "validation_loss": loss,
-                         "test_loss": frame.test_loss[best].mean(), "test_accuracy": frame.test_accuracy[best].mean(),
-                         "test_steps": self.test_steps[best[0]]})
+            rows.append(
+                {
+                    "outer": outer,
+                    "hidden_size": size,
+                    **dict(zip(names, values)),
+                    "validation_loss": loss,
+                    "test_loss": frame.test_loss[best].mean(),
+                    "test_accuracy": frame.test_accuracy[best].mean(),
+                    "test_steps": self.test_steps[best[0]],
+                }
+            )
         return pandas.DataFrame(rows)
 
     def summary(self):
@@ -90,21 +100,60 @@ class Selection:
             weights = own.test_steps / own.test_steps.sum()
             mean = (own.test_loss * weights).sum()
             error = np.sqrt((weights**2 * (own.test_loss - mean) ** 2).sum() * len(own) / max(len(own) - 1, 1))
-            rows.append({"hidden_size": size, "test_loss": mean, "error": error, "likelihood": np.exp(-mean),
-                         "test_accuracy": (own.test_accuracy * weights).sum(), "folds": len(own)})
+            rows.append(
+                {
+                    "hidden_size": size,
+                    "test_loss": mean,
+                    "error": error,
+                    "likelihood": np.exp(-mean),
+                    "test_accuracy": (own.test_accuracy * weights).sum(),
+                    "folds": len(own),
+                }
+            )
         return pandas.DataFrame(rows)
 
 
-def cross_validate(cell, data, *, outer=10, inner=9, seeds=3, grid=None, by=None, seed=0, output=None, config=None, threads=None,
-                   progress=None, **options):
+def cross_validate(
+    cell,
+    data,
+    *,
+    outer=10,
+    inner=9,
+    seeds=3,
+    grid=None,
+    by=None,
+    seed=0,
+    output=None,
+    config=None,
+    threads=None,
+    progress=None,
+    **options,
+):
     """Fit a cell to Sequences in nested folds, with all choices of options, and return the Selection.
 
-    outer, inner, by, seed: the folds, as fastrnn.data.folds divides sequences, or groups of them; seeds: a number of initial
-    weights, or integers; grid: {name: values} of hidden_size, learning_rate, l1, weight_decay and the optimizer's
-    options, of which each combination is fitted; config, options: as for `fit_many`, for all fits.
-    output: a folder that keeps finished fits; the same call goes on where it was interrupted. progress(fits_done, fits).
-    Raises ValueError or TypeError, in one line, for arguments that make no sense; KeyboardInterrupt after Ctrl-C, with what
-    is finished kept in `output`.
+    Parameters
+    ----------
+    cell : Cell
+    data : Sequences
+    outer, inner, by, seed
+        The folds, as fastrnn.data.folds divides sequences, or groups of them.
+    seeds : int or integers
+        A number of initial weights, or their seeds.
+    grid : {name: values}
+        Of hidden_size, learning_rate, l1, weight_decay and the optimizer's options; each combination is fitted.
+    output : str or None
+        A folder that keeps finished fits; the same call goes on where it was interrupted.
+    config, options
+        As for `fit_many`, for all fits.
+    progress : function or None
+        progress(fits_done, fits), called now and then.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for arguments that make no sense.
+    KeyboardInterrupt
+        After Ctrl-C, with what is finished kept in `output`.
     """
     seeds = np.arange(whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
@@ -112,27 +161,52 @@ def cross_validate(cell, data, *, outer=10, inner=9, seeds=3, grid=None, by=None
     roles = folds(data, outer, inner, by, seed)
     points = list(itertools.product(*grid.values()))
     # Fits of one size and fold stand side by side: sequences that none of them needs are left out.
-    order = [(row, point, each) for size in np.unique(grid["hidden_size"]) for row in range(len(roles)) for point in points
-             if dict(zip(grid, point))["hidden_size"] == size for each in seeds]
+    order = [
+        (row, point, each)
+        for size in np.unique(grid["hidden_size"])
+        for row in range(len(roles))
+        for point in points
+        if dict(zip(grid, point))["hidden_size"] == size
+        for each in seeds
+    ]
     rows = np.array([row for row, _, _ in order])
     columns = {name: np.array([point[n] for _, point, _ in order]) for n, name in enumerate(grid)}
     own_seeds = np.array([each for _, _, each in order])
     parts, done = [], 0
     for first in range(0, len(order), PART):
         part = slice(first, first + PART)
-        varied = {name: values[part] for name, values in columns.items() if name not in FitConfig.__dataclass_fields__ and name != "hidden_size"}
-        arguments = {**options, **{name: values[part] for name, values in columns.items() if name in FitConfig.__dataclass_fields__}}
+        varied = {
+            name: values[part]
+            for name, values in columns.items()
+            if name not in FitConfig.__dataclass_fields__ and name != "hidden_size"
+        }
+        arguments = {
+            **options,
+            **{name: values[part] for name, values in columns.items() if name in FitConfig.__dataclass_fields__},
+        }
         if varied:
             arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **varied}
         path = None
         if output is not None:
             os.makedirs(output, exist_ok=True)
-            path = os.path.join(output, f"part-{_digest(cell, data, roles, config, arguments, own_seeds[part], columns, part)}.safetensors")
+            path = os.path.join(
+                output,
+                f"part-{_digest(cell, data, roles, config, arguments, own_seeds[part], columns, part)}.safetensors",
+            )
         fits = _saved(path, type(cell)) if path else None
         if fits is None:
             told = progress and (lambda finished, _: progress(done + finished, len(order)))
-            fits = fit_many(cell, data, seeds=own_seeds[part], roles=roles[rows[part]], hidden_size=columns["hidden_size"][part], config=config,
-                            threads=threads, progress=told, **arguments)
+            fits = fit_many(
+                cell,
+                data,
+                seeds=own_seeds[part],
+                roles=roles[rows[part]],
+                hidden_size=columns["hidden_size"][part],
+                config=config,
+                threads=threads,
+                progress=told,
+                **arguments,
+            )
             if "interrupted" in fits.stopped:
                 raise KeyboardInterrupt
             if path:
@@ -149,12 +223,19 @@ def cross_validate(cell, data, *, outer=10, inner=9, seeds=3, grid=None, by=None
 def joined(parts):
     """One Fits of several that were made alike."""
     first = parts[0]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts])
-              for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
-    lists = {name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts)) for name in ("stopped", "_rows", "_histories")}
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+    }
+    lists = {
+        name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts))
+        for name in ("stopped", "_rows", "_histories")
+    }
     recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
     options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
-    return replace(first, **arrays, **lists, options=options, _recipes=recipes, seconds=sum(part.seconds for part in parts))
+    return replace(
+        first, **arrays, **lists, options=options, _recipes=recipes, seconds=sum(part.seconds for part in parts)
+    )
 
 
 def _digest(*parts):
@@ -163,8 +244,13 @@ def _digest(*parts):
     cell, data, *rest = parts
     digest.update(f"{cell.traced().text} {cell!r} {data.digest}".encode())
     for each in rest:
-        digest.update(each.tobytes() if isinstance(each, np.ndarray) else repr(
-            {name: np.asarray(value).tolist() for name, value in each.items()} if isinstance(each, dict) else each).encode())
+        digest.update(
+            each.tobytes()
+            if isinstance(each, np.ndarray)
+            else repr(
+                {name: np.asarray(value).tolist() for name, value in each.items()} if isinstance(each, dict) else each
+            ).encode()
+        )
     return digest.hexdigest()
 
 

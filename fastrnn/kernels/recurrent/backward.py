@@ -39,12 +39,18 @@ def _cell(m, net, frame, t, slot, u, units, c, columns):
     environments = []
     for (unit, column), d_h in zip(cells, sums):
         values = {step.d_new[0]: d_h}
-        values |= {symbol: m.load(frame.d_state, at(states, 0, n, unit, column)) for n, symbol in enumerate(step.d_new) if n}
-        values |= {symbol: m.load(frame.saved, at(len(step.saved), t, n, unit, column)) for n, symbol in enumerate(step.saved)}
+        values |= {
+            symbol: m.load(frame.d_state, at(states, 0, n, unit, column)) for n, symbol in enumerate(step.d_new) if n
+        }
+        values |= {
+            symbol: m.load(frame.saved, at(len(step.saved), t, n, unit, column)) for n, symbol in enumerate(step.saved)
+        }
         values |= {symbol: m.load(frame.state, at(states, t, n, unit, column)) for n, symbol in enumerate(step.old)}
         values |= {symbol: m.load(frame.state, at(states, t + 1, n, unit, column)) for n, symbol in enumerate(step.new)}
-        values |= {symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
-                   for n, symbol in enumerate(step.vectors)}
+        values |= {
+            symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
+            for n, symbol in enumerate(step.vectors)
+        }
         environments.append(values)
     for (unit, column), values in zip(cells, formula(m, step.back, environments)):
         for n in range(net.derived):
@@ -61,7 +67,9 @@ def _through_weights(m, net, frame, slot, k, width, c, columns):
     sums = [m.load(frame.d_state, (k + unit) * net.columns + c + column) for unit, column in cells]
 
     def body(row, running):
-        right = [m.load(frame.d, (slot * (net.derived * hidden) + row + first) * net.columns + c + n) for n in range(columns)]
+        right = [
+            m.load(frame.d, (slot * (net.derived * hidden) + row + first) * net.columns + c + n) for n in range(columns)
+        ]
         weights = [net.weight(m, frame.theta, (k + unit) * reached + row + net.table["w_h"]) for unit in range(width)]
         return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
 
@@ -80,19 +88,51 @@ def gradients(m, net, frame, block, t, count):
     def state(n, k, c):
         return m.load(frame.state, ((t + n) * (states * hidden) + k) * net.columns + c)
 
-    _outer(m, net, frame, count, net.step.from_h * hidden, rows_of_d((len(net.step.pre) - net.step.from_h) * hidden), hidden, state,
-           table["w_h"], by_row=1, by_column=net.step.from_h * hidden)
-    _outer(m, net, frame, count, net.step.from_x * hidden, rows_of_d(0), inputs,
-           lambda n, i, c: net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c),
-           table["w_x"], by_row=1, by_column=net.step.from_x * hidden)
+    _outer(
+        m,
+        net,
+        frame,
+        count,
+        net.step.from_h * hidden,
+        rows_of_d((len(net.step.pre) - net.step.from_h) * hidden),
+        hidden,
+        state,
+        table["w_h"],
+        by_row=1,
+        by_column=net.step.from_h * hidden,
+    )
+    _outer(
+        m,
+        net,
+        frame,
+        count,
+        net.step.from_x * hidden,
+        rows_of_d(0),
+        inputs,
+        lambda n, i, c: net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c),
+        table["w_x"],
+        by_row=1,
+        by_column=net.step.from_x * hidden,
+    )
     output_gradients(m, net, frame, t + 1, count)
     # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
     groups, first_h = len(net.step.pre), len(net.step.pre) - net.step.from_h
-    for first, last, names in ((0, first_h, ("b_x",)), (first_h, net.step.from_x, ("b_x", "b_h")),
-                               (net.step.from_x, groups, ("b_h",)), (groups, net.derived, ("vectors",))):
+    for first, last, names in (
+        (0, first_h, ("b_x",)),
+        (first_h, net.step.from_x, ("b_x", "b_h")),
+        (net.step.from_x, groups, ("b_h",)),
+        (groups, net.derived, ("vectors",)),
+    ):
         offset = {"b_x": first, "b_h": first - first_h, "vectors": 0}
-        _sums(m, net, frame, count, (last - first) * hidden, rows_of_d(first * hidden),
-              [table[name] + offset[name] * hidden for name in names])
+        _sums(
+            m,
+            net,
+            frame,
+            count,
+            (last - first) * hidden,
+            rows_of_d(first * hidden),
+            [table[name] + offset[name] * hidden for name in names],
+        )
 
 
 def output_gradients(m, net, frame, time, count):
@@ -103,8 +143,19 @@ def output_gradients(m, net, frame, time, count):
     def d_z(n, o, c):
         return m.load(frame.d_z, ((time + n) * outputs + o) * net.columns + c)
 
-    _outer(m, net, frame, count, hidden, lambda n, k, c: m.load(frame.state, ((time + n) * rest + k) * net.columns + c), outputs, d_z,
-           table["w_o"], by_row=1, by_column=hidden)
+    _outer(
+        m,
+        net,
+        frame,
+        count,
+        hidden,
+        lambda n, k, c: m.load(frame.state, ((time + n) * rest + k) * net.columns + c),
+        outputs,
+        d_z,
+        table["w_o"],
+        by_row=1,
+        by_column=hidden,
+    )
     _sums(m, net, frame, count, outputs, d_z, [table["b_o"]])
 
 
@@ -115,7 +166,14 @@ def initial_gradients(m, net, frame):
         total = m.constant(0.0)
         for c in range(net.columns):
             total = total + m.load(frame.d_state, row * net.columns + c)
-        _add(m, net, frame.gradient, [[row + net.table["initial"]]], 1, lambda n, running, total=total: [running[0] + total])
+        _add(
+            m,
+            net,
+            frame.gradient,
+            [[row + net.table["initial"]]],
+            1,
+            lambda n, running, total=total: [running[0] + total],
+        )
     if net.before:
         for unit in m.range(hidden):
             for o in range(outputs):
@@ -123,16 +181,26 @@ def initial_gradients(m, net, frame):
                 total = m.constant(0.0)
                 for c in range(net.columns):
                     total = total + m.load(frame.d_z, m.integer(o * net.columns + c))
-                _add(m, net, frame.gradient, [[unit + net.table["initial"]]], 1,
-                     lambda n, running, total=total, weight=weight: [m.fma(weight, total, running[0])])
+                _add(
+                    m,
+                    net,
+                    frame.gradient,
+                    [[unit + net.table["initial"]]],
+                    1,
+                    lambda n, running, total=total, weight=weight: [m.fma(weight, total, running[0])],
+                )
 
 
 def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_column):
-    """gradient[place + row * by_row + column * by_column] += sum over steps and columns of the block of left times right."""
+    """gradient[place + row * by_row + column * by_column] += sum over steps and columns of the block of left times
+    right.
+    """
     wide, high = net.tile(1, columns, rows)
     for row, height in tiles(m, rows, high):
         for column, width in tiles(m, columns, wide):
-            places = [place + (row + r) * by_row + (column + k) * by_column for r in range(height) for k in range(width)]
+            places = [
+                place + (row + r) * by_row + (column + k) * by_column for r in range(height) for k in range(width)
+            ]
 
             def body(n, running, row=row, column=column, height=height, width=width):
                 for c in range(net.columns):

@@ -1,8 +1,8 @@
 """Decisions about each model, in compiled code: which weights were best, and who is done.
 
-A model is evaluated every so many rounds, on the loss of its validation sequences before the round's last update. It is done
-after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after `limit` rounds,
-or when its training loss is no finite number.
+A model is evaluated every so many rounds, on the loss of its validation sequences before the round's last update. It
+is done after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after
+`limit` rounds, or when its training loss is no finite number.
 """
 
 # Rows of `progress`, one vector each: what the kernel keeps of each model between evaluations.
@@ -24,6 +24,7 @@ def begin(m, net, frame):
 
 def decide(m, net, frame, every):
     """Evaluate all active models; returns an Int whose bit i is set where model i is done now."""
+
     def progress(name):
         return m.load(frame.progress, m.integer(PROGRESS.index(name)))
 
@@ -65,4 +66,3 @@ def decide(m, net, frame, every):
     m.store(frame.active, m.integer(0), still)
     keep("rounds", m.fma(still, m.from_integer(every), rounds))
     return m.mask_bits(done > 0.0)
-

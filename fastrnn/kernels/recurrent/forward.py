@@ -1,13 +1,15 @@
 """Forward in time, for one block: pre-activations, the cell's formula, outputs and loss.
 
-    pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
+pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
 """
 
 from fastrnn.kernels.recurrent.network import formula, tiles
 
 
 def forward_step(m, net, frame, block, t):
-    """The states after step t of a block: the products of all units first, then the formula, many chains side by side."""
+    """The states after step t of a block: the products of all units first, then the formula, many chains side by
+    side.
+    """
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
@@ -31,7 +33,9 @@ def _products(m, net, frame, block, t, u, units, c, columns):
             right = [operand(m, pointer, place(k) + n) for n in range(columns)]
             out = []
             for row in range(reached * units):
-                weight = net.weight(m, frame.theta, (k * reached + row // units) * hidden + u + (net.table[table] + row % units))
+                weight = net.weight(
+                    m, frame.theta, (k * reached + row // units) * hidden + u + (net.table[table] + row % units)
+                )
                 out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
             return out
 
@@ -45,14 +49,30 @@ def _products(m, net, frame, block, t, u, units, c, columns):
         for at, value in enumerate(values):
             m.store(frame.pre, (u + (group * hidden + at // columns)) * net.columns + c + at % columns, value)
 
-    sums = product({group: biases(group) for group in range(step.from_x)}, 0, net.sizes.inputs, "w_x", step.from_x, block.x,
-                   lambda i: (t * net.sizes.inputs + i) * net.columns + c, net.datum)
+    sums = product(
+        {group: biases(group) for group in range(step.from_x)},
+        0,
+        net.sizes.inputs,
+        "w_x",
+        step.from_x,
+        block.x,
+        lambda i: (t * net.sizes.inputs + i) * net.columns + c,
+        net.datum,
+    )
     # What the state does not reach is done, and leaves its registers to others.
     for group in range(first_h):
         keep(group, sums[group])
     sums |= {group: biases(group) for group in range(step.from_x, groups)}
-    sums = product(sums, first_h, hidden, "w_h", step.from_h, frame.state, lambda k: (t * (states * hidden) + k) * net.columns + c,
-                   lambda m, pointer, place: m.load(pointer, place))
+    sums = product(
+        sums,
+        first_h,
+        hidden,
+        "w_h",
+        step.from_h,
+        frame.state,
+        lambda k: (t * (states * hidden) + k) * net.columns + c,
+        lambda m, pointer, place: m.load(pointer, place),
+    )
     for group in range(first_h, groups):
         keep(group, sums[group])
 
@@ -64,15 +84,21 @@ def _cells(m, net, frame, t, u, alive):
     def at(count, time, n, column):
         return ((time * count + n) * hidden + u) * net.columns + column
 
-    vectors = {symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden)) for n, symbol in enumerate(step.vectors)}
+    vectors = {
+        symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden))
+        for n, symbol in enumerate(step.vectors)
+    }
     environments = []
     for column in range(net.columns):
-        values = {symbol: m.load(frame.pre, at(0, m.integer(0), group, column)) for group, symbol in enumerate(step.pre)}
+        values = {
+            symbol: m.load(frame.pre, at(0, m.integer(0), group, column)) for group, symbol in enumerate(step.pre)
+        }
         values |= {symbol: m.load(frame.state, at(states, t, n, column)) for n, symbol in enumerate(step.old)}
         environments.append(values | vectors)
     for column, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
         for n in range(states):
-            # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a derivative of 0.
+            # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a
+            # derivative of 0.
             m.store(frame.state, at(states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
         for n in range(len(step.saved)):
             m.store(frame.saved, at(len(step.saved), t, n, column), values[states + n])
@@ -95,7 +121,9 @@ def outputs(m, net, frame, time, c, columns):
     high = net.tile(1, net.sizes.outputs)[0]
     for first in range(0, net.sizes.outputs, high):
         numbers = range(first, min(net.sizes.outputs, first + high))
-        sums = [value for o in numbers for value in [net.weight(m, frame.theta, m.integer(net.table["b_o"] + o))] * columns]
+        sums = [
+            value for o in numbers for value in [net.weight(m, frame.theta, m.integer(net.table["b_o"] + o))] * columns
+        ]
 
         def body(k, running, numbers=numbers):
             right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c + n) for n in range(columns)]
@@ -111,7 +139,9 @@ def outputs(m, net, frame, time, c, columns):
 
 
 def head_step(m, net, frame, block, t, learning, evaluating):
-    """Outputs of step t; where `evaluating` holds their loss, and where `learning` holds its derivatives d_z, weighted."""
+    """Outputs of step t; where `evaluating` holds their loss, and where `learning` holds its derivatives d_z,
+    weighted.
+    """
     head, after = net.head, 0 if net.before else 1
     zero = m.constant(0.0)
     for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
@@ -119,7 +149,10 @@ def head_step(m, net, frame, block, t, learning, evaluating):
         environments = []
         for n in range(columns):
             values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
-            values |= {symbol: net.datum(m, block.y, (t * len(head.y) + row) * net.columns + c + n) for row, symbol in enumerate(head.y)}
+            values |= {
+                symbol: net.datum(m, block.y, (t * len(head.y) + row) * net.columns + c + n)
+                for row, symbol in enumerate(head.y)
+            }
             environments.append(values)
         masks = [net.datum(m, block.mask, t * net.columns + c + n) for n in range(columns)]
         # A loss takes a logarithm, which most rounds need not pay for.
@@ -127,10 +160,17 @@ def head_step(m, net, frame, block, t, learning, evaluating):
             for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
                 for row, value in enumerate((loss * masks[n], correct)):
                     place = c + (row * net.columns + n)
-                    m.store(frame.column_sums, place, m.load(frame.column_sums, place) + m.select(masks[n] > 0.0, value, zero))
+                    m.store(
+                        frame.column_sums,
+                        place,
+                        m.load(frame.column_sums, place) + m.select(masks[n] > 0.0, value, zero),
+                    )
         for _ in m.when(learning):
             for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
                 learns = masks[n] * m.load(block.weights, c + n)
                 for o, value in enumerate(d_z):
-                    m.store(frame.d_z, ((t + after) * net.sizes.outputs + o) * net.columns + c + n,
-                            m.select(learns > 0.0, value * learns, zero))
+                    m.store(
+                        frame.d_z,
+                        ((t + after) * net.sizes.outputs + o) * net.columns + c + n,
+                        m.select(learns > 0.0, value * learns, zero),
+                    )

@@ -47,9 +47,16 @@ class Table:
 def weights_table(step, sizes):
     """The Table of a network's weights."""
     inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
-    return Table(("w_x", (inputs, step.from_x, hidden)), ("w_h", (hidden, step.from_h, hidden)), ("w_o", (outputs, hidden)),
-                 ("vectors", (len(step.vectors), hidden)), ("b_x", (step.from_x, hidden)), ("b_h", (step.from_h, hidden)),
-                 ("b_o", (outputs,)), ("initial", (len(step.new), hidden)))
+    return Table(
+        ("w_x", (inputs, step.from_x, hidden)),
+        ("w_h", (hidden, step.from_h, hidden)),
+        ("w_o", (outputs, hidden)),
+        ("vectors", (len(step.vectors), hidden)),
+        ("b_x", (step.from_x, hidden)),
+        ("b_h", (step.from_h, hidden)),
+        ("b_o", (outputs,)),
+        ("initial", (len(step.new), hidden)),
+    )
 
 
 def named_places(cell, step, sizes):
@@ -62,8 +69,10 @@ def named_places(cell, step, sizes):
     places = {
         "w_ih": table.places("w_x")[:, from_x].transpose(1, 2, 0).reshape(-1, sizes.inputs),
         "w_hh": table.places("w_h")[:, from_h].transpose(1, 2, 0).reshape(-1, hidden),
-        "b_ih": table.places("b_x")[from_x].ravel(), "b_hh": table.places("b_h")[from_h].ravel(),
-        "w_ho": table.places("w_o"), "b_o": table.places("b_o"),
+        "b_ih": table.places("b_x")[from_x].ravel(),
+        "b_hh": table.places("b_h")[from_h].ravel(),
+        "w_ho": table.places("w_o"),
+        "b_o": table.places("b_o"),
     }
     places |= dict(zip(cell.vectors, table.places("vectors")))
     states = dict(zip((f"initial_{name}" for name in cell.state), table.places("initial")))

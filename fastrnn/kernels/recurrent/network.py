@@ -1,8 +1,8 @@
 """What the loops of a network are compiled for, and how they see its memory.
 
 Time, units and columns: a block is a few columns of sequences, each column one vector wide. A lane is a model (each has
-weights of its own: `own_weights`), or a sequence of one model. Inputs are numbers that all lanes share, or one for each lane
-(`own_data`). Arrays of a block, counted in vectors:
+weights of its own: `own_weights`), or a sequence of one model. Inputs are numbers that all lanes share, or one for
+each lane (`own_data`). Arrays of a block, counted in vectors:
 
     x (T, I, C)   y (T, Y, C)   mask (T, C)                    numbers instead, where lanes share them
     state (T + 1, S, H, C)   saved (T, V, H, C)   d_z (T + 1, O, C)
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
 
-# Derivatives that are kept until gradients take them in: in the nearest cache, or, where each gradient is summed over the
-# lanes at the end, in the second one, so that there are many steps to a sum.
+# Derivatives that are kept until gradients take them in: in the nearest cache, or, where each gradient is summed over
+# the lanes at the end, in the second one, so that there are many steps to a sum.
 SPAN_BYTES = {True: 16384, False: 262144}
 LONGEST_SPAN = 16
 
@@ -26,8 +26,8 @@ LONGEST_SPAN = 16
 class Network:
     """A network as its loops are compiled.
 
-    step: the cell's Step; head: a TracedHead; registers: of vectors of this width; columns: of a block; before: outputs are read
-    from the state before the step's input, not after it.
+    step: the cell's Step; head: a TracedHead; registers: of vectors of this width; columns: of a block; before:
+    outputs are read from the state before the step's input, not after it.
     """
 
     step: object
@@ -43,8 +43,10 @@ class Network:
     @property
     def text(self):
         """All that compiled code depends on."""
-        return (f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
-                f"{self.registers} {self.vector_bytes} {self.before}")
+        return (
+            f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
+            f"{self.registers} {self.vector_bytes} {self.before}"
+        )
 
     @property
     def table(self):
@@ -64,8 +66,8 @@ class Network:
     def tile(self, groups, units, columns=None):
         """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.
 
-        A step of a product loads one operand for each column, keeps them, and takes a weight for each group and unit from
-        memory; all of its sums, those operands and one weight have to find registers.
+        A step of a product loads one operand for each column, keeps them, and takes a weight for each group and unit
+        from memory; all of its sums, those operands and one weight have to find registers.
         """
         columns = columns or self.columns
         best, chosen = None, (1, 1)
@@ -85,11 +87,18 @@ class Network:
     def arrays(self, steps):
         """{name: vectors} of a block's own memory, for sequences of up to so many steps."""
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
-        return {"pre": len(self.step.pre) * hidden * columns, "state": (steps + 1) * states * hidden * columns, "saved": steps * len(self.step.saved) * hidden * columns,
-                "d_z": (steps + 1) * self.sizes.outputs * columns, "d": self.span * self.derived * hidden * columns,
-                "d_state": states * hidden * columns, "column_sums": 2 * columns}
+        return {
+            "pre": len(self.step.pre) * hidden * columns,
+            "state": (steps + 1) * states * hidden * columns,
+            "saved": steps * len(self.step.saved) * hidden * columns,
+            "d_z": (steps + 1) * self.sizes.outputs * columns,
+            "d": self.span * self.derived * hidden * columns,
+            "d_state": states * hidden * columns,
+            "column_sums": 2 * columns,
+        }
 
-    # ------------------------------------------------------------------------------------- operands, in any of the modes
+    # ------------------------------------------------------------------------------------- operands, in any of the
+    # modes
 
     def weight(self, m, pointer, place):
         """A weight in all lanes."""
@@ -109,8 +118,8 @@ def tiles(m, count, size):
         yield m.integer(count - count % size), count % size
 
 
-# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps several of them
-# only where their instructions alternate.
+# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps several
+# of them only where their instructions alternate.
 TOGETHER = 4
 
 

@@ -18,6 +18,7 @@ def predict_program(net, dtype, lanes):
 
 def predict_kernel(net):
     """The kernel: a function of a machine."""
+
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in POINTERS})
         after = 0 if net.before else 1

@@ -1,7 +1,8 @@
 """Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
 
-A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds repeat
-until one of the models is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks for.
+A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
+repeat until one of the models is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks
+for.
 """
 
 from types import SimpleNamespace
@@ -12,16 +13,36 @@ from fastrnn.kernels.recurrent.forward import forward_step, head_step
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
-# What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what each
-# counts in training, validation and test; flags.
+# What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what
+# each counts in training, validation and test; flags.
 ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags")
-# Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an evaluation; that is
-# over after it, and models are decided on (before the update, if there is one).
+# Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an
+# evaluation; that is over after it, and models are decided on (before the update, if there is one).
 FRESH, LEARN, UPDATE, EVALUATE, DECIDE = 1, 2, 4, 8, 16
 ROLES = decide.ROLES
 
-POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "factor", "best", "active", "progress", "criteria", "sums",
-            "history", "pre", "state", "saved", "d_z", "d", "d_state", "column_sums")
+POINTERS = (
+    "theta",
+    "gradient",
+    "slots",
+    "options",
+    "running",
+    "flags",
+    "factor",
+    "best",
+    "active",
+    "progress",
+    "criteria",
+    "sums",
+    "history",
+    "pre",
+    "state",
+    "saved",
+    "d_z",
+    "d",
+    "d_state",
+    "column_sums",
+)
 WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done")
 
 
@@ -32,6 +53,7 @@ def frame_of(m, names):
 
 def train_kernel(net, optimizer, penalties, scheduled):
     """The kernel: a function of a machine."""
+
     def kernel(m):
         frame, table = frame_of(m, POINTERS), m.integers("blocks")
         every = m.word("every")

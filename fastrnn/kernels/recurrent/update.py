@@ -1,6 +1,6 @@
 """One update of all weights, from the optimizer's formula, weight decay and the L1 penalty.
 
-    g = scale * gradient + l1 * sign(w)      w, slots = update(w, g, slots)      w -= rate * decay * w
+g = scale * gradient + l1 * sign(w)      w, slots = update(w, g, slots)      w -= rate * decay * w
 """
 
 from dataclasses import dataclass
@@ -30,22 +30,34 @@ def traced(optimizer):
     slots, names = tuple(symbol(name) for name in optimizer.slots), tuple(optimizer._fields)
     options = SimpleNamespace(**{name: symbol(name) for name in names})
     running = SimpleNamespace(**{name: symbol(name) for name in optimizer.running})
-    update = optimizer.formula(symbol("w"), symbol("g"), SimpleNamespace(**dict(zip(optimizer.slots, slots))), symbol("rate"),
-                               options, running)
+    update = optimizer.formula(
+        symbol("w"), symbol("g"), SimpleNamespace(**dict(zip(optimizer.slots, slots))), symbol("rate"), options, running
+    )
     advance = tuple(lift(each) for each in optimizer.advance(options, running))
-    return TracedOptimizer(names, tuple(optimizer.running), tuple(optimizer.slots), tuple(update), advance,
-                           f"{names} {text(update)} {text(advance) if advance else ''}")
+    return TracedOptimizer(
+        names,
+        tuple(optimizer.running),
+        tuple(optimizer.slots),
+        tuple(update),
+        advance,
+        f"{names} {text(update)} {text(advance) if advance else ''}",
+    )
 
 
 def update_weights(m, net, optimizer, frame, penalties, scheduled, moment):
     """Update all weights that learn, in the lanes that are active, from frame.gradient.
 
-    penalties: whether any model has L1 or weight decay; scheduled: whether row `moment` of frame.factor scales the rates.
+    penalties: whether any model has L1 or weight decay; scheduled: whether row `moment` of frame.factor scales the
+    rates.
     """
-    options = {name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))}
+    options = {
+        name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
+    }
     rate = options["rate"] * net.weight(m, frame.factor, moment) if scheduled else options["rate"]
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
-    known = {symbol(name): options[name] for name in optimizer.options} | {symbol(name): value for name, value in running.items()}
+    known = {symbol(name): options[name] for name in optimizer.options} | {
+        symbol(name): value for name, value in running.items()
+    }
     active = m.load(frame.active, m.integer(0)) > 0.0
     for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):
         # A model that waits for its first evaluation must not age.
@@ -92,6 +104,10 @@ def _fixed(roots, own):
     for expr in ordered(roots):
         if expr in own or any(arg in varying for arg in expr.args if isinstance(arg, Expr)):
             varying.add(expr)
-    found = {arg: None for expr in varying for arg in expr.args
-             if isinstance(arg, Expr) and arg not in varying and arg.op not in ("constant", "input")}
+    found = {
+        arg: None
+        for expr in varying
+        for arg in expr.args
+        if isinstance(arg, Expr) and arg not in varying and arg.op not in ("constant", "input")
+    }
     return sorted(found, key=lambda expr: expr.number)

@@ -1,5 +1,10 @@
 """Fits of one's own sequences against independent float64 computations, and the promises that they keep."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests import numpy_network as oracle
@@ -8,6 +13,7 @@ from fastrnn import GRU, LSTM, Fits, Sequences, cross_validate, fit_many
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds
 from fastrnn.training.many import Many, job_of
 
+ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
 
 
@@ -303,3 +309,35 @@ def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_
         assert chosen.test_loss[outer] == pytest.approx(scores[least][1], rel=1e-12)
     again = select(tmp_path)
     assert again.table.equals(table)
+
+
+NOTEBOOK = """
+import sys
+import numpy as np
+import fastrnn
+from fastrnn.formula import sigmoid, tanh
+from fastrnn.machine.execute import execute
+
+class Mine(fastrnn.Cell):
+    gates, separate = ("f", "n"), ("n",)
+    def step(self, pre, h):
+        f = sigmoid(pre.f)
+        return h + f * (tanh(pre.n_x - f * pre.n_h) - h)
+
+rng = np.random.default_rng(0)
+data = fastrnn.Sequences(rng.normal(size=(6, 8, 1)), rng.integers(0, 2, (6, 8)), kind="classes", classes=2)
+fits = fastrnn.fit_many(Mine(1), data, epochs=30, evaluate_every=10)
+fits.save(sys.argv[1], overwrite=True)
+again = fastrnn.Fits.load(sys.argv[1], cell=Mine)
+assert again.weights(0)["w_hh"].tobytes() == fits.weights(0)["w_hh"].tobytes()
+loss = fits.history(0)["loss"][:, 0]
+print(sum(execute.stats.cache_misses.values()), sum(execute.stats.cache_hits.values()), loss[-1] < loss[0])
+"""
+
+
+def test_a_cell_of_ones_own_trains_is_saved_and_its_code_is_found_again(tmp_path):
+    (tmp_path / "notebook.py").write_text(NOTEBOOK)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    printed = [subprocess.run([sys.executable, "notebook.py", "fits.safetensors"], cwd=tmp_path, env=environment, text=True,
+                              capture_output=True, check=True).stdout.split() for _ in range(2)]
+    assert printed == [["1", "0", "True"], ["0", "1", "True"]]

@@ -218,6 +218,15 @@ def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
         assert alone.stopped[0] == made.stopped[learner]
 
 
+def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):
+    calls = []
+    fit_many(GRU(2), DATA, seeds=range(11), roles=ROLES, patience=2, threads=1, **QUICK,
+             progress=lambda *call: calls.append(call))
+    done, models, losses = zip(*calls)
+    assert sorted(done) == list(done) and done[-1] == 11 and set(models) == {11}
+    assert losses[-1] == pytest.approx(fits.loss[:, 1].min(), rel=1e-6) and sorted(losses, reverse=True) == list(losses)
+
+
 def test_sizes_and_options_may_differ_from_model_to_model():
     fits = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
     assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]
@@ -236,7 +245,7 @@ def test_interrupted_models_keep_the_best_that_they_had(fits):
         name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")
     }
     many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, ROLES) for n in range(3)]
-    many.run(lambda: True, lambda done: None)
+    many.run(lambda: True, lambda done, least: None)
     assert [many.taken[n].stopped for n in range(3)] == ["interrupted"] * 3
     assert all(np.isfinite(many.taken[n].best).all() and len(many.taken[n].history) for n in range(3))
 

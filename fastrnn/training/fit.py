@@ -65,7 +65,8 @@ def fit_many(
     threads : int or None
         At most so many; default: all cores.
     progress : function or None
-        progress(models_done, models), called now and then.
+        progress(models_done, models, loss), called now and then; loss: the least validation loss of the models that
+        are done, or training loss where there is no validation, inf while there is none.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
     its own seed, roles and options alone. Ctrl-C ends training; models that are not done have "interrupted" as stopped.
@@ -96,11 +97,11 @@ def fit_many(
     threads = default_threads() if threads is None else whole("threads", threads, 1)
     lanes = _lanes(config, lanes, owned)
     rows = np.atleast_2d(roles)
-    began, done, taken, recipes = time.perf_counter(), 0, {}, {}
+    began, done, least, taken, recipes = time.perf_counter(), 0, np.inf, {}, {}
 
-    def told(finished):
+    def told(finished, loss):
         if progress:
-            progress(done + finished, models)
+            progress(done + finished, models, min(loss, least))
 
     with deferred_interrupt() as interrupted:
         for size, own in cells.items():
@@ -117,7 +118,7 @@ def fit_many(
             for job in many.jobs:
                 if job.model not in many.taken:
                     many.taken[job.model] = untouched(job)
-            done += len(many.taken)
+            done, least = done + len(many.taken), min(least, many.least)
             taken |= many.taken
             recipes[size] = many.recipe
     return Fits.of(

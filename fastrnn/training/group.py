@@ -51,6 +51,15 @@ class Taken(NamedTuple):
     rounds: int
     stopped: str
 
+    def chosen_loss(self, counted, every):
+        """The validation loss, or without one the training loss, of the weights that are kept; inf before any evaluation.
+
+        counted (N,): the weight of each sequence; every: epochs between two evaluations.
+        """
+        counts = self.job.counts(counted)
+        role = 1 if counts[1] > 0 else 0
+        return float(self.history[self.best_round // every, role] / counts[role]) if len(self.history) else np.inf
+
 
 class Group:
     """Models in training, a lane each, or one model whose sequences lie in the lanes.

@@ -1,5 +1,6 @@
 """Fit many models to one set of sequences: a model in each lane, groups of lanes on threads."""
 
+import math
 import threading
 import time
 
@@ -20,7 +21,7 @@ CALL_SECONDS = 0.1
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}.
+    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to validate.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
@@ -30,7 +31,7 @@ class Many:
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
         self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
-        self.lock, self.next, self.stop = threading.Lock(), 0, False
+        self.lock, self.next, self.stop, self.least = threading.Lock(), 0, False, math.inf
 
     def prepare(self):
         """Compile, lay out the data, and make the groups: one for each thread."""
@@ -43,7 +44,7 @@ class Many:
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, interrupted, told):
-        """Train all; told(done) is called from time to time. Models that are not done when `interrupted` are so, too."""
+        """Train all; told(done, least) is called from time to time. Models that are not done when `interrupted` are so, too."""
         self.prepare()
         self.interrupted, self.told = interrupted, told
         try:
@@ -76,7 +77,7 @@ class Many:
                     self._keep(group.take(slot))
                 if self.interrupted():
                     self.stop = True
-                self.told(len(self.taken))
+                self.told(len(self.taken), self.least)
         except BaseException:
             self.stop = True
             raise
@@ -92,7 +93,10 @@ class Many:
             return self.jobs[self.next - 1]
 
     def _keep(self, taken):
-        self.taken[taken.job.model] = taken
+        loss = taken.chosen_loss(self.counted, self.recipe.config.evaluate_every)
+        with self.lock:
+            self.taken[taken.job.model] = taken
+            self.least = min(self.least, loss)
 
 
 def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):

@@ -5,21 +5,15 @@ Society B 36 (1974); nested folds as in S. Varma and R. Simon, "Bias in error es
 for model selection", BMC Bioinformatics 7 (2006).
 """
 
-import hashlib
 import itertools
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from fastrnn.data.roles import TEST, VALIDATION, folds
-from fastrnn.errors import CheckpointError
-from fastrnn.training.config import FitConfig, whole
-from fastrnn.training.fit import fit_many
+from fastrnn.training.config import whole
 from fastrnn.training.fits import Fits
-
-# Models that are fitted and saved together.
-PART = 512
+from fastrnn.training.parts import fit_parts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,7 +140,7 @@ def cross_validate(
     config, options
         As for `fit_many`, for all fits.
     progress : function or None
-        progress(fits_done, fits), called now and then.
+        progress(fits_done, fits, loss), called now and then, as by `fit_many`.
 
     Raises
     ------
@@ -172,92 +166,7 @@ def cross_validate(
     rows = np.array([row for row, _, _ in order])
     columns = {name: np.array([point[n] for _, point, _ in order]) for n, name in enumerate(grid)}
     own_seeds = np.array([each for _, _, each in order])
-    parts, done = [], 0
-    for first in range(0, len(order), PART):
-        part = slice(first, first + PART)
-        varied = {
-            name: values[part]
-            for name, values in columns.items()
-            if name not in FitConfig.__dataclass_fields__ and name != "hidden_size"
-        }
-        arguments = {
-            **options,
-            **{name: values[part] for name, values in columns.items() if name in FitConfig.__dataclass_fields__},
-        }
-        if varied:
-            arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **varied}
-        path = None
-        if output is not None:
-            os.makedirs(output, exist_ok=True)
-            path = os.path.join(
-                output,
-                f"part-{_digest(cell, data, roles, config, arguments, own_seeds[part], columns, part)}.safetensors",
-            )
-        fits = _saved(path, type(cell)) if path else None
-        if fits is None:
-            told = progress and (lambda finished, _: progress(done + finished, len(order)))
-            fits = fit_many(
-                cell,
-                data,
-                seeds=own_seeds[part],
-                roles=roles[rows[part]],
-                hidden_size=columns["hidden_size"][part],
-                config=config,
-                threads=threads,
-                progress=told,
-                **arguments,
-            )
-            if "interrupted" in fits.stopped:
-                raise KeyboardInterrupt
-            if path:
-                fits.save(path, overwrite=True)
-        parts.append(fits)
-        done += len(fits)
-        if progress:
-            progress(done, len(order))
+    fits = fit_parts(cell, data, own_seeds, roles, rows, columns, output, config, threads, progress, options)
     steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
     validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
-    return Selection(joined(parts), rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
-
-
-def joined(parts):
-    """One Fits of several that were made alike."""
-    first = parts[0]
-    arrays = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
-    }
-    lists = {
-        name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts))
-        for name in ("stopped", "_rows", "_histories")
-    }
-    recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
-    options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
-    return replace(
-        first, **arrays, **lists, options=options, _recipes=recipes, seconds=sum(part.seconds for part in parts)
-    )
-
-
-def _digest(*parts):
-    """Names what a part was fitted from."""
-    digest = hashlib.blake2b(digest_size=8)
-    cell, data, *rest = parts
-    digest.update(f"{cell.traced().text} {cell!r} {data.digest}".encode())
-    for each in rest:
-        digest.update(
-            each.tobytes()
-            if isinstance(each, np.ndarray)
-            else repr(
-                {name: np.asarray(value).tolist() for name, value in each.items()} if isinstance(each, dict) else each
-            ).encode()
-        )
-    return digest.hexdigest()
-
-
-def _saved(path, kind):
-    if not os.path.exists(path):
-        return None
-    try:
-        return Fits.load(path, cell=kind)
-    except CheckpointError:
-        return None
+    return Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])

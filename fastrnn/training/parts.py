@@ -1,0 +1,86 @@
+"""Fits in parts that are kept in a folder as they are done, so that interrupted work goes on."""
+
+import hashlib
+import itertools
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from fastrnn.errors import CheckpointError
+from fastrnn.training.config import FitConfig
+from fastrnn.training.fit import fit_many
+from fastrnn.training.fits import Fits
+
+# Models that are fitted and saved together.
+PART = 512
+
+
+def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, progress, options):
+    """The Fits of `fit_many`, made PART models at a time; the same call goes on where it was interrupted.
+
+    seeds (M,); roles (N,), or (R, N) with rows (M,), those of each model; columns: {name: (M,)} of hidden_size,
+    learning_rate, l1, weight_decay and the optimizer's options; output: the folder, or None; options: of fit_many.
+    Raises KeyboardInterrupt after Ctrl-C, with what is finished kept.
+    """
+    models, parts, done, least = len(seeds), [], 0, np.inf
+    known = {"hidden_size", *FitConfig.__dataclass_fields__}
+    for first in range(0, models, PART):
+        part = slice(first, first + PART)
+        arguments = {**options, **{name: values[part] for name, values in columns.items() if name in known}}
+        own = {name: values[part] for name, values in columns.items() if name not in known}
+        if own:
+            arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **own}
+        arguments |= {"seeds": seeds[part], "roles": roles if rows is None else roles[rows[part]], "config": config}
+        path = output and os.path.join(output, f"part-{_digest(cell, data, arguments)}.safetensors")
+        fits = _saved(path, type(cell))
+        if fits is None:
+            told = progress and (lambda finished, _, loss: progress(done + finished, models, min(loss, least)))
+            fits = fit_many(cell, data, threads=threads, progress=told, **arguments)
+            if "interrupted" in fits.stopped:
+                raise KeyboardInterrupt
+            if path:
+                os.makedirs(output, exist_ok=True)
+                fits.save(path, overwrite=True)
+        parts.append(fits)
+        done += len(fits)
+        losses = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
+        least = min(least, np.nanmin(losses, initial=np.inf))
+        if progress:
+            progress(done, models, least)
+    return joined(parts)
+
+
+def joined(parts):
+    """One Fits of several that were made alike."""
+    first = parts[0]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])
+              for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
+    lists = {name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts))
+             for name in ("stopped", "_rows", "_histories")}
+    recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
+    options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
+    seconds = sum(part.seconds for part in parts)
+    return replace(first, **arrays, **lists, options=options, _recipes=recipes, seconds=seconds)
+
+
+def _digest(cell, data, arguments):
+    """Names what a part is fitted from."""
+    digest = hashlib.blake2b(f"{cell.traced().text} {cell!r} {data.digest}".encode(), digest_size=8)
+    for name, value in sorted(arguments.items()):
+        if isinstance(value, dict):
+            value = sorted((key, np.asarray(each).tolist()) for key, each in value.items())
+        if isinstance(value, np.ndarray):
+            value = f"{value.dtype} {value.shape} {hashlib.blake2b(np.ascontiguousarray(value)).hexdigest()}"
+        digest.update(f" {name}={value!r}".encode())
+    return digest.hexdigest()
+
+
+def _saved(path, kind):
+    """The Fits in a file, or None if there are none."""
+    if path is None or not os.path.exists(path):
+        return None
+    try:
+        return Fits.load(path, cell=kind)
+    except CheckpointError:
+        return None

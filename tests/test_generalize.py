@@ -116,7 +116,7 @@ def test_the_command_prints_tables_that_fit_and_writes_what_was_asked_for(files,
     assert plot.read_bytes()[:4] == b"\x89PNG" and json.loads(counts.read_text())["rows"]
     assert main(["generalize", str(files / "wrong.safetensors"), "--max-bits", "1024", "--samples", "9"]) == 1
     out = capsys.readouterr().out
-    assert re.search(r"^wrong from 256 bits on, of [\d,]+ samples up to 1,024 bits \(", out, re.M) and max(map(len, out.splitlines())) < 80
+    assert re.search(r"^first mistake at 256 bits, of [\d,]+ samples up to 1,024 bits \(", out, re.M) and max(map(len, out.splitlines())) < 80
 
 
 @pytest.mark.parametrize("words, message", [

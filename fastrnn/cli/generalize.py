@@ -58,7 +58,7 @@ def run(args):
             print(f"{what} {path}")
     first = found.first_wrong()
     tried = f"{found.total().samples:,} samples up to {max(found.tallies):,} bits"
-    reached = f"no mistake in {tried}" if first is None else f"wrong from {first:,} bits on, of {tried}"
+    reached = f"no mistake in {tried}" if first is None else f"first mistake at {first:,} bits, of {tried}"
     print(f"{reached} ({seconds(found.seconds)})")
     return 0 if found.exact else 1
 

@@ -69,7 +69,7 @@ class Ours:
         head, outputs = head_for(None, data)
         self.many = Many(cell, head, outputs, data, config, 1, lanes)
         recipe = self.many.recipe
-        options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, **config.build_optimizer()._asdict()}
+        options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
         self.models = recipe.lanes if lanes == "models" else 1
         roles = fastrnn.data.split(data, validation=0.1)
         self.many.jobs = [job_of(recipe, n, n, options, roles) for n in range(self.models)]

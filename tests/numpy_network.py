@@ -42,6 +42,16 @@ def outputs(step, w, x, before=False):
     return np.array(z)
 
 
+def states(step, w, x):
+    """h (T, H) after each step of one sequence x (T, I)."""
+    state = tuple(np.zeros(w["w_hh"].shape[1]) for _ in range(STATES[step]))
+    h = []
+    for row in x:
+        state = step(w, row, state)
+        h.append(state[0])
+    return np.array(h)
+
+
 def cross_entropy(z, y):
     """(T,) of class numbers y."""
     z = z - z.max(-1, keepdims=True)

@@ -25,7 +25,7 @@ class Case:
         self.net = Network(self.step, self.head, Sizes(inputs, cell.hidden_size, outputs), own_weights, not own_weights, columns, 16,
                            lanes * self.dtype.itemsize, before)
         self.own = update.traced(optimizer)
-        self.program = train.train_program(self.net, self.own, penalties, False, dtype, lanes)
+        self.program = train.train_program(self.net, self.own, update.Terms(penalties=penalties), dtype, lanes)
         self.models, self.rows = lanes if own_weights else 1, self.net.table.count
         self.theta = rng.normal(size=(self.rows, self.models)) * 0.7
         self.lengths = rng.integers(2, steps + 1, sequences)
@@ -48,7 +48,7 @@ class Case:
                   "flags": (3, rows), "options": (len(update.OPTIONS) + len(self.own.options), *lane),
                   "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane), "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
-                  "sums": (16, *lane), "history": (rounds + 1, decide.SUMS, self.lanes)}
+                  "sums": (16, *lane), "norm": (self.lanes, *lane), "history": (rounds + 1, decide.SUMS, self.lanes)}
         shapes |= {name: (count, self.lanes) for name, count in self.net.arrays(self.x.shape[1]).items()}
         a = self.arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
         a["theta"][: self.rows] = self.theta if self.own_weights else self.theta[:, 0]

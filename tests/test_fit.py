@@ -106,6 +106,53 @@ def test_updates_are_those_of_adam_on_the_true_gradient():
     np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-6)
 
 
+@pytest.mark.parametrize("lanes", ["models", "sequences"])
+@pytest.mark.parametrize("option", ["max_grad_norm", "activity", "tbptt_steps"])
+def test_each_option_changes_the_gradient_as_it_says(option, lanes):
+    """One update of plain gradient descent, which shows the gradient; the whole of the data trains."""
+    value = {"max_grad_norm": 0.05, "activity": 2.0, "tbptt_steps": 3}[option]
+    roles, rate = np.zeros(len(DATA), np.int8), 0.5
+
+    def fit(**options):
+        return fit_many(GRU(2), DATA, roles=roles, epochs=1, evaluate_every=1, optimizer="sgd", dtype="float64", **options)
+
+    w = fit(learning_rate=1e-30).weights(0)
+    made = fit(learning_rate=rate, lanes=lanes, **{option: value})
+    chosen = np.arange(len(DATA))
+
+    def loss(w):
+        return oracle.mean_loss(oracle.gru, w, DATA, chosen)
+
+    if option == "activity":
+        def penalised(w):
+            h = np.concatenate([oracle.states(oracle.gru, w, x) for x, _, _ in DATA])
+            return loss(w) + value * (h**2).mean()
+
+        gradient = oracle.numerical_gradient(penalised, w)
+    elif option == "max_grad_norm":
+        gradient = oracle.numerical_gradient(loss, w)
+        norm = np.sqrt(sum((g**2).sum() for g in gradient.values()))
+        assert norm > value
+        gradient = {name: g * value / norm for name, g in gradient.items()}
+    else:
+        # The state at each border is given: its numbers are those of the weights as they are.
+        borders = [oracle.states(oracle.gru, w, x) for x, _, _ in DATA]
+
+        def truncated(v):
+            total = 0.0
+            for (x, y, _), h in zip(DATA, borders):
+                for start in range(0, len(x), value):
+                    state = {"initial_h": h[start - 1]} if start else {}
+                    z = oracle.outputs(oracle.gru, v | state, x[start : start + value])
+                    total += oracle.cross_entropy(z, y[start : start + value]).sum()
+            return total / DATA.steps
+
+        gradient = oracle.numerical_gradient(truncated, w)
+    expected = {name: w[name] - rate * gradient[name] for name in w}
+    # The weights after the update are those whose loss is reported last.
+    np.testing.assert_allclose(made.history(0)["loss"][:, 0], [loss(w), loss(expected)], rtol=1e-8)
+
+
 def test_an_lstm_fits_real_targets_and_says_its_error():
     rng = np.random.default_rng(1)
     x = [rng.normal(size=(steps, 1)) for steps in (5, 8, 3)]

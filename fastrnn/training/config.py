@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.initializers import INITIALIZERS
+from fastrnn.kernels.recurrent.update import Terms
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 
@@ -21,7 +22,9 @@ class FitConfig:
     epochs between two evaluations; patience: evaluations in a row without an improvement of the validation loss of
     more than min_delta, after which a model stops (None: never); weight_decay: decoupled (AdamW), w -= rate *
     weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights named in
-    l1_on; initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are read
+    l1_on; activity: added to the loss, activity * mean(h^2) over counted steps and units; max_grad_norm: the gradient is
+    scaled down to this norm (None: never); tbptt_steps: derivatives do not cross the border after each so many steps
+    (None: all of a sequence); initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are read
     from the state before a step's input, so that the first one is predicted from the initial state; dtype. Raises
     ValueError or TypeError, in one line, for values that make no sense.
     """
@@ -39,6 +42,9 @@ class FitConfig:
     decay_on: tuple = MATRICES
     l1: float = 0.0
     l1_on: tuple = MATRICES
+    activity: float = 0.0
+    max_grad_norm: float | None = None
+    tbptt_steps: int | None = None
     initializer: str = "pytorch"
     initial_scale: float = 1.0
     initial_state: str = "zero"
@@ -56,10 +62,14 @@ class FitConfig:
             set_(self, name, whole(name, getattr(self, name), 1))
         if self.batch_size is not None:
             set_(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        if self.tbptt_steps is not None:
+            set_(self, "tbptt_steps", whole("tbptt_steps", self.tbptt_steps, 1))
+        if self.max_grad_norm is not None:
+            set_(self, "max_grad_norm", real("max_grad_norm", self.max_grad_norm, positive=True))
         if self.patience is not None:
             set_(self, "patience", whole("patience", self.patience, 1))
         set_(self, "learning_rate", real("learning_rate", self.learning_rate, positive=True))
-        for name in ("min_delta", "weight_decay", "l1", "initial_scale"):
+        for name in ("min_delta", "weight_decay", "l1", "activity", "initial_scale"):
             set_(self, name, real(name, getattr(self, name)))
         set_(self, "before", bool(self.before))
         for name in ("decay_on", "l1_on"):
@@ -74,8 +84,15 @@ class FitConfig:
         set_(self, "optimizer_options", tuple(sorted((name, real(name, value)) for name, value in options.items())))
 
     @property
-    def penalised(self):
-        return self.weight_decay > 0 or self.l1 > 0
+    def terms(self):
+        """What the kernels are compiled with."""
+        return Terms(
+            self.weight_decay > 0 or self.l1 > 0,
+            self.schedule != "constant",
+            self.max_grad_norm is not None,
+            self.activity > 0,
+            self.tbptt_steps is not None,
+        )
 
     @property
     def rounds(self):

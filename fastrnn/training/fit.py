@@ -14,7 +14,7 @@ from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
-PER_MODEL = ("learning_rate", "l1", "weight_decay")
+PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 # What is trained where nothing else is asked for.
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
@@ -52,7 +52,7 @@ def fit_many(
         to the sequences of that value alone. Seeds are then one for all or one for each, and roles are (N,).
     head : Head or its name
         Default: softmax for classes, sigmoid for bits, linear for reals.
-    hidden_size, learning_rate, l1, weight_decay and the optimizer's own options
+    hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
         A number, or M numbers.
     weights : {name: array} or None
         Initial weights of all models, or with a leading axis of M.
@@ -232,6 +232,7 @@ def _separated(config, options, models):
         "rate": ("learning_rate", config.learning_rate),
         "l1": ("l1", config.l1),
         "decay": ("weight_decay", config.weight_decay),
+        "activity": ("activity", config.activity),
     }
     columns = {}
     for kernel_name, (name, number) in names.items():

@@ -87,6 +87,7 @@ class Group:
             "factor": (self.longest, width),
             "criteria": (len(CRITERIA), width),
             "sums": (max(SUMS, lanes), width),
+            "norm": (lanes, width),
             "active": (1, lanes),
             "progress": (len(PROGRESS), lanes),
             "history": (EVALUATIONS + 1, SUMS, lanes),
@@ -102,7 +103,7 @@ class Group:
         for n, name in enumerate(recipe.program.names):
             if name in self.arrays:
                 self.frame[n] = self.arrays[name].ctypes.data
-        self._set(blocks=self.table.ctypes.data, count=len(blocks), every=recipe.config.evaluate_every)
+        self._set(blocks=self.table.ctypes.data, count=len(blocks), every=recipe.config.evaluate_every, segment=recipe.config.tbptt_steps or 0)
         self.jobs, self.parts, self.updates = (
             [None] * self.slots,
             [[] for _ in range(self.slots)],
@@ -140,7 +141,8 @@ class Group:
         )
         counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
-        options = {"scale": self._scale(scale[0]), **job.options}
+        limit = np.inf if config.max_grad_norm is None else config.max_grad_norm
+        options = {"scale": self._scale(scale[0]), "max_norm": limit, **job.options}
         for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
             arrays["options"][row, slot] = options[name]
         stops = config.patience is not None and counts[1] > 0

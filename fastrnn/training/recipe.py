@@ -58,10 +58,7 @@ class Recipe:
 
     @cached_property
     def program(self):
-        config = self.config
-        return loops.train_program(
-            self.net, self.optimizer, config.penalised, config.schedule != "constant", config.dtype, self.lanes
-        )
+        return loops.train_program(self.net, self.optimizer, self.config.terms, self.config.dtype, self.lanes)
 
     @cached_property
     def flags(self):

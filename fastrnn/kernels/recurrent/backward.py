@@ -7,56 +7,65 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 """
 
 from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.update import OPTIONS
 
 
-def back_step(m, net, frame, block, t, slot):
+def back_step(m, net, frame, block, t, slot, terms):
     """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
+    pull = _pull(m, net, frame, block, t) if terms.active else None
     units, columns = net.tile(1, net.sizes.hidden)
-    for u, width in tiles(m, net.sizes.hidden, 1):
-        for c, wide in tiles(m, net.columns, net.columns):
-            _cell(m, net, frame, t, slot, u, width, c, wide)
+    for u in m.range(net.sizes.hidden):
+        _cell(m, net, frame, t, slot, u, pull)
     for k, width in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _through_weights(m, net, frame, slot, k, width, c, wide)
 
 
-def _cell(m, net, frame, t, slot, u, units, c, columns):
+def _pull(m, net, frame, block, t):
+    """What draws each column's h to zero: twice the penalty on activity, of a counted step and unit."""
+    strength = net.weight(m, frame.options, m.integer(OPTIONS.index("activity"))) * (2 / net.sizes.hidden)
+    masks = [net.datum(m, block.mask, t * net.columns + c) for c in range(net.columns)]
+    weights = [mask * m.load(block.weights, m.integer(c)) for c, mask in enumerate(masks)]
+    return [m.select(weight > 0.0, weight * strength, 0.0) for weight in weights]
+
+
+def _cell(m, net, frame, t, slot, u, pull):
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
-    cells = [(unit, column) for unit in range(units) for column in range(columns)]
-    sums = [m.load(frame.d_state, (u + unit) * net.columns + c + column) for unit, column in cells]
+    columns = range(net.columns)
+    sums = [m.load(frame.d_state, u * net.columns + column) for column in columns]
 
     def body(o, running):
-        right = [m.load(frame.d_z, ((t + 1) * outputs + o) * net.columns + c + n) for n in range(columns)]
-        weights = [net.weight(m, frame.theta, o * hidden + u + (net.table["w_o"] + unit)) for unit in range(units)]
-        return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
+        weight = net.weight(m, frame.theta, o * hidden + u + net.table["w_o"])
+        right = [m.load(frame.d_z, ((t + 1) * outputs + o) * net.columns + column) for column in columns]
+        return [m.fma(weight, d_z, value) for d_z, value in zip(right, running)]
 
     sums = m.fold(outputs, sums, body)
 
-    def at(count, time, n, unit, column):
-        return ((time * count + n) * hidden + u + unit) * net.columns + c + column
+    def at(count, time, n, column):
+        return ((time * count + n) * hidden + u) * net.columns + column
 
+    vectors = {
+        symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden))
+        for n, symbol in enumerate(step.vectors)
+    }
     environments = []
-    for (unit, column), d_h in zip(cells, sums):
-        values = {step.d_new[0]: d_h}
+    for column, d_h in zip(columns, sums):
+        new = {symbol: m.load(frame.state, at(states, t + 1, n, column)) for n, symbol in enumerate(step.new)}
+        if pull is not None:
+            d_h = m.fma(pull[column], new[step.new[0]], d_h)
+        values = {step.d_new[0]: d_h} | new | vectors
+        values |= {symbol: m.load(frame.d_state, at(states, 0, n, column)) for n, symbol in enumerate(step.d_new) if n}
         values |= {
-            symbol: m.load(frame.d_state, at(states, 0, n, unit, column)) for n, symbol in enumerate(step.d_new) if n
+            symbol: m.load(frame.saved, at(len(step.saved), t, n, column)) for n, symbol in enumerate(step.saved)
         }
-        values |= {
-            symbol: m.load(frame.saved, at(len(step.saved), t, n, unit, column)) for n, symbol in enumerate(step.saved)
-        }
-        values |= {symbol: m.load(frame.state, at(states, t, n, unit, column)) for n, symbol in enumerate(step.old)}
-        values |= {symbol: m.load(frame.state, at(states, t + 1, n, unit, column)) for n, symbol in enumerate(step.new)}
-        values |= {
-            symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden + unit))
-            for n, symbol in enumerate(step.vectors)
-        }
+        values |= {symbol: m.load(frame.state, at(states, t, n, column)) for n, symbol in enumerate(step.old)}
         environments.append(values)
-    for (unit, column), values in zip(cells, formula(m, step.back, environments)):
+    for column, values in enumerate(formula(m, step.back, environments)):
         for n in range(net.derived):
-            m.store(frame.d, at(net.derived, slot, n, unit, column), values[n])
+            m.store(frame.d, at(net.derived, slot, n, column), values[n])
         for n in range(states):
-            m.store(frame.d_state, at(states, 0, n, unit, column), values[net.derived + n])
+            m.store(frame.d_state, at(states, 0, n, column), values[net.derived + n])
 
 
 def _through_weights(m, net, frame, slot, k, width, c, columns):

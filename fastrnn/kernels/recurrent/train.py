@@ -42,8 +42,9 @@ POINTERS = (
     "d",
     "d_state",
     "column_sums",
+    "norm",
 )
-WORDS = ("blocks", "count", "rounds", "round", "every", "evaluations", "done")
+WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done")
 
 
 def frame_of(m, names):
@@ -51,7 +52,7 @@ def frame_of(m, names):
     return SimpleNamespace(**{name: m.pointer(name) for name in names})
 
 
-def train_kernel(net, optimizer, penalties, scheduled):
+def train_kernel(net, optimizer, terms):
     """The kernel: a function of a machine."""
 
     def kernel(m):
@@ -68,23 +69,23 @@ def train_kernel(net, optimizer, penalties, scheduled):
                 for _ in m.when(_has(flags, FRESH)):
                     _zero(m, net, frame.gradient, net.table.count)
                 for _ in m.when(learning.either(counting)):
-                    run_block(m, net, frame, block, learning, counting)
+                    run_block(m, net, frame, block, learning, counting, terms)
                     for _ in m.when(counting):
                         _add_up(m, net, frame, block)
                 for _ in m.when(_has(flags, DECIDE).both(evaluating)):
                     m.set_word("done", decide.decide(m, net, frame, every))
                 for _ in m.when(_has(flags, UPDATE)):
-                    update_weights(m, net, optimizer, frame, penalties, scheduled, n)
+                    update_weights(m, net, optimizer, frame, terms, n)
             m.set_word("round", m.word("round") + 1)
             stop(m.word("done"))
 
     return kernel
 
 
-def train_program(net, optimizer, penalties, scheduled, dtype, lanes):
+def train_program(net, optimizer, terms, dtype, lanes):
     """The Program of a training kernel."""
-    text = f"{net.text} {net.span} | {optimizer.text} {penalties} {scheduled}"
-    return Program(train_kernel(net, optimizer, penalties, scheduled), (*POINTERS, *WORDS), dtype, lanes, text)
+    text = f"{net.text} {net.span} | {optimizer.text} {terms}"
+    return Program(train_kernel(net, optimizer, terms), (*POINTERS, *WORDS), dtype, lanes, text)
 
 
 def _has(flags, flag):
@@ -100,7 +101,7 @@ def _block(m, table, number):
     return SimpleNamespace(**block, steps=words["steps"]), words["flags"]
 
 
-def run_block(m, net, frame, block, learning, evaluating):
+def run_block(m, net, frame, block, learning, evaluating, terms):
     """Forward, with the loss where `evaluating` holds, and back where `learning` holds."""
     columns, states, outputs = net.columns, len(net.step.new) * net.sizes.hidden, net.sizes.outputs
     zero = m.constant(0.0)
@@ -121,7 +122,13 @@ def run_block(m, net, frame, block, learning, evaluating):
             first = number * net.span
             count = (block.steps - first).least(net.span)
             for slot in m.down(count):
-                back_step(m, net, frame, block, first + slot, slot)
+                back_step(m, net, frame, block, first + slot, slot, terms)
+                if terms.truncated:
+                    # What came before a border is given, for what comes after it.
+                    at_border = ((first + slot) % m.word("segment")).equals(0)
+                    for _ in m.when(at_border.both(m.integer(0).below(first + slot))):
+                        for row in m.range(states * columns):
+                            m.store(frame.d_state, row, zero)
             gradients(m, net, frame, block, first, count)
         if net.before:
             output_gradients(m, net, frame, m.integer(0), 1)

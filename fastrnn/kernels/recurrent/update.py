@@ -1,16 +1,35 @@
 """One update of all weights, from the optimizer's formula, weight decay and the L1 penalty.
 
-g = scale * gradient + l1 * sign(w)      w, slots = update(w, g, slots)      w -= rate * decay * w
+g = scale * gradient      g *= min(1, max_norm / |g|)      g += l1 * sign(w)      w, slots = update(w, g, slots)
+w -= rate * decay * w
+
+|g| is the norm of the whole gradient: R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent
+neural networks", ICML 2013.
 """
 
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import NamedTuple
 
-from fastrnn.formula.graph import Expr, lift, ordered, symbol, text
+from fastrnn.formula.graph import Expr, lift, ordered, square_root, symbol, text
 from fastrnn.formula.vectors import on_vectors
 
 # Rows of options that every model has, before the optimizer's own.
-OPTIONS = ("rate", "scale", "l1", "decay")
+OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity")
+
+
+class Terms(NamedTuple):
+    """Terms of training that cost something, and whether any model has them; kernels are compiled with those alone.
+
+    penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
+    active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses.
+    """
+
+    penalties: bool = False
+    scheduled: bool = False
+    clipped: bool = False
+    active: bool = False
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,16 +63,15 @@ def traced(optimizer):
     )
 
 
-def update_weights(m, net, optimizer, frame, penalties, scheduled, moment):
+def update_weights(m, net, optimizer, frame, terms, moment):
     """Update all weights that learn, in the lanes that are active, from frame.gradient.
 
-    penalties: whether any model has L1 or weight decay; scheduled: whether row `moment` of frame.factor scales the
-    rates.
+    With a schedule, row `moment` of frame.factor scales the rates.
     """
     options = {
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
-    rate = options["rate"] * net.weight(m, frame.factor, moment) if scheduled else options["rate"]
+    rate = options["rate"] * net.weight(m, frame.factor, moment) if terms.scheduled else options["rate"]
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
     known = {symbol(name): options[name] for name in optimizer.options} | {
         symbol(name): value for name, value in running.items()
@@ -74,21 +92,44 @@ def update_weights(m, net, optimizer, frame, penalties, scheduled, moment):
         at = m.integer(kind * (net.table.count if net.own_weights else count)) + row
         return m.splat(frame.flags, at) if net.own_weights else m.load(frame.flags, at)
 
+    scale = options["scale"]
+    if terms.clipped:
+        scale = _clipped(m, net, frame, scale, options["max_norm"], flag, count)
     for row in m.range(count):
         w = m.load(frame.theta, row)
-        g = m.load(frame.gradient, row) * options["scale"]
-        if penalties:
+        g = m.load(frame.gradient, row) * scale
+        if terms.penalties:
             strength = options["l1"] * flag(1, row)
             g = g + m.select(w > 0.0, strength, m.select(w < 0.0, -strength, 0.0 * strength))
         slots = [m.load(frame.slots, row + n * count) for n in range(len(optimizer.slots))]
         values = known | dict(zip((symbol(name) for name in optimizer.slots), slots)) | {symbol("w"): w, symbol("g"): g}
         new, *slots_after = on_vectors(optimizer.update, values, w)
-        if penalties:
+        if terms.penalties:
             new = m.fma(rate * options["decay"] * flag(2, row), -w, new)
         learns = flag(0, row) > 0.0
         m.store(frame.theta, row, m.select(active, m.select(learns, new, w), w))
         for n, (before, after) in enumerate(zip(slots, slots_after)):
             m.store(frame.slots, row + n * count, m.select(active, after, before))
+
+
+def _clipped(m, net, frame, scale, limit, flag, count):
+    """The scale of a gradient whose norm is at most `limit`; one that is no number stays so."""
+
+    def body(row, squares):
+        g = m.load(frame.gradient, row) * scale * flag(0, row)
+        return [m.fma(g, g, squares[0])]
+
+    (squares,) = m.fold(count, [m.constant(0.0)], body)
+    if not net.own_weights:
+        m.set_number(frame.norm, m.integer(0), m.constant(0.0))
+        m.add_sums(frame.norm, [m.integer(0)], [squares])
+        squares = m.splat(frame.norm, m.integer(0))
+    (norm,) = on_vectors([_norm], {_squares: squares}, squares)
+    return m.select(norm > limit, scale * (limit / norm), scale)
+
+
+_squares = symbol("squares")
+_norm = square_root(_squares)
 
 
 def _keep(m, net, pointer, row, value):

@@ -93,7 +93,7 @@ class Case:
             kept.append(weights)
             first, last = number == 0, number == len(table) - 1
             row[:] = (self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]), laid(self.mask[part]), laid(self.lengths[part]),
-                      weights.ctypes.data, train.FRESH * first + train.LEARN + train.UPDATE * last)
+                      weights.ctypes.data, train.LEARN + train.EVALUATE + train.FRESH * first + (train.UPDATE + train.DECIDE) * last)
         return table, kept
 
     @property

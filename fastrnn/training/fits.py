@@ -57,7 +57,8 @@ class Fits:
             counts = np.array([each.job.counts(values) for values in (weight, steps)])
             with np.errstate(divide="ignore", invalid="ignore"):
                 means = each.history.astype(float).reshape(-1, 2, ROLES) / counts
-            histories.append(np.where(counts > 0, means, np.nan))
+            # As precise as they were summed up: histories are most of what many models take.
+            histories.append(np.where(counts > 0, means, np.nan).astype(config.dtype))
             at = each.best_round // config.evaluate_every
             last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
             loss.append(last[0])

@@ -32,7 +32,7 @@ def write_fits(path, fits, overwrite=False):
     tensors = {name: np.ascontiguousarray(getattr(fits, name)) for name in ARRAYS}
     tensors |= {f"option.{name}": np.ascontiguousarray(values) for name, values in fits.options.items()}
     lengths = [len(history) for history in fits._histories]
-    tensors["history"] = np.concatenate(fits._histories).astype(np.float64)
+    tensors["history"] = np.concatenate(fits._histories)
     tensors["history_offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     for size, recipe in fits._recipes.items():
         models = np.flatnonzero(fits.hidden_size == size)

@@ -14,6 +14,7 @@ from certified_models import FIXTURES, WRONG, double, proved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
+from mpmath.libmp import to_rational
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from task_runs import variants
@@ -23,7 +24,7 @@ from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import description_of, hash_of
 from fastrnn.certify.rounding import Rounding
-from fastrnn.check import ACTIVATION_ERROR, STEPS, Network, Refused, check, inputs_of
+from fastrnn.check import ACTIVATION_ERROR, STEPS, Network, Refused, check, inputs_of, scaled
 from fastrnn.check import FIELDS as TASK_FIELDS
 from fastrnn.model import Model
 
@@ -382,3 +383,49 @@ def test_its_activations_contain_those_of_real_numbers(activation, low, width, p
     with mp.workprec(200):
         exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[activation](mp.mpf(z))
         assert mp.mpf(found.a.mid) <= exact <= mp.mpf(found.b.mid)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.sampled_from(["float32", "float64"]), st.floats(-12, 12), st.integers(0, 2**32))
+def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
+    rng, inputs = np.random.default_rng(seed), 2
+    shapes = {"w_ih": (hidden, inputs), "w_hh": (hidden, hidden), "b_ih": (hidden,), "b_hh": (hidden,), "w_ho": (1, hidden), "b_o": (1,)}
+    weights = {name: (10.0**scale * rng.normal(size=shape)).astype(dtype) for name, shape in shapes.items()}
+    model = Model(fastrnn.Elman(hidden, "relu"), weights, fastrnn.tasks.Xor(8))
+    network = Network(weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype,
+                      Rounding.of(model)._asdict(), inputs)
+    low, high = np.sort(10.0 ** rng.uniform(-9, 9, (2, hidden)) * rng.choice([-1, 1], (2, hidden)), axis=0)
+    w = {name: [[Fraction(float(x)) for x in row] for row in np.atleast_2d(weight)] for name, weight in weights.items()}
+    ends = list(zip(map(Fraction, low.tolist()), map(Fraction, high.tolist())))
+    u, eta = {"float32": (Fraction(1, 2**24), Fraction(1, 2**126)), "float64": (Fraction(1, 2**53), Fraction(1, 2**1022))}[dtype]
+    largest, far = max(abs(x) for rows in w.values() for row in rows for x in row), max(abs(end) for pair in ends for end in pair)
+    bits = [int(bit) for bit in rng.integers(0, 2, inputs)]
+
+    def bounds(row, given, n):
+        """The least and the largest that a kernel may compute."""
+        size = sum(abs(x) * max(abs(a), abs(b)) for x, (a, b) in zip(row, ends)) + sum(map(abs, given))
+        error = n * u / (1 - n * u) * size + 2 * (inputs + hidden + 2) * eta * (3 + largest + far)
+        least, most = (sum(end(x * a, x * b) for x, (a, b) in zip(row, ends)) for end in (min, max))
+        return least + sum(given) - error, most + sum(given) + error
+
+    state = scaled(low, network.places), scaled(high, network.places, up=True)
+    after = network.step(*network.fed(*state), bits)
+    slack = Fraction(1, 2**45)
+    for unit, interval in enumerate(after):
+        given_here = [x for x, bit in zip(w["w_ih"][unit], bits) if bit] + [w["b_ih"][0][unit], w["b_hh"][0][unit]]
+        right = [max(end, 0) for end in bounds(w["w_hh"][unit], given_here, inputs + hidden + 2)]
+        found = [Fraction(*to_rational(end)) for end in interval._mpi_]
+        assert found[0] <= right[0] and right[1] <= found[1]
+        assert found[1] - found[0] <= (right[1] - right[0]) * (1 + slack) + slack * right[1]
+    least, most = bounds(w["w_ho"][0], w["b_o"][0], hidden + 1)
+    for output, distance in ((1, least), (0, -most)):
+        found = Fraction(network.margin(*state, output))
+        assert found <= distance and distance - found <= slack * (abs(distance) + most - least)
+
+
+def test_it_leaves_mpmath_as_it_was(files):
+    from mpmath import iv
+
+    before = iv.prec, mp.prec
+    check(files.certificate, files.model)
+    assert (iv.prec, mp.prec) == before

@@ -1,5 +1,16 @@
 """The one exception of our own; wrong arguments raise `ValueError` or `TypeError`."""
 
+# Characters of a message at most: what a file holds may be quoted in it.
+LONGEST = 500
+
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be read or does not fit: the message names the file, the fault and a way out."""
+    """A checkpoint cannot be read or does not fit: the message names the file, the fault and a way out, in one printable line."""
+
+    def __init__(self, message):
+        super().__init__(shortened("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)))
+
+
+def shortened(text):
+    """The text, without its middle if it is long: the file's name stands before it, the way out after it."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 + 5 :]}"

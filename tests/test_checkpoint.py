@@ -413,3 +413,17 @@ def test_every_cell_is_found_by_its_name():
 def test_a_package_that_is_not_installed_has_no_version():
     assert checkpoint.version_of("no-such-package-at-all") == "unknown"
     assert checkpoint.version_of("numpy") == np.__version__
+
+
+@pytest.mark.parametrize("value", ["a" * 10_000, "\x1b[2Kproved\n", "\u202e\0"])
+def test_what_a_file_holds_is_quoted_in_one_short_printable_line(saved, value):
+    weights, header = load(content(saved)), header_of(saved)
+    del header["digest"]
+    header["cell"]["activation"] = value
+    saved.write_bytes(save(weights, {"fastrnn": json.dumps(header)}))
+    said = fault_of(saved)
+    assert said.startswith("cell elman: activation: got ") and said.isprintable() and len(said) <= 500
+    # What is no JSON is quoted by safetensors itself.
+    saved.write_bytes((len(value) + 2000).to_bytes(8, "little") + b'{"' + value.encode() * 2 + content(saved))
+    assert fault_of(saved).startswith("cannot be read (") and fault_of(saved).endswith("expected a checkpoint that Model.save wrote")
+    assert len(fault_of(saved)) <= 500

@@ -13,6 +13,7 @@ import fastrnn
 import numpy as np
 from fastrnn.checkpoint import read_checkpoint
 from fastrnn.cli import main
+from fastrnn.train import autosave
 
 from campaign.children import Child, Fault, check_words
 
@@ -49,12 +50,13 @@ JOBS = {
 
 
 def warm_up():
-    """Load what the jobs run, in this process and on its one thread, so that children need not."""
+    """Load what the jobs run, in this process and on its one thread; let checkpoints be written as often as kills come."""
+    autosave.SECONDS, autosave.SHARE = 0.03, 1.0
     from fastrnn.sweep import Grid
     from fastrnn.sweep.unit import warm_up as load
 
-    for seed, options in ((0, {"until": "certified"}), (0, {"until": "samples", "max_samples": 512})):
-        fastrnn.certify(fastrnn.train(fastrnn.Elman(4), seed=seed, threads=1, **options).model, find=False)
+    assert fastrnn.train(until="certified", threads=1).certified
+    fastrnn.certify(fastrnn.train(fastrnn.Elman(4), until="samples", max_samples=512, threads=1).model, find=False)
     load(Grid(hidden_size=(2, 3, 4), seeds=1).points)
 
 
@@ -98,7 +100,7 @@ def _trial(rng, name, folder):
         if kill != signal.SIGKILL and ended.seconds > delay + GRACE:
             raise Fault(f"ended {ended.seconds - delay:.0f} s after {kill.name}")
         killed.append(kill)
-        command = _following(ended, argv)
+        command = _following(ended, command)
     if ended.status == 2 and "exists" not in ended.err:
         raise Fault(f"{_line(ended.err)}, after {_names(killed)}")
     _check_result(folder, output, ended, wanted, killed)
@@ -133,10 +135,10 @@ def _reference(name, base):
     return _references[name]
 
 
-def _following(ended, argv):
+def _following(ended, command):
     """The command that goes on: the one that was printed, else the same."""
     printed = re.search(r"^go on: fastrnn (.*)$", ended.err, re.MULTILINE)
-    return tuple(shlex.split(printed[1])) if printed else argv
+    return tuple(shlex.split(printed[1])) if printed else command
 
 
 def _check_result(folder, output, ended, wanted, killed):

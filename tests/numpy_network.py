@@ -44,7 +44,8 @@ def outputs(step, w, x, before=False):
 
 def states(step, w, x):
     """h (T, H) after each step of one sequence x (T, I)."""
-    state = tuple(np.zeros(w["w_hh"].shape[1]) for _ in range(STATES[step]))
+    hidden = w["w_hh"].shape[1]
+    state = tuple(w.get(f"initial_{name}", np.zeros(hidden)) for name in ("h", "c")[: STATES[step]])
     h = []
     for row in x:
         state = step(w, row, state)

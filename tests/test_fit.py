@@ -114,7 +114,9 @@ def test_each_option_changes_the_gradient_as_it_says(option, lanes):
     roles, rate = np.zeros(len(DATA), np.int8), 0.5
 
     def fit(**options):
-        return fit_many(GRU(2), DATA, roles=roles, epochs=1, evaluate_every=1, optimizer="sgd", dtype="float64", **options)
+        return fit_many(
+            GRU(2), DATA, roles=roles, epochs=1, evaluate_every=1, optimizer="sgd", dtype="float64", **options
+        )
 
     w = fit(learning_rate=1e-30).weights(0)
     made = fit(learning_rate=rate, lanes=lanes, **{option: value})
@@ -124,6 +126,7 @@ def test_each_option_changes_the_gradient_as_it_says(option, lanes):
         return oracle.mean_loss(oracle.gru, w, DATA, chosen)
 
     if option == "activity":
+
         def penalised(w):
             h = np.concatenate([oracle.states(oracle.gru, w, x) for x, _, _ in DATA])
             return loss(w) + value * (h**2).mean()
@@ -151,6 +154,34 @@ def test_each_option_changes_the_gradient_as_it_says(option, lanes):
     expected = {name: w[name] - rate * gradient[name] for name in w}
     # The weights after the update are those whose loss is reported last.
     np.testing.assert_allclose(made.history(0)["loss"][:, 0], [loss(w), loss(expected)], rtol=1e-8)
+
+
+def test_states_are_carried_from_piece_to_piece():
+    data, roles = choices(3, seed=2, shortest=7, longest=10), np.zeros(3, np.int8)
+    options = {"roles": roles, "batch_size": 3, "evaluate_every": 1, "optimizer": "sgd", "dtype": "float64"}
+    w = fit_many(GRU(2), data, epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
+    made = fit_many(GRU(2), data, epochs=1, learning_rate=0.5, tbptt_steps=4, carry=True, **options)
+    losses = [oracle.mean_loss(oracle.gru, w, data, range(3))]
+    left = [np.zeros(2)] * 3
+    for start in range(0, int(data.lengths.max()), 4):
+        pieces = [(x[start : start + 4], y[start : start + 4], h) for (x, y, _), h in zip(data, left)]
+        steps = sum(len(x) for x, _, _ in pieces)
+
+        def loss(v):
+            z = [oracle.outputs(oracle.gru, v | {"initial_h": h}, x) for x, _, h in pieces if len(x)]
+            return (
+                sum(
+                    oracle.cross_entropy(z, y).sum()
+                    for z, (_, y, _) in zip(z, [each for each in pieces if len(each[0])])
+                )
+                / steps
+            )
+
+        gradient = oracle.numerical_gradient(loss, w)
+        left = [oracle.states(oracle.gru, w | {"initial_h": h}, x)[-1] if len(x) else h for x, _, h in pieces]
+        w = {name: w[name] - 0.5 * gradient[name] for name in w}
+    losses.append(oracle.mean_loss(oracle.gru, w, data, range(3)))
+    np.testing.assert_allclose(made.history(0)["loss"][:, 0], losses, rtol=1e-8)
 
 
 def test_an_lstm_fits_real_targets_and_says_its_error():
@@ -267,8 +298,16 @@ def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
 
 def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):
     calls = []
-    fit_many(GRU(2), DATA, seeds=range(11), roles=ROLES, patience=2, threads=1, **QUICK,
-             progress=lambda *call: calls.append(call))
+    fit_many(
+        GRU(2),
+        DATA,
+        seeds=range(11),
+        roles=ROLES,
+        patience=2,
+        threads=1,
+        **QUICK,
+        progress=lambda *call: calls.append(call),
+    )
     done, models, losses = zip(*calls)
     assert sorted(done) == list(done) and done[-1] == 11 and set(models) == {11}
     assert losses[-1] == pytest.approx(fits.loss[:, 1].min(), rel=1e-6) and sorted(losses, reverse=True) == list(losses)
@@ -394,6 +433,15 @@ print(sum(execute.stats.cache_misses.values()), sum(execute.stats.cache_hits.val
 def test_a_cell_of_ones_own_trains_is_saved_and_its_code_is_found_again(tmp_path):
     (tmp_path / "notebook.py").write_text(NOTEBOOK)
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-    printed = [subprocess.run([sys.executable, "notebook.py", "fits.safetensors"], cwd=tmp_path, env=environment, text=True,
-                              capture_output=True, check=True).stdout.split() for _ in range(2)]
+    printed = [
+        subprocess.run(
+            [sys.executable, "notebook.py", "fits.safetensors"],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            capture_output=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
     assert printed == [["1", "0", "True"], ["0", "1", "True"]]

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.blocks import block_of, roles_in
+from fastrnn.training.blocks import block_of
 from fastrnn.training.group import Group, item_of
 
 # Sequences that are laid out for one call of the kernels.
@@ -59,19 +59,34 @@ class BatchedGroup(Group):
         for first in range(0, len(order), config.batch_size):
             batch = order[first : first + config.batch_size]
             batch = batch[np.argsort(-self.data.lengths[batch], kind="stable")]
-            roles = np.zeros((loops.ROLES, len(self.data)))
-            steps = self.counted[batch].sum()
-            roles[0, batch] = 1 / steps if steps > 0 else 0
-            starts = range(0, len(batch), size)
-            for start in starts:
-                block = block_of(
-                    self.data, batch[start : start + size], net.columns, self.recipe.lanes, self.recipe.dtype
-                )
-                weights = aligned_zeros((loops.ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
-                weights[:] = roles_in(block, roles, net.columns, self.recipe.lanes)
-                flags = loops.LEARN | loops.FRESH * (start == 0) | loops.UPDATE * (start == starts[-1])
-                rows.append(item_of(block, weights, flags))
-                kept.append((block, weights))
-            if len(kept) * size >= PORTION or first + config.batch_size >= len(order):
+            blocks = [
+                block_of(self.data, batch[start : start + size], net.columns, self.recipe.lanes, self.recipe.dtype)
+                for start in range(0, len(batch), size)
+            ]
+            items, arrays = self._pieces(blocks)
+            rows += items
+            kept += [blocks, arrays]
+            if len(rows) * size >= PORTION or first + config.batch_size >= len(order):
                 yield np.array(rows, np.int64), kept
                 rows, kept = [], []
+
+    def _pieces(self, blocks):
+        """(rows of the table, the arrays that they point to) of one batch: one update, or one after each piece in time."""
+        net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
+        steps = blocks[0].steps
+        length = config.tbptt_steps if config.carry else steps
+        shape = (len(net.step.new), net.sizes.hidden, net.columns, lanes)
+        states = [aligned_zeros(shape, dtype) for _ in blocks] if config.carry else []
+        rows, arrays = [], [states]
+        for first in range(0, steps, length):
+            pieces = [block.piece(first, length) for block in blocks if block.steps > first]
+            counted = sum(float(piece.mask.sum()) for piece in pieces)
+            for n, piece in enumerate(pieces):
+                weights = aligned_zeros((loops.ROLES, net.columns, lanes), dtype)
+                # Lanes without a sequence have masks of 0.
+                weights[0] = 1 / counted if counted > 0 else 0
+                flags = loops.LEARN | loops.FRESH * (n == 0) | loops.UPDATE * (n == len(pieces) - 1)
+                state = states[n].ctypes.data if config.carry else 0
+                rows.append(item_of(piece, weights, flags, state if first else 0, state))
+                arrays.append((piece, weights))
+        return rows, arrays

@@ -27,6 +27,18 @@ class Block:
     def steps(self):
         return len(self.x)
 
+    def piece(self, first, steps):
+        """The Block of a few steps of time, whose arrays are views but for the lengths, what is left of each sequence."""
+        part = slice(first, first + steps)
+        lengths = self.lengths if first == 0 else _moved(self.lengths, first)
+        return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences)
+
+
+def _moved(lengths, first):
+    out = aligned_zeros(lengths.shape, lengths.dtype)
+    np.maximum(lengths - first, 0, out=out)
+    return out
+
 
 def blocks_of(data, columns, lanes, dtype):
     """[Block] of Sequences; lanes: sequences in the lanes of a column, or None where all lanes share a sequence.

@@ -24,7 +24,8 @@ class FitConfig:
     weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights named in
     l1_on; activity: added to the loss, activity * mean(h^2) over counted steps and units; max_grad_norm: the gradient is
     scaled down to this norm (None: never); tbptt_steps: derivatives do not cross the border after each so many steps
-    (None: all of a sequence); initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are read
+    (None: all of a sequence); carry: an update after each of these pieces instead, from the state that the last piece
+    left (stateful truncated back-propagation), with batch_size; initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are read
     from the state before a step's input, so that the first one is predicted from the initial state; dtype. Raises
     ValueError or TypeError, in one line, for values that make no sense.
     """
@@ -45,6 +46,7 @@ class FitConfig:
     activity: float = 0.0
     max_grad_norm: float | None = None
     tbptt_steps: int | None = None
+    carry: bool = False
     initializer: str = "pytorch"
     initial_scale: float = 1.0
     initial_state: str = "zero"
@@ -72,6 +74,9 @@ class FitConfig:
         for name in ("min_delta", "weight_decay", "l1", "activity", "initial_scale"):
             set_(self, name, real(name, getattr(self, name)))
         set_(self, "before", bool(self.before))
+        set_(self, "carry", bool(self.carry))
+        if self.carry and (self.tbptt_steps is None or self.batch_size is None):
+            raise ValueError("carry: needs tbptt_steps, the length of a piece, and batch_size")
         for name in ("decay_on", "l1_on"):
             value = getattr(self, name)
             set_(self, name, (value,) if isinstance(value, str) else tuple(value))
@@ -91,7 +96,8 @@ class FitConfig:
             self.schedule != "constant",
             self.max_grad_norm is not None,
             self.activity > 0,
-            self.tbptt_steps is not None,
+            self.tbptt_steps is not None and not self.carry,
+            self.carry,
         )
 
     @property

@@ -103,7 +103,12 @@ class Group:
         for n, name in enumerate(recipe.program.names):
             if name in self.arrays:
                 self.frame[n] = self.arrays[name].ctypes.data
-        self._set(blocks=self.table.ctypes.data, count=len(blocks), every=recipe.config.evaluate_every, segment=recipe.config.tbptt_steps or 0)
+        self._set(
+            blocks=self.table.ctypes.data,
+            count=len(blocks),
+            every=recipe.config.evaluate_every,
+            segment=recipe.config.tbptt_steps or 0,
+        )
         self.jobs, self.parts, self.updates = (
             [None] * self.slots,
             [[] for _ in range(self.slots)],
@@ -233,11 +238,7 @@ class Group:
         return taken
 
 
-def item_of(block, weights, flags=0):
+def item_of(block, weights, flags=0, start=0, finish=0):
     """A row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
-    return [
-        block.steps,
-        *(array.ctypes.data for array in (block.x, block.y, block.mask, block.lengths)),
-        weights.ctypes.data,
-        flags,
-    ]
+    arrays = (block.x, block.y, block.mask, block.lengths, weights)
+    return [block.steps, *(array.ctypes.data for array in arrays), flags, start, finish]

@@ -54,10 +54,14 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
 def joined(parts):
     """One Fits of several that were made alike."""
     first = parts[0]
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts])
-              for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")}
-    lists = {name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts))
-             for name in ("stopped", "_rows", "_histories")}
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+    }
+    lists = {
+        name: tuple(itertools.chain.from_iterable(getattr(part, name) for part in parts))
+        for name in ("stopped", "_rows", "_histories")
+    }
     recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
     options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
     seconds = sum(part.seconds for part in parts)

@@ -14,8 +14,9 @@ from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
 # What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what
-# each counts in training, validation and test; flags.
-ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags")
+# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states (S, H, C)
+# that it starts from and that it leaves, or 0.
+ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags", "start", "finish")
 # Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an
 # evaluation; that is over after it, and models are decided on (before the update, if there is one).
 FRESH, LEARN, UPDATE, EVALUATE, DECIDE = 1, 2, 4, 8, 16
@@ -98,7 +99,7 @@ def _block(m, table, number):
     row = number * len(ITEM)
     words = {name: m.read(table, row + n) for n, name in enumerate(ITEM)}
     block = {name: m.as_pointer(words[name]) for name in ("x", "y", "mask", "lengths", "weights")}
-    return SimpleNamespace(**block, steps=words["steps"]), words["flags"]
+    return SimpleNamespace(**block, **{name: words[name] for name in ("steps", "start", "finish")}), words["flags"]
 
 
 def run_block(m, net, frame, block, learning, evaluating, terms):
@@ -107,10 +108,19 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
     zero = m.constant(0.0)
     for row in m.range(2 * columns):
         m.store(frame.column_sums, row, zero)
-    start_states(m, net, frame)
+    given = m.integer(0)
+    if terms.carried:
+        given = m.integer(0).below(block.start)
+        for _ in m.when(given):
+            _copy(m, m.as_pointer(block.start), m.integer(0), frame.state, states * columns)
+    for _ in m.when(given.equals(0)):
+        start_states(m, net, frame)
     for t in m.range(block.steps):
         forward_step(m, net, frame, block, t)
         head_step(m, net, frame, block, t, learning, evaluating)
+    if terms.carried:
+        for _ in m.when(m.integer(0).below(block.finish)):
+            _copy(m, frame.state, block.steps * (states * columns), m.as_pointer(block.finish), states * columns)
     for _ in m.when(learning):
         edge = m.integer(0) if not net.before else block.steps * (outputs * columns)
         for row in m.range(outputs * columns):
@@ -132,7 +142,14 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
             gradients(m, net, frame, block, first, count)
         if net.before:
             output_gradients(m, net, frame, m.integer(0), 1)
-        initial_gradients(m, net, frame)
+        for _ in m.when(given.equals(0)):
+            initial_gradients(m, net, frame)
+
+
+def _copy(m, source, first, target, count):
+    """`count` vectors from the first one of an array to the beginning of another."""
+    for row in m.range(count):
+        m.store(target, row, m.load(source, first + row))
 
 
 def start_states(m, net, frame):

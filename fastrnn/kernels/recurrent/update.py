@@ -22,7 +22,8 @@ class Terms(NamedTuple):
     """Terms of training that cost something, and whether any model has them; kernels are compiled with those alone.
 
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
-    active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses.
+    active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
+    states that go on from one block to another.
     """
 
     penalties: bool = False
@@ -30,6 +31,7 @@ class Terms(NamedTuple):
     clipped: bool = False
     active: bool = False
     truncated: bool = False
+    carried: bool = False
 
 
 @dataclass(frozen=True)

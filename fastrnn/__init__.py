@@ -62,10 +62,12 @@ __all__ = sorted([*_HOME, *_PACKAGES])
 
 
 def __getattr__(name):
+    if name not in _PACKAGES and name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Before numba reads the same variable, and answers a wrong one with a traceback.
+    importlib.import_module(f"{__name__}.cores").threads_setting()
     if name in _PACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
     return value
 

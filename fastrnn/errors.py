@@ -1,4 +1,4 @@
-"""The one exception of our own; wrong arguments raise `ValueError` or `TypeError`."""
+"""Exceptions of our own; wrong arguments raise `ValueError` or `TypeError`."""
 
 # Characters of a message at most: what a file holds may be quoted in it.
 LONGEST = 500
@@ -14,3 +14,7 @@ class CheckpointError(Exception):
 def shortened(text):
     """The text, without its middle if it is long: the file's name stands before it, the way out after it."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 + 5 :]}"
+
+
+class SettingError(Exception):
+    """An environment variable holds what nothing can be done with: the message names it, its value and what to do."""

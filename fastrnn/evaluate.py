@@ -103,13 +103,11 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
     """
     tally, ever = Tally(batch.samples), np.zeros(-(-batch.samples // 64), np.uint64)
     counts = _counting_samples(batch.samples)
-    for start, stop, _, given, truth, margins in _run(model, task, batch, threads):
+    for start, stop, _, given, truth, margins in _run(model, task, batch, threads, progress):
         differing = (given ^ truth) & counts[:, None, None]
         differing[:, : _silent(task, start, stop)] = 0
         ever |= np.bitwise_or.reduce(differing, axis=(1, 2))
         tally.wrong_bits += int(np.bitwise_count(differing).sum())
-        if progress:
-            progress(stop / task.bits)
     tally.bits = batch.samples * task.output_size * (task.bits - _silent(task, 0, task.bits))
     tally.wrong, tally.margin = int(np.bitwise_count(ever).sum()), float(margins.min())
     if mistakes and tally.wrong and len(mistakes.found) < mistakes.most:
@@ -118,7 +116,7 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
     return tally
 
 
-def _run(model, task, batch, threads):
+def _run(model, task, batch, threads, progress=None):
     """(start, stop, planes, outputs, right outputs, margins so far) of each piece of time."""
     stream = model.stream(batch.samples, threads)
     state = np.zeros((-(-batch.samples // 64), STATE_WORDS), np.uint64)
@@ -127,7 +125,8 @@ def _run(model, task, batch, threads):
         words = batch.planes(start, stop)
         truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
         label_words(task.kernel, words, truth, state)
-        yield start, stop, words, stream.run(words, _silent(task, start, stop)), truth, stream.margins
+        tell = progress and (lambda share, start=start, stop=stop: progress((start + share * (stop - start)) / task.bits))
+        yield start, stop, words, stream.run(words, _silent(task, start, stop), tell), truth, stream.margins
 
 
 def _silent(task, start, stop):

@@ -13,7 +13,7 @@ from fastrnn.kernels.layout import layout_of
 from fastrnn.kernels.packing import pack, shapes_of
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import lanes_of, workspace
-from fastrnn.stream import Stream, in_parts
+from fastrnn.stream import Stream, flops_of_step, in_parts
 from fastrnn.tasks.planes import Digits
 
 # Steps of time in one piece of a long sum, a multiple of 8: its bit planes stay in the second-level cache.
@@ -65,11 +65,11 @@ class Model:
         z, states = self._run(x, True, threads)
         return sigmoid(z), states
 
-    def logits(self, x, threads=None):
-        """z (batch, time, output), before the sigmoid."""
-        return self._run(x, False, threads)[0]
+    def logits(self, x, threads=None, progress=None):
+        """z (batch, time, output), before the sigmoid. progress(share): called some twenty times a second with the share that is done."""
+        return self._run(x, False, threads, progress)[0]
 
-    def _run(self, x, with_states, threads):
+    def _run(self, x, with_states, threads, progress=None):
         x = as_sequences("x", x, self.input_size, self.dtype)
         cell, layout, theta = self.packed()
         batch, steps = x.shape[:2]
@@ -81,7 +81,7 @@ class Model:
             work = workspace(cell, layout, steps, self.dtype, bits=False)
             run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at)
 
-        in_parts(-(-batch // BLOCK), threads, part)
+        in_parts(-(-batch // BLOCK), threads, part, BLOCK * steps * flops_of_step(cell), progress)
         return z, states
 
     def stream(self, samples, threads=None):

@@ -90,14 +90,17 @@ def right_on_all(task):
     return Verification(task.bits, True, 2 ** (task.free_bits * task.input_size))
 
 
-def exactness(model):
+def exactness(model, progress=None):
     """The Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`, and at once
-    where there are many mistakes."""
+    where there are many mistakes.
+
+    progress(done, total): called now and then, where not all samples are tried.
+    """
     task = model.task
     if task is not None and enumerable(task):
         cell, _, theta = model.packed()
         return None if Tree(cell, task, model.dtype).has_mistake(theta) else right_on_all(task)
-    found = verify(model, threads=1, whole=False)
+    found = verify(model, threads=1, progress=progress, whole=False)
     return found if found.exact else None
 
 

@@ -19,6 +19,8 @@ from fastrnn.train import autosave
 from fastrnn.train.autosave import Autosave
 from fastrnn.train.resume import load_run, save_run
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 
 class Crash(BaseException):
     """As sudden as a process can end without ending this one."""

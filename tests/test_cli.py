@@ -318,7 +318,7 @@ def read_terminal(screen):
         return b""
 
 
-def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here):
+def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here, ctrl_c):
     screen, terminal = pty.openpty()
     process = subprocess.Popen([*COMMAND, "train", "--until", "samples", "--max-samples", "100000000"], cwd=here, env=environment(),
                                stdout=subprocess.PIPE, stderr=terminal)
@@ -352,7 +352,7 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here):
         assert weight.tobytes() == whole.model.weights[name].tobytes()
 
 
-def test_ctrl_c_while_kernels_are_made_ready_leaves_nothing(call, here, monkeypatch):
+def test_ctrl_c_while_kernels_are_made_ready_leaves_nothing(call, here, monkeypatch, ctrl_c):
     monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "warm_up", lambda model: signal.raise_signal(signal.SIGINT))
     status, _, err = call("train")
     assert (status, err) == (130, "fastrnn: interrupted\n")

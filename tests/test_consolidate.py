@@ -139,7 +139,7 @@ def test_a_run_that_ended_early_goes_on_to_the_same_bytes(whole, tmp_path, sampl
 
 
 @pytest.mark.parametrize("after", [1000, 5000, 9000])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch, after):
+def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch, after, ctrl_c):
     monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "CHUNK_SECONDS", 1e-4)
     monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "FIRST_CHUNK", 32)
     seen = []
@@ -159,7 +159,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypat
     assert_same_consolidation(run, whole)
 
 
-def test_an_interruption_during_a_proof_is_not_lost(monkeypatch):
+def test_an_interruption_during_a_proof_is_not_lost(monkeypatch, ctrl_c):
     module = sys.modules["fastrnn.train.consolidate"]
     real = module.certify
 

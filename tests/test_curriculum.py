@@ -72,7 +72,7 @@ def test_without_a_curriculum_or_for_so_many_samples_every_update_is_at_the_task
         assert run.verification is not None and run.verification.bits == 40
 
 
-def test_a_run_interrupted_in_a_wider_lesson_goes_on_to_the_same_bytes(tmp_path):
+def test_a_run_interrupted_in_a_wider_lesson_goes_on_to_the_same_bytes(tmp_path, ctrl_c):
     # So patient that a call of the kernels ends within the lesson.
     options = {**NARROW, "patience": 4096}
     whole = fastrnn.train(task=Addition(200), **options)

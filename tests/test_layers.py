@@ -25,7 +25,9 @@ LEVELS = (
     ("machine",),
     ("formula",),
     ("simd",),
-    ("arguments", "compiling", "registry", "files", "errors", "program"),
+    ("compiling", "threads"),
+    ("cores",),
+    ("arguments", "registry", "files", "interrupt", "errors", "program"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

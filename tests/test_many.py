@@ -220,7 +220,7 @@ def test_a_task_whose_last_step_alone_counts():
     assert distance(run.weights(0), fastrnn.train(Elman(6), tasks.Parity(bits=6), config, seed=1).model.weights) < 1e-12
 
 
-def test_ctrl_c_leaves_what_there_is():
+def test_ctrl_c_leaves_what_there_is(ctrl_c):
     told = []
 
     def press(done, total):

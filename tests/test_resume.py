@@ -14,6 +14,8 @@ from fastrnn.model import Model
 from fastrnn.train.resume import load_run, save_run
 from fastrnn.train import stretches
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 
 def press_after(calls):
     """A progress callback that presses Ctrl-C at its call number `calls`."""

@@ -93,7 +93,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(call, argv, message):
     assert (status, out) == (2, "") and message in err and err.count("\n") == 1
 
 
-def test_ctrl_c_ends_with_130(call, monkeypatch):
+def test_ctrl_c_ends_with_130(call, monkeypatch, ctrl_c):
     monkeypatch.setattr(runs.Bar, "__call__", lambda self, done, *rest: signal.raise_signal(signal.SIGINT))
     status, out, err = call(*SMALL[:-1], 10_000_000, "--runs", 3, "--threads", 1)
     assert (status, out) == (130, "") and err == "fastrnn: interrupted after 0 of 3 runs\n"

@@ -101,7 +101,7 @@ def test_many_models_are_trained_in_processes(call, monkeypatch, argv, kind, cou
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys.modules["fastrnn.sweep"], "sweep", stop)
-    monkeypatch.setattr("fastrnn.kernels.threads.default_threads", lambda: count)
+    monkeypatch.setattr("fastrnn.cores.cores", lambda: count)
     assert call("--hidden", "4,5", *argv)[0] == 130
     assert seen == [(kind, (count,))]
 
@@ -143,7 +143,7 @@ def test_the_summary_fits_the_terminal_with_every_axis():
 # ---- interruption
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here):
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl_c):
     argv = ["--hidden", "12,14", "--seeds", "3000", "--max-samples", "2000", "--workers", "2"]
     screen, terminal = pty.openpty()
     process = subprocess.Popen([sys.executable, "-m", "fastrnn", "sweep", *argv], cwd=here, env={**os.environ, "PYTHONPATH": ROOT},

@@ -233,7 +233,7 @@ def test_progress_is_told_and_may_stop_training():
         fastrnn.train(progress=fail)
 
 
-def test_ctrl_c_ends_training_between_calls():
+def test_ctrl_c_ends_training_between_calls(ctrl_c):
     handler = signal.getsignal(signal.SIGINT)
 
     def press(samples, loss, exact):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn.bench.workload import Updates, initial_weights, sums
-from fastrnn.kernels.threads import default_threads
+from fastrnn.cores import cores
 
 WORKER = Path(__file__).with_name("worker.py")
 PACKAGE_ROOT = WORKER.parents[2]
@@ -116,4 +116,4 @@ def environment(threads, python=sys.executable):
 
 def all_threads():
     """How many threads "all" are."""
-    return default_threads()
+    return cores()

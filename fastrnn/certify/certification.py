@@ -65,12 +65,12 @@ class Certification:
         write_certificate(path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model), overwrite=overwrite)
 
 
-def certify(model, task=None, *, k=None, find=True, seed=0):
+def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
     task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the network's
     own machine, then 3 and 4: see fastrnn.certify.graph.
-    find: search for a counterexample where there is no proof. The theorem is in fastrnn.certify.prove, the bound
+    find: search for a counterexample where there is no proof. progress(): called now and then. The theorem is in fastrnn.certify.prove, the bound
     on rounding errors, for all kernels, in fastrnn.certify.rounding.
     Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval extension,
     a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384 nodes.
@@ -86,17 +86,17 @@ def certify(model, task=None, *, k=None, find=True, seed=0):
                          f"the model has {model.input_size} and {model.output_size}")
     # Boxes may become infinite, and then NaN, which is no proof and worth no warning.
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _certified(model, task, k, find, seed)
+        found = _certified(model, task, k, find, seed, progress)
     found.seconds = time.perf_counter() - began
     return found
 
 
-def _certified(model, task, k, find, seed):
+def _certified(model, task, k, find, seed, progress):
     for length in _lengths(task, k):
         graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
         if graph is None:
             continue
-        proof = prove(model, graph)
+        proof = prove(model, graph, progress)
         if proof.proved:
             return Certification("proved", model, task, length, graph, proof)
     counterexample = search(model, task, automaton_of(task), seed) if find else None

@@ -52,12 +52,12 @@ class Proof(NamedTuple):
         return float(self.margins.min())
 
 
-def prove(model, graph):
-    """A Proof for boxes on a Graph."""
+def prove(model, graph, progress=None):
+    """A Proof for boxes on a Graph. progress(): called in every round."""
     boxes, failure = Boxes(model, graph.automaton), None
     start = _single_states(boxes, graph)
     for rounds, share in ATTEMPTS:
-        proof = _attempt(boxes, graph, start, rounds, share)
+        proof = _attempt(boxes, graph, start, rounds, share, progress)
         if proof.proved:
             return proof
         failure = failure or proof
@@ -78,30 +78,34 @@ def image(boxes, graph, low, high):
     return new_low, new_high
 
 
-def _attempt(boxes, graph, start, rounds, share):
+def _attempt(boxes, graph, start, rounds, share, progress):
     # Every comparison here is false for a NaN, of which boxes that grow without end are made.
     (low, high), (start_low, start_high) = start, start
     for done in range(1, rounds + 1):
+        if progress:
+            progress()
         margins = boxes.margins(low, high, graph.labels)
         if not margins.min() > LEAST_MARGIN:
             return Proof(False, low, high, margins, done, NEAR_ZERO, int(margins.argmin()))
         new_low, new_high = image(boxes, graph, low, high)
         new_low, new_high = np.minimum(new_low, start_low), np.maximum(new_high, start_high)
         if (new_low >= low).all() and (new_high <= high).all():
-            return _tightened(boxes, graph, start, (low, high), (new_low, new_high), done)
+            return _tightened(boxes, graph, start, (low, high), (new_low, new_high), done, progress)
         widen = share * (new_high - new_low) + WIDEN
         low, high = np.minimum(low, new_low - widen), np.maximum(high, new_high + widen)
     escape = np.maximum(low - new_low, new_high - high).max(axis=1)
     return Proof(False, low, high, margins, rounds, "a box still grows", int(escape.argmax()))
 
 
-def _tightened(boxes, graph, start, proved, images, rounds):
+def _tightened(boxes, graph, start, proved, images, rounds, progress):
     """The Proof of boxes that hold their images, made smaller as long as they still do.
 
     In real arithmetic the images could take the boxes' place at once, for they hold their own images.
     """
     (low, high), (new_low, new_high) = proved, images
     for _ in range(TIGHTENINGS):
+        if progress:
+            progress()
         room = ROOM * (new_high - new_low) + ULPS * np.maximum(np.abs(new_low), np.abs(new_high))
         if ((new_low - low <= 4 * room) & (high - new_high <= 4 * room)).all():
             break

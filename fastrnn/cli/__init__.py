@@ -15,7 +15,9 @@ import os
 import sys
 
 from fastrnn.cli.errors import UserError, one_line
-from fastrnn.errors import CheckpointError
+from fastrnn.cores import threads_setting
+from fastrnn.errors import CheckpointError, SettingError
+from fastrnn.interrupt import raised_interrupt
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "original", "reproduce", "bench",
             "tasks")
@@ -31,7 +33,9 @@ def main(argv=None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit status."""
     _prepare_streams()
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        threads_setting()
+        with raised_interrupt():
+            status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -45,7 +49,7 @@ def main(argv=None) -> int:
         _abandon_stdout()
         return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     # A module that is missing, or a compiler that is switched off.
-    except (UserError, CheckpointError, ImportError) as error:
+    except (UserError, CheckpointError, SettingError, ImportError) as error:
         return _fail(error)
 
 

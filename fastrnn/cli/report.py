@@ -16,18 +16,21 @@ SHOWN = 3
 def report(args, config, result, path, say):
     """Save what came out, print it, and return the exit status; say(text) prints what is no fault."""
     from fastrnn.plots import plot_history
-    from fastrnn.train.interrupt import deferred_interrupt
+    from fastrnn.interrupt import Interrupted, deferred_interrupt
     from fastrnn.train.resume import save_run
     from fastrnn.verify import verify
 
     task, unfinished = result.model.task, result.stopped in ("interrupted", "samples")
-    if result.stopped != "interrupted" and result.verification is None:
-        result.verification = verify(result.model, threads=args.threads)
-    if result.exact and not result.certified and result.stopped in ("exact", "samples"):
-        result.certification = _proof_of(result.model)
-    replacing, certificate = args.force and args.output, None
-    # Whoever presses Ctrl-C a second time wants to leave, not to lose the run.
-    with deferred_interrupt():
+    replacing, certificate, left = args.force and args.output, None, result.stopped == "interrupted"
+    # Whoever presses Ctrl-C here wants to leave, not to lose the run.
+    with deferred_interrupt() as interrupt:
+        try:
+            if not left and result.verification is None:
+                result.verification = verify(result.model, threads=args.threads, progress=interrupt.check)
+            if result.exact and not result.certified and result.stopped in ("exact", "samples"):
+                result.certification = _proof_of(result.model, interrupt.check)
+        except Interrupted:
+            left = True
         path = _written(functools.partial(save_run, result) if unfinished else result.model.save, path, replacing)
         if result.certified:
             certificate = _written(result.certification.save, beside(path), replacing)
@@ -35,9 +38,10 @@ def report(args, config, result, path, say):
     if plotted:
         with user_errors():
             plot_history(result.history, args.plot)
-    if result.stopped == "interrupted":
-        print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}\n"
-              f"go on: fastrnn train --resume {shlex.quote(path)}", file=sys.stderr)
+    if left:
+        print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}", file=sys.stderr)
+        if result.stopped == "interrupted":
+            print(f"go on: fastrnn train --resume {shlex.quote(path)}", file=sys.stderr)
         return 130
 
     if result.stopped != "diverged":
@@ -58,13 +62,13 @@ def report(args, config, result, path, say):
     return _conclude(config, result, shlex.quote(path), certificate and how_to_check(certificate, path), say)
 
 
-def _proof_of(model):
+def _proof_of(model, progress):
     """The Certification of a model that is proved as it is, or None."""
     from fastrnn.certify import certify
 
     # Tasks that no proof covers are an error to `certify`, but none here.
     with contextlib.suppress(ValueError):
-        found = certify(model, find=False)
+        found = certify(model, find=False, progress=progress)
         return found if found.proved else None
 
 

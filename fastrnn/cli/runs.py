@@ -17,7 +17,7 @@ SCALAR_SECONDS = 0.3
 def run_many(args):
     """Train, print the distributions, and how long it took beside the scalar program; return 0, or 130 after Ctrl-C."""
     from fastrnn.cells.elman import Elman
-    from fastrnn.kernels.threads import default_threads
+    from fastrnn.cores import cores
     from fastrnn.tasks.addition import Addition
     from fastrnn.train import TrainConfig, train_many
 
@@ -26,7 +26,7 @@ def run_many(args):
         cell, task = Elman(args.hidden_dim, bias=False), Addition(bits=args.binary_dim)
         config = TrainConfig(loss="squared", optimizer="sgd", learning_rate=args.alpha, batch_size=1, max_samples=args.samples,
                              until="samples", initializer="uniform", reduction="sum")
-    threads = args.threads or default_threads()
+    threads = min(args.threads or cores(), cores())
     before = _scalar_speed(args)
     with Bar(args.runs, delay=0.5) as bar, compiling_noted():
         many = train_many(cell, task, config, seeds=range(args.seed, args.seed + args.runs), threads=threads,

@@ -164,10 +164,10 @@ def _executor(args, grid):
             raise UserError(f"--mpi: mpi4py is missing ({error}): pip install 'fastrnn[mpi]'") from error
         yield MPIPoolExecutor
     else:
-        from fastrnn.kernels.threads import default_threads
+        from fastrnn.cores import cores
         from fastrnn.sweep.workers import Processes, Threads
 
-        count = args.workers or default_threads()
+        count = args.workers or cores()
         many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)
         yield functools.partial(Processes if many else Threads, count)
 

@@ -86,7 +86,9 @@ def _outside(kind):
 def address_of(dispatcher, *arguments):
     """The Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns nothing."""
     signature = tuple(numba.typeof(argument) for argument in arguments)
-    dispatcher.compile(signature)
+    # Looked up without numba's lock, which another thread may hold for as long as it compiles something else.
+    if signature not in dispatcher.overloads:
+        dispatcher.compile(signature)
     compiled = dispatcher.overloads[signature]
     return _class_of(signature)(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 

@@ -1,6 +1,6 @@
 """A barrier for threads inside compiled code: a few hundred nanoseconds, where a fork and join costs microseconds.
 
-Threads are plain Python threads that run `nogil` kernels (fastrnn.kernels.threads), so each of them is
+Threads are plain Python threads that run `nogil` kernels (fastrnn.threads), so each of them is
 sure to exist; numba's own layers promise neither that nor that two callers may use them at once.
 """
 

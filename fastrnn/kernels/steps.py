@@ -20,11 +20,12 @@ from fastrnn.kernels.reference import refer
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.update import add_up, exchange, update
 from fastrnn.simd import load, store, zeros
+from fastrnn.simd.integers import atomic_load
 
 # Groups of blocks, at most. Enough to share out evenly, few enough to add up.
 GROUPS = 32
 
-RAN, CLEAN, DIVERGED = 0, 1, 2
+RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
 class Plan(NamedTuple):
@@ -66,7 +67,8 @@ class Replica(NamedTuple):
 
 class Shared(NamedTuple):
     """What threads exchange: gradients (2, groups, rows, lanes), stats (2, groups, 4), history (steps, 4),
-    clean (1: samples since the last mistake), barrier, live (rows, lanes)."""
+    clean (1: samples since the last mistake), barrier, live (rows, lanes), stop (1: not 0 once the call is asked to end, from
+    outside), given_up (2: 1 where an update of this half was left because of that)."""
 
     gradients: np.ndarray
     stats: np.ndarray
@@ -74,6 +76,8 @@ class Shared(NamedTuple):
     clean: np.ndarray
     barrier: np.ndarray
     live: np.ndarray
+    stop: np.ndarray
+    given_up: np.ndarray
 
 
 @inlined
@@ -90,10 +94,15 @@ def group_gradient(place, network, plan, calls, step, saturation, half, group, s
     clear(shared.gradients, shared.stats, half, group)
     blocks = (plan.batch_size + BLOCK - 1) // BLOCK
     gradient, stats = shared.gradients[half, group], shared.stats[half, group]
-    for block in range(group * blocks // plan.groups, (group + 1) * blocks // plan.groups):
+    block, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
+    # A single update may take minutes.
+    while block < end and atomic_load(shared.stop, 0) == 0:
         samples = min(BLOCK, plan.batch_size - block * BLOCK)
         call(calls.fill, (place, plan.seed, step * plan.batch_size + block * BLOCK, samples))
         call(calls.learn, (network, gradient, stats, saturation, plan.truncate, calls.forward))
+        block += 1
+    if block < end:
+        shared.given_up[half] = 1
 
 
 @jit
@@ -112,12 +121,12 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 
 @jit
 def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, thread, threads):
-    """Updates until the rates run out, the batches stay clean, or the loss is not finite: (updates made, why).
+    """Updates until the rates run out, the batches stay clean, the loss is not finite, or shared.stop is set: (updates made, why).
 
     rates and saturations: learning rate and weight of the saturation penalty, of each update;
     shrinking: (weight decay, L1) or None.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
-    made, and that update is not counted.
+    made, and that update is not counted. After STOPPED, an update that was begun has left no trace.
     """
     exchange(layout, replica.theta, replica.w_hh_t)
     place, network = refer((source, work)), refer((cell, loss, layout, replica.theta, replica.w_hh_t, work))
@@ -127,6 +136,10 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
             group_gradient(place, network, plan, calls, step, saturations[i], half, group, shared)
         wait(shared.barrier, threads)
+        # Not shared.stop, of which a slower thread would see more.
+        if shared.given_up[half] != 0:
+            shared.clean[0] = clean
+            return i, STOPPED
 
         loss_sum, asked, wrong, samples_wrong = 0.0, 0.0, 0.0, 0.0
         for group in range(plan.groups):

@@ -6,7 +6,8 @@ import functools
 import os
 from dataclasses import fields
 
-from fastrnn.kernels.threads import default_threads
+from fastrnn.cores import cores
+from fastrnn.interrupt import raised_interrupt
 from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
@@ -35,7 +36,7 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     times a second. unit: models of a unit of work; default: as many as take some seconds.
     The table does not depend on executor, workers, unit, or on who ran what, as long as all machines are of
     one kind (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
-    Ctrl-C raises KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense, FileExistsError
+    Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense, FileExistsError
     for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file cannot be
     written, UnitFailed if a part of the work failed again and again.
     """
@@ -89,16 +90,16 @@ def _driver(grid, output, force, executor, workers, progress, unit):
         check_table_format(output)
         if os.path.lexists(output) and not force and not owns(grid, output):
             raise FileExistsError(errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output))
-    # Before there are processes that would all compile the same, or files of a sweep that cannot begin.
-    warm_up(grid.points)
-    with contextlib.ExitStack() as stack:
+    with raised_interrupt(), contextlib.ExitStack() as stack:
+        # Before there are processes that would all compile the same, or files of a sweep that cannot begin.
+        warm_up(grid.points)
         results, journal = Results(grid), None
         if output is not None:
             journal = Journal(journal_of(output), grid, replace=force)
             stack.callback(journal.close)
             for earlier in journal.units:
                 results.add(*earlier)
-        pool = Workers(executor or functools.partial(Threads, workers or default_threads()))
+        pool = Workers(executor or functools.partial(Threads, workers or cores()))
         stack.callback(pool.close)
         yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=progress)
 

@@ -16,11 +16,12 @@ from fastrnn.kernels.layout import layout_of
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, inputs_dtype, lanes_of
 from fastrnn.simd import lanes, lanes_to_bits, zeros
+from fastrnn.simd.integers import atomic_load
 
 
 @jit
-def _mistake(cell, layout, theta, task, free, h, x, x_words, y_words, states, branch, forward_at):
-    """Whether any sample has a wrong output.
+def _mistake(cell, layout, theta, task, free, h, x, x_words, y_words, states, branch, forward_at, stop):
+    """Whether any sample has a wrong output, or stop (1) is not 0 before all are tried.
 
     free: low bits of an operand that may be set; h (T + 1, P, BLOCK, lanes): the states on the way to a node; x
     (1, I, BLOCK); x_words (1, 1, I), y_words (1, O), states (T + 1, words) and branch (T): scratch.
@@ -34,6 +35,8 @@ def _mistake(cell, layout, theta, task, free, h, x, x_words, y_words, states, br
         t = 0
         branch[0] = 0
         while t >= 0:
+            if atomic_load(stop, 0) != 0:
+                return True
             if t == steps or branch[t] == (1 << inputs if ahead <= t < free else 1):
                 t -= 1
                 continue
@@ -77,6 +80,9 @@ class Tree:
             np.zeros((1, task.output_size), np.uint64), np.zeros((steps + 1, 64), np.uint64), np.zeros(steps, np.int64),
             forward_address(cell, self.layout, theta, True))
 
-    def has_mistake(self, theta):
-        """Whether the network with weights theta (rows, lanes) is wrong on any sample."""
-        return _mistake(self.cell, self.layout, theta, *self.arguments)
+    def has_mistake(self, theta, stop=None):
+        """Whether the network with weights theta (rows, lanes) is wrong on any sample.
+
+        stop (1), int64: True is returned soon after it is set to anything but 0.
+        """
+        return _mistake(self.cell, self.layout, theta, *self.arguments, np.zeros(1, np.int64) if stop is None else stop)

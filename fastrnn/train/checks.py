@@ -34,9 +34,9 @@ class Checks:
         """Updates before the next check, however few mistakes there are."""
         return -(-SHARE * (self.looked_at + self.rows) // self.config.batch_size)
 
-    def passes(self, model, arrays, threads=None):
+    def passes(self, model, arrays, threads=None, progress=None):
         """Whether a Model is right on the Arrays; if not, the next check is put off."""
-        wrong = first_wrong(model, arrays, threads)
+        wrong = first_wrong(model, arrays, threads, progress)
         if wrong is None:
             return True
         self.failed, self.looked_at = self.failed + 1, self.looked_at + wrong + 1
@@ -47,12 +47,15 @@ class Checks:
         return {"failed": self.failed, "looked_at": self.looked_at}
 
 
-def first_wrong(model, arrays, threads=None):
-    """The number of the first sequence of Arrays in which a Model has a wrong output at a step that counts, or None."""
+def first_wrong(model, arrays, threads=None, progress=None):
+    """The number of the first sequence of Arrays in which a Model has a wrong output at a step that counts, or None.
+
+    progress(share of a piece): called now and then; what it raises ends this.
+    """
     start, size = 0, FIRST_PIECE
     while start < len(arrays.x):
         x, y, mask = (array[start : start + size] for array in arrays[:3])
-        right = (model.logits(x, threads) > 0) == (y > 0.5)
+        right = (model.logits(x, threads, progress) > 0) == (y > 0.5)
         wrong = (~right.all(2) & (mask > 0)).any(1)
         if wrong.any():
             return start + int(wrong.argmax())

@@ -11,9 +11,9 @@ import numpy as np
 
 from fastrnn.certify import certify, check_provable, longest
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
+from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
 from fastrnn.train.config import TrainConfig, check_integer
-from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.loop import arrays_of, metadata_of, training_of
 from fastrnn.train.state import CONSOLIDATION, run_from
 from fastrnn.train.stretches import Stretches
@@ -48,7 +48,7 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
     """
     attempts, samples = check_integer("attempts", attempts, 0), check_integer("samples", samples, 1)
     work = Consolidation(model, config or TrainConfig(), threads, saturation=saturation, size=samples)
-    work.run(lambda: False, attempts=attempts)
+    work.run(Interrupt(), attempts=attempts)
     return work.found.model, work.found
 
 
@@ -72,29 +72,35 @@ def certified(run, config, threads=None, progress=None, autosave=None):
             return so_far("interrupted", run.model)
 
         work.offer = lambda note: autosave.offer(lambda: made(note))
-    with deferred_interrupt() as interrupted:
-        stopped = work.run(interrupted, samples=config.max_samples - before,
+    with deferred_interrupt() as interrupt:
+        stopped = work.run(interrupt, samples=config.max_samples - before,
                            progress=progress and (lambda samples, *rest: progress(before + samples, *rest)))
-        if verification is None or work.found.model is not run.model:
+        proof = work.found if work.found and work.found.proved else None
+        model = proof.model if proof else run.model
+        if verification is None or model is not run.model:
             # Of a network that is proved it says nothing new, but it is what the kernels say.
             began = time.perf_counter()
-            verification = verify(work.found.model, threads=threads)
+            try:
+                verification = verify(model, threads=threads, progress=interrupt.check)
+            except Interrupted:
+                verification, stopped = None, stopped if proof else "interrupted"
             work.seconds += time.perf_counter() - began
-    return so_far(stopped, work.found.model, verification, work.found if work.found.proved else None)
+    return so_far(stopped, model, verification, proof)
 
 
 class Consolidation:
     """Attempts to make a model provable, one after the other; it may stop within one and go on from `saved()`.
 
-    found: the Certification of the model that came out; updates, samples, seconds: what it took so far. offer(note), if
-    not None, is called whenever it could be interrupted; after note(), `saved` gives what is done up to there.
+    found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it took
+    so far. offer(note), if not None, is called whenever it could be interrupted; after note(), `saved` gives what is done
+    up to there.
     """
 
     def __init__(self, model, config, threads=None, saved=None, saturation=SATURATION, size=SAMPLES):
         self.model, self.config, self.threads, self.saturation, self.size = model, config, threads, saturation, size
         saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
         self.attempt, self.updates, self.seconds, self.partial = (saved[name] for name in ("attempt", "updates", "seconds", "partial"))
-        self.stretches, self.offer = Stretches(BATCH, saved["stretches"]), None
+        self.stretches, self.found, self.offer = Stretches(BATCH, saved["stretches"]), None, None
 
     def saved(self):
         """All that another Consolidation of the same model needs to go on to the same bytes."""
@@ -105,29 +111,38 @@ class Consolidation:
     def samples(self):
         return self.updates * BATCH
 
-    def run(self, interrupted, *, attempts=np.inf, samples=np.inf, progress=None):
+    def run(self, interrupt, *, attempts=np.inf, samples=np.inf, progress=None):
         """Go on until there is a proof ("certified"), so many attempts or samples are over ("samples"), or "interrupted"."""
-        began = time.perf_counter()
-        self.found = certify(self.model, find=False)
-        self.seconds += time.perf_counter() - began
-        while not self.found.proved:
-            if interrupted():
-                return "interrupted"
-            if self.attempt >= attempts or self.samples >= samples:
-                return "samples"
-            stopped, weights = self._train(interrupted, samples, progress)
-            if weights is None:
-                return stopped
-            began = time.perf_counter()
-            # Not a diverged one: its last good weights are hardly worth a proof.
-            if stopped == "samples":
-                found = certify(Model(self.model.cell, weights, self.model.task, self.model.metadata), find=False)
-                self.found = found if found.proved else self.found
-            self.seconds += time.perf_counter() - began
+        try:
+            self.found = self._certified(self.model, interrupt)
+            while not self.found.proved:
+                interrupt.check()
+                if self.attempt >= attempts or self.samples >= samples:
+                    return "samples"
+                stopped, weights = self._train(interrupt, samples, progress)
+                if weights is None:
+                    return stopped
+                # Not a diverged one: its last good weights are hardly worth a proof.
+                if stopped == "samples":
+                    found = self._certified(Model(self.model.cell, weights, self.model.task, self.model.metadata), interrupt)
+                    self.found = found if found.proved else self.found
+                self.attempt, self.partial = self.attempt + 1, None
+        except Interrupted:
+            return "interrupted"
         return "certified"
 
-    def _train(self, interrupted, samples, progress):
-        """(why it stopped, weights), after the rest of one attempt; no weights if there is more of it to come."""
+    def _certified(self, model, interrupt):
+        began = time.perf_counter()
+        try:
+            return certify(model, find=False, progress=interrupt.check)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+    def _train(self, interrupt, samples, progress):
+        """(why it stopped, weights), after the rest of one attempt; no weights if there is more of it to come.
+
+        Its end is kept, too, as long as it is not known whether there is a proof.
+        """
         model, partial = self.model, self.partial
         # Attempt after attempt other samples, and none of those of other seeds.
         seed = int(np.random.SeedSequence([self.config.seed, self.attempt, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -151,12 +166,11 @@ class Consolidation:
             self.partial = {"weights": training.session.weights(), "arrays": arrays, "numbers": numbers}
 
         training.offer = self.offer and (lambda: self.offer(note))
-        stopped = training.updates(interrupted)
+        stopped = training.updates(interrupt)
         note()
         if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
             return stopped, None
-        self.attempt, self.partial = self.attempt + 1, None
-        return stopped, training.session.weights()
+        return stopped, self.partial["weights"]
 
     def _config(self, seed):
         given = self.config

@@ -93,7 +93,7 @@ class Group:
         self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
         self.memory[places.clip] = np.inf if config.clip is None else config.clip
         self.jobs = [None] * recipe.lanes
-        self.run(0)  # compile, or load from the cache
+        self.run(0, np.zeros(1, np.int64))  # compile, or load from the cache
 
     def put(self, lane, job, weights, seed):
         """Begin to train a model from `weights`, in the order of recipe.rows."""
@@ -124,15 +124,15 @@ class Group:
         self.memory[self.recipe.places.patience, lane] = patience or np.inf
         self.held.limit[lane], self.held.event[lane] = limit, RUNNING
 
-    def run(self, updates):
-        """Up to so many updates of all models, until one needs a decision; the updates made."""
+    def run(self, updates, stop):
+        """Up to so many updates of all models, until one needs a decision or stop[0] is not 0; the updates made."""
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
         if recipe.plan.scheduled:
             of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
         return run_models(recipe.sizes, recipe.source, recipe.plan, Calls(*recipe.tiers.addresses), self.vectors, self.feed,
-                          self.held, factors, updates)
+                          self.held, factors, updates, stop)
 
     def steps(self, lane):
         return int(self.feed.step[lane])

@@ -7,13 +7,15 @@ import numpy as np
 
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
+from fastrnn.cores import cores
 from fastrnn.initializers import initial_weights
+from fastrnn.interrupt import Interrupted, deferred_interrupt
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.kernels.steps import CLEAN, DIVERGED
-from fastrnn.kernels.threads import default_threads
 from fastrnn.model import Model
 from fastrnn.schedules import rates
 from fastrnn.simd.host import arithmetic
+from fastrnn.stream import flops_of_step
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.checks import NO_BITS, Checks, first_wrong
 from fastrnn.train.config import check_integer
@@ -21,7 +23,6 @@ from fastrnn.train.continuation import (arithmetics_of, check_processor, check_r
                                         weights_digest)
 from fastrnn.train.curriculum import lessons
 from fastrnn.train.data import as_arrays, holds_bits, training_data
-from fastrnn.train.interrupt import deferred_interrupt
 from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.train.resume import load_run
 from fastrnn.train.run import Run
@@ -32,9 +33,9 @@ from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify, warm_up
 
 # One call of the kernels lasts about so long: short enough for Ctrl-C and progress, long enough that
-# Python's part is lost in it.
+# Python's part is lost in it. The first call is as long if the kernels are slow, and has at most so many updates.
 CHUNK_SECONDS = 0.05
-FIRST_CHUNK = 64
+FIRST_CHUNK, SLOW_FLOPS = 64, 2e9
 
 # Below so many samples a batch, threads wait for each other longer than they work.
 SAMPLES_A_THREAD = 64
@@ -49,8 +50,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
     (N, T), 0 where the loss does not count; steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are
     drawn with replacement, or are the whole of it if batch_size is N. Without a config, until is "samples" then, and
-    max_samples 100 N, at least 10,000. weights: initial weights by name instead of drawn ones. threads: default all cores where
-    the batch is large enough; the result is the same bytes for any number.
+    max_samples 100 N, at least 10,000. weights: initial weights by name instead of drawn ones. threads: the most that
+    work; default all cores where the batch is large enough. The result is the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
     until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own data, whose
     targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many after each time that it
@@ -64,7 +65,9 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
     minute in at most 1 % of the time, and removed at its end. The same call finds it after a crash, and goes on to the
     same bytes as without the crash.
-    Ctrl-C in the main thread ends training with Run.stopped == "interrupted"; the checkpoint then stays.
+    Ctrl-C or SIGTERM in the main thread ends training with Run.stopped == "interrupted", within a second or the time of
+    one block of 16 sequences, whichever is longer (8,192 steps of 256 units: about 2 seconds); a second one raises
+    KeyboardInterrupt. The checkpoint then stays.
     Raises ValueError or TypeError for arguments that make no sense, OSError for a checkpoint that cannot be one.
     """
     if isinstance(resume, (str, os.PathLike)):
@@ -125,8 +128,13 @@ def _trained(cell, task, arrays, digest, config, weights, threads, progress, res
 
 def training_of(cell, task, arrays, config, weights, threads, before, progress=None):
     """A Training from these weights (None: the config's own), or from `before`, the state of another."""
-    threads = threads or min(default_threads(), max(1, config.batch_size // SAMPLES_A_THREAD))
+    threads = threads or min(cores(), max(1, config.batch_size // SAMPLES_A_THREAD))
     return Training(cell, task, arrays, config, weights, threads, before, progress)
+
+
+def first_chunk(cell, steps, samples):
+    """Updates in the first call of the kernels, for a kernel cell and so many samples an update, about whose speed nothing is known."""
+    return max(1, min(FIRST_CHUNK, int(CHUNK_SECONDS * SLOW_FLOPS / (3 * flops_of_step(cell) * steps * samples))))
 
 
 def arrays_of(data, config):
@@ -188,13 +196,21 @@ class Training:
         self.warm_up()
         if self.task is not None:
             warm_up(self._model())
-        with deferred_interrupt() as interrupted:
-            stopped = self.updates(interrupted)
+        with deferred_interrupt() as interrupt:
+            stopped = self.updates(interrupt)
             if stopped == "samples" and self.task is not None:
-                self.verification = verify(self._model(), threads=self.threads)
+                try:
+                    self.verification = verify(self._model(), threads=self.threads, progress=interrupt.check)
+                except Interrupted:
+                    stopped = "interrupted"
+            right = stopped == "exact"
+            if stopped == self.config.until == "samples" and self.checks is not None:
+                try:
+                    right = first_wrong(self._model(), self.arrays, self.threads, interrupt.check) is None
+                except Interrupted:
+                    stopped = "interrupted"
         run = self.so_far(stopped)
-        run.right = stopped == "exact" or (stopped == self.config.until == "samples" and self.checks is not None
-                                           and first_wrong(self._model(), self.arrays, self.threads) is None)
+        run.right = right
         return run
 
     def so_far(self, stopped):
@@ -215,11 +231,21 @@ class Training:
         """Seconds of training so far."""
         return self.earlier + time.perf_counter() - self.started
 
-    def updates(self, interrupted):
+    def updates(self, interrupt):
         """Train until there is a reason to stop, and return it."""
-        self.started = time.perf_counter()
-        config, length = self.config, FIRST_CHUNK
+        self.started, self.interrupt = time.perf_counter(), interrupt
+        self.told = self.session.step * self.config.batch_size, *self.told[1:]
+        try:
+            return self._updates()
+        except Interrupted:
+            return "interrupted"
+
+    def _updates(self):
+        config, length = self.config, first_chunk(self.session.cell, self.session.steps, self.config.batch_size)
         patience = 0 if config.until == "samples" else config.patience
+        # The run before may have been interrupted while it was checked.
+        if (self._due() or self._last()) and self._checked(self._due()):
+            return "exact"
         while self.session.step < self.limit:
             session = self.session
             count, made = min(length, self.limit - session.step), session.step
@@ -230,7 +256,7 @@ class Training:
             began = self.seconds()
             statistics, why = session.run(
                 rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation, np.float64),
-                patience)
+                patience, self.interrupt.flag)
             ended = self.seconds()
             session.worked(ended - began)
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
@@ -243,18 +269,32 @@ class Training:
                 last = statistics[-1]
                 self.told = session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size
                 self.progress(*self.told)
-            if why == CLEAN or (config.until != "samples" and session.step == config.updates):
-                if self._exact(why == CLEAN):
+            if why == CLEAN or self._last():
+                if self._checked(why == CLEAN):
                     return "exact"
                 # An update at a larger width takes longer.
                 length = max(1, length * session.steps // self.session.steps)
-                if why == CLEAN:
-                    self.session.clean(0)
-            if interrupted():
-                return "interrupted"
+            self.interrupt.check()
             if self.offer:
                 self.offer()
         return "samples"
+
+    def _due(self):
+        """Whether there were so many samples without a mistake that the network is to be checked."""
+        if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
+            return False
+        return 0 < (self.checks or self.config).patience <= self.session.clean_samples
+
+    def _last(self):
+        """Whether all updates are made after which the network is to be checked."""
+        return self.config.until != "samples" and self.session.step == self.config.updates
+
+    def _checked(self, earned):
+        """Whether the network is right; if it is not, samples without a mistake are counted from here on."""
+        exact = self._exact(earned)
+        if earned and not exact:
+            self.session.clean(0)
+        return exact
 
     def _exact(self, earned):
         """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins.
@@ -263,8 +303,8 @@ class Training:
         """
         if self.task is None:
             if earned:
-                return self.checks.passes(self._model(), self.arrays, self.threads)
-            return first_wrong(self._model(), self.arrays, self.threads) is None
+                return self.checks.passes(self._model(), self.arrays, self.threads, self.interrupt.check)
+            return first_wrong(self._model(), self.arrays, self.threads, self.interrupt.check) is None
         if not self._right_at(self.lesson.bits):
             return False
         wider = self.lessons[self.lessons.index(self.lesson) + 1 :]
@@ -278,7 +318,11 @@ class Training:
 
     def _right_at(self, bits):
         """Whether the network is right on all of its verification at this width."""
-        tell = self.progress and (lambda done, total: self.progress(*self.told))
+        def tell(done, total):
+            self.interrupt.check()
+            if self.progress:
+                self.progress(*self.told)
+
         found = verify(self._model(), bits, threads=self.threads, progress=tell, whole=False)
         self.verification = found if found.exact and bits == self.task.bits else None
         return found.exact

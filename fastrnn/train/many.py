@@ -9,31 +9,29 @@ import numpy as np
 
 from fastrnn.arguments import as_array
 from fastrnn.cells.elman import Elman
+from fastrnn.cores import cores
 from fastrnn.initializers import initial_weights
+from fastrnn.interrupt import Interrupted, deferred_interrupt
 from fastrnn.kernels.arrays import Arrays
 from fastrnn.kernels.models.arrays import ModelArrays
 from fastrnn.kernels.models.places import flat, named
 from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
 from fastrnn.kernels.packing import pack, shapes_of
-from fastrnn.kernels.threads import default_threads, on_threads
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
 from fastrnn.tasks.tree import Tree
+from fastrnn.threads import on_threads
 from fastrnn.train.checks import NO_BITS, Checks
 from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.group import Group, Job, Recipe
-from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
 from fastrnn.train.many_run import ManyRun
 from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.verify import enumerable, exactness, right_on_all, warm_up
 
 # Options that may differ between models, beside the optimizer's constants.
 PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
-
-# One call of the kernels lasts about so long, unless a model needs a decision before.
-CHUNK_SECONDS = 0.05
-FIRST_CHUNK = 64
 
 # float32 counts up to here.
 MOST_PATIENCE = 1 << 24
@@ -46,14 +44,15 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
     data: (x, y) or (x, y, mask) instead of a task, as for `train`, or each with a leading axis of N, one data set
     for each model. weights: initial weights by name instead of drawn ones, shared or with a leading axis of N.
-    threads: default all cores. progress(done_models, total_models): called some twenty times a second.
+    threads: the most that work, default all cores. progress(done_models, total_models): called some twenty times a
+    second, in the thread that called train_many; what it raises is raised here, once the training has ended.
 
     Model i is trained by the same algorithm, on the same samples, from the same initial weights as
     `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes depend on nothing
     but its own seed and options: neither on the number of models, nor its place among them, nor on threads. A model
     that is exact, or diverges, or has had its samples makes room for the next. With until="samples", models that
     become exact train on, and samples_to_exact tells when they did.
-    Ctrl-C in the main thread ends training; models that are not done have stopped == "interrupted".
+    Ctrl-C or SIGTERM in the main thread ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
     """
     cell = Elman() if cell is None else cell
@@ -64,7 +63,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     if threads is not None:
         threads = check_integer("threads", threads, 1)
     task = Addition() if task is None and data is None else task
-    return _Training(cell, task, data, config, varied, seeds, checked_weights(weights), threads or default_threads(), progress).run()
+    return _Training(cell, task, data, config, varied, seeds, checked_weights(weights), threads or cores(), progress).run()
 
 
 def _checked_seeds(seeds):
@@ -139,14 +138,15 @@ class _Training:
         self.shapes = {name: shape for name, shape in shapes_of(self.kernel_cell).items() if name in cell.weights}
         self.given = None if weights is None else self._checked(weights)
         self.recipe = Recipe(self.kernel_cell, cell.weights, source, steps, config, self._values())
-        self.threads = min(threads, count)
+        self.threads = min(threads, count, cores())
+        self.first_chunk = first_chunk(self.kernel_cell, steps, self.config.batch_size * self.recipe.lanes)
         self.stopped, self.entries = ["interrupted"] * count, [None] * count
         self.weights = np.empty((count, len(self.recipe.rows)), self.dtype)
         self.exact, self.verification = np.zeros(count, bool), None
         self.steps, self.samples_to_exact = np.zeros(count, np.int64), np.full(count, -1, np.int64)
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
         self.began = np.zeros(count)
-        self.lock, self.next, self.again, self.done, self.told, self.stop = threading.Lock(), 0, [], 0, 0.0, False
+        self.lock, self.next, self.again, self.done = threading.Lock(), 0, [], 0
 
     def _values(self):
         """{name: float64 (models,)} of all that lies in lanes."""
@@ -181,11 +181,10 @@ class _Training:
         groups = [Group(self.recipe) for _ in range(self.threads)]
         checkers = [self._checker() for _ in range(self.threads)]
         self.started = time.perf_counter()
-        with deferred_interrupt() as self.interrupted:
-            try:
-                on_threads(self.threads, lambda thread: self._work(groups[thread], checkers[thread]))
-            finally:
-                self.stop = True
+        with deferred_interrupt() as self.stop:
+            on_threads(self.threads, lambda thread, threads: self._work(groups[thread], checkers[thread], threads), self._tell)
+            if not self.stop():
+                self._tell()
         seconds = time.perf_counter() - self.started
         for model, entry in enumerate(self.entries):
             if entry is None:
@@ -195,29 +194,28 @@ class _Training:
                        self.steps * self.config.batch_size, self.samples_to_exact, self.loss, self.exact_accuracy, seconds,
                        self.varied, self.weights, self.kernel_cell, self.entries, self.verification)
 
-    def _work(self, group, checker):
-        """One thread: keep the lanes of a group filled until no model waits."""
+    def _work(self, group, checker, threads):
+        """One of `threads` threads: keep the lanes of a group filled until no model waits."""
         # Where there are fewer models than lanes, all threads take some.
-        share, length = min(self.recipe.lanes, -(-len(self.seeds) // self.threads)), FIRST_CHUNK
+        share, length = min(self.recipe.lanes, -(-len(self.seeds) // threads)), self.first_chunk
         try:
-            while not self.stop:
+            while not self.stop():
                 for lane in range(share):
                     while group.jobs[lane] is None and self._begin(group, lane):
                         pass
                 if not any(group.jobs):
                     return
                 began = time.perf_counter()
-                made = group.run(length)
+                made = group.run(length, self.stop.flag)
                 took = time.perf_counter() - began
                 self.recipe.tiers.worked(took)
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
                 for lane in np.flatnonzero(group.held.event != RUNNING):
                     self._decide(group, checker, int(lane))
-                self._tell()
-                if self.interrupted():
-                    self.stop = True
+        except Interrupted:
+            pass
         except BaseException:
-            self.stop = True
+            self.stop.set()
             raise
         for lane, job in enumerate(group.jobs):
             if job is not None:
@@ -293,12 +291,13 @@ class _Training:
             self.done += 1
 
     def _tell(self):
-        """Call `progress`, but not more often than people or pipes can follow."""
-        with self.lock:
-            now = time.perf_counter()
-            if self.progress and (now - self.told >= CHUNK_SECONDS or self.done == len(self.seeds)):
-                self.told = now
+        """Call `progress`; if that raises, end the training."""
+        try:
+            if self.progress:
                 self.progress(self.done, len(self.seeds))
+        except BaseException:
+            self.stop.set()
+            raise
 
     def _checker(self):
         """What finds a mistake fastest, or None where not all samples of the task can be tried."""
@@ -315,12 +314,14 @@ class _Training:
         if not self.checked or not np.isfinite(weights).all():
             return False, None
         if self.task is not None:
-            found = checker.exactness(weights) if checker else exactness(self._model(weights))
+            found = checker.exactness(weights, self.stop.flag) if checker else exactness(self._model(weights), self.stop.check)
+            # What was not tried to its end proves nothing.
+            self.stop.check()
             return found is not None, found
         model = group.jobs[lane].model
         own = model if len(self.recipe.source.x) > 1 else 0
         arrays = Arrays(*(array[own] for array in self.recipe.source[:3]), False)
-        return self.checks[model].passes(self._model(weights), arrays, threads=1), None
+        return self.checks[model].passes(self._model(weights), arrays, threads=1, progress=self.stop.check), None
 
 
 class _Checker:
@@ -335,10 +336,10 @@ class _Checker:
         places = np.flatnonzero(self.theta)
         self.places = places[np.argsort(self.theta.ravel()[places])]
 
-    def exactness(self, weights):
-        """The Verification of a network without a mistake on any sample, or None."""
+    def exactness(self, weights, stop):
+        """The Verification of a network without a mistake on any sample, or None; None, too, once stop[0] is not 0."""
         self.theta.ravel()[self.places] = weights
-        return None if self.tree.has_mistake(self.theta) else right_on_all(self.task)
+        return None if self.tree.has_mistake(self.theta, stop) else right_on_all(self.task)
 
 
 def _source(task, data, config):

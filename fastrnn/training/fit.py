@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import heads
-from fastrnn.kernels.threads import default_threads
-from fastrnn.train.interrupt import deferred_interrupt
+from fastrnn.interrupt import deferred_interrupt
 from fastrnn.training.config import FitConfig, real, whole
 from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
@@ -69,7 +69,8 @@ def fit_many(
         are done, or training loss where there is no validation, inf while there is none.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
-    its own seed, roles and options alone. Ctrl-C ends training; models that are not done have "interrupted" as stopped.
+    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training; models that are not done have "interrupted"
+    as stopped.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def fit_many(
     cells = {
         size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)
     }
-    threads = default_threads() if threads is None else whole("threads", threads, 1)
+    threads = min(cores(), cores() if threads is None else whole("threads", threads, 1))
     lanes = _lanes(config, lanes, owned)
     rows = np.atleast_2d(roles)
     began, done, least, taken, recipes = time.perf_counter(), 0, np.inf, {}, {}

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.threads import on_threads
+from fastrnn.threads import on_threads
 from fastrnn.training.batched import BatchedGroup
 from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
@@ -47,10 +47,15 @@ class Many:
         """Train all; told(done, least) is called from time to time. Models that are not done when `interrupted` are so, too."""
         self.prepare()
         self.interrupted, self.told = interrupted, told
+        on_threads(self.threads, lambda thread, threads: self._work(self.groups[thread]), self._tell)
+        self._tell()
+
+    def _tell(self):
         try:
-            on_threads(self.threads, lambda thread: self._work(self.groups[thread]))
-        finally:
+            self.told(len(self.taken), self.least)
+        except BaseException:
             self.stop = True
+            raise
 
     def _group(self):
         if self.lanes == "own":
@@ -77,7 +82,6 @@ class Many:
                     self._keep(group.take(slot))
                 if self.interrupted():
                     self.stop = True
-                self.told(len(self.taken), self.least)
         except BaseException:
             self.stop = True
             raise

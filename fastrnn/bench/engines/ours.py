@@ -5,12 +5,15 @@ import numpy as np
 from fastrnn.bench.workload import INPUTS, added
 from fastrnn.cells.elman import Elman
 from fastrnn.kernels.models.places import flat, named
-from fastrnn.kernels.threads import on_threads
 from fastrnn.tasks.addition import Addition
+from fastrnn.threads import on_threads
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.loop import SAMPLES_A_THREAD
 from fastrnn.train.session import Session
+
+# The flag that nobody sets.
+RUNS_ON = np.zeros(1, np.int64)
 
 
 class Fastrnn:
@@ -71,7 +74,7 @@ class Models:
             self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):
-        made = on_threads(self.threads, lambda thread: [group.run(updates) for group in self.groups[thread :: self.threads]])
+        made = on_threads(self.threads, lambda thread, threads: [group.run(updates, RUNS_ON) for group in self.groups[thread::threads]])
         if any(count != updates for each in made for count in each):
             raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
         self.made += updates

@@ -7,9 +7,9 @@ import numpy as np
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.threads import on_threads
 from fastrnn.kernels.tiles import TILE
 from fastrnn.simd import fma, lanes, load, load_like, pointwise, store, zeros
+from fastrnn.threads import on_threads
 
 # Elements of the three arrays that lie in the second-level cache together: 192 kB.
 NEAR = 1 << 14
@@ -53,7 +53,7 @@ class MultiplyAdd:
         self.data = np.full((threads, 2 + TILE, width), 0.5, work.dtype)
 
     def run(self, updates):
-        on_threads(self.threads, lambda thread: multiply_add(self.data[thread], TURNS * updates))
+        on_threads(self.threads, lambda thread, threads: [multiply_add(data, TURNS * updates) for data in self.data[thread::threads]])
 
     @staticmethod
     def flops(dtype, threads):
@@ -73,9 +73,10 @@ class Triad:
     def run(self, updates):
         share = self.length // 16 // self.threads * 16
 
-        def part(thread):
+        def part(thread, threads):
             for _ in range(updates):
-                triad(*self.arrays, thread * share, (thread + 1) * share)
+                for i in range(thread, self.threads, threads):
+                    triad(*self.arrays, i * share, (i + 1) * share)
 
         on_threads(self.threads, part)
 

@@ -16,6 +16,7 @@ from fastrnn.kernels.models.places import places_of
 from fastrnn.kernels.reference import refer
 from fastrnn.simd import lanes_to_bits, load, numbers, pointwise, select, store, zeros
 from fastrnn.simd.grid import where_bits
+from fastrnn.simd.integers import atomic_load
 
 # Why a call returned, by lane.
 RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
@@ -89,11 +90,18 @@ def keep(sums, array, lanes, lane, updates):
 
 
 @inlined
-def _one_update(sizes, plan, places, calls, memory, group):
-    """One update of every active lane; returns a bit for each lane that needs a decision."""
+def _one_update(sizes, plan, places, calls, memory, group, stop):
+    """One update of every active lane: (a bit for each lane that needs a decision, whether it was made).
+
+    Between two blocks of samples it may be given up, which leaves no trace but in workspace.
+    """
     store(memory, places.wrong, zeros(memory, 1))
+    before = load(memory, places.sums, 4)
     sample = 0
     while sample < plan.batch:
+        if sample > 0 and atomic_load(stop, 0) != 0:
+            store(memory, places.sums, before)
+            return np.uint64(0), False
         samples = min(sizes.samples, plan.batch - sample)
         call(calls.fill, (None, group, plan.batch, sample, samples))
         fresh, last = sample == 0, sample + samples == plan.batch
@@ -106,14 +114,14 @@ def _one_update(sizes, plan, places, calls, memory, group):
     store(memory, places.clean, clean)
     store(memory, places.bad, bad)
     trigger = _trigger(bad, clean, load(memory, places.patience, 1))
-    return lanes_to_bits(where_bits(load(memory, places.active, 1), trigger, zeros(memory, 1)), 0.5)
+    return lanes_to_bits(where_bits(load(memory, places.active, 1), trigger, zeros(memory, 1)), 0.5), True
 
 
 @jit
-def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates):
+def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates, stop):
     """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
 
-    factors (lanes, updates): the schedule's, if there is one.
+    factors (lanes, updates): the schedule's, if there is one. stop (1): not 0 once the call is asked to end, from outside.
     """
     places, array, made = places_of(sizes), numbers(memory), 0
     width, group = array.shape[1], refer((sizes, memory, feed.step, lanes.settled, feed, source))
@@ -125,16 +133,20 @@ def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates
         for lane in range(width):
             if feed.active[lane]:
                 span = min(span, lanes.limit[lane] - feed.step[lane], plan.stretch - feed.step[lane] % plan.stretch)
-        done, bits = 0, np.uint64(0)
-        while done < span and bits == 0:
+        done, bits, whole = 0, np.uint64(0), True
+        while done < span and bits == 0 and whole:
             if plan.scheduled:
                 for lane in range(width):
                     array[places.rate, lane] = lanes.rate[lane] * factors[lane, made + done]
-            bits = _one_update(sizes, plan, places, calls, memory, group)
-            for lane in range(width):
-                feed.step[lane] += feed.active[lane]
-            done += 1
+            bits, whole = _one_update(sizes, plan, places, calls, memory, group, stop)
+            if whole:
+                for lane in range(width):
+                    feed.step[lane] += feed.active[lane]
+                done += 1
         made += done
+        if done == 0 and not whole:
+            break
+        decide = not whole
         for lane in range(width):
             if not feed.active[lane]:
                 continue

@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM as a request: training ends soon, with everything consistent."""
+
+import contextlib
+import signal
+import threading
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """Something was left unfinished because training was asked to end."""
+
+
+class Interrupt:
+    """Whether training was asked to end; compiled code sees it in `flag` (1), int64, within one block of samples."""
+
+    def __init__(self):
+        import numpy as np  # `fastrnn --help` does not wait for it
+
+        self.flag = np.zeros(1, np.int64)
+
+    def __call__(self):
+        return self.flag[0] != 0
+
+    def set(self):
+        """Ask it to end."""
+        self.flag[0] = 1
+
+    def check(self, *_):
+        """Raise Interrupted if it was; any arguments are taken, so that this may be a `progress`."""
+        if self():
+            raise Interrupted
+
+
+@contextlib.contextmanager
+def deferred_interrupt():
+    """Yields an Interrupt, which Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt at once.
+
+    A signal that is ignored stays ignored. Outside the main thread, where Python delivers no signals, nothing changes.
+    """
+    interrupt = Interrupt()
+
+    def note(number, frame):
+        if interrupt():
+            raise KeyboardInterrupt
+        interrupt.set()
+
+    with _handled(note, SIGNALS):
+        yield interrupt
+
+
+@contextlib.contextmanager
+def raised_interrupt():
+    """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does, unless the caller has made it do something else."""
+
+    def raise_it(number, frame):
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    with _handled(raise_it, (signal.SIGTERM,)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handler, signals):
+    """Within, the signals go to `handler`, but those that are ignored, or are not Python's to handle."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in signals}
+        before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
+    try:
+        for number in before:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -34,14 +34,16 @@ def pytorch(shapes, rng):
 
 
 def orthogonal(shapes, rng):
-    """w_hh a random orthogonal matrix (Haar measure), the others as `xavier`.
+    """w_hh a random orthogonal matrix (Haar measure) for each gate, the others as `xavier`.
 
     A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", ICLR 2014; the sign correction is F. Mezzadri's, Notices of the AMS 54 (2007).
     """
     weights = xavier(shapes, rng)
-    q, r = np.linalg.qr(rng.standard_normal(shapes["w_hh"]))
-    weights["w_hh"] = q * np.sign(np.diag(r))
+    rows, hidden = shapes["w_hh"]
+    squares = [np.linalg.qr(rng.standard_normal((hidden, hidden))) for _ in range(rows // hidden)]
+    # A cell whose state reaches no gate has none.
+    weights["w_hh"] = np.concatenate([np.zeros((0, hidden)), *(q * np.sign(np.diag(r)) for q, r in squares)])
     return weights
 
 

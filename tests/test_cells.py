@@ -109,6 +109,7 @@ def test_classes_with_equal_formulas_have_equal_texts():
     # The same formula of other sums is another text, or one would run the other's machine code.
     plain = type("Plain", (IndRNN,), {"inputs_only": ()})(4)
     assert plain.traced().new == IndRNN(4).traced().new and plain.traced().text != IndRNN(4).traced().text
+    assert (plain.name, first.name, GRU.name) == ("Plain", "Mine", "gru")
     assert GRU(4) == GRU(4) and hash(GRU(4)) == hash(GRU(4)) and GRU(4) != GRU(4, bias=False) and first != second
 
 
@@ -246,6 +247,7 @@ DECLARATIONS = {
     "an unknown inputs_only": ({"inputs_only": ("x",)}, ValueError, "inputs_only: got 'x'"),
     "both": ({"inputs_only": ("n",)}, ValueError, "separate: got 'n', which inputs_only has as well"),
     "twice": ({"vectors": ("r",)}, ValueError, "got a name twice in r, n, r"),
+    "a start of nothing": ({"vectors": ("u",), "starts": {"v": 1.0}}, ValueError, r"starts: got 'v', expected names of vectors \(u\)"),
     "no name": ({"vectors": ("2 r",)}, TypeError, "vectors: got"),
     "two states": ({"state": ("h", "c"), "step": lambda self, pre, h: h}, TypeError, r"got step\(self, pre, h\), expected step\(self, pre, h, c\)"),
 }

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from tests import numpy_network as oracle
 
-from fastrnn import GRU, LSTM, Fits, Sequences, cross_validate, fit_many
+from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, fit_many
+from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds
+from fastrnn.heads.softmax import Softmax
+from fastrnn.initializers import INITIALIZERS
 from fastrnn.training.many import Many, job_of
+from fastrnn.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
@@ -71,6 +75,24 @@ def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):
         # Two evaluations after the best one, or after all epochs.
         assert fits.epochs[i] == history["epoch"][-1] == min(fits.best_epoch[i] + 2 * 5, 40)
         assert fits.stopped[i] == ("patience" if fits.epochs[i] == fits.best_epoch[i] + 10 else "epochs")
+
+
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+@pytest.mark.parametrize("cell", [kind(3) for kind in cells().values()], ids=list(cells()))
+def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
+    config = FitConfig(initializer=initializer, initial_scale=0.5)
+    recipe = Recipe(cell, Softmax(), 2, config, 4)
+    rows = {seed: recipe.named(job_of(recipe, 0, seed, {}, None).weights) for seed in (1, 2)}
+    assert set(rows[1]) == {"w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o", *cell.vectors}
+    gates, recurrent = len(cell.gates), len(cell.gates) - len(cell.inputs_only)
+    assert rows[1]["w_ih"].shape == (3 * gates, 4) and rows[1]["w_hh"].shape == (3 * recurrent, 3)
+    assert all(np.isfinite(values).all() for values in rows[1].values())
+    assert (rows[1]["w_ih"] != rows[2]["w_ih"]).all()
+    if initializer == "orthogonal":
+        for square in 2 * rows[1]["w_hh"].reshape(recurrent, 3, 3):
+            np.testing.assert_allclose(square @ square.T, np.eye(3), atol=1e-6)
+    for name in cell.vectors:
+        assert (rows[1][name] == cell.starts.get(name, 0)).all()
 
 
 def test_updates_are_those_of_adam_on_the_true_gradient():

@@ -39,7 +39,8 @@ class Cell:
     gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
     w_hh (G H, H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part
     W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; vectors: weights (H,)
-    of their own, which `step` reads as pre.name; state: names of the states, of which the first is the output h.
+    of their own, which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names
+    of the states, of which the first is the output h.
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 
@@ -56,7 +57,13 @@ class Cell:
     separate = ()
     inputs_only = ()
     vectors = ()
+    starts = {}
     state = ("h",)
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     def __post_init__(self):
         for each in fields(self):
@@ -102,6 +109,8 @@ class Cell:
 
 @lru_cache(maxsize=1024)
 def _traced(cell):
+    if unknown := sorted(set(cell.starts) - set(cell.vectors)):
+        raise ValueError(f"starts: got {unknown[0]!r}, expected names of vectors ({', '.join(cell.vectors) or 'there are none'})")
     return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
 
 

@@ -13,11 +13,12 @@ from fastrnn.formula import tanh
 
 @dataclass(frozen=True)
 class MultiplicativeRNN(Cell):
-    """`hidden_size` units; alpha, beta_h and beta_x are weights of each."""
+    """`hidden_size` units; alpha, beta_h and beta_x are weights of each, and begin at 1."""
 
     name = "multiplicative"
     gates = separate = ("a",)
     vectors = ("alpha", "beta_h", "beta_x")
+    starts = {"alpha": 1.0, "beta_h": 1.0, "beta_x": 1.0}
 
     def step(self, pre, h):
         """h' = tanh(alpha a_x a_h + beta_h a_h + beta_x a_x)"""

@@ -109,4 +109,5 @@ def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):
     if weights is None:
         drawn = initial_weights(config.initializer, recipe.shapes(), seed)
         weights = {name: config.initial_scale * values for name, values in drawn.items()}
+        weights |= {name: np.full(drawn[name].shape, value) for name, value in recipe.cell.starts.items()}
     return Job(model, seed, recipe.vector(weights), options, roles, sequences)

@@ -46,17 +46,20 @@ def test_scores_are_those_of_scikit_learn():
     assert analysis.normalised_likelihood(-3 * np.log(4.0), 3) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: analysis.auc([0.1, 0.2], [1, 1]), "y: got only 1 where steps count"),
-    (lambda: analysis.auc([0.1, 0.2], [1, 2]), "y: got 2, expected 0 or 1"),
-    (lambda: analysis.auc(np.zeros((3, 2)), np.zeros((3, 2))), "p: got shape (3, 2)"),
-    (lambda: analysis.calibration([1.5], [1]), "p: got 1.5 to 1.5, expected probabilities"),
-    (lambda: analysis.calibration([0.5], [1], bins=0), "bins: got 0"),
-    (lambda: analysis.confusion_matrix([3], [0], classes=2), "classes: got 2, but there is a class number 3"),
-    (lambda: analysis.nmse([1, 2], [3, 3]), "y: is constant"),
-    (lambda: analysis.esr([1, 2], [0, 0]), "y: is 0 throughout"),
-    (lambda: analysis.normalised_likelihood(-1, 0), "steps: got 0"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: analysis.auc([0.1, 0.2], [1, 1]), "y: got only 1 where steps count"),
+        (lambda: analysis.auc([0.1, 0.2], [1, 2]), "y: got 2, expected 0 or 1"),
+        (lambda: analysis.auc(np.zeros((3, 2)), np.zeros((3, 2))), "p: got shape (3, 2)"),
+        (lambda: analysis.calibration([1.5], [1]), "p: got 1.5 to 1.5, expected probabilities"),
+        (lambda: analysis.calibration([0.5], [1], bins=0), "bins: got 0"),
+        (lambda: analysis.confusion_matrix([3], [0], classes=2), "classes: got 2, but there is a class number 3"),
+        (lambda: analysis.nmse([1, 2], [3, 3]), "y: is constant"),
+        (lambda: analysis.esr([1, 2], [0, 0]), "y: is 0 throughout"),
+        (lambda: analysis.normalised_likelihood(-1, 0), "steps: got 0"),
+    ],
+)
 def test_wrong_numbers_are_named(call, message):
     with pytest.raises(ValueError) as error:
         call()
@@ -141,22 +144,30 @@ def test_simulated_models_act_as_their_predictions_say(fits):
 
 def test_simulation_takes_sizes_side_by_side_and_other_ways_to_choose():
     mixed = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=0.01, roles=ROLES, **QUICK)
-    made = analysis.simulate(mixed, lambda choices: np.stack([choices, 1 - choices], -1), first=[1, 0], steps=6,
-                             choose=lambda p, draws: p.argmax(-1))
+    made = analysis.simulate(
+        mixed,
+        lambda choices: np.stack([choices, 1 - choices], -1),
+        first=[1, 0],
+        steps=6,
+        choose=lambda p, draws: p.argmax(-1),
+    )
     assert made.states is None
     for i in range(3):
         np.testing.assert_allclose(mixed.predict(Sequences(made.x[i]))[i], made.predictions[i, 0], atol=1e-6)
     np.testing.assert_array_equal(made.choices, made.predictions.argmax(-1))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"steps": 0}, "steps: got 0, expected an integer of at least 1"),
-    ({"seed": -1}, "seed: got -1"),
-    ({"first": [1, 2, 3]}, "first: got inputs of shape (3,), expected (5, 1, 2)"),
-    ({"environment": 3}, "environment: got 3, expected a function"),
-    ({"environment": lambda choices: None}, "environment: gave inputs that are no finite numbers"),
-    ({"environment": lambda choices: np.zeros(4)}, "environment: got inputs of shape (4,)"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"steps": 0}, "steps: got 0, expected an integer of at least 1"),
+        ({"seed": -1}, "seed: got -1"),
+        ({"first": [1, 2, 3]}, "first: got inputs of shape (3,), expected (5, 1, 2)"),
+        ({"environment": 3}, "environment: got 3, expected a function"),
+        ({"environment": lambda choices: None}, "environment: gave inputs that are no finite numbers"),
+        ({"environment": lambda choices: np.zeros(4)}, "environment: got inputs of shape (4,)"),
+    ],
+)
 def test_wrong_simulations_are_named(fits, arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
         analysis.simulate(fits, **{"environment": bandit, "first": [0, 0], "steps": 3, **arguments})

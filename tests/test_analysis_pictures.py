@@ -15,8 +15,7 @@ def fits():
 
 @pytest.fixture(scope="module")
 def selection():
-    return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=1, grid={"hidden_size": [1, 2]}, l1=0.01,
-                          **QUICK)
+    return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=1, grid={"hidden_size": [1, 2]}, l1=0.01, **QUICK)
 
 
 def lines(axes):

@@ -9,8 +9,16 @@ baselines.
 import importlib
 
 _EXPORTS = {
-    "baselines": ("Baseline", "constant_baseline", "linear_baseline", "logistic_baseline", "ngram_baseline",
-                  "permutation_baseline", "persistence_baseline", "suitable_baselines"),
+    "baselines": (
+        "Baseline",
+        "constant_baseline",
+        "linear_baseline",
+        "logistic_baseline",
+        "ngram_baseline",
+        "permutation_baseline",
+        "persistence_baseline",
+        "suitable_baselines",
+    ),
     "pictures": ("plot_calibration", "plot_field", "plot_learning_curves", "plot_portrait", "plot_selection"),
     "portrait": ("Portrait", "phase_portrait"),
     "scores": ("Calibration", "auc", "calibration", "confusion_matrix", "esr", "nmse", "normalised_likelihood"),

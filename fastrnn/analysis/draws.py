@@ -15,8 +15,11 @@ class Draws:
     """
 
     def __init__(self, seed, weights, sessions):
-        self._streams = [np.random.Generator(np.random.PCG64([seed, *_words(own), session]))
-                         for own in weights for session in range(sessions)]
+        self._streams = [
+            np.random.Generator(np.random.PCG64([seed, *_words(own), session]))
+            for own in weights
+            for session in range(sessions)
+        ]
         self._shape, self._buffers = (len(weights), sessions), {}
 
     def uniform(self):

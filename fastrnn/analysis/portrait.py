@@ -52,8 +52,9 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     one = fits[int(model)]
     stepper = Stepper(one)
     if stepper.size > 2:
-        raise ValueError(f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase "
-                         "portrait")
+        raise ValueError(
+            f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase " "portrait"
+        )
     inputs = _frequent(data.x) if inputs is None else np.atleast_2d(np.asarray(inputs, float))
     if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs):
         raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs})")

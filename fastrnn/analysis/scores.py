@@ -77,8 +77,9 @@ def confusion_matrix(predicted, y, classes=None):
         classes = predicted.shape[1] if classes is None else classes
         predicted = predicted.argmax(1)
     if y.ndim != 1 or predicted.shape != y.shape:
-        raise ValueError(f"predicted: got shape {predicted.shape}, expected {y.shape} as y has, with an axis of classes "
-                         "or none")
+        raise ValueError(
+            f"predicted: got shape {predicted.shape}, expected {y.shape} as y has, with an axis of classes " "or none"
+        )
     counts = y >= 0
     predicted, y = predicted[counts].astype(np.int64), y[counts].astype(np.int64)
     least = int(max(predicted.max(initial=-1), y.max(initial=-1))) + 1

@@ -41,15 +41,19 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     does in a session depends on its weights, the seed and the number of the session alone, as far as this holds for the
     environment. Computed in float64. Raises ValueError or TypeError, in one line, for arguments that make no sense.
     """
-    steps, sessions, seed = (_whole(name, value, least) for name, value, least in
-                             (("steps", steps, 1), ("sessions", sessions, 1), ("seed", seed, 0)))
+    steps, sessions, seed = (
+        _whole(name, value, least)
+        for name, value, least in (("steps", steps, 1), ("sessions", sessions, 1), ("seed", seed, 0))
+    )
     for name, function in (("environment", environment), ("choose", choose)):
         if not callable(function) and not (name == "choose" and function is None):
             raise TypeError(f"{name}: got {function!r}, expected a function")
     choose = choose or CHOOSE[fits.head.targets]
     sizes = np.unique(fits.hidden_size)
     models = [np.flatnonzero(fits.hidden_size == size) for size in sizes]
-    parts = [_simulated(fits[own], environment, _of_models(first, own), steps, sessions, seed, choose) for own in models]
+    parts = [
+        _simulated(fits[own], environment, _of_models(first, own), steps, sessions, seed, choose) for own in models
+    ]
     order = np.argsort(np.concatenate(models))
     x, predictions, choices = (np.concatenate(arrays)[order] for arrays in list(zip(*parts))[:3])
     return Simulation(x, predictions, choices, parts[0][3] if len(parts) == 1 else None)
@@ -91,8 +95,9 @@ def _inputs(values, shape, name):
         out = np.array(np.broadcast_to(values, shape))
     except (TypeError, ValueError):
         got = f"shape {values.shape}" if isinstance(values, np.ndarray) else f"{type(values).__name__}"
-        raise ValueError(f"{name}: got inputs of {got}, expected {shape}, (models, sessions, inputs), or "
-                         f"{shape[2:]}") from None
+        raise ValueError(
+            f"{name}: got inputs of {got}, expected {shape}, (models, sessions, inputs), or " f"{shape[2:]}"
+        ) from None
     if not np.isfinite(out).all():
         raise ValueError(f"{name}: gave inputs that are no finite numbers")
     return out

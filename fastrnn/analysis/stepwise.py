@@ -20,8 +20,9 @@ class Stepper:
 
     def __init__(self, fits):
         if len(np.unique(fits.hidden_size)) > 1:
-            raise ValueError("fits: the models have different sizes; choose those of one, such as "
-                             "fits[fits.hidden_size == 4]")
+            raise ValueError(
+                "fits: the models have different sizes; choose those of one, such as " "fits[fits.hidden_size == 4]"
+            )
         self.cell, self.head, self.before = fits.cell, fits.head, fits.config.before
         self.step, self.models, self.hidden = fits.cell.traced(), len(fits), int(fits.hidden_size[0])
         weights = [fits.weights(i) for i in range(len(fits))]
@@ -83,8 +84,10 @@ def gate_nodes(cell):
     itself.
     """
     step, found = cell.traced(), {}
-    reached = {symbol: {group.removesuffix("_x").removesuffix("_h") if group not in cell.gates else group}
-               for group, symbol in zip(step.groups, step.pre)}
+    reached = {
+        symbol: {group.removesuffix("_x").removesuffix("_h") if group not in cell.gates else group}
+        for group, symbol in zip(step.groups, step.pre)
+    }
     own = {name: symbol for symbol, names in reached.items() for name in names}
     for node in ordered(step.new):
         if node.op in ("input", "constant"):

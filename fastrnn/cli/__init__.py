@@ -19,8 +19,8 @@ from fastrnn.cores import threads_setting
 from fastrnn.errors import CheckpointError, SettingError
 from fastrnn.interrupt import raised_interrupt
 
-COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "original", "reproduce", "bench",
-            "tasks")
+COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
+            "predict", "simulate", "original", "reproduce", "bench", "tasks")
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved exact

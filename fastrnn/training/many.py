@@ -21,7 +21,8 @@ CALL_SECONDS = 0.1
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to validate.
+    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to
+    validate.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
@@ -44,7 +45,9 @@ class Many:
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, interrupted, told):
-        """Train all; told(done, least) is called from time to time. Models that are not done when `interrupted` are so, too."""
+        """Train all; told(done, least) is called from time to time. Models that are not done when `interrupted` are so,
+        too.
+        """
         self.prepare()
         self.interrupted, self.told = interrupted, told
         on_threads(self.threads, lambda thread, threads: self._work(self.groups[thread]), self._tell)

@@ -12,12 +12,12 @@ from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import fit_many
 from fastrnn.training.fits import Fits
 
-# Models that are fitted and saved together.
-PART = 512
+# Models that are fitted and saved together: an eighth of all, from LEAST on, but no more than MOST.
+LEAST, MOST = 64, 512
 
 
 def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, progress, options):
-    """The Fits of `fit_many`, made PART models at a time; the same call goes on where it was interrupted.
+    """The Fits of `fit_many`, made some models at a time; the same call goes on where it was interrupted.
 
     seeds (M,); roles (N,), or (R, N) with rows (M,), those of each model; columns: {name: (M,)} of hidden_size,
     learning_rate, l1, weight_decay and the optimizer's options; output: the folder, or None; options: of fit_many.
@@ -25,8 +25,9 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
     """
     models, parts, done, least = len(seeds), [], 0, np.inf
     known = {"hidden_size", *FitConfig.__dataclass_fields__}
-    for first in range(0, models, PART):
-        part = slice(first, first + PART)
+    size = min(MOST, max(LEAST, models // 8))
+    for first in range(0, models, size):
+        part = slice(first, first + size)
         arguments = {**options, **{name: values[part] for name, values in columns.items() if name in known}}
         own = {name: values[part] for name, values in columns.items() if name not in known}
         if own:

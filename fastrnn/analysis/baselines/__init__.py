@@ -8,8 +8,16 @@ from fastrnn.analysis.baselines.linear import linear_baseline, logistic_baseline
 from fastrnn.analysis.baselines.ngram import ngram_baseline
 from fastrnn.analysis.baselines.permutation import permutation_baseline
 
-__all__ = ["Baseline", "constant_baseline", "linear_baseline", "logistic_baseline", "ngram_baseline",
-           "permutation_baseline", "persistence_baseline", "suitable_baselines"]
+__all__ = [
+    "Baseline",
+    "constant_baseline",
+    "linear_baseline",
+    "logistic_baseline",
+    "ngram_baseline",
+    "permutation_baseline",
+    "persistence_baseline",
+    "suitable_baselines",
+]
 
 
 def suitable_baselines(data, roles, history=5):

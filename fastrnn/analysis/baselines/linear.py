@@ -17,8 +17,9 @@ def logistic_baseline(data, roles, history=1, C=1.0):
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
-        raise ImportError(f"logistic_baseline: scikit-learn is missing ({error}): "
-                          "pip install 'fastrnn[analysis]'") from error
+        raise ImportError(
+            f"logistic_baseline: scikit-learn is missing ({error}): " "pip install 'fastrnn[analysis]'"
+        ) from error
 
     chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)
     columns = [data.y] if data.kind == "classes" else data.y.T

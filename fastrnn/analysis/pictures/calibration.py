@@ -18,8 +18,17 @@ def plot_calibration(found, path=None, axes=None):
     for n, (name, each) in enumerate(named.items()):
         colour, dashes = look(n)
         error = np.sqrt(each.observed * (1 - each.observed) / each.steps)
-        axes.errorbar(each.predicted, each.observed, error, color=colour, linestyle=dashes, marker="o", markersize=4,
-                      capsize=2, label=name and f"{name}, error {each.error:.3f}")
+        axes.errorbar(
+            each.predicted,
+            each.observed,
+            error,
+            color=colour,
+            linestyle=dashes,
+            marker="o",
+            markersize=4,
+            capsize=2,
+            label=name and f"{name}, error {each.error:.3f}",
+        )
     if not isinstance(found, dict):
         axes.set_title(f"expected calibration error {found.error:.3f}", fontsize="medium")
     else:

@@ -23,12 +23,25 @@ def plot_portrait(portrait, path=None, axes=None):
         own = np.flatnonzero(portrait.visited["input"] == n)
         own = own[:: max(1, -(-len(own) // MOST_POINTS))]
         line = portrait.dimensions == 1
-        axes.scatter(portrait.visited["logit"][own], portrait.visited["change"][own], s=9, color=colour, linewidths=0,
-                     alpha=0.6, label=None if line else label)
+        axes.scatter(
+            portrait.visited["logit"][own],
+            portrait.visited["change"][own],
+            s=9,
+            color=colour,
+            linewidths=0,
+            alpha=0.6,
+            label=None if line else label,
+        )
         if line:
             order = np.argsort(portrait.logit)
-            axes.plot(portrait.logit[order], portrait.change[n][order], color=colour, linestyle=dashes, linewidth=1.4,
-                      label=label)
+            axes.plot(
+                portrait.logit[order],
+                portrait.change[n][order],
+                color=colour,
+                linestyle=dashes,
+                linewidth=1.4,
+                label=label,
+            )
     axes.set_xlabel("logit")
     axes.set_ylabel("change of the logit in a step")
     axes.legend(frameon=False, fontsize="small")

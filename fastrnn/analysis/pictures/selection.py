@@ -18,8 +18,18 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     lines, sizes, mean, error, unit = _lines(selection)
     for n, (name, losses) in enumerate(lines.items()):
         axes.plot(sizes, losses, color=SKY, linewidth=0.9, zorder=1.5, label=f"one {unit}" if n == 0 else None)
-    axes.errorbar(sizes, mean, error, color=BLACK, linewidth=2, marker="o", markersize=5, capsize=3, zorder=3,
-                  label=f"mean over {len(lines)} {unit}s, standard error")
+    axes.errorbar(
+        sizes,
+        mean,
+        error,
+        color=BLACK,
+        linewidth=2,
+        marker="o",
+        markersize=5,
+        capsize=3,
+        zorder=3,
+        label=f"mean over {len(lines)} {unit}s, standard error",
+    )
     named = baselines if isinstance(baselines, dict) else {each.name: each.test_loss for each in baselines}
     for n, (name, loss) in enumerate(named.items()):
         colour, dashes = (*[each for each in COLOURS if each not in (BLACK, SKY)],)[n % 6], LINES[1 + n % 3]
@@ -40,8 +50,13 @@ def _lines(selection):
     if not isinstance(selection, dict):
         table, summary = selection.chosen(), selection.summary()
         wide = table.pivot(index="outer", columns="hidden_size", values="test_loss")
-        return (dict(zip(wide.index, wide.to_numpy())), wide.columns.tolist(), summary.test_loss.to_numpy(),
-                summary.error.to_numpy(), "outer fold")
+        return (
+            dict(zip(wide.index, wide.to_numpy())),
+            wide.columns.tolist(),
+            summary.test_loss.to_numpy(),
+            summary.error.to_numpy(),
+            "outer fold",
+        )
     summaries = {name: each.summary().set_index("hidden_size").test_loss for name, each in selection.items()}
     sizes = sorted(set.union(*(set(losses.index) for losses in summaries.values())))
     lines = {name: losses.reindex(sizes).to_numpy() for name, losses in summaries.items()}

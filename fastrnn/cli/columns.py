@@ -1,0 +1,110 @@
+"""Which columns of a table are what: options, and the same from the folder of a fit."""
+
+import contextlib
+import os
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.options import integer, listed
+
+# What a folder keeps of how its table was read.
+KEPT = ("inputs", "target", "group", "time", "lag", "weight", "kind")
+OPTIONS = {name: f"--{name.replace('_', '-')}" for name in (*KEPT, "one_hot", "standardize")}
+
+
+def add_columns(parser):
+    """Declare the options that say how a table is read."""
+    names = listed(str)
+    group = parser.add_argument_group("columns of the table, a row for each step")
+    group.add_argument("--inputs", type=names, metavar="LIST", help="columns that the network sees")
+    group.add_argument("--target", type=names, metavar="LIST", help="column, or columns, that it predicts")
+    group.add_argument(
+        "--group", type=names, default=(), metavar="LIST", help="columns whose rows, where they agree, are one sequence"
+    )
+    group.add_argument("--time", metavar="NAME", help="column to sort by in a sequence (default: as they stand)")
+    group.add_argument(
+        "--lag", type=integer, default=0, metavar="N", help="feed inputs N rows later: 1 for choices from earlier ones"
+    )
+    group.add_argument(
+        "--one-hot", type=names, default=(), metavar="LIST", help="inputs that become one for each value"
+    )
+    group.add_argument(
+        "--standardize", type=names, default=(), metavar="LIST", help="inputs shifted and scaled as training data ask"
+    )
+    group.add_argument("--weight", metavar="NAME", help="column of weights of the steps; 0: does not count")
+    group.add_argument(
+        "--kind", metavar="KIND", help="of the target: classes, bits or reals (default: from its values)"
+    )
+
+
+def sequences_of(args, training=None):
+    """The Sequences that the options name; training: sequences that standardised inputs are fitted on."""
+    from fastrnn.data import Sequences
+
+    is_table = not args.table.lower().endswith(".npz") or args.inputs
+    if is_table and not (args.inputs and args.target):
+        raise UserError(
+            "--inputs and --target: say which columns the network sees and predicts, as in fastrnn fit --help"
+        )
+    with _errors_of(args.table):
+        if not is_table:
+            return Sequences.read(args.table, **({"kind": args.kind} if args.kind else {}))
+        given = {name: getattr(args, name) for name in KEPT if name not in ("inputs", "target")}
+        return Sequences.read(
+            args.table,
+            _plain(args.inputs),
+            _plain(args.target),
+            one_hot=args.one_hot,
+            # Before roles are known the inputs are read as they are.
+            standardize=args.standardize if training is not None else (),
+            training=training if args.standardize else None,
+            **given,
+        )
+
+
+@contextlib.contextmanager
+def _errors_of(table):
+    """As `user_errors`, for messages that begin with the table's path."""
+    with user_errors(OPTIONS, f"{table}: "):
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(str(error).removeprefix(f"{table}: ")) from error
+
+
+def described(args, data):
+    """A dict, for JSON, from which `read_again` reads tables in the same way."""
+    own = {name: getattr(args, name) for name in KEPT}
+    own |= {"kind": data.kind, "classes": data.class_names or data.classes, "names": data.input_names}
+    return own | {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
+
+
+def read_again(path, own):
+    """Sequences of another table with the columns that a description names; without targets where the table has none.
+    """
+    from fastrnn.data import Encoder, Sequences
+    from fastrnn.data.files import open_table
+
+    with user_errors():
+        if own["encoder"] is None:
+            return Sequences.read(path, kind=own["kind"], **_classes(own))
+        target = own["target"]
+        try:
+            names = open_table(os.fspath(path)).names
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if not set(target) <= {*names} and not set(target) & {*own["inputs"]}:
+            target = None
+        given = {name: own[name] for name in ("group", "time", "lag", "weight")}
+        if target is not None:
+            given |= {"kind": own["kind"], **_classes(own)}
+        return Sequences.read(path, own["inputs"], target, encoder=Encoder.from_dict(own["encoder"]), **given)
+
+
+def _classes(own):
+    return {"classes": own["classes"]} if own["kind"] == "classes" else {}
+
+
+def _plain(names):
+    """One name rather than a list of one."""
+    return list(names) if names else None

@@ -1,0 +1,101 @@
+"""`fastrnn evaluate`: how well fitted networks predict a table."""
+
+from fastrnn.cli.columns import read_again
+from fastrnn.cli.errors import UserError
+from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder
+from fastrnn.cli.progress import compiling_noted
+
+SUMMARY = "Say how well fitted networks predict a table"
+EXAMPLES = """\
+examples:
+  fastrnn evaluate runs/choices choices.csv            the best model
+  fastrnn evaluate runs/choices others.csv --model 17  of another table
+  fastrnn evaluate runs/choices others.csv --model all
+
+The table has the columns that the fit was given. All its sequences count,
+whatever they were to the fit. --model all prints a table, a row a model.
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    parser.add_argument(
+        "--model", default="best", metavar="N", help="a row of table.csv, best (of the least validation loss) or all"
+    )
+
+
+def run(args):
+    """Print the scores; return 0."""
+    fits, columns = open_folder(args.folder)
+    data = read_again(args.table, columns)
+    check_inputs(fits, data, args.table)
+    if data.kind is None:
+        raise UserError(
+            f"{args.table}: has no column {', '.join(columns['target'])}, expected the targets to compare with"
+        )
+    with compiling_noted():
+        if args.model == "all":
+            _print_all(fits, data)
+            return 0
+        model = chosen_model(fits, args.model)
+        _print_one(fits[model], data)
+    print(f"model: {model}, {int(fits.hidden_size[model])} units, seed {int(fits.seeds[model])}")
+    if data.digest == columns["digest"]:
+        print("note: these are the sequences that it was fitted to, those of validation and test included")
+    return 0
+
+
+def _print_one(one, data):
+    for name, value in scores(one, data).items():
+        print(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4f}")
+    if data.kind == "classes":
+        from fastrnn.analysis import confusion_matrix
+
+        names = list(map(str, data.class_names or range(data.classes)))
+        width = max(map(len, [*names, "predicted"]))
+        counts = confusion_matrix(one.predict(data)[0], data.y)
+        print("\n" + "true".ljust(width) + "  predicted")
+        print(" " * width + "".join(name.rjust(10) for name in names))
+        for name, row in zip(names, counts):
+            print(name.ljust(width) + "".join(str(count).rjust(10) for count in row))
+        print()
+
+
+def scores(one, data):
+    """{name: value} of one model: loss a step and what suits its targets."""
+    import numpy as np
+
+    from fastrnn import analysis
+
+    counts = data.weight > 0
+    losses = one.losses(data)[0][counts]
+    out = {"steps": int(counts.sum()), "loss": float(np.average(losses, weights=data.weight[counts]))}
+    p, y = one.predict(data)[0][counts].astype(float), data.y[counts]
+    if data.kind == "reals":
+        if len(np.unique(y, axis=0)) > 1:
+            out["nmse"] = analysis.nmse(p, y)
+        if y.any():
+            out["esr"] = analysis.esr(p, y)
+        return out
+    out["likelihood"] = float(np.exp(-out["loss"]))
+    if data.kind == "classes":
+        out["accuracy"] = float((p.argmax(1) == y).mean())
+    else:
+        out["accuracy"] = float(((p > 0.5) == (y > 0.5)).all(1).mean())
+    if p.shape[1] == (2 if data.kind == "classes" else 1):
+        y = y.reshape(-1)
+        if len(np.unique(y)) == 2:
+            out["auc"] = analysis.auc(p[:, -1], y)
+        out["calibration error"] = analysis.calibration(p[:, -1], y).error
+    return out
+
+
+def _print_all(fits, data):
+    rows = [scores(one, data) for one in fits]
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "steps"))
+    print(f"{'model':>6}{'hidden':>8}{'seed':>8}" + "".join(name.rjust(max(12, len(name) + 2)) for name in names))
+    for number, row in enumerate(rows):
+        values = "".join(f"{row[name]:.4f}".rjust(max(12, len(name) + 2)) if name in row else "" for name in names)
+        print(f"{number:>6}{int(fits.hidden_size[number]):>8}{int(fits.seeds[number]):>8}{values}")

@@ -1,0 +1,261 @@
+"""`fastrnn fit`: networks of several sizes on one's own table, and which of them predicts best."""
+
+import os
+import re
+import shutil
+import sys
+
+from fastrnn.cli.columns import add_columns, sequences_of
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.fit_folder import PARTS, check_folder
+from fastrnn.cli.fit_report import check_pictures, report
+from fastrnn.cli.options import add_options, flags, given, listed, number, positive, seed
+from fastrnn.cli.progress import Bar, compiling_noted
+
+SUMMARY = "Fit networks to a table of your own, with validation or nested folds"
+EXAMPLES = """\
+examples:
+  fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
+    --group subject,session --hidden 1,2,4 --seeds 3
+                           choices from earlier ones and rewards
+  fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
+    --group subject,session --hidden 1,2,4 --cv 10x9 --seeds 3
+                           the same in nested folds
+  fastrnn fit weather.csv --target rain --inputs wind,pressure --group year \\
+    --standardize wind,pressure --cell lstm --test 0.2
+
+A row is a step. --lag 1 feeds the inputs of the row before. Results lie in one
+folder: table.csv (a row a model), report.md, models.safetensors, pictures.
+Interrupted, the same command goes on.
+
+exit status: 0 done, 2 wrong use, 130 interrupted
+"""
+
+# Axes of the grid: (option, name, type of a value, help)
+AXES = (
+    ("--hidden", "hidden_size", positive, "hidden units"),
+    ("--learning-rate", "learning_rate", number, "learning rates"),
+    ("--l1", "l1", number, "strengths of the L1 penalty"),
+    ("--weight-decay", "weight_decay", number, "strengths of decoupled weight decay"),
+)
+# Fields of FitConfig that are options: (field, type, help)
+SETTINGS = (
+    ("optimizer", str, "optimizer"),
+    ("schedule", str, "of the learning rate over all epochs"),
+    ("epochs", positive, "passes over the training sequences, at most"),
+    ("batch_size", positive, "sequences in an update (default: all)"),
+    ("evaluate_every", positive, "epochs between two evaluations"),
+    ("patience", str, "evaluations without improvement, then a model stops; or none"),
+    ("initial_state", str, "zero or learned"),
+    ("dtype", str, "float32 or float64"),
+)
+
+
+def arguments(parser, argv):
+    """Declare the options: of the table, the networks, training and the folds."""
+    import argparse
+
+    from fastrnn.cells.base import cells
+    from fastrnn.training.config import FitConfig
+
+    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    add_columns(parser)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument("--cell", nargs="?", default="gru")
+    chosen, known = first.parse_known_args(argv)[0].cell, cells()
+    if chosen is not None and chosen not in known:
+        raise UserError(f"--cell: got {chosen!r}, expected one of {', '.join(known)}")
+    nets = parser.add_argument_group("networks; a LIST as 1,2,4 fits each combination")
+    nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
+    for option, name, kind, text in AXES:
+        default = "4" if name == "hidden_size" else f"{getattr(FitConfig, name):g}"
+        nets.add_argument(
+            option, dest=f"axis_{name}", type=listed(kind), metavar="LIST", help=f"{text} (default: {default})"
+        )
+    nets.add_argument("--seeds", type=positive, default=3, metavar="N", help="initial weights of each (default: 3)")
+    nets.add_argument("--seed", type=seed, default=0, metavar="N", help="the first seed, and that of the division")
+    made_of = known[chosen or "gru"]
+    add_options(parser, f"cell {made_of.name}", made_of, without=("hidden_size",))
+    division = parser.add_argument_group("division of the sequences")
+    division.add_argument(
+        "--validation", type=number, default=None, metavar="X", help="share that stops training (default: 0.2)"
+    )
+    division.add_argument(
+        "--test", type=number, default=None, metavar="X", help="share that is only tested (default: 0)"
+    )
+    division.add_argument(
+        "--cv", type=_folds, metavar="AxB", help="nested folds instead: A to test, B to validate, as 10x9"
+    )
+    division.add_argument(
+        "--by", type=listed(str), metavar="LIST", help="columns of --group that stay together, as subject"
+    )
+    training = parser.add_argument_group("training")
+    for name, kind, text in SETTINGS:
+        default = getattr(FitConfig, name)
+        text += "" if default is None else f" (default: {default})"
+        metavar = "NAME" if kind is str and name != "patience" else "N"
+        training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    training.add_argument(
+        "--threads", type=positive, metavar="N", help="threads; the result is the same for any number"
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument("--output", metavar="FOLDER", help="where they go (default: runs/NAME of the table)")
+    results.add_argument("--force", action="store_true", help="replace the fits that are there")
+    results.add_argument("--pictures", default="png", metavar="KIND", help="png, svg, pdf or none (default: png)")
+    parser.set_defaults(made_of=made_of)
+
+
+def run(args):
+    """Fit, print the summary, write the folder; return 0, or 130 after Ctrl-C."""
+    folder = args.output or os.path.join("runs", os.path.splitext(os.path.basename(args.table))[0])
+    _check_packages(args)
+    cell, settings, grid = _parts(args)
+    data = sequences_of(args)
+    division = _division(args, data)
+    if args.standardize:
+        data = sequences_of(args, "all" if division is None else division == 0)
+    check_folder(folder, args.force)
+    print(f"{args.table}: {data}", flush=True)
+    print(f"fit: {cell.name}; {_planned(args, grid)}", flush=True)
+    made = _fitted(args, cell, data, division, settings, grid, folder)
+    if made is None:
+        return 130
+    report(args, folder, data, division, made)
+    shutil.rmtree(os.path.join(folder, PARTS), ignore_errors=True)
+    return 0
+
+
+def _fitted(args, cell, data, roles, settings, grid, folder):
+    """The Fits or the Selection; None if Ctrl-C was pressed, which is said."""
+    import itertools
+
+    import numpy as np
+
+    from fastrnn.training.parts import fit_parts
+    from fastrnn.training.select import cross_validate
+
+    outer, inner = args.cv or (1, 1)
+    total, state, parts = args.seeds * _points(grid) * outer * inner, [0], os.path.join(folder, PARTS)
+    seeds = np.arange(args.seed, args.seed + args.seeds)
+    try:
+        with Bar(total, delay=0.5) as bar, compiling_noted(), user_errors(_names(args)):
+
+            def progress(done, models, loss):
+                state[0] = done
+                bar(done, f"loss {loss:.4g}" if np.isfinite(loss) else "")
+
+            common = {"config": settings, "output": parts, "threads": args.threads, "progress": progress}
+            if args.cv:
+                return cross_validate(
+                    cell, data, outer=outer, inner=inner, seeds=seeds, grid=grid, by=args.by, seed=args.seed, **common
+                )
+            points = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
+            *columns, own = (np.array(values) for values in zip(*points))
+            return fit_parts(cell, data, own, roles, None, dict(zip(grid, columns)), options={}, **common)
+    except KeyboardInterrupt:
+        print(
+            f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what is finished is kept in {parts}\n"
+            "go on: the same command again",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _parts(args):
+    """(cell, FitConfig, grid) of the options."""
+    from fastrnn.training.config import FitConfig
+
+    grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in AXES}
+    grid["hidden_size"] = grid["hidden_size"] or [4]
+    chosen = {name: getattr(args, name) for name, _, _ in SETTINGS if getattr(args, name) is not None}
+    if "patience" in chosen:
+        text = chosen["patience"]
+        if text != "none" and not text.isdigit():
+            raise UserError(f"--patience: got {text!r}, expected an integer of at least 1, or none")
+        chosen["patience"] = None if text == "none" else int(text)
+    with user_errors(_names(args)):
+        # One value is for all; several are an axis. The largest says what has to be compiled.
+        for name, values in grid.items():
+            if name != "hidden_size":
+                for value in values:
+                    FitConfig(**{name: value})
+                if len(set(values)) < len(values):
+                    raise ValueError(f"{name}: got a value twice in {values}, expected different ones")
+        config = FitConfig(**chosen)
+        cell = args.made_of(hidden_size=grid["hidden_size"][0], **given_cell(args))
+    return cell, config, {name: values for name, values in grid.items() if values}
+
+
+def given_cell(args):
+    """Options of the cell that were given."""
+    return {name: value for name, value in given(args, args.made_of).items() if name != "hidden_size"}
+
+
+def _names(args):
+    """{name in a message: option}"""
+    names = {name: option for option, name, _, _ in AXES} | {
+        name: f"--{name.replace('_', '-')}" for name, _, _ in SETTINGS
+    }
+    names |= {"outer": "--cv", "inner": "--cv", "by": "--by", "validation": "--validation", "test": "--test"}
+    return {**flags(args.made_of), **names, "validation, test": "--validation, --test", "seeds": "--seeds"}
+
+
+def _division(args, data):
+    """(N,) roles, or None with --cv."""
+    from fastrnn.data import folds, split
+
+    if args.cv:
+        for name in ("validation", "test"):
+            if getattr(args, name) is not None:
+                raise UserError(f"--{name}: cannot be given with --cv, which divides the sequences itself")
+        if args.standardize:
+            raise UserError(
+                "--standardize: cannot be given with --cv: its numbers would come from test sequences; "
+                "standardise the columns of the table, or leave out --cv"
+            )
+        with user_errors(_names(args)):
+            folds(data, *args.cv, args.by, args.seed)
+        return None
+    shares = {"validation": 0.2 if args.validation is None else args.validation, "test": args.test or 0.0}
+    with user_errors(_names(args)):
+        return split(data, **shares, by=args.by, seed=args.seed)
+
+
+def _check_packages(args):
+    try:
+        import pandas  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"fit: pandas is missing ({error}): pip install 'fastrnn[analysis]'") from error
+    check_pictures(args)
+
+
+def _points(grid):
+    points = 1
+    for values in grid.values():
+        points *= len(values)
+    return points
+
+
+def _planned(args, grid):
+    """What will be fitted, in words."""
+    words = {"hidden_size": "size", "learning_rate": "learning rate", "l1": "L1", "weight_decay": "weight decay"}
+    axes = [
+        f"{len(values)} {words[name]}{'s' * (name == 'hidden_size' and len(values) > 1)}"
+        for name, values in grid.items()
+        if name == "hidden_size" or len(values) > 1
+    ]
+    models = args.seeds * _points(grid)
+    text = f"{' x '.join(axes)} x {args.seeds} seed{'s' * (args.seeds > 1)}"
+    if args.cv:
+        models *= args.cv[0] * args.cv[1]
+        text += f" x {args.cv[0]} x {args.cv[1]} folds"
+    return f"{text}: {models:,} models"
+
+
+def _folds(text):
+    import argparse
+
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or min(map(int, match.groups())) < 2:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected two numbers of at least 2, as 10x9")
+    return tuple(map(int, match.groups()))

@@ -1,0 +1,69 @@
+"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md and pictures."""
+
+import json
+import os
+
+from fastrnn.cli.errors import UserError
+from fastrnn.files import write_atomically
+
+MODELS, COLUMNS, TABLE, REPORT, PARTS = "models.safetensors", "columns.json", "table.csv", "report.md", "parts"
+
+
+def check_folder(folder, force):
+    """Make the folder. Raises UserError where it has models already, or cannot be written to."""
+    from fastrnn.cli.output import check_writable
+
+    if os.path.isfile(folder):
+        raise UserError(f"--output: {folder} is a file, expected a folder")
+    if os.path.exists(os.path.join(folder, MODELS)) and not force:
+        raise UserError(f"{folder}: has fits already; give --force to replace them, or another --output")
+    check_writable(os.path.join(folder, MODELS), force=True)
+
+
+def write_json(folder, columns):
+    """Keep how the table was read."""
+    text = json.dumps(columns, indent=1, sort_keys=True)
+    write_atomically(os.path.join(folder, COLUMNS), (text + "\n").encode())
+
+
+def open_folder(folder):
+    """(Fits, description of the columns) of a folder that `fastrnn fit` wrote."""
+    from fastrnn.training.fits import Fits
+
+    if not os.path.isdir(folder):
+        raise UserError(f"{folder}: is no folder; expected one that fastrnn fit wrote")
+    path = os.path.join(folder, COLUMNS)
+    if not os.path.exists(path):
+        left = os.path.isdir(os.path.join(folder, PARTS))
+        raise UserError(
+            f"{folder}: " + ("is of an unfinished fit: the same command goes on" if left else "holds no fits")
+        )
+    try:
+        with open(path, encoding="utf-8") as file:
+            columns = json.load(file)
+        if not isinstance(columns, dict) or not {"inputs", "target", "kind", "encoder", "digest", "classes"} <= set(
+            columns
+        ):
+            raise ValueError("entries are missing")
+    except ValueError as error:
+        raise UserError(f"{path}: is damaged ({error}); fit again") from error
+    return Fits.load(os.path.join(folder, MODELS)), columns
+
+
+def chosen_model(fits, text):
+    """The number of a model: of the least validation, else training, loss for "best". Raises UserError for others."""
+    import numpy as np
+
+    if text == "best":
+        losses = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
+        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+    if not text.isdigit() or int(text) >= len(fits):
+        raise UserError(f"--model: got {text!r}, expected best or a number from 0 to {len(fits) - 1}")
+    return int(text)
+
+
+def check_inputs(fits, data, table):
+    """Raise UserError unless the data have as many inputs as the models."""
+    expected = fits.weights(0)["w_ih"].shape[1]
+    if data.x.shape[1] != expected:
+        raise UserError(f"{table}: has {data.x.shape[1]} inputs, expected {expected} as the models have")

@@ -1,0 +1,167 @@
+"""The end of `fastrnn fit`: what is printed, and what the folder holds."""
+
+import os
+import shlex
+
+from fastrnn.cli.columns import described
+from fastrnn.cli.errors import UserError
+from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, write_json
+from fastrnn.files import write_atomically
+
+KINDS = ("png", "svg", "pdf", "none")
+
+
+def check_pictures(args):
+    """Raise UserError for kinds of pictures that are not known, or cannot be drawn."""
+    if args.pictures not in KINDS:
+        raise UserError(f"--pictures: got {args.pictures!r}, expected one of {', '.join(KINDS)}")
+    if args.pictures != "none":
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                f"--pictures: matplotlib is missing ({error}): pip install 'fastrnn[plot]', or give " "--pictures none"
+            ) from error
+
+
+def report(args, folder, data, roles, made):
+    """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
+    fits = made.fits if args.cv else made
+    summary = _shown(made.summary() if args.cv else best_of_each(made))
+    baselines = _in_folds(args, data) if args.cv else _baselines(data, roles)
+    best = chosen_model(fits, "best")
+    text = _aligned(summary)
+    print(text)
+    for name, loss in baselines.items():
+        print(f"{name}, {_compared(roles)}: {loss:.4f}")
+    if "diverged" in fits.stopped:
+        print(f"diverged: {fits.stopped.count('diverged'):,} of {len(fits):,} models; try a smaller --learning-rate")
+    table = made.table if args.cv else fits.to_frame()
+    write_atomically(os.path.join(folder, TABLE), table.to_csv(index_label="model").encode())
+    pictures = {} if args.pictures == "none" else _draw(args, folder, data, made, fits, best, baselines)
+    content = _markdown(args, data, roles, fits, best, summary, baselines, pictures, folder)
+    write_atomically(os.path.join(folder, REPORT), content.encode())
+    write_json(folder, described(args, data))
+    # Last: a folder with models is finished.
+    fits.save(os.path.join(folder, MODELS), overwrite=True)
+    print(f"saved {folder}: {', '.join([TABLE, MODELS, REPORT, *pictures])}")
+    print(f"try: fastrnn evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
+
+
+def best_of_each(fits):
+    """A pandas table with a row for each combination of size and options: the seed with the least validation loss."""
+    import numpy as np
+
+    frame = fits.to_frame()
+    scores = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
+    scores = np.where(np.isfinite(scores), scores, np.inf)
+    axes = [name for name in ("hidden_size", "learning_rate", "l1", "weight_decay") if name in frame]
+    axes = [name for name in axes if name == "hidden_size" or frame[name].nunique() > 1]
+    best = frame.assign(score=scores).groupby(axes, sort=True).score.idxmin()
+    rows = frame.loc[best, [*axes, "seed", "train_loss", "validation_loss", "test_loss", "test_accuracy", "epochs"]]
+    return rows.dropna(axis=1, how="all").rename_axis("model").reset_index()
+
+
+def _shown(frame):
+    """The table with the numbers that people read."""
+    return frame.rename(columns={"hidden_size": "hidden"}).reset_index(drop=True)
+
+
+def _aligned(frame):
+    lines = [list(map(str, frame.columns))] + [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in lines)
+
+
+def _cell(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _baselines(data, roles):
+    """{name: loss} on the sequences of `_compared`."""
+    from fastrnn.analysis.baselines import suitable_baselines
+    from fastrnn.data.roles import NAMES
+
+    role = NAMES.index(_compared(roles))
+    return {each.name: each.loss[role] for each in suitable_baselines(data, roles)}
+
+
+def _compared(roles):
+    """The role of the sequences on which networks and baselines are compared: test, else validation, else training."""
+    return "test" if roles is None or (roles == 2).any() else "validation" if (roles == 1).any() else "train"
+
+
+def _in_folds(args, data):
+    """{name: loss} on each outer fold in turn, learned from all others, as the mean over counted steps."""
+    import numpy as np
+
+    from fastrnn.analysis.baselines import suitable_baselines
+    from fastrnn.data import folds
+
+    total, steps = {}, 0.0
+    for roles in folds(data, args.cv[0], None, args.by, args.seed):
+        own = data.weight[np.repeat(roles == 2, data.lengths)].sum()
+        steps += own
+        for each in suitable_baselines(data, roles):
+            total[each.name] = total.get(each.name, 0.0) + own * each.test_loss
+    return {name: value / steps for name, value in total.items()}
+
+
+def _draw(args, folder, data, made, fits, best, baselines):
+    """{file: what it shows} of the pictures that were drawn."""
+    from fastrnn import analysis
+
+    drawn = {}
+
+    def path(name, text):
+        drawn[f"{name}.{args.pictures}"] = text
+        return os.path.join(folder, f"{name}.{args.pictures}")
+
+    if args.cv:
+        analysis.plot_selection(made, baselines, path("loss", "test loss against hidden units"))
+    analysis.plot_learning_curves(
+        fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
+    )
+    one = fits[best]
+    p = one.predict(data)[0]
+    counts = data.weight > 0
+    if data.kind == "bits" and p.shape[1] == 1 or data.kind == "classes" and data.classes == 2:
+        found = analysis.calibration(p[counts, -1], data.y[counts], weight=data.weight[counts])
+        analysis.plot_calibration(found, path("calibration", "probabilities of the best model against what came"))
+    size = len(one.cell.state) * int(one.hidden_size[0])
+    if size <= 2 and data.kind != "reals":
+        portrait = analysis.phase_portrait(one, data)
+        if len(portrait.inputs) <= 8:
+            analysis.plot_portrait(portrait, path("portrait", "the best model's logit and its change, by input"))
+    return drawn
+
+
+def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folder):
+    lines = [f"# Fit of {os.path.basename(args.table)}", "", str(data), ""]
+    what = "Mean test loss over outer folds, in nats a step" if args.cv else "The best seed of each"
+    lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats a step', '')}:", ""]
+    lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
+    lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
+    lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
+    size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
+    lines += ["", f"The model with the least validation loss is number {best} of table.csv: {size} units, seed {seed}."]
+    for file, text in pictures.items():
+        lines += ["", f"![{text}]({file})"]
+    quoted = shlex.quote(folder)
+    lines += [
+        "",
+        "```python",
+        "import fastrnn",
+        f'fits = fastrnn.Fits.load("{os.path.join(folder, MODELS)}")',
+        f"best = fits[{best}]",
+        "best.weights()",
+        "```",
+        "",
+        "```sh",
+        f"fastrnn evaluate {quoted} {shlex.quote(args.table)}",
+        f"fastrnn predict {quoted} {shlex.quote(args.table)}",
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

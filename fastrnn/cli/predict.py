@@ -1,0 +1,93 @@
+"""`fastrnn predict`: what a fitted network predicts in each row of a table."""
+
+import csv
+import io
+import sys
+
+from fastrnn.cli.columns import read_again
+from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder
+from fastrnn.cli.output import check_writable
+from fastrnn.cli.progress import compiling_noted
+
+SUMMARY = "Write what a fitted network predicts in each row of a table"
+EXAMPLES = """\
+examples:
+  fastrnn predict runs/choices choices.csv > predictions.csv
+  fastrnn predict runs/choices choices.csv --output predictions.csv
+  fastrnn predict runs/choices choices.csv --model 17 --states
+
+A row a step, sequence by sequence: the columns of --group, the step, the
+prediction, probabilities of classes or ones, and with --states the state after
+the step. The table may lack the target.
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    parser.add_argument(
+        "--model", default="best", metavar="N", help="a row of table.csv, or best (of the least validation loss)"
+    )
+    parser.add_argument("--states", action="store_true", help="write the hidden states, too")
+    parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run(args):
+    """Write the predictions; return 0."""
+    from fastrnn.files import write_atomically
+
+    fits, columns = open_folder(args.folder)
+    if args.output:
+        check_writable(args.output, args.force)
+    data = read_again(args.table, columns)
+    check_inputs(fits, data, args.table)
+    one = fits[chosen_model(fits, args.model)]
+    with compiling_noted():
+        content = table_of(one, data, columns, args.states)
+    if args.output:
+        write_atomically(args.output, content.encode())
+        print(f"saved {args.output}: {data.steps:,} rows")
+    else:
+        sys.stdout.write(content)
+    return 0
+
+
+def table_of(one, data, columns, states):
+    """The text of a CSV file."""
+    import numpy as np
+
+    p = one.predict(data)[0]
+    head, predicted = list(data.groups), p
+    kind, targets = columns["kind"], list(columns["target"] or ["y"])
+    owner = np.repeat(np.arange(len(data)), data.lengths)
+    if not head:
+        head = ["sequence"]
+    groups = [values[owner] for values in data.groups.values()] or [owner]
+    made = [*groups, np.arange(data.steps) - data.offsets[owner]]
+    if kind == "classes":
+        names = columns["classes"] if isinstance(columns["classes"], list) else list(range(p.shape[1]))
+        made += [np.array(names, object)[p.argmax(1)], *p.T]
+        head += ["step", f"{targets[0]}_predicted", *(f"p({targets[0]}={name})" for name in names)]
+    elif kind == "bits":
+        made += [column for values in p.T for column in ((values > 0.5).astype(int), values)]
+        names = [targets[n] if n < len(targets) else f"y{n}" for n in range(p.shape[1])]
+        head += ["step", *(text for name in names for text in (f"{name}_predicted", f"p({name}=1)"))]
+    else:
+        made += list(predicted.T)
+        head += ["step", *(f"{targets[n] if n < len(targets) else f'y{n}'}_predicted" for n in range(p.shape[1]))]
+    if states:
+        kept = one.states(data)[0]
+        made += list(kept.T)
+        hidden = int(one.hidden_size[0])
+        head += [f"{name}{unit}" for name in one.cell.state for unit in range(hidden)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(zip(*(_written(values) for values in made)))
+    return text.getvalue()
+
+
+def _written(values):
+    return [f"{value:.7g}" for value in values] if values.dtype.kind == "f" else values.tolist()

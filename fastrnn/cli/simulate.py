@@ -1,0 +1,194 @@
+"""`fastrnn simulate`: fitted networks that act in an environment, as a table like the one that they were fitted to."""
+
+import csv
+import io
+import os
+import sys
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.fit_folder import chosen_model, open_folder
+from fastrnn.cli.options import listed, number, positive, seed
+from fastrnn.cli.output import check_writable
+
+SUMMARY = "Let fitted networks act in an environment of their own"
+EXAMPLES = """\
+examples:
+  fastrnn simulate runs/choices --reward 0.8,0.2 --steps 200 --sessions 10
+  fastrnn simulate runs/choices --reward 0.8,0.2 --swap 50 --output made.csv
+  fastrnn simulate runs/choices --environment maze.py --model all
+
+--reward: a bandit. Choice number k is rewarded with the k-th probability; the
+inputs are the choice and the reward of the step before, so the fit was one with
+--inputs CHOICE,REWARD --lag 1. --swap N turns the probabilities round every N
+steps. Any other environment is a Python file with a function
+  environment(choices, draws) -> inputs of the next step
+and `first`, the inputs of the first one, as fastrnn.analysis.simulate has them.
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument(
+        "--reward", type=listed(number), metavar="LIST", help="probabilities of a reward, one for each choice"
+    )
+    parser.add_argument("--swap", type=positive, metavar="N", help="turn them round every N steps")
+    parser.add_argument(
+        "--environment", metavar="FILE", help="a Python file with environment(choices, draws) and first"
+    )
+    parser.add_argument("--steps", type=positive, default=100, metavar="N", help="steps of a session (default: 100)")
+    parser.add_argument("--sessions", type=positive, default=1, metavar="N", help="sessions of each model (default: 1)")
+    parser.add_argument("--model", default="best", metavar="N", help="a row of table.csv, best or all (default: best)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of choices and rewards (default: 0)")
+    parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run(args):
+    """Write the table; return 0."""
+    import numpy as np
+
+    from fastrnn.analysis import simulate
+    from fastrnn.files import write_atomically
+
+    if (args.reward is None) == (args.environment is None):
+        raise UserError("--reward or --environment: give one of them, as in fastrnn simulate --help")
+    fits, columns = open_folder(args.folder)
+    if args.output:
+        check_writable(args.output, args.force)
+    models = np.arange(len(fits)) if args.model == "all" else np.array([chosen_model(fits, args.model)])
+    if args.reward is not None:
+        bandit = Bandit(args, columns)
+        environment, first = bandit, np.zeros(len(columns["names"]))
+    else:
+        environment, first = _loaded(args.environment)
+    with user_errors({"first": f"{args.environment}: first", "environment": f"{args.environment}: environment"}):
+        # A size at a time, since an environment with a memory has one for each call.
+        made = [(own, _simulated(simulate, fits[own], environment, first, args)) for own in _by_size(fits, models)]
+    content = _table(made, columns)
+    if args.output:
+        write_atomically(args.output, content.encode())
+        print(f"saved {args.output}: {len(models):,} models, {args.sessions:,} sessions of {args.steps:,} steps")
+    else:
+        sys.stdout.write(content)
+    return 0
+
+
+def _by_size(fits, models):
+    import numpy as np
+
+    return [models[fits.hidden_size[models] == size] for size in np.unique(fits.hidden_size[models])]
+
+
+def _simulated(simulate, fits, environment, first, args):
+    if isinstance(environment, Bandit):
+        environment.begin()
+    return simulate(fits, environment, first, args.steps, sessions=args.sessions, seed=args.seed)
+
+
+class Bandit:
+    """Choices that are rewarded with given probabilities, which turn round every so many steps."""
+
+    def __init__(self, args, columns):
+        import numpy as np
+
+        from fastrnn.data import Encoder
+
+        inputs, target, lag = columns["inputs"], columns["target"] or [], columns.get("lag")
+        if columns["encoder"] is None or len(inputs) != 2 or len(target) != 1 or target[0] not in inputs or lag != 1:
+            raise UserError(
+                "--reward: the fit needs --inputs CHOICE,REWARD --target CHOICE --lag 1; "
+                "other environments are given by --environment"
+            )
+        bits, classes = columns["kind"] == "bits", columns["classes"]
+        self.values = np.array(classes if isinstance(classes, list) else range(2 if bits else classes))
+        if len(args.reward) != len(self.values):
+            raise UserError(
+                f"--reward: got {len(args.reward)} probabilities, expected {len(self.values)}, one for each choice"
+            )
+        if not all(0 <= p <= 1 for p in args.reward):
+            raise UserError(f"--reward: got {args.reward}, expected probabilities")
+        self.p, self.swap, self.bits = np.array(args.reward), args.swap, bits
+        self.encoder, self.target = Encoder.from_dict(columns["encoder"]), target[0]
+        self.begin()
+
+    def begin(self):
+        """The first step again."""
+        self.step = 0
+
+    def __call__(self, choices, draws):
+        import numpy as np
+
+        from fastrnn.data.columns import Column
+
+        choices = choices[..., 0] if self.bits else choices
+        turned = self.swap is not None and self.step // self.swap % 2
+        self.step += 1
+        rewards = draws.uniform() < (self.p[::-1] if turned else self.p)[choices]
+        columns = {}
+        for each in self.encoder.encodings:
+            values = self.values[choices] if each.name == self.target else rewards.astype(np.int64)
+            columns[each.name] = Column.of(each.name, values.reshape(-1))
+        return np.concatenate(self.encoder.apply(columns, str), 1).reshape(*choices.shape, -1)
+
+
+def _loaded(path):
+    """(environment, first) of a Python file."""
+    import numpy as np
+
+    if not os.path.exists(path):
+        raise UserError(f"--environment: no file {path}")
+    space = {"__name__": "environment", "__file__": path}
+    try:
+        with open(path, encoding="utf-8") as file:
+            exec(compile(file.read(), path, "exec"), space)  # the user's own program, as he asked for it
+    except Exception as error:
+        raise UserError(f"{path}: {type(error).__name__}: {error}") from error
+    if not callable(space.get("environment")) or "first" not in space:
+        raise UserError(
+            f"{path}: expected a function environment(choices, draws) and first, the inputs of the first step"
+        )
+    return _guarded(path, space["environment"]), np.asarray(space["first"], float)
+
+
+def _guarded(path, function):
+    """The function, whose own errors become one line."""
+    import functools
+
+    @functools.wraps(function)
+    def environment(*arguments):
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise UserError(f"{path}: environment: {type(error).__name__}: {error}") from error
+
+    return environment
+
+
+def _table(made, columns):
+    """The text of a CSV file: model, session, step, choice, and the inputs that led to it."""
+    import numpy as np
+
+    classes = columns["classes"]
+    names = [name if name not in (columns["target"] or []) else f"previous_{name}" for name in columns["names"]]
+    targets = list(columns["target"] or ["y"])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head, first = ["model", "session", "step"], True
+    for models, simulation in made:
+        choices = simulation.choices
+        if columns["kind"] == "classes" and isinstance(classes, list):
+            choices = np.array(classes, object)[choices]
+        choices = choices[..., None] if choices.ndim == 3 else choices
+        if first:
+            own = [targets[n] if n < len(targets) else f"y{n}" for n in range(choices.shape[-1])]
+            writer.writerow([*head, *own, *names])
+            first = False
+        for n, model in enumerate(models):
+            for session in range(choices.shape[1]):
+                rows = zip(choices[n, session].tolist(), simulation.x[n, session].tolist())
+                writer.writerows(
+                    [model, session, step, *chosen, *(f"{value:.7g}" for value in x)]
+                    for step, (chosen, x) in enumerate(rows)
+                )
+    return text.getvalue()

@@ -66,9 +66,14 @@ def set_in(path, value):
     return change
 
 
-def test_a_good_pair_is_accepted_without_and_with_the_state_of_a_training_and_a_digest(pair):
-    assert check(pair.certificate, pair.model)["task"]["name"] == "addition"
-    check(*pair.changed())
+def test_a_good_pair_is_accepted_with_and_without_a_digest_and_with_the_state_of_a_training(pair, tmp_path):
+    for paths in ((pair.certificate, pair.model), pair.changed()):
+        assert check(*paths)["task"] == {"name": "addition", "operands": 2}
+    file, path = File(pair.model.read_bytes(), "fastrnn"), tmp_path / "unfinished.safetensors"
+    file.inner.pop("digest", None)
+    state = {"training.step": np.zeros((), np.uint64), "training.live": np.ones((0, 3), bool), "training.m": np.full(3, np.nan)}
+    path.write_bytes(save({**file.arrays(), **state}, {"fastrnn": json.dumps(file.inner)}))
+    assert Model.load(path) and check(pair.certificate, path)
 
 
 CELL = {

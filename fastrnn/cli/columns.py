@@ -75,7 +75,7 @@ def _errors_of(table):
 def described(args, data):
     """A dict, for JSON, from which `read_again` reads tables in the same way."""
     own = {name: getattr(args, name) for name in KEPT}
-    own |= {"kind": data.kind, "classes": data.class_names or data.classes, "names": data.input_names}
+    own |= {"kind": data.kind, "classes": list(data.class_names or ()) or data.classes, "names": data.input_names}
     return own | {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
 
 

@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from fastrnn import analysis, data, tasks
     from fastrnn.certify import Certification, certify
     from fastrnn.cells.base import Cell
+    from fastrnn.cells.coupled_lstm import CoupledLSTM
     from fastrnn.cells.elman import Elman
+    from fastrnn.cells.fastgrnn import FastGRNN
     from fastrnn.cells.gru import GRU
+    from fastrnn.cells.indrnn import IndRNN
+    from fastrnn.cells.janet import JANET
     from fastrnn.cells.leaky import Leaky
     from fastrnn.cells.lstm import LSTM
     from fastrnn.cells.mgu import MGU
+    from fastrnn.cells.mingru import MinGRU
+    from fastrnn.cells.multiplicative import MultiplicativeRNN
+    from fastrnn.cells.peephole_lstm import PeepholeLSTM
+    from fastrnn.cells.ugrnn import UGRNN
     from fastrnn.data import Sequences
     from fastrnn.errors import CheckpointError
     from fastrnn.generalize import Generalization, generalize
@@ -37,11 +45,19 @@ __version__ = "0.1.0"
 # Each export is imported when first asked for: numba alone takes 0.4 s, which `fastrnn --help` must not wait for.
 _EXPORTS = {
     "cells.base": ("Cell",),
+    "cells.coupled_lstm": ("CoupledLSTM",),
     "cells.elman": ("Elman",),
+    "cells.fastgrnn": ("FastGRNN",),
     "cells.gru": ("GRU",),
+    "cells.indrnn": ("IndRNN",),
+    "cells.janet": ("JANET",),
     "cells.leaky": ("Leaky",),
     "cells.lstm": ("LSTM",),
     "cells.mgu": ("MGU",),
+    "cells.mingru": ("MinGRU",),
+    "cells.multiplicative": ("MultiplicativeRNN",),
+    "cells.peephole_lstm": ("PeepholeLSTM",),
+    "cells.ugrnn": ("UGRNN",),
     "certify": ("Certification", "certify"),
     "data": ("Sequences",),
     "errors": ("CheckpointError",),

@@ -1,4 +1,4 @@
-"""A network, its data and a frame for the kernels of fastrnn.kernels.recurrent, in any of their modes; and the same in NumPy."""
+"""A network, its data and a frame for the kernels of fastrnn.kernels.recurrent, in any mode; and the same in NumPy."""
 
 import numpy as np
 
@@ -17,12 +17,14 @@ class Case:
     own_weights: a lane is a model, else a sequence. theta (R, models): weights as the kernels have them.
     """
 
-    def __init__(self, cell, head, outputs, *, own_weights, inputs=2, steps=4, sequences=5, columns=2, lanes=4, before=False,
+    def __init__(self, cell, head, outputs, *, own_weights, inputs=2, steps=4, sequences=5, columns=2, lanes=4,
+                 before=False,
                  penalties=False, optimizer=Adam(), dtype="float64", seed=0):
         rng = np.random.default_rng(seed)
         self.cell, self.step, self.head, self.optimizer = cell, cell.traced(), traced_head(head, outputs), optimizer
         self.own_weights, self.dtype, self.lanes, self.columns = own_weights, np.dtype(dtype), lanes, columns
-        self.net = Network(self.step, self.head, Sizes(inputs, cell.hidden_size, outputs), own_weights, not own_weights, columns, 16,
+        self.net = Network(self.step, self.head, Sizes(inputs, cell.hidden_size, outputs), own_weights, not own_weights,
+                           columns, 16,
                            lanes * self.dtype.itemsize, before)
         self.own = update.traced(optimizer)
         self.program = train.train_program(self.net, self.own, update.Terms(penalties=penalties), dtype, lanes)
@@ -44,7 +46,8 @@ class Case:
         lane = (self.lanes,) if self.own_weights else ()
         rows = self.rows if self.own_weights else -(-self.rows // self.lanes) * self.lanes
         slots = len(self.own.slots)
-        shapes = {"theta": (rows, *lane), "gradient": (rows, *lane), "best": (rows, *lane), "slots": (slots, rows, *lane),
+        shapes = {"theta": (rows, *lane), "gradient": (rows, *lane), "best": (rows, *lane),
+                  "slots": (slots, rows, *lane),
                   "flags": (3, rows), "options": (len(update.OPTIONS) + len(self.own.options), *lane),
                   "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane), "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
@@ -65,7 +68,8 @@ class Case:
             a[name][:] = np.nan
         table, self.kept = self._blocks()
         words = {"blocks": table.ctypes.data, "count": len(table), "rounds": rounds, "every": 1}
-        self.frame = np.array([a[name].ctypes.data if name in a else words.get(name, 0) for name in self.program.names], np.int64)
+        self.frame = np.array([a[name].ctypes.data if name in a else words.get(name, 0) for name in self.program.names],
+                              np.int64)
         self.program.run(self.frame)
         return self
 
@@ -92,8 +96,9 @@ class Case:
             weights[0] = counts.reshape(self.columns, self.lanes) if not self.own_weights else counts
             kept.append(weights)
             first, last = number == 0, number == len(table) - 1
-            row[:] = (self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]), laid(self.mask[part]), laid(self.lengths[part]),
-                      weights.ctypes.data, train.LEARN + train.EVALUATE + train.FRESH * first + (train.UPDATE + train.DECIDE) * last)
+            row[:] = (self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]), laid(self.mask[part]),
+                      laid(self.lengths[part]), weights.ctypes.data,
+                      train.LEARN + train.EVALUATE + train.FRESH * first + (train.UPDATE + train.DECIDE) * last, 0, 0)
         return table, kept
 
     @property
@@ -118,7 +123,8 @@ class Case:
                 pre = np.zeros((len(step.pre), self.cell.hidden_size, self.models))
                 pre[: step.from_x] += get("b_x") + np.einsum("i,igum->gum", self.x[n, t], get("w_x"))
                 pre[len(pre) - step.from_h :] += get("b_h") + np.einsum("km,kgum->gum", state[0], get("w_h"))
-                state = on_numpy(step.new, dict(zip(step.pre, pre)) | dict(zip(step.vectors, get("vectors"))) | dict(zip(step.old, state)))
+                known = dict(zip(step.vectors, get("vectors"))) | dict(zip(step.old, state))
+                state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
                 z = np.einsum("okm,km->om", get("w_o"), before if net.before else state[0]) + get("b_o")
                 y = np.broadcast_to(self.y[n, t][:, None].astype(float), (len(head.y), self.models))
                 loss = on_numpy([head.loss], dict(zip(head.z, z)) | dict(zip(head.y, y)))[0]

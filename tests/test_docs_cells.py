@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+import fastrnn
+from fastrnn.cells.base import cells
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cells.md"
 
 
@@ -24,3 +27,11 @@ def test_the_page_says_what_its_code_does(tmp_path, monkeypatch):
     assert len(results) == 4
     assert len(env["fits"]) == 16 and "CFN of 4 units" in results[1]
     assert np.isfinite(env["fits"].loss[:, 0]).all()
+
+
+def test_the_table_lists_every_cell_that_ships():
+    rows = re.findall(r"^\| `(\w+)` \| ([h, c]+) \| (\d) \|", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    assert {name: (states, matrices) for name, states, matrices in rows} == {
+        kind.__name__: (", ".join(kind.state), str(len(kind.gates) - len(kind.inputs_only)))
+        for kind in cells().values()}
+    assert all(getattr(fastrnn, kind.__name__) is kind for kind in cells().values())

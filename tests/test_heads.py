@@ -11,7 +11,8 @@ from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 
-CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1), (Sigmoid("squared"), 4),
+CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1),
+         (Sigmoid("squared"), 4),
          (Linear(), 1), (Linear(), 3), (Linear(tolerance=0.1), 2)]
 NAMES = [f"{head.name}-{getattr(head, 'measure', '')}-{outputs}" for head, outputs in CASES]
 cases = pytest.mark.parametrize("head, outputs", CASES, ids=NAMES)
@@ -21,7 +22,9 @@ def targets_of(head, outputs, count, rng):
     """y (Y, count): classes, bits, or numbers."""
     if head.targets == "classes":
         return rng.integers(0, outputs, (1, count)).astype(float)
-    return rng.normal(size=(outputs, count)) if head.targets == "reals" else rng.integers(0, 2, (outputs, count)).astype(float)
+    if head.targets == "reals":
+        return rng.normal(size=(outputs, count))
+    return rng.integers(0, 2, (outputs, count)).astype(float)
 
 
 def values_of(head, z, y):
@@ -53,7 +56,8 @@ def plain(head, z, y):
         p = [math.exp(each) / sum(map(math.exp, z)) for each in z]
         return -math.log(p[int(y[0])]), p[int(y[0])] == max(p), p
     if head.name == "linear":
-        return sum((a - b) ** 2 for a, b in zip(z, y)) / len(z), all(abs(a - b) <= head.tolerance for a, b in zip(z, y)), list(z)
+        right = all(abs(a - b) <= head.tolerance for a, b in zip(z, y))
+        return sum((a - b) ** 2 for a, b in zip(z, y)) / len(z), right, list(z)
     p = [1 / (1 + math.exp(-each)) for each in z]
     right = all((a > 0.5) == (b > 0.5) for a, b in zip(p, y))
     if head.measure == "squared":
@@ -95,7 +99,8 @@ def test_nothing_overflows_for_extreme_outputs(head, outputs, dtype):
         assert np.abs(d_z).max() <= 1 + 1e-6 and predictions.min() >= 0 and predictions.max() <= 1
     if head.name == "softmax":
         wide = z.astype(np.float64)
-        exact = np.log(np.exp(wide - wide.max(0)).sum(0)) + (wide.max(0) - np.take_along_axis(wide, y.astype(int), 0)[0])
+        chosen = np.take_along_axis(wide, y.astype(int), 0)[0]
+        exact = np.log(np.exp(wide - wide.max(0)).sum(0)) + (wide.max(0) - chosen)
         assert (np.abs(loss - exact) <= 2 * np.finfo(dtype).eps * (1 + exact)).all()
 
 
@@ -114,4 +119,5 @@ def test_the_cases_cover_every_head():
 
 def test_texts_name_all_that_is_compiled():
     texts = [traced(head, outputs).text for head, outputs in CASES]
-    assert len(set(texts)) == len(CASES) and traced(Softmax(), 3).text == traced(type("Softmax", (Softmax,), {})(), 3).text
+    assert len(set(texts)) == len(CASES)
+    assert traced(Softmax(), 3).text == traced(type("Softmax", (Softmax,), {})(), 3).text

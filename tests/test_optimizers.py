@@ -27,7 +27,8 @@ def descend(optimizer, w, gradients, rate, dtype=np.float64):
     for g in gradients:
         running = on_numpy(own.advance, options | dict(zip(map(symbol, own.running), running)))
         values = options | dict(zip(map(symbol, (*own.running, *own.slots)), (*running, *slots)))
-        w, *slots = on_numpy(own.update, values | {symbol("w"): w, symbol("g"): g.astype(dtype), symbol("rate"): dtype(rate)})
+        w, *slots = on_numpy(own.update,
+                             values | {symbol("w"): w, symbol("g"): g.astype(dtype), symbol("rate"): dtype(rate)})
         path.append(w)
     return np.array(path)
 
@@ -63,8 +64,10 @@ def adam(o, w, state, g, n, rate):
 
 
 # A list of pairs: NamedTuples of different classes are equal where their numbers are.
-PAPERS = [(SGD(), sgd), (Momentum(), momentum), (Momentum(0.5), momentum), (Nesterov(), nesterov), (Nesterov(0.3), nesterov),
-          (RMSprop(), rmsprop), (RMSprop(0.9, 0.8, 1e-3), rmsprop), (Adam(), adam), (Adam(0.8, 0.999, 1e-2), adam), (AMSGrad(), adam),
+PAPERS = [(SGD(), sgd), (Momentum(), momentum), (Momentum(0.5), momentum), (Nesterov(), nesterov),
+          (Nesterov(0.3), nesterov),
+          (RMSprop(), rmsprop), (RMSprop(0.9, 0.8, 1e-3), rmsprop), (Adam(), adam), (Adam(0.8, 0.999, 1e-2), adam),
+          (AMSGrad(), adam),
           (AMSGrad(0.5, 0.9, 1e-4), adam)]
 NAMES = [repr(optimizer) for optimizer, _ in PAPERS]
 
@@ -117,5 +120,6 @@ def test_float32_follows_float64(optimizer):
 
 def test_tasks_get_the_optimizers_that_their_kernels_have_room_for():
     assert set(optimizers()) - set(task_optimizers()) == {"amsgrad"}
-    with pytest.raises(ValueError, match="^optimizer: got 'amsgrad', expected one of adam, momentum, nesterov, rmsprop, sgd$"):
+    with pytest.raises(ValueError,
+                       match="^optimizer: got 'amsgrad', expected one of adam, momentum, nesterov, rmsprop, sgd"):
         fastrnn.TrainConfig(optimizer="amsgrad")

@@ -1,6 +1,7 @@
-"""`python -m bench.peers.networks`: losses, gradients and updates against PyTorch's own modules and optimizers, in float64.
+"""`python -m bench.peers.networks`: losses, gradients and updates against PyTorch's modules and optimizers, in float64.
 
-GRU, LSTM and Elman with each head, learned initial states and ragged, weighted sequences; then every optimizer over 50 updates.
+GRU, LSTM and Elman with each head, learned initial states and ragged, weighted sequences; then every optimizer over 50
+updates.
 """
 
 import json
@@ -38,7 +39,8 @@ class Case:
 
     @property
     def name(self):
-        return (f"{self.cell.name} {getattr(self.cell, 'activation', '')} {self.head} {self.optimizer} {self.options or ''}"
+        return (f"{self.cell.name} {getattr(self.cell, 'activation', '')} {self.head} {self.optimizer} "
+                f"{self.options or ''}"
                 f"{' weight decay' if self.weight_decay else ''}{' before' if self.before else ''}")
 
 
@@ -50,12 +52,15 @@ def cases():
             yield Case(cell, head, *sgd, before=head == "sigmoid", updates=5)
     for optimizer in (sgd, ("momentum", 0.02, {"beta": 0.8}, "SGD", {"lr": 0.02, "momentum": 0.8}),
                       ("nesterov", 0.02, {"beta": 0.8}, "SGD", {"lr": 0.02, "momentum": 0.8, "nesterov": True}),
-                      ("rmsprop", 0.01, {"alpha": 0.95, "epsilon": 1e-6}, "RMSprop", {"lr": 0.01, "alpha": 0.95, "eps": 1e-6}),
+                      ("rmsprop", 0.01, {"alpha": 0.95, "epsilon": 1e-6}, "RMSprop",
+                       {"lr": 0.01, "alpha": 0.95, "eps": 1e-6}),
                       ("rmsprop", 0.003, {"momentum": 0.7}, "RMSprop", {"lr": 0.003, "momentum": 0.7}),
                       ("adam", 0.02, {"beta2": 0.999}, "Adam", {"lr": 0.02, "betas": (0.9, 0.999)}),
-                      ("amsgrad", 0.02, {"beta1": 0.5, "beta2": 0.9}, "Adam", {"lr": 0.02, "betas": (0.5, 0.9), "amsgrad": True})):
+                      ("amsgrad", 0.02, {"beta1": 0.5, "beta2": 0.9}, "Adam",
+                       {"lr": 0.02, "betas": (0.5, 0.9), "amsgrad": True})):
         yield Case(GRU(4), "softmax", *optimizer)
-    yield Case(GRU(4), "softmax", "adam", 0.02, {"beta2": 0.999}, "AdamW", {"lr": 0.02, "weight_decay": 0.1}, weight_decay=0.1)
+    yield Case(GRU(4), "softmax", "adam", 0.02, {"beta2": 0.999}, "AdamW", {"lr": 0.02, "weight_decay": 0.1},
+               weight_decay=0.1)
 
 
 def problem(case, number):
@@ -66,8 +71,10 @@ def problem(case, number):
     y = [{"softmax": rng.integers(0, outputs, len(each)), "linear": rng.normal(size=(len(each), outputs)),
           "sigmoid": rng.integers(0, 2, (len(each), outputs))}[case.head] for each in x]
     weight = [rng.choice([0.0, 0.5, 1, 2], len(each)) for each in x]
-    shapes = {"w_ih": (gates * hidden, inputs), "w_hh": (gates * hidden, hidden), "b_ih": (gates * hidden,), "b_hh": (gates * hidden,),
-              "w_ho": (outputs, hidden), "b_o": (outputs,), **{f"initial_{name}": (hidden,) for name in case.cell.state}}
+    shapes = {"w_ih": (gates * hidden, inputs), "w_hh": (gates * hidden, hidden), "b_ih": (gates * hidden,),
+              "b_hh": (gates * hidden,),
+              "w_ho": (outputs, hidden), "b_o": (outputs,),
+              **{f"initial_{name}": (hidden,) for name in case.cell.state}}
     return x, y, weight, {name: rng.normal(size=shape) * 0.4 for name, shape in shapes.items()}
 
 
@@ -83,7 +90,8 @@ def here(case, x, y, weight, weights):
     """(losses (updates + 1), gradients, weights at some update, that update), by fastrnn."""
     # A class that no step has would not be known otherwise.
     data = Sequences(x, y, weight=weight, **({"kind": "classes", "classes": 3} if case.head == "softmax" else {}))
-    common = dict(roles=[TRAIN] * len(x), head=case.head, weights=weights, initial_state="learned", before=case.before, patience=None,
+    common = dict(roles=[TRAIN] * len(x), head=case.head, weights=weights, initial_state="learned", before=case.before,
+                  patience=None,
                   evaluate_every=1, dtype="float64")
     fits = fit_many(case.cell, data, optimizer=case.optimizer, learning_rate=case.rate, optimizer_options=case.options,
                     weight_decay=case.weight_decay, decay_on=tuple(weights), epochs=case.updates, **common)
@@ -109,9 +117,11 @@ def main():
     wanted, arrays, problems = list(cases()), {}, []
     for number, case in enumerate(wanted):
         x, y, weight, weights = problem(case, number)
-        what = {"cell": case.cell.name, "nonlinearity": getattr(case.cell, "activation", None), "head": case.head, "before": case.before,
+        what = {"cell": case.cell.name, "nonlinearity": getattr(case.cell, "activation", None), "head": case.head,
+                "before": case.before,
                 "optimizer": case.torch_optimizer, "options": case.torch_options, "updates": case.updates}
-        own = {"x": padded(x), "y": padded([each[:, None] if each.ndim == 1 else each for each in y]), "weight": padded(weight),
+        own = {"x": padded(x), "y": padded([each[:, None] if each.ndim == 1 else each for each in y]),
+               "weight": padded(weight),
                "what": json.dumps(what), **{f"w.{name}": values for name, values in weights.items()}}
         arrays |= {f"{number}.{name}": value for name, value in own.items()}
         problems.append((x, y, weight, weights))
@@ -128,8 +138,8 @@ def main():
         moved = max(distance(values, results[f"{number}.w.{name}"][update]) for name, values in weights.items())
         right = max(loss, slope, moved) < TOLERANCE
         wrong += not right
-        print(f"{'' if right else 'WRONG: '}{case.name}: losses of {case.updates} updates within {loss:.0e}, gradients within {slope:.0e}, "
-              f"weights after {update} updates within {moved:.0e}", flush=True)
+        print(f"{'' if right else 'WRONG: '}{case.name}: losses of {case.updates} updates within {loss:.0e}, "
+              f"gradients within {slope:.0e}, weights after {update} updates within {moved:.0e}", flush=True)
     return 1 if wrong else 0
 
 

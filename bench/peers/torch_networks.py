@@ -1,8 +1,10 @@
-"""PyTorch's own modules, losses and optimizers on given networks, in float64: `python torch_networks.py CASES.npz RESULTS.npz`.
+"""PyTorch's own modules, losses and optimizers on given networks, in float64.
 
-A case is arrays named NUMBER.x (N, T, I), .y, .weight (N, T), .w.NAME for each weight, and .what, JSON: cell, nonlinearity, head,
-optimizer and its options, updates, before. Results: NUMBER.loss (updates + 1), NUMBER.gradient.NAME at the start, and
-NUMBER.w.NAME (updates + 1, ...), the weights before each update and after the last.
+`python torch_networks.py CASES.npz RESULTS.npz`
+
+A case is arrays named NUMBER.x (N, T, I), .y, .weight (N, T), .w.NAME for each weight, and .what, JSON: cell,
+nonlinearity, head, optimizer and its options, updates, before. Results: NUMBER.loss (updates + 1), NUMBER.gradient.NAME
+at the start, and NUMBER.w.NAME (updates + 1, ...), the weights before each update and after the last.
 """
 
 import json
@@ -10,11 +12,13 @@ import sys
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 CELLS = {"elman": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
-LOSSES = {"softmax": lambda z, y: torch.nn.functional.cross_entropy(z.flatten(0, 1), y[..., 0].long().flatten(), reduction="none").view(y.shape[:2]),
-          "linear": lambda z, y: torch.nn.functional.mse_loss(z, y, reduction="none").mean(-1),
-          "sigmoid": lambda z, y: torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none").sum(-1)}
+EACH = {"reduction": "none"}
+LOSSES = {"softmax": lambda z, y: functional.cross_entropy(z.transpose(1, 2), y[..., 0].long(), **EACH),
+          "linear": lambda z, y: functional.mse_loss(z, y, **EACH).mean(-1),
+          "sigmoid": lambda z, y: functional.binary_cross_entropy_with_logits(z, y, **EACH).sum(-1)}
 
 
 class Network(torch.nn.Module):
@@ -26,10 +30,12 @@ class Network(torch.nn.Module):
         more = {"nonlinearity": what["nonlinearity"]} if what["cell"] == "elman" else {}
         self.rnn = CELLS[what["cell"]](inputs, hidden, batch_first=True, **more)
         self.head = torch.nn.Linear(hidden, len(weights["w_ho"]))
-        self.initial = torch.nn.ParameterDict({name: torch.zeros(hidden) for name in weights if name.startswith("initial_")})
+        states = [name for name in weights if name.startswith("initial_")]
+        self.initial = torch.nn.ParameterDict({name: torch.zeros(hidden) for name in states})
         self.before = what["before"]
         self.double()
-        self.named = {"w_ih": self.rnn.weight_ih_l0, "w_hh": self.rnn.weight_hh_l0, "b_ih": self.rnn.bias_ih_l0, "b_hh": self.rnn.bias_hh_l0,
+        self.named = {"w_ih": self.rnn.weight_ih_l0, "w_hh": self.rnn.weight_hh_l0, "b_ih": self.rnn.bias_ih_l0,
+                      "b_hh": self.rnn.bias_hh_l0,
                       "w_ho": self.head.weight, "b_o": self.head.bias, **self.initial}
         with torch.no_grad():
             for name, parameter in self.named.items():

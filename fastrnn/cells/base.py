@@ -39,8 +39,8 @@ class Cell:
     gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
     w_hh (G H, H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part
     W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; vectors: weights (H,)
-    of their own, which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names
-    of the states, of which the first is the output h.
+    of their own, which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state:
+    names of the states, of which the first is the output h.
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 
@@ -81,7 +81,10 @@ class Cell:
                 raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
 
     def choose(self, name, choices):
-        """Make an option the one of the choices that it names, in whatever case. Raises ValueError unless there is one."""
+        """Make an option the one of the choices that it names, in whatever case.
+
+        Raises ValueError unless there is one.
+        """
         object.__setattr__(self, name, as_choice(name, getattr(self, name), choices))
 
     def step(self, pre, *state):
@@ -89,11 +92,14 @@ class Cell:
         raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
 
     def traced(self):
-        """The fastrnn.formula.step.Step of the formula. Raises ValueError or TypeError for a formula that does not fit."""
+        """The fastrnn.formula.step.Step of the formula.
+
+        Raises ValueError, TypeError or AttributeError, in one line, for a formula that does not fit.
+        """
         return _traced(self)
 
     def equation(self):
-        """The equations of a step as text, a line each, with PyTorch's names of the weights; x' stands for x after the step."""
+        """The equations of a step as text, a line each, with PyTorch's names of the weights; x' is x after the step."""
         step, lines = self.traced(), []
         for gate in self.gates:
             # PyTorch's names: W_ir for gate r, and W_ih where there is only one gate.
@@ -110,7 +116,8 @@ class Cell:
 @lru_cache(maxsize=1024)
 def _traced(cell):
     if unknown := sorted(set(cell.starts) - set(cell.vectors)):
-        raise ValueError(f"starts: got {unknown[0]!r}, expected names of vectors ({', '.join(cell.vectors) or 'there are none'})")
+        known = ", ".join(cell.vectors) or "there are none"
+        raise ValueError(f"starts: got {unknown[0]!r}, expected names of vectors ({known})")
     return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
 
 
@@ -120,15 +127,15 @@ def cells():
 
 
 def task_cells():
-    """{name: class} of those that train on tasks: they also make a `kernel` cell, for the loops with units in the lanes."""
+    """{name: class} of those that train on tasks: they also make a `kernel` cell, for loops with units in the lanes."""
     return {name: kind for name, kind in cells().items() if hasattr(kind, "kernel")}
 
 
 def check_task_cell(cell):
     """Raise TypeError unless the cell trains on tasks."""
     if not hasattr(cell, "kernel"):
-        raise TypeError(f"cell: got {cell!r:.80}, expected one that trains on tasks ({', '.join(task_cells())}); any cell trains on "
-                        "sequences of your own, with fit_many")
+        raise TypeError(f"cell: got {cell!r:.80}, expected one that trains on tasks ({', '.join(task_cells())}); "
+                        "any cell trains on sequences of your own, with fit_many")
 
 
 def activate(cell, pre):

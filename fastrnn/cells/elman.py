@@ -15,7 +15,7 @@ from fastrnn.simd import pointwise, select, sigmoid, tanh
 
 @dataclass(frozen=True, init=False)
 class Elman(Cell):
-    """`hidden_size` units with activation "sigmoid", "tanh" or "relu", as PyTorch's nn.RNN has them; with or without biases.
+    """`hidden_size` units with activation "sigmoid", "tanh" or "relu", with or without biases, as in PyTorch's nn.RNN.
 
     Raises ValueError for a size that is no integer of at least 1, or an unknown activation.
     """
@@ -128,7 +128,8 @@ def _overload_restlessness(cell, h):
 
 
 # Largest absolute error of the activations on SIMD vectors, as fastrnn.simd.functions states it, times four.
-_ERROR = {"sigmoid": {"float32": 4 * 2e-7, "float64": 4 * 1.7e-16}, "tanh": {"float32": 4 * 1.5e-7, "float64": 4 * 2.8e-16},
+_ERROR = {"sigmoid": {"float32": 4 * 2e-7, "float64": 4 * 1.7e-16},
+          "tanh": {"float32": 4 * 1.5e-7, "float64": 4 * 2.8e-16},
           "relu": {"float32": 0.0, "float64": 0.0}}
 # NumPy's exp and tanh are within 4 units in the last place; with the other operations, less than this.
 _NUMPY_ERROR = 2e-15

@@ -2,8 +2,8 @@
 
     h' = h + alpha (f(W x + U h) - h)
 
-H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator neurons", Neural Networks 20
-(2007).
+H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator neurons", Neural Networks
+20 (2007).
 """
 
 from dataclasses import dataclass, field

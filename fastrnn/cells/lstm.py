@@ -2,8 +2,8 @@
 
     i, f, o = sigmoid(W x + U h), g = tanh(W_g x + U_g h)    c' = f c + i g    h' = o tanh(c')
 
-S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997); the forget gate is that of F. Gers,
-J. Schmidhuber and F. Cummins, Neural Computation 12 (2000).
+S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997); the forget gate is that of F.
+Gers, J. Schmidhuber and F. Cummins, Neural Computation 12 (2000).
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
     f = sigmoid(W_f x + U_f h)    n = tanh(W_n x + f (U_n h))    h' = (1 - f) h + f n
 
-G.-B. Zhou et al., "Minimal gated unit for recurrent neural networks", International Journal of Automation and Computing 13
-(2016); the gate acts after the product, as in PyTorch's GRU.
+G.-B. Zhou et al., "Minimal gated unit for recurrent neural networks", International Journal of Automation and Computing
+13 (2016); the gate acts after the product, as in PyTorch's GRU.
 """
 
 from dataclasses import dataclass

@@ -13,8 +13,8 @@ import weakref
 
 import numpy as np
 
-# Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's derivative
-# follows from its result.
+# Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's
+# derivative follows from its result.
 KEPT = frozenset({"sigmoid", "tanh", "relu", "exp", "log", "softplus", "square_root", "/"})
 
 _nodes, _lock, _numbers = weakref.WeakValueDictionary(), threading.Lock(), itertools.count()
@@ -66,8 +66,8 @@ class Expr:
                         "use fastrnn.formula.where(greater(a, b), x, y)")
 
     def __float__(self):
-        raise TypeError("a formula is traced once for all values, so its terms are no numbers yet: in place of float() and the "
-                        "functions of math use those of fastrnn.formula")
+        raise TypeError("a formula is traced once for all values, so its terms are no numbers yet: in place of float() "
+                        "and the functions of math use those of fastrnn.formula")
 
     def __array_ufunc__(self, ufunc, method, *arguments, **options):
         """Arithmetic with NumPy's numbers."""

@@ -1,6 +1,6 @@
 """One step of a recurrent cell, traced from its formula, and the step backwards that follows from it.
 
-    pre = W_ih x_t + b_ih + W_hh h_(t-1) + b_hh        gate by gate; apart (gate_x, gate_h) where the formula asks for it
+    pre = W_ih x_t + b_ih + W_hh h_(t-1) + b_hh        gate by gate, or gate_x and gate_h apart
     state_t = step(pre, state_(t-1))                   the cell's own formula, unit by unit
 """
 
@@ -17,8 +17,8 @@ class Step:
 
     groups: names of the pre-activations; the input reaches the first `from_x` of them, the state h the last `from_h`;
     pre, vectors, old: symbols of the pre-activations, of the cell's own vectors and of the state before the step; new:
-    nodes of the state after it; saved: nodes that the step backwards reads, beside old, new and vectors; d_new: symbols of
-    the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old.
+    nodes of the state after it; saved: nodes that the step backwards reads, beside old, new and vectors; d_new: symbols
+    of the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old.
     """
 
     groups: tuple
@@ -41,8 +41,9 @@ class Terms:
         vars(self).update(terms)
 
     def __getattr__(self, name):
-        known = f"{name} is separate: {name}_x, {name}_h" if f"{name}_x" in vars(self) else f"it has {', '.join(vars(self))}"
-        raise AttributeError(f"pre has no {name}; {known}")
+        if f"{name}_x" in vars(self):
+            raise AttributeError(f"pre has no {name}; {name} is separate: {name}_x, {name}_h")
+        raise AttributeError(f"pre has no {name}; it has {', '.join(vars(self))}")
 
 
 def trace(gates, separate, inputs_only, vectors, state, formula):
@@ -54,7 +55,8 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
     apart = [gate for gate in gates if gate in separate]
     merged = [gate for gate in gates if gate not in separate and gate not in inputs_only]
     groups = (*inputs_only, *(f"{gate}_x" for gate in apart), *merged, *(f"{gate}_h" for gate in apart))
-    pre, own, old = (tuple(symbol(name) for name in names) for names in (groups, vectors, [f"old_{name}" for name in state]))
+    named = groups, vectors, [f"old_{name}" for name in state]
+    pre, own, old = (tuple(symbol(name) for name in names) for names in named)
     try:
         inspect.signature(formula).bind(None, *old)
     except TypeError:
@@ -63,7 +65,8 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
     new = formula(Terms(zip((*groups, *vectors), (*pre, *own))), *old)
     new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     if len(new) != len(state):
-        raise ValueError(f"step: got {len(new)} state{'s' * (len(new) != 1)} back, expected {len(state)} ({', '.join(state)})")
+        plural = "s" * (len(new) != 1)
+        raise ValueError(f"step: got {len(new)} state{plural} back, expected {len(state)} ({', '.join(state)})")
     for value, name in zip(new, state):
         if not isinstance(value, Expr):
             raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
@@ -78,7 +81,8 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
 
 
 def _check(gates, separate, inputs_only, vectors, state):
-    for name, value in (("gates", gates), ("separate", separate), ("inputs_only", inputs_only), ("vectors", vectors), ("state", state)):
+    for name, value in (("gates", gates), ("separate", separate), ("inputs_only", inputs_only), ("vectors", vectors),
+                        ("state", state)):
         if not isinstance(value, tuple) or not all(isinstance(each, str) and each.isidentifier() for each in value):
             raise TypeError(f'{name}: got {value!r}, expected a tuple of names, such as ("r", "z")')
     if not gates or not state:
@@ -88,7 +92,8 @@ def _check(gates, separate, inputs_only, vectors, state):
         if unknown:
             raise ValueError(f"{name}: got {unknown[0]!r}, expected names of gates ({', '.join(gates)})")
     if set(separate) & set(inputs_only):
-        raise ValueError(f"separate: got {sorted(set(separate) & set(inputs_only))[0]!r}, which inputs_only has as well")
+        both = sorted(set(separate) & set(inputs_only))
+        raise ValueError(f"separate: got {both[0]!r}, which inputs_only has as well")
     names = [*gates, *vectors]
     if len(set(names)) < len(names):
         raise ValueError(f"gates and vectors: got a name twice in {', '.join(names)}")

@@ -1,6 +1,6 @@
-"""Run a graph on vectors: SIMD vectors, while a kernel is compiled, so that each node becomes its instructions, once; or arrays.
+"""Run a graph on vectors while a kernel is compiled: each node becomes its instructions, once.
 
-Vectors of other kinds bring `operations` and `fma` of their own (fastrnn.machine.emulator).
+Vectors of other kinds, such as arrays, bring `operations` and `fma` of their own (fastrnn.machine.emulator).
 """
 
 from fastrnn.formula.graph import Expr, ordered

@@ -1,4 +1,4 @@
-"""A graph written out, as a paper has it: one equation for each result, and for each term that is used more than once."""
+"""A graph written out, as a paper has it: one equation for each result, and for each term that is used twice."""
 
 from fastrnn.formula.graph import Expr, ordered
 
@@ -6,7 +6,7 @@ _SIGNS = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 def written(results, names):
-    """Lines such as "h' = n + z * (h - n)"; results: {name: node}; names: {node: name} of inputs, which may be other nodes, too."""
+    """Lines such as "h' = n + z * (h - n)"; results: {name: node}; names: {node: name} of inputs, or of other nodes."""
     names, order = dict(names), ordered(results.values(), leaves=names)
     uses = {}
     for expr in [*results.values(), *(arg for expr in order if expr not in names for arg in expr.args)]:

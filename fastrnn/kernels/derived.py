@@ -1,7 +1,7 @@
 """What the kernels ask of an optimizer (fastrnn.kernels.protocol), derived from its formula.
 
-That is done for every optimizer whose formula needs no running numbers; others bring overloads of their own, since these kernels
-count updates instead, and can form running numbers in closed form.
+That is done for every optimizer whose formula needs no running numbers; others bring overloads of their own, since
+these kernels count updates instead, and can form running numbers in closed form.
 """
 
 import inspect
@@ -37,7 +37,8 @@ def _step(kind):
         unused = vectors[1 + len(results) : 4]
         return (*on_vectors(results, values, vectors[0]), *unused)
 
-    step.__signature__ = inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    step.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
     return pointwise(step)
 
 
@@ -59,4 +60,5 @@ def _apply(optimizer, w, g, first, second, rate, c1, c2):
         return None
     # numba takes functions of a fixed number of arguments only, and options are as many as the optimizer has.
     options = "".join(f", optimizer.{name}" for name in kind._fields)
-    return eval(f"lambda optimizer, w, g, first, second, rate, c1, c2: step(w, g, first, second, rate{options})", {"step": _step(kind)})
+    return eval(f"lambda optimizer, w, g, first, second, rate, c1, c2: step(w, g, first, second, rate{options})",
+                {"step": _step(kind)})

@@ -1,8 +1,8 @@
 """The machine that computes at once: the twin of fastrnn.machine.compiler on NumPy.
 
-A kernel runs on it as plain Python, one operation after the other, so that it can be stepped through, printed, covered and
-compared: a vector is an array (lanes,), an Int is an int, a pointer is an address. FASTRNN_EMULATE=1 makes every Program run
-here, a thousand times slower.
+A kernel runs on it as plain Python, one operation after the other, so that it can be stepped through, printed, covered
+and compared: a vector is an array (lanes,), an Int is an int, a pointer is an address. FASTRNN_EMULATE=1 makes every
+Program run here, ten thousand times slower.
 """
 
 import ctypes
@@ -202,4 +202,5 @@ def emulate(program, frame):
 
 def _at(address, index, dtype, count):
     """(count,) of the memory `index` numbers from an address; writing to it writes there."""
-    return np.frombuffer((ctypes.c_char * (count * dtype.itemsize)).from_address(int(address) + int(index) * dtype.itemsize), dtype)
+    size, place = count * dtype.itemsize, int(address) + int(index) * dtype.itemsize
+    return np.frombuffer((ctypes.c_char * size).from_address(place), dtype)

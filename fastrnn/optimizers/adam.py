@@ -2,8 +2,8 @@
 
 with m' = m / (1 - b1^n), v' = v / (1 - b2^n) at update n = 1, 2, ...
 
-D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; AdamW: I. Loshchilov and F. Hutter, "Decoupled
-weight decay regularization", ICLR 2019.
+D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015; AdamW: I. Loshchilov and F. Hutter,
+"Decoupled weight decay regularization", ICLR 2019.
 """
 
 from typing import NamedTuple
@@ -34,14 +34,16 @@ class Adam(NamedTuple):
     @staticmethod
     def advance(options, running):
         """q = 1 - beta^n, and its rounding error."""
-        return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))
+        return (*corrected(options.beta1, running.q1, running.rest1),
+                *corrected(options.beta2, running.q2, running.rest2))
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
         """(w, m, v)"""
         m = options.beta1 * slots.m + (1 - options.beta1) * g
         v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
-        return w - (rate / running.q1) * m / (square_root_of(v) * (1 / square_root_of(running.q2)) + options.epsilon), m, v
+        spread = square_root_of(v) * (1 / square_root_of(running.q2)) + options.epsilon
+        return w - (rate / running.q1) * m / spread, m, v
 
 
 @pointwise
@@ -55,7 +57,8 @@ def _step(w, g, first, second, rate, beta1, beta2, epsilon, c1, c2):
 @overload(corrections, inline="always")
 def _corrections(optimizer, step):
     if optimizer.instance_class is Adam:
-        return lambda optimizer, step: (1 / (1 - optimizer.beta1 ** (step + 1)), (1 - optimizer.beta2 ** (step + 1)) ** -0.5)
+        return lambda optimizer, step: (1 / (1 - optimizer.beta1 ** (step + 1)),
+                                        (1 - optimizer.beta2 ** (step + 1)) ** -0.5)
 
 
 @overload(memories, inline="always")

@@ -3,7 +3,8 @@
     m <- b1 m + (1 - b1) g      v <- b2 v + (1 - b2) g^2      top <- max(top, v)
     w <- w - rate m / (1 - b1^n) / (sqrt(top / (1 - b2^n)) + eps)      at update n = 1, 2, ...
 
-S. J. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond", ICLR 2018; the corrections by n are PyTorch's.
+S. J. Reddi, S. Kale and S. Kumar, "On the convergence of Adam and beyond", ICLR 2018; the corrections by n are
+PyTorch's.
 """
 
 from typing import NamedTuple
@@ -27,7 +28,8 @@ class AMSGrad(NamedTuple):
     @staticmethod
     def advance(options, running):
         """q = 1 - beta^n, and its rounding error."""
-        return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))
+        return (*corrected(options.beta1, running.q1, running.rest1),
+                *corrected(options.beta2, running.q2, running.rest2))
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
@@ -35,4 +37,5 @@ class AMSGrad(NamedTuple):
         m = options.beta1 * slots.m + (1 - options.beta1) * g
         v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
         top = maximum(slots.top, v)
-        return w - (rate / running.q1) * m / (square_root(top) * (1 / square_root(running.q2)) + options.epsilon), m, v, top
+        spread = square_root(top) * (1 / square_root(running.q2)) + options.epsilon
+        return w - (rate / running.q1) * m / spread, m, v, top

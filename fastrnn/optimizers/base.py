@@ -31,8 +31,8 @@ def task_optimizers():
 def corrected(beta, q, rest):
     """(1 - beta^n, the rounding error of it) at update n, from both at update n - 1.
 
-    q <- q + (1 - beta) (1 - q) subtracts no two neighbours, and the error that each sum leaves is taken into the next one, so
-    that q is right to the last digits at every n, in float32 as well.
+    q <- q + (1 - beta) (1 - q) subtracts no two neighbours, and the error that each sum leaves is taken into the next
+    one, so that q is right to the last digits at every n, in float32 as well.
     W. Kahan, "Further remarks on reducing truncation errors", Communications of the ACM 8 (1965).
     """
     change = (1 - beta) * (1 - q) - rest

@@ -1,8 +1,8 @@
 """Nesterov's momentum, in PyTorch's form: m <- beta m + g, w <- w - rate (g + beta m).
 
-Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Mathematics Doklady 27
-(1983); in terms of gradients at w itself: I. Sutskever et al., "On the importance of initialization and momentum in deep
-learning", ICML 2013.
+Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Mathematics
+Doklady 27 (1983); in terms of gradients at w itself: I. Sutskever et al., "On the importance of initialization and
+momentum in deep learning", ICML 2013.
 """
 
 from typing import NamedTuple

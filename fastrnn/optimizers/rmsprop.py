@@ -9,7 +9,7 @@ from fastrnn.formula import square_root
 
 
 class RMSprop(NamedTuple):
-    """RMSprop's constants, as torch.optim.RMSprop has them (not centered); without momentum, w <- w - rate g / (sqrt(v) + eps)."""
+    """RMSprop's constants, as torch.optim.RMSprop has them; not centered."""
 
     is_optimizer = True
     name = "rmsprop"

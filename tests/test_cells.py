@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import weakref
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -314,6 +314,7 @@ def test_options_are_plain_values():
     cell = GRU(np.int64(5), bias=np.bool_(False))
     assert type(cell.hidden_size) is int and cell.bias is False and cell == GRU(5, bias=False)
     assert type(Leaky(3, alpha=np.float32(0.5)).alpha) is float
+    assert replace(GRU(3, reset="after", bias=False), hidden_size=4) == GRU(4, bias=False)
     assert Elman(np.int32(4), "tanh", False) == Elman(hidden_size=4, bias=False, activation="tanh")
     for size in (0, -1, 2.5, True, "4", None, [4]):
         with pytest.raises(ValueError, match="hidden_size: got .*, expected an integer of at least 1"):

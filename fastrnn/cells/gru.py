@@ -6,7 +6,7 @@ K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNL
 is that of cuDNN and PyTorch.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 from fastrnn.cells.base import Cell
 from fastrnn.formula import sigmoid, tanh
@@ -22,15 +22,16 @@ class GRU(Cell):
     Raises ValueError for "before".
     """
 
-    reset: str = field(default="after", kw_only=True)
+    # No option of a network, since it has one value only: it tells those who ask for the other one.
+    reset: InitVar[str] = field(default="after", kw_only=True)
 
     name = "gru"
     gates, separate = ("r", "z", "n"), ("n",)
 
-    def __post_init__(self):
+    def __post_init__(self, reset):
         super().__post_init__()
-        if self.reset != "after":
-            raise ValueError(f'reset: got {self.reset!r}, expected "after", n = tanh(W_n x + r (U_n h)), as PyTorch '
+        if reset != "after":
+            raise ValueError(f'reset: got {reset!r}, expected "after", n = tanh(W_n x + r (U_n h)), as PyTorch '
                              "has it; a reset gate before the product needs a second product within each step")
 
     def step(self, pre, h):

@@ -14,6 +14,8 @@ from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard
 from fastrnn.model import check_model
 from fastrnn.tasks.tree import Tree
 
+# Samples times steps that a model file may ask for by its width; who wants more names the width.
+MOST_STEPS = 1 << 34
 # Operands with so many free bits together are tried in every combination: 16.7 million samples.
 EXHAUSTIVE_BITS = 24
 
@@ -48,7 +50,8 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     million), else the task's hard cases and `samples` random ones, piece by piece in time: memory does not
     grow with the width beyond the operands of one batch. progress(done, total) is called now and then.
     whole: False ends it with the first batch that has a wrong sample. Returns a Verification.
-    Raises ValueError for a model without a task or an impossible width.
+    Raises ValueError for a model without a task or an impossible width, and for a model's own width where that takes more
+    than 2**34 steps in all.
     """
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
@@ -56,6 +59,9 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     if model.task is None:
         raise ValueError("verify: this model was trained on arrays, so there is no task to hold it against")
     task = model.task.at(bits) if bits is not None else model.task
+    if bits is None and not enumerable(task) and samples * task.bits > MOST_STEPS:
+        raise ValueError(f"bits: the model's task has {task.bits:,}, and {samples:,} samples of so many take {samples * task.bits:.1e} "
+                         "steps; to verify it, say at how many bits, or give fewer samples")
     started = time.perf_counter()
     result = Verification(task.bits, enumerable(task))
     if result.exhaustive:
@@ -100,7 +106,7 @@ def exactness(model, progress=None):
     if task is not None and enumerable(task):
         cell, _, theta = model.packed()
         return None if Tree(cell, task, model.dtype).has_mistake(theta) else right_on_all(task)
-    found = verify(model, threads=1, progress=progress, whole=False)
+    found = verify(model, task and task.bits, threads=1, progress=progress, whole=False)
     return found if found.exact else None
 
 

@@ -305,3 +305,45 @@ def test_a_damaged_checkpoint_is_one_line(killed, capsys):
     assert main(["train", *options]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"fastrnn: {path}: is damaged: ") and err.endswith("; delete it to begin anew\n") and err.count("\n") == 1
+
+
+def test_repeat_goes_on_from_its_checkpoint(eager, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["repeat", "--seeds", "4", "--max-samples", "50000", "--until", "samples"]
+    assert main(command) == 0
+    whole = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("milliseconds")]
+    assert names(".") == ["runs"] and names("runs") == []
+    begun, train = [], fastrnn.train
+
+    def dying(cell, task, config, **options):
+        begun.append(options["seed"])
+        if options["seed"] == 2 and begun[0] == 0:
+            return train(cell, task, config, progress=crash_after(2), **options)
+        return train(cell, task, config, **options)
+
+    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", dying)
+    with pytest.raises(Crash):
+        main(command)
+    (path,) = names("runs")
+    assert path.startswith("repeat-addition-8.") and load_run(f"runs/{path}")[0].state["config"]["seed"] == 2
+    begun.clear()
+    assert main(command) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"going on from runs/{path}, after 2 seeds" and begun == [2, 3]
+    assert [line for line in out[1:] if not line.startswith("milliseconds")] == whole
+    assert names("runs") == []
+
+
+def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command, train = ["repeat", "--seeds", "3", "--max-samples", "50000", "--until", "samples"], fastrnn.train
+    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", lambda *parts, seed, **options: train(
+        *parts, seed=seed, progress=press_after(1) if seed else None, **options))
+    assert main(command) == 130
+    (path,) = names("runs")
+    assert capsys.readouterr().err == (
+        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ngo on: the same command again\n")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith(f"going on from runs/{path}, after 1 seeds\n") and names("runs") == []

@@ -1,5 +1,6 @@
 """Sweeps: the same bytes whoever ran what, however often interrupted; what is kept, and what is refused."""
 
+import errno
 import functools
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -414,6 +416,91 @@ def test_numbers_that_are_not_finite_come_back(tmp_path):
     journal.append(0, 0, rows)
     journal.close()
     assert repr(read_journal(path, grid).units) == repr([(0, 0, rows)])
+
+
+def row(**changes):
+    """A row of GRID's points that there can be, with changes."""
+    right = {"stopped": "samples", "steps": 188, "samples": 3008, "samples_to_exact": -1, "loss": 0.5, "exact_accuracy": 0.25}
+    return list({**right, **changes}.values())
+
+
+CRAFTED = {
+    "no JSON": (b"[0, 0,", "no JSON"),
+    "too deep": (b"[" * 100_000, "no JSON"),
+    "null": (None, "expected a point, an offset and rows"),
+    "a number": (3, "expected a point, an offset and rows"),
+    "an object": ({"point": 0}, "expected a point, an offset and rows"),
+    "no rows": ([0, 0], "expected a point, an offset and rows"),
+    "a point of text": (["0", 0, [row()]], "expected a point, an offset and rows"),
+    "a point too many": ([4, 0, [row()]], "got 1 rows of point 4 from seed number 0 on, expected points below 4 and 10 seeds"),
+    "a negative point": ([-1, 0, [row()]], "got 1 rows of point -1"),
+    "a negative offset": ([0, -1, [row()]], "got 1 rows of point 0 from seed number -1"),
+    "beyond the seeds": ([0, 9, [row(), row()]], "got 2 rows of point 0 from seed number 9"),
+    "empty": ([0, 0, []], "got 0 rows"),
+    "a row of another length": ([0, 0, [row()[:5]]], "expected stopped, steps, samples"),
+    "a row that is none": ([0, 0, [3]], "got 3, expected stopped"),
+    "an unknown end": ([0, 0, [row(stopped="interrupted")]], "got ['interrupted'"),
+    "an end of a list": ([0, 0, [row(stopped=[])]], "got [[]"),
+    "steps of text": ([0, 0, [row(steps="188")]], "got ['samples', '188'"),
+    "steps of truth": ([0, 0, [row(steps=True)]], "got ['samples', True"),
+    "too many steps": ([0, 0, [row(steps=189, samples=3024)]], "got ['samples', 189"),
+    "too few steps": ([0, 0, [row(steps=187, samples=2992)]], "got ['samples', 187"),
+    "other samples": ([0, 0, [row(samples=3000)]], "got ['samples', 188, 3000"),
+    "exact before it was": ([0, 0, [row(stopped="exact", samples_to_exact=16)]], "got ['exact'"),
+    "exact after its end": ([0, 0, [row(samples_to_exact=3009)]], "got ['samples'"),
+    "accuracy above one": ([0, 0, [row(exact_accuracy=1.5)]], "got ['samples'"),
+    "a loss of text": ([0, 0, [row(loss="NaN")]], "got ['samples'"),
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_a_line_with_the_right_checksum_and_wrong_content_is_refused_in_one_line(tmp_path, case):
+    content, message = CRAFTED[case]
+    text = content if isinstance(content, bytes) else json.dumps(content).encode()
+    path = str(tmp_path / "a.csv.partial")
+    journal = Journal(path, GRID)
+    journal.append(1, 0, [row()])
+    journal.close()
+    with open(path, "ab") as file:
+        file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+    before = Path(path).read_bytes()
+    with pytest.raises(ForeignJournal) as caught:
+        sweep(GRID, output=tmp_path / "a.csv")
+    assert str(caught.value).startswith(f"{path}: line 3 is damaged: ") and message in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < len(path) + 300
+    assert Path(path).read_bytes() == before
+
+
+def test_a_model_in_two_lines_is_refused(tmp_path):
+    path = str(tmp_path / "a.csv.partial")
+    journal = Journal(path, GRID)
+    journal.append(1, 0, [row(), row()])
+    journal.append(1, 1, [row()])
+    journal.close()
+    with pytest.raises(ForeignJournal, match="line 3 is damaged: holds models that another line has, too"):
+        read_journal(path, GRID)
+
+
+def test_partial_results_that_are_no_regular_file_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.csv.partial")
+    with pytest.raises(OSError, match="is a FIFO") as caught:
+        sweep(GRID, output=tmp_path / "a.csv")
+    assert caught.value.filename == str(tmp_path / "a.csv.partial")
+
+
+def test_a_full_disk_names_the_journal(tmp_path, monkeypatch):
+    path = str(tmp_path / "a.csv.partial")
+    journal = Journal(path, GRID)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError) as caught:
+        journal.append(0, 0, [row()])
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, path)
+    monkeypatch.undo()
+    journal.close()
 
 
 # ---- what is never overwritten

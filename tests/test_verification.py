@@ -207,3 +207,12 @@ def test_without_a_task_there_is_nothing_to_hold_it_against(right):
         bare.add(1, 2)
     with pytest.raises(ValueError, match="bits: got 1, expected at least 2"):
         fastrnn.verify(right, bits=1)
+
+
+def test_a_width_that_nobody_asked_for_is_no_work_without_end(wrong):
+    forged = Model(wrong.cell, wrong.weights, Addition(bits=1_000_000))
+    with pytest.raises(ValueError, match=r"^bits: the model's task has 1,000,000, and 65,536 samples of so many take 6.6e\+10 steps; "):
+        fastrnn.verify(forged)
+    # Whoever asks for it, or for less, gets it.
+    assert fastrnn.verify(forged, bits=8).samples == 16_384
+    assert fastrnn.verify(Model(wrong.cell, wrong.weights, Addition(bits=20_000)), samples=64, whole=False).bits == 20_000

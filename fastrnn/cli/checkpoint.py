@@ -22,20 +22,17 @@ def path_of(output, identity):
 
 
 def opened(kind, path, identity, say):
-    """kind(path, identity), a RunAutosave, and a line if it goes on; None, and a line, if another process writes the file.
+    """kind(path, identity), a RunAutosave; None, and a line, if another process writes the file.
 
     Raises UserError for a file that is damaged.
     """
     try:
-        autosave = kind(path, identity, lambda text: print(f"fastrnn: {text}", file=sys.stderr, flush=True))
+        return kind(path, identity, lambda text: print(f"fastrnn: {text}", file=sys.stderr, flush=True))
     except ValueError:
         say(f"another process trains the same and keeps {path}; this one keeps no checkpoint")
         return None
     except CheckpointError as error:
         raise UserError(f"{error}; delete it to begin anew") from error
-    if autosave.run is not None:
-        say(autosave.going_on())
-    return autosave
 
 
 def tell_of_others(output, identity, say):

@@ -1,5 +1,11 @@
 """`fastrnn repeat`: the same training for many seeds, and how it went."""
 
+import contextlib
+import os
+import sys
+from typing import NamedTuple
+
+from fastrnn.cli.checkpoint import opened, path_of
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.parts import add_parts, options_of, parts_made
@@ -14,8 +20,22 @@ examples:
   fastrnn repeat --seeds 50 --hidden 8    smaller networks
   fastrnn repeat --optimizer sgd --reduction sum --batch-size 1
 
+What takes more than half a minute keeps a checkpoint in runs/: after Ctrl-C, a
+crash or a kill the same command goes on from there.
+
 exit status: 0 if every seed reached what --until says, else 1
 """
+
+
+class Row(NamedTuple):
+    """What is told of one seed."""
+
+    # On what it is right, in words, or None.
+    exact: str | None
+    samples: int
+    seconds: float
+    # Of its proof, or None.
+    margin: float | None
 
 
 def arguments(parser, argv):
@@ -27,31 +47,62 @@ def arguments(parser, argv):
 
 def run(args):
     """Train, print the distribution, return 0 if every run is exact, and proved if that was asked for."""
-    from fastrnn.train import train
-
     cell, task, config = parts_made(args)
-    runs = []
-    with Bar(args.seeds, delay=0.5) as bar, compiling_noted(), user_errors(options_of(args)):
-        for seed in range(args.seeds):
-            runs.append(train(cell, task, config, seed=seed, threads=args.threads))
-            bar(seed + 1)
-            if runs[-1].stopped == "interrupted":
-                raise KeyboardInterrupt
-    exact, proved = sum(run.exact for run in runs), [run for run in runs if run.certified]
+    rows = _trained(args, cell, task, config)
+    if rows is None:
+        return 130
+    exact, proved = sum(row.exact is not None for row in rows), [row for row in rows if row.margin is not None]
     # Of what no network is right on nothing can be said.
-    said = next((verdict(run.verification, task.input_size) for run in runs if run.exact), "exact")
+    said = next((row.exact for row in rows if row.exact), "exact")
     print(f"{exact} of {args.seeds} seeds {said} ({task.bits} bits, {cell.hidden_size} hidden units)")
     if config.until == "certified":
         print(f"{len(proved)} of {args.seeds} proved for every width")
     print(f"{'':14}{'median':>10}{'95 %':>10}{'worst':>10}")
-    print(_row("samples", [run.samples for run in runs], "10,.0f"))
-    print(_row("milliseconds", [1000 * run.seconds for run in runs], "10.1f"))
+    print(_line("samples", [row.samples for row in rows], "10,.0f"))
+    print(_line("milliseconds", [1000 * row.seconds for row in rows], "10.1f"))
     if proved:
-        print(_row("least |logit|", [-run.certification.margin for run in proved], "10.2f", -1))
+        print(_line("least |logit|", [-row.margin for row in proved], "10.2f", -1))
     return 0 if (len(proved) if config.until == "certified" else exact) == args.seeds else 1
 
 
-def _row(name, values, form, sign=1):
+def _trained(args, cell, task, config):
+    """A Row for each seed, or None after Ctrl-C, which is told."""
+    from fastrnn.train import train
+    from fastrnn.train.continuation import identity_of
+    from fastrnn.train.run_autosave import RunAutosave
+
+    identity = identity_of(cell, task, config, seeds=args.seeds)
+    path = path_of(os.path.join("runs", f"repeat-{task.name}-{task.bits}"), identity)
+    with contextlib.ExitStack() as stack:
+        checkpoint, rows, before = opened(RunAutosave, path, identity, print), [], None
+        if checkpoint:
+            stack.callback(checkpoint.close)
+            if checkpoint.run:
+                rows, before = [Row(*row) for row in checkpoint.more], checkpoint.run
+                print(f"going on from {path}, after {len(rows)} seeds", flush=True)
+            checkpoint.more = rows
+        stack.enter_context(compiling_noted())
+        stack.enter_context(user_errors(options_of(args)))
+        bar = stack.enter_context(Bar(args.seeds, delay=0.5))
+        for seed in range(len(rows), args.seeds):
+            run = train(cell, task, config, seed=seed, threads=args.threads, resume=before, checkpoint=checkpoint)
+            if run.stopped == "interrupted":
+                kept = ""
+                if checkpoint:
+                    checkpoint.save(lambda: run)
+                    kept = f", kept in {path}\ngo on: the same command again"
+                print(f"fastrnn: interrupted after {len(rows)} of {args.seeds} seeds{kept}", file=sys.stderr)
+                return None
+            rows.append(Row(verdict(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,
+                            run.certification.margin if run.certified else None))
+            before = None
+            bar(len(rows))
+        if checkpoint:
+            checkpoint.remove()
+    return rows
+
+
+def _line(name, values, form, sign=1):
     import numpy as np
 
     worst = np.median(values), np.percentile(values, 95), max(values)

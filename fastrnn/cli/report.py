@@ -26,7 +26,7 @@ def report(args, config, result, path, say):
     with deferred_interrupt() as interrupt:
         try:
             if not left and result.verification is None:
-                result.verification = verify(result.model, threads=args.threads, progress=interrupt.check)
+                result.verification = verify(result.model, task.bits, threads=args.threads, progress=interrupt.check)
             if result.exact and not result.certified and result.stopped in ("exact", "samples"):
                 result.certification = _proof_of(result.model, interrupt.check)
         except Interrupted:

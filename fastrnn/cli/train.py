@@ -57,11 +57,13 @@ def run(args):
     say(f"training: {task.described()}; {cell.name}, {cell.hidden_size} hidden units")
     with contextlib.ExitStack() as stack:
         checkpoint = _checkpoint(cell, task, config, before, args.resume, output, say)
-        # Whoever reads this from a file or a pipe should know what is going on.
-        sys.stdout.flush()
         if checkpoint:
             stack.callback(checkpoint.close)
-            before = checkpoint.run or before
+            if checkpoint.run:
+                before = checkpoint.run
+                say(f"going on from {checkpoint.path}, after {before.samples:,} samples")
+        # Whoever reads this from a file or a pipe should know what is going on.
+        sys.stdout.flush()
         result = _trained(args, cell, task, config, before, checkpoint)
         status = report(args, config, result, output, say)
         # What is saved needs no checkpoint any more.

@@ -10,15 +10,21 @@ import os
 import zlib
 from typing import NamedTuple
 
-from fastrnn.files import sync_folder
+from fastrnn.checkpoint import code_version
+from fastrnn.files import check_regular, sync_folder
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep.unit import code_version
+from fastrnn.sweep.unit import MEASURES
+from fastrnn.train.continuation import difference
 
 FINISHED = "finished"
+# What no line holds.
+TORN = object()
+# Of the columns of MEASURES.
+TYPES = [str, int, int, int, float, float]
 
 
 class ForeignJournal(Exception):
-    """The file belongs to another sweep, or to no sweep at all; the message is one line."""
+    """The file belongs to another sweep, or to no sweep at all, or is damaged; the message is one line."""
 
 
 def journal_of(output):
@@ -37,33 +43,64 @@ class Kept(NamedTuple):
 def read_journal(path, grid):
     """The Kept of the file at `path`.
 
-    Raises FileNotFoundError, and ForeignJournal unless the file is this grid's.
+    Raises FileNotFoundError, OSError for what is no regular file, and ForeignJournal unless the file is this grid's and
+    every line that has not been torn is a unit that it can have.
     """
+    check_regular(os.fspath(path))
     with open(path, "rb") as file:
         content = file.read()
     # A crash may have torn the first line as well.
     if _header(grid).startswith(content):
         return Kept([], False, 0)
     header, *lines = content.split(b"\n")
-    identity = _decoded(header)
+    try:
+        identity = _decoded(header)
+    except ValueError:
+        identity = None
     if not isinstance(identity, dict):
         raise ForeignJournal(f"{path}: is not the partial result of a sweep")
-    wanted = _decoded(_header(grid).rstrip())
-    for name in {**wanted, **identity}:
-        if identity.get(name) != wanted.get(name):
-            raise ForeignJournal(f"{path}: belongs to another sweep: {_difference(name, identity.get(name), wanted.get(name))}")
-    units, finished, whole = [], False, len(header) + 1
+    if differing := difference(identity, _decoded(_header(grid).rstrip())):
+        raise ForeignJournal(f"{path}: belongs to another sweep: {differing}")
+    units, finished, whole, seen = [], False, len(header) + 1, set()
     # What follows the last line's end is torn, or nothing.
-    for line in lines[:-1]:
-        entry = _decoded(line)
-        if entry is None:
-            break
-        if entry == FINISHED:
-            finished = True
-        else:
-            units.append((entry[0], entry[1], [tuple(row) for row in entry[2]]))
+    for number, line in enumerate(lines[:-1], 2):
+        try:
+            entry = _decoded(line)
+            if entry is TORN:
+                break
+            if entry == FINISHED:
+                finished = True
+            else:
+                units.append(_checked(entry, grid, seen))
+        except ValueError as error:
+            raise ForeignJournal(f"{path}: line {number} is damaged: {error}") from error
         whole += len(line) + 1
     return Kept(units, finished, whole)
+
+
+def _checked(entry, grid, seen):
+    """(point, offset, rows) of a line. Raises ValueError unless they are ones that `run_unit` can have given, and none is in `seen`."""
+    if not (isinstance(entry, list) and len(entry) == 3 and type(entry[0]) is int and type(entry[1]) is int
+            and isinstance(entry[2], list)):
+        raise ValueError("expected a point, an offset and rows")
+    point, offset, rows = entry
+    if not (0 <= point < len(grid.points) and 0 <= offset and 1 <= len(rows) and offset + len(rows) <= grid.seeds):
+        raise ValueError(f"got {len(rows)} rows of point {point} from seed number {offset} on, expected points below {len(grid.points)} "
+                         f"and {grid.seeds} seeds")
+    if not seen.isdisjoint(places := {(point, seed) for seed in range(offset, offset + len(rows))}):
+        raise ValueError("holds models that another line has, too")
+    seen |= places
+    for row in rows:
+        if not (isinstance(row, list) and [type(value) for value in row] == TYPES and _is_possible(row, grid.points[point].config)):
+            raise ValueError(f"got {row!r:.100}, expected {', '.join(MEASURES)}")
+    return point, offset, [tuple(row) for row in rows]
+
+
+def _is_possible(row, config):
+    stopped, steps, samples, to_exact, _, accuracy = row
+    right = {"exact": to_exact == samples, "samples": steps == config.updates, "diverged": steps < config.updates}
+    return (right.get(stopped, False) and 0 <= steps <= config.updates and samples == steps * config.batch_size
+            and (to_exact == -1 or 0 < to_exact <= samples) and not (accuracy < 0 or accuracy > 1))
 
 
 class Journal:
@@ -105,9 +142,12 @@ class Journal:
 
     def _write(self, line):
         line = memoryview(line)
-        while line:
-            line = line[os.write(self.file, line) :]
-        os.fsync(self.file)
+        try:
+            while line:
+                line = line[os.write(self.file, line) :]
+            os.fsync(self.file)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
 
     def remove(self):
         """Delete the file, which the output has made superfluous."""
@@ -120,6 +160,7 @@ class Journal:
 
 def _locked(path):
     """A descriptor of the file at `path`, made where there is none, to which no other process appends."""
+    check_regular(os.fspath(path))
     while True:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
@@ -154,22 +195,11 @@ def _encoded(value):
 
 
 def _decoded(line):
-    """What `_encoded` wrote, or None."""
+    """What `_encoded` wrote, or TORN. Raises ValueError for what it cannot have written."""
     checksum, _, text = line.partition(b" ")
-    return json.loads(text) if checksum == b"%08x" % zlib.crc32(text) else None
-
-
-def _difference(name, theirs, ours):
-    if name == "version":
-        return "begun by another version of fastrnn"
-    if name == "arithmetic":
-        return f"begun in {theirs} arithmetic, this processor's is {ours}: go on with it on a processor of that kind"
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        name = next(each for each in {**ours, **theirs} if theirs.get(each) != ours.get(each))
-        theirs, ours = theirs.get(name), ours.get(name)
-    return f"{name} is {_short(theirs)} there, {_short(ours)} here"
-
-
-def _short(value):
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"
+    if checksum != b"%08x" % zlib.crc32(text):
+        return TORN
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON ({error})") from error

@@ -5,6 +5,7 @@ One file, which is always whole, and locked by the process that writes it.
 
 import contextlib
 import os
+import threading
 import time
 import warnings
 
@@ -27,7 +28,7 @@ class Autosave:
     def __init__(self, path, note=warnings.warn):
         self.path, self.note = os.fspath(path), note
         check_regular(self.path)
-        self._held, self._lost, self._failed = None, False, False
+        self._held, self._lost, self._failed, self._lock = None, False, False, threading.Lock()
         with contextlib.suppress(FileNotFoundError):
             self._held = locked(self.path)
             if self._held is None:
@@ -47,8 +48,14 @@ class Autosave:
 
         began: by time.perf_counter, when whatever else belongs to the cost began.
         """
-        began = time.perf_counter() if began is None else began
+        # A thread may come too late, when another one has ended the training.
+        with self._lock:
+            if not self._lost:
+                self._write(content, time.perf_counter() if began is None else began)
+
+    def _write(self, content, began):
         try:
+            os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
             # Whoever made the file meanwhile keeps it.
             held = Replacement(self.path, content(), overwrite=self._held is not None)
         except FileExistsError:
@@ -59,7 +66,7 @@ class Autosave:
                 self.note(f"{self.path}: no checkpoint could be saved: {error.strerror or error}; training goes on without")
             self._failed = True
         else:
-            self.close()
+            self._let_go()
             self._held, self._failed = held, False
         self.saved = time.perf_counter()
         self._cost = self.saved - began
@@ -70,10 +77,15 @@ class Autosave:
         if self._held is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
-            self.close()
+            self._let_go()
 
     def close(self):
-        """Let go of the file."""
+        """Let go of the file for good."""
+        with self._lock:
+            self._lost = True
+            self._let_go()
+
+    def _let_go(self):
         if isinstance(self._held, int):
             os.close(self._held)
         elif self._held is not None:

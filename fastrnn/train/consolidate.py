@@ -81,7 +81,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
             # Of a network that is proved it says nothing new, but it is what the kernels say.
             began = time.perf_counter()
             try:
-                verification = verify(model, threads=threads, progress=interrupt.check)
+                verification = verify(model, run.model.task.bits, threads=threads, progress=interrupt.check)
             except Interrupted:
                 verification, stopped = None, stopped if proof else "interrupted"
             work.seconds += time.perf_counter() - began

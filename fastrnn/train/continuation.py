@@ -109,7 +109,7 @@ def difference(theirs, ours):
 
 
 def _difference(name, theirs, ours):
-    if name == "code":
+    if name in ("code", "version"):
         return "begun by another version of fastrnn"
     if name == "arithmetic":
         return f"begun in {theirs} arithmetic, this processor's is {ours}"

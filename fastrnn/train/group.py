@@ -40,6 +40,28 @@ class Taken(NamedTuple):
     length: int
 
 
+class LaneState(NamedTuple):
+    """All that a lane goes on from: COUNTS, NUMBERS numbers, vectors (3, weights) of weights and both memories, and the full
+    stretches of the history (entries, 4)."""
+
+    counts: tuple
+    numbers: np.ndarray
+    vectors: np.ndarray
+    history: np.ndarray
+
+    COUNTS = ("end", "event", "step", "filled", "length")
+    # The samples without a mistake, how many are enough, and the sums of the open stretch, in two parts.
+    NUMBERS = 2 + 4 + 4
+
+    def taken(self):
+        """The Taken of a model that ends here."""
+        _, _, steps, _, length = self.counts
+        history = self.history
+        if steps > len(history) * length:
+            history = np.concatenate([history, (self.numbers[2:6] + self.numbers[6:])[None]])
+        return Taken(self.vectors[0], steps, history, length)
+
+
 class Recipe:
     """What all groups of one call of `train_many` have in common, and the kernels they call.
 
@@ -115,6 +137,26 @@ class Group:
         held.rate[lane], held.settled[lane] = varied["rate"][job.model], 0
         held.open[lane], held.filled[lane], held.length[lane], held.entries[lane] = 0, 0, recipe.plan.stretch, 0
 
+    def state(self, lane):
+        """The LaneState of a model between two calls of the kernels."""
+        places, held, memory = self.recipe.places, self.held, self.memory
+        counts = tuple(int(column[lane]) for column in (held.limit, held.event, self.feed.step, held.filled, held.length))
+        numbers = np.concatenate([memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane], held.open[lane]])
+        vectors = np.stack([memory[block + self.recipe.rows, lane] for block in (0, places.first, places.second)])
+        return LaneState(counts, numbers.astype(np.float64), vectors, held.history[lane, : held.entries[lane]].copy())
+
+    def restore(self, lane, job, state, seed):
+        """Go on with a model from its LaneState."""
+        self.put(lane, job, state.vectors[0], seed)
+        places, held, memory = self.recipe.places, self.held, self.memory
+        for block, vector in zip((places.first, places.second), state.vectors[1:]):
+            memory[block + self.recipe.rows, lane] = vector
+        memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane] = state.numbers[:6]
+        held.open[lane] = state.numbers[6:]
+        held.limit[lane], held.event[lane], self.feed.step[lane], held.filled[lane], held.length[lane] = state.counts
+        held.entries[lane] = len(state.history)
+        held.history[lane, : len(state.history)] = state.history
+
     def forget(self, lane):
         """Count samples without a mistake from now."""
         self.memory[self.recipe.places.clean, lane] = 0
@@ -143,13 +185,7 @@ class Group:
 
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""
-        recipe, held, places = self.recipe, self.held, self.recipe.places
-        steps, entries = self.steps(lane), int(held.entries[lane])
-        history = held.history[lane, :entries].copy()
-        if steps > entries * held.length[lane]:
-            rest = held.open[lane] + self.memory[places.sums : places.sums + 4, lane]
-            history = np.concatenate([history, rest[None]])
-        taken = Taken(self.weights(lane), steps, history, int(held.length[lane]))
+        held, places, taken = self.held, self.recipe.places, self.state(lane).taken()
         self.jobs[lane] = None
         self.feed.active[lane] = self.bits[places.active, lane] = 0
         # An empty lane goes on learning, from nothing to nothing.

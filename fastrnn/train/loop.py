@@ -200,7 +200,7 @@ class Training:
             stopped = self.updates(interrupt)
             if stopped == "samples" and self.task is not None:
                 try:
-                    self.verification = verify(self._model(), threads=self.threads, progress=interrupt.check)
+                    self.verification = verify(self._model(), self.task.bits, threads=self.threads, progress=interrupt.check)
                 except Interrupted:
                     stopped = "interrupted"
             right = stopped == "exact"
@@ -320,6 +320,8 @@ class Training:
         """Whether the network is right on all of its verification at this width."""
         def tell(done, total):
             self.interrupt.check()
+            if self.offer:
+                self.offer()
             if self.progress:
                 self.progress(*self.told)
 

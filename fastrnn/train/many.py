@@ -3,13 +3,14 @@
 import threading
 import time
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from fastrnn.arguments import as_array
 from fastrnn.cells.elman import Elman
+from fastrnn.checkpoint import hash_of
 from fastrnn.cores import cores
+from fastrnn.errors import CheckpointError
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import Interrupted, deferred_interrupt
 from fastrnn.kernels.arrays import Arrays
@@ -23,10 +24,12 @@ from fastrnn.tasks.tree import Tree
 from fastrnn.threads import on_threads
 from fastrnn.train.checks import NO_BITS, Checks
 from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.continuation import data_digest, identity_of, weights_digest
 from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
-from fastrnn.train.many_run import ManyRun
+from fastrnn.train.many_run import Entry, ManyRun
+from fastrnn.train.many_state import Held, ManyAutosave, take_up
 from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.verify import enumerable, exactness, right_on_all, warm_up
 
@@ -37,7 +40,8 @@ PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation
 MOST_PATIENCE = 1 << 24
 
 
-def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None, **options):
+def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
+               checkpoint=None, **options):
     """Train one model for each seed, side by side in the lanes of SIMD vectors, and return the ManyRun.
 
     cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
@@ -52,6 +56,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     but its own seed and options: neither on the number of models, nor its place among them, nor on threads. A model
     that is exact, or diverges, or has had its samples makes room for the next. With until="samples", models that
     become exact train on, and samples_to_exact tells when they did.
+    checkpoint: as for `train`: a file that holds finished models and all that those in lanes go on from.
     Ctrl-C or SIGTERM in the main thread ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
     """
@@ -62,8 +67,20 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     config, varied = _separated(config, options, len(seeds), data)
     if threads is not None:
         threads = check_integer("threads", threads, 1)
-    task = Addition() if task is None and data is None else task
-    return _Training(cell, task, data, config, varied, seeds, checked_weights(weights), threads or cores(), progress).run()
+    task, weights = Addition() if task is None and data is None else task, checked_weights(weights)
+    training = _Training(cell, task, data, config, varied, seeds, weights, threads or cores(), progress)
+    if checkpoint is None:
+        return training.run()
+    identity = identity_of(
+        cell, task, config, seeds=hash_of({"": seeds}), varied=hash_of(varied) if varied else None,
+        data=None if data is None else data_digest(training.recipe.source), weights=weights_digest(weights))
+    with ManyAutosave(checkpoint, identity) as training.autosave:
+        if training.autosave.state:
+            training.take_up(*training.autosave.state)
+        run = training.run()
+        if "interrupted" not in run.stopped:
+            training.autosave.remove()
+        return run
 
 
 def _checked_seeds(seeds):
@@ -112,16 +129,6 @@ def _one_each(name, values, models):
     return array.astype(np.float64)
 
 
-class Entry(NamedTuple):
-    """A model's history as it lay in its lane, and when it began and ended."""
-
-    history: np.ndarray
-    length: int
-    steps: int
-    began: float
-    ended: float
-
-
 class _Training:
     """One call of `train_many`."""
 
@@ -146,7 +153,24 @@ class _Training:
         self.steps, self.samples_to_exact = np.zeros(count, np.int64), np.full(count, -1, np.int64)
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
         self.began = np.zeros(count)
-        self.lock, self.next, self.again, self.done = threading.Lock(), 0, [], 0
+        self.lock, self.again, self.done = threading.Lock(), [], 0
+        # Models that nobody has begun, and those in lanes that a checkpoint held.
+        self.waiting, self.restored = iter(range(count)), []
+        self.finished, self.earlier, self.autosave = np.zeros(count, bool), 0.0, None
+        # Groups at work, and what the lanes of some hold while a checkpoint is put together; None if none is.
+        self.working, self.deposits = set(), None
+
+    def take_up(self, arrays, seconds):
+        """Go on from a checkpoint. Raises CheckpointError, in one line, if it is damaged."""
+        try:
+            take_up(self, arrays)
+        except ValueError as error:
+            raise CheckpointError(f"{self.autosave.path}: is damaged: {error}; delete it to begin anew") from error
+        self.earlier = seconds
+
+    def seconds(self):
+        """Seconds of training so far."""
+        return time.perf_counter() - self.started
 
     def _values(self):
         """{name: float64 (models,)} of all that lies in lanes."""
@@ -180,12 +204,21 @@ class _Training:
             warm_up(self._model(self.initial(0)))
         groups = [Group(self.recipe) for _ in range(self.threads)]
         checkers = [self._checker() for _ in range(self.threads)]
-        self.started = time.perf_counter()
+        self.started = time.perf_counter() - self.earlier
+        left = []
         with deferred_interrupt() as self.stop:
-            on_threads(self.threads, lambda thread, threads: self._work(groups[thread], checkers[thread], threads), self._tell)
+            on_threads(self.threads, lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
+                       self._tell)
             if not self.stop():
                 self._tell()
-        seconds = time.perf_counter() - self.started
+            if self.autosave and not self.finished.all():
+                self.autosave.save(self, [*left, *self._unrestored()])
+        for job, state in self.restored:
+            self._end(job.model, state.taken(), "interrupted", False)
+        seconds = self.seconds()
+        if self.verification is None and self.task is not None and self.exact.any():
+            # All of them were right before the checkpoint that this went on from.
+            self.verification = exactness(self._model(self.weights[self.exact.argmax()]))
         for model, entry in enumerate(self.entries):
             if entry is None:
                 self.weights[model] = self.initial(model)
@@ -195,16 +228,18 @@ class _Training:
                        self.varied, self.weights, self.kernel_cell, self.entries, self.verification)
 
     def _work(self, group, checker, threads):
-        """One of `threads` threads: keep the lanes of a group filled until no model waits."""
+        """One of `threads` threads: keep the lanes of a group filled until no model waits; what lanes hold of models not done."""
         # Where there are fewer models than lanes, all threads take some.
         share, length = min(self.recipe.lanes, -(-len(self.seeds) // threads)), self.first_chunk
+        with self.lock:
+            self.working.add(group)
         try:
             while not self.stop():
                 for lane in range(share):
-                    while group.jobs[lane] is None and self._begin(group, lane):
+                    while group.jobs[lane] is None and self._begin(group, checker, lane):
                         pass
                 if not any(group.jobs):
-                    return
+                    break
                 began = time.perf_counter()
                 made = group.run(length, self.stop.flag)
                 took = time.perf_counter() - began
@@ -212,24 +247,66 @@ class _Training:
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
                 for lane in np.flatnonzero(group.held.event != RUNNING):
                     self._decide(group, checker, int(lane))
+                self._save(group)
         except Interrupted:
             pass
         except BaseException:
             self.stop.set()
             raise
+        finally:
+            with self.lock:
+                self.working.remove(group)
+        left = self._lanes(group)
         for lane, job in enumerate(group.jobs):
             if job is not None:
                 self._finish(group, lane, "interrupted", False)
+        return left
 
-    def _begin(self, group, lane):
+    def _save(self, group):
+        """Add what a group's lanes hold to the checkpoint, when there is to be one; the last group to do so saves it."""
+        if self.autosave is None:
+            return
+        with self.lock:
+            if self.deposits is None and self.autosave.due(self.weights.nbytes + 4 * self.weights[0].nbytes * self.recipe.lanes):
+                self.deposits = {}
+            if self.deposits is None:
+                return
+            if group not in self.deposits:
+                self.deposits[group] = self._lanes(group)
+            if self.working <= set(self.deposits):
+                lanes = [lane for deposit in self.deposits.values() for lane in deposit]
+                self.autosave.save(self, [*lanes, *self._unrestored()])
+                self.deposits = None
+
+    def _lanes(self, group):
+        return [self._held(job, group.state(lane)) for lane, job in enumerate(group.jobs) if job is not None]
+
+    def _unrestored(self):
+        return [self._held(job, state) for job, state in self.restored]
+
+    def _held(self, job, state):
+        checks = self.checks[job.model].saved().values() if self.checks else (0, 0)
+        return Held(job, self.samples_to_exact[job.model], *checks, self.began[job.model], state)
+
+    def _begin(self, group, checker, lane):
         """Put the next waiting model into a lane; whether there was one."""
         with self.lock:
-            if self.again:
-                job = self.again.pop()
-            elif self.next < len(self.seeds):
-                job, self.next = Job(self.next, self.config.updates), self.next + 1
+            if self.restored:
+                job, state = self.restored.pop()
+                if self.deposits and group in self.deposits:
+                    self.deposits[group].append(self._held(job, state))
+            elif self.again:
+                job, state = self.again.pop(), None
             else:
-                return False
+                model, state = next(self.waiting, None), None
+                if model is None:
+                    return False
+                job = Job(model, self.config.updates)
+        if state:
+            group.restore(lane, job, state, self.seeds[job.model])
+            if group.held.event[lane] != RUNNING:
+                self._decide(group, checker, lane)
+            return True
         self.began[job.model] = time.perf_counter() - self.started
         group.put(lane, job, self.initial(job.model), self.seeds[job.model])
         self._expect(group, lane)
@@ -279,7 +356,9 @@ class _Training:
             self.again.append(Job(job.model, limit, True))
 
     def _finish(self, group, lane, stopped, exact):
-        model, taken = group.jobs[lane].model, group.take(lane)
+        self._end(group.jobs[lane].model, group.take(lane), stopped, exact)
+
+    def _end(self, model, taken, stopped, exact):
         self.weights[model], self.stopped[model], self.exact[model], self.steps[model] = taken.weights, stopped, exact, taken.steps
         self.entries[model] = Entry(taken.history, taken.length, taken.steps, self.began[model], time.perf_counter() - self.started)
         if len(taken.history):
@@ -289,6 +368,7 @@ class _Training:
             self.loss[model], self.exact_accuracy[model] = last[0] / samples, 1 - last[3] / samples
         with self.lock:
             self.done += 1
+            self.finished[model] = stopped != "interrupted"
 
     def _tell(self):
         """Call `progress`; if that raises, end the training."""

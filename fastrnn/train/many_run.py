@@ -1,6 +1,7 @@
 """What training many models returns."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,16 @@ from fastrnn.kernels.models.places import named
 from fastrnn.model import Model
 from fastrnn.simd.host import arithmetic
 from fastrnn.train.run import History
+
+
+class Entry(NamedTuple):
+    """A model's history as it lay in its lane, and when it began and ended."""
+
+    history: np.ndarray
+    length: int
+    steps: int
+    began: float
+    ended: float
 
 
 @dataclass

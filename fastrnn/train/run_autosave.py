@@ -13,7 +13,8 @@ SIZE = 200_000
 
 
 class RunAutosave(Autosave):
-    """An Autosave of Runs of one identity (`identity_of`); run: the unfinished Run that the file held, or None.
+    """An Autosave of Runs of one identity (`identity_of`); run: the unfinished Run that the file held, or None; more: plain
+    values that are kept in the file as well.
 
     Raises ValueError, naming what differs, if
     the file is of another identity, CheckpointError if it is not a checkpoint.
@@ -21,7 +22,7 @@ class RunAutosave(Autosave):
 
     def __init__(self, path, identity, note=warnings.warn):
         super().__init__(path, note)
-        self.identity, self.run = identity, None
+        self.identity, self.run, self.more = identity, None, None
         try:
             if self.found:
                 self.run = self._loaded()
@@ -36,11 +37,8 @@ class RunAutosave(Autosave):
             raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as `resume`")
         if differing := difference(theirs, self.identity):
             raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it")
+        self.more = run.model.metadata.pop("more", None)
         return run
-
-    def going_on(self):
-        """A line that says from where it goes on."""
-        return f"going on from {self.path}, after {self.run.samples:,} samples"
 
     def offer(self, make):
         """Save make(), a Run, if it is time to."""
@@ -51,11 +49,8 @@ class RunAutosave(Autosave):
         """Save make(), a Run."""
         began = time.perf_counter()
         run = make()
-        self.write(lambda: encoded(*self.content(run)), began)
-
-    def content(self, run):
-        """(tensors, metadata) of the file."""
-        return content_of(run, self.identity)
+        tensors, metadata = content_of(run, self.identity)
+        self.write(lambda: encoded(tensors, metadata if self.more is None else {**metadata, "more": self.more}), began)
 
     def finish(self, run):
         """At the end of a training: delete the file, or save what was interrupted."""

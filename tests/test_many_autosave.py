@@ -1,0 +1,171 @@
+"""Many models that die together go on from their checkpoint, each to the bytes of one that did not."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from many_runs import same
+from test_autosave import Crash, eager  # noqa: F401
+
+import fastrnn
+from fastrnn import Elman, threads
+from fastrnn.checkpoint import read_checkpoint, write_checkpoint
+from fastrnn.errors import CheckpointError
+from fastrnn.tasks import Addition
+from fastrnn.train import autosave, many
+from fastrnn.train.many_state import LANES
+
+SMALL = dict(optimizer="sgd", learning_rate=0.1, batch_size=1, reduction="sum")
+DOUBLE = dict(optimizer="adam", dtype="float64", until="samples")
+X = np.random.default_rng(0).integers(0, 2, (12, 5, 6, 2)).astype(float)
+# Kinds of kernels that other tests compile, too.
+CASES = {
+    "until samples": {**SMALL, "until": "samples", "max_samples": 3_000},
+    "until exact": {"cell": Elman(8, bias=False), "task": Addition(bits=4), **SMALL, "learning_rate": 0.3, "max_samples": 20_000},
+    "a falling rate, clipped": {"cell": Elman(16), **DOUBLE, "batch_size": 6, "schedule": "drop", "clip": 0.05, "truncate": 3,
+                                "max_samples": 3_000},
+    "some diverge": {"cell": Elman(9), **DOUBLE, "batch_size": 4, "weight_decay": 0.1, "l1": 0.03, "max_samples": 2_000,
+                     "learning_rate": np.where(np.arange(12) % 3, 0.01, 1e300)},
+    "arrays of one's own": {"cell": Elman(8), **SMALL, "learning_rate": 0.3, "data": (X, X[..., :1]), "until": "exact", "patience": 100,
+                            "max_samples": 5_000},
+}
+
+
+@pytest.fixture
+def often(eager, monkeypatch):  # noqa: F811
+    """Calls of the kernels that last a fraction of a millisecond, and a checkpoint after some of them."""
+    monkeypatch.setattr(autosave, "SECONDS", 0.003)
+    monkeypatch.setattr(many, "CHUNK_SECONDS", 0.0005)
+    monkeypatch.setattr(threads, "TEND_SECONDS", 0.0005)
+    # Waiting for the disk is tested elsewhere.
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "many.safetensors"
+
+
+def press_once():
+    """A progress callback that presses Ctrl-C the first time."""
+    seen = []
+    return lambda *state: seen.append(state) or len(seen) == 1 and signal.raise_signal(signal.SIGINT)
+
+
+def crash_after(calls):
+    seen = []
+
+    def progress(done, total):
+        seen.append(done)
+        if len(seen) == calls:
+            raise Crash
+
+    return progress
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_call_goes_on_to_the_same_bytes(often, path, case, count):
+    options = {"cell": Elman(16, bias=False), "seeds": np.random.default_rng(1).permutation(12), **CASES[case]}
+    whole, crashes = fastrnn.train_many(threads=count, **options), 0
+    for calls, own in ((3, count), (2, 1), (3, count)):
+        try:
+            run = fastrnn.train_many(threads=own, checkpoint=path, progress=crash_after(calls), **options)
+            break
+        except Crash:
+            crashes += 1
+            assert path.exists()
+    else:
+        run = fastrnn.train_many(threads=count, checkpoint=path, **options)
+    assert crashes and not path.exists()
+    assert all(same(run, i, whole, i) for i in range(12))
+    for name in ("exact", "loss", "exact_accuracy", "samples"):
+        assert np.array_equal(getattr(run, name), getattr(whole, name)), name
+    assert "diverged" in whole.stopped if case == "some diverge" else set(whole.stopped) <= {"exact", "samples"}
+
+
+def test_a_checkpoint_holds_finished_models_and_those_in_lanes(often, path, monkeypatch):
+    monkeypatch.setattr(autosave, "SECONDS", 0)
+    options = {"cell": Elman(8, bias=False), "task": Addition(bits=4), **SMALL, "learning_rate": 0.3, "max_samples": 20_000}
+    whole, seen = fastrnn.train_many(seeds=range(24), threads=1, **options), []
+
+    def progress(done, total):
+        if done >= 10:
+            raise Crash
+
+    with pytest.raises(Crash):
+        fastrnn.train_many(seeds=range(24), threads=1, checkpoint=path, progress=progress, **options)
+    tensors, _ = read_checkpoint(path)
+    assert len(tensors["finished"]) >= 10 and len(tensors["lanes"])
+    assert tensors["lanes.vectors"].shape[1:] == (3, len(tensors["finished.weights"][0]))
+    run = fastrnn.train_many(seeds=range(24), threads=1, checkpoint=path, progress=lambda done, total: seen.append(done), **options)
+    # What was finished is not trained once more.
+    assert seen[0] >= 10 and all(same(run, i, whole, i) for i in range(24))
+
+
+def test_ctrl_c_leaves_all_that_was_done_in_the_checkpoint(path):
+    options = {"cell": Elman(16, bias=False), "seeds": range(30), **SMALL, "until": "samples", "max_samples": 40_000, "threads": 1}
+    whole = fastrnn.train_many(**options)
+    run = fastrnn.train_many(checkpoint=path, progress=press_once(), **options)
+    assert "interrupted" in run.stopped
+    tensors, _ = read_checkpoint(path)
+    steps = dict(zip(tensors["lanes"][:, 0].tolist(), tensors["lanes"][:, LANES.index("step")].tolist()))
+    assert steps == {i: run.steps[i] for i in range(30) if run.stopped[i] == "interrupted" and run.steps[i]}
+    # Those that no lane took up before the next Ctrl-C are reported as they are in the file.
+    again = fastrnn.train_many(checkpoint=path, progress=press_once(), **options)
+    assert (again.steps >= run.steps).all()
+    run = fastrnn.train_many(checkpoint=path, **options)
+    assert all(same(run, i, whole, i) for i in range(30)) and not path.exists()
+
+
+LONG = """
+import sys, fastrnn
+from fastrnn.train import autosave
+autosave.SECONDS, autosave.SHARE = 0, float("inf")
+fastrnn.train_many(fastrnn.Elman(16, bias=False), seeds=range(3), optimizer="sgd", batch_size=1, reduction="sum", until="samples",
+                   max_samples=100_000_000, checkpoint=sys.argv[1], threads=1, progress=lambda *state: print(flush=True))
+"""
+
+
+def test_a_killed_process_leaves_a_whole_checkpoint(path):
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(fastrnn.__file__))}
+    process = subprocess.Popen([sys.executable, "-c", LONG, path], env=environment, stdout=subprocess.PIPE)
+    for _ in range(3):
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+    tensors, metadata = read_checkpoint(path)
+    assert (tensors["lanes"][:, LANES.index("step")] > 0).all() and len(tensors["lanes"]) == 3
+    options = dict(optimizer="sgd", batch_size=1, reduction="sum", until="samples", max_samples=100_000_000)
+    with pytest.raises(ValueError, match="belongs to another training: seeds is"):
+        fastrnn.train_many(Elman(16, bias=False), seeds=range(4), checkpoint=path, **options)
+    with pytest.raises(ValueError, match="belongs to another training: varied is"):
+        fastrnn.train_many(Elman(16, bias=False), seeds=range(3), checkpoint=path, **options, l1=np.zeros(3))
+    with pytest.raises(CheckpointError, match="weights: got "):
+        fastrnn.train(checkpoint=path)
+
+
+DAMAGE = {
+    "no lanes": lambda tensors: tensors.pop("lanes"),
+    "other type": lambda tensors: tensors.update(finished=tensors["finished"].astype(np.int32)),
+    "other width": lambda tensors: tensors.update({"lanes.vectors": tensors["lanes.vectors"][:, :, 1:]}),
+    "long history": lambda tensors: tensors.update({"lanes.history": np.zeros((999, 4))}),
+    "no such model": lambda tensors: tensors["lanes"].__setitem__((0, 0), 30),
+    "the same model twice": lambda tensors: tensors["lanes"].__setitem__((0, 0), tensors["lanes"][1, 0]),
+    "a number for a table": lambda tensors: tensors.update(again=np.int64(3)),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_state_is_one_clear_line(path, case):
+    options = {"cell": Elman(16, bias=False), "seeds": range(30), **SMALL, "until": "samples", "max_samples": 100_000, "threads": 1}
+    fastrnn.train_many(checkpoint=path, progress=press_once(), **options)
+    tensors, metadata = read_checkpoint(path)
+    DAMAGE[case](tensors)
+    write_checkpoint(path, tensors, metadata)
+    with pytest.raises(CheckpointError) as caught:
+        fastrnn.train_many(checkpoint=path, **options)
+    assert str(caught.value).startswith(f"{path}: is damaged: ") and "\n" not in str(caught.value)

@@ -46,7 +46,11 @@ def test_gradients_of_every_cell_are_central_differences(emulated, cell, own_wei
 
 
 @pytest.mark.parametrize("own_weights", [True, False], ids=["models", "samples"])
-@pytest.mark.parametrize("cell", [GRU(3), LSTM(3)], ids=["gru", "lstm"])
+@pytest.mark.parametrize("cell", [
+    pytest.param(GRU(3), id="gru"),
+    # Takes the longest to compile; fits of two states are compiled elsewhere.
+    pytest.param(LSTM(3), id="lstm", marks=pytest.mark.slow),
+])
 def test_compiled_kernels_compute_what_plain_python_does(monkeypatch, cell, own_weights):
     runs = []
     for emulate in ("0", "1"):

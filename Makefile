@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow test-campaign bench bench-quick bench-peers bench-installed readme clean
+.PHONY: help train test test-slow test-campaign bench bench-quick bench-peers bench-installed readme example clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -62,6 +62,10 @@ bench-installed: .venv/made  ## run fastrnn bench from an installed package
 readme: .venv/for-test  ## write the saved results of the benchmarks into README.md
 	@$(BIN)/python -m bench.readme
 
+# Which: make example ARGS=laser, or ARGS=digits.
+example: .venv/for-example  ## fit GRUs to a rat's decisions (1 minute)
+	@PYTHONPATH=. $(BIN)/python examples/$(or $(ARGS),rat).py
+
 clean:  ## remove .venv, caches and build output; runs/ is kept
 	@rm -rf .venv build .pytest_cache .hypothesis .benchmarks *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -70,6 +74,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 
 .venv/for-train: pyproject.toml .venv/made
 	@$(INSTALL) '.[plot,check]'
+	@touch $@
+
+.venv/for-example: pyproject.toml .venv/made
+	@$(INSTALL) '.[examples]'
 	@touch $@
 
 # The tests draw plots too, so this also serves `make train`.

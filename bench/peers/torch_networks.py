@@ -70,6 +70,7 @@ def run(what, x, y, weight, weights):
 
 
 def main(source, target):
+    torch.set_num_threads(1)
     cases, results = np.load(source), {}
     for number in sorted({name.split(".")[0] for name in cases.files}, key=int):
         own = {name.split(".", 1)[1]: cases[name] for name in cases.files if name.split(".")[0] == number}

@@ -73,7 +73,7 @@ clean:  ## remove .venv, caches and build output; runs/ is kept
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .venv/for-train: pyproject.toml .venv/made
-	@$(INSTALL) '.[plot,check]'
+	@$(INSTALL) '.[plot]'
 	@touch $@
 
 .venv/for-example: pyproject.toml .venv/made

@@ -22,7 +22,9 @@ def as_choice(name, value, choices):
     """The one of `choices` that `value` names, whatever its case, with - or _. Raises ValueError for anything else."""
     spelled = value.lower().replace("_", "-") if isinstance(value, str) else None
     if spelled not in choices:
-        raise ValueError(f"{name}: got {shown(value)}, expected one of {', '.join(choices)}{meant(spelled, choices)}")
+        # Few are all named anyhow.
+        near = meant(spelled, choices) if len(choices) > 3 else ""
+        raise ValueError(f"{name}: got {shown(value)}, expected one of {', '.join(choices)}{near}")
     return spelled
 
 

@@ -3,6 +3,7 @@
 import os
 
 from fastrnn.files import write_atomically
+from fastrnn.program import install
 
 
 def plot_history(history, path):
@@ -49,7 +50,7 @@ def check_format(path):
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ValueError(f"plot: matplotlib is missing ({error}): pip install 'fastrnn[plot]'") from error
+        raise ValueError(f"plot: matplotlib is missing ({error}): {install('matplotlib')}") from error
     known = Figure().canvas.get_supported_filetypes()
     ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
     if ending not in known:

@@ -8,15 +8,12 @@ import sys
 
 def program():
     """`fastrnn`, where the shell finds this one under that name; else how it was called, as `.venv/bin/fastrnn`."""
-    called = sys.argv[0]
-    if os.path.basename(called) == "__main__.py":
-        return f"{python()} -m fastrnn"
-    if os.path.splitext(os.path.basename(called))[0] != "fastrnn":
-        # Called from a program of the user's: the command lies beside its Python.
-        called = os.path.join(os.path.dirname(sys.executable), "fastrnn")
-        if not os.path.isfile(called):
-            return f"{python()} -m fastrnn"
-    return "fastrnn" if _is_found("fastrnn", called) else _spelled(called)
+    called = sys.argv[0] if os.path.splitext(os.path.basename(sys.argv[0]))[0] == "fastrnn" else ""
+    # Of a program of the user's the command lies beside its Python.
+    script = called or os.path.join(os.path.dirname(sys.executable), "fastrnn")
+    if _is_found("fastrnn", script):
+        return "fastrnn"
+    return _spelled(called) if called else f"{python()} -m fastrnn"
 
 
 def python():

@@ -1,11 +1,18 @@
-"""What tests of threads and of signals have in common."""
+"""What tests have in common: how the program is called, cores, and signals."""
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
 from fastrnn import cores
+
+
+def pytest_configure(config):
+    # As in an activated environment, where the commands that are printed are spelled `fastrnn` and `python`.
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 
 
 @pytest.fixture

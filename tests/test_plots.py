@@ -86,6 +86,6 @@ def test_without_matplotlib_says_how_to_get_it(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ValueError, match=r"matplotlib is missing .*pip install 'fastrnn\[plot\]'") as caught:
+    with pytest.raises(ValueError, match=r"matplotlib is missing .*python -m pip install matplotlib") as caught:
         check_format("curve.png")
     assert "\n" not in str(caught.value)

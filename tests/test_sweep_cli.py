@@ -40,7 +40,7 @@ def call(capsys, here):
         status = main(["sweep", *map(str, argv)])
         out, err = capsys.readouterr()
         assert "Traceback" not in err and max(map(len, (out + err).splitlines() or [""])) <= 80
-        return status, out, err.removeprefix("compiling kernels (first run only) ...\n")
+        return status, out, err
 
     return call
 
@@ -235,5 +235,5 @@ def test_a_package_that_is_missing_is_named_with_the_way_to_get_it(capsys, here,
     monkeypatch.setattr(builtins, "__import__", missing)
     assert main(["sweep", *argv]) == 2
     err = capsys.readouterr().err
-    assert message in err and "pip install 'fastrnn[" in err and err.count("\n") == 1
+    assert message in err and "python -m pip install " in err and err.count("\n") == 1
     assert not names(here)

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastrnn.certify.sequences import bits_of, planes_of, skewed
 from fastrnn.files import write_atomically
+from fastrnn.program import install
 
 # Real states, drawn as dots: sequences and steps.
 SEQUENCES, STEPS = 64, 64
@@ -30,7 +31,7 @@ def draw_boxes(certification, path, units=None, seed=0):
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError as error:
-        raise ValueError(f"picture: matplotlib is missing ({error}): pip install 'fastrnn[plot]'") from error
+        raise ValueError(f"picture: matplotlib is missing ({error}): {install('matplotlib')}") from error
     proof, final, hidden = certification.proof, certification.graph.state, certification.model.hidden_size
     units = tuple(units) if units is not None else _telling(proof, final)
     if len(units) != 2 or not all(isinstance(unit, (int, np.integer)) and 0 <= unit < hidden for unit in units):

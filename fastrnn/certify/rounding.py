@@ -22,7 +22,7 @@ argument: for every finite one, a state is f of the pre-activation to within the
 as measured; four times as much is allowed for, since it was measured on samples and with fused multiply-adds; without them
 the tests measure hardly more. The states of relu have no bound of their own: how large they get, the boxes say.
 
-The prover computes in float64 itself, where the same lemma bounds its own errors: see `Rounding.own`.
+The prover computes in float64 itself, where the same lemma bounds its own errors: see `own`.
 """
 
 from typing import NamedTuple

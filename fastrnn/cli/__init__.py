@@ -12,12 +12,14 @@ import argparse
 import contextlib
 import importlib
 import os
+import re
 import sys
 
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.cores import threads_setting
 from fastrnn.errors import CheckpointError, SettingError
 from fastrnn.interrupt import raised_interrupt
+from fastrnn.program import program
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
             "predict", "simulate", "original", "reproduce", "bench", "tasks")
@@ -54,27 +56,54 @@ def main(argv=None) -> int:
 
 
 def _run(argv):
-    parser = Parser(prog="fastrnn", description="Trains small recurrent networks and proves them right.", epilog=EXAMPLES)
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    name = program()
+    parser = Parser(prog=name, description="Trains small recurrent networks and proves them right.", epilog=_called(EXAMPLES, name))
     version = sys.modules[__name__.partition(".")[0]].__version__
     parser.add_argument("--version", action="version", version=f"fastrnn {version}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="fastrnn")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog=name)
     chosen = argv[0] if argv else None
-    if chosen is not None and chosen not in COMMANDS and not chosen.startswith("-"):
-        raise UserError(f"no command {chosen!r}; commands: {', '.join(COMMANDS)}")
-    for name in COMMANDS:
-        module = importlib.import_module(f"{__name__}.{name}")
-        command = commands.add_parser(name, help=module.SUMMARY, description=f"{module.SUMMARY}.", epilog=module.EXAMPLES)
-        if name == chosen:
+    _check_command(chosen, argv, name)
+    for each in COMMANDS:
+        module = importlib.import_module(f"{__name__}.{each}")
+        command = commands.add_parser(each, help=module.SUMMARY, description=f"{module.SUMMARY}.", epilog=_called(module.EXAMPLES, name))
+        if each == chosen:
             module.arguments(command, argv[1:])
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser=command)
     try:
-        args = parser.parse_args(argv)
+        args, unknown = parser.parse_known_args(argv)
     except SystemExit as stop:  # after --help and --version
         return stop.code or 0
+    if unknown:
+        from fastrnn.cli.unknown import what_was_meant
+
+        (args.parser if args.command else parser).error(what_was_meant(unknown[0], args))
     if args.command is None:
         parser.print_help()
         return 0
     return args.run(args)
+
+
+def _check_command(chosen, argv, name):
+    """Raise UserError unless the first word is a command or an option that stands before one."""
+    if chosen is None or chosen in (*COMMANDS, "-h", "--help", "--version"):
+        return
+    if not chosen.startswith("-"):
+        from fastrnn.arguments import meant
+
+        raise UserError(_see(f"no command {chosen!r}{meant(chosen, COMMANDS) or '; commands: ' + ', '.join(COMMANDS)}", name))
+    later = next((word for word in argv if word in COMMANDS), "COMMAND")
+    raise UserError(_see(f"{chosen}: options follow the command, as {name} {later} {chosen}", name))
+
+
+def _see(message, name):
+    return f"{message}{' ' if message.endswith('?') else '; '}see {name} --help"
+
+
+def _called(examples, name):
+    """Examples with the program as it was called here."""
+    return re.sub(r"^(  |.* \| )fastrnn ", rf"\g<1>{name} ", examples, flags=re.MULTILINE)
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,7 +113,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=_Help, allow_abbrev=False, **options)
 
     def error(self, message):
-        raise UserError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+        raise UserError(_see(message.removeprefix("argument "), self.prog))
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

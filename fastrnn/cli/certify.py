@@ -4,7 +4,7 @@ import os
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive, seed
-from fastrnn.cli.output import beside, check_writable, how_to_check
+from fastrnn.cli.output import beside, check_writable, how_to_check, names_like
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
 
@@ -17,6 +17,10 @@ examples:
 
 exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 """
+
+
+# Where the least network goes, or a free name like it.
+SMALLEST = os.path.join("runs", "smallest-adder.safetensors")
 
 
 def arguments(parser, argv):
@@ -48,7 +52,9 @@ def run(args):
         raise UserError("MODEL: missing: give a file that `fastrnn train` saved, or --smallest")
     model = Model.load(args.model)
     output = args.output or beside(args.model)
-    check_writable(output, args.force)
+    kept = not args.force and _is_proof(output, args.model)
+    if not kept:
+        check_writable(output, args.force)
     if args.plot:
         check_writable(args.plot, args.force)
     with compiling_noted(), user_errors({"k": "--k", "certify": args.model}):
@@ -62,11 +68,27 @@ def run(args):
     print(wrapped(f"{found} ({seconds(found.seconds)})"))
     if not found.proved:
         return 1
-    found.save(output)
-    print(f"saved {output}")
+    if kept:
+        print(f"{output} proves it already; --force replaces it")
+    else:
+        found.save(output)
+        print(f"saved {output}")
     _plot(found, args.plot)
     print(f"try: {how_to_check(output, args.model)}")
     return 0
+
+
+def _is_proof(path, model):
+    """Whether a file is a certificate for this model."""
+    from fastrnn.check import Refused, check
+
+    if not os.path.isfile(path):
+        return False
+    try:
+        check(path, model)
+    except (ImportError, OSError, Refused):
+        return False
+    return True
 
 
 def _plot(found, path):
@@ -85,7 +107,9 @@ def _smallest(args):
 
     if args.model is not None:
         raise UserError(f"--smallest: trains networks of its own, got {args.model} as well")
-    path = args.output or os.path.join("runs", "smallest-adder.safetensors")
+    path = args.output or SMALLEST
+    if not args.output and not args.force:
+        path = next(name for name in names_like(path) if not any(map(os.path.lexists, (name, beside(name)))))
     for each in (path, beside(path), *([args.plot] if args.plot else [])):
         check_writable(each, args.force)
     print(f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}", flush=True)

@@ -5,6 +5,7 @@ import time
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.output import model_beside
 from fastrnn.cli.text import seconds
+from fastrnn.program import install
 
 SUMMARY = "Check a certificate, independently of what made it"
 EXAMPLES = """\
@@ -39,7 +40,7 @@ def run(args):
     try:
         claim = check(args.certificate, model)
     except ImportError as error:
-        raise UserError(f"mpmath is missing ({error}): pip install 'fastrnn[check]'") from error
+        raise UserError(f"mpmath is missing ({error}): {install('mpmath')}") from error
     except Refused as error:
         print(f"refused: {error}")
         return 1

@@ -11,6 +11,7 @@ import sys
 from fastrnn.cli.errors import UserError
 from fastrnn.errors import CheckpointError
 from fastrnn.files import locked
+from fastrnn.program import program
 
 ENDING = ".partial"
 
@@ -44,7 +45,7 @@ def tell_of_others(output, identity, say):
     if others:
         more = f", as {len(others) - 1} more," if len(others) > 1 else ""
         path = max(others, key=os.path.getmtime)
-        say(f"{path} is{more} left of another unfinished training; go on with it: fastrnn train --resume {shlex.quote(path)}")
+        say(f"{path} is{more} left of another unfinished training; go on with it: {program()} train --resume {shlex.quote(path)}")
 
 
 def _is_left(path):

@@ -8,6 +8,7 @@ import tempfile
 
 from fastrnn.cli.errors import UserError
 from fastrnn.files import check_regular
+from fastrnn.program import program
 
 CERTIFICATE = "-certificate.safetensors"
 
@@ -43,7 +44,7 @@ def model_beside(certificate):
 def how_to_check(certificate, model):
     """The command that checks a certificate."""
     names = [certificate] if model_beside(certificate) == model else [certificate, model]
-    return f"fastrnn check {' '.join(map(shlex.quote, names))}"
+    return f"{program()} check {' '.join(map(shlex.quote, names))}"
 
 
 def save_under_free_name(save, path):
@@ -51,10 +52,16 @@ def save_under_free_name(save, path):
 
     `save` raises FileExistsError for a name that exists: whoever trains in the same folder at the same time gets another.
     """
-    stem, ending = os.path.splitext(path)
-    for attempt in itertools.count(1):
-        name = path if attempt == 1 else f"{stem}-{attempt}{ending}"
+    for name in names_like(path):
         if not os.path.lexists(name):
             with contextlib.suppress(FileExistsError):
                 save(name)
                 return name
+
+
+def names_like(path):
+    """`path`, then its stem with -2, -3, ... added."""
+    stem, ending = os.path.splitext(path)
+    yield path
+    for attempt in itertools.count(2):
+        yield f"{stem}-{attempt}{ending}"

@@ -47,16 +47,16 @@ class Bar:
 
 @contextlib.contextmanager
 def compiling_noted(enabled=True):
-    """Say so, once, if numba compiles anything in the body: the disk cache did not have it yet."""
+    """Say so, once and on a terminal, if numba compiles anything in the body: the disk cache did not have it yet."""
     from numba.core.event import Listener, install_listener
 
     class Notice(Listener):
-        said = not enabled
+        said = not (enabled and sys.stderr.isatty())
 
         def on_start(self, event):
             if not self.said:
                 self.said = True
-                print("compiling kernels (first run only) ...", file=sys.stderr, flush=True)
+                print("compiling kernels (about 8 s, once for this kind of network)", file=sys.stderr, flush=True)
 
         def on_end(self, event):
             pass

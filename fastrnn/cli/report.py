@@ -8,6 +8,7 @@ import sys
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.output import beside, how_to_check, save_under_free_name
 from fastrnn.cli.text import long_numbers, seconds, solved, verdict
+from fastrnn.program import program
 
 # Solved samples that are printed.
 SHOWN = 3
@@ -41,7 +42,7 @@ def report(args, config, result, path, say):
     if left:
         print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}", file=sys.stderr)
         if result.stopped == "interrupted":
-            print(f"go on: fastrnn train --resume {shlex.quote(path)}", file=sys.stderr)
+            print(f"go on: {program()} train --resume {shlex.quote(path)}", file=sys.stderr)
         return 130
 
     if result.stopped != "diverged":
@@ -60,6 +61,17 @@ def report(args, config, result, path, say):
     if plotted:
         say(f"plotted {args.plot}")
     return _conclude(config, result, shlex.quote(path), certificate and how_to_check(certificate, path), say)
+
+
+def _is_provable(model):
+    """Whether `fastrnn certify` has an answer for networks on this task."""
+    from fastrnn.certify import check_provable
+
+    try:
+        check_provable(model.cell, model.task)
+    except ValueError:
+        return False
+    return True
 
 
 def _proof_of(model, progress):
@@ -88,8 +100,9 @@ def _conclude(config, result, path, check, say):
         if count <= 3:
             # Sums of any size; other tasks have a width, which these numbers fit.
             command, numbers = ("add", ("123", "456", "789")) if result.model.task.name == "addition" else ("run", ("60", "9", "45"))
-            say(f"try: fastrnn {command} {path} {' '.join(numbers[:count])}")
-        say(f"try: {check or f'fastrnn certify {path}'}")
+            say(f"try: {program()} {command} {path} {' '.join(numbers[:count])}")
+        if check or _is_provable(result.model):
+            say(f"try: {check or f'{program()} certify {path}'}")
         return 0
     if result.stopped == "diverged":
         print(f"fastrnn: diverged: the loss was not finite after {result.samples:,} samples\n"
@@ -97,9 +110,18 @@ def _conclude(config, result, path, check, say):
         return 1
     if config.until == "samples":
         return 0
-    print(f"fastrnn: {'not proved for every width' if result.exact else 'not exact'} after {result.samples:,} samples\n"
-          f"go on: fastrnn train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
+    print(f"fastrnn: {'not proved for every width' if result.exact else 'not exact'} after {result.samples:,} samples", file=sys.stderr)
+    if result.exact or is_improving(result.history):
+        print(f"go on: {program()} train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
+    else:
+        print("fastrnn: its loss falls no more: try another --seed, more --hidden, or another --learning-rate", file=sys.stderr)
     return 1
+
+
+def is_improving(history):
+    """Whether the mean loss of the last quarter is at least a tenth below that of the quarter before; of a short history, always."""
+    quarter = len(history.loss) // 4
+    return quarter < 2 or history.loss[-quarter:].mean() < 0.9 * history.loss[-2 * quarter : -quarter].mean()
 
 
 def _examples(model, seed):

@@ -11,10 +11,11 @@ from fastrnn.cli.text import long_numbers
 SUMMARY = "Ask a trained network for its task's answer on given numbers"
 EXAMPLES = """\
 examples:
+  fastrnn train --task subtraction
   fastrnn run runs/subtraction-8.safetensors 9 60    205: 9 - 60 + 256
   fastrnn run runs/subtraction-8.safetensors 9 60 --bits 64
+  fastrnn train --task comparison
   fastrnn run runs/comparison-8.safetensors 9 60     true
-  fastrnn run runs/parity-16.safetensors 45          a bit for each bit
 
 exit status: 0 the answer is right, 1 it is wrong, 2 wrong use
 """

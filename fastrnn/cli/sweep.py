@@ -8,10 +8,11 @@ import sys
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed, number, positive, seed
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import check_writable, names_like
 from fastrnn.cli.parts import add_parts, options_of, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.summary import findings_text, table_text
+from fastrnn.program import install
 
 SUMMARY = "Train a grid of settings for many seeds each, or find the smallest network"
 EXAMPLES = """\
@@ -27,6 +28,7 @@ examples:
 The same command goes on where an interrupted one was, to the same bytes.
 """
 
+OUTPUT = os.path.join("runs", "sweep.csv")
 HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 SMALLEST = tuple(range(1, 65))
 CONNECT_SECONDS = 10
@@ -55,8 +57,8 @@ def arguments(parser, argv):
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first of the seeds, which follow each other (default: 0)")
     parser.add_argument("--smallest", action="store_true",
                         help="try hidden sizes in ascending order until 95 %% of the seeds become exact")
-    parser.add_argument("--output", default=os.path.join("runs", "sweep.csv"), metavar="FILE",
-                        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv)")
+    parser.add_argument("--output", metavar="FILE",
+                        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv, or a free name)")
     parser.add_argument("--plot", metavar="FILE", help="draw shares and samples, as .png, .pdf or .svg")
     parser.add_argument("--force", action="store_true", help="replace existing files, and partial results of another sweep")
     parser.add_argument("--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)")
@@ -72,6 +74,10 @@ def arguments(parser, argv):
 def run(args):
     """Train, print the summary, save the table; return 0, or 130 after Ctrl-C."""
     grid = _grid(args)
+    if args.output is None:
+        args.output = OUTPUT if args.force else next(name for name in names_like(OUTPUT) if _is_free(name, grid))
+        if args.output != OUTPUT:
+            _say(f"{OUTPUT} is another sweep's: the table goes to {args.output}")
     _check_files(args, grid)
     _say(f"{'smallest' if args.smallest else 'sweep'}: {grid.title}; {grid.cell.name}; "
          f"{'up to ' * args.smallest}{_count(len(grid.points), 'combination')}, {_count(grid.seeds, 'seed')} each")
@@ -105,6 +111,16 @@ def _grid(args):
 def _options(args):
     """{name in a message: option}"""
     return {**options_of(args), **{axis: option for option, axis, _, _ in AXES}, "seeds": "--seeds"}
+
+
+def _is_free(output, grid):
+    """Whether there is neither a finished table nor the partial one of another sweep."""
+    from fastrnn.sweep import ForeignJournal, owns
+
+    try:
+        return owns(grid, output) or not os.path.lexists(output)
+    except ForeignJournal:
+        return False
 
 
 def _check_files(args, grid):
@@ -161,7 +177,7 @@ def _executor(args, grid):
         try:
             from mpi4py.futures import MPIPoolExecutor
         except ImportError as error:
-            raise UserError(f"--mpi: mpi4py is missing ({error}): pip install 'fastrnn[mpi]'") from error
+            raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
         yield MPIPoolExecutor
     else:
         from fastrnn.cores import cores
@@ -178,7 +194,7 @@ def _dask(address):
     try:
         from distributed import Client
     except ImportError as error:
-        raise UserError(f"--dask: dask.distributed is missing ({error}): pip install 'fastrnn[dask]'") from error
+        raise UserError(f"--dask: dask.distributed is missing ({error}): {install('distributed')}") from error
     # What goes wrong is told in one line, and by us.
     for name in ("distributed", "distributed.client", "concurrent.futures", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from fastrnn.files import write_atomically
+from fastrnn.program import install
 from fastrnn.sweep.grid import AXES
 
 LABELS = {"hidden_size": "hidden units", "activation": "activation", "learning_rate": "learning rate", "batch_size": "batch size",
@@ -46,7 +47,7 @@ def check_picture(path, grid):
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ValueError(f"plot: matplotlib is missing ({error}): pip install 'fastrnn[plot]'") from error
+        raise ValueError(f"plot: matplotlib is missing ({error}): {install('matplotlib')}") from error
     known = Figure().canvas.get_supported_filetypes()
     ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
     if ending not in known:

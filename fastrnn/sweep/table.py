@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastrnn.files import write_atomically
+from fastrnn.program import install
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.grid import AXES, Grid
 from fastrnn.sweep.statistics import summary
@@ -85,7 +86,7 @@ def check_table_format(path):
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
-            raise ValueError(f"output: pyarrow is missing ({error}): pip install 'fastrnn[parquet]', or save as .csv") from error
+            raise ValueError(f"output: pyarrow is missing ({error}): {install('pyarrow')}, or save as .csv") from error
     return ending[1:]
 
 

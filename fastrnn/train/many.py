@@ -46,8 +46,9 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
 
     cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
     saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
-    data: (x, y) or (x, y, mask) instead of a task, as for `train`, or each with a leading axis of N, one data set
-    for each model. weights: initial weights by name instead of drawn ones, shared or with a leading axis of N.
+    data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or each
+    with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones, shared or
+    with a leading axis of N.
     threads: the most that work, default all cores. progress(done_models, total_models): called some twenty times a
     second, in the thread that called train_many; what it raises is raised here, once the training has ended.
 

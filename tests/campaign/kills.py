@@ -137,7 +137,7 @@ def _reference(name, base):
 
 def _following(ended, command):
     """The command that goes on: the one that was printed, else the same."""
-    printed = re.search(r"^go on: fastrnn (.*)$", ended.err, re.MULTILINE)
+    printed = re.search(r"^go on: .*?fastrnn (.*)$", ended.err, re.MULTILINE)
     return tuple(shlex.split(printed[1])) if printed else command
 
 

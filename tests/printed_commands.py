@@ -23,6 +23,8 @@ def commands_in(text):
     for match in re.finditer(r"^ {2,}(?P<line>\S.*)$|`(?P<words>[^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE):
         # What follows two blanks is said of the command.
         command = re.split(r"\s{2,}", match["line"])[0] if match["line"] else " ".join(match["words"].split())
+        if match["words"] and re.fullmatch(r"fastrnn \w+", command):
+            command += " --help"  # in a sentence it is the command's name
         if command.startswith(STARTS) and not command.startswith("fastrnn is"):
             found.append(command)
     return found
@@ -54,4 +56,8 @@ def standard_input(command):
 
 def leave_unfinished(path):
     """Leave a file as an interrupted `fastrnn train` does."""
-    save_run(fastrnn.train(max_samples=320, until="certified"), path)
+    run = fastrnn.train(max_samples=320, until="certified")
+    run.stopped = "interrupted"
+    for config in (run.state["config"], run.model.metadata["config"]):
+        config["max_samples"] = fastrnn.TrainConfig().max_samples
+    save_run(run, path)

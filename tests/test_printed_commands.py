@@ -87,7 +87,8 @@ def test_no_command_is_missed():
     assert commands_in(TEXTS["README.md"])[:2] == ["make train", "make test"] and len(commands_in(TEXTS["README.md"])) > 25
     every = {words_of(standard_input(command)[1])[0] for text in TEXTS.values() for command in commands_in(text) if command.startswith(("fastrnn", "printf"))}
     assert every >= set(COMMANDS)
-    assert commands_in("    fastrnn add a 1 2   3\nor `fastrnn\ntrain --bits 8` or\n    saved x") == ["fastrnn add a 1 2", "fastrnn train --bits 8"]
+    assert commands_in("    fastrnn add a 1 2   3\nor `fastrnn\ntrain --bits 8` or `fastrnn add`\n    saved x") == [
+        "fastrnn add a 1 2", "fastrnn train --bits 8", "fastrnn add --help"]
 
 
 def test_the_same_command_works_twice(run):

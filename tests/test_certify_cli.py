@@ -115,7 +115,9 @@ def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
     assert "\n3 hidden units, seed " in out and "\nh0 = sigmoid(" in out and "\nz = " in out
     assert "\nplotted boxes.png\ntry: fastrnn check runs/smallest-adder-certificate.safetensors\n" in out
     assert call("check", "runs/smallest-adder-certificate.safetensors")[0] == 0
-    status, _, err = call(*argv)
+    status, out, err = call(*argv[:-2])
+    assert (status, err) == (0, "") and out.endswith("\ntry: fastrnn check runs/smallest-adder-2-certificate.safetensors\n")
+    status, _, err = call(*argv[:-2], "--output", "runs/smallest-adder.safetensors")
     assert status == 2 and "runs/smallest-adder.safetensors: exists" in err
     # Written as formulas, it is still the network.
     model, namespace = Model.load("runs/smallest-adder.safetensors"), {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "a": 1.0, "b": 0.0,

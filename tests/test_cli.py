@@ -512,7 +512,7 @@ WRONG_USE = {
     "mistyped option": ("train --hiden=3", "no option --hiden; did you mean --hidden? see fastrnn train --help"),
     "another's option": ("train --lr 0.1", "no option --lr; did you mean --learning-rate? see fastrnn train --help"),
     "another task's option": ("train --factor 5", "no option --factor of the task addition; it belongs to --task multiplication; see"),
-    "another command's option": ("verify x --hiden 3", "no option --hiden; see fastrnn verify --help"),
+    "another command's option": ("verify x --wxyz 3", "no option --wxyz; see fastrnn verify --help"),
     "one word too many": ("train 16", "got '16', which train does not take; see fastrnn train --help"),
     "unknown main option": ("--colour", "--colour: options follow the command, as fastrnn COMMAND --colour; see fastrnn --help"),
     "option before the command": ("--bits 16 train", "--bits: options follow the command, as fastrnn train --bits; see fastrnn --help"),

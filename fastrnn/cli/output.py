@@ -18,6 +18,8 @@ def check_writable(path, force):
     folder = os.path.dirname(path) or "."
     try:
         check_regular(path)
+    except NotADirectoryError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     if os.path.lexists(path) and not force:

@@ -20,6 +20,7 @@ SHORT = {"repeat": "--seeds 2", "sweep": "--seeds 2 --max-samples 2000 --hidden 
 def commands_in(text):
     """Every command of a text: lines of code, and words in backquotes."""
     found = []
+    text = re.sub(r" \\\\?\n\s*", " ", text)  # a command that goes on in the next line
     for match in re.finditer(r"^ {2,}(?P<line>\S.*)$|`(?P<words>[^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE):
         # What follows two blanks is said of the command.
         command = re.split(r"\s{2,}", match["line"])[0] if match["line"] else " ".join(match["words"].split())
@@ -32,7 +33,7 @@ def commands_in(text):
 
 def words_of(command):
     """The words of a fastrnn command, without `fastrnn`."""
-    return [PLACES.get(word, word) for word in shlex.split(command)[1:]]
+    return [PLACES.get(word, word) for word in shlex.split(command.partition(" > ")[0])[1:]]
 
 
 def made_small(words):

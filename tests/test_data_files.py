@@ -195,7 +195,7 @@ def test_a_file_that_is_not_there():
 def test_parquet_without_pyarrow(tmp_path, frame, monkeypatch):
     frame.to_parquet(tmp_path / "a.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"pyarrow is missing .*: pip install 'fastrnn\[parquet\]'"):
+    with pytest.raises(ValueError, match=r"pyarrow is missing .*: python -m pip install pyarrow"):
         Sequences.read(tmp_path / "a.parquet", inputs="rt")
 
 

@@ -35,7 +35,7 @@ LEVELS = (
 EXCEPTIONS = {("train", "verify"), ("train", "certify"), ("sweep", "train")}
 
 # What stands beside the levels: all that it may import. Only the rows down to `train` may use it.
-BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": (), "data": ("errors", "files")}
+BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": (), "data": ("errors", "files", "program")}
 
 # Packages of plug-ins: a file here imports no other file here but `base`, so each can be removed.
 PLUG_INS = ("cells", "heads", "tasks", "losses", "optimizers")

@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 TEXTS |= {f"fastrnn {name} --help": importlib.import_module(f"fastrnn.cli.{name}").EXAMPLES for name in COMMANDS}
 TEXTS["fastrnn --help"] = EXAMPLES
-# What needs other machines, and what takes minutes: their options are read.
-READ_ONLY = ("--dask", "--mpi", "bench")
+# What needs other machines, tables of the user's own, or minutes: their options are read.
+READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate")
 
 
 @pytest.fixture
@@ -71,9 +71,7 @@ def check(command):
 @pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["small", "whole"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_commands_of_documents_and_help(run, name, small):
-    found = commands_in(TEXTS[name])
-    assert found
-    for command in dict.fromkeys(found):
+    for command in dict.fromkeys(commands_in(TEXTS[name])):
         # `make train` is `fastrnn train`, and was run.
         if "fastrnn " in command and not command.startswith("mpiexec"):
             follow(run, command, small)
@@ -167,7 +165,7 @@ def test_packages_that_are_asked_for_are_the_ones_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     known = {*project["dependencies"], *(name for names in project["optional-dependencies"].values() for name in names)}
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "fastrnn").rglob("*.py")]
-    asked = {name for text in sources for name in re.findall(r"install\('(\w+)'\)", text)}
+    asked = {name for text in sources for name in re.findall(r"install\('([\w-]+)'\)", text)}
     assert {"matplotlib", "mpmath", "pyarrow"} <= asked <= known
     assert not any("pip install" in text for text in (*sources, *TEXTS.values()) if "-m pip install {package}" not in text
                    and "`pip install .`" not in text)

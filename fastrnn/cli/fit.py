@@ -11,6 +11,7 @@ from fastrnn.cli.fit_folder import PARTS, check_folder
 from fastrnn.cli.fit_report import check_pictures, report
 from fastrnn.cli.options import add_options, flags, given, listed, number, positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.program import install
 
 SUMMARY = "Fit networks to a table of your own, with validation or nested folds"
 EXAMPLES = """\
@@ -225,7 +226,7 @@ def _check_packages(args):
     try:
         import pandas  # noqa: F401
     except ImportError as error:
-        raise UserError(f"fit: pandas is missing ({error}): pip install 'fastrnn[analysis]'") from error
+        raise UserError(f"fit: pandas is missing ({error}): {install('pandas')}") from error
     check_pictures(args)
 
 

@@ -7,6 +7,7 @@ from fastrnn.cli.columns import described
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, write_json
 from fastrnn.files import write_atomically
+from fastrnn.program import install, program
 
 KINDS = ("png", "svg", "pdf", "none")
 
@@ -20,7 +21,7 @@ def check_pictures(args):
             import matplotlib  # noqa: F401
         except ImportError as error:
             raise UserError(
-                f"--pictures: matplotlib is missing ({error}): pip install 'fastrnn[plot]', or give " "--pictures none"
+                f"--pictures: matplotlib is missing ({error}): {install('matplotlib')}, or give --pictures none"
             ) from error
 
 
@@ -45,7 +46,7 @@ def report(args, folder, data, roles, made):
     # Last: a folder with models is finished.
     fits.save(os.path.join(folder, MODELS), overwrite=True)
     print(f"saved {folder}: {', '.join([TABLE, MODELS, REPORT, *pictures])}")
-    print(f"try: fastrnn evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
+    print(f"try: {program()} evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
 
 
 def best_of_each(fits):

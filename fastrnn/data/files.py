@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn.data.columns import Table
 from fastrnn.data.csv_table import CsvTable
 from fastrnn.data.targets import nearest
+from fastrnn.program import install
 
 
 class ParquetTable(Table):
@@ -16,7 +17,7 @@ class ParquetTable(Table):
         try:
             from pyarrow import parquet
         except ImportError as error:
-            raise ValueError(f"pyarrow is missing ({error}): pip install 'fastrnn[parquet]'") from error
+            raise ValueError(f"pyarrow is missing ({error}): {install('pyarrow')}") from error
         self._read, self._path = parquet.read_table, path
         with open(path, "rb"):
             pass

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.analysis.baselines.base import check_history, earlier_inputs, scored, scored_probabilities, trained_on
+from fastrnn.program import install
 
 
 def logistic_baseline(data, roles, history=1, C=1.0):
@@ -18,7 +19,7 @@ def logistic_baseline(data, roles, history=1, C=1.0):
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
         raise ImportError(
-            f"logistic_baseline: scikit-learn is missing ({error}): " "pip install 'fastrnn[analysis]'"
+            f"logistic_baseline: scikit-learn is missing ({error}): {install('scikit-learn')}"
         ) from error
 
     chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)

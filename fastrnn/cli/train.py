@@ -16,7 +16,7 @@ SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
 examples:
   fastrnn train                               an adder, proved for every width
-  fastrnn train --until exact                 right on all that is tried, no further
+  fastrnn train --until exact                 exact on all that is tried
   fastrnn train --bits 16 --operands 3        sums of three numbers
   fastrnn train --plot curve.png              with its learning curve
   fastrnn train --seed 7 --output seven.safetensors

@@ -6,12 +6,14 @@ from dataclasses import fields, replace
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.data.roles import check_roles, split
-from fastrnn.heads.base import heads
+from fastrnn.data.roles import TRAIN, check_roles, split
+from fastrnn.data.sequences import Sequences
+from fastrnn.heads.base import Head, heads
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.training.config import FitConfig, real, whole
 from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
+from fastrnn.training.outputs import check_targets
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
@@ -176,15 +178,16 @@ def untouched(job):
 
 def head_for(head, data):
     """(Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
-    if data.kind is None:
-        raise ValueError("data: has no targets to train on; give y")
+    if not isinstance(data, Sequences):
+        raise TypeError(f"data: got {type(data).__name__}, expected fastrnn.Sequences")
     if head is None or isinstance(head, str):
-        name = head or HEADS[data.kind]
+        name = head or HEADS.get(data.kind, "softmax")
         if name not in heads():
             raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
         head = heads()[name]()
-    if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
-        raise ValueError(f"head: {head.name} takes {head.targets}, but the targets are {data.kind}")
+    if not isinstance(head, Head):
+        raise TypeError(f"head: got {head!r}, expected the name of a head or a Head, such as {next(iter(heads()))!r}")
+    check_targets(data, head)
     return head, data.classes if head.targets == "classes" else data.y.shape[1]
 
 

@@ -9,7 +9,7 @@ from fastrnn.exchange.torch import to_state_dict
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
-from fastrnn.training.outputs import outputs_of
+from fastrnn.training.outputs import check_inputs, check_targets, outputs_of
 from fastrnn.training.saved import read_fits, write_fits
 
 NAMES = ("train", "validation", "test")
@@ -156,6 +156,7 @@ class Fits:
     def losses(self, data):
         """Loss (M, S) of each step, nan where it does not count."""
         data = _sequences(data)
+        check_targets(data, self.head, self._recipe(0).net.sizes.outputs)
         z = self.outputs(data).astype(float)
         formulas = traced(self.head, z.shape[2])
         targets = data.y if data.y.ndim == 2 else data.y[:, None]
@@ -202,6 +203,7 @@ class Fits:
 
     def _run(self, data, states):
         data = _sequences(data)
+        check_inputs(data, self._recipe(0))
         parts = [None] * len(self)
         for size in np.unique(self.hidden_size):
             chosen = np.flatnonzero(self.hidden_size == size)

@@ -7,6 +7,28 @@ from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.blocks import blocks_of
 
 
+def check_inputs(data, recipe):
+    """Raise ValueError unless Sequences have as many inputs as the models: kernels read what they expect."""
+    if data.x.shape[1] != recipe.net.sizes.inputs:
+        raise ValueError(
+            f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were fitted to"
+        )
+
+
+def check_targets(data, head, outputs=None):
+    """Raise ValueError unless Sequences have targets that a head takes, and that many outputs suit."""
+    if data.kind is None:
+        raise ValueError("data: has no targets; give y")
+    if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
+        raise ValueError(
+            f"head: {head.name} takes {head.targets}, but the targets are {data.kind}; Sequences(kind=) says what they are"
+        )
+    found = data.classes if head.targets == "classes" else data.y.shape[1]
+    # A class that does not occur may be missing.
+    if outputs is not None and (found > outputs if head.targets == "classes" else found != outputs):
+        raise ValueError(f"data: has targets for {found} outputs, expected {outputs}, as the models have")
+
+
 def outputs_of(recipe, weights, data, states=False):
     """(z (M, S, O), states (M, S, states * H) or None) of M models with weights (M, R) on all steps of Sequences.
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the factor on the learning rate at progress p, from 0 (start) to 1 (last update)."""
+"""Learning-rate schedules: the factor on the learning rate at progress p = n / N, for update n = 0, ..., N - 1 of N."""
 
 import numpy as np
 
@@ -9,17 +9,20 @@ def constant(p):
 
 
 def linear(p):
-    """From 1 down to 0 in a straight line."""
+    """1 - n / N: from 1 at the first update in a straight line to 1 / N at the last; update N would have 0."""
     return 1 - p
 
 
 def cosine(p):
-    """From 1 down to 0 along half a cosine (I. Loshchilov and F. Hutter, "SGDR", ICLR 2017)."""
+    """(1 + cos(pi n / N)) / 2: from 1 down along half a cosine; update N would have 0.
+
+    I. Loshchilov and F. Hutter, "SGDR", ICLR 2017.
+    """
     return (1 + np.cos(np.pi * p)) / 2
 
 
 def drop(p):
-    """1, then 0.3 in the last 30 %."""
+    """1 in the first 70 % of the updates, then 0.3."""
     return np.where(p < 0.7, 1.0, 0.3)
 
 
@@ -27,5 +30,8 @@ SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine, "drop": d
 
 
 def rates(name, learning_rate, first, count, total):
-    """Learning rates (float64) of updates first to first + count - 1 out of `total`."""
+    """Learning rates (float64) of updates first to first + count - 1, counted from 0, out of `total`.
+
+    Past the end they are those of p = 1.
+    """
     return learning_rate * SCHEDULES[name](np.minimum((first + np.arange(count)) / max(total, 1), 1.0))

@@ -30,14 +30,17 @@ def _fill(source, seed, first, samples, work):
         if source.drawn:
             random_words(seed, 1, first + s, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
-        counts = s < samples
+        counts, end = s < samples, 0
         for t in range(work.x.shape[0]):
             # Zeros in the samples that do not count: whatever else lay there might not be finite.
-            work.mask[t, s] = source.mask[row, t] if counts else 0
+            mask = source.mask[row, t] if counts else 0
+            work.mask[t, s] = mask
+            end = t + 1 if mask > 0 else end
             for i in range(work.x.shape[1]):
                 work.x[t, i, s] = source.x[row, t, i] if counts else 0
             for o in range(work.y.shape[1]):
                 work.y[t, o, s] = source.y[row, t, o] if counts else 0
+        work.ends[s] = end
 
 
 @overload(fill)

@@ -18,6 +18,7 @@ from numba.extending import overload
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.kernels.gradients import add_recurrent
+from fastrnn.kernels.head import weighed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TAILED, TILE, whole
 from fastrnn.simd import fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
@@ -38,7 +39,7 @@ def _overload_penalty(cell, mask, h, t, p, s, rows, saturation):
     if saturation == types.none:
         return lambda cell, mask, h, t, p, s, rows, saturation: rows
     return lambda cell, mask, h, t, p, s, rows, saturation: _times(
-        restlessness(cell, load_like(h, (t + 1, p, s), rows)), _times(splats_along(mask, (t, s), rows), saturation))
+        weighed(restlessness(cell, load_like(h, (t + 1, p, s), rows)), splats_along(mask, (t, s), rows)), saturation)
 
 
 @inlined

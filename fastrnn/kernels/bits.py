@@ -18,8 +18,13 @@ def expand(words, slot, other, shift, out):
 
 
 @inlined
-def ask(mask, samples, first):
-    """mask (T, BLOCK): 1 for the first `samples` samples from step `first` on, 0 for the rest."""
+def ask(mask, ends, samples, first):
+    """mask (T, BLOCK): 1 for the first `samples` samples from step `first` on, 0 for the rest.
+
+    ends (BLOCK): the steps of these samples, 0 for the rest.
+    """
+    for s in range(BLOCK):
+        ends[s] = mask.shape[0] if s < samples else 0
     for t in range(mask.shape[0]):
         for s in range(BLOCK):
             mask[t, s] = 1 if s < samples and t >= first else 0

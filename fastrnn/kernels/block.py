@@ -8,10 +8,11 @@ import numpy as np
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import address_of, call
 from fastrnn.kernels.backward import backward
-from fastrnn.kernels.forward import forward
+from fastrnn.kernels.forward import forward, rest
 from fastrnn.kernels.head import head
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, inputs_dtype
 
 
@@ -24,9 +25,15 @@ def forward_block(cell, layout, theta, x, h, from_zero):
 @inlined
 def _learn(block, gradient, stats, saturation, truncate, forward_at):
     cell, loss, layout, theta, w_hh_t, work = held(block)
-    call(forward_at, (cell, layout, theta, work.x, work.h, True))
-    head(cell, loss, layout, theta, work.h, work.y, work.mask, gradient, stats)
-    backward(cell, layout, theta, w_hh_t, work.x, work.y, work.mask, work.h, work.d, gradient, saturation, truncate, True)
+    # A block takes as many steps as the longest of its samples.
+    steps = 0
+    for s in range(BLOCK):
+        steps = max(steps, work.ends[s])
+    x, y, mask, h = work.x[:steps], work.y[:steps], work.mask[:steps], work.h[: steps + 1]
+    call(forward_at, (cell, layout, theta, x, h, True))
+    rest(layout, h, work.ends)
+    head(cell, loss, layout, theta, h, y, mask, gradient, stats)
+    backward(cell, layout, theta, w_hh_t, x, y, mask, h, work.d, gradient, saturation, truncate, True)
 
 
 @jit

@@ -27,6 +27,18 @@ def _forward_tile(cell, layout, theta, x, h, t, p, s, rows, recurrent):
 
 
 @inlined
+def rest(layout, h, ends):
+    """Set the states after each sample's last step that counts to 0.
+
+    The loss does not depend on them, and they may not be finite.
+    """
+    for s in range(BLOCK):
+        for t in range(ends[s], h.shape[0] - 1):
+            for p in range(layout.panels):
+                store(h, (t + 1, p, s), zeros(h, 1))
+
+
+@inlined
 def forward(cell, layout, theta, x, h, from_zero):
     """Fill h[1:] of a block; from_zero: h[0] is zero, its product is left out."""
     for t in range(x.shape[0]):

@@ -9,9 +9,19 @@ from fastrnn.kernels.tiles import BLOCK
 from fastrnn.simd import dot_lanes, fma, lanes, load, load_along, pointwise, put, select, splat, store, store_along, sum_rows, total, zeros
 
 _fma = pointwise(lambda a, b, c: fma(a, b, c))
-_times = pointwise(lambda a, b: a * b)
 _plus = pointwise(lambda a, b: a + b)
-_positive = pointwise(lambda a: select(a > 0, a.constant(1), 0))
+
+
+@pointwise
+def counted(m):
+    """1 where a mask is above 0, else 0."""
+    return select(m > 0, m.constant(1), 0)
+
+
+@pointwise
+def weighed(x, m):
+    """x m, or 0 where the mask m is 0, even if x is not finite: where nothing counts, nothing can go wrong."""
+    return select(m > 0, x * m, 0)
 
 
 @pointwise
@@ -35,38 +45,40 @@ def logits(cell, layout, theta, h, t, o, s, none):
 
 @inlined
 def _head_steps(cell, loss, layout, theta, h, y, mask, t, o, s, sums, none):
-    """As many steps from t on as `none` has rows; sums: vectors of loss, weight, misses, and derivatives so far."""
+    """As many steps from t on as `none` has rows; sums so far: vectors of loss, outputs that count, misses, derivatives."""
     z, m, target = logits(cell, layout, theta, h, t, o, s, none), load_along(mask, (t, s), none), load_along(y, (t, o, s), none)
     cost, d_z = loss_and_derivative(loss, z, target)
-    d_z = _times(d_z, m)
+    d_z, counts = weighed(d_z, m), counted(m)
     store_along(y, (t, o, s), d_z)
-    value, weight, wrong, bias = sums
-    return (sum_rows(value, _times(cost, m)), sum_rows(weight, m), sum_rows(wrong, missed(z, target, m)), sum_rows(bias, d_z))
+    value, outputs, wrong, bias = sums
+    return (sum_rows(value, weighed(cost, m)), sum_rows(outputs, counts), sum_rows(wrong, missed(z, target, counts)),
+            sum_rows(bias, d_z))
 
 
 @inlined
 def head(cell, loss, layout, theta, h, y, mask, gradient, stats):
     """Replace targets y (T, O, BLOCK) by d_z = mask * dL/dz; add to b_o's gradient and to stats.
 
-    stats (4): the loss, the number of outputs asked for, wrong ones, samples with a wrong one.
+    stats (4): the loss, weighed by the mask; the number of outputs that count, which are those with a mask above 0,
+    whatever it is; wrong ones among these; samples with a wrong one.
     """
     for s in range(0, BLOCK, lanes(theta)):
         none = zeros(theta, 1)
-        value, weight, wrong = none, none, none
+        value, outputs, wrong = none, none, none
         for o in range(cell.output_size):
-            sums, t = (value, weight, wrong, none), 0
+            sums, t = (value, outputs, wrong, none), 0
             while t + STEPS <= y.shape[0]:
                 sums = _head_steps(cell, loss, layout, theta, h, y, mask, t, o, s, sums, zeros(theta, STEPS))
                 t += STEPS
             while t < y.shape[0]:
                 sums = _head_steps(cell, loss, layout, theta, h, y, mask, t, o, s, sums, zeros(theta, 1))
                 t += 1
-            value, weight, wrong, bias = sums
+            value, outputs, wrong, bias = sums
             gradient[layout.b_o + o, 0] += total(bias)
         stats[0] += total(value)
-        stats[1] += total(weight)
+        stats[1] += total(outputs)
         stats[2] += total(wrong)
-        stats[3] += total(_positive(wrong))
+        stats[3] += total(counted(wrong))
 
 
 @inlined
@@ -81,12 +93,12 @@ def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
                 z = _plus(z, dot_lanes(h, (p, t + 1), load(theta, layout.w_ho + p * cell.output_size + o, 1), z))
             target, m = load(y, (o, t), 1), load(mask, t, 1)
             cost, d_z = loss_and_derivative(loss, z, target)
-            d_z = _times(d_z, m)
+            d_z, counts = weighed(d_z, m), counted(m)
             bias = _plus(bias, d_z)
             store(y, (o, t), d_z)
-            wrong = total(missed(z, target, m))
-            stats[0] += total(_times(cost, m))
-            stats[1] += total(m)
+            wrong = total(missed(z, target, counts))
+            stats[0] += total(weighed(cost, m))
+            stats[1] += total(counts)
             stats[2] += wrong
             ever += wrong
         stats[3] = max(stats[3], min(ever, 1.0))

@@ -13,7 +13,7 @@ from fastrnn.cells.base import activate
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.cells.base import restlessness
 from fastrnn.compiling import jit
-from fastrnn.kernels.head import head_rows
+from fastrnn.kernels.head import head_rows, weighed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import held
 from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
@@ -77,6 +77,14 @@ def _forward_one(cell, layout, theta, x, s, one):
             store(h, (p, t + 1), state)
 
 
+@inlined
+def _rest_one(layout, end, steps, one):
+    """As fastrnn.kernels.forward.rest, for one sample."""
+    for t in range(end, steps):
+        for p in range(layout.panels):
+            store(one.h, (p, t + 1), zeros(one.h, 1))
+
+
 def penalty_one(cell, one, p, t, rows, saturation):
     """As fastrnn.kernels.backward.penalty, for one sample."""
     raise NotImplementedError
@@ -87,7 +95,7 @@ def _overload_penalty_one(cell, one, p, t, rows, saturation):
     if saturation == types.none:
         return lambda cell, one, p, t, rows, saturation: rows
     return lambda cell, one, p, t, rows, saturation: _times(
-        restlessness(cell, load(one.h, (p, t + 1), 1)), _times(splat(one.mask, t), saturation))
+        weighed(restlessness(cell, load(one.h, (p, t + 1), 1)), splat(one.mask, t)), saturation)
 
 
 @inlined
@@ -139,6 +147,7 @@ def _learn(network, s, stats, saturation):
     cell, loss, layout, theta, w_hh_t, work, one, gradient, truncate = held(network)
     _column(work, s, one)
     _forward_one(cell, layout, theta, work.x, s, one)
+    _rest_one(layout, work.ends[s], work.x.shape[0], one)
     # Not needed before the way back, so the processor does it while the recurrence waits for itself.
     exchange(layout, theta, w_hh_t)
     head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)

@@ -12,7 +12,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.online import learn_one, learn_one_penalised
-from fastrnn.kernels.online_update import descend_one
+from fastrnn.kernels.online_update import RUINED, SOUND, UNMADE, descend_one
 from fastrnn.kernels.reference import Referred, refer
 from fastrnn.kernels.steps import CLEAN, DIVERGED, RAN, copy
 from fastrnn.kernels.tiles import BLOCK
@@ -50,7 +50,7 @@ def gradient_of_one(cell, loss, source, layout, plan, calls, step, saturation, r
 
 @jit
 def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, one):
-    """Updates until the rates run out, the samples stay clean, or the loss is not finite: as run_steps says it."""
+    """Updates until the rates run out, the samples stay clean, or loss or weights are not finite: as run_steps says it."""
     now, other, gradient = replica.theta, replica.previous, shared.gradients[0, 0]
     first, second, live, sound = replica.first, replica.second, shared.live, one.sound
     place = refer((source, work))
@@ -58,7 +58,7 @@ def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, ra
     network_other = refer((cell, loss, layout, other, replica.w_hh_t, work, one, gradient, plan.truncate))
     descent = refer((optimizer, shrinking, layout, now, other, gradient, live, first, second, sound))
     descent_other = refer((optimizer, shrinking, layout, other, now, gradient, live, first, second, sound))
-    clean, made, why, sound[0] = shared.clean[0], 0, RAN, 1
+    clean, made, why, sound[0] = shared.clean[0], 0, RAN, SOUND
     while made < rates.size:
         step, stats = plan.first_step + made, shared.history[made]
         # A block of the stream lasts for as many updates as it has samples.
@@ -66,8 +66,9 @@ def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, ra
             call(calls.fill, (place, plan.seed, step - step % BLOCK, BLOCK))
         call(calls.learn, (network, step % BLOCK, stats, saturations[made]))
         call(calls.descend, (descent, stats[0], rates[made], plan.clip, step))
-        if sound[0] == 0:
-            copy(other, now)
+        if sound[0] != SOUND:
+            if sound[0] == UNMADE:
+                copy(other, now)
             why = DIVERGED
             break
         clean = clean + 1 if stats[3] == 0 else 0
@@ -79,7 +80,7 @@ def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, ra
     shared.clean[0] = clean
     if made % 2 == 1:
         _swap(replica.theta, replica.previous)
-    return made, why
+    return made + (sound[0] == RUINED), why
 
 
 @inlined

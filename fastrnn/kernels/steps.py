@@ -18,7 +18,7 @@ from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import corrections
 from fastrnn.kernels.reference import refer
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.update import add_up, exchange, update
+from fastrnn.kernels.update import add_up, exchange, norm_of, update
 from fastrnn.simd import load, store, zeros
 from fastrnn.simd.integers import atomic_load
 
@@ -121,12 +121,15 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 
 @jit
 def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, thread, threads):
-    """Updates until the rates run out, the batches stay clean, the loss is not finite, or shared.stop is set: (updates made, why).
+    """Updates until the rates run out, the batches stay clean, loss or weights are not finite, or shared.stop is set.
+
+    Returns (updates made, why).
 
     rates and saturations: learning rate and weight of the saturation penalty, of each update;
     shrinking: (weight decay, L1) or None.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
-    made, and that update is not counted. After STOPPED, an update that was begun has left no trace.
+    made; an update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was begun
+    has left no trace.
     """
     exchange(layout, replica.theta, replica.w_hh_t)
     place, network = refer((source, work)), refer((cell, loss, layout, replica.theta, replica.w_hh_t, work))
@@ -148,7 +151,8 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
             wrong += shared.stats[half, group, 2]
             samples_wrong += shared.stats[half, group, 3]
         squares = add_up(layout, shared.gradients, half, shared.live, replica.gradient)
-        if not (np.isfinite(loss_sum) and np.isfinite(squares)):
+        norm = norm_of(layout, replica.gradient, shared.live, squares)
+        if not (np.isfinite(loss_sum) and np.isfinite(norm)):
             copy(replica.previous, replica.theta)
             return i, DIVERGED
         if thread == 0:
@@ -157,12 +161,13 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
         clean = clean + plan.batch_size if samples_wrong == 0 else 0
 
         scale = 1.0 / plan.batch_size if plan.mean else 1.0
-        norm = np.sqrt(squares) * scale
-        if norm > plan.clip:
-            scale *= plan.clip / norm
+        if norm * scale > plan.clip:
+            scale = plan.clip / norm
         copy(replica.theta, replica.previous)
-        update(optimizer, shrinking, layout, replica.theta, replica.theta, replica.gradient, shared.live, replica.first, replica.second,
-               rates[i], scale, corrections(optimizer, step))
+        if not update(optimizer, shrinking, layout, replica.theta, replica.theta, replica.gradient, shared.live, replica.first,
+                      replica.second, rates[i], scale, corrections(optimizer, step)):
+            copy(replica.previous, replica.theta)
+            return i + 1, DIVERGED
         exchange(layout, replica.theta, replica.w_hh_t)
         if 0 < plan.patience <= clean:
             shared.clean[0] = clean

@@ -26,7 +26,7 @@ class Workspace(NamedTuple):
     """One thread's block of samples.
 
     x (T, I, BLOCK; numbers, or unsigned masks of all ones for 1 and none for 0), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
-    h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words (2, T, O): 64
+    ends (BLOCK: steps up to a sample's last one that counts, 0 for a sample that does not), h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words (2, T, O): 64
     samples each as bits, words tag[0] and tag[1] of the stream; mask asks for tag[2] samples; state (64): a
     task's state.
     """
@@ -34,6 +34,7 @@ class Workspace(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
+    ends: np.ndarray
     h: np.ndarray
     d: np.ndarray
     x_words: np.ndarray
@@ -54,6 +55,7 @@ def workspace(cell, layout, steps, dtype, bits):
         aligned_zeros((steps, cell.input_size, BLOCK), inputs_dtype(dtype, bits)),
         aligned_zeros((steps, cell.output_size, BLOCK), dtype),
         aligned_zeros((steps, BLOCK), dtype),
+        np.full(BLOCK, steps),
         aligned_zeros((steps + 1, layout.panels, BLOCK, lanes), dtype),
         aligned_zeros((SPAN + 1, layout.panels, BLOCK, lanes), dtype),
         np.zeros((2, steps, cell.input_size), np.uint64),
@@ -66,8 +68,8 @@ def workspace(cell, layout, steps, dtype, bits):
 class Single(NamedTuple):
     """One sample, with time where a block has its samples.
 
-    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK; sound (1): 0 after an
-    update that was not made.
+    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK; sound (1): what the last
+    update ended with (fastrnn.kernels.online_update).
     """
 
     y: np.ndarray
@@ -85,5 +87,5 @@ def single(cell, layout, steps, dtype):
         aligned_zeros((length,), dtype),
         aligned_zeros((layout.panels, length + 1, lanes), dtype),
         aligned_zeros((layout.panels, length + 1, lanes), dtype),
-        np.ones(1, np.int64),
+        np.zeros(1, np.int64),
     )

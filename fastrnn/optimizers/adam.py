@@ -29,7 +29,13 @@ class Adam(NamedTuple):
     beta2: float = 0.99
     epsilon: float = 1e-8
 
+    # A weight without a gradient would become 0 / 0.
+    positive = ("epsilon",)
     slots, running = ("m", "v"), ("q1", "rest1", "q2", "rest2")
+
+    def kernel(self):
+        """The constants as the kernels for tasks take them."""
+        return AdamKernel(1 - self.beta1, 1 - self.beta2, self.epsilon)
 
     @staticmethod
     def advance(options, running):
@@ -46,28 +52,36 @@ class Adam(NamedTuple):
         return w - (rate / running.q1) * m / spread, m, v
 
 
+class AdamKernel(NamedTuple):
+    """Adam's constants for the kernels: 1 - beta1 and 1 - beta2, taken in float64: in float32 they would lose digits."""
+
+    gain1: float
+    gain2: float
+    epsilon: float
+
+
 @pointwise
-def _step(w, g, first, second, rate, beta1, beta2, epsilon, c1, c2):
+def _step(w, g, first, second, rate, gain1, gain2, epsilon, c1, c2):
     # w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + eps): c1 and c2 hold the corrections.
-    first = fma(beta1, first, (1 - beta1) * g)
-    second = fma(beta2, second, (1 - beta2) * g * g)
+    first = fma(gain1, g - first, first)
+    second = fma(gain2, fma(g, g, -second), second)
     return w - rate * c1 * first / fma(square_root(second), c2, epsilon), first, second
 
 
 @overload(corrections, inline="always")
 def _corrections(optimizer, step):
-    if optimizer.instance_class is Adam:
-        return lambda optimizer, step: (1 / (1 - optimizer.beta1 ** (step + 1)),
-                                        (1 - optimizer.beta2 ** (step + 1)) ** -0.5)
+    if optimizer.instance_class is AdamKernel:
+        return lambda optimizer, step: (1 / (1 - (1 - optimizer.gain1) ** (step + 1)),
+                                        (1 - (1 - optimizer.gain2) ** (step + 1)) ** -0.5)
 
 
 @overload(memories, inline="always")
 def _memories(optimizer):
-    return (lambda optimizer: 2) if optimizer.instance_class is Adam else None
+    return (lambda optimizer: 2) if optimizer.instance_class is AdamKernel else None
 
 
 @overload(apply_update, inline="always")
 def _apply(optimizer, w, g, first, second, rate, c1, c2):
-    if optimizer.instance_class is Adam:
+    if optimizer.instance_class is AdamKernel:
         return lambda optimizer, w, g, first, second, rate, c1, c2: _step(
-            w, g, first, second, rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon, c1, c2)
+            w, g, first, second, rate, optimizer.gain1, optimizer.gain2, optimizer.epsilon, c1, c2)

@@ -18,6 +18,7 @@ class RMSprop(NamedTuple):
     momentum: float = 0.0
     epsilon: float = 1e-8
 
+    positive = ("epsilon",)
     slots, running = ("v", "m"), ()
 
     @staticmethod

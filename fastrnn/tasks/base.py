@@ -244,7 +244,7 @@ def _fill(source, seed, first, samples, work):
     expand(work.y_words, slot, other, shift, work.y)
     if work.tag[2] != samples:
         work.tag[2] = samples
-        ask(work.mask, samples, work.mask.shape[0] - 1 if source.last_only else 0)
+        ask(work.mask, work.ends, samples, work.mask.shape[0] - 1 if source.last_only else 0)
 
 
 @overload(fill)

@@ -90,6 +90,8 @@ class TrainConfig:
                 values[name] = check_number(name, value)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
+            if name in getattr(kind, "positive", ()) and values[name] < np.finfo(self.dtype).tiny:
+                raise ValueError(f"constants: got {name}={value!r}, expected at least {np.finfo(self.dtype).tiny:.2g} in {self.dtype}")
         return kind(**values)
 
     def build_loss(self):

@@ -14,6 +14,7 @@ from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_mode
 from fastrnn.kernels.reference import Referred
 from fastrnn.kernels.tiers import Tiers
 from fastrnn.kernels.workspace import lanes_of
+from fastrnn.optimizers.base import kernel_of
 from fastrnn.schedules import rates
 from fastrnn.simd import Halves
 from fastrnn.tasks.base import BitTask
@@ -23,11 +24,16 @@ STRETCH_SAMPLES = 256
 
 
 class Job(NamedTuple):
-    """A model to train: its place among all, the updates to make, and whether the next one would be its ruin."""
+    """A model to train: its place among all, and the updates to make.
+
+    Where it has diverged and is trained once more, to find the last update before that: sound: updates after which weights
+    and loss were finite; ruin: the least known after which they were not.
+    """
 
     model: int
     limit: int
-    diverged: bool = False
+    sound: int = 0
+    ruin: int | None = None
 
 
 class Taken(NamedTuple):
@@ -81,7 +87,9 @@ class Recipe:
         self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
         self.places = places_of.py_func(self.sizes)
         self.rows = rows_of(self.sizes, names)
-        self.optimizer, self.loss = config.build_optimizer(), config.build_loss()
+        optimizer, self.loss = config.build_optimizer(), config.build_loss()
+        self.constants = kernel_of(type(optimizer)(*(varied[name] for name in optimizer._fields)))
+        self.optimizer = type(self.constants)
         self.plan = Plan(batch, max(1, STRETCH_SAMPLES // batch), config.schedule != "constant")
         self.shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
         self.saturation = Penalised() if varied["saturation"].any() else Plain()
@@ -98,7 +106,7 @@ class Recipe:
         group = Referred(self.sizes, self.memory(), steps, steps, feed_of(self.sizes, self.lanes), self.source)
         return ((fill_models, constant, group, 1, 1, 1),
                 (learn_models, type(self.cell), type(self.loss), constant, group, 1, self.saturation),
-                (descend_models, type(self.optimizer), self.shrinking, constant, group, 1, True, True))
+                (descend_models, self.optimizer, self.shrinking, constant, group, 1, True, True))
 
 
 class Group:
@@ -111,7 +119,8 @@ class Group:
         self.bits = self.memory.view(np.int32 if recipe.dtype == np.float32 else np.int64)
         self.feed, self.held = feed_of(recipe.sizes, recipe.lanes), lanes_for(recipe.lanes)
         places, config = recipe.places, recipe.config
-        self.memory[places.one] = self.memory[places.mask : places.h] = 1
+        self.memory[places.one] = self.memory[places.mask : places.end] = 1
+        self.memory[places.end : places.h] = recipe.sizes.steps
         self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
         self.memory[places.clip] = np.inf if config.clip is None else config.clip
         self.jobs = [None] * recipe.lanes
@@ -127,8 +136,8 @@ class Group:
         varied = recipe.varied
         for row, name in ((places.rate, "rate"), (places.decay, "decay"), (places.l1, "l1"), (places.saturation, "saturation")):
             memory[row, lane] = varied[name][job.model]
-        for i, name in enumerate(recipe.optimizer._fields):
-            memory[places.constants + i, lane] = varied[name][job.model]
+        for i, values in enumerate(recipe.constants):
+            memory[places.constants + i, lane] = values[job.model]
         self.bits[places.active, lane] = -1
         memory[places.sums : places.sums + 4, lane] = memory[places.bad, lane] = 0
         self.forget(lane)
@@ -182,6 +191,10 @@ class Group:
     def weights(self, lane):
         """The present weights of a model, in the order of recipe.rows."""
         return self.memory[self.recipe.rows, lane]
+
+    def ruined(self):
+        """The lanes in use whose weights are not finite; they stay so."""
+        return (self.feed.active > 0) & ~np.isfinite(self.memory[: self.recipe.places.count]).all(axis=0)
 
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""

@@ -48,10 +48,11 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
     recipe, which most leave to TrainConfig()); options: fields of a TrainConfig, over those of `config`.
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
-    (N, T), 0 where the loss does not count; steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are
-    drawn with replacement, or are the whole of it if batch_size is N. Without a config, until is "samples" then, and
-    max_samples 100 N, at least 10,000. weights: initial weights by name instead of drawn ones. threads: the most that
-    work; default all cores where the batch is large enough. The result is the same bytes for any number.
+    (N, T) of weights of the loss, 0 where nothing counts: an output is counted, as one, where its mask is above 0; steps
+    that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are the whole of
+    it if batch_size is N. Without a config, until is "samples" then, and max_samples 100 N, at least 10,000. weights:
+    initial weights by name instead of drawn ones. threads: the most that work; default all cores where the batch is
+    large enough. The result is the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
     until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own data, whose
     targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many after each time that it

@@ -246,7 +246,7 @@ class _Training:
                 took = time.perf_counter() - began
                 self.recipe.tiers.worked(took)
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
-                for lane in np.flatnonzero(group.held.event != RUNNING):
+                for lane in np.flatnonzero((group.held.event != RUNNING) | group.ruined()):
                     self._decide(group, checker, int(lane))
                 self._save(group)
         except Interrupted:
@@ -319,11 +319,13 @@ class _Training:
         """What becomes of a model that the kernels returned for."""
         job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
         if event == DIVERGED:
-            # The weights before the last update came with a finite loss, those after it did not: train again, up to there.
-            return self._again(group, lane, max(steps - 2, 0))
-        if event != CLEAN and not np.isfinite(group.weights(lane)).all():
-            return self._again(group, lane, steps - 1)
-        if job.diverged:
+            # The loss was not finite with the weights before the last update.
+            return self._again(group, lane, job.sound, max(steps - 1, 1))
+        if not np.isfinite(group.weights(lane)).all():
+            return self._again(group, lane, job.sound, steps)
+        if job.ruin is not None:
+            if steps + 1 < job.ruin:
+                return self._again(group, lane, steps - 1, job.ruin)
             return self._finish(group, lane, "diverged", False)
         if event != CLEAN and steps < job.limit:  # the first check may be made from now on
             return self._expect(group, lane)
@@ -341,7 +343,7 @@ class _Training:
     def _expect(self, group, lane):
         """Say when the kernels shall return for the model in this lane."""
         job = group.jobs[lane]
-        if job.diverged or not self.checked or self.samples_to_exact[job.model] >= 0:
+        if job.ruin is not None or not self.checked or self.samples_to_exact[job.model] >= 0:
             group.expect(lane, 0, job.limit)
         elif self.task is not None:
             group.expect(lane, self.config.patience, job.limit)
@@ -350,11 +352,13 @@ class _Training:
         else:
             group.expect(lane, self.checks[job.model].patience, job.limit)
 
-    def _again(self, group, lane, limit):
+    def _again(self, group, lane, sound, ruin):
+        """Train once more, from the start, up to the update before the ruin; where that is too late, halfway."""
         job = group.jobs[lane]
+        limit = ruin - 1 if job.ruin is None else min((sound + ruin + 1) // 2, ruin - 1)
         group.take(lane)
         with self.lock:
-            self.again.append(Job(job.model, limit, True))
+            self.again.append(Job(job.model, limit, sound, ruin))
 
     def _finish(self, group, lane, stopped, exact):
         self._end(group.jobs[lane].model, group.take(lane), stopped, exact)

@@ -17,6 +17,7 @@ from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared
 from fastrnn.kernels.tiers import Tiers
 from fastrnn.kernels.tiles import BLOCK
 from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
+from fastrnn.optimizers.base import kernel_of
 from fastrnn.tasks.base import BitTask
 from fastrnn.threads import on_threads
 
@@ -34,7 +35,7 @@ class Session:
         self.names, self.steps = cell.weights, steps
         self.truncate = min(config.truncate or steps, steps)
         self.layout = layout_of(self.cell, lanes_of(dtype))
-        self.loss, self.optimizer = config.build_loss(), config.build_optimizer()
+        self.loss, self.optimizer = config.build_loss(), kernel_of(config.build_optimizer())
         self.groups = min(GROUPS, -(-config.batch_size // BLOCK))
         # Each thread makes the whole update on its own weights: more threads than cores would only make it more often.
         self.threads = self.current = min(threads, self.groups, cores())
@@ -110,14 +111,9 @@ class Session:
         results = on_threads(self.threads if len(rates) else 1, work, _nothing if len(rates) == 1 else None)
         self.current = len(results)
         made, why = results[0]
-        if why != DIVERGED and not np.isfinite(self.replicas[0].theta).all():
-            # No loss was computed with these weights yet, but it could only be one that is not finite.
-            for replica in self.replicas:
-                replica.theta[:] = replica.previous
-            why = DIVERGED
         if why == DIVERGED:
-            # The weights before the last update came with a finite loss, those after it did not. That update
-            # may have been the last one of the call before.
+            # The weights before the last update came with a finite loss, those after it did not or are not finite. That
+            # update may have been the last one of the call before.
             made = max(made - 1, self.first_step - self.step)
         self.step += made
         return shared.history[: max(made, 0)], why

@@ -29,13 +29,16 @@ def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
         if source.drawn:
             random_words(feed.seed[lane], 1, number, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
+        end = 0
         for t in range(sizes.steps):
-            at = t * samples + s
-            put(array, (places.mask + at, lane), source.mask[model, row, t])
+            at, mask = t * samples + s, source.mask[model, row, t]
+            put(array, (places.mask + at, lane), mask)
+            end = t + 1 if mask > 0 else end
             for i in range(sizes.inputs):
                 put(array, (places.x + at * places.width + i, lane), source.x[model, row, t, i])
             for o in range(sizes.outputs):
                 put(array, (places.y + at * places.width + o, lane), source.y[model, row, t, o])
+        put(array, (places.end + s, lane), end)
 
 
 @overload(fill_lanes, inline="always")

@@ -18,13 +18,25 @@ from fastrnn.kernels.models.places import MIDDLE, PANEL, SMALL, TILE, places_of,
 from fastrnn.kernels.protocol import apply_update, corrections
 from fastrnn.kernels.reference import held
 from fastrnn.kernels.shrinking import shrink
+from fastrnn.kernels.update import square_limit
 from fastrnn.simd import load, numbers, pointwise, put, select, square_root, store, zeros
 from fastrnn.simd.grid import constants_at, constants_of, grid_chosen, grid_product, largest_magnitude, load_grid, store_grid, sum_squares
 
 _times = pointwise(lambda a, b: a * b)
 # Where the norm is at most the limit, or not a number, the gradient stays as it is.
-_clipping = pointwise(lambda squares, scale, limit: select(square_root(squares) * scale > limit,
-                                                           limit / square_root(squares), scale))
+_clipping = pointwise(lambda norm, scale, limit: select(norm * scale > limit, limit / norm, scale))
+
+
+@pointwise
+def _scaled(g):
+    """A gradient scaled down so far that no sum of its squares overflows where they do not."""
+    return g * (1 / square_limit(g))
+
+
+@pointwise
+def _norm(squares, scaled):
+    """The norm from the sum of the squares, or, where that has overflown, from the one of those scaled down."""
+    return select(squares < float("inf"), square_root(squares), square_root(scaled) * square_limit(squares))
 
 
 def shrunk(shrinking, memory, places, w, new):
@@ -122,13 +134,14 @@ def _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last
 @inlined
 def _clipped(optimizer, shrinking, places, memory, biased):
     """Update with the stored gradient, scaled down in the lanes where its norm is too large."""
-    squares, largest = zeros(memory, 1), zeros(memory, 1)
+    squares, scaled, largest = zeros(memory, 1), zeros(memory, 1), zeros(memory, 1)
     for row in range(0, places.count, SMALL):
         gradient = load(memory, row + places.gradient, SMALL)
         squares, largest = sum_squares(squares, gradient), largest_magnitude(largest, gradient)
+        scaled = sum_squares(scaled, _scaled(gradient))
     store(memory, places.largest, largest)
     scale = load(memory, places.scale, 1)
-    store(memory, places.scale, _clipping(squares, scale, load(memory, places.clip, 1)))
+    store(memory, places.scale, _clipping(_norm(squares, scaled), scale, load(memory, places.clip, 1)))
     for row in range(0, places.count, SMALL):
         if biased or not (places.b_ih <= row < places.w_ho or row >= places.b_o):
             _apply(optimizer, shrinking, places, memory, row, load(memory, row + places.gradient, SMALL), True, 1, 0, SMALL)

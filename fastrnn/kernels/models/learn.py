@@ -13,18 +13,19 @@ from fastrnn.cells.base import activate, restlessness
 from fastrnn.cells.base import gradient as cell_gradient
 from fastrnn.compiling import jit
 from fastrnn.kernels.constant import known
-from fastrnn.kernels.head import missed
+from fastrnn.kernels.head import counted, missed, weighed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.options import Plain
 from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of, whole
 from fastrnn.kernels.protocol import loss_and_derivative
 from fastrnn.kernels.reference import held
-from fastrnn.simd import load, pointwise, store, sum_tree, zeros
+from fastrnn.simd import least, load, pointwise, select, store, sum_tree, zeros
 from fastrnn.simd.grid import grid_chosen, grid_product, largest_rows, load_grid, repeat_rows, store_grid
 
 _plus = pointwise(lambda a, b: a + b)
 _ones = pointwise(lambda a: a.constant(1))
 _times = pointwise(lambda a, b: a * b)
+_until = pointwise(lambda state, end, t: select(end > t, state, 0))
 
 
 @inlined
@@ -70,6 +71,17 @@ def _forward(cell, sizes, places, memory, samples):
 
 
 @inlined
+def _rest(sizes, places, memory, samples):
+    """As fastrnn.kernels.forward.rest, in the lanes whose sample has ended."""
+    for s in range(samples):
+        end = load(memory, places.end + s, 1)
+        for t in range(int(least(end)), sizes.steps):
+            first = places.h + (t * samples + s) * places.units
+            for row in range(first, first + places.units):
+                store(memory, row, _until(load(memory, row, 1), end, t))
+
+
+@inlined
 def _add(memory, row, value):
     store(memory, row, _plus(load(memory, row, 1), value))
 
@@ -85,17 +97,18 @@ def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
     target = load_grid(memory, at, groups, between, 1)
     m = _ones(z) if sizes.asked else load_grid(memory, places.mask + row, groups, samples, 1)
     cost, d_z = loss_and_derivative(loss, z, target)
-    store_grid(memory, at, groups, between, _times(d_z, m))
-    miss = missed(z, target, m)
-    _add(memory, places.sums, sum_tree(_times(cost, m)))
-    _add(memory, places.sums + 1, sum_tree(m))
+    store_grid(memory, at, groups, between, weighed(d_z, m))
+    counts = counted(m)
+    miss = missed(z, target, counts)
+    _add(memory, places.sums, sum_tree(weighed(cost, m)))
+    _add(memory, places.sums + 1, sum_tree(counts))
     _add(memory, places.sums + 2, sum_tree(miss))
     return miss
 
 
 @inlined
 def _head(cell, loss, sizes, places, memory, samples):
-    """Replace targets by d_z and add to the row `wrong` samples with a wrong output, to sums (4) the loss, outputs asked for, wrong ones, and such samples."""
+    """Replace targets by d_z; add to the row `wrong` samples with a wrong output, to sums (4) what `head.head` adds to stats."""
     for s in range(samples):
         ever = zeros(memory, 1)
         for o in range(sizes.outputs):
@@ -123,7 +136,7 @@ def _overload_penalty(cell, state, mask, weight, rows, saturation):
     if saturation.instance_class is Plain:
         return lambda cell, state, mask, weight, rows, saturation: rows
     return lambda cell, state, mask, weight, rows, saturation: _times(
-        restlessness(cell, state), repeat_rows(_times(mask, weight), rows))
+        weighed(restlessness(cell, state), repeat_rows(mask, rows)), weight)
 
 
 @inlined
@@ -177,5 +190,7 @@ def learn_models(cell, loss, constant, group, samples, saturation):
         for j in range(places.units):
             store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
     _forward(cell, sizes, places, memory, samples)
+    if not sizes.asked:
+        _rest(sizes, places, memory, samples)
     _head(cell, loss, sizes, places, memory, samples)
     _backward(cell, sizes, places, memory, samples, saturation)

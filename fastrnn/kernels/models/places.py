@@ -9,7 +9,7 @@ units in either direction then has a constant stride, whatever H. Rows of units 
 and never anything else. The optimizer's memories and the gradient have blocks of the same form.
 
 The block of samples in work has x (T, S, I; numbers, or masks of all ones for 1 and none for 0) and y (T, S, O; targets, then the loss's derivative by the logits) side by
-side in one (T, S, I + O), mask (T, S), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
+side in one (T, S, I + O), mask (T, S), end (S: steps up to a sample's last one that counts), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
 pre-activations.
 """
 
@@ -50,7 +50,8 @@ class Sizes(NamedTuple):
     samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased: whether
     there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds anything but
     1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are
-    masks; asked: whether every output counts, with weight 1.
+    masks; asked: whether every output counts, with
+    weight 1.
     """
 
     inputs: int
@@ -90,6 +91,7 @@ class Places(NamedTuple):
     y: int
     width: int
     mask: int
+    end: int
     h: int
     d: int
     one: int
@@ -133,9 +135,10 @@ def places_of(sizes):
     # Whole tails of outputs, the rest zeros: so that the gradient of b_o is a tile like others.
     width = sizes.inputs + -(-sizes.outputs // SMALL) * SMALL
     mask = x + block * width
-    h = mask + block
+    end = mask + block
+    h = end + sizes.samples
     d = h + block * units
-    return Places(units, 0, w_ih, b_ih, b_hh, w_ho, b_o, count, count, 2 * count, 3 * count, bias, x, x + sizes.inputs, width, mask, h, d, one, active, rate,
+    return Places(units, 0, w_ih, b_ih, b_hh, w_ho, b_o, count, count, 2 * count, 3 * count, bias, x, x + sizes.inputs, width, mask, end, h, d, one, active, rate,
                   correction, scale, saturation, decay, l1, constants, clip, largest, wrong, sums, clean, patience, bad,
                   d + block * units)
 

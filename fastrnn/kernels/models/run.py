@@ -14,6 +14,7 @@ from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.models.places import places_of
 from fastrnn.kernels.reference import refer
+from fastrnn.kernels.update import square_limit
 from fastrnn.simd import lanes_to_bits, load, numbers, pointwise, select, store, zeros
 from fastrnn.simd.grid import where_bits
 from fastrnn.simd.integers import atomic_load
@@ -26,7 +27,8 @@ MOST = 256
 
 _counted = pointwise(lambda clean, missed, batch: select(missed > 0, 0, clean + batch))
 # Where the loss is not finite, or the square of a gradient would not be.
-_bad = pointwise(lambda loss, largest: select(largest < (1.3e154 if loss.double else 1.8e19), select(loss < float("inf"), loss.constant(0), 1), 1))
+_bad = pointwise(lambda loss, largest: select(largest < square_limit(loss),
+                                              select(loss < float("inf"), loss.constant(0), 1), 1))
 _trigger = pointwise(lambda bad, clean, patience: select(clean < patience, bad, bad.constant(1)))
 
 

@@ -1,0 +1,189 @@
+"""What a mask leaves out reaches nothing, whatever it holds; and what counts is counted as one output, whatever its weight."""
+
+import numpy as np
+import pytest
+
+import fastrnn
+import numpy_elman as oracle
+from fastrnn import Elman, Model, TrainConfig, loss_and_grad
+from fastrnn.train.data import as_arrays
+
+MASKS = {
+    "ones": lambda rng, shape: np.ones(shape), "zeros and ones": lambda rng, shape: rng.integers(0, 2, shape),
+    "booleans": lambda rng, shape: rng.integers(0, 2, shape).astype(bool), "a tenth": lambda rng, shape: np.full(shape, 0.1),
+    "five": lambda rng, shape: np.full(shape, 5.0), "any": lambda rng, shape: rng.choice([0, 0.01, 0.3, 1, 7], shape),
+    "one alone": lambda rng, shape: np.eye(*shape, dtype=int) * 3,
+}
+
+
+def case(mask, count=20, steps=6, outputs=2, hidden=5, seed=0):
+    rng = np.random.default_rng(seed)
+    weights = {name: w.astype(np.float32) for name, w in oracle.random_weights(rng, hidden, 3, outputs).items()}
+    # Numbers that float32 holds, as the trainers see them.
+    x, y = rng.uniform(-1, 1, (count, steps, 3)).astype(np.float32), rng.integers(0, 2, (count, steps, outputs)).astype(np.float32)
+    return weights, x, y, MASKS[mask](rng, (count, steps))
+
+
+def statistics(weights, x, y, mask):
+    """(mean loss, share of right outputs, share of sequences without a wrong one) in float64."""
+    z = oracle.forward({name: w.astype(float) for name, w in weights.items()}, "sigmoid", x.astype(float))[0]
+    loss = (oracle.losses(z, y)["squared"][0] * np.asarray(mask, float)[:, :, None]).sum() / len(x)
+    counts = np.broadcast_to(np.asarray(mask)[:, :, None] > 0, z.shape)
+    wrong = ((z > 0) != (y > 0.5)) & counts
+    return loss, 1 - wrong.sum() / max(counts.sum(), 1), 1 - wrong.any(axis=(1, 2)).mean()
+
+
+def first(run):
+    history = run.history if not callable(run.history) else run.history(0)
+    assert len(history.loss) == 1
+    return history.loss[0], history.bit_accuracy[0], history.exact_accuracy[0]
+
+
+OPTIONS = dict(until="samples", optimizer="adam")
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("trainer", ["batch", "models"])
+def test_loss_and_accuracies_of_a_batch_are_those_of_numpy(mask, trainer):
+    weights, x, y, mask = case(mask)
+    options = dict(data=(x, y, mask), weights=weights, batch_size=len(x), max_samples=len(x), **OPTIONS)
+    run = fastrnn.train(Elman(5), **options) if trainer == "batch" else fastrnn.train_many(Elman(5), seeds=[0], **options)
+    loss, *accuracies = first(run)
+    wanted, *wanted_accuracies = statistics(weights, x, y, mask)
+    assert abs(loss - wanted) < 1e-5 * max(wanted, 1) and accuracies == wanted_accuracies
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_single_sequence_too(mask):
+    for row in range(6):
+        weights, x, y, masks = case(mask, seed=row)
+        data = x[row : row + 1], y[row : row + 1], masks[row : row + 1]
+        wanted, *wanted_accuracies = statistics(weights, *data)
+        options = dict(data=data, weights=weights, batch_size=1, max_samples=1, **OPTIONS)
+        for run in (fastrnn.train(Elman(5), **options), fastrnn.train_many(Elman(5), seeds=[0], **options)):
+            loss, *accuracies = first(run)
+            assert abs(loss - wanted) < 1e-5 * max(wanted, 1) and accuracies == wanted_accuracies
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_gradients_are_weighed_by_the_mask(mask):
+    weights, x, y, mask = case(mask)
+    model = Model(Elman(5), {name: w.astype(np.float64) for name, w in weights.items()})
+    wanted, gradients = oracle.loss_and_grad(model.weights, "sigmoid", "squared", x.astype(float), y.astype(float), np.asarray(mask, float))
+    value, got = loss_and_grad(model, x, y, mask)
+    assert abs(value - wanted) < 1e-12 * max(wanted, 1)
+    assert all(np.abs(got[name] - gradients[name]).max() < 1e-12 * max(wanted, 1) for name in gradients)
+
+
+@pytest.mark.parametrize("mask, message", [
+    (-np.ones((4, 3)), "mask: holds values below 0"), (np.diag([1.0, 1.0, 1.0, -1e-30])[:, 1:], "mask: holds values below 0"),
+    (np.full((4, 3), np.nan), "mask: holds values that are not finite"), (np.full((4, 3), np.inf), "mask: holds values that are not finite"),
+    (np.full((4, 3), 1e300), "mask: holds values that are not finite"), (np.full((4, 3), "1"), "mask: "),
+    ([["a"] * 3] * 4, "mask: "), (np.ones((4, 3), complex), "mask: "), (np.full((4, 3), None), "mask: "),
+    (np.ones((4, 3, 2)), "mask: got shape (4, 3, 2)"), (np.ones(4), "mask: got shape (4,)"), (1.0, "mask: got shape ()"),
+])
+def test_a_mask_that_makes_no_sense_is_one_line_wherever_it_is_given(mask, message):
+    x, y = np.zeros((4, 3, 1)), np.zeros((4, 3, 1))
+    model = Model(Elman(1), {"w_ih": np.ones((1, 1), np.float32), "w_hh": np.ones((1, 1), np.float32), "b_ih": np.ones(1, np.float32),
+                             "b_hh": np.ones(1, np.float32), "w_ho": np.ones((1, 1), np.float32), "b_o": np.ones(1, np.float32)})
+    for use in (lambda: fastrnn.train(data=(x, y, mask)), lambda: fastrnn.train_many(seeds=[1], data=(x, y, mask)),
+                lambda: loss_and_grad(model, x, y, mask)):
+        with pytest.raises((ValueError, TypeError)) as error:
+            use()
+        assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_masks_of_any_real_dtype_are_the_same():
+    x, y, mask = np.zeros((2, 3, 1)), np.zeros((2, 3, 1)), np.array([[1, 0, 1], [0, 0, 1]])
+    for dtype in (bool, np.int8, np.uint64, np.float16, np.float32, np.longdouble):
+        arrays = as_arrays(x, y, mask.astype(dtype), dtype=np.dtype("float32"), drawn=False)
+        assert arrays.mask.dtype == np.float32 and np.array_equal(arrays.mask, mask)
+
+
+# relu units that double at every step: past some 128 steps nothing in float32 holds their states.
+DOUBLING = {"w_ih": [[1.0, 0.5], [0.5, 1.0]], "w_hh": [[1.5, 0.5], [0.5, 1.5]], "b_ih": [1.0, 1.0], "b_hh": [0.5, 0.0],
+            "w_ho": [[0.01, -0.02]], "b_o": [0.1]}
+DOUBLING = {name: np.array(weight, np.float32) for name, weight in DOUBLING.items()}
+
+
+def padded(count, counted, steps, padding):
+    """(x, y, mask) of sequences with `counted` steps that count, and after these what `padding` makes of a shape."""
+    rng = np.random.default_rng(count)
+    x, y, mask = padding((count, steps, 2)), padding((count, steps, 1)), np.zeros((count, steps))
+    x[:, :counted], y[:, :counted] = rng.integers(0, 2, (count, counted, 2)), rng.integers(0, 2, (count, counted, 1))
+    mask[:, :counted] = 1
+    return x, y, mask
+
+
+PADDINGS = {"zeros": np.zeros, "ones": np.ones, "huge": lambda shape: np.full(shape, 3e38), "minus": lambda shape: np.full(shape, -3e38)}
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("count", [1, 2, 15, 17])
+def test_padding_does_not_reach_a_loss_or_a_gradient(count, activation, padding):
+    model = Model(Elman(2, activation), DOUBLING)
+    x, y, mask = padded(count, 5, 300, PADDINGS[padding])
+    value, got = loss_and_grad(model, x, y, mask)
+    wanted, gradients = oracle.loss_and_grad({name: w.astype(float) for name, w in DOUBLING.items()}, activation, "squared", x[:, :5], y[:, :5])
+    assert abs(value - wanted) < 1e-5 * wanted
+    for name, gradient in gradients.items():
+        assert np.abs(got[name] - gradient).max() < 1e-5 * max(np.abs(g).max() for g in gradients.values())
+    # A block of samples ends with the longest of them.
+    cut, cut_gradients = loss_and_grad(model, x[:, :5], y[:, :5])
+    assert value == cut and (count == 1 or all(np.array_equal(got[name], cut_gradients[name]) for name in got))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 15, 16, 17, 31, 33])
+def test_lanes_without_a_sample_reach_nothing(count):
+    model = Model(Elman(2, "relu"), DOUBLING)
+    rng = np.random.default_rng(count)
+    # Inputs that hold the states at 0, where without any they double.
+    x, y = np.full((count, 200, 2), -9.0), rng.integers(0, 2, (count, 200, 1))
+    value, got = loss_and_grad(model, x, y)
+    wanted, gradients = oracle.loss_and_grad({name: w.astype(float) for name, w in DOUBLING.items()}, "relu", "squared", x, y)
+    assert abs(value - wanted) < 1e-5 * wanted
+    # Sums of so many terms, none of which is larger than 1/8.
+    assert all(np.abs(got[name] - gradient).max() <= 1e-8 * count * 200 for name, gradient in gradients.items())
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+@pytest.mark.parametrize("saturation", [0.0, 0.2])
+def test_training_on_padded_sequences_is_training_on_cut_ones(batch_size, saturation):
+    x, y, mask = padded(20, 5, 300, np.zeros)
+    options = dict(weights=DOUBLING, batch_size=batch_size, max_samples=20 * 8, learning_rate=0.01, saturation=saturation, seed=3, **OPTIONS)
+    for train in (lambda data: fastrnn.train(Elman(2, "relu"), data=data, **options),
+                  lambda data: fastrnn.train_many(Elman(2, "relu"), data=data, seeds=[3], **{k: v for k, v in options.items() if k != "seed"})):
+        long, short = train((x, y, mask)), train((x[:, :5], y[:, :5]))
+        stopped = {str(run.stopped if isinstance(run.stopped, str) else run.stopped[0]) for run in (long, short)}
+        weights = [run.model.weights if hasattr(run, "model") and not callable(run.model) else run.weights(0) for run in (long, short)]
+        assert stopped == {"samples"}
+        assert all(np.abs(weights[0][name] - weights[1][name]).max() < 2e-5 for name in DOUBLING)
+        histories = [run.history if not callable(run.history) else run.history(0) for run in (long, short)]
+        assert np.allclose(histories[0].loss, histories[1].loss, rtol=1e-4) and np.isfinite(histories[0].loss).all()
+
+
+def test_a_step_in_the_middle_that_does_not_count_may_have_any_target():
+    weights, x, y, _ = case("ones")
+    y, mask = y.astype(np.float64), np.ones(y.shape[:2])
+    mask[:, 2] = 0
+    for value in (0.0, 1e30, -1e30):
+        y[:, 2] = value
+        run = fastrnn.train(Elman(5), data=(x, y, mask), weights=weights, batch_size=20, max_samples=20, **OPTIONS)
+        many = fastrnn.train_many(Elman(5), seeds=[0], data=(x, y, mask), weights=weights, batch_size=20, max_samples=20, **OPTIONS)
+        loss = statistics(weights, x, np.where(mask[:, :, None] > 0, y, 0), mask)[0]
+        assert abs(first(run)[0] - loss) < 1e-5 and abs(first(many)[0] - loss) < 1e-5
+        assert all(np.isfinite(w).all() for w in run.model.weights.values())
+
+
+def test_a_sequence_costs_its_own_steps():
+    # Not measured by the clock: a block of samples leaves the states after its longest one alone.
+    from fastrnn.train.session import Session
+
+    x, y, mask = padded(16, 5, 300, np.ones)
+    arrays = as_arrays(x, y, mask, dtype=np.dtype("float32"), drawn=False)
+    session = Session(Elman(2, "relu"), (2, 1), arrays, 300, TrainConfig(batch_size=16), 1, DOUBLING)
+    h = session.work[0].h
+    h[1:] = np.nan
+    session.gradient()
+    assert np.isnan(h[6:]).all() and np.isfinite(h[:6]).all()

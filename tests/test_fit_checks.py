@@ -1,10 +1,25 @@
 """What fits are given wrong is said in one line, and nothing is computed from it."""
 
+import pickle
+
 import numpy as np
 import pytest
+from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 
-from fastrnn import GRU, Sequences, fit_many
+from fastrnn import GRU, FitConfig, Sequences, fit_many
+from fastrnn.cells.peephole_lstm import PeepholeLSTM
+from fastrnn.heads.softmax import Softmax
+from fastrnn.training import many as many_models
+from fastrnn.training.many import Many, job_of
+from fastrnn.training.parts import _digest
+
+
+GROUPED = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2,
+                    groups={"who": [*"aaaabbbbccc", "d"]})
+UNCOUNTED = Sequences(np.ones((3, 4, 2)), np.ones((3, 4), int), kind="classes", classes=2,
+                      weight=[np.zeros(4), np.zeros(4), np.ones(4)])
+LARGE = Sequences(np.full((3, 4, 2), 1e39), np.ones((3, 4), int), kind="classes", classes=2)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +63,103 @@ def test_a_class_need_not_occur(fits):
         ({"data": [np.ones((4, 2))]}, "data: got list, expected fastrnn.Sequences"),
         ({"data": Sequences([np.ones((4, 2))])}, "data: has no targets; give y"),
         ({"head": 3}, "head: got 3, expected the name of a head or a Head"),
+        ({"cell": GRU}, "cell: got <class 'fastrnn.cells.gru.GRU'>, expected a Cell"),
+        ({"config": {"epochs": 3}}, "config: got {'epochs': 3}, expected a FitConfig or None"),
+        ({"weights": 3}, "weights: got int, expected {name: array} or None"),
+        ({"progress": 3}, "progress: got 3, expected a function or None"),
+        ({"each": ["who"]}, "each: got ['who'], expected the name of a group"),
+        ({"data": GROUPED, "each": "who", "seeds": 3}, "seeds: got int64 of shape ()"),
+        ({"data": GROUPED, "each": "who", "roles": [0] * 11 + [1]}, "roles: who d has no counted step"),
+        ({"data": UNCOUNTED, "roles": [0, 0, 1]}, "roles: model 0 has no counted step in its training sequences"),
+        ({"data": UNCOUNTED, "seeds": [1, 2], "roles": [[0, 0, 0], [0, 0, 1]]}, "roles: model 1 has no counted step"),
+        ({"data": LARGE, "roles": None}, "data: x reaches 1e+39, expected numbers that float32 can hold"),
+        ({"l1": 0.1, "l1_on": ("w_hhh",)}, "l1_on: got 'w_hhh', expected names of weights (w_ih, w_hh, b_ih,"),
+        ({"decay_on": "initial_h"}, "decay_on: got 'initial_h', expected names of weights"),
+        ({"epochs": 2**24 + 1}, "epochs: got 16777217, expected at most 16777216"),
     ],
 )
 def test_wrong_kinds_of_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
-        fit_many(GRU(2), **{"data": DATA, "roles": ROLES, **arguments})
+        fit_many(**{"cell": GRU(2), "data": DATA, "roles": ROLES, **arguments})
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():
+    for epochs, every, made in ((5, 20, [0, 5]), (25, 10, [0, 10, 20]), (1, 10, [0, 1]), (6, 3, [0, 3, 6])):
+        fits = fit_many(GRU(2), DATA, roles=ROLES, epochs=epochs, evaluate_every=every, patience=None)
+        assert fits.epochs[0] == made[-1] and list(fits.history()["epoch"]) == made
+        assert fits.best_epoch[0] in made and fits.stopped == ("epochs",)
+
+
+def test_calls_of_compiled_code_end_soon_where_evaluations_are_rare():
+    many = Many(GRU(2), Softmax(), 2, DATA, FitConfig(epochs=10**6, evaluate_every=10**6), 1, "models")
+    options = {"rate": 0.05, "l1": 0.0, "decay": 0.0, "activity": 0.0, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
+    many.jobs = [job_of(many.recipe, 0, 0, options, ROLES)]
+    many.run(lambda: True, lambda done, least: None)
+    assert many.taken[0].stopped == "interrupted" and len(many.taken[0].history) == 1
+    assert max(array.nbytes for array in many.groups[0].arrays.values()) < 2**20
+
+
+def test_histories_stay_with_their_models_whatever_rounds_a_call_makes(monkeypatch):
+    """Models stop at different times, and the next ones take their lanes between two evaluations."""
+    options = {"roles": ROLES, "patience": 1, "epochs": 30, "evaluate_every": 3, "schedule": "cosine"}
+    rates = np.linspace(0.01, 0.3, 29)
+    made = fit_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, **options)
+    assert len(set(made.epochs)) > 2
+    # Each call makes one round.
+    monkeypatch.setattr(many_models, "CALL_SECONDS", 0.0)
+    again = fit_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, threads=1, **options)
+    for i in range(29):
+        assert made.weights(i)["w_hh"].tobytes() == again.weights(i)["w_hh"].tobytes()
+        assert made._histories[i].tobytes() == again._histories[i].tobytes()
+        for role in range(3):
+            weights = {name: values.astype(float) for name, values in made.weights(i).items()}
+            expected = oracle.mean_loss(oracle.gru, weights, DATA, np.flatnonzero(ROLES == role))
+            assert made.loss[i, role] == pytest.approx(expected, rel=2e-6)
+
+
+def test_fits_and_their_use_go_through_pickle(fits):
+    again = pickle.loads(pickle.dumps(fits))
+    assert again.predict(DATA).tobytes() == fits.predict(DATA).tobytes()
+    assert again.to_frame().equals(fits.to_frame()) and len(again[1:]) == 2
+
+
+@pytest.mark.parametrize("index", [None, True, [[1, 2]]])
+def test_only_one_axis_chooses_models(fits, index):
+    with pytest.raises(IndexError, match="^index: got .*, expected an integer, a slice, or one axis"):
+        fits[index]
+
+
+def test_parts_of_cells_that_begin_elsewhere_are_not_mixed_up(tmp_path):
+    def parts(start):
+        class Late(PeepholeLSTM):
+            starts = {name: start for name in PeepholeLSTM.vectors}
+
+        arguments = {"seeds": np.arange(1), "roles": ROLES}
+        return _digest(Late(2), DATA, arguments)
+
+    assert parts(0.0) == parts(0.0) != parts(1.0)
+
+
+SENSELESS = (np.nan, np.inf, 10**400, -(10**400), np.array([5]), np.array([1, 2]), 1j, [2], {"a": "b"}, object(), "x", True)
+
+
+@pytest.mark.parametrize("field", sorted({*FitConfig.__dataclass_fields__} - {"before", "carry", "l1_on", "decay_on"}))
+def test_every_option_names_itself_where_its_value_makes_no_sense(field):
+    for value in SENSELESS:
+        with pytest.raises((TypeError, ValueError)) as error:
+            FitConfig(**{field: value})
+        message = str(error.value)
+        assert message.startswith(f"{field}: got ") and "\n" not in message and len(message) < 400
+
+
+@pytest.mark.parametrize("field", ["l1_on", "decay_on"])
+def test_names_of_weights_are_names(field):
+    for value in [value for value in SENSELESS if not isinstance(value, str)]:
+        with pytest.raises(TypeError, match=f"^{field}: got .*, expected names of weights"):
+            FitConfig(**{field: value})
+
+
+def test_a_precision_is_never_guessed():
+    with pytest.raises(ValueError, match="^dtype: got None, expected float32 or float64$"):
+        FitConfig(dtype=None)

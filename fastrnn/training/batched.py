@@ -37,7 +37,7 @@ class BatchedGroup(Group):
 
     def _call(self, rounds):
         """One epoch: an evaluation, if it is due, and then the batches."""
-        every, before = self.recipe.config.evaluate_every, self._word("round")
+        every, before = self.recipe.config.every, self._word("round")
         self._set(rounds=1, evaluations=0, done=0, blocks=self.table.ctypes.data, count=len(self.table), every=every)
         if before % every == 0:
             self.recipe.program.run(self.frame)

@@ -10,6 +10,8 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 
 MATRICES = ("w_ih", "w_hh")
+# Kernels count epochs in numbers of a model's precision.
+LONGEST = 2**24
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,9 @@ class FitConfig:
     """All that decides the result of a fit, beside cell, head, data, roles and seed.
 
     optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the
-    learning rate over all epochs; epochs: at most, each one pass over all training sequences; batch_size: sequences
+    learning rate over all epochs; epochs: at most, in whole evaluations, each one pass over all training sequences; batch_size: sequences
     in one update, drawn without replacement in an order that the seed decides, or None: all of them; evaluate_every:
-    epochs between two evaluations; patience: evaluations in a row without an improvement of the validation loss of
+    epochs between two evaluations, or all of them if they are fewer; patience: evaluations in a row without an improvement of the validation loss of
     more than min_delta, after which a model stops (None: never); weight_decay: decoupled (AdamW), w -= rate *
     weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights named in
     l1_on; activity: added to the loss, activity * mean(h^2) over counted steps and units; max_grad_norm: the gradient is
@@ -62,6 +64,8 @@ class FitConfig:
         set_(self, "dtype", _dtype(self.dtype))
         for name in ("epochs", "evaluate_every"):
             set_(self, name, whole(name, getattr(self, name), 1))
+        if self.epochs > LONGEST:
+            raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {LONGEST}, which float32 counts")
         if self.batch_size is not None:
             set_(self, "batch_size", whole("batch_size", self.batch_size, 1))
         if self.tbptt_steps is not None:
@@ -78,9 +82,8 @@ class FitConfig:
         if self.carry and (self.tbptt_steps is None or self.batch_size is None):
             raise ValueError("carry: needs tbptt_steps, the length of a piece, and batch_size")
         for name in ("decay_on", "l1_on"):
-            value = getattr(self, name)
-            set_(self, name, (value,) if isinstance(value, str) else tuple(value))
-        options = dict(self.optimizer_options)
+            set_(self, name, _names(name, getattr(self, name)))
+        options = _options(self.optimizer_options)
         kind = optimizers()[self.optimizer]
         for name in options:
             if name not in kind._fields:
@@ -101,9 +104,14 @@ class FitConfig:
         )
 
     @property
+    def every(self):
+        """Epochs between two evaluations."""
+        return min(self.evaluate_every, self.epochs)
+
+    @property
     def rounds(self):
-        """Epochs, rounded up to whole evaluations."""
-        return -(-self.epochs // self.evaluate_every) * self.evaluate_every
+        """Epochs in whole evaluations."""
+        return self.epochs // self.every * self.every
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""
@@ -111,34 +119,64 @@ class FitConfig:
 
 
 def _choice(name, value, known):
-    if value not in known:
-        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}: got {value!r:.80}, expected one of {', '.join(known)}")
 
 
 def _dtype(value):
     try:
-        name = np.dtype(value).name
-    except TypeError:
-        name = value
+        name = None if value is None else np.dtype(value).name
+    except (TypeError, ValueError):
+        name = None
     if name not in ("float32", "float64"):
-        raise ValueError(f"dtype: got {value!r}, expected float32 or float64")
+        raise ValueError(f"dtype: got {value!r:.80}, expected float32 or float64")
     return name
 
 
 def whole(name, value, least):
     """An int of at least `least` from any kind of whole number."""
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or float(value) != int(value):
-        raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
-    if value < least:
-        raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
+    number = _number(value)
+    if number is None or not number.is_integer():
+        raise TypeError(f"{name}: got {value!r:.80}, expected an integer of at least {least}")
+    if number < least:
+        raise ValueError(f"{name}: got {value!s:.80}, expected an integer of at least {least}")
     return int(value)
 
 
 def real(name, value, positive=False):
     """A finite float of at least 0, or above it."""
     expected = "a positive number" if positive else "a finite number of at least 0"
-    if isinstance(value, (bool, str, np.bool)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name}: got {value!r}, expected {expected}")
-    if not (np.isfinite(float(value)) and (value > 0 if positive else value >= 0)):
-        raise ValueError(f"{name}: got {value}, expected {expected}")
-    return float(value)
+    number = _number(value)
+    if number is None:
+        raise TypeError(f"{name}: got {value!r:.80}, expected {expected}")
+    if not (np.isfinite(number) and (number > 0 if positive else number >= 0)):
+        raise ValueError(f"{name}: got {number}, expected {expected}")
+    return number
+
+
+def _number(value):
+    """A float of any kind of real number, infinite where it is too large, or None for anything else."""
+    if isinstance(value, (bool, str, np.bool)) or not hasattr(value, "__float__") or np.ndim(value):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+    except (TypeError, ValueError):
+        return None
+
+
+def _names(name, value):
+    """A tuple of names of weights, of one or several."""
+    value = (value,) if isinstance(value, str) else value
+    if not isinstance(value, (tuple, list)) or not all(isinstance(each, str) for each in value):
+        raise TypeError(f"{name}: got {value!r:.80}, expected names of weights, such as {MATRICES!r}")
+    return tuple(value)
+
+
+def _options(value):
+    """A dict of an optimizer's options."""
+    try:
+        return dict(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"optimizer_options: got {value!r:.80}, expected {{name: number}}") from None

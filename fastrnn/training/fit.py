@@ -6,10 +6,10 @@ from dataclasses import fields, replace
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.data.roles import TRAIN, check_roles, split
-from fastrnn.data.sequences import Sequences
+from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
 from fastrnn.interrupt import deferred_interrupt
+from fastrnn.training.checks import check_kinds, check_range, check_trained
 from fastrnn.training.config import FitConfig, real, whole
 from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
@@ -79,8 +79,10 @@ def fit_many(
     ValueError, TypeError
         In one line, for arguments that make no sense.
     """
+    check_kinds(cell, data, config, weights, progress)
     owned = None if each is None else _owned(data, each)
-    seeds = _seeds(np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds)
+    seeds = _seeds(seeds)
+    seeds = np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds
     models = len(seeds)
     if owned and len(owned) != models:
         raise ValueError(f"seeds: got {models}, expected one, or {len(owned)}, one for each {each}")
@@ -93,6 +95,8 @@ def fit_many(
             f"roles: got shape {roles.shape}, expected ({len(data)},)"
             + ("" if owned else f" or ({models}, {len(data)})")
         )
+    check_trained(data, roles, owned, each)
+    check_range(data, config.dtype)
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     cells = {
         size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)
@@ -159,7 +163,7 @@ def _lanes(config, lanes, owned):
 
 def _owned(data, each):
     """The numbers of the sequences of each value of a group."""
-    if each not in data.groups:
+    if not isinstance(each, str) or each not in data.groups:
         raise ValueError(
             f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
         )
@@ -178,8 +182,6 @@ def untouched(job):
 
 def head_for(head, data):
     """(Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
-    if not isinstance(data, Sequences):
-        raise TypeError(f"data: got {type(data).__name__}, expected fastrnn.Sequences")
     if head is None or isinstance(head, str):
         name = head or HEADS.get(data.kind, "softmax")
         if name not in heads():
@@ -266,7 +268,7 @@ def _given(weights, recipe, model, models):
             array = array[model]
         if array.shape != shape:
             raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"weights: {name} holds values that are no finite numbers")
+        if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
+            raise ValueError(f"weights: {name} holds values that are no finite numbers in {recipe.dtype}")
         own[name] = array
     return own

@@ -59,7 +59,7 @@ class Fits:
                 means = each.history.astype(float).reshape(-1, 2, ROLES) / counts
             # As precise as they were summed up: histories are most of what many models take.
             histories.append(np.where(counts > 0, means, np.nan).astype(config.dtype))
-            at = each.best_round // config.evaluate_every
+            at = each.best_round // config.every
             last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
             loss.append(last[0])
             accuracy.append(last[1])
@@ -86,8 +86,9 @@ class Fits:
 
     def __getitem__(self, index):
         """Fits of one model (an integer), or of several (a slice, integers or booleans)."""
-        chosen = np.arange(len(self))[index]
-        chosen = np.atleast_1d(chosen)
+        chosen = np.atleast_1d(np.arange(len(self))[index])
+        if chosen.ndim > 1 or index is True or index is False:
+            raise IndexError(f"index: got {index!r}, expected an integer, a slice, or one axis of integers or booleans")
         if not len(chosen):
             raise IndexError(f"index: got {index!r}, which chooses none of {len(self)} models")
         arrays = {
@@ -106,7 +107,8 @@ class Fits:
         sizes = ", ".join(map(str, np.unique(self.hidden_size)))
         ends = ", ".join(f"{ENDS[end]}: {self.stopped.count(end)}" for end in dict.fromkeys(self.stopped))
         count = f"{len(self)} model{'s' if len(self) != 1 else ''}"
-        best = np.nanmin(np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])) if len(self) else np.nan
+        losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
+        best = losses.min(where=~np.isnan(losses), initial=np.inf)
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
         return f"Fits({count}; {self.cell.name} of {sizes} units; {ends}; least {kind} loss {best:.4g})"
 
@@ -136,7 +138,7 @@ class Fits:
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""
         history = self._histories[i]
         return {
-            "epoch": np.arange(len(history)) * self.config.evaluate_every,
+            "epoch": np.arange(len(history)) * self.config.every,
             "loss": history[:, 0],
             "accuracy": history[:, 1],
         }

@@ -13,6 +13,8 @@ from fastrnn.training.blocks import roles_in
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
+# Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
+LONGEST = 1024
 
 
 class Job(NamedTuple):
@@ -75,7 +77,7 @@ class Group:
         # Numbers of one model are updated a vector at a time.
         rows = recipe.rows if net.own_weights else -(-recipe.rows // lanes) * lanes
         names, width = recipe.optimizer, self.slots
-        self.longest = EVALUATIONS * recipe.config.evaluate_every
+        self.longest = min(EVALUATIONS * recipe.config.every, LONGEST)
         shapes = {
             "theta": (rows, width),
             "gradient": (rows, width),
@@ -106,7 +108,7 @@ class Group:
         self._set(
             blocks=self.table.ctypes.data,
             count=len(blocks),
-            every=recipe.config.evaluate_every,
+            every=recipe.config.every,
             segment=recipe.config.tbptt_steps or 0,
         )
         self.jobs, self.parts, self.updates = (
@@ -183,7 +185,7 @@ class Group:
 
     def run(self, rounds):
         """Up to so many rounds, until a model is done; returns (rounds made, slots that are done)."""
-        config, every = self.recipe.config, self.recipe.config.evaluate_every
+        config, every = self.recipe.config, self.recipe.config.every
         if not self.arrays["active"].any():
             # Nobody is between two evaluations: those who wait need not wait for one.
             self._set(round=0)

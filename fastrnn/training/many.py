@@ -68,7 +68,7 @@ class Many:
         return BatchedGroup(self.recipe, self.blocks, self.counted, self.data)
 
     def _work(self, group):
-        rounds, share = group.recipe.config.evaluate_every, -(-len(self.jobs) // self.threads)
+        rounds, share = 1, -(-len(self.jobs) // self.threads)
         slots = range(min(group.slots, share))
         try:
             while True:
@@ -100,7 +100,7 @@ class Many:
             return self.jobs[self.next - 1]
 
     def _keep(self, taken):
-        loss = taken.chosen_loss(self.counted, self.recipe.config.evaluate_every)
+        loss = taken.chosen_loss(self.counted, self.recipe.config.every)
         with self.lock:
             self.taken[taken.job.model] = taken
             self.least = min(self.least, loss)

@@ -46,11 +46,19 @@ class Recipe:
 
     def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False):
         self.cell, self.head, self.config = cell, head, config
+        self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
         self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
         self.places = named_places(cell, self.net.step, self.net.sizes)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count
+        for option in ("l1_on", "decay_on"):
+            if unknown := sorted(set(getattr(config, option)) - set(self.names)):
+                raise ValueError(f"{option}: got {unknown[0]!r}, expected names of weights ({', '.join(self.names)})")
+
+    def __reduce__(self):
+        # Formulas and compiled code are made again where a pickle is read, as processes of an executor do.
+        return Recipe, self._made_of
 
     @cached_property
     def optimizer(self):

@@ -1,0 +1,46 @@
+"""What `fit_many` checks of its arguments before anything is computed."""
+
+import numpy as np
+
+from fastrnn.cells.base import Cell
+from fastrnn.data.roles import TRAIN
+from fastrnn.data.sequences import Sequences
+from fastrnn.training.config import FitConfig
+
+
+def check_kinds(cell, data, config, weights, progress):
+    """Raise TypeError for arguments of another kind than those that `fit_many` takes."""
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
+    if not isinstance(data, Sequences):
+        raise TypeError(f"data: got {type(data).__name__}, expected fastrnn.Sequences")
+    if not isinstance(config, (FitConfig, type(None))):
+        raise TypeError(f"config: got {config!r:.80}, expected a FitConfig or None")
+    if not hasattr(weights, "keys") and weights is not None:
+        raise TypeError(f"weights: got {type(weights).__name__}, expected {{name: array}} or None")
+    if not callable(progress) and progress is not None:
+        raise TypeError(f"progress: got {progress!r:.80}, expected a function or None")
+
+
+def check_range(data, dtype):
+    """Raise ValueError where numbers of the data are infinite in `dtype`."""
+    for name, values in (("x", data.x), ("y", data.y), ("weight", data.weight)):
+        largest = np.abs(values).max(initial=0)
+        if largest > np.finfo(dtype).max:
+            raise ValueError(f"data: {name} reaches {largest:g}, expected numbers that {dtype} can hold: scale them")
+
+
+def check_trained(data, roles, owned, each):
+    """Raise ValueError for a model that has no counted step to train on.
+
+    roles (N,) or (M, N); owned: the numbers of each model's own sequences, of the group `each`, or None.
+    """
+    trains = (np.atleast_2d(roles) == TRAIN) * data.counted
+    sums = trains.sum(1) if owned is None else np.array([trains[0, own].sum() for own in owned])
+    if (sums > 0).all():
+        return
+    model = int(np.argmax(sums == 0))
+    called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
+    raise ValueError(
+        f"roles: {called} has no counted step in its training sequences, expected at least one: give other roles"
+    )

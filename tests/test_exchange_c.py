@@ -8,8 +8,9 @@ import pytest
 from tests import numpy_network as oracle
 
 from fastrnn import GRU, LSTM, Elman
-from fastrnn.cells.base import cells
+from fastrnn.cells.base import Cell, cells
 from fastrnn.exchange.c import to_c
+from fastrnn.formula import tanh
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.kernels.recurrent.layout import Sizes, named_places
 
@@ -47,6 +48,27 @@ def run(folder, text, x):
     )
     done = subprocess.run([folder / "program"], input=x.astype(np.float32).tobytes(), capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32).reshape(-1, OUTPUTS)
+
+
+class Swap(Cell):
+    """States that change places: each is read after the other may have been written."""
+
+    gates, state = ("a",), ("h", "c")
+
+    def step(self, pre, h, c):
+        return tanh(pre.a) + c, h
+
+
+def test_states_may_become_each_other(tmp_path):
+    cell = Swap(3)
+    w, x = random_weights(cell), np.random.default_rng(3).normal(size=(50, INPUTS))
+    h, c = w["initial_h"], w["initial_c"]
+    expected = []
+    for row in x:
+        a = w["w_ih"] @ row + w["b_ih"] + w["w_hh"] @ h + w["b_hh"]
+        h, c = np.tanh(a) + c, h
+        expected.append(w["w_ho"] @ h + w["b_o"])
+    np.testing.assert_allclose(run(tmp_path, to_c(cell, w), x), expected, rtol=1e-4, atol=1e-4)
 
 
 def by_formula(cell, w, x):

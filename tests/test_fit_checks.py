@@ -97,6 +97,8 @@ def test_calls_of_compiled_code_end_soon_where_evaluations_are_rare():
     many.jobs = [job_of(many.recipe, 0, 0, options, ROLES)]
     many.run(lambda: True, lambda done, least: None)
     assert many.taken[0].stopped == "interrupted" and len(many.taken[0].history) == 1
+    # A call of one round was made.
+    assert many.taken[0].rounds == 1
     assert max(array.nbytes for array in many.groups[0].arrays.values()) < 2**20
 
 

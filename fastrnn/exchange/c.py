@@ -152,8 +152,13 @@ def _step(name, cell, step, arrays, before):
     ]
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
-    names |= {symbol: f"state->{state}[j]" for symbol, state in zip(step.old, cell.state)}
-    for expr in ordered(step.new):
+    nodes = ordered(step.new)
+    # Copies: a state may become another one that has been written by then.
+    for expr, state in zip(step.old, cell.state):
+        if expr in nodes:
+            names[expr] = f"old_{state}"
+            code.append(f"        const float old_{state} = state->{state}[j];")
+    for expr in nodes:
         if expr in names:
             continue
         if expr.op == "constant":

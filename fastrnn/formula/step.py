@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from fastrnn.formula.graph import KEPT, Expr, ordered, symbol, text
 from fastrnn.formula.reverse import gradient
 
+# Weights that every network has.
+WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -97,3 +100,10 @@ def _check(gates, separate, inputs_only, vectors, state):
     names = [*gates, *vectors]
     if len(set(names)) < len(names):
         raise ValueError(f"gates and vectors: got a name twice in {', '.join(names)}")
+    if len(set(state)) < len(state):
+        raise ValueError(f"state: got a name twice in {', '.join(state)}")
+    # Other terms of a formula, and other weights, have these names.
+    taken = {f"{gate}_{side}" for gate in separate for side in "xh"} | {*WEIGHTS}
+    taken |= {f"{kind}_{name}" for kind in ("old", "d", "initial") for name in state}
+    if clash := sorted(taken & {*names}):
+        raise ValueError(f"gates and vectors: got {clash[0]!r}, which names something else: choose another name")

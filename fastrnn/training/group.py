@@ -217,7 +217,8 @@ class Group:
     def take(self, slot, stopped=None):
         """Free a slot; stopped: why, if it was not the kernel that found it done."""
         arrays, job, rows = self.arrays, self.jobs[slot], self.recipe.rows
-        rounds = int(self._progress("rounds")[slot])
+        # The kernel counts rounds up to the next evaluation, which an interrupted model did not reach.
+        rounds = int(self._progress("rounds")[slot] if stopped is None else self.updates[slot])
         if stopped is None:
             limit = arrays["criteria"][CRITERIA.index("limit"), slot]
             stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"

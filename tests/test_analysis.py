@@ -236,7 +236,24 @@ def test_baselines_are_those_of_scikit_learn_and_counting():
         total -= np.log(p[target]) / len(losses)
     assert analysis.ngram_baseline(DATA, ROLES, history=2, prior=0.7).test_loss == pytest.approx(total, rel=1e-12)
     suitable = [each.name for each in analysis.suitable_baselines(DATA, ROLES)]
-    assert suitable == ["constant", "5-gram", "logistic regression, 5 steps"]
+    assert suitable == ["constant", "n-grams of up to 5 steps", "logistic regression, 5 steps"]
+
+
+def test_n_grams_take_the_length_that_validates_best():
+    found = analysis.suitable_baselines(DATA, ROLES, history=3)[1]
+    each = [analysis.ngram_baseline(DATA, ROLES, length) for length in (1, 2, 3)]
+    assert found.loss == min(each, key=lambda baseline: baseline.loss[1]).loss
+
+
+def test_a_class_that_never_came_is_unlikely_and_not_impossible():
+    data = Sequences([[[0.0], [1.0]], [[0.0], [1.0], [0.0]]], [[0, 1], [2, 0, 1]], kind="classes", classes=3)
+    unseen = 1 / (3 * 3)
+    assert analysis.logistic_baseline(data, [TRAIN, TEST]).loss[2] < 3
+    p = np.array([0.5 * (1 - unseen), 0.5 * (1 - unseen), unseen])
+    constant = analysis.constant_baseline(data, [TRAIN, TEST])
+    assert constant.test_loss == pytest.approx(-np.log(p[[2, 0, 1]]).mean(), rel=1e-12)
+    always = Sequences([np.zeros((3, 1))] * 2, [np.ones((3, 1))] * 2, kind="bits")
+    assert analysis.constant_baseline(always, [TRAIN, TEST]).test_loss == pytest.approx(-np.log(1 - 1 / 8), rel=1e-12)
 
 
 def test_baselines_of_reals_are_those_of_scikit_learn():

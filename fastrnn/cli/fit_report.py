@@ -28,7 +28,7 @@ def check_pictures(args):
 def report(args, folder, data, roles, made):
     """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
     fits = made.fits if args.cv else made
-    summary = _shown(made.summary() if args.cv else best_of_each(made))
+    summary = _shown(made.summary() if args.cv else best_of_each(made), data.kind)
     baselines = _in_folds(args, data) if args.cv else _baselines(data, roles)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
@@ -63,8 +63,10 @@ def best_of_each(fits):
     return rows.dropna(axis=1, how="all").rename_axis("model").reset_index()
 
 
-def _shown(frame):
+def _shown(frame, kind):
     """The table with the numbers that people read."""
+    if kind == "reals":
+        frame = frame.drop(columns=["likelihood", "test_accuracy"], errors="ignore")
     return frame.rename(columns={"hidden_size": "hidden"}).reset_index(drop=True)
 
 
@@ -93,14 +95,14 @@ def _compared(roles):
 
 
 def _in_folds(args, data):
-    """{name: loss} on each outer fold in turn, learned from all others, as the mean over counted steps."""
+    """{name: loss} on each outer fold in turn, as the mean over counted steps; the first inner fold validates."""
     import numpy as np
 
     from fastrnn.analysis.baselines import suitable_baselines
     from fastrnn.data import folds
 
     total, steps = {}, 0.0
-    for roles in folds(data, args.cv[0], None, args.by, args.seed):
+    for roles in folds(data, *args.cv, args.by, args.seed)[:: args.cv[1]]:
         own = data.weight[np.repeat(roles == 2, data.lengths)].sum()
         steps += own
         for each in suitable_baselines(data, roles):

@@ -1,5 +1,7 @@
 """Simple models on the same sequences and roles as fits, whose losses a network has to beat."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fastrnn.analysis.baselines.base import Baseline
@@ -23,19 +25,28 @@ __all__ = [
 def suitable_baselines(data, roles, history=5):
     """[Baseline]: those that suit the targets of Sequences.
 
-    Classes and bits: constant, n-grams of the last inputs where inputs take few different values, logistic regression
-    on the last `history` inputs, where scikit-learn is installed. Reals: constant, persistence, linear regression on
-    the last `history` inputs. roles: (N,), as for fit_many; what does not train is not learned from.
+    Classes and bits: constant, n-grams of the last inputs where inputs take few different values, of the length up to
+    `history` that has the least validation loss, and logistic regression on the last `history` inputs, where
+    scikit-learn is installed. Reals: constant, persistence, linear regression on the last `history` inputs. roles:
+    (N,), as for fit_many; what does not train is not learned from.
     """
     made = [constant_baseline(data, roles)]
     if data.kind == "reals":
         return [*made, persistence_baseline(data, roles), linear_baseline(data, roles, history)]
     if few_values(data):
-        made.append(ngram_baseline(data, roles, history))
+        made.append(best_ngram(data, roles, history))
     try:
         return [*made, logistic_baseline(data, roles, history)]
     except ImportError:
         return made
+
+
+def best_ngram(data, roles, history):
+    """The n-grams of 1 to `history` inputs with the least validation loss; of `history` where nothing validates."""
+    made = [ngram_baseline(data, roles, length) for length in range(1, history + 1)]
+    losses = [each.loss[1] for each in made]
+    best = made[-1] if np.isnan(losses).any() else made[int(np.argmin(losses))]
+    return replace(best, name=f"n-grams of up to {history} steps")
 
 
 def few_values(data, most=64):

@@ -69,6 +69,21 @@ def scored_probabilities(name, data, roles, p):
     return scored(name, data, roles, losses, ((p > 0.5) == (data.y > 0.5)).all(1))
 
 
+def possible(data, chosen, p):
+    """Probabilities p, (S, K) of classes or (S, O) of ones, in which nothing is impossible because it never came.
+
+    A value that never came in the chosen steps, of weight W in all, gets the probability 1 / (K (W + 1)), and the
+    others so much less.
+    """
+    weight = data.weight[chosen]
+    least = 1 / ((data.classes or 2) * (weight.sum() + 1))
+    if data.kind == "classes":
+        never = np.bincount(data.y[chosen], weight, data.classes) == 0
+        return np.where(never, least, p * (1 - least * never.sum()))
+    came = [weight @ (data.y[chosen] == bit) > 0 for bit in (0, 1)]
+    return np.where(came[1], np.where(came[0], p, 1 - least), least)
+
+
 def earlier_inputs(data, history):
     """(S, history, I): the inputs of each step and of those before it in the same sequence, 0 before its first."""
     place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.analysis.baselines.base import scored, scored_probabilities, trained_on
+from fastrnn.analysis.baselines.base import possible, scored, scored_probabilities, trained_on
 
 
 def constant_baseline(data, roles):
@@ -13,10 +13,12 @@ def constant_baseline(data, roles):
     y, weight = data.y[chosen], data.weight[chosen]
     if data.kind == "classes":
         shares = np.bincount(y, weight, data.classes) / weight.sum()
-        return scored_probabilities("constant", data, roles, np.broadcast_to(shares, (data.steps, data.classes)))
+        p = np.broadcast_to(shares, (data.steps, data.classes))
+        return scored_probabilities("constant", data, roles, possible(data, chosen, p))
     means = np.average(y, 0, weight)
     if data.kind == "bits":
-        return scored_probabilities("constant", data, roles, np.broadcast_to(means, data.y.shape))
+        p = np.broadcast_to(means, data.y.shape)
+        return scored_probabilities("constant", data, roles, possible(data, chosen, p))
     return scored("constant", data, roles, ((data.y - means) ** 2).mean(1))
 
 

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from fastrnn.analysis.baselines.base import check_history, earlier_inputs, scored, scored_probabilities, trained_on
+from fastrnn.analysis.baselines.base import (
+    check_history,
+    earlier_inputs,
+    possible,
+    scored,
+    scored_probabilities,
+    trained_on,
+)
 from fastrnn.program import install
 
 
@@ -35,7 +42,8 @@ def logistic_baseline(data, roles, history=1, C=1.0):
             own[:, present.astype(int)] = fit.predict_proba(x)
         p.append(own)
     p = p[0] if data.kind == "classes" else np.stack([own[:, 1] for own in p], 1)
-    return scored_probabilities(f"logistic regression, {history} step{'s' * (history > 1)}", data, roles, p)
+    name = f"logistic regression, {history} step{'s' * (history > 1)}"
+    return scored_probabilities(name, data, roles, possible(data, chosen, p))
 
 
 def linear_baseline(data, roles, history=1, ridge=0.0):

@@ -153,9 +153,10 @@ def _fitted(args, cell, data, roles, settings, grid, folder):
             points = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
             *columns, own = (np.array(values) for values in zip(*points))
             return fit_parts(cell, data, own, roles, None, dict(zip(grid, columns)), options={}, **common)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        kept = interrupt.args[0] if interrupt.args else 0
         print(
-            f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what is finished is kept in {parts}\n"
+            f"fastrnn: interrupted after {state[0]:,} of {total:,} models, of which {kept:,} are kept in {parts}\n"
             "go on: the same command again",
             file=sys.stderr,
         )

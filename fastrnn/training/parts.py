@@ -13,7 +13,7 @@ from fastrnn.training.fit import fit_many
 from fastrnn.training.fits import Fits
 
 # Models that are fitted and saved together: an eighth of all, from LEAST on, but no more than MOST.
-LEAST, MOST = 64, 512
+LEAST, MOST = 32, 512
 
 
 def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, progress, options):
@@ -21,7 +21,7 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
 
     seeds (M,); roles (N,), or (R, N) with rows (M,), those of each model; columns: {name: (M,)} of hidden_size,
     learning_rate, l1, weight_decay and the optimizer's options; output: the folder, or None; options: of fit_many.
-    Raises KeyboardInterrupt after Ctrl-C, with what is finished kept.
+    Raises KeyboardInterrupt after Ctrl-C, with the number of models that are kept: those of finished parts.
     """
     models, parts, done, least = len(seeds), [], 0, np.inf
     known = {"hidden_size", *FitConfig.__dataclass_fields__}
@@ -39,7 +39,7 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
             told = progress and (lambda finished, _, loss: progress(done + finished, models, min(loss, least)))
             fits = fit_many(cell, data, threads=threads, progress=told, **arguments)
             if "interrupted" in fits.stopped:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(done if output else 0)
             if path:
                 os.makedirs(output, exist_ok=True)
                 fits.save(path, overwrite=True)

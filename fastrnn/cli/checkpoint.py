@@ -1,4 +1,4 @@
-"""Checkpoints of long commands beside their output: after a crash the same command finds its own and goes on from there."""
+"""Checkpoints of long commands beside their output: after a crash the same command goes on from its own."""
 
 import glob
 import hashlib
@@ -45,7 +45,8 @@ def tell_of_others(output, identity, say):
     if others:
         more = f", as {len(others) - 1} more," if len(others) > 1 else ""
         path = max(others, key=os.path.getmtime)
-        say(f"{path} is{more} left of another unfinished training; go on with it: {program()} train --resume {shlex.quote(path)}")
+        go_on = f"{program()} train --resume {shlex.quote(path)}"
+        say(f"{path} is{more} left of another unfinished training; go on with it: {go_on}")
 
 
 def _is_left(path):

@@ -1,7 +1,7 @@
 """The results so far, on disk: a file to which units are appended, each whole or not at all.
 
-Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then for each unit the number of its point, the offset
-of its first seed and its rows, and FINISHED before the output is written. A line that a crash has torn fails its
+Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then for
+each unit the number of its point, the offset of its first seed and its rows, and FINISHED before the output is written. A line that a crash has torn fails its
 checksum and is cut off with all after it.
 """
 
@@ -79,19 +79,23 @@ def read_journal(path, grid):
 
 
 def _checked(entry, grid, seen):
-    """(point, offset, rows) of a line. Raises ValueError unless they are ones that `run_unit` can have given, and none is in `seen`."""
+    """(point, offset, rows) of a line.
+
+    Raises ValueError unless they are ones that `run_unit` can have given, and none is in `seen`.
+    """
     if not (isinstance(entry, list) and len(entry) == 3 and type(entry[0]) is int and type(entry[1]) is int
             and isinstance(entry[2], list)):
         raise ValueError("expected a point, an offset and rows")
     point, offset, rows = entry
     if not (0 <= point < len(grid.points) and 0 <= offset and 1 <= len(rows) and offset + len(rows) <= grid.seeds):
-        raise ValueError(f"got {len(rows)} rows of point {point} from seed number {offset} on, expected points below {len(grid.points)} "
-                         f"and {grid.seeds} seeds")
+        raise ValueError(f"got {len(rows)} rows of point {point} from seed number {offset} on, expected points below "
+                         f"{len(grid.points)} and {grid.seeds} seeds")
     if not seen.isdisjoint(places := {(point, seed) for seed in range(offset, offset + len(rows))}):
         raise ValueError("holds models that another line has, too")
     seen |= places
+    config = grid.points[point].config
     for row in rows:
-        if not (isinstance(row, list) and [type(value) for value in row] == TYPES and _is_possible(row, grid.points[point].config)):
+        if not (isinstance(row, list) and [type(value) for value in row] == TYPES and _is_possible(row, config)):
             raise ValueError(f"got {row!r:.100}, expected {', '.join(MEASURES)}")
     return point, offset, [tuple(row) for row in rows]
 

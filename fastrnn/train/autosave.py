@@ -63,7 +63,8 @@ class Autosave:
             self.note(f"{self.path} is being written by another process; this training saves no checkpoint")
         except OSError as error:
             if not self._failed:
-                self.note(f"{self.path}: no checkpoint could be saved: {error.strerror or error}; training goes on without")
+                why = error.strerror or error
+                self.note(f"{self.path}: no checkpoint could be saved: {why}; training goes on without")
             self._failed = True
         else:
             self._let_go()

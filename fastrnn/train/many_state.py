@@ -22,7 +22,8 @@ KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """What a lane holds: a Job, the samples after which its model was exact, the state of its Checks, when it began, its LaneState."""
+    """What a lane holds: a Job, the samples after which its model was exact, the state of its Checks, when it began, and
+    its LaneState."""
 
     job: object
     samples_to_exact: int
@@ -53,7 +54,8 @@ class ManyAutosave(Autosave):
         if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is no checkpoint of train_many; give another file")
         if differing := difference(metadata["identity"], self.identity):
-            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it")
+            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or "
+                             "delete it")
         seconds = metadata.get("seconds")
         if not isinstance(seconds, (int, float)):
             raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to begin anew")
@@ -62,29 +64,37 @@ class ManyAutosave(Autosave):
     def save(self, training, lanes):
         """Save the state of a training with these Held."""
         began = time.perf_counter()
-        parts = {"cell": training.cell, "task": training.task, "kind": KIND, "identity": self.identity, "seconds": training.seconds()}
+        parts = {"cell": training.cell, "task": training.task, "kind": KIND, "identity": self.identity,
+                 "seconds": training.seconds()}
         tensors = arrays_of(training, lanes)
         self.write(lambda: encoded(tensors, parts), began)
 
 
 def arrays_of(training, lanes):
-    """{name: array} of finished models, of those in lanes, and of those that wait to be trained up to where they diverge."""
+    """{name: array} of finished models, of those in lanes, and of those that wait to be trained up to where they
+    diverge."""
     done = np.flatnonzero(training.finished)
     lanes = [lane for lane in lanes if not training.finished[lane.job.model]]
     inside = {lane.job.model for lane in lanes}
     entries = [training.entries[model] for model in done]
-    counts = zip(done, (STOPPED.index(training.stopped[model]) for model in done), training.exact[done], training.steps[done],
-                 training.samples_to_exact[done], (len(entry.history) for entry in entries), (entry.length for entry in entries))
-    numbers = zip(training.loss[done], training.exact_accuracy[done], *zip(*((entry.began, entry.ended) for entry in entries)))
+    ends = (STOPPED.index(training.stopped[model]) for model in done)
+    counts = zip(done, ends, training.exact[done], training.steps[done], training.samples_to_exact[done],
+                 (len(entry.history) for entry in entries), (entry.length for entry in entries))
+    times = ((entry.began, entry.ended) for entry in entries)
+    numbers = zip(training.loss[done], training.exact_accuracy[done], *zip(*times))
     states = [lane.state for lane in lanes]
-    again = [(job.model, job.limit) for job in training.again if not training.finished[job.model] and job.model not in inside]
+    again = [(job.model, job.limit) for job in training.again
+             if not training.finished[job.model] and job.model not in inside]
+    rows = ((*lane.job, lane.samples_to_exact, lane.failed, lane.looked_at, len(lane.state.history), *lane.state.counts)
+            for lane in lanes)
+    began = ((lane.began, *lane.state.numbers) for lane in lanes)
+    vectors = np.array([state.vectors for state in states], training.dtype)
     return {
-        "finished": _table(counts, len(FINISHED), np.int64), "finished.numbers": _table(numbers, len(FINISHED_NUMBERS), np.float64),
+        "finished": _table(counts, len(FINISHED), np.int64),
+        "finished.numbers": _table(numbers, len(FINISHED_NUMBERS), np.float64),
         "finished.weights": training.weights[done], "finished.history": _stacked(entry.history for entry in entries),
-        "lanes": _table(((*lane.job, lane.samples_to_exact, lane.failed, lane.looked_at, len(lane.state.history), *lane.state.counts)
-                         for lane in lanes), len(LANES), np.int64),
-        "lanes.numbers": _table(((lane.began, *lane.state.numbers) for lane in lanes), 1 + LaneState.NUMBERS, np.float64),
-        "lanes.vectors": np.array([state.vectors for state in states], training.dtype).reshape(-1, 3, training.weights.shape[1]),
+        "lanes": _table(rows, len(LANES), np.int64), "lanes.numbers": _table(began, 1 + LaneState.NUMBERS, np.float64),
+        "lanes.vectors": vectors.reshape(-1, 3, training.weights.shape[1]),
         "lanes.history": _stacked(state.history for state in states),
         "again": _table(again, 2, np.int64),
     }
@@ -99,7 +109,10 @@ def _stacked(histories):
 
 
 def take_up(training, arrays):
-    """Put what `arrays_of` gave into a training that has not begun. Raises ValueError for arrays of other shapes or models."""
+    """Put what `arrays_of` gave into a training that has not begun.
+
+    Raises ValueError for arrays of other shapes or models.
+    """
     count, width = training.weights.shape
     _check_shapes(arrays, training.dtype, width)
     finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
@@ -110,7 +123,7 @@ def take_up(training, arrays):
         raise ValueError(f"finished: expected reasons from 0 to {len(STOPPED) - 1}")
     done = finished[:, 0]
     training.finished[done] = True
-    training.exact[done], training.steps[done], training.samples_to_exact[done] = finished[:, 2], finished[:, 3], finished[:, 4]
+    training.exact[done], training.steps[done], training.samples_to_exact[done] = finished[:, 2:5].T
     training.loss[done], training.exact_accuracy[done] = arrays["finished.numbers"][:, :2].T
     training.weights[done] = arrays["finished.weights"]
     histories = _parts(arrays["finished.history"], finished[:, FINISHED.index("rows")])
@@ -118,26 +131,31 @@ def take_up(training, arrays):
         training.stopped[row[0]] = STOPPED[row[1]]
         training.entries[row[0]] = Entry(history, row[6], row[3], *numbers[2:])
     histories = _parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
-    for row, numbers, vectors, history in zip(lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], histories):
+    columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], histories
+    for row, numbers, vectors, history in zip(*columns):
         model, limit, diverged, training.samples_to_exact[row[0]], failed, looked_at, _, *counts = row
         training.began[model] = numbers[0]
         if training.checks:
             training.checks[model].failed, training.checks[model].looked_at = failed, looked_at
-        training.restored.append((Job(model, limit, bool(diverged)), LaneState(tuple(counts), numbers[1:], vectors, history)))
+        state = LaneState(tuple(counts), numbers[1:], vectors, history)
+        training.restored.append((Job(model, limit, bool(diverged)), state))
     training.again = [Job(model, limit, True) for model, limit in again.tolist()]
     training.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
     training.done = len(done)
 
 
 def _check_shapes(arrays, dtype, width):
-    rows = {name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0 for name in ("finished", "lanes", "again")}
+    rows = {name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
+            for name in ("finished", "lanes", "again")}
     entries = {name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
                for name, column in (("finished", FINISHED.index("rows")), ("lanes", LANES.index("rows")))}
     expected = {
         "finished": (np.int64, (rows["finished"], len(FINISHED))), "again": (np.int64, (rows["again"], 2)),
         "finished.numbers": (np.float64, (rows["finished"], len(FINISHED_NUMBERS))),
-        "finished.weights": (dtype, (rows["finished"], width)), "finished.history": (np.float64, (entries["finished"], 4)),
-        "lanes": (np.int64, (rows["lanes"], len(LANES))), "lanes.numbers": (np.float64, (rows["lanes"], 1 + LaneState.NUMBERS)),
+        "finished.weights": (dtype, (rows["finished"], width)),
+        "finished.history": (np.float64, (entries["finished"], 4)),
+        "lanes": (np.int64, (rows["lanes"], len(LANES))),
+        "lanes.numbers": (np.float64, (rows["lanes"], 1 + LaneState.NUMBERS)),
         "lanes.vectors": (dtype, (rows["lanes"], 3, width)), "lanes.history": (np.float64, (entries["lanes"], 4)),
     }
     for name, (kind, shape) in expected.items():

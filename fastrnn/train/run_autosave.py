@@ -13,8 +13,9 @@ SIZE = 200_000
 
 
 class RunAutosave(Autosave):
-    """An Autosave of Runs of one identity (`identity_of`); run: the unfinished Run that the file held, or None; more: plain
-    values that are kept in the file as well.
+    """An Autosave of Runs of one identity (`identity_of`).
+
+    run: the unfinished Run that the file held, or None; more: plain values that are kept in the file as well.
 
     Raises ValueError, naming what differs, if
     the file is of another identity, CheckpointError if it is not a checkpoint.
@@ -34,9 +35,11 @@ class RunAutosave(Autosave):
         run, _ = load_run(self.path)
         theirs = run.state.pop("identity", None)
         if theirs is None:
-            raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as `resume`")
+            raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as "
+                             "`resume`")
         if differing := difference(theirs, self.identity):
-            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it")
+            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or "
+                             "delete it")
         self.more = run.model.metadata.pop("more", None)
         return run
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
 from fastrnn.train import autosave, many
-from fastrnn.train.many_state import LANES
+from fastrnn.train.group import Job, LaneState
+from fastrnn.train.many_run import Entry
+from fastrnn.train.many_state import LANES, Held, arrays_of, take_up
 
 SMALL = dict(optimizer="sgd", learning_rate=0.1, batch_size=1, reduction="sum")
 DOUBLE = dict(optimizer="adam", dtype="float64", until="samples")
@@ -169,3 +172,24 @@ def test_a_damaged_state_is_one_clear_line(path, case):
     with pytest.raises(CheckpointError) as caught:
         fastrnn.train_many(checkpoint=path, **options)
     assert str(caught.value).startswith(f"{path}: is damaged: ") and "\n" not in str(caught.value)
+
+
+def training():
+    """What `arrays_of` and `take_up` read and write of five models in training."""
+    return types.SimpleNamespace(
+        finished=np.zeros(5, bool), stopped=["interrupted"] * 5, exact=np.zeros(5, bool), steps=np.zeros(5, np.int64),
+        samples_to_exact=np.full(5, -1), entries=[None] * 5, loss=np.full(5, np.nan), exact_accuracy=np.full(5, np.nan),
+        weights=np.zeros((5, 3), np.float32), began=np.zeros(5), again=[], restored=[], checks=None, dtype=np.dtype(np.float32))
+
+
+def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
+    before, after = training(), training()
+    before.finished[1], before.stopped[1], before.weights[1] = True, "diverged", 7
+    before.entries[1], before.again = Entry(np.ones((2, 4)), 16, 30, 0.5, 1.5), [Job(3, 10, 4, 12)]
+    state = LaneState((9, 0, 5, 2, 16), np.arange(10.0), np.ones((3, 3), np.float32), np.ones((1, 4)))
+    take_up(after, arrays_of(before, [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]))
+    assert after.again == before.again and [job for job, _ in after.restored] == [Job(0, 9), Job(4, 9, 3)]
+    assert list(after.waiting) == [2] and after.done == 1 and after.stopped[1] == "diverged"
+    assert after.samples_to_exact[4] == 64 and list(after.began[[0, 4]]) == [0.25, 0.5]
+    for _, held in after.restored:
+        assert held.counts == state.counts and all(map(np.array_equal, held[1:], state[1:]))

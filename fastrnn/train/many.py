@@ -305,7 +305,8 @@ class _Training:
                 job = Job(model, self.config.updates)
         if state:
             group.restore(lane, job, state, self.seeds[job.model])
-            if group.held.event[lane] != RUNNING:
+            # It was interrupted before it was decided on.
+            if group.held.event[lane] != RUNNING or group.ruined()[lane]:
                 self._decide(group, checker, lane)
             return True
         self.began[job.model] = time.perf_counter() - self.started

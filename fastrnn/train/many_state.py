@@ -17,7 +17,8 @@ STOPPED = ("exact", "samples", "diverged")
 # Columns of the tables of finished models and of those in lanes.
 FINISHED = ("model", "stopped", "exact", "steps", "samples_to_exact", "rows", "length")
 FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
-LANES = ("model", "limit", "diverged", "samples_to_exact", "failed", "looked_at", "rows", *LaneState.COUNTS)
+JOB = ("model", "limit", "sound", "ruin")
+LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *LaneState.COUNTS)
 KIND = "train_many"
 
 
@@ -83,9 +84,9 @@ def arrays_of(training, lanes):
     times = ((entry.began, entry.ended) for entry in entries)
     numbers = zip(training.loss[done], training.exact_accuracy[done], *zip(*times))
     states = [lane.state for lane in lanes]
-    again = [(job.model, job.limit) for job in training.again
+    again = [_row(job) for job in training.again
              if not training.finished[job.model] and job.model not in inside]
-    rows = ((*lane.job, lane.samples_to_exact, lane.failed, lane.looked_at, len(lane.state.history), *lane.state.counts)
+    rows = ((*_row(lane.job), lane.samples_to_exact, lane.failed, lane.looked_at, len(lane.state.history), *lane.state.counts)
             for lane in lanes)
     began = ((lane.began, *lane.state.numbers) for lane in lanes)
     vectors = np.array([state.vectors for state in states], training.dtype)
@@ -96,8 +97,17 @@ def arrays_of(training, lanes):
         "lanes": _table(rows, len(LANES), np.int64), "lanes.numbers": _table(began, 1 + LaneState.NUMBERS, np.float64),
         "lanes.vectors": vectors.reshape(-1, 3, training.weights.shape[1]),
         "lanes.history": _stacked(state.history for state in states),
-        "again": _table(again, 2, np.int64),
+        "again": _table(again, len(JOB), np.int64),
     }
+
+
+def _row(job):
+    """A Job as integers, -1 for None."""
+    return *job[:3], -1 if job.ruin is None else job.ruin
+
+
+def _job(model, limit, sound, ruin):
+    return Job(model, limit, sound, None if ruin < 0 else ruin)
 
 
 def _table(rows, columns, dtype):
@@ -133,13 +143,13 @@ def take_up(training, arrays):
     histories = _parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
     columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], histories
     for row, numbers, vectors, history in zip(*columns):
-        model, limit, diverged, training.samples_to_exact[row[0]], failed, looked_at, _, *counts = row
-        training.began[model] = numbers[0]
+        job, (training.samples_to_exact[row[0]], failed, looked_at, _, *counts) = _job(*row[:4]), row[4:]
+        training.began[job.model] = numbers[0]
         if training.checks:
-            training.checks[model].failed, training.checks[model].looked_at = failed, looked_at
+            training.checks[job.model].failed, training.checks[job.model].looked_at = failed, looked_at
         state = LaneState(tuple(counts), numbers[1:], vectors, history)
-        training.restored.append((Job(model, limit, bool(diverged)), state))
-    training.again = [Job(model, limit, True) for model, limit in again.tolist()]
+        training.restored.append((job, state))
+    training.again = [_job(*row) for row in again.tolist()]
     training.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
     training.done = len(done)
 
@@ -150,7 +160,7 @@ def _check_shapes(arrays, dtype, width):
     entries = {name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
                for name, column in (("finished", FINISHED.index("rows")), ("lanes", LANES.index("rows")))}
     expected = {
-        "finished": (np.int64, (rows["finished"], len(FINISHED))), "again": (np.int64, (rows["again"], 2)),
+        "finished": (np.int64, (rows["finished"], len(FINISHED))), "again": (np.int64, (rows["again"], len(JOB))),
         "finished.numbers": (np.float64, (rows["finished"], len(FINISHED_NUMBERS))),
         "finished.weights": (dtype, (rows["finished"], width)),
         "finished.history": (np.float64, (entries["finished"], 4)),

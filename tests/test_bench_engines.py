@@ -136,6 +136,8 @@ def test_an_engine_that_cheats_ends_the_run_and_a_broken_one_is_a_row_that_says_
         ladder.run(ladder.cases([SMALL], (cheat,)), 1, 0.001)
 
 
+# Each bench holds its engines against the gradient before it times them; here it takes as long as thirty other tests.
+@pytest.mark.slow
 def test_every_engine_of_the_table_has_the_true_gradient():
     works = [Workload(hidden=16, steps=8, batch=1), Workload(hidden=16, steps=8, batch=100), Workload(hidden=16, steps=8, batch=1, models=20)]
     wanted, absent = ladder.cases(works, ENGINES, 2), {}

@@ -1,11 +1,13 @@
 """Many callers at once: threads, callbacks and forked processes get the bytes that one alone gets; none hangs."""
 
+import faulthandler
 import functools
 import hashlib
 import json
 import multiprocessing
 import os
 import shutil
+import sys
 import threading
 from collections import Counter
 
@@ -189,6 +191,8 @@ def _trial(seed, number, name, folder):
 
 
 def _run(seed, number, name):
+    # Where everyone is, if it hangs.
+    faulthandler.dump_traceback_later(LIMIT - 5, file=sys.__stderr__)
     try:
         KINDS[name](np.random.default_rng([4, seed, number]))
     except Fault as fault:

@@ -1,4 +1,4 @@
-"""Trials in forked children of one process that has fastrnn loaded and no other thread.
+"""Trials in forked children of one process that has fastrnn loaded and does nothing else.
 
 A child starts within a millisecond, so that a kill hits work and not imports; a crash or a hang ends nothing but its
 own trial. Many trials run at once, each a generator that yields Children and is sent their ends.

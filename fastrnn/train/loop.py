@@ -339,8 +339,9 @@ def metadata_of(run, config):
     summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
     if len(run.history.loss):
         summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
-    if run.verification:
-        summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
     if run.certification:
+        # It covers all that a verification tries, and is there even where that was interrupted.
         summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
+    elif run.verification:
+        summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
     return {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()}

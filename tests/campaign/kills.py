@@ -13,6 +13,7 @@ import fastrnn
 import numpy as np
 from fastrnn.checkpoint import read_checkpoint
 from fastrnn.cli import main
+from fastrnn.kernels import tiers
 from fastrnn.train import autosave
 
 from campaign.children import Child, Fault, check_words
@@ -51,7 +52,7 @@ JOBS = {
 
 def warm_up():
     """Load what the jobs run, in this process and on its one thread; let checkpoints be written as often as kills come."""
-    autosave.SECONDS, autosave.SHARE = 0.03, 1.0
+    autosave.SECONDS, autosave.SHARE, tiers.ENOUGH = 0.03, 1.0, float("inf")
     from fastrnn.sweep import Grid
     from fastrnn.sweep.unit import warm_up as load
 

@@ -143,6 +143,9 @@ def _following(ended, command):
 
 
 def _check_result(folder, output, ended, wanted, killed):
+    left = [each for each in _files(folder) if each.endswith((".tmp", ".partial"))]
+    if left:
+        raise Fault(f"leaves {', '.join(left)} behind, after {_names(killed)}")
     if output is None:
         if _told(ended.out) != wanted.out:
             raise Fault(f"prints {_told(ended.out)!r} and not {wanted.out!r}, after {_names(killed)}")
@@ -157,9 +160,6 @@ def _check_result(folder, output, ended, wanted, killed):
             f"none of {', '.join(path.name for path in candidates) or 'no files'} is what an uninterrupted run leaves, "
             f"after {_names(killed)}"
         )
-    left = [each for each in _files(folder) if each.endswith((".tmp", ".partial"))]
-    if left:
-        raise Fault(f"leaves {', '.join(left)} behind, after {_names(killed)}")
 
 
 def check_files(folder):
@@ -200,8 +200,8 @@ def _without_seconds(value):
 
 
 def _told(out):
-    """What a command prints, without the lines that tell how long it took."""
-    return "\n".join(line for line in out.splitlines() if "millisecond" not in line)
+    """What a command prints, without the lines that tell how long it took and where it began."""
+    return "\n".join(line for line in out.splitlines() if not line.startswith(("milliseconds", "going on from")))
 
 
 def _files(folder):

@@ -126,6 +126,7 @@ class JournalFile(Kind):
     def __init__(self, folder):
         self.grid = Grid(hidden_size=(2, 3), seeds=6, config=fastrnn.TrainConfig(max_samples=512, curriculum=None))
         path = folder / "table.csv.partial"
+        path.unlink(missing_ok=True)
         journal = Journal(path, self.grid)
         for number, point in enumerate(self.grid.points):
             for first in (0, 3):

@@ -22,7 +22,7 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
         if language == "python":
             exec(compile(text, str(PAGE), "exec"), names)
             continue
-        for line in text.splitlines():
+        for line in text.replace("\\\n", "").splitlines():
             assert main(shlex.split(line)[1:]) == 0, line
     assert len(blocks) == 8
     written = {path.name for path in tmp_path.iterdir()}

@@ -64,6 +64,17 @@ def test_predictions_and_likelihoods_are_those_of_an_independent_network(fits):
     np.testing.assert_allclose(fits.log_likelihood(DATA, per="sequence")[4].sum(), -losses.sum(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("how", [{"lanes": "sequences"}, {"batch_size": 3}, {"each": "subject"}])
+def test_predictions_are_those_of_an_independent_network_whatever_lay_in_the_lanes(how):
+    groups = {"subject": np.arange(12) % 2}
+    data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2, groups=groups)
+    roles = np.where(np.arange(12) < 8, TRAIN, VALIDATION)
+    fits = fit_many(GRU(2), data, seeds=[0], roles=roles, **how, **QUICK)
+    for i in range(len(fits)):
+        z = np.concatenate([oracle.outputs(oracle.gru, as_float(fits.weights(i)), x) for x, _, _ in data])
+        np.testing.assert_allclose(fits.outputs(data)[i], z, atol=2e-6)
+
+
 def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):
     assert set(fits.stopped) <= {"patience", "epochs"} and "patience" in fits.stopped
     for i in range(len(fits)):

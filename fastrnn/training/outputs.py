@@ -34,7 +34,7 @@ def outputs_of(recipe, weights, data, states=False):
 
     States are those after each step, all states of the cell one after the other.
     """
-    net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
+    net, dtype, lanes = recipe.side_by_side, recipe.dtype, recipe.lanes
     models, sizes = len(weights), net.sizes
     width = len(net.step.new) * sizes.hidden
     blocks = blocks_of(data, net.columns, None, dtype)

@@ -61,6 +61,15 @@ class Recipe:
         return Recipe, self._made_of
 
     @cached_property
+    def side_by_side(self):
+        """The Network with a model in each lane and sequences that all share, whatever lay in the lanes in training.
+
+        Its weights lie as those of `net`.
+        """
+        cell, head, outputs, config, inputs, *_ = self._made_of
+        return network_of(cell, head, inputs, outputs, True, False, config.dtype, config.before)
+
+    @cached_property
     def optimizer(self):
         return traced_optimizer(self.config.build_optimizer())
 

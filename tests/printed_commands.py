@@ -46,7 +46,7 @@ def made_small(words):
     extra = shlex.split(SHORT["--smallest"] if "--smallest" in words and command == "certify" else SHORT.get(command, ""))
     for option, value in zip(extra[::2], extra[1::2]):
         words = words if option in words else [*words, option, value]
-    return [{"4096": "32", "13": "9", "10000": "200"}.get(word, word) for word in words]
+    return [{"4096": "32", "13": "9", "10000": "200", "20000": "200"}.get(word, word) for word in words]
 
 
 def standard_input(command):

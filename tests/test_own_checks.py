@@ -122,8 +122,8 @@ def test_time_does_not_decide(monkeypatch):
     data = tuple(np.repeat(array, 20, axis=0) for array in (X, Y))
     runs = []
     for first, seconds in ((64, 0.05), (1, 1e-9), (7, 1e-4)):
+        monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "FIRST_CHUNK", first)
         for name in ("loop", "many"):
-            monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "FIRST_CHUNK", first)
             monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "CHUNK_SECONDS", seconds)
         options = {**EXACT, "patience": 8}
         one, many = fastrnn.train(CELL, data=data, **options), fastrnn.train_many(CELL, data=data, seeds=[0, 5], **options)

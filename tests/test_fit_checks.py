@@ -1,14 +1,17 @@
 """What fits are given wrong is said in one line, and nothing is computed from it."""
 
+import json
 import pickle
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 
-from fastrnn import GRU, FitConfig, Sequences, fit_many
+from fastrnn import GRU, FitConfig, Fits, Sequences, fit_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
+from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training import many as many_models
 from fastrnn.training.many import Many, job_of
@@ -165,3 +168,36 @@ def test_names_of_weights_are_names(field):
 def test_a_precision_is_never_guessed():
     with pytest.raises(ValueError, match="^dtype: got None, expected float32 or float64$"):
         FitConfig(dtype=None)
+
+
+DAMAGE = {
+    "loss": np.zeros((1, 3)),
+    "accuracy": np.zeros((3, 1)),
+    "epochs": np.zeros(4, int),
+    "2.models": np.array([0, 1, -1]),
+    "history_offsets": np.array([0, 3, 1, 27]),
+    "option.l1": np.zeros(2),
+    "stopped": ["patience", "epochs", "bored"],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_files_whose_parts_do_not_fit_are_damaged(fits, tmp_path, name):
+    path = tmp_path / "fits.safetensors"
+    fits.save(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["fastrnn"])
+    tensors = load(content)
+    (header if name in header else tensors)[name] = DAMAGE[name]
+    path.write_bytes(save(tensors, {"fastrnn": json.dumps(header)}))
+    with pytest.raises(CheckpointError, match=r"is damaged \(.*\); save the fits again$"):
+        Fits.load(path)
+
+
+def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
+    fits.save(tmp_path / "fits.safetensors")
+    assert len(Fits.load(tmp_path / "fits.safetensors", cell=GRU)) == 3
+    with pytest.raises(TypeError, match=r"^cell: got GRU\(.*\), expected the class of a Cell, such as GRU$"):
+        Fits.load(tmp_path / "fits.safetensors", cell=GRU(2))

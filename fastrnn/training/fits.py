@@ -9,12 +9,11 @@ from fastrnn.exchange.torch import to_state_dict
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.training.group import ENDS
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of
 from fastrnn.training.saved import read_fits, write_fits
 
 NAMES = ("train", "validation", "test")
-# Why a model stopped, in a few words.
-ENDS = {"patience": "stopped early", "epochs": "made all epochs", "diverged": "diverged", "interrupted": "interrupted"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

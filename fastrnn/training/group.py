@@ -13,6 +13,8 @@ from fastrnn.training.blocks import roles_in
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
+# Why a model stopped, in a few words.
+ENDS = {"patience": "stopped early", "epochs": "made all epochs", "diverged": "diverged", "interrupted": "interrupted"}
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 LONGEST = 1024
 

@@ -13,12 +13,14 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from fastrnn.cells.base import cells
+from fastrnn.cells.base import Cell, cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import heads
+from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.config import FitConfig
+from fastrnn.training.group import ENDS
 from fastrnn.training.recipe import Recipe
 
 KEY, KIND = "fastrnn", "fits"
@@ -72,6 +74,8 @@ def read_fits(path, cell=None):
             raise KeyError("kind")
     except Exception as error:
         raise CheckpointError(f"{path}: is no file of fits that Fits.save wrote ({type(error).__name__})") from error
+    if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
+        raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, such as GRU")
     try:
         return _rebuilt(header, tensors, _cell(path, header["cell"], cell))
     except CheckpointError:
@@ -114,18 +118,20 @@ def _rebuilt(header, tensors, cell):
     description = dict(header["head"])
     head = heads()[description.pop("name")](**description)
     models = len(tensors["seeds"])
+    _check_shapes(header, tensors, models)
     rows, recipes = [None] * models, {}
     for size in np.unique(tensors["hidden_size"]).tolist():
         recipe = recipes[size] = Recipe(
             replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"]
         )
-        for n, model in enumerate(tensors[f"{size}.models"].tolist()):
+        own = np.flatnonzero(tensors["hidden_size"] == size)
+        if not np.array_equal(tensors[f"{size}.models"], own):
+            raise ValueError(f"models of {size} units are not those that have so many")
+        for n, model in enumerate(own):
             rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
     offsets = tensors["history_offsets"]
     histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
     options = {name: tensors[f"option.{name}"] for name in header["options"]}
-    if any(row is None for row in rows) or len(histories) != models or len(header["stopped"]) != models:
-        raise ValueError("models are missing")
     return {
         "cell": cell,
         "head": head,
@@ -138,3 +144,17 @@ def _rebuilt(header, tensors, cell):
         "_recipes": recipes,
         **{name: tensors[name] for name in ARRAYS},
     }
+
+
+def _check_shapes(header, tensors, models):
+    """Raise ValueError unless there is as much of everything as there are models."""
+    shapes = {name: (models,) for name in (*ARRAYS, *(f"option.{name}" for name in header["options"]))}
+    shapes |= {"loss": (models, ROLES), "accuracy": (models, ROLES), "history_offsets": (models + 1,)}
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} has shape {tensors[name].shape}, expected {shape}")
+    offsets, history = tensors["history_offsets"], tensors["history"]
+    if offsets[0] != 0 or offsets[-1] != len(history) or (np.diff(offsets) < 0).any() or history.shape[1:] != (2, ROLES):
+        raise ValueError("histories do not fit the models")
+    if len(header["stopped"]) != models or not set(header["stopped"]) <= set(ENDS):
+        raise ValueError("it does not say why each model stopped")

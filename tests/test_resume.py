@@ -162,6 +162,7 @@ DAMAGE = {
     "no counters": (set_header("metadata", "training", value={}), "numbers is missing"),
     "no object": (set_header("metadata", "training", value=None), "damaged"),
     "negative step": (set_header("metadata", "training", "numbers", "step", value=-1), "step: got -1"),
+    "step of many digits": (set_header("metadata", "training", "numbers", "clean", value=10**30), "clean: got 1000000"),
     "step of text": (set_header("metadata", "training", "numbers", "clean", value="3"), "clean: got '3'"),
     "length 0": (set_header("metadata", "training", "length", value=0), "length: got 0"),
     "seconds of text": (set_header("metadata", "training", "seconds", value="3"), "seconds"),

@@ -137,5 +137,6 @@ def _check_arrays(arrays, like):
 
 
 def _check_count(name, value, least=0):
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    # What kernels count is an int64.
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**62:
         raise ValueError(f"{name}: got {value!r}, expected a count")

@@ -98,7 +98,7 @@ class RunFile(Kind):
 class CraftedRun(RunFile):
     """The same with another value in its header: it is refused, or can be gone on with."""
 
-    name = "unfinished run, header rewritten"
+    name, compiled = "unfinished run, header rewritten", None
     held = "another, and well-formed"
 
     def changed(self, rng):
@@ -107,6 +107,12 @@ class CraftedRun(RunFile):
     def load(self, path):
         run, config = load_run(path)
         if run.model.task is None or run.model.task.bits > 64 or config.batch_size > 4096 or run.samples >= 1e9:
+            return None
+        penalties = config.saturation, config.weight_decay, config.l1, config.batch_size - 1
+        kind = run.model.cell.activation, config.loss, config.optimizer, config.dtype, *(each > 0 for each in penalties)
+        self.compiled = self.compiled or kind
+        if kind != self.compiled:
+            # Kernels of other kinds would have to be compiled first.
             return None
         config = fastrnn.TrainConfig(**{**config.__dict__, "max_samples": run.samples + config.batch_size})
         return fastrnn.train(run.model.cell, run.model.task, config, resume=run, threads=1).model.weights

@@ -86,11 +86,12 @@ def test_none_is_the_default_or_refused():
 
 @pytest.mark.parametrize("optimizer, name", CONSTANTS)
 def test_so_are_the_constants_of_an_optimizer(optimizer, name):
-    for value in ACCEPTED:
+    positive = name in getattr(task_optimizers()[optimizer], "positive", ())
+    for value in [*filter(bool, ACCEPTED)] if positive else ACCEPTED:
         config = TrainConfig(optimizer=optimizer, constants={name: value})
         assert config.constants == ((name, float(value)),) and type(config.constants[0][1]) is float
         assert type(getattr(config.build_optimizer(), name)) is float
-    for value in [None, *REFUSED]:
+    for value in [None, *REFUSED, *[0, 0.0] * positive]:
         if isinstance(value, (int, np.integer)) and 0 < value < 10**300 and not isinstance(value, bool):
             continue
         message = refused(lambda: TrainConfig(optimizer=optimizer, constants={name: value}))

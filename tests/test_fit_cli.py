@@ -244,6 +244,8 @@ FAULTS = {
     "group": ("choices.csv", (*COLUMNS, "--by", "age"), "--by: no group 'age'"),
     "epochs": ("choices.csv", (*COLUMNS, "--epochs", "0"), "--epochs: got 0, expected an integer of at least 1"),
     "patience": ("choices.csv", (*COLUMNS, "--patience", "long"), "--patience: got 'long', expected an integer"),
+    "a power": ("choices.csv", (*COLUMNS, "--patience", "²"), "--patience: got '²', expected an integer"),
+    "endless": ("choices.csv", (*COLUMNS, "--patience", "9" * 5000), "--patience: got '999"),
     "cell": ("choices.csv", (*COLUMNS, "--cell", "grus"), "--cell: got 'grus', expected one of"),
     "dtype": ("choices.csv", (*COLUMNS, "--dtype", "float16"), "--dtype: got 'float16', expected float32 or float64"),
     "optimizer": ("choices.csv", (*COLUMNS, "--optimizer", "adams"), "--optimizer: got 'adams', expected one of"),
@@ -277,6 +279,8 @@ def test_mistakes_about_the_folder_are_one_line_each(call, fitted, here):
     assert "--model: got '3', expected best or a number from 0 to 2" in fault(
         "predict", "runs/choices", "choices.csv", "--model", 3
     )
+    for model in ("²", "9" * 5000, "-1", "1.0"):
+        assert "expected best or a number from 0 to 2" in fault("predict", "runs/choices", "choices.csv", "--model", model)
     assert "give one of them" in fault("simulate", "runs/choices")
     assert "--reward: the fit needs" in fault("simulate", "runs/choices", "--reward", "0.1,0.9")
     here.joinpath("runs/choices/columns.json").write_text("{")

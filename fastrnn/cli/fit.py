@@ -9,7 +9,7 @@ from fastrnn.cli.columns import add_columns, sequences_of
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS, check_folder
 from fastrnn.cli.fit_report import check_pictures, report
-from fastrnn.cli.options import add_options, flags, given, listed, number, positive, seed
+from fastrnn.cli.options import add_options, digits, flags, given, listed, number, positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.program import install
 
@@ -172,9 +172,9 @@ def _parts(args):
     chosen = {name: getattr(args, name) for name, _, _ in SETTINGS if getattr(args, name) is not None}
     if "patience" in chosen:
         text = chosen["patience"]
-        if text != "none" and not text.isdigit():
-            raise UserError(f"--patience: got {text!r}, expected an integer of at least 1, or none")
-        chosen["patience"] = None if text == "none" else int(text)
+        chosen["patience"] = digits(text)
+        if text != "none" and chosen["patience"] is None:
+            raise UserError(f"--patience: got {text!r:.80}, expected an integer of at least 1, or none")
     with user_errors(_names(args)):
         # One value is for all; several are an axis. The largest says what has to be compiled.
         for name, values in grid.items():

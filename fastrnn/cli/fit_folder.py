@@ -4,6 +4,7 @@ import json
 import os
 
 from fastrnn.cli.errors import UserError
+from fastrnn.cli.options import digits
 from fastrnn.files import write_atomically
 
 MODELS, COLUMNS, TABLE, REPORT, PARTS = "models.safetensors", "columns.json", "table.csv", "report.md", "parts"
@@ -57,9 +58,10 @@ def chosen_model(fits, text):
     if text == "best":
         losses = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
         return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
-    if not text.isdigit() or int(text) >= len(fits):
-        raise UserError(f"--model: got {text!r}, expected best or a number from 0 to {len(fits) - 1}")
-    return int(text)
+    model = digits(text)
+    if model is None or model >= len(fits):
+        raise UserError(f"--model: got {text!r:.80}, expected best or a number from 0 to {len(fits) - 1}")
+    return model
 
 
 def check_inputs(fits, data, table):

@@ -73,6 +73,14 @@ def integer(text):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer") from None
 
 
+def digits(text):
+    """The number that decimal digits write, or None for any other text, and for more digits than Python reads."""
+    try:
+        return int(text) if text.isascii() and text.isdigit() else None
+    except ValueError:
+        return None
+
+
 def positive(text):
     """An int of at least 1; for argparse."""
     if integer(text) < 1:

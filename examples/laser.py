@@ -37,11 +37,11 @@ def main(size=8, seeds=4, epochs=1000):
     whole = Sequences(series[:-1, None], series[1:, None], offsets=[0, TRAINING, len(series) - 1])
     variance = series[TRAINING + 1 :].var()
     print("normalised squared error of one step ahead")
-    for each in (analysis.persistence_baseline(whole, [TRAIN, TEST]), analysis.linear_baseline(whole, [TRAIN, TEST], 20)):
+    both = [TRAIN, TEST]
+    for each in (analysis.persistence_baseline(whole, both), analysis.linear_baseline(whole, both, 20)):
         print(f"  {each.name:40} {each.test_loss / variance:.4f}")
-    fits = fit_many(
-        GRU(size), data, seeds=range(seeds), roles=roles, learning_rate=0.01, schedule="cosine", epochs=epochs, patience=30
-    )
+    training = {"learning_rate": 0.01, "schedule": "cosine", "epochs": epochs, "patience": 30}
+    fits = fit_many(GRU(size), data, seeds=range(seeds), roles=roles, **training)
     error = fits.loss[:, 2] / variance
     print(f"  {f'GRU, {size} units, of least validation loss':40} {error[fits.loss[:, 1].argmin()]:.4f}"
           f"    {seeds} seeds: {error.min():.4f} to {error.max():.4f}")

@@ -75,8 +75,8 @@ def looked_at(monkeypatch, call):
     """(what `call` returns, sequences of which each check in it got an answer)"""
     counts = []
 
-    def count(model, arrays, threads=None):
-        wrong = first_wrong(model, arrays, threads)
+    def count(model, arrays, *rest, **named):
+        wrong = first_wrong(model, arrays, *rest, **named)
         counts.append(len(arrays.x) if wrong is None else wrong + 1)
         return wrong
 
@@ -103,9 +103,9 @@ def test_a_look_ends_with_the_first_piece_that_holds_a_mistake():
     x, y = np.repeat(X, 1000, axis=0), np.repeat(Y, 1000, axis=0)
 
     class Watched:
-        def logits(self, x, threads):
+        def logits(self, x, *rest):
             seen.append(len(x))
-            return model.logits(x, threads)
+            return model.logits(x, *rest)
 
     for wrong in (None, 0, 63, 64, 700, 29_999):
         bad, mask = y.copy(), np.ones(y.shape[:2])

@@ -9,7 +9,7 @@ from safetensors.numpy import load, save
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 
-from fastrnn import GRU, FitConfig, Fits, Sequences, fit_many
+from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, fit_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
@@ -34,7 +34,7 @@ def fits():
 @pytest.mark.parametrize("inputs", [1, 3])
 def test_data_with_other_inputs_are_refused(fits, use, inputs):
     data = Sequences([np.ones((4, inputs))], [[0, 1, 0, 1]], kind="classes", classes=2)
-    with pytest.raises(ValueError, match=f"^data: got {inputs} inputs a step, expected 2, as the models were fitted to$"):
+    with pytest.raises(ValueError, match=f"^data: got {inputs} inputs a step, expected 2, as the models were"):
         getattr(fits, use)(data)
 
 
@@ -146,7 +146,8 @@ def test_parts_of_cells_that_begin_elsewhere_are_not_mixed_up(tmp_path):
     assert parts(0.0) == parts(0.0) != parts(1.0)
 
 
-SENSELESS = (np.nan, np.inf, 10**400, -(10**400), np.array([5]), np.array([1, 2]), 1j, [2], {"a": "b"}, object(), "x", True)
+NUMBERS = (np.nan, np.inf, 10**400, -(10**400), np.array([5]), np.array([1, 2]), 1j, True)
+SENSELESS = (*NUMBERS, [2], {"a": "b"}, object(), "x")
 
 
 @pytest.mark.parametrize("field", sorted({*FitConfig.__dataclass_fields__} - {"before", "carry", "l1_on", "decay_on"}))
@@ -201,3 +202,31 @@ def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
     assert len(Fits.load(tmp_path / "fits.safetensors", cell=GRU)) == 3
     with pytest.raises(TypeError, match=r"^cell: got GRU\(.*\), expected the class of a Cell, such as GRU$"):
         Fits.load(tmp_path / "fits.safetensors", cell=GRU(2))
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"grid": {"l1": []}}, "grid: l1 has shape (0,), expected at least one number"),
+        ({"grid": [1]}, "grid: got list, expected {name: values}"),
+        ({"grid": {"patience": [5, 9]}}, "grid: patience is the same for all fits, expected hidden_size, learning_rate,"),
+        ({"grid": {"l1": [0, 0.1]}, "inner": None}, "grid: l1 has 2 values, but with inner=None nothing validates"),
+        ({"grid": {"l1": [0, 0.1]}, "l1": 0.2}, "l1: is an axis of the grid and an option"),
+        ({"roles": ROLES}, "roles: is not for cross_validate"),
+        ({"hidden_size": 3}, "hidden_size: is not for cross_validate"),
+        ({"seeds": []}, "seeds: got none, expected at least one"),
+    ],
+)
+def test_what_folds_do_not_take_is_named(arguments, message):
+    with pytest.raises((TypeError, ValueError)) as error:
+        cross_validate(GRU(2), DATA, **{"outer": 2, "inner": 2, "seeds": 1, **QUICK, **arguments})
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_without_inner_folds_the_training_loss_chooses_the_seed():
+    made = cross_validate(GRU(2), DATA, outer=3, inner=None, seeds=4, **QUICK)
+    table, chosen = made.table, made.chosen()
+    for outer in range(3):
+        own = table[table.outer == outer]
+        assert chosen.test_loss[outer] == own.test_loss[own.train_loss.idxmin()]
+    assert chosen.validation_loss.isna().all() and np.isfinite(made.summary().test_loss).all()

@@ -280,7 +280,8 @@ def test_mistakes_about_the_folder_are_one_line_each(call, fitted, here):
         "predict", "runs/choices", "choices.csv", "--model", 3
     )
     for model in ("²", "9" * 5000, "-1", "1.0"):
-        assert "expected best or a number from 0 to 2" in fault("predict", "runs/choices", "choices.csv", "--model", model)
+        said = fault("predict", "runs/choices", "choices.csv", "--model", model)
+        assert "expected best or a number from 0 to 2" in said
     assert "give one of them" in fault("simulate", "runs/choices")
     assert "--reward: the fit needs" in fault("simulate", "runs/choices", "--reward", "0.1,0.9")
     here.joinpath("runs/choices/columns.json").write_text("{")

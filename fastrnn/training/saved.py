@@ -154,7 +154,8 @@ def _check_shapes(header, tensors, models):
         if tensors[name].shape != shape:
             raise ValueError(f"{name} has shape {tensors[name].shape}, expected {shape}")
     offsets, history = tensors["history_offsets"], tensors["history"]
-    if offsets[0] != 0 or offsets[-1] != len(history) or (np.diff(offsets) < 0).any() or history.shape[1:] != (2, ROLES):
+    ordered = offsets[0] == 0 and offsets[-1] == len(history) and (np.diff(offsets) >= 0).all()
+    if not ordered or history.shape[1:] != (2, ROLES):
         raise ValueError("histories do not fit the models")
     if len(header["stopped"]) != models or not set(header["stopped"]) <= set(ENDS):
         raise ValueError("it does not say why each model stopped")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.data.roles import TEST, VALIDATION, folds
-from fastrnn.training.config import whole
+from fastrnn.training.config import FitConfig, whole
+from fastrnn.training.fit import PER_MODEL
 from fastrnn.training.fits import Fits
 from fastrnn.training.parts import fit_parts
 
@@ -61,13 +62,17 @@ class Selection:
         frame = self.table
         names = [name for name in self.grid if name != "hidden_size"]
         validation = frame.validation_loss.fillna(np.inf).to_numpy()
+        # Where nothing validates, the training loss says which seed is best.
+        validation = np.where(self.validation_steps > 0, validation, frame.train_loss.fillna(np.inf))
         rows = []
         for (outer, size), own in frame.groupby(["outer", "hidden_size"], sort=True):
             scored = []
             for values, group in own.groupby(names, sort=False) if names else [((), own)]:
                 best = group.assign(score=validation[group.index]).groupby("inner").score.idxmin().to_numpy()
                 weights = self.validation_steps[best]
-                scored.append(((validation[best] * weights).sum() / weights.sum(), best, values))
+                counted = weights > 0
+                loss = np.average(validation[best][counted], weights=weights[counted]) if counted.any() else np.nan
+                scored.append((loss, best, values))
             loss, best, values = min(scored, key=lambda each: each[0])
             rows.append(
                 {
@@ -134,7 +139,8 @@ def cross_validate(
     seeds : int or integers
         A number of initial weights, or their seeds.
     grid : {name: values}
-        Of hidden_size, learning_rate, l1, weight_decay and the optimizer's options; each combination is fitted.
+        Of hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's options; each combination is
+        fitted. With inner=None nothing validates, so that only hidden_size may have several values.
     output : str or None
         A folder that keeps finished fits; the same call goes on where it was interrupted.
     config, options
@@ -150,7 +156,9 @@ def cross_validate(
         After Ctrl-C, with what is finished kept in `output`.
     """
     seeds = np.arange(whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
-    grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
+    if not len(seeds):
+        raise ValueError("seeds: got none, expected at least one")
+    grid = _checked(grid, options, inner)
     grid.setdefault("hidden_size", np.array([cell.hidden_size]))
     roles = folds(data, outer, inner, by, seed)
     points = list(itertools.product(*grid.values()))
@@ -170,3 +178,24 @@ def cross_validate(
     steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
     validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
     return Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
+
+
+def _checked(grid, options, inner):
+    """{name: (K,) values} of a grid. Raises ValueError or TypeError for one that cannot be fitted, or chosen from."""
+    if not isinstance(grid, (dict, type(None))):
+        raise TypeError(f"grid: got {type(grid).__name__}, expected {{name: values}}")
+    grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
+    for name in ("roles", "validation", "each", "hidden_size"):
+        if name in options:
+            raise TypeError(f"{name}: is not for cross_validate, which gives roles by folds and sizes by grid")
+    for name, values in grid.items():
+        if name in options:
+            raise TypeError(f"{name}: is an axis of the grid and an option, expected one of them")
+        if name in FitConfig.__dataclass_fields__ and name not in PER_MODEL:
+            raise ValueError(f"grid: {name} is the same for all fits, expected hidden_size, {', '.join(PER_MODEL)} "
+                             "or an option of the optimizer")
+        if values.ndim != 1 or not len(values):
+            raise ValueError(f"grid: {name} has shape {values.shape}, expected at least one number")
+        if inner is None and name != "hidden_size" and len(values) > 1:
+            raise ValueError(f"grid: {name} has {len(values)} values, but with inner=None nothing validates them")
+    return grid

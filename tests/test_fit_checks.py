@@ -230,3 +230,10 @@ def test_without_inner_folds_the_training_loss_chooses_the_seed():
         own = table[table.outer == outer]
         assert chosen.test_loss[outer] == own.test_loss[own.train_loss.idxmin()]
     assert chosen.validation_loss.isna().all() and np.isfinite(made.summary().test_loss).all()
+
+
+def test_a_history_that_is_changed_is_a_copy(fits):
+    first = fits.history(0)["loss"][0, 0]
+    fits[:1].history(0)["loss"][:] = 7
+    fits.history(0)["loss"][:] = 7
+    assert fits.history(0)["loss"][0, 0] == first

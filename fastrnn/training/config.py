@@ -19,17 +19,18 @@ class FitConfig:
     """All that decides the result of a fit, beside cell, head, data, roles and seed.
 
     optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the
-    learning rate over all epochs; epochs: at most, in whole evaluations, each one pass over all training sequences; batch_size: sequences
-    in one update, drawn without replacement in an order that the seed decides, or None: all of them; evaluate_every:
-    epochs between two evaluations, or all of them if they are fewer; patience: evaluations in a row without an improvement of the validation loss of
-    more than min_delta, after which a model stops (None: never); weight_decay: decoupled (AdamW), w -= rate *
-    weight_decay * w, of the weights named in decay_on; l1: added to the loss, l1 * sum |w| over the weights named in
-    l1_on; activity: added to the loss, activity * mean(h^2) over counted steps and units; max_grad_norm: the gradient is
-    scaled down to this norm (None: never); tbptt_steps: derivatives do not cross the border after each so many steps
-    (None: all of a sequence); carry: an update after each of these pieces instead, from the state that the last piece
-    left (stateful truncated back-propagation), with batch_size; initializer, initial_scale: of the weights; initial_state: "zero" or "learned"; before: outputs are read
-    from the state before a step's input, so that the first one is predicted from the initial state; dtype. Raises
-    ValueError or TypeError, in one line, for values that make no sense.
+    learning rate over all epochs; epochs: at most, in whole evaluations, each one pass over all training sequences;
+    batch_size: sequences in one update, drawn without replacement in an order that the seed decides, or None: all
+    of them; evaluate_every: epochs between two evaluations, or all of them if they are fewer; patience: evaluations
+    in a row without an improvement of the validation loss of more than min_delta, after which a model stops (None:
+    never); weight_decay: decoupled (AdamW), w -= rate * weight_decay * w, of the weights named in decay_on; l1:
+    added to the loss, l1 * sum |w| over the weights named in l1_on; activity: added to the loss, activity *
+    mean(h^2) over counted steps and units; max_grad_norm: the gradient is scaled down to this norm (None: never);
+    tbptt_steps: derivatives do not cross the border after each so many steps (None: all of a sequence); carry: an
+    update after each of these pieces instead, from the state that the last piece left (stateful truncated
+    back-propagation), with batch_size; initializer, initial_scale: of the weights; initial_state: "zero" or
+    "learned"; before: outputs are read from the state before a step's input, so that the first one is predicted
+    from the initial state; dtype. Raises ValueError or TypeError, in one line, for values that make no sense.
     """
 
     optimizer: str = "adam"

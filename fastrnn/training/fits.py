@@ -135,7 +135,7 @@ class Fits:
 
     def history(self, i=0):
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""
-        history = self._histories[i]
+        history = self._histories[i].copy()
         return {
             "epoch": np.arange(len(history)) * self.config.every,
             "loss": history[:, 0],

@@ -111,7 +111,8 @@ class Group:
             blocks=self.table.ctypes.data,
             count=len(blocks),
             every=recipe.config.every,
-            segment=recipe.config.tbptt_steps or 0,
+            # However long, a piece longer than all sequences has no border.
+            segment=min(recipe.config.tbptt_steps or 0, steps),
         )
         self.jobs, self.parts, self.updates = (
             [None] * self.slots,

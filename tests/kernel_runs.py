@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.certify.sequences import bits_of, planes_of
-from fastrnn.kernels.arrays import Arrays
+from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.kernels.block import forward_address, forward_block
 from fastrnn.kernels.stream import run_words
 from fastrnn.kernels.tiles import BLOCK
@@ -26,7 +26,7 @@ def online(model, symbols):
     config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
     states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
-        session = Session(model.cell, sizes, Arrays(x[sample : sample + 1], y, mask, False), steps, config, 1, model.weights)
+        session = Session(model.cell, sizes, Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False), steps, config, 1, model.weights)
         session.gradient()
         states[sample] = session.one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
     return states

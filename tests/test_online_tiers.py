@@ -7,7 +7,7 @@ import pytest
 
 from fastrnn import Elman, TrainConfig, train
 from fastrnn.kernels import tiers
-from fastrnn.kernels.arrays import Arrays
+from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.kernels.packing import shapes_of
 from fastrnn.kernels.steps import DIVERGED, RAN
 from fastrnn.tasks.addition import Addition
@@ -43,7 +43,8 @@ def session(case, monkeypatch, own, **options):
     else:
         rng, steps, sizes = np.random.default_rng(1), 11, (3, 2)
         x, y = rng.uniform(-1, 1, (40, steps, 3)), rng.uniform(0, 1, (40, steps, 2))
-        source = Arrays(*(a.astype(config.dtype) for a in (x, y, rng.integers(0, 2, (40, steps)))), True)
+        mask = rng.integers(0, 2, (40, steps))
+        source = Arrays(*(a.astype(config.dtype) for a in (x, y, mask)), lengths_of(mask), True)
     rng, shapes = np.random.default_rng(0), shapes_of(cell.kernel(*sizes))
     weights = {name: rng.uniform(-1, 1, shapes[name]).astype(config.dtype) for name in cell.weights}
     monkeypatch.setattr(tiers, "is_ready", lambda *kernel: False)

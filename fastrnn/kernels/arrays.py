@@ -15,32 +15,44 @@ from fastrnn.simd import lanes, store, zeros
 
 
 class Arrays(NamedTuple):
-    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement."""
+    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement.
+
+    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed.
+    """
 
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
+    lengths: np.ndarray
     drawn: bool
 
 
+def lengths_of(mask):
+    """Steps up to the last one that counts, 0 where none does, along the last axis of an array."""
+    counts = np.asarray(mask) > 0
+    return np.where(counts.any(-1), counts.shape[-1] - counts[..., ::-1].argmax(-1), 0)
+
+
 def _fill(source, seed, first, samples, work):
-    rows, draw = source.x.shape[0], work.state[:1]
-    for s in range(BLOCK):
+    rows, draw, chosen, longest = source.x.shape[0], work.state[:1], work.state[1 : BLOCK + 1], 0
+    for s in range(samples):
         row = (first + s) % rows
         if source.drawn:
             random_words(seed, 1, first + s, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
-        counts, end = s < samples, 0
-        for t in range(work.x.shape[0]):
-            # Zeros in the samples that do not count: whatever else lay there might not be finite.
-            mask = source.mask[row, t] if counts else 0
-            work.mask[t, s] = mask
-            end = t + 1 if mask > 0 else end
+        chosen[s] = row
+        longest = max(longest, source.lengths[row])
+    for s in range(BLOCK):
+        row = np.int64(chosen[s])
+        work.ends[s] = source.lengths[row] if s < samples else 0
+        for t in range(longest):
+            # Zeros where nothing counts any more: whatever else lay there might not be finite.
+            counts = t < work.ends[s]
+            work.mask[t, s] = source.mask[row, t] if counts else 0
             for i in range(work.x.shape[1]):
                 work.x[t, i, s] = source.x[row, t, i] if counts else 0
             for o in range(work.y.shape[1]):
                 work.y[t, o, s] = source.y[row, t, o] if counts else 0
-        work.ends[s] = end
 
 
 @overload(fill)

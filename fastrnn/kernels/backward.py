@@ -66,16 +66,19 @@ def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, sa
 
 
 @inlined
-def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, truncate, from_zero):
+def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, truncate, from_zero, length):
     """Add the block's weight gradients to `gradient`; d (SPAN + 1, P, BLOCK, lanes) is workspace.
 
     w_hh_t is w_hh with its two hidden axes exchanged, in the same panels; saturation (or None) weighs the cell's
     penalty for units that do not rest at an extreme, summed over units and steps; truncate: steps of one segment of
     time, through whose border no gradient flows (all T: none is cut).
+
+    Of sequences of `length` steps, x may hold the first ones alone, if no other counts: the sums are the same bytes.
     """
     end = x.shape[0]
     while end > 0:
-        start = max(0, end - SPAN)
+        # Spans begin where those of the whole length do, for the order of additions depends on that.
+        start = max(0, end - SPAN + (length - end) % SPAN)
         for t in range(end - 1, start - 1, -1):
             recurrent = cell.hidden_size if t + 1 < x.shape[0] and (t + 1) % truncate != 0 else 0
             for p in range(layout.panels):

@@ -33,7 +33,7 @@ def _learn(block, gradient, stats, saturation, truncate, forward_at):
     call(forward_at, (cell, layout, theta, x, h, True))
     rest(layout, h, work.ends)
     head(cell, loss, layout, theta, h, y, mask, gradient, stats)
-    backward(cell, layout, theta, w_hh_t, x, y, mask, h, work.d, gradient, saturation, truncate, True)
+    backward(cell, layout, theta, w_hh_t, x, y, mask, h, work.d, gradient, saturation, truncate, True, work.x.shape[0])
 
 
 @jit

@@ -82,12 +82,12 @@ def head(cell, loss, layout, theta, h, y, mask, gradient, stats):
 
 
 @inlined
-def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats):
-    """The same for one sample, steps in the lanes: y (O, T'), mask (T'), h (P, T' + 1, lanes); b_o's gradient is set."""
+def head_rows(cell, loss, layout, theta, h, y, mask, gradient, stats, steps):
+    """The same for the first `steps` steps of one sample, steps in the lanes, with a mask of 0 up to a whole vector: y (O, T'), mask (T'), h (P, T' + 1, lanes); b_o's gradient is set."""
     for o in range(cell.output_size):
         bias = zeros(theta, 1)
         ever = 0.0
-        for t in range(0, y.shape[1], lanes(theta)):
+        for t in range(0, steps, lanes(theta)):
             z = splat(theta, (layout.b_o + o, 0))
             for p in range(layout.panels):
                 z = _plus(z, dot_lanes(h, (p, t + 1), load(theta, layout.w_ho + p * cell.output_size + o, 1), z))

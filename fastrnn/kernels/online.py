@@ -16,7 +16,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.head import head_rows, weighed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import held
-from fastrnn.kernels.tiles import TAIL, TAILED, TILE, whole
+from fastrnn.kernels.tiles import BLOCK, TAIL, TAILED, TILE, whole
 from fastrnn.kernels.update import exchange
 from fastrnn.simd import (fma, lanes, load, pointwise, product_along, product_down, product_lanes, product_over,
                           product_split, put, splat, spread, store, sum_tree, zeros)
@@ -32,10 +32,16 @@ SPLIT = 8
 @inlined
 def _column(work, s, one):
     """Copy targets and mask of sample s of a block into `one`."""
-    for t in range(work.y.shape[0]):
+    steps = work.ends[s]
+    for t in range(steps):
         for o in range(work.y.shape[1]):
             put(one.y, (o, t), work.y[t, o, s])
         put(one.mask, t, work.mask[t, s])
+    # The output layer takes whole vectors of steps.
+    for t in range(steps, -(-steps // BLOCK) * BLOCK):
+        for o in range(work.y.shape[1]):
+            put(one.y, (o, t), 0)
+        put(one.mask, t, 0)
 
 
 @inlined
@@ -146,13 +152,15 @@ def _gradients_one(cell, layout, x, s, one, gradient):
 def _learn(network, s, stats, saturation):
     cell, loss, layout, theta, w_hh_t, work, one, gradient, truncate = held(network)
     _column(work, s, one)
-    _forward_one(cell, layout, theta, work.x, s, one)
-    _rest_one(layout, work.ends[s], work.x.shape[0], one)
+    steps = work.ends[s]
+    x = work.x[:steps]
+    _forward_one(cell, layout, theta, x, s, one)
+    _rest_one(layout, steps, -(-steps // BLOCK) * BLOCK, one)
     # Not needed before the way back, so the processor does it while the recurrence waits for itself.
     exchange(layout, theta, w_hh_t)
-    head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats)
-    _backward_one(cell, layout, theta, w_hh_t, work.x.shape[0], one, saturation, truncate)
-    _gradients_one(cell, layout, work.x, s, one, gradient)
+    head_rows(cell, loss, layout, theta, one.h, one.y, one.mask, gradient, stats, steps)
+    _backward_one(cell, layout, theta, w_hh_t, steps, one, saturation, truncate)
+    _gradients_one(cell, layout, x, s, one, gradient)
 
 
 @jit

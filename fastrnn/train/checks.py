@@ -14,6 +14,8 @@ SHARE = 4
 NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
 # Sequences in the first and in the largest piece of a check.
 FIRST_PIECE, LARGEST_PIECE = 64, 1 << 13
+# Sequences that are run side by side, for as many steps as the longest of them has.
+SAME_LENGTH = 64
 # The count of samples without a mistake stays exact in float32 up to twice as many updates.
 MOST_UPDATES = 1 << 23
 
@@ -54,10 +56,19 @@ def first_wrong(model, arrays, threads=None, progress=None):
     """
     start, size = 0, FIRST_PIECE
     while start < len(arrays.x):
-        x, y, mask = (array[start : start + size] for array in arrays[:3])
-        right = (model.logits(x, threads, progress) > 0) == (y > 0.5)
-        wrong = (~right.all(2) & (mask > 0)).any(1)
-        if wrong.any():
-            return start + int(wrong.argmax())
+        wrong = _wrong_of(model, *(array[start : start + size] for array in arrays[:4]), threads, progress)
+        if len(wrong):
+            return start + int(wrong.min())
         start, size = start + size, min(2 * size, LARGEST_PIECE)
     return None
+
+
+def _wrong_of(model, x, y, mask, lengths, threads, progress):
+    """The numbers of the sequences of a piece that have a wrong output; sequences of about one length are run side by side."""
+    order, wrong = np.argsort(lengths, kind="stable"), []
+    for first in range(0, len(x), SAME_LENGTH):
+        rows = order[first : first + SAME_LENGTH]
+        steps = max(1, lengths[rows[-1]])
+        right = (model.logits(x[rows, :steps], threads, progress) > 0) == (y[rows, :steps] > 0.5)
+        wrong.append(rows[(~right.all(2) & (mask[rows, :steps] > 0)).any(1)])
+    return np.concatenate(wrong)

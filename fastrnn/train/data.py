@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.arguments import as_array, shown
-from fastrnn.kernels.arrays import Arrays
+from fastrnn.kernels.arrays import Arrays, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
 # Times that the data is gone through, and samples that it is trained on at least, where nothing else is asked for.
@@ -57,7 +57,7 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
         raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else its weight, as 1")
     if not ((y >= 0) & (y <= 1) | (mask == 0)[..., None]).all():
         raise ValueError("y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output of its own")
-    return Arrays(x, y, mask, drawn)
+    return Arrays(x, y, mask, lengths_of(mask), drawn)
 
 
 def training_data(data, models=None):

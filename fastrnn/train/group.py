@@ -82,7 +82,8 @@ class Recipe:
         truncate = min(config.truncate or steps, steps)
         self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate, "b_ih" in names,
                            config.clip is not None, config.reduction == "mean" and batch > 1, batch % block == 0, batch == block,
-                           isinstance(source, BitTask), isinstance(source, BitTask) and not source.last_only)
+                           isinstance(source, BitTask), isinstance(source, BitTask) and not source.last_only,
+                           not isinstance(source, BitTask) and bool((source.lengths < steps).any()))
         self.halved = is_halved(self.sizes)
         self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
         self.places = places_of.py_func(self.sizes)

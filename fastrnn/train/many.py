@@ -13,7 +13,7 @@ from fastrnn.cores import cores
 from fastrnn.errors import CheckpointError
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import Interrupted, deferred_interrupt
-from fastrnn.kernels.arrays import Arrays
+from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.kernels.models.arrays import ModelArrays
 from fastrnn.kernels.models.places import flat, named
 from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
@@ -406,7 +406,7 @@ class _Training:
             return found is not None, found
         model = group.jobs[lane].model
         own = model if len(self.recipe.source.x) > 1 else 0
-        arrays = Arrays(*(array[own] for array in self.recipe.source[:3]), False)
+        arrays = Arrays(*(array[own] for array in self.recipe.source[:4]), False)
         return self.checks[model].passes(self._model(weights), arrays, threads=1, progress=self.stop.check), None
 
 
@@ -435,4 +435,4 @@ def _source(task, data, config):
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != data[0].shape[-3])
     # With a leading axis, of 1 if all models have the same.
     x, y, mask = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:3])
-    return ModelArrays(x, y, mask, arrays.drawn), (x.shape[3], y.shape[3]), x.shape[2]
+    return ModelArrays(x, y, mask, lengths_of(mask), arrays.drawn), (x.shape[3], y.shape[3]), x.shape[2]

@@ -13,6 +13,7 @@ from numba.extending import overload
 from fastrnn.compiling import jit
 from fastrnn.kernels.constant import known
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.models.feed import steps_of
 from fastrnn.kernels.models.options import Plain
 from fastrnn.kernels.models.places import MIDDLE, PANEL, SMALL, TILE, places_of, whole
 from fastrnn.kernels.protocol import apply_update, corrections
@@ -108,9 +109,9 @@ def _part(optimizer, shrinking, sizes, places, memory, at, none, rows, fresh, la
 
 
 @inlined
-def _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last):
+def _gradients(optimizer, shrinking, sizes, places, memory, samples, steps, fresh, last):
     """Tile after tile; a kernel holds each kind of tile once, or it would take several times as long to compile."""
-    units, rows, largest = places.units, sizes.steps * samples, zeros(memory, 1)
+    units, rows, largest = places.units, steps * samples, zeros(memory, 1)
     for j in range(0, units, SMALL):
         for k in range(0, units, SMALL):
             at = places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL
@@ -171,12 +172,12 @@ def descend_models(optimizer, shrinking, constant, group, samples, fresh, last):
     decay nor L1; constant: Constant(sizes), or None; group: a Reference to (sizes, memory, steps, settled, feed, source): steps
     (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
     """
-    sizes, memory, steps, settled, _, _ = held(group)
+    sizes, memory, made, settled, feed, _ = held(group)
     sizes = known(constant, sizes)
     places, samples = places_of(sizes), whole(sizes, samples)
     fresh, last, clip = fresh or sizes.single, last or sizes.single, sizes.clip
     if last:
-        _correct(optimizer, places, memory, steps, settled)
-    _gradients(optimizer, shrinking, sizes, places, memory, samples, fresh, last and not clip)
+        _correct(optimizer, places, memory, made, settled)
+    _gradients(optimizer, shrinking, sizes, places, memory, samples, steps_of(sizes, feed), fresh, last and not clip)
     if last and clip:
         _clipped(optimizer, shrinking, places, memory, sizes.biased)

@@ -15,6 +15,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.constant import known
 from fastrnn.kernels.head import counted, missed, weighed
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.models.feed import steps_of
 from fastrnn.kernels.models.options import Plain
 from fastrnn.kernels.models.places import LARGE, MIDDLE, PANEL, SAMPLES, SMALL, STEPS, TILE, places_of, whole
 from fastrnn.kernels.protocol import loss_and_derivative
@@ -45,8 +46,8 @@ def _forward_tile(cell, sizes, places, memory, samples, t, s, j, groups, run):
 
 
 @inlined
-def _forward(cell, sizes, places, memory, samples):
-    for t in range(sizes.steps):
+def _forward(cell, sizes, places, memory, samples, steps):
+    for t in range(steps):
         s = 0
         while samples - s >= SAMPLES:
             for j in range(0, places.units, SMALL):
@@ -71,11 +72,14 @@ def _forward(cell, sizes, places, memory, samples):
 
 
 @inlined
-def _rest(sizes, places, memory, samples):
+def _rest(places, memory, samples, steps):
     """As fastrnn.kernels.forward.rest, in the lanes whose sample has ended."""
     for s in range(samples):
         end = load(memory, places.end + s, 1)
-        for t in range(int(least(end)), sizes.steps):
+        for t in range(int(least(end)), steps):
+            # Where a sample has fewer steps, its mask is whatever another left there.
+            mask = places.mask + t * samples + s
+            store(memory, mask, _until(load(memory, mask, 1), end, t))
             first = places.h + (t * samples + s) * places.units
             for row in range(first, first + places.units):
                 store(memory, row, _until(load(memory, row, 1), end, t))
@@ -107,16 +111,16 @@ def _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, groups):
 
 
 @inlined
-def _head(cell, loss, sizes, places, memory, samples):
+def _head(cell, loss, sizes, places, memory, samples, steps):
     """Replace targets by d_z; add to the row `wrong` samples with a wrong output, to sums (4) what `head.head` adds to stats."""
     for s in range(samples):
         ever = zeros(memory, 1)
         for o in range(sizes.outputs):
             t = 0
-            while sizes.steps - t >= STEPS:
+            while steps - t >= STEPS:
                 ever = largest_rows(ever, _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, STEPS))
                 t += STEPS
-            while t < sizes.steps:
+            while t < steps:
                 ever = largest_rows(ever, _head_tile(cell, loss, sizes, places, memory, samples, t, s, o, 1))
                 t += 1
         _add(memory, places.wrong, ever)
@@ -140,9 +144,9 @@ def _overload_penalty(cell, state, mask, weight, rows, saturation):
 
 
 @inlined
-def _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, rows, groups, run):
+def _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, rows, groups, run):
     row = t * samples + s
-    left = sizes.hidden if t + 1 < sizes.steps and (t + 1) % sizes.truncate != 0 else 0
+    left = sizes.hidden if t + 1 < steps and (t + 1) % sizes.truncate != 0 else 0
     state = load_grid(memory, places.h + row * places.units + k, groups, places.units, run)
     d_h = penalty(cell, state, load_grid(memory, places.mask + row, groups, 1, 1), load(memory, places.saturation, 1), rows, saturation)
     d_h = grid_product(d_h, memory, groups, places.y + row * places.width, places.width, 1, places.w_ho + k, 1, places.units,
@@ -155,23 +159,23 @@ def _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, ro
 
 
 @inlined
-def _backward(cell, sizes, places, memory, samples, saturation):
-    for t in range(sizes.steps - 1, -1, -1):
+def _backward(cell, sizes, places, memory, samples, steps, saturation):
+    for t in range(steps - 1, -1, -1):
         s = 0
         while samples - s >= SAMPLES:
             for k in range(0, places.units, SMALL):
-                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
+                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
             s += SAMPLES
         while s < samples:
             k = 0
             while places.units - k >= LARGE:
-                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
+                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
                 k += LARGE
             while places.units - k >= MIDDLE:
-                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
+                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
                 k += MIDDLE
             while k < places.units:
-                _backward_tile(cell, sizes, places, memory, samples, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
+                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
                 k += SMALL
             s += 1
 
@@ -180,17 +184,17 @@ def _backward(cell, sizes, places, memory, samples, saturation):
 def learn_models(cell, loss, constant, group, samples, saturation):
     """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`.
 
-    group: a Reference to (sizes, memory, steps, settled, feed, source), of which the first two are used. cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
+    group: a Reference to (sizes, memory, steps, settled, feed, source), of which sizes, memory and feed are used. cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
     constant: Constant(sizes), or None; saturation: Penalised() or Plain().
     """
-    sizes, memory, _, _, _, _ = held(group)
+    sizes, memory, _, _, feed, _ = held(group)
     sizes = known(constant, sizes)
-    places, samples = places_of(sizes), whole(sizes, samples)
+    places, samples, steps = places_of(sizes), whole(sizes, samples), steps_of(sizes, feed)
     if sizes.biased:
         for j in range(places.units):
             store(memory, places.bias + j, _plus(load(memory, places.b_ih + j, 1), load(memory, places.b_hh + j, 1)))
-    _forward(cell, sizes, places, memory, samples)
+    _forward(cell, sizes, places, memory, samples, steps)
     if not sizes.asked:
-        _rest(sizes, places, memory, samples)
-    _head(cell, loss, sizes, places, memory, samples)
-    _backward(cell, sizes, places, memory, samples, saturation)
+        _rest(places, memory, samples, steps)
+    _head(cell, loss, sizes, places, memory, samples, steps)
+    _backward(cell, sizes, places, memory, samples, steps, saturation)

@@ -50,8 +50,7 @@ class Sizes(NamedTuple):
     samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased: whether
     there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds anything but
     1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are
-    masks; asked: whether every output counts, with
-    weight 1.
+    masks; asked: whether every output counts, with weight 1; ragged: whether samples may have fewer steps.
     """
 
     inputs: int
@@ -67,6 +66,7 @@ class Sizes(NamedTuple):
     single: int
     bits: int
     asked: int
+    ragged: int
 
 
 class Places(NamedTuple):

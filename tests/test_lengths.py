@@ -1,0 +1,117 @@
+"""Sequences of different lengths: only steps up to the last one that counts are computed, and the results are those of all steps."""
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn import Elman
+from fastrnn.kernels.arrays import lengths_of
+from fastrnn.train import data as data_module
+from fastrnn.train.checks import first_wrong
+from fastrnn.train.data import as_arrays
+from fastrnn.train.session import Session
+
+ROWS, STEPS = 40, 37
+LENGTHS = np.random.default_rng(0).integers(0, STEPS + 1, ROWS)
+
+
+def sequences(lengths=LENGTHS, steps=STEPS, padding=0.0):
+    """(x, y, mask) of sequences with these lengths, some of whose steps before the end do not count either."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(len(lengths), steps, 2)), rng.integers(0, 2, (len(lengths), steps, 1)).astype(float)
+    mask = (np.arange(steps) < np.array(lengths)[:, None]) * (rng.random((len(lengths), steps)) < 0.8)
+    x[np.arange(steps) >= lengths_of(mask)[:, None]] = padding
+    return x, y, mask.astype(float)
+
+
+def all_steps(monkeypatch):
+    """Compute every step, as if each counted."""
+    for module in (data_module, __import__("sys").modules["fastrnn.train.many"]):
+        monkeypatch.setattr(module, "lengths_of", lambda mask: np.full(mask.shape[:-1], mask.shape[-1]))
+
+
+CASES = {
+    "batches": {},
+    "batches on threads": {"batch_size": 64, "threads": 2},
+    "batches, gradients cut": {"truncate": 5},
+    "batches, units at their extremes": {"saturation": 0.1},
+    "one sample an update": {"batch_size": 1},
+    "the whole of them": {"batch_size": ROWS},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_gives_the_bytes_of_all_steps(many_cores, monkeypatch, case):
+    options = dict(data=sequences(), max_samples=640, until="samples", **CASES[case])
+    short = fastrnn.train(Elman(16), **options)
+    with monkeypatch.context() as patch:
+        all_steps(patch)
+        whole = fastrnn.train(Elman(16), **options)
+    for name, weight in whole.model.weights.items():
+        assert short.model.weights[name].tobytes() == weight.tobytes(), name
+    assert short.history.loss.tobytes() == whole.history.loss.tobytes()
+
+
+@pytest.mark.parametrize("batch", [1, 6, 16])
+def test_training_many_models_gives_the_bytes_of_all_steps(monkeypatch, batch):
+    options = dict(data=sequences(), seeds=range(20), max_samples=320, until="samples", batch_size=batch)
+    short = fastrnn.train_many(Elman(8), **options)
+    with monkeypatch.context() as patch:
+        all_steps(patch)
+        whole = fastrnn.train_many(Elman(8), **options)
+    for model in range(20):
+        for name, weight in whole.weights(model).items():
+            assert short.weights(model)[name].tobytes() == weight.tobytes(), name
+    assert short.loss.tobytes() == whole.loss.tobytes()
+
+
+def test_gradients_do_not_depend_on_what_follows_the_end():
+    model = fastrnn.train(Elman(16), data=sequences(), max_samples=16, until="samples").model
+    expected = fastrnn.loss_and_grad(model, *sequences())
+    others = [fastrnn.loss_and_grad(model, *sequences(padding=1e30)),
+              fastrnn.loss_and_grad(model, *(array[:, : LENGTHS.max()] for array in sequences()))]
+    assert all(other[0] == expected[0] for other in others)
+    assert all(np.array_equal(others[0][1][name], gradient) for name, gradient in expected[1].items())
+    assert all(np.allclose(others[1][1][name], gradient, rtol=1e-5, atol=1e-6) for name, gradient in expected[1].items())
+
+
+# ---- what is not computed
+
+
+SENTINEL = 0.123
+
+
+def test_a_block_has_the_steps_of_its_longest_sequence():
+    arrays = as_arrays(*sequences([5] * 16 + [30] + [9] * 15), dtype=np.float32, drawn=False)
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in (
+        ("w_ih", (16, 2)), ("w_hh", (16, 16)), ("b_ih", 16), ("b_hh", 16), ("w_ho", (1, 16)), ("b_o", 1))}
+    session = Session(Elman(16), (2, 1), arrays, STEPS, fastrnn.TrainConfig(batch_size=16), 1, weights)
+    for block in range(2):
+        session.work[0].h[1:] = SENTINEL
+        session.run(np.full(1, 0.01), np.zeros(1), 0)
+        steps = arrays.lengths[16 * block : 16 * block + 16].max()
+        states = session.work[0].h[1:, 0, :, 0]
+        assert steps < STEPS and (states[steps:] == np.float32(SENTINEL)).all() and (states[:steps] != np.float32(SENTINEL)).all()
+
+
+def test_checks_run_sequences_of_about_one_length_side_by_side():
+    rng = np.random.default_rng(0)
+    arrays = as_arrays(*sequences(rng.integers(1, STEPS, 1000)), dtype=np.float32, drawn=False)
+    y, steps = arrays.y * 1.0, []
+
+    class Watched:
+        def logits(self, x, threads=None, progress=None):
+            steps.append(x.shape[0] * x.shape[1])
+            # Right where the first input says what the target is.
+            return x[:, :, :1]
+
+    arrays = arrays._replace(x=np.concatenate([2 * y - 1, y], 2).astype(np.float32))
+    assert first_wrong(Watched(), arrays) is None and sum(steps) < 1.3 * arrays.lengths.sum()
+    for row in (3, 700, 999):
+        wrong = arrays.x.copy()
+        wrong[row, 0] *= -1
+        mask = arrays.mask.copy()
+        mask[row, 0] = 1
+        assert first_wrong(Watched(), arrays._replace(x=wrong, mask=mask)) == row
+        assert first_wrong(Watched(), arrays._replace(x=wrong, mask=np.where(np.arange(STEPS) == 0, 0, mask).astype(np.float32))) is None

@@ -95,7 +95,9 @@ def by_formula(cell, w, x):
 
 
 @pytest.mark.parametrize(
-    "cell, step", [(GRU(5), oracle.gru), (LSTM(3), oracle.lstm), (Elman(4, "tanh"), oracle.elman)], ids=str
+    "cell, step",
+    [(GRU(5), oracle.gru), (LSTM(3), oracle.lstm), (Elman(4, "tanh"), oracle.elman)],
+    ids=["gru", "lstm", "elman"],
 )
 def test_the_program_gives_the_numbers_of_an_independent_network(tmp_path, cell, step):
     w, x = random_weights(cell), np.random.default_rng(2).normal(size=(STEPS, INPUTS)).astype(np.float32)

@@ -18,6 +18,7 @@ import uuid
 import llvmlite
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.compiler_lock import global_compiler_lock
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
@@ -33,6 +34,12 @@ DIGEST_SIZE = 16
 _ENTRY = re.compile(
     rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$"
 )
+
+
+if hasattr(os, "register_at_fork"):
+    # A child of a fork that another thread's compilation was in the middle of would wait for its lock for ever.
+    _lock = global_compiler_lock._lock
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def jit(function=None, /, **options):

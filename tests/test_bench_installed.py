@@ -47,7 +47,7 @@ def run(python, folder, *arguments):
 
 
 def test_the_environment_is_clean(python, tmp_path):
-    for module in ("pytest", "matplotlib", "mpmath"):
+    for module in ("pytest", "matplotlib", "pandas"):
         assert run(python, tmp_path, "-c", f"import {module}").returncode == 1, module
 
 

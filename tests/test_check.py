@@ -1,6 +1,7 @@
 """The checker accepts complete certificates for exactly these weights, and refuses everything else."""
 
 import ast
+import hashlib
 import json
 import subprocess
 import sys
@@ -31,6 +32,11 @@ from fastrnn.model import Model
 SOURCE = Path(sys.modules["fastrnn.check"].__file__)
 
 
+def digest_of(arrays, header):
+    """The digest that a model file has."""
+    return hashlib.sha256(f"{hash_of(arrays)}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
+
+
 class Files:
     """A certificate and its model in files, to be read, changed and checked."""
 
@@ -55,7 +61,10 @@ class Files:
             change(boxes, claim)
         forged, model = self.folder / "forged.safetensors", self.folder / "other.safetensors"
         save_file({name: np.ascontiguousarray(array) for name, array in boxes.items()}, forged, {"certificate": json.dumps(claim)})
-        save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, model, {"fastrnn": json.dumps(header)})
+        weights = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+        # What was forged has the right digest: damage alone is another test's.
+        header["digest"] = digest_of(weights, {name: value for name, value in header.items() if name != "digest"})
+        save_file(weights, model, {"fastrnn": json.dumps(header)})
         with pytest.raises(Refused) as refused:
             check(forged, model)
         assert "\n" not in str(refused.value)

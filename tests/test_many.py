@@ -249,7 +249,7 @@ def test_progress_may_stop_training(threads):
 @pytest.mark.parametrize("options, message", [
     (dict(seeds=5), "seeds: got int64 of shape ()"), (dict(seeds=[]), "seeds: got float64 of shape (0,)"),
     (dict(seeds=[1, -1]), "seeds: got -1"), (dict(seeds=[0.5]), "seeds: got float64"), (dict(seeds=[1], seed=3), "seed: each model"),
-    (dict(learning_rate=[0.1, 0.2]), "learning_rate: got shape (2,), expected a number or 3"),
+    (dict(learning_rate=[0.1, 0.2]), "learning_rate: got float64 of shape (2,), expected a number or 3"),
     (dict(learning_rate=[0.1, 0.2, -1]), "learning_rate: got -1.0, expected a positive number"),
     (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"), (dict(l1=["a", "b", "c"]), "l1: got dtype <U1, expected real numbers"),
     (dict(constants={"beta1": [0.9, 0.9, -1]}), "constants: got beta1=-1.0"), (dict(constants={"gamma": [0.9] * 3}), "constants: got gamma="),

@@ -131,7 +131,9 @@ def test_padding_does_not_reach_a_loss_or_a_gradient(count, activation, padding)
         assert np.abs(got[name] - gradient).max() < 1e-5 * max(np.abs(g).max() for g in gradients.values())
     # A block of samples ends with the longest of them.
     cut, cut_gradients = loss_and_grad(model, x[:, :5], y[:, :5])
-    assert value == cut and (count == 1 or all(np.array_equal(got[name], cut_gradients[name]) for name in got))
+    # Only sums over time are cut at other places.
+    largest = max(np.abs(g).max() for g in gradients.values())
+    assert value == cut and all(np.abs(got[name] - cut_gradients[name]).max() < 1e-6 * largest for name in got)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 15, 16, 17, 31, 33])

@@ -166,5 +166,6 @@ def test_packages_that_are_asked_for_are_the_ones_of_pyproject():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "fastrnn").rglob("*.py")]
     asked = {name for text in sources for name in re.findall(r"install\('([\w-]+)'\)", text)}
     assert {"matplotlib", "mpmath", "pyarrow"} <= asked <= known
-    assert not any("pip install" in text for text in (*sources, *TEXTS.values()) if "-m pip install {package}" not in text
-                   and "`pip install .`" not in text)
+    # fastrnn is on no index: it is installed from its folder.
+    told = [each for text in (*sources, *TEXTS.values()) for each in re.findall(r"pip install (\S+)", text)]
+    assert told and all(each.strip("`'\"").startswith((".", "{package}")) for each in told), told

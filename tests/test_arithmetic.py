@@ -57,8 +57,7 @@ def test_partial_results_of_another_kind_are_refused(tmp_path, other):
     other()
     with pytest.raises(ForeignJournal) as refused:
         sweep(GRID, output=output)
-    assert str(refused.value) == (f"{journal_of(output)}: belongs to another sweep: begun in {here} arithmetic, this processor's is neon: "
-                                  "go on with it on a processor of that kind")
+    assert str(refused.value) == (f"{journal_of(output)}: belongs to another sweep: begun in {here} arithmetic, this processor's is neon")
     assert not output.exists()
     assert set(sweep(GRID, output=output, force=True).columns["arithmetic"]) == {"neon"}
 

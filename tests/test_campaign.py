@@ -11,7 +11,10 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize("experiment, count", [("kills", 6), ("mutations", 200), ("forgeries", 6), ("callers", 3)])
+@pytest.mark.parametrize("experiment, count", [
+    ("kills", 6), ("mutations", 200), ("forgeries", 6),
+    # A child that is forked beside another process that compiles can take minutes: see the test of forks in test_threads.
+    pytest.param("callers", 3, marks=pytest.mark.slow)])
 def test_nothing_is_lost_falsely_accepted_or_hangs(experiment, count):
     # A process of its own, since it forks and this one has threads.
     command = [sys.executable, "-m", "campaign", experiment, "--count", str(count), "--seed", "1"]

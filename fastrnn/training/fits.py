@@ -126,7 +126,7 @@ class Fits:
         return cls(**read_fits(path, cell))
 
     def weights(self, i=0):
-        """{name: array} of model i, in PyTorch's names and shapes."""
+        """{name: array} of model i, in PyTorch's shapes."""
         return self._recipe(i).named(self._rows[i])
 
     def state_dict(self, i=0, rnn="rnn.", linear="lin."):

@@ -1,4 +1,4 @@
-"""Fits in one safetensors file: weights by PyTorch's names with a leading axis of models, and all else.
+"""Fits in one safetensors file: weights in PyTorch's shapes with a leading axis of models, and all else.
 
 Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds,
 hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other,

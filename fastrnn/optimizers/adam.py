@@ -12,7 +12,7 @@ from numba.extending import overload
 
 from fastrnn.formula import square_root as square_root_of
 from fastrnn.kernels.protocol import apply_update, corrections, memories
-from fastrnn.optimizers.base import corrected
+from fastrnn.optimizers.base import corrections_of_both
 from fastrnn.simd import fma, pointwise, square_root
 
 
@@ -37,11 +37,7 @@ class Adam(NamedTuple):
         """The constants as the kernels for tasks take them."""
         return AdamKernel(1 - self.beta1, 1 - self.beta2, self.epsilon)
 
-    @staticmethod
-    def advance(options, running):
-        """q = 1 - beta^n, and its rounding error."""
-        return (*corrected(options.beta1, running.q1, running.rest1),
-                *corrected(options.beta2, running.q2, running.rest2))
+    advance = staticmethod(corrections_of_both)
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

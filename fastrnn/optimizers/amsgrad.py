@@ -10,7 +10,7 @@ PyTorch's.
 from typing import NamedTuple
 
 from fastrnn.formula import maximum, square_root
-from fastrnn.optimizers.base import corrected
+from fastrnn.optimizers.base import corrections_of_both
 
 
 class AMSGrad(NamedTuple):
@@ -25,11 +25,7 @@ class AMSGrad(NamedTuple):
 
     slots, running = ("m", "v", "top"), ("q1", "rest1", "q2", "rest2")
 
-    @staticmethod
-    def advance(options, running):
-        """q = 1 - beta^n, and its rounding error."""
-        return (*corrected(options.beta1, running.q1, running.rest1),
-                *corrected(options.beta2, running.q2, running.rest2))
+    advance = staticmethod(corrections_of_both)
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

@@ -42,30 +42,29 @@ def _cell(m, net, frame, t, slot, u, pull):
 
     sums = m.fold(outputs, sums, body)
 
-    def at(count, time, n, column):
-        return ((time * count + n) * hidden + u) * net.columns + column
-
-    vectors = {
-        symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden))
-        for n, symbol in enumerate(step.vectors)
-    }
+    vectors = net.vectors_of(m, frame.theta, u)
     environments = []
     for column, d_h in zip(columns, sums):
-        new = {symbol: m.load(frame.state, at(states, t + 1, n, column)) for n, symbol in enumerate(step.new)}
+        new = {symbol: m.load(frame.state, net.place(u, states, t + 1, n, column)) for n, symbol in enumerate(step.new)}
         if pull is not None:
             d_h = m.fma(pull[column], new[step.new[0]], d_h)
         values = {step.d_new[0]: d_h} | new | vectors
-        values |= {symbol: m.load(frame.d_state, at(states, 0, n, column)) for n, symbol in enumerate(step.d_new) if n}
         values |= {
-            symbol: m.load(frame.saved, at(len(step.saved), t, n, column)) for n, symbol in enumerate(step.saved)
+            symbol: m.load(frame.d_state, net.place(u, states, 0, n, column))
+            for n, symbol in enumerate(step.d_new)
+            if n
         }
-        values |= {symbol: m.load(frame.state, at(states, t, n, column)) for n, symbol in enumerate(step.old)}
+        values |= {
+            symbol: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
+            for n, symbol in enumerate(step.saved)
+        }
+        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
         environments.append(values)
     for column, values in enumerate(formula(m, step.back, environments)):
         for n in range(net.derived):
-            m.store(frame.d, at(net.derived, slot, n, column), values[n])
+            m.store(frame.d, net.place(u, net.derived, slot, n, column), values[n])
         for n in range(states):
-            m.store(frame.d_state, at(states, 0, n, column), values[net.derived + n])
+            m.store(frame.d_state, net.place(u, states, 0, n, column), values[net.derived + n])
 
 
 def _through_weights(m, net, frame, slot, k, width, c, columns):

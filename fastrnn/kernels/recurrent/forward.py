@@ -81,27 +81,22 @@ def _cells(m, net, frame, t, u, alive):
     """The formula of unit u in all columns: next states, and what the step backwards reads."""
     step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
 
-    def at(count, time, n, column):
-        return ((time * count + n) * hidden + u) * net.columns + column
-
-    vectors = {
-        symbol: net.weight(m, frame.theta, u + (net.table["vectors"] + n * hidden))
-        for n, symbol in enumerate(step.vectors)
-    }
+    vectors = net.vectors_of(m, frame.theta, u)
     environments = []
     for column in range(net.columns):
         values = {
-            symbol: m.load(frame.pre, at(0, m.integer(0), group, column)) for group, symbol in enumerate(step.pre)
+            symbol: m.load(frame.pre, net.place(u, 0, m.integer(0), group, column))
+            for group, symbol in enumerate(step.pre)
         }
-        values |= {symbol: m.load(frame.state, at(states, t, n, column)) for n, symbol in enumerate(step.old)}
+        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
         environments.append(values | vectors)
     for column, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
         for n in range(states):
             # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a
             # derivative of 0.
-            m.store(frame.state, at(states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
+            m.store(frame.state, net.place(u, states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
         for n in range(len(step.saved)):
-            m.store(frame.saved, at(len(step.saved), t, n, column), values[states + n])
+            m.store(frame.saved, net.place(u, len(step.saved), t, n, column), values[states + n])
 
 
 def _bias(m, net, frame, group, unit):

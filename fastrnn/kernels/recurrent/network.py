@@ -104,6 +104,17 @@ class Network:
         """A weight in all lanes."""
         return m.load(pointer, place) if self.own_weights else m.splat(pointer, place)
 
+    def vectors_of(self, m, theta, unit):
+        """{symbol: the cell's own vector, of one unit}"""
+        hidden, first = self.sizes.hidden, self.table["vectors"]
+        return {
+            symbol: self.weight(m, theta, unit + (first + n * hidden)) for n, symbol in enumerate(self.step.vectors)
+        }
+
+    def place(self, unit, count, time, n, column):
+        """Where an array (T, count, H, C) has the n-th number of a unit and column at a time."""
+        return ((time * count + n) * self.sizes.hidden + unit) * self.columns + column
+
     def datum(self, m, pointer, place):
         """A number of the data in all lanes."""
         return m.load(pointer, place) if self.own_data else m.splat(pointer, place)

@@ -79,7 +79,7 @@ def _products(m, net, frame, block, t, u, units, c, columns):
 
 def _cells(m, net, frame, t, u, alive):
     """The formula of unit u in all columns: next states, and what the step backwards reads."""
-    step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
+    step, states = net.step, len(net.step.new)
 
     vectors = net.vectors_of(m, frame.theta, u)
     environments = []

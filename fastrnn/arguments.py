@@ -11,7 +11,9 @@ def as_integer(name, value, least, most=None, *, whole=False):
 
     Raises ValueError for anything else, and for numbers that are not from `least` to `most`.
     """
-    integer = isinstance(value, numbers.Integral) or whole and isinstance(value, (float, np.floating)) and value % 1 == 0
+    integer = (
+        isinstance(value, numbers.Integral) or whole and isinstance(value, (float, np.floating)) and value % 1 == 0
+    )
     if not integer or isinstance(value, bool) or value < least or (most is not None and value > most):
         bound = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name}: got {shown(value)}, expected an integer {bound}")
@@ -34,14 +36,18 @@ def as_array(name, value):
     Raises ValueError for sequences of different lengths, masked values, and anything but numbers.
     """
     if np.ma.is_masked(value):
-        raise ValueError(f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever they are")
+        raise ValueError(
+            f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever they are"
+        )
     try:
         array = np.asarray(value)
     except ValueError:  # as NumPy says of nested lists that are no block
         array = np.empty(0, object)
     if array.dtype == object:
-        raise ValueError(f"{name}: is no array of numbers: its parts differ in length, or are no numbers; "
-                         "pad short sequences with zeros, and leave the padding out with a mask")
+        raise ValueError(
+            f"{name}: is no array of numbers: its parts differ in length, or are no numbers; "
+            "pad short sequences with zeros, and leave the padding out with a mask"
+        )
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: got dtype {array.dtype}, expected real numbers")
     return array

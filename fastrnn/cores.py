@@ -1,4 +1,6 @@
-"""How many cores this process may use: those it is bound to, and as many as the quotas of its control groups are worth."""
+"""How many cores this process may use: those it is bound to, and as many as the quotas of its control groups are
+worth.
+"""
 
 import functools
 import math
@@ -28,7 +30,9 @@ def threads_setting():
             return int(text)
     except ValueError:
         pass
-    raise SettingError(f"NUMBA_NUM_THREADS: got {text[:40]!r}, expected a positive integer; correct it, or unset it to use all cores")
+    raise SettingError(
+        f"NUMBA_NUM_THREADS: got {text[:40]!r}, expected a positive integer; correct it, or unset it to use all cores"
+    )
 
 
 @functools.cache
@@ -53,8 +57,11 @@ def quota(root):
         for folder in (controllers, "cpu") if controllers else ("", "unified"):
             for group in (own, *own.parents):
                 place = root / "sys/fs/cgroup" / folder / str(group).lstrip("/")
-                limit = (_text(place / "cpu.cfs_quota_us").split() + _text(place / "cpu.cfs_period_us").split() if controllers
-                         else _text(place / "cpu.max").split())
+                limit = (
+                    _text(place / "cpu.cfs_quota_us").split() + _text(place / "cpu.cfs_period_us").split()
+                    if controllers
+                    else _text(place / "cpu.max").split()
+                )
                 if len(limit) == 2 and all(number.isdecimal() for number in limit) and int(limit[1]) > 0:
                     found = min(found, int(limit[0]) / int(limit[1]))
     return found

@@ -56,7 +56,10 @@ def raised_interrupt():
     def raise_it(number, frame):
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
         yield
         return
     with _handled(raise_it, (signal.SIGTERM,)):

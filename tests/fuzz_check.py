@@ -3,7 +3,8 @@
     python tests/fuzz_check.py --count 10000 --seed 1
 
 prints how many of which kind were refused or accepted. What must never happen raises AssertionError: another exception
-than Refused, a reason that is long or not printable, a file accepted that Model.load refuses, or a claim accepted that is
+than Refused, a reason that is long or not printable, a file accepted that Model.load refuses, or a claim accepted
+that is
 neither the original one nor true.
 """
 
@@ -25,8 +26,31 @@ from fastrnn.model import Model
 from fastrnn.verify import verify
 
 ESCAPES = "\x1b[2K\rproved for every width: addition\n"
-VALUES = (None, True, False, 0, -1, 1, 2, 8.0, 0.5, float("nan"), float("inf"), 10**30, "", "sigmoid", "relu", "float64", ESCAPES,
-          "x" * 100_000, [], {}, [["relu"]], {"name": "addition"}, [0] * 1000)
+VALUES = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    8.0,
+    0.5,
+    float("nan"),
+    float("inf"),
+    10**30,
+    "",
+    "sigmoid",
+    "relu",
+    "float64",
+    ESCAPES,
+    "x" * 100_000,
+    [],
+    {},
+    [["relu"]],
+    {"name": "addition"},
+    [0] * 1000,
+)
 NUMBERS = (0.0, -0.0, 1e-45, 5e-324, 1e-30, 1.0, -1.0, 1e30, 3e38, 1e300, np.inf, -np.inf, np.nan)
 
 
@@ -40,8 +64,13 @@ class File:
 
     def arrays(self):
         kinds = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}
-        return {name: np.frombuffer(self.data[slice(*entry["data_offsets"])], kinds[entry["dtype"]]).reshape(entry["shape"]).copy()
-                for name, entry in self.header.items() if name != "__metadata__"}
+        return {
+            name: np.frombuffer(self.data[slice(*entry["data_offsets"])], kinds[entry["dtype"]])
+            .reshape(entry["shape"])
+            .copy()
+            for name, entry in self.header.items()
+            if name != "__metadata__"
+        }
 
     def replace(self, arrays):
         """Put arrays of the same sizes in the place of those that are there."""
@@ -51,7 +80,9 @@ class File:
         self.data = bytes(data)
 
     def content(self, edit=lambda text: text):
-        """The bytes of the file, without the digest, which is no longer right; edit: what is done to its header's text."""
+        """The bytes of the file, without the digest, which is no longer right; edit: what is done to its header's
+        text.
+        """
         if isinstance(self.inner, dict):
             self.inner.pop("digest", None)
         self.header["__metadata__"][self.key] = json.dumps(self.inner)
@@ -95,11 +126,21 @@ def cut(rng, content, key):
 
 def spliced(rng, content, key):
     first, last = sorted(int(place) for place in rng.integers(0, len(content), 2))
-    return content[:first] + picked(rng, (b"", rng.bytes(int(rng.integers(1, 40))), content[last:], content[:first])) + content[last:]
+    return (
+        content[:first]
+        + picked(rng, (b"", rng.bytes(int(rng.integers(1, 40))), content[last:], content[:first]))
+        + content[last:]
+    )
 
 
 def mislabelled(rng, content, key):
-    return struct.pack("<Q", picked(rng, (0, 1, 7, len(content), len(content) - 8, 2**31, 2**63, 2**64 - 1, int(rng.integers(2**20))))) + content[8:]
+    return (
+        struct.pack(
+            "<Q",
+            picked(rng, (0, 1, 7, len(content), len(content) - 8, 2**31, 2**63, 2**64 - 1, int(rng.integers(2**20)))),
+        )
+        + content[8:]
+    )
 
 
 def revalued(rng, content, key):

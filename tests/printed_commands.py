@@ -12,16 +12,32 @@ MODEL, CERTIFICATE = "runs/addition-8.safetensors", "runs/addition-8-certificate
 # What stands for something else.
 PLACES = {"FILE": "unfinished.safetensors", "COMMAND": "train", "MODEL": MODEL, "CERTIFICATE": CERTIFICATE}
 # Of what takes long: values instead of those printed, and options added where they are not.
-SMALL = {"--seeds": "2", "--runs": "2", "--max-samples": "2000", "--hidden": "8,3", "--restarts": "1", "--rounds": "1", "--max-bits": "64"}
-SHORT = {"repeat": "--seeds 2", "sweep": "--seeds 2 --max-samples 2000 --hidden 8,3", "original": "--samples 200",
-         "reproduce": "--seeds 1 --restarts 1", "generalize": "--max-bits 64", "--smallest": "--seeds 8"}
+SMALL = {
+    "--seeds": "2",
+    "--runs": "2",
+    "--max-samples": "2000",
+    "--hidden": "8,3",
+    "--restarts": "1",
+    "--rounds": "1",
+    "--max-bits": "64",
+}
+SHORT = {
+    "repeat": "--seeds 2",
+    "sweep": "--seeds 2 --max-samples 2000 --hidden 8,3",
+    "original": "--samples 200",
+    "reproduce": "--seeds 1 --restarts 1",
+    "generalize": "--max-bits 64",
+    "--smallest": "--seeds 8",
+}
 
 
 def commands_in(text):
     """Every command of a text: lines of code, and words in backquotes."""
     found = []
     text = re.sub(r" \\\\?\n\s*", " ", text)  # a command that goes on in the next line
-    for match in re.finditer(r"^ {2,}(?P<line>\S.*)$|`(?P<words>[^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE):
+    for match in re.finditer(
+        r"^ {2,}(?P<line>\S.*)$|`(?P<words>[^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    ):
         # What follows two blanks is said of the command.
         command = re.split(r"\s{2,}", match["line"])[0] if match["line"] else " ".join(match["words"].split())
         if match["words"] and re.fullmatch(r"fastrnn \w+", command):
@@ -42,8 +58,14 @@ def made_small(words):
     for option, value in SMALL.items():
         if option in words:
             place = words.index(option) + 1
-            words = [*words[:place], value if option != "--hidden" or command == "sweep" else words[place], *words[place + 1 :]]
-    extra = shlex.split(SHORT["--smallest"] if "--smallest" in words and command == "certify" else SHORT.get(command, ""))
+            words = [
+                *words[:place],
+                value if option != "--hidden" or command == "sweep" else words[place],
+                *words[place + 1 :],
+            ]
+    extra = shlex.split(
+        SHORT["--smallest"] if "--smallest" in words and command == "certify" else SHORT.get(command, "")
+    )
     for option, value in zip(extra[::2], extra[1::2]):
         words = words if option in words else [*words, option, value]
     return [{"4096": "32", "13": "9", "10000": "200", "20000": "200"}.get(word, word) for word in words]

@@ -49,7 +49,21 @@ def call_both(calls, a, b, out):
 
 
 SIZES, OUT = Sizes(3, 4), np.zeros(3)
-NUMBERS = [1, 1.0, True, 1j, None, (), np.float32(1), np.int32(1), np.uint64(1), np.zeros(2), np.zeros(2, np.float32), SIZES, (1, 2)]
+NUMBERS = [
+    1,
+    1.0,
+    True,
+    1j,
+    None,
+    (),
+    np.float32(1),
+    np.int32(1),
+    np.uint64(1),
+    np.zeros(2),
+    np.zeros(2, np.float32),
+    SIZES,
+    (1, 2),
+]
 
 
 @pytest.mark.parametrize("taken", [1, 1.0, True, np.float32(1), np.uint64(1)], ids=repr)
@@ -67,8 +81,18 @@ def test_a_call_with_any_other_type_is_an_error_of_types(taken):
     assert refused == len(NUMBERS) - 1
 
 
-@pytest.mark.parametrize("others", [(None, (3, 4), OUT), (None, Sizes(3, 4.0), OUT), (None, SIZES, np.zeros(2, np.float32)), (1, SIZES, OUT),
-                                    (None, SIZES, np.zeros((2, 2))), (None, SIZES, np.zeros(4)[::2]), (None, None, OUT)])
+@pytest.mark.parametrize(
+    "others",
+    [
+        (None, (3, 4), OUT),
+        (None, Sizes(3, 4.0), OUT),
+        (None, SIZES, np.zeros(2, np.float32)),
+        (1, SIZES, OUT),
+        (None, SIZES, np.zeros((2, 2))),
+        (None, SIZES, np.zeros(4)[::2]),
+        (None, None, OUT),
+    ],
+)
 def test_every_argument_is_looked_at(others):
     with pytest.raises(TypingError, match=r"call: argument [123] is"):
         call_write(address_of(write, 1.0, None, SIZES, OUT), 1.0, *others)
@@ -89,7 +113,8 @@ def test_none_stands_for_what_holds_no_data():
         OUT[:] = 0
         call_write(address, 5.0, None, SIZES, OUT)
         assert OUT[:2].tolist() == [5, 4]
-    # What is compiled by choice is one type to callers, by how it is handed over: so they are compiled twice, not six times.
+    # What is compiled by choice is one type to callers, by how it is handed over: so they are compiled twice, not six
+    # times.
     assert len({*map(typeof, addresses)}) == 2 and len(call_write.overloads) - before <= 2
 
 

@@ -1,4 +1,6 @@
-"""The kind of a processor's arithmetic is stored with all that depends on it to the bit, and kinds are not mixed by accident."""
+"""The kind of a processor's arithmetic is stored with all that depends on it to the bit, and kinds are not mixed by
+accident.
+"""
 
 import sys
 
@@ -27,15 +29,19 @@ def other(monkeypatch):
     return change
 
 
-@pytest.mark.parametrize("target, kind", [
-    (("x86_64-unknown-linux-gnu", "znver4", "+avx,+avx2,+avx512f,+fma"), "avx512f"),
-    (("x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,-avx512f"), "avx2"),
-    (("x86_64-unknown-linux-gnu", "", "+avx,+avx2,-fma"), "avx2, no fma"),
-    (("x86_64-pc-windows-msvc", "ivybridge", "+avx,-avx2,-fma"), "x86_64, no fma"),
-    (("aarch64-unknown-linux-gnu", "neoverse-n1", "+fp-armv8,+neon"), "neon"),
-    (("arm64-apple-darwin", "apple-m1", "+fp-armv8,+neon"), "neon"),
-    (("riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a"), "riscv64, no fma"),
-    (("x86_64-unknown-linux-gnu", "haswell", ""), "haswell")])
+@pytest.mark.parametrize(
+    "target, kind",
+    [
+        (("x86_64-unknown-linux-gnu", "znver4", "+avx,+avx2,+avx512f,+fma"), "avx512f"),
+        (("x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,-avx512f"), "avx2"),
+        (("x86_64-unknown-linux-gnu", "", "+avx,+avx2,-fma"), "avx2, no fma"),
+        (("x86_64-pc-windows-msvc", "ivybridge", "+avx,-avx2,-fma"), "x86_64, no fma"),
+        (("aarch64-unknown-linux-gnu", "neoverse-n1", "+fp-armv8,+neon"), "neon"),
+        (("arm64-apple-darwin", "apple-m1", "+fp-armv8,+neon"), "neon"),
+        (("riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a"), "riscv64, no fma"),
+        (("x86_64-unknown-linux-gnu", "haswell", ""), "haswell"),
+    ],
+)
 def test_kinds_have_names(monkeypatch, target, kind):
     monkeypatch.setattr(host, "_target", lambda: target)
     assert host.arithmetic() == kind
@@ -57,14 +63,18 @@ def test_partial_results_of_another_kind_are_refused(tmp_path, other):
     other()
     with pytest.raises(ForeignJournal) as refused:
         sweep(GRID, output=output)
-    assert str(refused.value) == (f"{journal_of(output)}: belongs to another sweep: begun in {here} arithmetic, this processor's is neon")
+    assert str(refused.value) == (
+        f"{journal_of(output)}: belongs to another sweep: begun in {here} arithmetic, this processor's is neon"
+    )
     assert not output.exists()
     assert set(sweep(GRID, output=output, force=True).columns["arithmetic"]) == {"neon"}
 
 
 def test_a_worker_of_another_kind_is_refused(monkeypatch):
     monkeypatch.setattr(sys.modules["fastrnn.sweep.unit"], "arithmetic", lambda: "neon")
-    with pytest.raises(UnitFailed, match=f"a worker computes in neon arithmetic, this process in {host.arithmetic()}: "):
+    with pytest.raises(
+        UnitFailed, match=f"a worker computes in neon arithmetic, this process in {host.arithmetic()}: "
+    ):
         sweep(GRID)
 
 
@@ -73,7 +83,10 @@ def test_a_run_of_another_kind_goes_on_only_if_told_to(tmp_path, other, capsys):
     save_run(fastrnn.train(fastrnn.Elman(4), until="samples", max_samples=64), path)
     whole = fastrnn.train(fastrnn.Elman(4), until="samples", max_samples=128)
     other()
-    with pytest.raises(ValueError, match=f"^resume: was computed in {here} arithmetic, this processor's is neon: .* or give other_processor=True$"):
+    with pytest.raises(
+        ValueError,
+        match=f"^resume: was computed in {here} arithmetic, this processor's is neon: .* or give other_processor=True$",
+    ):
         fastrnn.train(resume=str(path), max_samples=128)
     run = fastrnn.train(resume=str(path), max_samples=128, other_processor=True)
     # Here it is the same processor after all.
@@ -100,5 +113,8 @@ def test_a_checkpoint_of_another_kind_is_not_taken_for_ones_own(tmp_path, other)
     options = {"until": "samples", "max_samples": 40_000_000, "checkpoint": path}
     assert fastrnn.train(fastrnn.Elman(4), progress=interrupt, **options).stopped == "interrupted"
     other()
-    with pytest.raises(ValueError, match="belongs to another training: begun in .* arithmetic, this processor's is neon; give another file"):
+    with pytest.raises(
+        ValueError,
+        match="belongs to another training: begun in .* arithmetic, this processor's is neon; give another file",
+    ):
         fastrnn.train(fastrnn.Elman(4), **options)

@@ -55,7 +55,13 @@ CASES = {
     "adam": {"until": "samples", "max_samples": 50_000},
     "a falling rate": {"until": "samples", "max_samples": 50_000, "schedule": "linear", "clip": 0.5},
     "one sample an update": {"until": "samples", "max_samples": 3000, "batch_size": 1},
-    "momentum, two threads": {"until": "samples", "max_samples": 50_000, "optimizer": "momentum", "batch_size": 128, "threads": 2},
+    "momentum, two threads": {
+        "until": "samples",
+        "max_samples": 50_000,
+        "optimizer": "momentum",
+        "batch_size": 128,
+        "threads": 2,
+    },
     "arrays and given weights": {"until": "samples", "max_samples": 20_000, "data": (X, X[:, :, :1])},
     "until exact": {"patience": 50_000},
 }
@@ -85,6 +91,7 @@ def test_attempts_at_a_proof_go_on_too(eager, path):
     options = {"until": "certified", "seed": 1}
     whole, exact = fastrnn.train(**options), fastrnn.train(seed=1)
     for share in (0.3, 0.6):
+
         def progress(samples, *rest):
             if samples > exact.samples + share * (whole.samples - exact.samples):
                 raise Crash
@@ -121,11 +128,14 @@ def test_a_killed_process_loses_what_came_after_its_checkpoint(path):
     with pytest.raises(ValueError, match="belongs to another training: max_samples is 10000000 there, 9999999 here"):
         fastrnn.train(checkpoint=path, until="samples", max_samples=9_999_999)
     seen = []
-    run = fastrnn.train(checkpoint=path, progress=lambda *state: seen.append(state) or press_after(1)(*state), **options)
+    run = fastrnn.train(
+        checkpoint=path, progress=lambda *state: seen.append(state) or press_after(1)(*state), **options
+    )
     assert run.stopped == "interrupted" and seen[0][0] > samples
     whole = fastrnn.train(until="samples", max_samples=run.samples)
     assert {name: weight.tobytes() for name, weight in run.model.weights.items()} == {
-        name: weight.tobytes() for name, weight in whole.model.weights.items()}
+        name: weight.tobytes() for name, weight in whole.model.weights.items()
+    }
 
 
 def test_ctrl_c_leaves_all_that_was_done_in_the_checkpoint(path):
@@ -217,7 +227,8 @@ def test_a_disk_that_is_full_does_not_end_the_training(eager, path, monkeypatch)
         warnings.simplefilter("always")
         run = fastrnn.train(until="samples", max_samples=50_000, checkpoint=path)
     assert [str(each.message) for each in noted] == [
-        f"{path}: no checkpoint could be saved: No space left on device; training goes on without"]
+        f"{path}: no checkpoint could be saved: No space left on device; training goes on without"
+    ]
     assert_same(run, whole)
     assert not list(path.parent.iterdir())
 
@@ -290,7 +301,10 @@ def test_a_command_that_runs_already_keeps_its_checkpoint(killed, capsys):
     path = killed(*options)
     with Autosave(path):
         assert main(["train", *options]) == 0
-        assert f"\nanother process trains the same and keeps {path}; this one keeps no checkpoint\n" in capsys.readouterr().out
+        assert (
+            f"\nanother process trains the same and keeps {path}; this one keeps no checkpoint\n"
+            in capsys.readouterr().out
+        )
         assert main(["train", "--quiet", "--seed", "1", *options]) == 0
         assert capsys.readouterr() == ("", "")
     assert os.path.exists(path) and names("runs")[0] == "addition-8-2.safetensors"
@@ -304,7 +318,11 @@ def test_a_damaged_checkpoint_is_one_line(killed, capsys):
     open(path, "wb").write(content)
     assert main(["train", *options]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"fastrnn: {path}: is damaged: ") and err.endswith("; delete it to begin anew\n") and err.count("\n") == 1
+    assert (
+        err.startswith(f"fastrnn: {path}: is damaged: ")
+        and err.endswith("; delete it to begin anew\n")
+        and err.count("\n") == 1
+    )
 
 
 def test_repeat_goes_on_from_its_checkpoint(eager, tmp_path, monkeypatch, capsys):
@@ -337,12 +355,16 @@ def test_repeat_goes_on_from_its_checkpoint(eager, tmp_path, monkeypatch, capsys
 def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command, train = ["repeat", "--seeds", "3", "--max-samples", "50000", "--until", "samples"], fastrnn.train
-    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", lambda *parts, seed, **options: train(
-        *parts, seed=seed, progress=press_after(1) if seed else None, **options))
+    monkeypatch.setattr(
+        sys.modules["fastrnn.train"],
+        "train",
+        lambda *parts, seed, **options: train(*parts, seed=seed, progress=press_after(1) if seed else None, **options),
+    )
     assert main(command) == 130
     (path,) = names("runs")
     assert capsys.readouterr().err == (
-        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ngo on: the same command again\n")
+        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ngo on: the same command again\n"
+    )
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert main(command) == 0

@@ -11,10 +11,17 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize("experiment, count", [
-    ("kills", 6), ("mutations", 200), ("forgeries", 6),
-    # Forked children compile for 40 s of processor time where no cache is, longer than the campaign's limit on a busy machine.
-    pytest.param("callers", 3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "experiment, count",
+    [
+        ("kills", 6),
+        ("mutations", 200),
+        ("forgeries", 6),
+        # Forked children compile for 40 s of processor time where no cache is, longer than the campaign's limit on a
+        # busy machine.
+        pytest.param("callers", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_is_lost_falsely_accepted_or_hangs(experiment, count):
     # A process of its own, since it forks and this one has threads.
     command = [sys.executable, "-m", "campaign", experiment, "--count", str(count), "--seed", "1"]

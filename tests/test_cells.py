@@ -89,10 +89,13 @@ def texts():
 
 def test_a_formula_has_the_same_text_in_another_process():
     # In the other order, so that every node has another number.
-    code = ("import test_cells; [cell.traced() for cell in reversed(test_cells.CELLS)]; "
-            "print(*test_cells.texts(), sep='\\n')")
-    there = subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True,
-                           timeout=100)
+    code = (
+        "import test_cells; [cell.traced() for cell in reversed(test_cells.CELLS)]; "
+        "print(*test_cells.texts(), sep='\\n')"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True, timeout=100
+    )
     assert there.stdout.splitlines() == texts(), there.stderr
     assert len(set(texts())) == len(CELLS)
 
@@ -142,13 +145,19 @@ def test_the_equations_compute_what_the_graph_does(cell):
 
 def test_equations_are_written_with_pytorchs_names():
     assert GRU(2).equation().splitlines() == [
-        "r = W_ir x + b_ir + W_hr h + b_hr", "z = W_iz x + b_iz + W_hz h + b_hz", "n_x = W_in x + b_in",
+        "r = W_ir x + b_ir + W_hr h + b_hr",
+        "z = W_iz x + b_iz + W_hz h + b_hz",
+        "n_x = W_in x + b_in",
         "n_h = W_hn h + b_hn",
-        "v1 = tanh(n_x + sigmoid(r) * n_h)", "h' = v1 + sigmoid(z) * (h - v1)"]
+        "v1 = tanh(n_x + sigmoid(r) * n_h)",
+        "h' = v1 + sigmoid(z) * (h - v1)",
+    ]
     assert Elman(2, "tanh", False).equation() == "a = W_ih x + W_hh h\nh' = tanh(a)"
     assert IndRNN(2).equation() == "a = W_ih x + b_ih\nh' = relu(a + recurrent * h)"
-    assert LSTM(2).equation().splitlines()[-2:] == ["c' = sigmoid(f) * c + sigmoid(i) * tanh(g)",
-                                                    "h' = sigmoid(o) * tanh(c')"]
+    assert LSTM(2).equation().splitlines()[-2:] == [
+        "c' = sigmoid(f) * c + sigmoid(i) * tanh(g)",
+        "h' = sigmoid(o) * tanh(c')",
+    ]
 
 
 def test_equations_of_inputs_and_of_equal_results():
@@ -160,6 +169,7 @@ def test_equations_of_inputs_and_of_equal_results():
 
 
 # The formulas of papers, unit by unit, as plain functions of Python's floats.
+
 
 def squash(x):
     return 1 / (1 + math.exp(-x))
@@ -212,8 +222,9 @@ def test_a_step_is_what_the_paper_says(cell):
     values = {each: row[:5] for each, row in random_values(step).items()}
     for n, results in enumerate(zip(*on_numpy(step.new, values))):
         own = {each.args[0]: values[each][n] for each in (*step.pre, *step.vectors)}
-        assert results == pytest.approx(PAPERS[cell](own, *(values[each][n] for each in step.old)), rel=1e-13,
-                                        abs=1e-15)
+        assert results == pytest.approx(
+            PAPERS[cell](own, *(values[each][n] for each in step.old)), rel=1e-13, abs=1e-15
+        )
 
 
 def test_every_cell_has_its_paper_here():
@@ -230,17 +241,24 @@ def test_tasks_refuse_the_cells_that_their_kernels_lack(train, options):
 
 # Faults of a formula, each said in one line.
 
+
 def faulty(formula, **declared):
     body = {"gates": ("r", "n"), "separate": ("n",), "step": lambda self, pre, *state: formula(pre, *state), **declared}
     return type("Faulty", (Cell,), body)(2)
 
 
 FAULTS = {
-    "a branch": (lambda pre, h: h if pre.r > 0 else pre.r, TypeError,
-                 r"cannot branch .*where\(greater\(a, b\), x, y\)"),
+    "a branch": (
+        lambda pre, h: h if pre.r > 0 else pre.r,
+        TypeError,
+        r"cannot branch .*where\(greater\(a, b\), x, y\)",
+    ),
     "max": (lambda pre, h: max(pre.r, h), TypeError, "cannot branch"),
-    "math": (lambda pre, h: math.tanh(pre.r), TypeError,
-             "no numbers yet: in place of float.* those of fastrnn.formula"),
+    "math": (
+        lambda pre, h: math.tanh(pre.r),
+        TypeError,
+        "no numbers yet: in place of float.* those of fastrnn.formula",
+    ),
     "float": (lambda pre, h: float(pre.r), TypeError, "no numbers yet"),
     "int": (lambda pre, h: int(pre.r), TypeError, "no numbers yet"),
     "NumPy": (lambda pre, h: np.tanh(pre.r), TypeError, "in place of np.tanh use the functions of fastrnn.formula"),
@@ -278,13 +296,23 @@ DECLARATIONS = {
     "a gate with the name of a state before": ({"gates": ("old_h",), "separate": ()}, ValueError, "got 'old_h', which"),
     "a gate with the name of a derivative": ({"gates": ("d_h",), "separate": ()}, ValueError, "got 'd_h', which"),
     "a gate with the name of a part": ({"gates": ("n", "n_x"), "separate": ("n",)}, ValueError, "got 'n_x', which"),
-    "a vector with the name of a matrix": ({"vectors": ("w_hh",)}, ValueError, "got 'w_hh', which names something else"),
+    "a vector with the name of a matrix": (
+        {"vectors": ("w_hh",)},
+        ValueError,
+        "got 'w_hh', which names something else",
+    ),
     "a vector with the name of a start": ({"vectors": ("initial_h",)}, ValueError, "got 'initial_h', which names"),
-    "a start of nothing": ({"vectors": ("u",), "starts": {"v": 1.0}}, ValueError,
-                           r"starts: got 'v', expected names of vectors \(u\)"),
+    "a start of nothing": (
+        {"vectors": ("u",), "starts": {"v": 1.0}},
+        ValueError,
+        r"starts: got 'v', expected names of vectors \(u\)",
+    ),
     "no name": ({"vectors": ("2 r",)}, TypeError, "vectors: got"),
-    "two states": ({"state": ("h", "c"), "step": lambda self, pre, h: h}, TypeError,
-                   r"got step\(self, pre, h\), expected step\(self, pre, h, c\)"),
+    "two states": (
+        {"state": ("h", "c"), "step": lambda self, pre, h: h},
+        TypeError,
+        r"got step\(self, pre, h\), expected step\(self, pre, h, c\)",
+    ),
 }
 
 
@@ -304,8 +332,13 @@ def test_a_cell_without_a_step_says_so():
 def test_numpys_numbers_are_numbers_of_a_formula():
     h = symbol("h")
     half = np.float32(0.5)
-    for mine, plain in ((half * h, 0.5 * h), (half + h, 0.5 + h), (half - h, 0.5 - h), (half / h, 0.5 / h),
-                        (h * np.int64(2), h * 2)):
+    for mine, plain in (
+        (half * h, 0.5 * h),
+        (half + h, 0.5 + h),
+        (half - h, 0.5 - h),
+        (half / h, 0.5 / h),
+        (h * np.int64(2), h * 2),
+    ):
         assert mine is plain and isinstance(mine, Expr)
 
 
@@ -325,13 +358,14 @@ def test_options_are_plain_values():
         with pytest.raises(ValueError, match="hidden_size: got .*, expected an integer of at least 1"):
             LSTM(size)
     for call, error, message in (
-            (lambda: LSTM(4, bias=1), TypeError, "bias: got 1, expected True or False"),
-            (lambda: WithOption(4, strength=[1]), TypeError, r"strength: got \[1\], expected a number, a string"),
-            (lambda: Elman(4, "sine"), ValueError, "activation: got 'sine', expected one of sigmoid, tanh, relu"),
-            (lambda: IndRNN(4, activation="sine"), ValueError, "activation: got 'sine'"),
-            (lambda: Leaky(4, alpha=0), ValueError, "alpha: got 0, expected a number above 0 and at most 1"),
-            (lambda: Leaky(4, alpha="0.5"), ValueError, "alpha: got '0.5'"),
-            (lambda: GRU(4, reset="before"), ValueError, 'reset: got \'before\', expected "after"')):
+        (lambda: LSTM(4, bias=1), TypeError, "bias: got 1, expected True or False"),
+        (lambda: WithOption(4, strength=[1]), TypeError, r"strength: got \[1\], expected a number, a string"),
+        (lambda: Elman(4, "sine"), ValueError, "activation: got 'sine', expected one of sigmoid, tanh, relu"),
+        (lambda: IndRNN(4, activation="sine"), ValueError, "activation: got 'sine'"),
+        (lambda: Leaky(4, alpha=0), ValueError, "alpha: got 0, expected a number above 0 and at most 1"),
+        (lambda: Leaky(4, alpha="0.5"), ValueError, "alpha: got '0.5'"),
+        (lambda: GRU(4, reset="before"), ValueError, "reset: got 'before', expected \"after\""),
+    ):
         with pytest.raises(error, match=message) as raised:
             call()
         assert "\n" not in str(raised.value)

@@ -1,4 +1,5 @@
-"""Networks forged for each presumption of the lemma on rounding errors: none is proved, nor accepted with a certificate.
+"""Networks forged for each presumption of the lemma on rounding errors: none is proved, nor accepted with a
+certificate.
 
 A forged certificate is what the prover would make of a network if it did not watch over the presumption in question.
 """
@@ -50,14 +51,25 @@ def infinite_state(dtype, task=Copy(8, delay=0)):
     """A unit that copies the input, beside two that grow beyond all numbers: 0 times infinity reaches all sums."""
     large, inputs = LARGE[dtype], task.input_size
     w_ih = [[1] * inputs, [large] * inputs, [0] * inputs]
-    return network(task, "relu", dtype, w_ih=w_ih, w_hh=[[0, 0, 0], [0, 0, 0], [0, large, 0]], w_ho=[[1, 0, 0]], b_o=[-0.5])
+    return network(
+        task, "relu", dtype, w_ih=w_ih, w_hh=[[0, 0, 0], [0, 0, 0], [0, large, 0]], w_ho=[[1, 0, 0]], b_o=[-0.5]
+    )
 
 
 def infinite_sum(dtype):
     """Both inputs: 0.6 M + 0.6 M - 0.8 M - 0.8 M is negative, but in no order of the additions without an infinity."""
     most = MOST[dtype]
-    return network(And(8, delay=0), "sigmoid", dtype, w_ih=[[-0.8 * most] * 2], w_hh=[[0]], b_ih=[0.6 * most],
-                   b_hh=[0.6 * most], w_ho=[[-20]], b_o=[10])
+    return network(
+        And(8, delay=0),
+        "sigmoid",
+        dtype,
+        w_ih=[[-0.8 * most] * 2],
+        w_hh=[[0]],
+        b_ih=[0.6 * most],
+        b_hh=[0.6 * most],
+        w_ho=[[-20]],
+        b_o=[10],
+    )
 
 
 def infinite_logit(dtype):
@@ -81,19 +93,31 @@ def subnormal_product(dtype):
 def fused(dtype):
     """(1 + e)^2 - (1 + 2 e) is e^2 where the product is fused into the sum, else 0."""
     e = {"float32": 2.0**-12, "float64": 2.0**-27}[dtype]
-    return network(Copy(8, delay=2), "relu", dtype, w_ih=[[1 + e], [0], [0]], w_hh=[[0, 0, 0], [1 + e, 0, 0], [0, e**-2, 0]],
-                   b_ih=[0, -(1 + 2 * e), 0], w_ho=[[0, 0, 1]], b_o=[-0.5])
+    return network(
+        Copy(8, delay=2),
+        "relu",
+        dtype,
+        w_ih=[[1 + e], [0], [0]],
+        w_hh=[[0, 0, 0], [1 + e, 0, 0], [0, e**-2, 0]],
+        b_ih=[0, -(1 + 2 * e), 0],
+        w_ho=[[0, 0, 1]],
+        b_o=[-0.5],
+    )
 
 
 def reordered(dtype):
     """x + M - M: 0 where x goes first."""
     large = {"float32": 2.0**26, "float64": 2.0**55}[dtype]
-    return network(Copy(8, delay=0), "relu", dtype, w_ih=[[1]], w_hh=[[0]], b_ih=[large], b_hh=[-large], w_ho=[[1]], b_o=[-0.5])
+    return network(
+        Copy(8, delay=0), "relu", dtype, w_ih=[[1]], w_hh=[[0]], b_ih=[large], b_hh=[-large], w_ho=[[1]], b_o=[-0.5]
+    )
 
 
 def saturated(dtype):
     """Lives on digits of sigmoid(-40) that the kernels' bound on its error does not promise."""
-    return network(Copy(8, delay=0), "sigmoid", dtype, w_ih=[[2]], w_hh=[[0]], b_ih=[-40], w_ho=[[np.exp(39)]], b_o=[-1])
+    return network(
+        Copy(8, delay=0), "sigmoid", dtype, w_ih=[[2]], w_hh=[[0]], b_ih=[-40], w_ho=[[np.exp(39)]], b_o=[-1]
+    )
 
 
 def near_zero(dtype):
@@ -102,7 +126,9 @@ def near_zero(dtype):
 
 
 def stepwise(model, inputs, flush=lambda array: array):
-    """Output bits for inputs (T, I), term after term in NumPy's arithmetic, nothing fused; `flush` is done to all numbers."""
+    """Output bits for inputs (T, I), term after term in NumPy's arithmetic, nothing fused; `flush` is done to all
+    numbers.
+    """
     w = {name: flush(array) for name, array in model.weights.items()}
     h, bits = np.zeros(model.hidden_size, model.dtype), []
     for x in np.array(inputs, model.dtype):
@@ -149,7 +175,8 @@ def no_margin():
     return mock.patch.object(prove_module, "LEAST_MARGIN", 0.0)
 
 
-# A network, how a prover ignores what it breaks, and the checker's reason. Where states are so large that they overflow,
+# A network, how a prover ignores what it breaks, and the checker's reason. Where states are so large that they
+# overflow,
 # what underflow may lose is large as well. Without patches: a prover in float64 cannot be made to believe it.
 BOTH = ("float32", "float64")
 FORGED = {
@@ -160,8 +187,11 @@ FORGED = {
     "subnormal product": (subnormal_product, dict.fromkeys(BOTH, (no_underflow,)), "leaves its box"),
     "fused or not": (fused, {"float32": (no_errors,), "float64": ()}, "leaves its box"),
     "order of sums": (reordered, {"float32": (no_errors,), "float64": ()}, "leaves its box"),
-    "activation": (saturated, dict.fromkeys(BOTH, (no_errors, lambda: mock.patch.object(elman, "_NUMPY_ERROR", 0.0))),
-                   "leaves its box"),
+    "activation": (
+        saturated,
+        dict.fromkeys(BOTH, (no_errors, lambda: mock.patch.object(elman, "_NUMPY_ERROR", 0.0))),
+        "leaves its box",
+    ),
     "near zero": (near_zero, dict.fromkeys(BOTH, (no_margin,)), "wrong side"),
 }
 
@@ -208,11 +238,14 @@ def test_a_network_with_an_infinite_state_is_refuted_by_its_kernels(task):
 
 def test_the_forged_networks_are_wrong_on_some_machine():
     given = [[1], [0], [1], [1], [0], [0], [1]]
-    for make, flush in ((subnormal_weight, without_subnormals), (subnormal_product, without_subnormals),
-                        (fused, lambda array: array)):
+    for make, flush in (
+        (subnormal_weight, without_subnormals),
+        (subnormal_product, without_subnormals),
+        (fused, lambda array: array),
+    ):
         for dtype in BOTH:
             model = make(dtype)
-            right = [0] * model.task.delay + [x for x, in given][: -model.task.delay]
+            right = [0] * model.task.delay + [x for (x,) in given][: -model.task.delay]
             assert stepwise(model, given, flush) != right
             if flush is without_subnormals:
                 assert stepwise(model, given) == right
@@ -251,7 +284,26 @@ def test_large_relu_states_are_proved_as_long_as_nothing_overflows(tmp_path, dty
 @pytest.mark.parametrize("dtype", BOTH)
 def test_activations_keep_their_bound_at_extreme_arguments(activation, dtype):
     info, cell = np.finfo(dtype), fastrnn.Elman(1, activation)
-    edges = [9.4, 9.5, 9.6, 19.9, 20.1, 40, 86.9, 87, 87.1, 88.8, 104, 707, 708, 709.8, 745.2, 1e4, LARGEST[dtype] * 2, info.max]
+    edges = [
+        9.4,
+        9.5,
+        9.6,
+        19.9,
+        20.1,
+        40,
+        86.9,
+        87,
+        87.1,
+        88.8,
+        104,
+        707,
+        708,
+        709.8,
+        745.2,
+        1e4,
+        LARGEST[dtype] * 2,
+        info.max,
+    ]
     small = [0, info.smallest_subnormal, info.tiny / 3, info.tiny, info.eps]
     z = np.array([sign * value for value in (*edges, *small) for sign in (1, -1)], dtype)
     z = np.concatenate([z, np.zeros(-len(z) % 16, dtype)])

@@ -1,4 +1,5 @@
-"""Files of strangers: whatever they hold, `fastrnn check` refuses them in one short line, soon, and in little memory."""
+"""Files of strangers: whatever they hold, `fastrnn check` refuses them in one short line, soon, and in little memory.
+"""
 
 import json
 import os
@@ -13,7 +14,17 @@ from certified_models import proved
 from fuzz_check import File, Fuzzer, outcomes
 from safetensors.numpy import save
 
-from fastrnn.check import LONGEST, MOST_ACTIVATIONS, MOST_BYTES, MOST_PRODUCTS, MOST_WEIGHTS, Refused, check, hash_of, printable
+from fastrnn.check import (
+    LONGEST,
+    MOST_ACTIVATIONS,
+    MOST_BYTES,
+    MOST_PRODUCTS,
+    MOST_WEIGHTS,
+    Refused,
+    check,
+    hash_of,
+    printable,
+)
 from fastrnn.cli import main
 from fastrnn.errors import CheckpointError
 from fastrnn.model import Model
@@ -57,6 +68,7 @@ def refusal(certificate, model):
 
 def set_in(path, value):
     """A change that sets the JSON metadata's value at a path."""
+
     def change(file):
         place = file.inner
         for name in path[:-1]:
@@ -71,7 +83,11 @@ def test_a_good_pair_is_accepted_with_and_without_a_digest_and_with_the_state_of
         assert check(*paths)["task"] == {"name": "addition", "operands": 2}
     file, path = File(pair.model.read_bytes(), "fastrnn"), tmp_path / "unfinished.safetensors"
     file.inner.pop("digest", None)
-    state = {"training.step": np.zeros((), np.uint64), "training.live": np.ones((0, 3), bool), "training.m": np.full(3, np.nan)}
+    state = {
+        "training.step": np.zeros((), np.uint64),
+        "training.live": np.ones((0, 3), bool),
+        "training.m": np.full(3, np.nan),
+    }
     path.write_bytes(save({**file.arrays(), **state}, {"fastrnn": json.dumps(file.inner)}))
     assert Model.load(path) and check(pair.certificate, path)
 
@@ -108,9 +124,22 @@ def test_a_claim_that_makes_no_sense_is_refused(pair, field):
         refusal(*pair.changed(set_in((field,), value)))
 
 
-@pytest.mark.parametrize("path, value", [
-    (("task", "bits"), 0), (("task", "bits"), 8.0), (("task", "bits"), None), (("task", "bits"), 1), (("task", "note"), 1),
-    (("format",), 3), (("format",), 1.0), (("versions",), None), (("metadata",), []), (("cell",), None), (("note",), 1)])
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (("task", "bits"), 0),
+        (("task", "bits"), 8.0),
+        (("task", "bits"), None),
+        (("task", "bits"), 1),
+        (("task", "note"), 1),
+        (("format",), 3),
+        (("format",), 1.0),
+        (("versions",), None),
+        (("metadata",), []),
+        (("cell",), None),
+        (("note",), 1),
+    ],
+)
 def test_a_model_that_cannot_be_loaded_is_refused(pair, path, value):
     certificate, model = pair.changed(None, set_in(path, value))
     with pytest.raises(CheckpointError):
@@ -153,7 +182,14 @@ def test_printable_text_is_short_and_printable(text):
 def test_pipes_devices_and_folders_are_not_waited_for(pair, capsys):
     fifo = pair.folder / "fifo-certificate.safetensors"
     os.mkfifo(fifo)
-    for path in (fifo, Path("/dev/zero"), Path("/dev/stdin"), pair.folder, Path("/proc/self/mem"), pair.folder / "none"):
+    for path in (
+        fifo,
+        Path("/dev/zero"),
+        Path("/dev/stdin"),
+        pair.folder,
+        Path("/proc/self/mem"),
+        pair.folder / "none",
+    ):
         for paths in ((path, pair.model), (pair.certificate, path)):
             refusal(*paths)
     # A pipe that takes the file's place in between is opened, and not waited for either.
@@ -176,7 +212,7 @@ def test_large_files_are_refused_unread(pair, tmp_path):
 @pytest.mark.parametrize("text", [b'"__metadata__": {', b'\\"format\\": 2', b'"low": {"shape'])
 def test_a_name_given_twice_is_refused_though_both_say_the_same(pair, tmp_path, text):
     content = pair.certificate.read_bytes()
-    header = content[8:-len(File(content, "certificate").data)].rstrip()
+    header = content[8 : -len(File(content, "certificate").data)].rstrip()
     once = json.loads(header)
     if b"format" in text:
         header = header.replace(text, text + b", " + text)
@@ -198,7 +234,10 @@ def with_metadata(text):
 
 
 def one_array(**entry):
-    return raw({"__metadata__": {"certificate": "{}"}, "low": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8], **entry}}, bytes(8))
+    return raw(
+        {"__metadata__": {"certificate": "{}"}, "low": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8], **entry}},
+        bytes(8),
+    )
 
 
 BROKEN = {
@@ -220,7 +259,12 @@ BROKEN = {
     "a name twice": raw(b'{"__metadata__": {"certificate": "{}"}, "__metadata__": {"certificate": "{}"}}'),
     "a name twice in the metadata": with_metadata('{"format": 2, "format": 2}'),
     "lone surrogates": raw(b'{"__metadata__": {"certificate": "\\ud800"}}'),
-    "many arrays": raw({"__metadata__": {"certificate": "{}"}, **{f"a{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(9999)}}),
+    "many arrays": raw(
+        {
+            "__metadata__": {"certificate": "{}"},
+            **{f"a{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(9999)},
+        }
+    ),
     "shape of a float": one_array(shape=[1.0]),
     "shape of a bool": one_array(shape=[True]),
     "negative shape": one_array(shape=[-1]),
@@ -264,13 +308,30 @@ def copies(nodes):
 
 def oversized(folder, hidden, nodes, dtype="float32"):
     """Paths of a certificate and a model in which all but the sizes is as it should be."""
-    weights = {name: np.full(shape, 1e-3, dtype) for name, shape in
-               {"w_ih": (hidden, 2), "w_hh": (hidden, hidden), "w_ho": (1, hidden)}.items()}
-    task, cell = {"name": "xor", "delay": 0}, {"name": "elman", "hidden_size": hidden, "activation": "sigmoid", "bias": False}
+    weights = {
+        name: np.full(shape, 1e-3, dtype)
+        for name, shape in {"w_ih": (hidden, 2), "w_hh": (hidden, hidden), "w_ho": (1, hidden)}.items()
+    }
+    task, cell = (
+        {"name": "xor", "delay": 0},
+        {"name": "elman", "hidden_size": hidden, "activation": "sigmoid", "bias": False},
+    )
     u, eta, terms = *{"float32": (2.0**-24, 2.0**-126), "float64": (2.0**-53, 2.0**-1022)}[dtype], hidden + 4
-    rounding = {"gamma_pre": terms * u / (1 - terms * u), "gamma_out": (hidden + 1) * u / (1 - (hidden + 1) * u),
-                "underflow": terms * eta, "activation": {"float32": 8e-7, "float64": 6.8e-16}[dtype]}
-    claim = {"format": 2, "task": task, "cell": cell, "dtype": dtype, "weights": hash_of(weights), "margin": 1.0, "rounding": rounding}
+    rounding = {
+        "gamma_pre": terms * u / (1 - terms * u),
+        "gamma_out": (hidden + 1) * u / (1 - (hidden + 1) * u),
+        "underflow": terms * eta,
+        "activation": {"float32": 8e-7, "float64": 6.8e-16}[dtype],
+    }
+    claim = {
+        "format": 2,
+        "task": task,
+        "cell": cell,
+        "dtype": dtype,
+        "weights": hash_of(weights),
+        "margin": 1.0,
+        "rounding": rounding,
+    }
     boxes = {"low": np.full((nodes, hidden), -1.0), "high": np.full((nodes, hidden), 2.0), "following": copies(nodes)}
     header = {"format": 1, "versions": {}, "metadata": {}, "cell": cell, "task": {**task, "bits": 8}}
     paths = folder / "large-certificate.safetensors", folder / "large.safetensors"
@@ -279,9 +340,17 @@ def oversized(folder, hidden, nodes, dtype="float32"):
     return paths
 
 
-@pytest.mark.parametrize("hidden, nodes, dtype", [
-    (int(MOST_WEIGHTS**0.5) + 1, 3, "float32"), (int((MOST_WEIGHTS / 4) ** 0.5) + 1, 3, "float64"), (256, MOST_PRODUCTS // 256**2 + 1, "float32"),
-    (128, MOST_PRODUCTS // (4 * 128**2) + 1, "float64"), (16, MOST_ACTIVATIONS // 16 + 9, "float32"), (1, 16385, "float32")])
+@pytest.mark.parametrize(
+    "hidden, nodes, dtype",
+    [
+        (int(MOST_WEIGHTS**0.5) + 1, 3, "float32"),
+        (int((MOST_WEIGHTS / 4) ** 0.5) + 1, 3, "float64"),
+        (256, MOST_PRODUCTS // 256**2 + 1, "float32"),
+        (128, MOST_PRODUCTS // (4 * 128**2) + 1, "float64"),
+        (16, MOST_ACTIVATIONS // 16 + 9, "float32"),
+        (1, 16385, "float32"),
+    ],
+)
 def test_what_would_take_long_is_refused_before_it_is_begun(tmp_path, monkeypatch, hidden, nodes, dtype):
     monkeypatch.setattr("fastrnn.check.Network.sums", None)
     said = refusal(*oversized(tmp_path, hidden, nodes, dtype))
@@ -290,11 +359,18 @@ def test_what_would_take_long_is_refused_before_it_is_begun(tmp_path, monkeypatc
 
 def test_the_largest_files_take_less_than_100_megabytes(tmp_path):
     # The memory of this process is that of all tests before.
-    code = ("import sys\nfrom fastrnn.check import Refused, check\n"
-            "try: check(*sys.argv[1:])\nexcept Refused as refused: print(refused)\n"
-            "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))")
+    code = (
+        "import sys\nfrom fastrnn.check import Refused, check\n"
+        "try: check(*sys.argv[1:])\nexcept Refused as refused: print(refused)\n"
+        "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
     hidden = int(MOST_WEIGHTS**0.5)
-    done = subprocess.run([sys.executable, "-c", code, *map(str, oversized(tmp_path, hidden, 3))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, oversized(tmp_path, hidden, 3))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     reason, kilobytes = done.stdout.splitlines()
     assert "leaves its box" in reason or "margin" in reason
     assert int(kilobytes) < 100_000

@@ -25,18 +25,46 @@ def on_arrays():
 
 OTHERS = {
     "size": ({"cell": fastrnn.Elman(8)}, "hidden_size: got 8, but the run to go on from was begun with 16"),
-    "activation": ({"cell": fastrnn.Elman(activation="tanh")}, "activation: got tanh, but the run to go on from was begun with sigmoid"),
+    "activation": (
+        {"cell": fastrnn.Elman(activation="tanh")},
+        "activation: got tanh, but the run to go on from was begun with sigmoid",
+    ),
     "bias": ({"cell": fastrnn.Elman(bias=False)}, "bias: got False, "),
-    "task": ({"task": fastrnn.tasks.Subtraction(8)}, "task: got subtraction, but the run to go on from was begun with addition"),
+    "task": (
+        {"task": fastrnn.tasks.Subtraction(8)},
+        "task: got subtraction, but the run to go on from was begun with addition",
+    ),
     "width": ({"task": fastrnn.tasks.Addition(9)}, "bits: got 9, "),
     "operands": ({"task": fastrnn.tasks.Addition(operands=3)}, "operands: got 3, "),
     "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to go on from was begun with addition"),
-    "constants": ({"constants": (("beta2", 0.9),)}, "constants: got beta2=0.9, but the run to go on from was begun with none"),
-    "curriculum": ({"curriculum": None}, "curriculum: got none, but the run to go on from was begun with start=8, factor=2"),
-    **{name: ({name: value}, f"{name}: got {value}, but the run to go on from was begun with ") for name, value in {
-        "loss": "cross-entropy", "optimizer": "momentum", "learning_rate": 0.5, "batch_size": 64, "seed": 1, "initializer": "xavier",
-        "schedule": "linear", "clip": 1.0, "truncate": 3, "saturation": 0.1, "weight_decay": 0.1, "l1": 0.1, "initial_scale": 2.0,
-        "reduction": "sum", "dtype": "float64"}.items()},
+    "constants": (
+        {"constants": (("beta2", 0.9),)},
+        "constants: got beta2=0.9, but the run to go on from was begun with none",
+    ),
+    "curriculum": (
+        {"curriculum": None},
+        "curriculum: got none, but the run to go on from was begun with start=8, factor=2",
+    ),
+    **{
+        name: ({name: value}, f"{name}: got {value}, but the run to go on from was begun with ")
+        for name, value in {
+            "loss": "cross-entropy",
+            "optimizer": "momentum",
+            "learning_rate": 0.5,
+            "batch_size": 64,
+            "seed": 1,
+            "initializer": "xavier",
+            "schedule": "linear",
+            "clip": 1.0,
+            "truncate": 3,
+            "saturation": 0.1,
+            "weight_decay": 0.1,
+            "l1": 0.1,
+            "initial_scale": 2.0,
+            "reduction": "sum",
+            "dtype": "float64",
+        }.items()
+    },
 }
 
 
@@ -75,7 +103,9 @@ def test_arrays_are_compared(on_arrays, tmp_path, saved):
     other = X.copy()
     other[0, 0] = 1
     for data in ((other, X), (X, other), (X, X, np.array([[1, 1], [1, 1], [1, 0]])), (X[:2], X[:2])):
-        with pytest.raises(ValueError, match="^data: got other arrays than those that the run to go on from was trained on"):
+        with pytest.raises(
+            ValueError, match="^data: got other arrays than those that the run to go on from was trained on"
+        ):
             fastrnn.train(data=data, resume=run, max_samples=32)
     with pytest.raises(ValueError, match="^task: got addition, but the run to go on from was begun with none"):
         fastrnn.train(task=fastrnn.tasks.Addition(8), resume=run)
@@ -90,11 +120,17 @@ def test_what_is_no_run_to_go_on_from(run):
         fastrnn.train(resume=replace(run, state=None))
 
 
-@pytest.mark.parametrize("option, message", {
-    "--activation tanh": "--activation: got tanh, but the run to go on from was begun with sigmoid",
-    "--hidden 8": "--hidden: got 8, but ", "--batch-size 64": "--batch-size: got 64, but ", "--dtype float64": "--dtype: got float64, but ",
-    "--task subtraction": "task: got subtraction, but ", "--no-bias": "--no-bias: got False, but ",
-}.items())
+@pytest.mark.parametrize(
+    "option, message",
+    {
+        "--activation tanh": "--activation: got tanh, but the run to go on from was begun with sigmoid",
+        "--hidden 8": "--hidden: got 8, but ",
+        "--batch-size 64": "--batch-size: got 64, but ",
+        "--dtype float64": "--dtype: got float64, but ",
+        "--task subtraction": "task: got subtraction, but ",
+        "--no-bias": "--no-bias: got False, but ",
+    }.items(),
+)
 def test_the_command_line_says_the_same(run, tmp_path, monkeypatch, capsys, option, message):
     monkeypatch.chdir(tmp_path)
     save_run(run, "run")

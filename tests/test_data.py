@@ -1,4 +1,5 @@
-"""Own sequences: what is taken, what is left out of the loss, and one line, with what to write instead, for the rest."""
+"""Own sequences: what is taken, what is left out of the loss, and one line, with what to write instead, for the rest.
+"""
 
 import numpy as np
 import numpy_elman as oracle
@@ -48,11 +49,24 @@ def test_steps_that_are_masked_do_not_count(spoiled):
     # The inputs of masked steps are zeros: as these come last, no step that counts is reached by them.
     for got, right in zip(gradients(*given), wanted((~hidden).astype(float)), strict=True):
         assert np.abs(got - right).max() < 1e-12
-    assert all(np.array_equal(a.mask, b.mask) and np.array_equal(a.data, b.data, equal_nan=True) for a, b in zip(before, (x, y, mask)))
+    assert all(
+        np.array_equal(a.mask, b.mask) and np.array_equal(a.data, b.data, equal_nan=True)
+        for a, b in zip(before, (x, y, mask))
+    )
 
 
-@pytest.mark.parametrize("given", [(X.tolist(), Y.tolist()), [X, Y], (X, Y, None), (X, Y, np.ones((20, 6, 1))), (X.astype(bool), Y.astype(int)),
-                                   (X, Y, np.ones((20, 6), bool))], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X.tolist(), Y.tolist()),
+        [X, Y],
+        (X, Y, None),
+        (X, Y, np.ones((20, 6, 1))),
+        (X.astype(bool), Y.astype(int)),
+        (X, Y, np.ones((20, 6), bool)),
+    ],
+    ids=str,
+)
 def test_what_means_the_same_is_the_same(given):
     options = dict(max_samples=32, batch_size=20)
     first, second = (fastrnn.train(Elman(6), data=data, **options).model.weights for data in (given, (X, Y)))
@@ -63,8 +77,11 @@ REFUSED = {
     "one array": (X, "data: got one array, of shape (20, 6, 2); expected (x, y) or (x, y, mask)"),
     "x alone": ((X,), "data: got 1 array; expected (x, y)"),
     "four": ((X, Y, Y, Y), "data: got 4 arrays; expected (x, y)"),
-    "a dict": ({"x": X, "y": Y}, "data: got a dict; expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) "
-                                 "and (batch, time); as data=(data['x'], data['y'])"),
+    "a dict": (
+        {"x": X, "y": Y},
+        "data: got a dict; expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) "
+        "and (batch, time); as data=(data['x'], data['y'])",
+    ),
     "a name": ("numbers.csv", "data: got 'numbers.csv'; expected"),
     "ragged": (([[[1, 0]], [[1, 0], [0, 1]]], Y), "x: is no array of numbers: its parts differ in length"),
     "ragged targets": ((X, [[1], [1, 0]]), "y: is no array of numbers: its parts differ in length"),
@@ -75,8 +92,11 @@ REFUSED = {
     "nothing": ((X[:0], Y[:0]), "x: got shape (0, 6, 2), expected (batch, time, input), each of at least 1"),
     "no target": ((X, Y[:, :, :0]), "y: got shape (20, 6, 0), expected (20, 6, output)"),
     "four axes": ((X[None], Y[None]), "x: got shape (1, 20, 6, 2), expected (batch, time, input)"),
-    "an answer a sequence": ((X, Y[:, 0, 0]), "y: got shape (20,), expected (20, 6, output): targets for each step of x; an answer at "
-                                              "the end of each sequence is y[:, -1], with a mask of 1 there and 0 before"),
+    "an answer a sequence": (
+        (X, Y[:, 0, 0]),
+        "y: got shape (20,), expected (20, 6, output): targets for each step of x; an answer at "
+        "the end of each sequence is y[:, -1], with a mask of 1 there and 0 before",
+    ),
     "other times": ((X, Y[:, :5]), "y: got shape (20, 5, 1), expected (20, 6, output)"),
     "mask": ((X, Y, np.ones((20, 5))), "mask: got shape (20, 5), expected (20, 6)"),
     "words as a mask": ((X, Y, np.full((20, 6), "1")), "mask: got dtype <U1, expected real numbers"),
@@ -86,18 +106,27 @@ REFUSED = {
     "NaN": ((X, Y, np.full((20, 6), np.nan)), "mask: holds values that are not finite"),
     "too large": ((X * 1e300, Y), "x: holds values that are not finite in float32"),
     "classes": ((X, Y * 3), "y: holds values outside [0, 1], the range of the outputs"),
-    "half a step": ((np.ma.array(X, mask=X == 1), Y), "x: is masked in a part of a step; mask whole steps, or give x.filled(0)"),
+    "half a step": (
+        (np.ma.array(X, mask=X == 1), Y),
+        "x: is masked in a part of a step; mask whole steps, or give x.filled(0)",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@pytest.mark.parametrize("call", [fastrnn.train, lambda *args, **options: fastrnn.train_many(*args, seeds=[0, 1], **options)])
+@pytest.mark.parametrize(
+    "call", [fastrnn.train, lambda *args, **options: fastrnn.train_many(*args, seeds=[0, 1], **options)]
+)
 def test_what_is_no_data_is_one_line(case, call):
     data, message = REFUSED[case]
     with pytest.raises((ValueError, TypeError)) as caught:
         call(Elman(6), data=data)
     # Two models may have data of their own.
-    message = message if "axes" not in case or call is fastrnn.train else "x: got a leading axis of 1, expected 2, one for each seed"
+    message = (
+        message
+        if "axes" not in case or call is fastrnn.train
+        else "x: got a leading axis of 1, expected 2, one for each seed"
+    )
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 

@@ -23,7 +23,11 @@ def prose(path):
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return [(number, line) for number, line in enumerate(text.splitlines(), 1)]
-    found = [(token.start[0], token.string) for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT]
+    found = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (docstring := ast.get_docstring(node)):
             found.append((getattr(node, "lineno", 1), docstring))
@@ -31,7 +35,9 @@ def prose(path):
 
 
 def resolves(name):
-    """Whether a dotted name is a module, or what Python gives for it after importing the package and the modules on its way."""
+    """Whether a dotted name is a module, or what Python gives for it after importing the package and the modules on
+    its way.
+    """
     try:
         importlib.import_module(name)
         return True
@@ -54,8 +60,16 @@ def classes():
             if isinstance(node, ast.ClassDef):
                 names = found.setdefault(node.name, set())
                 names |= {child.name for child in ast.walk(node) if isinstance(child, ast.FunctionDef)}
-                names |= {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)}
-                names |= {child.attr for child in ast.walk(node) if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store)}
+                names |= {
+                    child.id
+                    for child in ast.walk(node)
+                    if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)
+                }
+                names |= {
+                    child.attr
+                    for child in ast.walk(node)
+                    if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store)
+                }
     return found
 
 
@@ -64,8 +78,16 @@ CLASSES = classes()
 
 def faults(text):
     """Names in a text that mean nothing."""
-    found = [name for name in DOTTED.findall(text) if not name.endswith((".py", ".toml", ".safetensors")) and not resolves(name)]
-    return found + [f"{of}.{name}" for of, name in ATTRIBUTE.findall(text) if of in CLASSES and name not in CLASSES[of] and name != "py"]
+    found = [
+        name
+        for name in DOTTED.findall(text)
+        if not name.endswith((".py", ".toml", ".safetensors")) and not resolves(name)
+    ]
+    return found + [
+        f"{of}.{name}"
+        for of, name in ATTRIBUTE.findall(text)
+        if of in CLASSES and name not in CLASSES[of] and name != "py"
+    ]
 
 
 @pytest.mark.parametrize("path", [*SOURCES, *DOCUMENTS], ids=lambda path: str(path.relative_to(ROOT)))
@@ -75,6 +97,11 @@ def test_names_in_prose_exist(path):
 
 
 def test_what_does_not_exist_is_found():
-    assert faults("by fastrnn.sweep.Processes, fastrnn.train.consolidate and Model.lode") == ["fastrnn.sweep.Processes", "Model.lode"]
-    assert faults("fastrnn.nothing") == ["fastrnn.nothing"] and not faults("fastrnn.tasks.Addition, fastrnn.train(x), Run.certification")
+    assert faults("by fastrnn.sweep.Processes, fastrnn.train.consolidate and Model.lode") == [
+        "fastrnn.sweep.Processes",
+        "Model.lode",
+    ]
+    assert faults("fastrnn.nothing") == ["fastrnn.nothing"] and not faults(
+        "fastrnn.tasks.Addition, fastrnn.train(x), Run.certification"
+    )
     assert sum(len(DOTTED.findall(text)) for path in SOURCES for _, text in prose(path)) > 15

@@ -18,10 +18,12 @@ from fastrnn.training.many import Many, job_of
 from fastrnn.training.parts import _digest
 
 
-GROUPED = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2,
-                    groups={"who": [*"aaaabbbbccc", "d"]})
-UNCOUNTED = Sequences(np.ones((3, 4, 2)), np.ones((3, 4), int), kind="classes", classes=2,
-                      weight=[np.zeros(4), np.zeros(4), np.ones(4)])
+GROUPED = Sequences(
+    [x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2, groups={"who": [*"aaaabbbbccc", "d"]}
+)
+UNCOUNTED = Sequences(
+    np.ones((3, 4, 2)), np.ones((3, 4), int), kind="classes", classes=2, weight=[np.zeros(4), np.zeros(4), np.ones(4)]
+)
 LARGE = Sequences(np.full((3, 4, 2), 1e39), np.ones((3, 4), int), kind="classes", classes=2)
 
 
@@ -209,7 +211,10 @@ def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
     [
         ({"grid": {"l1": []}}, "grid: l1 has shape (0,), expected at least one number"),
         ({"grid": [1]}, "grid: got list, expected {name: values}"),
-        ({"grid": {"patience": [5, 9]}}, "grid: patience is the same for all fits, expected hidden_size, learning_rate,"),
+        (
+            {"grid": {"patience": [5, 9]}},
+            "grid: patience is the same for all fits, expected hidden_size, learning_rate,",
+        ),
         ({"grid": {"l1": [0, 0.1]}, "inner": None}, "grid: l1 has 2 values, but with inner=None nothing validates"),
         ({"grid": {"l1": [0, 0.1]}, "l1": 0.2}, "l1: is an axis of the grid and an option"),
         ({"roles": ROLES}, "roles: is not for cross_validate"),

@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM end any training soon, with everything as it should be; where they are ignored they stay ignored."""
+"""Ctrl-C and SIGTERM end any training soon, with everything as it should be; where they are ignored they stay
+ignored.
+"""
 
 import os
 import signal
@@ -195,7 +197,10 @@ def test_both_signals_end_a_training(number):
     assert run.stopped == "interrupted" and 0 < run.samples < 1 << 40
     many = fastrnn.train_many(Elman(8), seeds=range(3), until="samples", max_samples=1 << 40, progress=pressing(number))
     assert many.stopped == ["interrupted"] * 3
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
 
 
 @pytest.mark.parametrize("first, second", [(a, b) for a in SIGNALS for b in SIGNALS])
@@ -209,7 +214,9 @@ def test_a_second_signal_ends_at_once(first, second):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_both_signals_end_a_sweep(number):
     with pytest.raises(KeyboardInterrupt):
-        fastrnn.sweep(hidden_size=(8,), seeds=40, max_samples=1 << 40, until="samples", workers=1, progress=pressing(number))
+        fastrnn.sweep(
+            hidden_size=(8,), seeds=40, max_samples=1 << 40, until="samples", workers=1, progress=pressing(number)
+        )
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
@@ -217,7 +224,11 @@ def test_both_signals_end_a_sweep(number):
 def test_both_signals_end_a_command(monkeypatch, tmp_path, capsys, number):
     monkeypatch.chdir(tmp_path)
     real = sys.modules["fastrnn.train"].train
-    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", lambda *parts, **options: real(*parts, **{**options, "progress": pressing(number)}))
+    monkeypatch.setattr(
+        sys.modules["fastrnn.train"],
+        "train",
+        lambda *parts, **options: real(*parts, **{**options, "progress": pressing(number)}),
+    )
     assert main(["train", "--until", "samples", "--max-samples", "100000000", "--output", "net"]) == 130
     assert "interrupted after" in capsys.readouterr().err and (tmp_path / "net").exists()
     assert main(["repeat", "--until", "samples", "--max-samples", "100000000", "--seeds", "2"]) == 130
@@ -232,8 +243,14 @@ def test_a_signal_that_is_ignored_stays_ignored(number):
     signal.signal(number, signal.SIG_IGN)
     progress = pressing(number)
     assert fastrnn.train(until="samples", max_samples=10_000, progress=progress).samples == 10_000
-    assert fastrnn.train_many(Elman(8), seeds=range(3), until="samples", max_samples=16, progress=progress).stopped == ["samples"] * 3
-    assert len(fastrnn.sweep(hidden_size=(8,), seeds=4, max_samples=16, until="samples", workers=1, progress=progress)) == 4
+    assert (
+        fastrnn.train_many(Elman(8), seeds=range(3), until="samples", max_samples=16, progress=progress).stopped
+        == ["samples"] * 3
+    )
+    assert (
+        len(fastrnn.sweep(hidden_size=(8,), seeds=4, max_samples=16, until="samples", workers=1, progress=progress))
+        == 4
+    )
     with deferred_interrupt() as interrupt:
         progress()
         assert not interrupt() and signal.getsignal(number) == signal.SIG_IGN

@@ -1,4 +1,6 @@
-"""Sequences of different lengths: only steps up to the last one that counts are computed, and the results are those of all steps."""
+"""Sequences of different lengths: only steps up to the last one that counts are computed, and the results are those
+of all steps.
+"""
 
 import numpy as np
 import pytest
@@ -68,11 +70,15 @@ def test_training_many_models_gives_the_bytes_of_all_steps(monkeypatch, batch):
 def test_gradients_do_not_depend_on_what_follows_the_end():
     model = fastrnn.train(Elman(16), data=sequences(), max_samples=16, until="samples").model
     expected = fastrnn.loss_and_grad(model, *sequences())
-    others = [fastrnn.loss_and_grad(model, *sequences(padding=1e30)),
-              fastrnn.loss_and_grad(model, *(array[:, : LENGTHS.max()] for array in sequences()))]
+    others = [
+        fastrnn.loss_and_grad(model, *sequences(padding=1e30)),
+        fastrnn.loss_and_grad(model, *(array[:, : LENGTHS.max()] for array in sequences())),
+    ]
     assert all(other[0] == expected[0] for other in others)
     assert all(np.array_equal(others[0][1][name], gradient) for name, gradient in expected[1].items())
-    assert all(np.allclose(others[1][1][name], gradient, rtol=1e-5, atol=1e-6) for name, gradient in expected[1].items())
+    assert all(
+        np.allclose(others[1][1][name], gradient, rtol=1e-5, atol=1e-6) for name, gradient in expected[1].items()
+    )
 
 
 # ---- what is not computed
@@ -84,15 +90,28 @@ SENTINEL = 0.123
 def test_a_block_has_the_steps_of_its_longest_sequence():
     arrays = as_arrays(*sequences([5] * 16 + [30] + [9] * 15), dtype=np.float32, drawn=False)
     rng = np.random.default_rng(0)
-    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in (
-        ("w_ih", (16, 2)), ("w_hh", (16, 16)), ("b_ih", 16), ("b_hh", 16), ("w_ho", (1, 16)), ("b_o", 1))}
+    weights = {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in (
+            ("w_ih", (16, 2)),
+            ("w_hh", (16, 16)),
+            ("b_ih", 16),
+            ("b_hh", 16),
+            ("w_ho", (1, 16)),
+            ("b_o", 1),
+        )
+    }
     session = Session(Elman(16), (2, 1), arrays, STEPS, fastrnn.TrainConfig(batch_size=16), 1, weights)
     for block in range(2):
         session.work[0].h[1:] = SENTINEL
         session.run(np.full(1, 0.01), np.zeros(1), 0)
         steps = arrays.lengths[16 * block : 16 * block + 16].max()
         states = session.work[0].h[1:, 0, :, 0]
-        assert steps < STEPS and (states[steps:] == np.float32(SENTINEL)).all() and (states[:steps] != np.float32(SENTINEL)).all()
+        assert (
+            steps < STEPS
+            and (states[steps:] == np.float32(SENTINEL)).all()
+            and (states[:steps] != np.float32(SENTINEL)).all()
+        )
 
 
 def test_checks_run_sequences_of_about_one_length_side_by_side():
@@ -114,4 +133,9 @@ def test_checks_run_sequences_of_about_one_length_side_by_side():
         mask = arrays.mask.copy()
         mask[row, 0] = 1
         assert first_wrong(Watched(), arrays._replace(x=wrong, mask=mask)) == row
-        assert first_wrong(Watched(), arrays._replace(x=wrong, mask=np.where(np.arange(STEPS) == 0, 0, mask).astype(np.float32))) is None
+        assert (
+            first_wrong(
+                Watched(), arrays._replace(x=wrong, mask=np.where(np.arange(STEPS) == 0, 0, mask).astype(np.float32))
+            )
+            is None
+        )

@@ -27,13 +27,40 @@ X = np.random.default_rng(0).integers(0, 2, (12, 5, 6, 2)).astype(float)
 # Kinds of kernels that other tests compile, too.
 CASES = {
     "until samples": {**SMALL, "until": "samples", "max_samples": 3_000},
-    "until exact": {"cell": Elman(8, bias=False), "task": Addition(bits=4), **SMALL, "learning_rate": 0.3, "max_samples": 20_000},
-    "a falling rate, clipped": {"cell": Elman(16), **DOUBLE, "batch_size": 6, "schedule": "drop", "clip": 0.05, "truncate": 3,
-                                "max_samples": 3_000},
-    "some diverge": {"cell": Elman(9), **DOUBLE, "batch_size": 4, "weight_decay": 0.1, "l1": 0.03, "max_samples": 2_000,
-                     "learning_rate": np.where(np.arange(12) % 3, 0.01, 1e300)},
-    "arrays of one's own": {"cell": Elman(8), **SMALL, "learning_rate": 0.3, "data": (X, X[..., :1]), "until": "exact", "patience": 100,
-                            "max_samples": 5_000},
+    "until exact": {
+        "cell": Elman(8, bias=False),
+        "task": Addition(bits=4),
+        **SMALL,
+        "learning_rate": 0.3,
+        "max_samples": 20_000,
+    },
+    "a falling rate, clipped": {
+        "cell": Elman(16),
+        **DOUBLE,
+        "batch_size": 6,
+        "schedule": "drop",
+        "clip": 0.05,
+        "truncate": 3,
+        "max_samples": 3_000,
+    },
+    "some diverge": {
+        "cell": Elman(9),
+        **DOUBLE,
+        "batch_size": 4,
+        "weight_decay": 0.1,
+        "l1": 0.03,
+        "max_samples": 2_000,
+        "learning_rate": np.where(np.arange(12) % 3, 0.01, 1e300),
+    },
+    "arrays of one's own": {
+        "cell": Elman(8),
+        **SMALL,
+        "learning_rate": 0.3,
+        "data": (X, X[..., :1]),
+        "until": "exact",
+        "patience": 100,
+        "max_samples": 5_000,
+    },
 }
 
 
@@ -86,7 +113,13 @@ def test_the_same_call_goes_on_to_the_same_bytes(often, path, case, count, monke
 
 def test_a_checkpoint_holds_finished_models_and_those_in_lanes(often, path, monkeypatch):
     monkeypatch.setattr(autosave, "SECONDS", 0)
-    options = {"cell": Elman(8, bias=False), "task": Addition(bits=4), **SMALL, "learning_rate": 0.3, "max_samples": 20_000}
+    options = {
+        "cell": Elman(8, bias=False),
+        "task": Addition(bits=4),
+        **SMALL,
+        "learning_rate": 0.3,
+        "max_samples": 20_000,
+    }
     whole, seen = fastrnn.train_many(seeds=range(24), threads=1, **options), []
 
     def progress(done, total):
@@ -98,13 +131,22 @@ def test_a_checkpoint_holds_finished_models_and_those_in_lanes(often, path, monk
     tensors, _ = read_checkpoint(path)
     assert len(tensors["finished"]) >= 10 and len(tensors["lanes"])
     assert tensors["lanes.vectors"].shape[1:] == (3, len(tensors["finished.weights"][0]))
-    run = fastrnn.train_many(seeds=range(24), threads=1, checkpoint=path, progress=lambda done, total: seen.append(done), **options)
+    run = fastrnn.train_many(
+        seeds=range(24), threads=1, checkpoint=path, progress=lambda done, total: seen.append(done), **options
+    )
     # What was finished is not trained once more.
     assert seen[0] >= 10 and all(same(run, i, whole, i) for i in range(24))
 
 
 def test_ctrl_c_leaves_all_that_was_done_in_the_checkpoint(path):
-    options = {"cell": Elman(16, bias=False), "seeds": range(30), **SMALL, "until": "samples", "max_samples": 40_000, "threads": 1}
+    options = {
+        "cell": Elman(16, bias=False),
+        "seeds": range(30),
+        **SMALL,
+        "until": "samples",
+        "max_samples": 40_000,
+        "threads": 1,
+    }
     whole = fastrnn.train_many(**options)
     run = fastrnn.train_many(checkpoint=path, progress=press_once(), **options)
     assert "interrupted" in run.stopped
@@ -158,7 +200,14 @@ DAMAGE = {
 
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_state_is_one_clear_line(path, case):
-    options = {"cell": Elman(16, bias=False), "seeds": range(30), **SMALL, "until": "samples", "max_samples": 100_000, "threads": 1}
+    options = {
+        "cell": Elman(16, bias=False),
+        "seeds": range(30),
+        **SMALL,
+        "until": "samples",
+        "max_samples": 100_000,
+        "threads": 1,
+    }
     fastrnn.train_many(checkpoint=path, progress=press_once(), **options)
     tensors, metadata = read_checkpoint(path)
     DAMAGE[case](tensors)
@@ -171,9 +220,21 @@ def test_a_damaged_state_is_one_clear_line(path, case):
 def training():
     """What `arrays_of` and `take_up` read and write of five models in training."""
     return types.SimpleNamespace(
-        finished=np.zeros(5, bool), stopped=["interrupted"] * 5, exact=np.zeros(5, bool), steps=np.zeros(5, np.int64),
-        samples_to_exact=np.full(5, -1), entries=[None] * 5, loss=np.full(5, np.nan), exact_accuracy=np.full(5, np.nan),
-        weights=np.zeros((5, 3), np.float32), began=np.zeros(5), again=[], restored=[], checks=None, dtype=np.dtype(np.float32))
+        finished=np.zeros(5, bool),
+        stopped=["interrupted"] * 5,
+        exact=np.zeros(5, bool),
+        steps=np.zeros(5, np.int64),
+        samples_to_exact=np.full(5, -1),
+        entries=[None] * 5,
+        loss=np.full(5, np.nan),
+        exact_accuracy=np.full(5, np.nan),
+        weights=np.zeros((5, 3), np.float32),
+        began=np.zeros(5),
+        again=[],
+        restored=[],
+        checks=None,
+        dtype=np.dtype(np.float32),
+    )
 
 
 def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
@@ -181,7 +242,9 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     before.finished[1], before.stopped[1], before.weights[1] = True, "diverged", 7
     before.entries[1], before.again = Entry(np.ones((2, 4)), 16, 30, 0.5, 1.5), [Job(3, 10, 4, 12)]
     state = LaneState((9, 0, 5, 2, 16), np.arange(10.0), np.ones((3, 3), np.float32), np.ones((1, 4)))
-    take_up(after, arrays_of(before, [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]))
+    take_up(
+        after, arrays_of(before, [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)])
+    )
     assert after.again == before.again and [job for job, _ in after.restored] == [Job(0, 9), Job(4, 9, 3)]
     assert list(after.waiting) == [2] and after.done == 1 and after.stopped[1] == "diverged"
     assert after.samples_to_exact[4] == 64 and list(after.began[[0, 4]]) == [0.25, 0.5]

@@ -1,4 +1,6 @@
-"""What a mask leaves out reaches nothing, whatever it holds; and what counts is counted as one output, whatever its weight."""
+"""What a mask leaves out reaches nothing, whatever it holds; and what counts is counted as one output, whatever its
+weight.
+"""
 
 import numpy as np
 import pytest
@@ -9,9 +11,12 @@ from fastrnn import Elman, Model, TrainConfig, loss_and_grad
 from fastrnn.train.data import as_arrays
 
 MASKS = {
-    "ones": lambda rng, shape: np.ones(shape), "zeros and ones": lambda rng, shape: rng.integers(0, 2, shape),
-    "booleans": lambda rng, shape: rng.integers(0, 2, shape).astype(bool), "a tenth": lambda rng, shape: np.full(shape, 0.1),
-    "five": lambda rng, shape: np.full(shape, 5.0), "any": lambda rng, shape: rng.choice([0, 0.01, 0.3, 1, 7], shape),
+    "ones": lambda rng, shape: np.ones(shape),
+    "zeros and ones": lambda rng, shape: rng.integers(0, 2, shape),
+    "booleans": lambda rng, shape: rng.integers(0, 2, shape).astype(bool),
+    "a tenth": lambda rng, shape: np.full(shape, 0.1),
+    "five": lambda rng, shape: np.full(shape, 5.0),
+    "any": lambda rng, shape: rng.choice([0, 0.01, 0.3, 1, 7], shape),
     "one alone": lambda rng, shape: np.eye(*shape, dtype=int) * 3,
 }
 
@@ -20,7 +25,10 @@ def case(mask, count=20, steps=6, outputs=2, hidden=5, seed=0):
     rng = np.random.default_rng(seed)
     weights = {name: w.astype(np.float32) for name, w in oracle.random_weights(rng, hidden, 3, outputs).items()}
     # Numbers that float32 holds, as the trainers see them.
-    x, y = rng.uniform(-1, 1, (count, steps, 3)).astype(np.float32), rng.integers(0, 2, (count, steps, outputs)).astype(np.float32)
+    x, y = (
+        rng.uniform(-1, 1, (count, steps, 3)).astype(np.float32),
+        rng.integers(0, 2, (count, steps, outputs)).astype(np.float32),
+    )
     return weights, x, y, MASKS[mask](rng, (count, steps))
 
 
@@ -47,7 +55,9 @@ OPTIONS = dict(until="samples", optimizer="adam")
 def test_loss_and_accuracies_of_a_batch_are_those_of_numpy(mask, trainer):
     weights, x, y, mask = case(mask)
     options = dict(data=(x, y, mask), weights=weights, batch_size=len(x), max_samples=len(x), **OPTIONS)
-    run = fastrnn.train(Elman(5), **options) if trainer == "batch" else fastrnn.train_many(Elman(5), seeds=[0], **options)
+    run = (
+        fastrnn.train(Elman(5), **options) if trainer == "batch" else fastrnn.train_many(Elman(5), seeds=[0], **options)
+    )
     loss, *accuracies = first(run)
     wanted, *wanted_accuracies = statistics(weights, x, y, mask)
     assert abs(loss - wanted) < 1e-5 * max(wanted, 1) and accuracies == wanted_accuracies
@@ -69,25 +79,49 @@ def test_a_single_sequence_too(mask):
 def test_gradients_are_weighed_by_the_mask(mask):
     weights, x, y, mask = case(mask)
     model = Model(Elman(5), {name: w.astype(np.float64) for name, w in weights.items()})
-    wanted, gradients = oracle.loss_and_grad(model.weights, "sigmoid", "squared", x.astype(float), y.astype(float), np.asarray(mask, float))
+    wanted, gradients = oracle.loss_and_grad(
+        model.weights, "sigmoid", "squared", x.astype(float), y.astype(float), np.asarray(mask, float)
+    )
     value, got = loss_and_grad(model, x, y, mask)
     assert abs(value - wanted) < 1e-12 * max(wanted, 1)
     assert all(np.abs(got[name] - gradients[name]).max() < 1e-12 * max(wanted, 1) for name in gradients)
 
 
-@pytest.mark.parametrize("mask, message", [
-    (-np.ones((4, 3)), "mask: holds values below 0"), (np.diag([1.0, 1.0, 1.0, -1e-30])[:, 1:], "mask: holds values below 0"),
-    (np.full((4, 3), np.nan), "mask: holds values that are not finite"), (np.full((4, 3), np.inf), "mask: holds values that are not finite"),
-    (np.full((4, 3), 1e300), "mask: holds values that are not finite"), (np.full((4, 3), "1"), "mask: "),
-    ([["a"] * 3] * 4, "mask: "), (np.ones((4, 3), complex), "mask: "), (np.full((4, 3), None), "mask: "),
-    (np.ones((4, 3, 2)), "mask: got shape (4, 3, 2)"), (np.ones(4), "mask: got shape (4,)"), (1.0, "mask: got shape ()"),
-])
+@pytest.mark.parametrize(
+    "mask, message",
+    [
+        (-np.ones((4, 3)), "mask: holds values below 0"),
+        (np.diag([1.0, 1.0, 1.0, -1e-30])[:, 1:], "mask: holds values below 0"),
+        (np.full((4, 3), np.nan), "mask: holds values that are not finite"),
+        (np.full((4, 3), np.inf), "mask: holds values that are not finite"),
+        (np.full((4, 3), 1e300), "mask: holds values that are not finite"),
+        (np.full((4, 3), "1"), "mask: "),
+        ([["a"] * 3] * 4, "mask: "),
+        (np.ones((4, 3), complex), "mask: "),
+        (np.full((4, 3), None), "mask: "),
+        (np.ones((4, 3, 2)), "mask: got shape (4, 3, 2)"),
+        (np.ones(4), "mask: got shape (4,)"),
+        (1.0, "mask: got shape ()"),
+    ],
+)
 def test_a_mask_that_makes_no_sense_is_one_line_wherever_it_is_given(mask, message):
     x, y = np.zeros((4, 3, 1)), np.zeros((4, 3, 1))
-    model = Model(Elman(1), {"w_ih": np.ones((1, 1), np.float32), "w_hh": np.ones((1, 1), np.float32), "b_ih": np.ones(1, np.float32),
-                             "b_hh": np.ones(1, np.float32), "w_ho": np.ones((1, 1), np.float32), "b_o": np.ones(1, np.float32)})
-    for use in (lambda: fastrnn.train(data=(x, y, mask)), lambda: fastrnn.train_many(seeds=[1], data=(x, y, mask)),
-                lambda: loss_and_grad(model, x, y, mask)):
+    model = Model(
+        Elman(1),
+        {
+            "w_ih": np.ones((1, 1), np.float32),
+            "w_hh": np.ones((1, 1), np.float32),
+            "b_ih": np.ones(1, np.float32),
+            "b_hh": np.ones(1, np.float32),
+            "w_ho": np.ones((1, 1), np.float32),
+            "b_o": np.ones(1, np.float32),
+        },
+    )
+    for use in (
+        lambda: fastrnn.train(data=(x, y, mask)),
+        lambda: fastrnn.train_many(seeds=[1], data=(x, y, mask)),
+        lambda: loss_and_grad(model, x, y, mask),
+    ):
         with pytest.raises((ValueError, TypeError)) as error:
             use()
         assert str(error.value).startswith(message) and "\n" not in str(error.value)
@@ -101,8 +135,14 @@ def test_masks_of_any_real_dtype_are_the_same():
 
 
 # relu units that double at every step: past some 128 steps nothing in float32 holds their states.
-DOUBLING = {"w_ih": [[1.0, 0.5], [0.5, 1.0]], "w_hh": [[1.5, 0.5], [0.5, 1.5]], "b_ih": [1.0, 1.0], "b_hh": [0.5, 0.0],
-            "w_ho": [[0.01, -0.02]], "b_o": [0.1]}
+DOUBLING = {
+    "w_ih": [[1.0, 0.5], [0.5, 1.0]],
+    "w_hh": [[1.5, 0.5], [0.5, 1.5]],
+    "b_ih": [1.0, 1.0],
+    "b_hh": [0.5, 0.0],
+    "w_ho": [[0.01, -0.02]],
+    "b_o": [0.1],
+}
 DOUBLING = {name: np.array(weight, np.float32) for name, weight in DOUBLING.items()}
 
 
@@ -115,7 +155,12 @@ def padded(count, counted, steps, padding):
     return x, y, mask
 
 
-PADDINGS = {"zeros": np.zeros, "ones": np.ones, "huge": lambda shape: np.full(shape, 3e38), "minus": lambda shape: np.full(shape, -3e38)}
+PADDINGS = {
+    "zeros": np.zeros,
+    "ones": np.ones,
+    "huge": lambda shape: np.full(shape, 3e38),
+    "minus": lambda shape: np.full(shape, -3e38),
+}
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -125,7 +170,9 @@ def test_padding_does_not_reach_a_loss_or_a_gradient(count, activation, padding)
     model = Model(Elman(2, activation), DOUBLING)
     x, y, mask = padded(count, 5, 300, PADDINGS[padding])
     value, got = loss_and_grad(model, x, y, mask)
-    wanted, gradients = oracle.loss_and_grad({name: w.astype(float) for name, w in DOUBLING.items()}, activation, "squared", x[:, :5], y[:, :5])
+    wanted, gradients = oracle.loss_and_grad(
+        {name: w.astype(float) for name, w in DOUBLING.items()}, activation, "squared", x[:, :5], y[:, :5]
+    )
     assert abs(value - wanted) < 1e-5 * wanted
     for name, gradient in gradients.items():
         assert np.abs(got[name] - gradient).max() < 1e-5 * max(np.abs(g).max() for g in gradients.values())
@@ -143,7 +190,9 @@ def test_lanes_without_a_sample_reach_nothing(count):
     # Inputs that hold the states at 0, where without any they double.
     x, y = np.full((count, 200, 2), -9.0), rng.integers(0, 2, (count, 200, 1))
     value, got = loss_and_grad(model, x, y)
-    wanted, gradients = oracle.loss_and_grad({name: w.astype(float) for name, w in DOUBLING.items()}, "relu", "squared", x, y)
+    wanted, gradients = oracle.loss_and_grad(
+        {name: w.astype(float) for name, w in DOUBLING.items()}, "relu", "squared", x, y
+    )
     assert abs(value - wanted) < 1e-5 * wanted
     # Sums of so many terms, none of which is larger than 1/8.
     assert all(np.abs(got[name] - gradient).max() <= 1e-8 * count * 200 for name, gradient in gradients.items())
@@ -153,12 +202,27 @@ def test_lanes_without_a_sample_reach_nothing(count):
 @pytest.mark.parametrize("saturation", [0.0, 0.2])
 def test_training_on_padded_sequences_is_training_on_cut_ones(batch_size, saturation):
     x, y, mask = padded(20, 5, 300, np.zeros)
-    options = dict(weights=DOUBLING, batch_size=batch_size, max_samples=20 * 8, learning_rate=0.01, saturation=saturation, seed=3, **OPTIONS)
-    for train in (lambda data: fastrnn.train(Elman(2, "relu"), data=data, **options),
-                  lambda data: fastrnn.train_many(Elman(2, "relu"), data=data, seeds=[3], **{k: v for k, v in options.items() if k != "seed"})):
+    options = dict(
+        weights=DOUBLING,
+        batch_size=batch_size,
+        max_samples=20 * 8,
+        learning_rate=0.01,
+        saturation=saturation,
+        seed=3,
+        **OPTIONS,
+    )
+    for train in (
+        lambda data: fastrnn.train(Elman(2, "relu"), data=data, **options),
+        lambda data: fastrnn.train_many(
+            Elman(2, "relu"), data=data, seeds=[3], **{k: v for k, v in options.items() if k != "seed"}
+        ),
+    ):
         long, short = train((x, y, mask)), train((x[:, :5], y[:, :5]))
         stopped = {str(run.stopped if isinstance(run.stopped, str) else run.stopped[0]) for run in (long, short)}
-        weights = [run.model.weights if hasattr(run, "model") and not callable(run.model) else run.weights(0) for run in (long, short)]
+        weights = [
+            run.model.weights if hasattr(run, "model") and not callable(run.model) else run.weights(0)
+            for run in (long, short)
+        ]
         assert stopped == {"samples"}
         assert all(np.abs(weights[0][name] - weights[1][name]).max() < 2e-5 for name in DOUBLING)
         histories = [run.history if not callable(run.history) else run.history(0) for run in (long, short)]
@@ -172,7 +236,9 @@ def test_a_step_in_the_middle_that_does_not_count_may_have_any_target():
     for value in (0.0, 1e30, -1e30):
         y[:, 2] = value
         run = fastrnn.train(Elman(5), data=(x, y, mask), weights=weights, batch_size=20, max_samples=20, **OPTIONS)
-        many = fastrnn.train_many(Elman(5), seeds=[0], data=(x, y, mask), weights=weights, batch_size=20, max_samples=20, **OPTIONS)
+        many = fastrnn.train_many(
+            Elman(5), seeds=[0], data=(x, y, mask), weights=weights, batch_size=20, max_samples=20, **OPTIONS
+        )
         loss = statistics(weights, x, np.where(mask[:, :, None] > 0, y, 0), mask)[0]
         assert abs(first(run)[0] - loss) < 1e-5 and abs(first(many)[0] - loss) < 1e-5
         assert all(np.isfinite(w).all() for w in run.model.weights.values())

@@ -1,4 +1,6 @@
-"""Every option that is a number: whatever kind of number comes in, a plain one goes on from there, or one line says no."""
+"""Every option that is a number: whatever kind of number comes in, a plain one goes on from there, or one line says
+no.
+"""
 
 import json
 from dataclasses import fields, replace
@@ -25,10 +27,48 @@ NUMBERS = [*WHOLE, *(name for name, kinds in KINDS.items() if float in kinds)]
 # For an optimizer that has all of them.
 CONSTANTS = [(kind.name, name) for kind in task_optimizers().values() for name in kind._fields]
 
-ACCEPTED = [kind(number) for kind in SCALARS for number in (0, 1, 3)] + [0, 1, 3, 0.0, 1.0, 0.25, np.float32(0.1), np.longdouble("0.1"), 2**40]
-REFUSED = [True, False, np.True_, Fraction(1, 2), Fraction(1), Decimal(1), "1", "a", b"1", [], [1.0], np.zeros(1), np.ones(()), 1j, np.complex64(1),
-           np.nan, np.inf, -np.inf, np.float16("nan"), np.float32("inf"), np.longdouble("1e4000"), 10**400, -1, np.int8(-1), -0.5,
-           np.datetime64(1, "s"), 2**63, np.uint64(2**63), object]
+ACCEPTED = [kind(number) for kind in SCALARS for number in (0, 1, 3)] + [
+    0,
+    1,
+    3,
+    0.0,
+    1.0,
+    0.25,
+    np.float32(0.1),
+    np.longdouble("0.1"),
+    2**40,
+]
+REFUSED = [
+    True,
+    False,
+    np.True_,
+    Fraction(1, 2),
+    Fraction(1),
+    Decimal(1),
+    "1",
+    "a",
+    b"1",
+    [],
+    [1.0],
+    np.zeros(1),
+    np.ones(()),
+    1j,
+    np.complex64(1),
+    np.nan,
+    np.inf,
+    -np.inf,
+    np.float16("nan"),
+    np.float32("inf"),
+    np.longdouble("1e4000"),
+    10**400,
+    -1,
+    np.int8(-1),
+    -0.5,
+    np.datetime64(1, "s"),
+    2**63,
+    np.uint64(2**63),
+    object,
+]
 
 
 def test_the_lists_name_what_there_is():
@@ -68,7 +108,12 @@ def test_a_number_is_the_plain_number_or_refused(name):
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", REFUSED, ids=lambda value: f"{type(value).__name__} {value!r}"[:40])
 def test_what_is_no_number_is_one_line(name, value):
-    if name not in WHOLE and isinstance(value, (int, np.integer)) and 0 < value < 10**300 and not isinstance(value, bool):
+    if (
+        name not in WHOLE
+        and isinstance(value, (int, np.integer))
+        and 0 < value < 10**300
+        and not isinstance(value, bool)
+    ):
         assert getattr(TrainConfig(**{name: value}), name) == float(value)
         return
     message = refused(lambda: TrainConfig(**{name: value}))
@@ -100,7 +145,9 @@ def test_so_are_the_constants_of_an_optimizer(optimizer, name):
 
 def test_integers_have_an_upper_bound():
     assert check_integer("n", np.uint64(2**63 - 1), 0) == 2**63 - 1
-    assert refused(lambda: check_integer("n", 2**63, 0)).startswith("n: got 9223372036854775808, expected an integer below 2**63")
+    assert refused(lambda: check_integer("n", 2**63, 0)).startswith(
+        "n: got 9223372036854775808, expected an integer below 2**63"
+    )
 
 
 def trained(**options):
@@ -122,14 +169,27 @@ def test_training_ends_with_the_same_bytes_for_every_kind_of_number(batch_size, 
 def test_one_value_for_each_model_may_be_of_any_kind(name):
     def of(values):
         options = {"constants": {name: values}} if name == "beta1" else {name: values}
-        return fastrnn.train_many(Elman(8), seeds=[1, 2], max_samples=16, until="samples", threads=1, **options)._weights.tobytes()
+        return fastrnn.train_many(
+            Elman(8), seeds=[1, 2], max_samples=16, until="samples", threads=1, **options
+        )._weights.tobytes()
 
     wanted = of(np.array([1.0, 2.0]))
     for kind in "bBhHiIlLqQefdg":
         assert of(np.array([1, 2], kind)) == wanted
     assert of([1, 2]) == of((1, 2.0)) == wanted
-    for wrong in ([True, False], [Fraction(1), Fraction(2)], [Decimal(1)] * 2, ["1", "2"], [1j, 2j], [None, 1.0], [np.nan, 1], [np.inf, 1], [1, -1],
-                  [1.0], [[1.0, 2.0]]):
+    for wrong in (
+        [True, False],
+        [Fraction(1), Fraction(2)],
+        [Decimal(1)] * 2,
+        ["1", "2"],
+        [1j, 2j],
+        [None, 1.0],
+        [np.nan, 1],
+        [np.inf, 1],
+        [1, -1],
+        [1.0],
+        [[1.0, 2.0]],
+    ):
         message = refused(lambda: of(wrong))
         assert name in message.split(", expected")[0] and "\n" not in message
 
@@ -169,7 +229,9 @@ def test_a_run_goes_on_to_the_same_bytes_whatever_kind_of_number_its_file_holds(
     for value in (0.0, 0):
         came, config = load_run(with_option(path, tmp_path / "other", "saturation", value))
         assert type(config.saturation) is float
-        after = fastrnn.train(came.model.cell, came.model.task, replace(config, max_samples=128), resume=came).model.weights["w_hh"]
+        after = fastrnn.train(
+            came.model.cell, came.model.task, replace(config, max_samples=128), resume=came
+        ).model.weights["w_hh"]
         wanted = after if wanted is None else wanted
         assert np.array_equal(after, wanted) and not np.array_equal(after, run.model.weights["w_hh"])
 
@@ -188,8 +250,17 @@ def test_headers_with_other_numbers_are_plain_ones_or_refused(saved, tmp_path, n
 
 def test_threads_may_be_any_kind_of_integer():
     wanted = trained()
-    model = Model(Elman(2), {"w_ih": np.ones((2, 1)), "w_hh": np.ones((2, 2)), "b_ih": np.ones(2), "b_hh": np.ones(2), "w_ho": np.ones((1, 2)),
-                             "b_o": np.ones(1)})
+    model = Model(
+        Elman(2),
+        {
+            "w_ih": np.ones((2, 1)),
+            "w_hh": np.ones((2, 2)),
+            "b_ih": np.ones(2),
+            "b_hh": np.ones(2),
+            "w_ho": np.ones((1, 2)),
+            "b_o": np.ones(1),
+        },
+    )
     x = np.ones((40, 5, 1))
     for kind in (int, np.int8, np.int32, np.uint64):
         assert trained(threads=kind(2)) == wanted

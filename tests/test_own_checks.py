@@ -16,7 +16,15 @@ X = RNG.integers(0, 2, (30, 4, 2)).astype(float)
 Y = np.logical_and(X[:, :, :1], X[:, :, 1:]).astype(float)
 # In float64, so that one and many models make the same mistakes; with kernels that other tests compile, too.
 CELL = Elman(8)
-EXACT = dict(optimizer="sgd", learning_rate=0.3, batch_size=5, reduction="sum", until="exact", max_samples=40_000, dtype="float64")
+EXACT = dict(
+    optimizer="sgd",
+    learning_rate=0.3,
+    batch_size=5,
+    reduction="sum",
+    until="exact",
+    max_samples=40_000,
+    dtype="float64",
+)
 # The same question with two answers: no network is right on it.
 NOISY = np.concatenate([X, X[:1]]), np.concatenate([Y, 1 - Y[:1]])
 
@@ -29,14 +37,21 @@ def test_by_default_own_data_is_trained_on_for_a_number_of_samples_that_is_known
     run = fastrnn.train(data=(X, Y * 0.4))
     assert (run.stopped, run.samples, run.exact) == ("samples", 10_000, False)
     many = fastrnn.train_many(CELL, data=(X, Y * 0.4), seeds=[1], batch_size=5, optimizer="sgd", dtype="float64")
-    assert (many.stopped, list(many.samples), list(many.exact), list(many.samples_to_exact)) == (["samples"], [10_000], [False], [-1])
+    assert (many.stopped, list(many.samples), list(many.exact), list(many.samples_to_exact)) == (
+        ["samples"],
+        [10_000],
+        [False],
+        [-1],
+    )
     long = fastrnn.train(data=(np.repeat(X, 4, axis=0), np.repeat(Y, 4, axis=0)))
     assert (long.stopped, long.samples) == ("samples", 100 * 120)
     config = TrainConfig(max_samples=320)
     assert fastrnn.train(data=(X, Y), config=config).samples == 320 and config.until == "exact"
 
 
-@pytest.mark.parametrize("call", [fastrnn.train, lambda *args, **options: fastrnn.train_many(*args, seeds=[0], **options)])
+@pytest.mark.parametrize(
+    "call", [fastrnn.train, lambda *args, **options: fastrnn.train_many(*args, seeds=[0], **options)]
+)
 def test_only_bits_can_be_exact(call):
     for y in (Y * 0.4, Y * 0.9):
         with pytest.raises(ValueError, match="until: got 'exact', but y holds targets between 0 and 1"):
@@ -90,8 +105,10 @@ def test_checks_take_a_small_share_of_the_work(monkeypatch):
     x = RNG.integers(0, 2, (rows, 4, 2)).astype(float)
     y = np.zeros((rows, 4, 1))
     y[RNG.integers(0, rows, rows // 2000), 3] = 1  # now and then, and not to be foretold
-    for call in (lambda: fastrnn.train(CELL, data=(x, y), **{**EXACT, "max_samples": samples}),
-                 lambda: fastrnn.train_many(CELL, data=(x, y), seeds=[0], **{**EXACT, "max_samples": samples})):
+    for call in (
+        lambda: fastrnn.train(CELL, data=(x, y), **{**EXACT, "max_samples": samples}),
+        lambda: fastrnn.train_many(CELL, data=(x, y), seeds=[0], **{**EXACT, "max_samples": samples}),
+    ):
         run, counts = looked_at(monkeypatch, call)
         assert run.stopped in ("samples", ["samples"]) and 2 <= len(counts) <= np.log2(samples / 256)
         # The last look, at the end, is not earned.
@@ -126,8 +143,13 @@ def test_time_does_not_decide(monkeypatch):
         for name in ("loop", "many"):
             monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "CHUNK_SECONDS", seconds)
         options = {**EXACT, "patience": 8}
-        one, many = fastrnn.train(CELL, data=data, **options), fastrnn.train_many(CELL, data=data, seeds=[0, 5], **options)
-        runs.append((one.samples, one.model.weights["w_hh"].tobytes(), *many.samples, many.weights(1)["w_hh"].tobytes()))
+        one, many = (
+            fastrnn.train(CELL, data=data, **options),
+            fastrnn.train_many(CELL, data=data, seeds=[0, 5], **options),
+        )
+        runs.append(
+            (one.samples, one.model.weights["w_hh"].tobytes(), *many.samples, many.weights(1)["w_hh"].tobytes())
+        )
     assert runs[0] == runs[1] == runs[2]
 
 

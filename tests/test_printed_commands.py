@@ -18,7 +18,9 @@ from fastrnn.cli import COMMANDS, EXAMPLES, main
 from fastrnn.program import program, python
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+TEXTS = {
+    path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 TEXTS |= {f"fastrnn {name} --help": importlib.import_module(f"fastrnn.cli.{name}").EXAMPLES for name in COMMANDS}
 TEXTS["fastrnn --help"] = EXAMPLES
 # What needs other machines, tables of the user's own, or minutes: their options are read.
@@ -27,7 +29,9 @@ READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """run(command, small) -> what it printed, in an empty directory in which `fastrnn train` was run; its status is that of success."""
+    """run(command, small) -> what it printed, in an empty directory in which `fastrnn train` was run; its status is
+    that of success.
+    """
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--quiet"]) == 0
 
@@ -43,7 +47,11 @@ def run(tmp_path, monkeypatch, capsys):
             status = main(made_small(words) if small else words)
         out, err = capsys.readouterr()
         # Few seeds need not be as good as many, and not every exact network can be proved.
-        assert status == 0 or status == 1 and words[0] in ("reproduce", "sweep", "repeat", "certify"), (command, out, err)
+        assert status == 0 or status == 1 and words[0] in ("reproduce", "sweep", "repeat", "certify"), (
+            command,
+            out,
+            err,
+        )
         return out + err
 
     return run
@@ -82,11 +90,21 @@ def test_commands_of_documents_and_help(run, name, small):
 
 
 def test_no_command_is_missed():
-    assert commands_in(TEXTS["README.md"])[:2] == ["make train", "make test"] and len(commands_in(TEXTS["README.md"])) > 25
-    every = {words_of(standard_input(command)[1])[0] for text in TEXTS.values() for command in commands_in(text) if command.startswith(("fastrnn", "printf"))}
+    assert (
+        commands_in(TEXTS["README.md"])[:2] == ["make train", "make test"] and len(commands_in(TEXTS["README.md"])) > 25
+    )
+    every = {
+        words_of(standard_input(command)[1])[0]
+        for text in TEXTS.values()
+        for command in commands_in(text)
+        if command.startswith(("fastrnn", "printf"))
+    }
     assert every >= set(COMMANDS)
     assert commands_in("    fastrnn add a 1 2   3\nor `fastrnn\ntrain --bits 8` or `fastrnn add`\n    saved x") == [
-        "fastrnn add a 1 2", "fastrnn train --bits 8", "fastrnn add --help"]
+        "fastrnn add a 1 2",
+        "fastrnn train --bits 8",
+        "fastrnn add --help",
+    ]
 
 
 def test_the_same_command_works_twice(run):
@@ -94,15 +112,24 @@ def test_the_same_command_works_twice(run):
         for _ in range(2):
             follow(run, f"fastrnn {command}", False)
     assert sorted(os.listdir("runs")) == [
-        "addition-8-2-certificate.safetensors", "addition-8-2.safetensors", "addition-8-3-certificate.safetensors", "addition-8-3.safetensors",
-        "addition-8-certificate.safetensors", "addition-8.safetensors", "sweep-2.csv", "sweep.csv"]
+        "addition-8-2-certificate.safetensors",
+        "addition-8-2.safetensors",
+        "addition-8-3-certificate.safetensors",
+        "addition-8-3.safetensors",
+        "addition-8-certificate.safetensors",
+        "addition-8.safetensors",
+        "sweep-2.csv",
+        "sweep.csv",
+    ]
 
 
 def test_a_sweep_that_was_interrupted_goes_on_beside_another(run, monkeypatch):
     sweep = "fastrnn sweep --seeds 20 --hidden 3 --max-samples 500 --threads --workers 1"
     assert "saved runs/sweep.csv" in run(sweep.replace("--hidden 3", "--hidden 8"), False)
     with monkeypatch.context() as context:
-        context.setattr(sys.modules["fastrnn.sweep.table"].Table, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        context.setattr(
+            sys.modules["fastrnn.sweep.table"].Table, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         assert main(shlex.split(sweep)[1:]) == 130
     assert sorted(os.listdir("runs"))[-2:] == ["sweep-2.csv.partial", "sweep.csv"]
     assert "runs/sweep.csv is another sweep's: the table goes to runs/sweep-2.csv\n" in run(sweep, False)
@@ -113,7 +140,10 @@ def test_a_model_that_is_proved_needs_no_second_certificate(run):
     certificate = Path("runs/addition-8-certificate.safetensors")
     before = certificate.read_bytes(), certificate.stat().st_mtime_ns
     printed = run(f"fastrnn certify {MODEL} --plot boxes.svg", False)
-    assert f"{certificate} proves it already; --force replaces it\nplotted boxes.svg\ntry: fastrnn check {certificate}\n" in printed
+    assert (
+        f"{certificate} proves it already; --force replaces it\nplotted boxes.svg\ntry: fastrnn check {certificate}\n"
+        in printed
+    )
     assert before == (certificate.read_bytes(), certificate.stat().st_mtime_ns)
     # Of another network it proves nothing.
     assert main(["train", "--seed", "5", "--quiet", "--output", "other.safetensors"]) == 0
@@ -126,7 +156,9 @@ def test_a_model_that_is_proved_needs_no_second_certificate(run):
 def printed_by(command, folder, path):
     """The commands that `command train` prints in a folder, and what came of them in a shell."""
     env = {**os.environ, "PATH": path}
-    result = subprocess.run(f"{command} train", shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        f"{command} train", shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120
+    )
     assert result.returncode == 0, result.stderr
     found = re.findall(r"^try: (.*)$", result.stdout, re.MULTILINE)
     for each in found:
@@ -138,12 +170,26 @@ def printed_by(command, folder, path):
 def test_commands_are_spelled_as_the_program_was_called(tmp_path):
     bin_folder, rest = str(Path(sys.executable).parent), "/usr/bin:/bin"
     (tmp_path / ".venv").symlink_to(Path(bin_folder).parent)
-    spelled = {call: printed_by(call, tmp_path, path)[0].split(" add ")[0] for call, path in {
-        ".venv/bin/fastrnn": rest, "fastrnn": f"{bin_folder}:{rest}", ".venv/bin/python -m fastrnn": rest}.items()}
-    assert spelled == {".venv/bin/fastrnn": ".venv/bin/fastrnn", "fastrnn": "fastrnn", ".venv/bin/python -m fastrnn": ".venv/bin/python -m fastrnn"}
-    usage = subprocess.run([".venv/bin/fastrnn", "trane"], cwd=tmp_path, env={"PATH": rest}, capture_output=True, text=True)
+    spelled = {
+        call: printed_by(call, tmp_path, path)[0].split(" add ")[0]
+        for call, path in {
+            ".venv/bin/fastrnn": rest,
+            "fastrnn": f"{bin_folder}:{rest}",
+            ".venv/bin/python -m fastrnn": rest,
+        }.items()
+    }
+    assert spelled == {
+        ".venv/bin/fastrnn": ".venv/bin/fastrnn",
+        "fastrnn": "fastrnn",
+        ".venv/bin/python -m fastrnn": ".venv/bin/python -m fastrnn",
+    }
+    usage = subprocess.run(
+        [".venv/bin/fastrnn", "trane"], cwd=tmp_path, env={"PATH": rest}, capture_output=True, text=True
+    )
     assert usage.stderr == "fastrnn: no command 'trane'; did you mean 'train'? see .venv/bin/fastrnn --help\n"
-    shown = subprocess.run([".venv/bin/fastrnn", "help", "add"], cwd=tmp_path, env={"PATH": rest}, capture_output=True, text=True)
+    shown = subprocess.run(
+        [".venv/bin/fastrnn", "help", "add"], cwd=tmp_path, env={"PATH": rest}, capture_output=True, text=True
+    )
     assert "\n  .venv/bin/fastrnn add runs/addition-8.safetensors 123456789 987654321\n" in shown.stdout
 
 

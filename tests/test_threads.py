@@ -1,4 +1,6 @@
-"""Calls from any number of threads, from callbacks and in forked children never wait for each other, and give the same bytes."""
+"""Calls from any number of threads, from callbacks and in forked children never wait for each other, and give the
+same bytes.
+"""
 
 import multiprocessing
 import os
@@ -109,7 +111,11 @@ def test_progress_may_call_the_library_and_is_called_by_the_caller(many_cores, r
 
     def progress(done, total):
         seen.append(threading.get_ident())
-        assert fastrnn.train_many(seeds=range(3), threads=4, max_samples=64, until="samples").steps.tolist() == [4, 4, 4]
+        assert fastrnn.train_many(seeds=range(3), threads=4, max_samples=64, until="samples").steps.tolist() == [
+            4,
+            4,
+            4,
+        ]
         assert bytes_of(fastrnn.train(**BATCH)) == bytes_of(right)
         fastrnn.verify(right.model)
         raise TooLong
@@ -160,7 +166,9 @@ def test_a_forked_child_works(many_cores, right):
         process.join(LONG)
         hangs = process.is_alive()
         process.kill()
-        assert not hangs and process.exitcode == 0, "the child hangs" if hangs else f"the child ended with {process.exitcode}"
+        assert not hangs and process.exitcode == 0, (
+            "the child hangs" if hangs else f"the child ended with {process.exitcode}"
+        )
         assert results.get() == bytes_of(right)
 
 

@@ -30,7 +30,9 @@ def both(max_samples, x, y, weights, **options):
     return (run.model.weights, run.stopped, run.steps), (many.weights(0), many.stopped[0], int(many.steps[0]))
 
 
-@pytest.mark.parametrize("beta1, beta2", [(0.9, 0.99), (0.9, 0.999), (0.9, 0.999999), (0.999, 0.9999), (0.0, 0.0), (0.99999, 0.5)])
+@pytest.mark.parametrize(
+    "beta1, beta2", [(0.9, 0.99), (0.9, 0.999), (0.9, 0.999999), (0.999, 0.9999), (0.0, 0.0), (0.99999, 0.5)]
+)
 @pytest.mark.parametrize("updates", [1, 5])
 def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
     x, y = data()
@@ -42,7 +44,9 @@ def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
         for name, g in gradients.items():
             m[name], v[name] = beta1 * m[name] + (1 - beta1) * g, beta2 * v[name] + (1 - beta2) * g * g
             wide[name] = wide[name] - rate * (m[name] / (1 - beta1**n)) / (np.sqrt(v[name] / (1 - beta2**n)) + epsilon)
-    for got, stopped, _ in both(4 * updates, x, y, weights, learning_rate=rate, constants={"beta1": beta1, "beta2": beta2, "epsilon": epsilon}):
+    for got, stopped, _ in both(
+        4 * updates, x, y, weights, learning_rate=rate, constants={"beta1": beta1, "beta2": beta2, "epsilon": epsilon}
+    ):
         assert stopped == "samples"
         for name, weight in got.items():
             # Of the way that an update makes, which is about the rate, beside the rounding of the weights themselves.
@@ -51,7 +55,12 @@ def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
 
 def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
     # All entries of w_ih's gradient lie near 1e19: their squares are finite, the sum of them is not.
-    weights = {**start(), "w_hh": np.zeros((3, 3), np.float32), "w_ih": np.zeros((3, 2), np.float32), "w_ho": np.full((1, 3), 8.0, np.float32)}
+    weights = {
+        **start(),
+        "w_hh": np.zeros((3, 3), np.float32),
+        "w_ih": np.zeros((3, 2), np.float32),
+        "w_ho": np.full((1, 3), 8.0, np.float32),
+    }
     x, y = data(scale=3.6e19)
     gradient = loss_and_grad(Model(CELL, weights), x, y, reduction="sum")[1]["w_ih"].astype(float)
     assert np.abs(gradient).max() < 2.0**64 and (gradient**2).sum() > np.finfo(np.float32).max
@@ -61,19 +70,38 @@ def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
             wide = {name: g.astype(float) for name, g in loss_and_grad(Model(CELL, weights), x, y)[1].items()}
             norm = np.sqrt(sum((g**2).sum() for g in wide.values()))
             factor = 1e-20 * min(1.0, options.get("clip", np.inf) / norm)
-            assert np.abs(got["w_ih"] - (weights["w_ih"] - factor * wide["w_ih"])).max() <= 1e-6 * factor * np.abs(wide["w_ih"]).max()
+            assert (
+                np.abs(got["w_ih"] - (weights["w_ih"] - factor * wide["w_ih"])).max()
+                <= 1e-6 * factor * np.abs(wide["w_ih"]).max()
+            )
 
 
 def test_an_entry_whose_square_overflows_is_one():
-    weights = {**start(), "w_hh": np.zeros((3, 3), np.float32), "w_ih": np.zeros((3, 2), np.float32), "w_ho": np.full((1, 3), 8.0, np.float32)}
+    weights = {
+        **start(),
+        "w_hh": np.zeros((3, 3), np.float32),
+        "w_ih": np.zeros((3, 2), np.float32),
+        "w_ho": np.full((1, 3), 8.0, np.float32),
+    }
     x, y = data(scale=1e22)
     for options in ({}, {"clip": 1.0}):
-        for got, stopped, steps in both(40, x, y, weights, optimizer="sgd", learning_rate=1e-30, reduction="sum", **options):
-            assert (stopped, steps) == ("diverged", 0) and all(np.array_equal(got[name], weights[name]) for name in weights)
+        for got, stopped, steps in both(
+            40, x, y, weights, optimizer="sgd", learning_rate=1e-30, reduction="sum", **options
+        ):
+            assert (stopped, steps) == ("diverged", 0) and all(
+                np.array_equal(got[name], weights[name]) for name in weights
+            )
 
 
-@pytest.mark.parametrize("options", [dict(constants={"beta1": 5.0}), dict(constants={"beta1": 1.5}), dict(optimizer="momentum", constants={"beta": 9.0}),
-                                     dict(learning_rate=3e38)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(constants={"beta1": 5.0}),
+        dict(constants={"beta1": 1.5}),
+        dict(optimizer="momentum", constants={"beta": 9.0}),
+        dict(learning_rate=3e38),
+    ],
+)
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_weights_that_overflow_are_a_divergence_before_which_training_ends(options, batch_size):
     options = {"max_samples": 600 * batch_size, "batch_size": batch_size, "until": "samples", **options}
@@ -84,26 +112,45 @@ def test_weights_that_overflow_are_a_divergence_before_which_training_ends(optio
         assert all(np.isfinite(weight).all() for weight in weights.values())
     # What comes out are the weights after so many updates, and one more ends in the same place.
     again = fastrnn.train(Elman(8), **{**options, "max_samples": max(1, run.steps) * batch_size})
-    assert run.steps == 0 or all(np.array_equal(run.model.weights[name], weight) for name, weight in again.model.weights.items())
+    assert run.steps == 0 or all(
+        np.array_equal(run.model.weights[name], weight) for name, weight in again.model.weights.items()
+    )
     more = fastrnn.train(Elman(8), **{**options, "max_samples": (run.steps + 1) * batch_size})
     assert more.steps == run.steps or more.stopped == "samples"
-    first = fastrnn.train_many(Elman(8), seeds=[0], **{**options, "max_samples": max(1, int(many.steps[0])) * batch_size})
-    assert many.steps[0] == 0 or all(np.array_equal(many.weights(0)[name], weight) for name, weight in first.weights(0).items())
+    first = fastrnn.train_many(
+        Elman(8), seeds=[0], **{**options, "max_samples": max(1, int(many.steps[0])) * batch_size}
+    )
+    assert many.steps[0] == 0 or all(
+        np.array_equal(many.weights(0)[name], weight) for name, weight in first.weights(0).items()
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 16])
 @pytest.mark.parametrize("hidden", [3, 8])
 def test_units_that_are_none_stay_so_whatever_an_optimizer_makes_of_them(hidden, batch_size):
     # Lanes and rows past the last unit have no gradient, which this epsilon nearly divides by 0.
-    options = dict(constants={"epsilon": 1.2e-38}, max_samples=20 * batch_size, batch_size=batch_size, until="samples", dtype="float32")
+    options = dict(
+        constants={"epsilon": 1.2e-38},
+        max_samples=20 * batch_size,
+        batch_size=batch_size,
+        until="samples",
+        dtype="float32",
+    )
     run, many = fastrnn.train(Elman(hidden), **options), fastrnn.train_many(Elman(hidden), seeds=[0], **options)
-    assert run.stopped == many.stopped[0] == "samples" and np.isfinite(run.history.loss).all() and np.isfinite(many.history(0).loss).all()
+    assert (
+        run.stopped == many.stopped[0] == "samples"
+        and np.isfinite(run.history.loss).all()
+        and np.isfinite(many.history(0).loss).all()
+    )
 
 
 def test_an_epsilon_that_is_0_in_the_weights_dtype_is_refused():
     for epsilon, dtype in ((0.0, "float32"), (0, "float64"), (1e-50, "float32"), (1e-310, "float64")):
-        with pytest.raises(ValueError, match=f"^constants: got epsilon={epsilon}, expected at least 1.2e-38 in float32$|^constants: got epsilon={epsilon}, "
-                                             "expected at least 2.2e-308 in float64$"):
+        with pytest.raises(
+            ValueError,
+            match=f"^constants: got epsilon={epsilon}, expected at least 1.2e-38 in float32$|^constants: got epsilon={epsilon}, "
+            "expected at least 2.2e-308 in float64$",
+        ):
             TrainConfig(constants={"epsilon": epsilon}, dtype=dtype)
     TrainConfig(constants={"epsilon": 1e-50}, dtype="float64")
     with pytest.raises(ValueError, match="constants: got epsilon=0.0"):
@@ -112,15 +159,23 @@ def test_an_epsilon_that_is_0_in_the_weights_dtype_is_refused():
 
 def test_schedules_are_functions_of_the_update_over_their_number():
     total = 10
-    wanted = {"constant": [1.0] * 10, "linear": [1 - n / 10 for n in range(10)], "cosine": [(1 + np.cos(np.pi * n / 10)) / 2 for n in range(10)],
-              "drop": [1.0] * 7 + [0.3] * 3}
+    wanted = {
+        "constant": [1.0] * 10,
+        "linear": [1 - n / 10 for n in range(10)],
+        "cosine": [(1 + np.cos(np.pi * n / 10)) / 2 for n in range(10)],
+        "drop": [1.0] * 7 + [0.3] * 3,
+    }
     assert {*wanted} == {*SCHEDULES}
     for name, factors in wanted.items():
         got = rates(name, 0.5, 0, total, total)
         assert got.dtype == np.float64 and np.abs(got - 0.5 * np.array(factors)).max() < 1e-15
         assert np.array_equal(got[3:7], rates(name, 0.5, 3, 4, total))
     # The last update still learns; the one after it would not.
-    assert rates("linear", 1.0, 9, 1, total)[0] == 1 - 9 / 10 and rates("linear", 1.0, 10, 1, total)[0] == 0 and rates("cosine", 1.0, 10, 1, total)[0] == 0
+    assert (
+        rates("linear", 1.0, 9, 1, total)[0] == 1 - 9 / 10
+        and rates("linear", 1.0, 10, 1, total)[0] == 0
+        and rates("cosine", 1.0, 10, 1, total)[0] == 0
+    )
     assert rates("linear", 2.0, 0, 1, 1)[0] == 2.0
 
 

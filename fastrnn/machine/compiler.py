@@ -1,7 +1,9 @@
 """The machine that compiles: what a kernel does with it becomes LLVM instructions.
 
-A kernel is a Python function of one machine. It runs once, while numba compiles `execute`, and emits its loops, loads and
-arithmetic directly: nothing is left for type inference, so that a kernel of some thousand instructions compiles in about a
+A kernel is a Python function of one machine. It runs once, while numba compiles `execute`, and emits its loops, loads
+and
+arithmetic directly: nothing is left for type inference, so that a kernel of some thousand instructions compiles in
+about a
 second. The same function runs on fastrnn.machine.emulator as plain Python.
 
     for t in m.range(steps):                        a loop; t is an Int
@@ -71,11 +73,17 @@ class Int:
 
     def below(self, other):
         """A condition for `when`: self < other."""
-        return self._with(other, lambda a, b: int(a < b), lambda a, b: self.machine.truth(self.machine.builder.icmp_signed("<", a, b)))
+        return self._with(
+            other, lambda a, b: int(a < b), lambda a, b: self.machine.truth(self.machine.builder.icmp_signed("<", a, b))
+        )
 
     def equals(self, other):
         """A condition for `when`: self == other."""
-        return self._with(other, lambda a, b: int(a == b), lambda a, b: self.machine.truth(self.machine.builder.icmp_signed("==", a, b)))
+        return self._with(
+            other,
+            lambda a, b: int(a == b),
+            lambda a, b: self.machine.truth(self.machine.builder.icmp_signed("==", a, b)),
+        )
 
     def either(self, other):
         """A condition for `when`: self or other holds."""
@@ -87,7 +95,8 @@ class Int:
 
 
 class Compiler:
-    """Emits for vectors of `lanes` elements of `dtype` ("float32", "float64"); `words`: an LLVM pointer to the frame's int64s.
+    """Emits for vectors of `lanes` elements of `dtype` ("float32", "float64"); `words`: an LLVM pointer to the
+    frame's int64s.
 
     Memory is reached through pointers of the frame: `load` and `store` move a vector, counted in vectors from the
     pointer; `splat` puts one number in all lanes, counted in numbers.
@@ -130,7 +139,9 @@ class Compiler:
 
     def write(self, integers, index, value):
         """Set an element of an array of int64."""
-        self.builder.store(value.ir() if isinstance(value, Int) else INT(value), self.builder.gep(integers, [self._index(index)]))
+        self.builder.store(
+            value.ir() if isinstance(value, Int) else INT(value), self.builder.gep(integers, [self._index(index)])
+        )
 
     def _index(self, index):
         return index.ir() if isinstance(index, Int) else INT(int(index))

@@ -1,6 +1,7 @@
 """`execute`: a kernel, compiled for what its Program says, run on a frame.
 
-A Program is a kernel (a function of a machine) and all that it is compiled for. Its `text` says so completely, and is the key by
+A Program is a kernel (a function of a machine) and all that it is compiled for. Its `text` says so completely, and is
+the key by
 which numba's disk cache finds the machine code again, in the next process too, and for formulas that users write.
 """
 
@@ -18,7 +19,9 @@ _programs = {}
 
 
 class Program:
-    """A kernel for vectors of `lanes` numbers of `dtype`; `names`: the words of its frames; text: what it is compiled for."""
+    """A kernel for vectors of `lanes` numbers of `dtype`; `names`: the words of its frames; text: what it is compiled
+    for.
+    """
 
     def __init__(self, kernel, names, dtype, lanes, text):
         self.kernel, self.names, self.dtype, self.lanes = kernel, tuple(names), dtype, lanes
@@ -84,5 +87,3 @@ def _emit(typing_context, program, frame):
 def execute(program, frame):
     """Run a Program on its frame (int64 words)."""
     _emit(program, frame)
-
-

@@ -30,7 +30,8 @@ def config_of(run):
 
 
 def check_resumable(run, cell, task, config, data=None):
-    """Raise ValueError, naming the first thing that differs, unless training with these arguments can go on from the Run.
+    """Raise ValueError, naming the first thing that differs, unless training with these arguments can go on from the
+    Run.
 
     data: the `data_digest` of its arrays, or None. max_samples, until and patience may differ.
     """
@@ -46,30 +47,44 @@ def check_resumable(run, cell, task, config, data=None):
             _check(name, before.get(name), value)
     # Files of earlier versions do not hold it.
     if run.state.get("data", data) != data:
-        raise ValueError("data: got other arrays than those that the run to go on from was trained on; "
-                         "to train its network on these, give its weights as `weights` instead")
+        raise ValueError(
+            "data: got other arrays than those that the run to go on from was trained on; "
+            "to train its network on these, give its weights as `weights` instead"
+        )
     if "consolidation" in run.state and config.until != "certified":
-        raise ValueError(f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'")
+        raise ValueError(
+            f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'"
+        )
 
 
 def check_processor(run, option="other_processor=True"):
-    """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's; option: what goes on anyway."""
+    """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's; option: what goes
+    on anyway.
+    """
     before = run.model.metadata.get("arithmetic")
     if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():
-        raise ValueError(f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end in "
-                         f"other bytes; use a processor of that kind, or give {option}")
+        raise ValueError(
+            f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end in "
+            f"other bytes; use a processor of that kind, or give {option}"
+        )
 
 
 def arithmetics_of(run):
     """The kinds of arithmetic that a Run to go on from was computed in, and this processor's after it, in words."""
     before = run and run.model.metadata.get("arithmetic")
-    return f"{before}{THEN}{arithmetic()}" if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic() else before or arithmetic()
+    return (
+        f"{before}{THEN}{arithmetic()}"
+        if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic()
+        else before or arithmetic()
+    )
 
 
 def _check(name, before, now):
     if type(before) is not type(now) or before != now:
-        raise ValueError(f"{name}: got {_shown(now)}, but the run to go on from was begun with {_shown(before)}; leave it out to "
-                         "go on with that")
+        raise ValueError(
+            f"{name}: got {_shown(now)}, but the run to go on from was begun with {_shown(before)}; leave it out to "
+            "go on with that"
+        )
 
 
 def _shown(value):
@@ -86,7 +101,11 @@ def identity_of(cell, task, config, **others):
     """
     described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
     # There and back: JSON knows no tuples.
-    return json.loads(json.dumps({**described, "config": config.as_dict(), **others, "code": code_version(), "arithmetic": arithmetic()}))
+    return json.loads(
+        json.dumps(
+            {**described, "config": config.as_dict(), **others, "code": code_version(), "arithmetic": arithmetic()}
+        )
+    )
 
 
 def state_digest(run):
@@ -94,9 +113,15 @@ def state_digest(run):
     if run is None:
         return None
     partial = (run.state.get("consolidation") or {}).get("partial") or {"weights": {}, "arrays": {}, "numbers": None}
-    arrays = {**run.model.weights, **run.state["arrays"], **{f"partial.{name}": array for name, array in partial["weights"].items()},
-              **{f"partial.{name}": array for name, array in partial["arrays"].items()}}
-    return hashlib.sha256(f"{hash_of(arrays)} {json.dumps([run.state['numbers'], partial['numbers']])}".encode()).hexdigest()
+    arrays = {
+        **run.model.weights,
+        **run.state["arrays"],
+        **{f"partial.{name}": array for name, array in partial["weights"].items()},
+        **{f"partial.{name}": array for name, array in partial["arrays"].items()},
+    }
+    return hashlib.sha256(
+        f"{hash_of(arrays)} {json.dumps([run.state['numbers'], partial['numbers']])}".encode()
+    ).hexdigest()
 
 
 def difference(theirs, ours):

@@ -13,7 +13,8 @@ EPOCHS, LEAST_SAMPLES = 100, 10_000
 def sequences(data, models=None):
     """(x (..., T, I), y (..., T, O), mask (..., T)) of what came as `data`, shapes checked.
 
-    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there are, of which
+    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there
+    are, of which
     each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write instead.
     """
     x, y, mask = _unpacked(data)
@@ -22,16 +23,20 @@ def sequences(data, models=None):
     if own and len(x) != models:
         raise ValueError(f"x: got a leading axis of {len(x)}, expected {models}, one for each seed")
     if not own and x.ndim != 3 or not x.size:
-        raise ValueError(f"x: got shape {x.shape}, expected (batch, time, input), each of at least 1; "
-                         "of a single input that is x[:, :, None], of a single sequence x[None]")
+        raise ValueError(
+            f"x: got shape {x.shape}, expected (batch, time, input), each of at least 1; "
+            "of a single input that is x[:, :, None], of a single sequence x[None]"
+        )
     steps = x.shape[:-1]
     if y.shape == steps:
         y, no_y = y[..., None], no_y if no_y is None else no_y[..., None]
     if y.shape[:-1] != steps or not y.size:
         # One answer for each sequence: what is asked for most often.
         hint = "; an answer at the end of each sequence is y[:, -1], with a mask of 1 there and 0 before"
-        raise ValueError(f"y: got shape {y.shape}, expected ({', '.join(map(str, steps))}, output): targets for each step of x"
-                         + hint * (y.ndim < 3))
+        raise ValueError(
+            f"y: got shape {y.shape}, expected ({', '.join(map(str, steps))}, output): targets for each step of x"
+            + hint * (y.ndim < 3)
+        )
     counts = np.ones(steps, bool) if mask is None else _mask(mask, steps)
     for name, hidden in (("x", no_x), ("y", no_y)):
         if hidden is None:
@@ -52,11 +57,15 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
         x, y, mask = (np.ascontiguousarray(array, dtype) for array in (x, y, mask))
     for name, array in (("x", x), ("y", y), ("mask", mask)):
         if not np.isfinite(array).all():
-            raise ValueError(f"{name}: holds values that are not finite in {np.dtype(dtype)}; set them to 0 and use mask to leave them out")
+            raise ValueError(
+                f"{name}: holds values that are not finite in {np.dtype(dtype)}; set them to 0 and use mask to leave them out"
+            )
     if (mask < 0).any():
         raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else its weight, as 1")
     if not ((y >= 0) & (y <= 1) | (mask == 0)[..., None]).all():
-        raise ValueError("y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output of its own")
+        raise ValueError(
+            "y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output of its own"
+        )
     return Arrays(x, y, mask, lengths_of(mask), drawn)
 
 

@@ -23,7 +23,8 @@ KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """What a lane holds: a Job, the samples after which its model was exact, the state of its Checks, when it began, and
+    """What a lane holds: a Job, the samples after which its model was exact, the state of its Checks, when it began,
+    and
     its LaneState."""
 
     job: object
@@ -55,8 +56,9 @@ class ManyAutosave(Autosave):
         if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is no checkpoint of train_many; give another file")
         if differing := difference(metadata["identity"], self.identity):
-            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or "
-                             "delete it")
+            raise ValueError(
+                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
+            )
         seconds = metadata.get("seconds")
         if not isinstance(seconds, (int, float)):
             raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to begin anew")
@@ -65,8 +67,13 @@ class ManyAutosave(Autosave):
     def save(self, training, lanes):
         """Save the state of a training with these Held."""
         began = time.perf_counter()
-        parts = {"cell": training.cell, "task": training.task, "kind": KIND, "identity": self.identity,
-                 "seconds": training.seconds()}
+        parts = {
+            "cell": training.cell,
+            "task": training.task,
+            "kind": KIND,
+            "identity": self.identity,
+            "seconds": training.seconds(),
+        }
         tensors = arrays_of(training, lanes)
         self.write(lambda: encoded(tensors, parts), began)
 
@@ -79,22 +86,39 @@ def arrays_of(training, lanes):
     inside = {lane.job.model for lane in lanes}
     entries = [training.entries[model] for model in done]
     ends = (STOPPED.index(training.stopped[model]) for model in done)
-    counts = zip(done, ends, training.exact[done], training.steps[done], training.samples_to_exact[done],
-                 (len(entry.history) for entry in entries), (entry.length for entry in entries))
+    counts = zip(
+        done,
+        ends,
+        training.exact[done],
+        training.steps[done],
+        training.samples_to_exact[done],
+        (len(entry.history) for entry in entries),
+        (entry.length for entry in entries),
+    )
     times = ((entry.began, entry.ended) for entry in entries)
     numbers = zip(training.loss[done], training.exact_accuracy[done], *zip(*times))
     states = [lane.state for lane in lanes]
-    again = [_row(job) for job in training.again
-             if not training.finished[job.model] and job.model not in inside]
-    rows = ((*_row(lane.job), lane.samples_to_exact, lane.failed, lane.looked_at, len(lane.state.history), *lane.state.counts)
-            for lane in lanes)
+    again = [_row(job) for job in training.again if not training.finished[job.model] and job.model not in inside]
+    rows = (
+        (
+            *_row(lane.job),
+            lane.samples_to_exact,
+            lane.failed,
+            lane.looked_at,
+            len(lane.state.history),
+            *lane.state.counts,
+        )
+        for lane in lanes
+    )
     began = ((lane.began, *lane.state.numbers) for lane in lanes)
     vectors = np.array([state.vectors for state in states], training.dtype)
     return {
         "finished": _table(counts, len(FINISHED), np.int64),
         "finished.numbers": _table(numbers, len(FINISHED_NUMBERS), np.float64),
-        "finished.weights": training.weights[done], "finished.history": _stacked(entry.history for entry in entries),
-        "lanes": _table(rows, len(LANES), np.int64), "lanes.numbers": _table(began, 1 + LaneState.NUMBERS, np.float64),
+        "finished.weights": training.weights[done],
+        "finished.history": _stacked(entry.history for entry in entries),
+        "lanes": _table(rows, len(LANES), np.int64),
+        "lanes.numbers": _table(began, 1 + LaneState.NUMBERS, np.float64),
         "lanes.vectors": vectors.reshape(-1, 3, training.weights.shape[1]),
         "lanes.history": _stacked(state.history for state in states),
         "again": _table(again, len(JOB), np.int64),
@@ -155,18 +179,24 @@ def take_up(training, arrays):
 
 
 def _check_shapes(arrays, dtype, width):
-    rows = {name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
-            for name in ("finished", "lanes", "again")}
-    entries = {name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
-               for name, column in (("finished", FINISHED.index("rows")), ("lanes", LANES.index("rows")))}
+    rows = {
+        name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
+        for name in ("finished", "lanes", "again")
+    }
+    entries = {
+        name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
+        for name, column in (("finished", FINISHED.index("rows")), ("lanes", LANES.index("rows")))
+    }
     expected = {
-        "finished": (np.int64, (rows["finished"], len(FINISHED))), "again": (np.int64, (rows["again"], len(JOB))),
+        "finished": (np.int64, (rows["finished"], len(FINISHED))),
+        "again": (np.int64, (rows["again"], len(JOB))),
         "finished.numbers": (np.float64, (rows["finished"], len(FINISHED_NUMBERS))),
         "finished.weights": (dtype, (rows["finished"], width)),
         "finished.history": (np.float64, (entries["finished"], 4)),
         "lanes": (np.int64, (rows["lanes"], len(LANES))),
         "lanes.numbers": (np.float64, (rows["lanes"], 1 + LaneState.NUMBERS)),
-        "lanes.vectors": (dtype, (rows["lanes"], 3, width)), "lanes.history": (np.float64, (entries["lanes"], 4)),
+        "lanes.vectors": (dtype, (rows["lanes"], 3, width)),
+        "lanes.history": (np.float64, (entries["lanes"], 4)),
     }
     for name, (kind, shape) in expected.items():
         got = arrays.get(name)

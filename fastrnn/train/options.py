@@ -11,17 +11,37 @@ from fastrnn.train.config import TrainConfig
 from fastrnn.train.data import default_samples
 
 # What others call the options.
-ELSEWHERE = {"lr": "learning_rate", "alpha": "learning_rate", "eta": "learning_rate", "step_size": "learning_rate",
-             "batch": "batch_size", "random_state": "seed", "random_seed": "seed", "criterion": "loss", "scheduler": "schedule",
-             "max_norm": "clip", "max_grad_norm": "clip", "clip_grad_norm": "clip", "wd": "weight_decay", "l2": "weight_decay",
-             "epochs": "max_samples", "n_epochs": "max_samples", "max_epochs": "max_samples", "max_iter": "max_samples",
-             "num_threads": "threads", "n_jobs": "threads", "init": "initializer"}
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "alpha": "learning_rate",
+    "eta": "learning_rate",
+    "step_size": "learning_rate",
+    "batch": "batch_size",
+    "random_state": "seed",
+    "random_seed": "seed",
+    "criterion": "loss",
+    "scheduler": "schedule",
+    "max_norm": "clip",
+    "max_grad_norm": "clip",
+    "clip_grad_norm": "clip",
+    "wd": "weight_decay",
+    "l2": "weight_decay",
+    "epochs": "max_samples",
+    "n_epochs": "max_samples",
+    "max_epochs": "max_samples",
+    "max_iter": "max_samples",
+    "num_threads": "threads",
+    "n_jobs": "threads",
+    "init": "initializer",
+}
 
 
 def check_parts(cell, task, config, data=None, progress=None):
     """Raise TypeError unless these are a cell, a task or None, a TrainConfig or None, and a function or None."""
     if isinstance(cell, Task):
-        raise TypeError(f"cell: got {cell}, which is a task; expected a cell before it, as train(Elman(), {cell}), or train(task={cell})")
+        raise TypeError(
+            f"cell: got {cell}, which is a task; expected a cell before it, as train(Elman(), {cell}), or train(task={cell})"
+        )
     _check_object("cell", cell, Cell, "a cell, as Elman(16)")
     check_task_cell(cell)
     if task is not None:
@@ -45,7 +65,9 @@ def checked_weights(weights):
 
 
 def configured(config, options, task=None, x=None):
-    """The TrainConfig, by default the task's recipe or what own data x is trained with, with `options` in place of its values."""
+    """The TrainConfig, by default the task's recipe or what own data x is trained with, with `options` in place of
+    its values.
+    """
     known = TrainConfig.__dataclass_fields__
     for name in options:
         if name not in known:

@@ -71,7 +71,9 @@ class BatchedGroup(Group):
                 rows, kept = [], []
 
     def _pieces(self, blocks):
-        """(rows of the table, the arrays that they point to) of one batch: one update, or one after each piece in time."""
+        """(rows of the table, the arrays that they point to) of one batch: one update, or one after each piece in
+        time.
+        """
         net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
         steps = blocks[0].steps
         length = config.tbptt_steps if config.carry else steps

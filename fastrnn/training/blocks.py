@@ -28,7 +28,9 @@ class Block:
         return len(self.x)
 
     def piece(self, first, steps):
-        """The Block of a few steps of time, whose arrays are views but for the lengths, what is left of each sequence."""
+        """The Block of a few steps of time, whose arrays are views but for the lengths, what is left of each
+        sequence.
+        """
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
         return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences)

@@ -130,7 +130,8 @@ class Fits:
         return self._recipe(i).named(self._rows[i])
 
     def state_dict(self, i=0, rnn="rnn.", linear="lin."):
-        """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch."""
+        """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch.
+        """
         return to_state_dict(replace(self.cell, hidden_size=int(self.hidden_size[i])), self.weights(i), rnn, linear)
 
     def history(self, i=0):

@@ -56,7 +56,8 @@ class Taken(NamedTuple):
     stopped: str
 
     def chosen_loss(self, counted, every):
-        """The validation loss, or without one the training loss, of the weights that are kept; inf before any evaluation.
+        """The validation loss, or without one the training loss, of the weights that are kept; inf before any
+        evaluation.
 
         counted (N,): the weight of each sequence; every: epochs between two evaluations.
         """

@@ -71,7 +71,9 @@ def joined(parts):
 
 def _digest(cell, data, arguments):
     """Names what a part is fitted from."""
-    digest = hashlib.blake2b(f"{cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}".encode(), digest_size=8)
+    digest = hashlib.blake2b(
+        f"{cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}".encode(), digest_size=8
+    )
     for name, value in sorted(arguments.items()):
         if isinstance(value, dict):
             value = sorted((key, np.asarray(each).tolist()) for key, each in value.items())

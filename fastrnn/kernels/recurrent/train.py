@@ -14,7 +14,8 @@ from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
 # What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what
-# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states (S, H, C)
+# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states (S,
+# H, C)
 # that it starts from and that it leaves, or 0.
 ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags", "start", "finish")
 # Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an

@@ -8,11 +8,33 @@ from pathlib import Path
 import pytest
 
 from fastrnn import cores
+from fastrnn.cli import main
 
 
 def pytest_configure(config):
     # As in an activated environment, where the commands that are printed are spelled `fastrnn` and `python`.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def call(capsys, here):
+    """call(*argv) -> (status, stdout, stderr), checked for tracebacks."""
+
+    def call(*argv):
+        capsys.readouterr()
+        status = main([str(argument) for argument in argv])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return call
 
 
 @pytest.fixture

@@ -53,27 +53,6 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty current directory."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def call(capsys, here):
-    """call(*argv) -> (status, stdout, stderr), checked for tracebacks."""
-
-    def call(*argv):
-        capsys.readouterr()
-        status = main([str(argument) for argument in argv])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return call
-
-
-@pytest.fixture
 def feed(monkeypatch):
     """feed(bytes): standard input for what follows."""
     return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))

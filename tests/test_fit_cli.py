@@ -16,7 +16,6 @@ from tests.test_fit import DATA, as_float
 
 from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, fit_many
 from fastrnn.cli import fit as command
-from fastrnn.cli import main
 from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
@@ -37,20 +36,6 @@ def here(tmp_path, monkeypatch):
         for n, (x, y, _) in enumerate(DATA):
             writer.writerows([f"s{n % 4}", n, *map(int, row), target, "ab"[target]] for row, target in zip(x, y))
     return tmp_path
-
-
-@pytest.fixture
-def call(capsys, here):
-    """call(*argv) -> (status, stdout, stderr), checked for tracebacks."""
-
-    def call(*argv):
-        capsys.readouterr()
-        status = main([str(argument) for argument in argv])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err.removeprefix("compiling kernels (first run only) ...\n")
-
-    return call
 
 
 def rows_of(text):

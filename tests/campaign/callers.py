@@ -15,7 +15,7 @@ import fastrnn
 from fastrnn.kernels import tiers
 import numpy as np
 
-from campaign.children import Child, Fault, check_words
+from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 60
 LIMIT = 90.0
@@ -173,12 +173,7 @@ KINDS = {"threads": _in_threads, "callbacks": _in_callbacks, "forks": _in_forks}
 
 def trials(seed, first, count, base):
     """Each is a process with several callers."""
-    names = list(KINDS)
-    for number in range(first, first + count):
-        folder = base / f"callers-{seed}-{number}"
-        folder.mkdir()
-        name = names[number % len(names)]
-        yield (number, name), _trial(seed, number, name, folder)
+    return in_turn(KINDS, base / "callers", seed, first, count, _trial)
 
 
 def _trial(seed, number, name, folder):

@@ -187,3 +187,13 @@ def check_words(ended):
         raise Fault(f"traceback: {_last(ended.err)}")
     if ended.status in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE):
         raise Fault(f"ended by {signal.Signals(-ended.status).name}; its last words: {_last(ended.err)}")
+
+
+def in_turn(kinds, base, seed, first, count, trial):
+    """Yield ((number, kind), trial(seed, number, kind, folder)) of each trial; kinds take turns, each trial has a folder."""
+    names = list(kinds)
+    for number in range(first, first + count):
+        folder = base.with_name(f"{base.name}-{seed}-{number}")
+        folder.mkdir()
+        name = names[number % len(names)]
+        yield (number, name), trial(seed, number, name, folder)

@@ -22,7 +22,7 @@ from fastrnn.certify.prove import Proof
 from fastrnn.certify.rounding import Rounding
 from fastrnn.check import Refused, check
 
-from campaign.children import Child, Fault, check_words
+from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 100
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -38,12 +38,7 @@ def warm_up():
 
 def trials(seed, first, count, base):
     """Each is one network, what `certify` says of it, and a certificate that was forged for it."""
-    names = list(FAMILIES)
-    for number in range(first, first + count):
-        folder = base / f"forgery-{seed}-{number}"
-        folder.mkdir()
-        name = names[number % len(names)]
-        yield (number, name), _trial(seed, number, name, folder)
+    return in_turn(FAMILIES, base / "forgery", seed, first, count, _trial)
 
 
 def _trial(seed, number, name, folder):

@@ -16,7 +16,7 @@ from fastrnn.cli import main
 from fastrnn.kernels import tiers
 from fastrnn.train import autosave
 
-from campaign.children import Child, Fault, check_words
+from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 1000
 
@@ -65,12 +65,14 @@ def warm_up():
 
 def trials(seed, first, count, base):
     """Each is a job, killed one to three times at random, and gone on with."""
-    names = list(JOBS)
-    for number in range(first, first + count):
-        folder = base / f"kill-{seed}-{number}"
-        folder.mkdir()
-        name = names[number % len(names)]
-        yield (number, name), _trial(np.random.default_rng([1, seed, number]), name, folder)
+    return in_turn(
+        JOBS,
+        base / "kill",
+        seed,
+        first,
+        count,
+        lambda seed, number, name, folder: _trial(np.random.default_rng([1, seed, number]), name, folder),
+    )
 
 
 def _trial(rng, name, folder):

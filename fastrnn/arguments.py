@@ -5,19 +5,41 @@ import numbers
 
 import numpy as np
 
+# What `as_number` expects of a number above 0.
+POSITIVE = "a positive number", np.nextafter(0, 1)
+
 
 def as_integer(name, value, least, most=None, *, whole=False):
     """`value` as an int: an integer of Python or NumPy, and with `whole` also a float without a fraction, as 1e5.
 
-    Raises ValueError for anything else, and for numbers that are not from `least` to `most`.
+    Raises ValueError for anything else, and for numbers that are not from `least` to `most`, by default 2**63 - 1.
     """
-    integer = (
-        isinstance(value, numbers.Integral) or whole and isinstance(value, (float, np.floating)) and value % 1 == 0
-    )
+    integer = isinstance(value, numbers.Integral)
+    integer |= whole and isinstance(value, (float, np.floating)) and float(value).is_integer()
     if not integer or isinstance(value, bool) or value < least or (most is not None and value > most):
         bound = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name}: got {shown(value)}, expected an integer {bound}")
+    if most is None and int(value) >= 2**63:
+        raise ValueError(f"{name}: got {shown(value)}, expected an integer below 2**63")
     return int(value)
+
+
+def as_whole(name, value, least):
+    """As `as_integer`, of a float without a fraction as well."""
+    return as_integer(name, value, least, whole=True)
+
+
+def as_number(name, value, expected="a finite number of at least 0", least=0.0):
+    """`value` as a float. Raises TypeError or ValueError unless it is a finite real number of at least `least`."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not least <= number < np.inf:
+        raise ValueError(f"{name}: got {shown(value)}, expected {expected}")
+    return number
 
 
 def as_choice(name, value, choices):

@@ -16,7 +16,7 @@ from fastrnn import Elman, Model, TrainConfig, loss_and_grad
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.optimizers.base import task_optimizers
-from fastrnn.train.config import check_integer
+from fastrnn.arguments import as_whole
 from fastrnn.train.many import PER_MODEL
 from fastrnn.train.resume import load_run, save_run
 
@@ -144,8 +144,8 @@ def test_so_are_the_constants_of_an_optimizer(optimizer, name):
 
 
 def test_integers_have_an_upper_bound():
-    assert check_integer("n", np.uint64(2**63 - 1), 0) == 2**63 - 1
-    assert refused(lambda: check_integer("n", 2**63, 0)).startswith(
+    assert as_whole("n", np.uint64(2**63 - 1), 0) == 2**63 - 1
+    assert refused(lambda: as_whole("n", 2**63, 0)).startswith(
         "n: got 9223372036854775808, expected an integer below 2**63"
     )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastrnn.analysis.draws import Draws
 from fastrnn.analysis.stepwise import Stepper
+from fastrnn.arguments import as_integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     environment. Computed in float64. Raises ValueError or TypeError, in one line, for arguments that make no sense.
     """
     steps, sessions, seed = (
-        _whole(name, value, least)
+        as_integer(name, value, least)
         for name, value, least in (("steps", steps, 1), ("sessions", sessions, 1), ("seed", seed, 0))
     )
     for name, function in (("environment", environment), ("choose", choose)):
@@ -119,11 +120,3 @@ def _arguments(function):
     except ValueError:  # of a function that has no signature
         return 2
     return 2
-
-
-def _whole(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: got {value!r}, expected an integer of at least {least}")
-    if value < least:
-        raise ValueError(f"{name}: got {value}, expected an integer of at least {least}")
-    return int(value)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.config import TrainConfig
 
 AXES = ("hidden_size", "activation", "learning_rate", "batch_size", "bits")
 
@@ -50,7 +51,7 @@ class Grid:
     config: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
-        object.__setattr__(self, "seeds", check_integer("seeds", self.seeds, 1))
+        object.__setattr__(self, "seeds", as_whole("seeds", self.seeds, 1))
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
         if self.config.until == "certified":

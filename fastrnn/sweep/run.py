@@ -6,6 +6,7 @@ import functools
 import os
 from dataclasses import fields
 
+from fastrnn.arguments import as_whole
 from fastrnn.cores import cores
 from fastrnn.interrupt import raised_interrupt
 from fastrnn.sweep.driver import Driver
@@ -16,7 +17,6 @@ from fastrnn.sweep.smallest import SHARE, search
 from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import warm_up
 from fastrnn.sweep.workers import Threads, Workers
-from fastrnn.train.config import check_integer
 from fastrnn.train.options import configured
 
 
@@ -85,7 +85,7 @@ def _grid_of(grid, options):
 @contextlib.contextmanager
 def _driver(grid, output, force, executor, workers, progress, unit):
     """A Driver whose journal and own workers are let go at the end."""
-    workers, unit = (value if value is None else check_integer(name, value, 1) for name, value in (("workers", workers), ("unit", unit)))
+    workers, unit = (value if value is None else as_whole(name, value, 1) for name, value in (("workers", workers), ("unit", unit)))
     if output is not None:
         check_table_format(output)
         if os.path.lexists(output) and not force and not owns(grid, output):

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
-from fastrnn.arguments import as_choice, as_integer, shown
+from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.losses.base import losses
 from fastrnn.optimizers.base import task_optimizers
@@ -54,13 +54,13 @@ class TrainConfig:
             if choices := each.metadata["choices"]:
                 object.__setattr__(self, each.name, as_choice(each.name, getattr(self, each.name), choices()))
         for name in ("batch_size", "max_samples", "truncate"):
-            self._set(name, check_integer, 1)
+            self._set(name, as_whole, 1)
         for name in ("seed", "patience"):
-            self._set(name, check_integer, 0)
+            self._set(name, as_whole, 0)
         for name in ("learning_rate", "clip"):
-            self._set(name, check_number, "a positive number", np.nextafter(0, 1))
+            self._set(name, as_number, *POSITIVE)
         for name in ("saturation", "weight_decay", "l1", "initial_scale"):
-            self._set(name, check_number)
+            self._set(name, as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):
@@ -87,7 +87,7 @@ class TrainConfig:
                 known = ", ".join(kind._fields) or "none"
                 raise ValueError(f"constants: got {name}={value}, but {self.optimizer} has {known}")
             try:
-                values[name] = check_number(name, value)
+                values[name] = as_number(name, value)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
             if name in getattr(kind, "positive", ()) and values[name] < np.finfo(self.dtype).tiny:
@@ -113,30 +113,9 @@ class TrainConfig:
         return {**asdict(self), "constants": dict(self.constants)}
 
 
-def check_integer(name, value, least):
-    """`value` as an int, of a float without a fraction, too. Raises ValueError unless it is from `least` to 2**63 - 1."""
-    number = as_integer(name, value, least, whole=True)
-    if number >= 2**63:
-        raise ValueError(f"{name}: got {shown(value)}, expected an integer below 2**63")
-    return number
-
-
 def _dtype(value):
     """The name of what NumPy takes for a floating-point type; whatever else came, as it came."""
     try:
         return np.dtype(value).name if value is not None else value
     except TypeError:
         return value
-
-
-def check_number(name, value, expected="a finite number of at least 0", least=0.0):
-    """`value` as a float. Raises TypeError or ValueError, naming `name`, unless it is a finite real number of at least `least`."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"{name}: got {value!r}, expected {expected}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = np.inf
-    if not least <= number < np.inf:
-        raise ValueError(f"{name}: got {value}, expected {expected}")
-    return number

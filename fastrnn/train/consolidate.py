@@ -9,11 +9,12 @@ import time
 
 import numpy as np
 
+from fastrnn.arguments import as_whole
 from fastrnn.certify import certify, check_provable, longest
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
-from fastrnn.train.config import TrainConfig, check_integer
+from fastrnn.train.config import TrainConfig
 from fastrnn.train.loop import arrays_of, metadata_of, training_of
 from fastrnn.train.state import CONSOLIDATION, run_from
 from fastrnn.train.stretches import Stretches
@@ -46,7 +47,7 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
     Raises ValueError as `certify` does, for a model without a task or with too many states, and ValueError or TypeError
     for numbers that make no sense.
     """
-    attempts, samples = check_integer("attempts", attempts, 0), check_integer("samples", samples, 1)
+    attempts, samples = as_whole("attempts", attempts, 0), as_whole("samples", samples, 1)
     work = Consolidation(model, config or TrainConfig(), threads, saturation=saturation, size=samples)
     work.run(Interrupt(), attempts=attempts)
     return work.found.model, work.found

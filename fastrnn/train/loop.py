@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
 from fastrnn.cores import cores
@@ -18,7 +19,6 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.stream import flops_of_step
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.checks import NO_BITS, Checks, first_wrong
-from fastrnn.train.config import check_integer
 from fastrnn.train.continuation import (arithmetics_of, check_processor, check_resumable, config_of, data_digest, identity_of, state_digest,
                                         weights_digest)
 from fastrnn.train.curriculum import lessons
@@ -86,7 +86,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     data = None if data is None else training_data(data)
     config, weights = configured(config, options, task, data and data[0]), checked_weights(weights)
     if threads is not None:
-        threads = check_integer("threads", threads, 1)
+        threads = as_whole("threads", threads, 1)
     if config.until == "certified":
         try:
             check_provable(cell, task)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_array
+from fastrnn.arguments import as_array, as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.cores import cores
@@ -23,7 +23,6 @@ from fastrnn.tasks.addition import Addition
 from fastrnn.tasks.tree import Tree
 from fastrnn.threads import on_threads
 from fastrnn.train.checks import NO_BITS, Checks
-from fastrnn.train.config import TrainConfig, check_integer
 from fastrnn.train.continuation import data_digest, identity_of, weights_digest
 from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.group import Group, Job, Recipe
@@ -67,7 +66,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     data = None if data is None else training_data(data, len(seeds))
     config, varied = _separated(config, options, len(seeds), data)
     if threads is not None:
-        threads = check_integer("threads", threads, 1)
+        threads = as_whole("threads", threads, 1)
     task, weights = Addition() if task is None and data is None else task, checked_weights(weights)
     training = _Training(cell, task, data, config, varied, seeds, weights, threads or cores(), progress)
     if checkpoint is None:

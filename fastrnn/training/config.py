@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.kernels.recurrent.update import Terms
 from fastrnn.optimizers.base import optimizers
@@ -64,20 +65,20 @@ class FitConfig:
         set_ = object.__setattr__
         set_(self, "dtype", _dtype(self.dtype))
         for name in ("epochs", "evaluate_every"):
-            set_(self, name, whole(name, getattr(self, name), 1))
+            set_(self, name, as_whole(name, getattr(self, name), 1))
         if self.epochs > LONGEST:
             raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {LONGEST}, which float32 counts")
         if self.batch_size is not None:
-            set_(self, "batch_size", whole("batch_size", self.batch_size, 1))
+            set_(self, "batch_size", as_whole("batch_size", self.batch_size, 1))
         if self.tbptt_steps is not None:
-            set_(self, "tbptt_steps", whole("tbptt_steps", self.tbptt_steps, 1))
+            set_(self, "tbptt_steps", as_whole("tbptt_steps", self.tbptt_steps, 1))
         if self.max_grad_norm is not None:
-            set_(self, "max_grad_norm", real("max_grad_norm", self.max_grad_norm, positive=True))
+            set_(self, "max_grad_norm", as_number("max_grad_norm", self.max_grad_norm, *POSITIVE))
         if self.patience is not None:
-            set_(self, "patience", whole("patience", self.patience, 1))
-        set_(self, "learning_rate", real("learning_rate", self.learning_rate, positive=True))
+            set_(self, "patience", as_whole("patience", self.patience, 1))
+        set_(self, "learning_rate", as_number("learning_rate", self.learning_rate, *POSITIVE))
         for name in ("min_delta", "weight_decay", "l1", "activity", "initial_scale"):
-            set_(self, name, real(name, getattr(self, name)))
+            set_(self, name, as_number(name, getattr(self, name)))
         set_(self, "before", bool(self.before))
         set_(self, "carry", bool(self.carry))
         if self.carry and (self.tbptt_steps is None or self.batch_size is None):
@@ -90,7 +91,7 @@ class FitConfig:
             if name not in kind._fields:
                 known = ", ".join(kind._fields) or "none"
                 raise ValueError(f"optimizer_options: got {name!r}, but the options of {self.optimizer} are: {known}")
-        set_(self, "optimizer_options", tuple(sorted((name, real(name, value)) for name, value in options.items())))
+        set_(self, "optimizer_options", tuple(sorted((name, as_number(name, value)) for name, value in options.items())))
 
     @property
     def terms(self):
@@ -132,39 +133,6 @@ def _dtype(value):
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype: got {value!r:.80}, expected float32 or float64")
     return name
-
-
-def whole(name, value, least):
-    """An int of at least `least` from any kind of whole number."""
-    number = _number(value)
-    if number is None or not number.is_integer():
-        raise TypeError(f"{name}: got {value!r:.80}, expected an integer of at least {least}")
-    if number < least:
-        raise ValueError(f"{name}: got {value!s:.80}, expected an integer of at least {least}")
-    return int(value)
-
-
-def real(name, value, positive=False):
-    """A finite float of at least 0, or above it."""
-    expected = "a positive number" if positive else "a finite number of at least 0"
-    number = _number(value)
-    if number is None:
-        raise TypeError(f"{name}: got {value!r:.80}, expected {expected}")
-    if not (np.isfinite(number) and (number > 0 if positive else number >= 0)):
-        raise ValueError(f"{name}: got {number}, expected {expected}")
-    return number
-
-
-def _number(value):
-    """A float of any kind of real number, infinite where it is too large, or None for anything else."""
-    if isinstance(value, (bool, str, np.bool)) or not hasattr(value, "__float__") or np.ndim(value):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf if value > 0 else -np.inf
-    except (TypeError, ValueError):
-        return None
 
 
 def _names(name, value):

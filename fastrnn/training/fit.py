@@ -5,12 +5,13 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.training.checks import check_kinds, check_range, check_trained
-from fastrnn.training.config import FitConfig, real, whole
+from fastrnn.training.config import FitConfig
 from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_targets
@@ -99,9 +100,9 @@ def fit_many(
     check_range(data, config.dtype)
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     cells = {
-        size: replace(cell, hidden_size=size) for size in dict.fromkeys(whole("hidden_size", size, 1) for size in sizes)
+        size: replace(cell, hidden_size=size) for size in dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes)
     }
-    threads = min(cores(), cores() if threads is None else whole("threads", threads, 1))
+    threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
     lanes = _lanes(config, lanes, owned)
     rows = np.atleast_2d(roles)
     began, done, least, taken, recipes = time.perf_counter(), 0, np.inf, {}, {}
@@ -254,7 +255,7 @@ def _one(name, value, models):
 
 
 def _column(name, value, models, positive):
-    return np.array([real(name, each, positive) for each in np.asarray(_each(name, value, models), object)])
+    return np.array([as_number(name, each, *(POSITIVE if positive else ())) for each in np.asarray(_each(name, value, models), object)])
 
 
 def _given(weights, recipe, model, models):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.arguments import as_whole
 from fastrnn.data.roles import TEST, VALIDATION, folds
-from fastrnn.training.config import FitConfig, whole
+from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
 from fastrnn.training.fits import Fits
 from fastrnn.training.parts import fit_parts
@@ -155,7 +156,7 @@ def cross_validate(
     KeyboardInterrupt
         After Ctrl-C, with what is finished kept in `output`.
     """
-    seeds = np.arange(whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
+    seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not len(seeds):
         raise ValueError("seeds: got none, expected at least one")
     grid = _checked(grid, options, inner)

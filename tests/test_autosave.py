@@ -254,13 +254,13 @@ def killed(eager, tmp_path, monkeypatch, capsys):
         def die(*arguments):
             raise KeyboardInterrupt
 
-        before = {path.name for path in tmp_path.glob("runs/*.partial")}
+        before = set(tmp_path.glob("**/*.partial"))
         with monkeypatch.context() as patch:
             patch.setattr("fastrnn.cli.train.report", die)
             assert main(["train", *options]) == 130
-        (path,) = {path.name for path in tmp_path.glob("runs/*.partial")} - before
+        (path,) = set(tmp_path.glob("**/*.partial")) - before
         capsys.readouterr()
-        return f"runs/{path}"
+        return str(path.relative_to(tmp_path))
 
     return call
 
@@ -278,6 +278,19 @@ def test_the_same_command_goes_on_from_its_checkpoint(killed, capsys):
     assert not os.path.exists(path)
     whole = fastrnn.train(until="samples", max_samples=50_000, batch_size=4)
     assert_same(load_run("runs/addition-8.safetensors")[0], whole)
+
+
+@pytest.mark.parametrize("seed, stays", [("0", False), ("1", True)])
+def test_a_kill_after_the_network_was_saved_leaves_no_checkpoint_for_good(killed, tmp_path, capsys, seed, stays):
+    options = ("--until", "samples", "--max-samples", "50000", "--output", "net.safetensors")
+    path = killed(*options)
+    checkpoint, content = tmp_path / path, (tmp_path / path).read_bytes()
+    assert main(["train", *options, "--force", "--seed", seed]) == 0
+    checkpoint.write_bytes(content)
+    capsys.readouterr()
+    assert main(["train", *options]) == 2
+    assert capsys.readouterr().err == "fastrnn: net.safetensors: exists; give --force to replace it\n"
+    assert checkpoint.exists() == stays
 
 
 def test_another_command_tells_of_the_checkpoint_that_resume_goes_on_from(killed, capsys):

@@ -1,5 +1,6 @@
 """Checkpoints of long commands beside their output: after a crash the same command goes on from its own."""
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -47,6 +48,29 @@ def tell_of_others(output, identity, say):
         path = max(others, key=os.path.getmtime)
         go_on = f"{program()} train --resume {shlex.quote(path)}"
         say(f"{path} is{more} left of another unfinished training; go on with it: {go_on}")
+
+
+def forget_finished(output, identity, cell, task, config):
+    """Remove the checkpoint of a training that was killed after it had saved its network as `output`."""
+    path = path_of(output, identity)
+    if os.path.exists(path) and _is_left(path) and _ended_in(output, cell, task, config):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _ended_in(path, cell, task, config):
+    """Whether the file is the network of a training that ended, of these parts."""
+    from fastrnn.model import Model
+
+    try:
+        model = Model.load(path)
+    except (OSError, CheckpointError):
+        return False
+    trained = json.loads(json.dumps(config.as_dict()))
+    # `stopped` is not "interrupted" in files of trainings that ended.
+    history = model.metadata.get("history")
+    ended = isinstance(history, dict) and history.get("stopped") != "interrupted"
+    return ended and (model.cell, model.task) == (cell, task) and model.metadata.get("config") == trained
 
 
 def _is_left(path):

@@ -48,9 +48,20 @@ def arguments(parser, argv):
 def run(args):
     """Train, print the distribution, return 0 if every run is exact, and proved if that was asked for."""
     cell, task, config = parts_made(args)
-    rows = _trained(args, cell, task, config)
-    if rows is None:
-        return 130
+    with contextlib.ExitStack() as stack:
+        rows, checkpoint = _trained(args, cell, task, config, stack)
+        if rows is None:
+            return 130
+        status = _printed(args, cell, task, config, rows)
+        sys.stdout.flush()
+        # What is printed needs no checkpoint any more.
+        if checkpoint:
+            checkpoint.remove()
+    return status
+
+
+def _printed(args, cell, task, config, rows):
+    """Print the distribution, and return the exit status."""
     exact, proved = sum(row.exact is not None for row in rows), [row for row in rows if row.margin is not None]
     # Of what no network is right on nothing can be said.
     said = next((row.exact for row in rows if row.exact), "exact")
@@ -65,25 +76,22 @@ def run(args):
     return 0 if (len(proved) if config.until == "certified" else exact) == args.seeds else 1
 
 
-def _trained(args, cell, task, config):
-    """A Row for each seed, or None after Ctrl-C, which is told."""
+def _trained(args, cell, task, config, stack):
+    """(a Row for each seed, or None after Ctrl-C, which is told; the RunAutosave, open until `stack` ends, or None)."""
     from fastrnn.train import train
     from fastrnn.train.continuation import identity_of
     from fastrnn.train.run_autosave import RunAutosave
 
     identity = identity_of(cell, task, config, seeds=args.seeds)
     path = path_of(os.path.join("runs", f"repeat-{task.name}-{task.bits}"), identity)
-    with contextlib.ExitStack() as stack:
-        checkpoint, rows, before = opened(RunAutosave, path, identity, print), [], None
-        if checkpoint:
-            stack.callback(checkpoint.close)
-            if checkpoint.run:
-                rows, before = [Row(*row) for row in checkpoint.more], checkpoint.run
-                print(f"going on from {path}, after {len(rows)} seeds", flush=True)
-            checkpoint.more = rows
-        stack.enter_context(compiling_noted())
-        stack.enter_context(user_errors(options_of(args)))
-        bar = stack.enter_context(Bar(args.seeds, delay=0.5))
+    checkpoint, rows, before = opened(RunAutosave, path, identity, print), [], None
+    if checkpoint:
+        stack.callback(checkpoint.close)
+        if checkpoint.run:
+            rows, before = [Row(*row) for row in checkpoint.more], checkpoint.run
+            print(f"going on from {path}, after {len(rows)} seeds", flush=True)
+        checkpoint.more = rows
+    with compiling_noted(), user_errors(options_of(args)), Bar(args.seeds, delay=0.5) as bar:
         for seed in range(len(rows), args.seeds):
             run = train(cell, task, config, seed=seed, threads=args.threads, resume=before, checkpoint=checkpoint)
             if run.stopped == "interrupted":
@@ -92,14 +100,12 @@ def _trained(args, cell, task, config):
                     checkpoint.save(lambda: run)
                     kept = f", kept in {path}\ngo on: the same command again"
                 print(f"fastrnn: interrupted after {len(rows)} of {args.seeds} seeds{kept}", file=sys.stderr)
-                return None
+                return None, checkpoint
             rows.append(Row(verdict(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,
                             run.certification.margin if run.certified else None))
             before = None
             bar(len(rows))
-        if checkpoint:
-            checkpoint.remove()
-    return rows
+    return rows, checkpoint
 
 
 def _line(name, values, form, sign=1):

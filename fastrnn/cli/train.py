@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 
-from fastrnn.cli.checkpoint import opened, path_of, tell_of_others
+from fastrnn.cli.checkpoint import forget_finished, opened, path_of, tell_of_others
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import check_writable
@@ -49,7 +49,12 @@ def run(args):
     """Train, print, save; return the exit status."""
     cell, task, config, before = parts_of(args)
     default = os.path.join("runs", f"{task.name}-{task.bits}.safetensors")
-    check_writable(args.output or default, args.force or not args.output)
+    try:
+        check_writable(args.output or default, args.force or not args.output)
+    except UserError:
+        if args.output:
+            forget_finished(args.output, _identity(cell, task, config, before), cell, task, config)
+        raise
     if args.plot:
         _check_plot(args.plot, args.output, args.force)
 
@@ -87,16 +92,22 @@ def _trained(args, cell, task, config, before, checkpoint):
 
 def _checkpoint(cell, task, config, before, resumed, output, say):
     """The RunAutosave of this command, or None if another process has it."""
-    from fastrnn.train.continuation import identity_of, state_digest
+    from fastrnn.train.continuation import identity_of
     from fastrnn.train.run_autosave import RunAutosave
 
     identity = before and before.state.get("identity")
     # Whoever gives a checkpoint as --resume goes on with the training that it belongs to.
     if identity and identity == {**identity, **identity_of(cell, task, config)}:
         return opened(RunAutosave, resumed, identity, say)
-    identity = identity_of(cell, task, config, data=None, weights=None, resumed=state_digest(before))
+    identity = _identity(cell, task, config, before)
     tell_of_others(output, identity, say)
     return opened(RunAutosave, path_of(output, identity), identity, say)
+
+
+def _identity(cell, task, config, before):
+    from fastrnn.train.continuation import identity_of, state_digest
+
+    return identity_of(cell, task, config, data=None, weights=None, resumed=state_digest(before))
 
 
 def _nothing(text):

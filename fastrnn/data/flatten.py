@@ -27,8 +27,7 @@ class Flat(NamedTuple):
 def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None):
     """Return the Flat of what the constructor of Sequences takes, in arrays of its own.
 
-    Raises ValueError or TypeError, naming the argument and the sequence, where shapes do not fit or inputs are no
-    finite numbers.
+    Raises ValueError or TypeError, naming argument and sequence, where shapes do not fit or inputs are not finite.
     """
     if offsets is not None:
         if lengths is not None:

@@ -19,9 +19,8 @@ class Head:
     """Base of every head; a frozen dataclass, whose fields are its options.
 
     name; targets: "bits" (y in [0, 1] for each output), "reals" (any y for each output) or "classes" (one y for each
-    step, the
-    number of a class); loss(z, y), correct(z, y): formulas of tuples of terms; link(z): predictions of an array of
-    outputs (..., O), in NumPy.
+    step, the number of a class); loss(z, y), correct(z, y): formulas of tuples of terms; link(z): predictions of an
+    array of outputs (..., O), in NumPy.
     """
 
     name = None
@@ -39,9 +38,7 @@ def heads():
 
 @dataclass(frozen=True)
 class TracedHead:
-    """A head's formulas for so many outputs: symbols z and y, nodes of the loss, its derivatives by z, and what is
-    correct.
-    """
+    """A head's formulas for a number of outputs: symbols z and y; nodes of the loss, of d_z, and of what is correct."""
 
     z: tuple
     y: tuple

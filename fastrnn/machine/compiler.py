@@ -1,10 +1,8 @@
 """The machine that compiles: what a kernel does with it becomes LLVM instructions.
 
 A kernel is a Python function of one machine. It runs once, while numba compiles `execute`, and emits its loops, loads
-and
-arithmetic directly: nothing is left for type inference, so that a kernel of some thousand instructions compiles in
-about a
-second. The same function runs on fastrnn.machine.emulator as plain Python.
+and arithmetic directly: nothing is left for type inference, so that a kernel of some thousand instructions compiles
+in about a second. The same function runs on fastrnn.machine.emulator as plain Python.
 
     for t in m.range(steps):                        a loop; t is an Int
         for _ in m.when(t.below(length)):           a branch
@@ -95,11 +93,10 @@ class Int:
 
 
 class Compiler:
-    """Emits for vectors of `lanes` elements of `dtype` ("float32", "float64"); `words`: an LLVM pointer to the
-    frame's int64s.
+    """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
-    Memory is reached through pointers of the frame: `load` and `store` move a vector, counted in vectors from the
-    pointer; `splat` puts one number in all lanes, counted in numbers.
+    words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
+    move a vector, counted in vectors from the pointer; `splat` puts one number in all lanes, counted in numbers.
     """
 
     def __init__(self, builder, words, names, dtype, lanes):

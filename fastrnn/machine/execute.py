@@ -1,8 +1,8 @@
 """`execute`: a kernel, compiled for what its Program says, run on a frame.
 
 A Program is a kernel (a function of a machine) and all that it is compiled for. Its `text` says so completely, and is
-the key by
-which numba's disk cache finds the machine code again, in the next process too, and for formulas that users write.
+the key by which numba's disk cache finds the machine code again, in the next process too, and for formulas that users
+write.
 """
 
 import hashlib
@@ -19,9 +19,7 @@ _programs = {}
 
 
 class Program:
-    """A kernel for vectors of `lanes` numbers of `dtype`; `names`: the words of its frames; text: what it is compiled
-    for.
-    """
+    """A kernel for vectors of `lanes` numbers of `dtype`; names: its frames' words; text: what it is compiled for."""
 
     def __init__(self, kernel, names, dtype, lanes, text):
         self.kernel, self.names, self.dtype, self.lanes = kernel, tuple(names), dtype, lanes

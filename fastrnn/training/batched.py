@@ -71,9 +71,7 @@ class BatchedGroup(Group):
                 rows, kept = [], []
 
     def _pieces(self, blocks):
-        """(rows of the table, the arrays that they point to) of one batch: one update, or one after each piece in
-        time.
-        """
+        """(rows of the table, the arrays that they point to) of a batch: of one update, or of one for each piece."""
         net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
         steps = blocks[0].steps
         length = config.tbptt_steps if config.carry else steps

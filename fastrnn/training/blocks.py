@@ -1,6 +1,4 @@
-"""Sequences laid out as the kernels read them: a few columns at a time, sequences of about the same length side by
-side.
-"""
+"""Sequences laid out as the kernels read them: a few columns at a time, side by side those of about the same length."""
 
 from dataclasses import dataclass
 
@@ -28,9 +26,7 @@ class Block:
         return len(self.x)
 
     def piece(self, first, steps):
-        """The Block of a few steps of time, whose arrays are views but for the lengths, what is left of each
-        sequence.
-        """
+        """The Block of a few steps of time: views, but for the lengths, which are what is left of each sequence."""
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
         return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences)

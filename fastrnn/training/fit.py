@@ -72,8 +72,8 @@ def fit_many(
         are done, or training loss where there is no validation, inf while there is none.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
-    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training; models that are not done have "interrupted"
-    as stopped.
+    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training; `stopped` is "interrupted" for models that
+    are not done.
 
     Raises
     ------
@@ -144,9 +144,7 @@ def fit_many(
 
 
 def _lanes(config, lanes, owned):
-    """What lies in the lanes: "models" on the same sequences, models on their "own" ones, or "sequences" of one
-    model.
-    """
+    """What lies in the lanes: "models" on the same sequences, models on their "own", or "sequences" of one model."""
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
     if config.batch_size is not None:

@@ -25,8 +25,7 @@ class Fits:
     "diverged" (the training loss was no finite number) or "interrupted"; epochs (M,): updates made; best_epoch (M,):
     after which the model's weights were taken: those of the least validation loss, or of the least training loss
     where a model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and
-    test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all
-    together.
+    test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all.
     """
 
     cell: object
@@ -120,8 +119,9 @@ class Fits:
 
     @classmethod
     def load(cls, path, cell=None):
-        """The Fits of a file; cell: the class of a cell that is not one of fastrnn's. Raises CheckpointError for
-        other files.
+        """The Fits of a file; cell: the class of a cell that is not one of fastrnn's.
+
+        Raises CheckpointError for other files.
         """
         return cls(**read_fits(path, cell))
 
@@ -130,8 +130,7 @@ class Fits:
         return self._recipe(i).named(self._rows[i])
 
     def state_dict(self, i=0, rnn="rnn.", linear="lin."):
-        """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch.
-        """
+        """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with nn.Linear: see fastrnn.exchange.torch."""
         return to_state_dict(replace(self.cell, hidden_size=int(self.hidden_size[i])), self.weights(i), rnn, linear)
 
     def history(self, i=0):
@@ -167,8 +166,7 @@ class Fits:
         return np.where(data.weight > 0, on_numpy([formulas.loss], values)[0], np.nan)
 
     def log_likelihood(self, data, per="model"):
-        """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", or (M, S) per
-        "step".
+        """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", (M, S) per "step".
 
         For heads of probabilities (softmax, sigmoid with cross-entropy). Steps that do not count are 0.
         """

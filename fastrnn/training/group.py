@@ -20,8 +20,7 @@ LONGEST = 1024
 
 
 class Job(NamedTuple):
-    """One model to train: its number and seed, initial weights (R,), options {name: number}, and the role of each
-    sequence.
+    """One model to train: its number and seed, initial weights (R,), options {name: number}, roles of sequences.
 
     sequences: numbers of its own sequences, of which the roles are, or None: all.
     """
@@ -43,9 +42,7 @@ class Job(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A model that left its lane: best and last weights (R,), the history (evaluations, 6) of sums, and why it
-    stopped.
-    """
+    """A model that left its lane: best and last weights (R,), history (evaluations, 6) of sums, why it stopped."""
 
     job: Job
     best: np.ndarray
@@ -56,10 +53,10 @@ class Taken(NamedTuple):
     stopped: str
 
     def chosen_loss(self, counted, every):
-        """The validation loss, or without one the training loss, of the weights that are kept; inf before any
-        evaluation.
+        """The validation loss, or without one the training loss, of the weights that are kept.
 
-        counted (N,): the weight of each sequence; every: epochs between two evaluations.
+        counted (N,): the weight of each sequence; every: epochs between two evaluations. Before the first evaluation
+        it is inf.
         """
         counts = self.job.counts(counted)
         role = 1 if counts[1] > 0 else 0

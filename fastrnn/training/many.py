@@ -21,14 +21,11 @@ CALL_SECONDS = 0.1
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to
-    validate.
+    taken: {model: Taken}; least: the least of their validation losses, or training losses where nothing validates.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
-        """lanes: "models", that share all sequences, "own" for models with sequences of their own, or "sequences" of
-        one model.
-        """
+        """lanes: "models" that share all sequences, models with their "own" sequences, or "sequences" of one model."""
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
         self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
         self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
@@ -45,9 +42,7 @@ class Many:
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, interrupted, told):
-        """Train all; told(done, least) is called from time to time. Models that are not done when `interrupted` are so,
-        too.
-        """
+        """Train all models, or until interrupted(); told(done, least) is called from time to time."""
         self.prepare()
         self.interrupted, self.told = interrupted, told
         on_threads(self.threads, lambda thread, threads: self._work(self.groups[thread]), self._tell)

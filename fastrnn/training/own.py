@@ -11,8 +11,7 @@ from fastrnn.training.group import Group
 class OwnGroup(Group):
     """A Group whose lanes have sequences of their own, which are written into its blocks when a model begins.
 
-    Each model's sequences are sorted by length, so that those that lie side by side in a block are of about the same
-    length.
+    Each model's sequences are sorted by length, so that those side by side in a block are of about the same length.
     """
 
     def __init__(self, recipe, data, counted, jobs):

@@ -28,8 +28,9 @@ ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
 
 
 def write_fits(path, fits, overwrite=False):
-    """Write Fits to a file, whole or not at all. Raises OSError, FileExistsError if it exists and is not to be
-    overwritten.
+    """Write Fits to a file, whole or not at all.
+
+    Raises OSError if it cannot be written, FileExistsError if it exists and is not to be overwritten.
     """
     tensors = {name: np.ascontiguousarray(getattr(fits, name)) for name in ARRAYS}
     tensors |= {f"option.{name}": np.ascontiguousarray(values) for name, values in fits.options.items()}
@@ -60,10 +61,9 @@ def write_fits(path, fits, overwrite=False):
 
 
 def read_fits(path, cell=None):
-    """(Fits's fields as a dict) of a file that `write_fits` wrote; cell: the cell's class, where it is not one of
-    fastrnn's.
+    """(Fits's fields as a dict) of a file that `write_fits` wrote.
 
-    Raises CheckpointError, in one line, for anything else.
+    cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
     """
     path = os.fspath(path)
     try:

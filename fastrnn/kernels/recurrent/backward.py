@@ -200,9 +200,7 @@ def initial_gradients(m, net, frame):
 
 
 def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_column):
-    """gradient[place + row * by_row + column * by_column] += sum over steps and columns of the block of left times
-    right.
-    """
+    """gradient[place + row * by_row + column * by_column] += left times right, summed over the block."""
     wide, high = net.tile(1, columns, rows)
     for row, height in tiles(m, rows, high):
         for column, width in tiles(m, columns, wide):

@@ -1,15 +1,13 @@
 """Forward in time, for one block: pre-activations, the cell's formula, outputs and loss.
 
-pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
+    pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
 """
 
 from fastrnn.kernels.recurrent.network import formula, tiles
 
 
 def forward_step(m, net, frame, block, t):
-    """The states after step t of a block: the products of all units first, then the formula, many chains side by
-    side.
-    """
+    """The states after step t of a block: first the products of all units, then their formulas, chain beside chain."""
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
@@ -134,9 +132,7 @@ def outputs(m, net, frame, time, c, columns):
 
 
 def head_step(m, net, frame, block, t, learning, evaluating):
-    """Outputs of step t; where `evaluating` holds their loss, and where `learning` holds its derivatives d_z,
-    weighted.
-    """
+    """Outputs of step t; their loss, where `evaluating`, and its weighted derivatives d_z, where `learning`."""
     head, after = net.head, 0 if net.before else 1
     zero = m.constant(0.0)
     for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):

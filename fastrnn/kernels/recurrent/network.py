@@ -97,8 +97,7 @@ class Network:
             "column_sums": 2 * columns,
         }
 
-    # ------------------------------------------------------------------------------------- operands, in any of the
-    # modes
+    # ----------------------------------------------------------------------------------- operands, in all modes
 
     def weight(self, m, pointer, place):
         """A weight in all lanes."""

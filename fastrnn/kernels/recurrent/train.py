@@ -1,8 +1,7 @@
 """Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
 
 A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
-repeat until one of the models is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks
-for.
+repeat until a model is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks for.
 """
 
 from types import SimpleNamespace
@@ -14,9 +13,8 @@ from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
 # What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what
-# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states (S,
-# H, C)
-# that it starts from and that it leaves, or 0.
+# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states
+# (S, H, C) that it starts from and that it leaves, or 0.
 ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags", "start", "finish")
 # Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an
 # evaluation; that is over after it, and models are decided on (before the update, if there is one).

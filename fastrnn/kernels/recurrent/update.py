@@ -1,7 +1,7 @@
 """One update of all weights, from the optimizer's formula, weight decay and the L1 penalty.
 
-g = scale * gradient      g *= min(1, max_norm / |g|)      g += l1 * sign(w)      w, slots = update(w, g, slots)
-w -= rate * decay * w
+    g = scale * gradient      g *= min(1, max_norm / |g|)      g += l1 * sign(w)      w, slots = update(w, g, slots)
+    w -= rate * decay * w
 
 |g| is the norm of the whole gradient: R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent
 neural networks", ICML 2013.

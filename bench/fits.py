@@ -1,15 +1,14 @@
-"""`python -m bench.fits`: fits of many models to one data set, beside the machine's peak and, where they are, JAX and
-PyTorch.
+"""Fits of many models to one data set, beside the machine's peak and, where they are installed, JAX and PyTorch.
 
-    python -m bench.fits                      one epoch of GRUs of 1 to 20 units, a thread; share of the multiply-add
-    peak python -m bench.fits --peers              the same beside JAX and PyTorch (first make bench-peers) python -m
-    bench.fits --sequences          one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units python -m
-    bench.fits --animal             5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores python -m
-    bench.fits --learners           10,000 models of 8 units, each on some 400 sequences of its own
+    python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
+    python -m bench.fits --peers        the same beside JAX and PyTorch (first make bench-peers)
+    python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
+    python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
+    python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own
 
 The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and
 the loss of training and validation sequences every tenth epoch. All cases of a table run in each of several rounds,
-in changing order; medians over rounds; ratios are formed within a round.
+in changing order; medians over rounds; ratios are formed within a round. The peak is that of fused multiply-adds.
 """
 
 import argparse

@@ -25,9 +25,7 @@ def digits():
 
 
 def main(size=32, epochs=40):
-    """Print the share of right digits among a fifth of the recordings; one number a recording, read after its last
-    step.
-    """
+    """Print the share of right digits among a fifth of the recordings, each read once, after its last step."""
     x, y = digits()
     roles = split(Sequences(x), validation=0.1, test=0.2)
     data = Sequences(x, y.tolist(), kind="classes", classes=10)

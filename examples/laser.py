@@ -1,7 +1,6 @@
 """One step ahead in the chaos of a laser: GRUs beside persistence and autoregression: `make example ARGS=laser`.
 
-Data set A of the Santa Fe competition (U. Huebner et al., Physical Review A 40, 1989), as the package reservoirpy has
-it.
+Data set A of the Santa Fe competition (U. Huebner et al., Physical Review A 40, 1989), from the package reservoirpy.
 """
 
 import importlib.util
@@ -25,8 +24,7 @@ def laser():
 
 
 def main(size=8, seeds=4, epochs=1000):
-    """Print the normalised squared errors of the steps behind the first 5,000, of which the last 1,000 stop training.
-    """
+    """Print the normalised squared errors of the steps after the first 5,000, of which the last 1,000 stop training."""
     series = laser()
     series = (series - series[:TRAINING].mean()) / series[:TRAINING].std()
     held = TRAINING - TRAINING // 5

@@ -47,8 +47,8 @@ def less(smaller, bits):
     return bits[0] < bits[1] or (bits[0] == bits[1] and smaller)
 
 
-# A step of each task: (state, input bits) -> (next state, output bits), least significant bits first. Sequences start in
-# state 0.
+# A step of each task: (state, input bits) -> (next state, output bits), least significant bits first; the first state
+# is 0.
 STEPS = {
     "addition": lambda task: lambda carry, bits: ((carry + sum(bits)) >> 1, [(carry + sum(bits)) & 1]),
     "subtraction": lambda task: lambda borrow, bits: (int(bits[0] - bits[1] - borrow < 0), [(bits[0] - bits[1] - borrow) & 1]),

@@ -101,8 +101,7 @@ def _digest(arrays, header):
 
 
 def code_version():
-    """What the bytes of a training depend on beside its arguments: fastrnn's version, and the stamp of its kernels and of their
-    compiler."""
+    """What a training's bytes depend on beside its arguments: fastrnn's version, the stamp of kernels and compiler."""
     return f"{version_of('fastrnn')} {compiling.stamp()}"
 
 

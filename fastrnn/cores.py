@@ -1,6 +1,4 @@
-"""How many cores this process may use: those it is bound to, and as many as the quotas of its control groups are
-worth.
-"""
+"""How many cores this process may use: those it is bound to, up to what the quotas of its control groups are worth."""
 
 import functools
 import math

@@ -45,9 +45,7 @@ def on_threads(most, work, tend=None):
 
 
 class _Call:
-    """One call of `on_threads`. Its first worker leads it: signals, which could come between any two steps, reach no
-    worker.
-    """
+    """One call of `on_threads`, led by its first worker: signals, which may come at any step, reach no worker."""
 
     def __init__(self, most, work, cores):
         self.most, self.work, self.cores, self.error = most, work, cores, None

@@ -47,9 +47,7 @@ def many_cores(monkeypatch):
 
 @pytest.fixture
 def ctrl_c():
-    """Signals as a program in the foreground has them, for it and its children; in the background they are ignored
-    from the start.
-    """
+    """Signals as a program in the foreground has them, for it and its children; in the background they are ignored."""
     handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     yield

@@ -3,9 +3,8 @@
     python tests/fuzz_check.py --count 10000 --seed 1
 
 prints how many of which kind were refused or accepted. What must never happen raises AssertionError: another exception
-than Refused, a reason that is long or not printable, a file accepted that Model.load refuses, or a claim accepted
-that is
-neither the original one nor true.
+than Refused, a reason that is long or not printable, a file accepted that Model.load refuses, or a claim accepted that
+is neither the original one nor true.
 """
 
 import argparse
@@ -80,9 +79,7 @@ class File:
         self.data = bytes(data)
 
     def content(self, edit=lambda text: text):
-        """The bytes of the file, without the digest, which is no longer right; edit: what is done to its header's
-        text.
-        """
+        """The bytes of the file, without the digest, which is wrong by now; edit: what is done to its header's text."""
         if isinstance(self.inner, dict):
             self.inner.pop("digest", None)
         self.header["__metadata__"][self.key] = json.dumps(self.inner)

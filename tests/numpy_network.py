@@ -1,6 +1,4 @@
-"""Networks in plain NumPy, float64, step by step, written from the papers and not from fastrnn's formulas: the oracle
-of fits.
-"""
+"""The oracle of fits: networks in plain NumPy, float64, written from the papers and not from fastrnn's formulas."""
 
 import numpy as np
 

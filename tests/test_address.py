@@ -113,8 +113,7 @@ def test_none_stands_for_what_holds_no_data():
         OUT[:] = 0
         call_write(address, 5.0, None, SIZES, OUT)
         assert OUT[:2].tolist() == [5, 4]
-    # What is compiled by choice is one type to callers, by how it is handed over: so they are compiled twice, not six
-    # times.
+    # What is compiled by choice is one type to callers, by how it is handed over: two compilations of them, not six.
     assert len({*map(typeof, addresses)}) == 2 and len(call_write.overloads) - before <= 2
 
 

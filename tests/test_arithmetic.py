@@ -1,6 +1,4 @@
-"""The kind of a processor's arithmetic is stored with all that depends on it to the bit, and kinds are not mixed by
-accident.
-"""
+"""The kind of a processor's arithmetic is stored with all that depends on it, and kinds are not mixed by accident."""
 
 import sys
 

@@ -1,5 +1,4 @@
-"""Networks forged for each presumption of the lemma on rounding errors: none is proved, nor accepted with a
-certificate.
+"""Networks forged for each presumption of the lemma on rounding errors: none is proved, and no certificate accepted.
 
 A forged certificate is what the prover would make of a network if it did not watch over the presumption in question.
 """
@@ -126,9 +125,7 @@ def near_zero(dtype):
 
 
 def stepwise(model, inputs, flush=lambda array: array):
-    """Output bits for inputs (T, I), term after term in NumPy's arithmetic, nothing fused; `flush` is done to all
-    numbers.
-    """
+    """Output bits for inputs (T, I), term after term in NumPy's arithmetic, nothing fused; all numbers are flushed."""
     w = {name: flush(array) for name, array in model.weights.items()}
     h, bits = np.zeros(model.hidden_size, model.dtype), []
     for x in np.array(inputs, model.dtype):
@@ -176,8 +173,7 @@ def no_margin():
 
 
 # A network, how a prover ignores what it breaks, and the checker's reason. Where states are so large that they
-# overflow,
-# what underflow may lose is large as well. Without patches: a prover in float64 cannot be made to believe it.
+# overflow, what underflow may lose is large as well. Without patches: a prover in float64 cannot be made to believe it.
 BOTH = ("float32", "float64")
 FORGED = {
     "infinite state": (infinite_state, {"float32": (no_limit, no_underflow), "float64": ()}, "could overflow"),

@@ -1,5 +1,4 @@
-"""Files of strangers: whatever they hold, `fastrnn check` refuses them in one short line, soon, and in little memory.
-"""
+"""Files of strangers: whatever they hold, `fastrnn check` refuses them in a short line, soon and in little memory."""
 
 import json
 import os

@@ -1,5 +1,4 @@
-"""How many cores a process may use, under affinity, quotas of control groups of both versions, and NUMBA_NUM_THREADS.
-"""
+"""How many cores a process may use: affinity, quotas of control groups of both versions, and NUMBA_NUM_THREADS."""
 
 import math
 import os

@@ -1,5 +1,4 @@
-"""Own sequences: what is taken, what is left out of the loss, and one line, with what to write instead, for the rest.
-"""
+"""Own sequences: what is taken, what is left out of the loss, and for the rest one line with what to write instead."""
 
 import numpy as np
 import numpy_elman as oracle

@@ -35,9 +35,7 @@ def prose(path):
 
 
 def resolves(name):
-    """Whether a dotted name is a module, or what Python gives for it after importing the package and the modules on
-    its way.
-    """
+    """Whether a dotted name is a module, or an attribute that is reached by importing the modules on its way."""
     try:
         importlib.import_module(name)
         return True

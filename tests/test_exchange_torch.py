@@ -1,6 +1,4 @@
-"""PyTorch's state_dict: names, shapes, what comes back, and what is refused. PyTorch itself is held beside it in the
-peers' environment.
-"""
+"""PyTorch's state_dict: names, shapes, what comes back, and what is refused; bench/peers compares with PyTorch."""
 
 import numpy as np
 import pytest

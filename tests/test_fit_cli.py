@@ -1,6 +1,4 @@
-"""`fastrnn fit`, `evaluate`, `predict` and `simulate`: the numbers of the library, one folder, and one line for each
-mistake.
-"""
+"""`fastrnn fit`, `evaluate`, `predict`, `simulate`: the numbers of the library, one folder, one line for a mistake."""
 
 import csv
 import json

@@ -1,6 +1,4 @@
-"""Ctrl-C and SIGTERM end any training soon, with everything as it should be; where they are ignored they stay
-ignored.
-"""
+"""Ctrl-C and SIGTERM end any training soon, with everything as it should be; ignored ones stay ignored."""
 
 import os
 import signal

@@ -1,6 +1,4 @@
-"""Sequences of different lengths: only steps up to the last one that counts are computed, and the results are those
-of all steps.
-"""
+"""Sequences of different lengths: steps after the last one that counts are not computed, and results are the same."""
 
 import numpy as np
 import pytest

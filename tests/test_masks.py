@@ -1,6 +1,4 @@
-"""What a mask leaves out reaches nothing, whatever it holds; and what counts is counted as one output, whatever its
-weight.
-"""
+"""What a mask leaves out reaches nothing, whatever it holds; what counts is one output, whatever its weight."""
 
 import numpy as np
 import pytest

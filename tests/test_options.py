@@ -1,6 +1,4 @@
-"""Every option that is a number: whatever kind of number comes in, a plain one goes on from there, or one line says
-no.
-"""
+"""Every option that is a number: whatever kind of number is given, a plain one is used, or one line refuses it."""
 
 import json
 from dataclasses import fields, replace

@@ -29,9 +29,7 @@ READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """run(command, small) -> what it printed, in an empty directory in which `fastrnn train` was run; its status is
-    that of success.
-    """
+    """run(command, small) -> what it printed, in an empty directory in which `fastrnn train` was run; it succeeds."""
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--quiet"]) == 0
 

@@ -1,6 +1,4 @@
-"""Calls from any number of threads, from callbacks and in forked children never wait for each other, and give the
-same bytes.
-"""
+"""Calls from any threads, from callbacks and in forked children never wait for each other, and give the same bytes."""
 
 import multiprocessing
 import os

@@ -1,9 +1,12 @@
-"""Fits as a user of JAX or PyTorch would write them at their best, in a process of their own; the protocol is one
-JSON line each way.
+"""Fits as a user of JAX or PyTorch would write them at their best, in a process of their own.
 
-{"engine": ..., "cell": "gru", "hidden": H, "models": M, "dtype": ...} makes a case: {"ready": true}; {"epochs": n}
-runs it: {"seconds": s}. An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96
-sequences of 60 steps, 3 inputs, 2 classes, with masks, and the loss of all.
+The protocol is one JSON line each way:
+
+    {"engine": ..., "cell": "gru", "hidden": H, "models": M, "dtype": ...}    makes a case: {"ready": true}
+    {"epochs": n}                                                             runs it: {"seconds": s}
+
+An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96 sequences of 60 steps,
+3 inputs, 2 classes, with masks, and the loss of all.
 """
 
 import json

@@ -1,7 +1,7 @@
 """`python -m bench.peers.networks`: losses, gradients and updates against PyTorch's modules and optimizers, in float64.
 
-GRU, LSTM and Elman with each head, learned initial states and ragged, weighted sequences; then every optimizer over 50
-updates.
+GRU, LSTM and Elman with each head, learned initial states and ragged, weighted sequences; then 50 updates by every
+optimizer.
 """
 
 import json

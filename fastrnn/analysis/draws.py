@@ -8,8 +8,7 @@ BUFFER = 256
 
 
 class Draws:
-    """Independent random numbers for (M, sessions) agents; `uniform()` and `normal()` give one for each, (M, sessions)
-    float64.
+    """Independent random numbers: `uniform()` and `normal()` give one for each agent, (M, sessions) float64.
 
     The stream of a session depends on the seed, its number and its model's weights alone.
     """

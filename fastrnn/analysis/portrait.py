@@ -22,7 +22,7 @@ class Portrait:
     inputs (K, I); input_names; dimensions: 1 or 2; states (P, D): the grid; velocity (K, P, D): the change of the state
     in a step; logit (P,): of the states; change (K, P): of the logit in a step; visited: {"input" (S,): number of the
     input, -1 for another, "states" (S, D), "logit", "change" (S,)}: of each step of the data, before it and its change.
-    The logit is z_1 - z_0 for two classes, z_1 less the logarithm of the summed exponentials of the others for more,
+    The logit is z_1 - z_0 for two classes; for more, z_1 less the logarithm of the sum of the others' exponentials;
     else z.
     """
 

@@ -80,9 +80,7 @@ class Stepper:
 
 
 def gate_nodes(cell):
-    """{gate: node}: of each gate of a cell the first activation that its pre-activation reaches, or the pre-activation
-    itself.
-    """
+    """{gate: node}: the first activation that a gate's pre-activation reaches, or the pre-activation itself."""
     step, found = cell.traced(), {}
     reached = {
         symbol: {group.removesuffix("_x").removesuffix("_h") if group not in cell.gates else group}

@@ -2,8 +2,8 @@
 
     f, o = sigmoid(W x + U h), g = tanh(W_g x + U_g h)    c' = f c + (1 - f) g    h' = o tanh(c')
 
-K. Greff et al., "LSTM: a search space odyssey", IEEE Transactions on Neural Networks and Learning Systems 28 (2017),
-variant CIFG.
+Variant CIFG of K. Greff et al., "LSTM: a search space odyssey", IEEE Transactions on Neural Networks and Learning
+Systems 28 (2017).
 """
 
 from dataclasses import dataclass

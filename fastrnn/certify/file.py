@@ -1,11 +1,12 @@
 """The certificate: one safetensors file with all that a checker needs, beside the model itself.
 
-Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int64, the node after each symbol; node 0 is
-the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has the one key
-"certificate":
+Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int64, the node after each symbol; node 0
+is the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has one
+key, "certificate":
 
     {"format": 2, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
-     "weights": sha256, "margin": ..., "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
+     "weights": sha256, "margin": ...,
+     "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
 
 The task has no width: the proof is for all of them. "weights" is fastrnn.checkpoint.hash_of the weights.
 """

@@ -80,8 +80,7 @@ def described(args, data):
 
 
 def read_again(path, own):
-    """Sequences of another table with the columns that a description names; without targets where the table has none.
-    """
+    """Sequences of another table with the columns that a description names; targets are None where it has none."""
     from fastrnn.data import Encoder, Sequences
     from fastrnn.data.files import open_table
 

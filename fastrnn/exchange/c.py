@@ -1,10 +1,9 @@
-"""A C99 header of any network, generated from its cell's formula: no allocation, no libraries beyond expf, tanhf and
-their like.
+"""A C99 header of any network, generated from its cell's formula: no allocation, and of libraries only math.h.
 
-#include "network.h"
-network_state state;
-network_init(&state);
-network_step(&state, x, z);        one step: x (inputs), z (outputs before the head's link)
+    #include "network.h"
+    network_state state;
+    network_init(&state);
+    network_step(&state, x, z);        one step: x (inputs), z (outputs before the head's link)
 """
 
 import re

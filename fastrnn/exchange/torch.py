@@ -1,5 +1,4 @@
-"""PyTorch: the state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear behind it, as NumPy arrays under PyTorch's
-names.
+"""PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear behind it, as NumPy arrays by its names.
 
     {"rnn.weight_ih_l0": w_ih, "rnn.weight_hh_l0": w_hh, "rnn.bias_ih_l0": b_ih, "rnn.bias_hh_l0": b_hh,
      "lin.weight": w_ho, "lin.bias": b_o}
@@ -24,8 +23,7 @@ CELLS = {1: Elman, 3: GRU, 4: LSTM}
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
     """The state_dict {name: array} of a cell's named weights; rnn, linear: prefixes of the two modules.
 
-    Raises ValueError for cells that PyTorch has no module for, and for learned initial states, which it has no
-    weights for.
+    Raises ValueError for cells that PyTorch has no module for, and for learned initial states, which it does not have.
     """
     torch_has = type(cell) in (GRU, LSTM) and getattr(cell, "reset", "after") == "after"
     torch_has |= type(cell) is Elman and cell.activation in ("tanh", "relu")

@@ -25,10 +25,11 @@ def lanes_of(dtype):
 class Workspace(NamedTuple):
     """One thread's block of samples.
 
-    x (T, I, BLOCK; numbers, or unsigned masks of all ones for 1 and none for 0), y (T, O, BLOCK; targets, then the loss's derivative by the logits), mask (T, BLOCK),
-    ends (BLOCK: steps up to a sample's last one that counts, 0 for a sample that does not), h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words (2, T, O): 64
-    samples each as bits, words tag[0] and tag[1] of the stream; mask asks for tag[2] samples; state (64): a
-    task's state.
+    x (T, I, BLOCK; numbers, or unsigned masks of all ones for 1 and none for 0), y (T, O, BLOCK; targets, then the
+    loss's derivative by the logits), mask (T, BLOCK), ends (BLOCK: steps up to a sample's last one that counts, 0 for
+    a sample that does not), h (T + 1, P, BLOCK, lanes), d (SPAN + 1, P, BLOCK, lanes); x_words (2, T, I), y_words
+    (2, T, O): 64 samples each as bits, words tag[0] and tag[1] of the stream; mask asks for tag[2] samples; state
+    (64): a task's state.
     """
 
     x: np.ndarray

@@ -11,9 +11,9 @@ and two static methods, in terms of fastrnn.formula:
     advance(options, running)                    the running numbers, once before each update
     formula(w, g, slots, rate, options, running) (w, *slots) after an update with the gradient g
 
-fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0. Where the kernels for tasks want
-other numbers than the options, a method `kernel` makes a NamedTuple of these; options may be numbers, or arrays of one for
-each model.
+fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0. Where the kernels for tasks
+want other numbers than the options, a method `kernel` makes a NamedTuple of these; options may be numbers, or arrays
+of one for each model.
 """
 
 from fastrnn.kernels.derived import MOST_SLOTS

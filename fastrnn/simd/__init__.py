@@ -1,7 +1,6 @@
 """A small explicit-SIMD vocabulary for numba: vectors, loads and stores, fma, reductions, mathematics.
 
-LLVM does not vectorise plain loops over several arrays, which may alias. Here a jitted function holds
-vectors itself:
+LLVM does not vectorise plain loops over several arrays, which may alias. Here a jitted function holds vectors itself:
 
     sums = zeros(h, 6)
     sums = product_down(sums, h, (t, s, 0), w, (0,), hidden)    # sums[r] += h[t, s + r, k] * w[k], over k

@@ -23,8 +23,11 @@ class Unit(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A unit's result: `rows`, a tuple of MEASURES for each seed; seconds that it took; version: the worker's code; arithmetic:
-    its processor's."""
+    """A unit's result.
+
+    rows: a tuple of MEASURES for each seed; seconds: that it took; version: of the worker's code; arithmetic: of its
+    processor.
+    """
 
     rows: list
     seconds: float

@@ -1,10 +1,8 @@
 """When a network in training is tried on all of its own data, and whether it is right there.
 
 A check may cost more than the training before it, so it has to be earned: by samples without a mistake, twice as many
-after each
-check that failed, and by samples trained on in proportion to the sequences looked at. Only updates are counted, so
-that the
-result does not depend on the time that anything takes.
+after each check that failed, and by samples trained on in proportion to the sequences looked at. Only updates are
+counted, so that the result does not depend on the time that anything takes.
 """
 
 import numpy as np
@@ -23,9 +21,7 @@ MOST_UPDATES = 1 << 23
 
 
 class Checks:
-    """The checks of one network on `rows` sequences; failed: how many failed so far; looked_at: sequences they looked
-    at.
-    """
+    """The checks of one network on `rows` sequences; failed: checks that failed; looked_at: sequences looked at."""
 
     def __init__(self, rows, config, failed=0, looked_at=0):
         self.rows, self.config, self.failed, self.looked_at = rows, config, failed, looked_at
@@ -68,9 +64,7 @@ def first_wrong(model, arrays, threads=None, progress=None):
 
 
 def _wrong_of(model, x, y, mask, lengths, threads, progress):
-    """The numbers of the sequences of a piece that have a wrong output; sequences of about one length are run side by
-    side.
-    """
+    """The numbers of a piece's sequences that have a wrong output; those of about one length are run side by side."""
     order, wrong = np.argsort(lengths, kind="stable"), []
     for first in range(0, len(x), SAME_LENGTH):
         rows = order[first : first + SAME_LENGTH]

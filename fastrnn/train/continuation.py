@@ -30,8 +30,7 @@ def config_of(run):
 
 
 def check_resumable(run, cell, task, config, data=None):
-    """Raise ValueError, naming the first thing that differs, unless training with these arguments can go on from the
-    Run.
+    """Raise ValueError, naming the first thing that differs, unless a training like this can go on from the Run.
 
     data: the `data_digest` of its arrays, or None. max_samples, until and patience may differ.
     """
@@ -58,8 +57,9 @@ def check_resumable(run, cell, task, config, data=None):
 
 
 def check_processor(run, option="other_processor=True"):
-    """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's; option: what goes
-    on anyway.
+    """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's.
+
+    option: the one that the message names, with which training goes on anyway.
     """
     before = run.model.metadata.get("arithmetic")
     if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():

@@ -13,9 +13,9 @@ EPOCHS, LEAST_SAMPLES = 100, 10_000
 def sequences(data, models=None):
     """(x (..., T, I), y (..., T, O), mask (..., T)) of what came as `data`, shapes checked.
 
-    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there
-    are, of which
-    each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write instead.
+    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there are,
+    of which each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write
+    instead.
     """
     x, y, mask = _unpacked(data)
     (x, no_x), (y, no_y) = _parts("x", x), _parts("y", y)

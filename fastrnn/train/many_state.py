@@ -23,9 +23,7 @@ KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """What a lane holds: a Job, the samples after which its model was exact, the state of its Checks, when it began,
-    and
-    its LaneState."""
+    """What a lane holds: a Job, samples until its model was exact, state of its Checks, when it began, LaneState."""
 
     job: object
     samples_to_exact: int
@@ -79,8 +77,7 @@ class ManyAutosave(Autosave):
 
 
 def arrays_of(training, lanes):
-    """{name: array} of finished models, of those in lanes, and of those that wait to be trained up to where they
-    diverge."""
+    """{name: array} of models: finished, in lanes, or waiting to be trained once more up to where they diverge."""
     done = np.flatnonzero(training.finished)
     lanes = [lane for lane in lanes if not training.finished[lane.job.model]]
     inside = {lane.job.model for lane in lanes}

@@ -65,9 +65,7 @@ def checked_weights(weights):
 
 
 def configured(config, options, task=None, x=None):
-    """The TrainConfig, by default the task's recipe or what own data x is trained with, with `options` in place of
-    its values.
-    """
+    """The TrainConfig, by default the recipe of the task or of data x, with `options` in place of its values."""
     known = TrainConfig.__dataclass_fields__
     for name in options:
         if name not in known:

@@ -15,10 +15,8 @@ SIZE = 200_000
 class RunAutosave(Autosave):
     """An Autosave of Runs of one identity (`identity_of`).
 
-    run: the unfinished Run that the file held, or None; more: plain values that are kept in the file as well.
-
-    Raises ValueError, naming what differs, if
-    the file is of another identity, CheckpointError if it is not a checkpoint.
+    run: the unfinished Run that the file held, or None; more: plain values that are kept in the file as well. Raises
+    ValueError, naming what differs, if the file is of another identity, CheckpointError if it is not a checkpoint.
     """
 
     def __init__(self, path, identity, note=warnings.warn):

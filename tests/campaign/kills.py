@@ -51,9 +51,7 @@ JOBS = {
 
 
 def warm_up():
-    """Load what the jobs run, in this process and on its one thread; let checkpoints be written as often as kills
-    come.
-    """
+    """Load what the jobs run, in this process and on its one thread; let checkpoints come as often as kills do."""
     autosave.SECONDS, autosave.SHARE, tiers.ENOUGH = 0.03, 1.0, float("inf")
     from fastrnn.sweep import Grid
     from fastrnn.sweep.unit import warm_up as load

@@ -9,12 +9,11 @@ from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model's scores: loss (3,) and accuracy (3,) of training, validation and test steps, nan where there are
-    none.
+    """A simple model's scores: loss (3,) and accuracy (3,) of training, validation and test steps.
 
     The loss is the mean over counted steps of what a network's head has: the cross-entropy in nats of classes, its sum
-    over outputs of bits, the squared error's mean over outputs of reals. accuracy: the share of right steps; nan for
-    reals.
+    over outputs of bits, the squared error's mean over outputs of reals. accuracy: the share of right steps. Both are
+    nan where there are no steps, and the accuracy for reals.
     """
 
     name: str

@@ -6,9 +6,7 @@ from fastrnn.analysis.baselines.base import possible, scored, scored_probabiliti
 
 
 def constant_baseline(data, roles):
-    """The Baseline of one prediction for all steps: shares of the classes or of ones, or the mean, of the training
-    steps.
-    """
+    """The Baseline of one prediction for all steps: of training steps the shares of classes or ones, or the mean."""
     chosen = trained_on(data, roles)
     y, weight = data.y[chosen], data.weight[chosen]
     if data.kind == "classes":
@@ -23,10 +21,9 @@ def constant_baseline(data, roles):
 
 
 def persistence_baseline(data, roles):
-    """The Baseline that predicts the target of the step before, and the training mean in the first step, for real
-    targets.
+    """The Baseline that predicts the target of the step before, and in the first step the training mean.
 
-    Raises ValueError for other targets.
+    Raises ValueError unless targets are reals.
     """
     if data.kind != "reals":
         raise ValueError(f"data: the targets are {data.kind}, expected reals for persistence")

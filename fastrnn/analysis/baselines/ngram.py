@@ -12,8 +12,7 @@ def ngram_baseline(data, roles, history=3, prior=1.0):
 
     from p_0, the shares of the targets, so that contexts which were rarely seen are left to shorter ones (D. J. C.
     MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1, 1995). Inputs
-    count as equal where all their values are. prior: a positive number. For classes and bits; raises ValueError for
-    others.
+    count as equal where all their values are. prior: a positive number. Raises ValueError for targets that are reals.
     """
     check_history(history)
     if data.kind not in ("classes", "bits"):

@@ -20,8 +20,7 @@ class Permutation(NamedTuple):
 
 
 def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permutations=1000, seed=0):
-    """Return the Permutation of one model of Fits: its mean loss on Sequences with the targets of each sequence
-    shuffled.
+    """Return the Permutation of one model of Fits: its mean loss on Sequences whose targets are shuffled.
 
     Counted targets change places within their sequence, so that each keeps its own shares of targets; data of one
     target a sequence change places between sequences. roles (N,) and role: which sequences; None: all. R. A. Fisher,

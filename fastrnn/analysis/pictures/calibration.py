@@ -6,10 +6,10 @@ from fastrnn.analysis.pictures.base import Picture, look
 
 
 def plot_calibration(found, path=None, axes=None):
-    """Draw the share of ones against the predicted probability, with standard errors, for a Calibration or {name:
-    Calibration}.
+    """Draw the share of ones against the predicted probability, with standard errors.
 
-    A point on the diagonal is a right probability. path, axes and errors as in plot_selection. Returns the axes.
+    found: a Calibration or {name: Calibration}. A point on the diagonal is a right probability. path, axes and errors
+    as in plot_selection. Returns the axes.
     """
     picture = Picture(path, axes, size=(4.5, 4.5))
     (axes,) = picture.axes

@@ -8,9 +8,10 @@ with U = H rounded up to whole tails. w_hh[j, k], from unit k to unit j, is at (
 units in either direction then has a constant stride, whatever H. Rows of units past the last one are dead: zero,
 and never anything else. The optimizer's memories and the gradient have blocks of the same form.
 
-The block of samples in work has x (T, S, I; numbers, or masks of all ones for 1 and none for 0) and y (T, S, O; targets, then the loss's derivative by the logits) side by
-side in one (T, S, I + O), mask (T, S), end (S: steps up to a sample's last one that counts), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives by their
-pre-activations.
+The block of samples in work has x (T, S, I; numbers, or masks of all ones for 1 and none for 0) and y (T, S, O;
+targets, then the loss's derivative by the logits) side by side in one (T, S, I + O), mask (T, S), end (S: steps up to
+a sample's last one that counts), h (T, S, U) with the states after each step, and d (T, S, U), the loss's derivatives
+by their pre-activations.
 """
 
 from typing import NamedTuple

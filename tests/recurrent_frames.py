@@ -34,7 +34,11 @@ class Case:
         self.lengths[0] = steps
         self.x = rng.normal(size=(sequences, steps, inputs))
         shape = (sequences, steps, len(self.head.y))
-        self.y = rng.integers(0, outputs, shape) if head.targets == "classes" else rng.integers(0, 2, shape)
+        self.y = rng.integers(0, 2, shape)
+        if head.targets == "classes":
+            # Behind the number of a class stands which ones are allowed.
+            self.y[..., :1] = rng.integers(0, outputs, (*shape[:2], 1))
+            self.y[..., 1:] |= np.arange(shape[-1] - 1) == self.y[..., :1]
         self.mask = (rng.random((sequences, steps)) < 0.8) * rng.choice([0.5, 1, 2], (sequences, steps))
         self.mask[np.arange(steps) >= self.lengths[:, None]] = 0
         # Whether a model learns from a sequence.

@@ -188,11 +188,28 @@ def test_simulated_choices_and_rewards_are_fed_back(call, here):
 def test_choices_that_are_words_are_encoded_as_the_table_was(here):
     data = Sequences.read("choices.csv", ["a", "word"], "word", one_hot=["word"], lag=1, group="session")
     given = SimpleNamespace(
-        inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, table=""
+        inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(), table=""
     )
     bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), described(given, data))
     x = bandit(np.array([[0, 1, 1]]), SimpleNamespace(uniform=lambda: np.full((1, 3), 0.5)))
     assert data.input_names == ("a", "word=a", "word=b") and x.tolist() == [[[0, 1, 0], [1, 0, 1], [1, 0, 1]]]
+
+
+def test_columns_say_which_classes_are_allowed(call, here):
+    lines = here.joinpath("choices.csv").read_text().splitlines()
+    # Every third step is forced.
+    rows = [(line.split(",")[4], n % 3) for n, line in enumerate(lines[1:])]
+    can = [f"{int(y == '0' or free > 0)},{int(y == '1' or free > 0)}" for y, free in rows]
+    here.joinpath("forced.csv").write_text("\n".join(",".join(pair) for pair in zip(lines, ["left,right", *can])))
+    where = ("forced.csv", "--allowed", "left,right", "--output", "out")
+    assert call("fit", *where, *COLUMNS, *QUICK, "--seeds", 1)[::2] == (0, "")
+    data = Sequences.read("forced.csv", ["a", "b"], "choice", group=["subject", "session"], allowed=["left", "right"])
+    made = rows_of(call("predict", "out", "forced.csv")[1])
+    p = Fits.load("out/models.safetensors").predict(data)[0]
+    np.testing.assert_allclose([[float(row["p(choice=0)"]), float(row["p(choice=1)"])] for row in made], p, rtol=1e-6)
+    assert (p[~data.allowed] == 0).all() and (p[data.allowed.sum(1) == 1].max(1) == 1).all()
+    said = call("fit", "forced.csv", "--allowed", "right,left", "--output", "other", *COLUMNS, *QUICK)[2]
+    assert said.startswith("fastrnn: forced.csv: --allowed: the target at line 2, class ") and "forbidden" in said
 
 
 def test_an_environment_of_ones_own_is_a_python_file(call, fitted, here):

@@ -7,7 +7,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed
 
 # What a folder keeps of how its table was read.
-KEPT = ("inputs", "target", "group", "time", "lag", "weight", "kind")
+KEPT = ("inputs", "target", "group", "time", "lag", "weight", "kind", "allowed")
 OPTIONS = {name: f"--{name.replace('_', '-')}" for name in (*KEPT, "one_hot", "standardize")}
 
 
@@ -31,6 +31,9 @@ def add_columns(parser):
         "--standardize", type=names, default=(), metavar="LIST", help="inputs shifted and scaled as training data ask"
     )
     group.add_argument("--weight", metavar="NAME", help="column of weights of the steps; 0: does not count")
+    group.add_argument(
+        "--allowed", type=names, default=(), metavar="LIST", help="columns of 0 and 1: classes allowed, in order"
+    )
     group.add_argument(
         "--kind", metavar="KIND", help="of the target: classes, bits or reals (default: from its values)"
     )
@@ -94,7 +97,7 @@ def read_again(path, own):
             raise ValueError(f"{path}: {error}") from error
         if not set(target) <= {*names} and not set(target) & {*own["inputs"]}:
             target = None
-        given = {name: own[name] for name in ("group", "time", "lag", "weight")}
+        given = {name: own[name] for name in ("group", "time", "lag", "weight")} | {"allowed": own.get("allowed", ())}
         if target is not None:
             given |= {"kind": own["kind"], **_classes(own)}
         return Sequences.read(path, own["inputs"], target, encoder=Encoder.from_dict(own["encoder"]), **given)

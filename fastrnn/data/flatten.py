@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Flat(NamedTuple):
-    """Steps of all sequences one after the other; y and weight are None where none were given.
+    """Steps of all sequences one after the other; y, weight and allowed are None where none were given.
 
     x: (S, I) float64. y: (S,) or (S, O), as it came. counts: (S,) bool, whether the step's target counts. weight: (S,)
     float64. offsets: (N + 1,) int64.
@@ -17,6 +17,7 @@ class Flat(NamedTuple):
     counts: np.ndarray
     weight: np.ndarray
     offsets: np.ndarray
+    allowed: np.ndarray | None = None
 
     def place(self, step):
         """Where a step lies, in words."""
@@ -24,7 +25,7 @@ class Flat(NamedTuple):
         return f"sequence {sequence}, step {step - self.offsets[sequence]}"
 
 
-def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None):
+def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allowed=None):
     """Return the Flat of what the constructor of Sequences takes, in arrays of its own.
 
     Raises ValueError or TypeError, naming argument and sequence, where shapes do not fit or inputs are not finite.
@@ -55,7 +56,11 @@ def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None):
         counts &= _one_a_step("mask", form, mask, bool)
     if weight is not None:
         weight = _one_a_step("weight", form, weight, np.float64)
-    return flat._replace(y=y, counts=counts, weight=weight)
+    if allowed is not None:
+        allowed, missing = form.per_step("allowed", allowed)
+        if missing is not None and missing.any():
+            raise ValueError("allowed: got masked values, expected a plain array")
+    return flat._replace(y=y, counts=counts, weight=weight, allowed=allowed)
 
 
 def as_numbers(name, values, offsets):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.files import open_table, read_npz
@@ -15,7 +16,7 @@ from fastrnn.data.tables import sequences_of
 from fastrnn.data.targets import Targets, code_targets
 from fastrnn.data.wav import read_wav
 
-_SHARED = ("x", "y", "weight")
+_SHARED = ("x", "y", "weight", "allowed")
 
 
 @dataclass(init=False, repr=False, eq=False, frozen=True)
@@ -31,11 +32,13 @@ class Sequences:
     (N + 1,), sequence n is steps offsets[n] to offsets[n + 1]. weight: one for each step, usually 1; 0 does not count.
     kind: "classes", "bits" or "reals"; None: text means classes, 0 and 1 alone mean bits, other integers that come one
     a step mean class numbers from 0 on, all others are reals. classes: their number, or their names in order; a class
-    number of -1 does not count.
+    number of -1 does not count. allowed: in the form of x, 0 or 1 for each step and class: the others are impossible
+    there; classes is then their number.
     ids: (N,) names or numbers of the sequences. groups: {name: (N,)}, as the subject that each comes from.
 
     Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count;
-    weight (S,) float64, 0 where it does not count; offsets (N + 1,) int64; kind; classes, a number or None;
+    weight (S,) float64, 0 where it does not count; allowed (S, K) bool or None; offsets (N + 1,) int64; kind; classes,
+    a number or None;
     class_names, a tuple or None; input_names and target_names, tuples; ids (N,); groups, {name: (N,)}; pieces (N,)
     int64, the place of each among the segments of its sequence; encoder, the Encoder of the inputs or None. All arrays
     are read-only.
@@ -46,6 +49,7 @@ class Sequences:
     x: np.ndarray
     y: np.ndarray
     weight: np.ndarray
+    allowed: np.ndarray | None
     offsets: np.ndarray
     kind: str | None
     classes: int | None
@@ -58,8 +62,8 @@ class Sequences:
     encoder: object
 
     def __init__(self, x, y=None, *, mask=None, lengths=None, offsets=None, weight=None, kind=None, classes=None,
-                 ids=None, groups=None, input_names=None, target_names=None):
-        flat = flatten(x, y, mask, lengths, offsets, weight)
+                 allowed=None, ids=None, groups=None, input_names=None, target_names=None):
+        flat = flatten(x, y, mask, lengths, offsets, weight, allowed)
         steps, inputs = flat.x.shape
         input_names = check_names("input_names", input_names, inputs, "x")
         if not np.isfinite(flat.x).all():
@@ -70,23 +74,28 @@ class Sequences:
         step_weight = np.ones(steps) if flat.weight is None else flat.weight
         targets = Targets(np.zeros((steps, 0)), np.zeros(steps, bool), None)
         if y is not None:
-            targets = code_targets(flat.y, flat.counts & (step_weight > 0), flat.place, kind, classes)
+            counts = flat.counts & (step_weight > 0)
+            targets = code_targets(flat.y, counts, flat.place, kind, classes, "y", flat.allowed)
         outputs = targets.y.shape[1] if targets.y.ndim == 2 else 1
         target_names = check_names("target_names", target_names, outputs, "y")
         ids = np.arange(len(flat.offsets) - 1) if ids is None else ids
-        self._fill(flat.x, targets, step_weight, flat.offsets, ids, groups or {}, input_names, target_names, None)
+        allowed = None if flat.allowed is None else code_allowed(flat.allowed, targets, flat.place)
+        self._fill(flat.x, targets, step_weight, allowed, flat.offsets, ids, groups or {}, input_names, target_names,
+                   None)
 
-    def _fill(self, x, targets, weight, offsets, ids, groups, input_names, target_names, encoder):
+    def _fill(self, x, targets, weight, allowed, offsets, ids, groups, input_names, target_names, encoder):
         count = len(offsets) - 1
         self._set(
-            x=x, y=targets.y, weight=np.where(targets.counts, weight, 0.0), offsets=offsets, kind=targets.kind,
-            classes=targets.classes, class_names=targets.names, input_names=input_names, target_names=target_names,
+            x=x, y=targets.y, weight=np.where(targets.counts, weight, 0.0), allowed=allowed, offsets=offsets,
+            kind=targets.kind, classes=targets.classes, class_names=targets.names, input_names=input_names,
+            target_names=target_names,
             ids=one_each("ids", ids, count), pieces=np.zeros(count, np.int64), encoder=encoder,
             groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()})
 
     @classmethod
     def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,
-                   one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None):
+                   one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None,
+                   allowed=()):
         """Return the Sequences of a long table: a row is a step.
 
         table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array. inputs, target:
@@ -100,7 +109,8 @@ class Sequences:
         inputs that are shifted and scaled to mean 0 and deviation 1, before `lag`. training: the sequences that both
         are fitted on, (N,) booleans or numbers, or "all", which one_hot takes as the default. encoder: that of other
         Sequences, to encode as there.
-        kind, classes: as in Sequences; whole numbers of which some are missing are class numbers, too.
+        kind, classes: as in Sequences; whole numbers of which some are missing are class numbers, too. allowed: columns
+        of 0 and 1, one for each class in order.
         Raises ValueError or TypeError, in one line that names the column and the row, counted from 0, for missing
         inputs, text among numbers, unknown columns, a target that is an input of the same step, and rows of one
         sequence that are apart or at the same time.
@@ -108,7 +118,7 @@ class Sequences:
         made = object.__new__(cls)
         made._fill(**sequences_of(
             table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder, weight,
-            kind, classes))
+            kind, classes, allowed))
         return made
 
     @classmethod
@@ -118,8 +128,8 @@ class Sequences:
         .csv, .tsv, .txt: a table in UTF-8 whose first line has the names; fields are separated by commas, semicolons
         or tabs; empty fields, NA, N/A, NaN and null are missing. .parquet, .pq: a table (needs pyarrow). .npz with
         `inputs`: columns by name. inputs, target and the options are those of from_table.
-        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight and ids, as Sequences takes them; others are
-        groups, (N,) each. Options are those of Sequences.
+        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight, allowed and ids, as Sequences takes them;
+        others are groups, (N,) each. Options are those of Sequences.
         Raises ValueError or TypeError, in one line that begins with the path, for what the file or the columns lack;
         OSError if the file cannot be read.
         """
@@ -138,8 +148,8 @@ class Sequences:
     def _of_arrays(cls, arrays, options):
         if "x" not in arrays:
             raise ValueError(f"got no array x among {', '.join(arrays) or 'none'}: name columns by inputs=, or save x")
-        known = {name: arrays.pop(name) for name in ("x", "y", "mask", "lengths", "offsets", "weight", "ids")
-                 if name in arrays}
+        known = ("x", "y", "mask", "lengths", "offsets", "weight", "allowed", "ids")
+        known = {name: arrays.pop(name) for name in known if name in arrays}
         return cls(**{"groups": arrays, **known, **options})
 
     @classmethod
@@ -211,7 +221,7 @@ class Sequences:
     def digest(self):
         """32 hex digits that depend on all values, weights and offsets, and on what the targets are."""
         digest = hashlib.blake2b(f"{self.kind} {self.classes} {self.y.shape} {self.x.shape}".encode(), digest_size=16)
-        for array in (self.x, self.y, self.weight, self.offsets):
+        for array in (self.x, self.y, self.weight, self.offsets, *(() if self.allowed is None else (self.allowed,))):
             digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
         return digest.hexdigest()
 
@@ -250,7 +260,12 @@ class Sequences:
         return self._changed(
             offsets=offsets, ids=self.ids[indices], pieces=self.pieces[indices],
             groups={name: values[indices] for name, values in self.groups.items()},
-            **{name: getattr(self, name)[steps] for name in _SHARED})
+            **{name: value[steps] for name in _SHARED if (value := getattr(self, name)) is not None})
+
+    def target_rows(self, steps):
+        """(..., Y) float64: what a head reads at steps (...): the targets and, if the data say, what is allowed."""
+        y = self.y[steps] if self.y.ndim == 2 else self.y[steps][..., None]
+        return y.astype(float) if self.allowed is None else np.concatenate([y, self.allowed[steps]], -1, dtype=float)
 
     def segments(self, length):
         """Return Sequences cut into pieces of `length` steps, the last of each as short as it comes; values are shared.

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import Table, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
 def sequences_of(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder,
-                 weight, kind, classes):
+                 weight, kind, classes, allowed):
     """What Sequences are made of, as a dict; arguments as in Sequences.from_table."""
     table = table if isinstance(table, Table) else Table(table)
     inputs, targets = listed("inputs", inputs), listed("target", target)
@@ -16,7 +17,7 @@ def sequences_of(table, inputs, target, group, subject, session, time, lag, one_
         raise ValueError("inputs: got no column, expected at least one")
     groups = {"subject": subject, "session": session, **{name: name for name in listed("group", group)}}
     groups = {name: column for name, column in groups.items() if column is not None}
-    lags = _lags(lag, inputs)
+    lags, classed = _lags(lag, inputs), listed("allowed", allowed)
     for name in targets:
         if name in inputs and lags[name] == 0:
             raise ValueError(f"inputs: {name!r} is the target, which the network would see: give lag={{{name!r}: 1}}, "
@@ -24,7 +25,8 @@ def sequences_of(table, inputs, target, group, subject, session, time, lag, one_
     columns = read_columns(table, {
         **dict.fromkeys(inputs, "inputs"), **dict.fromkeys(targets, "target"),
         **{column: name if name in ("subject", "session") else "group" for name, column in groups.items()},
-        **({time: "time"} if time is not None else {}), **({weight: "weight"} if weight is not None else {})})
+        **dict.fromkeys(classed, "allowed"), **({time: "time"} if time is not None else {}),
+        **({weight: "weight"} if weight is not None else {})})
     rows = len(columns[inputs[0]].values)
     keys = {name: columns[column] for name, column in groups.items()}
     for name, column in keys.items():
@@ -42,13 +44,15 @@ def sequences_of(table, inputs, target, group, subject, session, time, lag, one_
     if weight is not None:
         weights = _weights(columns[weight], weight, place)
         counts &= weights > 0
+    possible = _allowed(classed, columns, place) if classed else None
     coded = Targets(np.zeros((rows, 0)), np.zeros(rows, bool), None)
     if targets:
         y, missing = _targets(targets, columns, place)
-        coded = code_targets(y, counts & ~missing, place, kind, classes, f"target {', '.join(targets)}")
+        coded = code_targets(y, counts & ~missing, place, kind, classes, f"target {', '.join(targets)}", possible)
+    possible = None if possible is None else code_allowed(possible, coded, place)
     groups = {name: column.contents(order[offsets[:-1]]) for name, column in keys.items()}
-    return {"x": x, "targets": coded, "weight": weights, "offsets": offsets, "ids": _ids(groups), "groups": groups,
-            "input_names": encoder.names, "target_names": tuple(targets), "encoder": encoder}
+    return {"x": x, "targets": coded, "weight": weights, "allowed": possible, "offsets": offsets, "ids": _ids(groups),
+            "groups": groups, "input_names": encoder.names, "target_names": tuple(targets), "encoder": encoder}
 
 
 def _lags(lag, inputs):
@@ -137,6 +141,14 @@ def _weights(column, name, place):
         step = int(np.argmax(wrong))
         raise ValueError(f"weight: got {values[step]:g} at {place(step)}, expected finite numbers of at least 0")
     return values
+
+
+def _allowed(names, columns, place):
+    """(rows, K) numbers."""
+    for name in names:
+        refuse_text(columns[name], "allowed", name, place)
+        _refuse_missing("allowed", name, columns[name], place)
+    return np.stack([columns[name].values for name in names], 1)
 
 
 def _targets(names, columns, place):

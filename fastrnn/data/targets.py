@@ -21,12 +21,13 @@ class Targets(NamedTuple):
     names: tuple | None = None
 
 
-def code_targets(y, counts, place, kind=None, classes=None, name="y"):
+def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=None):
     """Return the Targets of y: (S,) or (S, O) numbers or names.
 
     counts: (S,) bool, which steps count. place(step): a step in words, for messages. kind: one of KINDS, or None, to go
     by the values: names are classes; True and False, and 0 and 1 alone, are bits; whole numbers of an integer type, one
-    a step, are class numbers from 0 on; all others are reals. classes: their number or their names in order.
+    a step, are class numbers from 0 on; all others are reals. classes: their number or their names in order. allowed:
+    an array with a column for each class, which says how many there are, or None.
     Raises ValueError or TypeError, in one line, for targets that are missing where a step counts and for values that
     the kind does not have.
     """
@@ -34,6 +35,10 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y"):
         raise ValueError(f"kind: got {kind!r}, expected one of {', '.join(KINDS)}")
     if classes is not None and kind in ("bits", "reals"):
         raise ValueError(f"classes: kind={kind!r} has none")
+    if allowed is not None:
+        if kind in ("bits", "reals"):
+            raise ValueError(f"allowed: kind={kind!r} has no classes")
+        classes = allowed.shape[-1] if classes is None and allowed.ndim == 2 else classes
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim > 2 or 0 in y.shape:
         raise ValueError(f"{name}: got targets of shape {y.shape[1:]} a step, expected one number or a row of them")

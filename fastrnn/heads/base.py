@@ -30,6 +30,15 @@ class Head:
         """Numbers in the target of one step."""
         return 1 if self.targets == "classes" else outputs
 
+    def suited(self, masked):
+        """The head for data that say which classes are allowed at each step, or not.
+
+        Raises ValueError for a head that cannot forbid any.
+        """
+        if masked:
+            raise ValueError(f"head: {self.name} forbids no classes, but the data say which are allowed: leave it out")
+        return self
+
 
 def heads():
     """{name: class} of every head."""

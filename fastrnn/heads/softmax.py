@@ -3,7 +3,7 @@
 J. S. Bridle, "Probabilistic interpretation of feedforward classification network outputs", Neurocomputing (1990).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -12,15 +12,34 @@ from fastrnn.formula import detach, exp, greater, log, maximum, softplus, where
 from fastrnn.heads.base import Head
 
 
+# The output of a forbidden class: its exponential is 0, and differences of two of them are finite, in float32, too.
+LEAST = -1e30
+
+
 @dataclass(frozen=True)
 class Softmax(Head):
-    """Probabilities of K classes; targets are class numbers, -1 where a step does not count."""
+    """Probabilities of K classes; targets are class numbers, -1 where a step does not count.
+
+    masked: the data say which classes are allowed at each step; the others have probability 0 and no gradient. It
+    follows from the data: y is then the class number and, for each class, 1 where it is allowed, else 0.
+    """
+
+    masked: bool = False
 
     name = "softmax"
     targets = "classes"
 
+    def target_size(self, outputs):
+        """The number of a class, and which are allowed."""
+        return 1 + outputs * self.masked
+
+    def suited(self, masked):
+        """The head for data that say which classes are allowed at each step, or not."""
+        return replace(self, masked=masked)
+
     def loss(self, z, y):
         """-log p_y, with the largest z taken out, so that no exponential overflows."""
+        z = self._allowed(z, y)
         if len(z) == 2:
             # One exponential, and one sigmoid for the derivatives.
             return softplus(where(greater(y[0], 0.5), z[0] - z[1], z[1] - z[0]))
@@ -30,12 +49,18 @@ class Softmax(Head):
 
     def correct(self, z, y):
         """1 where no other class has a larger z."""
+        z = self._allowed(z, y)
         return where(greater(reduce(maximum, z), _chosen(z, y[0])), 0.0, 1.0)
 
-    def link(self, z):
-        """Probabilities (..., K)."""
+    def link(self, z, allowed=None):
+        """Probabilities (..., K); allowed: (..., K) bool, the classes that are allowed, or None: all."""
+        z = z if allowed is None else np.where(allowed, z, -np.inf).astype(z.dtype)
         powers = np.exp(z - z.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
+
+    def _allowed(self, z, y):
+        """z, and LEAST for forbidden classes."""
+        return [where(greater(a, 0.5), each, LEAST) for each, a in zip(z, y[1:])] if self.masked else z
 
 
 def _chosen(z, y):

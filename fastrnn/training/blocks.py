@@ -57,17 +57,17 @@ def block_of(data, sequences, columns, lanes, dtype):
     at = np.where(counts, data.offsets[sequences] + time, 0)
 
     def laid(values):
-        """(T, ..., C) of values (S, ...)."""
-        values = np.where(counts.reshape(*counts.shape, *[1] * (values.ndim - 1)), values[at], 0)
+        """(T, ..., C) of values (T, N, ...)."""
+        values = np.where(counts.reshape(*counts.shape, *[1] * (values.ndim - 2)), values, 0)
         rows = np.moveaxis(values, 1, -1)
         out = aligned_zeros((*rows.shape[:-1], size), dtype)
         out[..., : len(sequences)] = rows
         return out.reshape(*rows.shape[:-1], *places)
 
-    targets = data.y if data.y.ndim == 2 else data.y[:, None]
     own = aligned_zeros((size,), dtype)
     own[: len(sequences)] = lengths
-    return Block(laid(data.x), laid(targets.astype(np.float64)), laid(data.weight), own.reshape(places), sequences)
+    values = (laid(each) for each in (data.x[at], data.target_rows(at), data.weight[at]))
+    return Block(*values, own.reshape(places), sequences)
 
 
 def roles_in(block, weights, columns, lanes):

@@ -189,7 +189,7 @@ def head_for(head, data):
     if not isinstance(head, Head):
         raise TypeError(f"head: got {head!r}, expected the name of a head or a Head, such as {next(iter(heads()))!r}")
     check_targets(data, head)
-    return head, data.classes if head.targets == "classes" else data.y.shape[1]
+    return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
 
 
 def _alike(models, roles):

@@ -148,7 +148,9 @@ class Fits:
 
     def predict(self, data):
         """The head's predictions (M, S, O) for all steps: probabilities of classes or bits, or real values."""
-        return self.head.link(self.outputs(data))
+        data = _sequences(data)
+        z = self.outputs(data)
+        return self.head.link(z) if data.allowed is None else self.head.link(z, data.allowed)
 
     def states(self, data):
         """States (M, S, H) after each step, all states of the cell one after the other; models must have one size."""
@@ -159,10 +161,9 @@ class Fits:
         data = _sequences(data)
         check_targets(data, self.head, self._recipe(0).net.sizes.outputs)
         z = self.outputs(data).astype(float)
-        formulas = traced(self.head, z.shape[2])
-        targets = data.y if data.y.ndim == 2 else data.y[:, None]
+        formulas = traced(self.head.suited(data.allowed is not None), z.shape[2])
         values = dict(zip(formulas.z, np.moveaxis(z, -1, 0)))
-        values |= dict(zip(formulas.y, np.moveaxis(targets.astype(float), -1, 0)))
+        values |= dict(zip(formulas.y, data.target_rows(slice(None)).T))
         return np.where(data.weight > 0, on_numpy([formulas.loss], values)[0], np.nan)
 
     def log_likelihood(self, data, per="model"):

@@ -8,11 +8,20 @@ from fastrnn.training.blocks import blocks_of
 
 
 def check_inputs(data, recipe):
-    """Raise ValueError unless Sequences have as many inputs as the models: kernels read what they expect."""
+    """Raise ValueError unless Sequences have as many inputs as the models, and as many classes if they say which are
+    allowed: kernels read what they expect.
+    """
     if data.x.shape[1] != recipe.net.sizes.inputs:
         raise ValueError(
             f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were fitted to"
         )
+    if data.allowed is not None:
+        recipe.head.suited(True)
+        if data.allowed.shape[1] != recipe.net.sizes.outputs:
+            raise ValueError(
+                f"data: allowed has {data.allowed.shape[1]} classes, expected {recipe.net.sizes.outputs}, as the models "
+                "have"
+            )
 
 
 def check_targets(data, head, outputs=None):

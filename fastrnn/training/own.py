@@ -23,7 +23,7 @@ class OwnGroup(Group):
             longest += [0] * (len(own) - len(longest))
             longest[: len(own)] = np.maximum(longest[: len(own)], own).tolist()
         self.data, self.starts = data, np.concatenate(([0], np.cumsum(longest))).astype(np.int64)
-        targets = data.y if data.y.ndim == 2 else data.y[:, None]
+        targets = data.target_rows(slice(None))
         self.values = {"x": data.x, "y": targets, "mask": data.weight}
         steps = self.starts[-1]
         self.laid = {

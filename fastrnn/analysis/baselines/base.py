@@ -58,8 +58,14 @@ def scored(name, data, roles, losses, correct=None):
 
 
 def scored_probabilities(name, data, roles, p):
-    """The Baseline of probabilities p: (S, K) of classes, or (S, O) of bits."""
+    """The Baseline of probabilities p: (S, K) of classes, or (S, O) of bits.
+
+    Those of classes that are not allowed at a step go to the others, in proportion.
+    """
     tiny = np.finfo(float).tiny
+    if data.allowed is not None:
+        p = np.where(data.allowed, p, 0)
+        p = p / np.maximum(p.sum(1, keepdims=True), tiny)
     if data.kind == "classes":
         y = np.maximum(data.y, 0)
         chosen = p[np.arange(len(p)), y]

@@ -40,8 +40,8 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
     owner = np.repeat(np.arange(len(data)), data.lengths)[at]
     if (np.bincount(owner)[np.unique(owner)] == 1).all():
         owner = np.zeros(len(at), np.int64)
-    targets = (data.y if data.y.ndim == 2 else data.y[:, None])[at].astype(float)
-    formulas = traced(fits.head, z.shape[1])
+    # What is allowed at a step goes with its target.
+    targets, formulas = data.target_rows(at), traced(fits.head.suited(data.allowed is not None), z.shape[1])
     rng = np.random.default_rng(seed)
 
     def loss(y):

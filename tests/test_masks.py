@@ -192,8 +192,10 @@ def test_lanes_without_a_sample_reach_nothing(count):
         {name: w.astype(float) for name, w in DOUBLING.items()}, "relu", "squared", x, y
     )
     assert abs(value - wanted) < 1e-5 * wanted
-    # Sums of so many terms, none of which is larger than 1/8.
-    assert all(np.abs(got[name] - gradient).max() <= 1e-8 * count * 200 for name, gradient in gradients.items())
+    # States are 0, and so are all gradients but that of b_o: a sum over all steps of (s - y) s (1 - s), s = sigmoid(0.1),
+    # in which float32 sigmoids, off by at most 2e-7 (fastrnn.simd.functions), and roundings cost less than 1e-7 a step.
+    assert np.abs(got.pop("b_o") - gradients["b_o"]).max() <= 1e-7 * count * 200
+    assert not any(gradient.any() for gradient in got.values())
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 20])

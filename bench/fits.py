@@ -239,7 +239,7 @@ def learners(count, threads):
     )
     roles = np.zeros(len(flat), np.int8)
     began = time.perf_counter()
-    made = fastrnn.fit_many(
+    made = fastrnn.train_many(
         fastrnn.GRU(8),
         data,
         each="learner",

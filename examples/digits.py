@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from fastrnn import GRU, Sequences, analysis, fit_many
+from fastrnn import GRU, Sequences, analysis, train
 from fastrnn.data import TEST, TRAIN, split
 
 
@@ -31,13 +31,13 @@ def main(size=32, epochs=40):
     data = Sequences(x, y.tolist(), kind="classes", classes=10)
     data = data.encoded(standardize=data.input_names, training=roles == TRAIN)
     began = time.perf_counter()
-    fits = fit_many(
+    fit = train(
         GRU(size), data, roles=roles, batch_size=64, epochs=epochs, evaluate_every=1, patience=8, weight_decay=0.01
     )
-    print(f"{fits.accuracy[0, 2]:.1%} of {(roles == TEST).sum()} recordings right after {fits.best_epoch[0]} epochs, "
+    print(f"{fit.accuracy.test:.1%} of {(roles == TEST).sum()} recordings right after {fit.best_epoch} epochs, "
           f"{time.perf_counter() - began:.0f} s with compiling")
     tested = data.select(np.flatnonzero(roles == TEST))
-    print(analysis.confusion_matrix(fits.predict(tested)[0], tested.y))
+    print(analysis.confusion_matrix(fit.predict(tested), tested.y))
 
 
 if __name__ == "__main__":

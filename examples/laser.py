@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from fastrnn import GRU, Sequences, analysis, fit_many
+from fastrnn import GRU, Sequences, analysis, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION
 
 TRAINING, PIECE = 5000, 200
@@ -39,7 +39,7 @@ def main(size=8, seeds=4, epochs=1000):
     for each in (analysis.persistence_baseline(whole, both), analysis.linear_baseline(whole, both, 20)):
         print(f"  {each.name:40} {each.test_loss / variance:.4f}")
     training = {"learning_rate": 0.01, "schedule": "cosine", "epochs": epochs, "patience": 30}
-    fits = fit_many(GRU(size), data, seeds=range(seeds), roles=roles, **training)
+    fits = train_many(GRU(size), data, seeds=range(seeds), roles=roles, **training)
     error = fits.loss[:, 2] / variance
     print(f"  {f'GRU, {size} units, of least validation loss':40} {error[fits.loss[:, 1].argmin()]:.4f}"
           f"    {seeds} seeds: {error.min():.4f} to {error.max():.4f}")

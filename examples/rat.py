@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from fastrnn import GRU, Sequences, analysis, fit_many
+from fastrnn import GRU, Sequences, analysis, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION
 
 FOLDER = os.path.join("build", "rat")
@@ -65,7 +65,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
         print(f"  {name:40} {loss:.4f}")
     best = {}
     for size in sizes:
-        fits = fit_many(
+        fits = train_many(
             GRU(size), data, seeds=range(seeds), roles=roles, learning_rate=0.01, l1=1e-4, epochs=epochs, patience=15
         )
         chosen = int(np.argmin(fits.loss[:, 1]))
@@ -79,7 +79,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
 
 def _draw(best, data, roles, baselines):
     tested = data.select(np.flatnonzero(roles == TEST))
-    found = {f"GRU {size}": analysis.calibration(one.predict(tested)[0][:, 1], tested.y) for size, one in best.items()}
+    found = {f"GRU {size}": analysis.calibration(one.predict(tested)[:, 1], tested.y) for size, one in best.items()}
     analysis.plot_calibration(found, os.path.join(FOLDER, "calibration.png"))
     analysis.plot_learning_curves(best[max(best)], baselines, os.path.join(FOLDER, "curves.png"))
 

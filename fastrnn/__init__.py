@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
     from fastrnn.sweep import smallest, sweep
-    from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad, train, train_many
+    from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad
     from fastrnn.training.config import FitConfig
-    from fastrnn.training.fit import fit_many
+    from fastrnn.training.entry import train, train_many
     from fastrnn.training.fits import Fits
+    from fastrnn.training.one import Fit
     from fastrnn.training.select import Selection, cross_validate
     from fastrnn.verify import Verification, verify
 
@@ -65,10 +66,11 @@ _EXPORTS = {
     "model": ("Model",),
     "sweep": ("smallest", "sweep"),
     "training.config": ("FitConfig",),
-    "training.fit": ("fit_many",),
+    "training.entry": ("train", "train_many"),
     "training.fits": ("Fits",),
+    "training.one": ("Fit",),
     "training.select": ("Selection", "cross_validate"),
-    "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad", "train", "train_many"),
+    "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
     "verify": ("Verification", "verify"),
 }
 _PACKAGES = ("analysis", "data", "tasks")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests import numpy_network as oracle
 
-from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, fit_many
+from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, train_many
 from fastrnn.data import TEST, TRAIN
 
 LENGTHS = (5, 3, 6, 4)
@@ -123,8 +123,8 @@ def mean_loss(w, chosen):
 @pytest.mark.parametrize("how", [{"lanes": "models"}, {"lanes": "sequences"}, {"batch_size": 4}, {"each": "subject"}],
                          ids=["models", "sequences", "batches", "own"])
 def test_training_follows_the_gradient_among_allowed_classes(how):
-    w = fit_many(GRU(2), DATA, learning_rate=1e-30, **OPTIONS).weights(0)
-    made = fit_many(GRU(2), DATA, learning_rate=0.5, **how, **OPTIONS)
+    w = train_many(GRU(2), DATA, learning_rate=1e-30, **OPTIONS).weights(0)
+    made = train_many(GRU(2), DATA, learning_rate=0.5, **how, **OPTIONS)
     gradient = oracle.numerical_gradient(lambda w: mean_loss(w, range(3)), w)
     after = {name: w[name] - 0.5 * gradient[name] for name in w}
     expected = [[mean_loss(each, range(3)), mean_loss(each, [3])] for each in (w, after)]
@@ -134,7 +134,7 @@ def test_training_follows_the_gradient_among_allowed_classes(how):
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_many(GRU(2), DATA, seeds=[0, 1], learning_rate=0.5, **OPTIONS)
+    return train_many(GRU(2), DATA, seeds=[0, 1], learning_rate=0.5, **OPTIONS)
 
 
 def test_predictions_and_likelihoods_are_those_among_allowed_classes(fits, tmp_path):

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES, as_float
 
-from fastrnn import GRU, LSTM, Sequences, analysis, fit_many
+from fastrnn import GRU, LSTM, Sequences, analysis, train_many
 from fastrnn.analysis.stepwise import Stepper, gate_nodes
 from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN
@@ -22,7 +22,7 @@ REALS = RNG.normal(size=(300, 2))
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_many(GRU(2), DATA, seeds=range(5), roles=ROLES, **QUICK)
+    return train_many(GRU(2), DATA, seeds=range(5), roles=ROLES, **QUICK)
 
 
 def test_scores_are_those_of_scikit_learn():
@@ -94,7 +94,7 @@ def test_single_steps_are_those_of_the_kernels(fits):
 
 def test_an_lstm_steps_as_an_independent_one_does():
     data = Sequences([RNG.normal(size=(5, 1))], [RNG.normal(size=(5, 1))])
-    fits = fit_many(LSTM(3), data, roles=[TRAIN], dtype="float64", **{**QUICK, "epochs": 1, "evaluate_every": 1})
+    fits = train_many(LSTM(3), data, roles=[TRAIN], dtype="float64", **{**QUICK, "epochs": 1, "evaluate_every": 1})
     w = fits.weights(0)
     np.testing.assert_allclose(replayed(fits, data)[0][0], oracle.outputs(oracle.lstm, w, data.x), rtol=1e-12)
     found = analysis.gates(fits, data)
@@ -143,7 +143,7 @@ def test_simulated_models_act_as_their_predictions_say(fits):
 
 
 def test_simulation_takes_sizes_side_by_side_and_other_ways_to_choose():
-    mixed = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=0.01, roles=ROLES, **QUICK)
+    mixed = train_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=0.01, roles=ROLES, **QUICK)
     made = analysis.simulate(
         mixed,
         lambda choices: np.stack([choices, 1 - choices], -1),

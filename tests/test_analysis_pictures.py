@@ -5,12 +5,12 @@ import pytest
 from matplotlib.figure import Figure
 from tests.test_fit import DATA, QUICK, ROLES
 
-from fastrnn import GRU, analysis, cross_validate, fit_many
+from fastrnn import GRU, analysis, cross_validate, train_many
 
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_many(GRU(2), DATA, seeds=range(3), roles=ROLES, **QUICK)
+    return train_many(GRU(2), DATA, seeds=range(3), roles=ROLES, **QUICK)
 
 
 @pytest.fixture(scope="module")

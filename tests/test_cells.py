@@ -234,7 +234,7 @@ def test_every_cell_has_its_paper_here():
 
 @pytest.mark.parametrize("train, options", [("train", {}), ("train_many", {"seeds": [0]})])
 def test_tasks_refuse_the_cells_that_their_kernels_lack(train, options):
-    refusal = r"^cell: got GRU\(.*\), expected one that trains on tasks \(elman\); .* with fit_many$"
+    refusal = r"^cell: got GRU\(.*\), expected one that trains on tasks \(elman\); .* your own fastrnn.Sequences$"
     with pytest.raises(TypeError, match=refusal):
         getattr(fastrnn, train)(GRU(4), **options)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests import numpy_network as oracle
 
-from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, fit_many
+from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds
 from fastrnn.heads.softmax import Softmax
@@ -39,7 +39,7 @@ ROLES = np.array([TRAIN] * 7 + [VALIDATION] * 3 + [TEST] * 2, np.int8)
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_many(GRU(2), DATA, seeds=range(19), roles=ROLES, patience=2, **QUICK)
+    return train_many(GRU(2), DATA, seeds=range(19), roles=ROLES, patience=2, **QUICK)
 
 
 def as_float(weights):
@@ -69,7 +69,7 @@ def test_predictions_are_those_of_an_independent_network_whatever_lay_in_the_lan
     groups = {"subject": np.arange(12) % 2}
     data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2, groups=groups)
     roles = np.where(np.arange(12) < 8, TRAIN, VALIDATION)
-    fits = fit_many(GRU(2), data, seeds=[0], roles=roles, **how, **QUICK)
+    fits = train_many(GRU(2), data, seeds=[0], roles=roles, **how, **QUICK)
     for i in range(len(fits)):
         z = np.concatenate([oracle.outputs(oracle.gru, as_float(fits.weights(i)), x) for x, _, _ in data])
         np.testing.assert_allclose(fits.outputs(data)[i], z, atol=2e-6)
@@ -109,8 +109,8 @@ def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
 def test_updates_are_those_of_adam_on_the_true_gradient():
     options = {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6}
     rate, l1, decay, updates = 0.03, 0.01, 0.2, 6
-    start = fit_many(GRU(2), DATA, roles=ROLES, epochs=1, evaluate_every=1, learning_rate=1e-30, dtype="float64")
-    made = fit_many(
+    start = train_many(GRU(2), DATA, roles=ROLES, epochs=1, evaluate_every=1, learning_rate=1e-30, dtype="float64")
+    made = train_many(
         GRU(2),
         DATA,
         roles=np.where(ROLES == VALIDATION, TEST, ROLES),
@@ -147,7 +147,7 @@ def test_each_option_changes_the_gradient_as_it_says(option, lanes):
     roles, rate = np.zeros(len(DATA), np.int8), 0.5
 
     def fit(**options):
-        return fit_many(
+        return train_many(
             GRU(2), DATA, roles=roles, epochs=1, evaluate_every=1, optimizer="sgd", dtype="float64", **options
         )
 
@@ -192,8 +192,8 @@ def test_each_option_changes_the_gradient_as_it_says(option, lanes):
 def test_states_are_carried_from_piece_to_piece():
     data, roles = choices(3, seed=2, shortest=7, longest=10), np.zeros(3, np.int8)
     options = {"roles": roles, "batch_size": 3, "evaluate_every": 1, "optimizer": "sgd", "dtype": "float64"}
-    w = fit_many(GRU(2), data, epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
-    made = fit_many(GRU(2), data, epochs=1, learning_rate=0.5, tbptt_steps=4, carry=True, **options)
+    w = train_many(GRU(2), data, epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
+    made = train_many(GRU(2), data, epochs=1, learning_rate=0.5, tbptt_steps=4, carry=True, **options)
     losses = [oracle.mean_loss(oracle.gru, w, data, range(3))]
     left = [np.zeros(2)] * 3
     for start in range(0, int(data.lengths.max()), 4):
@@ -221,7 +221,7 @@ def test_an_lstm_fits_real_targets_and_says_its_error():
     rng = np.random.default_rng(1)
     x = [rng.normal(size=(steps, 1)) for steps in (5, 8, 3)]
     data = Sequences(x, [np.cumsum(each, 0) / 3 for each in x])
-    fits = fit_many(LSTM(3), data, roles=[TRAIN, TRAIN, TEST], dtype="float64", **QUICK)
+    fits = train_many(LSTM(3), data, roles=[TRAIN, TRAIN, TEST], dtype="float64", **QUICK)
 
     def squared(z, y):
         return ((z - y) ** 2).mean(1)
@@ -234,8 +234,8 @@ def test_an_lstm_fits_real_targets_and_says_its_error():
 
 
 def test_a_model_keeps_its_bytes_whoever_trains_beside_it(fits):
-    alone = fit_many(GRU(2), DATA, seeds=[7], roles=ROLES, patience=2, **QUICK)
-    turned = fit_many(GRU(2), DATA, seeds=range(18, -1, -1), roles=ROLES, patience=2, threads=1, **QUICK)
+    alone = train_many(GRU(2), DATA, seeds=[7], roles=ROLES, patience=2, **QUICK)
+    turned = train_many(GRU(2), DATA, seeds=range(18, -1, -1), roles=ROLES, patience=2, threads=1, **QUICK)
     for name, values in alone.weights(0).items():
         assert values.tobytes() == fits.weights(7)[name].tobytes() == turned.weights(11)[name].tobytes()
     assert fits._histories[7].tobytes() == alone._histories[0].tobytes() == turned._histories[11].tobytes()
@@ -250,7 +250,7 @@ def test_nothing_of_validation_and_test_sequences_reaches_training(fits):
         classes=2,
     )
     runs = [
-        fit_many(GRU(2), data, seeds=[3], roles=ROLES, patience=None, **{**QUICK, "epochs": 20})
+        train_many(GRU(2), data, seeds=[3], roles=ROLES, patience=None, **{**QUICK, "epochs": 20})
         for data in (DATA, changed)
     ]
     assert runs[0]._histories[0][:, :, TRAIN].tobytes() == runs[1]._histories[0][:, :, TRAIN].tobytes()
@@ -265,14 +265,14 @@ def test_masked_steps_at_the_end_change_nothing():
         kind="classes",
         classes=2,
     )
-    short, long = (fit_many(GRU(2), data, seeds=[3], roles=ROLES, **QUICK) for data in (DATA, longer))
+    short, long = (train_many(GRU(2), data, seeds=[3], roles=ROLES, **QUICK) for data in (DATA, longer))
     np.testing.assert_allclose(short.loss, long.loss, rtol=1e-5)
 
 
 def test_a_model_that_diverges_leaves_its_neighbours_alone(fits):
     rates = np.full(19, QUICK["learning_rate"])
     rates[5] = 1e38
-    other = fit_many(GRU(2), DATA, seeds=range(19), roles=ROLES, patience=2, **{**QUICK, "learning_rate": rates})
+    other = train_many(GRU(2), DATA, seeds=range(19), roles=ROLES, patience=2, **{**QUICK, "learning_rate": rates})
     assert other.stopped[5] == "diverged" and all(np.isfinite(values).all() for values in other.weights(5).values())
     for i in (4, 6):
         assert other.weights(i)["w_hh"].tobytes() == fits.weights(i)["w_hh"].tobytes()
@@ -280,10 +280,10 @@ def test_a_model_that_diverges_leaves_its_neighbours_alone(fits):
 
 def test_lanes_of_sequences_train_as_lanes_of_models_do():
     runs = [
-        fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
+        train_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
         for lanes in ("models", "sequences")
     ]
-    batched = fit_many(GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK)
+    batched = train_many(GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK)
     for other in (runs[1], batched):
         np.testing.assert_allclose(other.history()["loss"], runs[0].history()["loss"], rtol=1e-11)
         np.testing.assert_allclose(other.history()["accuracy"], runs[0].history()["accuracy"], rtol=1e-12)
@@ -291,8 +291,8 @@ def test_lanes_of_sequences_train_as_lanes_of_models_do():
 
 def test_batches_visit_every_training_sequence_once_an_epoch():
     options = {"roles": ROLES, "batch_size": 3, "evaluate_every": 1, "learning_rate": 0.03, "dtype": "float64"}
-    made = fit_many(GRU(2), DATA, seeds=[9], epochs=2, **options)
-    w = fit_many(GRU(2), DATA, seeds=[9], epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
+    made = train_many(GRU(2), DATA, seeds=[9], epochs=2, **options)
+    w = train_many(GRU(2), DATA, seeds=[9], epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
     first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))
     count, losses, training = 0, [], np.flatnonzero(ROLES == TRAIN)
     for epoch in range(2):
@@ -320,10 +320,10 @@ def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
     data = Sequences(
         [x for x, _, _ in pieces], [y for _, y, _ in pieces], kind="classes", classes=2, groups={"learner": learners}
     )
-    made = fit_many(GRU(2), data, each="learner", roles=ROLES, patience=2, **QUICK)
+    made = train_many(GRU(2), data, each="learner", roles=ROLES, patience=2, **QUICK)
     for learner in range(3):
         own = learners == learner
-        alone = fit_many(GRU(2), data.select(own), roles=ROLES[own], patience=2, **QUICK)
+        alone = train_many(GRU(2), data.select(own), roles=ROLES[own], patience=2, **QUICK)
         assert alone.weights(0)["w_hh"].tobytes() == made.weights(learner)["w_hh"].tobytes()
         np.testing.assert_array_equal(alone.loss[0], made.loss[learner])
         assert alone.stopped[0] == made.stopped[learner]
@@ -331,7 +331,7 @@ def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
 
 def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):
     calls = []
-    fit_many(
+    train_many(
         GRU(2),
         DATA,
         seeds=range(11),
@@ -347,7 +347,7 @@ def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):
 
 
 def test_sizes_and_options_may_differ_from_model_to_model():
-    fits = fit_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
+    fits = train_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
     assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]
     assert np.abs(fits.weights(2)["w_ih"]).sum() < np.abs(fits.weights(0)["w_ih"]).sum()
     assert fits.predict(DATA).shape == (3, DATA.steps, 2)
@@ -402,7 +402,7 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
 )
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
-        fit_many(GRU(2), DATA, **arguments)
+        train_many(GRU(2), DATA, **arguments)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
@@ -415,7 +415,7 @@ def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_
     table, roles = made.table, folds(DATA, 3, 2)
     for row in (0, 13, 23):
         own = roles[table.outer[row] * 2 + table.inner[row]]
-        alone = fit_many(GRU(2), DATA, seeds=[table.seed[row]], roles=own, l1=[table.l1[row]], **QUICK)
+        alone = train_many(GRU(2), DATA, seeds=[table.seed[row]], roles=own, l1=[table.l1[row]], **QUICK)
         assert alone.weights(0)["w_hh"].tobytes() == made.fits.weights(row)["w_hh"].tobytes()
     chosen = made.chosen()
     for outer in range(3):
@@ -454,7 +454,7 @@ class Mine(fastrnn.Cell):
 
 rng = np.random.default_rng(0)
 data = fastrnn.Sequences(rng.normal(size=(6, 8, 1)), rng.integers(0, 2, (6, 8)), kind="classes", classes=2)
-fits = fastrnn.fit_many(Mine(1), data, epochs=30, evaluate_every=10)
+fits = fastrnn.train_many(Mine(1), data, epochs=30, evaluate_every=10)
 fits.save(sys.argv[1], overwrite=True)
 again = fastrnn.Fits.load(sys.argv[1], cell=Mine)
 assert again.weights(0)["w_hh"].tobytes() == fits.weights(0)["w_hh"].tobytes()

@@ -9,7 +9,7 @@ from safetensors.numpy import load, save
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 
-from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, fit_many
+from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
@@ -29,7 +29,7 @@ LARGE = Sequences(np.full((3, 4, 2), 1e39), np.ones((3, 4), int), kind="classes"
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_many(GRU(2), DATA, seeds=range(3), roles=ROLES, **QUICK)
+    return train_many(GRU(2), DATA, seeds=range(3), roles=ROLES, **QUICK)
 
 
 @pytest.mark.parametrize("use", ["predict", "states", "outputs", "losses", "log_likelihood"])
@@ -65,10 +65,11 @@ def test_a_class_need_not_occur(fits):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"data": [np.ones((4, 2))]}, "data: got list, expected fastrnn.Sequences"),
+        ({"data": [np.ones((4, 2))]}, "train_many: roles is an option of Sequences, but data is a list: give"),
         ({"data": Sequences([np.ones((4, 2))])}, "data: has no targets; give y"),
         ({"head": 3}, "head: got 3, expected the name of a head or a Head"),
         ({"cell": GRU}, "cell: got <class 'fastrnn.cells.gru.GRU'>, expected a Cell"),
+        ({"cell": None}, "cell: got None, expected a Cell"),
         ({"config": {"epochs": 3}}, "config: got {'epochs': 3}, expected a FitConfig or None"),
         ({"weights": 3}, "weights: got int, expected {name: array} or None"),
         ({"progress": 3}, "progress: got 3, expected a function or None"),
@@ -85,13 +86,13 @@ def test_a_class_need_not_occur(fits):
 )
 def test_wrong_kinds_of_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
-        fit_many(**{"cell": GRU(2), "data": DATA, "roles": ROLES, **arguments})
+        train_many(**{"cell": GRU(2), "data": DATA, "roles": ROLES, **arguments})
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
 
 
 def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():
     for epochs, every, made in ((5, 20, [0, 5]), (25, 10, [0, 10, 20]), (1, 10, [0, 1]), (6, 3, [0, 3, 6])):
-        fits = fit_many(GRU(2), DATA, roles=ROLES, epochs=epochs, evaluate_every=every, patience=None)
+        fits = train_many(GRU(2), DATA, roles=ROLES, epochs=epochs, evaluate_every=every, patience=None)
         assert fits.epochs[0] == made[-1] and list(fits.history()["epoch"]) == made
         assert fits.best_epoch[0] in made and fits.stopped == ("epochs",)
 
@@ -111,11 +112,11 @@ def test_histories_stay_with_their_models_whatever_rounds_a_call_makes(monkeypat
     """Models stop at different times, and the next ones take their lanes between two evaluations."""
     options = {"roles": ROLES, "patience": 1, "epochs": 30, "evaluate_every": 3, "schedule": "cosine"}
     rates = np.linspace(0.01, 0.3, 29)
-    made = fit_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, **options)
+    made = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, **options)
     assert len(set(made.epochs)) > 2
     # Each call makes one round.
     monkeypatch.setattr(many_models, "CALL_SECONDS", 0.0)
-    again = fit_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, threads=1, **options)
+    again = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, threads=1, **options)
     for i in range(29):
         assert made.weights(i)["w_hh"].tobytes() == again.weights(i)["w_hh"].tobytes()
         assert made._histories[i].tobytes() == again._histories[i].tobytes()
@@ -246,5 +247,5 @@ def test_a_history_that_is_changed_is_a_copy(fits):
 
 @pytest.mark.parametrize("options", [{"tbptt_steps": 2**62}, {"batch_size": 2**62}, {"patience": 2**62}])
 def test_limits_that_nothing_reaches_change_nothing(fits, options):
-    made = fit_many(GRU(2), DATA, seeds=[0], roles=ROLES, **QUICK, **options)
+    made = train_many(GRU(2), DATA, seeds=[0], roles=ROLES, **QUICK, **options)
     np.testing.assert_allclose(made.loss[0], fits.loss[0], rtol=1e-5)

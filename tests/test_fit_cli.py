@@ -12,7 +12,7 @@ from sklearn import metrics
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, as_float
 
-from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, fit_many
+from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, train_many
 from fastrnn.cli import fit as command
 from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
@@ -40,7 +40,7 @@ def rows_of(text):
     return list(csv.DictReader(text.splitlines()))
 
 
-def test_a_fit_writes_the_models_of_fit_many_and_a_table_with_a_row_for_each(call, here):
+def test_a_fit_writes_the_models_of_train_many_and_a_table_with_a_row_for_each(call, here):
     status, out, err = call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--l1", "0.01,0.1", "--test", "0.2")
     assert (status, err) == (0, "")
     assert sorted(path.name for path in here.joinpath("runs/choices").iterdir()) == [
@@ -50,7 +50,7 @@ def test_a_fit_writes_the_models_of_fit_many_and_a_table_with_a_row_for_each(cal
         "table.csv",
     ]
     fits, roles = Fits.load("runs/choices/models.safetensors"), split(DATA, 0.2, 0.2)
-    alone = fit_many(GRU(2), DATA, seeds=[0, 1, 0, 1], roles=roles, l1=[0.01, 0.01, 0.1, 0.1], **OPTIONS)
+    alone = train_many(GRU(2), DATA, seeds=[0, 1, 0, 1], roles=roles, l1=[0.01, 0.01, 0.1, 0.1], **OPTIONS)
     for i in range(4):
         assert fits.weights(i)["w_ih"].tobytes() == alone.weights(i)["w_ih"].tobytes()
     table = rows_of(here.joinpath("runs/choices/table.csv").read_text())
@@ -102,15 +102,15 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch):
     argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 5)
     assert call(*argv, "--output", "whole")[0] == 0
     monkeypatch.setattr(parts, "LEAST", 2)
-    calls, real = [], parts.fit_many
+    calls, real = [], parts.fit_sequences
 
-    def fit_many(*arguments, **options):
+    def fitted_part(*arguments, **options):
         calls.append(len(options["seeds"]))
         fits = real(*arguments, **options)
         # As after Ctrl-C: one model is done, the other is not.
         return replace(fits, stopped=(fits.stopped[0], "interrupted")) if len(calls) == 2 else fits
 
-    monkeypatch.setattr(parts, "fit_many", fit_many)
+    monkeypatch.setattr(parts, "fit_sequences", fitted_part)
     status, _, err = call(*argv, "--output", "out")
     assert status == 130 and "interrupted after 4 of 5 models, of which 2 are kept in out/parts\ngo on: the same" in err
     assert "is of an unfinished fit: the same command goes on" in call("evaluate", "out", "choices.csv")[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.peers.table import HERE, pythons
-from fastrnn import GRU, LSTM, Elman, Sequences, fit_many
+from fastrnn import GRU, LSTM, Elman, Sequences, train_many
 from fastrnn.data import TRAIN
 
 UPDATES = 50
@@ -93,11 +93,11 @@ def here(case, x, y, weight, weights):
     common = dict(roles=[TRAIN] * len(x), head=case.head, weights=weights, initial_state="learned", before=case.before,
                   patience=None,
                   evaluate_every=1, dtype="float64")
-    fits = fit_many(case.cell, data, optimizer=case.optimizer, learning_rate=case.rate, optimizer_options=case.options,
+    fits = train_many(case.cell, data, optimizer=case.optimizer, learning_rate=case.rate, optimizer_options=case.options,
                     weight_decay=case.weight_decay, decay_on=tuple(weights), epochs=case.updates, **common)
     # Gradient descent at a small rate moves by the gradient, and its best weights are those after the update.
     rate = 1e-3
-    one = fit_many(case.cell, data, optimizer="sgd", learning_rate=rate, epochs=1, **common)
+    one = train_many(case.cell, data, optimizer="sgd", learning_rate=rate, epochs=1, **common)
     assert one.best_epoch[0] == 1
     gradient = {name: (weights[name] - values) / rate for name, values in one.weights(0).items()}
     return fits.history(0)["loss"][:, 0], gradient, fits.weights(0), int(fits.best_epoch[0])

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.data.sequences import Sequences
+from fastrnn.training.one import as_fits
 
 MOST_INPUTS = 16
 
@@ -41,7 +42,7 @@ class Portrait:
 
 
 def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
-    """Return the Portrait of one model of Fits whose state has one or two numbers.
+    """Return the Portrait of a Fit, or of one model of Fits, whose state has one or two numbers.
 
     data: Sequences on which the model is followed; the grid spans the states that it visits there. inputs: (K, I);
     None: the different inputs of the data, at most 16, the most frequent first. points: of the grid, along each axis
@@ -49,7 +50,7 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     outputs (default: the last of the classes, else the first). Raises ValueError for larger states and wrong numbers.
     """
     data = data if isinstance(data, Sequences) else Sequences(data)
-    one = fits[int(model)]
+    one = as_fits(fits)[int(model)]
     stepper = Stepper(one)
     if stepper.size > 2:
         raise ValueError(
@@ -59,7 +60,7 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs):
         raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs})")
     logit_of = _logit(one.head, stepper, output)
-    after = one.states(data)[0].astype(float)
+    after = one.states(data).astype(float)
     before = np.concatenate([stepper.start()[0][None], after[:-1]])
     before[data.offsets[:-1]] = stepper.start()[0]
     points = points or (101 if stepper.size == 1 else 21)

@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn.analysis.draws import Draws
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.arguments import as_integer
+from fastrnn.training.one import as_fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Simulation:
 
 
 def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None):
-    """Let each model of Fits act for so many steps in some sessions of its own, and return the Simulation.
+    """Let each model of Fits (or a Fit) act for so many steps in some sessions of its own, and return the Simulation.
 
     environment(choices, draws): inputs (M, sessions, I) of the next step, or (I,) for all, from the choices of this
     one, (M, sessions) class numbers, or (M, sessions, O) for heads of bits or reals; draws.uniform() and draws.normal()
@@ -49,6 +50,7 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     for name, function in (("environment", environment), ("choose", choose)):
         if not callable(function) and not (name == "choose" and function is None):
             raise TypeError(f"{name}: got {function!r}, expected a function")
+    fits = as_fits(fits)
     choose = choose or CHOOSE[fits.head.targets]
     sizes = np.unique(fits.hidden_size)
     models = [np.flatnonzero(fits.hidden_size == size) for size in sizes]

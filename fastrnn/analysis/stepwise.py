@@ -5,6 +5,7 @@ import numpy as np
 from fastrnn.data.sequences import Sequences
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
+from fastrnn.training.one import as_fits
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
 
@@ -19,6 +20,7 @@ class Stepper:
     """
 
     def __init__(self, fits):
+        fits = as_fits(fits)
         if len(np.unique(fits.hidden_size)) > 1:
             raise ValueError(
                 "fits: the models have different sizes; choose those of one, such as " "fits[fits.hidden_size == 4]"
@@ -103,7 +105,7 @@ def gate_nodes(cell):
 def gates(fits, data):
     """{gate: (M, S, H)} over all steps of Sequences: what each gate of the cell is, after its activation.
 
-    fits: Fits of one size; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z and n,
+    fits: Fits of one size, or a Fit; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z and n,
     those of an LSTM i, f, g and o. Raises ValueError for models of different sizes and for other inputs than they have.
     """
     data, stepper = data if isinstance(data, Sequences) else Sequences(data), Stepper(fits)

@@ -135,7 +135,7 @@ def check_task_cell(cell):
     """Raise TypeError unless the cell trains on tasks."""
     if not hasattr(cell, "kernel"):
         raise TypeError(f"cell: got {cell!r:.80}, expected one that trains on tasks ({', '.join(task_cells())}); "
-                        "any cell trains on sequences of your own, with fit_many")
+                        "any cell trains on your own fastrnn.Sequences")
 
 
 def activate(cell, pre):

@@ -55,7 +55,7 @@ def _print_one(one, data):
 
         names = list(map(str, data.class_names or range(data.classes)))
         width = max(map(len, [*names, "predicted"]))
-        counts = confusion_matrix(one.predict(data)[0], data.y)
+        counts = confusion_matrix(one.predict(data), data.y)
         print("\n" + "true".ljust(width) + "  predicted")
         print(" " * width + "".join(name.rjust(10) for name in names))
         for name, row in zip(names, counts):
@@ -70,9 +70,9 @@ def scores(one, data):
     from fastrnn import analysis
 
     counts = data.weight > 0
-    losses = one.losses(data)[0][counts]
+    losses = one.losses(data)[counts]
     out = {"steps": int(counts.sum()), "loss": float(np.average(losses, weights=data.weight[counts]))}
-    p, y = one.predict(data)[0][counts].astype(float), data.y[counts]
+    p, y = one.predict(data)[counts].astype(float), data.y[counts]
     if data.kind == "reals":
         if len(np.unique(y, axis=0)) > 1:
             out["nmse"] = analysis.nmse(p, y)

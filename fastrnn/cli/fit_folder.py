@@ -53,11 +53,8 @@ def open_folder(folder):
 
 def chosen_model(fits, text):
     """The number of a model: of the least validation, else training, loss for "best". Raises UserError for others."""
-    import numpy as np
-
     if text == "best":
-        losses = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
-        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+        return fits.best_index
     model = digits(text)
     if model is None or model >= len(fits):
         raise UserError(f"--model: got {text!r:.80}, expected best or a number from 0 to {len(fits) - 1}")

@@ -126,12 +126,12 @@ def _draw(args, folder, data, made, fits, best, baselines):
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )
     one = fits[best]
-    p = one.predict(data)[0]
+    p = one.predict(data)
     counts = data.weight > 0
     if data.kind == "bits" and p.shape[1] == 1 or data.kind == "classes" and data.classes == 2:
         found = analysis.calibration(p[counts, -1], data.y[counts], weight=data.weight[counts])
         analysis.plot_calibration(found, path("calibration", "probabilities of the best model against what came"))
-    size = len(one.cell.state) * int(one.hidden_size[0])
+    size = len(one.cell.state) * one.hidden_size
     if size <= 2 and data.kind != "reals":
         portrait = analysis.phase_portrait(one, data)
         if len(portrait.inputs) <= 8:
@@ -158,7 +158,7 @@ def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folde
         "import fastrnn",
         f'fits = fastrnn.Fits.load("{os.path.join(folder, MODELS)}")',
         f"best = fits[{best}]",
-        "best.weights()",
+        "best.weights",
         "```",
         "",
         "```sh",

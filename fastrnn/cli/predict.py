@@ -58,7 +58,7 @@ def table_of(one, data, columns, states):
     """The text of a CSV file."""
     import numpy as np
 
-    p = one.predict(data)[0]
+    p = one.predict(data)
     head, predicted = list(data.groups), p
     kind, targets = columns["kind"], list(columns["target"] or ["y"])
     owner = np.repeat(np.arange(len(data)), data.lengths)
@@ -78,9 +78,9 @@ def table_of(one, data, columns, states):
         made += list(predicted.T)
         head += ["step", *(f"{targets[n] if n < len(targets) else f'y{n}'}_predicted" for n in range(p.shape[1]))]
     if states:
-        kept = one.states(data)[0]
+        kept = one.states(data)
         made += list(kept.T)
-        hidden = int(one.hidden_size[0])
+        hidden = one.hidden_size
         head += [f"{name}{unit}" for name in one.cell.state for unit in range(hidden)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What `fit_many` checks of its arguments before anything is computed."""
+"""What `train_many` checks of its arguments before anything is computed."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from fastrnn.training.config import FitConfig
 
 
 def check_kinds(cell, data, config, weights, progress):
-    """Raise TypeError for arguments of another kind than those that `fit_many` takes."""
+    """Raise TypeError for arguments of another kind than those that `train_many` takes."""
     if not isinstance(cell, Cell):
         raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
     if not isinstance(data, Sequences):

@@ -1,4 +1,4 @@
-"""`fit_many`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
+"""`fit_sequences`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
 
 import time
 from dataclasses import fields, replace
@@ -22,7 +22,7 @@ PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
-def fit_many(
+def fit_sequences(
     cell,
     data,
     *,
@@ -224,7 +224,7 @@ def _separated(config, options, models):
 
             near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"fit_many: got an unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
+            raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
     values = {name: options.pop(name) for name in PER_MODEL if name in options}
     own = dict(options.get("optimizer_options", ()))
     single = {name: _one(name, value, models) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What `fit_many` returns: models, histories and how they ended."""
+"""What `train_many` returns on Sequences: models, histories and how they ended."""
 
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,7 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.group import ENDS
+from fastrnn.training.one import Fit
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of
 from fastrnn.training.saved import read_fits, write_fits
 
@@ -83,7 +84,7 @@ class Fits:
         return len(self.seeds)
 
     def __getitem__(self, index):
-        """Fits of one model (an integer), or of several (a slice, integers or booleans)."""
+        """The Fit of one model (an integer), or Fits of several (a slice, integers or booleans)."""
         chosen = np.atleast_1d(np.arange(len(self))[index])
         if chosen.ndim > 1 or index is True or index is False:
             raise IndexError(f"index: got {index!r}, expected an integer, a slice, or one axis of integers or booleans")
@@ -96,10 +97,22 @@ class Fits:
         lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
         options = {name: values[chosen] for name, values in self.options.items()}
         cell = replace(self.cell, hidden_size=int(arrays["hidden_size"][0]))
-        return replace(self, cell=cell, options=options, **arrays, **lists)
+        fits = replace(self, cell=cell, options=options, **arrays, **lists)
+        return Fit(fits) if np.ndim(index) == 0 and not isinstance(index, slice) else fits
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
+
+    @property
+    def best_index(self):
+        """The number of the model with the least validation loss, or training loss where none validates."""
+        losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
+        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+
+    @property
+    def best(self):
+        """The Fit of the model `best_index`."""
+        return self[self.best_index]
 
     def __repr__(self):
         sizes = ", ".join(map(str, np.unique(self.hidden_size)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastrnn.errors import CheckpointError
 from fastrnn.training.config import FitConfig
-from fastrnn.training.fit import fit_many
+from fastrnn.training.fit import fit_sequences
 from fastrnn.training.fits import Fits
 
 # Models that are fitted and saved together: an eighth of all, from LEAST on, but no more than MOST.
@@ -17,10 +17,10 @@ LEAST, MOST = 32, 512
 
 
 def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, progress, options):
-    """The Fits of `fit_many`, made some models at a time; the same call goes on where it was interrupted.
+    """The Fits of `fit_sequences`, made some models at a time; the same call goes on where it was interrupted.
 
     seeds (M,); roles (N,), or (R, N) with rows (M,), those of each model; columns: {name: (M,)} of hidden_size,
-    learning_rate, l1, weight_decay and the optimizer's options; output: the folder, or None; options: of fit_many.
+    learning_rate, l1, weight_decay and the optimizer's options; output: the folder, or None; options: of fit_sequences.
     Raises KeyboardInterrupt after Ctrl-C, with the number of models that are kept: those of finished parts.
     """
     models, parts, done, least = len(seeds), [], 0, np.inf
@@ -37,7 +37,7 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
         fits = _saved(path, type(cell))
         if fits is None:
             told = progress and (lambda finished, _, loss: progress(done + finished, models, min(loss, least)))
-            fits = fit_many(cell, data, threads=threads, progress=told, **arguments)
+            fits = fit_sequences(cell, data, threads=threads, progress=told, **arguments)
             if "interrupted" in fits.stopped:
                 raise KeyboardInterrupt(done if output else 0)
             if path:

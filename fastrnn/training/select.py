@@ -145,9 +145,9 @@ def cross_validate(
     output : str or None
         A folder that keeps finished fits; the same call goes on where it was interrupted.
     config, options
-        As for `fit_many`, for all fits.
+        As for `train_many`, for all fits.
     progress : function or None
-        progress(fits_done, fits, loss), called now and then, as by `fit_many`.
+        progress(fits_done, fits, loss), called now and then, as by `train_many`.
 
     Raises
     ------

@@ -28,7 +28,7 @@ def suitable_baselines(data, roles, history=5):
     Classes and bits: constant, n-grams of the last inputs where inputs take few different values, of the length up to
     `history` that has the least validation loss, and logistic regression on the last `history` inputs, where
     scikit-learn is installed. Reals: constant, persistence, linear regression on the last `history` inputs. roles:
-    (N,), as for fit_many; what does not train is not learned from.
+    (N,), as for train_many; what does not train is not learned from.
     """
     made = [constant_baseline(data, roles)]
     if data.kind == "reals":

@@ -8,6 +8,7 @@ from fastrnn.analysis.baselines.base import step_roles
 from fastrnn.data.roles import NAMES
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
+from fastrnn.training.one import as_fits
 
 
 class Permutation(NamedTuple):
@@ -20,7 +21,7 @@ class Permutation(NamedTuple):
 
 
 def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permutations=1000, seed=0):
-    """Return the Permutation of one model of Fits: its mean loss on Sequences whose targets are shuffled.
+    """Return the Permutation of a Fit, or of one model of Fits: its mean loss on Sequences whose targets are shuffled.
 
     Counted targets change places within their sequence, so that each keeps its own shares of targets; data of one
     target a sequence change places between sequences. roles (N,) and role: which sequences; None: all. R. A. Fisher,
@@ -36,7 +37,7 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
         raise ValueError(f"roles: no {role} sequence has a step that counts")
     if isinstance(permutations, bool) or not isinstance(permutations, (int, np.integer)) or permutations < 1:
         raise ValueError(f"permutations: got {permutations!r}, expected an integer of at least 1")
-    z = fits[int(model)].outputs(data)[0, at].astype(float)
+    z = as_fits(fits)[int(model)].outputs(data)[at].astype(float)
     owner = np.repeat(np.arange(len(data)), data.lengths)[at]
     if (np.bincount(owner)[np.unique(owner)] == 1).all():
         owner = np.zeros(len(at), np.int64)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.analysis.pictures.base import BLUE, GREEN, VERMILLION, Picture
+from fastrnn.training.one import as_fits
 
 ROLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))
 # More lines than this are one black surface.
@@ -10,12 +11,12 @@ MOST_LINES = 50
 
 
 def plot_learning_curves(fits, baselines=(), path=None, axes=None):
-    """Draw the losses of Fits against epochs: a line for each model and role, and a point where its weights were taken.
+    """Draw the losses of Fits, or of a Fit, against epochs: a line for each model and role, and a point where its weights were taken.
 
     Of more than 50 models 50 are drawn, evenly chosen. baselines: [Baseline] or {name: loss}, as horizontal lines;
     path, axes and errors as in plot_selection. Returns the axes.
     """
-    picture = Picture(path, axes)
+    fits, picture = as_fits(fits), Picture(path, axes)
     (axes,) = picture.axes
     chosen = np.unique(np.linspace(0, len(fits) - 1, min(len(fits), MOST_LINES)).round().astype(int))
     histories = [fits.history(i) for i in chosen]

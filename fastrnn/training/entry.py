@@ -1,0 +1,165 @@
+"""`fastrnn.train` and `fastrnn.train_many`: one entry for tasks, arrays and Sequences, chosen by the kind of the data."""
+
+import inspect
+from dataclasses import fields
+
+from fastrnn.arguments import as_integer
+from fastrnn.data.sequences import Sequences
+from fastrnn.train import loop, many
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.options import ELSEWHERE
+from fastrnn.training.config import FitConfig
+from fastrnn.training.fit import fit_sequences
+
+# Options of tasks and arrays, and of Sequences.
+TASK_ONLY = {"resume", "other_processor", "seed", *(each.name for each in fields(TrainConfig))}
+SEQUENCES_ONLY = {*inspect.signature(fit_sequences).parameters, *(each.name for each in fields(FitConfig))}
+SEQUENCES_ONLY -= {"cell", "data", "options"}
+# What options of tasks are called on Sequences, and those of many models, with what to do for one.
+CALLED = {"max_samples": "epochs", "clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options"}
+MANY_ONLY = {
+    "seeds": "one model has one seed, as seed=1",
+    "each": "it makes one model for each value of a group",
+    "hidden_size": "one cell has one size, as GRU(hidden_size=4)",
+}
+
+
+def train(
+    cell=None,
+    data=None,
+    config=None,
+    *,
+    task=None,
+    seed=None,
+    weights=None,
+    threads=None,
+    progress=None,
+    checkpoint=None,
+    **options,
+):
+    """Train one network on a task, on arrays of bits, or on Sequences of your own.
+
+    Returns a fastrnn.Run for a task or arrays, a fastrnn.Fit for Sequences.
+
+    Parameters
+    ----------
+    cell : Cell
+        Any cell for Sequences; an Elman, the default, for tasks and arrays.
+    data : Sequences, Task, or (x, y) or (x, y, mask)
+        Default: the task Addition(). A task may also be given as `task`.
+    config : FitConfig for Sequences, else TrainConfig
+        Its fields may be given as options, which win.
+    seed : int or None
+        Of the initial weights and the order of samples; default: 0, or that of `config`.
+    weights : {name: array} or None
+        Initial weights instead of drawn ones.
+    threads : int or None
+        At most so many; default: all cores. The bytes of the result are the same for any number.
+    checkpoint : str or None
+        A file that keeps the state of a long training, written about every half minute and removed at the end: the
+        same call goes on from there after a crash, to the same bytes.
+    progress : function or None
+        Called some twenty times a second: progress(samples, loss, exact_accuracy) for tasks and arrays,
+        progress(models_done, models, loss) for Sequences.
+    options
+        Sequences: fields of FitConfig, and roles, validation, head, lanes, callback: see fastrnn.training.fit. By
+        default the lanes of a vector are sequences of the one model, lanes="sequences".
+        Tasks and arrays: fields of TrainConfig, and resume, other_processor: see fastrnn.train.loop.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for arguments that make no sense, or belong to another kind of data.
+    """
+    common = {"weights": weights, "threads": threads, "progress": progress}
+    if checkpoint is not None:
+        common["checkpoint"] = checkpoint
+    if isinstance(data, Sequences) and task is None:
+        _check_sequences("train", options)
+        options.setdefault("lanes", "sequences")
+        seeds = [0 if seed is None else as_integer("seed", seed, 0)]
+        return fit_sequences(cell, data, seeds=seeds, config=config, **common, **options)[0]
+    _check_tasks("train", data, options)
+    if seed is not None:
+        options["seed"] = seed
+    return loop.train(cell, config=config, **_source(data, task), **common, **options)
+
+
+def train_many(
+    cell=None,
+    data=None,
+    config=None,
+    *,
+    task=None,
+    seeds=(0,),
+    weights=None,
+    threads=None,
+    progress=None,
+    checkpoint=None,
+    **options,
+):
+    """Train one network for each seed, side by side in the lanes of SIMD vectors.
+
+    Returns a fastrnn.ManyRun for a task or arrays, fastrnn.Fits for
+    Sequences. Each model stops on its own, and makes room for the next one. Its bytes depend on its own seed, data and
+    options alone.
+
+    Parameters
+    ----------
+    cell, data, config, task, threads, checkpoint
+        As for `train`. Arrays may have a leading axis of M, one data set for each model.
+    seeds : M integers
+        One for each model.
+    weights : {name: array} or None
+        Initial weights, shared or with a leading axis of M.
+    progress : function or None
+        Called some twenty times a second: progress(models_done, models) for tasks and arrays, progress(models_done,
+        models, loss) for Sequences.
+    options
+        Sequences: fields of FitConfig, and roles, validation, each, head, hidden_size, lanes, callback: see
+        fastrnn.training.fit. hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
+        may be M numbers, roles a table (M, N).
+        Tasks and arrays: fields of TrainConfig: see fastrnn.train.many. learning_rate, weight_decay, l1,
+        initial_scale, saturation and the optimizer's constants may be M numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for arguments that make no sense, or belong to another kind of data.
+    """
+    common = {"seeds": seeds, "weights": weights, "threads": threads, "progress": progress}
+    if checkpoint is not None:
+        common["checkpoint"] = checkpoint
+    if isinstance(data, Sequences) and task is None:
+        _check_sequences("train_many", options)
+        return fit_sequences(cell, data, config=config, **common, **options)
+    _check_tasks("train_many", data, options)
+    return many.train_many(cell, config=config, **_source(data, task), **common, **options)
+
+
+def _source(data, task):
+    """Arrays are data; whatever else came as data is meant as a task."""
+    if data is None or isinstance(data, (tuple, list)) or task is not None:
+        return {"task": task, "data": data}
+    return {"task": data}
+
+
+def _check_sequences(function, options):
+    """Raise TypeError for an option that is none of Sequences, but of something else."""
+    for name in options:
+        if name in TASK_ONLY and name not in SEQUENCES_ONLY:
+            hint = f"; it is called {CALLED[name]} here" if name in CALLED else ""
+            raise TypeError(f"{function}: {name} is an option of tasks and arrays, not of Sequences{hint}")
+        if function == "train" and name in MANY_ONLY:
+            raise TypeError(f"train: {name} is an option of train_many; {MANY_ONLY[name]}")
+
+
+def _check_tasks(function, data, options):
+    """Raise TypeError for an option that is none of tasks and arrays, but of Sequences."""
+    for name in options:
+        # What has another name there is said there.
+        if name in SEQUENCES_ONLY - TASK_ONLY and name not in ELSEWHERE:
+            raise TypeError(
+                f"{function}: {name} is an option of Sequences, but data is a {type(data).__name__}: "
+                "give fastrnn.Sequences(x, y)"
+            )

@@ -121,7 +121,7 @@ class Case:
         get = lambda name: theta[net.table.places(name)]
         total = np.zeros(self.models)
         for n in range(len(self.x)):
-            state = list(get("initial"))
+            state, error = list(get("initial")), 0.0
             for t in range(self.lengths[n]):
                 before = state[0]
                 pre = np.zeros((len(step.pre), self.cell.hidden_size, self.models))
@@ -131,7 +131,9 @@ class Case:
                 state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
                 z = np.einsum("okm,km->om", get("w_o"), before if net.before else state[0]) + get("b_o")
                 y = np.broadcast_to(self.y[n, t][:, None].astype(float), (len(head.y), self.models))
-                loss = on_numpy([head.loss], dict(zip(head.z, z)) | dict(zip(head.y, y)))[0]
+                seen = z - head.emphasis * error
+                error = (z - y) * (self.mask[n, t] > 0) if head.emphasis else 0.0
+                loss = on_numpy([head.loss], dict(zip(head.seen, seen)) | dict(zip(head.y, y)))[0]
                 total += self.counts[n] * self.mask[n, t] * loss
         return total
 

@@ -11,10 +11,10 @@ from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 
-CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Softmax(masked=True), 2), (Softmax(masked=True), 5), (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1),
-         (Sigmoid("squared"), 4),
-         (Linear(), 1), (Linear(), 3), (Linear(tolerance=0.1), 2)]
-NAMES = [f"{head.name}-{getattr(head, 'measure', '')}{'masked' * getattr(head, 'masked', 0)}-{outputs}"
+CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Softmax(masked=True), 2), (Softmax(masked=True), 5),
+         (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1), (Sigmoid("squared"), 4),
+         (Linear(), 1), (Linear(), 3), (Linear(tolerance=0.1), 2), (Linear("esr"), 2), (Linear("esr", pre_emphasis=0.5), 1)]
+NAMES = [f"{head.name}-{getattr(head, 'measure', '')}-{head.emphasis}{'masked' * getattr(head, 'masked', 0)}-{outputs}"
          for head, outputs in CASES]
 cases = pytest.mark.parametrize("head, outputs", CASES, ids=NAMES)
 
@@ -38,6 +38,8 @@ def values_of(head, z, y):
 def run(head, z, y):
     """(loss, correct, d_z (O, ...))"""
     own, values = values_of(head, z, y)
+    # One step alone: the loss sees all of z.
+    values |= dict(zip(own.seen, z))
     loss, correct, *d_z = on_numpy([own.loss, own.correct, *own.d_z], values)
     return loss, correct, np.array(d_z)
 
@@ -137,6 +139,17 @@ def test_forbidden_classes_have_no_probability_and_no_gradient(outputs, scale):
     z[forbidden] += 17 * scale
     again = run(head, z, y.astype(np.float32))
     assert all(np.array_equal(one, other) for one, other in zip((loss, correct, d_z), again))
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"measure": "esrr"}, "measure: got 'esrr', expected one of squared, esr"),
+    ({"pre_emphasis": 1.0}, "pre_emphasis: got 1.0, expected a number of at least 0 and below 1"),
+    ({"pre_emphasis": -0.1}, "pre_emphasis: got -0.1, expected a number of at least 0 and below 1"),
+    ({"pre_emphasis": "0.85"}, "pre_emphasis: got '0.85'"),
+])
+def test_a_linear_head_refuses_what_it_has_not(options, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Linear(**options)
 
 
 @pytest.mark.parametrize("head", [Sigmoid(), Linear()])

@@ -21,10 +21,14 @@ class Head:
     name; targets: "bits" (y in [0, 1] for each output), "reals" (any y for each output) or "classes" (one y for each
     step, the number of a class); loss(z, y), correct(z, y): formulas of tuples of terms; link(z): predictions of an
     array of outputs (..., O), in NumPy.
+    emphasis, of a head of reals: a number c; the loss then sees z less c times the error, z - y, of the step before, if
+    that counts. relative: whether losses are divided by that of z = 0, the energy of the targets.
     """
 
     name = None
     targets = None
+    emphasis = 0.0
+    relative = False
 
     def target_size(self, outputs):
         """Numbers in the target of one step."""
@@ -47,14 +51,18 @@ def heads():
 
 @dataclass(frozen=True)
 class TracedHead:
-    """A head's formulas for a number of outputs: symbols z and y; nodes of the loss, of d_z, and of what is correct."""
+    """A head's formulas for a number of outputs: symbols z and y, and `seen`, what the loss sees of z; nodes of the
+    loss, of d_z, its derivatives by `seen`, and of what is correct; the head's emphasis.
+    """
 
     z: tuple
+    seen: tuple
     y: tuple
     loss: object
     d_z: tuple
     correct: object
     text: str
+    emphasis: float = 0.0
 
 
 @lru_cache(maxsize=None)
@@ -62,6 +70,9 @@ def traced(head, outputs):
     """The TracedHead of a head with so many outputs."""
     z = tuple(symbol(f"z{n}") for n in range(outputs))
     y = tuple(symbol(f"y{n}") for n in range(head.target_size(outputs)))
-    loss, correct = head.loss(z, y), head.correct(z, y)
-    d_z = tuple(gradient([loss], [lift(1.0)], z))
-    return TracedHead(z, y, loss, d_z, correct, text([loss, correct]))
+    share = float(head.emphasis)
+    seen = tuple(symbol(f"s{n}") for n in range(outputs)) if share else z
+    loss, correct = head.loss(seen, y), head.correct(z, y)
+    d_z = tuple(gradient([loss], [lift(1.0)], seen))
+    own = text([loss, correct]) + (f" {share}" if share else "")
+    return TracedHead(z, seen, y, loss, d_z, correct, own, share)

@@ -1,19 +1,51 @@
-"""Real outputs: o = z, with the mean squared error, sum_o (z_o - y_o)^2 / O."""
+"""Real outputs: o = z, with the mean squared error, or the error-to-signal ratio of sound.
+
+    squared: sum_o (z_o - y_o)^2 / O      esr: sum (H z - H y)^2 / sum (H y)^2, over all counted steps and outputs
+
+H is the pre-emphasis filter (H y)[t] = y[t] - c y[t - 1], without the second term where the step before does not count
+or is none. A. Wright, E.-P. Damskaegg and V. Valimaki, "Real-time black-box modelling with recurrent neural networks",
+DAFx 2019, where c is 0.85.
+"""
 
 from dataclasses import dataclass
 
+from fastrnn.arguments import as_number
 from fastrnn.formula import greater, where
 from fastrnn.heads.base import Head
+
+LOSSES = ("squared", "esr")
 
 
 @dataclass(frozen=True)
 class Linear(Head):
-    """Real numbers; a prediction counts as correct within `tolerance` of each target."""
+    """Real numbers; a prediction counts as correct within `tolerance` of each target.
 
+    measure: "squared" or "esr", the error-to-signal ratio; pre_emphasis: the c of its filter, 0 for none.
+    Raises ValueError for another measure, and for a pre_emphasis that is not from 0 to below 1.
+    """
+
+    measure: str = "squared"
     tolerance: float = 0.5
+    pre_emphasis: float = 0.85
 
     name = "linear"
     targets = "reals"
+
+    def __post_init__(self):
+        if self.measure not in LOSSES:
+            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(LOSSES)}")
+        if as_number("pre_emphasis", self.pre_emphasis, (expected := "a number of at least 0 and below 1")) >= 1:
+            raise ValueError(f"pre_emphasis: got {self.pre_emphasis!r}, expected {expected}")
+
+    @property
+    def relative(self):
+        """Whether the loss is divided by the energy of the filtered targets."""
+        return self.measure == "esr"
+
+    @property
+    def emphasis(self):
+        """What the loss takes off, of the error of the step before."""
+        return self.pre_emphasis if self.relative else 0.0
 
     def loss(self, z, y):
         """The mean over outputs of the squared errors."""

@@ -6,6 +6,7 @@ from fastrnn.cells.base import Cell
 from fastrnn.data.roles import TRAIN
 from fastrnn.data.sequences import Sequences
 from fastrnn.training.config import FitConfig
+from fastrnn.training.relative import loss_weights
 
 
 def check_kinds(cell, data, config, weights, progress):
@@ -30,17 +31,24 @@ def check_range(data, dtype):
             raise ValueError(f"data: {name} reaches {largest:g}, expected numbers that {dtype} can hold: scale them")
 
 
-def check_trained(data, roles, owned, each):
-    """Raise ValueError for a model that has no counted step to train on.
+def check_trained(data, head, roles, owned, each):
+    """Raise ValueError for a model that has no counted step to train on, or, with a relative head, no signal there.
 
     roles (N,) or (M, N); owned: the numbers of each model's own sequences, of the group `each`, or None.
     """
-    trains = (np.atleast_2d(roles) == TRAIN) * data.counted
-    sums = trains.sum(1) if owned is None else np.array([trains[0, own].sum() for own in owned])
-    if (sums > 0).all():
-        return
-    model = int(np.argmax(sums == 0))
-    called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
-    raise ValueError(
-        f"roles: {called} has no counted step in its training sequences, expected at least one: give other roles"
-    )
+    for weights, fault in (
+        (
+            data.counted,
+            "roles: {} has no counted step in its training sequences, expected at least one: give other roles",
+        ),
+        (
+            loss_weights(head, data),
+            "head: the targets that {} trains on are 0 throughout, expected a signal to divide by",
+        ),
+    ):
+        trains = (np.atleast_2d(roles) == TRAIN) * weights
+        sums = trains.sum(1) if owned is None else np.array([trains[0, own].sum() for own in owned])
+        if not (sums > 0).all():
+            model = int(np.argmax(sums == 0))
+            called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
+            raise ValueError(fault.format(called))

@@ -96,7 +96,7 @@ def fit_sequences(
             f"roles: got shape {roles.shape}, expected ({len(data)},)"
             + ("" if owned else f" or ({models}, {len(data)})")
         )
-    check_trained(data, roles, owned, each)
+    check_trained(data, head, roles, owned, each)
     check_range(data, config.dtype)
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     cells = {

@@ -12,6 +12,7 @@ from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.group import ENDS
 from fastrnn.training.one import Fit
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of
+from fastrnn.training.relative import emphasised, loss_weights
 from fastrnn.training.saved import read_fits, write_fits
 
 NAMES = ("train", "validation", "test")
@@ -48,9 +49,7 @@ class Fits:
     @classmethod
     def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
         """Put together what was taken from the lanes."""
-        weight, steps = (
-            np.add.reduceat(values, data.offsets[:-1]) for values in (data.weight, (data.weight > 0).astype(float))
-        )
+        weight, steps = loss_weights(head, data), data.counted.astype(float)
         histories, loss, accuracy = [], [], []
         for each in taken:
             counts = np.array([each.job.counts(values) for values in (weight, steps)])
@@ -170,14 +169,22 @@ class Fits:
         return self._run(data, True)[1]
 
     def losses(self, data):
-        """Loss (M, S) of each step, nan where it does not count."""
+        """Loss (M, S) of each step, nan where it does not count.
+
+        Its weighted mean is the loss of the data, that of "esr" included.
+        """
         data = _sequences(data)
         check_targets(data, self.head, self._recipe(0).net.sizes.outputs)
         z = self.outputs(data).astype(float)
         formulas = traced(self.head.suited(data.allowed is not None), z.shape[2])
-        values = dict(zip(formulas.z, np.moveaxis(z, -1, 0)))
+        if self.head.relative:
+            z = data.y + emphasised(z - data.y, data, self.head.emphasis)
+        values = dict(zip(formulas.seen, np.moveaxis(z, -1, 0)))
         values |= dict(zip(formulas.y, data.target_rows(slice(None)).T))
-        return np.where(data.weight > 0, on_numpy([formulas.loss], values)[0], np.nan)
+        losses = on_numpy([formulas.loss], values)[0]
+        if self.head.relative:
+            losses = losses * (data.weight.sum() / loss_weights(self.head, data).sum())
+        return np.where(data.weight > 0, losses, np.nan)
 
     def log_likelihood(self, data, per="model"):
         """Log-likelihoods in nats, sums over counted steps: (M,) per "model", (M, N) per "sequence", (M, S) per "step".

@@ -13,6 +13,7 @@ from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
 from fastrnn.training.own import OwnGroup
 from fastrnn.training.recipe import Recipe
+from fastrnn.training.relative import loss_weights
 
 # One call of the kernels lasts about so long.
 CALL_SECONDS = 0.1
@@ -28,7 +29,7 @@ class Many:
         """lanes: "models" that share all sequences, models with their "own" sequences, or "sequences" of one model."""
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
         self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
-        self.counted = np.add.reduceat(data.weight, data.offsets[:-1])
+        self.counted = loss_weights(head, data)
         self.lock, self.next, self.stop, self.least = threading.Lock(), 0, False, math.inf
 
     def prepare(self):

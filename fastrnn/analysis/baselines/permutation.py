@@ -24,8 +24,9 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
     """Return the Permutation of a Fit, or of one model of Fits: its mean loss on Sequences whose targets are shuffled.
 
     Counted targets change places within their sequence, so that each keeps its own shares of targets; data of one
-    target a sequence change places between sequences. roles (N,) and role: which sequences; None: all. R. A. Fisher,
-    "The Design of Experiments" (1935). Raises ValueError for other roles.
+    target a sequence change places between sequences. Of "esr" the loss is here the squared error, which looks at one
+    step at a time. roles (N,) and role: which sequences; None: all. R. A. Fisher, "The Design of Experiments" (1935).
+    Raises ValueError for other roles.
     """
     chosen = np.ones(data.steps, bool)
     if roles is not None:
@@ -46,7 +47,7 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
     rng = np.random.default_rng(seed)
 
     def loss(y):
-        values = dict(zip(formulas.z, z.T)) | dict(zip(formulas.y, y.T))
+        values = dict(zip(formulas.seen, z.T)) | dict(zip(formulas.y, y.T))
         return float(np.average(on_numpy([formulas.loss], values)[0], weights=data.weight[at]))
 
     own = loss(targets)

@@ -146,6 +146,7 @@ def head_step(m, net, frame, block, t, learning, evaluating):
             }
             environments.append(values)
         masks = [net.datum(m, block.mask, t * net.columns + c + n) for n in range(columns)]
+        shares = _emphasise(m, net, frame, c, environments, masks) if head.emphasis else []
         # A loss takes a logarithm, which most rounds need not pay for.
         for _ in m.when(evaluating):
             for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
@@ -157,11 +158,31 @@ def head_step(m, net, frame, block, t, learning, evaluating):
                         m.load(frame.column_sums, place) + m.select(masks[n] > 0.0, value, zero),
                     )
         for _ in m.when(learning):
+            learned = []
             for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
                 learns = masks[n] * m.load(block.weights, c + n)
                 for o, value in enumerate(d_z):
-                    m.store(
-                        frame.d_z,
-                        ((t + after) * net.sizes.outputs + o) * net.columns + c + n,
-                        m.select(learns > 0.0, value * learns, zero),
-                    )
+                    place = ((t + after) * net.sizes.outputs + o) * net.columns + c + n
+                    learned.append((n, place, m.select(learns > 0.0, value * learns, zero)))
+                    m.store(frame.d_z, *learned[-1][1:])
+            for _ in m.when(m.integer(0).below(t)) if head.emphasis else ():
+                for n, place, value in learned:
+                    before = place - net.sizes.outputs * net.columns
+                    m.store(frame.d_z, before, m.fma(shares[n], value, m.load(frame.d_z, before)))
+
+
+def _emphasise(m, net, frame, c, environments, masks):
+    """Let the loss of each column see z less a share of the last step's error, if that counts; keep this step's.
+
+    Returns each column's derivative of what the loss sees by the error of the last step.
+    """
+    head, shares = net.head, []
+    for n, (values, mask) in enumerate(zip(environments, masks)):
+        place = c + (net.sizes.outputs * net.columns + n)
+        shares.append(m.load(frame.errors, place))
+        m.store(frame.errors, place, m.select(mask > 0.0, m.constant(-head.emphasis), 0.0))
+        for o, (z, seen, y) in enumerate(zip(head.z, head.seen, head.y)):
+            place = c + (o * net.columns + n)
+            values[seen] = m.fma(shares[n], m.load(frame.errors, place), values[z])
+            m.store(frame.errors, place, m.select(mask > 0.0, values[z] - values[y], 0.0))
+    return shares

@@ -95,6 +95,8 @@ class Network:
             "d": self.span * self.derived * hidden * columns,
             "d_state": states * hidden * columns,
             "column_sums": 2 * columns,
+            # Of the step before: the errors of outputs, and what the loss takes of them.
+            "errors": (self.sizes.outputs + 1) * columns if self.head.emphasis else 0,
         }
 
     # ----------------------------------------------------------------------------------- operands, in all modes

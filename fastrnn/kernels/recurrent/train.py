@@ -42,6 +42,7 @@ POINTERS = (
     "d",
     "d_state",
     "column_sums",
+    "errors",
     "norm",
 )
 WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done")
@@ -107,6 +108,8 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
     zero = m.constant(0.0)
     for row in m.range(2 * columns):
         m.store(frame.column_sums, row, zero)
+    for row in range((outputs + 1) * columns if net.head.emphasis else 0):
+        m.store(frame.errors, m.integer(row), zero)
     given = m.integer(0)
     if terms.carried:
         given = m.integer(0).below(block.start)

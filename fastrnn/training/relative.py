@@ -1,0 +1,22 @@
+"""Losses that are relative to the targets, and filtered along time: what they are divided by, and what they see."""
+
+import numpy as np
+
+
+def loss_weights(head, data):
+    """(N,) float64: what the summed loss of each of the Sequences is divided by.
+
+    The weights of its steps or, for a relative head, the energy of its filtered targets: the loss of z = 0.
+    """
+    weight = data.weight
+    if head.relative:
+        weight = weight * (emphasised(data.y, data, head.emphasis) ** 2).mean(1)
+    return np.add.reduceat(weight, data.offsets[:-1])
+
+
+def emphasised(values, data, share):
+    """(..., S, O) values less a share of those of the step before, in the same sequence, if that counts."""
+    before = np.zeros_like(values)
+    before[..., 1:, :] = np.where((data.weight[:-1] > 0)[:, None], values[..., :-1, :], 0)
+    before[..., data.offsets[:-1], :] = 0
+    return values - share * before

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests import numpy_network as oracle
 
-from fastrnn import LSTM, Fits, Sequences, analysis, fit_many
+from fastrnn import LSTM, Fits, Sequences, analysis, train_many
 from fastrnn.data import TEST, TRAIN
 from fastrnn.heads.linear import Linear
 
@@ -36,7 +36,7 @@ def ratio(w, chosen, share=0.85):
 
 
 def test_a_signal_of_nothing_has_the_ratio_1():
-    fits = fit_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=1e-30, initial_scale=0.0, **OPTIONS)
+    fits = train_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=1e-30, initial_scale=0.0, **OPTIONS)
     np.testing.assert_allclose(fits.loss[0, [TRAIN, TEST]], 1, rtol=1e-12)
 
 
@@ -45,8 +45,8 @@ def test_a_signal_of_nothing_has_the_ratio_1():
                          ids=["models", "sequences", "batches", "own"])
 def test_training_follows_the_gradient_of_the_ratio(how, share):
     head = Linear("esr", pre_emphasis=share)
-    w = fit_many(LSTM(2), DATA, head=head, learning_rate=1e-30, **OPTIONS).weights(0)
-    made = fit_many(LSTM(2), DATA, head=head, learning_rate=0.2, **how, **OPTIONS)
+    w = train_many(LSTM(2), DATA, head=head, learning_rate=1e-30, **OPTIONS).weights(0)
+    made = train_many(LSTM(2), DATA, head=head, learning_rate=0.2, **how, **OPTIONS)
     gradient = oracle.numerical_gradient(lambda w: ratio(w, range(3), share), w)
     after = {name: w[name] - 0.2 * gradient[name] for name in w}
     expected = [[ratio(each, range(3), share), ratio(each, [3, 4], share)] for each in (w, after)]
@@ -56,8 +56,8 @@ def test_training_follows_the_gradient_of_the_ratio(how, share):
 
 def test_batches_are_scaled_by_the_energy_of_all_training_sequences():
     """Loud and quiet batches count as their steps do, so that silence divides by nothing."""
-    made = fit_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=0.2, batch_size=2, seeds=[3], **OPTIONS)
-    w = fit_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=1e-30, seeds=[3], **OPTIONS).weights(0)
+    made = train_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=0.2, batch_size=2, seeds=[3], **OPTIONS)
+    w = train_many(LSTM(2), DATA, head=Linear("esr"), learning_rate=1e-30, seeds=[3], **OPTIONS).weights(0)
     order = np.random.Generator(np.random.Philox(key=[3, 5], counter=[0, 0, 0, 0])).permutation(np.arange(3))
     steps = np.array([weight.sum() for weight in WEIGHT])
     energy = [(WEIGHT[n][:, None] * filtered(Y[n], MASK[n], 0.85) ** 2).sum() for n in range(5)]
@@ -71,7 +71,7 @@ def test_batches_are_scaled_by_the_energy_of_all_training_sequences():
 
 def test_losses_of_steps_average_to_the_ratio_and_files_keep_the_head(tmp_path):
     head = Linear("esr", pre_emphasis=0.85)
-    fits = fit_many(LSTM(2), DATA, head=head, learning_rate=0.2, **OPTIONS)
+    fits = train_many(LSTM(2), DATA, head=head, learning_rate=0.2, **OPTIONS)
     losses = fits.losses(DATA)[0]
     assert np.isnan(losses[DATA.weight == 0]).all()
     counted = DATA.weight > 0
@@ -88,4 +88,4 @@ def test_losses_of_steps_average_to_the_ratio_and_files_keep_the_head(tmp_path):
 def test_silence_is_refused():
     quiet = Sequences(X, [np.zeros_like(y) for y in Y], kind="reals")
     with pytest.raises(ValueError, match="^head: the targets that model 0 trains on are 0 throughout, expected"):
-        fit_many(LSTM(2), quiet, head=Linear("esr"), **OPTIONS)
+        train_many(LSTM(2), quiet, head=Linear("esr"), **OPTIONS)

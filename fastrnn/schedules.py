@@ -26,12 +26,21 @@ def drop(p):
     return np.where(p < 0.7, 1.0, 0.3)
 
 
-SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine, "drop": drop}
+def exponential(p):
+    """0.01^p: the same factor from each update to the next, down to a hundredth."""
+    return 0.01**p
 
 
-def rates(name, learning_rate, first, count, total):
+SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine, "drop": drop, "exponential": exponential}
+
+
+def rates(name, learning_rate, first, count, total, warmup=0):
     """Learning rates (float64) of updates first to first + count - 1, counted from 0, out of `total`.
 
-    Past the end they are those of p = 1.
+    warmup: so many of the first updates n have (n + 1) / warmup of the rate, and the schedule begins after them
+    (P. Goyal and others, "Accurate, large minibatch SGD", arXiv:1706.02677, 2017). Past the end rates are those of
+    p = 1.
     """
-    return learning_rate * SCHEDULES[name](np.minimum((first + np.arange(count)) / max(total, 1), 1.0))
+    n = first + np.arange(count)
+    factors = SCHEDULES[name](np.clip((n - warmup) / max(total - warmup, 1), 0.0, 1.0))
+    return learning_rate * factors * np.minimum((n + 1) / max(warmup, 1), 1.0)

@@ -33,6 +33,11 @@ def test_codes_are_int8_in_the_order_of_their_names():
     assert NAMES == ("train", "validation", "test", "unused") and TRAIN.dtype == np.int8
 
 
+def test_seeds_beyond_32_bits_divide_in_ways_of_their_own():
+    made = [split(DATA, 0.5, seed=seed).tobytes() for seed in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)]
+    assert len(set(made)) > 1 and made == [split(DATA, 0.5, seed=s).tobytes() for s in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)]
+
+
 @pytest.mark.parametrize("count, outer, inner, seed", [(96, 10, 9, 0), (23, 5, 3, 7), (7, 3, 2, 2**32 - 1)])
 def test_folds_are_those_of_scikit_learn(count, outer, inner, seed):
     table = folds(sequences(count), outer, inner, seed=seed)
@@ -103,7 +108,7 @@ WRONG = {
     "unknown group": (lambda: split(DATA, by="subjct"), "by: no group 'subjct': did you mean 'subject'?"),
     "no groups": (lambda: split(sequences(3), by="subject"), "by: no group 'subject': known: id"),
     "values": (lambda: split(DATA, by=np.arange(5)), "by: got shape (5,), expected the name of a group or a value for"),
-    "seed": (lambda: split(DATA, seed=-1), "seed: got -1, expected an integer of at least 0 and below 2**32"),
+    "seed": (lambda: split(DATA, seed=-1), "seed: got -1, expected an integer of at least 0 and below 2**63"),
     "share": (lambda: split(DATA, validation=1.0), "validation: got 1.0, expected a share of at least 0 and below 1"),
     "share as text": (lambda: split(DATA, test="0.2"), "test: got '0.2', expected a share"),
     "one sequence": (lambda: split(sequences(1)), "got 0.2 and 0 of 1 sequence, which leaves none to train on"),

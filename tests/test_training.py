@@ -166,7 +166,7 @@ def test_initial_weights_are_what_their_sources_say():
     xavier = initial_weights("xavier", shapes, 5)["w_ih"]
     assert np.abs(xavier).max() <= np.sqrt(6 / 18) and np.abs(xavier).max() > 0.8 * np.sqrt(6 / 18)
     assert 0.9 < np.abs(initial_weights("uniform", shapes, 5)["w_hh"]).max() <= 1
-    assert set(SCHEDULES) == {"constant", "linear", "cosine", "drop"}
+    assert set(SCHEDULES) == {"constant", "linear", "cosine", "drop", "exponential"}
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_weights():

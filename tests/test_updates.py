@@ -164,12 +164,18 @@ def test_schedules_are_functions_of_the_update_over_their_number():
         "linear": [1 - n / 10 for n in range(10)],
         "cosine": [(1 + np.cos(np.pi * n / 10)) / 2 for n in range(10)],
         "drop": [1.0] * 7 + [0.3] * 3,
+        "exponential": [10 ** (-2 * n / 10) for n in range(10)],
     }
     assert {*wanted} == {*SCHEDULES}
     for name, factors in wanted.items():
         got = rates(name, 0.5, 0, total, total)
         assert got.dtype == np.float64 and np.abs(got - 0.5 * np.array(factors)).max() < 1e-15
         assert np.array_equal(got[3:7], rates(name, 0.5, 3, 4, total))
+        # A quarter of the rate, a half and so on; then the schedule of the six that are left.
+        warmed = rates(name, 0.5, 0, total, total, warmup=4)
+        expected = [0.125, 0.25, 0.375, 0.5, *rates(name, 0.5, 0, 6, 6)]
+        assert np.abs(warmed - expected).max() < 1e-15
+        assert np.array_equal(warmed[3:7], rates(name, 0.5, 3, 4, total, warmup=4))
     # The last update still learns; the one after it would not.
     assert (
         rates("linear", 1.0, 9, 1, total)[0] == 1 - 9 / 10

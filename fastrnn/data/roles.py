@@ -13,7 +13,7 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0):
 
     validation, test: shares of the sequences, or of the groups with `by`; rounded, but at least one unless 0.
     by: name of a group, several names, "id", or (N,) values; sequences that agree in them have the same role.
-    seed: an integer of at least 0 and below 2**32; equal seeds give equal roles.
+    seed: an integer of at least 0 and below 2**63; equal seeds give equal roles.
     Raises ValueError if nothing is left to train on, if the group is unknown, or for shares outside [0, 1).
     """
     units, which = _units(data, by)
@@ -107,10 +107,11 @@ def _units(data, by):
 
 def _shuffled(count, seed):
     """The numbers below `count` in random order."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed: got {seed!r}, expected an integer of at least 0 and below 2**32")
-    # scikit-learn's generator, whose stream NumPy has promised to keep.
-    return np.random.RandomState(seed).permutation(count)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed: got {seed!r}, expected an integer of at least 0 and below 2**63")
+    # scikit-learn's generator, whose stream NumPy has promised to keep; it takes longer seeds as words of 32 bits.
+    words = seed if seed < 2**32 else [seed % 2**32, seed // 2**32]
+    return np.random.RandomState(words).permutation(count)
 
 
 def _check_folds(name, count, units, by):

@@ -8,9 +8,11 @@ from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.kernels.recurrent.update import Terms
 from fastrnn.optimizers.base import optimizers
-from fastrnn.schedules import SCHEDULES
+from fastrnn.schedules import SCHEDULES, rates
 
 MATRICES = ("w_ih", "w_hh")
+# The schedule that looks at losses.
+PLATEAU = "plateau"
 # Kernels count epochs in numbers of a model's precision.
 LONGEST = 2**24
 
@@ -20,7 +22,9 @@ class FitConfig:
     """All that decides the result of a fit, beside cell, head, data, roles and seed.
 
     optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the
-    learning rate over all epochs; epochs: at most, in whole evaluations, each one pass over all training sequences;
+    learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after each
+    plateau_patience evaluations in a row without an improvement of more than min_delta; warmup: epochs in which it
+    rises to begin with, (n + 1) / warmup of it in epoch n, before any schedule; epochs: at most, in whole evaluations, each one pass over all training sequences;
     batch_size: sequences in one update, drawn without replacement in an order that the seed decides, or None: all
     of them; evaluate_every: epochs between two evaluations, or all of them if they are fewer; patience: evaluations
     in a row without an improvement of the validation loss of more than min_delta, after which a model stops (None:
@@ -38,6 +42,9 @@ class FitConfig:
     learning_rate: float = 0.005
     optimizer_options: tuple = ()
     schedule: str = "constant"
+    warmup: int = 0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
     epochs: int = 2000
     batch_size: int | None = None
     evaluate_every: int = 10
@@ -59,13 +66,19 @@ class FitConfig:
 
     def __post_init__(self):
         _choice("optimizer", self.optimizer, optimizers())
-        _choice("schedule", self.schedule, SCHEDULES)
+        _choice("schedule", self.schedule, (*SCHEDULES, PLATEAU))
         _choice("initializer", self.initializer, INITIALIZERS)
         _choice("initial_state", self.initial_state, ("zero", "learned"))
         set_ = object.__setattr__
         set_(self, "dtype", _dtype(self.dtype))
         for name in ("epochs", "evaluate_every"):
             set_(self, name, as_whole(name, getattr(self, name), 1))
+        set_(self, "warmup", as_whole("warmup", self.warmup, 0))
+        set_(self, "plateau_patience", as_whole("plateau_patience", self.plateau_patience, 1))
+        share = "a number above 0 and below 1"
+        set_(self, "plateau_factor", as_number("plateau_factor", self.plateau_factor, share, np.nextafter(0, 1)))
+        if self.plateau_factor >= 1:
+            raise ValueError(f"plateau_factor: got {self.plateau_factor:g}, expected {share}")
         if self.epochs > LONGEST:
             raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {LONGEST}, which float32 counts")
         if self.batch_size is not None:
@@ -98,12 +111,23 @@ class FitConfig:
         """What the kernels are compiled with."""
         return Terms(
             self.weight_decay > 0 or self.l1 > 0,
-            self.schedule != "constant",
+            self.scheduled,
             self.max_grad_norm is not None,
             self.activity > 0,
             self.tbptt_steps is not None and not self.carry,
             self.carry,
+            self.schedule == PLATEAU,
         )
+
+    @property
+    def scheduled(self):
+        """Whether epochs have learning rates of their own."""
+        return self.warmup > 0 or self.schedule not in ("constant", PLATEAU)
+
+    def factors(self, first, count):
+        """Factors on the learning rate of epochs first to first + count - 1, apart from those of plateaus."""
+        name = "constant" if self.schedule == PLATEAU else self.schedule
+        return rates(name, 1.0, first, count, self.rounds, self.warmup)
 
     @property
     def every(self):

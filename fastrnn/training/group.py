@@ -8,7 +8,6 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.schedules import rates
 from fastrnn.training.blocks import roles_in
 
 # Evaluations that one call of the kernels may make.
@@ -143,10 +142,8 @@ class Group:
         arrays["slots"][:, :, slot] = 0
         arrays["running"][:, slot] = 0
         arrays["progress"][:, lanes] = 0
-        arrays["progress"][PROGRESS.index("best"), lanes], arrays["progress"][PROGRESS.index("pending"), lanes] = (
-            np.inf,
-            1,
-        )
+        for name, value in (("best", np.inf), ("pending", 1), ("reduction", 1)):
+            arrays["progress"][PROGRESS.index(name), lanes] = value
         counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
         limit = np.inf if config.max_grad_norm is None else config.max_grad_norm
@@ -160,6 +157,8 @@ class Group:
             "patience": config.patience if stops else np.inf,
             "min_delta": config.min_delta,
             "limit": config.rounds,
+            "plateau_patience": config.plateau_patience,
+            "plateau_factor": config.plateau_factor,
         }
         for row, name in enumerate(CRITERIA):
             arrays["criteria"][row, slot] = criteria[name]
@@ -194,11 +193,11 @@ class Group:
         waiting = self._progress("pending") > 0
         # Models that wait begin at the first evaluation.
         began = np.where(waiting, -before % every, 0)
-        if config.schedule != "constant":
+        if config.scheduled:
             for slot, job in enumerate(self.jobs):
                 if job is not None:
                     first = int(self.updates[slot] - began[slot])
-                    factors = rates(config.schedule, 1.0, max(first, 0), rounds + min(first, 0), config.rounds)
+                    factors = config.factors(max(first, 0), rounds + min(first, 0))
                     self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
         running = (self.arrays["active"][0, : self.slots] > 0) | waiting
         self._call(rounds)

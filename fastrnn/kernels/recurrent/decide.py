@@ -2,13 +2,22 @@
 
 A model is evaluated every so many rounds, on the loss of its validation sequences before the round's last update. It
 is done after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after
-`limit` rounds, or when its training loss is no finite number.
+`limit` rounds, or when its training loss is no finite number. On a plateau, `plateau_patience` evaluations in a row
+without improvement, its learning rate is multiplied by `plateau_factor`, and they are counted from 0 again.
 """
 
 # Rows of `progress`, one vector each: what the kernel keeps of each model between evaluations.
-PROGRESS = ("best", "best_round", "since", "rounds", "diverged", "pending")
+PROGRESS = ("best", "best_round", "since", "rounds", "diverged", "pending", "reduction", "waited")
 # Rows of `criteria`, one for each model: what decides.
-CRITERIA = ("train_scale", "validation_scale", "patience", "min_delta", "limit")
+CRITERIA = (
+    "train_scale",
+    "validation_scale",
+    "patience",
+    "min_delta",
+    "limit",
+    "plateau_patience",
+    "plateau_factor",
+)
 # Rows of sums over a round: losses and correct steps, each of training, validation and test sequences.
 ROLES = 3
 SUMS = 2 * ROLES
@@ -22,7 +31,7 @@ def begin(m, net, frame):
     m.store(frame.progress, m.integer(PROGRESS.index("pending")), m.constant(0.0))
 
 
-def decide(m, net, frame, every):
+def decide(m, net, frame, every, plateau=False):
     """Evaluate all active models; returns an Int whose bit i is set where model i is done now."""
 
     def progress(name):
@@ -53,6 +62,12 @@ def decide(m, net, frame, every):
     keep("best_round", m.select(improved > 0.0, rounds, progress("best_round")))
     since = m.select(improved > 0.0, 0.0, progress("since") + active)
     keep("since", since)
+    if plateau:
+        waited = m.select(improved > 0.0, 0.0, progress("waited") + active)
+        over = m.select(criterion("plateau_patience") > waited, 0.0, 1.0)
+        reduction = progress("reduction")
+        keep("reduction", m.select(over > 0.0, reduction * criterion("plateau_factor"), reduction))
+        keep("waited", m.select(over > 0.0, 0.0, waited))
     keep("diverged", m.select(active > 0.0, diverged, progress("diverged")))
     for _ in m.when(m.mask_bits(improved > 0.0)):
         count = net.table.count if net.own_weights else -(-net.table.count // m.lanes)

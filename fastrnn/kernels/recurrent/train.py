@@ -74,7 +74,7 @@ def train_kernel(net, optimizer, terms):
                     for _ in m.when(counting):
                         _add_up(m, net, frame, block)
                 for _ in m.when(_has(flags, DECIDE).both(evaluating)):
-                    m.set_word("done", decide.decide(m, net, frame, every))
+                    m.set_word("done", decide.decide(m, net, frame, every, terms.plateau))
                 for _ in m.when(_has(flags, UPDATE)):
                     update_weights(m, net, optimizer, frame, terms, n)
             m.set_word("round", m.word("round") + 1)

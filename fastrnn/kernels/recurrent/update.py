@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from fastrnn.formula.graph import Expr, lift, ordered, square_root, symbol, text
 from fastrnn.formula.vectors import on_vectors
+from fastrnn.kernels.recurrent.decide import PROGRESS
 
 # Rows of options that every model has, before the optimizer's own.
 OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity")
@@ -23,7 +24,7 @@ class Terms(NamedTuple):
 
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
-    states that go on from one block to another.
+    states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves.
     """
 
     penalties: bool = False
@@ -32,6 +33,7 @@ class Terms(NamedTuple):
     active: bool = False
     truncated: bool = False
     carried: bool = False
+    plateau: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def update_weights(m, net, optimizer, frame, terms, moment):
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
     rate = options["rate"] * net.weight(m, frame.factor, moment) if terms.scheduled else options["rate"]
+    if terms.plateau:
+        rate = rate * m.load(frame.progress, m.integer(PROGRESS.index("reduction")))
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
     known = {symbol(name): options[name] for name in optimizer.options} | {
         symbol(name): value for name, value in running.items()
@@ -116,20 +120,27 @@ def update_weights(m, net, optimizer, frame, terms, moment):
 
 def _clipped(m, net, frame, scale, limit, flag, count):
     """The scale of a gradient whose norm is at most `limit`; one that is no number stays so."""
+    little = m.constant(LITTLE[str(m.dtype)])
 
-    def body(row, squares):
+    def body(row, sums):
         g = m.load(frame.gradient, row) * scale * flag(0, row)
-        return [m.fma(g, g, squares[0])]
+        small = g * little
+        return [m.fma(g, g, sums[0]), m.fma(small, small, sums[1])]
 
-    (squares,) = m.fold(count, [m.constant(0.0)], body)
+    sums = m.fold(count, [m.constant(0.0)] * 2, body)
     if not net.own_weights:
-        m.set_number(frame.norm, m.integer(0), m.constant(0.0))
-        m.add_sums(frame.norm, [m.integer(0)], [squares])
-        squares = m.splat(frame.norm, m.integer(0))
-    (norm,) = on_vectors([_norm], {_squares: squares}, squares)
-    return m.select(norm > limit, scale * (limit / norm), scale)
+        places = [m.integer(0), m.integer(1)]
+        for place in places:
+            m.set_number(frame.norm, place, m.constant(0.0))
+        m.add_sums(frame.norm, places, sums)
+        sums = [m.splat(frame.norm, place) for place in places]
+    norm, small = (on_vectors([_norm], {_squares: each}, each)[0] for each in sums)
+    factor = m.select(sums[0] < float("inf"), limit / norm, limit / small * little)
+    return m.select(norm > limit, scale * factor, scale)
 
 
+# The squares of a gradient whose norm is above some 1e19 overflow in float32, those of its product with this do not.
+LITTLE = {"float32": 2.0**-80, "float64": 2.0**-600}
 _squares = symbol("squares")
 _norm = square_root(_squares)
 

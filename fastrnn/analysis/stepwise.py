@@ -110,6 +110,10 @@ def gates(fits, data):
     """
     data, stepper = data if isinstance(data, Sequences) else Sequences(data), Stepper(fits)
     states, out = stepper.start(len(data)), {}
+    if data.initial is not None:
+        if data.initial.shape[1] != stepper.size:
+            raise ValueError(f"initial: got {data.initial.shape[1]} numbers a sequence, expected {stepper.size}")
+        states[:] = data.initial
     for step in range(int(data.lengths.max())):
         going = np.flatnonzero(data.lengths > step)
         at = data.offsets[going] + step

@@ -42,6 +42,15 @@ def read_npz(path):
         raise ValueError(f"expected an .npz file of arrays without objects: {str(error).splitlines()[0]}") from None
 
 
+def arguments_of(arrays):
+    """What Sequences are made of, as a dict, from arrays by name. Raises ValueError where there is no x."""
+    if "x" not in arrays:
+        raise ValueError(f"got no array x among {', '.join(arrays) or 'none'}: name columns by inputs=, or save x")
+    known = ("x", "y", "mask", "lengths", "offsets", "weight", "allowed", "initial", "ids")
+    found = {name: arrays[name] for name in known if name in arrays}
+    return {"groups": {name: values for name, values in arrays.items() if name not in known}, **found}
+
+
 def open_table(path):
     """The table in a file, by its ending. Raises ValueError for endings that are not known."""
     ending = os.path.splitext(path)[1].lower()

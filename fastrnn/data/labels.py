@@ -1,4 +1,4 @@
-"""Names of columns, and what is said of each sequence."""
+"""Names of columns, and what is said of each sequence: names, numbers, initial states."""
 
 import numpy as np
 
@@ -24,6 +24,21 @@ def one_each(argument, values, count):
     if values.shape != (count,) or values.dtype == object:
         raise ValueError(f"{argument}: got {values.dtype} {values.shape}, expected a name or number for each of "
                          f"{count} sequences")
+    return values
+
+
+def states_of_each(values, count):
+    """A new (count, W) float64 array of initial states. Raises ValueError for other shapes and infinite numbers."""
+    try:
+        values = np.array(values, float)
+    except (TypeError, ValueError):
+        raise TypeError("initial: expected numbers, the states of each sequence") from None
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or len(values) != count or not values.size:
+        raise ValueError(f"initial: got shape {values.shape}, expected ({count}, W), the states of each sequence")
+    if not (finite := np.isfinite(values).all(1)).all():
+        raise ValueError(f"initial: got {values[~finite][0].tolist()} for sequence {int(np.argmin(finite))}, expected "
+                         "finite numbers")
     return values
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
-from fastrnn.data.files import open_table, read_npz
+from fastrnn.data.files import arguments_of, open_table, read_npz
 from fastrnn.data.flatten import flatten
-from fastrnn.data.labels import check_names, enumerated, one_each
+from fastrnn.data.labels import check_names, enumerated, one_each, states_of_each
 from fastrnn.data.tables import sequences_of
 from fastrnn.data.targets import Targets, code_targets
 from fastrnn.data.wav import read_wav
@@ -33,15 +33,15 @@ class Sequences:
     kind: "classes", "bits" or "reals"; None: text means classes, 0 and 1 alone mean bits, other integers that come one
     a step mean class numbers from 0 on, all others are reals. classes: their number, or their names in order; a class
     number of -1 does not count. allowed: in the form of x, 0 or 1 for each step and class: the others are impossible
-    there; classes is then their number.
+    there; classes is then their number. initial: (N, W), the states before the first step of each sequence, all states
+    of a cell one after the other, as a model's `states` gives them.
     ids: (N,) names or numbers of the sequences. groups: {name: (N,)}, as the subject that each comes from.
 
-    Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count;
-    weight (S,) float64, 0 where it does not count; allowed (S, K) bool or None; offsets (N + 1,) int64; kind; classes,
-    a number or None;
-    class_names, a tuple or None; input_names and target_names, tuples; ids (N,); groups, {name: (N,)}; pieces (N,)
-    int64, the place of each among the segments of its sequence; encoder, the Encoder of the inputs or None. All arrays
-    are read-only.
+    Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count; weight
+    (S,) float64, 0 where it does not count; allowed (S, K) bool or None; initial (N, W) float64 or None; offsets
+    (N + 1,) int64; kind; classes, a number or None; class_names, a tuple or None; input_names and target_names, tuples;
+    ids (N,); groups, {name: (N,)}; pieces (N,) int64, the place of each among the segments of its sequence; encoder,
+    the Encoder of the inputs or None. All arrays are read-only.
     Raises ValueError or TypeError, in one line that names sequence, step and column, for inputs and counted targets
     that are missing or no finite numbers, shapes that do not fit, sequences without steps, and class numbers with gaps.
     """
@@ -50,6 +50,7 @@ class Sequences:
     y: np.ndarray
     weight: np.ndarray
     allowed: np.ndarray | None
+    initial: np.ndarray | None
     offsets: np.ndarray
     kind: str | None
     classes: int | None
@@ -62,15 +63,14 @@ class Sequences:
     encoder: object
 
     def __init__(self, x, y=None, *, mask=None, lengths=None, offsets=None, weight=None, kind=None, classes=None,
-                 allowed=None, ids=None, groups=None, input_names=None, target_names=None):
+                 allowed=None, initial=None, ids=None, groups=None, input_names=None, target_names=None):
         flat = flatten(x, y, mask, lengths, offsets, weight, allowed)
         steps, inputs = flat.x.shape
         input_names = check_names("input_names", input_names, inputs, "x")
         if not np.isfinite(flat.x).all():
             step, column = np.argwhere(~np.isfinite(flat.x))[0]
             raise ValueError(f"x: got {flat.x[step, column]:g} at {flat.place(step)}, {input_names[column]}, expected "
-                             f"a finite "
-                             "number: each input counts, since the state goes through it")
+                             "a finite number: each input counts, since the state goes through it")
         step_weight = np.ones(steps) if flat.weight is None else flat.weight
         targets = Targets(np.zeros((steps, 0)), np.zeros(steps, bool), None)
         if y is not None:
@@ -81,14 +81,15 @@ class Sequences:
         ids = np.arange(len(flat.offsets) - 1) if ids is None else ids
         allowed = None if flat.allowed is None else code_allowed(flat.allowed, targets, flat.place)
         self._fill(flat.x, targets, step_weight, allowed, flat.offsets, ids, groups or {}, input_names, target_names,
-                   None)
+                   None, initial)
 
-    def _fill(self, x, targets, weight, allowed, offsets, ids, groups, input_names, target_names, encoder):
+    def _fill(self, x, targets, weight, allowed, offsets, ids, groups, input_names, target_names, encoder,
+              initial=None):
         count = len(offsets) - 1
         self._set(
             x=x, y=targets.y, weight=np.where(targets.counts, weight, 0.0), allowed=allowed, offsets=offsets,
             kind=targets.kind, classes=targets.classes, class_names=targets.names, input_names=input_names,
-            target_names=target_names,
+            target_names=target_names, initial=None if initial is None else states_of_each(initial, count),
             ids=one_each("ids", ids, count), pieces=np.zeros(count, np.int64), encoder=encoder,
             groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()})
 
@@ -128,29 +129,21 @@ class Sequences:
         .csv, .tsv, .txt: a table in UTF-8 whose first line has the names; fields are separated by commas, semicolons
         or tabs; empty fields, NA, N/A, NaN and null are missing. .parquet, .pq: a table (needs pyarrow). .npz with
         `inputs`: columns by name. inputs, target and the options are those of from_table.
-        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight, allowed and ids, as Sequences takes them;
-        others are groups, (N,) each. Options are those of Sequences.
+        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight, allowed, initial and ids, as Sequences
+        takes them; others are groups, (N,) each. Options are those of Sequences.
         Raises ValueError or TypeError, in one line that begins with the path, for what the file or the columns lack;
         OSError if the file cannot be read.
         """
         path = os.fspath(path)
         try:
             if inputs is None and path.lower().endswith(".npz"):
-                return cls._of_arrays(read_npz(path), options)
+                return cls(**arguments_of(read_npz(path)) | options)
             if inputs is None:
                 raise ValueError("inputs: say which columns are the inputs")
             return cls.from_table(open_table(path), inputs, target, **options)
         except (ValueError, TypeError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{path}: {error}") from error
-
-    @classmethod
-    def _of_arrays(cls, arrays, options):
-        if "x" not in arrays:
-            raise ValueError(f"got no array x among {', '.join(arrays) or 'none'}: name columns by inputs=, or save x")
-        known = ("x", "y", "mask", "lengths", "offsets", "weight", "allowed", "ids")
-        known = {name: arrays.pop(name) for name in known if name in arrays}
-        return cls(**{"groups": arrays, **known, **options})
 
     @classmethod
     def from_wav(cls, input, target, segment=None):
@@ -221,8 +214,9 @@ class Sequences:
     def digest(self):
         """32 hex digits that depend on all values, weights and offsets, and on what the targets are."""
         digest = hashlib.blake2b(f"{self.kind} {self.classes} {self.y.shape} {self.x.shape}".encode(), digest_size=16)
-        for array in (self.x, self.y, self.weight, self.offsets, *(() if self.allowed is None else (self.allowed,))):
-            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
+        for array in (self.x, self.y, self.weight, self.offsets, self.allowed, self.initial):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
         return digest.hexdigest()
 
     def __getitem__(self, index):
@@ -258,7 +252,8 @@ class Sequences:
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         steps = np.repeat(self.offsets[indices] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return self._changed(
-            offsets=offsets, ids=self.ids[indices], pieces=self.pieces[indices],
+            offsets=offsets, initial=None if self.initial is None else self.initial[indices], ids=self.ids[indices],
+            pieces=self.pieces[indices],
             groups={name: values[indices] for name, values in self.groups.items()},
             **{name: value[steps] for name in _SHARED if (value := getattr(self, name)) is not None})
 
@@ -271,8 +266,11 @@ class Sequences:
         """Return Sequences cut into pieces of `length` steps, the last of each as short as it comes; values are shared.
 
         Ids and groups are those of the whole, `pieces` counts from 0 in each. Raises TypeError or ValueError for a
-        length that is no integer of at least 1.
+        length that is no integer of at least 1, and for data of initial states, which later pieces would lack.
         """
+        if self.initial is not None:
+            raise ValueError("segments: the initial states are those of whole sequences; tbptt_steps cuts them in "
+                             "training, from the states that earlier pieces leave")
         if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
             raise TypeError(f"length: got {length!r}, expected an integer of at least 1")
         if length < 1:

@@ -88,6 +88,6 @@ class BatchedGroup(Group):
                 weights[0] = 1 / counted if counted > 0 else 0
                 flags = loops.LEARN | loops.FRESH * (n == 0) | loops.UPDATE * (n == len(pieces) - 1)
                 state = states[n].ctypes.data if config.carry else 0
-                rows.append(item_of(piece, weights, flags, state if first else 0, state))
+                rows.append(item_of(piece, weights, flags, state if first else piece.start_address, state))
                 arrays.append((piece, weights))
         return rows, arrays

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.recipe import lanes_for
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class Block:
     """Arrays of one block and its sequences.
 
     x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
-    sequences: numbers of its sequences, in the order of columns and lanes; places: where they are among these.
+    sequences: numbers of its sequences, in the order of columns and lanes; start: states before the first step, where
+    the data give them, (W, C, lanes of a vector).
     """
 
     x: np.ndarray
@@ -20,6 +22,7 @@ class Block:
     mask: np.ndarray
     lengths: np.ndarray
     sequences: np.ndarray
+    start: np.ndarray | None = None
 
     @property
     def steps(self):
@@ -29,7 +32,13 @@ class Block:
         """The Block of a few steps of time: views, but for the lengths, which are what is left of each sequence."""
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
-        return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences)
+        start = None if first else self.start
+        return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences, start)
+
+    @property
+    def start_address(self):
+        """Where `start` lies in memory, or 0."""
+        return 0 if self.start is None else self.start.ctypes.data
 
 
 def _moved(lengths, first):
@@ -67,7 +76,18 @@ def block_of(data, sequences, columns, lanes, dtype):
     own = aligned_zeros((size,), dtype)
     own[: len(sequences)] = lengths
     values = (laid(each) for each in (data.x[at], data.target_rows(at), data.weight[at]))
-    return Block(*values, own.reshape(places), sequences)
+    start = None if data.initial is None else start_of(data.initial[sequences].T, columns, lanes, dtype)
+    return Block(*values, own.reshape(places), sequences, start)
+
+
+def start_of(states, columns, lanes, dtype):
+    """(W, C, lanes of a vector) of states (W, N): one for each lane of a column, or, without lanes, for all of them."""
+    size = columns * (lanes or 1)
+    rows = np.zeros((len(states), size))
+    rows[:, : states.shape[1]] = states
+    out = aligned_zeros((len(states), columns, lanes_for(dtype)), dtype)
+    out[:] = rows.reshape(len(states), columns, lanes or 1)
+    return out
 
 
 def roles_in(block, weights, columns, lanes):

@@ -25,7 +25,8 @@ def check_kinds(cell, data, config, weights, progress):
 
 def check_range(data, dtype):
     """Raise ValueError where numbers of the data are infinite in `dtype`."""
-    for name, values in (("x", data.x), ("y", data.y), ("weight", data.weight)):
+    initial = () if data.initial is None else data.initial
+    for name, values in (("x", data.x), ("y", data.y), ("weight", data.weight), ("initial", initial)):
         largest = np.abs(values).max(initial=0)
         if largest > np.finfo(dtype).max:
             raise ValueError(f"data: {name} reaches {largest:g}, expected numbers that {dtype} can hold: scale them")

@@ -14,7 +14,7 @@ from fastrnn.training.checks import check_kinds, check_range, check_trained
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fits import Fits
 from fastrnn.training.many import Many, job_of
-from fastrnn.training.outputs import check_targets
+from fastrnn.training.outputs import check_inputs, check_targets
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
@@ -102,6 +102,8 @@ def fit_sequences(
     cells = {
         size: replace(cell, hidden_size=size) for size in dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes)
     }
+    if data.initial is not None and config.initial_state == "learned":
+        raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
     threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
     lanes = _lanes(config, lanes, owned)
     rows = np.atleast_2d(roles)
@@ -115,6 +117,7 @@ def fit_sequences(
         for size, own in cells.items():
             chosen = [model for model in range(models) if sizes[model] == size]
             many = Many(own, head, outputs, data, config, threads, lanes)
+            check_inputs(data, many.recipe, data.initial)
             for model in _alike(chosen, roles):
                 values = {name: float(column[model]) for name, column in varied.items()}
                 given = None if weights is None else _given(weights, many.recipe, model, models)

@@ -11,7 +11,7 @@ from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.group import ENDS
 from fastrnn.training.one import Fit
-from fastrnn.training.outputs import check_inputs, check_targets, outputs_of
+from fastrnn.training.outputs import check_inputs, check_targets, outputs_of, states_of_sequences
 from fastrnn.training.relative import emphasised, loss_weights
 from fastrnn.training.saved import read_fits, write_fits
 
@@ -156,17 +156,24 @@ class Fits:
 
     def outputs(self, data):
         """z (M, S, O) before the head's link, for all steps of Sequences (or of a list of arrays)."""
-        return self._run(data, False)[0]
+        return self._run(data)[0]
 
-    def predict(self, data):
-        """The head's predictions (M, S, O) for all steps: probabilities of classes or bits, or real values."""
+    def predict(self, data, *, initial=None, return_states=False):
+        """The head's predictions (M, S, O) for all steps: probabilities of classes or bits, or real values.
+
+        initial: (N, W) or (M, N, W), the states before the first step of each of the N sequences, all states of the
+        cell one after the other; None: those of the data, or else the models' own. return_states: also return the
+        states (M, N, W) after the last steps, from which the next pieces of the sequences go on, to the same bytes.
+        Raises ValueError for states of another shape, and where models of different sizes have different ones.
+        """
         data = _sequences(data)
-        z = self.outputs(data)
-        return self.head.link(z) if data.allowed is None else self.head.link(z, data.allowed)
+        z, _, last = self._run(data, initial=initial)
+        p = self.head.link(z) if data.allowed is None else self.head.link(z, data.allowed)
+        return (p, self._stacked(last)) if return_states else p
 
     def states(self, data):
-        """States (M, S, H) after each step, all states of the cell one after the other; models must have one size."""
-        return self._run(data, True)[1]
+        """States (M, S, W) after each step, all states of the cell one after the other; models must have one size."""
+        return self._stacked(self._run(data, states=True)[1])
 
     def losses(self, data):
         """Loss (M, S) of each step, nan where it does not count.
@@ -222,20 +229,31 @@ class Fits:
     def _recipe(self, i):
         return self._recipes[int(self.hidden_size[i])]
 
-    def _run(self, data, states):
+    def _run(self, data, states=False, initial=None):
+        """z (M, S, O), and for each model its states (S, W), or None, and the last ones (N, W)."""
         data = _sequences(data)
-        check_inputs(data, self._recipe(0))
+        if initial is None:
+            initial = data.initial
+        else:
+            initial = states_of_sequences(initial, len(self), len(data))
         parts = [None] * len(self)
         for size in np.unique(self.hidden_size):
-            chosen = np.flatnonzero(self.hidden_size == size)
-            z, kept = outputs_of(self._recipes[int(size)], np.stack([self._rows[i] for i in chosen]), data, states)
+            chosen, recipe = np.flatnonzero(self.hidden_size == size), self._recipes[int(size)]
+            check_inputs(data, recipe, initial)
+            own = None if initial is None else np.broadcast_to(initial, (len(self), *initial.shape[-2:]))[chosen]
+            weights = np.stack([self._rows[i] for i in chosen])
+            z, kept, last = outputs_of(recipe, weights, data, states, own)
             for row, i in enumerate(chosen):
-                parts[i] = z[row], kept[row] if states else None
-        if states and len(np.unique(self.hidden_size)) > 1:
+                parts[i] = z[row], kept[row] if states else None, last[row]
+        z, kept, last = zip(*parts)
+        return np.stack(z), kept, last
+
+    def _stacked(self, states):
+        if len(np.unique(self.hidden_size)) > 1:
             raise ValueError(
                 "states: the models have different sizes; choose those of one, such as fits[fits.hidden_size == 4]"
             )
-        return np.stack([z for z, _ in parts]), np.stack([kept for _, kept in parts]) if states else None
+        return np.stack(states)
 
 
 # Names that a user knows for options of the kernels.

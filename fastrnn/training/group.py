@@ -99,7 +99,8 @@ class Group:
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
         self.weights = aligned_zeros((len(blocks), ROLES, net.columns, lanes), dtype)
-        self.table = np.array([item_of(block, self.weights[n]) for n, block in enumerate(blocks)], np.int64)
+        items = [item_of(block, weights, 0, block.start_address) for block, weights in zip(blocks, self.weights)]
+        self.table = np.array(items, np.int64)
         self.frame = np.zeros(len(recipe.program.names), np.int64)
         for n, name in enumerate(recipe.program.names):
             if name in self.arrays:

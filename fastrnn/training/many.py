@@ -27,7 +27,8 @@ class Many:
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or "sequences" of one model."""
-        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models")
+        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
+                             data.initial is not None)
         self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
         self.counted = loss_weights(head, data)
         self.lock, self.next, self.stop, self.least = threading.Lock(), 0, False, math.inf

@@ -100,10 +100,14 @@ class Fit:
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}, at each evaluation: training, validation, test."""
         return self.fits.history(0)
 
-    def predict(self, data):
+    def predict(self, data, *, initial=None, return_states=False):
         """The head's predictions (S, O) for all steps of Sequences: probabilities of classes or bits, or real values.
+
+        initial: (N, W), the states before the first step of each sequence; return_states: also return those after the
+        last steps, (N, W): see Fits.predict.
         """
-        return self.fits.predict(data)[0]
+        made = self.fits.predict(data, initial=initial, return_states=return_states)
+        return (made[0][0], made[1][0]) if return_states else made[0]
 
     def outputs(self, data):
         """z (S, O) before the head's link, for all steps of Sequences (or of a list of arrays)."""

@@ -7,14 +7,15 @@ from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.blocks import blocks_of
 
 
-def check_inputs(data, recipe):
-    """Raise ValueError unless Sequences have as many inputs as the models, and as many classes if they say which are
-    allowed: kernels read what they expect.
+def check_inputs(data, recipe, initial=None):
+    """Raise ValueError unless Sequences, and initial states, are as large as the models: kernels read what they expect.
     """
     if data.x.shape[1] != recipe.net.sizes.inputs:
         raise ValueError(
             f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were fitted to"
         )
+    if initial is not None:
+        check_initial(initial, recipe)
     if data.allowed is not None:
         recipe.head.suited(True)
         if data.allowed.shape[1] != recipe.net.sizes.outputs:
@@ -22,6 +23,29 @@ def check_inputs(data, recipe):
                 f"data: allowed has {data.allowed.shape[1]} classes, expected {recipe.net.sizes.outputs}, as the models "
                 "have"
             )
+
+
+def states_of_sequences(initial, models, sequences):
+    """(N, W) or (M, N, W) float64 of given initial states. Raises ValueError for other shapes and infinite numbers."""
+    initial = np.asarray(initial, float)
+    if initial.ndim not in (2, 3) or initial.shape[:-1] not in ((sequences,), (models, sequences)):
+        raise ValueError(
+            f"initial: got shape {initial.shape}, expected ({sequences}, W) or ({models}, {sequences}, W), the states "
+            "of each sequence"
+        )
+    if not np.isfinite(initial).all():
+        raise ValueError("initial: holds values that are no finite numbers")
+    return initial
+
+
+def check_initial(initial, recipe):
+    """Raise ValueError unless initial states (..., W) are as many as a network has."""
+    states, hidden = len(recipe.net.step.new), recipe.net.sizes.hidden
+    if initial.shape[-1] != states * hidden:
+        raise ValueError(
+            f"initial: got {initial.shape[-1]} numbers a sequence, expected {states * hidden}: {states} "
+            f"state{'s' * (states > 1)} of {hidden} unit{'s' * (hidden > 1)}"
+        )
 
 
 def check_targets(data, head, outputs=None):
@@ -38,10 +62,11 @@ def check_targets(data, head, outputs=None):
         raise ValueError(f"data: has targets for {found} outputs, expected {outputs}, as the models have")
 
 
-def outputs_of(recipe, weights, data, states=False):
-    """(z (M, S, O), states (M, S, states * H) or None) of M models with weights (M, R) on all steps of Sequences.
+def outputs_of(recipe, weights, data, states=False, initial=None):
+    """(z (M, S, O), states (M, S, W) or None, last (M, N, W)) of models with weights (M, R), on all steps of Sequences.
 
-    States are those after each step, all states of the cell one after the other.
+    States are those after each step, and after the last one, all states of the cell one after the other. initial
+    (M, N, W): those before the first step, or None.
     """
     net, dtype, lanes = recipe.side_by_side, recipe.dtype, recipe.lanes
     models, sizes = len(weights), net.sizes
@@ -55,6 +80,7 @@ def outputs_of(recipe, weights, data, states=False):
         "theta": aligned_zeros((recipe.rows, lanes), dtype),
         "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
     }
+    last = np.empty((models, len(data), width), dtype)
     arrays |= {
         name: aligned_zeros((count, lanes), dtype)
         for name, count in net.arrays(longest).items()
@@ -65,11 +91,16 @@ def outputs_of(recipe, weights, data, states=False):
         arrays["theta"][:] = 0
         arrays["theta"][:, :count] = weights[first : first + count].T
         for block in blocks:
+            start = None
+            if initial is not None:
+                start = aligned_zeros((width, net.columns, lanes), dtype)
+                start[:, : len(block.sequences), :count] = initial[first : first + count, block.sequences].T
             values = {
                 **{name: array.ctypes.data for name, array in arrays.items()},
                 "x": block.x.ctypes.data,
                 "lengths": block.lengths.ctypes.data,
                 "steps": block.steps,
+                "start": 0 if start is None else start.ctypes.data,
             }
             program.run(np.array([values[name] for name in program.names], np.int64))
             state = arrays["state"].reshape(longest + 1, width, net.columns, lanes)
@@ -77,8 +108,9 @@ def outputs_of(recipe, weights, data, states=False):
                 start, stop = data.offsets[sequence], data.offsets[sequence + 1]
                 steps = stop - start
                 z[first : first + count, start:stop] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
+                last[first : first + count, sequence] = state[steps, :, column, :count].T
                 if states:
                     kept[first : first + count, start:stop] = np.moveaxis(
                         state[1 : steps + 1, :, column, :count], -1, 0
                     )
-    return z, kept
+    return z, kept, last

@@ -32,8 +32,15 @@ class OwnGroup(Group):
             "mask": aligned_zeros((steps, net.columns, lanes), dtype),
         }
         self.lengths = aligned_zeros((len(longest), net.columns, lanes), dtype)
+        width = 0 if data.initial is None else data.initial.shape[1]
+        self.first_states = aligned_zeros((len(longest), width, net.columns, lanes), dtype)
         blocks = [
-            Block(*(self.laid[name][first:last] for name in ("x", "y", "mask")), self.lengths[n], np.zeros(0, int))
+            Block(
+                *(self.laid[name][first:last] for name in ("x", "y", "mask")),
+                self.lengths[n],
+                np.zeros(0, int),
+                self.first_states[n] if width else None,
+            )
             for n, (first, last) in enumerate(zip(self.starts[:-1], self.starts[1:]))
         ]
         super().__init__(recipe, blocks, counted)
@@ -47,6 +54,8 @@ class OwnGroup(Group):
         self.lengths[block, column, slot] = lengths
         self.weights[:, :, :, slot] = 0
         self.weights[block, :, column, slot] = job.shares()[:, order].T
+        if data.initial is not None:
+            self.first_states[block, :, column, slot] = data.initial[own]
         # Steps of all sequences at once: where they are in the data, and where they go.
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         source = np.repeat(data.offsets[own], lengths) + within

@@ -41,12 +41,14 @@ def lanes_for(dtype):
 class Recipe:
     """Everything that all models of a call with the same cell share.
 
-    places: {name: rows} of the weights that a user knows; learns (R,): which rows learn.
+    places: {name: rows} of the weights that a user knows; learns (R,): which rows learn; given: whether the data give
+    initial states.
     """
 
-    def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False):
+    def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False, given=False):
         self.cell, self.head, self.config = cell, head, config
-        self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data)
+        self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given)
+        self.terms = config.terms._replace(carried=config.terms.carried or given)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
         self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
         self.places = named_places(cell, self.net.step, self.net.sizes)
@@ -75,7 +77,7 @@ class Recipe:
 
     @cached_property
     def program(self):
-        return loops.train_program(self.net, self.optimizer, self.config.terms, self.config.dtype, self.lanes)
+        return loops.train_program(self.net, self.optimizer, self.terms, self.config.dtype, self.lanes)
 
     @cached_property
     def flags(self):

@@ -4,15 +4,18 @@ from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.forward import forward_step, outputs
 from fastrnn.kernels.recurrent.network import tiles
-from fastrnn.kernels.recurrent.train import start_states
+from fastrnn.kernels.recurrent.train import first_states
 from fastrnn.machine.execute import Program
 
 POINTERS = ("theta", "pre", "state", "saved", "x", "lengths", "z")
-WORDS = ("steps",)
+WORDS = ("steps", "start")
 
 
 def predict_program(net, dtype, lanes):
-    """The Program that fills state (T + 1, S, H, C) and z (T, O, C) of one block, in vectors."""
+    """The Program that fills state (T + 1, S, H, C) and z (T, O, C) of one block, in vectors.
+
+    start: the address of states (S, H, C) to begin with, or 0.
+    """
     return Program(predict_kernel(net), (*POINTERS, *WORDS), dtype, lanes, net.text)
 
 
@@ -22,7 +25,7 @@ def predict_kernel(net):
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in POINTERS})
         after = 0 if net.before else 1
-        start_states(m, net, frame)
+        first_states(m, net, frame, m.word("start"))
         for t in m.range(m.word("steps")):
             forward_step(m, net, frame, frame, t)
             for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):

@@ -112,10 +112,8 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
         m.store(frame.errors, m.integer(row), zero)
     given = m.integer(0)
     if terms.carried:
-        given = m.integer(0).below(block.start)
-        for _ in m.when(given):
-            _copy(m, m.as_pointer(block.start), m.integer(0), frame.state, states * columns)
-    for _ in m.when(given.equals(0)):
+        given = first_states(m, net, frame, block.start)
+    else:
         start_states(m, net, frame)
     for t in m.range(block.steps):
         forward_step(m, net, frame, block, t)
@@ -152,6 +150,20 @@ def _copy(m, source, first, target, count):
     """`count` vectors from the first one of an array to the beginning of another."""
     for row in m.range(count):
         m.store(target, row, m.load(source, first + row))
+
+
+def first_states(m, net, frame, start):
+    """The states before the first step: those at an address, or, where that is 0, the model's own.
+
+    Returns whether there is an address.
+    """
+    given = m.integer(0).below(start)
+    for _ in m.when(given):
+        rows = len(net.step.new) * net.sizes.hidden * net.columns
+        _copy(m, m.as_pointer(start), m.integer(0), frame.state, rows)
+    for _ in m.when(given.equals(0)):
+        start_states(m, net, frame)
+    return given
 
 
 def start_states(m, net, frame):

@@ -43,11 +43,29 @@ def run(folder, text, x):
     (folder / "network.h").write_text(text)
     (folder / "main.c").write_text(PROGRAM)
     subprocess.run(
-        [compiler, "-std=c99", "-O1", "-Wall", "-Werror", "-o", folder / "program", folder / "main.c", "-lm"],
+        [compiler, "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-o", folder / "program", folder / "main.c", "-lm"],
         check=True,
     )
     done = subprocess.run([folder / "program"], input=x.astype(np.float32).tobytes(), capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32).reshape(-1, OUTPUTS)
+
+
+class Unused(Cell):
+    """What is declared and not read: gates, a vector, a state."""
+
+    gates, separate, vectors, state = ("a", "b"), ("b",), ("u",), ("h", "c")
+    read: str = "nothing"
+
+    def step(self, pre, h, c):
+        return {"nothing": lambda: (0.5 * h, h), "b_x": lambda: (tanh(pre.b_x), h), "b_h": lambda: (tanh(pre.b_h), 0 * h),
+                "u": lambda: (pre.u * h, c)}[self.read]()
+
+
+@pytest.mark.parametrize("read", ["nothing", "b_x", "b_h", "u"])
+def test_what_a_formula_does_not_read_gives_no_warning(tmp_path, read):
+    cell = type(f"Reads_{read}", (Unused,), {"read": read})(2)
+    w, x = random_weights(cell), np.random.default_rng(4).normal(size=(20, INPUTS)).astype(np.float32)
+    np.testing.assert_allclose(run(tmp_path, to_c(cell, w), x), by_formula(cell, w, x.astype(float)), atol=1e-5)
 
 
 class Swap(Cell):

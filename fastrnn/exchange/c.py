@@ -117,7 +117,7 @@ def _init(name, cell):
 
 
 def _step(name, cell, step, arrays, before):
-    groups, first_h = len(step.pre), len(step.pre) - step.from_h
+    groups, first_h, nodes = len(step.pre), len(step.pre) - step.from_h, ordered(step.new)
     out = [
         f"    for (int o = 0; o < {name}_outputs; o++) {{",
         f"        z[o] = {name}_b_o[o];",
@@ -147,11 +147,12 @@ def _step(name, cell, step, arrays, before):
         "            pre[g][j] = sum;",
         "        }",
         "    }",
+        # Compilers warn of what a formula does not read.
+        *([] if set(step.pre) & set(nodes) else ["    (void)pre;"]),
         f"    for (int j = 0; j < {name}_hidden; j++) {{",
     ]
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
-    nodes = ordered(step.new)
     # Copies: a state may become another one that has been written by then.
     for expr, state in zip(step.old, cell.state):
         if expr in nodes:

@@ -37,7 +37,9 @@ LOOK, MOST = 1000, 400_000
 def process(command, **environment):
     """(seconds, words printed) of a fresh process."""
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **environment})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **environment}
+    )
     seconds = time.perf_counter() - began
     if done.returncode:
         raise RuntimeError(f"{command[0]}: {done.stderr.strip().splitlines()[-1:]}")
@@ -114,8 +116,13 @@ class Answer:
     """Rows: who, and one outcome a seed."""
 
     name = "answer"
-    LABELS = {"fastrnn-cold": "fastrnn, first run ever", "fastrnn-warm": "fastrnn", "compiled": "the original recipe, compiled",
-              "scalar": "the original scalar loop", "jax": "JAX, fastrnn's recipe, many updates a call"}
+    LABELS = {
+        "fastrnn-cold": "fastrnn, first run ever",
+        "fastrnn-warm": "fastrnn",
+        "compiled": "the original recipe, compiled",
+        "scalar": "the original scalar loop",
+        "jax": "JAX, fastrnn's recipe, many updates a call",
+    }
 
     def names(self, quick):
         wanted = ["fastrnn-warm", "compiled", "scalar"] if quick else list(self.LABELS)
@@ -137,7 +144,9 @@ class Answer:
                 outcomes["compiled"].append(original(seed))
         if cold:
             warm = outcomes["fastrnn-warm"]
-            cold_cost = float(np.median([first["process"] - then["process"] for first, then in zip(outcomes["fastrnn-cold"], warm)]))
+            cold_cost = float(
+                np.median([first["process"] - then["process"] for first, then in zip(outcomes["fastrnn-cold"], warm)])
+            )
             outcomes["fastrnn-cold"] += [{**each, "process": each["process"] + cold_cost} for each in warm[cold:]]
         rate, start, compiled_start = scalar_speed()
         for one in outcomes["compiled"]:

@@ -34,5 +34,7 @@ class Compare:
 # Online training of many networks at once: as much work as a batch of 256, but every sample has its own weights.
 MODELS = Workload(batch=1, models=256)
 
-LADDER = Compare("ladder", (*(Workload(batch=batch) for batch in ladder.BATCHES), MODELS), (Workload(batch=1), Workload(batch=1024)))
+LADDER = Compare(
+    "ladder", (*(Workload(batch=batch) for batch in ladder.BATCHES), MODELS), (Workload(batch=1), Workload(batch=1024))
+)
 SHAPES_SECTION = Compare("shapes", SHAPES, (Workload(64, 32, 256),))

@@ -15,7 +15,8 @@ import sys, time
 began = time.perf_counter()
 import fastrnn
 imported = time.perf_counter()
-fastrnn.train(fastrnn.Elman(activation=sys.argv[1]), batch_size=int(sys.argv[2]), until="samples", max_samples=16, threads=1)
+cell, batch_size = fastrnn.Elman(activation=sys.argv[1]), int(sys.argv[2])
+fastrnn.train(cell, batch_size=batch_size, until="samples", max_samples=16, threads=1)
 print(imported - began, time.perf_counter() - imported)
 """
 
@@ -23,7 +24,9 @@ print(imported - began, time.perf_counter() - imported)
 def first_training(cell, batch, cache):
     """(seconds of importing, seconds of the first 16 samples) in a new process; cache: numba's folder, None for the usual one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
-    done = subprocess.run([sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True
+    )
     return tuple(map(float, done.stdout.split()))
 
 
@@ -38,7 +41,11 @@ class Compiling:
         return batched[:1] if quick else [*batched, (batched[0][0], 1)]
 
     def names(self, quick):
-        return [("compiling", f"{cell}-b{batch}-{state}") for cell, batch in self.cells(quick) for state in (("warm",) if quick else ("cold", "warm"))]
+        return [
+            ("compiling", f"{cell}-b{batch}-{state}")
+            for cell, batch in self.cells(quick)
+            for state in (("warm",) if quick else ("cold", "warm"))
+        ]
 
     def measure(self, quick, progress):
         rounds, rows, cells = (1 if quick else 3), [], self.cells(quick)
@@ -50,8 +57,17 @@ class Compiling:
                 cold = [first_training(cell, batch, None if quick else cache)]
                 warm = [first_training(cell, batch, None if quick else cache) for _ in range(rounds)]
             for state, taken in (("warm", warm),) if quick else (("cold", cold), ("warm", warm)):
-                rows.append({"name": f"{cell}-b{batch}-{state}", "cell": cell, "batch": batch, "state": state, "absent": None,
-                             "imports": [each[0] for each in taken], "seconds": [each[1] for each in taken]})
+                rows.append(
+                    {
+                        "name": f"{cell}-b{batch}-{state}",
+                        "cell": cell,
+                        "batch": batch,
+                        "state": state,
+                        "absent": None,
+                        "imports": [each[0] for each in taken],
+                        "seconds": [each[1] for each in taken],
+                    }
+                )
         return {"kind": self.name, "machine": machine.describe(), "versions": {}, "rounds": rounds, "rows": rows,
                 "took": time.perf_counter() - began}
 

@@ -29,7 +29,9 @@ CLOCK = Clock()
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="few sizes, short rounds, no peers")
-    parser.addoption("--results", default=str(Path(__file__).parent / "results"), help="folder for results (default: bench/results)")
+    parser.addoption(
+        "--results", default=str(Path(__file__).parent / "results"), help="folder for results (default: bench/results)"
+    )
     parser.addoption("--section", action="append", choices=list(SECTIONS), help="only these sections")
 
 
@@ -38,7 +40,11 @@ def pytest_generate_tests(metafunc):
         return
     config = metafunc.config
     chosen = config.getoption("--section") or list(SECTIONS)
-    rows = [(section, group, name) for section in chosen for group, name in SECTIONS[section].names(config.getoption("--quick"))]
+    rows = [
+        (section, group, name)
+        for section in chosen
+        for group, name in SECTIONS[section].names(config.getoption("--quick"))
+    ]
     metafunc.parametrize("section_name, group, row_name", rows, ids=[f"{section}-{name}" for section, _, name in rows])
 
 
@@ -77,7 +83,9 @@ class Progress:
         from tqdm import tqdm
 
         self.name, self.began, self.told = name, time.monotonic(), time.monotonic()
-        self.bar = tqdm(desc=name, leave=False, dynamic_ncols=True, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}")
+        self.bar = tqdm(
+            desc=name, leave=False, dynamic_ncols=True, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}"
+        )
         print(f"\nmeasuring: {name}", flush=True)
 
     def __call__(self, done, total, note):

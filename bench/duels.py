@@ -64,8 +64,16 @@ def duels(result):
         others = [other for other in same if other["kind"] in ("peer", "batched")]
         common = [other for other in same if other["engine"] == COMMON]
         if others:
-            found.append(Duel(work_of(row), row["threads"], row, max(others, key=samples_a_second),
-                              max(common, key=samples_a_second, default=None), sum(other["kind"] == "peer" for other in others)))
+            found.append(
+                Duel(
+                    work_of(row),
+                    row["threads"],
+                    row,
+                    max(others, key=samples_a_second),
+                    max(common, key=samples_a_second, default=None),
+                    sum(other["kind"] == "peer" for other in others),
+                )
+            )
     return found
 
 

@@ -28,7 +28,9 @@ def more(run, seed, samples=MORE, **options):
     """The network after further training of an exact one."""
     options = {"schedule": "drop", "seed": seed + 2**32, **options}
     cell, task = (run.model.cell, run.model.task) if "data" not in options else (run.model.cell, None)
-    return train(cell, task, weights=run.model.weights, until="samples", max_samples=samples, batch_size=BATCH, **options).model
+    return train(
+        cell, task, weights=run.model.weights, until="samples", max_samples=samples, batch_size=BATCH, **options
+    ).model
 
 
 def carries(task, seed):
@@ -73,7 +75,9 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=100, metavar="N")
     parser.add_argument("--bits", type=int, default=1 << 20, metavar="N")
-    parser.add_argument("--samples", type=int, default=64, metavar="N", help="pairs, all hard ones among them (default: 64)")
+    parser.add_argument(
+        "--samples", type=int, default=64, metavar="N", help="pairs, all hard ones among them (default: 64)"
+    )
     args = parser.parse_args(argv)
     # Most networks that fail do so at a small width too, which costs little.
     batches = {bits: batch_at(bits, args.samples) for bits in (min(args.bits, 4096), args.bits)}

@@ -38,8 +38,14 @@ from fastrnn.bench.worker import peak_megabytes
 %s
 print(peak_megabytes())
 """
-WIDE = "fastrnn.train(fastrnn.Elman(), fastrnn.tasks.Addition(bits=4096), batch_size=16384, until='samples', max_samples=2 * 16384)"
-MANY = "fastrnn.train_many(seeds=range(1000), until='samples', max_samples=200, batch_size=1, optimizer='sgd', learning_rate=0.1)"
+WIDE = """
+task = fastrnn.tasks.Addition(bits=4096)
+fastrnn.train(fastrnn.Elman(), task, batch_size=16384, until="samples", max_samples=2 * 16384)
+"""
+MANY = """
+options = dict(until="samples", max_samples=200, batch_size=1, optimizer="sgd", learning_rate=0.1)
+fastrnn.train_many(seeds=range(1000), **options)
+"""
 
 
 def process(command, cache=None):
@@ -57,7 +63,9 @@ def shell(rounds, empty):
     """Seconds of `fastrnn train`: (the first time with this cache, each time after); empty: with a cache of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*SHELL, os.path.join(folder, "model.safetensors")]
-        first, *warm = [process(command, os.path.join(folder, "cache") if empty else None)[0] for _ in range(1 + rounds)]
+        first, *warm = [
+            process(command, os.path.join(folder, "cache") if empty else None)[0] for _ in range(1 + rounds)
+        ]
     return [first], warm
 
 
@@ -79,9 +87,13 @@ class Limits:
     """Rows: what, seconds, the figure that counts with its unit, and the most that it may be."""
 
     name = "limits"
-    LABELS = {"shell-warm": "`fastrnn train` in the shell, warm", "shell-cold": "`fastrnn train` in the shell, first time ever",
-              "progress": "cost of the progress bar", "memory-wide": "peak memory, batch 16,384 at 4,096 bits",
-              "memory-many": "peak memory, 1,000 models at hidden 16"}
+    LABELS = {
+        "shell-warm": "`fastrnn train` in the shell, warm",
+        "shell-cold": "`fastrnn train` in the shell, first time ever",
+        "progress": "cost of the progress bar",
+        "memory-wide": "peak memory, batch 16,384 at 4,096 bits",
+        "memory-many": "peak memory, 1,000 models at hidden 16",
+    }
 
     def names(self, quick):
         return [("limits", name) for name in self.LABELS if not quick or name == "shell-warm"]
@@ -90,7 +102,17 @@ class Limits:
         rounds, rows = 2 if quick else 7, []
 
         def add(name, seconds, value, bound, unit):
-            rows.append({"name": name, "label": self.LABELS[name], "absent": None, "seconds": seconds, "value": value, "bound": bound, "unit": unit})
+            rows.append(
+                {
+                    "name": name,
+                    "label": self.LABELS[name],
+                    "absent": None,
+                    "seconds": seconds,
+                    "value": value,
+                    "bound": bound,
+                    "unit": unit,
+                }
+            )
 
         progress(0, 4, "fastrnn train")
         cold, warm = shell(rounds, not quick)

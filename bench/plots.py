@@ -31,7 +31,9 @@ def canvas(width, height, rows=1, columns=1):
 def plain(axis):
     """Numbers as numbers, not powers of ten."""
     letters = ((1e9, " G"), (1e6, " M"), (1e3, " k"), (0, ""))
-    axis.set_major_formatter(lambda value, _: next(f"{value / (limit or 1):g}{letter}" for limit, letter in letters if value >= limit))
+    axis.set_major_formatter(
+        lambda value, _: next(f"{value / (limit or 1):g}{letter}" for limit, letter in letters if value >= limit)
+    )
 
 
 def ladder(result):
@@ -40,14 +42,20 @@ def ladder(result):
     for row in result["rows"]:
         if row["kind"] != "peak" and row["seconds"]:
             rows.setdefault((row["label"], row["threads"], row["kind"]), []).append(row)
-    best = sorted((max(map(samples_a_second, group)), key, _size(max(group, key=samples_a_second))) for key, group in rows.items())
+    best = sorted(
+        (max(map(samples_a_second, group)), key, _size(max(group, key=samples_a_second))) for key, group in rows.items()
+    )
     figure, axes = canvas(9, 1.2 + 0.34 * len(best))
     styles = {"scalar": ("white", ""), "batched": ("white", "//"), "peer": ("0.85", ""), "ours": ("black", "")}
     for place, (rate, (_, _, kind), batch) in enumerate(best):
         color, hatch = styles[kind]
         axes.barh(place, rate, color=color, edgecolor="black", hatch=hatch, height=0.7)
         axes.text(rate * 1.1, place, f"{report.number(rate)}  ({batch})", va="center", fontsize=8)
-    axes.set_yticks(range(len(best)), [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads, _), _ in best], fontsize=8)
+    axes.set_yticks(
+        range(len(best)),
+        [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads, _), _ in best],
+        fontsize=8,
+    )
     axes.set_xscale("log")
     axes.set_xlim(best[0][0] / 3, best[-1][0] * 12)
     plain(axes.xaxis)
@@ -63,18 +71,37 @@ def _size(row):
 
 def scaling(result):
     """Four series side by side."""
-    panels = {"width": ("steps", "bits of the sum", "ns a time step and sample"), "hidden": ("hidden", "hidden units", "GFLOP/s"),
-              "batch": ("batch", "samples in one update", "samples a second"), "threads": ("threads", "threads", "samples a second")}
+    panels = {
+        "width": ("steps", "bits of the sum", "ns a time step and sample"),
+        "hidden": ("hidden", "hidden units", "GFLOP/s"),
+        "batch": ("batch", "samples in one update", "samples a second"),
+        "threads": ("threads", "threads", "samples a second"),
+    }
     figure, axes = canvas(9, 6.5, 2, 2)
     for place, (series, (key, across, up)) in zip(axes.flat, panels.items()):
         rows = [row for row in result["rows"] if row.get("series") == series]
-        value = {"ns a time step and sample": lambda row: 1e9 / samples_a_second(row) / row["steps"], "GFLOP/s": report.gflops,
-                 "samples a second": samples_a_second}[up]
+        value = {
+            "ns a time step and sample": lambda row: 1e9 / samples_a_second(row) / row["steps"],
+            "GFLOP/s": report.gflops,
+            "samples a second": samples_a_second,
+        }[up]
         middle = [value(row) for row in rows]
-        ends = [[abs(value({**row, "seconds": [pick(row["seconds"])]}) - centre) for row, centre in zip(rows, middle)] for pick in (max, min)]
+        ends = [
+            [abs(value({**row, "seconds": [pick(row["seconds"])]}) - centre) for row, centre in zip(rows, middle)]
+            for pick in (max, min)
+        ]
         if up.startswith("ns"):
             ends.reverse()
-        place.errorbar([row[key] for row in rows], middle, yerr=ends, color="black", marker="o", markersize=4, capsize=2, linewidth=1)
+        place.errorbar(
+            [row[key] for row in rows],
+            middle,
+            yerr=ends,
+            color="black",
+            marker="o",
+            markersize=4,
+            capsize=2,
+            linewidth=1,
+        )
         if series != "threads":
             place.set_xscale("log", base=2)
         place.set_xticks([row[key] for row in rows][:: 2 if len(rows) > 6 else 1])
@@ -98,29 +125,64 @@ def roofline(result):
         row = find(result, engine=engine)
         speed = row["bytes"] / median(row["seconds"]) / 1e9
         edge = min(span[1], peak / speed)
-        roof.plot([span[0], edge], [speed * span[0], speed * edge], color="black", linestyle=dash, linewidth=1, label=f"{name}: {speed:.0f} GB/s")
+        roof.plot(
+            [span[0], edge],
+            [speed * span[0], speed * edge],
+            color="black",
+            linestyle=dash,
+            linewidth=1,
+            label=f"{name}: {speed:.0f} GB/s",
+        )
     roof.axhline(peak, color="black", linewidth=1.5, label=f"fused multiply-adds: {peak:.0f} GFLOP/s")
     works, parts = (list(dict.fromkeys(point[i] for point in points)) for i in (0, 1))
     fills = ("white", "0.6", "black")
     for work, part, x, rate in points:
-        roof.plot(x, rate, marker=MARKERS[parts.index(part)], color="black", markerfacecolor=fills[works.index(work)], linestyle="", markersize=7)
+        roof.plot(
+            x,
+            rate,
+            marker=MARKERS[parts.index(part)],
+            color="black",
+            markerfacecolor=fills[works.index(work)],
+            linestyle="",
+            markersize=7,
+        )
     for number, part in enumerate(parts):
         roof.plot([], [], marker=MARKERS[number], color="black", markerfacecolor="white", linestyle="", label=part)
     for number, work in enumerate(works):
         roof.fill([], [], facecolor=fills[number], edgecolor="black", label=f"hidden {work.hidden}, {work.steps} steps")
-    roof.set(xscale="log", yscale="log", xlim=span, ylim=(peak / 60, peak * 1.6), xlabel="operations a byte of the block's arrays", ylabel="GFLOP/s")
+    roof.set(
+        xscale="log",
+        yscale="log",
+        xlim=span,
+        ylim=(peak / 60, peak * 1.6),
+        xlabel="operations a byte of the block's arrays",
+        ylabel="GFLOP/s",
+    )
     plain(roof.xaxis)
     plain(roof.yaxis)
     roof.legend(fontsize=7, frameon=False, loc="lower right")
     roof.set_title("Roofline, one thread", fontsize=10)
-    shades = dict(zip([name for name, _, _ in parts_of(result, works[0])],
-                      zip(("white", "0.75", "0.9", "white", "0.45", "black", "white"), ("", "", "xx", "//", "", "", "..."))))
+    shades = dict(
+        zip(
+            [name for name, _, _ in parts_of(result, works[0])],
+            zip(("white", "0.75", "0.9", "white", "0.45", "black", "white"), ("", "", "xx", "//", "", "", "...")),
+        )
+    )
     for place, work in enumerate(works):
         pieces, left = parts_of(result, work), 0.0
         total = sum(ns for _, ns, _ in pieces)
         for name, ns, _ in pieces:
             color, hatch = shades[name]
-            where.bar(place, 100 * ns / total, bottom=left, color=color, hatch=hatch, edgecolor="black", width=0.6, label=None if place else name)
+            where.bar(
+                place,
+                100 * ns / total,
+                bottom=left,
+                color=color,
+                hatch=hatch,
+                edgecolor="black",
+                width=0.6,
+                label=None if place else name,
+            )
             left += 100 * ns / total
     where.set_xticks(range(len(works)), [f"hidden {work.hidden}\n{work.steps} steps" for work in works])
     where.set_ylabel("percent of the time")
@@ -134,16 +196,31 @@ def roofline(result):
 def batches(result):
     """Samples a second against the batch, the best of each family on one thread."""
     figure, axes = canvas(8, 5)
-    engines = list(dict.fromkeys((row["engine"], row["label"]) for row in result["rows"]
-                                 if row["kind"] in ("batched", "ours", "peer") and row["models"] == 1 and row["seconds"]))
+    engines = list(
+        dict.fromkeys(
+            (row["engine"], row["label"])
+            for row in result["rows"]
+            if row["kind"] in ("batched", "ours", "peer") and row["models"] == 1 and row["seconds"]
+        )
+    )
     for number, (engine, label) in enumerate(engines):
         rows = [row for row in result["rows"] if row["engine"] == engine and row["threads"] == 1 and row["seconds"]]
         ours = engine == "fastrnn"
-        axes.plot([row["batch"] for row in rows], [samples_a_second(row) for row in rows], color="black" if ours else "0.35",
-                  linewidth=2 if ours else 1, marker=MARKERS[number % len(MARKERS)], markersize=6, linestyle="-" if ours else DASHES[number % 4],
-                  markerfacecolor="black" if ours else "white", label=label)
+        axes.plot(
+            [row["batch"] for row in rows],
+            [samples_a_second(row) for row in rows],
+            color="black" if ours else "0.35",
+            linewidth=2 if ours else 1,
+            marker=MARKERS[number % len(MARKERS)],
+            markersize=6,
+            linestyle="-" if ours else DASHES[number % 4],
+            markerfacecolor="black" if ours else "white",
+            label=label,
+        )
     axes.set(xscale="log", yscale="log", xlabel="samples in one update", ylabel="samples a second")
-    axes.set_xticks(sorted({work_of(row).batch for row in result["rows"] if row["kind"] == "ours" and row["models"] == 1}))
+    axes.set_xticks(
+        sorted({work_of(row).batch for row in result["rows"] if row["kind"] == "ours" and row["models"] == 1})
+    )
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     plain(axes.yaxis)
@@ -175,6 +252,9 @@ def draw_all(folder):
         if path.exists():
             figure, target = draw(json.loads(path.read_text())), Path(folder) / f"{name}.png"
             about = {"Software": None, "Source": digest(path)}
-            write_atomically(target, lambda file, figure=figure, about=about: figure.savefig(file, format="png", dpi=120, metadata=about))
+            write_atomically(
+                target,
+                lambda file, figure=figure, about=about: figure.savefig(file, format="png", dpi=120, metadata=about),
+            )
             drawn.append(target)
     return drawn

@@ -33,7 +33,9 @@ def main(path=README, folder=RESULTS):
     if after != before:
         write_atomically(path, after.encode())
     draw_all(folder)
-    print(f"{path.name}: {len(MARKED.findall(after))} marked parts, {'rewritten' if after != before else 'as they were'}")
+    print(
+        f"{path.name}: {len(MARKED.findall(after))} marked parts, {'rewritten' if after != before else 'as they were'}"
+    )
 
 
 if __name__ == "__main__":

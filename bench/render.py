@@ -50,7 +50,11 @@ def report(folder=RESULTS):
     parts = ["# Benchmarks\n", f"## What is wanted, and what was measured\n\n{markdown('targets', folder)}"]
     for section, tables in TABLES.items():
         if load(folder, section):
-            parts += [f"## {title}\n\n{markdown(f'{section}/{table}', folder)}" for table, (title, _) in tables.items() if title]
+            parts += [
+                f"## {title}\n\n{markdown(f'{section}/{table}', folder)}"
+                for table, (title, _) in tables.items()
+                if title
+            ]
             parts.append(markdown(f"{section}/note", folder))
     return "\n".join(parts)
 

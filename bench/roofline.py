@@ -26,12 +26,19 @@ class Roofline:
 
     def cases(self, quick):
         works = WORKS[:1] if quick else WORKS
-        peaks = [case for case in ladder.peak_cases() if case.threads == 1] + [ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)]
+        peaks = [case for case in ladder.peak_cases() if case.threads == 1] + [
+            ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)
+        ]
         return peaks + [ladder.Case(engine, work, 1) for work in works for engine in (FASTRNN, *map(part, PARTS))]
 
     def names(self, quick):
-        return [(f"roofline {case.work.name if case.engine not in (ladder.FMA, ladder.TRIAD, ladder.CACHE) else 'peak'}", case.name)
-                for case in self.cases(quick)]
+        return [
+            (
+                f"roofline {case.work.name if case.engine not in (ladder.FMA, ladder.TRIAD, ladder.CACHE) else 'peak'}",
+                case.name,
+            )
+            for case in self.cases(quick)
+        ]
 
     def measure(self, quick, progress):
         rounds, seconds = (3, 0.02) if quick else (9, 0.08)

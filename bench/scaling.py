@@ -25,7 +25,10 @@ def series(quick=False):
         + [(Workload(16, 8, 1, models=256), n) for n in range(2, threads + 1)]
         + [(Workload(hidden, 8, 1, models=256), 1) for hidden in (8, 32)],
     }
-    cases = {name: [ladder.Case(LANES if work.models > 1 else FASTRNN, work, n) for work, n in each] for name, each in found.items()}
+    cases = {
+        name: [ladder.Case(LANES if work.models > 1 else FASTRNN, work, n) for work, n in each]
+        for name, each in found.items()
+    }
     if quick:
         cases = {name: [each[0], each[-1]][:QUICK] for name, each in cases.items()}
     return cases
@@ -68,9 +71,25 @@ class Scaling:
                             lambda done, total, key: progress(done, total, f"{key[0]} {key[1].name}"))
             memory = {key: engine.worker.ask("memory") for key, engine in opened.items()}
         found = [ladder.row(case, *taken["peak", case]) for case in peaks]
-        found += [ladder.row(case, *taken[name, case], name=f"{name}-{case.name}", series=name, memory=memory[name, case],
-                            memory_before=before[name, case]) for name, case in rows]
-        return {"kind": self.name, "machine": machine.describe(), "versions": {}, "rounds": rounds, "round_seconds": seconds, "rows": found}
+        found += [
+            ladder.row(
+                case,
+                *taken[name, case],
+                name=f"{name}-{case.name}",
+                series=name,
+                memory=memory[name, case],
+                memory_before=before[name, case],
+            )
+            for name, case in rows
+        ]
+        return {
+            "kind": self.name,
+            "machine": machine.describe(),
+            "versions": {},
+            "rounds": rounds,
+            "round_seconds": seconds,
+            "rows": found,
+        }
 
 
 SECTION = Scaling()

@@ -2,5 +2,15 @@
 
 from bench import answer, compare, compiling, limits, roofline, scaling
 
-SECTIONS = {section.name: section for section in
-            (compare.LADDER, compare.SHAPES_SECTION, scaling.SECTION, roofline.SECTION, answer.SECTION, compiling.SECTION, limits.SECTION)}
+SECTIONS = {
+    section.name: section
+    for section in (
+        compare.LADDER,
+        compare.SHAPES_SECTION,
+        scaling.SECTION,
+        roofline.SECTION,
+        answer.SECTION,
+        compiling.SECTION,
+        limits.SECTION,
+    )
+}

@@ -12,15 +12,44 @@ def versus(result):
     rows = []
     for duel in duels(result):
         wanted = WANTED.get(duel.work)
-        rows.append([shape_of(duel.work), str(duel.threads), number(samples_a_second(duel.ours)) + mark(duel.ours), duel.other["label"],
-                     number(samples_a_second(duel.other)) + mark(duel.other), f"{duel.best_times:.1f}", f"{wanted.best:g}" if wanted else "",
-                     f"{duel.common_times:,.0f}" if duel.common else "", f"{wanted.common:,}" if wanted and wanted.common else ""])
-    return table(("workload", "threads", "fastrnn, samples/s", "best other", "samples/s", "× best other", "wanted", "× nn.RNN, autograd", "wanted"), rows)
+        rows.append(
+            [
+                shape_of(duel.work),
+                str(duel.threads),
+                number(samples_a_second(duel.ours)) + mark(duel.ours),
+                duel.other["label"],
+                number(samples_a_second(duel.other)) + mark(duel.other),
+                f"{duel.best_times:.1f}",
+                f"{wanted.best:g}" if wanted else "",
+                f"{duel.common_times:,.0f}" if duel.common else "",
+                f"{wanted.common:,}" if wanted and wanted.common else "",
+            ]
+        )
+    return table(
+        (
+            "workload",
+            "threads",
+            "fastrnn, samples/s",
+            "best other",
+            "samples/s",
+            "× best other",
+            "wanted",
+            "× nn.RNN, autograd",
+            "wanted",
+        ),
+        rows,
+    )
 
 
 # What grows in a series, as its column says it.
-GROWS = {"width": ("bits", "steps"), "hidden": ("hidden units", "hidden"), "batch": ("batch", "batch"), "threads": ("threads", "threads"),
-         "dtype": ("type", "dtype"), "models": ("models, batch 1", "models")}
+GROWS = {
+    "width": ("bits", "steps"),
+    "hidden": ("hidden units", "hidden"),
+    "batch": ("batch", "batch"),
+    "threads": ("threads", "threads"),
+    "dtype": ("type", "dtype"),
+    "models": ("models, batch 1", "models"),
+}
 
 
 def scaling(result):
@@ -33,10 +62,35 @@ def scaling(result):
             rate = samples_a_second(row)
             size = f"{row[key]:,}" if isinstance(row[key], int) else row[key]
             size += f", {row['hidden']} hidden units" if series == "models" else ""
-            rows.append([size, str(row["threads"]), number(rate) + mark(row), report.digits(1e9 / rate / row["steps"]),
-                         report.digits(report.gflops(row)), report.percent(report.share_of_peak(result, row)), f"{row['memory']:.0f}",
-                         f"{row['memory'] - row['memory_before']:.0f}", f"{100 * spread(row['seconds']):.0f} %"])
-        parts.append(table((title, "threads", "samples/s", "ns a time step", "GFLOP/s", "of peak", "peak MB", "of it for this size, MB", "spread"), rows))
+            rows.append(
+                [
+                    size,
+                    str(row["threads"]),
+                    number(rate) + mark(row),
+                    report.digits(1e9 / rate / row["steps"]),
+                    report.digits(report.gflops(row)),
+                    report.percent(report.share_of_peak(result, row)),
+                    f"{row['memory']:.0f}",
+                    f"{row['memory'] - row['memory_before']:.0f}",
+                    f"{100 * spread(row['seconds']):.0f} %",
+                ]
+            )
+        parts.append(
+            table(
+                (
+                    title,
+                    "threads",
+                    "samples/s",
+                    "ns a time step",
+                    "GFLOP/s",
+                    "of peak",
+                    "peak MB",
+                    "of it for this size, MB",
+                    "spread",
+                ),
+                rows,
+            )
+        )
     return "\n".join(parts)
 
 
@@ -48,9 +102,15 @@ def parts_of(result, work):
             block = median(row["seconds"]) / row["blocks"]
             found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else 16), row
     forward, backward = found["forward"][0] - found["activation"][0], found["backward"][0] - found["recurrent"][0]
-    order = [("data", *found["data"]), ("forward products", forward, found["forward"][1]), ("activation", *found["activation"]),
-             ("output and loss", *found["head"]), ("backward", backward, found["backward"][1]),
-             ("recurrent gradient", *found["recurrent"]), ("update", *found["update"])]
+    order = [
+        ("data", *found["data"]),
+        ("forward products", forward, found["forward"][1]),
+        ("activation", *found["activation"]),
+        ("output and loss", *found["head"]),
+        ("backward", backward, found["backward"][1]),
+        ("recurrent gradient", *found["recurrent"]),
+        ("update", *found["update"]),
+    ]
     return [(name, max(ns, 0.0), row) for name, ns, row in order]
 
 
@@ -59,7 +119,9 @@ def rooflines(result):
     points = []
     for row in result["rows"]:
         if row.get("part") and row["flops"]:
-            points.append((work_of(row), row["part"], row["flops"] / row["bytes"], row["flops"] / median(row["seconds"]) / 1e9))
+            points.append(
+                (work_of(row), row["part"], row["flops"] / row["bytes"], row["flops"] / median(row["seconds"]) / 1e9)
+            )
     return points
 
 
@@ -71,18 +133,42 @@ def roofline(result):
         whole = find(result, engine="fastrnn", **work._asdict())
         total = sum(ns for _, ns, _ in parts)
         shares = {part: rate / peak for other, part, _, rate in rooflines(result) if other == work}
-        keys = {"forward products": "forward", "output and loss": "head", "backward": "backward", "recurrent gradient": "recurrent"}
+        keys = {
+            "forward products": "forward",
+            "output and loss": "head",
+            "backward": "backward",
+            "recurrent gradient": "recurrent",
+        }
         name = shape_of(work)
         for part, ns, row in parts:
             share = shares.get(keys.get(part))
-            rows.append([name, part, report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * share:.0f} %" if share else "",
-                         f"{100 * spread(row['seconds']):.0f} %"])
+            rows.append(
+                [
+                    name,
+                    part,
+                    report.digits(ns),
+                    f"{100 * ns / total:.0f} %",
+                    f"{100 * share:.0f} %" if share else "",
+                    f"{100 * spread(row['seconds']):.0f} %",
+                ]
+            )
             name = ""
         rows.append(["", "sum of parts", report.digits(total), "100 %", f"{100 * work.flops / total / peak:.0f} %", ""])
         ns = 1e9 / samples_a_second(whole)
-        rows.append(["", "whole, as trained" + mark(whole), report.digits(ns), f"{100 * ns / total:.0f} %", f"{100 * work.flops / ns / peak:.0f} %",
-                     f"{100 * spread(whole['seconds']):.0f} %"])
-    text = "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent gradient.\n"
+        rows.append(
+            [
+                "",
+                "whole, as trained" + mark(whole),
+                report.digits(ns),
+                f"{100 * ns / total:.0f} %",
+                f"{100 * work.flops / ns / peak:.0f} %",
+                f"{100 * spread(whole['seconds']):.0f} %",
+            ]
+        )
+    text = (
+        "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent "
+        "gradient.\n"
+    )
     return table(("workload", "part", "ns a sample", "of the time", "of peak", "spread"), rows) + text
 
 
@@ -101,17 +187,30 @@ def answer(result):
             values = [one[key] for one in row["outcomes"]]
             cells += [seconds(np.median(values)), seconds(max(values))]
         rows.append(cells)
-    header = ("until exact on all 16,384 pairs", "exact", "samples, median", "worst", "from the first update, median", "worst",
-              "from the start of the process, median", "worst")
+    header = (
+        "until exact on all 16,384 pairs",
+        "exact",
+        "samples, median",
+        "worst",
+        "from the first update, median",
+        "worst",
+        "from the start of the process, median",
+        "worst",
+    )
     return table(header, rows)
 
 
 def answer_note(result):
     """How the rows were measured that are not what they seem."""
-    text = f"The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, {result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds."
+    text = (
+        "The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, "
+        f"{result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds."
+    )
     if result["cold_measured"]:
-        text += (f" The first run ever was measured for {result['cold_measured']} seeds; for the others it is their warm run and"
-                 f" the median of what those lost to the empty cache, {seconds(result['cold_cost'])}.")
+        text += (
+            f" The first run ever was measured for {result['cold_measured']} seeds; for the others it is their warm run"
+            f" and the median of what those lost to the empty cache, {seconds(result['cold_cost'])}."
+        )
     return report.note(result, text)
 
 
@@ -124,14 +223,21 @@ def compiling(result):
     rows = []
     for row in result["rows"]:
         kind = "online" if row["batch"] == 1 else "batches"
-        rows.append([f"{row['cell']}, {kind}", row["state"], seconds(median(row["imports"])), seconds(median(row["seconds"]))])
+        rows.append(
+            [f"{row['cell']}, {kind}", row["state"], seconds(median(row["imports"])), seconds(median(row["seconds"]))]
+        )
     return table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows)
 
 
 def limits(result):
     """What was measured, and the most that it may be."""
-    return table(("", "measured", "at most"), [[row["label"], f"{report.digits(row['value'])} {row['unit']}", f"{row['bound']:g} {row['unit']}"]
-                                               for row in result["rows"]])
+    return table(
+        ("", "measured", "at most"),
+        [
+            [row["label"], f"{report.digits(row['value'])} {row['unit']}", f"{row['bound']:g} {row['unit']}"]
+            for row in result["rows"]
+        ],
+    )
 
 
 def _noted(text):
@@ -141,15 +247,27 @@ def _noted(text):
 # section -> {table: (title, or None for one that the report leaves out, function of the result)}; a note belongs to
 # all tables of its section.
 TABLES = {
-    "ladder": {"ladder": ("The ladder: hidden 16, 8 steps", report.ladder), "short": (None, report.short),
-               "batches": ("All engines, samples/s: hidden 16, 8 steps", report.batches),
-               "versus": ("Against the best of the others: hidden 16, 8 steps", versus), "note": (None, report.note)},
-    "shapes": {"batches": ("Other shapes, samples/s", report.batches),
-               "versus": ("Other shapes, against the best of the others", versus), "note": (None, report.note)},
+    "ladder": {
+        "ladder": ("The ladder: hidden 16, 8 steps", report.ladder),
+        "short": (None, report.short),
+        "batches": ("All engines, samples/s: hidden 16, 8 steps", report.batches),
+        "versus": ("Against the best of the others: hidden 16, 8 steps", versus),
+        "note": (None, report.note),
+    },
+    "shapes": {
+        "batches": ("Other shapes, samples/s", report.batches),
+        "versus": ("Other shapes, against the best of the others", versus),
+        "note": (None, report.note),
+    },
     "scaling": {"scaling": ("Scaling", scaling), "note": (None, report.note)},
     "roofline": {"roofline": ("Where the time goes", roofline), "note": (None, report.note)},
     "answer": {"answer": ("Time to a right answer", answer), "note": (None, answer_note)},
-    "compiling": {"compiling": ("Compile time", compiling),
-                  "note": (None, _noted("Cold: one process with an empty cache; warm: the median of {rounds} processes."))},
-    "limits": {"limits": ("What a user waits for, and memory", limits), "note": (None, _noted("Medians of {rounds}; the first time ever, and memory, once."))},
+    "compiling": {
+        "compiling": ("Compile time", compiling),
+        "note": (None, _noted("Cold: one process with an empty cache; warm: the median of {rounds} processes.")),
+    },
+    "limits": {
+        "limits": ("What a user waits for, and memory", limits),
+        "note": (None, _noted("Medians of {rounds}; the first time ever, and memory, once.")),
+    },
 }

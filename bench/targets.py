@@ -8,7 +8,12 @@ from fastrnn.bench.timing import median
 from fastrnn.bench.workload import Workload
 
 
-ONLINE, SMALL, LARGE, MODELS = Workload(16, 8, 1), Workload(16, 8, 64), Workload(16, 8, 16384), Workload(16, 8, 1, models=256)
+ONLINE, SMALL, LARGE, MODELS = (
+    Workload(16, 8, 1),
+    Workload(16, 8, 64),
+    Workload(16, 8, 16384),
+    Workload(16, 8, 1, models=256),
+)
 
 
 class Target(NamedTuple):
@@ -38,7 +43,13 @@ def spelled(value):
 
 def targets(results):
     """All Targets. results: {section: stored result or None}."""
-    return [*_ladder(results["ladder"]), *_duels(results), *_shares(results), *_scaling(results["scaling"]), *_limits(results["limits"])]
+    return [
+        *_ladder(results["ladder"]),
+        *_duels(results),
+        *_shares(results),
+        *_scaling(results["scaling"]),
+        *_limits(results["limits"]),
+    ]
 
 
 def _threads(count):
@@ -58,21 +69,47 @@ def _ladder(result):
         return times_row(base, row) if base and row else None
 
     for threads, bound in ((1, 1250), (2, 2400)):
-        rows = [row for row in result["rows"] if row["engine"] == "fastrnn" and row["seconds"] and row["threads"] == threads] if result else []
-        yield Target(f"scalar Python loop, best batch, {_threads(threads)}", times(max(rows, key=samples_a_second, default=None)), bound)
+        rows = (
+            [
+                row
+                for row in result["rows"]
+                if row["engine"] == "fastrnn" and row["seconds"] and row["threads"] == threads
+            ]
+            if result
+            else []
+        )
+        yield Target(
+            f"scalar Python loop, best batch, {_threads(threads)}",
+            times(max(rows, key=samples_a_second, default=None)),
+            bound,
+        )
     one = {work: best_of(result, work, 1) if result else None for work in (ONLINE, SMALL, LARGE, MODELS)}
     yield Target("scalar Python loop, batch 1, 1 thread", times(one[ONLINE]), 400)
     yield Target("scalar Python loop, batch 1, 256 models, 1 thread", times(one[MODELS]), 900)
-    yield Target("batch 64 over batch 16,384, 1 thread", 100 * times_row(one[LARGE], one[SMALL]) if one[SMALL] and one[LARGE] else None, 85, "%")
+    yield Target(
+        "batch 64 over batch 16,384, 1 thread",
+        100 * times_row(one[LARGE], one[SMALL]) if one[SMALL] and one[LARGE] else None,
+        85,
+        "%",
+    )
 
 
 def _duels(results):
     """Against the best of the others, and the common way."""
-    found = {(duel.work, duel.threads): duel for section in ("ladder", "shapes") if results[section] for duel in duels(results[section])}
+    found = {
+        (duel.work, duel.threads): duel
+        for section in ("ladder", "shapes")
+        if results[section]
+        for duel in duels(results[section])
+    }
     for threads in _counts(results["ladder"] or results["shapes"]):
         for work, wanted in WANTED.items():
             duel = found.get((work, threads))
-            yield Target(f"best peer, {shape_of(work)}, {_threads(threads)}", duel.best_times if duel and duel.complete else None, wanted.best)
+            yield Target(
+                f"best peer, {shape_of(work)}, {_threads(threads)}",
+                duel.best_times if duel and duel.complete else None,
+                wanted.best,
+            )
     for work, wanted in WANTED.items():
         duel = found.get((work, 1))
         if wanted.common:
@@ -81,7 +118,11 @@ def _duels(results):
 
 def _shares(results):
     """Of the peak of one core."""
-    for section, work, bound in (("ladder", Workload(16, 8, 1024), 70), ("shapes", Workload(64, 32, 256), 85), ("shapes", Workload(128, 64, 256), 85)):
+    for section, work, bound in (
+        ("ladder", Workload(16, 8, 1024), 70),
+        ("shapes", Workload(64, 32, 256), 85),
+        ("shapes", Workload(128, 64, 256), 85),
+    ):
         row = best_of(results[section], work, 1) if results[section] else None
         share = row and share_of_peak(results[section], row)
         yield Target(f"share of the peak, {shape_of(work)}, 1 thread", 100 * share if share else None, bound, "%")
@@ -89,9 +130,18 @@ def _shares(results):
 
 def _scaling(result):
     """Cost of a time step by width; the models in lanes."""
-    rows = {series: [row for row in result["rows"] if row.get("series") == series] if result else [] for series in ("width", "models")}
+    rows = {
+        series: [row for row in result["rows"] if row.get("series") == series] if result else []
+        for series in ("width", "models")
+    }
     cost = [median(row["seconds"]) / row["batch"] / row["steps"] for row in rows["width"]]
-    yield Target("cost of a time step, dearest width over 8 bits", 100 * (max(cost) / cost[0] - 1) if cost else None, 15, "%", True)
+    yield Target(
+        "cost of a time step, dearest width over 8 bits",
+        100 * (max(cost) / cost[0] - 1) if cost else None,
+        15,
+        "%",
+        True,
+    )
     lanes = {(row["hidden"], row["models"], row["threads"]): row for row in rows["models"]}
     for hidden in (8, 16, 32):
         row = lanes.get((hidden, 256, 1))

@@ -19,7 +19,11 @@ HEAD = f"{'task':<36}{'inputs':>7}{'states':>7}{'exact':>7}{'unseen':>7}{'proved
 def row(task, seeds):
     """One line of the table."""
     exact = [fastrnn.train(task=task, seed=seed) for seed in range(seeds)]
-    unseen = sum(all(fastrnn.verify(run.model, bits, samples).exact for bits, samples in UNSEEN.items()) for run in exact if run.exact)
+    unseen = sum(
+        all(fastrnn.verify(run.model, bits, samples).exact for bits, samples in UNSEEN.items())
+        for run in exact
+        if run.exact
+    )
     proved = [fastrnn.train(task=task, seed=seed, until="certified") for seed in range(seeds)]
     median = [f"{np.median([run.samples for run in runs]):,.0f}" for runs in (exact, proved)]
     return (f"{task.described():<36}{task.input_size:>7}{task.states:>7}{sum(run.exact for run in exact):>7}{unseen:>7}"

@@ -59,7 +59,8 @@ def as_array(name, value):
     """
     if np.ma.is_masked(value):
         raise ValueError(
-            f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever they are"
+            f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever "
+            "they are"
         )
     try:
         array = np.asarray(value)

@@ -51,8 +51,12 @@ def less(smaller, bits):
 # is 0.
 STEPS = {
     "addition": lambda task: lambda carry, bits: ((carry + sum(bits)) >> 1, [(carry + sum(bits)) & 1]),
-    "subtraction": lambda task: lambda borrow, bits: (int(bits[0] - bits[1] - borrow < 0), [(bits[0] - bits[1] - borrow) & 1]),
-    "multiplication": lambda task: lambda carry, bits: ((carry + task["factor"] * bits[0]) >> 1, [(carry + task["factor"] * bits[0]) & 1]),
+    "subtraction": lambda task: (
+        lambda borrow, bits: (int(bits[0] - bits[1] - borrow < 0), [(bits[0] - bits[1] - borrow) & 1])
+    ),
+    "multiplication": lambda task: (
+        lambda carry, bits: ((carry + task["factor"] * bits[0]) >> 1, [(carry + task["factor"] * bits[0]) & 1])
+    ),
     # State 0: the one is still to be carried.
     "increment": lambda task: lambda done, bits: (int(done or not bits[0]), [bits[0] ^ 1 - done]),
     "parity": lambda task: lambda odd, bits: (odd ^ bits[0], [odd ^ bits[0]]),
@@ -218,16 +222,22 @@ def inputs_of(task):
     require(isinstance(task, dict) and isinstance(task.get("name"), str) and task["name"] in STEPS,
             f"task: got {printable(task)}, this checker defines {', '.join(STEPS)}")
     fields = FIELDS.get(task["name"], {})
-    require(set(task) == {"name", *fields} and all(type(task[name]) is int and task[name] in right for name, right in fields.items()),
-            f"task: got {printable(task)}, expected the fields {', '.join(('name', *fields))}")
+    require(
+        set(task) == {"name", *fields}
+        and all(type(task[name]) is int and task[name] in right for name, right in fields.items()),
+        f"task: got {printable(task)}, expected the fields {', '.join(('name', *fields))}",
+    )
     return INPUTS.get(task["name"], lambda task: 2)(task)
 
 
 def task_of(header, tensors):
     """The task of a model's header, which must be complete; without its width, since the proof is for all of them."""
     require(isinstance(header, dict) and same(header.get("format"), 1), "model: no format, or another than 1")
-    require(all(isinstance(header.get(name), dict) for name in ("versions", "metadata", "cell"))
-            and set(header) <= {"format", "versions", "metadata", "cell", "task", "digest"}, "model: its metadata are damaged")
+    require(
+        all(isinstance(header.get(name), dict) for name in ("versions", "metadata", "cell"))
+        and set(header) <= {"format", "versions", "metadata", "cell", "task", "digest"},
+        "model: its metadata are damaged",
+    )
     require(isinstance(header.get("task"), dict), "model: no task to be right on")
     # Files of earlier versions have no digest.
     rest = json.dumps({name: value for name, value in header.items() if name != "digest"}, sort_keys=True)
@@ -262,14 +272,21 @@ class Network:
         require(set(cell) == {"name", "hidden_size", "activation", "bias"} and type(cell["bias"]) is bool
                 and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0, f"cell: got {printable(cell)}")
         self.activation, hidden, out = cell["activation"], cell["hidden_size"], 1
-        require(isinstance(self.activation, str) and isinstance(dtype, str) and (self.activation, dtype) in ACTIVATION_ERROR,
-                f"dtype: got {printable(dtype)} with activation {printable(self.activation)}")
+        require(
+            isinstance(self.activation, str)
+            and isinstance(dtype, str)
+            and (self.activation, dtype) in ACTIVATION_ERROR,
+            f"dtype: got {printable(dtype)} with activation {printable(self.activation)}",
+        )
         shapes = {"w_ih": (hidden, inputs), "w_hh": (hidden, hidden), "w_ho": (out, hidden)}
         shapes |= {"b_ih": (hidden,), "b_hh": (hidden,), "b_o": (out,)} if cell["bias"] else {}
         require(set(weights) == set(shapes), f"weights: got {', '.join(sorted(weights))}, expected {', '.join(shapes)}")
         for name, array in weights.items():
             require(array.dtype.name == dtype, f"dtype: {name} is not {dtype}")
-            require(array.shape == shapes[name], f"{name}: the shape {array.shape} does not fit the cell and the task's inputs")
+            require(
+                array.shape == shapes[name],
+                f"{name}: the shape {array.shape} does not fit the cell and the task's inputs",
+            )
             require(np.isfinite(array).all(), f"{name}: holds values that are not finite")
         self.hidden, self.inputs, self.limit, self.places = hidden, inputs, LARGEST[dtype], PLACES[dtype]
         self.cost = self.places // PLACES["float32"]
@@ -283,8 +300,12 @@ class Network:
     def _set_errors(self, rounding, dtype):
         """Take the certificate's error bounds, which must be at least those required, and hardly more."""
         u, terms = UNIT[dtype], self.inputs + self.hidden + 2
-        least = {"gamma_pre": terms * u / (1 - terms * u), "gamma_out": (self.hidden + 1) * u / (1 - (self.hidden + 1) * u),
-                 "underflow": terms * UNDERFLOW[dtype], "activation": Fraction(ACTIVATION_ERROR[self.activation, dtype])}
+        least = {
+            "gamma_pre": terms * u / (1 - terms * u),
+            "gamma_out": (self.hidden + 1) * u / (1 - (self.hidden + 1) * u),
+            "underflow": terms * UNDERFLOW[dtype],
+            "activation": Fraction(ACTIVATION_ERROR[self.activation, dtype]),
+        }
         require(isinstance(rounding, dict) and set(rounding) == set(least), f"rounding: expected {', '.join(least)}")
         for name, bound in least.items():
             given = rounding[name]
@@ -292,7 +313,9 @@ class Network:
             # A decimal bound need not be a float: the nearest one may lie half an ulp below.
             require(bound * (1 - Fraction(1, 2**52)) <= Fraction(given) <= bound * (1 + Fraction(1, 2**50)),
                     f"rounding: {name}: got {given}, the kernels need {float(bound)}")
-        gamma_pre, gamma_out, self.underflow, error = (Fraction(rounding[name]) * (1 + Fraction(1, 2**50)) for name in least)
+        gamma_pre, gamma_out, self.underflow, error = (
+            Fraction(rounding[name]) * (1 + Fraction(1, 2**50)) for name in least
+        )
         self.gamma_pre, self.gamma_out = (math.ceil(gamma * 2**self.places) for gamma in (gamma_pre, gamma_out))
         error = (self.iv.mpf(error.numerator) / error.denominator).b
         self.error = self.iv.mpf([-error, error])
@@ -347,7 +370,9 @@ class Network:
 
     def margin(self, low, high, output):
         """A float not above the least distance of the logit from the wrong side, on all of the state's box."""
-        (lower,), (upper,) = self.added(*self.sums("w_ho", self.gamma_out, low, high), [self.scaled["b_o"]], self.gamma_out)
+        (lower,), (upper,) = self.added(
+            *self.sums("w_ho", self.gamma_out, low, high), [self.scaled["b_o"]], self.gamma_out
+        )
         # Division rounds to nearest, so one step down is below.
         return math.nextafter((lower if output else -upper) / 2 ** (2 * self.places + 1), -math.inf)
 
@@ -369,7 +394,10 @@ class Proof:
         self.low, self.high, following = arrays["low"], arrays["high"], arrays["following"]
         require(np.isfinite(self.low).all() and np.isfinite(self.high).all(), "boxes: not all ends are finite")
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
-        require(following.size <= MOST_EDGES and nodes * network.hidden**2 * network.cost <= MOST_PRODUCTS, f"boxes: {TOO_LARGE}")
+        require(
+            following.size <= MOST_EDGES and nodes * network.hidden**2 * network.cost <= MOST_PRODUCTS,
+            f"boxes: {TOO_LARGE}",
+        )
         require((following >= 0).all() and (following < nodes).all(), f"following: expected nodes 0 to {nodes - 1}")
         self.following = list(map(tuple, following.tolist()))
 
@@ -395,8 +423,13 @@ class Proof:
                     least = min(least, self.network.margin(*state, *meanings[node][1]))
             for bits, after in zip(self.bits, following):
                 self._inside(self.network.step(lower, upper, bits), after)
-        require(type(self.margin) is float and least > LEAST_MARGIN, f"margin: the logits come within {least} of the wrong side")
-        require(self.margin <= least <= self.margin + 1e-6 * (1 + least), f"margin: got {self.margin}, verified {least}")
+        require(
+            type(self.margin) is float and least > LEAST_MARGIN,
+            f"margin: the logits come within {least} of the wrong side",
+        )
+        require(
+            self.margin <= least <= self.margin + 1e-6 * (1 + least), f"margin: got {self.margin}, verified {least}"
+        )
 
     def _walk(self):
         """{node: (the task's state, the output on the way there)}, which must not depend on the way."""
@@ -408,7 +441,9 @@ class Proof:
                     order.append(after)
                 require(meanings.setdefault(after, meaning) == meaning,
                         f"node {after}: two ways to it mean different things to the task")
-        require(len(meanings) == len(self.low), f"following: no way leads to {len(self.low) - len(meanings)} of the nodes")
+        require(
+            len(meanings) == len(self.low), f"following: no way leads to {len(self.low) - len(meanings)} of the nodes"
+        )
         return meanings
 
     def _inside(self, state, node):

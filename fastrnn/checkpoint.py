@@ -67,17 +67,25 @@ def read_checkpoint(path):
     """
     path = os.fspath(path)
     weights, header = _read(path)
-    if not isinstance(header, dict) or not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
+    if (
+        not isinstance(header, dict)
+        or not _is_int(header.get("format"))
+        or not isinstance(header.get("versions"), dict)
+    ):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
     digest = header.pop("digest", None)
     if not 1 <= header["format"] <= FORMAT:
-        raise CheckpointError(f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
-                              f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn")
+        raise CheckpointError(
+            f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
+            f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn"
+        )
     if digest is not None and digest != _digest(weights, header):
         raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
     if unknown := set(header) - set(PARTS):
-        raise CheckpointError(f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(PARTS)}; "
-                              "save the model again")
+        raise CheckpointError(
+            f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(PARTS)}; "
+            "save the model again"
+        )
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
     cell = _rebuilt(path, "cell", header.get("cell"), task_cells())
@@ -129,14 +137,20 @@ def _read(path):
     # Besides its own error, safetensors raises what a dtype unknown to NumPy leads to: TypeError,
     # AttributeError, ImportError. All mean that this is no file of ours.
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or no safetensors file; "
-                              "expected a checkpoint that Model.save wrote") from error
+        raise CheckpointError(
+            f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or no safetensors file; "
+            "expected a checkpoint that Model.save wrote"
+        ) from error
     if text is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not one of fastrnn's; expected a checkpoint that Model.save wrote")
+        raise CheckpointError(
+            f"{path}: a safetensors file, but not one of fastrnn's; expected a checkpoint that Model.save wrote"
+        )
     try:
         return weights, json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save the model again") from error
+        raise CheckpointError(
+            f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save the model again"
+        ) from error
 
 
 def _description(part):
@@ -146,21 +160,29 @@ def _description(part):
 def _rebuilt(path, kind, description, classes):
     """The dataclass that `_description` described."""
     if not isinstance(description, dict):
-        raise CheckpointError(f"{path}: {kind}: got {description!r:.80}, expected its name and fields; save the model again")
+        raise CheckpointError(
+            f"{path}: {kind}: got {description!r:.80}, expected its name and fields; save the model again"
+        )
     values = dict(description)
     name = values.pop("name", None)
     if not isinstance(name, str) or name not in classes:
-        raise CheckpointError(f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: update fastrnn")
+        raise CheckpointError(
+            f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: update fastrnn"
+        )
     made_of = classes[name]
     known, hints = {field.name for field in fields(made_of)}, get_type_hints(made_of)
     # A field the file lacks takes its default, so that a field added later leaves older files readable.
     for field, value in values.items():
         if field not in known:
-            raise CheckpointError(f"{path}: {kind} {name}: got {field!r:.80}, expected {', '.join(sorted(known))}: update fastrnn")
+            raise CheckpointError(
+                f"{path}: {kind} {name}: got {field!r:.80}, expected {', '.join(sorted(known))}: update fastrnn"
+            )
         # JSON knows True from 1 and 1 from 1.0, and so do we.
         if hints[field] in (bool, int, float, str) and type(value) is not hints[field]:
-            raise CheckpointError(f"{path}: {kind} {name}: {field}: got {value!r:.80}, expected {hints[field].__name__}; "
-                                  "save the model again")
+            raise CheckpointError(
+                f"{path}: {kind} {name}: {field}: got {value!r:.80}, expected {hints[field].__name__}; "
+                "save the model again"
+            )
     try:
         return made_of(**values)
     except (TypeError, ValueError) as error:

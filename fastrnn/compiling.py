@@ -24,9 +24,36 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
 # Parts of the package that no kernel is made of, so that editing them recompiles nothing; a test holds that they
 # define nothing that is compiled.
-UNCOMPILED = frozenset({"analysis", "arguments.py", "bench", "certify", "check.py", "checkpoint.py", "cli", "cores.py", "data", "errors.py",
-                        "evaluate.py", "exchange", "files.py", "generalize.py", "interrupt.py", "model.py", "plots.py", "program.py",
-                        "reference.py", "reproduce", "stream.py", "sweep", "threads.py", "train", "training", "verify.py"})
+UNCOMPILED = frozenset(
+    {
+        "analysis",
+        "arguments.py",
+        "bench",
+        "certify",
+        "check.py",
+        "checkpoint.py",
+        "cli",
+        "cores.py",
+        "data",
+        "errors.py",
+        "evaluate.py",
+        "exchange",
+        "files.py",
+        "generalize.py",
+        "interrupt.py",
+        "model.py",
+        "plots.py",
+        "program.py",
+        "reference.py",
+        "reproduce",
+        "stream.py",
+        "sweep",
+        "threads.py",
+        "train",
+        "training",
+        "verify.py",
+    }
+)
 if numba.config.DISABLE_JIT:
     raise ImportError("numba's compiler is switched off, and fastrnn runs on it: unset NUMBA_DISABLE_JIT")
 

@@ -68,7 +68,9 @@ def every_batch(task):
     count, words = 2 ** (task.free_bits * task.input_size), _words(task)
     for first in range(0, -(-count // 64), words):
         planes = counting(first, min(words, -(-count // 64) - first), task.bits, task.free_bits, task.input_size)
-        yield Batch("all", min(64 * words, count - 64 * first), lambda start, stop, planes=planes: planes[:, start:stop])
+        yield Batch(
+            "all", min(64 * words, count - 64 * first), lambda start, stop, planes=planes: planes[:, start:stop]
+        )
 
 
 def hard_batches(task):
@@ -125,7 +127,9 @@ def _run(model, task, batch, threads, progress=None):
         words = batch.planes(start, stop)
         truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
         label_words(task.kernel, words, truth, state)
-        tell = progress and (lambda share, start=start, stop=stop: progress((start + share * (stop - start)) / task.bits))
+        tell = progress and (
+            lambda share, start=start, stop=stop: progress((start + share * (stop - start)) / task.bits)
+        )
         yield start, stop, words, stream.run(words, _silent(task, start, stop), tell), truth, stream.margins
 
 

@@ -45,10 +45,21 @@ class Generalization:
 
     def rows(self):
         """One dict for each width and family, of plain values."""
-        return [{"bits": bits, "family": family, "samples": tally.samples, "wrong": tally.wrong, "bits_asked": tally.bits,
-                 "bits_wrong": tally.wrong_bits, "exact_accuracy": tally.exact_accuracy, "bit_accuracy": tally.bit_accuracy,
-                 "margin": tally.margin}
-                for bits, families in self.tallies.items() for family, tally in families.items()]
+        return [
+            {
+                "bits": bits,
+                "family": family,
+                "samples": tally.samples,
+                "wrong": tally.wrong,
+                "bits_asked": tally.bits,
+                "bits_wrong": tally.wrong_bits,
+                "exact_accuracy": tally.exact_accuracy,
+                "bit_accuracy": tally.bit_accuracy,
+                "margin": tally.margin,
+            }
+            for bits, families in self.tallies.items()
+            for family, tally in families.items()
+        ]
 
     def save(self, path):
         """Write task, time and rows as JSON. Raises OSError; the file is written whole or not at all."""

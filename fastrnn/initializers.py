@@ -30,7 +30,9 @@ def pytorch(shapes, rng):
     """
     bound = shapes["w_hh"][-1] ** -0.5
     drawn = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
-    return {name: rng.uniform(-bound, bound, shape) if name in drawn else np.zeros(shape) for name, shape in shapes.items()}
+    return {
+        name: rng.uniform(-bound, bound, shape) if name in drawn else np.zeros(shape) for name, shape in shapes.items()
+    }
 
 
 def orthogonal(shapes, rng):

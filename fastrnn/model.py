@@ -136,7 +136,9 @@ class Model:
         task = self.task.at(self.task.width(operands) if bits is None else bits)
         longest = max(operand.bit_length() for operand in operands)
         if longest > task.free_bits:
-            raise ValueError(f"operand: got one of {longest} bits, expected at most {task.free_bits} in a width of {task.bits}")
+            raise ValueError(
+                f"operand: got one of {longest} bits, expected at most {task.free_bits} in a width of {task.bits}"
+            )
         (answer,) = self._answers([operands], task.bits)
         return answer >> task.bits - 1 if task.last_only else answer
 
@@ -154,7 +156,9 @@ class Model:
         A reader, or a crash, finds the old file or the new one. Raises OSError, naming the path, if it cannot be
         written or is no regular file; FileExistsError if it exists and is not to be overwritten.
         """
-        write_checkpoint(path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata}, overwrite=overwrite)
+        write_checkpoint(
+            path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata}, overwrite=overwrite
+        )
 
     @classmethod
     def load(cls, path):
@@ -178,7 +182,9 @@ def as_sequences(name, x, features, dtype):
     """x as a C-contiguous (batch, time, features) array of dtype; a copy only where needed."""
     array = as_array(name, x)
     if array.ndim != 3 or array.shape[2] != features or array.shape[0] < 1 or array.shape[1] < 1:
-        raise ValueError(f"{name}: got shape {array.shape}, expected (batch, time, {features}) with batch and time of at least 1")
+        raise ValueError(
+            f"{name}: got shape {array.shape}, expected (batch, time, {features}) with batch and time of at least 1"
+        )
     return np.ascontiguousarray(array, dtype)
 
 
@@ -191,7 +197,9 @@ def check_weights(cell, weights):
         raise ValueError(f"weights: got {', '.join(sorted(map(str, dtypes)))}, expected all float32 or all float64")
     w_ih, w_ho = np.asarray(weights["w_ih"]), np.asarray(weights["w_ho"])
     if w_ih.ndim != 2 or w_ho.ndim != 2:
-        raise ValueError(f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (hidden, input) and (output, hidden)")
+        raise ValueError(
+            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (hidden, input) and (output, hidden)"
+        )
     shapes = shapes_of(cell.kernel(w_ih.shape[1], w_ho.shape[0]))
     for name, weight in weights.items():
         if np.shape(weight) != shapes[name]:

@@ -79,7 +79,14 @@ def plot_generalization(found, path):
         marker, dashes, shade = styles[place % len(styles)]
         tallies = [found.tallies[width].get(family) for width in widths]
         known = [(width, tally) for width, tally in zip(widths, tallies) if tally]
-        style = {"marker": marker, "linestyle": dashes, "color": shade, "markersize": 5, "linewidth": 1, "fillstyle": "none"}
+        style = {
+            "marker": marker,
+            "linestyle": dashes,
+            "color": shade,
+            "markersize": 5,
+            "linewidth": 1,
+            "fillstyle": "none",
+        }
         for axes, value in ((answers, lambda tally: tally.exact_accuracy), (bits, lambda tally: tally.bit_accuracy),
                             (margins, lambda tally: tally.margin)):
             axes.plot([width for width, _ in known], [value(tally) for _, tally in known], label=family, **style)

@@ -42,8 +42,22 @@ class Stream:
 
         def part(first, last):
             work = workspace(cell, layout, max(1, min(SEGMENT, words.shape[1])), theta.dtype, bits=True)
-            run_words(cell, layout, theta, words, out, self.margins, self.states, self.fresh, self.samples, first, last, since,
-                      work, self.forward_at)
+            run_words(
+                cell,
+                layout,
+                theta,
+                words,
+                out,
+                self.margins,
+                self.states,
+                self.fresh,
+                self.samples,
+                first,
+                last,
+                since,
+                work,
+                self.forward_at,
+            )
 
         in_parts(self.blocks, self.threads, part, BLOCK * words.shape[1] * flops_of_step(cell), progress)
         self.fresh = False
@@ -60,7 +74,9 @@ def in_parts(blocks, threads, work, flops, progress=None):
     together = max(threads, int(threads * ROUND_FLOPS / flops))
     for start in range(0, blocks, together):
         count = min(together, blocks - start)
-        on_threads(threads, lambda i, n, start=start, count=count: work(start + i * count // n, start + (i + 1) * count // n))
+        on_threads(
+            threads, lambda i, n, start=start, count=count: work(start + i * count // n, start + (i + 1) * count // n)
+        )
         if progress:
             progress((start + count) / blocks)
 

@@ -60,8 +60,10 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
         raise ValueError("verify: this model was trained on arrays, so there is no task to hold it against")
     task = model.task.at(bits) if bits is not None else model.task
     if bits is None and not enumerable(task) and samples * task.bits > MOST_STEPS:
-        raise ValueError(f"bits: the model's task has {task.bits:,}, and {samples:,} samples of so many take {samples * task.bits:.1e} "
-                         "steps; to verify it, say at how many bits, or give fewer samples")
+        raise ValueError(
+            f"bits: the model's task has {task.bits:,}, and {samples:,} samples of so many take "
+            f"{samples * task.bits:.1e} steps; to verify it, say at how many bits, or give fewer samples"
+        )
     started = time.perf_counter()
     result = Verification(task.bits, enumerable(task))
     if result.exhaustive:
@@ -112,4 +114,9 @@ def exactness(model, progress=None):
 
 def warm_up(model):
     """Compile what `verify` will call, or load it from the cache."""
-    evaluate(model, model.task, Batch("all", 1, lambda start, stop: np.zeros((1, stop - start, model.input_size), np.uint64)), threads=1)
+    evaluate(
+        model,
+        model.task,
+        Batch("all", 1, lambda start, stop: np.zeros((1, stop - start, model.input_size), np.uint64)),
+        threads=1,
+    )

@@ -18,7 +18,9 @@ TANH = {"initializer": "xavier", "learning_rate": 0.03}
 def proved(hidden=16, activation="sigmoid", seed=0, operands=2, bias=True):
     """The Certification of a network by the recipe."""
     config = fastrnn.TrainConfig(seed=seed, **(TANH if activation == "tanh" else {}))
-    run = fastrnn.train(fastrnn.Elman(hidden, activation, bias), fastrnn.tasks.Addition(bits=8, operands=operands), config)
+    run = fastrnn.train(
+        fastrnn.Elman(hidden, activation, bias), fastrnn.tasks.Addition(bits=8, operands=operands), config
+    )
     assert run.exact
     found = consolidate(run.model, config)[1]
     assert found.proved, str(found)

@@ -26,7 +26,15 @@ def online(model, symbols):
     config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
     states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
-        session = Session(model.cell, sizes, Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False), steps, config, 1, model.weights)
+        session = Session(
+            model.cell,
+            sizes,
+            Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False),
+            steps,
+            config,
+            1,
+            model.weights,
+        )
         session.gradient()
         states[sample] = session.one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
     return states

@@ -21,7 +21,9 @@ def losses(z, y):
 def random_weights(rng, hidden, inputs, outputs, bias=True):
     shapes = {"w_ih": (hidden, inputs), "w_hh": (hidden, hidden), "b_ih": (hidden,), "b_hh": (hidden,),
               "w_ho": (outputs, hidden), "b_o": (outputs,)}
-    return {name: rng.uniform(-1, 1, shape) / np.sqrt(shape[-1]) for name, shape in shapes.items() if bias or name[0] == "w"}
+    return {
+        name: rng.uniform(-1, 1, shape) / np.sqrt(shape[-1]) for name, shape in shapes.items() if bias or name[0] == "w"
+    }
 
 
 def forward(weights, activation, x):

@@ -56,4 +56,7 @@ def drawn(task, seed, first, samples=BLOCK, work=None):
 
 def operands_of(x):
     """The ints in x (T, I, BLOCK): for each sample a tuple."""
-    return [tuple(int(sum(int(x[t, i, s]) << t for t in range(x.shape[0]))) for i in range(x.shape[1])) for s in range(BLOCK)]
+    return [
+        tuple(int(sum(int(x[t, i, s]) << t for t in range(x.shape[0]))) for i in range(x.shape[1]))
+        for s in range(BLOCK)
+    ]

@@ -14,7 +14,11 @@ def sums(draw):
     """(an Addition, rows of operands): random, and long runs of carries."""
     bits, operands = draw(st.integers(4, 300)), draw(st.integers(2, 8))
     most = 2**bits - 1
-    operand = st.integers(0, most) | st.sampled_from([0, 1, most, most >> 1, 1 << bits - 1]) | st.integers(0, bits - 1).map(lambda n: 1 << n)
+    operand = (
+        st.integers(0, most)
+        | st.sampled_from([0, 1, most, most >> 1, 1 << bits - 1])
+        | st.integers(0, bits - 1).map(lambda n: 1 << n)
+    )
     rows = draw(st.lists(st.tuples(*[operand] * operands), min_size=1, max_size=70))
     return Addition(bits, operands), rows
 

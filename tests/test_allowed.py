@@ -81,24 +81,43 @@ def changed(sequence, step, row):
 
 FORBIDDEN = [n for n in range(3) if n != Y[1][1]]
 REFUSED = {
-    "a target": (lambda: Sequences(X, Y, kind="classes", allowed=changed(1, 1, np.eye(3)[FORBIDDEN[0]] > 0)),
-                 f"the target at sequence 1, step 1, class {Y[1][1]}, is forbidden there"),
-    "a named target": (lambda: Sequences([[0.0, 1.0]], [["left", "right"]], classes=["left", "right"],
-                                         allowed=[[[1, 0], [1, 0]]]),
-                       "the target at sequence 0, step 1, class right, is forbidden"),
-    "nothing": (lambda: Sequences(X, Y, kind="classes", allowed=changed(2, 3, False)),
-                "no class is at sequence 2, step 3, expected at least one"),
+    "a target": (
+        lambda: Sequences(X, Y, kind="classes", allowed=changed(1, 1, np.eye(3)[FORBIDDEN[0]] > 0)),
+        f"the target at sequence 1, step 1, class {Y[1][1]}, is forbidden there",
+    ),
+    "a named target": (
+        lambda: Sequences([[0.0, 1.0]], [["left", "right"]], classes=["left", "right"], allowed=[[[1, 0], [1, 0]]]),
+        "the target at sequence 0, step 1, class right, is forbidden",
+    ),
+    "nothing": (
+        lambda: Sequences(X, Y, kind="classes", allowed=changed(2, 3, False)),
+        "no class is at sequence 2, step 3, expected at least one",
+    ),
     "a half": (lambda: Sequences([[0.0]], [[1]], allowed=[[[0.5, 1]]]), "expected 0 or 1 for each class and step"),
     "one column": (lambda: Sequences([[0.0]], [[1]], allowed=[[1]]), "got steps of shape ()"),
     "columns": (lambda: Sequences(X, Y, classes=4, allowed=ALLOWED), "got 3 columns, expected 4, one for each class"),
     "reals": (lambda: Sequences(X, X, kind="reals", allowed=ALLOWED), "kind='reals' has no classes"),
-    "steps": (lambda: Sequences(X, Y, kind="classes", allowed=ALLOWED[::-1]),
-              "sequence 0 has shape (4, 3), expected 5"),
-    "a table": (lambda: Sequences.from_table({**columns(), "can0": [1] * sum(LENGTHS), "can1": [0] * sum(LENGTHS)},
-                                             ["a", "b"], "choice", group="day", weight="weight", allowed=["can0", "can1", "can2"]),
-                "class 1, is forbidden there"),
-    "text": (lambda: Sequences.from_table({**columns(), "can1": ["yes"] * sum(LENGTHS)}, ["a", "b"], "choice",
-                                          allowed=["can0", "can1", "can2"]), "allowed: column 'can1' holds text"),
+    "steps": (
+        lambda: Sequences(X, Y, kind="classes", allowed=ALLOWED[::-1]),
+        "sequence 0 has shape (4, 3), expected 5",
+    ),
+    "a table": (
+        lambda: Sequences.from_table(
+            {**columns(), "can0": [1] * sum(LENGTHS), "can1": [0] * sum(LENGTHS)},
+            ["a", "b"],
+            "choice",
+            group="day",
+            weight="weight",
+            allowed=["can0", "can1", "can2"],
+        ),
+        "class 1, is forbidden there",
+    ),
+    "text": (
+        lambda: Sequences.from_table(
+            {**columns(), "can1": ["yes"] * sum(LENGTHS)}, ["a", "b"], "choice", allowed=["can0", "can1", "can2"]
+        ),
+        "allowed: column 'can1' holds text",
+    ),
 }
 
 

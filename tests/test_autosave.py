@@ -109,7 +109,8 @@ LONG = """
 import sys, fastrnn
 from fastrnn.train import autosave
 autosave.SECONDS, autosave.SHARE = 0, float("inf")
-fastrnn.train(until="samples", max_samples=10_000_000, checkpoint=sys.argv[1], progress=lambda *state: print(flush=True))
+options = dict(until="samples", max_samples=10_000_000, progress=lambda *state: print(flush=True))
+fastrnn.train(checkpoint=sys.argv[1], **options)
 """
 
 

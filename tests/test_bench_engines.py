@@ -5,7 +5,17 @@ import pytest
 
 from fastrnn.bench import ladder
 from fastrnn.bench.engines import ENGINES, Engine
-from fastrnn.bench.workload import TOLERANCE, Updates, Workload, WrongGradient, added, check, gradient, initial_weights, sums
+from fastrnn.bench.workload import (
+    TOLERANCE,
+    Updates,
+    Workload,
+    WrongGradient,
+    added,
+    check,
+    gradient,
+    initial_weights,
+    sums,
+)
 
 SMALL = Workload(hidden=5, steps=4, batch=3)
 
@@ -25,8 +35,11 @@ def loss_of(weights, x, y):
     for s in range(len(x)):
         h = [0.0] * hidden
         for t in range(x.shape[1]):
-            pre = [sum(weights["w_ih"][j, i] * x[s, t, i] for i in range(2)) + sum(weights["w_hh"][j, k] * h[k] for k in range(hidden))
-                   for j in range(hidden)]
+            pre = [
+                sum(weights["w_ih"][j, i] * x[s, t, i] for i in range(2))
+                + sum(weights["w_hh"][j, k] * h[k] for k in range(hidden))
+                for j in range(hidden)
+            ]
             h = [1 / (1 + np.exp(-p)) for p in pre]
             o = 1 / (1 + np.exp(-sum(weights["w_ho"][0, j] * h[j] for j in range(hidden))))
             total += (o - y[s, t, 0]) ** 2 / 2
@@ -80,7 +93,9 @@ def wrong_updates():
     yield "a little off", right._replace(after={**right.after, "w_ih": off})
 
 
-@pytest.mark.parametrize("fault, updates", list(wrong_updates()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "fault, updates", list(wrong_updates()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_wrong_engine_is_refused(fault, updates):
     with pytest.raises(WrongGradient, match="cheat"):
         check(SMALL, updates, "cheat")
@@ -89,8 +104,12 @@ def test_a_wrong_engine_is_refused(fault, updates):
 def test_each_of_many_models_is_checked():
     work = SMALL._replace(models=3)
     before, (x, y) = initial_weights(work), sums(work)
-    each = [gradient({name: w[m] for name, w in before.items()}, x[m].astype(float), y[m].astype(float)) for m in range(3)]
-    after = {name: w.astype(np.float64) - work.rate * np.stack([grads[name] for grads in each]) for name, w in before.items()}
+    each = [
+        gradient({name: w[m] for name, w in before.items()}, x[m].astype(float), y[m].astype(float)) for m in range(3)
+    ]
+    after = {
+        name: w.astype(np.float64) - work.rate * np.stack([grads[name] for grads in each]) for name, w in before.items()
+    }
     assert len({w.tobytes() for w in before["w_hh"]}) == 3
     check(work, Updates(before, x, y, after))
     stuck = {name: np.concatenate([w[:2], before[name][2:]]) for name, w in after.items()}
@@ -128,10 +147,15 @@ class Broken:
 
 def test_an_engine_that_cheats_ends_the_run_and_a_broken_one_is_a_row_that_says_why(tmp_path):
     (tmp_path / "cheat.py").write_text(CHEAT)
-    cheat, broken = (Engine(name, name, "peer", f"{tmp_path / 'cheat.py'}:{name}", threads="one") for name in ("Cheat", "Broken"))
+    cheat, broken = (
+        Engine(name, name, "peer", f"{tmp_path / 'cheat.py'}:{name}", threads="one") for name in ("Cheat", "Broken")
+    )
     elsewhere = Engine("elsewhere", "elsewhere", "peer", "nowhere.py:Nobody", "absent-library", threads="one")
     result = ladder.run(ladder.cases([SMALL], (broken, elsewhere)), 1, 0.001)
-    assert [row["absent"] for row in result["rows"]] == ["OSError: no such accelerator", "not installed: make bench-peers"]
+    assert [row["absent"] for row in result["rows"]] == [
+        "OSError: no such accelerator",
+        "not installed: make bench-peers",
+    ]
     with pytest.raises(WrongGradient, match="Cheat"):
         ladder.run(ladder.cases([SMALL], (cheat,)), 1, 0.001)
 
@@ -139,7 +163,11 @@ def test_an_engine_that_cheats_ends_the_run_and_a_broken_one_is_a_row_that_says_
 # Each bench holds its engines against the gradient before it times them; here it takes as long as thirty other tests.
 @pytest.mark.slow
 def test_every_engine_of_the_table_has_the_true_gradient():
-    works = [Workload(hidden=16, steps=8, batch=1), Workload(hidden=16, steps=8, batch=100), Workload(hidden=16, steps=8, batch=1, models=20)]
+    works = [
+        Workload(hidden=16, steps=8, batch=1),
+        Workload(hidden=16, steps=8, batch=100),
+        Workload(hidden=16, steps=8, batch=1, models=20),
+    ]
     wanted, absent = ladder.cases(works, ENGINES, 2), {}
     with ladder.opened(wanted, {}, absent) as found:
         assert not absent

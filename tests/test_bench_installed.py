@@ -18,7 +18,9 @@ def name_of(requirement):
 
 def core_distributions():
     """Names of the distributions that `pip install fastrnn` would bring, without any extra."""
-    waiting = [name_of(each) for each in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
+    waiting = [
+        name_of(each) for each in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    ]
     found = {}
     while waiting:
         name = waiting.pop()
@@ -52,7 +54,9 @@ def test_the_environment_is_clean(python, tmp_path):
 
 
 def test_fastrnn_bench_runs(python, tmp_path):
-    done = run(python, tmp_path, "-m", "fastrnn", "bench", "--quick", "--batch-size", "64", "--rounds", "1", "--threads", "1")
+    done = run(
+        python, tmp_path, "-m", "fastrnn", "bench", "--quick", "--batch-size", "64", "--rounds", "1", "--threads", "1"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     rows = [line for line in done.stdout.splitlines() if line.startswith(("scalar", "NumPy", "fastrnn"))]

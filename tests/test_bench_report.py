@@ -51,7 +51,10 @@ def test_calibration_finds_the_number_of_updates():
     assert timing.calibrate(lambda updates: 5.0 * updates, 0.1) == 1
 
 
-@pytest.mark.parametrize("value, text", ((0, "0.00"), (4.2, "4.20"), (999.7, "1.00 k"), (5_400_000, "5.40 M"), (176_000, "176 k"), (0.0153, "0.02")))
+@pytest.mark.parametrize(
+    "value, text",
+    ((0, "0.00"), (4.2, "4.20"), (999.7, "1.00 k"), (5_400_000, "5.40 M"), (176_000, "176 k"), (0.0153, "0.02")),
+)
 def test_numbers(value, text):
     assert report.number(value) == text
 
@@ -70,7 +73,9 @@ def test_the_ladder_says_what_the_seconds_say():
     assert cells[4] == report.number(8 * rate)
     assert cells[5] == f"{rate * (14 * 8 * 16 + 6 * 7 * 16 * 16) / 1e9:.3g}"
     peak, scalar = report.find(result, engine="fma", threads=1), report.find(result, engine="scalar")
-    shares = sorted(1024 * 12544 / taken / (peak["flops"] / best) for taken, best in zip(row["seconds"], peak["seconds"]))
+    shares = sorted(
+        1024 * 12544 / taken / (peak["flops"] / best) for taken, best in zip(row["seconds"], peak["seconds"])
+    )
     assert cells[6] == f"{100 * shares[len(shares) // 2]:.0f} %"
     ratios = sorted(slow / (taken / 1024) for slow, taken in zip(scalar["seconds"], row["seconds"]))
     assert cells[7] == f"{ratios[len(ratios) // 2]:,.0f}"
@@ -80,7 +85,14 @@ def with_peer(times, threads=1):
     """The stored ladder with a peer that is `times` as slow as fastrnn at batch 1,024, in each round."""
     result = json.loads((STORED / "ladder.json").read_text())
     ours = report.find(result, engine="fastrnn", threads=1, batch=1024)
-    peer = {**ours, "engine": "torch-module", "label": "peer", "kind": "peer", "threads": threads, "seconds": [times * s for s in ours["seconds"]]}
+    peer = {
+        **ours,
+        "engine": "torch-module",
+        "label": "peer",
+        "kind": "peer",
+        "threads": threads,
+        "seconds": [times * s for s in ours["seconds"]],
+    }
     result["rows"].append(peer)
     return result
 
@@ -91,7 +103,11 @@ def test_targets_hold_fastrnn_against_the_best_of_the_others():
 
     what = "best peer, H 16, T 8, B 1,024, 1 thread"
     # Without a peer there is NumPy, but no verdict.
-    assert lines(json.loads((STORED / "ladder.json").read_text()))[what].cells()[1:] == ["not measured", "at least 3.50 ×", ""]
+    assert lines(json.loads((STORED / "ladder.json").read_text()))[what].cells()[1:] == [
+        "not measured",
+        "at least 3.50 ×",
+        "",
+    ]
     near = lines(with_peer(1.5))
     assert near[what].cells()[1:] == ["1.50 ×", "at least 3.50 ×", "missed"]
     assert near["nn.RNN with autograd, H 16, T 8, B 1,024, 1 thread"].value == pytest.approx(1.5)
@@ -106,7 +122,9 @@ def test_targets_hold_fastrnn_against_the_best_of_the_others():
 
 def test_a_missing_peer_keeps_its_row():
     result = json.loads((STORED / "ladder.json").read_text())
-    result["rows"].append({**result["rows"][-1], "label": "another library", "kind": "peer", "seconds": [], "absent": "not installed"})
+    result["rows"].append(
+        {**result["rows"][-1], "label": "another library", "kind": "peer", "seconds": [], "absent": "not installed"}
+    )
     assert re.search(r"another library.*not installed", report.batches(result))
 
 
@@ -125,7 +143,11 @@ def test_readme_touches_only_what_is_marked():
     assert new.startswith("before <!-- no -->\n<!-- bench:ladder/short -->\n| engine |")
     assert new.endswith("\n<!-- /bench -->\nafter\n") and "old" not in new
     assert readme.filled(new, STORED) == new
-    assert readme.filled(text.replace("ladder/short", "picture/ladder"), STORED).splitlines()[2].endswith("(bench/results/ladder.png)")
+    assert (
+        readme.filled(text.replace("ladder/short", "picture/ladder"), STORED)
+        .splitlines()[2]
+        .endswith("(bench/results/ladder.png)")
+    )
     with pytest.raises(ValueError, match="expected one of targets, ladder/ladder"):
         readme.filled(text.replace("ladder/short", "ladder/none"), STORED)
     with pytest.raises(ValueError, match="1 marked parts begin, 0 end"):
@@ -144,7 +166,9 @@ def test_the_saved_pictures_are_those_of_the_saved_results():
     for name, (section, _, _) in plots.PICTURES.items():
         path, picture = render.RESULTS / f"{section}.json", render.RESULTS / f"{name}.png"
         if path.exists():
-            assert plots.digest(path).encode() in picture.read_bytes(), f"{picture.name} is not that of {path.name}: make readme"
+            assert plots.digest(path).encode() in picture.read_bytes(), (
+                f"{picture.name} is not that of {path.name}: make readme"
+            )
 
 
 def test_every_section_names_its_rows():
@@ -158,7 +182,13 @@ def test_fastrnn_bench_imports_the_core_dependencies_only():
     core = {*sys.stdlib_module_names, "fastrnn", "numpy", "numba", "llvmlite", "tqdm"}
     for path in [*(ROOT / "fastrnn" / "bench").rglob("*.py"), ROOT / "fastrnn" / "cli" / "bench.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             assert {name.partition(".")[0] for name in names} <= core, path.name
 
 

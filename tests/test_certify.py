@@ -101,7 +101,9 @@ def test_what_stops_a_proof_is_said():
 
 def test_a_network_that_is_wrong_at_once_is_refuted_with_its_first_bits():
     model = proved().model
-    backward = Model(model.cell, {**model.weights, "w_ho": -model.weights["w_ho"], "b_o": -model.weights["b_o"]}, model.task)
+    backward = Model(
+        model.cell, {**model.weights, "w_ho": -model.weights["w_ho"], "b_o": -model.weights["b_o"]}, model.task
+    )
     found = certify(backward)
     assert found.refuted and found.counterexample.step == 0
 
@@ -162,7 +164,11 @@ def test_the_picture_of_two_units_shows_where_the_output_changes(tmp_path):
 
 def test_the_search_for_the_smallest_stops_at_the_first_size_with_a_proof():
     tried = list(smallest(ADDITION, seeds=8, activations=("sigmoid",), most=4))
-    assert [each.hidden for each in tried] == [1, 2, 3] and [each.certified > 0 for each in tried] == [False, False, True]
+    assert [each.hidden for each in tried] == [1, 2, 3] and [each.certified > 0 for each in tried] == [
+        False,
+        False,
+        True,
+    ]
     assert all(each.models == 8 and each.certified <= each.exact for each in tried)
     best = tried[-1].best
     assert best.proved and best.model.hidden_size == 3 and fastrnn.verify(best.model, bits=300, samples=500).exact

@@ -65,7 +65,10 @@ def test_what_stops_a_proof_is_printed(call):
 def test_a_refused_certificate_is_status_1(call):
     call("certify", "proved.safetensors")
     status, out, err = call("check", "proved-certificate.safetensors", "unproved.safetensors")
-    assert (status, err) == (1, "") and out == "refused: weights: the certificate is for other weights than the model's\n"
+    assert (status, err) == (
+        1,
+        "",
+    ) and out == "refused: weights: the certificate is for other weights than the model's\n"
 
 
 @pytest.mark.parametrize("argv, message", [
@@ -111,17 +114,23 @@ def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
     status, out, err = call(*argv)
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert max(map(len, lines)) <= 80 and [line.split()[:2] for line in lines[1:4]] == [[str(hidden), "sigmoid"] for hidden in (1, 2, 3)]
+    assert max(map(len, lines)) <= 80 and [line.split()[:2] for line in lines[1:4]] == [
+        [str(hidden), "sigmoid"] for hidden in (1, 2, 3)
+    ]
     assert "\n3 hidden units, seed " in out and "\nh0 = sigmoid(" in out and "\nz = " in out
     assert "\nplotted boxes.png\ntry: fastrnn check runs/smallest-adder-certificate.safetensors\n" in out
     assert call("check", "runs/smallest-adder-certificate.safetensors")[0] == 0
     status, out, err = call(*argv[:-2])
-    assert (status, err) == (0, "") and out.endswith("\ntry: fastrnn check runs/smallest-adder-2-certificate.safetensors\n")
+    assert (status, err) == (0, "") and out.endswith(
+        "\ntry: fastrnn check runs/smallest-adder-2-certificate.safetensors\n"
+    )
     status, _, err = call(*argv[:-2], "--output", "runs/smallest-adder.safetensors")
     assert status == 2 and "runs/smallest-adder.safetensors: exists" in err
     # Written as formulas, it is still the network.
-    model, namespace = Model.load("runs/smallest-adder.safetensors"), {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "a": 1.0, "b": 0.0,
-                                                                       "h0": 0.2, "h1": 0.5, "h2": 0.9}
+    model, namespace = (
+        Model.load("runs/smallest-adder.safetensors"),
+        {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "a": 1.0, "b": 0.0, "h0": 0.2, "h1": 0.5, "h2": 0.9},
+    )
     from fastrnn.cli.text import equations
 
     def value(formula):
@@ -168,7 +177,9 @@ def test_training_replaces_no_certificate(call, trained, tmp_path):
 
 def test_training_until_exact_says_whether_it_is_proved_already(call, tmp_path):
     status, out, err = call("train", "--until", "exact")
-    assert (status, err) == (0, "") and "proved" not in out and "try: fastrnn certify runs/addition-8.safetensors\n" in out
+    assert (
+        (status, err) == (0, "") and "proved" not in out and "try: fastrnn certify runs/addition-8.safetensors\n" in out
+    )
     assert not (tmp_path / "runs/addition-8-certificate.safetensors").exists()
 
 
@@ -179,9 +190,13 @@ def test_training_without_a_proof_in_time_is_status_1_and_goes_on(call):
     assert err == f"fastrnn: not proved for every width after 5,008 samples\ngo on: {go_on}\n"
     status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 5000)
     assert status == 2 and "has had its 5,008 samples" in err
-    status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--until", "exact")
+    status, out, err = call(
+        "train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--until", "exact"
+    )
     assert status == 2 and "--until: got " in err and err.count("\n") == 1
-    status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--output", "end")
+    status, out, err = call(
+        "train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--output", "end"
+    )
     assert (status, err) == (0, "") and "proved for every width" in out
     whole = fastrnn.train(until="certified").model.weights
     assert all(weight.tobytes() == whole[name].tobytes() for name, weight in Model.load("end").weights.items())
@@ -202,13 +217,19 @@ def test_where_no_proof_can_be_expected_training_stops_when_exact(call, argv):
 
 def test_a_proof_of_what_cannot_be_proved_is_not_tried(call):
     status, out, err = call("train", "--until", "certified", "--operands", 9, "--bits", 10)
-    assert status == 2 and err.startswith("fastrnn: --until: got 'certified', but addition has 9 inputs") and err.count("\n") == 1
+    assert (
+        status == 2
+        and err.startswith("fastrnn: --until: got 'certified', but addition has 9 inputs")
+        and err.count("\n") == 1
+    )
 
 
 def test_repeat_counts_what_is_exact_and_what_is_proved(call):
     status, out, err = call("repeat", "--seeds", 3, "--until", "certified")
     assert (status, err) == (0, "")
-    assert out.startswith("3 of 3 seeds exact on all 16,384 pairs (8 bits, 16 hidden units)\n3 of 3 proved for every width\n")
+    assert out.startswith(
+        "3 of 3 seeds exact on all 16,384 pairs (8 bits, 16 hidden units)\n3 of 3 proved for every width\n"
+    )
     rows = [line.split()[0] for line in out.splitlines()[3:]]
     assert rows == ["samples", "milliseconds", "least"] and max(map(len, out.splitlines())) <= 80
     status, out, err = call("repeat", "--seeds", 2, "--max-samples", 160)

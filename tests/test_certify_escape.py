@@ -23,7 +23,12 @@ from fastrnn.certify.sequences import answers, bits_of, planes_of, rhythms, skew
 from fastrnn.model import Model
 
 TESTS = str(Path(__file__).parent)
-CASES = {"sigmoid": proved, "tanh": lambda: proved(16, "tanh"), "float64": double, "three": lambda: proved(16, operands=3)}
+CASES = {
+    "sigmoid": proved,
+    "tanh": lambda: proved(16, "tanh"),
+    "float64": double,
+    "three": lambda: proved(16, operands=3),
+}
 
 
 @pytest.fixture(params=CASES)
@@ -99,7 +104,9 @@ def escape(found, count, steps, seed):
         distance, looked = outside(found, whole, states, first)
         assert distance <= 0, f"streaming: a state is {distance} outside"
         assert least >= found.margin
-        assert np.array_equal(bits_of(out, len(whole)), bits_of(answers(found.task, planes_of(whole, found.model.input_size)), len(whole)))
+        assert np.array_equal(
+            bits_of(out, len(whole)), bits_of(answers(found.task, planes_of(whole, found.model.input_size)), len(whole))
+        )
         seen += looked
     return seen
 
@@ -170,7 +177,14 @@ def test_a_proof_is_a_fixed_point_and_a_tight_one(found):
 
 def random_model(hidden, activation, dtype, scale, rng):
     cell = fastrnn.Elman(hidden, activation)
-    shapes = {"w_ih": (hidden, 2), "w_hh": (hidden, hidden), "b_ih": (hidden,), "b_hh": (hidden,), "w_ho": (1, hidden), "b_o": (1,)}
+    shapes = {
+        "w_ih": (hidden, 2),
+        "w_hh": (hidden, hidden),
+        "b_ih": (hidden,),
+        "b_hh": (hidden,),
+        "w_ho": (1, hidden),
+        "b_o": (1,),
+    }
     weights = {name: rng.normal(0, scale, shape).astype(dtype) for name, shape in shapes.items()}
     return Model(cell, weights, fastrnn.tasks.Addition(bits=8))
 
@@ -184,9 +198,19 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
     automaton = automaton_of(model.task)
     boxes = Boxes(model, automaton)
     centre = rng.uniform(-1, 1, (16, hidden))
-    low, high = np.float32(centre - width * rng.uniform(size=centre.shape)), np.float32(centre + width * rng.uniform(size=centre.shape))
-    points = np.where(rng.uniform(size=low.shape) < 0.5, np.where(rng.uniform(size=low.shape) < 0.5, low, high),
-                      low + (high - low) * rng.uniform(size=low.shape).astype(np.float32)).astype(np.float32).clip(low, high)
+    low, high = (
+        np.float32(centre - width * rng.uniform(size=centre.shape)),
+        np.float32(centre + width * rng.uniform(size=centre.shape)),
+    )
+    points = (
+        np.where(
+            rng.uniform(size=low.shape) < 0.5,
+            np.where(rng.uniform(size=low.shape) < 0.5, low, high),
+            low + (high - low) * rng.uniform(size=low.shape).astype(np.float32),
+        )
+        .astype(np.float32)
+        .clip(low, high)
+    )
     after_low, after_high = boxes.step(*boxes.fed(low.astype(float), high.astype(float)))
     for symbol, bits in enumerate(automaton.inputs):
         after = step(model, points, np.tile(bits, (16, 1)))
@@ -199,7 +223,9 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
         for part in (*(model.weights["w_ih"] * bits.astype(dtype)).T, model.weights["b_ih"], model.weights["b_hh"]):
             total = total + part
         low_pre, high_pre = boxes.fed(low.astype(float), high.astype(float))
-        assert (low_pre + boxes.given_low[symbol] <= total).all() and (total <= high_pre + boxes.given_high[symbol]).all()
+        assert (low_pre + boxes.given_low[symbol] <= total).all() and (
+            total <= high_pre + boxes.given_high[symbol]
+        ).all()
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
@@ -226,12 +252,19 @@ def test_the_stated_activation_error_is_that_of_the_vector_functions():
             assert cell.activation_error(dtype) == 4 * float(stated[column])
 
 
-WITHOUT_FMA = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "PYTHONPATH": os.pathsep.join([TESTS, str(Path(TESTS).parent)])}
+WITHOUT_FMA = {
+    **os.environ,
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_CPU_FEATURES": "",
+    "PYTHONPATH": os.pathsep.join([TESTS, str(Path(TESTS).parent)]),
+}
 
 
 def without_fma(code, *arguments):
     """Run Python with kernels compiled for a machine without fused multiply-adds; its last line as JSON."""
-    result = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=WITHOUT_FMA, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], env=WITHOUT_FMA, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 

@@ -92,7 +92,9 @@ def test_windows_follow_the_task_step_by_step(task, k):
     automaton = automaton_of(task)
     graph, rng = windows(automaton, k), np.random.default_rng(k)
     beginnings = sum(automaton.symbols**length for length in range(k))
-    assert graph.nodes == beginnings + automaton.states * automaton.symbols**k == len(graph.following) == len(graph.labels)
+    assert (
+        graph.nodes == beginnings + automaton.states * automaton.symbols**k == len(graph.following) == len(graph.labels)
+    )
     for _ in range(20):
         word, states, node = rng.integers(0, automaton.symbols, 40), [0], 0
         for t, symbol in enumerate(word):
@@ -109,8 +111,14 @@ def test_windows_follow_the_task_step_by_step(task, k):
                 assert node < beginnings
 
 
-@pytest.mark.parametrize("make", [lambda: windows(automaton_of(Counter(4)), 2), lambda: windows(automaton_of(fastrnn.tasks.Addition(8)), 3),
-                                  lambda: own_machine(proved().model, automaton_of(proved().task), 1024)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: windows(automaton_of(Counter(4)), 2),
+        lambda: windows(automaton_of(fastrnn.tasks.Addition(8)), 3),
+        lambda: own_machine(proved().model, automaton_of(proved().task), 1024),
+    ],
+)
 def test_every_node_is_reached_by_its_way_and_by_none_shorter(make):
     graph = make()
     steps = {0: 0}
@@ -178,7 +186,9 @@ def test_planes_and_bits_are_inverse():
 def test_lists_of_sequences_hold_what_they_promise():
     assert len({tuple(row) for row in every(4)}) == 4**7
     rows = {tuple(row) for row in rhythms(4, 40)}
-    assert all(tuple([symbol] * 40) in rows for symbol in range(4)) and (3, *[1] * 38, 0) in rows and (1, 2) * 20 in rows
+    assert (
+        all(tuple([symbol] * 40) in rows for symbol in range(4)) and (3, *[1] * 38, 0) in rows and (1, 2) * 20 in rows
+    )
     assert len(rhythms(8, 40)) <= 8192 and len(rhythms(256, 8)) <= 8192
     drawn = skewed(4, 500, 100, np.random.default_rng(0))
     assert drawn.min() == 0 and drawn.max() == 3

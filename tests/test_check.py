@@ -41,7 +41,11 @@ class Files:
     """A certificate and its model in files, to be read, changed and checked."""
 
     def __init__(self, folder, found):
-        self.folder, self.certificate, self.model = folder, folder / "certificate.safetensors", folder / "model.safetensors"
+        self.folder, self.certificate, self.model = (
+            folder,
+            folder / "certificate.safetensors",
+            folder / "model.safetensors",
+        )
         found.save(self.certificate)
         found.model.save(self.model)
 
@@ -60,7 +64,11 @@ class Files:
         if change:
             change(boxes, claim)
         forged, model = self.folder / "forged.safetensors", self.folder / "other.safetensors"
-        save_file({name: np.ascontiguousarray(array) for name, array in boxes.items()}, forged, {"certificate": json.dumps(claim)})
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in boxes.items()},
+            forged,
+            {"certificate": json.dumps(claim)},
+        )
         weights = {name: np.ascontiguousarray(array) for name, array in weights.items()}
         # What was forged has the right digest: damage alone is another test's.
         header["digest"] = digest_of(weights, {name: value for name, value in header.items() if name != "digest"})
@@ -89,8 +97,13 @@ def accepted(tmp_path, found):
 
 
 def test_certificates_of_every_kind_are_accepted(tmp_path):
-    for name, found in (("sigmoid", proved()), ("tanh", proved(16, "tanh")), ("float64", double()), ("small", proved(8)),
-                        ("without biases", proved(bias=False))):
+    for name, found in (
+        ("sigmoid", proved()),
+        ("tanh", proved(16, "tanh")),
+        ("float64", double()),
+        ("small", proved(8)),
+        ("without biases", proved(bias=False)),
+    ):
         (tmp_path / name).mkdir()
         claim = accepted(tmp_path / name, found)
         assert claim["task"] == {"name": "addition", "operands": 2}, "a proof has no width"
@@ -139,8 +152,13 @@ FIELDS = {
     "margin smaller": lambda claim: claim.update(margin=claim["margin"] * 0.9999),
     "margin, no number": lambda claim: claim.update(margin=float("nan")),
     "margin, a string": lambda claim: claim.update(margin=str(claim["margin"])),
-    **{f"rounding {name} {what}": lambda claim, name=name, factor=factor: claim["rounding"].update({name: claim["rounding"][name] * factor})
-       for name in ("gamma_pre", "gamma_out", "underflow", "activation") for what, factor in (("less", 0.999), ("more", 1.001))},
+    **{
+        f"rounding {name} {what}": lambda claim, name=name, factor=factor: claim["rounding"].update(
+            {name: claim["rounding"][name] * factor}
+        )
+        for name in ("gamma_pre", "gamma_out", "underflow", "activation")
+        for what, factor in (("less", 0.999), ("more", 1.001))
+    },
     "rounding missing": lambda claim: claim["rounding"].pop("underflow"),
     "a field missing": lambda claim: claim.pop("margin"),
     "a field too many": lambda claim: claim.update(note="trust me"),
@@ -173,18 +191,29 @@ BOXES = {
     "turned over": lambda boxes, claim: boxes.update(low=boxes["high"], high=boxes["low"]),
     "low of one moved": one_end("low", 5, 3, 1e-6),
     "high of one moved": one_end("high", 9, 0, -1e-6),
-    "two nodes exchanged": lambda boxes, claim: [boxes[name].__setitem__([1, 2], boxes[name][[2, 1]]) for name in boxes],
-    "the first node's box moved": lambda boxes, claim: (boxes["low"].__setitem__(0, 1e-9), boxes["high"].__setitem__(0, 1e-9)),
-    "what follows on two symbols exchanged": lambda boxes, claim: boxes["following"].__setitem__((3, [0, 1]), boxes["following"][3, [1, 0]]),
+    "two nodes exchanged": lambda boxes, claim: [
+        boxes[name].__setitem__([1, 2], boxes[name][[2, 1]]) for name in boxes
+    ],
+    "the first node's box moved": lambda boxes, claim: (
+        boxes["low"].__setitem__(0, 1e-9),
+        boxes["high"].__setitem__(0, 1e-9),
+    ),
+    "what follows on two symbols exchanged": lambda boxes, claim: boxes["following"].__setitem__(
+        (3, [0, 1]), boxes["following"][3, [1, 0]]
+    ),
     "all nodes follow otherwise": lambda boxes, claim: boxes.update(following=boxes["following"][:, ::-1]),
     "everything leads to one node": lambda boxes, claim: boxes["following"].fill(1),
-    "a node that nothing leads to": lambda boxes, claim: boxes.update({name: np.concatenate([array, array[-1:]]) for name, array in boxes.items()}),
+    "a node that nothing leads to": lambda boxes, claim: boxes.update(
+        {name: np.concatenate([array, array[-1:]]) for name, array in boxes.items()}
+    ),
     "a node that is not there": lambda boxes, claim: boxes["following"].__setitem__((2, 1), len(boxes["low"])),
     "a negative node": lambda boxes, claim: boxes["following"].__setitem__((2, 1), -1),
     "nodes as floats": lambda boxes, claim: boxes.update(following=boxes["following"].astype(float)),
     "a symbol missing": lambda boxes, claim: boxes.update(following=boxes["following"][:, :-1]),
     "no nodes": lambda boxes, claim: boxes.update({name: array[:0] for name, array in boxes.items()}),
-    "two units exchanged": lambda boxes, claim: [boxes[name].__setitem__((slice(None), [0, 1]), boxes[name][:, [1, 0]]) for name in ("low", "high")],
+    "two units exchanged": lambda boxes, claim: [
+        boxes[name].__setitem__((slice(None), [0, 1]), boxes[name][:, [1, 0]]) for name in ("low", "high")
+    ],
     "not a number": lambda boxes, claim: boxes["low"].__setitem__((0, 0), np.nan),
     "infinite": lambda boxes, claim: boxes["high"].__setitem__((0, 0), np.inf),
     "a node missing": lambda boxes, claim: boxes.update({name: array[:-1] for name, array in boxes.items()}),
@@ -200,7 +229,9 @@ def test_boxes_tampered_with_are_refused(files, case):
     files.refuses(BOXES[case])
 
 
-@pytest.mark.parametrize("make", [proved, lambda: proved(16, "tanh"), lambda: proved(8)], ids=["sigmoid", "tanh", "small"])
+@pytest.mark.parametrize(
+    "make", [proved, lambda: proved(16, "tanh"), lambda: proved(8)], ids=["sigmoid", "tanh", "small"]
+)
 def test_boxes_shrunk_by_one_part_in_a_million_are_refused_for_every_network(tmp_path, make):
     assert "leaves its box" in Files(tmp_path, make()).refuses(lambda boxes, claim: shrink(boxes, 1e-6))
 
@@ -213,7 +244,9 @@ def test_other_weights_are_refused(files):
         assert "other weights" in files.refuses(change_model=flip(name))
     with pytest.raises(Refused, match="other weights"):
         check(files.certificate, WRONG[0])
-    exchanged = files.refuses(change_model=lambda weights, header: weights.update(b_ih=weights["b_hh"] + 1, b_hh=weights["b_ih"] - 1))
+    exchanged = files.refuses(
+        change_model=lambda weights, header: weights.update(b_ih=weights["b_hh"] + 1, b_hh=weights["b_ih"] - 1)
+    )
     assert "other weights" in exchanged
 
 
@@ -227,7 +260,9 @@ def test_other_weights_with_their_right_hash_are_refused_by_their_boxes(files):
 @pytest.mark.parametrize("path", [path for path in WRONG if "-16-sigmoid" in path.stem], ids=lambda path: path.stem)
 def test_a_wrong_network_with_a_forged_certificate_is_refused(files, path):
     wrong = Model.load(path)
-    assert "leaves its box" in files.refuses(change_model=lambda weights, header: weights.update(wrong.weights), rehash=True)
+    assert "leaves its box" in files.refuses(
+        change_model=lambda weights, header: weights.update(wrong.weights), rehash=True
+    )
 
 
 def both(change):
@@ -248,15 +283,28 @@ def test_a_lie_told_twice_is_refused_by_what_it_is_about(files):
 
 def test_a_network_without_memory_is_no_adder_whatever_its_graph(tmp_path):
     # Its boxes hold and its first outputs are right; only that one node would have to mean two carries gives it away.
-    weights = {"w_ih": [[20, 20], [20, 20]], "w_hh": [[0, 0], [0, 0]], "b_ih": [-10, -30], "b_hh": [0, 0], "w_ho": [[20, -20]], "b_o": [-10]}
-    model = Model(fastrnn.Elman(2), {name: np.array(weight, np.float32) for name, weight in weights.items()}, fastrnn.tasks.Xor(8, delay=0))
+    weights = {
+        "w_ih": [[20, 20], [20, 20]],
+        "w_hh": [[0, 0], [0, 0]],
+        "b_ih": [-10, -30],
+        "b_hh": [0, 0],
+        "w_ho": [[20, -20]],
+        "b_o": [-10],
+    }
+    model = Model(
+        fastrnn.Elman(2),
+        {name: np.array(weight, np.float32) for name, weight in weights.items()},
+        fastrnn.tasks.Xor(8, delay=0),
+    )
     files = Files(tmp_path, certify(model, k=1))
     assert check(files.certificate, files.model)["task"] == {"name": "xor", "delay": 0}
 
     def rename(boxes, claim):
         claim["task"] = {"name": "addition", "operands": 2}
 
-    said = files.refuses(rename, lambda weights, header: header.update(task={"name": "addition", "operands": 2, "bits": 8}))
+    said = files.refuses(
+        rename, lambda weights, header: header.update(task={"name": "addition", "operands": 2, "bits": 8})
+    )
     assert "two ways to it mean different things" in said
 
 
@@ -346,16 +394,34 @@ def test_its_steps_give_what_python_computes(data, name):
     assert answer == task.oracle(operands)
 
 
-@pytest.mark.parametrize("task", [{"name": "addition", "operands": 1}, {"name": "addition", "operands": 9}, {"name": "addition"},
-                                  {"name": "addition", "operands": True}, {"name": "multiplication", "factor": 0},
-                                  {"name": "copy", "delay": -1}, {"name": "parity", "delay": 1}, {"name": ["copy"]}, "addition", None])
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"name": "addition", "operands": 1},
+        {"name": "addition", "operands": 9},
+        {"name": "addition"},
+        {"name": "addition", "operands": True},
+        {"name": "multiplication", "factor": 0},
+        {"name": "copy", "delay": -1},
+        {"name": "parity", "delay": 1},
+        {"name": ["copy"]},
+        "addition",
+        None,
+    ],
+)
 def test_tasks_that_make_no_sense_are_refused(task):
     with pytest.raises(Refused, match="^task: got"):
         inputs_of(task)
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if not name.startswith("addition") and TASKS[name].input_size <= 2
-                                  and TASKS[name] == type(TASKS[name])()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in SMALL
+        if not name.startswith("addition") and TASKS[name].input_size <= 2 and TASKS[name] == type(TASKS[name])()
+    ],
+)
 def test_a_certificate_of_each_task_is_accepted_and_of_no_other(tmp_path, name):
     task = TASKS[name]
     run = fastrnn.train(fastrnn.Elman(8), task, until="certified")
@@ -377,20 +443,29 @@ def test_a_certificate_of_each_task_is_accepted_and_of_no_other(tmp_path, name):
 
 def test_its_activation_errors_are_those_of_the_cell():
     for (activation, dtype), bound in ACTIVATION_ERROR.items():
-        assert abs(float(Fraction(bound)) - fastrnn.Elman(1, activation).activation_error(dtype)) <= 1e-12 * float(Fraction(bound))
+        assert abs(float(Fraction(bound)) - fastrnn.Elman(1, activation).activation_error(dtype)) <= 1e-12 * float(
+            Fraction(bound)
+        )
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["sigmoid", "tanh", "relu"]), st.floats(-40, 40), st.floats(0, 3), st.floats(0, 1))
 def test_its_activations_contain_those_of_real_numbers(activation, low, width, place):
     model = proved().model
-    network = Network(model.weights, {"name": "elman", "hidden_size": 16, "activation": "sigmoid", "bias": True}, "float32",
-                      Rounding.of(model)._asdict(), 2)
+    network = Network(
+        model.weights,
+        {"name": "elman", "hidden_size": 16, "activation": "sigmoid", "bias": True},
+        "float32",
+        Rounding.of(model)._asdict(),
+        2,
+    )
     network.activation = activation
     z = min(low + width * place, low + width)
     found = network.activated(network.iv.mpf([low, low + width]))
     with mp.workprec(200):
-        exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[activation](mp.mpf(z))
+        exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[
+            activation
+        ](mp.mpf(z))
         assert mp.mpf(found.a.mid) <= exact <= mp.mpf(found.b.mid)
 
 
@@ -398,7 +473,14 @@ def test_its_activations_contain_those_of_real_numbers(activation, low, width, p
 @given(st.integers(1, 5), st.sampled_from(["float32", "float64"]), st.floats(-12, 12), st.integers(0, 2**32))
 def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
     rng, inputs = np.random.default_rng(seed), 2
-    shapes = {"w_ih": (hidden, inputs), "w_hh": (hidden, hidden), "b_ih": (hidden,), "b_hh": (hidden,), "w_ho": (1, hidden), "b_o": (1,)}
+    shapes = {
+        "w_ih": (hidden, inputs),
+        "w_hh": (hidden, hidden),
+        "b_ih": (hidden,),
+        "b_hh": (hidden,),
+        "w_ho": (1, hidden),
+        "b_o": (1,),
+    }
     weights = {name: (10.0**scale * rng.normal(size=shape)).astype(dtype) for name, shape in shapes.items()}
     model = Model(fastrnn.Elman(hidden, "relu"), weights, fastrnn.tasks.Xor(8))
     network = Network(weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype,
@@ -406,8 +488,14 @@ def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
     low, high = np.sort(10.0 ** rng.uniform(-9, 9, (2, hidden)) * rng.choice([-1, 1], (2, hidden)), axis=0)
     w = {name: [[Fraction(float(x)) for x in row] for row in np.atleast_2d(weight)] for name, weight in weights.items()}
     ends = list(zip(map(Fraction, low.tolist()), map(Fraction, high.tolist())))
-    u, eta = {"float32": (Fraction(1, 2**24), Fraction(1, 2**126)), "float64": (Fraction(1, 2**53), Fraction(1, 2**1022))}[dtype]
-    largest, far = max(abs(x) for rows in w.values() for row in rows for x in row), max(abs(end) for pair in ends for end in pair)
+    u, eta = {
+        "float32": (Fraction(1, 2**24), Fraction(1, 2**126)),
+        "float64": (Fraction(1, 2**53), Fraction(1, 2**1022)),
+    }[dtype]
+    largest, far = (
+        max(abs(x) for rows in w.values() for row in rows for x in row),
+        max(abs(end) for pair in ends for end in pair),
+    )
     bits = [int(bit) for bit in rng.integers(0, 2, inputs)]
 
     def bounds(row, given, n):

@@ -193,7 +193,10 @@ def test_pipes_devices_and_folders_are_not_waited_for(pair, capsys):
             refusal(*paths)
     # A pipe that takes the file's place in between is opened, and not waited for either.
     os.chmod(fifo, 0o600)
-    code = f"import os, stat\nfrom fastrnn import check\ncheck.stat.S_ISREG = lambda mode: True\nprint(check.content_of({str(fifo)!r}))"
+    code = (
+        "import os, stat\nfrom fastrnn import check\ncheck.stat.S_ISREG = lambda mode: True\n"
+        f"print(check.content_of({str(fifo)!r}))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout == "b''\n"
     assert main(["check", str(fifo), str(pair.model)]) == 1
     assert "no regular file" in capsys.readouterr().out

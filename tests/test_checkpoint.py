@@ -108,8 +108,14 @@ def test_the_path_is_taken_as_given(tmp_path, name):
     Model.load(str(tmp_path / name))
 
 
-METADATA = {"note": "Prüfling mit Umlauten äöüß \u2211 \U0001f600", "broken file name": "\udcff", "Zahl": {"größe": [1, 2.5, None, True]},
-            "loss": [0.1, 1e-300, 12345678901234567890], "format": "not the header's", "empty": {}}
+METADATA = {
+    "note": "Prüfling mit Umlauten äöüß \u2211 \U0001f600",
+    "broken file name": "\udcff",
+    "Zahl": {"größe": [1, 2.5, None, True]},
+    "loss": [0.1, 1e-300, 12345678901234567890],
+    "format": "not the header's",
+    "empty": {},
+}
 
 
 def test_metadata_come_back(path):
@@ -131,7 +137,9 @@ def test_no_weight_shares_the_callers_arrays_or_the_file(saved):
     assert content(saved) == before
 
 
-@pytest.mark.parametrize("unfit", [{1, 2}, np.float32(1), b"bytes", {(1, 2): 3}, object()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "unfit", [{1, 2}, np.float32(1), b"bytes", {(1, 2): 3}, object()], ids=lambda value: type(value).__name__
+)
 def test_what_json_cannot_hold_is_refused_and_the_old_file_stays(saved, unfit):
     before = content(saved)
     with pytest.raises(TypeError, match="^metadata: .*expected dicts, lists, str, int"):
@@ -190,11 +198,16 @@ def test_an_empty_file(path):
     assert fault_of(path) == "is empty; expected a checkpoint that Model.save wrote"
 
 
-@pytest.mark.parametrize("raw", [b"x", b"not safetensors", b"\x80\x04\x95pickle" * 50, b"\xff" * 100, b"\0" * 8, b"\x02" + b"\0" * 7 + b"{}"[:1]])
+@pytest.mark.parametrize(
+    "raw",
+    [b"x", b"not safetensors", b"\x80\x04\x95pickle" * 50, b"\xff" * 100, b"\0" * 8, b"\x02" + b"\0" * 7 + b"{}"[:1]],
+)
 def test_another_kind_of_file(path, raw):
     path.write_bytes(raw)
     assert fault_of(path).startswith("cannot be read (")
-    assert fault_of(path).endswith("truncated, damaged, or no safetensors file; expected a checkpoint that Model.save wrote")
+    assert fault_of(path).endswith(
+        "truncated, damaged, or no safetensors file; expected a checkpoint that Model.save wrote"
+    )
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
@@ -204,7 +217,9 @@ def test_a_safetensors_file_of_another_program(path, metadata):
 
 
 def test_a_dtype_that_numpy_lacks(path):
-    metadata = json.dumps({"__metadata__": {"fastrnn": "{}"}, "w_ih": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    metadata = json.dumps(
+        {"__metadata__": {"fastrnn": "{}"}, "w_ih": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+    ).encode()
     path.write_bytes(len(metadata).to_bytes(8, "little") + metadata + bytes(4))
     assert fault_of(path).startswith("cannot be read (")
 
@@ -256,18 +271,33 @@ WRONG = {
     "size text": (entry("cell", "hidden_size", value="5"), "cell elman: hidden_size: got '5', expected int"),
     "size float": (entry("cell", "hidden_size", value=5.0), "cell elman: hidden_size: got 5.0, expected int"),
     "size true": (entry("cell", "hidden_size", value=True), "cell elman: hidden_size: got True, expected int"),
-    "size 0": (entry("cell", "hidden_size", value=0), "cell elman: hidden_size: got 0, expected an integer of at least 1"),
+    "size 0": (
+        entry("cell", "hidden_size", value=0),
+        "cell elman: hidden_size: got 0, expected an integer of at least 1",
+    ),
     "bias 1": (entry("cell", "bias", value=1), "cell elman: bias: got 1, expected bool"),
     "activation list": (entry("cell", "activation", value=[]), "cell elman: activation: got [], expected str"),
-    "activation unknown": (entry("cell", "activation", value="sine"), "cell elman: activation: got 'sine', expected one of sigmoid"),
-    "field unknown": (entry("cell", "gates", value=3), "cell elman: got 'gates', expected activation, bias, hidden_size: update fastrnn"),
+    "activation unknown": (
+        entry("cell", "activation", value="sine"),
+        "cell elman: activation: got 'sine', expected one of sigmoid",
+    ),
+    "field unknown": (
+        entry("cell", "gates", value=3),
+        "cell elman: got 'gates', expected activation, bias, hidden_size: update fastrnn",
+    ),
     "bits null": (entry("task", "bits", value=None), "task addition: bits: got None, expected int"),
     "bits -1": (entry("task", "bits", value=-1), "task addition: bits: got -1, expected an integer of at least 1"),
     # What only the weights can tell.
     "size other": (entry("cell", "hidden_size", value=6), "b_hh: got shape (5,), expected (6,)"),
     "size huge": (entry("cell", "hidden_size", value=10**30), "b_hh: got shape (5,), expected (1000000"),
-    "no biases": (entry("cell", "bias", value=False), "weights: got b_hh, b_ih, b_o, w_hh, w_ho, w_ih, expected w_ih, w_hh, w_ho"),
-    "task other": (entry("task", "operands", value=3), "task: addition has 3 inputs and 1 outputs, the weights have 2 and 1"),
+    "no biases": (
+        entry("cell", "bias", value=False),
+        "weights: got b_hh, b_ih, b_o, w_hh, w_ho, w_ih, expected w_ih, w_hh, w_ho",
+    ),
+    "task other": (
+        entry("task", "operands", value=3),
+        "task: addition has 3 inputs and 1 outputs, the weights have 2 and 1",
+    ),
 }
 
 
@@ -303,11 +333,26 @@ def test_a_field_the_file_lacks_takes_its_default(saved):
 WRONG_WEIGHTS = {
     "missing": (lambda weights: weights.pop("b_o"), "weights: got b_hh, b_ih, w_hh, w_ho, w_ih, expected w_ih,"),
     "one more": (lambda weights: weights.update(extra=np.zeros(1, np.float32)), "weights: got b_hh, b_ih, b_o, extra,"),
-    "shape": (lambda weights: weights.update(w_hh=np.zeros((5, 4), np.float32)), "w_hh: got shape (5, 4), expected (5, 5)"),
-    "flat": (lambda weights: weights.update(w_ih=np.zeros(10, np.float32)), "weights: got w_ih (10,) and w_ho (1, 5), expected"),
-    "dtype": (lambda weights: weights.update(b_o=np.zeros(1, np.int32)), "weights: got float32, int32, expected all float32"),
-    "nan": (lambda weights: weights.update(b_o=np.full(1, np.nan, np.float32)), "b_o: holds values that are not finite"),
-    "infinite": (lambda weights: weights.update(b_o=np.full(1, np.inf, np.float32)), "b_o: holds values that are not finite"),
+    "shape": (
+        lambda weights: weights.update(w_hh=np.zeros((5, 4), np.float32)),
+        "w_hh: got shape (5, 4), expected (5, 5)",
+    ),
+    "flat": (
+        lambda weights: weights.update(w_ih=np.zeros(10, np.float32)),
+        "weights: got w_ih (10,) and w_ho (1, 5), expected",
+    ),
+    "dtype": (
+        lambda weights: weights.update(b_o=np.zeros(1, np.int32)),
+        "weights: got float32, int32, expected all float32",
+    ),
+    "nan": (
+        lambda weights: weights.update(b_o=np.full(1, np.nan, np.float32)),
+        "b_o: holds values that are not finite",
+    ),
+    "infinite": (
+        lambda weights: weights.update(b_o=np.full(1, np.inf, np.float32)),
+        "b_o: holds values that are not finite",
+    ),
 }
 
 
@@ -357,7 +402,9 @@ def test_bytes_changed_anywhere_load_as_no_other_model(scratch, data):
     path, raw = scratch
     # Mostly in the header, which is where bytes mean something.
     header = 8 + int.from_bytes(raw[:8], "little")
-    at = st.one_of(st.integers(0, 7), st.integers(8, header - 1), st.integers(8, header - 1), st.integers(header, len(raw) - 1))
+    at = st.one_of(
+        st.integers(0, 7), st.integers(8, header - 1), st.integers(8, header - 1), st.integers(header, len(raw) - 1)
+    )
     value = st.one_of(st.integers(0, 255), st.sampled_from(b'{}[]",:0129-\\enuF'))
     changed = bytearray(raw)
     for position, byte in data.draw(st.dictionaries(at, value, min_size=1, max_size=4)).items():
@@ -386,14 +433,39 @@ def test_a_file_without_a_digest_loads_but_not_one_with_the_digest_of_another(sa
     assert fault_of(saved).startswith("fastrnn's metadata are damaged: got 'digesu'")
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["elman", "addition", "sigmoid"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=5)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["elman", "addition", "sigmoid"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 @settings(max_examples=150, deadline=None)
-@given(value=json_values, keys=st.sampled_from([(), ("cell",), ("task",), ("cell", "name"), ("cell", "hidden_size"), ("cell", "activation"),
-                                              ("cell", "bias"), ("task", "bits"), ("task", "operands"), ("task", "name"), ("format",),
-                                              ("versions",), ("metadata",), ("versions", "fastrnn")]))
+@given(
+    value=json_values,
+    keys=st.sampled_from(
+        [
+            (),
+            ("cell",),
+            ("task",),
+            ("cell", "name"),
+            ("cell", "hidden_size"),
+            ("cell", "activation"),
+            ("cell", "bias"),
+            ("task", "bits"),
+            ("task", "operands"),
+            ("task", "name"),
+            ("format",),
+            ("versions",),
+            ("metadata",),
+            ("versions", "fastrnn"),
+        ]
+    ),
+)
 def test_any_json_anywhere_in_the_metadata_raises_nothing_else(scratch, value, keys):
     path, raw = scratch
     path.write_bytes(raw)
@@ -426,5 +498,7 @@ def test_what_a_file_holds_is_quoted_in_one_short_printable_line(saved, value):
     assert said.startswith("cell elman: activation: got ") and said.isprintable() and len(said) <= 500
     # What is no JSON is quoted by safetensors itself.
     saved.write_bytes((len(value) + 2000).to_bytes(8, "little") + b'{"' + value.encode() * 2 + content(saved))
-    assert fault_of(saved).startswith("cannot be read (") and fault_of(saved).endswith("expected a checkpoint that Model.save wrote")
+    assert fault_of(saved).startswith("cannot be read (") and fault_of(saved).endswith(
+        "expected a checkpoint that Model.save wrote"
+    )
     assert len(fault_of(saved)) <= 500

@@ -129,7 +129,9 @@ def test_train_prints_sums_proof_speed_and_where_the_model_is(call, here):
     status, out, err = call("train")
     assert (status, err) == (0, "")
     assert out.startswith("training: addition, 8 bits; elman, 16 hidden units\n")
-    blocks = re.findall(r"^Pred:(\[[01 ]{15}\])\nTrue:(\[[01 ]{15}\])\n(\d+) \+ (\d+) = (\d+)\n-{12}\n", out, re.MULTILINE)
+    blocks = re.findall(
+        r"^Pred:(\[[01 ]{15}\])\nTrue:(\[[01 ]{15}\])\n(\d+) \+ (\d+) = (\d+)\n-{12}\n", out, re.MULTILINE
+    )
     assert len(blocks) == 3
     for pred, truth, a, b, answer in blocks:
         assert pred == truth == bit_row(int(a) + int(b), 8) and int(answer) == int(a) + int(b)
@@ -151,27 +153,81 @@ def test_train_is_repeatable_and_never_overwrites(call, here):
 
 
 def test_train_takes_its_options(call, here):
-    status, out, _ = call("train", "--bits", 12, "--operands", 3, "--hidden", 20, "--no-bias", "--seed", 5,
-                          "--constants", "beta2=0.98", "epsilon=1e-7", "--max-samples", 640, "--until", "samples", "--clip", 1,
-                          "--batch-size", 32, "--output", "a/b.safetensors", "--threads", 1)
+    status, out, _ = call(
+        "train",
+        "--bits",
+        12,
+        "--operands",
+        3,
+        "--hidden",
+        20,
+        "--no-bias",
+        "--seed",
+        5,
+        "--constants",
+        "beta2=0.98",
+        "epsilon=1e-7",
+        "--max-samples",
+        640,
+        "--until",
+        "samples",
+        "--clip",
+        1,
+        "--batch-size",
+        32,
+        "--output",
+        "a/b.safetensors",
+        "--threads",
+        1,
+    )
     assert status == 0
     assert "\nsaved a/b.safetensors\n" in out and "12 bits, 3 operands; elman, 20 hidden units" in out
     run, config = load_run("a/b.safetensors")
     assert run.model.cell == fastrnn.Elman(20, bias=False)
     assert run.model.task == fastrnn.tasks.Addition(12, operands=3)
-    assert config == fastrnn.TrainConfig(seed=5, constants=(("beta2", 0.98), ("epsilon", 1e-7)), max_samples=640, until="samples",
-                                         clip=1.0, batch_size=32)
+    assert config == fastrnn.TrainConfig(
+        seed=5,
+        constants=(("beta2", 0.98), ("epsilon", 1e-7)),
+        max_samples=640,
+        until="samples",
+        clip=1.0,
+        batch_size=32,
+    )
     assert run.steps == 20
 
 
 OPTIONS = {
-    "hidden": ("cell", fastrnn.Elman(3)), "activation": ("cell", fastrnn.Elman(activation="tanh")),
-    "no-bias": ("cell", fastrnn.Elman(bias=False)), "bits": ("task", fastrnn.tasks.Addition(9)),
+    "hidden": ("cell", fastrnn.Elman(3)),
+    "activation": ("cell", fastrnn.Elman(activation="tanh")),
+    "no-bias": ("cell", fastrnn.Elman(bias=False)),
+    "bits": ("task", fastrnn.tasks.Addition(9)),
     "operands": ("task", fastrnn.tasks.Addition(operands=3)),
-    **{name: ("config", fastrnn.TrainConfig(**{name: value})) for name, value in {
-        "loss": "cross-entropy", "optimizer": "momentum", "learning_rate": 0.25, "constants": (("beta1", 0.5),), "batch_size": 7,
-        "max_samples": 99, "until": "samples", "patience": 5, "seed": 2**62, "initializer": "orthogonal", "schedule": "cosine",
-        "clip": 0.5, "weight_decay": 0.25, "l1": 0.25, "initial_scale": 0.5, "truncate": 3, "curriculum": fastrnn.Curriculum(4, 3), "reduction": "sum", "dtype": "float64", "saturation": 0.125}.items()}}
+    **{
+        name: ("config", fastrnn.TrainConfig(**{name: value}))
+        for name, value in {
+            "loss": "cross-entropy",
+            "optimizer": "momentum",
+            "learning_rate": 0.25,
+            "constants": (("beta1", 0.5),),
+            "batch_size": 7,
+            "max_samples": 99,
+            "until": "samples",
+            "patience": 5,
+            "seed": 2**62,
+            "initializer": "orthogonal",
+            "schedule": "cosine",
+            "clip": 0.5,
+            "weight_decay": 0.25,
+            "l1": 0.25,
+            "initial_scale": 0.5,
+            "truncate": 3,
+            "curriculum": fastrnn.Curriculum(4, 3),
+            "reduction": "sum",
+            "dtype": "float64",
+            "saturation": 0.125,
+        }.items()
+    },
+}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -179,7 +235,11 @@ def test_each_option_of_train_arrives(call, monkeypatch, name):
     kind, expected = OPTIONS[name]
     # To a proof, where nothing else is asked for.
     expected = replace(expected, until="certified") if kind == "config" and name != "until" else expected
-    defaults = {"cell": fastrnn.Elman(), "task": fastrnn.tasks.Addition(), "config": fastrnn.TrainConfig(until="certified")}
+    defaults = {
+        "cell": fastrnn.Elman(),
+        "task": fastrnn.tasks.Addition(),
+        "config": fastrnn.TrainConfig(until="certified"),
+    }
     seen = []
 
     def stop(*parts, **options):
@@ -221,7 +281,9 @@ def test_train_that_ends_without_being_exact_says_how_to_go_on(call, here):
     assert (status, err) == (0, "")
     assert "saved runs/addition-8-2.safetensors" in out
     whole = fastrnn.train(until="certified")
-    assert Model.load("runs/addition-8-2.safetensors").weights["w_hh"].tobytes() == whole.model.weights["w_hh"].tobytes()
+    assert (
+        Model.load("runs/addition-8-2.safetensors").weights["w_hh"].tobytes() == whole.model.weights["w_hh"].tobytes()
+    )
 
 
 def test_diverged_training_keeps_the_last_good_weights(call, here):
@@ -253,7 +315,10 @@ def test_free_names(here):
             open(name, "x").close()
         open(name, "x").close()
 
-    names = [save_under_free_name(save, name) for name in ("net.safetensors", "net.safetensors", "net.safetensors", "net", "net")]
+    names = [
+        save_under_free_name(save, name)
+        for name in ("net.safetensors", "net.safetensors", "net.safetensors", "net", "net")
+    ]
     assert names == ["net.safetensors", "net-3.safetensors", "net-4.safetensors", "net", "net-2"]
 
 
@@ -301,8 +366,13 @@ def read_terminal(screen):
 
 def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here, ctrl_c):
     screen, terminal = pty.openpty()
-    process = subprocess.Popen([*COMMAND, "train", "--until", "samples", "--max-samples", "100000000"], cwd=here, env=environment(),
-                               stdout=subprocess.PIPE, stderr=terminal)
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--until", "samples", "--max-samples", "100000000"],
+        cwd=here,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
     os.close(terminal)
     shown = b""
     # Compiling and loading are over once the bar is there.
@@ -350,7 +420,9 @@ def test_verify_counts_all_pairs(call, files):
 
 
 def test_verify_lists_families_where_all_are_too_many(call, files):
-    status, out, _ = call("verify", files / "exact.safetensors", "--bits", 200, "--samples", 1000, "--seed", 3, "--threads", 1)
+    status, out, _ = call(
+        "verify", files / "exact.safetensors", "--bits", 200, "--samples", 1000, "--seed", 3, "--threads", 1
+    )
     assert status == 0
     assert re.search(r"\n  carry chain +7 +0\n(.*\n)+  random +1,000 +0\n", out)
     assert "\nexact on 1,030 pairs, random and hard ones\n" in out
@@ -440,13 +512,20 @@ def test_a_wrong_answer_is_printed_with_the_true_sum_beside_it(call, files, feed
     # A sum is asked for as many steps as its own group needs.
     assert out.splitlines() == [str(answer) for answer in network.add_many(pairs)]
     *warnings, count = err.splitlines()
-    assert len(warnings) == 5 and re.fullmatch(r"fastrnn: line \d+: the network's answer is wrong: the sum is \d+", warnings[0])
+    assert len(warnings) == 5 and re.fullmatch(
+        r"fastrnn: line \d+: the network's answer is wrong: the sum is \d+", warnings[0]
+    )
     assert re.fullmatch(r"fastrnn: \d+ of 100 answers are wrong", count)
 
 
 def test_add_answers_a_sum_before_the_next_one_comes(files):
-    process = subprocess.Popen([*COMMAND, "add", str(files / "exact.safetensors")], env=environment(), stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, "add", str(files / "exact.safetensors")],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         for a in (1, 2**70):
             process.stdin.write(b"%d %d\n" % (a, a))
@@ -473,10 +552,28 @@ def test_original_prints_the_tutorial(call, engine):
 
 
 def test_original_takes_its_options(call):
-    _, out, _ = call("original", "--engine", "compiled", "--samples", 6, "--seed", 1, "--hidden", 3, "--alpha", 0.2, "--bits", 5,
-                     "--report-every", 2)
+    _, out, _ = call(
+        "original",
+        "--engine",
+        "compiled",
+        "--samples",
+        6,
+        "--seed",
+        1,
+        "--hidden",
+        3,
+        "--alpha",
+        0.2,
+        "--bits",
+        5,
+        "--report-every",
+        2,
+    )
     assert out.count("Error:") == 3 and re.search(r"\nPred:\[[01]( [01]){4}\]\n", out)
-    assert out != call("original", "--engine", "compiled", "--samples", 6, "--hidden", 3, "--bits", 5, "--report-every", 2)[1]
+    assert (
+        out
+        != call("original", "--engine", "compiled", "--samples", 6, "--hidden", 3, "--bits", 5, "--report-every", 2)[1]
+    )
 
 
 # ---- what a user can get wrong
@@ -490,11 +587,20 @@ WRONG_USE = {
     "abbreviated option": ("train --out x", "no option --out; did you mean --output? see fastrnn train --help"),
     "mistyped option": ("train --hiden=3", "no option --hiden; did you mean --hidden? see fastrnn train --help"),
     "another's option": ("train --lr 0.1", "no option --lr; did you mean --learning-rate? see fastrnn train --help"),
-    "another task's option": ("train --factor 5", "no option --factor of the task addition; it belongs to --task multiplication; see"),
+    "another task's option": (
+        "train --factor 5",
+        "no option --factor of the task addition; it belongs to --task multiplication; see",
+    ),
     "another command's option": ("verify x --wxyz 3", "no option --wxyz; see fastrnn verify --help"),
     "one word too many": ("train 16", "got '16', which train does not take; see fastrnn train --help"),
-    "unknown main option": ("--colour", "--colour: options follow the command, as fastrnn COMMAND --colour; see fastrnn --help"),
-    "option before the command": ("--bits 16 train", "--bits: options follow the command, as fastrnn train --bits; see fastrnn --help"),
+    "unknown main option": (
+        "--colour",
+        "--colour: options follow the command, as fastrnn COMMAND --colour; see fastrnn --help",
+    ),
+    "option before the command": (
+        "--bits 16 train",
+        "--bits: options follow the command, as fastrnn train --bits; see fastrnn --help",
+    ),
     "option without value": ("train --bits", "--bits: expected one argument; see fastrnn train --help"),
     "task without value": ("train --task", "--task: expected one argument"),
     "not an integer": ("train --bits eight", "--bits: got 'eight', expected an integer"),
@@ -531,9 +637,15 @@ WRONG_USE = {
     "resume of nothing": ("train --resume none", "none: no such file"),
     "resume of a finished model": (f"train --resume {EXACT}", "a finished model; expected a file of an unfinished run"),
     "resume of arrays": (f"train --resume {OF}arrays-run.safetensors", "was trained on arrays"),
-    "resume of a used-up run": (f"train --resume {OF}unfinished.safetensors", "has had its 320 samples; give a larger --max-samples"),
+    "resume of a used-up run": (
+        f"train --resume {OF}unfinished.safetensors",
+        "has had its 320 samples; give a larger --max-samples",
+    ),
     "resume at another width": (f"train --resume {OF}unfinished.safetensors --bits 9", "--bits: got 9, but "),
-    "resume at another seed": (f"train --resume {OF}unfinished.safetensors --max-samples 9999 --seed 4", "was begun with 0"),
+    "resume at another seed": (
+        f"train --resume {OF}unfinished.safetensors --max-samples 9999 --seed 4",
+        "was begun with 0",
+    ),
     "resume to nonsense": (f"train --resume {OF}unfinished.safetensors --max-samples 0", "--max-samples: got 0"),
     "verify nothing": ("verify", "the following arguments are required: MODEL; see fastrnn verify --help"),
     "verify a missing file": ("verify none", "none: no such file"),
@@ -541,7 +653,10 @@ WRONG_USE = {
     "verify an empty file": (f"verify {OF}empty.safetensors", "empty.safetensors: is empty"),
     "verify a foreign file": (f"verify {OF}text.safetensors", "text.safetensors: cannot be read"),
     "verify a folder": (f"verify {OF}folder", "folder: is a directory"),
-    "verify a model of arrays": (f"verify {OF}arrays.safetensors", "arrays.safetensors: this model was trained on arrays"),
+    "verify a model of arrays": (
+        f"verify {OF}arrays.safetensors",
+        "arrays.safetensors: this model was trained on arrays",
+    ),
     "verify at no bits": (f"verify {EXACT} --bits 0", "--bits: got 0, expected an integer of at least 1"),
     "verify at too few bits": (f"verify {EXACT} --bits 1", "--bits: got 1, expected at least 2"),
     "verify no samples": (f"verify {EXACT} --samples 0", "--samples: got 0"),
@@ -590,14 +705,22 @@ def test_a_folder_that_refuses_files_is_found_before_training(call, here, monkey
         raise OSError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    assert call("train") == (2, "", "fastrnn: runs/addition-8.safetensors: cannot be written: runs: Permission denied\n")
+    assert call("train") == (
+        2,
+        "",
+        "fastrnn: runs/addition-8.safetensors: cannot be written: runs: Permission denied\n",
+    )
 
 
 def test_names_that_the_terminal_cannot_show(here):
     name = os.fsencode(here) + b"/\xff\n\xe9"
-    result = subprocess.run([*COMMAND, "verify", name], env={**environment(), "PYTHONIOENCODING": "ascii"}, capture_output=True)
+    result = subprocess.run(
+        [*COMMAND, "verify", name], env={**environment(), "PYTHONIOENCODING": "ascii"}, capture_output=True
+    )
     assert result.returncode == 2
-    assert result.stderr.startswith(b"fastrnn: ") and result.stderr.count(b"\n") == 1 and b"no such file" in result.stderr
+    assert (
+        result.stderr.startswith(b"fastrnn: ") and result.stderr.count(b"\n") == 1 and b"no such file" in result.stderr
+    )
 
 
 def test_a_closed_pipe_is_silent():

@@ -208,7 +208,10 @@ def test_an_entry_under_another_name_is_no_entry(tmp_path):
         files.save(key, f"code for {key}")
     first, second = tmp_path.glob("*.nbc")
     first.write_bytes(second.read_bytes())
-    assert sorted(str(files.load(key)) for key in ("float", "int")) in (["None", "code for float"], ["None", "code for int"])
+    assert sorted(str(files.load(key)) for key in ("float", "int")) in (
+        ["None", "code for float"],
+        ["None", "code for int"],
+    )
 
 
 def test_machine_code_with_changed_bits_is_never_run(tree):
@@ -268,10 +271,17 @@ def test_a_function_outside_the_package_follows_its_own_file_too(tree):
     assert len(list((tree.folder / "__pycache__").glob("*.nbc"))) == 1
 
 
-@pytest.mark.parametrize("command", [("train",), ("original", "--samples", "1"), ("verify", "model.safetensors"), ("bench", "--quick")])
+@pytest.mark.parametrize(
+    "command", [("train",), ("original", "--samples", "1"), ("verify", "model.safetensors"), ("bench", "--quick")]
+)
 def test_a_compiler_that_is_switched_off_is_named_in_one_line(tmp_path, command):
-    done = subprocess.run([sys.executable, "-m", "fastrnn", *command], cwd=tmp_path, text=True, capture_output=True,
-                          env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(compiling.__file__).parent.parent)})
+    done = subprocess.run(
+        [sys.executable, "-m", "fastrnn", *command],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(compiling.__file__).parent.parent)},
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "fastrnn: numba's compiler is switched off, and fastrnn runs on it: unset NUMBA_DISABLE_JIT\n"
 
@@ -327,7 +337,11 @@ def test_what_the_stamp_leaves_out_defines_nothing_that_kernels_use():
     for name in compiling.UNCOMPILED - {"bench"}:
         for path in [package / name] if name.endswith(".py") else (package / name).rglob("*.py"):
             if path.exists():
-                assert not re.search(r"(from|import) (numba|numba\.extending|fastrnn\.compiling)\b(?!\.core)|@(jit|overload|pointwise|inlined)", path.read_text()), path
+                assert not re.search(
+                    r"(from|import) (numba|numba\.extending|fastrnn\.compiling)\b(?!\.core)"
+                    r"|@(jit|overload|pointwise|inlined)",
+                    path.read_text(),
+                ), path
     # A benchmark compiles loops of its own around kernels, which follow their own file; no kernel follows a benchmark.
     for path in package.rglob("*.py"):
         if path.relative_to(package).parts[0] not in ("bench", "cli"):

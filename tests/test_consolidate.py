@@ -85,13 +85,21 @@ def test_a_run_to_a_proof_is_exact_proved_and_counts_all_its_updates(whole):
     assert whole.samples == exact.samples + SAMPLES and whole.steps == exact.steps + SAMPLES // BATCH
     history = whole.history
     assert history.samples[-1] == whole.samples and history.step[-1] == whole.steps
-    assert (np.diff(history.samples) > 0).all() and (np.diff(history.step) > 0).all() and (np.diff(history.seconds) >= 0).all()
+    assert (
+        (np.diff(history.samples) > 0).all()
+        and (np.diff(history.step) > 0).all()
+        and (np.diff(history.seconds) >= 0).all()
+    )
     first = len(exact.history.loss)
     for name in ("step", "samples", "loss", "bit_accuracy", "exact_accuracy"):
         assert np.array_equal(getattr(history, name)[:first], getattr(exact.history, name))
     assert history.seconds[-1] <= whole.seconds
     said = whole.model.metadata["history"]
-    assert said["stopped"] == "certified" and said["samples"] == whole.samples and said["proved_margin"] == whole.certification.margin
+    assert (
+        said["stopped"] == "certified"
+        and said["samples"] == whole.samples
+        and said["proved_margin"] == whole.certification.margin
+    )
     assert whole.model.metadata["config"]["until"] == "certified"
 
 
@@ -102,7 +110,9 @@ def test_a_run_to_a_proof_is_what_consolidate_makes_of_an_exact_one(whole):
 
 
 def test_a_run_whose_network_is_proved_at_once_is_no_longer_than_one_that_is_exact():
-    seed = next(seed for seed in range(40) if certify(fastrnn.train(fastrnn.Elman(8), seed=seed).model, find=False).proved)
+    seed = next(
+        seed for seed in range(40) if certify(fastrnn.train(fastrnn.Elman(8), seed=seed).model, find=False).proved
+    )
     exact, run = (fastrnn.train(fastrnn.Elman(8), seed=seed, until=until) for until in ("exact", "certified"))
     assert run.certified and (run.steps, run.samples) == (exact.steps, exact.samples)
     assert all(weight.tobytes() == run.model.weights[name].tobytes() for name, weight in exact.model.weights.items())
@@ -208,7 +218,9 @@ def test_goals_that_cannot_be_reached_are_refused():
     x = np.zeros((4, 3, 2))
     with pytest.raises(ValueError, match="^until: got 'certified', but this model was trained on arrays"):
         fastrnn.train(data=(x, x[:, :, :1]), until="certified")
-    with pytest.raises(ValueError, match="^until: got 'certified', but addition has 9 inputs.*expected 'exact' or 'samples'$"):
+    with pytest.raises(
+        ValueError, match="^until: got 'certified', but addition has 9 inputs.*expected 'exact' or 'samples'$"
+    ):
         fastrnn.train(task=fastrnn.tasks.Addition(12, operands=9), until="certified")
     run = fastrnn.train(until="certified", max_samples=5000)
     for until in ("exact", "samples"):
@@ -230,7 +242,10 @@ DAMAGE = {
     "no history": (drop("history"), "history is missing"),
     "no memory": (drop("first.w_hh"), "first.w_hh is missing"),
     "no weights": (drop("weights.w_hh"), "w_hh is missing"),
-    "wrong shape": (lambda arrays, later: arrays.update({"training.consolidation.weights.b_o": np.zeros(2, np.float32)}), "b_o: got"),
+    "wrong shape": (
+        lambda arrays, later: arrays.update({"training.consolidation.weights.b_o": np.zeros(2, np.float32)}),
+        "b_o: got",
+    ),
     "negative attempt": (lambda arrays, later: later.update(attempt=-1), "attempt: got -1"),
     "batch of none": (lambda arrays, later: later.update(batch_size=0), "batch_size: got 0"),
     "other updates": (lambda arrays, later: later.update(updates=3), "history: covers"),

@@ -59,7 +59,9 @@ def test_what_is_known_is_not_looked_at_again():
     # Only code that holds the numbers gives their result whatever comes in.
     for sizes in SHAPES:
         assert evaluated(Constant(sizes), Sizes(3, 3), 0.5) == evaluated(None, sizes, 0.5)
-    assert evaluated(Constant(Turned(rows=2, columns=9)), Sizes(3, 3), 0.5) == evaluated(None, Sizes(rows=2, columns=9), 0.5)
+    assert evaluated(Constant(Turned(rows=2, columns=9)), Sizes(3, 3), 0.5) == evaluated(
+        None, Sizes(rows=2, columns=9), 0.5
+    )
 
 
 def test_equal_numbers_of_equal_names_are_one_constant():
@@ -112,7 +114,11 @@ def run_apart(folder, constants):
     (folder / "constant_user.py").write_text(MODULE)
     code = f"from constant_user import Constant, Sizes, Turned, main; main([{constants}])"
     package = Path(fastrnn.__file__).parent.parent
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": f"{folder}{os.pathsep}{package}"}
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(folder / "cache"),
+        "PYTHONPATH": f"{folder}{os.pathsep}{package}",
+    }
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, text=True, env=environment, capture_output=True)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return json.loads(done.stdout)
@@ -121,7 +127,9 @@ def run_apart(folder, constants):
 def test_the_cache_keeps_constants_apart(tmp_path):
     first = run_apart(tmp_path, "Constant(Sizes(1, 2)), None, Constant(Sizes(2, 1))")
     assert first == {"results": [12, 55, 21], "ready": [False] * 3, "misses": 3}
-    second = run_apart(tmp_path, "Constant(Sizes(2, 1)), Constant(Turned(2, 1)), Constant(Sizes(1, 2)), None, Constant(Sizes(1, 3))")
+    second = run_apart(
+        tmp_path, "Constant(Sizes(2, 1)), Constant(Turned(2, 1)), Constant(Sizes(1, 2)), None, Constant(Sizes(1, 3))"
+    )
     assert second == {"results": [21, 12, 12, 55, 13], "ready": [True, False, True, True, False], "misses": 2}
     third = run_apart(tmp_path, "Constant(Turned(2, 1)), Constant(Sizes(1, 3)), Constant(Sizes(2, 1))")
     assert third == {"results": [12, 13, 21], "ready": [True] * 3, "misses": 0}

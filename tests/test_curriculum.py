@@ -24,22 +24,33 @@ def test_the_example_in_the_docstring():
 
 
 def test_widths_grow_up_to_the_tasks_own():
-    assert Curriculum().widths(64) == [8, 16, 32, 64] and Curriculum().widths(8) == [8] and Curriculum().widths(5) == [5]
+    assert (
+        Curriculum().widths(64) == [8, 16, 32, 64] and Curriculum().widths(8) == [8] and Curriculum().widths(5) == [5]
+    )
     assert Curriculum(3, 10).widths(31) == [3, 30, 31]
     assert [lesson.bits for lesson in lessons(Addition(64), Curriculum())] == [8, 16, 32, 64]
     assert [lesson.bits for lesson in lessons(Addition(16, operands=32), Curriculum(2))] == [8, 16]
     assert lessons(Addition(64), None) == [Addition(64)]
 
 
-@pytest.mark.parametrize("text, widths", [("8:2", Curriculum(8, 2)), ("4", Curriculum(4, 2)), ("16:4", Curriculum(16, 4)), ("none", None)])
+@pytest.mark.parametrize(
+    "text, widths", [("8:2", Curriculum(8, 2)), ("4", Curriculum(4, 2)), ("16:4", Curriculum(16, 4)), ("none", None)]
+)
 def test_a_curriculum_is_written_short(text, widths):
     assert Curriculum.parse(text) == widths and (widths is None or Curriculum.parse(str(widths)) == widths)
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: Curriculum(0), "curriculum: got a start of 0"), (lambda: Curriculum(8, 1), "curriculum: got a factor of 1"),
-    (lambda: Curriculum(8.0), "curriculum: got a start of 8.0"), (lambda: Curriculum.parse("8:2:1"), "curriculum: got '8:2:1'"),
-    (lambda: Curriculum.parse(""), "curriculum: got ''"), (lambda: fastrnn.TrainConfig(curriculum=8), "curriculum: got 8, expected a Curriculum")])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Curriculum(0), "curriculum: got a start of 0"),
+        (lambda: Curriculum(8, 1), "curriculum: got a factor of 1"),
+        (lambda: Curriculum(8.0), "curriculum: got a start of 8.0"),
+        (lambda: Curriculum.parse("8:2:1"), "curriculum: got '8:2:1'"),
+        (lambda: Curriculum.parse(""), "curriculum: got ''"),
+        (lambda: fastrnn.TrainConfig(curriculum=8), "curriculum: got 8, expected a Curriculum"),
+    ],
+)
 def test_what_is_no_curriculum_is_named(make, message):
     with pytest.raises((ValueError, TypeError)) as error:
         make()
@@ -56,20 +67,29 @@ def test_the_width_grows_until_the_task_is_exact_at_its_own():
     bits_a_sample = rows[:, 2] / (rows[:, 0] * 16)
     assert bits_a_sample[0] == 2 and bits_a_sample[-1] > 2 and (np.diff(bits_a_sample) >= 0).all()
     history = run.history
-    assert history.samples[-1] == run.samples == 16 * run.steps and (np.diff(history.step) > 0).all() and (np.diff(history.seconds) >= 0).all()
+    assert (
+        history.samples[-1] == run.samples == 16 * run.steps
+        and (np.diff(history.step) > 0).all()
+        and (np.diff(history.seconds) >= 0).all()
+    )
 
 
 def test_what_is_exact_at_a_small_width_costs_no_update_at_a_large_one():
     small = fastrnn.train(seed=1)
     large = fastrnn.train(task=Addition(300), seed=1)
     assert large.exact and large.verification.bits == 300 and large.steps == small.steps
-    assert all(large.model.weights[name].tobytes() == small.model.weights[name].tobytes() for name in small.model.weights)
+    assert all(
+        large.model.weights[name].tobytes() == small.model.weights[name].tobytes() for name in small.model.weights
+    )
 
 
 def test_without_a_curriculum_or_for_so_many_samples_every_update_is_at_the_tasks_width():
     for options in ({"curriculum": None}, {"until": "samples"}):
         run = fastrnn.train(task=Addition(40), max_samples=64, **options)
-        assert run.state["numbers"]["bits"] == 40 and np.array(run.state["stretches"]["rows"])[:, 2].sum() == run.samples * 40
+        assert (
+            run.state["numbers"]["bits"] == 40
+            and np.array(run.state["stretches"]["rows"])[:, 2].sum() == run.samples * 40
+        )
         assert run.verification is not None and run.verification.bits == 40
 
 

@@ -252,15 +252,21 @@ for folder in sys.argv[3:]:
 
 
 @pytest.mark.parametrize("overwrite, links", [(True, True), (False, True), (False, False)])
-def test_a_kill_anywhere_leaves_the_old_file_or_the_new_one_and_the_next_write_removes_the_rest(tmp_path, overwrite, links):
+def test_a_kill_anywhere_leaves_the_old_file_or_the_new_one_and_the_next_write_removes_the_rest(
+    tmp_path, overwrite, links
+):
     folders, old = [tmp_path / str(last) for last in range(1, 40)], b"old" if overwrite else None
     for folder in folders:
         folder.mkdir()
         if old:
             (folder / "net.bin").write_bytes(old)
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(files.__file__))}
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(overwrite), str(links), *folders], env=environment, check=True,
-                           stdout=subprocess.PIPE).stdout.split()
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(overwrite), str(links), *folders],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout.split()
     # Each kill came later than the one before, and the last ones too late.
     kills = ended.index(b"0")
     assert ended == [b"-9"] * kills + [b"0"] * (len(folders) - kills)
@@ -272,7 +278,12 @@ def test_a_kill_anywhere_leaves_the_old_file_or_the_new_one_and_the_next_write_r
         assert set(names_in(folder)) <= {"net.bin", "other.bin"}
         outcomes.append((content, left))
     # From the old file, through a temporary one beside it, to the new one.
-    assert set(outcomes[:kills]) >= {(old, 0), (old, 1), (b"new", 0)} and set(outcomes) <= {(old, 0), (old, 1), (b"new", 0), (b"new", 1)}
+    assert set(outcomes[:kills]) >= {(old, 0), (old, 1), (b"new", 0)} and set(outcomes) <= {
+        (old, 0),
+        (old, 1),
+        (b"new", 0),
+        (b"new", 1),
+    }
     assert set(outcomes[kills:]) == {(b"new", 0)}
 
 
@@ -300,7 +311,11 @@ def test_a_temporary_file_that_is_removed_before_its_lock_is_made_once_more(tmp_
 
 
 def test_files_of_others_are_no_leftovers(tmp_path):
-    for name in (".net.bin.1-0123abcd.fastrnn-tmp2", "net.bin.1-0123abcd.fastrnn-tmp", ".net.bin.x-0123abcd.fastrnn-tmp"):
+    for name in (
+        ".net.bin.1-0123abcd.fastrnn-tmp2",
+        "net.bin.1-0123abcd.fastrnn-tmp",
+        ".net.bin.x-0123abcd.fastrnn-tmp",
+    ):
         (tmp_path / name).write_bytes(b"theirs")
     (tmp_path / ".net.bin.1-0123abcd.fastrnn-tmp").mkdir()
     write_atomically(tmp_path / "net.bin", b"new")

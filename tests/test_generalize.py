@@ -99,7 +99,11 @@ def test_the_file_holds_every_count(far, tmp_path):
     assert len(content["rows"]) == 8 * len(far.families)
     row = next(row for row in content["rows"] if row["bits"] == 1024 and row["family"] == "all ones")
     tally = far.tallies[1024]["all ones"]
-    assert row["wrong"] == tally.wrong > 0 and row["bit_accuracy"] == 1 - tally.wrong_bits / tally.bits and row["margin"] == tally.margin
+    assert (
+        row["wrong"] == tally.wrong > 0
+        and row["bit_accuracy"] == 1 - tally.wrong_bits / tally.bits
+        and row["margin"] == tally.margin
+    )
 
 
 def test_the_picture_is_drawn(far, tmp_path):
@@ -110,14 +114,31 @@ def test_the_picture_is_drawn(far, tmp_path):
 
 def test_the_command_prints_tables_that_fit_and_writes_what_was_asked_for(files, capsys):
     plot, counts = files / "far.png", files / "far.json"
-    assert main(["generalize", str(files / "right.safetensors"), "--max-bits", "64", "--plot", str(plot), "--json", str(counts)]) == 0
+    assert (
+        main(
+            [
+                "generalize",
+                str(files / "right.safetensors"),
+                "--max-bits",
+                "64",
+                "--plot",
+                str(plot),
+                "--json",
+                str(counts),
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert re.search(r"^no mistake in \d+ samples up to 64 bits \(", out, re.M) and "every length" in out
     assert max(len(line) for line in out.splitlines() if str(files) not in line) < 80
     assert plot.read_bytes()[:4] == b"\x89PNG" and json.loads(counts.read_text())["rows"]
     assert main(["generalize", str(files / "wrong.safetensors"), "--max-bits", "1024", "--samples", "9"]) == 1
     out = capsys.readouterr().out
-    assert re.search(r"^first mistake at 256 bits, of [\d,]+ samples up to 1,024 bits \(", out, re.M) and max(map(len, out.splitlines())) < 80
+    assert (
+        re.search(r"^first mistake at 256 bits, of [\d,]+ samples up to 1,024 bits \(", out, re.M)
+        and max(map(len, out.splitlines())) < 80
+    )
 
 
 @pytest.mark.parametrize("words, message", [
@@ -137,7 +158,12 @@ def test_wrong_use_is_one_line_and_status_2(files, monkeypatch, capsys, words, m
 def test_a_share_of_nearly_all_is_not_all():
     from fastrnn.cli.generalize import share
 
-    assert share(0, 10**9, 2) == "100 %" and share(1, 10**9, 2) == "<100.00 %" and share(1, 8, 2) == "87.50 %" and share(8, 8, 2) == "0.00 %"
+    assert (
+        share(0, 10**9, 2) == "100 %"
+        and share(1, 10**9, 2) == "<100.00 %"
+        and share(1, 8, 2) == "87.50 %"
+        and share(8, 8, 2) == "0.00 %"
+    )
 
 
 @pytest.mark.slow

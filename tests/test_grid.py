@@ -7,11 +7,25 @@ import pytest
 
 from fastrnn.compiling import jit
 from fastrnn.simd import Halves, lanes, lanes_to_bits, load, numbers, pointwise, store, sum_tree, zeros
-from fastrnn.simd.grid import (constants_at, constants_of, grid_chosen, grid_product, largest_magnitude, largest_rows, load_grid,
-                               repeat_rows, store_grid, store_lane_bits, sum_squares, where_bits)
+from fastrnn.simd.grid import (
+    constants_at,
+    constants_of,
+    grid_chosen,
+    grid_product,
+    largest_magnitude,
+    largest_rows,
+    load_grid,
+    repeat_rows,
+    store_grid,
+    store_lane_bits,
+    sum_squares,
+    where_bits,
+)
 
 KINDS = [(dtype, halved) for dtype in ("float32", "float64") for halved in (False, True)]
-every_kind = pytest.mark.parametrize("dtype, halved", KINDS, ids=[f"{dtype}-{'halves' if halved else 'whole'}" for dtype, halved in KINDS])
+every_kind = pytest.mark.parametrize(
+    "dtype, halved", KINDS, ids=[f"{dtype}-{'halves' if halved else 'whole'}" for dtype, halved in KINDS]
+)
 
 
 def lanes_of(dtype, halved):
@@ -138,7 +152,11 @@ def test_the_largest_magnitude_of_each_lane(dtype, halved):
     seen = set()
     for _ in range(100):
         array = np.zeros((5, lanes_of(dtype, halved)), dtype)
-        array[:4] = np.where(rng.random((4, array.shape[1])) < 0.3, rng.choice(special, (4, array.shape[1])), rng.normal(size=(4, array.shape[1])))
+        array[:4] = np.where(
+            rng.random((4, array.shape[1])) < 0.3,
+            rng.choice(special, (4, array.shape[1])),
+            rng.normal(size=(4, array.shape[1])),
+        )
         # The first operand has no signs.
         array[0] = np.abs(array[0])
         _largest(vectors(array, halved))

@@ -44,10 +44,19 @@ def assert_close(got, wanted, tolerance):
 
 @pytest.mark.parametrize("activation, loss, dtype", PAIRS)
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(hidden=st.sampled_from([1, 2, 3, 5, 8, 13, 16, 17, 24, 33, 50]), steps=st.sampled_from([1, 2, 7, 8, 9, 16, 17, 40]),
-       batch=st.sampled_from([1, 2, 3, 5, 15, 16, 17, 33, 70]), inputs=st.integers(1, 5), outputs=st.integers(1, 3),
-       bias=st.booleans(), masked=st.booleans(), truncate=st.sampled_from([None, 1, 2, 5, 8, 16, 39]))
-def test_loss_and_gradients_are_those_of_numpy(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate):
+@given(
+    hidden=st.sampled_from([1, 2, 3, 5, 8, 13, 16, 17, 24, 33, 50]),
+    steps=st.sampled_from([1, 2, 7, 8, 9, 16, 17, 40]),
+    batch=st.sampled_from([1, 2, 3, 5, 15, 16, 17, 33, 70]),
+    inputs=st.integers(1, 5),
+    outputs=st.integers(1, 3),
+    bias=st.booleans(),
+    masked=st.booleans(),
+    truncate=st.sampled_from([None, 1, 2, 5, 8, 16, 39]),
+)
+def test_loss_and_gradients_are_those_of_numpy(
+    activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate
+):
     model, weights, x, y, mask = case(activation, dtype, hidden, steps, batch, inputs, outputs, bias)
     mask = mask if masked else None
     wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask, truncate=truncate)
@@ -76,7 +85,9 @@ def test_a_single_sample_has_the_gradients_of_numpy(hidden, dtype):
 @pytest.mark.parametrize("activation, loss, dtype", [pair for pair in PAIRS if pair[2] == "float64"])
 @pytest.mark.parametrize("hidden, steps, batch, inputs, outputs, bias", [
     (16, 8, 20, 2, 1, True), (5, 11, 3, 3, 2, False), (17, 9, 1, 1, 1, True), (33, 4, 17, 5, 3, True)])
-def test_gradients_are_central_differences_along_random_directions(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias):
+def test_gradients_are_central_differences_along_random_directions(
+    activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias
+):
     model, weights, x, y, mask = case(activation, dtype, hidden, steps, batch, inputs, outputs, bias, seed=1)
     gradients = loss_and_grad(model, x, y, mask, loss=loss)[1]
     rng, step = np.random.default_rng(2), 1e-5
@@ -159,7 +170,9 @@ def test_ragged_sequences_are_masked_ones():
     lengths = [1, 3, 12, 7, 8, 9]
     mask = (np.arange(12) < np.array(lengths)[:, None]).astype(float)
     value, got = loss_and_grad(model, x, y, mask, loss="cross-entropy")
-    cut = [loss_and_grad(model, x[i : i + 1, :n], y[i : i + 1, :n], loss="cross-entropy") for i, n in enumerate(lengths)]
+    cut = [
+        loss_and_grad(model, x[i : i + 1, :n], y[i : i + 1, :n], loss="cross-entropy") for i, n in enumerate(lengths)
+    ]
     assert abs(value - sum(part[0] for part in cut)) < 1e-12
     for name in got:
         assert_close(got[name], sum(part[1][name] for part in cut), 1e-13)
@@ -181,8 +194,11 @@ def test_arrays_of_any_order_and_kind_are_taken_and_left_alone():
     model, _, x, y, mask = case("sigmoid", "float64", 7, 5, 4, 2, 1, True)
     x, y = (x > 0), (y > 0.5)
     wanted = loss_and_grad(model, x.astype(float), y.astype(float), mask)
-    for given_x, given_y, given_mask in ((x, y, mask.astype(bool)), (x.astype(int), y.astype(np.uint8), mask.astype(int)),
-                                         (np.asfortranarray(x), y[:, ::-1][:, ::-1], np.asfortranarray(mask))):
+    for given_x, given_y, given_mask in (
+        (x, y, mask.astype(bool)),
+        (x.astype(int), y.astype(np.uint8), mask.astype(int)),
+        (np.asfortranarray(x), y[:, ::-1][:, ::-1], np.asfortranarray(mask)),
+    ):
         before = given_x.copy(), given_y.copy(), given_mask.copy()
         value, got = loss_and_grad(model, given_x, given_y, given_mask)
         assert value == wanted[0] and all(np.array_equal(got[name], wanted[1][name]) for name in got)
@@ -209,8 +225,12 @@ def test_streams_of_bits_are_predictions_across_segments():
     weights = oracle.random_weights(rng, 16, 2, 1)
     model = Model(Elman(16), {name: (4 * weight).astype(np.float32) for name, weight in weights.items()})
     for steps, count in ((1, 1), (255, 5), (256, 64), (257, 65), (700, 130)):
-        samples = [tuple(int(v) for v in rng.integers(0, 2, 2 * steps).reshape(2, steps) @ (1 << np.arange(steps).astype(object)))
-                   for _ in range(count)]
+        samples = [
+            tuple(
+                int(v) for v in rng.integers(0, 2, 2 * steps).reshape(2, steps) @ (1 << np.arange(steps).astype(object))
+            )
+            for _ in range(count)
+        ]
         x = np.array([[[(a >> t) & 1, (b >> t) & 1] for t in range(steps)] for a, b in samples], float)
         out, margins = model.run_bits(to_words(samples, steps), count)
         z = model.logits(x)[:, :, 0]
@@ -237,7 +257,10 @@ def test_an_output_on_the_other_side_than_its_target_counts_as_much_as_its_mask(
     tiny, above = np.finfo(dtype).smallest_subnormal, np.nextafter(np.array(0.5, dtype), np.array(1, dtype))
     for _ in range(50):
         z = rng.choice([-np.inf, -1, -tiny, -0.0, 0, tiny, 1, np.inf, np.nan], (2, lanes)).astype(dtype)
-        y, m = rng.choice([0, 0.5, above, 1], (2, lanes)).astype(dtype), rng.choice([0, 0.3, 1], (2, lanes)).astype(dtype)
+        y, m = (
+            rng.choice([0, 0.5, above, 1], (2, lanes)).astype(dtype),
+            rng.choice([0, 0.3, 1], (2, lanes)).astype(dtype),
+        )
         out = np.full((2, lanes), 7, dtype)
         run_missed(z, y, m, out)
         assert np.array_equal(out, np.where((z > 0) != (y > 0.5), m, 0))

@@ -22,16 +22,22 @@ def distance(weights, others):
     return max(np.abs(weights[name] - others[name]).max() for name in others)
 
 
-@pytest.mark.parametrize("cell, options", [
-    (Elman(16, bias=False), dict(optimizer="sgd", batch_size=1, reduction="sum", learning_rate=0.1)),
-    (Elman(5), dict(optimizer="adam", batch_size=1)),
-    (Elman(12), dict(optimizer="sgd", batch_size=3, schedule="linear", learning_rate=0.5)),
-    (Elman(17, bias=False), dict(optimizer="momentum", batch_size=16, schedule="cosine", constants={"beta": 0.8})),
-    (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", clip=0.05, truncate=3)),
-    (Elman(3, "tanh"), dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation=0.1, initializer="xavier")),
-    (Elman(33), dict(optimizer="sgd", batch_size=2, clip=0.1, learning_rate=1.0, initializer="orthogonal")),
-    (Elman(9), dict(optimizer="adam", batch_size=4, weight_decay=0.1, l1=0.03, initial_scale=0.5)),
-])
+@pytest.mark.parametrize(
+    "cell, options",
+    [
+        (Elman(16, bias=False), dict(optimizer="sgd", batch_size=1, reduction="sum", learning_rate=0.1)),
+        (Elman(5), dict(optimizer="adam", batch_size=1)),
+        (Elman(12), dict(optimizer="sgd", batch_size=3, schedule="linear", learning_rate=0.5)),
+        (Elman(17, bias=False), dict(optimizer="momentum", batch_size=16, schedule="cosine", constants={"beta": 0.8})),
+        (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", clip=0.05, truncate=3)),
+        (
+            Elman(3, "tanh"),
+            dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation=0.1, initializer="xavier"),
+        ),
+        (Elman(33), dict(optimizer="sgd", batch_size=2, clip=0.1, learning_rate=1.0, initializer="orthogonal")),
+        (Elman(9), dict(optimizer="adam", batch_size=4, weight_decay=0.1, l1=0.03, initial_scale=0.5)),
+    ],
+)
 def test_each_model_is_trained_as_train_trains_it(cell, options):
     config = TrainConfig(dtype="float64", until="samples", max_samples=30 * options["batch_size"], **options)
     run = fastrnn.train_many(cell, Addition(bits=9), config, seeds=[3, 0, 8])
@@ -102,9 +108,16 @@ def test_models_that_train_on_become_exact_at_the_same_sample(until_exact):
 
 
 def test_histories_stay_short_and_keep_their_sums():
-    run = fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=range(17), threads=1, **{**SMALL, "max_samples": 100_100})
+    run = fastrnn.train_many(
+        Elman(2, bias=False), Addition(bits=2), seeds=range(17), threads=1, **{**SMALL, "max_samples": 100_100}
+    )
     # The last one came into a lane that had a long history.
-    assert same(run, 16, fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[16], **{**SMALL, "max_samples": 100_100}), 0)
+    assert same(
+        run,
+        16,
+        fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[16], **{**SMALL, "max_samples": 100_100}),
+        0,
+    )
     short = fastrnn.train_many(Elman(2, bias=False), Addition(bits=2), seeds=[0], **{**SMALL, "max_samples": 256 * 100})
     history, first = run.history(0), short.history(0)
     assert len(history.loss) == 196 and history.samples[-1] == 100_100 and len(first.loss) == 100
@@ -112,26 +125,54 @@ def test_histories_stay_short_and_keep_their_sums():
 
 
 def test_options_of_each_model_are_those_of_single_runs():
-    options = dict(optimizer="adam", loss="cross-entropy", batch_size=2, until="samples", max_samples=60, dtype="float64")
-    varied = dict(learning_rate=[0.01, 0.1, 0.02], weight_decay=[0.2, 0.0, 0.0], l1=[0.0, 0.0, 0.1], saturation=[0.0, 0.3, 0.1],
-                  initial_scale=[1.0, 2.0, 0.5])
+    options = dict(
+        optimizer="adam", loss="cross-entropy", batch_size=2, until="samples", max_samples=60, dtype="float64"
+    )
+    varied = dict(
+        learning_rate=[0.01, 0.1, 0.02],
+        weight_decay=[0.2, 0.0, 0.0],
+        l1=[0.0, 0.0, 0.1],
+        saturation=[0.0, 0.3, 0.1],
+        initial_scale=[1.0, 2.0, 0.5],
+    )
     constants = dict(beta1=[0.9, 0.5, 0.0], epsilon=1e-6)
     cell = Elman(3, "tanh")
     run = fastrnn.train_many(cell, seeds=[4, 4, 9], constants=constants, **options, **varied)
     for i, seed in enumerate(run.seeds):
-        own = {name: values[i] for name, values in varied.items()} | {"constants": {"beta1": constants["beta1"][i], "epsilon": 1e-6}}
+        own = {name: values[i] for name, values in varied.items()} | {
+            "constants": {"beta1": constants["beta1"][i], "epsilon": 1e-6}
+        }
         single = fastrnn.train(cell, seed=int(seed), curriculum=None, **options, **own)
-        assert run.config_of(i) == TrainConfig(**{**single.model.metadata["config"],
-                                                  "constants": tuple(single.model.metadata["config"]["constants"].items())})
+        assert run.config_of(i) == TrainConfig(
+            **{
+                **single.model.metadata["config"],
+                "constants": tuple(single.model.metadata["config"]["constants"].items()),
+            }
+        )
         assert distance(run.weights(i), single.model.weights) < 1e-9
     # The terms that one model does without, it also does without in company.
-    plain = fastrnn.train_many(cell, seeds=[4], constants={"beta1": 0.9, "epsilon": 1e-6}, learning_rate=0.01, weight_decay=0.2,
-                               saturation=[0.0], **options)
+    plain = fastrnn.train_many(
+        cell,
+        seeds=[4],
+        constants={"beta1": 0.9, "epsilon": 1e-6},
+        learning_rate=0.01,
+        weight_decay=0.2,
+        saturation=[0.0],
+        **options,
+    )
     assert all(np.array_equal(run.weights(0)[name], plain.weights(0)[name]) for name in plain.weights(0))
 
 
 def test_a_model_that_diverges_is_reported_and_leaves_its_neighbours_alone():
-    options = dict(optimizer="adam", loss="cross-entropy", saturation=0.1, batch_size=4, until="samples", max_samples=800, dtype="float64")
+    options = dict(
+        optimizer="adam",
+        loss="cross-entropy",
+        saturation=0.1,
+        batch_size=4,
+        until="samples",
+        max_samples=800,
+        dtype="float64",
+    )
     # Weights that change their sign and grow, from one update to the next; and weights whose sums are infinite at once.
     decays, scales = np.zeros(20), np.ones(20)
     decays[[3, 19]], scales[8] = [1e3, 1e4], 1e308
@@ -154,10 +195,19 @@ def own_data(rng, models, rows, steps, inputs, outputs):
     return rng.uniform(-1, 1, (models, rows, steps, inputs)), rng.uniform(0, 1, (models, rows, steps, outputs)), mask
 
 
-@pytest.mark.parametrize("activation, loss, hidden, steps, batch, inputs, outputs, bias", [
-    ("sigmoid", "squared", 16, 8, 7, 2, 1, True), ("sigmoid", "squared", 5, 11, 3, 3, 2, False), ("sigmoid", "squared", 33, 4, 1, 5, 5, True),
-    ("tanh", "cross-entropy", 13, 9, 6, 1, 3, True), pytest.param("relu", "squared", 18, 5, 4, 4, 1, True, marks=pytest.mark.slow),  # a kernel that nothing else needs
-    ("sigmoid", "squared", 1, 1, 1, 1, 1, True)])
+@pytest.mark.parametrize(
+    "activation, loss, hidden, steps, batch, inputs, outputs, bias",
+    [
+        ("sigmoid", "squared", 16, 8, 7, 2, 1, True),
+        ("sigmoid", "squared", 5, 11, 3, 3, 2, False),
+        ("sigmoid", "squared", 33, 4, 1, 5, 5, True),
+        ("tanh", "cross-entropy", 13, 9, 6, 1, 3, True),
+        pytest.param(
+            "relu", "squared", 18, 5, 4, 4, 1, True, marks=pytest.mark.slow
+        ),  # a kernel that nothing else needs
+        ("sigmoid", "squared", 1, 1, 1, 1, 1, True),
+    ],
+)
 def test_gradients_are_those_of_numpy(activation, loss, hidden, steps, batch, inputs, outputs, bias):
     rng = np.random.default_rng(hidden)
     x, y, mask = own_data(rng, 3, batch, steps, inputs, outputs)
@@ -165,9 +215,21 @@ def test_gradients_are_those_of_numpy(activation, loss, hidden, steps, batch, in
     weights = {name: np.stack([each[name] for each in own]) for name in own[0]}
     # The term is there in the kernel of this cell that other tests compile; the last model has none of it.
     saturation = np.array([0.2, 0.1, 0.0]) if activation == "tanh" else np.zeros(3)
-    run = fastrnn.train_many(Elman(hidden, activation, bias), data=(x, y, mask), weights=weights, seeds=[0] * 3, loss=loss,
-                             optimizer="sgd", learning_rate=1.0, reduction="sum", batch_size=batch, until="samples",
-                             max_samples=batch, saturation=saturation, dtype="float64")
+    run = fastrnn.train_many(
+        Elman(hidden, activation, bias),
+        data=(x, y, mask),
+        weights=weights,
+        seeds=[0] * 3,
+        loss=loss,
+        optimizer="sgd",
+        learning_rate=1.0,
+        reduction="sum",
+        batch_size=batch,
+        until="samples",
+        max_samples=batch,
+        saturation=saturation,
+        dtype="float64",
+    )
     for i in range(3):
         value, wanted = oracle.loss_and_grad(own[i], activation, loss, x[i], y[i], mask[i], saturation=saturation[i])
         largest = max(np.abs(gradient).max() for gradient in wanted.values())
@@ -202,14 +264,22 @@ def test_arrays_are_learned_until_they_are_exact():
 def test_the_tutorials_algorithm_is_the_scalar_originals():
     rng, samples = np.random.RandomState(3), 60
     synapses = reference.initial_synapses(rng)
-    weights = {"w_ih": synapses.synapse_0.T.copy(), "w_hh": synapses.synapse_h.T.copy(), "w_ho": synapses.synapse_1.T.copy()}
-    run = fastrnn.train_many(Elman(16, bias=False), weights=weights, seeds=[5], **{**SMALL, "max_samples": samples, "dtype": "float64"})
+    weights = {
+        "w_ih": synapses.synapse_0.T.copy(),
+        "w_hh": synapses.synapse_h.T.copy(),
+        "w_ho": synapses.synapse_1.T.copy(),
+    }
+    run = fastrnn.train_many(
+        Elman(16, bias=False), weights=weights, seeds=[5], **{**SMALL, "max_samples": samples, "dtype": "float64"}
+    )
     table = reference.binary_table()
     for n in range(samples):
         words = np.random.Philox(key=[5, 0], counter=[0, n // 64, 0, 0]).random_raw(16).reshape(8, 2)
         bits = (words[:7] >> np.uint64(n % 64)) & np.uint64(1)
         a, b = (int(each) for each in (bits.astype(int) << np.arange(7)[:, None]).sum(0))
-        reference.apply_updates(synapses, reference.forward_backward(synapses, table[a], table[b], table[a + b])[0], 0.1)
+        reference.apply_updates(
+            synapses, reference.forward_backward(synapses, table[a], table[b], table[a + b])[0], 0.1
+        )
     for name, synapse in (("w_ih", synapses.synapse_0), ("w_hh", synapses.synapse_h), ("w_ho", synapses.synapse_1)):
         assert np.abs(run.weights(0)[name] - synapse.T).max() < 1e-12
 
@@ -228,7 +298,9 @@ def test_ctrl_c_leaves_what_there_is(ctrl_c):
         signal.raise_signal(signal.SIGINT)
 
     handler = signal.getsignal(signal.SIGINT)
-    run = fastrnn.train_many(Elman(8, bias=False), seeds=range(20), threads=1, progress=press, **{**SMALL, "max_samples": 10_000_000})
+    run = fastrnn.train_many(
+        Elman(8, bias=False), seeds=range(20), threads=1, progress=press, **{**SMALL, "max_samples": 10_000_000}
+    )
     assert run.stopped == ["interrupted"] * 20 and told == [(0, 20)] and signal.getsignal(signal.SIGINT) is handler
     assert (run.steps[:16] > 0).all() and (run.steps[16:] == 0).all() and not run.exact.any()
     untrained = fastrnn.train_many(Elman(8, bias=False), seeds=[19], initial_scale=1.0, threads=1, progress=press,
@@ -243,23 +315,43 @@ def test_progress_may_stop_training(threads):
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        fastrnn.train_many(Elman(8, bias=False), seeds=range(40), threads=threads, progress=fail, **{**SMALL, "max_samples": 10_000_000})
+        fastrnn.train_many(
+            Elman(8, bias=False),
+            seeds=range(40),
+            threads=threads,
+            progress=fail,
+            **{**SMALL, "max_samples": 10_000_000},
+        )
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(seeds=5), "seeds: got int64 of shape ()"), (dict(seeds=[]), "seeds: got float64 of shape (0,)"),
-    (dict(seeds=[1, -1]), "seeds: got -1"), (dict(seeds=[0.5]), "seeds: got float64"), (dict(seeds=[1], seed=3), "seed: each model"),
-    (dict(learning_rate=[0.1, 0.2]), "learning_rate: got float64 of shape (2,), expected a number or 3"),
-    (dict(learning_rate=[0.1, 0.2, -1]), "learning_rate: got -1.0, expected a positive number"),
-    (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"), (dict(l1=["a", "b", "c"]), "l1: got dtype <U1, expected real numbers"),
-    (dict(constants={"beta1": [0.9, 0.9, -1]}), "constants: got beta1=-1.0"), (dict(constants={"gamma": [0.9] * 3}), "constants: got gamma="),
-    (dict(threads=0), "threads: got 0"), (dict(until="certified"), "until: got 'certified'"), (dict(patience=1 << 40), "patience: got"),
-    (dict(curriculum=fastrnn.Curriculum()), "curriculum: got one"), (dict(batchsize=2), "train: unknown option 'batchsize'"),
-    (dict(data=(np.zeros((2, 4, 5, 1)), np.zeros((2, 4, 5, 1)))), "x: got a leading axis of 2, expected 3"),
-    (dict(data=(np.zeros((3, 4, 5, 1)), np.zeros((4, 5, 1)))), "y: got shape (4, 5, 1), expected (3, 4, 5, output)"),
-    (dict(weights={"w_hh": np.zeros((2, 16, 16))}), "weights: got a leading axis of 2, expected 3"),
-    (dict(weights={"w_hh": np.zeros((16, 16))}), "weights: got w_hh, expected"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(seeds=5), "seeds: got int64 of shape ()"),
+        (dict(seeds=[]), "seeds: got float64 of shape (0,)"),
+        (dict(seeds=[1, -1]), "seeds: got -1"),
+        (dict(seeds=[0.5]), "seeds: got float64"),
+        (dict(seeds=[1], seed=3), "seed: each model"),
+        (dict(learning_rate=[0.1, 0.2]), "learning_rate: got float64 of shape (2,), expected a number or 3"),
+        (dict(learning_rate=[0.1, 0.2, -1]), "learning_rate: got -1.0, expected a positive number"),
+        (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"),
+        (dict(l1=["a", "b", "c"]), "l1: got dtype <U1, expected real numbers"),
+        (dict(constants={"beta1": [0.9, 0.9, -1]}), "constants: got beta1=-1.0"),
+        (dict(constants={"gamma": [0.9] * 3}), "constants: got gamma="),
+        (dict(threads=0), "threads: got 0"),
+        (dict(until="certified"), "until: got 'certified'"),
+        (dict(patience=1 << 40), "patience: got"),
+        (dict(curriculum=fastrnn.Curriculum()), "curriculum: got one"),
+        (dict(batchsize=2), "train: unknown option 'batchsize'"),
+        (dict(data=(np.zeros((2, 4, 5, 1)), np.zeros((2, 4, 5, 1)))), "x: got a leading axis of 2, expected 3"),
+        (
+            dict(data=(np.zeros((3, 4, 5, 1)), np.zeros((4, 5, 1)))),
+            "y: got shape (4, 5, 1), expected (3, 4, 5, output)",
+        ),
+        (dict(weights={"w_hh": np.zeros((2, 16, 16))}), "weights: got a leading axis of 2, expected 3"),
+        (dict(weights={"w_hh": np.zeros((16, 16))}), "weights: got w_hh, expected"),
+    ],
+)
 def test_what_makes_no_sense_is_one_line(options, message):
     with pytest.raises((ValueError, TypeError)) as error:
         fastrnn.train_many(**{"seeds": [1, 2, 3], **options})

@@ -164,8 +164,9 @@ LONG = """
 import sys, fastrnn
 from fastrnn.train import autosave
 autosave.SECONDS, autosave.SHARE = 0, float("inf")
-fastrnn.train_many(fastrnn.Elman(16, bias=False), seeds=range(3), optimizer="sgd", batch_size=1, reduction="sum", until="samples",
-                   max_samples=100_000_000, checkpoint=sys.argv[1], threads=1, progress=lambda *state: print(flush=True))
+options = dict(optimizer="sgd", batch_size=1, reduction="sum", until="samples", max_samples=100_000_000, threads=1)
+options |= dict(checkpoint=sys.argv[1], progress=lambda *state: print(flush=True))
+fastrnn.train_many(fastrnn.Elman(16, bias=False), seeds=range(3), **options)
 """
 
 

@@ -41,7 +41,9 @@ def train(monkeypatch):
         monkeypatch.setattr(tiers, "ENOUGH", 0.0 if kernels == "changing" else np.inf)
         begun = []
         run_models = group.run_models
-        monkeypatch.setattr(group, "run_models", lambda *arguments: begun.append(arguments[3]) or run_models(*arguments))
+        monkeypatch.setattr(
+            group, "run_models", lambda *arguments: begun.append(arguments[3]) or run_models(*arguments)
+        )
         run = fastrnn.train_many(cell, seeds=range(MODELS), **options)
         monkeypatch.setattr(group, "run_models", run_models)
         (made,) = recipes
@@ -93,8 +95,10 @@ SLOW = [
 
 
 def test_the_cases_cover_all_pairs_of_what_may_differ():
-    rows = [(np.searchsorted([8, 16], case.hidden), case.batch, case.bias, case.clip, case.options["optimizer"], *case[5:])
-            for case in CASES + SLOW]
+    rows = [
+        (np.searchsorted([8, 16], case.hidden), case.batch, case.bias, case.clip, case.options["optimizer"], *case[5:])
+        for case in CASES + SLOW
+    ]
     for one, other in combinations(zip(*rows), 2):
         assert len(set(zip(one, other))) == len(set(one)) * len(set(other))
 
@@ -103,17 +107,33 @@ def test_the_cases_cover_all_pairs_of_what_may_differ():
                          ids=lambda case: f"{case.hidden}-{case.batch}")
 def test_kernels_and_vectors_change_no_byte(case, train):
     cell = Elman(case.hidden, "tanh" if case.options is ADAM else "sigmoid", case.bias)
-    options = dict(case.options, batch_size=case.batch, clip=case.clip, truncate=case.truncate, max_samples=3001 * case.batch, patience=60)
+    options = dict(
+        case.options,
+        batch_size=case.batch,
+        clip=case.clip,
+        truncate=case.truncate,
+        max_samples=3001 * case.batch,
+        patience=60,
+    )
     if case.arrays:
         options["data"] = own_data(np.random.default_rng(case.hidden), options.get("dtype", "float32"))
     else:
         options["task"] = Addition(bits=2)
     general = train(cell, halved=False, kernels="general", threads=1, **options)
     # Where vectors are whole, the kernels change between the first updates and the last ones.
-    other = train(cell, halved=case.halved, kernels="own" if case.halved else "changing", threads=case.threads, **options)
+    other = train(
+        cell, halved=case.halved, kernels="own" if case.halved else "changing", threads=case.threads, **options
+    )
     assert all(same(general, i, other, i) for i in range(MODELS))
-    assert general.loss.tobytes() == other.loss.tobytes() and general.exact_accuracy.tobytes() == other.exact_accuracy.tobytes()
-    assert np.array_equal(general.exact, other.exact) and (general.exact.any() or case.arrays) and not any(same(general, i, other, i - 1) for i in range(MODELS))
+    assert (
+        general.loss.tobytes() == other.loss.tobytes()
+        and general.exact_accuracy.tobytes() == other.exact_accuracy.tobytes()
+    )
+    assert (
+        np.array_equal(general.exact, other.exact)
+        and (general.exact.any() or case.arrays)
+        and not any(same(general, i, other, i - 1) for i in range(MODELS))
+    )
 
 
 # Rows of data, steps, and lanes with one row that is out of bounds: its gradient is no number, infinite as a square, or merely large.
@@ -131,7 +151,10 @@ def unbounded(rng, hidden, dtype):
     """(weights, data, the same data without what is out of bounds) for each model."""
     own = [oracle.random_weights(rng, hidden, 2, OUTPUTS) for _ in range(MODELS)]
     weights = {name: np.stack([each[name] for each in own]).astype(dtype) for name in own[0]}
-    x, y = rng.uniform(-1, 1, (MODELS, ROWS, STEPS, 2)).astype(dtype), rng.integers(0, 2, (MODELS, ROWS, STEPS, OUTPUTS)).astype(dtype)
+    x, y = (
+        rng.uniform(-1, 1, (MODELS, ROWS, STEPS, 2)).astype(dtype),
+        rng.integers(0, 2, (MODELS, ROWS, STEPS, OUTPUTS)).astype(dtype),
+    )
     # Nothing comes in here, and it is not looked at, but in the last row of two.
     x[..., 1], weights["w_ih"][..., 1] = 0, 0
     most = np.finfo(dtype).max
@@ -151,12 +174,25 @@ def unbounded(rng, hidden, dtype):
 @pytest.mark.parametrize("hidden, dtype", [(5, "float32"), pytest.param(20, "float64", marks=pytest.mark.slow)])
 def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, clip, train):
     weights, data, sound_data = unbounded(np.random.default_rng(hidden), hidden, dtype)
-    options = dict(optimizer="sgd", learning_rate=0.01, reduction="sum", batch_size=3, until="samples", max_samples=180, patience=0, dtype=dtype,
-                   clip=clip, weights=weights, threads=1)
+    options = dict(
+        optimizer="sgd",
+        learning_rate=0.01,
+        reduction="sum",
+        batch_size=3,
+        until="samples",
+        max_samples=180,
+        patience=0,
+        dtype=dtype,
+        clip=clip,
+        weights=weights,
+        threads=1,
+    )
     halved = hidden == 20
     run = train(Elman(hidden), halved=halved, kernels="general", data=data, **options)
     sound = train(Elman(hidden), halved=halved, kernels="general", data=sound_data, **options)
-    assert [i for i in range(MODELS) if run.stopped[i] == "diverged"] == [NAN, SQUARE] and set(sound.stopped) == {"samples"}
+    assert [i for i in range(MODELS) if run.stopped[i] == "diverged"] == [NAN, SQUARE] and set(sound.stopped) == {
+        "samples"
+    }
     assert [i for i in range(MODELS) if not same(run, i, sound, i)] == [NAN, SQUARE, LARGE]
     if halved:
         whole = train(Elman(hidden), halved=False, kernels="general", data=data, **options)
@@ -164,9 +200,17 @@ def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, clip, train)
     for i in (NAN, SQUARE):
         # One update is taken back, as after a loss that is not finite, and what was learned before is kept.
         assert run.steps[i] == update_with_the_last_row(i, 3) - 1 > 5
-        kept = train(Elman(hidden), halved=halved, kernels="general", data=sound_data, **{**options, "max_samples": 3 * run.steps[i]})
+        kept = train(
+            Elman(hidden),
+            halved=halved,
+            kernels="general",
+            data=sound_data,
+            **{**options, "max_samples": 3 * run.steps[i]},
+        )
         assert all(run.weights(i)[name].tobytes() == weight.tobytes() for name, weight in kept.weights(i).items())
         if dtype == "float64":  # the kernels of `train` that others need
             own = {name: weight[i] for name, weight in weights.items()}
-            single = fastrnn.train(Elman(hidden), data=tuple(array[i] for array in data), seed=i, **{**options, "weights": own})
+            single = fastrnn.train(
+                Elman(hidden), data=tuple(array[i] for array in data), seed=i, **{**options, "weights": own}
+            )
             assert single.stopped == "diverged" and single.steps == run.steps[i]

@@ -24,7 +24,9 @@ class Case(NamedTuple):
 
 CASES = {
     "a full panel": Case(Elman(16), 8, {}),
-    "half a panel, truncated": Case(Elman(8, "tanh", bias=False), 9, {"optimizer": "adam", "clip": 0.5, "truncate": 4, "weight_decay": 0.01}),
+    "half a panel, truncated": Case(
+        Elman(8, "tanh", bias=False), 9, {"optimizer": "adam", "clip": 0.5, "truncate": 4, "weight_decay": 0.01}
+    ),
     "dead units, in float64": Case(Elman(13), 17, {"dtype": "float64", "optimizer": "momentum", "l1": 0.001}),
     "panels, of numbers": Case(Elman(33, "relu"), 0, {"loss": "cross-entropy", "learning_rate": 0.01}),
     "penalised": Case(Elman(5), 4, {"saturation": 0.1}),
@@ -56,7 +58,9 @@ def session(case, monkeypatch, own, **options):
 def results(session, rates):
     """All that comes out of updates with these rates, as bytes, and why they ended."""
     saturations = np.full(len(rates), session.config.saturation)
-    parts = [session.run(rates[start : start + 50], saturations[start : start + 50], 0) for start in range(0, len(rates), 50)]
+    parts = [
+        session.run(rates[start : start + 50], saturations[start : start + 50], 0) for start in range(0, len(rates), 50)
+    ]
     arrays = {**session.weights(), **session.state()[0]}
     values = [*(statistics for statistics, _ in parts), *(arrays[name] for name in sorted(arrays))]
     return b"".join(np.ascontiguousarray(value).tobytes() for value in values), parts[-1][1]
@@ -89,7 +93,11 @@ def test_training_with_single_samples_changes_to_them_by_itself(monkeypatch):
     assert not any(seconds > tiers.ENOUGH for seconds in tiers._worked.values()) and sum(tiers._worked.values()) > 0
     monkeypatch.setattr(tiers, "ENOUGH", 0.0)
     changed, compiled = [], tiers.Tiers._compiled
-    monkeypatch.setattr(tiers.Tiers, "_compiled", staticmethod(lambda kernels: changed.append(kernels) or compiled(kernels)))
+    monkeypatch.setattr(
+        tiers.Tiers, "_compiled", staticmethod(lambda kernels: changed.append(kernels) or compiled(kernels))
+    )
     after = train(Elman(16), Addition(bits=8), **options)
     assert len(changed) == 2
-    assert all(before.model.weights[name].tobytes() == after.model.weights[name].tobytes() for name in before.model.weights)
+    assert all(
+        before.model.weights[name].tobytes() == after.model.weights[name].tobytes() for name in before.model.weights
+    )

@@ -31,10 +31,20 @@ def test_a_processor_with_avx2_computes_the_same(tmp_path):
     # Tiles of six rows leave tails of four of a block's samples, and of these rows.
     weights = oracle.random_weights(rng, 22, 2, 1, True)
     x, y = rng.uniform(-1, 1, (35, 11, 2)), rng.uniform(0, 1, (35, 11, 1))
-    Model(Elman(22), {name: weight.astype(np.float32) for name, weight in weights.items()}).save(tmp_path / "model.safetensors")
+    Model(Elman(22), {name: weight.astype(np.float32) for name, weight in weights.items()}).save(
+        tmp_path / "model.safetensors"
+    )
     np.savez(tmp_path / "data.npz", x=x.astype(np.float32), y=y.astype(np.float32))
-    variables = {**os.environ, "PYTHONPATH": ROOT, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+    variables = {
+        **os.environ,
+        "PYTHONPATH": ROOT,
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx2,+fma",
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
+    )
     tile, arithmetic, loss = json.loads(done.stdout)
     assert (tile, arithmetic) == (6, "avx2")
     wanted, gradients = oracle.loss_and_grad(weights, "sigmoid", "squared", x, y)

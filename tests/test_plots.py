@@ -15,7 +15,9 @@ def history(entries=20):
     return History(steps, 16 * steps, 2.0 * 0.1**done, 0.5 + done / 2, done, 0.01 * steps)
 
 
-@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG\r\n"), ("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG\r\n")])
+@pytest.mark.parametrize(
+    ("ending", "start"), [("png", b"\x89PNG\r\n"), ("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG\r\n")]
+)
 def test_writes_the_format_of_the_ending(tmp_path, ending, start):
     plot_history(history(), tmp_path / f"curve.{ending}")
     assert (tmp_path / f"curve.{ending}").read_bytes().startswith(start)
@@ -37,7 +39,9 @@ def test_draws_loss_and_accuracies_with_units_and_line_styles(tmp_path, monkeypa
     losses, accuracies = figures[0].axes
     assert losses.get_yscale() == "log" and losses.get_ylabel() == "loss per sample"
     assert accuracies.get_xlabel() == "training samples" and accuracies.get_ylabel() == "accuracy"
-    for line, column in zip([*losses.lines, *accuracies.lines], (data.loss, data.bit_accuracy, data.exact_accuracy), strict=True):
+    for line, column in zip(
+        [*losses.lines, *accuracies.lines], (data.loss, data.bit_accuracy, data.exact_accuracy), strict=True
+    ):
         np.testing.assert_array_equal(line.get_xdata(), data.samples)
         np.testing.assert_array_equal(line.get_ydata(), column)
     # Told apart without colour.

@@ -33,7 +33,11 @@ def test_a_network_sees_its_own_sequences_and_no_others(monkeypatch):
     found = candidate(TRAINING[1], seed=0, number=0, samples=1600)
     assert len(seen) == 2 and found.model.task is None
     for task, (x, y) in seen:
-        assert task is None and np.array_equal(x, TRAINING[1].sequences()[0]) and np.array_equal(y, TRAINING[1].sequences()[1])
+        assert (
+            task is None
+            and np.array_equal(x, TRAINING[1].sequences()[0])
+            and np.array_equal(y, TRAINING[1].sequences()[1])
+        )
 
 
 def test_states_are_counted_as_plain_numpy_does():
@@ -67,22 +71,40 @@ def test_the_chosen_network_is_the_one_of_best_rank(monkeypatch):
 
 
 def test_accuracy_is_by_bit():
-    zero = Model(Elman(1), {"w_ih": np.zeros((1, 2)), "w_hh": np.zeros((1, 1)), "b_ih": np.zeros(1), "b_hh": np.zeros(1),
-                            "w_ho": np.zeros((1, 1)), "b_o": np.array([-1.0])})
+    zero = Model(
+        Elman(1),
+        {
+            "w_ih": np.zeros((1, 2)),
+            "w_hh": np.zeros((1, 1)),
+            "b_ih": np.zeros(1),
+            "b_hh": np.zeros(1),
+            "w_ho": np.zeros((1, 1)),
+            "b_o": np.array([-1.0]),
+        },
+    )
     assert accuracy(zero) == 1 - TEST.sequences()[1].mean()
 
 
 def test_the_command_prints_both_columns_within_80_columns(capsys, monkeypatch):
-    monkeypatch.setattr(mdlrnn_addition, "reproduce", lambda split, seeds, restarts, progress: mdlrnn_addition.Outcome([1.0, 0.99999], [1.0] * 4))
+    monkeypatch.setattr(
+        mdlrnn_addition,
+        "reproduce",
+        lambda split, seeds, restarts, progress: mdlrnn_addition.Outcome([1.0, 0.99999], [1.0] * 4),
+    )
     assert main(["reproduce", "mdlrnn-addition", "--seeds", "2", "--restarts", "2"]) == 1
     out = capsys.readouterr().out
     assert "0.8126" in out and "0.7493" in out and "1 of 2" in out and max(map(len, out.splitlines())) < 80
     assert "0.9999 " in out.split("worst of 2 seeds")[1].splitlines()[0]
 
 
-@pytest.mark.parametrize("words, message", [
-    (["chess"], "no experiment 'chess'; experiments: mdlrnn-addition"), (["mdlrnn-addition", "--seeds", "0"], "--seeds: got 0"),
-    ([], "the following arguments are required: NAME")])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["chess"], "no experiment 'chess'; experiments: mdlrnn-addition"),
+        (["mdlrnn-addition", "--seeds", "0"], "--seeds: got 0"),
+        ([], "the following arguments are required: NAME"),
+    ],
+)
 def test_wrong_use_is_one_line_and_status_2(capsys, words, message):
     assert main(["reproduce", *words]) == 2
     error = capsys.readouterr().err

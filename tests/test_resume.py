@@ -65,7 +65,9 @@ def test_resumed_run_ends_in_the_same_bytes(tmp_path, case):
         loaded, config = load_run(tmp_path / "run.safetensors")
         assert_same(loaded, run)
         assert loaded.history.seconds.tobytes() == run.history.seconds.tobytes()
-        run = fastrnn.train(loaded.model.cell, loaded.model.task, config, resume=loaded, threads=threads, progress=press_after(calls))
+        run = fastrnn.train(
+            loaded.model.cell, loaded.model.task, config, resume=loaded, threads=threads, progress=press_after(calls)
+        )
         assert run.seconds > loaded.seconds
     assert_same(run, whole)
 
@@ -74,7 +76,9 @@ def test_run_until_exact_stops_at_the_same_update(tmp_path):
     # So patient that the interruption comes between the last mistake and the end.
     options = {"patience": 50_000}
     whole = fastrnn.train(**options)
-    run = fastrnn.train(progress=lambda samples, *_: samples >= 10_000 and signal.raise_signal(signal.SIGINT), **options)
+    run = fastrnn.train(
+        progress=lambda samples, *_: samples >= 10_000 and signal.raise_signal(signal.SIGINT), **options
+    )
     assert run.stopped == "interrupted" and run.state["numbers"]["clean"] > 0
     save_run(run, tmp_path / "run")
     loaded, config = load_run(tmp_path / "run")
@@ -115,7 +119,9 @@ def path(tmp_path):
 def test_the_model_of_an_unfinished_run_is_like_any_other(path, tmp_path):
     loaded, _ = load_run(path)
     model = Model.load(path)
-    assert {name: w.tobytes() for name, w in model.weights.items()} == {name: w.tobytes() for name, w in loaded.model.weights.items()}
+    assert {name: w.tobytes() for name, w in model.weights.items()} == {
+        name: w.tobytes() for name, w in loaded.model.weights.items()
+    }
     model.save(tmp_path / "model")
     assert b"training" not in (tmp_path / "model").read_bytes()
     with pytest.raises(CheckpointError, match="a finished model"):

@@ -77,7 +77,11 @@ def test_answers_longer_than_a_piece_of_time():
 def test_a_wrong_answer_is_printed_with_the_right_one_beside_it(call, tmp_path):
     always(Comparison(8), 1).save(tmp_path / "less")
     assert call("run", tmp_path / "less", 9, 60) == (0, "true\n", "")
-    assert call("run", tmp_path / "less", 60, 9) == (1, "true\n", "fastrnn: the network's answer is wrong: right is false\n")
+    assert call("run", tmp_path / "less", 60, 9) == (
+        1,
+        "true\n",
+        "fastrnn: the network's answer is wrong: right is false\n",
+    )
 
 
 def test_only_the_last_answer_counts_where_the_task_says_so(tmp_path):
@@ -107,7 +111,10 @@ def test_add_refuses_other_tasks_and_says_who_answers(call, files):
         status, out, err = call("add", files[name], 1, 2)
         if name != "addition":
             assert (status, out) == (2, "")
-            assert err == f"fastrnn: {files[name]}: add: this model was trained on {name}, not on addition; `run` answers it\n"
+            assert (
+                err
+                == f"fastrnn: {files[name]}: add: this model was trained on {name}, not on addition; `run` answers it\n"
+            )
 
 
 WRONG_USE = {
@@ -134,9 +141,15 @@ def test_run_at_a_width_that_the_task_does_not_have(call, tmp_path):
         "fastrnn: --bits: got 4, expected at least 5 for a delay of 4, so that there is an answer\n")
 
 
-@pytest.mark.parametrize(("operands", "error", "message"), [
-    ((1, -2), ValueError, "operand: got -2"), ((1.5, 2), TypeError, "operand: got 1.5"), ((True, 2), TypeError, "operand: got True"),
-    ((1,), ValueError, "operands: got 1, this model takes 2")])
+@pytest.mark.parametrize(
+    ("operands", "error", "message"),
+    [
+        ((1, -2), ValueError, "operand: got -2"),
+        ((1.5, 2), TypeError, "operand: got 1.5"),
+        ((True, 2), TypeError, "operand: got True"),
+        ((1,), ValueError, "operands: got 1, this model takes 2"),
+    ],
+)
 def test_operands_that_do_not_fit_are_named(operands, error, message):
     with pytest.raises(error, match=message):
         always(Subtraction(8), 0).run(*operands)
@@ -154,8 +167,11 @@ def test_a_model_without_a_task_has_nothing_to_run():
 def test_recipes_are_in_force_unless_something_else_is_asked_for(monkeypatch):
     task = Copy(8)
     assert task.recipe == {"curriculum": None}
-    for options, expected in (({}, None), ({"curriculum": fastrnn.TrainConfig().curriculum}, fastrnn.TrainConfig().curriculum),
-                              ({"config": fastrnn.TrainConfig(max_samples=16)}, fastrnn.TrainConfig().curriculum)):
+    for options, expected in (
+        ({}, None),
+        ({"curriculum": fastrnn.TrainConfig().curriculum}, fastrnn.TrainConfig().curriculum),
+        ({"config": fastrnn.TrainConfig(max_samples=16)}, fastrnn.TrainConfig().curriculum),
+    ):
         run = fastrnn.train(Elman(2), task, **{"max_samples": 16, "until": "samples", **options})
         assert run.model.metadata["config"]["curriculum"] == (expected and vars(expected))
 

@@ -158,9 +158,23 @@ def test_every_function_has_a_stated_bound():
     assert set(stated_bounds()) == {(name, dtype) for name in FUNCTIONS for dtype in (np.float32, np.float64)}
 
 
-EXACT = [("sigmoid", 0, 0.5), ("sigmoid", -0.0, 0.5), ("tanh", 0, 0), ("log", 1, 0), ("log", np.inf, np.inf), ("sigmoid", np.inf, 1),
-         ("tanh", np.inf, 1), ("tanh", -np.inf, -1), ("softplus", np.inf, np.inf), ("softplus", -np.inf, 0), ("softplus", 1e30, 1e30),
-         ("tanh", 1e30, 1), ("tanh", -1e30, -1), ("sigmoid", 1e30, 1), ("softplus", -1e30, 0)]
+EXACT = [
+    ("sigmoid", 0, 0.5),
+    ("sigmoid", -0.0, 0.5),
+    ("tanh", 0, 0),
+    ("log", 1, 0),
+    ("log", np.inf, np.inf),
+    ("sigmoid", np.inf, 1),
+    ("tanh", np.inf, 1),
+    ("tanh", -np.inf, -1),
+    ("softplus", np.inf, np.inf),
+    ("softplus", -np.inf, 0),
+    ("softplus", 1e30, 1e30),
+    ("tanh", 1e30, 1),
+    ("tanh", -1e30, -1),
+    ("sigmoid", 1e30, 1),
+    ("softplus", -1e30, 0),
+]
 
 
 @pytest.mark.parametrize(("name", "x", "expected"), EXACT)
@@ -379,7 +393,10 @@ def test_masks_are_ones_and_zeros_to_the_bit(dtype):
     lanes, bits = lanes_of(dtype), np.random.default_rng(5).integers(0, 2, (3, 8))
     sums, w = numbers((3, lanes), dtype, 1), numbers((3, lanes), dtype, 2)
     results = []
-    for x in (bits.astype(dtype), np.where(bits == 1, ~np.zeros(1, inputs_dtype(dtype, bits=True)), inputs_dtype(dtype, bits=True).type(0))):
+    for x in (
+        bits.astype(dtype),
+        np.where(bits == 1, ~np.zeros(1, inputs_dtype(dtype, bits=True)), inputs_dtype(dtype, bits=True).type(0)),
+    ):
         out, folded = np.zeros((2, lanes), dtype), np.zeros((1, lanes), dtype)
         run_masked(sums, x, w, out, folded)
         results.append(out.tobytes() + folded.tobytes())
@@ -480,7 +497,9 @@ def run_along_4(start, a, i, k, b, row, count, out):
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_products(rows, count, dtype):
     lanes = lanes_of(dtype)
-    start, a, b = (whole_numbers(shape, dtype, seed) for seed, shape in enumerate([(rows, lanes), (2, 9, 9), (8, lanes)]))
+    start, a, b = (
+        whole_numbers(shape, dtype, seed) for seed, shape in enumerate([(rows, lanes), (2, 9, 9), (8, lanes)])
+    )
     out = np.zeros_like(start)
     down, along = (run_down_4, run_along_4) if rows == 4 else (run_down_6, run_along_6)
     down(start, a, 1, 3, b, 2, count, out)
@@ -523,7 +542,13 @@ def products(a, b, high, low):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(*[st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**32, 2**63, 2**64 - 1])] * 2), min_size=1, max_size=50))
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**32, 2**63, 2**64 - 1])] * 2),
+        min_size=1,
+        max_size=50,
+    )
+)
 def test_a_product_of_two_words_is_two_words(pairs):
     a, b = (np.array(column, np.uint64) for column in zip(*pairs))
     high, low = np.zeros_like(a), np.zeros_like(a)
@@ -541,7 +566,10 @@ def test_halves_of_words_go_down_a_column():
     array = np.zeros((8, 2, 4), np.uint32)
     split_words(array, 2, 3, words)
     expected = np.zeros_like(array)
-    expected[2:7, 0, 3], expected[2:7, 1, 3] = [int(word) % 2**32 for word in words], [int(word) >> 32 for word in words]
+    expected[2:7, 0, 3], expected[2:7, 1, 3] = (
+        [int(word) % 2**32 for word in words],
+        [int(word) >> 32 for word in words],
+    )
     assert np.array_equal(array, expected)
 
 
@@ -678,15 +706,30 @@ def test_a_formula_needs_a_vector():
 
 @jit
 def run_in_registers(a, w, out):
-    simd.store(out, (0, 0), simd.sum_tree(simd.product_lanes(simd.product_lanes(simd.spread(simd.load(a, 0, 1), 8), simd.load(a, 1, 1), 0, w, 2),
-                                                             simd.load(a, 1, 1), 8, w, 10)))
+    simd.store(
+        out,
+        (0, 0),
+        simd.sum_tree(
+            simd.product_lanes(
+                simd.product_lanes(simd.spread(simd.load(a, 0, 1), 8), simd.load(a, 1, 1), 0, w, 2),
+                simd.load(a, 1, 1),
+                8,
+                w,
+                10,
+            )
+        ),
+    )
     simd.store(out, (1, 0), simd.sum_tree(simd.load(a, 0, 3)))
     simd.put(out, (2, 1), a[0, 0])
 
 
 def test_what_stays_in_registers(dtype):
     lanes = lanes_of(dtype)
-    a, w, out = whole_numbers((3, lanes), dtype, 1), whole_numbers((lanes + 2, lanes), dtype, 2), np.zeros((3, lanes), dtype)
+    a, w, out = (
+        whole_numbers((3, lanes), dtype, 1),
+        whole_numbers((lanes + 2, lanes), dtype, 2),
+        np.zeros((3, lanes), dtype),
+    )
     run_in_registers(a, w, out)
     assert np.array_equal(out[0], a[0] + a[1] @ w[2:])
     assert np.array_equal(out[1], a.sum(0))
@@ -700,7 +743,11 @@ def run_product_over(sums, a, b, out):
 
 def test_product_over(dtype):
     lanes = lanes_of(dtype)
-    sums, a, b = whole_numbers((2, lanes), dtype, 1), whole_numbers((4, 2, 5), dtype, 2), whole_numbers((4, lanes), dtype, 3)
+    sums, a, b = (
+        whole_numbers((2, lanes), dtype, 1),
+        whole_numbers((4, 2, 5), dtype, 2),
+        whole_numbers((4, lanes), dtype, 3),
+    )
     out = np.zeros((2, lanes), dtype)
     run_product_over(sums, a, b, out)
     assert np.array_equal(out, sums + a[1:, 1, 2:4].T @ b[1:])

@@ -77,8 +77,10 @@ def test_csv_has_a_row_a_model_which_reads_back(whole):
     table, content = whole
     head, *rows = content.decode().splitlines()
     assert head.split(",") == list(table.columns)
-    assert head == ("hidden_size,activation,learning_rate,batch_size,bits,seed,stopped,steps,samples,samples_to_exact,loss,"
-                    "exact_accuracy,arithmetic")
+    assert head == (
+        "hidden_size,activation,learning_rate,batch_size,bits,seed,stopped,steps,samples,samples_to_exact,loss,"
+        "exact_accuracy,arithmetic"
+    )
     for row, expected in zip(rows, zip(*table.columns.values()), strict=True):
         for text, value in zip(row.split(","), expected, strict=True):
             assert type(value.item())(text or -1) == value.item()
@@ -90,7 +92,9 @@ def test_parquet_has_the_same_columns(whole, tmp_path):
     assert table.column_names == list(whole[0].columns)
     assert (table.schema.field("activation").type, table.schema.field("samples_to_exact").type) == ("string", "int64")
     for name, values in whole[0].columns.items():
-        assert table[name].to_pylist() == [None if name == "samples_to_exact" and value < 0 else value for value in values.tolist()]
+        assert table[name].to_pylist() == [
+            None if name == "samples_to_exact" and value < 0 else value for value in values.tolist()
+        ]
 
 
 def test_a_cell_without_an_activation_has_none_in_the_table(monkeypatch):
@@ -108,8 +112,16 @@ def test_a_cell_without_an_activation_has_none_in_the_table(monkeypatch):
 
 
 def test_axes_vary_in_order_and_all_else_is_the_same():
-    grid = Grid(hidden_size=[2, 3], activation=("tanh", "relu"), batch_size=np.array([8, 4]), bits=5, seeds=3,
-                cell=fastrnn.Elman(bias=False), task=fastrnn.tasks.Addition(operands=3), config=fastrnn.TrainConfig(clip=1.0))
+    grid = Grid(
+        hidden_size=[2, 3],
+        activation=("tanh", "relu"),
+        batch_size=np.array([8, 4]),
+        bits=5,
+        seeds=3,
+        cell=fastrnn.Elman(bias=False),
+        task=fastrnn.tasks.Addition(operands=3),
+        config=fastrnn.TrainConfig(clip=1.0),
+    )
     assert [(p.cell.hidden_size, p.cell.activation, p.config.batch_size) for p in grid.points] == [
         (h, a, b) for h in (2, 3) for a in ("tanh", "relu") for b in (8, 4)]
     assert {(p.cell.bias, p.task, p.config.clip, p.value("learning_rate")) for p in grid.points} == {
@@ -133,12 +145,20 @@ def test_a_task_is_trained_by_its_recipe_unless_told_otherwise():
 
 
 WRONG = {
-    "hidden_size: got 0": {"hidden_size": (4, 0)}, "hidden_size: got no value": {"hidden_size": ()},
-    "hidden_size: got 4 twice": {"hidden_size": (4, 5, 4)}, "hidden_size: got 'many'": {"hidden_size": "many"},
-    "activation: got 'step'": {"activation": ("tanh", "step")}, "learning_rate: got -1": {"learning_rate": [0.1, -1]},
-    "batch_size: got 0": {"batch_size": 0}, "bits: got 1": {"bits": (8, 1)}, "seeds: got 0": {"seeds": 0},
-    "seeds: got 2 from": {"seeds": 2, "seed": 2**63 - 1}, "unknown option 'colour'": {"colour": 1},
-    "workers: got 0": {"workers": 0}, "unit: got 0": {"unit": 0}, "expected a name that ends in .csv": {"output": "x.txt"},
+    "hidden_size: got 0": {"hidden_size": (4, 0)},
+    "hidden_size: got no value": {"hidden_size": ()},
+    "hidden_size: got 4 twice": {"hidden_size": (4, 5, 4)},
+    "hidden_size: got 'many'": {"hidden_size": "many"},
+    "activation: got 'step'": {"activation": ("tanh", "step")},
+    "learning_rate: got -1": {"learning_rate": [0.1, -1]},
+    "batch_size: got 0": {"batch_size": 0},
+    "bits: got 1": {"bits": (8, 1)},
+    "seeds: got 0": {"seeds": 0},
+    "seeds: got 2 from": {"seeds": 2, "seed": 2**63 - 1},
+    "unknown option 'colour'": {"colour": 1},
+    "workers: got 0": {"workers": 0},
+    "unit: got 0": {"unit": 0},
+    "expected a name that ends in .csv": {"output": "x.txt"},
     "'clip' beside a grid": {"grid": GRID, "clip": 1},
 }
 
@@ -226,7 +246,10 @@ def test_a_broken_executor_of_the_user_ends_the_sweep_and_keeps_the_results(whol
 def test_an_executor_that_takes_no_more_work_ends_the_sweep_in_one_line():
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(UnitFailed, match=r"^the executor takes no more work \(RuntimeError: cannot schedule new futures after shutdown\)$"):
+    with pytest.raises(
+        UnitFailed,
+        match=r"^the executor takes no more work \(RuntimeError: cannot schedule new futures after shutdown\)$",
+    ):
         sweep(GRID, executor=executor)
 
 
@@ -245,7 +268,9 @@ def test_units_grow_to_last_some_seconds():
     class Instant(Failing):
         def submit(self, function, unit):
             future, sizes[unit.first] = Future(), unit.count
-            future.set_result(Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version(), arithmetic()))
+            future.set_result(
+                Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version(), arithmetic())
+            )
             return future
 
     sizes = {}
@@ -254,7 +279,11 @@ def test_units_grow_to_last_some_seconds():
     sizes.clear()
     # Towards the end they become smaller, so that all workers end together.
     sweep(hidden_size=4, seeds=2100, executor=Instant(0, None), workers=4)
-    assert sum(sizes.values()) == 2100 and list(sizes.values())[:6] == [16, 16, 16, 16, 512, 384] and max(list(sizes.values())[-4:]) <= 32
+    assert (
+        sum(sizes.values()) == 2100
+        and list(sizes.values())[:6] == [16, 16, 16, 16, 512, 384]
+        and max(list(sizes.values())[-4:]) <= 32
+    )
 
 
 # ---- interruption
@@ -270,7 +299,9 @@ def test_what_ctrl_c_left_is_not_run_again(whole, tmp_path):
     with Counting() as executor:
         sweep(GRID, output=path, executor=executor, workers=1, unit=4, progress=lambda *state: told.append(state[:2]))
     assert path.read_bytes() == whole[1]
-    trained = [(unit.point, seed) for unit in done + executor.units for seed in range(unit.first, unit.first + unit.count)]
+    trained = [
+        (unit.point, seed) for unit in done + executor.units for seed in range(unit.first, unit.first + unit.count)
+    ]
     assert len(trained) == len(set(trained)) == 40
     # 4 + 4 + 2 + 4 + 4 of five units.
     assert told[0] == (18, 40) and told[-1] == (40, 40)
@@ -294,11 +325,12 @@ def test_ctrl_c_ends_units_of_our_own_workers_at_once(executor):
 
 PROGRAM = """
 import sys
+import time
 from fastrnn.sweep import Grid, sweep
 from fastrnn.train import TrainConfig
 
-sweep(Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=TrainConfig(max_samples=3000)), output=sys.argv[1],
-      workers=2, unit=1, progress=lambda *state: __import__("time").sleep(0.05))
+grid = Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=TrainConfig(max_samples=3000))
+sweep(grid, output=sys.argv[1], workers=2, unit=1, progress=lambda *state: time.sleep(0.05))
 """
 
 
@@ -420,7 +452,14 @@ def test_numbers_that_are_not_finite_come_back(tmp_path):
 
 def row(**changes):
     """A row of GRID's points that there can be, with changes."""
-    right = {"stopped": "samples", "steps": 188, "samples": 3008, "samples_to_exact": -1, "loss": 0.5, "exact_accuracy": 0.25}
+    right = {
+        "stopped": "samples",
+        "steps": 188,
+        "samples": 3008,
+        "samples_to_exact": -1,
+        "loss": 0.5,
+        "exact_accuracy": 0.25,
+    }
     return list({**right, **changes}.values())
 
 
@@ -432,7 +471,10 @@ CRAFTED = {
     "an object": ({"point": 0}, "expected a point, an offset and rows"),
     "no rows": ([0, 0], "expected a point, an offset and rows"),
     "a point of text": (["0", 0, [row()]], "expected a point, an offset and rows"),
-    "a point too many": ([4, 0, [row()]], "got 1 rows of point 4 from seed number 0 on, expected points below 4 and 10 seeds"),
+    "a point too many": (
+        [4, 0, [row()]],
+        "got 1 rows of point 4 from seed number 0 on, expected points below 4 and 10 seeds",
+    ),
     "a negative point": ([-1, 0, [row()]], "got 1 rows of point -1"),
     "a negative offset": ([0, -1, [row()]], "got 1 rows of point 0 from seed number -1"),
     "beyond the seeds": ([0, 9, [row(), row()]], "got 2 rows of point 0 from seed number 9"),
@@ -507,12 +549,16 @@ def test_a_full_disk_names_the_journal(tmp_path, monkeypatch):
 
 
 OTHERS = {
-    "hidden_size is 4,12 there, 4,12,16 here": Grid(hidden_size=(4, 12, 16), learning_rate=(0.1, 0.2), seeds=10, config=GRID.config),
+    "hidden_size is 4,12 there, 4,12,16 here": Grid(
+        hidden_size=(4, 12, 16), learning_rate=(0.1, 0.2), seeds=10, config=GRID.config
+    ),
     "seeds is 10 there, 11 here": Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=11, config=GRID.config),
-    "max_samples is 3000 there, 3001 here": Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10,
-                                                 config=fastrnn.TrainConfig(max_samples=3001)),
-    "bias is True there, False here": Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=GRID.config,
-                                           cell=fastrnn.Elman(bias=False)),
+    "max_samples is 3000 there, 3001 here": Grid(
+        hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=fastrnn.TrainConfig(max_samples=3001)
+    ),
+    "bias is True there, False here": Grid(
+        hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=GRID.config, cell=fastrnn.Elman(bias=False)
+    ),
 }
 
 

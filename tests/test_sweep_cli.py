@@ -53,7 +53,10 @@ def test_sweep_prints_a_summary_and_writes_the_table(call, here):
     status, out, err = call("--hidden", "2,12", *QUICK)
     assert (status, err) == (0, "")
     table = sweep(hidden_size=(2, 12), seeds=6, max_samples=3000)
-    assert out == f"sweep: addition, 8 bits; elman; 2 combinations, 6 seeds each\n{table_text(table)}\nsaved runs/sweep.csv\n"
+    assert (
+        out
+        == f"sweep: addition, 8 bits; elman; 2 combinations, 6 seeds each\n{table_text(table)}\nsaved runs/sweep.csv\n"
+    )
     assert names(here) == ["runs/sweep.csv"]
     table.save("again.csv")
     assert Path("runs/sweep.csv").read_bytes() == Path("again.csv").read_bytes()
@@ -67,19 +70,58 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys.modules["fastrnn.sweep"], "sweep", stop)
-    status, _, err = call("--hidden", "2,3", "--activation", "tanh,relu", "--learning-rate", "0.1,1e-2", "--batch-size", "1,8", "--bits",
-                          "4,6", "--seeds", "3", "--seed", "7", "--operands", "3", "--no-bias", "--optimizer", "sgd", "--clip", "2",
-                          "--output", "x.csv", "--workers", "3", "--force")
-    assert status == 130 and err == "fastrnn: interrupted after 0 of 96 models, kept beside x.csv\ngo on: the same command again\n"
+    status, _, err = call(
+        "--hidden",
+        "2,3",
+        "--activation",
+        "tanh,relu",
+        "--learning-rate",
+        "0.1,1e-2",
+        "--batch-size",
+        "1,8",
+        "--bits",
+        "4,6",
+        "--seeds",
+        "3",
+        "--seed",
+        "7",
+        "--operands",
+        "3",
+        "--no-bias",
+        "--optimizer",
+        "sgd",
+        "--clip",
+        "2",
+        "--output",
+        "x.csv",
+        "--workers",
+        "3",
+        "--force",
+    )
+    assert (
+        status == 130
+        and err == "fastrnn: interrupted after 0 of 96 models, kept beside x.csv\ngo on: the same command again\n"
+    )
     from fastrnn import Elman, tasks
 
     (grid, options), = seen
-    assert grid == Grid(hidden_size=(2, 3), activation=("tanh", "relu"), learning_rate=(0.1, 0.01), batch_size=(1, 8), bits=(4, 6), seeds=3,
-                        cell=Elman(bias=False), task=tasks.Addition(operands=3), config=TrainConfig(optimizer="sgd", clip=2.0, seed=7))
+    assert grid == Grid(
+        hidden_size=(2, 3),
+        activation=("tanh", "relu"),
+        learning_rate=(0.1, 0.01),
+        batch_size=(1, 8),
+        bits=(4, 6),
+        seeds=3,
+        cell=Elman(bias=False),
+        task=tasks.Addition(operands=3),
+        config=TrainConfig(optimizer="sgd", clip=2.0, seed=7),
+    )
     assert (options["output"], options["force"], options["workers"]) == ("x.csv", True, 3)
 
 
-@pytest.mark.parametrize(("argv", "sizes"), [((), (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)), (("--smallest",), tuple(range(1, 65)))])
+@pytest.mark.parametrize(
+    ("argv", "sizes"), [((), (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)), (("--smallest",), tuple(range(1, 65)))]
+)
 def test_hidden_sizes_that_are_not_given(call, monkeypatch, argv, sizes):
     def stop(grid, **options):
         assert grid.hidden_size == sizes
@@ -110,9 +152,15 @@ def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):
     status, out, err = call("--smallest", "--hidden", "2,4,12", "--seeds", "10", "--max-samples", "20000")
     assert (status, err) == (0, "")
     assert out.startswith("smallest: addition, 8 bits; elman; up to 3 combinations, 10 seeds each\n")
-    assert re.search(r"\nleast hidden size that makes at least 95 % of the models exact: 12\n  \(10 of 10, 100.0%, interval 72.2-100.0%\)\n"
-                     r"least hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n", out)
-    status, out, err = call("--smallest", "--hidden", "1", "--seeds", "2", "--max-samples", "100", "--output", "none.csv")
+    assert re.search(
+        r"\nleast hidden size that makes at least 95 % of the models exact: 12\n"
+        r"  \(10 of 10, 100.0%, interval 72.2-100.0%\)\n"
+        r"least hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n",
+        out,
+    )
+    status, out, err = call(
+        "--smallest", "--hidden", "1", "--seeds", "2", "--max-samples", "100", "--output", "none.csv"
+    )
     assert status == 0
     assert "\nno hidden size from 1 to 1 makes at least one model exact\n" in out
 
@@ -124,9 +172,19 @@ def test_sweep_plots(call, here):
 
 
 def test_the_summary_fits_the_terminal_with_every_axis():
-    grid = Grid(hidden_size=(1024, 2), activation=("sigmoid", "tanh"), learning_rate=(0.0012345, 0.1), batch_size=(16384, 1),
-                bits=(4096, 8), seeds=3)
-    rows = [("exact", 1, 1, 123_456_789_012, 0.1, 1.0), ("exact", 1, 1, 99_999, 0.1, 1.0), ("diverged", 1, 1, -1, 0.1, 0.0)]
+    grid = Grid(
+        hidden_size=(1024, 2),
+        activation=("sigmoid", "tanh"),
+        learning_rate=(0.0012345, 0.1),
+        batch_size=(16384, 1),
+        bits=(4096, 8),
+        seeds=3,
+    )
+    rows = [
+        ("exact", 1, 1, 123_456_789_012, 0.1, 1.0),
+        ("exact", 1, 1, 99_999, 0.1, 1.0),
+        ("diverged", 1, 1, -1, 0.1, 0.0),
+    ]
     table = Table(grid, grid.points, [rows] * len(grid.points))
     text = table_text(table)
     assert max(map(len, text.splitlines())) <= 80
@@ -137,7 +195,9 @@ def test_the_summary_fits_the_terminal_with_every_axis():
     evidence = Evidence(1024, summary(rows))
     others = {"activation": "sigmoid", "learning_rate": 0.1, "batch_size": 16384, "bits": 4096}
     text = findings_text(Smallest(0.95, [Finding(others, evidence, None)], table))
-    assert max(map(len, text.splitlines())) <= 80 and text.startswith("cell sigmoid, rate 0.1, batch 16384, bits 4096:\n")
+    assert max(map(len, text.splitlines())) <= 80 and text.startswith(
+        "cell sigmoid, rate 0.1, batch 16384, bits 4096:\n"
+    )
 
 
 # ---- interruption
@@ -146,8 +206,13 @@ def test_the_summary_fits_the_terminal_with_every_axis():
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl_c):
     argv = ["--hidden", "12,14", "--seeds", "3000", "--max-samples", "2000", "--workers", "2"]
     screen, terminal = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-m", "fastrnn", "sweep", *argv], cwd=here, env={**os.environ, "PYTHONPATH": ROOT},
-                               stdout=subprocess.PIPE, stderr=terminal)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastrnn", "sweep", *argv],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
     os.close(terminal)
     shown = b""
 
@@ -169,7 +234,11 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl
     process.stdout.close()
     os.close(screen)
     words = shown.decode().split("\r")[-1] + shown.decode()
-    match = re.search(r"fastrnn: interrupted after ([\d,]+) of 6,000 models, kept beside runs/sweep.csv\r\ngo on: the same command again\r\n", words)
+    match = re.search(
+        r"fastrnn: interrupted after ([\d,]+) of 6,000 models, kept beside runs/sweep.csv\r\n"
+        r"go on: the same command again\r\n",
+        words,
+    )
     assert match and 0 < int(match[1].replace(",", "")) < 6000 and "Traceback" not in words
     assert names(here) == ["runs/sweep.csv.partial"]
 
@@ -194,14 +263,23 @@ WRONG_USE = {
     "a proof": (["--until", "certified"], "--until: got 'certified', expected 'exact' or 'samples'"),
     "too much patience": (["--patience", str(2**40)], "--patience: got 1099511627776, expected less than"),
     "no workers": (["--workers", "0"], "--workers: got 0"),
-    "unknown kind of table": (["--output", "a.xls"], "--output: got 'a.xls', expected a name that ends in .csv or .parquet"),
+    "unknown kind of table": (
+        ["--output", "a.xls"],
+        "--output: got 'a.xls', expected a name that ends in .csv or .parquet",
+    ),
     "unknown kind of picture": (["--plot", "a.xyz"], "--plot: got 'a.xyz', expected an ending of"),
-    "a picture of too many lines": (["--plot", "a.png", "--bits", "4,5,6", "--batch-size", "1,2,3"], "--plot: got 9 lines"),
+    "a picture of too many lines": (
+        ["--plot", "a.png", "--bits", "4,5,6", "--batch-size", "1,2,3"],
+        "--plot: got 9 lines",
+    ),
     "output exists": (["--output", "mine.csv"], "mine.csv: exists; give --force to replace it"),
     "plot exists": (["--plot", "mine.png"], "mine.png: exists; give --force to replace it"),
     "output is a folder": (["--output", "folder.csv"], "folder.csv: is a directory"),
     "output in a file": (["--output", "mine.csv/a.csv"], "mine.csv/a.csv: cannot be written"),
-    "partial results of something else": (["--output", "other.csv"], "other.csv.partial: is not the partial result of a sweep; give another"),
+    "partial results of something else": (
+        ["--output", "other.csv"],
+        "other.csv.partial: is not the partial result of a sweep; give another",
+    ),
     "two places to work": (["--dask", "a", "--mpi"], "not allowed with argument"),
 }
 
@@ -216,14 +294,22 @@ def test_wrong_use_is_one_line_and_status_2(capsys, here, case):
     assert main(["sweep", *argv]) == 2
     out, err = capsys.readouterr()
     # What only training itself can find is found after the first line.
-    assert out == ("sweep: addition, 8 bits; elman; 10 combinations, 200 seeds each\n" if case == "too much patience" else "")
+    assert out == (
+        "sweep: addition, 8 bits; elman; 10 combinations, 200 seeds each\n" if case == "too much patience" else ""
+    )
     assert err.startswith("fastrnn: ") and err.count("\n") == 1 and message in err
     assert names(here) == before and {Path(name).read_text() for name in before} == {"mine"}
 
 
-@pytest.mark.parametrize(("argv", "package", "message"), [
-    (["--output", "a.parquet"], "pyarrow", "--output: pyarrow is missing"), (["--plot", "a.png"], "matplotlib", "--plot: matplotlib is missing"),
-    (["--dask", "tcp://x:1"], "distributed", "--dask: dask.distributed is missing"), (["--mpi"], "mpi4py", "--mpi: mpi4py is missing")])
+@pytest.mark.parametrize(
+    ("argv", "package", "message"),
+    [
+        (["--output", "a.parquet"], "pyarrow", "--output: pyarrow is missing"),
+        (["--plot", "a.png"], "matplotlib", "--plot: matplotlib is missing"),
+        (["--dask", "tcp://x:1"], "distributed", "--dask: dask.distributed is missing"),
+        (["--mpi"], "mpi4py", "--mpi: mpi4py is missing"),
+    ],
+)
 def test_a_package_that_is_missing_is_named_with_the_way_to_get_it(capsys, here, monkeypatch, argv, package, message):
     real = builtins.__import__
 

@@ -11,7 +11,9 @@ from fastrnn.sweep.table import Table
 def table(samples, **axes):
     """A Table whose models became exact after samples[point][seed] samples; -1: never."""
     grid = Grid(seeds=len(samples[0]), **axes)
-    return Table(grid, grid.points, [[("exact" if n >= 0 else "samples", 1, 1, n, 0.1, 1.0) for n in each] for each in samples])
+    return Table(
+        grid, grid.points, [[("exact" if n >= 0 else "samples", 1, 1, n, 0.1, 1.0) for n in each] for each in samples]
+    )
 
 
 @pytest.fixture
@@ -40,7 +42,10 @@ def test_shares_and_samples_by_hidden_units(drawn):
     shares, below = drawn(table(samples, hidden_size=(2, 3, 4, 16)))
     assert below.get_xlabel() == "hidden units" and shares.get_xscale() == "log"
     assert [text.get_text() for text in below.get_xticklabels()] == ["2", "3", "4", "16"]
-    assert shares.get_ylabel() == "exact models, 95 % interval" and shares.get_title() == "addition, 8 bits: 4 seeds a point"
+    assert (
+        shares.get_ylabel() == "exact models, 95 % interval"
+        and shares.get_title() == "addition, 8 bits: 4 seeds a point"
+    )
     assert below.get_ylabel() == "training samples to exactness,\nmedian and quartiles" and below.get_yscale() == "log"
     np.testing.assert_array_equal(shares.lines[0].get_xydata(), [(2, 0), (3, 0.25), (4, 0.75), (16, 1)])
     # The quartiles of [200, 400, 800, never] are 200, 400 and 800; what is never reached is no point.
@@ -54,11 +59,17 @@ def test_shares_and_samples_by_hidden_units(drawn):
 
 
 def test_lines_are_told_apart_without_colour(drawn):
-    shares, below = drawn(table([[100, 200]] * 16, hidden_size=(2, 4), activation=("tanh", "relu"), learning_rate=(0.1, 0.2), bits=(8, 9)))
+    shares, below = drawn(
+        table([[100, 200]] * 16, hidden_size=(2, 4), activation=("tanh", "relu"), learning_rate=(0.1, 0.2), bits=(8, 9))
+    )
     assert [text.get_text() for text in shares.get_legend().get_texts()][:2] == [
         "tanh, learning rate 0.1, bits of the sum 8", "tanh, learning rate 0.1, bits of the sum 9"]
     lines = [container.lines[0] for container in shares.containers]
-    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == len({line.get_marker() for line in lines}) == 8
+    assert (
+        len({(line.get_marker(), line.get_linestyle()) for line in lines})
+        == len({line.get_marker() for line in lines})
+        == 8
+    )
     # Beside each other, not upon each other.
     assert len({line.get_xdata()[0] for line in lines}) == 8
 
@@ -80,5 +91,7 @@ def test_refuses_what_it_cannot_draw(tmp_path):
     assert check_picture("a.PNG", few) == "png"
     with pytest.raises(ValueError, match="plot: got 'a.xyz', expected an ending of .*png"):
         check_picture("a.xyz", few)
-    with pytest.raises(ValueError, match="plot: got 9 lines, one for each combination beside hidden units, expected at most 8"):
+    with pytest.raises(
+        ValueError, match="plot: got 9 lines, one for each combination beside hidden units, expected at most 8"
+    ):
         check_picture("a.png", many)

@@ -7,7 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from task_runs import answers
 
-from fastrnn.tasks import Addition, And, Comparison, Copy, Increment, Multiplication, Or, Parity, RunningComparison, Subtraction, Xor
+from fastrnn.tasks import (
+    Addition,
+    And,
+    Comparison,
+    Copy,
+    Increment,
+    Multiplication,
+    Or,
+    Parity,
+    RunningComparison,
+    Subtraction,
+    Xor,
+)
 from fastrnn.tasks.base import tasks
 
 WIDTHS = st.sampled_from([1, 2, 7, 63, 64, 65, 127, 128, 200])
@@ -29,15 +41,29 @@ def delayed(kind, function):
 # {task: (how it is made of a width and a parameter, what it should answer)}
 TRUTHS = {
     "addition": (lambda bits, more: Addition(bits + 6, 2 + more), lambda task, row: sum(row) & (1 << task.bits) - 1),
-    "subtraction": (lambda bits, more: Subtraction(bits), lambda task, row: int.from_bytes(
-        (row[0] - row[1]).to_bytes(32, "little", signed=True), "little") & (1 << task.bits) - 1),
+    "subtraction": (
+        lambda bits, more: Subtraction(bits),
+        lambda task, row: (
+            int.from_bytes((row[0] - row[1]).to_bytes(32, "little", signed=True), "little") & (1 << task.bits) - 1
+        ),
+    ),
     "comparison": (lambda bits, more: Comparison(bits), lambda task, row: int(row[0] < row[1])),
-    "running-comparison": (lambda bits, more: RunningComparison(bits), lambda task, row: bit_by_bit(
-        task.bits, lambda t: row[0] % 2 ** (t + 1) < row[1] % 2 ** (t + 1))),
-    "parity": (lambda bits, more: Parity(bits), lambda task, row: bit_by_bit(
-        task.bits, lambda t: format(row[0], f"0{task.bits}b")[-t - 1 :].count("1") % 2)),
-    "increment": (lambda bits, more: Increment(bits), lambda task, row: 0 if row[0] == 2**task.bits - 1 else row[0] + 1),
-    "multiplication": (lambda bits, more: Multiplication(bits, 1 + 5 * more), lambda task, row: sum(row * task.factor) % 2**task.bits),
+    "running-comparison": (
+        lambda bits, more: RunningComparison(bits),
+        lambda task, row: bit_by_bit(task.bits, lambda t: row[0] % 2 ** (t + 1) < row[1] % 2 ** (t + 1)),
+    ),
+    "parity": (
+        lambda bits, more: Parity(bits),
+        lambda task, row: bit_by_bit(task.bits, lambda t: format(row[0], f"0{task.bits}b")[-t - 1 :].count("1") % 2),
+    ),
+    "increment": (
+        lambda bits, more: Increment(bits),
+        lambda task, row: 0 if row[0] == 2**task.bits - 1 else row[0] + 1,
+    ),
+    "multiplication": (
+        lambda bits, more: Multiplication(bits, 1 + 5 * more),
+        lambda task, row: sum(row * task.factor) % 2**task.bits,
+    ),
     "copy": delayed(Copy, lambda a: a),
     "xor": delayed(Xor, lambda a, b: sum(1 << i for i in range(200) if (a >> i & 1) != (b >> i & 1))),
     "and": delayed(And, operator.and_),
@@ -56,7 +82,11 @@ def test_all_samples_of_a_word_are_pythons(name, data, bits, more):
     make, truth = TRUTHS[name]
     task = make(bits, more % 7 if name == "addition" else more)
     most = 2**task.free_bits - 1
-    operand = st.integers(0, most) | st.sampled_from([0, 1, most, most >> 1, most // 3]) | st.integers(0, task.free_bits - 1).map(lambda i: 1 << i)
+    operand = (
+        st.integers(0, most)
+        | st.sampled_from([0, 1, most, most >> 1, most // 3])
+        | st.integers(0, task.free_bits - 1).map(lambda i: 1 << i)
+    )
     rows = data.draw(st.lists(st.tuples(*[operand] * task.input_size), min_size=1, max_size=6))
     draw = data.draw(st.randoms(use_true_random=False))
     rows += [tuple(draw.randint(0, most) for _ in range(task.input_size)) for _ in range(64 - len(rows))]
@@ -92,4 +122,6 @@ def test_how_a_solved_sample_reads(task, operands, answer, text):
 
     assert equation(task, operands, answer) == text
     assert equation(task, operands, answer, 1 - answer if task.last_only else 0).startswith(f"{text}, not ")
-    assert len(equation(task.at(4000), tuple(2**3990 // 7 for _ in operands), 2**3999 if not task.last_only else 1)) <= 77
+    assert (
+        len(equation(task.at(4000), tuple(2**3990 // 7 for _ in operands), 2**3999 if not task.last_only else 1)) <= 77
+    )

@@ -98,7 +98,11 @@ def test_restrict_leaves_the_free_bits_and_no_others(task):
 def numpys_bits(task, seed, word):
     """x (T, I, 64) of the samples from 64 * word on."""
     key, counter = np.array([seed, 0], np.uint64), np.array([0, word, 0, 0], np.uint64)
-    words = np.random.Philox(key=key, counter=counter).random_raw(task.bits * task.input_size).reshape(task.bits, task.input_size)
+    words = (
+        np.random.Philox(key=key, counter=counter)
+        .random_raw(task.bits * task.input_size)
+        .reshape(task.bits, task.input_size)
+    )
     words[task.free_bits :] = 0
     return words[:, :, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)
 
@@ -120,7 +124,19 @@ def test_training_data_are_numpys_bits_and_the_oracles_labels(task, seed, first)
 def test_training_data_do_not_depend_on_what_was_drawn_before(task, dtype):
     # A thread keeps words it has drawn and the mask: neither may show.
     work = work_for(task, dtype)
-    for first, samples in ((0, 16), (16, 16), (53, 16), (69, 3), (192, 16), (48, 16), (50, 1), (114, 16), (63, 9), (0, 9), (130, 16)):
+    for first, samples in (
+        (0, 16),
+        (16, 16),
+        (53, 16),
+        (69, 3),
+        (192, 16),
+        (48, 16),
+        (50, 1),
+        (114, 16),
+        (63, 9),
+        (0, 9),
+        (130, 16),
+    ):
         work.state[:] = 2**64 - 1
         for ours, fresh in zip(drawn(task, 3, first, samples, work), drawn(task, 3, first, samples)):
             assert ours.dtype == dtype

@@ -66,7 +66,12 @@ def plain_training(config, bias, updates, total):
         if config.clip is not None and norm > config.clip:
             scale *= config.clip / norm
         p = np.array(min(step / total, 1.0))
-        factor = {"constant": 1.0, "linear": 1 - p, "cosine": (1 + np.cos(np.pi * p)) / 2, "drop": 1.0 if p < 0.7 else 0.3}
+        factor = {
+            "constant": 1.0,
+            "linear": 1 - p,
+            "cosine": (1 + np.cos(np.pi * p)) / 2,
+            "drop": 1.0 if p < 0.7 else 0.3,
+        }
         before, rate = weights.copy(), config.rate * factor[config.schedule]
         optimizer.step(weights, {name: scale * g for name, g in gradients.items()}, rate)
         for name, w in before.items():
@@ -96,8 +101,9 @@ def test_weights_are_those_of_a_numpy_loop_over_the_same_data(bias, options):
 
 
 def same(a, b):
-    return (all(np.array_equal(a.model.weights[name], b.model.weights[name]) for name in a.model.weights)
-            and all(np.array_equal(x, y) for name, x, y in zip(History._fields, a.history, b.history) if name != "seconds"))
+    return all(np.array_equal(a.model.weights[name], b.model.weights[name]) for name in a.model.weights) and all(
+        np.array_equal(x, y) for name, x, y in zip(History._fields, a.history, b.history) if name != "seconds"
+    )
 
 
 @pytest.mark.parametrize("dtype, batch_size", [("float32", 64), ("float32", 100), ("float32", 1000), ("float64", 100)])
@@ -136,11 +142,19 @@ def test_the_default_recipe_is_exact_for_two_hundred_seeds():
     assert sum(fastrnn.train(seed=seed).exact for seed in range(200)) == 200
 
 
-@pytest.mark.parametrize("optimizer, loss, initializer", [
-    *((name, "squared", "uniform") for name in ("sgd", "momentum")),
-    *(pytest.param(name, "squared", "uniform", marks=pytest.mark.slow) for name in task_optimizers() if name not in ("sgd", "momentum", "adam")),
-    *(("adam", name, "xavier") for name in losses()),
-    *(("adam", "squared", name) for name in INITIALIZERS)])
+@pytest.mark.parametrize(
+    "optimizer, loss, initializer",
+    [
+        *((name, "squared", "uniform") for name in ("sgd", "momentum")),
+        *(
+            pytest.param(name, "squared", "uniform", marks=pytest.mark.slow)
+            for name in task_optimizers()
+            if name not in ("sgd", "momentum", "adam")
+        ),
+        *(("adam", name, "xavier") for name in losses()),
+        *(("adam", "squared", name) for name in INITIALIZERS),
+    ],
+)
 def test_every_part_learns(optimizer, loss, initializer):
     run = fastrnn.train(optimizer=optimizer, loss=loss, initializer=initializer, until="samples", max_samples=30_000,
                         reduction="sum" if optimizer == "sgd" else "mean")
@@ -248,14 +262,29 @@ def test_ctrl_c_ends_training_between_calls(ctrl_c):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(batch_size=0), "batch_size: got 0"), (dict(batch_size=1.5), "batch_size: got 1.5"),
-    (dict(learning_rate=-1), "learning_rate: got -1"), (dict(learning_rate=float("nan")), "learning_rate: got nan"),
-    (dict(loss="hinge"), "loss: got 'hinge', expected one of"), (dict(optimizer="lion"), "optimizer: got 'lion'"),
-    (dict(seed=-1), "seed: got -1"), (dict(clip=0), "clip: got 0"), (dict(dtype="float16"), "dtype: got 'float16'"),
-    (dict(constants={"beta3": 1}), "constants: got beta3=1"), (dict(saturation=-0.1), "saturation: got -0.1"),
-    (dict(weight_decay=-1), "weight_decay: got -1"), (dict(l1=float("inf")), "l1: got inf"), (dict(initial_scale="1"), "initial_scale: got '1'"),
-    (dict(max_samples=0), "max_samples: got 0"), (dict(truncate=0), "truncate: got 0"), (dict(truncate=2.5), "truncate: got 2.5"), (dict(until="forever"), "until: got 'forever'")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(batch_size=0), "batch_size: got 0"),
+        (dict(batch_size=1.5), "batch_size: got 1.5"),
+        (dict(learning_rate=-1), "learning_rate: got -1"),
+        (dict(learning_rate=float("nan")), "learning_rate: got nan"),
+        (dict(loss="hinge"), "loss: got 'hinge', expected one of"),
+        (dict(optimizer="lion"), "optimizer: got 'lion'"),
+        (dict(seed=-1), "seed: got -1"),
+        (dict(clip=0), "clip: got 0"),
+        (dict(dtype="float16"), "dtype: got 'float16'"),
+        (dict(constants={"beta3": 1}), "constants: got beta3=1"),
+        (dict(saturation=-0.1), "saturation: got -0.1"),
+        (dict(weight_decay=-1), "weight_decay: got -1"),
+        (dict(l1=float("inf")), "l1: got inf"),
+        (dict(initial_scale="1"), "initial_scale: got '1'"),
+        (dict(max_samples=0), "max_samples: got 0"),
+        (dict(truncate=0), "truncate: got 0"),
+        (dict(truncate=2.5), "truncate: got 2.5"),
+        (dict(until="forever"), "until: got 'forever'"),
+    ],
+)
 def test_a_configuration_that_makes_no_sense_is_one_line(options, message):
     with pytest.raises((ValueError, TypeError)) as error:
         fastrnn.train(**options)
@@ -264,7 +293,9 @@ def test_a_configuration_that_makes_no_sense_is_one_line(options, message):
 
 def test_a_configuration_is_frozen_and_goes_through_json():
     config = TrainConfig(optimizer="adam", constants=(("beta2", 0.9),), clip=1.0)
-    again = TrainConfig(**{**json.loads(json.dumps(config.as_dict())), "constants": tuple(config.as_dict()["constants"].items())})
+    again = TrainConfig(
+        **{**json.loads(json.dumps(config.as_dict())), "constants": tuple(config.as_dict()["constants"].items())}
+    )
     assert again == config
     with pytest.raises(AttributeError):
         config.seed = 1

@@ -16,13 +16,17 @@ def mistaken(model):
     return Tree(cell, model.task, model.dtype).has_mistake(theta)
 
 
-@pytest.mark.parametrize("task", [tasks.Addition(bits=2), tasks.Addition(bits=5), tasks.Addition(bits=4, operands=3), tasks.Parity(bits=6)])
+@pytest.mark.parametrize(
+    "task", [tasks.Addition(bits=2), tasks.Addition(bits=5), tasks.Addition(bits=4, operands=3), tasks.Parity(bits=6)]
+)
 def test_every_single_mistake_is_found(task):
     run = fastrnn.train(Elman(16), task, seed=1)
     assert run.stopped == "exact" and not mistaken(run.model)
     rng, counts = np.random.default_rng(0), []
     for scale in np.linspace(0.02, 0.5, 30):
-        weights = {name: (w + scale * rng.standard_normal(w.shape)).astype(w.dtype) for name, w in run.model.weights.items()}
+        weights = {
+            name: (w + scale * rng.standard_normal(w.shape)).astype(w.dtype) for name, w in run.model.weights.items()
+        }
         model = Model(run.model.cell, weights, task)
         counts.append(verify(model).wrong)
         assert mistaken(model) == (counts[-1] > 0) and (exactness(model) is not None) == (counts[-1] == 0)
@@ -34,7 +38,9 @@ def test_a_network_wrong_on_one_pair_alone_is_found():
     found = False
     # Some shift of the output's bias makes one pair wrong, and no other yet.
     for shift in np.linspace(-8, 8, 2001):
-        shifted = Model(model.cell, {**model.weights, "b_o": (model.weights["b_o"] + shift).astype(np.float32)}, model.task)
+        shifted = Model(
+            model.cell, {**model.weights, "b_o": (model.weights["b_o"] + shift).astype(np.float32)}, model.task
+        )
         if verify(shifted).wrong == 1:
             found = True
             assert mistaken(shifted)
@@ -51,5 +57,11 @@ def test_tasks_with_too_many_samples_are_left_to_verification():
 def test_an_exact_model_comes_with_what_it_was_verified_on():
     model = Model.load(Path(__file__).parent / "fixtures" / "smallest-adder.safetensors")
     for bits in (5, 20):
-        narrow, whole = (check(Model(model.cell, model.weights, tasks.Addition(bits=bits))) for check in (exactness, verify))
-        assert whole.exact and (narrow.samples, narrow.exhaustive, narrow.bits) == (whole.samples, whole.exhaustive, bits)
+        narrow, whole = (
+            check(Model(model.cell, model.weights, tasks.Addition(bits=bits))) for check in (exactness, verify)
+        )
+        assert whole.exact and (narrow.samples, narrow.exhaustive, narrow.bits) == (
+            whole.samples,
+            whole.exhaustive,
+            bits,
+        )

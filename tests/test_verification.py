@@ -50,7 +50,12 @@ def test_wrong_sums_are_those_that_python_finds(wrong):
 def test_an_exact_network_passes_everywhere(right):
     for bits, samples in ((2, 4), (4, 64), (8, 16384), (11, 2**20)):
         result = fastrnn.verify(right, bits=bits)
-        assert result.exact and result.exhaustive and result.samples == samples and result.families == {"all": (samples, 0)}
+        assert (
+            result.exact
+            and result.exhaustive
+            and result.samples == samples
+            and result.families == {"all": (samples, 0)}
+        )
     assert fastrnn.verify(right).samples == 16384
 
 
@@ -140,7 +145,11 @@ def test_every_task_is_judged_the_same_in_pieces(monkeypatch, name):
     task = tasks()[name]().at(70)
     cell = Elman(4)
     shapes = {"w_ih": (4, task.input_size), "w_hh": (4, 4), "b_ih": (4,), "b_hh": (4,), "w_ho": (1, 4), "b_o": (1,)}
-    model = Model(cell, {key: np.random.default_rng(3).uniform(-2, 2, shape).astype("float32") for key, shape in shapes.items()}, task)
+    model = Model(
+        cell,
+        {key: np.random.default_rng(3).uniform(-2, 2, shape).astype("float32") for key, shape in shapes.items()},
+        task,
+    )
 
     def judged():
         found, sums = Mistakes(4), []
@@ -183,11 +192,16 @@ def test_memory_is_that_of_the_operands_whatever_the_width():
     assert sizes[16 * PIECE] < 1.05 * sizes[4 * PIECE] < 2 << 20
     pairs = operands_of(16 * PIECE, 64)
     # Both operands and the sum, as bytes and as ints.
-    assert peak_of(lambda: model.add_many(pairs)) < peak_of(lambda: model.add_many(pairs[:1])) + 8 * 64 * 16 * PIECE // 8
+    assert (
+        peak_of(lambda: model.add_many(pairs)) < peak_of(lambda: model.add_many(pairs[:1])) + 8 * 64 * 16 * PIECE // 8
+    )
 
 
 def test_verification_may_end_with_the_first_mistake(wrong):
-    whole, early = fastrnn.verify(wrong, bits=200, samples=500), fastrnn.verify(wrong, bits=200, samples=500, whole=False)
+    whole, early = (
+        fastrnn.verify(wrong, bits=200, samples=500),
+        fastrnn.verify(wrong, bits=200, samples=500, whole=False),
+    )
     assert 0 < early.wrong <= whole.wrong and early.samples < whole.samples and not early.exact
     assert early.mistakes[0] == whole.mistakes[0]
 
@@ -213,8 +227,12 @@ def test_without_a_task_there_is_nothing_to_hold_it_against(right):
 
 def test_a_width_that_nobody_asked_for_is_no_work_without_end(wrong):
     forged = Model(wrong.cell, wrong.weights, Addition(bits=1_000_000))
-    with pytest.raises(ValueError, match=r"^bits: the model's task has 1,000,000, and 65,536 samples of so many take 6.6e\+10 steps; "):
+    with pytest.raises(
+        ValueError, match=r"^bits: the model's task has 1,000,000, and 65,536 samples of so many take 6.6e\+10 steps; "
+    ):
         fastrnn.verify(forged)
     # Whoever asks for it, or for less, gets it.
     assert fastrnn.verify(forged, bits=8).samples == 16_384
-    assert fastrnn.verify(Model(wrong.cell, wrong.weights, Addition(bits=20_000)), samples=64, whole=False).bits == 20_000
+    assert (
+        fastrnn.verify(Model(wrong.cell, wrong.weights, Addition(bits=20_000)), samples=64, whole=False).bits == 20_000
+    )

@@ -60,8 +60,15 @@ class _Engine:
     def _compile(self, layout):
         axes = (1, 2, 0) if layout == "samples last" else (1, 0, 2)
         size = min(PIECE, self.work.batch) if self.work.batch % PIECE == 0 else self.work.batch
-        pieces = [jnp.stack([jnp.asarray(each[first : first + size].transpose(axes), jnp.float32) for first in range(0, self.work.batch, size)])
-                  for each in self.given]
+        pieces = [
+            jnp.stack(
+                [
+                    jnp.asarray(each[first : first + size].transpose(axes), jnp.float32)
+                    for first in range(0, self.work.batch, size)
+                ]
+            )
+            for each in self.given
+        ]
         gradients = self.layouts[layout]
 
         def update(weights, x, y):
@@ -69,7 +76,9 @@ class _Engine:
                 grads = gradients(weights, x[0], y[0])
             else:
                 zero = jax.tree.map(jnp.zeros_like, weights)
-                grads, _ = lax.scan(lambda sums, piece: (jax.tree.map(jnp.add, sums, gradients(weights, *piece)), None), zero, (x, y))
+                grads, _ = lax.scan(
+                    lambda sums, piece: (jax.tree.map(jnp.add, sums, gradients(weights, *piece)), None), zero, (x, y)
+                )
             return tuple(weight - self.work.rate / self.work.batch * grad for weight, grad in zip(weights, grads))
 
         def many(weights, x, y):
@@ -130,7 +139,9 @@ def _rows(weights, x, y):
         return (d, d_ih + d.T @ x_t, d_hh + d.T @ h_before), None
 
     start = zero, jnp.zeros_like(w_ih), jnp.zeros_like(w_hh)
-    (_, d_ih, d_hh), _ = lax.scan(backward, start, (d_z * w_ho[None], h * (1 - h), before, x), reverse=True, unroll=unroll_of(w_hh))
+    (_, d_ih, d_hh), _ = lax.scan(
+        backward, start, (d_z * w_ho[None], h * (1 - h), before, x), reverse=True, unroll=unroll_of(w_hh)
+    )
     return d_ih, d_hh, d_z.reshape(1, -1) @ h.reshape(-1, hidden)
 
 
@@ -156,7 +167,9 @@ def _columns(weights, x, y):
         return (d, d_ih + d @ x_t.T, d_hh + d @ h_before.T), None
 
     start = zero, jnp.zeros_like(w_ih), jnp.zeros_like(w_hh)
-    (_, d_ih, d_hh), _ = lax.scan(backward, start, (w_ho.T[None] * d_z, h * (1 - h), before, x), reverse=True, unroll=unroll_of(w_hh))
+    (_, d_ih, d_hh), _ = lax.scan(
+        backward, start, (w_ho.T[None] * d_z, h * (1 - h), before, x), reverse=True, unroll=unroll_of(w_hh)
+    )
     return d_ih, d_hh, jnp.einsum("tob,thb->oh", d_z, h)
 
 
@@ -179,7 +192,9 @@ class Models:
         self.weights = tuple(jnp.asarray(weights[name]) for name in NAMES)
 
         def update(_, weights):
-            return tuple(weight - work.rate * grad for weight, grad in zip(weights, jax.vmap(_of_one)(weights, self.x, self.y)))
+            return tuple(
+                weight - work.rate * grad for weight, grad in zip(weights, jax.vmap(_of_one)(weights, self.x, self.y))
+            )
 
         self.call = jax.jit(lambda weights: lax.fori_loop(0, self.together, update, weights))
 

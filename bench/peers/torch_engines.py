@@ -161,7 +161,9 @@ class Compiled(_Engine):
 
         def many(weights, x, y):
             for _ in range(self.together):
-                weights = tuple(weight - self.work.rate * grad for weight, grad in zip(weights, _gradients(weights, x, y)))
+                weights = tuple(
+                    weight - self.work.rate * grad for weight, grad in zip(weights, _gradients(weights, x, y))
+                )
             return weights
 
         # Other shapes are other functions; without this they would count as recompilations of the first.

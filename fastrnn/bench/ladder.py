@@ -53,8 +53,9 @@ def peak_cases(everything=None, dtypes=("float32",)):
     """The peaks of one thread and of all."""
     everything = everything or all_threads()
     work = Workload(hidden=1, steps=1, batch=1)
-    return [Case(FMA, work._replace(dtype=dtype), threads) for dtype in dtypes for threads in sorted({1, everything})] + [
-        Case(TRIAD, work, threads) for threads in sorted({1, everything})]
+    return [
+        Case(FMA, work._replace(dtype=dtype), threads) for dtype in dtypes for threads in sorted({1, everything})
+    ] + [Case(TRIAD, work, threads) for threads in sorted({1, everything})]
 
 
 @contextmanager
@@ -104,15 +105,33 @@ def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, set
         versions = {case.engine.worker: engine.worker.ask("versions", modules=machine.modules_of(case.engine.worker))
                     for case, engine in found.items()}
     rows = [row(case, *taken[case]) if case in taken else row(case, 0, [], absent[case]) for case in wanted]
-    return {"kind": kind, "machine": machine.describe(), "versions": versions, "rounds": rounds, "round_seconds": seconds,
-            "settings": settings or {}, "rows": rows}
+    return {
+        "kind": kind,
+        "machine": machine.describe(),
+        "versions": versions,
+        "rounds": rounds,
+        "round_seconds": seconds,
+        "settings": settings or {},
+        "rows": rows,
+    }
 
 
 def row(case, updates, seconds, absent=None, **more):
     """One row of a result: who, what, and the seconds an update took in each round."""
     engine, work = case.engine, case.work
-    return {"name": case.name, "engine": engine.name, "label": engine.label, "kind": engine.kind, "threads": case.threads, **work._asdict(),
-            "updates": updates, "seconds": seconds, "absent": absent, **work_done(case), **more}
+    return {
+        "name": case.name,
+        "engine": engine.name,
+        "label": engine.label,
+        "kind": engine.kind,
+        "threads": case.threads,
+        **work._asdict(),
+        "updates": updates,
+        "seconds": seconds,
+        "absent": absent,
+        **work_done(case),
+        **more,
+    }
 
 
 def work_done(case):

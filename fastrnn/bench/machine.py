@@ -17,8 +17,15 @@ def modules_of(worker):
 
 def describe():
     """{name: text} of processor, cores, system and versions."""
-    return {"processor": _processor(), "cores": all_threads(), "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(), "fastrnn": _version("fastrnn"), "numpy": _version("numpy"), "numba": _version("numba")}
+    return {
+        "processor": _processor(),
+        "cores": all_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "fastrnn": _version("fastrnn"),
+        "numpy": _version("numpy"),
+        "numba": _version("numba"),
+    }
 
 
 def _processor():
@@ -31,7 +38,14 @@ def _processor():
     except OSError:
         pass
     features = binding.get_host_cpu_features()
-    simd = next((label for feature, label in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("neon", "NEON")) if features.get(feature)), "no SIMD")
+    simd = next(
+        (
+            label
+            for feature, label in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("neon", "NEON"))
+            if features.get(feature)
+        ),
+        "no SIMD",
+    )
     return f"{name} ({binding.get_host_cpu_name()}, {simd})"
 
 

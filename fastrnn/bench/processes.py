@@ -33,8 +33,14 @@ class Worker:
         self.messages = open(os.path.join(self.folder.name, "stderr"), "w+")  # closed in `stop`
         core = max(os.sched_getaffinity(0)) if threads == 1 and hasattr(os, "sched_getaffinity") else None
         # -P: the folder of the script is not searched for modules, where files could be taken for libraries.
-        self.process = subprocess.Popen([python, "-P", str(WORKER), json.dumps(core)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.messages, text=True, env=environment(threads, python))
+        self.process = subprocess.Popen(
+            [python, "-P", str(WORKER), json.dumps(core)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.messages,
+            text=True,
+            env=environment(threads, python),
+        )
         self.count = 0
 
     def ask(self, do, **arguments):
@@ -48,7 +54,10 @@ class Worker:
         if not line:
             self.messages.seek(0)
             words = self.messages.read().strip()
-            raise WorkerError(f"the worker ended with status {self.process.wait()}: {words.splitlines()[-1:] or ['no message']}", words)
+            raise WorkerError(
+                f"the worker ended with status {self.process.wait()}: {words.splitlines()[-1:] or ['no message']}",
+                words,
+            )
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerError(answer["error"], answer["trace"])
@@ -62,7 +71,9 @@ class Worker:
         if not draws:
             arrays["x"], arrays["y"] = sums(work)
         np.savez(path, **arrays)
-        together = self.ask("open", key=self.count, target=target, work=[*work, work.rate], threads=self.threads, data=path)
+        together = self.ask(
+            "open", key=self.count, target=target, work=[*work, work.rate], threads=self.threads, data=path
+        )
         os.unlink(path)
         return Opened(self, self.count, together)
 
@@ -105,7 +116,12 @@ class Opened:
 def environment(threads, python=sys.executable):
     """The environment of a worker with so many threads."""
     # NumPy's engine deals out threads itself, so its BLAS has one.
-    numbers = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": 1}
+    numbers = {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "NUMBA_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": 1,
+    }
     variables = {**os.environ, **{name: str(number) for name, number in numbers.items()}}
     if python == sys.executable:
         variables["PYTHONPATH"] = os.pathsep.join([str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -16,7 +16,10 @@ def work_of(row):
 
 def find(result, **wanted):
     """The first row with these values that was measured, or None."""
-    return next((row for row in result["rows"] if row["seconds"] and all(row[key] == value for key, value in wanted.items())), None)
+    return next(
+        (row for row in result["rows"] if row["seconds"] and all(row[key] == value for key, value in wanted.items())),
+        None,
+    )
 
 
 def samples_a_second(row):
@@ -59,7 +62,15 @@ def number(value, unit=""):
 
 def digits(value):
     """Three digits, or all before the point."""
-    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.01 or not value else f"{value:.2g}"
+    return (
+        f"{value:,.0f}"
+        if value >= 99.95
+        else f"{value:.1f}"
+        if value >= 9.995
+        else f"{value:.2f}"
+        if value >= 0.01 or not value
+        else f"{value:.2g}"
+    )
 
 
 def table(header, rows):
@@ -88,13 +99,26 @@ def ladder(result, kinds=("scalar", "batched", "ours")):
     for row in result["rows"]:
         if row["kind"] not in kinds:
             continue
-        head = [row["label"], threads_of(row), f"{row['batch']:,}" + (f" × {row['models']:,}" if row["models"] > 1 else "")]
+        head = [
+            row["label"],
+            threads_of(row),
+            f"{row['batch']:,}" + (f" × {row['models']:,}" if row["models"] > 1 else ""),
+        ]
         if row["absent"]:
             rows.append([*head, row["absent"], *[""] * (len(LADDER) - 4)])
             continue
         share, rate = share_of_peak(result, row), samples_a_second(row)
-        rows.append([*head, number(rate) + mark(row), number(rate * row["steps"]), f"{gflops(row):.3g}",
-                     percent(share), _times(times_row(base, row)) if base else "", f"{100 * spread(row['seconds']):.0f} %"])
+        rows.append(
+            [
+                *head,
+                number(rate) + mark(row),
+                number(rate * row["steps"]),
+                f"{gflops(row):.3g}",
+                percent(share),
+                _times(times_row(base, row)) if base else "",
+                f"{100 * spread(row['seconds']):.0f} %",
+            ]
+        )
     return table(LADDER, rows)
 
 
@@ -106,8 +130,17 @@ def short(result):
         if best is None:
             continue
         share = share_of_peak(result, best)
-        rows.append([label, threads, f"{best['batch']:,}", number(samples_a_second(best)) + mark(best), f"{gflops(best):.3g}",
-                     percent(share), _times(times_row(base, best)) if base else ""])
+        rows.append(
+            [
+                label,
+                threads,
+                f"{best['batch']:,}",
+                number(samples_a_second(best)) + mark(best),
+                f"{gflops(best):.3g}",
+                percent(share),
+                _times(times_row(base, best)) if base else "",
+            ]
+        )
     return table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows)
 
 
@@ -137,13 +170,18 @@ def batches(result, kinds=("scalar", "batched", "ours", "peer")):
         cells = {work_of(row): row["absent"] or number(samples_a_second(row)) + mark(row) for row in group}
         rows.append([label, threads, *(cells.get(work, "") for work in works)])
     same = len({(work.hidden, work.steps) for work in works}) == 1
-    heads = [(f"batch {work.batch:,}" if work.models == 1 else f"{work.models:,} models") if same else shape_of(work) for work in works]
+    heads = [
+        (f"batch {work.batch:,}" if work.models == 1 else f"{work.models:,} models") if same else shape_of(work)
+        for work in works
+    ]
     return table(("samples/s", "threads", *heads), rows)
 
 
 def shape_of(work):
     """A workload in a few words: hidden units, time steps, batch, and models if there are several."""
-    return f"H {work.hidden}, T {work.steps}, B {work.batch:,}" + (f", {work.models:,} models" if work.models > 1 else "")
+    return f"H {work.hidden}, T {work.steps}, B {work.batch:,}" + (
+        f", {work.models:,} models" if work.models > 1 else ""
+    )
 
 
 METHOD = "Float32 (the scalar loops float64), medians of {rounds} interleaved rounds; ratios are formed within a round."
@@ -159,7 +197,10 @@ def note(result, method=METHOD):
     versions = {name: version for worker in [machine, *result["versions"].values()] for name, version in worker.items()
                 if name not in ("processor", "cores", "system", "python", "fastrnn", "llvmlite")}
     text = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
-    text += ", ".join(f"{name} {version}" for name, version in versions.items()) + f". {method.format(rounds=result['rounds'])}"
+    text += (
+        ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f". {method.format(rounds=result['rounds'])}"
+    )
     if notes:
         text += f" Measured peak: {'; '.join(notes)}."
     if any(unstable(row["seconds"]) for row in result["rows"] if row["seconds"] and "updates" in row):
@@ -175,7 +216,10 @@ def plain(result):
         row[0] += f", {row[1]} threads" if row[1] != "1" else ""
     cells = [[row[column].replace("\\*", "*") for column in keep] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip() for row in cells]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
+        for row in cells
+    ]
     return "\n".join(lines) + "\n\n" + textwrap.fill(note(result).replace("\\*", "*"), 79, break_on_hyphens=False)
 
 

@@ -66,7 +66,11 @@ class Commands:
         import numpy as np
 
         before, x, y, after = self.engines[key].sample()
-        sides = {f"{side}.{name}": weight for side, weights in (("before", before), ("after", after)) for name, weight in weights.items()}
+        sides = {
+            f"{side}.{name}": weight
+            for side, weights in (("before", before), ("after", after))
+            for name, weight in weights.items()
+        }
         np.savez(path, x=x, y=y, **sides)
 
     def run(self, key, updates):

@@ -57,7 +57,9 @@ class Workload(NamedTuple):
     def name(self):
         """Short, unique, and good in file names."""
         models = "" if self.models == 1 else f"-m{self.models}"
-        return f"h{self.hidden}-t{self.steps}-b{self.batch}{models}" + ("" if self.dtype == "float32" else f"-{self.dtype}")
+        return f"h{self.hidden}-t{self.steps}-b{self.batch}{models}" + (
+            "" if self.dtype == "float32" else f"-{self.dtype}"
+        )
 
     def to_check(self):
         """The same work on a batch small enough to check."""
@@ -84,7 +86,9 @@ def initial_weights(work, seed=0):
         return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
     rng = np.random.default_rng([seed, work.hidden])
     shapes = {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
-    return {name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype) for name, shape in shapes.items()}
+    return {
+        name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype) for name, shape in shapes.items()
+    }
 
 
 def sums(work, seed=0):
@@ -154,7 +158,9 @@ def check(work, updates, name="engine", activation="sigmoid"):
         return _check_models(work, updates, name, activation)
     if x.shape != (work.batch, work.steps, INPUTS) or y.shape != (work.batch, work.steps, OUTPUTS):
         raise WrongGradient(f"{name}: its batch has shapes {x.shape} and {y.shape}, not those of {work.name}")
-    if not np.array_equal(added(x.astype(np.uint8)), y) or (work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8):
+    if not np.array_equal(added(x.astype(np.uint8)), y) or (
+        work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8
+    ):
         raise WrongGradient(f"{name}: its batch does not consist of random sums")
     before = {weight: value.astype(np.float64) for weight, value in updates.before.items()}
     truth = _stepped(before, x.astype(np.uint8), work.rate, activation, updates.count)
@@ -162,7 +168,10 @@ def check(work, updates, name="engine", activation="sigmoid"):
         moved, should = np.asarray(updates.after[weight], np.float64) - start, truth[weight] - start
         error = np.linalg.norm(moved - should) / np.linalg.norm(should)
         if not error < TOLERANCE:
-            raise WrongGradient(f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, allowed {TOLERANCE:.0e}")
+            raise WrongGradient(
+                f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, "
+                f"allowed {TOLERANCE:.0e}"
+            )
 
 
 def _check_models(work, updates, name, activation):

@@ -44,8 +44,10 @@ def automaton_of(task):
     Raises ValueError for a task with more than MOST_SYMBOLS symbols or MOST_STATES states.
     """
     if 2**task.input_size > MOST_SYMBOLS:
-        raise ValueError(f"certify: {task.name} has {task.input_size} inputs, which is {2**task.input_size} symbols a step; "
-                         f"a proof covers at most {MOST_SYMBOLS}")
+        raise ValueError(
+            f"certify: {task.name} has {task.input_size} inputs, which is {2**task.input_size} symbols a step; "
+            f"a proof covers at most {MOST_SYMBOLS}"
+        )
     symbols = np.arange(2**task.input_size)
     inputs = (symbols[:, None] >> np.arange(task.input_size)) & 1
     known, memory, frontier, following, outputs = {}, [], [np.zeros(STATE_WORDS, np.uint8)], [], []

@@ -24,9 +24,18 @@ class Boxes:
         self.gamma_pre, self.gamma_out = self.rounding.gamma_pre + extra, self.rounding.gamma_out + extra
         # NumPy's own products underflow as well.
         self.underflow = 2 * (self.rounding.underflow + terms * UNDERFLOW["float64"])
-        self.largest_weight, self.limit = max(np.abs(weight).max() for weight in weights.values()), LARGEST[str(model.dtype)]
-        self.w_hh, self.abs_hh = np.ascontiguousarray(weights["w_hh"].T), np.ascontiguousarray(np.abs(weights["w_hh"]).T)
-        self.w_ho, self.abs_ho = np.ascontiguousarray(weights["w_ho"].T), np.ascontiguousarray(np.abs(weights["w_ho"]).T)
+        self.largest_weight, self.limit = (
+            max(np.abs(weight).max() for weight in weights.values()),
+            LARGEST[str(model.dtype)],
+        )
+        self.w_hh, self.abs_hh = (
+            np.ascontiguousarray(weights["w_hh"].T),
+            np.ascontiguousarray(np.abs(weights["w_hh"]).T),
+        )
+        self.w_ho, self.abs_ho = (
+            np.ascontiguousarray(weights["w_ho"].T),
+            np.ascontiguousarray(np.abs(weights["w_ho"]).T),
+        )
         self.out = weights.get("b_o", np.zeros(outputs))
         self.out_error = self.gamma_out * np.abs(self.out)
         # What each symbol adds to the pre-activations (S, H), and its share of the errors.
@@ -63,7 +72,9 @@ class Boxes:
             low, high = fed_low[:, None] + self.given_low, fed_high[:, None] + self.given_high
         else:
             low, high = fed_low + self.given_low[symbols], fed_high + self.given_high[symbols]
-        return self.cell.interval_activate(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), self.rounding.activation)
+        return self.cell.interval_activate(
+            np.nextafter(low, -np.inf), np.nextafter(high, np.inf), self.rounding.activation
+        )
 
     def margins(self, low, high, labels):
         """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1, or 0."""

@@ -55,14 +55,18 @@ class Certification:
     def __str__(self):
         if self.proved:
             kind = f"k = {self.k}" if self.k else "own machine"
-            return f"proved for every width: {self.graph.nodes:,} boxes ({kind}), every |logit| at least {self.margin:.3g}"
+            return (
+                f"proved for every width: {self.graph.nodes:,} boxes ({kind}), every |logit| at least {self.margin:.3g}"
+            )
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path, *, overwrite=True):
         """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as Model.save."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
-        write_certificate(path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model), overwrite=overwrite)
+        write_certificate(
+            path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model), overwrite=overwrite
+        )
 
 
 def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
@@ -130,8 +134,10 @@ def _lengths(task, k):
         lengths = list(range(1, longest(task) + 1))
         return [*lengths[:SHORT], None, *lengths[SHORT:]]
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
-        raise ValueError(f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
-                         f"at most {MOST_NODES}")
+        raise ValueError(
+            f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
+            f"at most {MOST_NODES}"
+        )
     return [int(k)]
 
 

@@ -61,7 +61,11 @@ class Graph:
     def name(self, node):
         """A node in words: "after 01 11", the inputs that lead there, first to last in each symbol."""
         inputs = self.automaton.inputs
-        return "after " + " ".join("".join(str(int(bit)) for bit in inputs[symbol]) for symbol in self.way(node)) if node else "at the start"
+        return (
+            "after " + " ".join("".join(str(int(bit)) for bit in inputs[symbol]) for symbol in self.way(node))
+            if node
+            else "at the start"
+        )
 
 
 def windows(automaton, k):

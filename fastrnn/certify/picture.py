@@ -54,12 +54,23 @@ def draw_boxes(certification, path, units=None, seed=0):
                                             hatch=HATCHES[state % len(HATCHES)]))
         dots = states[after == state]
         # As many labels as a legend can hold; without it the colours still tell the states apart.
-        axes.plot(dots[:, units[0]], dots[:, units[1]], MARKS[state % len(MARKS)], color=colour, markersize=3, fillstyle="none",
-                  markeredgewidth=0.6, label=f"{_name(certification.task)} {state}" if state < 10 else None)
+        axes.plot(
+            dots[:, units[0]],
+            dots[:, units[1]],
+            MARKS[state % len(MARKS)],
+            color=colour,
+            markersize=3,
+            fillstyle="none",
+            markeredgewidth=0.6,
+            label=f"{_name(certification.task)} {state}" if state < 10 else None,
+        )
     axes.set_xlabel(f"hidden unit {units[0]}")
     axes.set_ylabel(f"hidden unit {units[1]}")
-    axes.set_title(f"{len(final)} boxes that no sequence of any length leaves\nand states of {SEQUENCES} sequences of {STEPS} steps in them",
-                   fontsize=10)
+    axes.set_title(
+        f"{len(final)} boxes that no sequence of any length leaves\n"
+        f"and states of {SEQUENCES} sequences of {STEPS} steps in them",
+        fontsize=10,
+    )
     axes.margins(0.08)
     _draw_output(axes, certification.model, units)
     axes.legend(title="after the step:", loc="best", markerscale=2)
@@ -91,7 +102,10 @@ def _telling(proof, final):
     overall, between, within = centre.mean(axis=0), 0, 1e-3
     for state in np.unique(final):
         mine = centre[final == state]
-        between, within = between + len(mine) * (mine.mean(axis=0) - overall) ** 2, within + len(mine) * mine.var(axis=0)
+        between, within = (
+            between + len(mine) * (mine.mean(axis=0) - overall) ** 2,
+            within + len(mine) * mine.var(axis=0),
+        )
     order = np.argsort(-between / within, kind="stable")
     return (int(order[0]), int(order[min(1, len(order) - 1)]))
 

@@ -34,7 +34,8 @@ class Counterexample:
 
     def __str__(self):
         given, wanted = (values[0] if len(values) == 1 else values for values in (self.answer, self.truth))
-        return f"operands {self.operands} at {self.bits} bits: answered {given}, right is {wanted} (first wrong bit: {self.step})"
+        answered = f"operands {self.operands} at {self.bits} bits: answered {given}"
+        return f"{answered}, right is {wanted} (first wrong bit: {self.step})"
 
 
 def search(model, task, automaton, seed=0):

@@ -26,13 +26,17 @@ def every(symbols, most=16384):
 def rhythms(symbols, steps, most=8192):
     """Up to two symbols, then a period of one to three repeated, then up to two others: the longest lists that fit."""
     def words(least, longest):
-        return [word for length in range(least, longest + 1) for word in itertools.product(range(symbols), repeat=length)]
+        return [
+            word for length in range(least, longest + 1) for word in itertools.product(range(symbols), repeat=length)
+        ]
 
     def count(least, longest):
         return sum(symbols**length for length in range(least, longest + 1))
 
     sizes = [(2, 3, 2), (1, 3, 1), (1, 2, 1), (0, 2, 1), (0, 1, 1), (0, 1, 0)]
-    head, period, tail = next(size for size in sizes if count(0, size[0]) * count(1, size[1]) * count(0, size[2]) <= most)
+    head, period, tail = next(
+        size for size in sizes if count(0, size[0]) * count(1, size[1]) * count(0, size[2]) <= most
+    )
     rows = [(first + around * steps)[: steps - len(last)] + last
             for first, around, last in itertools.product(words(0, head), words(1, period), words(0, tail))]
     return np.array(rows)

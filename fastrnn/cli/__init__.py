@@ -59,7 +59,9 @@ def _run(argv):
     if argv[:1] == ["help"]:
         argv = [*argv[1:2], "--help"]
     name = program()
-    parser = Parser(prog=name, description="Trains small recurrent networks and proves them right.", epilog=_called(EXAMPLES, name))
+    parser = Parser(
+        prog=name, description="Trains small recurrent networks and proves them right.", epilog=_called(EXAMPLES, name)
+    )
     version = sys.modules[__name__.partition(".")[0]].__version__
     parser.add_argument("--version", action="version", version=f"fastrnn {version}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog=name)
@@ -67,7 +69,9 @@ def _run(argv):
     _check_command(chosen, argv, name)
     for each in COMMANDS:
         module = importlib.import_module(f"{__name__}.{each}")
-        command = commands.add_parser(each, help=module.SUMMARY, description=f"{module.SUMMARY}.", epilog=_called(module.EXAMPLES, name))
+        command = commands.add_parser(
+            each, help=module.SUMMARY, description=f"{module.SUMMARY}.", epilog=_called(module.EXAMPLES, name)
+        )
         if each == chosen:
             module.arguments(command, argv[1:])
             command.set_defaults(run=module.run, parser=command)
@@ -92,7 +96,9 @@ def _check_command(chosen, argv, name):
     if not chosen.startswith("-"):
         from fastrnn.arguments import meant
 
-        raise UserError(_see(f"no command {chosen!r}{meant(chosen, COMMANDS) or '; commands: ' + ', '.join(COMMANDS)}", name))
+        raise UserError(
+            _see(f"no command {chosen!r}{meant(chosen, COMMANDS) or '; commands: ' + ', '.join(COMMANDS)}", name)
+        )
     later = next((word for word in argv if word in COMMANDS), "COMMAND")
     raise UserError(_see(f"{chosen}: options follow the command, as {name} {later} {chosen}", name))
 

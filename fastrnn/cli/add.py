@@ -25,8 +25,12 @@ WARNINGS = 5
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
-    parser.add_argument("operands", nargs="*", metavar="NUMBER",
-                        help="non-negative integers; none, or -: sums from standard input, one a line, numbers apart by blanks")
+    parser.add_argument(
+        "operands",
+        nargs="*",
+        metavar="NUMBER",
+        help="non-negative integers; none, or -: sums from standard input, one a line, numbers apart by blanks",
+    )
 
 
 def run(args):

@@ -21,7 +21,9 @@ def arguments(parser, argv):
     from fastrnn.bench.ladder import BATCHES
 
     parser.add_argument("--hidden", type=positive, default=16, metavar="N", help="hidden units (default: 16)")
-    parser.add_argument("--bits", type=positive, default=8, metavar="N", help="bits of the sum, at least 2: steps of time (default: 8)")
+    parser.add_argument(
+        "--bits", type=positive, default=8, metavar="N", help="bits of the sum, at least 2: steps of time (default: 8)"
+    )
     parser.add_argument("--batch-size", type=positive, action="append", metavar="N",
                         help=f"samples in one update, may be repeated (default: {', '.join(map(str, BATCHES))})")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads beside one (default: all cores)")
@@ -51,7 +53,9 @@ def run(args):
     rounds, seconds = (args.rounds or 3, 0.03) if args.quick else (args.rounds or 9, 0.1)
     with Bar(None, delay=0.2) as bar, compiling_noted():
         try:
-            result = ladder.run(wanted, rounds, seconds, progress=lambda done, total, name: bar(done, name, total=total))
+            result = ladder.run(
+                wanted, rounds, seconds, progress=lambda done, total, name: bar(done, name, total=total)
+            )
         except WrongGradient as error:
             print(error)
             return 1

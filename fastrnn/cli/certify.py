@@ -28,17 +28,31 @@ def arguments(parser, argv):
     from fastrnn.cells.elman import ACTIVATIONS
 
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a file that `fastrnn train` saved")
-    parser.add_argument("--smallest", action="store_true",
-                        help="instead of a MODEL: train adders of 1, 2, ... hidden units, many of each, up to the first that is proved")
-    parser.add_argument("--seeds", type=positive, default=700, metavar="N", help="with --smallest: networks of each kind (default: 700)")
+    parser.add_argument(
+        "--smallest",
+        action="store_true",
+        help="instead of a MODEL: train adders of 1, 2, ... hidden units, many of each, up to the first that is proved",
+    )
+    parser.add_argument(
+        "--seeds", type=positive, default=700, metavar="N", help="with --smallest: networks of each kind (default: 700)"
+    )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
                         help="with --smallest: tanh or sigmoid alone (default: both)")
     parser.add_argument("--threads", type=positive, metavar="N", help="with --smallest: threads (default: all cores)")
-    parser.add_argument("--k", type=positive, metavar="N", help="inputs that the proof looks back on (default: 1 and 2, the network's own machine, 3 and 4)")
-    parser.add_argument("--output", metavar="FILE", help="where to save the certificate (default: MODEL-certificate.safetensors)")
+    parser.add_argument(
+        "--k",
+        type=positive,
+        metavar="N",
+        help="inputs that the proof looks back on (default: 1 and 2, the network's own machine, 3 and 4)",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="where to save the certificate (default: MODEL-certificate.safetensors)"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the proof's boxes, as .png, .pdf or .svg")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the search for a wrong answer (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="seed of the search for a wrong answer (default: 0)"
+    )
 
 
 def run(args):
@@ -112,14 +126,23 @@ def _smallest(args):
         path = next(name for name in names_like(path) if not any(map(os.path.lexists, (name, beside(name)))))
     for each in (path, beside(path), *([args.plot] if args.plot else [])):
         check_writable(each, args.force)
-    print(f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}", flush=True)
+    print(
+        f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}",
+        flush=True,
+    )
     best = None
     with Bar(None, delay=1) as bar, compiling_noted():
-        kinds = smallest(Addition(), seeds=args.seeds, activations=(args.activation,) if args.activation else tuple(RATES),
-                         threads=args.threads, progress=lambda done, total: bar(done, total=total))
+        kinds = smallest(
+            Addition(),
+            seeds=args.seeds,
+            activations=(args.activation,) if args.activation else tuple(RATES),
+            threads=args.threads,
+            progress=lambda done, total: bar(done, total=total),
+        )
         for tried in kinds:
             margin = f"{tried.best.margin:13.3g}" if tried.best else f"{'-':>13}"
-            print(f"{tried.hidden:6}  {tried.activation:>10}  {tried.models:8,}  {tried.exact:6,}  {tried.certified:6,}  {margin}", flush=True)
+            kind = f"{tried.hidden:6}  {tried.activation:>10}"
+            print(f"{kind}  {tried.models:8,}  {tried.exact:6,}  {tried.certified:6,}  {margin}", flush=True)
             if tried.best and (best is None or tried.best.margin > best.best.margin):
                 best = tried
     if best is None:

@@ -32,7 +32,9 @@ def run(args):
 
     model = args.model or model_beside(args.certificate)
     if model is None:
-        raise UserError(f"MODEL: missing, and {printable(args.certificate)} is not named after one as MODEL-certificate.safetensors")
+        raise UserError(
+            f"MODEL: missing, and {printable(args.certificate)} is not named after one as MODEL-certificate.safetensors"
+        )
     for path in (args.certificate, model):
         if not os.path.exists(path):
             raise UserError(f"{printable(path)}: no such file")

@@ -22,7 +22,9 @@ exit status: 0 no mistake at any width, 1 a mistake, 2 wrong use
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
-    parser.add_argument("--max-bits", type=positive, default=1 << 20, metavar="N", help="largest width (default: 1048576)")
+    parser.add_argument(
+        "--max-bits", type=positive, default=1 << 20, metavar="N", help="largest width (default: 1048576)"
+    )
     parser.add_argument("--samples", type=positive, default=64, metavar="N",
                         help="random operands at each width, beside the hard ones (default: 64)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random operands (default: 0)")
@@ -48,11 +50,21 @@ def run(args):
         with user_errors():
             check_format(args.plot)
     with Bar(None, delay=1) as bar, compiling_noted(), user_errors({"most": "--max-bits", "generalize": args.model}):
-        found = generalize(model, args.max_bits, args.samples, args.seed, args.threads, lambda done, total: bar(done, "bits", total=total))
+        found = generalize(
+            model,
+            args.max_bits,
+            args.samples,
+            args.seed,
+            args.threads,
+            lambda done, total: bar(done, "bits", total=total),
+        )
     print(f"{model.task.name}, trained at {model.task.bits} bits")
     _print_table("bits", [(f"{bits:,}", found.total(bits)) for bits in found.tallies])
     _print_table("operands", [(family, found.total(family=family)) for family in found.families])
-    for path, save, what in ((args.plot, lambda path: plot_generalization(found, path), "plotted"), (args.json, found.save, "saved")):
+    for path, save, what in (
+        (args.plot, lambda path: plot_generalization(found, path), "plotted"),
+        (args.json, found.save, "saved"),
+    ):
         if path:
             save(path)
             print(f"{what} {path}")

@@ -57,7 +57,9 @@ def add_options(parser, title, made_of, defaults={}, without=()):
                 text = text.partition(" (default:")[0]
             if default not in (None, MISSING):
                 text += f" (default: {default})"
-            group.add_argument(flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common)
+            group.add_argument(
+                flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common
+            )
 
 
 def given(args, made_of):

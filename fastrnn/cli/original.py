@@ -34,8 +34,13 @@ def arguments(parser, argv):
     for option, name, kind, default, text in OPTIONS:
         parser.add_argument(option, dest=name, type=kind, default=default, help=f"{text} (default: {default})",
                             metavar={integer: "N", number: "X"}.get(kind, "NAME"))
-    parser.add_argument("--runs", type=positive, metavar="N", help="train for N seeds from --seed on, side by side in SIMD lanes, "
-                        "and print how many became exact, and how fast")
+    parser.add_argument(
+        "--runs",
+        type=positive,
+        metavar="N",
+        help="train for N seeds from --seed on, side by side in SIMD lanes, "
+        "and print how many became exact, and how fast",
+    )
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of --runs (default: all cores)")
 
 
@@ -63,5 +68,8 @@ def run(args):
     for block in blocks:
         print(original.format_block(block), flush=True)
     took = time.perf_counter() - started
-    print(f"{args.samples:,} samples in {seconds(took)}: {args.samples / took:,.0f} samples/s ({args.engine})", file=sys.stderr)
+    print(
+        f"{args.samples:,} samples in {seconds(took)}: {args.samples / took:,.0f} samples/s ({args.engine})",
+        file=sys.stderr,
+    )
     return 0

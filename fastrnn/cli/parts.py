@@ -79,7 +79,8 @@ def _resumed(args):
         # Without --task the options declared are those of the default one.
         made_of, options = args.made_of[name] if hasattr(args, name) else type(earlier), given(args, args.made_of[name])
         for field in sorted(set(options) - {each.name for each in fields(made_of)}):
-            raise UserError(f"{flags(args.made_of[name])[field]}: {args.resume} has the {name} {earlier.name}, which has no such option")
+            flag = flags(args.made_of[name])[field]
+            raise UserError(f"{flag}: {args.resume} has the {name} {earlier.name}, which has no such option")
         if made_of is type(earlier):
             options = {**asdict(earlier), **options}
         with user_errors(options_of(args)):

@@ -29,8 +29,17 @@ class Bar:
 
             # Both sizes, as tqdm shows nothing on a terminal that does not know its own.
             columns = min(80, shutil.get_terminal_size().columns)
-            self.bar = tqdm(total=total or self.total, initial=done, unit="", unit_scale=True, leave=False, ncols=columns - 1,
-                            nrows=2, file=sys.stderr, postfix=note)
+            self.bar = tqdm(
+                total=total or self.total,
+                initial=done,
+                unit="",
+                unit_scale=True,
+                leave=False,
+                ncols=columns - 1,
+                nrows=2,
+                file=sys.stderr,
+                postfix=note,
+            )
             # The clock beside it shows the time since the work began, not since the bar was shown.
             self.bar.start_t = self.started
         self.bar.total = total or self.bar.total

@@ -99,7 +99,9 @@ def _conclude(config, result, path, check, say):
         count = result.model.input_size
         if count <= 3:
             # Sums of any size; other tasks have a width, which these numbers fit.
-            command, numbers = ("add", ("123", "456", "789")) if result.model.task.name == "addition" else ("run", ("60", "9", "45"))
+            command, numbers = (
+                ("add", ("123", "456", "789")) if result.model.task.name == "addition" else ("run", ("60", "9", "45"))
+            )
             say(f"try: {program()} {command} {path} {' '.join(numbers[:count])}")
         if check or _is_provable(result.model):
             say(f"try: {check or f'{program()} certify {path}'}")
@@ -110,11 +112,17 @@ def _conclude(config, result, path, check, say):
         return 1
     if config.until == "samples":
         return 0
-    print(f"fastrnn: {'not proved for every width' if result.exact else 'not exact'} after {result.samples:,} samples", file=sys.stderr)
+    print(
+        f"fastrnn: {'not proved for every width' if result.exact else 'not exact'} after {result.samples:,} samples",
+        file=sys.stderr,
+    )
     if result.exact or is_improving(result.history):
         print(f"go on: {program()} train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
     else:
-        print("fastrnn: its loss falls no more: try another --seed, more --hidden, or another --learning-rate", file=sys.stderr)
+        print(
+            "fastrnn: its loss falls no more: try another --seed, more --hidden, or another --learning-rate",
+            file=sys.stderr,
+        )
     return 1
 
 

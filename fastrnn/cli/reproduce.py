@@ -51,9 +51,17 @@ def _print(args, outcomes):
     row("trained on all pairs of", outcomes)
     row("  sequences of so many bits", [f"{sizes[split]} of {split.steps}" for split in outcomes])
     print(f"  accuracy by bit on all pairs of {TEST}, {sizes[TEST]:,} of {TEST.steps} bits:")
-    row(f"fastrnn, worst of {args.seeds} seeds", [f"{_floor(min(outcome.chosen)):.4f}" for outcome in outcomes.values()])
-    row("fastrnn, seeds with 1.0", [f"{sum(value == 1 for value in outcome.chosen)} of {args.seeds}" for outcome in outcomes.values()])
-    row("before the choice: networks with 1.0", [f"{sum(value == 1 for value in outcome.every)} of {len(outcome.every)}" for outcome in outcomes.values()])
+    row(
+        f"fastrnn, worst of {args.seeds} seeds", [f"{_floor(min(outcome.chosen)):.4f}" for outcome in outcomes.values()]
+    )
+    row(
+        "fastrnn, seeds with 1.0",
+        [f"{sum(value == 1 for value in outcome.chosen)} of {args.seeds}" for outcome in outcomes.values()],
+    )
+    row(
+        "before the choice: networks with 1.0",
+        [f"{sum(value == 1 for value in outcome.every)} of {len(outcome.every)}" for outcome in outcomes.values()],
+    )
     row("before the choice: worst network", [f"{_floor(min(outcome.every)):.4f}" for outcome in outcomes.values()])
     row("before the choice: mean", [f"{_floor(np.mean(outcome.every)):.4f}" for outcome in outcomes.values()])
     row("theirs, evolved (MDLRNN)", [f"{EVOLVED:.4f}" if split is next(iter(outcomes)) else "" for split in outcomes])

@@ -24,8 +24,12 @@ exit status: 0 the answer is right, 1 it is wrong, 2 wrong use
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
-    parser.add_argument("operands", nargs="+", metavar="NUMBER", help="non-negative integers, as many as the task has inputs")
-    parser.add_argument("--bits", type=positive, metavar="N", help="the width (default: as in training, or what the numbers need)")
+    parser.add_argument(
+        "operands", nargs="+", metavar="NUMBER", help="non-negative integers, as many as the task has inputs"
+    )
+    parser.add_argument(
+        "--bits", type=positive, metavar="N", help="the width (default: as in training, or what the numbers need)"
+    )
 
 
 def run(args):

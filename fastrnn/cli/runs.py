@@ -24,20 +24,34 @@ def run_many(args):
     names = {"learning_rate": "--alpha", "max_samples": "--samples", "bits": "--bits", "seed": "--seed"}
     with user_errors(names):
         cell, task = Elman(args.hidden_dim, bias=False), Addition(bits=args.binary_dim)
-        config = TrainConfig(loss="squared", optimizer="sgd", learning_rate=args.alpha, batch_size=1, max_samples=args.samples,
-                             until="samples", initializer="uniform", reduction="sum")
+        config = TrainConfig(
+            loss="squared",
+            optimizer="sgd",
+            learning_rate=args.alpha,
+            batch_size=1,
+            max_samples=args.samples,
+            until="samples",
+            initializer="uniform",
+            reduction="sum",
+        )
     threads = min(args.threads or cores(), cores())
     before = _scalar_speed(args)
     with Bar(args.runs, delay=0.5) as bar, compiling_noted():
         many = train_many(cell, task, config, seeds=range(args.seed, args.seed + args.runs), threads=threads,
                           progress=lambda done, total: bar(done))
     if "interrupted" in many.stopped:
-        print(f"fastrnn: interrupted after {sum(why != 'interrupted' for why in many.stopped):,} of {args.runs:,} runs", file=sys.stderr)
+        print(
+            f"fastrnn: interrupted after {sum(why != 'interrupted' for why in many.stopped):,} of {args.runs:,} runs",
+            file=sys.stderr,
+        )
         return 130
     speed, scalar = many.samples.sum() / many.seconds, max(before, _scalar_speed(args))
     _table(args, many, task)
-    print(f"{many.samples.sum():,} samples, verified, in {seconds(many.seconds)} on {threads} thread{'s' * (threads != 1)}: {speed:,.0f}/s")
-    print(f"the scalar program: {scalar:,.0f} samples/s; {speed / scalar:,.0f} times as fast, {speed / scalar / threads:,.0f} times a thread")
+    on_threads = f"{threads} thread{'s' * (threads != 1)}"
+    print(f"{many.samples.sum():,} samples, verified, in {seconds(many.seconds)} on {on_threads}: {speed:,.0f}/s")
+    times = speed / scalar
+    as_fast = f"{times:,.0f} times as fast, {times / threads:,.0f} times a thread"
+    print(f"the scalar program: {scalar:,.0f} samples/s; {as_fast}")
     return 0
 
 
@@ -48,7 +62,11 @@ def _scalar_speed(args):
     best, count, until = 0.0, 100, time.perf_counter() + SCALAR_SECONDS
     while not best or time.perf_counter() < until:
         began = time.perf_counter()
-        list(original.run("scalar", samples=count, hidden_dim=args.hidden_dim, binary_dim=args.binary_dim, report_every=count))
+        list(
+            original.run(
+                "scalar", samples=count, hidden_dim=args.hidden_dim, binary_dim=args.binary_dim, report_every=count
+            )
+        )
         best = max(best, count / (time.perf_counter() - began))
     return best
 
@@ -59,8 +77,13 @@ def _table(args, many, task):
     low, high = wilson(int(many.exact.sum()), args.runs)
     # Of what no model is right on nothing can be said.
     exact = verdict(many.verification, task.input_size) if many.verification else "exact"
-    print(f"{args.runs:,} runs of the tutorial: {args.samples:,} samples, {args.hidden_dim} hidden units, {args.binary_dim} bits")
-    print(wrapped(f"{exact} at the end: {many.exact.sum():,}, {many.exact.mean():.1%} (95 % interval {low:.1%} to {high:.1%})"))
+    sizes = f"{args.hidden_dim} hidden units, {args.binary_dim} bits"
+    print(f"{args.runs:,} runs of the tutorial: {args.samples:,} samples, {sizes}")
+    print(
+        wrapped(
+            f"{exact} at the end: {many.exact.sum():,}, {many.exact.mean():.1%} (95 % interval {low:.1%} to {high:.1%})"
+        )
+    )
     if "diverged" in many.stopped:
         print(f"diverged: {many.stopped.count('diverged'):,}; what counts are their last weights with a finite loss")
     print(f"\n{'':30}{'least':>10}{'25 %':>10}{'median':>10}{'75 %':>10}{'most':>10}")

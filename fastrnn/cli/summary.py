@@ -1,8 +1,13 @@
 """How the result of a sweep is written: within the 80 columns of a terminal, however many axes vary."""
 
 # (axis, heading, width); the figures take the rest of the line.
-_AXES = (("hidden_size", "hidden", 6), ("activation", "cell", 8), ("learning_rate", "rate", 8), ("batch_size", "batch", 6),
-         ("bits", "bits", 5))
+_AXES = (
+    ("hidden_size", "hidden", 6),
+    ("activation", "cell", 8),
+    ("learning_rate", "rate", 8),
+    ("batch_size", "batch", 6),
+    ("bits", "bits", 5),
+)
 
 
 def table_text(table):
@@ -29,22 +34,34 @@ def findings_text(found):
 
 def _figures(summary):
     share, interval = f"{100 * summary.share:.1f}%", _interval(summary)
-    quartiles = "".join(f"{_samples(value):>9}" for value in (summary.first_quartile, summary.median, summary.third_quartile))
+    quartiles = "".join(
+        f"{_samples(value):>9}" for value in (summary.first_quartile, summary.median, summary.third_quartile)
+    )
     return f"{share:>7}{interval:>13}{quartiles}"
 
 
 def _finding(found, finding):
-    others = [f"{name} {_value(finding.others[axis])}" for axis, name, _ in _AXES if axis in finding.others and axis in found.table.grid.varied]
+    others = [
+        f"{name} {_value(finding.others[axis])}"
+        for axis, name, _ in _AXES
+        if axis in finding.others and axis in found.table.grid.varied
+    ]
     if others:
         yield f"{', '.join(others)}:"
     sizes = found.table.grid.hidden_size
-    for wanted, evidence in ((f"at least {100 * found.share:g} % of the models", finding.usually), ("at least one model", finding.ever)):
+    for wanted, evidence in (
+        (f"at least {100 * found.share:g} % of the models", finding.usually),
+        ("at least one model", finding.ever),
+    ):
         if evidence is None:
             yield f"no hidden size from {min(sizes)} to {max(sizes)} makes {wanted} exact"
         else:
             figures = evidence.summary
-            yield (f"least hidden size that makes {wanted} exact: {evidence.hidden_size}\n"
-                   f"  ({figures.exact:,} of {figures.models:,}, {100 * figures.share:.1f}%, interval {_interval(figures)})")
+            share = f"{100 * figures.share:.1f}%, interval {_interval(figures)}"
+            yield (
+                f"least hidden size that makes {wanted} exact: {evidence.hidden_size}\n"
+                f"  ({figures.exact:,} of {figures.models:,}, {share})"
+            )
 
 
 def _interval(summary):

@@ -39,7 +39,12 @@ MANY = 1000
 
 # (option, axis, type of a value, help)
 AXES = (
-    ("--hidden", "hidden_size", integer, f"hidden units (default: {','.join(map(str, HIDDEN))}; with --smallest: 1 to {SMALLEST[-1]})"),
+    (
+        "--hidden",
+        "hidden_size",
+        integer,
+        f"hidden units (default: {','.join(map(str, HIDDEN))}; with --smallest: 1 to {SMALLEST[-1]})",
+    ),
     ("--activation", "activation", str, "activations of the hidden units"),
     ("--learning-rate", "learning_rate", number, "learning rates"),
     ("--batch-size", "batch_size", integer, "samples in one update"),
@@ -53,18 +58,31 @@ def arguments(parser, argv):
     axes = parser.add_argument_group("axes of the grid, each a LIST as 2,3,4")
     for option, axis, kind, text in AXES:
         axes.add_argument(option, dest=f"axis_{axis}", type=listed(kind), metavar="LIST", help=text)
-    parser.add_argument("--seeds", type=positive, default=200, metavar="N", help="models of each combination (default: 200)")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the first of the seeds, which follow each other (default: 0)")
+    parser.add_argument(
+        "--seeds", type=positive, default=200, metavar="N", help="models of each combination (default: 200)"
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="the first of the seeds, which follow each other (default: 0)"
+    )
     parser.add_argument("--smallest", action="store_true",
                         help="try hidden sizes in ascending order until 95 %% of the seeds become exact")
-    parser.add_argument("--output", metavar="FILE",
-                        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv, or a free name)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv, or a free name)",
+    )
     parser.add_argument("--plot", metavar="FILE", help="draw shares and samples, as .png, .pdf or .svg")
-    parser.add_argument("--force", action="store_true", help="replace existing files, and partial results of another sweep")
-    parser.add_argument("--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)")
+    parser.add_argument(
+        "--force", action="store_true", help="replace existing files, and partial results of another sweep"
+    )
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--processes", action="store_true", help=f"work in processes (default from {MANY:,} models on)")
-    where.add_argument("--threads", action="store_true", help="work in threads of this process (default for fewer models)")
+    where.add_argument(
+        "--threads", action="store_true", help="work in threads of this process (default for fewer models)"
+    )
     where.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
     where.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
     # Models side by side are all of one width.
@@ -156,7 +174,9 @@ def _worked(args, grid):
                 bar(done, note, total)
 
             work = smallest if args.smallest else sweep
-            return work(grid, output=args.output, force=args.force, executor=executor, workers=args.workers, progress=progress)
+            return work(
+                grid, output=args.output, force=args.force, executor=executor, workers=args.workers, progress=progress
+            )
     except KeyboardInterrupt:
         print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept beside {args.output}\n"
               "go on: the same command again", file=sys.stderr)
@@ -201,7 +221,9 @@ def _dask(address):
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786") from error
+        raise UserError(
+            f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786"
+        ) from error
     with client:
         if not client.nthreads():
             print(f"{address}: waiting for workers ...", file=sys.stderr, flush=True)

@@ -29,5 +29,7 @@ def run(args):
     width = max(len(row[0]) for row in rows)
     for name, inputs, outputs, states, text in rows:
         start = f"{name:<{width}} {inputs:>6} {outputs:>7} {states:>6}  "
-        print("\n".join(wrap(text, 79, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False)))
+        print(
+            "\n".join(wrap(text, 79, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False))
+        )
     return 0

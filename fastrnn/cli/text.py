@@ -57,13 +57,20 @@ def equations(model):
     inputs = [chr(ord("a") + i) for i in range(model.input_size)]
     biases = weights.get("b_ih", nothing * hidden) + weights.get("b_hh", nothing * hidden)
     outs = weights.get("b_o", nothing * model.output_size)
-    lines = [f"{units[unit]} = {model.cell.activation}({_terms([*weights['w_ih'][unit], *weights['w_hh'][unit], biases[unit]], [*inputs, *units, ''])})"
-             for unit in range(hidden)]
-    return lines + [f"z{'' if len(outs) == 1 else o} = {_terms([*weights['w_ho'][o], outs[o]], [*units, ''])}" for o in range(len(outs))]
+    rows = [[*weights["w_ih"][unit], *weights["w_hh"][unit], biases[unit]] for unit in range(hidden)]
+    lines = [
+        f"{name} = {model.cell.activation}({_terms(row, [*inputs, *units, ''])})" for name, row in zip(units, rows)
+    ]
+    return lines + [
+        f"z{'' if len(outs) == 1 else o} = {_terms([*weights['w_ho'][o], outs[o]], [*units, ''])}"
+        for o in range(len(outs))
+    ]
 
 
 def _terms(factors, names):
-    text = " ".join(f"{'-' if factor < 0 else '+'} {abs(factor):.7g} {name}".rstrip() for factor, name in zip(factors, names))
+    text = " ".join(
+        f"{'-' if factor < 0 else '+'} {abs(factor):.7g} {name}".rstrip() for factor, name in zip(factors, names)
+    )
     return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("- ") else text.removeprefix("+ ")
 
 

@@ -34,7 +34,9 @@ exit status: 0 what --until asked for is reached; 1 it is not; 2 wrong use;
 
 def arguments(parser, argv):
     """Declare the options: this command's, TrainConfig's, and those of the chosen cell and task."""
-    parser.add_argument("--output", metavar="FILE", help="where to save (default: runs/TASK-BITS.safetensors, or a free name)")
+    parser.add_argument(
+        "--output", metavar="FILE", help="where to save (default: runs/TASK-BITS.safetensors, or a free name)"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the learning curve, as .png, .pdf or .svg")
     parser.add_argument("--resume", metavar="FILE", help="go on from the file of an unfinished run")
@@ -86,8 +88,16 @@ def _trained(args, cell, task, config, before, checkpoint):
             bar(samples, f"loss {loss:.1e}, exact {exact:.0%}")
 
         with user_errors(options_of(args)):
-            return train(cell, task, config, threads=args.threads, progress=progress, resume=before, checkpoint=checkpoint,
-                         other_processor=args.other_processor)
+            return train(
+                cell,
+                task,
+                config,
+                threads=args.threads,
+                progress=progress,
+                resume=before,
+                checkpoint=checkpoint,
+                other_processor=args.other_processor,
+            )
 
 
 def _checkpoint(cell, task, config, before, resumed, output, say):

@@ -36,7 +36,9 @@ def run(args):
         if model.task is not None:
             # What follows is timed, and compiling is no part of it.
             warm_up(model)
-        found = verify(model, args.bits, args.samples, args.seed, args.threads, lambda done, total: bar(done, total=total))
+        found = verify(
+            model, args.bits, args.samples, args.seed, args.threads, lambda done, total: bar(done, total=total)
+        )
     task = model.task.at(found.bits)
     print(task.described())
     if not found.exhaustive:
@@ -47,7 +49,9 @@ def run(args):
         with long_numbers():
             for operands, answer, truth in found.mistakes:
                 print(f"  {equation(task, operands, answer, truth)}")
-    print(f"smallest |logit| {found.margin:.3g}; {seconds(found.seconds)}, {found.samples / found.seconds:,.0f} samples/s")
+    print(
+        f"smallest |logit| {found.margin:.3g}; {seconds(found.seconds)}, {found.samples / found.seconds:,.0f} samples/s"
+    )
     return 0 if found.exact else 1
 
 

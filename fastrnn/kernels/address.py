@@ -96,7 +96,10 @@ def address_of(dispatcher, *arguments):
 def is_ready(dispatcher, *arguments):
     """Whether `dispatcher` has been compiled for arguments of these types, in this process or in the disk cache."""
     signature = tuple(numba.typeof(argument) for argument in arguments)
-    return signature in dispatcher.overloads or dispatcher._cache.load_overload(signature, dispatcher.targetctx) is not None
+    return (
+        signature in dispatcher.overloads
+        or dispatcher._cache.load_overload(signature, dispatcher.targetctx) is not None
+    )
 
 
 @intrinsic
@@ -118,7 +121,9 @@ def call(typing_context, address, arguments):
         convention = context.call_conv
         function = builder.inttoptr(values[0], convention.get_function_type(types.none, kinds).as_pointer())
         passed = [builder.extract_value(values[1], i) for i in range(len(kinds))]
-        passed = [context.make_tuple(builder, _EMPTY, ()) if kind == _EMPTY else value for kind, value in zip(kinds, passed)]
+        passed = [
+            context.make_tuple(builder, _EMPTY, ()) if kind == _EMPTY else value for kind, value in zip(kinds, passed)
+        ]
         convention.call_function(builder, function, types.none, kinds, passed)
         return context.get_dummy_value()
 

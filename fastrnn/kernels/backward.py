@@ -21,7 +21,19 @@ from fastrnn.kernels.gradients import add_recurrent
 from fastrnn.kernels.head import weighed
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.tiles import BLOCK, SPAN, TAIL, TAILED, TILE, whole
-from fastrnn.simd import fold, lanes, load, load_like, pointwise, product_along, product_down, splats_along, store, sum_rows, zeros
+from fastrnn.simd import (
+    fold,
+    lanes,
+    load,
+    load_like,
+    pointwise,
+    product_along,
+    product_down,
+    splats_along,
+    store,
+    sum_rows,
+    zeros,
+)
 
 _times = pointwise(lambda a, b: a * b)
 
@@ -43,7 +55,9 @@ def _overload_penalty(cell, mask, h, t, p, s, rows, saturation):
 
 
 @inlined
-def _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, slot, p, s, rows, recurrent):
+def _backward_tile(
+    cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, slot, p, s, rows, recurrent
+):
     d_h = penalty(cell, mask, h, t, p, s, rows, saturation)
     d_h = product_along(d_h, d_z, (t, 0, s), theta, layout.w_ho + p * cell.output_size, cell.output_size)
     row, q = p * layout.hidden, 0
@@ -84,13 +98,47 @@ def backward(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturati
             for p in range(layout.panels):
                 s = 0
                 while whole(BLOCK - s):
-                    _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s,
-                                   zeros(theta, TILE), recurrent)
+                    _backward_tile(
+                        cell,
+                        layout,
+                        theta,
+                        w_hh_t,
+                        x,
+                        d_z,
+                        mask,
+                        h,
+                        d,
+                        gradient,
+                        saturation,
+                        t,
+                        t - start,
+                        p,
+                        s,
+                        zeros(theta, TILE),
+                        recurrent,
+                    )
                     s += TILE
                 if TAILED:
                     while s < BLOCK:
-                        _backward_tile(cell, layout, theta, w_hh_t, x, d_z, mask, h, d, gradient, saturation, t, t - start, p, s,
-                                   zeros(theta, TAIL), recurrent)
+                        _backward_tile(
+                            cell,
+                            layout,
+                            theta,
+                            w_hh_t,
+                            x,
+                            d_z,
+                            mask,
+                            h,
+                            d,
+                            gradient,
+                            saturation,
+                            t,
+                            t - start,
+                            p,
+                            s,
+                            zeros(theta, TAIL),
+                            recurrent,
+                        )
                         s += TAIL
         add_recurrent(cell, layout, h, d, gradient, start, end, from_zero)
         # The last step of the span before looks one step later, at the first one here.

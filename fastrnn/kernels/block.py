@@ -64,5 +64,12 @@ def forward_address(cell, layout, theta, bits):
 
 def learn_address(cell, loss, layout, theta, work, penalised, forward_at):
     """The address of learn_block or learn_block_penalised for a cell, a loss, arrays of theta's dtype and a Workspace."""
-    return address_of(learn_block_penalised if penalised else learn_block, Referred(cell, loss, layout, theta, theta, work), theta,
-                      np.zeros(4), 0.0, 1, forward_at)
+    return address_of(
+        learn_block_penalised if penalised else learn_block,
+        Referred(cell, loss, layout, theta, theta, work),
+        theta,
+        np.zeros(4),
+        0.0,
+        1,
+        forward_at,
+    )

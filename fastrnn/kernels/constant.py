@@ -44,7 +44,9 @@ def _unfold(typing_context, constant):
     kind = types.NamedUniTuple(types.int64, len(constant.values), constant.made_of)
 
     def generate(context, builder, signature, values):
-        return context.make_tuple(builder, kind, [context.get_constant(types.int64, number) for number in constant.values])
+        return context.make_tuple(
+            builder, kind, [context.get_constant(types.int64, number) for number in constant.values]
+        )
 
     return kind(constant), generate
 

@@ -6,7 +6,22 @@
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.protocol import loss_and_derivative
 from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import dot_lanes, fma, lanes, load, load_along, pointwise, put, select, splat, store, store_along, sum_rows, total, zeros
+from fastrnn.simd import (
+    dot_lanes,
+    fma,
+    lanes,
+    load,
+    load_along,
+    pointwise,
+    put,
+    select,
+    splat,
+    store,
+    store_along,
+    sum_rows,
+    total,
+    zeros,
+)
 
 _fma = pointwise(lambda a, b, c: fma(a, b, c))
 _plus = pointwise(lambda a, b: a + b)
@@ -46,7 +61,11 @@ def logits(cell, layout, theta, h, t, o, s, none):
 @inlined
 def _head_steps(cell, loss, layout, theta, h, y, mask, t, o, s, sums, none):
     """As many steps from t on as `none` has rows; sums so far: vectors of loss, outputs that count, misses, derivatives."""
-    z, m, target = logits(cell, layout, theta, h, t, o, s, none), load_along(mask, (t, s), none), load_along(y, (t, o, s), none)
+    z, m, target = (
+        logits(cell, layout, theta, h, t, o, s, none),
+        load_along(mask, (t, s), none),
+        load_along(y, (t, o, s), none),
+    )
     cost, d_z = loss_and_derivative(loss, z, target)
     d_z, counts = weighed(d_z, m), counted(m)
     store_along(y, (t, o, s), d_z)

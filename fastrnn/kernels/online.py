@@ -72,7 +72,11 @@ def _forward_one(cell, layout, theta, x, s, one):
     for p in range(layout.panels):
         bias = _plus(load(theta, layout.b_ih + p, 1), load(theta, layout.b_hh + p, 1))
         for t in range(steps):
-            store(h, (p, t + 1), product_along(bias, x, (t, 0, s), theta, layout.w_ih + p * cell.input_size, cell.input_size))
+            store(
+                h,
+                (p, t + 1),
+                product_along(bias, x, (t, 0, s), theta, layout.w_ih + p * cell.input_size, cell.input_size),
+            )
     state = zeros(theta, 1)
     for t in range(steps):
         for p in range(layout.panels):
@@ -139,13 +143,21 @@ def _gradients_one(cell, layout, x, s, one, gradient):
                     _recurrent_rows(one, gradient, row + k, p, q, k, steps, zeros(gradient, TAIL))
                     k += TAIL
         for i in range(cell.input_size):
-            store(gradient, layout.w_ih + p * cell.input_size + i, product_over(zeros(gradient, 1), x, (0, i, s), d, (p, 0), steps))
+            store(
+                gradient,
+                layout.w_ih + p * cell.input_size + i,
+                product_over(zeros(gradient, 1), x, (0, i, s), d, (p, 0), steps),
+            )
         bias = zeros(gradient, 1)
         for t in range(steps):
             bias = _plus(bias, load(d, (p, t), 1))
         store(gradient, layout.b_ih + p, bias)
         for o in range(cell.output_size):
-            store(gradient, layout.w_ho + p * cell.output_size + o, product_down(zeros(gradient, 1), one.y, (o, 0), h, (p, 1), steps))
+            store(
+                gradient,
+                layout.w_ho + p * cell.output_size + o,
+                product_down(zeros(gradient, 1), one.y, (o, 0), h, (p, 1), steps),
+            )
 
 
 @inlined

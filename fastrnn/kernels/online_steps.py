@@ -30,9 +30,22 @@ class Calls(NamedTuple):
 
 def kernels_of_one(cell, loss, optimizer, shrinking, layout, truncate, replica, shared, work, one, penalised, own):
     """learn_one (or learn_one_penalised) and descend_one, each with examples of its arguments; own: for these sizes alone."""
-    network = Referred(cell, loss, layout, replica.theta, replica.w_hh_t, work, one, shared.gradients[0, 0], truncate, known=own)
-    descent = Referred(optimizer, shrinking, layout, replica.theta, replica.previous, shared.gradients[0, 0], shared.live,
-                       replica.first, replica.second, one.sound, known=own)
+    network = Referred(
+        cell, loss, layout, replica.theta, replica.w_hh_t, work, one, shared.gradients[0, 0], truncate, known=own
+    )
+    descent = Referred(
+        optimizer,
+        shrinking,
+        layout,
+        replica.theta,
+        replica.previous,
+        shared.gradients[0, 0],
+        shared.live,
+        replica.first,
+        replica.second,
+        one.sound,
+        known=own,
+    )
     return ((learn_one_penalised if penalised else learn_one, network, 0, np.zeros(4), 0.0),
             (descend_one, descent, 0.0, 0.0, 0.0, 0))
 
@@ -43,13 +56,17 @@ def gradient_of_one(cell, loss, source, layout, plan, calls, step, saturation, r
     stats = shared.history[0]
     stats[:] = 0
     call(calls.fill, (refer((source, work)), plan.seed, step - step % BLOCK, BLOCK))
-    network = refer((cell, loss, layout, replica.theta, replica.w_hh_t, work, one, shared.gradients[0, 0], plan.truncate))
+    network = refer(
+        (cell, loss, layout, replica.theta, replica.w_hh_t, work, one, shared.gradients[0, 0], plan.truncate)
+    )
     call(calls.learn, (network, step % BLOCK, stats, saturation))
     add_up(layout, shared.gradients, 0, shared.live, replica.gradient)
 
 
 @jit
-def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, one):
+def run_online(
+    cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, one
+):
     """Updates until the rates run out, the samples stay clean, or loss or weights are not finite: as run_steps says it."""
     now, other, gradient = replica.theta, replica.previous, shared.gradients[0, 0]
     first, second, live, sound = replica.first, replica.second, shared.live, one.sound
@@ -72,7 +89,14 @@ def run_online(cell, loss, optimizer, shrinking, source, layout, plan, calls, ra
             why = DIVERGED
             break
         clean = clean + 1 if stats[3] == 0 else 0
-        now, other, network, network_other, descent, descent_other = other, now, network_other, network, descent_other, descent
+        now, other, network, network_other, descent, descent_other = (
+            other,
+            now,
+            network_other,
+            network,
+            descent_other,
+            descent,
+        )
         made += 1
         if 0 < plan.patience <= clean:
             why = CLEAN

@@ -120,7 +120,23 @@ def gradient_of(cell, loss, source, layout, plan, calls, step, saturation, repli
 
 
 @jit
-def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rates, saturations, replica, shared, work, thread, threads):
+def run_steps(
+    cell,
+    loss,
+    optimizer,
+    shrinking,
+    source,
+    layout,
+    plan,
+    calls,
+    rates,
+    saturations,
+    replica,
+    shared,
+    work,
+    thread,
+    threads,
+):
     """Updates until the rates run out, the batches stay clean, loss or weights are not finite, or shared.stop is set.
 
     Returns (updates made, why).
@@ -164,8 +180,20 @@ def run_steps(cell, loss, optimizer, shrinking, source, layout, plan, calls, rat
         if norm * scale > plan.clip:
             scale = plan.clip / norm
         copy(replica.theta, replica.previous)
-        if not update(optimizer, shrinking, layout, replica.theta, replica.theta, replica.gradient, shared.live, replica.first,
-                      replica.second, rates[i], scale, corrections(optimizer, step)):
+        if not update(
+            optimizer,
+            shrinking,
+            layout,
+            replica.theta,
+            replica.theta,
+            replica.gradient,
+            shared.live,
+            replica.first,
+            replica.second,
+            rates[i],
+            scale,
+            corrections(optimizer, step),
+        ):
             copy(replica.previous, replica.theta)
             return i + 1, DIVERGED
         exchange(layout, replica.theta, replica.w_hh_t)

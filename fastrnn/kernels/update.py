@@ -108,4 +108,6 @@ def exchange(layout, theta, w_hh_t):
             else:
                 for k in range(q * width, min(layout.hidden, (q + 1) * width)):
                     for j in range(p * width, min(layout.hidden, (p + 1) * width)):
-                        w_hh_t[q * layout.hidden + j, k - q * width] = theta[layout.w_hh + p * layout.hidden + k, j - p * width]
+                        w_hh_t[q * layout.hidden + j, k - q * width] = theta[
+                            layout.w_hh + p * layout.hidden + k, j - p * width
+                        ]

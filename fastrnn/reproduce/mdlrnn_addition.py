@@ -68,7 +68,15 @@ def candidate(split, seed, number, hidden=16, samples=SAMPLES):
     drawn = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
     options = {"seed": drawn, "threads": 1, "data": data}
     fit = train(Elman(hidden), **options, until="exact", max_samples=200_000).model
-    model = train(fit.cell, **options, weights=fit.weights, until="samples", max_samples=samples, saturation=SATURATION, schedule="drop").model
+    model = train(
+        fit.cell,
+        **options,
+        weights=fit.weights,
+        until="samples",
+        max_samples=samples,
+        saturation=SATURATION,
+        schedule="drop",
+    ).model
     z = model.logits(x, threads=1)
     return Candidate(model, states_on(model, x), float(np.where(y > 0.5, z, -z).min()))
 

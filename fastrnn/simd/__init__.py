@@ -8,8 +8,21 @@ LLVM does not vectorise plain loops over several arrays, which may alias. Here a
 """
 
 from .functions import exp, log, sigmoid, softplus, tanh
-from .memory import (lanes, load, load_along, load_like, load_square, numbers, put, splat, splats_along, store, store_along,
-                     store_bits, zeros)
+from .memory import (
+    lanes,
+    load,
+    load_along,
+    load_like,
+    load_square,
+    numbers,
+    put,
+    splat,
+    splats_along,
+    store,
+    store_along,
+    store_bits,
+    zeros,
+)
 from .pointwise import clamp, fma, pointwise, select, square_root
 from .product import product_along, product_down, product_over, product_split
 from .registers import (dot_lanes, fold, lanes_to_bits, least, magnitude, product_lanes, spread, sum_lanes, sum_rows,

@@ -95,7 +95,9 @@ def _product(term):
             array_values, kinds = [values[1], *values[2:]], types.void(*signature.args[1:])
             a_base, b_base = (_row(context, builder, kinds, array_values, place) for place in (2, 5))
             a_stride, a_step, b_stride, b_step, steps = (integer(place) for place in (4, 5, 7, 8, 9))
-            a_base = [builder.gep(a_base, [builder.mul(a_stride, INTP(g * lanes))]) for g in range(groups.literal_value)]
+            a_base = [
+                builder.gep(a_base, [builder.mul(a_stride, INTP(g * lanes))]) for g in range(groups.literal_value)
+            ]
             b_base = [builder.gep(b_base, [builder.mul(b_stride, INTP(r * lanes))]) for r in range(run)]
             a_step, b_step = builder.mul(a_step, INTP(lanes)), builder.mul(b_step, INTP(lanes))
             first = unpack(builder, values[0])
@@ -141,12 +143,15 @@ def _kept(builder, mask, vector, total):
 
 
 grid_product = _product(fma_value)
-grid_product.__doc__ = """sums[g, r] + sum_n array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step], n in range(count).
+grid_product.__doc__ = """sums[g, r] + sum of array[a + g a_stride + n a_step] * array[b + r b_stride + n b_step].
 
-sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
+n is in range(count); sums is a grid of `groups` runs; each sum is taken in the order of n, whatever the grid.
 """
 grid_chosen = _product(_kept)
-grid_chosen.__doc__ = "grid_product for an `a` of masks, bits all ones for 1 and none for 0: the same, to the bit, for finite numbers and sums that are not -0."
+grid_chosen.__doc__ = """grid_product for an `a` of masks, bits all ones for 1 and none for 0.
+
+The same, to the bit, for finite numbers and sums that are not -0.
+"""
 
 
 @intrinsic
@@ -243,7 +248,10 @@ def store_lane_bits(typing_context, array, row, stride, words, first, times, col
         def constant(number):
             return ir.Constant(integers, [number] * kind.lanes)
 
-        base, stride, first, times, columns = _row(context, builder, signature, values, 1), *(integer(place) for place in (2, 4, 5, 6))
+        base, stride, first, times, columns = (
+            _row(context, builder, signature, values, 1),
+            *(integer(place) for place in (2, 4, 5, 6)),
+        )
         planes, place = (context.make_array(signature.args[i])(context, builder, values[i]).data for i in (3, 7))
         position = load_vector(builder, place, integers)
         upper = builder.icmp_unsigned(">", position, constant(31))
@@ -252,10 +260,14 @@ def store_lane_bits(typing_context, array, row, stride, words, first, times, col
         with cgutils.for_range(builder, columns) as outer, cgutils.for_range(builder, times) as inner:
             plane = builder.add(builder.add(first, outer.index), builder.mul(inner.index, columns))
             halves = builder.gep(planes, [builder.mul(plane, INTP(2 * kind.lanes))])
-            low, high = (load_vector(builder, builder.gep(halves, [INTP(half * kind.lanes)]), integers) for half in range(2))
+            low, high = (
+                load_vector(builder, builder.gep(halves, [INTP(half * kind.lanes)]), integers) for half in range(2)
+            )
             bits = builder.ashr(builder.shl(builder.select(upper, high, low), to_the_top), constant(31))
             bits = builder.sext(bits, wide) if wide != integers else bits
-            target = builder.gep(base, [builder.mul(builder.add(builder.mul(inner.index, stride), outer.index), INTP(kind.lanes))])
+            target = builder.gep(
+                base, [builder.mul(builder.add(builder.mul(inner.index, stride), outer.index), INTP(kind.lanes))]
+            )
             chosen = bits if masked else builder.and_(bits, one)
             builder.store(chosen, builder.bitcast(target, wide.as_pointer())).align = 4
         return context.get_dummy_value()
@@ -278,7 +290,10 @@ def constants_of(typing_context, constants, array, row):
     def generate(context, builder, signature, values):
         kinds = types.void(*signature.args[1:])
         base = _row(context, builder, kinds, values[1:], 1)
-        vectors = [load_vector(builder, builder.gep(base, [INTP(field * kind.lanes)]), kind.vector_type()) for field in range(count)]
+        vectors = [
+            load_vector(builder, builder.gep(base, [INTP(field * kind.lanes)]), kind.vector_type())
+            for field in range(count)
+        ]
         return context.make_tuple(builder, made, [pack(builder, [vector]) for vector in vectors])
 
     return made(constants, array, row), generate
@@ -292,7 +307,9 @@ def constants_at(typing_context, constants, array, row, lane):
 
     def generate(context, builder, signature, values):
         kinds = types.void(*signature.args[1:])
-        base = builder.gep(_row(context, builder, kinds, values[1:], 1), [_integer(context, builder, signature.args[3], values[3])])
+        base = builder.gep(
+            _row(context, builder, kinds, values[1:], 1), [_integer(context, builder, signature.args[3], values[3])]
+        )
         kind = rows_of(array, 1)
         numbers = [builder.load(builder.gep(base, [INTP(field * kind.lanes)])) for field in range(count)]
         wide = [context.cast(builder, number, kind.dtype, types.float64) for number in numbers]

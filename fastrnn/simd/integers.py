@@ -31,7 +31,10 @@ def store_halves(typing_context, array, row, column, words):
 
     def generate(context, builder, signature, values):
         array_kind, _, _, words_kind = signature.args
-        rows, source = (context.make_array(kind)(context, builder, value) for kind, value in ((array_kind, values[0]), (words_kind, values[3])))
+        rows, source = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in ((array_kind, values[0]), (words_kind, values[3]))
+        )
         word, half = ir.IntType(64), ir.IntType(32)
         width = cgutils.unpack_tuple(builder, rows.shape, 3)[2]
         step = builder.mul(width, word(2))
@@ -41,7 +44,9 @@ def store_halves(typing_context, array, row, column, words):
             low = builder.gep(start, [builder.mul(loop.index, step)])
             # Atomic, so that LLVM makes no vectors of them; the instruction is the same.
             builder.store_atomic(builder.trunc(whole, half), low, "monotonic", 4)
-            builder.store_atomic(builder.trunc(builder.lshr(whole, word(32)), half), builder.gep(low, [width]), "monotonic", 4)
+            builder.store_atomic(
+                builder.trunc(builder.lshr(whole, word(32)), half), builder.gep(low, [width]), "monotonic", 4
+            )
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, words), generate

@@ -105,7 +105,9 @@ def load_along(typing_context, array, index, like):
     """Row r: the vector at array[n + r, ...] for index (n, ...); as many rows as `like`."""
 
     def generate(context, builder, signature, values):
-        pointers = pointers_along(context, builder, signature.args[0], values[0], signature.args[1], values[1], like.rows)
+        pointers = pointers_along(
+            context, builder, signature.args[0], values[0], signature.args[1], values[1], like.rows
+        )
         return pack(builder, [load_vector(builder, pointer, like.vector_type()) for pointer in pointers])
 
     return like(array, index, like), generate
@@ -116,7 +118,9 @@ def store_along(typing_context, array, index, value):
     """array[n + r, ...] = row r of the value, for index (n, ...)."""
 
     def generate(context, builder, signature, values):
-        pointers = pointers_along(context, builder, signature.args[0], values[0], signature.args[1], values[1], value.rows)
+        pointers = pointers_along(
+            context, builder, signature.args[0], values[0], signature.args[1], values[1], value.rows
+        )
         for pointer, vector in zip(pointers, unpack(builder, values[2])):
             _store(builder, vector, pointer)
         return context.get_dummy_value()
@@ -155,7 +159,9 @@ def put(typing_context, array, index, number):
     """array[index] = number, where numba might drop a plain write: see fastrnn.kernels.reference."""
 
     def generate(context, builder, signature, values):
-        builder.store(values[2], element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1]))
+        builder.store(
+            values[2], element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        )
         return context.get_dummy_value()
 
     return types.void(array, index, array.dtype), generate

@@ -43,12 +43,19 @@ def dot_lanes(typing_context, array, index, weights, like):
         bases = pointers_along(context, builder, signature.args[0], values[0], signature.args[1], values[1], like.rows)
         (vector,) = unpack(builder, values[2])
         lower, upper = list(range(half)), list(range(half, like.lanes))
-        low_weights, high_weights = shuffle(builder, vector, vector, lower * 2), shuffle(builder, vector, vector, upper * 2)
+        low_weights, high_weights = (
+            shuffle(builder, vector, vector, lower * 2),
+            shuffle(builder, vector, vector, upper * 2),
+        )
 
         def pair(base, row):
             """The products of rows `row` and row + half, each folded to half its lanes."""
-            a, b = (load_vector(builder, builder.gep(base, [ir.Constant(ir.IntType(64), r * like.lanes)]), like.vector_type())
-                    for r in (row, row + half))
+            a, b = (
+                load_vector(
+                    builder, builder.gep(base, [ir.Constant(ir.IntType(64), r * like.lanes)]), like.vector_type()
+                )
+                for r in (row, row + half)
+            )
             low = shuffle(builder, a, b, lower + [like.lanes + lane for lane in lower])
             high = shuffle(builder, a, b, upper + [like.lanes + lane for lane in upper])
             return fma_value(builder, high, high_weights, builder.fmul(low, low_weights))
@@ -75,7 +82,9 @@ def _tree(builder, pairs):
 def _add_halves(builder, a, b, half):
     """In each group of 2 * half lanes: the two halves of a added, then the two halves of b."""
     n = a.type.count
-    low = [lane + (n if lane % (2 * half) >= half else 0) - (half if lane % (2 * half) >= half else 0) for lane in range(n)]
+    low = [
+        lane + (n if lane % (2 * half) >= half else 0) - (half if lane % (2 * half) >= half else 0) for lane in range(n)
+    ]
     return builder.fadd(shuffle(builder, a, b, low), shuffle(builder, a, b, [lane + half for lane in low]))
 
 
@@ -178,7 +187,9 @@ def product_lanes(typing_context, sums, vector, first, b, b_index):
         (lanes,) = unpack(builder, values[1])
         running = unpack(builder, values[0])
         for n in range(min(sums.rows, sums.lanes - first.literal_value)):
-            row = load_vector(builder, builder.gep(base, [ir.Constant(ir.IntType(64), n * sums.lanes)]), sums.vector_type())
+            row = load_vector(
+                builder, builder.gep(base, [ir.Constant(ir.IntType(64), n * sums.lanes)]), sums.vector_type()
+            )
             running[n] = fma_value(builder, _everywhere(builder, lanes, first.literal_value + n), row, running[n])
         return pack(builder, running)
 
@@ -194,7 +205,9 @@ def _everywhere(builder, vector, lane):
     if not (has("avx512f") and lane and vector.type == ir.VectorType(ir.FloatType(), 16)):
         return shuffle(builder, vector, vector, [lane] * vector.type.count)
     numbers = ir.VectorType(ir.IntType(32), 16)
-    hidden = builder.call(ir.InlineAsm(ir.FunctionType(numbers, [numbers]), "", "=v,0"), [ir.Constant(numbers, [lane] * 16)])
+    hidden = builder.call(
+        ir.InlineAsm(ir.FunctionType(numbers, [numbers]), "", "=v,0"), [ir.Constant(numbers, [lane] * 16)]
+    )
     return permuted(builder, vector, hidden)
 
 
@@ -232,7 +245,9 @@ def magnitude(typing_context, value, count):
         (vector,) = unpack(builder, values[0])
         lane = ir.Constant(ir.VectorType(ir.IntType(64), value.lanes), list(range(value.lanes)))
         counted = builder.icmp_signed("<", lane, splat_value(builder, values[1], value.lanes))
-        positive = builder.select(builder.fcmp_ordered("<", vector, ir.Constant(vector.type, None)), builder.fneg(vector), vector)
+        positive = builder.select(
+            builder.fcmp_ordered("<", vector, ir.Constant(vector.type, None)), builder.fneg(vector), vector
+        )
         infinity = ir.Constant(vector.type, [float("inf")] * value.lanes)
         return pack(builder, [builder.select(counted, positive, infinity)])
 

@@ -9,4 +9,16 @@ from fastrnn.sweep.statistics import Summary, wilson
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.workers import Processes
 
-__all__ = ["ForeignJournal", "Grid", "Processes", "Smallest", "Summary", "Table", "UnitFailed", "owns", "smallest", "sweep", "wilson"]
+__all__ = [
+    "ForeignJournal",
+    "Grid",
+    "Processes",
+    "Smallest",
+    "Summary",
+    "Table",
+    "UnitFailed",
+    "owns",
+    "smallest",
+    "sweep",
+    "wilson",
+]

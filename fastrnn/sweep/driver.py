@@ -92,10 +92,14 @@ class Driver:
             self._lost(error, work, unit, executor, waiting)
             return
         if done.version != code_version():
-            raise UnitFailed(f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all")
+            raise UnitFailed(
+                f"{unit}: a worker has another version of fastrnn or numba than this process; install the same on all"
+            )
         if done.arithmetic != arithmetic():
-            raise UnitFailed(f"{unit}: a worker computes in {done.arithmetic} arithmetic, this process in {arithmetic()}: their rows "
-                             "would differ in the last digits; use machines of one kind")
+            raise UnitFailed(
+                f"{unit}: a worker computes in {done.arithmetic} arithmetic, this process in {arithmetic()}: their "
+                "rows would differ in the last digits; use machines of one kind"
+            )
         if self.journal:
             self.journal.append(point, first, done.rows)
         self.results.add(point, first, done.rows)

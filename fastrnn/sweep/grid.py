@@ -15,7 +15,13 @@ from fastrnn.train.config import TrainConfig
 AXES = ("hidden_size", "activation", "learning_rate", "batch_size", "bits")
 
 # The part of a point that an axis belongs to.
-_OWNER = {"hidden_size": "cell", "activation": "cell", "learning_rate": "config", "batch_size": "config", "bits": "task"}
+_OWNER = {
+    "hidden_size": "cell",
+    "activation": "cell",
+    "learning_rate": "config",
+    "batch_size": "config",
+    "bits": "task",
+}
 
 
 class Point(NamedTuple):
@@ -55,10 +61,14 @@ class Grid:
         if self.config.seed + self.seeds > 2**63:
             raise ValueError(f"seeds: got {self.seeds} from {self.config.seed} on, expected all below 2**63")
         if self.config.until == "certified":
-            raise ValueError("until: got 'certified', expected 'exact' or 'samples': models side by side are not proved")
+            raise ValueError(
+                "until: got 'certified', expected 'exact' or 'samples': models side by side are not proved"
+            )
         for axis in AXES:
             object.__setattr__(self, axis, self._values(axis))
-        object.__setattr__(self, "points", tuple(itertools.starmap(self._point, itertools.product(*map(self.along, AXES)))))
+        object.__setattr__(
+            self, "points", tuple(itertools.starmap(self._point, itertools.product(*map(self.along, AXES))))
+        )
 
     def along(self, axis):
         """The values on an axis."""
@@ -104,6 +114,10 @@ class Grid:
 
     def identity(self):
         """What decides the results, for JSON, beside the code: two grids are the same if their identities are."""
-        return {**{axis: list(self.along(axis)) for axis in AXES}, "seeds": self.seeds,
-                "cell": {"name": self.cell.name, **asdict(self.cell)}, "task": {"name": self.task.name, **asdict(self.task)},
-                "config": self.config.as_dict()}
+        return {
+            **{axis: list(self.along(axis)) for axis in AXES},
+            "seeds": self.seeds,
+            "cell": {"name": self.cell.name, **asdict(self.cell)},
+            "task": {"name": self.task.name, **asdict(self.task)},
+            "config": self.config.as_dict(),
+        }

@@ -9,8 +9,13 @@ from fastrnn.files import write_atomically
 from fastrnn.program import install
 from fastrnn.sweep.grid import AXES
 
-LABELS = {"hidden_size": "hidden units", "activation": "activation", "learning_rate": "learning rate", "batch_size": "batch size",
-          "bits": "bits of the sum"}
+LABELS = {
+    "hidden_size": "hidden units",
+    "activation": "activation",
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "bits": "bits of the sum",
+}
 # Told apart without colour: by marker, line and shade.
 _STYLES = tuple(zip("osD^vPX*", itertools.cycle(("-", "--", ":", "-.")), itertools.cycle(("black", "0.4"))))
 _WIDEST_LEGEND = len(_STYLES)
@@ -36,8 +41,16 @@ def draw_table(table, path):
     shares, samples = figure.subplots(2, 1, sharex=True)
     places = _places(shares, table, across)
     for shift, (style, (name, summaries)) in zip(_shifts(len(lines)), zip(_STYLES, lines.items())):
-        _draw_line(shares, samples, [(places[value] * shift if shares.get_xscale() == "log" else places[value] + shift - 1, each)
-                                     for value, each in summaries], style, name)
+        _draw_line(
+            shares,
+            samples,
+            [
+                (places[value] * shift if shares.get_xscale() == "log" else places[value] + shift - 1, each)
+                for value, each in summaries
+            ],
+            style,
+            name,
+        )
     _finish(shares, samples, table, LABELS[across], len(lines) > 1)
     write_atomically(path, lambda file: figure.savefig(file, format=ending, dpi=120))
 
@@ -54,8 +67,10 @@ def check_picture(path, grid):
         raise ValueError(f"plot: got {os.fspath(path)!r}, expected an ending of {', '.join(sorted(known))}")
     lines = len(grid.points) // len(grid.along(_across(grid)))
     if lines > _WIDEST_LEGEND:
-        raise ValueError(f"plot: got {lines} lines, one for each combination beside {LABELS[_across(grid)]}, expected at most "
-                         f"{_WIDEST_LEGEND}; sweep over fewer values, or draw the table yourself")
+        raise ValueError(
+            f"plot: got {lines} lines, one for each combination beside {LABELS[_across(grid)]}, expected at most "
+            f"{_WIDEST_LEGEND}; sweep over fewer values, or draw the table yourself"
+        )
     return ending
 
 
@@ -69,7 +84,9 @@ def _lines(table):
     others = [axis for axis in table.grid.varied if axis != across]
     lines = {}
     for point, summary in zip(table.points, table.summaries):
-        name = ", ".join(f"{LABELS[axis]} {point.value(axis)}" if axis != "activation" else point.value(axis) for axis in others)
+        name = ", ".join(
+            f"{LABELS[axis]} {point.value(axis)}" if axis != "activation" else point.value(axis) for axis in others
+        )
         lines.setdefault(name, []).append((point.value(across), summary))
     return across, lines
 
@@ -93,22 +110,43 @@ def _shifts(count):
 
 def _draw_line(shares, samples, points, style, name):
     marker, line, shade = style
-    look = {"marker": marker, "linestyle": line, "color": shade, "markersize": 5, "linewidth": 1.2, "capsize": 3, "elinewidth": 0.9}
+    look = {
+        "marker": marker,
+        "linestyle": line,
+        "color": shade,
+        "markersize": 5,
+        "linewidth": 1.2,
+        "capsize": 3,
+        "elinewidth": 0.9,
+    }
     x = [place for place, _ in points]
     share = np.array([summary.share for _, summary in points])
     ends = np.array([[summary.low, summary.high] for _, summary in points]).T
     shares.errorbar(x, share, np.abs(ends - share), label=name, **look)
     # A logarithmic axis leaves out what is not a number.
-    first, median, third = (np.array([np.nan if getattr(summary, name) is None else getattr(summary, name) for _, summary in points])
-                            for name in ("first_quartile", "median", "third_quartile"))
-    samples.plot(x, median, label=name, **{option: look[option] for option in ("marker", "linestyle", "color", "markersize", "linewidth")})
+    first, median, third = (
+        np.array([np.nan if getattr(summary, name) is None else getattr(summary, name) for _, summary in points])
+        for name in ("first_quartile", "median", "third_quartile")
+    )
+    samples.plot(
+        x,
+        median,
+        label=name,
+        **{option: look[option] for option in ("marker", "linestyle", "color", "markersize", "linewidth")},
+    )
     samples.vlines(x, first, third, color=shade, linewidth=0.9)
     for quartile in (first, third):
         samples.plot(x, quartile, linestyle="", marker="_", color=shade, markersize=7)
     for place, start, end in zip(x, first, third):
         if np.isfinite(start) and not np.isfinite(end):
-            samples.annotate("", (place, 1), (place, start), ("data", "axes fraction"), "data",
-                             arrowprops={"arrowstyle": "->", "color": shade, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0})
+            samples.annotate(
+                "",
+                (place, 1),
+                (place, start),
+                ("data", "axes fraction"),
+                "data",
+                arrowprops={"arrowstyle": "->", "color": shade, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0},
+            )
 
 
 def _finish(shares, samples, table, label, legend):
@@ -120,7 +158,9 @@ def _finish(shares, samples, table, label, legend):
     grid = table.grid
     shares.set_title(f"{grid.title}: {grid.seeds:,} seeds a point")
     samples.set_yscale("log")
-    known = [value for each in table.summaries for value in (each.first_quartile, each.median, each.third_quartile) if value]
+    known = [
+        value for each in table.summaries for value in (each.first_quartile, each.median, each.third_quartile) if value
+    ]
     samples.set_ylim(min(known, default=1) / 1.2, 1.5 * max(known, default=grid.config.max_samples))
     samples.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     samples.set_ylabel("training samples to exactness,\nmedian and quartiles")

@@ -48,7 +48,18 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     return table
 
 
-def smallest(grid=None, *, share=SHARE, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):
+def smallest(
+    grid=None,
+    *,
+    share=SHARE,
+    output=None,
+    force=False,
+    executor=None,
+    workers=None,
+    progress=None,
+    unit=None,
+    **options,
+):
     """Search a grid for the least hidden size of which at least `share` of the models become exact: a Smallest.
 
     The sizes are tried in ascending order, up to the one that is sought. Arguments and errors are those of `sweep`.
@@ -85,11 +96,15 @@ def _grid_of(grid, options):
 @contextlib.contextmanager
 def _driver(grid, output, force, executor, workers, progress, unit):
     """A Driver whose journal and own workers are let go at the end."""
-    workers, unit = (value if value is None else as_whole(name, value, 1) for name, value in (("workers", workers), ("unit", unit)))
+    workers, unit = (
+        value if value is None else as_whole(name, value, 1) for name, value in (("workers", workers), ("unit", unit))
+    )
     if output is not None:
         check_table_format(output)
         if os.path.lexists(output) and not force and not owns(grid, output):
-            raise FileExistsError(errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output))
+            raise FileExistsError(
+                errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output)
+            )
     with raised_interrupt(), contextlib.ExitStack() as stack:
         # Before there are processes that would all compile the same, or files of a sweep that cannot begin.
         warm_up(grid.points)

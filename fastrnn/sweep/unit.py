@@ -61,6 +61,10 @@ def warm_up(points):
     """Compile all that the points need, or load it from the disk cache: one update for each kind of kernel."""
     kinds = {}
     for cell, task, config in points:
-        kinds[replace(cell, hidden_size=1), task.name, config.batch_size] = cell, task, replace(config, max_samples=config.batch_size)
+        kinds[replace(cell, hidden_size=1), task.name, config.batch_size] = (
+            cell,
+            task,
+            replace(config, max_samples=config.batch_size),
+        )
     for point in kinds.values():
         train_many(*point, seeds=range(1), threads=1)

@@ -53,7 +53,10 @@ class Addition(Task):
         self.check_integer("operands", 2, 32)
         super().__post_init__()
         if self.bits < self.least_bits:
-            raise ValueError(f"bits: got {self.bits}, expected at least {self.least_bits} for {self.operands} operands, so that the sum fits")
+            raise ValueError(
+                f"bits: got {self.bits}, expected at least {self.least_bits} for {self.operands} operands, "
+                "so that the sum fits"
+            )
 
     @property
     def input_size(self):

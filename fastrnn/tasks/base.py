@@ -81,8 +81,12 @@ class Task:
     @property
     def kernel(self):
         """The task as a BitTask."""
-        return BitTask(_address(self.label), (*self.numbers, *[0] * (NUMBERS - len(self.numbers))), self.bits - self.free_bits,
-                       self.last_only)
+        return BitTask(
+            _address(self.label),
+            (*self.numbers, *[0] * (NUMBERS - len(self.numbers))),
+            self.bits - self.free_bits,
+            self.last_only,
+        )
 
     def at(self, bits):
         """The same task at another width."""

@@ -33,8 +33,12 @@ def _fill(source, feed, sizes, places, memory, batch, sample, samples, s):
     if feed.left[0] == 0:
         _refill(source, feed, sizes, batch, sample)
     stride, outputs = samples * places.width, sizes.steps * sizes.inputs
-    store_lane_bits(memory, places.x + s * places.width, stride, feed.planes, 0, sizes.steps, sizes.inputs, feed.position, 1)
-    store_lane_bits(memory, places.y + s * places.width, stride, feed.planes, outputs, sizes.steps, sizes.outputs, feed.position, 0)
+    store_lane_bits(
+        memory, places.x + s * places.width, stride, feed.planes, 0, sizes.steps, sizes.inputs, feed.position, 1
+    )
+    store_lane_bits(
+        memory, places.y + s * places.width, stride, feed.planes, outputs, sizes.steps, sizes.outputs, feed.position, 0
+    )
     for lane in range(feed.position.size):
         put(feed.position, lane, feed.position[lane] + np.uint32(1))
     if source.last_only:

@@ -64,5 +64,10 @@ class Multiplication(Task):
     def hard_cases(self):
         # Products right below a power of two, and at or right above it: carries that run all the way.
         powers = [2**self.bits << i for i in range(self.factor.bit_length())] + [2 << i for i in places(self.bits)]
-        near = {number for power in powers for number in (power // self.factor, -(-power // self.factor)) if number < 2**self.bits}
+        near = {
+            number
+            for power in powers
+            for number in (power // self.factor, -(-power // self.factor))
+            if number < 2**self.bits
+        }
         return [*super().hard_cases(), *(("carry chain", (number,)) for number in sorted(near))]

@@ -23,7 +23,9 @@ def counting(first, words, bits, free_bits, operands):
             if q < 6:
                 planes[:, t, i] = _COUNTING[q]
             else:
-                planes[:, t, i] = np.where((word >> np.uint64(q - 6)) & np.uint64(1), np.uint64(2**64 - 1), np.uint64(0))
+                planes[:, t, i] = np.where(
+                    (word >> np.uint64(q - 6)) & np.uint64(1), np.uint64(2**64 - 1), np.uint64(0)
+                )
     return planes
 
 
@@ -63,8 +65,12 @@ class Digits:
         steps, eights = planes.shape[1], -(-count // 8)
         size = -(-steps // 8)
         octets = np.zeros((len(planes), size * 8, operands, 8), np.uint8)
-        octets[:, :steps] = np.ascontiguousarray(planes.astype("<u8")).view(np.uint8).reshape(len(planes), steps, operands, 8)
-        octets = octets.reshape(len(planes), size, 8, operands, 8).transpose(0, 4, 1, 3, 2).reshape(-1, size, operands, 8)
+        octets[:, :steps] = (
+            np.ascontiguousarray(planes.astype("<u8")).view(np.uint8).reshape(len(planes), steps, operands, 8)
+        )
+        octets = (
+            octets.reshape(len(planes), size, 8, operands, 8).transpose(0, 4, 1, 3, 2).reshape(-1, size, operands, 8)
+        )
         rows = _transposed(octets[:eights]).transpose(0, 3, 2, 1).reshape(eights * 8, operands, size)
         self.octets[:, :, start // 8 : start // 8 + size] = rows[:count]
 

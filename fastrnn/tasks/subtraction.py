@@ -48,4 +48,8 @@ class Subtraction(Task):
         # A borrow that runs from one bit to another, and numbers that differ by one.
         chains = [(2**i, 2**j) for i in places(self.bits) for j in places(self.bits) if j <= i]
         neighbours = [(x - 1, x) for x, _ in chains]
-        return [*super().hard_cases(), *(("borrow chain", pair) for pair in chains), *(("neighbours", pair) for pair in neighbours)]
+        return [
+            *super().hard_cases(),
+            *(("borrow chain", pair) for pair in chains),
+            *(("neighbours", pair) for pair in neighbours),
+        ]

@@ -58,7 +58,9 @@ def _mistake(cell, layout, theta, task, free, h, x, x_words, y_words, states, br
                 for o in range(cell.output_size):
                     bits = 0
                     for s in range(0, counted, lanes(theta)):
-                        bits |= lanes_to_bits(logits(cell, layout, theta, h[t : t + 2], 0, o, s, zeros(theta, 1)), 0.0) << s
+                        bits |= (
+                            lanes_to_bits(logits(cell, layout, theta, h[t : t + 2], 0, o, s, zeros(theta, 1)), 0.0) << s
+                        )
                     if (bits ^ y_words[0, o]) & np.uint64((1 << counted) - 1):
                         return True
             t += 1

@@ -34,7 +34,9 @@ class TrainConfig:
     max_samples: int = option(1_000_000, "stop after so many samples")
     until: str = option("exact", "when to stop before that", lambda: UNTIL)
     patience: int = option(256, "samples without a mistake before the network is verified")
-    curriculum: Curriculum | None = option(Curriculum(), "first width, times what it grows when the network is exact, or none")
+    curriculum: Curriculum | None = option(
+        Curriculum(), "first width, times what it grows when the network is exact, or none"
+    )
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
@@ -91,7 +93,8 @@ class TrainConfig:
             except (TypeError, ValueError) as error:
                 raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
             if name in getattr(kind, "positive", ()) and values[name] < np.finfo(self.dtype).tiny:
-                raise ValueError(f"constants: got {name}={value!r}, expected at least {np.finfo(self.dtype).tiny:.2g} in {self.dtype}")
+                least = np.finfo(self.dtype).tiny
+                raise ValueError(f"constants: got {name}={value!r}, expected at least {least:.2g} in {self.dtype}")
         return kind(**values)
 
     def build_loss(self):

@@ -100,7 +100,9 @@ class Consolidation:
     def __init__(self, model, config, threads=None, saved=None, saturation=SATURATION, size=SAMPLES):
         self.model, self.config, self.threads, self.saturation, self.size = model, config, threads, saturation, size
         saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
-        self.attempt, self.updates, self.seconds, self.partial = (saved[name] for name in ("attempt", "updates", "seconds", "partial"))
+        self.attempt, self.updates, self.seconds, self.partial = (
+            saved[name] for name in ("attempt", "updates", "seconds", "partial")
+        )
         self.stretches, self.found, self.offer = Stretches(BATCH, saved["stretches"]), None, None
 
     def saved(self):
@@ -125,7 +127,9 @@ class Consolidation:
                     return stopped
                 # Not a diverged one: its last good weights are hardly worth a proof.
                 if stopped == "samples":
-                    found = self._certified(Model(self.model.cell, weights, self.model.task, self.model.metadata), interrupt)
+                    found = self._certified(
+                        Model(self.model.cell, weights, self.model.task, self.model.metadata), interrupt
+                    )
                     self.found = found if found.proved else self.found
                 self.attempt, self.partial = self.attempt + 1, None
         except Interrupted:
@@ -146,13 +150,22 @@ class Consolidation:
         """
         model, partial = self.model, self.partial
         # Attempt after attempt other samples, and none of those of other seeds.
-        seed = int(np.random.SeedSequence([self.config.seed, self.attempt, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        seed = int(
+            np.random.SeedSequence([self.config.seed, self.attempt, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1)
+        )
         task = model.task.at(min(model.task.bits, WIDEST))
         data = None if self.attempt == 0 else _skewed(task, seed)
         config = self._config(seed)
         # From the start again: a network that has decided for something that cannot be proved never leaves it.
-        training = training_of(model.cell, None if data else task, data and arrays_of(data, config), config, partial["weights"] if partial else model.weights,
-                               self.threads, partial)
+        training = training_of(
+            model.cell,
+            None if data else task,
+            data and arrays_of(data, config),
+            config,
+            partial["weights"] if partial else model.weights,
+            self.threads,
+            partial,
+        )
         before = self.updates - training.session.step
         training.stretches, training.earlier = self.stretches, self.seconds
         if progress:

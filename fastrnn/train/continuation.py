@@ -64,8 +64,8 @@ def check_processor(run, option="other_processor=True"):
     before = run.model.metadata.get("arithmetic")
     if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():
         raise ValueError(
-            f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end in "
-            f"other bytes; use a processor of that kind, or give {option}"
+            f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end "
+            f"in other bytes; use a processor of that kind, or give {option}"
         )
 
 

@@ -58,13 +58,15 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
     for name, array in (("x", x), ("y", y), ("mask", mask)):
         if not np.isfinite(array).all():
             raise ValueError(
-                f"{name}: holds values that are not finite in {np.dtype(dtype)}; set them to 0 and use mask to leave them out"
+                f"{name}: holds values that are not finite in {np.dtype(dtype)}; set them to 0 and use mask to leave "
+                "them out"
             )
     if (mask < 0).any():
         raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else its weight, as 1")
     if not ((y >= 0) & (y <= 1) | (mask == 0)[..., None]).all():
         raise ValueError(
-            "y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output of its own"
+            "y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output "
+            "of its own"
         )
     return Arrays(x, y, mask, lengths_of(mask), drawn)
 

@@ -24,7 +24,9 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")
     batch = len(arrays.x)
     config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, truncate=truncate, dtype=dtype)
-    session = Session(model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights)
+    session = Session(
+        model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights
+    )
     gradients, statistics = session.gradient()
     scale = 1 / batch if reduction == "mean" else 1.0
     return float(statistics[0] * scale), {name: (g * np.asarray(scale, g.dtype)) for name, g in gradients.items()}

@@ -80,10 +80,22 @@ class Recipe:
         self.dtype = np.dtype(config.dtype)
         block, batch = min(config.batch_size, SAMPLES), config.batch_size
         truncate = min(config.truncate or steps, steps)
-        self.sizes = Sizes(cell.input_size, cell.hidden_size, cell.output_size, steps, block, truncate, "b_ih" in names,
-                           config.clip is not None, config.reduction == "mean" and batch > 1, batch % block == 0, batch == block,
-                           isinstance(source, BitTask), isinstance(source, BitTask) and not source.last_only,
-                           not isinstance(source, BitTask) and bool((source.lengths < steps).any()))
+        self.sizes = Sizes(
+            cell.input_size,
+            cell.hidden_size,
+            cell.output_size,
+            steps,
+            block,
+            truncate,
+            "b_ih" in names,
+            config.clip is not None,
+            config.reduction == "mean" and batch > 1,
+            batch % block == 0,
+            batch == block,
+            isinstance(source, BitTask),
+            isinstance(source, BitTask) and not source.last_only,
+            not isinstance(source, BitTask) and bool((source.lengths < steps).any()),
+        )
         self.halved = is_halved(self.sizes)
         self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
         self.places = places_of.py_func(self.sizes)
@@ -135,7 +147,12 @@ class Group:
             memory[block : block + places.count, lane] = 0
         memory[recipe.rows, lane] = weights
         varied = recipe.varied
-        for row, name in ((places.rate, "rate"), (places.decay, "decay"), (places.l1, "l1"), (places.saturation, "saturation")):
+        for row, name in (
+            (places.rate, "rate"),
+            (places.decay, "decay"),
+            (places.l1, "l1"),
+            (places.saturation, "saturation"),
+        ):
             memory[row, lane] = varied[name][job.model]
         for i, values in enumerate(recipe.constants):
             memory[places.constants + i, lane] = values[job.model]
@@ -150,8 +167,12 @@ class Group:
     def state(self, lane):
         """The LaneState of a model between two calls of the kernels."""
         places, held, memory = self.recipe.places, self.held, self.memory
-        counts = tuple(int(column[lane]) for column in (held.limit, held.event, self.feed.step, held.filled, held.length))
-        numbers = np.concatenate([memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane], held.open[lane]])
+        counts = tuple(
+            int(column[lane]) for column in (held.limit, held.event, self.feed.step, held.filled, held.length)
+        )
+        numbers = np.concatenate(
+            [memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane], held.open[lane]]
+        )
         vectors = np.stack([memory[block + self.recipe.rows, lane] for block in (0, places.first, places.second)])
         return LaneState(counts, numbers.astype(np.float64), vectors, held.history[lane, : held.entries[lane]].copy())
 
@@ -181,10 +202,22 @@ class Group:
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
         if recipe.plan.scheduled:
-            of_step = {step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}}
+            of_step = {
+                step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
+            }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(recipe.sizes, recipe.source, recipe.plan, Calls(*recipe.tiers.addresses), self.vectors, self.feed,
-                          self.held, factors, updates, stop)
+        return run_models(
+            recipe.sizes,
+            recipe.source,
+            recipe.plan,
+            Calls(*recipe.tiers.addresses),
+            self.vectors,
+            self.feed,
+            self.held,
+            factors,
+            updates,
+            stop,
+        )
 
     def steps(self, lane):
         return int(self.feed.step[lane])

@@ -19,8 +19,16 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.stream import flops_of_step
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.checks import NO_BITS, Checks, first_wrong
-from fastrnn.train.continuation import (arithmetics_of, check_processor, check_resumable, config_of, data_digest, identity_of, state_digest,
-                                        weights_digest)
+from fastrnn.train.continuation import (
+    arithmetics_of,
+    check_processor,
+    check_resumable,
+    config_of,
+    data_digest,
+    identity_of,
+    state_digest,
+    weights_digest,
+)
 from fastrnn.train.curriculum import lessons
 from fastrnn.train.data import as_arrays, holds_bits, training_data
 from fastrnn.train.options import check_parts, checked_weights, configured
@@ -91,7 +99,9 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         try:
             check_provable(cell, task)
         except ValueError as error:
-            raise ValueError(f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'") from error
+            raise ValueError(
+                f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'"
+            ) from error
     arrays = data and arrays_of(data, config)
     digest = data and data_digest(arrays)
     if resume is not None:
@@ -100,7 +110,9 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
             check_processor(resume)
     if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file is for the caller to remove
         return _trained(cell, task, arrays, digest, config, weights, threads, progress, resume, checkpoint)
-    identity = identity_of(cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume))
+    identity = identity_of(
+        cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
+    )
     with RunAutosave(checkpoint, identity) as autosave:
         run = _trained(cell, task, arrays, digest, config, weights, threads, progress, autosave.run or resume, autosave)
         autosave.finish(run)
@@ -113,7 +125,9 @@ def _trained(cell, task, arrays, digest, config, weights, threads, progress, res
     if before and "consolidation" in before:
         run = resume
     else:
-        training = training_of(cell, task, arrays, config, resume.model.weights if resume else weights, threads, before, progress)
+        training = training_of(
+            cell, task, arrays, config, resume.model.weights if resume else weights, threads, before, progress
+        )
         training.digest = digest
         if autosave:
             training.offer = lambda: autosave.offer(lambda: training.so_far("interrupted"))
@@ -153,7 +167,14 @@ class Training:
     """
 
     def __init__(self, cell, task, arrays, config, weights, threads, before, progress):
-        self.cell, self.task, self.config, self.threads, self.offer, self.digest = cell, task, config, threads, None, None
+        self.cell, self.task, self.config, self.threads, self.offer, self.digest = (
+            cell,
+            task,
+            config,
+            threads,
+            None,
+            None,
+        )
         self.progress, self.limit, self.told = progress, config.updates, (0, 0.0, 0.0)
         self.earlier = before.get("seconds", 0.0) if before else 0.0
         self.stretches = Stretches(config.batch_size, before and before.get("stretches"))
@@ -173,8 +194,10 @@ class Training:
 
     def _lesson(self, before):
         """The first lesson, or the one in which `before` ended; None without a task."""
-        return self.lessons and next((lesson for lesson in self.lessons if before and lesson.bits == before["numbers"]["bits"]),
-                                     self.lessons[-1 if before else 0])
+        return self.lessons and next(
+            (lesson for lesson in self.lessons if before and lesson.bits == before["numbers"]["bits"]),
+            self.lessons[-1 if before else 0],
+        )
 
     def _begin(self, lesson, arrays, weights):
         """A Session with these weights (None: the config's own)."""
@@ -201,7 +224,9 @@ class Training:
             stopped = self.updates(interrupt)
             if stopped == "samples" and self.task is not None:
                 try:
-                    self.verification = verify(self._model(), self.task.bits, threads=self.threads, progress=interrupt.check)
+                    self.verification = verify(
+                        self._model(), self.task.bits, threads=self.threads, progress=interrupt.check
+                    )
                 except Interrupted:
                     stopped = "interrupted"
             right = stopped == "exact"
@@ -256,8 +281,11 @@ class Training:
                 count, patience = (min(count, early), 0) if early > 0 else (count, self.checks.patience)
             began = self.seconds()
             statistics, why = session.run(
-                rates(config.schedule, config.rate, session.step, count, config.updates), np.full(count, config.saturation, np.float64),
-                patience, self.interrupt.flag)
+                rates(config.schedule, config.rate, session.step, count, config.updates),
+                np.full(count, config.saturation, np.float64),
+                patience,
+                self.interrupt.flag,
+            )
             ended = self.seconds()
             session.worked(ended - began)
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
@@ -268,7 +296,11 @@ class Training:
                 return "diverged"
             if self.progress and len(statistics):
                 last = statistics[-1]
-                self.told = session.step * config.batch_size, last[0] / config.batch_size, 1 - last[3] / config.batch_size
+                self.told = (
+                    session.step * config.batch_size,
+                    last[0] / config.batch_size,
+                    1 - last[3] / config.batch_size,
+                )
                 self.progress(*self.told)
             if why == CLEAN or self._last():
                 if self._checked(why == CLEAN):

@@ -86,7 +86,9 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
 def _checked_seeds(seeds):
     array = as_array("seeds", seeds)
     if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, as range(100)")
+        raise ValueError(
+            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, as range(100)"
+        )
     wrong = array[(array < 0) | (array >= 2**63)]
     if len(wrong):
         raise ValueError(f"seeds: got {wrong[0]}, expected integers from 0 to 2**63 - 1")
@@ -107,7 +109,9 @@ def _separated(config, options, models, data):
             varied[name] = _one_each(name, constants.pop(name), models)
     if options.get("curriculum") is not None:
         raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
-    config = configured(config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0])
+    config = configured(
+        config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0]
+    )
     for name, values in varied.items():
         # The configuration says what is allowed; all of its bounds are intervals.
         for value in (float(values.min()), float(values.max())):
@@ -125,7 +129,9 @@ def _separated(config, options, models, data):
 def _one_each(name, values, models):
     array = as_array(name, values)
     if array.shape != (models,) or array.dtype == bool:
-        raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {models}, one for each seed")
+        raise ValueError(
+            f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {models}, one for each seed"
+        )
     return array.astype(np.float64)
 
 
@@ -178,14 +184,18 @@ class _Training:
         scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
                    **config.build_optimizer()._asdict()}
         spelled = {"rate": "learning_rate", "decay": "weight_decay"}
-        return {name: self.varied.get(spelled.get(name, name), np.full(count, float(scalar))) for name, scalar in scalars.items()}
+        return {
+            name: self.varied.get(spelled.get(name, name), np.full(count, float(scalar)))
+            for name, scalar in scalars.items()
+        }
 
     def _checked(self, weights):
         """Initial weights as one row for all models, or one for each."""
         count = len(self.seeds)
         own = all(np.ndim(weight) == len(self.shapes.get(name, ())) + 1 for name, weight in weights.items())
         if own and any(len(weight) != count for weight in weights.values()):
-            raise ValueError(f"weights: got a leading axis of {len(next(iter(weights.values())))}, expected {count}, one for each seed")
+            given = len(next(iter(weights.values())))
+            raise ValueError(f"weights: got a leading axis of {given}, expected {count}, one for each seed")
         rows = [{name: np.asarray(weight[i] if own else weight, self.dtype) for name, weight in weights.items()}
                 for i in range(count if own else 1)]
         # A Model checks names, shapes and values.
@@ -207,8 +217,11 @@ class _Training:
         self.started = time.perf_counter() - self.earlier
         left = []
         with deferred_interrupt() as self.stop:
-            on_threads(self.threads, lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
-                       self._tell)
+            on_threads(
+                self.threads,
+                lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
+                self._tell,
+            )
             if not self.stop():
                 self._tell()
             if self.autosave and not self.finished.all():
@@ -223,9 +236,25 @@ class _Training:
             if entry is None:
                 self.weights[model] = self.initial(model)
                 self.entries[model] = Entry(np.zeros((0, 4)), 1, 0, 0.0, 0.0)
-        return ManyRun(self.cell, self.task, self.config, self.seeds, self.stopped, self.exact, self.steps,
-                       self.steps * self.config.batch_size, self.samples_to_exact, self.loss, self.exact_accuracy, seconds,
-                       self.varied, self.weights, self.kernel_cell, self.entries, self.verification)
+        return ManyRun(
+            self.cell,
+            self.task,
+            self.config,
+            self.seeds,
+            self.stopped,
+            self.exact,
+            self.steps,
+            self.steps * self.config.batch_size,
+            self.samples_to_exact,
+            self.loss,
+            self.exact_accuracy,
+            seconds,
+            self.varied,
+            self.weights,
+            self.kernel_cell,
+            self.entries,
+            self.verification,
+        )
 
     def _work(self, group, checker, threads):
         """One of `threads` threads: keep the lanes of a group filled until no model waits; what lanes hold of models not done."""
@@ -267,7 +296,9 @@ class _Training:
         if self.autosave is None:
             return
         with self.lock:
-            if self.deposits is None and self.autosave.due(self.weights.nbytes + 4 * self.weights[0].nbytes * self.recipe.lanes):
+            if self.deposits is None and self.autosave.due(
+                self.weights.nbytes + 4 * self.weights[0].nbytes * self.recipe.lanes
+            ):
                 self.deposits = {}
             if self.deposits is None:
                 return
@@ -364,8 +395,15 @@ class _Training:
         self._end(group.jobs[lane].model, group.take(lane), stopped, exact)
 
     def _end(self, model, taken, stopped, exact):
-        self.weights[model], self.stopped[model], self.exact[model], self.steps[model] = taken.weights, stopped, exact, taken.steps
-        self.entries[model] = Entry(taken.history, taken.length, taken.steps, self.began[model], time.perf_counter() - self.started)
+        self.weights[model], self.stopped[model], self.exact[model], self.steps[model] = (
+            taken.weights,
+            stopped,
+            exact,
+            taken.steps,
+        )
+        self.entries[model] = Entry(
+            taken.history, taken.length, taken.steps, self.began[model], time.perf_counter() - self.started
+        )
         if len(taken.history):
             whole = len(taken.history) > 1 and taken.steps % taken.length > 0
             last = taken.history[-1 - whole :].sum(0)
@@ -399,7 +437,11 @@ class _Training:
         if not self.checked or not np.isfinite(weights).all():
             return False, None
         if self.task is not None:
-            found = checker.exactness(weights, self.stop.flag) if checker else exactness(self._model(weights), self.stop.check)
+            found = (
+                checker.exactness(weights, self.stop.flag)
+                if checker
+                else exactness(self._model(weights), self.stop.check)
+            )
             # What was not tried to its end proves nothing.
             self.stop.check()
             return found is not None, found

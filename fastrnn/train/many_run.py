@@ -76,7 +76,12 @@ class ManyRun:
         summary = {"stopped": self.stopped[i], "steps": int(self.steps[i]), "samples": int(self.samples[i]),
                    "loss": float(self.loss[i]), "exact_accuracy": float(self.exact_accuracy[i])}
         summary = {name: value for name, value in summary.items() if value == value}
-        return Model(self.cell, self.weights(i), self.task, {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()})
+        return Model(
+            self.cell,
+            self.weights(i),
+            self.task,
+            {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()},
+        )
 
     @property
     def models(self):
@@ -91,5 +96,11 @@ class ManyRun:
             updates[-1] = entry.steps - entry.length * (len(updates) - 1)
         batch, sums = self.config.batch_size, entry.history
         steps, samples = np.cumsum(updates).astype(np.int64), updates * batch
-        return History(steps, steps * batch, sums[:, 0] / samples, 1 - sums[:, 2] / np.maximum(sums[:, 1], 1),
-                       1 - sums[:, 3] / samples, entry.began + (entry.ended - entry.began) * steps / max(entry.steps, 1))
+        return History(
+            steps,
+            steps * batch,
+            sums[:, 0] / samples,
+            1 - sums[:, 2] / np.maximum(sums[:, 1], 1),
+            1 - sums[:, 3] / samples,
+            entry.began + (entry.ended - entry.began) * steps / max(entry.steps, 1),
+        )

@@ -34,20 +34,35 @@ def content_of(run, identity=None):
     """(tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
     model, state = run.model, run.state
     arrays = {HISTORY: _rows(state), **state["arrays"]}
-    training = {"numbers": state["numbers"], "length": state["stretches"]["length"], "seconds": state["seconds"], "stopped": run.stopped,
-                "data": state["data"]}
+    training = {
+        "numbers": state["numbers"],
+        "length": state["stretches"]["length"],
+        "seconds": state["seconds"],
+        "stopped": run.stopped,
+        "data": state["data"],
+    }
     if identity is not None:
         training["identity"] = identity
     if CONSOLIDATION in state:
         more = state[CONSOLIDATION]
         partial = more["partial"] or {"weights": {}, "arrays": {}, "numbers": None}
-        later = {HISTORY: _rows(more), **partial["arrays"], **{WEIGHTS + name: weight for name, weight in partial["weights"].items()}}
+        later = {
+            HISTORY: _rows(more),
+            **partial["arrays"],
+            **{WEIGHTS + name: weight for name, weight in partial["weights"].items()},
+        }
         arrays |= {f"{CONSOLIDATION}.{name}": array for name, array in later.items()}
         training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
                                    **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
     arrays = {PREFIX + name: array for name, array in arrays.items()}
     config = {"config": state["config"]}
-    return {**model.weights, **arrays}, {"cell": model.cell, "task": model.task, **model.metadata, **config, TRAINING: training}
+    return {**model.weights, **arrays}, {
+        "cell": model.cell,
+        "task": model.task,
+        **model.metadata,
+        **config,
+        TRAINING: training,
+    }
 
 
 def _rows(state):
@@ -64,7 +79,9 @@ def load_run(path):
     model = Model.load(path)
     tensors, metadata = read_checkpoint(path)
     if TRAINING not in metadata:
-        raise CheckpointError(f"{path}: a finished model; expected a file of an unfinished run, with its training state")
+        raise CheckpointError(
+            f"{path}: a finished model; expected a file of an unfinished run, with its training state"
+        )
     try:
         config = TrainConfig(**metadata["config"])
         if np.dtype(config.dtype) != model.dtype:
@@ -72,7 +89,11 @@ def load_run(path):
         training = metadata[TRAINING]
         arrays = _named(tensors, PREFIX)
         later = _named(arrays, f"{CONSOLIDATION}.")
-        state = {**_progress(model, arrays, training, training["numbers"]), "numbers": training["numbers"], "config": config.as_dict()}
+        state = {
+            **_progress(model, arrays, training, training["numbers"]),
+            "numbers": training["numbers"],
+            "config": config.as_dict(),
+        }
         for name, kind in (("data", str | None), ("identity", dict)):
             if name in training:
                 if not isinstance(training[name], kind):
@@ -114,7 +135,10 @@ def _progress(model, arrays, saved, numbers, updates=None):
             _check_count(name, numbers[name], name == "bits")
         for name in ("failed", "looked_at"):
             _check_count(name, numbers.get(name, 0))
-        _check_arrays(arrays, {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()})
+        _check_arrays(
+            arrays,
+            {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()},
+        )
     _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:
         raise ValueError(f"history: got {rows.dtype} {rows.shape}, expected float64 (entries, 6)")

@@ -54,12 +54,29 @@ class Session:
         self.fill, self.at_once = fill_address(source, self.work[0]), at_once
         if config.batch_size > 1:
             forward_at = forward_address(self.cell, self.layout, theta, bits)
-            self.calls = Calls(self.fill, forward_at, learn_address(self.cell, self.loss, self.layout, theta, self.work[0],
-                                                                    config.saturation > 0, forward_at))
+            self.calls = Calls(
+                self.fill,
+                forward_at,
+                learn_address(
+                    self.cell, self.loss, self.layout, theta, self.work[0], config.saturation > 0, forward_at
+                ),
+            )
 
     def _kernels_of_one(self, own):
-        return kernels_of_one(self.cell, self.loss, self.optimizer, self.shrinking, self.layout, self.truncate, self.replicas[0],
-                              self.shared, self.work[0], self.one, self.config.saturation > 0, own)
+        return kernels_of_one(
+            self.cell,
+            self.loss,
+            self.optimizer,
+            self.shrinking,
+            self.layout,
+            self.truncate,
+            self.replicas[0],
+            self.shared,
+            self.work[0],
+            self.one,
+            self.config.saturation > 0,
+            own,
+        )
 
     @cached_property
     def tiers(self):
@@ -73,14 +90,25 @@ class Session:
 
     def _replica(self, theta, shape):
         replica = Replica(*(aligned_zeros(shape, self.dtype) for _ in Replica._fields))
-        replica = replica._replace(w_hh_t=aligned_zeros((self.layout.panels * self.layout.hidden, shape[1]), self.dtype))
+        replica = replica._replace(
+            w_hh_t=aligned_zeros((self.layout.panels * self.layout.hidden, shape[1]), self.dtype)
+        )
         replica.theta[:] = replica.previous[:] = theta
         return replica
 
     def _plan(self, patience=0):
         config = self.config
         clip = np.inf if config.clip is None else float(config.clip)
-        return Plan(config.seed, self.step, config.batch_size, self.groups, clip, config.reduction == "mean", patience, self.truncate)
+        return Plan(
+            config.seed,
+            self.step,
+            config.batch_size,
+            self.groups,
+            clip,
+            config.reduction == "mean",
+            patience,
+            self.truncate,
+        )
 
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
@@ -96,7 +124,18 @@ class Session:
         plan = self._plan(patience)
         online = self.config.batch_size == 1
         calls = CallsOfOne(self.fill, *self.tiers.addresses) if online else self.calls
-        arguments = self.cell, self.loss, self.optimizer, self.shrinking, self.source, self.layout, plan, calls, rates, saturations
+        arguments = (
+            self.cell,
+            self.loss,
+            self.optimizer,
+            self.shrinking,
+            self.source,
+            self.layout,
+            plan,
+            calls,
+            rates,
+            saturations,
+        )
 
         def work(thread, threads):
             if online:
@@ -123,8 +162,19 @@ class Session:
         saturation = float(self.config.saturation)
         online = self.config.batch_size == 1
         calls = CallsOfOne(self.fill, address_of(*self._kernels_of_one(False)[0]), None) if online else self.calls
-        arguments = (self.cell, self.loss, self.source, self.layout, self._plan(), calls, self.step, saturation, self.replicas[0],
-                     self.shared, self.work[0])
+        arguments = (
+            self.cell,
+            self.loss,
+            self.source,
+            self.layout,
+            self._plan(),
+            calls,
+            self.step,
+            saturation,
+            self.replicas[0],
+            self.shared,
+            self.work[0],
+        )
         if online:
             gradient_of_one(*arguments, self.one)
         else:

@@ -28,5 +28,7 @@ def run_from(model, config, state, stopped, verification=None, certification=Non
 def _joined(first, second, seconds):
     """One History after another that began `seconds` later."""
     steps, samples = (first.step[-1], first.samples[-1]) if len(first.step) else (0, 0)
-    moved = second._replace(step=second.step + steps, samples=second.samples + samples, seconds=second.seconds + seconds)
+    moved = second._replace(
+        step=second.step + steps, samples=second.samples + samples, seconds=second.seconds + seconds
+    )
     return History(*map(np.concatenate, zip(first, moved)))

@@ -69,5 +69,11 @@ class Stretches:
         updates = table[:, 0]
         samples = updates * self.batch_size
         steps = np.cumsum(updates).astype(np.int64)
-        return History(steps, steps * self.batch_size, table[:, 1] / samples, 1 - table[:, 3] / np.maximum(table[:, 2], 1),
-                       1 - table[:, 4] / samples, table[:, 5])
+        return History(
+            steps,
+            steps * self.batch_size,
+            table[:, 1] / samples,
+            1 - table[:, 3] / np.maximum(table[:, 2], 1),
+            1 - table[:, 4] / samples,
+            table[:, 5],
+        )

@@ -16,7 +16,10 @@ class Batched:
         self.w_ih, self.w_hh, self.w_ho = (weights[name].astype(np.float32) for name in ("w_ih", "w_hh", "w_ho"))
         self.x, self.y = x, y
         size = min(PIECE, -(-work.batch // threads))
-        self.pieces = [_Piece(work.hidden, x[first : first + size], y[first : first + size]) for first in range(0, work.batch, size)]
+        self.pieces = [
+            _Piece(work.hidden, x[first : first + size], y[first : first + size])
+            for first in range(0, work.batch, size)
+        ]
         self.scale = np.float32(work.rate / work.batch)
         self.pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.pieces) > 1 else None
 
@@ -60,7 +63,11 @@ class _Piece:
         self.d = np.empty((self.span + 1, batch, hidden), np.float32)
         self.o = np.empty((self.span, batch, 1), np.float32)
         self.d_z = np.empty_like(self.o)
-        self.d_ih, self.d_hh, self.d_ho = np.empty((hidden, 2), np.float32), np.empty((hidden, hidden), np.float32), np.empty((1, hidden), np.float32)
+        self.d_ih, self.d_hh, self.d_ho = (
+            np.empty((hidden, 2), np.float32),
+            np.empty((hidden, hidden), np.float32),
+            np.empty((1, hidden), np.float32),
+        )
 
     def learn(self, minus_ih, minus_hh, w_hh, w_ho):
         """Fill d_ih, d_hh and d_ho with this piece's sums of gradients."""

@@ -26,7 +26,9 @@ class Fastrnn:
         # As `train` chooses: where a batch is too small, threads wait for each other longer than they work.
         threads = min(threads, max(1, work.batch // SAMPLES_A_THREAD))
         # As after five seconds of training.
-        self.session = Session(Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights, at_once=True)
+        self.session = Session(
+            Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights, at_once=True
+        )
 
     def run(self, updates):
         statistics, _ = self.session.run(np.full(updates, self.work.rate), np.zeros(updates), 0)
@@ -64,8 +66,15 @@ class Models:
         self.cell, self.names = elman.kernel(INPUTS, 1), elman.weights
         constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
         # As after five seconds of training.
-        recipe = Recipe(self.cell, self.names, task.kernel, work.steps, config, {name: np.full(work.models, value) for name, value in constant.items()},
-                        at_once=True)
+        recipe = Recipe(
+            self.cell,
+            self.names,
+            task.kernel,
+            work.steps,
+            config,
+            {name: np.full(work.models, value) for name, value in constant.items()},
+            at_once=True,
+        )
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
         self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):
@@ -74,7 +83,10 @@ class Models:
             self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):
-        made = on_threads(self.threads, lambda thread, threads: [group.run(updates, RUNS_ON) for group in self.groups[thread::threads]])
+        made = on_threads(
+            self.threads,
+            lambda thread, threads: [group.run(updates, RUNS_ON) for group in self.groups[thread::threads]],
+        )
         if any(count != updates for each in made for count in each):
             raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
         self.made += updates

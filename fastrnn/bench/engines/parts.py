@@ -60,7 +60,21 @@ def _head(cell, layout, theta, work, gradient, stats, times):
 @jit
 def _backward(cell, layout, theta, w_hh_t, work, gradient, times):
     for _ in range(times):
-        backward(cell, layout, theta, w_hh_t, work.x, work.y, work.mask, work.h, work.d, gradient, None, work.x.shape[0], True)
+        backward(
+            cell,
+            layout,
+            theta,
+            w_hh_t,
+            work.x,
+            work.y,
+            work.mask,
+            work.h,
+            work.d,
+            gradient,
+            None,
+            work.x.shape[0],
+            True,
+        )
 
 
 @jit

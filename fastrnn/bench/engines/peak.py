@@ -53,7 +53,10 @@ class MultiplyAdd:
         self.data = np.full((threads, 2 + TILE, width), 0.5, work.dtype)
 
     def run(self, updates):
-        on_threads(self.threads, lambda thread, threads: [multiply_add(data, TURNS * updates) for data in self.data[thread::threads]])
+        on_threads(
+            self.threads,
+            lambda thread, threads: [multiply_add(data, TURNS * updates) for data in self.data[thread::threads]],
+        )
 
     @staticmethod
     def flops(dtype, threads):

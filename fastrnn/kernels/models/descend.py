@@ -21,7 +21,16 @@ from fastrnn.kernels.reference import held
 from fastrnn.kernels.shrinking import shrink
 from fastrnn.kernels.update import square_limit
 from fastrnn.simd import load, numbers, pointwise, put, select, square_root, store, zeros
-from fastrnn.simd.grid import constants_at, constants_of, grid_chosen, grid_product, largest_magnitude, load_grid, store_grid, sum_squares
+from fastrnn.simd.grid import (
+    constants_at,
+    constants_of,
+    grid_chosen,
+    grid_product,
+    largest_magnitude,
+    load_grid,
+    store_grid,
+    sum_squares,
+)
 
 _times = pointwise(lambda a, b: a * b)
 # Where the norm is at most the limit, or not a number, the gradient stays as it is.
@@ -62,8 +71,16 @@ def _apply(optimizer, shrinking, places, memory, at, sums, scaled, groups, strid
     w = load_grid(memory, at, groups, stride, run)
     m = load_grid(memory, at + places.first, groups, stride, run)
     v = load_grid(memory, at + places.second, groups, stride, run)
-    new, first, second = apply_update(constants_of(optimizer, memory, places.constants), w, g, m, v, load(memory, places.rate, 1),
-                                      load(memory, places.correction, 1), load(memory, places.correction + 1, 1))
+    new, first, second = apply_update(
+        constants_of(optimizer, memory, places.constants),
+        w,
+        g,
+        m,
+        v,
+        load(memory, places.rate, 1),
+        load(memory, places.correction, 1),
+        load(memory, places.correction + 1, 1),
+    )
     # Memories first: an optimizer that has none hands back what it was given, and the store goes away.
     store_grid(memory, at + places.first, groups, stride, first)
     store_grid(memory, at + places.second, groups, stride, second)
@@ -116,18 +133,37 @@ def _gradients(optimizer, shrinking, sizes, places, memory, samples, steps, fres
         for k in range(0, units, SMALL):
             at = places.w_hh + (k // PANEL * units + j) * PANEL + k % PANEL
             sums = _before(places, memory, at, zeros(memory, TILE), fresh, SMALL, PANEL, SMALL)
-            sums = grid_product(sums, memory, SMALL, places.d + samples * units + j, 1, units, places.h + k, 1, units, rows - samples)
-            largest = _after(optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, SMALL, PANEL, SMALL, largest)
+            sums = grid_product(
+                sums, memory, SMALL, places.d + samples * units + j, 1, units, places.h + k, 1, units, rows - samples
+            )
+            largest = _after(
+                optimizer, shrinking, places, memory, at, sums, last, sizes.scaled, SMALL, PANEL, SMALL, largest
+            )
     # Inputs, both biases and outputs; then, past the last unit, the biases of the outputs.
     end = places.b_o + (places.count - places.b_o if sizes.biased else 0)
     at = places.w_ih
     while at < end:
         # No tile goes across the end of a part.
         if at < places.b_o and (places.b_o - at - 1) % units + 1 >= MIDDLE:
-            largest = _part(optimizer, shrinking, sizes, places, memory, at, zeros(memory, MIDDLE), rows, fresh, last, MIDDLE, largest)
+            largest = _part(
+                optimizer,
+                shrinking,
+                sizes,
+                places,
+                memory,
+                at,
+                zeros(memory, MIDDLE),
+                rows,
+                fresh,
+                last,
+                MIDDLE,
+                largest,
+            )
             at += MIDDLE
         else:
-            largest = _part(optimizer, shrinking, sizes, places, memory, at, zeros(memory, SMALL), rows, fresh, last, SMALL, largest)
+            largest = _part(
+                optimizer, shrinking, sizes, places, memory, at, zeros(memory, SMALL), rows, fresh, last, SMALL, largest
+            )
             at += SMALL
     store(memory, places.largest, largest)
 
@@ -145,7 +181,9 @@ def _clipped(optimizer, shrinking, places, memory, biased):
     store(memory, places.scale, _clipping(_norm(squares, scaled), scale, load(memory, places.clip, 1)))
     for row in range(0, places.count, SMALL):
         if biased or not (places.b_ih <= row < places.w_ho or row >= places.b_o):
-            _apply(optimizer, shrinking, places, memory, row, load(memory, row + places.gradient, SMALL), True, 1, 0, SMALL)
+            _apply(
+                optimizer, shrinking, places, memory, row, load(memory, row + places.gradient, SMALL), True, 1, 0, SMALL
+            )
     store(memory, places.scale, scale)
 
 

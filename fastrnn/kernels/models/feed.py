@@ -41,10 +41,17 @@ def feed_of(sizes, lanes):
     """A Feed of empty lanes."""
     counts = {name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")}
     return Feed(
-        **counts, seed=np.zeros(lanes, np.uint64), word=np.full(lanes, -1, np.int64), position=aligned_zeros(lanes, np.uint32),
-        planes=aligned_zeros((sizes.steps * (sizes.inputs + sizes.outputs), 2, lanes), np.uint32), left=np.zeros(1, np.int64),
-        x_words=np.zeros((sizes.steps, sizes.inputs), np.uint64), y_words=np.zeros((sizes.steps, sizes.outputs), np.uint64),
-        state=np.zeros(64, np.uint64), steps=np.full(1, sizes.steps, np.int64))
+        **counts,
+        seed=np.zeros(lanes, np.uint64),
+        word=np.full(lanes, -1, np.int64),
+        position=aligned_zeros(lanes, np.uint32),
+        planes=aligned_zeros((sizes.steps * (sizes.inputs + sizes.outputs), 2, lanes), np.uint32),
+        left=np.zeros(1, np.int64),
+        x_words=np.zeros((sizes.steps, sizes.inputs), np.uint64),
+        y_words=np.zeros((sizes.steps, sizes.outputs), np.uint64),
+        state=np.zeros(64, np.uint64),
+        steps=np.full(1, sizes.steps, np.int64),
+    )
 
 
 @inlined

@@ -148,9 +148,26 @@ def _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s
     row = t * samples + s
     left = sizes.hidden if t + 1 < steps and (t + 1) % sizes.truncate != 0 else 0
     state = load_grid(memory, places.h + row * places.units + k, groups, places.units, run)
-    d_h = penalty(cell, state, load_grid(memory, places.mask + row, groups, 1, 1), load(memory, places.saturation, 1), rows, saturation)
-    d_h = grid_product(d_h, memory, groups, places.y + row * places.width, places.width, 1, places.w_ho + k, 1, places.units,
-                       sizes.outputs)
+    d_h = penalty(
+        cell,
+        state,
+        load_grid(memory, places.mask + row, groups, 1, 1),
+        load(memory, places.saturation, 1),
+        rows,
+        saturation,
+    )
+    d_h = grid_product(
+        d_h,
+        memory,
+        groups,
+        places.y + row * places.width,
+        places.width,
+        1,
+        places.w_ho + k,
+        1,
+        places.units,
+        sizes.outputs,
+    )
     d_h = grid_product(d_h, memory, groups, places.d + (row + samples) * places.units, places.units, 1,
                        places.w_hh + k // PANEL * places.units * PANEL + k % PANEL, 1, PANEL, left)
     # The tile's product had the registers to itself; the state is loaded again rather than kept.
@@ -164,18 +181,38 @@ def _backward(cell, sizes, places, memory, samples, steps, saturation):
         s = 0
         while samples - s >= SAMPLES:
             for k in range(0, places.units, SMALL):
-                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, TILE), SAMPLES, SMALL)
+                _backward_tile(
+                    cell,
+                    sizes,
+                    places,
+                    memory,
+                    samples,
+                    steps,
+                    saturation,
+                    t,
+                    s,
+                    k,
+                    zeros(memory, TILE),
+                    SAMPLES,
+                    SMALL,
+                )
             s += SAMPLES
         while s < samples:
             k = 0
             while places.units - k >= LARGE:
-                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE)
+                _backward_tile(
+                    cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, LARGE), 1, LARGE
+                )
                 k += LARGE
             while places.units - k >= MIDDLE:
-                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE)
+                _backward_tile(
+                    cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, MIDDLE), 1, MIDDLE
+                )
                 k += MIDDLE
             while k < places.units:
-                _backward_tile(cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL)
+                _backward_tile(
+                    cell, sizes, places, memory, samples, steps, saturation, t, s, k, zeros(memory, SMALL), 1, SMALL
+                )
                 k += SMALL
             s += 1
 

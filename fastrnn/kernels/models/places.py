@@ -128,7 +128,16 @@ def places_of(sizes):
     count = b_o + -(-sizes.outputs // SMALL) * SMALL
     # `active` holds bits, all 1 or all 0. What is set once a model, and what is written in each update, in cache lines of their own.
     one = 4 * count
-    active, rate, correction, scale, saturation, decay, l1, constants = one + 1, one + 2, one + 3, one + 5, one + 6, one + 7, one + 8, one + 9
+    active, rate, correction, scale, saturation, decay, l1, constants = (
+        one + 1,
+        one + 2,
+        one + 3,
+        one + 5,
+        one + 6,
+        one + 7,
+        one + 8,
+        one + 9,
+    )
     clip = constants + CONSTANTS
     largest, wrong, sums, clean, patience, bad = clip + 1, clip + 2, clip + 3, clip + 7, clip + 8, clip + 9
     bias, block = bad + 1, sizes.steps * sizes.samples
@@ -139,9 +148,44 @@ def places_of(sizes):
     end = mask + block
     h = end + sizes.samples
     d = h + block * units
-    return Places(units, 0, w_ih, b_ih, b_hh, w_ho, b_o, count, count, 2 * count, 3 * count, bias, x, x + sizes.inputs, width, mask, end, h, d, one, active, rate,
-                  correction, scale, saturation, decay, l1, constants, clip, largest, wrong, sums, clean, patience, bad,
-                  d + block * units)
+    return Places(
+        units,
+        0,
+        w_ih,
+        b_ih,
+        b_hh,
+        w_ho,
+        b_o,
+        count,
+        count,
+        2 * count,
+        3 * count,
+        bias,
+        x,
+        x + sizes.inputs,
+        width,
+        mask,
+        end,
+        h,
+        d,
+        one,
+        active,
+        rate,
+        correction,
+        scale,
+        saturation,
+        decay,
+        l1,
+        constants,
+        clip,
+        largest,
+        wrong,
+        sums,
+        clean,
+        patience,
+        bad,
+        d + block * units,
+    )
 
 
 @inlined

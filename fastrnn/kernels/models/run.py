@@ -87,7 +87,9 @@ def keep(sums, array, lanes, lane, updates):
     if entry + 1 == MOST:
         for entry in range(MOST // 2):
             for i in range(4):
-                lanes.history[lane, entry, i] = lanes.history[lane, 2 * entry, i] + lanes.history[lane, 2 * entry + 1, i]
+                lanes.history[lane, entry, i] = (
+                    lanes.history[lane, 2 * entry, i] + lanes.history[lane, 2 * entry + 1, i]
+                )
         lanes.entries[lane], lanes.length[lane] = MOST // 2, 2 * lanes.length[lane]
 
 

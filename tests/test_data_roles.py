@@ -35,7 +35,9 @@ def test_codes_are_int8_in_the_order_of_their_names():
 
 def test_seeds_beyond_32_bits_divide_in_ways_of_their_own():
     made = [split(DATA, 0.5, seed=seed).tobytes() for seed in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)]
-    assert len(set(made)) > 1 and made == [split(DATA, 0.5, seed=s).tobytes() for s in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)]
+    assert len(set(made)) > 1 and made == [
+        split(DATA, 0.5, seed=s).tobytes() for s in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)
+    ]
 
 
 @pytest.mark.parametrize("count, outer, inner, seed", [(96, 10, 9, 0), (23, 5, 3, 7), (7, 3, 2, 2**32 - 1)])

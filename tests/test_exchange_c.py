@@ -43,7 +43,18 @@ def run(folder, text, x):
     (folder / "network.h").write_text(text)
     (folder / "main.c").write_text(PROGRAM)
     subprocess.run(
-        [compiler, "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-o", folder / "program", folder / "main.c", "-lm"],
+        [
+            compiler,
+            "-std=c99",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-o",
+            folder / "program",
+            folder / "main.c",
+            "-lm",
+        ],
         check=True,
     )
     done = subprocess.run([folder / "program"], input=x.astype(np.float32).tobytes(), capture_output=True, check=True)
@@ -57,8 +68,12 @@ class Unused(Cell):
     read: str = "nothing"
 
     def step(self, pre, h, c):
-        return {"nothing": lambda: (0.5 * h, h), "b_x": lambda: (tanh(pre.b_x), h), "b_h": lambda: (tanh(pre.b_h), 0 * h),
-                "u": lambda: (pre.u * h, c)}[self.read]()
+        return {
+            "nothing": lambda: (0.5 * h, h),
+            "b_x": lambda: (tanh(pre.b_x), h),
+            "b_h": lambda: (tanh(pre.b_h), 0 * h),
+            "u": lambda: (pre.u * h, c),
+        }[self.read]()
 
 
 @pytest.mark.parametrize("read", ["nothing", "b_x", "b_h", "u"])

@@ -11,9 +11,22 @@ from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 
-CASES = [(Softmax(), 2), (Softmax(), 3), (Softmax(), 7), (Softmax(masked=True), 2), (Softmax(masked=True), 5),
-         (Sigmoid(), 1), (Sigmoid(), 3), (Sigmoid("squared"), 1), (Sigmoid("squared"), 4),
-         (Linear(), 1), (Linear(), 3), (Linear(tolerance=0.1), 2), (Linear("esr"), 2), (Linear("esr", pre_emphasis=0.5), 1)]
+CASES = [
+    (Softmax(), 2),
+    (Softmax(), 3),
+    (Softmax(), 7),
+    (Softmax(masked=True), 2),
+    (Softmax(masked=True), 5),
+    (Sigmoid(), 1),
+    (Sigmoid(), 3),
+    (Sigmoid("squared"), 1),
+    (Sigmoid("squared"), 4),
+    (Linear(), 1),
+    (Linear(), 3),
+    (Linear(tolerance=0.1), 2),
+    (Linear("esr"), 2),
+    (Linear("esr", pre_emphasis=0.5), 1),
+]
 NAMES = [f"{head.name}-{getattr(head, 'measure', '')}-{head.emphasis}{'masked' * getattr(head, 'masked', 0)}-{outputs}"
          for head, outputs in CASES]
 cases = pytest.mark.parametrize("head, outputs", CASES, ids=NAMES)

@@ -93,8 +93,17 @@ def here(case, x, y, weight, weights):
     common = dict(roles=[TRAIN] * len(x), head=case.head, weights=weights, initial_state="learned", before=case.before,
                   patience=None,
                   evaluate_every=1, dtype="float64")
-    fits = train_many(case.cell, data, optimizer=case.optimizer, learning_rate=case.rate, optimizer_options=case.options,
-                    weight_decay=case.weight_decay, decay_on=tuple(weights), epochs=case.updates, **common)
+    fits = train_many(
+        case.cell,
+        data,
+        optimizer=case.optimizer,
+        learning_rate=case.rate,
+        optimizer_options=case.options,
+        weight_decay=case.weight_decay,
+        decay_on=tuple(weights),
+        epochs=case.updates,
+        **common,
+    )
     # Gradient descent at a small rate moves by the gradient, and its best weights are those after the update.
     rate = 1e-3
     one = train_many(case.cell, data, optimizer="sgd", learning_rate=rate, epochs=1, **common)

@@ -19,6 +19,20 @@ def gru(w, x, h):
     return ((1 - z) * np.tanh(a[2 * n :] + r * b[2 * n :]) + z * h,)
 
 
+def keras_gru(w, x, h):
+    """Keras' GRU(reset_after=False), of a kernel (I, 3 H), a recurrent kernel (H, 3 H) and a bias (3 H), z r h."""
+    (h,) = h
+    order = [1, 0, 2]  # PyTorch stacks r z n
+    kernel, recurrent, b_ih, b_hh = (np.concatenate([np.split(w[name], 3)[k] for k in order]).T
+                                     for name in ("w_ih", "w_hh", "b_ih", "b_hh"))
+    bias = b_ih + b_hh
+    n = len(h)
+    z = sigmoid(x @ kernel[:, :n] + h @ recurrent[:, :n] + bias[:n])
+    r = sigmoid(x @ kernel[:, n : 2 * n] + h @ recurrent[:, n : 2 * n] + bias[n : 2 * n])
+    hh = np.tanh(x @ kernel[:, 2 * n :] + (r * h) @ recurrent[:, 2 * n :] + bias[2 * n :])
+    return (z * h + (1 - z) * hh,)
+
+
 def lstm(w, x, h):
     h, c = h
     i, f, g, o = np.split(w["w_ih"] @ x + w["b_ih"] + w["w_hh"] @ h + w["b_hh"], 4)
@@ -26,7 +40,7 @@ def lstm(w, x, h):
     return sigmoid(o) * np.tanh(c), c
 
 
-STATES = {elman: 1, gru: 1, lstm: 2}
+STATES = {elman: 1, gru: 1, keras_gru: 1, lstm: 2}
 
 
 def outputs(step, w, x, before=False):

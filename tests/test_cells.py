@@ -34,6 +34,7 @@ def variants():
             yield from (kind(3, activation=name) for name in ACTIVATIONS if name != kind().activation)
     yield Leaky(3, alpha=None)
     yield Leaky(3, alpha=1, bias=False)
+    yield GRU(3, reset="before")
 
 
 class EveryOperation(Cell):
@@ -46,8 +47,21 @@ class EveryOperation(Cell):
         return where(greater(h, pre.a_h), tanh(s), relu(sigmoid(pre.a_x) - 0.4) * h - 1), -s
 
 
-CELLS = [*variants(), EveryOperation(3)]
-NAMES = [f"{type(cell).__name__}-{getattr(cell, 'activation', '')}-{getattr(cell, 'alpha', '')}" for cell in CELLS]
+class Operand(Cell):
+    """Not of any use either: an operand of everything that there is."""
+
+    gates, operand_gates, inputs_only, vectors, state = ("a", "b", "c"), ("a",), ("b",), ("u",), ("h", "s")
+
+    def operand(self, pre, h, s):
+        return tanh(pre.c) * h + pre.u * sigmoid(s) * pre.b
+
+    def step(self, pre, h, s):
+        return tanh(pre.a) * tanh(pre.c) + pre.u * s, sigmoid(pre.a) * pre.b + h * pre.c
+
+
+CELLS = [*variants(), Operand(3), EveryOperation(3)]
+NAMES = [f"{type(cell).__name__}-{getattr(cell, 'activation', '')}-{getattr(cell, 'alpha', getattr(cell, 'reset', ''))}"
+         for cell in CELLS]
 
 
 def random_values(step, count=40):
@@ -75,11 +89,39 @@ def test_the_step_backwards_is_the_central_difference(cell):
         assert np.abs(difference - derivative).max() < 1e-8 * (1 + np.abs(difference).max()), each
 
 
+@pytest.mark.parametrize("cell", [GRU(3, reset="before"), Operand(3)], ids=["gru", "every"])
+def test_the_step_backwards_through_an_operand_is_the_central_difference(cell):
+    step, rng = cell.traced(), np.random.default_rng(6)
+    values, weight = random_values(step), rng.normal(size=40)
+    inputs = (*step.pre, *step.vectors, *step.old)
+
+    def run(changed):
+        """{node: value} of a network of one unit: the first pre-activation gets the operand times a weight."""
+        given = values | changed
+        return given | {step.pre[0]: given[step.pre[0]] + weight * on_numpy([step.operand.node], given)[0]}
+
+    def loss(changed):
+        return sum(values[d] * new for d, new in zip(step.d_new, on_numpy(step.new, run(changed))))
+
+    full = run({})
+    known = {each: full[each] for each in (*step.vectors, *step.old, *step.d_new)}
+    known |= dict(zip(step.saved, on_numpy(step.saved, full))) | dict(zip(step.new, on_numpy(step.new, full)))
+    # What belongs to the operand does not wait for it.
+    before = {each: value for each, value in values.items() if each is not step.pre[0]}
+    assert step.operand.gates == 1 and len(on_numpy(step.saved[: step.operand.saved], before)) == step.operand.saved > 0
+    back = on_numpy(step.back, known)
+    more = on_numpy(step.operand.back, known | {step.operand.d_node: weight * back[0]})
+    for each, own, through in zip(inputs, back, more):
+        difference = (loss({each: values[each] + 1e-6}) - loss({each: values[each] - 1e-6})) / 2e-6
+        assert np.abs(difference - own - through).max() < 1e-8 * (1 + np.abs(difference).max()), each
+
+
 @pytest.mark.parametrize("cell", CELLS[:-1], ids=NAMES[:-1])
 def test_the_step_backwards_takes_no_function_again(cell):
     step = cell.traced()
     known = {*step.saved, *step.new, *step.old, *step.vectors, *step.d_new}
-    again = [each.op for each in ordered(step.back, leaves=known) if each not in known]
+    back = step.back if step.operand is None else (*step.back, *step.operand.back)
+    again = [each.op for each in ordered(back, leaves=known) if each not in known]
     assert not set(again) & {"sigmoid", "tanh", "exp", "log", "softplus", "square_root"}
 
 
@@ -152,6 +194,10 @@ def test_equations_are_written_with_pytorchs_names():
         "v1 = tanh(n_x + sigmoid(r) * n_h)",
         "h' = v1 + sigmoid(z) * (h - v1)",
     ]
+    assert GRU(2, bias=False, reset="before").equation().splitlines()[2:4] == [
+        "operand = sigmoid(r) * h",
+        "n = W_in x + W_hn operand",
+    ]
     assert Elman(2, "tanh", False).equation() == "a = W_ih x + W_hh h\nh' = tanh(a)"
     assert IndRNN(2).equation() == "a = W_ih x + b_ih\nh' = relu(a + recurrent * h)"
     assert LSTM(2).equation().splitlines()[-2:] == [
@@ -177,6 +223,7 @@ def squash(x):
 
 PAPERS = {
     GRU(3): lambda p, h: ((1 - squash(p["z"])) * math.tanh(p["n_x"] + squash(p["r"]) * p["n_h"]) + squash(p["z"]) * h,),
+    GRU(3, reset="before"): lambda p, h: ((1 - squash(p["z"])) * math.tanh(p["n"]) + squash(p["z"]) * h,),
     LSTM(3): lambda p, h, c: _lstm(squash(p["i"]), squash(p["f"]), math.tanh(p["g"]), squash(p["o"]), c),
     CoupledLSTM(3): lambda p, h, c: _lstm(1 - squash(p["f"]), squash(p["f"]), math.tanh(p["g"]), squash(p["o"]), c),
     PeepholeLSTM(3): lambda p, h, c: _peephole(p, c),
@@ -291,6 +338,37 @@ DECLARATIONS = {
     "an unknown separate": ({"separate": ("x",)}, ValueError, r"separate: got 'x', expected names of gates \(r, n\)"),
     "an unknown inputs_only": ({"inputs_only": ("x",)}, ValueError, "inputs_only: got 'x'"),
     "both": ({"inputs_only": ("n",)}, ValueError, "separate: got 'n', which inputs_only has as well"),
+    "an operand of separate gates": (
+        {"operand_gates": ("n",)},
+        ValueError,
+        "operand_gates: got 'n', which separate has as well",
+    ),
+    "an operand of nothing": ({"operand_gates": ("x",)}, ValueError, "operand_gates: got 'x', expected names of gates"),
+    "an operand that is not there": (
+        {"operand_gates": ("r",)},
+        NotImplementedError,
+        r"^Faulty has no operand\(self, pre, h\)$",
+    ),
+    "an operand of its own gate": (
+        {"operand_gates": ("r",), "operand": lambda self, pre, h: pre.r * h},
+        AttributeError,
+        "pre has no r; it has n_x, n_h",
+    ),
+    "an operand of two states": (
+        {"operand_gates": ("r",), "operand": lambda self, pre, h, c: h},
+        TypeError,
+        r"got operand\(self, pre, h, c\), expected operand\(self, pre, h\)",
+    ),
+    "a number as operand": (
+        {"operand_gates": ("r",), "operand": lambda self, pre, h: 0.5},
+        TypeError,
+        "operand: got 0.5, expected a formula",
+    ),
+    "a gate called operand": (
+        {"gates": ("operand", "n"), "operand_gates": ("operand",), "operand": lambda self, pre, h: h},
+        ValueError,
+        "got 'operand', which names something else",
+    ),
     "twice": ({"vectors": ("r",)}, ValueError, "got a name twice in r, n, r"),
     "a state twice": ({"state": ("h", "h")}, ValueError, "state: got a name twice in h, h"),
     "a gate with the name of a state before": ({"gates": ("old_h",), "separate": ()}, ValueError, "got 'old_h', which"),
@@ -364,7 +442,7 @@ def test_options_are_plain_values():
         (lambda: IndRNN(4, activation="sine"), ValueError, "activation: got 'sine'"),
         (lambda: Leaky(4, alpha=0), ValueError, "alpha: got 0, expected a number above 0 and at most 1"),
         (lambda: Leaky(4, alpha="0.5"), ValueError, "alpha: got '0.5'"),
-        (lambda: GRU(4, reset="before"), ValueError, "reset: got 'before', expected \"after\""),
+        (lambda: GRU(4, reset="between"), ValueError, "reset: got 'between', expected one of after, before"),
     ):
         with pytest.raises(error, match=message) as raised:
             call()

@@ -120,9 +120,11 @@ def by_formula(cell, w, x):
         pre = np.zeros((len(step.pre), cell.hidden_size))
         pre[: step.from_x] += own["b_x"] + np.einsum("i,igu->gu", row, own["w_x"])
         pre[len(pre) - step.from_h :] += own["b_h"] + np.einsum("k,kgu->gu", state[0], own["w_h"])
-        state = on_numpy(
-            step.new, dict(zip(step.pre, pre)) | dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state))
-        )
+        known = dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state))
+        if step.operand:
+            operand = on_numpy([step.operand.node], dict(zip(step.pre, pre)) | known)[0]
+            pre[: step.from_operand] += own["b_q"] + np.einsum("k,kgu->gu", operand, own["w_q"])
+        state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
         z.append(own["w_o"] @ state[0] + own["b_o"])
     return np.array(z)
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fastrnn.cells.base import cells
+from fastrnn.cells.base import Cell, cells
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.leaky import Leaky
 from fastrnn.cells.lstm import LSTM
+from fastrnn.formula import sigmoid, tanh
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
@@ -20,7 +21,21 @@ def emulated(monkeypatch):
     monkeypatch.setenv("FASTRNN_EMULATE", "1")
 
 
-CELLS = [*(kind(2) for kind in cells().values()), Leaky(3, alpha=None), GRU(1), LSTM(5)]
+class Reset(Cell):
+    """All that an operand may reach: two gates, in two matrices, from states, vectors and a gate of the input alone."""
+
+    gates, operand_gates, inputs_only, vectors, state = ("r", "n", "i", "o"), ("o", "n"), ("i",), ("u",), ("h", "c")
+
+    def operand(self, pre, h, c):
+        return sigmoid(pre.r) * tanh(h + pre.u * c) + pre.i * c
+
+    def step(self, pre, h, c):
+        c = sigmoid(pre.r) * c + tanh(pre.n) * pre.i
+        return sigmoid(pre.o) * tanh(c) + pre.u * h, c
+
+
+CELLS = [*(kind(2) for kind in cells().values()), Leaky(3, alpha=None), GRU(1), LSTM(5), GRU(3, reset="before"),
+         Reset(2)]
 
 
 @pytest.mark.parametrize("own_weights", [True, False], ids=["models", "samples"])

@@ -60,17 +60,31 @@ class Stepper:
         values = dict(zip(self.step.old, np.split(states, len(self.cell.state), -1)))
         own = [_beside(self.weights[name], states) for name in self.cell.vectors]
         values |= dict(zip(self.step.vectors, own))
-        values |= dict(zip(self.step.pre, self._pre(x, states[..., : self.hidden])))
+        self._set_pre(values, x, states[..., : self.hidden])
         return [np.broadcast_to(each, (*states.shape[:-1], self.hidden)) for each in on_numpy(nodes, values)]
 
-    def _pre(self, x, h):
-        """The pre-activations, in the order of the step's groups."""
-        named, rows, places = {}, {"ih": 0, "hh": 0}, {"ih": x, "hh": h}
-        for gate in self.cell.gates:
+    def _set_pre(self, values, x, h):
+        """Add the pre-activations to the values of nodes: first those that do not wait for the operand."""
+        rows = {"ih": 0, "hh": 0}
+        own = {gate: {side: self._rows(rows, side) for side in self._sides(gate)} for gate in self.cell.gates}
+        operand, late = self.step.operand, self.cell.operand_gates
+        self._add_pre(values, {gate: own[gate] for gate in own if gate not in late}, x, h)
+        if operand is not None:
+            self._add_pre(values, {gate: own[gate] for gate in late}, x, on_numpy([operand.node], values)[0])
+
+    def _sides(self, gate):
+        return ("ih",) if gate in self.cell.inputs_only else ("ih", "hh")
+
+    def _rows(self, rows, side):
+        """The next gate's rows of a matrix."""
+        rows[side] += self.hidden
+        return slice(rows[side] - self.hidden, rows[side])
+
+    def _add_pre(self, values, gates, x, right):
+        named, places = {}, {"ih": x, "hh": right}
+        for gate, sides in gates.items():
             parts = []
-            for side in ("ih",) if gate in self.cell.inputs_only else ("ih", "hh"):
-                own = slice(rows[side], rows[side] + self.hidden)
-                rows[side] += self.hidden
+            for side, own in sides.items():
                 part = _product(places[side], self.weights[f"w_{side}"][:, own])
                 bias = self.weights.get(f"b_{side}")
                 parts.append(part if bias is None else part + _beside(bias[:, own], part))
@@ -78,7 +92,7 @@ class Stepper:
                 named[f"{gate}_x"], named[f"{gate}_h"] = parts
             else:
                 named[gate] = sum(parts[1:], parts[0])
-        return [named[group] for group in self.step.groups]
+        values |= {symbol: named[group] for group, symbol in zip(self.step.groups, self.step.pre) if group in named}
 
 
 def gate_nodes(cell):
@@ -89,7 +103,7 @@ def gate_nodes(cell):
         for group, symbol in zip(step.groups, step.pre)
     }
     own = {name: symbol for symbol, names in reached.items() for name in names}
-    for node in ordered(step.new):
+    for node in ordered([*([] if step.operand is None else [step.operand.node]), *step.new]):
         if node.op in ("input", "constant"):
             continue
         names = set().union(*(reached.get(arg, ()) for arg in node.args))

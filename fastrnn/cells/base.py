@@ -36,11 +36,12 @@ class Cell:
                 n = tanh(pre.n_x + f * pre.n_h)
                 return h + f * (n - h)
 
-    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
-    w_hh (G H, H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part
-    W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; vectors: weights (H,)
-    of their own, which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state:
-    names of the states, of which the first is the output h.
+    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and w_hh (G H,
+    H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part W_hh h + b_hh apart,
+    as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies
+    operand(pre, *state) in place of h, a formula of the state and all other gates; vectors: weights (H,) of their own,
+    which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the
+    states, of which the first is the output h.
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 
@@ -56,6 +57,7 @@ class Cell:
     gates = ()
     separate = ()
     inputs_only = ()
+    operand_gates = ()
     vectors = ()
     starts = {}
     state = ("h",)
@@ -91,6 +93,10 @@ class Cell:
         """The next state, or states, from the pre-activations and the state before."""
         raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
 
+    def operand(self, pre, *state):
+        """What W_hh multiplies for the operand_gates, from the other pre-activations and the state before."""
+        raise NotImplementedError(f"{type(self).__name__} has no operand(self, pre, {', '.join(self.state)})")
+
     def traced(self):
         """The fastrnn.formula.step.Step of the formula.
 
@@ -100,16 +106,20 @@ class Cell:
 
     def equation(self):
         """The equations of a step as text, a line each, with PyTorch's names of the weights; x' is x after the step."""
-        step, lines = self.traced(), []
+        step, lines, late = self.traced(), [], []
         for gate in self.gates:
             # PyTorch's names: W_ir for gate r, and W_ih where there is only one gate.
             i, h = (f"i{gate}", f"h{gate}") if len(self.gates) > 1 else ("ih", "hh")
-            parts = [f"W_{i} x", *([f"b_{i}"] * self.bias)], [f"W_{h} h", *([f"b_{h}"] * self.bias)]
+            right = "operand" if gate in self.operand_gates else "h"
+            parts = [f"W_{i} x", *([f"b_{i}"] * self.bias)], [f"W_{h} {right}", *([f"b_{h}"] * self.bias)]
             if gate in self.separate:
                 lines += [f"{gate}_{side} = {' + '.join(part)}" for side, part in zip("xh", parts)]
             else:
-                lines.append(f"{gate} = {' + '.join(parts[0] if gate in self.inputs_only else parts[0] + parts[1])}")
+                own = late if gate in self.operand_gates else lines
+                own.append(f"{gate} = {' + '.join(parts[0] if gate in self.inputs_only else parts[0] + parts[1])}")
         names = {symbol: symbol.args[0] for symbol in (*step.pre, *step.vectors)} | dict(zip(step.old, self.state))
+        if step.operand is not None:
+            lines += written({"operand": step.operand.node}, names) + late
         return "\n".join(lines + written(dict(zip((f"{name}'" for name in self.state), step.new)), names))
 
 
@@ -118,7 +128,8 @@ def _traced(cell):
     if unknown := sorted(set(cell.starts) - set(cell.vectors)):
         known = ", ".join(cell.vectors) or "there are none"
         raise ValueError(f"starts: got {unknown[0]!r}, expected names of vectors ({known})")
-    return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step)
+    return trace(cell.gates, cell.separate, cell.inputs_only, cell.vectors, cell.state, cell.step,
+                 cell.operand_gates, cell.operand)
 
 
 def cells():

@@ -50,6 +50,7 @@ def to_c(cell, weights, name="network", *, before=False):
     arrays = {
         "w_x": own["w_x"].transpose(1, 2, 0),
         "w_h": own["w_h"].transpose(1, 2, 0),
+        "w_q": own["w_q"].transpose(1, 2, 0),
         "bias": _bias(step, own),
         "w_o": own["w_o"],
         "b_o": own["b_o"],
@@ -95,6 +96,7 @@ def _bias(step, own):
     bias = np.zeros((len(step.pre), own["b_x"].shape[1]), np.float32)
     bias[: step.from_x] += own["b_x"]
     bias[len(step.pre) - step.from_h :] += own["b_h"]
+    bias[: step.from_operand] += own["b_q"]
     return bias
 
 
@@ -117,7 +119,7 @@ def _init(name, cell):
 
 
 def _step(name, cell, step, arrays, before):
-    groups, first_h, nodes = len(step.pre), len(step.pre) - step.from_h, ordered(step.new)
+    groups, first_h = len(step.pre), len(step.pre) - step.from_h
     out = [
         f"    for (int o = 0; o < {name}_outputs; o++) {{",
         f"        z[o] = {name}_b_o[o];",
@@ -147,12 +149,27 @@ def _step(name, cell, step, arrays, before):
         "            pre[g][j] = sum;",
         "        }",
         "    }",
-        # Compilers warn of what a formula does not read.
-        *([] if set(step.pre) & set(nodes) else ["    (void)pre;"]),
-        f"    for (int j = 0; j < {name}_hidden; j++) {{",
     ]
+    if step.operand is not None:
+        code += [
+            f"    float operand[{name}_hidden];",
+            *_formulas(name, cell, step, {"operand[j]": step.operand.node}),
+            f"    for (int g = 0; g < {step.from_operand}; g++)",
+            f"        for (int j = 0; j < {name}_hidden; j++)",
+            f"            for (int k = 0; k < {name}_hidden; k++) pre[g][j] += {name}_w_q[g][j][k] * operand[k];",
+        ]
+    if not set(step.pre) & set(ordered(step.new)):
+        # Compilers warn of what a formula does not read.
+        code.append("    (void)pre;")
+    code += _formulas(name, cell, step, {f"state->{state}[j]": expr for state, expr in zip(cell.state, step.new)})
+    return [*code, *([] if before else out), "}"]
+
+
+def _formulas(name, cell, step, results):
+    """A loop over units j that sets each result {place: node}."""
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
+    nodes, code = ordered(results.values()), [f"    for (int j = 0; j < {name}_hidden; j++) {{"]
     # Copies: a state may become another one that has been written by then.
     for expr, state in zip(step.old, cell.state):
         if expr in nodes:
@@ -162,15 +179,12 @@ def _step(name, cell, step, arrays, before):
         if expr in names:
             continue
         if expr.op == "constant":
-            names[expr] = (
-                _braces(np.float32(expr.args[0])) if expr.args[0] >= 0 else f"({_braces(np.float32(expr.args[0]))})"
-            )
+            value = _braces(np.float32(expr.args[0]))
+            names[expr] = value if expr.args[0] >= 0 else f"({value})"
             continue
         kind = "int" if expr.op == ">" else "float"
         code.append(
             f"        const {kind} v{len(code)} = {_OPERATIONS[expr.op].format(*(names[arg] for arg in expr.args))};"
         )
         names[expr] = f"v{len(code) - 1}"
-    code += [f"        state->{state}[j] = {names[expr]};" for state, expr in zip(cell.state, step.new)]
-    code += ["    }", *([] if before else out), "}"]
-    return code
+    return [*code, *(f"        {place} = {names[expr]};" for place, expr in results.items()), "    }"]

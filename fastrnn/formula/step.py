@@ -2,6 +2,9 @@
 
     pre = W_ih x_t + b_ih + W_hh h_(t-1) + b_hh        gate by gate, or gate_x and gate_h apart
     state_t = step(pre, state_(t-1))                   the cell's own formula, unit by unit
+
+Some gates may have an operand in the place of h, pre = W_ih x_t + b_ih + W_hh operand + b_hh: a formula of the state
+and the other gates. A step then has two products with the state, one after the other.
 """
 
 import inspect
@@ -15,13 +18,30 @@ WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
 
 
 @dataclass(frozen=True)
+class Operand:
+    """What stands in the place of h for some gates, one number for each unit.
+
+    node: its formula; gates: how many groups it reaches, the first ones; d_node: the symbol of the loss's derivative by
+    it; back: nodes of what that adds to the derivatives by pre, vectors and old; saved: how many of the step's `saved`
+    nodes, the first ones, are computed with it.
+    """
+
+    node: object
+    gates: int
+    d_node: object
+    back: tuple
+    saved: int
+
+
+@dataclass(frozen=True)
 class Step:
     """What a cell computes in one step.
 
     groups: names of the pre-activations; the input reaches the first `from_x` of them, the state h the last `from_h`;
     pre, vectors, old: symbols of the pre-activations, of the cell's own vectors and of the state before the step; new:
     nodes of the state after it; saved: nodes that the step backwards reads, beside old, new and vectors; d_new: symbols
-    of the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old.
+    of the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old;
+    operand: the Operand, or None.
     """
 
     groups: tuple
@@ -35,6 +55,12 @@ class Step:
     d_new: tuple
     back: tuple
     text: str
+    operand: object = None
+
+    @property
+    def from_operand(self):
+        """How many groups, the first ones, the operand reaches."""
+        return 0 if self.operand is None else self.operand.gates
 
 
 class Terms:
@@ -49,23 +75,19 @@ class Terms:
         raise AttributeError(f"pre has no {name}; it has {', '.join(vars(self))}")
 
 
-def trace(gates, separate, inputs_only, vectors, state, formula):
+def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(), operand=None):
     """The Step of a formula: formula(pre, *state) gives the next state, or a tuple of states.
 
+    operand(pre, *state): what stands in the place of h for operand_gates, from all other gates.
     Raises ValueError or TypeError, in one line, for a formula that does not fit what it declares.
     """
-    _check(gates, separate, inputs_only, vectors, state)
+    _check(gates, separate, inputs_only, vectors, state, operand_gates)
     apart = [gate for gate in gates if gate in separate]
-    merged = [gate for gate in gates if gate not in separate and gate not in inputs_only]
-    groups = (*inputs_only, *(f"{gate}_x" for gate in apart), *merged, *(f"{gate}_h" for gate in apart))
+    merged = [gate for gate in gates if gate not in (*separate, *inputs_only, *operand_gates)]
+    groups = (*operand_gates, *inputs_only, *(f"{gate}_x" for gate in apart), *merged, *(f"{gate}_h" for gate in apart))
     named = groups, vectors, [f"old_{name}" for name in state]
     pre, own, old = (tuple(symbol(name) for name in names) for names in named)
-    try:
-        inspect.signature(formula).bind(None, *old)
-    except TypeError:
-        raise TypeError(f"step: got step(self, {', '.join(inspect.signature(formula).parameters)}), "
-                        f"expected step(self, pre, {', '.join(state)})") from None
-    new = formula(Terms(zip((*groups, *vectors), (*pre, *own))), *old)
+    new = _run("step", formula, zip((*groups, *vectors), (*pre, *own)), state, old)
     new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     if len(new) != len(state):
         plural = "s" * (len(new) != 1)
@@ -75,28 +97,58 @@ def trace(gates, separate, inputs_only, vectors, state, formula):
             raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
     d_new = tuple(symbol(f"d_{name}") for name in state)
     back = tuple(gradient(new, d_new, (*pre, *own, *old)))
-    kept = {expr for expr in ordered(new) if expr.op in KEPT} | set(new)
-    readable = {*new, *old, *own, *d_new}
-    saved = tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
     from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
-    return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back,
-                f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}")
+    named = f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}"
+    if not operand_gates:
+        return Step(groups, from_x, from_h, pre, own, old, new, _saved(new, back, {*new, *old, *own, *d_new}, pre),
+                    d_new, back, named)
+    count = len(operand_gates)
+    node = _run("operand", operand, zip((*groups[count:], *vectors), (*pre[count:], *own)), state, old)
+    if not isinstance(node, Expr):
+        raise TypeError(f"operand: got {node!r}, expected a formula of pre and the state")
+    d_node = symbol("d_operand")
+    more = tuple(gradient([node], [d_node], (*pre, *own, *old)))
+    saved = _saved((*new, node), (*more, *back), {*new, *old, *own, *d_new, d_node}, pre)
+    below = set(ordered([node]))
+    # What the operand computes anyway is saved with it, and not computed again by the step.
+    saved = tuple(sorted(saved, key=lambda expr: expr not in below))
+    own_saved = sum(expr in below for expr in saved)
+    return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back, f"{named} | {count}: {text([node])}",
+                Operand(node, count, d_node, more, own_saved))
 
 
-def _check(gates, separate, inputs_only, vectors, state):
+def _run(name, formula, terms, state, old):
+    """What a formula gives for symbols."""
+    try:
+        inspect.signature(formula).bind(None, *old)
+    except TypeError:
+        raise TypeError(f"{name}: got {name}(self, {', '.join(inspect.signature(formula).parameters)}), "
+                        f"expected {name}(self, pre, {', '.join(state)})") from None
+    return formula(Terms(terms), *old)
+
+
+def _saved(results, back, readable, pre):
+    """Nodes that the step backwards reads: results of costly operations, and pre-activations, that are not readable."""
+    kept = {expr for expr in ordered(results) if expr.op in KEPT} | {expr for expr in readable if expr in results}
+    return tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
+
+
+def _check(gates, separate, inputs_only, vectors, state, operand_gates):
     for name, value in (("gates", gates), ("separate", separate), ("inputs_only", inputs_only), ("vectors", vectors),
-                        ("state", state)):
+                        ("state", state), ("operand_gates", operand_gates)):
         if not isinstance(value, tuple) or not all(isinstance(each, str) and each.isidentifier() for each in value):
             raise TypeError(f'{name}: got {value!r}, expected a tuple of names, such as ("r", "z")')
     if not gates or not state:
         raise ValueError("a cell needs at least one gate and one state")
-    for name, value in (("separate", separate), ("inputs_only", inputs_only)):
+    for name, value in (("separate", separate), ("inputs_only", inputs_only), ("operand_gates", operand_gates)):
         unknown = sorted(set(value) - set(gates))
         if unknown:
             raise ValueError(f"{name}: got {unknown[0]!r}, expected names of gates ({', '.join(gates)})")
-    if set(separate) & set(inputs_only):
-        both = sorted(set(separate) & set(inputs_only))
-        raise ValueError(f"separate: got {both[0]!r}, which inputs_only has as well")
+    for name, value, other, names in (("separate", separate, "inputs_only", inputs_only),
+                                      ("operand_gates", operand_gates, "inputs_only", inputs_only),
+                                      ("operand_gates", operand_gates, "separate", separate)):
+        if both := sorted(set(value) & set(names)):
+            raise ValueError(f"{name}: got {both[0]!r}, which {other} has as well")
     names = [*gates, *vectors]
     if len(set(names)) < len(names):
         raise ValueError(f"gates and vectors: got a name twice in {', '.join(names)}")
@@ -104,6 +156,7 @@ def _check(gates, separate, inputs_only, vectors, state):
         raise ValueError(f"state: got a name twice in {', '.join(state)}")
     # Other terms of a formula, and other weights, have these names.
     taken = {f"{gate}_{side}" for gate in separate for side in "xh"} | {*WEIGHTS}
+    taken |= {"operand", "d_operand"} if operand_gates else set()
     taken |= {f"{kind}_{name}" for kind in ("old", "d", "initial") for name in state}
     if clash := sorted(taken & {*names}):
         raise ValueError(f"gates and vectors: got {clash[0]!r}, which names something else: choose another name")

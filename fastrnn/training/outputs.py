@@ -84,7 +84,7 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
     arrays |= {
         name: aligned_zeros((count, lanes), dtype)
         for name, count in net.arrays(longest).items()
-        if name in ("pre", "state", "saved")
+        if name in ("pre", "state", "saved", "operand")
     }
     for first in range(0, models, lanes):
         count = min(lanes, models - first)

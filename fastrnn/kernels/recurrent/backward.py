@@ -7,6 +7,7 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 """
 
 from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
 
 
@@ -16,9 +17,17 @@ def back_step(m, net, frame, block, t, slot, terms):
     units, columns = net.tile(1, net.sizes.hidden)
     for u in m.range(net.sizes.hidden):
         _cell(m, net, frame, t, slot, u, pull)
-    for k, width in tiles(m, net.sizes.hidden, units):
-        for c, wide in tiles(m, net.columns, columns):
-            _through_weights(m, net, frame, slot, k, width, c, wide)
+    products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
+    if net.step.operand is not None:
+        for row in m.range(net.sizes.hidden * net.columns):
+            m.store(frame.d_operand, row, m.constant(0.0))
+        products.insert(0, ("w_q", 0, net.step.from_operand, frame.d_operand))
+    for product in products:
+        for k, width in tiles(m, net.sizes.hidden, units):
+            for c, wide in tiles(m, net.columns, columns):
+                _through_weights(m, net, frame, slot, (k, width, c, wide), product)
+        if product[0] == "w_q":
+            operand_back(m, net, frame, t, slot)
 
 
 def _pull(m, net, frame, block, t):
@@ -67,22 +76,25 @@ def _cell(m, net, frame, t, slot, u, pull):
             m.store(frame.d_state, net.place(u, states, 0, n, column), values[net.derived + n])
 
 
-def _through_weights(m, net, frame, slot, k, width, c, columns):
-    """d_state of h for units k, k + 1, ...: + sum over (gate, unit) of w_h (k, gate, unit) d (gate, unit)."""
-    hidden, reached = net.sizes.hidden, net.step.from_h * net.sizes.hidden
-    first = (len(net.step.pre) - net.step.from_h) * hidden
+def _through_weights(m, net, frame, slot, tile, product):
+    """d of h, or of the operand, for units k, k + 1, ...: + sum over (gate, unit) of w (k, gate, unit) d (gate, unit).
+
+    tile: (k, units, first column, columns); product: the weights' name, their first gate, gates, and where d lies.
+    """
+    (k, width, c, columns), (table, first, groups, target) = tile, product
+    hidden, reached, first = net.sizes.hidden, groups * net.sizes.hidden, first * net.sizes.hidden
     cells = [(unit, column) for unit in range(width) for column in range(columns)]
-    sums = [m.load(frame.d_state, (k + unit) * net.columns + c + column) for unit, column in cells]
+    sums = [m.load(target, (k + unit) * net.columns + c + column) for unit, column in cells]
 
     def body(row, running):
         right = [
             m.load(frame.d, (slot * (net.derived * hidden) + row + first) * net.columns + c + n) for n in range(columns)
         ]
-        weights = [net.weight(m, frame.theta, (k + unit) * reached + row + net.table["w_h"]) for unit in range(width)]
+        weights = [net.weight(m, frame.theta, (k + unit) * reached + row + net.table[table]) for unit in range(width)]
         return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
 
     for (unit, column), value in zip(cells, m.fold(reached, sums, body)):
-        m.store(frame.d_state, (k + unit) * net.columns + c + column, value)
+        m.store(target, (k + unit) * net.columns + c + column, value)
 
 
 def gradients(m, net, frame, block, t, count):
@@ -109,6 +121,20 @@ def gradients(m, net, frame, block, t, count):
         by_row=1,
         by_column=net.step.from_h * hidden,
     )
+    if net.step.operand is not None:
+        _outer(
+            m,
+            net,
+            frame,
+            count,
+            net.step.from_operand * hidden,
+            rows_of_d(0),
+            hidden,
+            lambda n, k, c: m.load(frame.operand, ((t + n) * hidden + k) * net.columns + c),
+            table["w_q"],
+            by_row=1,
+            by_column=net.step.from_operand * hidden,
+        )
     _outer(
         m,
         net,
@@ -124,14 +150,15 @@ def gradients(m, net, frame, block, t, count):
     )
     output_gradients(m, net, frame, t + 1, count)
     # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
-    groups, first_h = len(net.step.pre), len(net.step.pre) - net.step.from_h
+    groups, first_h, late = len(net.step.pre), len(net.step.pre) - net.step.from_h, net.step.from_operand
     for first, last, names in (
-        (0, first_h, ("b_x",)),
+        (0, late, ("b_x", "b_q")),
+        (late, first_h, ("b_x",)),
         (first_h, net.step.from_x, ("b_x", "b_h")),
         (net.step.from_x, groups, ("b_h",)),
         (groups, net.derived, ("vectors",)),
     ):
-        offset = {"b_x": first, "b_h": first - first_h, "vectors": 0}
+        offset = {"b_q": 0, "b_x": first, "b_h": first - first_h, "vectors": 0}
         _sums(
             m,
             net,

@@ -4,6 +4,7 @@
 """
 
 from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.operand import environments_of, second_products
 
 
 def forward_step(m, net, frame, block, t):
@@ -12,6 +13,8 @@ def forward_step(m, net, frame, block, t):
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _products(m, net, frame, block, t, u, high, c, wide)
+    if net.step.operand is not None:
+        second_products(m, net, frame, t)
     now = m.from_integer(t)
     alive = [net.datum(m, block.lengths, m.integer(c)) > now for c in range(net.columns)]
     for u in m.range(net.sizes.hidden):
@@ -78,23 +81,15 @@ def _products(m, net, frame, block, t, u, units, c, columns):
 def _cells(m, net, frame, t, u, alive):
     """The formula of unit u in all columns: next states, and what the step backwards reads."""
     step, states = net.step, len(net.step.new)
-
-    vectors = net.vectors_of(m, frame.theta, u)
-    environments = []
-    for column in range(net.columns):
-        values = {
-            symbol: m.load(frame.pre, net.place(u, 0, m.integer(0), group, column))
-            for group, symbol in enumerate(step.pre)
-        }
-        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
-        environments.append(values | vectors)
-    for column, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
+    early = 0 if step.operand is None else step.operand.saved
+    environments = environments_of(m, net, frame, t, u, early)
+    for column, values in enumerate(formula(m, [*step.new, *step.saved[early:]], environments)):
         for n in range(states):
             # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a
             # derivative of 0.
             m.store(frame.state, net.place(u, states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
-        for n in range(len(step.saved)):
-            m.store(frame.saved, net.place(u, len(step.saved), t, n, column), values[states + n])
+        for n in range(early, len(step.saved)):
+            m.store(frame.saved, net.place(u, len(step.saved), t, n, column), values[states + n - early])
 
 
 def _bias(m, net, frame, group, unit):

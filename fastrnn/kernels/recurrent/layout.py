@@ -2,10 +2,12 @@
 
 Weights inside the kernels, each a vector (one number for each model) or a number:
 
-    w_x (I, Gx, H)   w_h (H, Gh, H)   w_o (O, H)   vectors (V, H)   b_x (Gx, H)   b_h (Gh, H)   b_o (O)   initial (S, H)
+    w_x (I, Gx, H)   w_h (H, Gh, H)   w_q (H, Gq, H)   w_o (O, H)   vectors (V, H)
+    b_x (Gx, H)      b_h (Gh, H)      b_q (Gq, H)      b_o (O)      initial (S, H)
 
-Gx and Gh are the gates that inputs and states reach, in the order of the Step's groups. Outside, weights have PyTorch's
-shapes: w_ih (Gx H, I), w_hh (Gh H, H), b_ih, b_hh, w_ho (O, H), b_o, with gates stacked in the cell's own order.
+Gx, Gh and Gq are the gates that inputs, states and the operand reach, in the order of the Step's groups. Outside,
+weights have PyTorch's shapes: w_ih (Gx H, I), w_hh (Gh H, H), b_ih, b_hh, w_ho (O, H), b_o, with gates stacked in the
+cell's own order.
 """
 
 from dataclasses import dataclass
@@ -50,10 +52,12 @@ def weights_table(step, sizes):
     return Table(
         ("w_x", (inputs, step.from_x, hidden)),
         ("w_h", (hidden, step.from_h, hidden)),
+        ("w_q", (hidden, step.from_operand, hidden)),
         ("w_o", (outputs, hidden)),
         ("vectors", (len(step.vectors), hidden)),
         ("b_x", (step.from_x, hidden)),
         ("b_h", (step.from_h, hidden)),
+        ("b_q", (step.from_operand, hidden)),
         ("b_o", (outputs,)),
         ("initial", (len(step.new), hidden)),
     )
@@ -62,15 +66,17 @@ def weights_table(step, sizes):
 def named_places(cell, step, sizes):
     """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
     table = weights_table(step, sizes)
-    x_names, h_names = step.groups[: step.from_x], step.groups[len(step.groups) - step.from_h :]
+    x_names = step.groups[: step.from_x]
+    h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]
+    w_h, b_h = (np.concatenate([table.places(f"{kind}_{to}") for to in "hq"], -2) for kind in "wb")
     from_x = [_place(x_names, gate, "_x") for gate in cell.gates]
     from_h = [_place(h_names, gate, "_h") for gate in cell.gates if gate not in cell.inputs_only]
     hidden = sizes.hidden
     places = {
         "w_ih": table.places("w_x")[:, from_x].transpose(1, 2, 0).reshape(-1, sizes.inputs),
-        "w_hh": table.places("w_h")[:, from_h].transpose(1, 2, 0).reshape(-1, hidden),
+        "w_hh": w_h[:, from_h].transpose(1, 2, 0).reshape(-1, hidden),
         "b_ih": table.places("b_x")[from_x].ravel(),
-        "b_hh": table.places("b_h")[from_h].ravel(),
+        "b_hh": b_h[from_h].ravel(),
         "w_ho": table.places("w_o"),
         "b_o": table.places("b_o"),
     }

@@ -9,6 +9,7 @@ each lane (`own_data`). Arrays of a block, counted in vectors:
     d (SPAN, P, H, C)        derivatives by pre-activations (and the cell's vectors), of a few steps
     pre (P, H, C)            pre-activations of one step
     d_state (S, H, C)        derivatives by the state, of one step
+    operand (T, H, C)   d_operand (H, C)      what stands in the place of h for some gates
 """
 
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ class Network:
             "d_z": (steps + 1) * self.sizes.outputs * columns,
             "d": self.span * self.derived * hidden * columns,
             "d_state": states * hidden * columns,
+            "operand": steps * hidden * columns if self.step.operand else 0,
+            "d_operand": hidden * columns if self.step.operand else 0,
             "column_sums": 2 * columns,
             # Of the step before: the errors of outputs, and what the loss takes of them.
             "errors": (self.sizes.outputs + 1) * columns if self.head.emphasis else 0,

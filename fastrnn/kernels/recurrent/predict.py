@@ -7,7 +7,7 @@ from fastrnn.kernels.recurrent.network import tiles
 from fastrnn.kernels.recurrent.train import first_states
 from fastrnn.machine.execute import Program
 
-POINTERS = ("theta", "pre", "state", "saved", "x", "lengths", "z")
+POINTERS = ("theta", "pre", "state", "saved", "operand", "x", "lengths", "z")
 WORDS = ("steps", "start")
 
 

@@ -43,6 +43,8 @@ POINTERS = (
     "d_state",
     "column_sums",
     "errors",
+    "operand",
+    "d_operand",
     "norm",
 )
 WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done")

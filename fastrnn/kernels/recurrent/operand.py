@@ -1,0 +1,93 @@
+"""The second product of a step: an operand, a formula of gates and state, stands in the place of h for some gates.
+
+operand[t] = f(pre[t], state[t])      pre[t] += W_q operand[t] + b_q
+d_operand = W_q' d_pre[t]             d_pre[t], d_state[t] += the derivatives of f, times d_operand
+"""
+
+from fastrnn.formula.graph import lift
+from fastrnn.kernels.recurrent.network import formula, tiles
+
+
+def environments_of(m, net, frame, t, u, saved):
+    """[{node: Vector}] of unit u for each column: pre-activations, state, vectors, the first `saved` nodes saved."""
+    step, states = net.step, len(net.step.new)
+    vectors = net.vectors_of(m, frame.theta, u)
+    environments = []
+    for column in range(net.columns):
+        values = {
+            symbol: m.load(frame.pre, net.place(u, 0, m.integer(0), group, column))
+            for group, symbol in enumerate(step.pre)
+        }
+        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
+        values |= {
+            expr: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
+            for n, expr in enumerate(step.saved[:saved])
+        }
+        environments.append(values | vectors)
+    return environments
+
+
+def second_products(m, net, frame, t):
+    """The operand of step t, and its products, added to the pre-activations that it reaches."""
+    step = net.step
+    for u in m.range(net.sizes.hidden):
+        own = [step.operand.node, *step.saved[: step.operand.saved]]
+        for column, (value, *saved) in enumerate(formula(m, own, environments_of(m, net, frame, t, u, 0))):
+            m.store(frame.operand, net.place(u, 1, t, 0, column), value)
+            for n, each in enumerate(saved):
+                m.store(frame.saved, net.place(u, len(step.saved), t, n, column), each)
+    units, columns = net.tile(step.operand.gates, net.sizes.hidden)
+    for u, high in tiles(m, net.sizes.hidden, units):
+        for c, wide in tiles(m, net.columns, columns):
+            _add_products(m, net, frame, t, u, high, c, wide)
+
+
+def _add_products(m, net, frame, t, u, units, c, columns):
+    """The products of a tile of units and columns."""
+    hidden, gates = net.sizes.hidden, net.step.operand.gates
+    rows = [(gate, unit) for gate in range(gates) for unit in range(units)]
+
+    def place(gate, unit, column):
+        return (u + (gate * hidden + unit)) * net.columns + c + column
+
+    sums = []
+    for gate, unit in rows:
+        bias = net.weight(m, frame.theta, u + (net.table["b_q"] + gate * hidden + unit))
+        sums += [m.load(frame.pre, place(gate, unit, column)) + bias for column in range(columns)]
+
+    def body(k, running):
+        right = [m.load(frame.operand, (t * hidden + k) * net.columns + c + n) for n in range(columns)]
+        out = []
+        for row, (gate, unit) in enumerate(rows):
+            weight = net.weight(m, frame.theta, (k * gates + gate) * hidden + u + (net.table["w_q"] + unit))
+            out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
+        return out
+
+    for at, value in enumerate(m.fold(hidden, sums, body)):
+        gate, unit = rows[at // columns]
+        m.store(frame.pre, place(gate, unit, at % columns), value)
+
+
+def operand_back(m, net, frame, t, slot):
+    """Add what comes through the operand to the derivatives of step t, from d_operand."""
+    step, states = net.step, len(net.step.new)
+    given = [n for n, expr in enumerate(step.operand.back) if expr is not lift(0.0)]
+    nodes = [step.operand.back[n] for n in given]
+    for u in m.range(net.sizes.hidden):
+        environments = []
+        for column in range(net.columns):
+            values = {step.operand.d_node: m.load(frame.d_operand, net.place(u, 1, m.integer(0), 0, column))}
+            values |= {
+                expr: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
+                for n, expr in enumerate(step.saved)
+            }
+            values |= {
+                symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)
+            }
+            environments.append(values | net.vectors_of(m, frame.theta, u))
+        for column, values in enumerate(formula(m, nodes, environments)):
+            for n, value in zip(given, values):
+                pointer, place = frame.d_state, net.place(u, states, m.integer(0), n - net.derived, column)
+                if n < net.derived:
+                    pointer, place = frame.d, net.place(u, net.derived, slot, n, column)
+                m.store(pointer, place, m.load(pointer, place) + value)

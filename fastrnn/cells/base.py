@@ -36,9 +36,8 @@ class Cell:
                 n = tanh(pre.n_x + f * pre.n_h)
                 return h + f * (n - h)
 
-    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and w_hh (G H,
-    H); separate: those of which `step` needs the input's part W_ih x + b_ih and the state's part W_hh h + b_hh apart,
-    as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies
+    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
+    w_hh (G H, H); separate: those of which `step` needs W_ih x + b_ih and W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies
     operand(pre, *state) in place of h, a formula of the state and all other gates; vectors: weights (H,) of their own,
     which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the
     states, of which the first is the output h.

@@ -117,6 +117,10 @@ def test_one_model_and_the_gates_begin_there_too(fits):
     assert p.shape == (DATA.steps, 2) and states.shape == (5, 4)
     np.testing.assert_array_equal(one.predict(DATA, initial=INITIAL), p)
     gates = analysis.gates(fits, DATA)
+    made = analysis.simulate(fits, lambda choices: [0, 0], X[2][0], 1, sessions=5, initial=INITIAL)
+    np.testing.assert_allclose(made.states[1, 2, 0], fits.states(DATA)[1, DATA.offsets[2]], rtol=1e-10)
+    with pytest.raises(ValueError, match=r"got shape \(4, 4\), expected \(5, W\)"):
+        analysis.simulate(fits, lambda choices: [0, 0], X[2][0], 1, sessions=5, initial=INITIAL[:4])
     w, at = fits.weights(1), DATA.offsets[2]
     a = w["w_ih"] @ X[2][0] + w["b_ih"] + w["w_hh"] @ INITIAL[2, :2] + w["b_hh"]
     np.testing.assert_allclose(gates["f"][1, at], oracle.sigmoid(a[2:4]), rtol=1e-10)

@@ -8,6 +8,7 @@ from fastrnn.analysis.draws import Draws
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.arguments import as_integer
 from fastrnn.training.one import as_fits
+from fastrnn.training.outputs import states_of_sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Simulation:
         return f"Simulation({models:,} models, {sessions:,} sessions of {steps:,} steps)"
 
 
-def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None):
+def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None, initial=None):
     """Let each model of Fits (or a Fit) act for so many steps in some sessions of its own, and return the Simulation.
 
     environment(choices, draws): inputs (M, sessions, I) of the next step, or (I,) for all, from the choices of this
@@ -37,7 +38,9 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     give random numbers (M, sessions). An environment with a memory must work with arrays of this shape, and hold one
     state for each. A function that takes one argument is called with the choices alone. first: inputs of the first
     step, (I,) or (M, sessions, I). choose(predictions, draws): the choices; None: drawn from the predicted
-    probabilities, or the predicted real values themselves. seed: an integer of at least 0.
+    probabilities, or the predicted real values themselves. seed: an integer of at least 0. initial: (sessions, W) or
+    (M, sessions, W), the states before the first step, as `predict` returns them with return_states; None: the models'
+    own.
 
     Models of different sizes are simulated size by size, with one call of the environment for each size. What a model
     does in a session depends on its weights, the seed and the number of the session alone, as far as this holds for the
@@ -52,21 +55,33 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
             raise TypeError(f"{name}: got {function!r}, expected a function")
     fits = as_fits(fits)
     choose = choose or CHOOSE[fits.head.targets]
+    if initial is not None:
+        initial = states_of_sequences(initial, len(fits), sessions)
+        initial = np.broadcast_to(initial, (len(fits), *initial.shape[-2:]))
     sizes = np.unique(fits.hidden_size)
     models = [np.flatnonzero(fits.hidden_size == size) for size in sizes]
     parts = [
-        _simulated(fits[own], environment, _of_models(first, own), steps, sessions, seed, choose) for own in models
+        _simulated(
+            fits[own],
+            environment,
+            _of_models(first, own),
+            steps,
+            seed,
+            choose,
+            Stepper(fits[own]).start(sessions, initial=None if initial is None else initial[own]),
+        )
+        for own in models
     ]
     order = np.argsort(np.concatenate(models))
     x, predictions, choices = (np.concatenate(arrays)[order] for arrays in list(zip(*parts))[:3])
     return Simulation(x, predictions, choices, parts[0][3] if len(parts) == 1 else None)
 
 
-def _simulated(fits, environment, first, steps, sessions, seed, choose):
+def _simulated(fits, environment, first, steps, seed, choose, states):
     """(x, predictions, choices, states) of models of one size."""
-    stepper, takes = Stepper(fits), _arguments(environment)
+    stepper, takes, sessions = Stepper(fits), _arguments(environment), states.shape[1]
     draws = Draws(seed, [fits.weights(i) for i in range(len(fits))], sessions)
-    states, inputs, kept = stepper.start(sessions), first, ([], [], [], [])
+    inputs, kept = first, ([], [], [], [])
     for step in range(steps):
         inputs = _inputs(inputs, (stepper.models, sessions, stepper.inputs), "first" if step == 0 else "environment")
         after = stepper(states, inputs)

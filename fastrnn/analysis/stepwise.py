@@ -31,8 +31,15 @@ class Stepper:
         self.weights = {name: np.stack([own[name] for own in weights]).astype(float) for name in weights[0]}
         self.inputs, self.size = self.weights["w_ih"].shape[2], len(self.cell.state) * self.hidden
 
-    def start(self, *shape):
-        """States (M, *shape, states * H) before the first step."""
+    def start(self, *shape, initial=None):
+        """States (M, *shape, states * H) before the first step: `initial`, if it is given, or the models' own.
+
+        Raises ValueError for `initial` of another size.
+        """
+        if initial is not None:
+            if initial.shape[-1] != self.size:
+                raise ValueError(f"initial: got {initial.shape[-1]} numbers a sequence, expected {self.size}")
+            return np.broadcast_to(initial, (self.models, *shape, self.size)).astype(float)
         own = [self.weights.get(f"initial_{name}", np.zeros((self.models, self.hidden))) for name in self.cell.state]
         first = np.concatenate(own, 1).reshape(self.models, *[1] * len(shape), self.size)
         return np.broadcast_to(first, (self.models, *shape, self.size)).copy()
@@ -119,15 +126,12 @@ def gate_nodes(cell):
 def gates(fits, data):
     """{gate: (M, S, H)} over all steps of Sequences: what each gate of the cell is, after its activation.
 
-    fits: Fits of one size, or a Fit; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z and n,
-    those of an LSTM i, f, g and o. Raises ValueError for models of different sizes and for other inputs than they have.
+    fits: Fits of one size, or a Fit; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z
+    and n, those of an LSTM i, f, g and o. Raises ValueError for models of different sizes, and for other inputs than
+    they have.
     """
     data, stepper = data if isinstance(data, Sequences) else Sequences(data), Stepper(fits)
-    states, out = stepper.start(len(data)), {}
-    if data.initial is not None:
-        if data.initial.shape[1] != stepper.size:
-            raise ValueError(f"initial: got {data.initial.shape[1]} numbers a sequence, expected {stepper.size}")
-        states[:] = data.initial
+    states, out = stepper.start(len(data), initial=data.initial), {}
     for step in range(int(data.lengths.max())):
         going = np.flatnonzero(data.lengths > step)
         at = data.offsets[going] + step

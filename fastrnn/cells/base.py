@@ -37,10 +37,11 @@ class Cell:
                 return h + f * (n - h)
 
     gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
-    w_hh (G H, H); separate: those of which `step` needs W_ih x + b_ih and W_hh h + b_hh apart, as pre.n_x and pre.n_h; inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies
-    operand(pre, *state) in place of h, a formula of the state and all other gates; vectors: weights (H,) of their own,
-    which `step` reads as pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the
-    states, of which the first is the output h.
+    w_hh (G H, H); separate: those of which `step` needs W_ih x + b_ih and W_hh h + b_hh apart, as pre.n_x and pre.n_h;
+    inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies operand(pre, *state) in
+    place of h, a formula of the state and all other gates; vectors: weights (H,) of their own, which `step` reads as
+    pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the states, of which the
+    first is the output h.
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 

@@ -151,6 +151,13 @@ def test_training_follows_the_gradient_among_allowed_classes(how):
     assert np.abs(np.array(expected[1]) - expected[0]).min() > 1e-3
 
 
+def test_float32_learns_the_same():
+    wide, narrow = (train_many(GRU(2), DATA, learning_rate=0.5, **{**OPTIONS, "dtype": dtype, "epochs": 5})
+                    for dtype in ("float64", "float32"))
+    np.testing.assert_allclose(narrow.history()["loss"][:, [TRAIN, TEST]], wide.history()["loss"][:, [TRAIN, TEST]],
+                               rtol=3e-6)
+
+
 @pytest.fixture(scope="module")
 def fits():
     return train_many(GRU(2), DATA, seeds=[0, 1], learning_rate=0.5, **OPTIONS)

@@ -69,6 +69,33 @@ def test_batches_are_scaled_by_the_energy_of_all_training_sequences():
     np.testing.assert_allclose(made.history()["loss"][:, TRAIN], [*losses, ratio(w, range(3))], rtol=1e-8)
 
 
+def test_a_carried_piece_begins_without_a_step_before():
+    options = {**OPTIONS, "roles": np.zeros(5, int), "head": Linear("esr"), "batch_size": 5}
+    w = train_many(LSTM(2), DATA, learning_rate=1e-30, **options).weights(0)
+    made = train_many(LSTM(2), DATA, learning_rate=0.2, tbptt_steps=5, carry=True, **options)
+    total = sum(weight.sum() for weight in WEIGHT)
+    energy = sum((weight[:, None] * filtered(y, mask, 0.85) ** 2).sum() for y, mask, weight in zip(Y, MASK, WEIGHT))
+    losses, left = [ratio(w, range(5))], [(np.zeros(2), np.zeros(2))] * 5
+    for start in (0, 5):
+        part = slice(start, start + 5)
+        own = [n for n in range(5) if LENGTHS[n] > start]
+
+        def loss(w):
+            error = 0.0
+            for n in own:
+                begun = w | dict(zip(("initial_h", "initial_c"), left[n]))
+                wrong = filtered(oracle.outputs(oracle.lstm, begun, X[n][part]) - Y[n][part], MASK[n][part], 0.85)
+                error += (WEIGHT[n][part][:, None] * wrong**2).sum()
+            return error / sum(WEIGHT[n][part].sum() for n in own) * total / energy
+
+        gradient, before = oracle.numerical_gradient(loss, w), w
+        w = {name: w[name] - 0.2 * gradient[name] for name in w}
+        for n in own:
+            for row in X[n][part]:
+                left[n] = oracle.lstm(before, row, left[n])
+    np.testing.assert_allclose(made.history()["loss"][:, TRAIN], [*losses, ratio(w, range(5))], rtol=1e-8)
+
+
 def test_losses_of_steps_average_to_the_ratio_and_files_keep_the_head(tmp_path):
     head = Linear("esr", pre_emphasis=0.85)
     fits = train_many(LSTM(2), DATA, head=head, learning_rate=0.2, **OPTIONS)

@@ -3,8 +3,8 @@
     squared: sum_o (z_o - y_o)^2 / O      esr: sum (H z - H y)^2 / sum (H y)^2, over all counted steps and outputs
 
 H is the pre-emphasis filter (H y)[t] = y[t] - c y[t - 1], without the second term where the step before does not count
-or is none. A. Wright, E.-P. Damskaegg and V. Valimaki, "Real-time black-box modelling with recurrent neural networks",
-DAFx 2019, where c is 0.85.
+or is none, as at the border of a piece that is trained with `carry`. A. Wright, E.-P. Damskaegg and V. Valimaki,
+"Real-time black-box modelling with recurrent neural networks", DAFx 2019, where c is 0.85.
 """
 
 from dataclasses import dataclass

@@ -54,8 +54,13 @@ def encoded(weights, metadata):
         raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
     header = {"format": FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
               "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
-    arrays = {name: np.ascontiguousarray(weight) for name, weight in weights.items()}
-    header["digest"] = _digest(arrays, header)
+    return sealed(weights, header)
+
+
+def sealed(arrays, header):
+    """The bytes of a file of arrays {name: array} with a header that JSON can hold, and the digest of both in it."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = {**header, "digest": digest_of(arrays, header)}
     # One key only: safetensors writes several in a random order.
     return save(arrays, {KEY: json.dumps(header, sort_keys=True)})
 
@@ -79,7 +84,7 @@ def read_checkpoint(path):
             f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
             f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn"
         )
-    if digest is not None and digest != _digest(weights, header):
+    if digest is not None and digest != digest_of(weights, header):
         raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
     if unknown := set(header) - set(PARTS):
         raise CheckpointError(
@@ -104,7 +109,8 @@ def hash_of(arrays):
     return digest.hexdigest()
 
 
-def _digest(arrays, header):
+def digest_of(arrays, header):
+    """The sha256 of arrays and of a header without its digest, in hexadecimal."""
     return hashlib.sha256(f"{hash_of(arrays)}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
 
 

@@ -24,7 +24,7 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             continue
         for line in text.replace("\\\n", "").splitlines():
             assert main(shlex.split(line)[1:]) == 0, line
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     written = {path.name for path in tmp_path.iterdir()}
     assert {"predictions.csv", "made.csv", "portrait.png", "field.svg", "selection.png"} <= written
     assert names["made"].choices[..., 0].mean() > 0.55

@@ -1,6 +1,7 @@
 """Fits of one's own sequences against independent float64 computations, and the promises that they keep."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
-from fastrnn.training.many import Many, job_of
+from fastrnn.training.many import job_of
 from fastrnn.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,12 @@ def fits():
 
 def as_float(weights):
     return {name: values.astype(float) for name, values in weights.items()}
+
+
+def press_once():
+    """A progress callback that presses Ctrl-C the first time."""
+    seen = []
+    return lambda *state: seen.append(state) or len(seen) == 1 and signal.raise_signal(signal.SIGINT)
 
 
 def test_reported_losses_are_those_of_the_weights_that_came_out(fits):
@@ -357,16 +364,17 @@ def test_sizes_and_options_may_differ_from_model_to_model():
     assert len(chosen) == 2 and chosen.states(DATA).shape == (2, DATA.steps, 2)
 
 
-def test_interrupted_models_keep_the_best_that_they_had(fits):
-    recipe = next(iter(fits._recipes.values()))
-    many = Many(GRU(2), fits.head, 2, DATA, fits.config, 1, "models")
-    options = {
-        name: float(values[0]) for name, values in fits.options.items() if name not in ("learning_rate", "weight_decay")
-    }
-    many.jobs = [job_of(recipe, n, n, {"rate": 0.05, "decay": 0.0, **options}, ROLES) for n in range(3)]
-    many.run(lambda: True, lambda done, least: None)
-    assert [many.taken[n].stopped for n in range(3)] == ["interrupted"] * 3
-    assert all(np.isfinite(many.taken[n].best).all() and len(many.taken[n].history) for n in range(3))
+def test_interrupted_models_keep_the_best_that_they_had(fits, ctrl_c):
+    made = train_many(GRU(2), DATA, seeds=range(40), roles=ROLES, patience=None, progress=press_once(),
+                      **{**QUICK, "epochs": 10**6})
+    assert set(made.stopped) == {"interrupted"}
+    trained = np.flatnonzero(made.epochs)
+    assert len(trained) and len(trained) < 40
+    for i in trained:
+        history = made.history(i)["loss"][:, 1]
+        assert made.loss[i, 1] == history.min() and len(history) == 1 + (made.epochs[i] - 1) // 5
+        expected = oracle.mean_loss(oracle.gru, as_float(made.weights(i)), DATA, np.flatnonzero(ROLES == VALIDATION))
+        assert made.loss[i, 1] == pytest.approx(expected, rel=2e-6)
 
 
 def test_fits_come_back_from_a_file(fits, tmp_path):

@@ -97,15 +97,15 @@ def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():
         assert fits.best_epoch[0] in made and fits.stopped == ("epochs",)
 
 
-def test_calls_of_compiled_code_end_soon_where_evaluations_are_rare():
+def test_calls_of_compiled_code_are_short_where_evaluations_are_rare():
     many = Many(GRU(2), Softmax(), 2, DATA, FitConfig(epochs=10**6, evaluate_every=10**6), 1, "models")
     options = {"rate": 0.05, "l1": 0.0, "decay": 0.0, "activity": 0.0, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
     many.jobs = [job_of(many.recipe, 0, 0, options, ROLES)]
-    many.run(lambda: True, lambda done, least: None)
-    assert many.taken[0].stopped == "interrupted" and len(many.taken[0].history) == 1
-    # A call of one round was made.
-    assert many.taken[0].rounds == 1
-    assert max(array.nbytes for array in many.groups[0].arrays.values()) < 2**20
+    many.prepare()
+    group = many.groups[0]
+    group.put(0, many.jobs[0])
+    assert group.run(10**6)[0] == 1024
+    assert max(array.nbytes for array in group.arrays.values()) < 2**20
 
 
 def test_histories_stay_with_their_models_whatever_rounds_a_call_makes(monkeypatch):
@@ -194,6 +194,7 @@ def test_files_whose_parts_do_not_fit_are_damaged(fits, tmp_path, name):
     length = int.from_bytes(content[:8], "little")
     header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["fastrnn"])
     tensors = load(content)
+    header.pop("digest")
     (header if name in header else tensors)[name] = DAMAGE[name]
     path.write_bytes(save(tensors, {"fastrnn": json.dumps(header)}))
     with pytest.raises(CheckpointError, match=r"is damaged \(.*\); save the fits again$"):

@@ -18,8 +18,8 @@ STREAM = 5
 class BatchedGroup(Group):
     """A Group of one model that learns from batches; a round is an epoch."""
 
-    def __init__(self, recipe, blocks, counted, data):
-        super().__init__(recipe, blocks, counted)
+    def __init__(self, recipe, blocks, counted, flag, data):
+        super().__init__(recipe, blocks, counted, flag)
         self.data = data
 
     def _scale(self, scale):
@@ -37,18 +37,30 @@ class BatchedGroup(Group):
         self.table[:, loops.ITEM.index("flags")] = flags
 
     def _call(self, rounds):
-        """One epoch: an evaluation, if it is due, and then the batches."""
+        """One epoch: an evaluation, if it is due, and then the batches; none of these where training is to stop."""
         every, before = self.recipe.config.every, self._word("round")
         self._set(rounds=1, evaluations=0, done=0, blocks=self.table.ctypes.data, count=len(self.table), every=every)
-        if before % every == 0:
+        # An epoch that was given up after its evaluation is not evaluated again.
+        evaluated = self.arrays["active"].any() and self._progress("rounds")[0] > before
+        if before % every == 0 and not evaluated:
             self.recipe.program.run(self.frame)
         done = self._word("done")
-        if not done:
-            for table, kept in self._portions(before):
+        made = done or self._learn(before)
+        self._set(round=before + bool(made), done=done)
+
+    def _learn(self, epoch):
+        """Whether the batches of an epoch were learned from; else all is as before."""
+        before = {name: self.arrays[name].copy() for name in ("theta", "slots", "running")}
+        for table, kept in self._portions(epoch):
+            if not self.flag[0]:
                 self._set(round=1, every=NEVER, blocks=table.ctypes.data, count=len(table))
                 self.recipe.program.run(self.frame)
-                del kept
-        self._set(round=before + 1, done=done)
+            del kept
+            if self.flag[0]:
+                for name, values in before.items():
+                    self.arrays[name][:] = values
+                return False
+        return True
 
     def _portions(self, epoch):
         """Yield (table, arrays) of batch after batch."""

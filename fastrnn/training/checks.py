@@ -9,7 +9,7 @@ from fastrnn.training.config import FitConfig
 from fastrnn.training.relative import loss_weights
 
 
-def check_kinds(cell, data, config, weights, progress):
+def check_kinds(cell, data, config, weights, functions):
     """Raise TypeError for arguments of another kind than those that `train_many` takes."""
     if not isinstance(cell, Cell):
         raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
@@ -19,8 +19,9 @@ def check_kinds(cell, data, config, weights, progress):
         raise TypeError(f"config: got {config!r:.80}, expected a FitConfig or None")
     if not hasattr(weights, "keys") and weights is not None:
         raise TypeError(f"weights: got {type(weights).__name__}, expected {{name: array}} or None")
-    if not callable(progress) and progress is not None:
-        raise TypeError(f"progress: got {progress!r:.80}, expected a function or None")
+    for name, function in functions.items():
+        if not callable(function) and function is not None:
+            raise TypeError(f"{name}: got {function!r:.80}, expected a function or None")
 
 
 def check_range(data, dtype):

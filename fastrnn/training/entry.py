@@ -71,9 +71,7 @@ def train(
     ValueError, TypeError
         In one line, for arguments that make no sense, or belong to another kind of data.
     """
-    common = {"weights": weights, "threads": threads, "progress": progress}
-    if checkpoint is not None:
-        common["checkpoint"] = checkpoint
+    common = {"weights": weights, "threads": threads, "progress": progress, "checkpoint": checkpoint}
     if isinstance(data, Sequences) and task is None:
         _check_sequences("train", options)
         options.setdefault("lanes", "sequences")
@@ -127,9 +125,7 @@ def train_many(
     ValueError, TypeError
         In one line, for arguments that make no sense, or belong to another kind of data.
     """
-    common = {"seeds": seeds, "weights": weights, "threads": threads, "progress": progress}
-    if checkpoint is not None:
-        common["checkpoint"] = checkpoint
+    common = {"seeds": seeds, "weights": weights, "threads": threads, "progress": progress, "checkpoint": checkpoint}
     if isinstance(data, Sequences) and task is None:
         _check_sequences("train_many", options)
         return fit_sequences(cell, data, config=config, **common, **options)

@@ -1,6 +1,6 @@
 """`fit_sequences`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
 
-import time
+import contextlib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,10 +9,11 @@ from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
-from fastrnn.interrupt import deferred_interrupt
 from fastrnn.training.checks import check_kinds, check_range, check_trained
 from fastrnn.training.config import FitConfig
+from fastrnn.training.fit_autosave import FitAutosave, identity_of
 from fastrnn.training.fits import Fits
+from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
 
@@ -37,6 +38,8 @@ def fit_sequences(
     lanes=None,
     threads=None,
     progress=None,
+    callback=None,
+    checkpoint=None,
     **options,
 ):
     """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
@@ -71,7 +74,17 @@ def fit_sequences(
         progress(models_done, models, loss), called now and then; loss: the least validation loss of the models that
         are done, or training loss where there is no validation, inf while there is none.
 
-    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
+    callback : function or None
+        callback(state), with a fastrnn.training.fit_state.FitState, called in the thread that called this; True ends
+        all training, with the weights that were best so far and "callback" as stopped. For a single model it is called
+        after each evaluation, and training waits for it, so that the same callback gives the same bytes. Models side
+        by side do not wait: it is called at most some twenty times a second, if there were evaluations meanwhile.
+    checkpoint : str or None
+        A file that keeps the state of a long training, written about every half minute in at most 1 % of the time, and
+        removed at the end. The same call finds it after a crash or Ctrl-C, and goes on to the same bytes. With batches
+        it goes on from the last whole epoch.
+
+    What progress and callback raise is raised here, once training has ended. Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
     its own seed, roles and options alone. Ctrl-C or SIGTERM ends training; `stopped` is "interrupted" for models that
     are not done.
 
@@ -80,7 +93,7 @@ def fit_sequences(
     ValueError, TypeError
         In one line, for arguments that make no sense.
     """
-    check_kinds(cell, data, config, weights, progress)
+    check_kinds(cell, data, config, weights, {"progress": progress, "callback": callback})
     owned = None if each is None else _owned(data, each)
     seeds = _seeds(seeds)
     seeds = np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds
@@ -106,32 +119,24 @@ def fit_sequences(
         raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
     threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
     lanes = _lanes(config, lanes, owned)
-    rows = np.atleast_2d(roles)
-    began, done, least, taken, recipes = time.perf_counter(), 0, np.inf, {}, {}
-
-    def told(finished, loss):
-        if progress:
-            progress(done + finished, models, min(loss, least))
-
-    with deferred_interrupt() as interrupted:
-        for size, own in cells.items():
-            chosen = [model for model in range(models) if sizes[model] == size]
-            many = Many(own, head, outputs, data, config, threads, lanes)
-            check_inputs(data, many.recipe, data.initial)
-            for model in _alike(chosen, roles):
-                values = {name: float(column[model]) for name, column in varied.items()}
-                given = None if weights is None else _given(weights, many.recipe, model, models)
-                sequences = owned and owned[model]
-                own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
-                many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, given, sequences))
-            if not interrupted():
-                many.run(interrupted, told)
-            for job in many.jobs:
-                if job.model not in many.taken:
-                    many.taken[job.model] = untouched(job)
-            done, least = done + len(many.taken), min(least, many.least)
-            taken |= many.taken
-            recipes[size] = many.recipe
+    rows, manys = np.atleast_2d(roles), []
+    for size, own in cells.items():
+        many = Many(own, head, outputs, data, config, threads, lanes)
+        check_inputs(data, many.recipe, data.initial)
+        for model in _alike([model for model in range(models) if sizes[model] == size], roles):
+            values = {name: float(column[model]) for name, column in varied.items()}
+            given = None if weights is None else _given(weights, many.recipe, model, models)
+            sequences = owned and owned[model]
+            own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
+            many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, given, sequences))
+        manys.append(many)
+    identity = checkpoint and identity_of(
+        cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
+        weights=weights,
+    )
+    with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
+        fitting = Fitting(manys, progress, callback, autosave)
+        taken = fitting.run()
     return Fits.of(
         cell,
         head,
@@ -140,9 +145,9 @@ def fit_sequences(
         seeds,
         sizes.astype(int),
         varied,
-        [taken[model] for model in range(models)],
-        recipes,
-        time.perf_counter() - began,
+        taken,
+        {many.recipe.cell.hidden_size: many.recipe for many in manys},
+        fitting.seconds,
     )
 
 
@@ -172,14 +177,6 @@ def _owned(data, each):
     _, which = np.unique(data.groups[each], return_inverse=True)
     order = np.argsort(which, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
-
-
-def untouched(job):
-    """What a model is that was never begun."""
-    from fastrnn.kernels.recurrent.decide import SUMS
-    from fastrnn.training.group import Taken
-
-    return Taken(job, job.weights, job.weights, np.zeros((0, SUMS)), 0, 0, "interrupted")
 
 
 def head_for(head, data):

@@ -9,6 +9,7 @@ from fastrnn.exchange.torch import to_state_dict
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.simd.host import arithmetic
 from fastrnn.training.group import ENDS
 from fastrnn.training.one import Fit
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of, states_of_sequences
@@ -27,7 +28,9 @@ class Fits:
     "diverged" (the training loss was no finite number) or "interrupted"; epochs (M,): updates made; best_epoch (M,):
     after which the model's weights were taken: those of the least validation loss, or of the least training loss
     where a model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and
-    test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all.
+    test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all
+    together; arithmetic: that of the processor, on which their bytes depend (fastrnn.simd.host), "" where a file does
+    not say.
     """
 
     cell: object
@@ -42,6 +45,7 @@ class Fits:
     loss: np.ndarray
     accuracy: np.ndarray
     seconds: float
+    arithmetic: str
     _rows: tuple
     _histories: tuple
     _recipes: dict
@@ -52,11 +56,8 @@ class Fits:
         weight, steps = loss_weights(head, data), data.counted.astype(float)
         histories, loss, accuracy = [], [], []
         for each in taken:
-            counts = np.array([each.job.counts(values) for values in (weight, steps)])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                means = each.history.astype(float).reshape(-1, 2, ROLES) / counts
             # As precise as they were summed up: histories are most of what many models take.
-            histories.append(np.where(counts > 0, means, np.nan).astype(config.dtype))
+            histories.append(each.job.means(each.history, weight, steps).astype(config.dtype))
             at = each.best_round // config.every
             last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
             loss.append(last[0])
@@ -74,6 +75,7 @@ class Fits:
             np.array(loss),
             np.array(accuracy),
             seconds,
+            arithmetic(),
             tuple(each.best for each in taken),
             tuple(histories),
             recipes,

@@ -13,7 +13,13 @@ from fastrnn.training.blocks import roles_in
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
 # Why a model stopped, in a few words.
-ENDS = {"patience": "stopped early", "epochs": "made all epochs", "diverged": "diverged", "interrupted": "interrupted"}
+ENDS = {
+    "patience": "stopped early",
+    "epochs": "made all epochs",
+    "diverged": "diverged",
+    "callback": "stopped by the callback",
+    "interrupted": "interrupted",
+}
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 LONGEST = 1024
 
@@ -39,13 +45,21 @@ class Job(NamedTuple):
         """(3,) sums of values (N,) over the sequences of each role."""
         return self.shares() @ (values if self.sequences is None else values[self.sequences])
 
+    def means(self, sums, weight, steps):
+        """(E, 2, 3): mean loss and share of correct steps at each evaluation, from sums (E, 6); nan where none count.
+
+        weight, steps (N,): the summed weight and the counted steps of each sequence.
+        """
+        counts = np.array([self.counts(values) for values in (weight, steps)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(counts > 0, sums.astype(float).reshape(-1, 2, ROLES) / counts, np.nan)
+
 
 class Taken(NamedTuple):
-    """A model that left its lane: best and last weights (R,), history (evaluations, 6) of sums, why it stopped."""
+    """A model that left its lane: best weights (R,), history (evaluations, 6) of sums, why it stopped."""
 
     job: Job
     best: np.ndarray
-    last: np.ndarray
     history: np.ndarray
     best_round: int
     rounds: int
@@ -66,11 +80,11 @@ class Group:
     """Models in training, a lane each, or one model whose sequences lie in the lanes.
 
     `put` a Job into a free slot, `run`, and `take` what is done. slots: models at a time. counted: (N,), sums of the
-    weights of each sequence's steps.
+    weights of each sequence's steps. flag (1,) int64: not 0 where training is to end soon.
     """
 
-    def __init__(self, recipe, blocks, counted):
-        self.recipe, self.blocks, self.counted = recipe, blocks, counted
+    def __init__(self, recipe, blocks, counted, flag):
+        self.recipe, self.blocks, self.counted, self.flag = recipe, blocks, counted, flag
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
         # Numbers of one model are updated a vector at a time.
@@ -106,6 +120,7 @@ class Group:
             if name in self.arrays:
                 self.frame[n] = self.arrays[name].ctypes.data
         self._set(
+            stop=flag.ctypes.data,
             blocks=self.table.ctypes.data,
             count=len(blocks),
             every=recipe.config.every,
@@ -117,6 +132,8 @@ class Group:
             [[] for _ in range(self.slots)],
             np.zeros(self.slots, np.int64),
         )
+        # What others may look at while it runs: (Job, parts of its history) in each slot, and evaluations in all.
+        self.seen, self.evaluated = [None] * self.slots, 0
 
     def _set(self, **words):
         for name, value in words.items():
@@ -129,14 +146,14 @@ class Group:
         """(slots,): a number of each model."""
         return self.arrays["progress"][PROGRESS.index(name), : self.slots]
 
-    def _lanes(self, slot):
+    def lanes_of(self, slot):
         """The lanes of a model."""
         return slot if self.recipe.net.own_weights else slice(None)
 
     def put(self, slot, job):
         """Begin a model in a free slot, at the next evaluation."""
         recipe, arrays, config = self.recipe, self.arrays, self.recipe.config
-        lanes = self._lanes(slot)
+        lanes = self.lanes_of(slot)
         self.jobs[slot], self.parts[slot], self.updates[slot] = job, [], 0
         for name in ("theta", "best"):
             arrays[name][: recipe.rows, slot] = job.weights
@@ -165,13 +182,14 @@ class Group:
             arrays["criteria"][row, slot] = criteria[name]
         self._lay(slot, job)
         self._flag()
+        self.seen[slot] = job, self.parts[slot]
 
     def _lay(self, slot, job):
         """Say what each sequence of the blocks counts for the model."""
         net, shares = self.recipe.net, job.shares()
         for n, block in enumerate(self.blocks):
             own = roles_in(block, shares, net.columns, None if net.own_weights else self.recipe.lanes)
-            self.weights[n, :, :, self._lanes(slot)] = own[..., 0] if net.own_weights else own
+            self.weights[n, :, :, self.lanes_of(slot)] = own[..., 0] if net.own_weights else own
 
     def _scale(self, scale):
         """The factor on gradients: one over the counted steps that they are summed over."""
@@ -202,7 +220,9 @@ class Group:
                     self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
         running = (self.arrays["active"][0, : self.slots] > 0) | waiting
         self._call(rounds)
-        if made := self._word("evaluations"):
+        made = self._word("evaluations")
+        self.evaluated += made
+        if made:
             history = self.arrays["history"][:made].copy()
             for slot in np.flatnonzero(running):
                 self.parts[slot].append(history[:, :, slot])
@@ -210,31 +230,45 @@ class Group:
         self.updates += np.where(running, np.maximum(rounds - began, 0), 0)
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
 
+    def to_evaluation(self):
+        """Rounds up to the end of the next one with an evaluation."""
+        before, every = self._word("round") * bool(self.arrays["active"].any()), self.recipe.config.every
+        return -before % every + 1
+
+    def best_loss(self, slot):
+        """The least validation loss so far of the model in a slot, or its training loss; inf before any evaluation."""
+        return float(self._progress("best")[slot])
+
     def _call(self, rounds):
         """So many rounds in compiled code."""
         self._set(rounds=rounds, evaluations=0, done=0)
         self.recipe.program.run(self.frame)
 
-    def take(self, slot, stopped=None):
-        """Free a slot; stopped: why, if it was not the kernel that found it done."""
+    @property
+    def round(self):
+        """Rounds that were made; evaluations are in multiples of `every`."""
+        return self._word("round")
+
+    def go_on(self, round_):
+        """Go on from this round, for models that were put into the empty group."""
+        self._set(round=round_)
+
+    def take(self, slot):
+        """Free the slot of a model that is done."""
         arrays, job, rows = self.arrays, self.jobs[slot], self.recipe.rows
-        # The kernel counts rounds up to the next evaluation, which an interrupted model did not reach.
-        rounds = int(self._progress("rounds")[slot] if stopped is None else self.updates[slot])
-        if stopped is None:
-            limit = arrays["criteria"][CRITERIA.index("limit"), slot]
-            stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
+        rounds, limit = int(self._progress("rounds")[slot]), arrays["criteria"][CRITERIA.index("limit"), slot]
+        stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
         history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
         taken = Taken(
             job,
             arrays["best"][:rows, slot].copy(),
-            arrays["theta"][:rows, slot].copy(),
             history,
             int(self._progress("best_round")[slot]),
             rounds,
             stopped,
         )
-        lanes = self._lanes(slot)
-        self.jobs[slot], self.parts[slot] = None, []
+        lanes = self.lanes_of(slot)
+        self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
         arrays["theta"][:, slot] = 0
         self.weights[..., lanes] = 0

@@ -1,4 +1,4 @@
-"""Fit many models to one set of sequences: a model in each lane, groups of lanes on threads."""
+"""Fit many models of one size to one set of sequences: a model in each lane, groups of lanes on threads."""
 
 import math
 import threading
@@ -11,6 +11,7 @@ from fastrnn.threads import on_threads
 from fastrnn.training.batched import BatchedGroup
 from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
+from fastrnn.training.lanes import lane_of, put_lane
 from fastrnn.training.own import OwnGroup
 from fastrnn.training.recipe import Recipe
 from fastrnn.training.relative import loss_weights
@@ -22,16 +23,20 @@ CALL_SECONDS = 0.1
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}; least: the least of their validation losses, or training losses where nothing validates.
+    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to
+    validate; held: [(round, [(slot, Job, Lane)])] of groups of models that are to be gone on with, all of a group
+    together, since they are evaluated in the same rounds.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or "sequences" of one model."""
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None)
-        self.data, self.jobs, self.threads, self.lanes, self.taken = data, [], threads, lanes, {}
-        self.counted = loss_weights(head, data)
-        self.lock, self.next, self.stop, self.least = threading.Lock(), 0, False, math.inf
+        self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
+        # What sums of losses, and of correct steps, are divided by.
+        self.counted, self.steps = loss_weights(head, data), data.counted.astype(float)
+        self.taken, self.held, self.least = {}, [], math.inf
+        self.groups, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
 
     def prepare(self):
         """Compile, lay out the data, and make the groups: one for each thread."""
@@ -43,58 +48,91 @@ class Many:
             self.blocks = blocks_of(self.data, self.recipe.net.columns, lanes, self.recipe.dtype)
         self.groups = [self._group() for _ in range(self.threads)]
 
-    def run(self, interrupted, told):
-        """Train all models, or until interrupted(); told(done, least) is called from time to time."""
+    def run(self, fitting):
+        """Train all, as far as a Fitting (fastrnn.training.fitting) lets them; those that are not done are `held` then."""
+        self.fitting, self.flag = fitting, fitting.flag
+        inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
+        self.waiting = iter([job for job in self.jobs if job.model not in self.taken and job.model not in inside])
         self.prepare()
-        self.interrupted, self.told = interrupted, told
-        on_threads(self.threads, lambda thread, threads: self._work(self.groups[thread]), self._tell)
-        self._tell()
-
-    def _tell(self):
-        try:
-            self.told(len(self.taken), self.least)
-        except BaseException:
-            self.stop = True
-            raise
+        # Groups at work, what they hold while a checkpoint is put together, and what those that ended held.
+        self.working, self.deposits, self.left = set(self.groups), None, []
+        on_threads(self.threads, lambda thread, threads: self._work(thread, threads), fitting.tend)
+        self.held += self.left
 
     def _group(self):
         if self.lanes == "own":
-            return OwnGroup(self.recipe, self.data, self.counted, self.jobs)
+            return OwnGroup(self.recipe, self.data, self.counted, self.flag, self.jobs)
         if self.recipe.config.batch_size is None:
-            return Group(self.recipe, self.blocks, self.counted)
-        return BatchedGroup(self.recipe, self.blocks, self.counted, self.data)
+            return Group(self.recipe, self.blocks, self.counted, self.flag)
+        return BatchedGroup(self.recipe, self.blocks, self.counted, self.flag, self.data)
 
-    def _work(self, group):
-        rounds, share = 1, -(-len(self.jobs) // self.threads)
-        slots = range(min(group.slots, share))
+    def _work(self, thread, threads):
+        # Fewer threads than groups may be granted: each then works on one of them, and the others are not needed.
+        group = self.groups[thread]
+        with self.lock:
+            self.working &= set(self.groups[:threads])
         try:
-            while True:
-                for slot in slots:
-                    if group.jobs[slot] is None and (job := self._next()) is not None:
-                        group.put(slot, job)
-                if not any(group.jobs) or self.stop:
-                    break
-                began = time.perf_counter()
-                made, done = group.run(rounds)
-                took = time.perf_counter() - began
-                rounds = max(1, min(4 * rounds, int(made * CALL_SECONDS / max(took, 1e-9))))
-                for slot in done:
-                    self._keep(group.take(slot))
-                if self.interrupted():
-                    self.stop = True
+            self._fit(group)
         except BaseException:
-            self.stop = True
+            self.fitting.stop()
             raise
-        for slot, job in enumerate(group.jobs):
-            if job is not None:
-                self._keep(group.take(slot, "interrupted"))
+        finally:
+            with self.lock:
+                self.working.discard(group)
+                if any(group.jobs):
+                    self.left.append(self._state(group))
+            self.fitting.ended()
+
+    def _fit(self, group):
+        """Keep the slots of a group filled until no model waits, or training is to stop."""
+        rounds, share = 1, min(group.slots, -(-len(self.jobs) // self.threads))
+        while not self.flag[0]:
+            if not any(group.jobs):
+                self._take_up(group)
+            for slot in range(share):
+                if group.jobs[slot] is None and (job := self._next()) is not None:
+                    group.put(slot, job)
+            if not any(group.jobs):
+                break
+            began, before = time.perf_counter(), group.evaluated
+            made, done = group.run(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
+            took = time.perf_counter() - began
+            rounds = max(1, min(4 * rounds, int(made * CALL_SECONDS / max(took, 1e-9))))
+            for slot in done:
+                self._keep(group.take(slot))
+            self._save(group)
+            self.fitting.pause(group.evaluated - before)
+
+    def _take_up(self, group):
+        """Go on with models that were in the lanes of one group."""
+        with self.lock:
+            if not self.held:
+                return
+            round_, lanes = self.held.pop()
+        for slot, job, lane in lanes:
+            put_lane(group, slot, job, lane)
+        group.go_on(round_)
+
+    def _save(self, group):
+        """Add what a group holds to the checkpoint, when there is to be one; the last group to do so writes it."""
+        with self.lock:
+            if self.deposits is None and self.fitting.due():
+                self.deposits = {}
+            if self.deposits is None:
+                return
+            if group not in self.deposits:
+                self.deposits[group] = self._state(group)
+            if self.working <= set(self.deposits):
+                self.fitting.save([*self.held, *self.left, *self.deposits.values()])
+                self.deposits = None
+
+    def _state(self, group):
+        lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]
+        return group.round, lanes
 
     def _next(self):
         with self.lock:
-            if self.next == len(self.jobs) or self.stop:
-                return None
-            self.next += 1
-            return self.jobs[self.next - 1]
+            return None if self.flag[0] else next(self.waiting, None)
 
     def _keep(self, taken):
         loss = taken.chosen_loss(self.counted, self.recipe.config.every)

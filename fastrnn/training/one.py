@@ -91,6 +91,11 @@ class Fit:
         return self.fits.seconds
 
     @property
+    def arithmetic(self):
+        """That of the processor, on which its bytes depend."""
+        return self.fits.arithmetic
+
+    @property
     def weights(self):
         """{name: array} in PyTorch's shapes."""
         return self.fits.weights(0)

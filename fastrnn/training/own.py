@@ -14,7 +14,7 @@ class OwnGroup(Group):
     Each model's sequences are sorted by length, so that those side by side in a block are of about the same length.
     """
 
-    def __init__(self, recipe, data, counted, jobs):
+    def __init__(self, recipe, data, counted, flag, jobs):
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         # Steps that block n needs, whoever comes: the most that any model has in its n-th few sequences.
         longest = []
@@ -43,7 +43,7 @@ class OwnGroup(Group):
             )
             for n, (first, last) in enumerate(zip(self.starts[:-1], self.starts[1:]))
         ]
-        super().__init__(recipe, blocks, counted)
+        super().__init__(recipe, blocks, counted, flag)
 
     def _lay(self, slot, job):
         data, columns = self.data, self.recipe.net.columns
@@ -75,7 +75,7 @@ class OwnGroup(Group):
         # A block that no model has any more is passed over, but for what is to be done after it.
         self.table[steps == 0, loops.ITEM.index("flags")] &= ~(loops.LEARN | loops.EVALUATE)
 
-    def take(self, slot, stopped=None):
+    def take(self, slot):
         """As a Group does."""
         self.lengths[:, :, slot] = 0
-        return super().take(slot, stopped)
+        return super().take(slot)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastrnn.errors import CheckpointError
+from fastrnn.train.continuation import THEN
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import fit_sequences
 from fastrnn.training.fits import Fits
@@ -65,8 +66,9 @@ def joined(parts):
     }
     recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
     options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
-    seconds = sum(part.seconds for part in parts)
-    return replace(first, **arrays, **lists, options=options, _recipes=recipes, seconds=seconds)
+    seconds, kinds = sum(part.seconds for part in parts), dict.fromkeys(part.arithmetic for part in parts)
+    common = {"options": options, "_recipes": recipes, "seconds": seconds, "arithmetic": THEN.join(kinds)}
+    return replace(first, **arrays, **lists, **common)
 
 
 def _digest(cell, data, arguments):

@@ -11,9 +11,9 @@ from dataclasses import asdict, fields, replace
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save
 
 from fastrnn.cells.base import Cell, cells
+from fastrnn.checkpoint import KEY, digest_of, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import heads
@@ -23,7 +23,7 @@ from fastrnn.training.config import FitConfig
 from fastrnn.training.group import ENDS
 from fastrnn.training.recipe import Recipe
 
-KEY, KIND = "fastrnn", "fits"
+KIND = "fits"
 ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
 
 
@@ -54,10 +54,11 @@ def write_fits(path, fits, overwrite=False):
         "config": asdict(fits.config),
         "stopped": fits.stopped,
         "seconds": fits.seconds,
+        "arithmetic": fits.arithmetic,
         "inputs": recipe.net.sizes.inputs,
         "outputs": recipe.net.sizes.outputs,
     }
-    write_atomically(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
+    write_atomically(path, sealed(tensors, header), overwrite=overwrite)
 
 
 def read_fits(path, cell=None):
@@ -65,15 +66,7 @@ def read_fits(path, cell=None):
 
     cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
     """
-    path = os.fspath(path)
-    try:
-        with safe_open(path, "np") as file:
-            header = json.loads((file.metadata() or {})[KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if header.get("kind") != KIND or header.get("format") != 1:
-            raise KeyError("kind")
-    except Exception as error:
-        raise CheckpointError(f"{path}: is no file of fits that Fits.save wrote ({type(error).__name__})") from error
+    header, tensors = read_sealed(path, KIND, "file of fits that Fits.save wrote")
     if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
         raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, such as GRU")
     try:
@@ -84,6 +77,26 @@ def read_fits(path, cell=None):
         raise CheckpointError(
             f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again"
         ) from error
+
+
+def read_sealed(path, kind, what):
+    """(header, {name: array}) of a file of fastrnn.checkpoint.sealed; kind: its own; what: in words.
+
+    Files without a digest are read all the same. Raises CheckpointError, in one line, for anything else.
+    """
+    path = os.fspath(path)
+    try:
+        with safe_open(path, "np") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if header.get("kind") != kind or header.get("format") != 1:
+            raise KeyError("kind")
+    except Exception as error:
+        raise CheckpointError(f"{path}: is no {what} ({type(error).__name__})") from error
+    digest = header.pop("digest", None)
+    if digest is not None and digest != digest_of(tensors, header):
+        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
+    return header, tensors
 
 
 def _cell_name(cell):
@@ -139,6 +152,7 @@ def _rebuilt(header, tensors, cell):
         "options": options,
         "stopped": tuple(header["stopped"]),
         "seconds": header["seconds"],
+        "arithmetic": header.get("arithmetic", ""),
         "_rows": tuple(rows),
         "_histories": histories,
         "_recipes": recipes,

@@ -1,7 +1,8 @@
 """Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
 
 A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
-repeat until a model is done (fastrnn.kernels.recurrent.decide), or there were as many as the frame asks for.
+repeat until a model is done (fastrnn.kernels.recurrent.decide), there were as many as the frame asks for, or training
+is to stop.
 """
 
 from types import SimpleNamespace
@@ -47,7 +48,9 @@ POINTERS = (
     "d_operand",
     "norm",
 )
-WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done")
+# stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
+# and all weights as they were before the round, unless updates came within it. made: blocks of the round.
+WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done", "stop", "made")
 
 
 def frame_of(m, names):
@@ -59,14 +62,14 @@ def train_kernel(net, optimizer, terms):
     """The kernel: a function of a machine."""
 
     def kernel(m):
-        frame, table = frame_of(m, POINTERS), m.integers("blocks")
+        frame, table, asked = frame_of(m, POINTERS), m.integers("blocks"), m.integers("stop")
         every = m.word("every")
         for n, stop in m.loop(m.word("rounds")):
             evaluating = (m.word("round") % every).equals(0)
             for _ in m.when(evaluating):
                 decide.begin(m, net, frame)
                 _zero(m, net, frame.sums, decide.SUMS)
-            for number in m.range(m.word("count")):
+            for number, leave in m.loop(m.word("count")):
                 block, flags = _block(m, table, number)
                 learning, counting = _has(flags, LEARN), _has(flags, EVALUATE).both(evaluating)
                 for _ in m.when(_has(flags, FRESH)):
@@ -79,8 +82,12 @@ def train_kernel(net, optimizer, terms):
                     m.set_word("done", decide.decide(m, net, frame, every, terms.plateau))
                 for _ in m.when(_has(flags, UPDATE)):
                     update_weights(m, net, optimizer, frame, terms, n)
-            m.set_word("round", m.word("round") + 1)
+                m.set_word("made", number + 1)
+                leave(m.read(asked, 0))
+            for _ in m.when(m.word("made").equals(m.word("count"))):
+                m.set_word("round", m.word("round") + 1)
             stop(m.word("done"))
+            stop(m.read(asked, 0))
 
     return kernel
 

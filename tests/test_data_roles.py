@@ -33,6 +33,15 @@ def test_codes_are_int8_in_the_order_of_their_names():
     assert NAMES == ("train", "validation", "test", "unused") and TRAIN.dtype == np.int8
 
 
+def test_shares_within_a_group_are_those_of_each_of_its_values():
+    made = split(DATA, 0.3, 0.2, seed=7, within="subject")
+    for value in np.unique(DATA.groups["subject"]):
+        own = DATA.groups["subject"] == value
+        assert made[own].tolist() == split(DATA.select(own), 0.3, 0.2, seed=7).tolist()
+    with pytest.raises(ValueError, match="^within: no group 'subjekt'.*'subject'"):
+        split(DATA, within="subjekt")
+
+
 def test_seeds_beyond_32_bits_divide_in_ways_of_their_own():
     made = [split(DATA, 0.5, seed=seed).tobytes() for seed in (1, 2**32, 2**32 + 1, 2**33 + 1, 2**63 - 1)]
     assert len(set(made)) > 1 and made == [

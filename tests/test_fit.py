@@ -12,7 +12,7 @@ from tests import numpy_network as oracle
 
 from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.base import cells
-from fastrnn.data import TEST, TRAIN, VALIDATION, folds
+from fastrnn.data import TEST, TRAIN, VALIDATION, folds, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.training.many import job_of
@@ -334,6 +334,22 @@ def test_models_with_sequences_of_their_own_are_those_fitted_to_these_alone():
         assert alone.weights(0)["w_hh"].tobytes() == made.weights(learner)["w_hh"].tobytes()
         np.testing.assert_array_equal(alone.loss[0], made.loss[learner])
         assert alone.stopped[0] == made.stopped[learner]
+
+
+def test_more_seeds_go_through_the_values_of_a_group_again(tmp_path):
+    data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2,
+                     groups={"learner": np.array([*"bac"] * 4)})
+    made = train_many(GRU(2), data, each="learner", seeds=[0, 0, 0, 5, 5, 5], l1=[0, 0, 0, 0.1, 0.1, 0.1], **QUICK)
+    assert made.groups["learner"].tolist() == [*"abcabc"] == made.to_frame().learner.tolist()
+    # One of the four sequences of each validates.
+    roles = split(data, 0.2, within="learner")
+    assert [(roles[data.groups["learner"] == name] == VALIDATION).sum() for name in "abc"] == [1, 1, 1]
+    own = data.groups["learner"] == "b"
+    alone = train_many(GRU(2), data.select(own), roles=roles[own], seeds=[5], l1=[0.1], **QUICK)
+    assert alone.weights(0)["w_hh"].tobytes() == made.weights(4)["w_hh"].tobytes()
+    made.save(tmp_path / "each.safetensors")
+    again = Fits.load(tmp_path / "each.safetensors")
+    assert again.to_frame().equals(made.to_frame()) and again[2:4].groups["learner"].tolist() == ["c", "a"]
 
 
 def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):

@@ -75,6 +75,8 @@ def test_a_class_need_not_occur(fits):
         ({"progress": 3}, "progress: got 3, expected a function or None"),
         ({"each": ["who"]}, "each: got ['who'], expected the name of a group"),
         ({"data": GROUPED, "each": "who", "seeds": 3}, "seeds: got int64 of shape ()"),
+        ({"data": GROUPED, "each": "who", "seeds": range(6), "roles": None}, "seeds: got 6, expected one, or 4, one for"),
+        ({"data": GROUPED, "each": "who", "roles": None}, "validation, test: who d: got 0.2 and 0 of 1 sequence, which"),
         ({"data": GROUPED, "each": "who", "roles": [0] * 11 + [1]}, "roles: who d has no counted step"),
         ({"data": UNCOUNTED, "roles": [0, 0, 1]}, "roles: model 0 has no counted step in its training sequences"),
         ({"data": UNCOUNTED, "seeds": [1, 2], "roles": [[0, 0, 0], [0, 0, 1]]}, "roles: model 1 has no counted step"),

@@ -123,6 +123,23 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch):
         assert here.joinpath("whole", name).read_bytes() == here.joinpath("out", name).read_bytes()
 
 
+def test_networks_of_its_own_for_each_value_of_a_column(call, here):
+    argv = (*COLUMNS, *QUICK, "--seeds", 2, "--l1", "0.01,0.1", "--each", "subject", "--seed", 2**40)
+    status, out, err = call("fit", "choices.csv", *argv)
+    assert (status, err) == (0, "") and "x 2 seeds x 4 values of subject: 16 models" in out
+    fits, subjects = Fits.load("runs/choices/models.safetensors"), np.arange(12) % 4
+    table = rows_of(here.joinpath("runs/choices/table.csv").read_text())
+    assert [row["subject"] for row in table] == [f"s{n}" for n in range(4)] * 4
+    own = subjects == 2
+    data = DATA.select(own)
+    alone = train_many(GRU(2), data, seeds=[2**40 + 1], roles=split(data, 0.2, seed=2**40), l1=[0.1], **OPTIONS)
+    assert fits.weights(14)["w_hh"].tobytes() == alone.weights(0)["w_hh"].tobytes()
+    # A line for each subject and strength, and scores on the sequences of its own.
+    assert len([line for line in out.splitlines() if " s2 " in line]) == 2
+    out = call("evaluate", "runs/choices", "choices.csv", "--model", 14)[1]
+    assert f"steps: {data.steps}\n" in out and f"loss: {np.nanmean(alone.losses(data)):.4f}\n" in out
+
+
 @pytest.fixture
 def fitted(call):
     assert call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 3)[0] == 0
@@ -252,6 +269,10 @@ FAULTS = {
     "penalty": ("choices.csv", (*COLUMNS, "--l1", "-1"), "--l1"),
     "rate twice": ("choices.csv", (*COLUMNS, "--learning-rate", "1,1"), "--learning-rate: got a value twice"),
     "pictures": ("choices.csv", (*COLUMNS, "--pictures", "gif"), "--pictures: got 'gif', expected one of"),
+    "each without a group": ("choices.csv", (*COLUMNS, "--each", "age"), "--each: no group 'age'"),
+    "each and folds": ("choices.csv", (*COLUMNS, "--cv", "3x2", "--each", "subject"), "--each: cannot be given with"),
+    "seeds without end": ("choices.csv", (*COLUMNS, "--seed", 2**63 - 2), "--seed: got 9223372036854775806, expected"),
+    "warm-up": ("choices.csv", (*COLUMNS, "--plateau-factor", "2"), "--plateau-factor: got 2, expected a number"),
     "a file": (
         "choices.csv",
         (*COLUMNS, "--output", "choices.csv"),

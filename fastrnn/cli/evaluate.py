@@ -2,7 +2,7 @@
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder
+from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
 
 SUMMARY = "Say how well fitted networks predict a table"
@@ -37,10 +37,10 @@ def run(args):
         )
     with compiling_noted():
         if args.model == "all":
-            _print_all(fits, data)
+            _print_all(fits, data, args.table)
             return 0
         model = chosen_model(fits, args.model)
-        _print_one(fits[model], data)
+        _print_one(fits[model], own_data(fits, model, data, args.table))
     print(f"model: {model}, {int(fits.hidden_size[model])} units, seed {int(fits.seeds[model])}")
     if data.digest == columns["digest"]:
         print("note: these are the sequences that it was fitted to, those of validation and test included")
@@ -92,8 +92,8 @@ def scores(one, data):
     return out
 
 
-def _print_all(fits, data):
-    rows = [scores(one, data) for one in fits]
+def _print_all(fits, data, table):
+    rows = [scores(one, own_data(fits, n, data, table)) for n, one in enumerate(fits)]
     names = list(dict.fromkeys(name for row in rows for name in row if name != "steps"))
     print(f"{'model':>6}{'hidden':>8}{'seed':>8}" + "".join(name.rjust(max(12, len(name) + 2)) for name in names))
     for number, row in enumerate(rows):

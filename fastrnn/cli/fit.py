@@ -22,6 +22,9 @@ examples:
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
     --group subject,session --hidden 1,2,4 --cv 10x9 --seeds 3
                            the same in nested folds
+  fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
+    --group subject,session --each subject --hidden 2
+                           networks of its own for each subject
   fastrnn fit weather.csv --target rain --inputs wind,pressure --group year \\
     --standardize wind,pressure --cell lstm --test 0.2
 
@@ -42,7 +45,12 @@ AXES = (
 # Fields of FitConfig that are options: (field, type, help)
 SETTINGS = (
     ("optimizer", str, "optimizer"),
-    ("schedule", str, "of the learning rate over all epochs"),
+    ("schedule", str, "of the learning rate: constant, linear, cosine, exponential, drop or plateau"),
+    ("warmup", positive, "epochs in which the learning rate rises"),
+    ("plateau_factor", number, "of the learning rate on a plateau"),
+    ("plateau_patience", positive, "evaluations without improvement, then the rate is multiplied"),
+    ("max_grad_norm", number, "largest norm of the gradient (default: any)"),
+    ("min_delta", number, "what counts as an improvement of the validation loss"),
     ("epochs", positive, "passes over the training sequences, at most"),
     ("batch_size", positive, "sequences in an update (default: all)"),
     ("evaluate_every", positive, "epochs between two evaluations"),
@@ -90,6 +98,9 @@ def arguments(parser, argv):
     division.add_argument(
         "--by", type=listed(str), metavar="LIST", help="columns of --group that stay together, as subject"
     )
+    division.add_argument(
+        "--each", metavar="NAME", help="column of --group, as subject: networks of its own for each value"
+    )
     training = parser.add_argument_group("training")
     for name, kind, text in SETTINGS:
         default = getattr(FitConfig, name)
@@ -117,8 +128,9 @@ def run(args):
         data = sequences_of(args, "all" if division is None else division == 0)
     check_folder(folder, args.force)
     print(f"{args.table}: {data}", flush=True)
-    print(f"fit: {cell.name}; {_planned(args, grid)}", flush=True)
-    made = _fitted(args, cell, data, division, settings, grid, folder)
+    values = _values(args, data)
+    print(f"fit: {cell.name}; {_planned(args, grid, values)}", flush=True)
+    made = _fitted(args, cell, data, division, settings, grid, folder, values)
     if made is None:
         return 130
     report(args, folder, data, division, made)
@@ -126,7 +138,7 @@ def run(args):
     return 0
 
 
-def _fitted(args, cell, data, roles, settings, grid, folder):
+def _fitted(args, cell, data, roles, settings, grid, folder, values):
     """The Fits or the Selection; None if Ctrl-C was pressed, which is said."""
     import itertools
 
@@ -136,7 +148,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder):
     from fastrnn.training.select import cross_validate
 
     outer, inner = args.cv or (1, 1)
-    total, state, parts = args.seeds * _points(grid) * outer * inner, [0], os.path.join(folder, PARTS)
+    total, state, parts = args.seeds * _points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
     seeds = np.arange(args.seed, args.seed + args.seeds)
     try:
         with Bar(total, delay=0.5) as bar, compiling_noted(), user_errors(_names(args)):
@@ -151,8 +163,9 @@ def _fitted(args, cell, data, roles, settings, grid, folder):
                     cell, data, outer=outer, inner=inner, seeds=seeds, grid=grid, by=args.by, seed=args.seed, **common
                 )
             points = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
-            *columns, own = (np.array(values) for values in zip(*points))
-            return fit_parts(cell, data, own, roles, None, dict(zip(grid, columns)), options={}, **common)
+            *columns, own = (np.repeat(column, values) for column in zip(*points))
+            options = {"each": args.each} if args.each else {}
+            return fit_parts(cell, data, own, roles, None, dict(zip(grid, columns)), options=options, **common)
     except KeyboardInterrupt as interrupt:
         kept = interrupt.args[0] if interrupt.args else 0
         print(
@@ -198,7 +211,7 @@ def _names(args):
     names = {name: option for option, name, _, _ in AXES} | {
         name: f"--{name.replace('_', '-')}" for name, _, _ in SETTINGS
     }
-    names |= {"outer": "--cv", "inner": "--cv", "by": "--by", "validation": "--validation", "test": "--test"}
+    names |= {"within": "--each", "outer": "--cv", "inner": "--cv", "by": "--by", "validation": "--validation", "test": "--test"}
     return {**flags(args.made_of), **names, "validation, test": "--validation, --test", "seeds": "--seeds"}
 
 
@@ -206,8 +219,10 @@ def _division(args, data):
     """(N,) roles, or None with --cv."""
     from fastrnn.data import folds, split
 
+    if args.seed + args.seeds > 2**63:
+        raise UserError(f"--seed: got {args.seed}, expected at most {2**63 - args.seeds}, for {args.seeds} seeds")
     if args.cv:
-        for name in ("validation", "test"):
+        for name in ("validation", "test", "each"):
             if getattr(args, name) is not None:
                 raise UserError(f"--{name}: cannot be given with --cv, which divides the sequences itself")
         if args.standardize:
@@ -220,7 +235,7 @@ def _division(args, data):
         return None
     shares = {"validation": 0.2 if args.validation is None else args.validation, "test": args.test or 0.0}
     with user_errors(_names(args)):
-        return split(data, **shares, by=args.by, seed=args.seed)
+        return split(data, **shares, by=args.by, seed=args.seed, within=args.each)
 
 
 def _check_packages(args):
@@ -238,7 +253,12 @@ def _points(grid):
     return points
 
 
-def _planned(args, grid):
+def _values(args, data):
+    """Values of --each that have networks of their own, or 1."""
+    return len(set(data.groups[args.each].tolist())) if args.each else 1
+
+
+def _planned(args, grid, values):
     """What will be fitted, in words."""
     words = {"hidden_size": "size", "learning_rate": "learning rate", "l1": "L1", "weight_decay": "weight decay"}
     axes = [
@@ -246,8 +266,10 @@ def _planned(args, grid):
         for name, values in grid.items()
         if name == "hidden_size" or len(values) > 1
     ]
-    models = args.seeds * _points(grid)
+    models = args.seeds * _points(grid) * values
     text = f"{' x '.join(axes)} x {args.seeds} seed{'s' * (args.seeds > 1)}"
+    if args.each:
+        text += f" x {values:,} values of {args.each}"
     if args.cv:
         models *= args.cv[0] * args.cv[1]
         text += f" x {args.cv[0]} x {args.cv[1]} folds"

@@ -61,6 +61,16 @@ def chosen_model(fits, text):
     return model
 
 
+def own_data(fits, model, data, table):
+    """The sequences of the group that a model was fitted to, of those in a table."""
+    for name, values in fits.groups.items():
+        own = data.groups[name] == values[model]
+        if not own.any():
+            raise UserError(f"{table}: has no row of {name} {values[model]!s}, to which model {model} was fitted")
+        data = data.select(own)
+    return data
+
+
 def check_inputs(fits, data, table):
     """Raise UserError unless the data have as many inputs as the models."""
     expected = fits.weights(0)["w_ih"].shape[1]

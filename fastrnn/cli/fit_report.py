@@ -5,7 +5,7 @@ import shlex
 
 from fastrnn.cli.columns import described
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, write_json
+from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, own_data, write_json
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
 
@@ -57,7 +57,7 @@ def best_of_each(fits):
     scores = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
     scores = np.where(np.isfinite(scores), scores, np.inf)
     axes = [name for name in ("hidden_size", "learning_rate", "l1", "weight_decay") if name in frame]
-    axes = [name for name in axes if name == "hidden_size" or frame[name].nunique() > 1]
+    axes = [*fits.groups, *(name for name in axes if name == "hidden_size" or frame[name].nunique() > 1)]
     best = frame.assign(score=scores).groupby(axes, sort=True).score.idxmin()
     rows = frame.loc[best, [*axes, "seed", "train_loss", "validation_loss", "test_loss", "test_accuracy", "epochs"]]
     return rows.dropna(axis=1, how="all").rename_axis("model").reset_index()
@@ -125,7 +125,7 @@ def _draw(args, folder, data, made, fits, best, baselines):
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )
-    one = fits[best]
+    one, data = fits[best], own_data(fits, best, data, args.table)
     p = one.predict(data)
     counts = data.weight > 0
     if data.kind == "bits" and p.shape[1] == 1 or data.kind == "classes" and data.classes == 2:

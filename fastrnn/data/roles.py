@@ -8,14 +8,17 @@ TRAIN, VALIDATION, TEST, UNUSED = np.arange(4, dtype=np.int8)
 NAMES = ("train", "validation", "test", "unused")
 
 
-def split(data, validation=0.2, test=0.0, by=None, seed=0):
+def split(data, validation=0.2, test=0.0, by=None, seed=0, within=None):
     """Return (N,) int8: a role for each sequence, drawn at random.
 
     validation, test: shares of the sequences, or of the groups with `by`; rounded, but at least one unless 0.
     by: name of a group, several names, "id", or (N,) values; sequences that agree in them have the same role.
-    seed: an integer of at least 0 and below 2**63; equal seeds give equal roles.
+    seed: an integer of at least 0 and below 2**63; equal seeds give equal roles. within: name of a group, such as
+    "subject": the shares are drawn from the sequences of each of its values.
     Raises ValueError if nothing is left to train on, if the group is unknown, or for shares outside [0, 1).
     """
+    if within is not None:
+        return _split_within(data, validation, test, by, seed, within)
     units, which = _units(data, by)
     for name, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, (int, float, np.integer, np.floating)):
@@ -30,6 +33,21 @@ def split(data, validation=0.2, test=0.0, by=None, seed=0):
     roles[order[: counts[0]]] = TEST
     roles[order[counts[0] : sum(counts)]] = VALIDATION
     return roles[which]
+
+
+def _split_within(data, validation, test, by, seed, within):
+    if not isinstance(within, str) or within not in data.groups:
+        raise ValueError(f"within: no group {within!r}: {nearest(within, data.groups)}")
+    roles, values = np.empty(len(data), np.int8), data.groups[within]
+    for value in np.unique(values):
+        own = np.flatnonzero(values == value)
+        part = by if by is None or isinstance(by, str) or isinstance(by[0], str) else np.asarray(by)[own]
+        try:
+            roles[own] = split(data.select(own), validation, test, part, seed)
+        except ValueError as error:
+            name, colon, rest = str(error).partition(":")
+            raise ValueError(f"{name}: {within} {value!s}{colon}{rest}") from None
+    return roles
 
 
 def folds(data, outer=10, inner=9, by=None, seed=0):

@@ -55,7 +55,8 @@ def fit_sequences(
         seed 0, validates all models.
     each : str or None
         The name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted
-        to the sequences of that value alone. Seeds are then one for all or one for each, and roles are (N,).
+        to the sequences of that value alone, of each of which a share validates. Seeds are then one for all, or one
+        for each, or more: the values are gone through again and again. Roles are (N,).
     head : Head or its name
         Default: softmax for classes, sigmoid for bits, linear for reals.
     hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
@@ -84,9 +85,10 @@ def fit_sequences(
         removed at the end. The same call finds it after a crash or Ctrl-C, and goes on to the same bytes. With batches
         it goes on from the last whole epoch.
 
-    What progress and callback raise is raised here, once training has ended. Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
-    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training; `stopped` is "interrupted" for models that
-    are not done.
+    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
+    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training within a second, or the time of one block of
+    sequences; `stopped` is "interrupted" for models that are not done. What progress and callback raise is raised
+    here, once training has ended.
 
     Raises
     ------
@@ -94,15 +96,18 @@ def fit_sequences(
         In one line, for arguments that make no sense.
     """
     check_kinds(cell, data, config, weights, {"progress": progress, "callback": callback})
-    owned = None if each is None else _owned(data, each)
-    seeds = _seeds(seeds)
-    seeds = np.resize(seeds, len(owned)) if owned and len(seeds) == 1 else seeds
+    seeds, owned, groups = _seeds(seeds), None, {}
+    if each is not None:
+        owned = owned_by(data, each)
+        if len(seeds) > 1 and len(seeds) % len(owned):
+            raise ValueError(f"seeds: got {len(seeds)}, expected one, or {len(owned)}, one for each {each}, or more times these")
+        seeds = np.resize(seeds, len(owned)) if len(seeds) == 1 else seeds
+        owned = owned * (len(seeds) // len(owned))
+        groups = {each: np.array([data.groups[each][own[0]] for own in owned])}
     models = len(seeds)
-    if owned and len(owned) != models:
-        raise ValueError(f"seeds: got {models}, expected one, or {len(owned)}, one for each {each}")
     config, varied = _separated(config, options, models)
     head, outputs = head_for(head, data)
-    roles = split(data, validation=validation, by=None) if roles is None else roles
+    roles = split(data, validation=validation, within=each) if roles is None else roles
     roles = check_roles(roles, len(data))
     if roles.ndim == 2 and (owned or len(roles) != models):
         raise ValueError(
@@ -137,7 +142,7 @@ def fit_sequences(
     with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
         fitting = Fitting(manys, progress, callback, autosave)
         taken = fitting.run()
-    return Fits.of(
+    fits = Fits.of(
         cell,
         head,
         data,
@@ -149,6 +154,7 @@ def fit_sequences(
         {many.recipe.cell.hidden_size: many.recipe for many in manys},
         fitting.seconds,
     )
+    return replace(fits, groups=groups)
 
 
 def _lanes(config, lanes, owned):
@@ -168,7 +174,7 @@ def _lanes(config, lanes, owned):
     return lanes or "models"
 
 
-def _owned(data, each):
+def owned_by(data, each):
     """The numbers of the sequences of each value of a group."""
     if not isinstance(each, str) or each not in data.groups:
         raise ValueError(

@@ -1,6 +1,6 @@
 """What `train_many` returns on Sequences: models, histories and how they ended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Fits:
     where a model has no validation sequences; loss (M, 3): mean loss of a counted step of training, validation and
     test sequences at that epoch (nan where there are none); accuracy (M, 3): share of correct steps; seconds: of all
     together; arithmetic: that of the processor, on which their bytes depend (fastrnn.simd.host), "" where a file does
-    not say.
+    not say; groups: {name: (M,) values} of the group whose sequences each model was fitted to, with `each`.
     """
 
     cell: object
@@ -49,6 +49,7 @@ class Fits:
     _rows: tuple
     _histories: tuple
     _recipes: dict
+    groups: dict = field(default_factory=dict)
 
     @classmethod
     def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
@@ -96,9 +97,11 @@ class Fits:
             for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
         }
         lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
-        options = {name: values[chosen] for name, values in self.options.items()}
+        options, groups = (
+            {name: values[chosen] for name, values in columns.items()} for columns in (self.options, self.groups)
+        )
         cell = replace(self.cell, hidden_size=int(arrays["hidden_size"][0]))
-        fits = replace(self, cell=cell, options=options, **arrays, **lists)
+        fits = replace(self, cell=cell, options=options, groups=groups, **arrays, **lists)
         return Fit(fits) if np.ndim(index) == 0 and not isinstance(index, slice) else fits
 
     def __iter__(self):
@@ -217,6 +220,7 @@ class Fits:
         import pandas
 
         columns = {
+            **self.groups,
             "seed": self.seeds,
             "hidden_size": self.hidden_size,
             **self.options,

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from fastrnn.errors import CheckpointError
+from fastrnn.simd.host import arithmetic
 from fastrnn.train.continuation import THEN
 from fastrnn.training.config import FitConfig
-from fastrnn.training.fit import fit_sequences
+from fastrnn.training.fit import fit_sequences, owned_by
 from fastrnn.training.fits import Fits
 
 # Models that are fitted and saved together: an eighth of all, from LEAST on, but no more than MOST.
@@ -26,7 +27,9 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
     """
     models, parts, done, least = len(seeds), [], 0, np.inf
     known = {"hidden_size", *FitConfig.__dataclass_fields__}
-    size = min(MOST, max(LEAST, models // 8))
+    # With `each`, models of all its values stay together.
+    values = len(owned_by(data, options["each"])) if options.get("each") else 1
+    size = max(min(MOST, max(LEAST, models // 8)) // values, 1) * values
     for first in range(0, models, size):
         part = slice(first, first + size)
         arguments = {**options, **{name: values[part] for name, values in columns.items() if name in known}}
@@ -65,16 +68,19 @@ def joined(parts):
         for name in ("stopped", "_rows", "_histories")
     }
     recipes = {size: recipe for part in parts for size, recipe in part._recipes.items()}
-    options = {name: np.concatenate([part.options[name] for part in parts]) for name in first.options}
+    options, groups = (
+        {name: np.concatenate([getattr(part, kind)[name] for part in parts]) for name in getattr(first, kind)}
+        for kind in ("options", "groups")
+    )
     seconds, kinds = sum(part.seconds for part in parts), dict.fromkeys(part.arithmetic for part in parts)
-    common = {"options": options, "_recipes": recipes, "seconds": seconds, "arithmetic": THEN.join(kinds)}
+    common = {"options": options, "groups": groups, "_recipes": recipes, "seconds": seconds, "arithmetic": THEN.join(kinds)}
     return replace(first, **arrays, **lists, **common)
 
 
 def _digest(cell, data, arguments):
     """Names what a part is fitted from."""
     digest = hashlib.blake2b(
-        f"{cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}".encode(), digest_size=8
+        f"{arithmetic()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}".encode(), digest_size=8
     )
     for name, value in sorted(arguments.items()):
         if isinstance(value, dict):

@@ -55,6 +55,7 @@ def write_fits(path, fits, overwrite=False):
         "stopped": fits.stopped,
         "seconds": fits.seconds,
         "arithmetic": fits.arithmetic,
+        "groups": {name: values.tolist() for name, values in fits.groups.items()},
         "inputs": recipe.net.sizes.inputs,
         "outputs": recipe.net.sizes.outputs,
     }
@@ -153,6 +154,7 @@ def _rebuilt(header, tensors, cell):
         "stopped": tuple(header["stopped"]),
         "seconds": header["seconds"],
         "arithmetic": header.get("arithmetic", ""),
+        "groups": {name: np.array(values) for name, values in header.get("groups", {}).items()},
         "_rows": tuple(rows),
         "_histories": histories,
         "_recipes": recipes,
@@ -171,5 +173,7 @@ def _check_shapes(header, tensors, models):
     ordered = offsets[0] == 0 and offsets[-1] == len(history) and (np.diff(offsets) >= 0).all()
     if not ordered or history.shape[1:] != (2, ROLES):
         raise ValueError("histories do not fit the models")
+    if any(len(values) != models for values in header.get("groups", {}).values()):
+        raise ValueError("it does not say whose sequences each model was fitted to")
     if len(header["stopped"]) != models or not set(header["stopped"]) <= set(ENDS):
         raise ValueError("it does not say why each model stopped")

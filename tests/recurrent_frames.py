@@ -126,12 +126,12 @@ class Case:
             for t in range(self.lengths[n]):
                 before = state[0]
                 pre = np.zeros((len(step.pre), self.cell.hidden_size, self.models))
-                pre[: step.from_x] += get("b_x") + np.einsum("i,igum->gum", self.x[n, t], get("w_x"))
-                pre[len(pre) - step.from_h :] += get("b_h") + np.einsum("km,kgum->gum", state[0], get("w_h"))
+                pre[: step.from_x] += get("b_x") + np.einsum("i,uigm->gum", self.x[n, t], get("w_x"))
+                pre[len(pre) - step.from_h :] += get("b_h") + np.einsum("km,ukgm->gum", state[0], get("w_h"))
                 known = dict(zip(step.vectors, get("vectors"))) | dict(zip(step.old, state))
                 if step.operand:
                     operand = on_numpy([step.operand.node], dict(zip(step.pre, pre)) | known)[0]
-                    pre[: step.from_operand] += get("b_q") + np.einsum("km,kgum->gum", operand, get("w_q"))
+                    pre[: step.from_operand] += get("b_q") + np.einsum("km,ukgm->gum", operand, get("w_q"))
                 state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
                 z = np.einsum("okm,km->om", get("w_o"), before if net.before else state[0]) + get("b_o")
                 y = np.broadcast_to(self.y[n, t][:, None].astype(float), (len(head.y), self.models))

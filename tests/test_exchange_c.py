@@ -118,12 +118,12 @@ def by_formula(cell, w, x):
     state, z = list(own["initial"]), []
     for row in x:
         pre = np.zeros((len(step.pre), cell.hidden_size))
-        pre[: step.from_x] += own["b_x"] + np.einsum("i,igu->gu", row, own["w_x"])
-        pre[len(pre) - step.from_h :] += own["b_h"] + np.einsum("k,kgu->gu", state[0], own["w_h"])
+        pre[: step.from_x] += own["b_x"] + np.einsum("i,uig->gu", row, own["w_x"])
+        pre[len(pre) - step.from_h :] += own["b_h"] + np.einsum("k,ukg->gu", state[0], own["w_h"])
         known = dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state))
         if step.operand:
             operand = on_numpy([step.operand.node], dict(zip(step.pre, pre)) | known)[0]
-            pre[: step.from_operand] += own["b_q"] + np.einsum("k,kgu->gu", operand, own["w_q"])
+            pre[: step.from_operand] += own["b_q"] + np.einsum("k,ukg->gu", operand, own["w_q"])
         state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
         z.append(own["w_o"] @ state[0] + own["b_o"])
     return np.array(z)

@@ -48,9 +48,9 @@ def to_c(cell, weights, name="network", *, before=False):
     own = {key: rows[table[key] : table[key] + table.size(key)].reshape(table.axes[key]) for key in table.axes}
     # Unit by unit: what is read together lies together.
     arrays = {
-        "w_x": own["w_x"].transpose(1, 2, 0),
-        "w_h": own["w_h"].transpose(1, 2, 0),
-        "w_q": own["w_q"].transpose(1, 2, 0),
+        "w_x": own["w_x"].transpose(2, 0, 1),
+        "w_h": own["w_h"].transpose(2, 0, 1),
+        "w_q": own["w_q"].transpose(2, 0, 1),
         "bias": _bias(step, own),
         "w_o": own["w_o"],
         "b_o": own["b_o"],

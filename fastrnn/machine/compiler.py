@@ -223,9 +223,11 @@ class Compiler:
 
     def _fold(self, a, b, half):
         """In each run of 2 * half lanes: the two halves of a added, then the two halves of b."""
-        n = self.lanes
-        low = [i if i % (2 * half) < half else n + i - half for i in range(n)]
-        return self.builder.fadd(shuffle(self.builder, a, b, low), shuffle(self.builder, a, b, [i + half for i in low]))
+        n, first = self.lanes, [i % (2 * half) < half for i in range(self.lanes)]
+        # One of the two is a blend, which more than one port of a processor does.
+        blended = shuffle(self.builder, a, b, [i if own else n + i for i, own in enumerate(first)])
+        crossed = shuffle(self.builder, a, b, [i + half if own else n + i - half for i, own in enumerate(first)])
+        return self.builder.fadd(blended, crossed)
 
     def _lane_of(self, n, count):
         """The first lane that holds the sum of vector n out of `count` after all folds."""

@@ -20,7 +20,12 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from .host import has
 from .rows import Rows, element_type, join, pack, splat_value, split, unpack
+
+
+# Where a reciprocal is approximated by an instruction to 14 bits.
+APPROXIMATES = has("avx512f") and has("avx512vl")
 
 
 class Vector:
@@ -144,6 +149,34 @@ def permuted(builder, vector, lanes):
     """Lane i: the lane of a vector of 16 float32 that lane i of the integers `lanes` names; where AVX-512 is."""
     kind = ir.FunctionType(vector.type, [vector.type, lanes.type])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes])
+
+
+def divide(a, b):
+    """a / b for a finite normal b, within one unit in the last place; a: a Vector or 1.
+
+    With AVX-512 from an approximation of 1 / b to 14 bits, which each step of Newton's doubles: a division of 16 float32
+    keeps its unit for 10 to 16 cycles, the approximation and a step take three instructions.
+    """
+    if not APPROXIMATES:
+        return a / b
+    inverse = _approximate_reciprocal(b)
+    if b.double:
+        inverse = fma(inverse, fma(-inverse, b, 1.0), inverse)
+    quotient = inverse if a == 1 else a * inverse
+    return fma(fma(-quotient, b, a), inverse, quotient)
+
+
+def _approximate_reciprocal(x):
+    builder, width = x.builder, 64 if x.double else 32
+    pieces = []
+    for piece in split(builder, x.value, min(512 // width, x.lanes)):
+        count = piece.type.count
+        mask = ir.IntType(max(8, count))
+        kind = ir.FunctionType(piece.type, [piece.type, piece.type, mask])
+        name = f"llvm.x86.avx512.rcp14.p{'d' if x.double else 's'}.{count * width}"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        pieces.append(builder.call(function, [piece, ir.Constant(piece.type, None), mask(-1)]))
+    return x.like(join(builder, pieces))
 
 
 def square_root(x):

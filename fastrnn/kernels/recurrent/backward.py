@@ -6,6 +6,8 @@
 P. J. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78 (1990).
 """
 
+from functools import partial
+
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -77,23 +79,24 @@ def _cell(m, net, frame, t, slot, u, pull):
 
 
 def _through_weights(m, net, frame, slot, tile, product):
-    """d of h, or of the operand, for units k, k + 1, ...: + sum over (gate, unit) of w (k, gate, unit) d (gate, unit).
+    """d of h, or of the operand, for units k, k + 1, ...: + sum over (unit, gate) of w (unit, k, gate) d (gate, unit).
 
     tile: (k, units, first column, columns); product: the weights' name, their first gate, gates, and where d lies.
     """
-    (k, width, c, columns), (table, first, groups, target) = tile, product
-    hidden, reached, first = net.sizes.hidden, groups * net.sizes.hidden, first * net.sizes.hidden
+    (k, width, c, columns), (table, first, gates, target) = tile, product
+    hidden, first = net.sizes.hidden, slot * net.derived + first
     cells = [(unit, column) for unit in range(width) for column in range(columns)]
     sums = [m.load(target, (k + unit) * net.columns + c + column) for unit, column in cells]
 
-    def body(row, running):
-        right = [
-            m.load(frame.d, (slot * (net.derived * hidden) + row + first) * net.columns + c + n) for n in range(columns)
-        ]
-        weights = [net.weight(m, frame.theta, (k + unit) * reached + row + net.table[table]) for unit in range(width)]
-        return [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
+    def body(u, running):
+        for gate in range(gates):
+            right = [m.load(frame.d, ((first + gate) * hidden + u) * net.columns + c + n) for n in range(columns)]
+            places = [net.weight_place(table, u, k + unit, gate) for unit in range(width)]
+            weights = [net.weight(m, frame.theta, place) for place in places]
+            running = [m.fma(weights[unit], right[column], value) for (unit, column), value in zip(cells, running)]
+        return running
 
-    for (unit, column), value in zip(cells, m.fold(reached, sums, body)):
+    for (unit, column), value in zip(cells, m.fold(hidden, sums, body)):
         m.store(target, (k + unit) * net.columns + c + column, value)
 
 
@@ -105,52 +108,26 @@ def gradients(m, net, frame, block, t, count):
     def rows_of_d(first):
         return lambda n, row, c: m.load(frame.d, (n * derived + row + first) * net.columns + c)
 
+    def of_gates(first):
+        return lambda n, gate, u, c: m.load(frame.d, (n * derived + (first + gate) * hidden + u) * net.columns + c)
+
     def state(n, k, c):
         return m.load(frame.state, ((t + n) * (states * hidden) + k) * net.columns + c)
 
-    _outer(
-        m,
-        net,
-        frame,
-        count,
-        net.step.from_h * hidden,
-        rows_of_d((len(net.step.pre) - net.step.from_h) * hidden),
-        hidden,
-        state,
-        table["w_h"],
-        by_row=1,
-        by_column=net.step.from_h * hidden,
-    )
-    if net.step.operand is not None:
-        _outer(
-            m,
-            net,
-            frame,
-            count,
-            net.step.from_operand * hidden,
-            rows_of_d(0),
-            hidden,
-            lambda n, k, c: m.load(frame.operand, ((t + n) * hidden + k) * net.columns + c),
-            table["w_q"],
-            by_row=1,
-            by_column=net.step.from_operand * hidden,
-        )
-    _outer(
-        m,
-        net,
-        frame,
-        count,
-        net.step.from_x * hidden,
-        rows_of_d(0),
-        inputs,
-        lambda n, i, c: net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c),
-        table["w_x"],
-        by_row=1,
-        by_column=net.step.from_x * hidden,
-    )
+    def operand(n, k, c):
+        return m.load(frame.operand, ((t + n) * hidden + k) * net.columns + c)
+
+    def of_inputs(n, i, c):
+        return net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c)
+
+    first_h = len(net.step.pre) - net.step.from_h
+    for name, first, right in (("w_h", first_h, state), ("w_q", 0, operand), ("w_x", 0, of_inputs)):
+        units, size, gates = table.axes[name]
+        place = partial(net.weight_place, name)
+        _outer(m, net, frame, count, (gates, units), of_gates(first), size, right, place)
     output_gradients(m, net, frame, t + 1, count)
     # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
-    groups, first_h, late = len(net.step.pre), len(net.step.pre) - net.step.from_h, net.step.from_operand
+    groups, late = len(net.step.pre), net.step.from_operand
     for first, last, names in (
         (0, late, ("b_x", "b_q")),
         (late, first_h, ("b_x",)),
@@ -178,19 +155,10 @@ def output_gradients(m, net, frame, time, count):
     def d_z(n, o, c):
         return m.load(frame.d_z, ((time + n) * outputs + o) * net.columns + c)
 
-    _outer(
-        m,
-        net,
-        frame,
-        count,
-        hidden,
-        lambda n, k, c: m.load(frame.state, ((time + n) * rest + k) * net.columns + c),
-        outputs,
-        d_z,
-        table["w_o"],
-        by_row=1,
-        by_column=hidden,
-    )
+    def state(n, _, k, c):
+        return m.load(frame.state, ((time + n) * rest + k) * net.columns + c)
+
+    _outer(m, net, frame, count, (1, hidden), state, outputs, d_z, lambda k, o, _: o * hidden + k + table["w_o"])
     _sums(m, net, frame, count, outputs, d_z, [table["b_o"]])
 
 
@@ -226,27 +194,24 @@ def initial_gradients(m, net, frame):
                 )
 
 
-def _outer(m, net, frame, count, rows, left, columns, right, place, by_row, by_column):
-    """gradient[place + row * by_row + column * by_column] += left times right, summed over the block."""
-    wide, high = net.tile(1, columns, rows)
-    for row, height in tiles(m, rows, high):
-        for column, width in tiles(m, columns, wide):
-            places = [
-                place + (row + r) * by_row + (column + k) * by_column for r in range(height) for k in range(width)
-            ]
+def _outer(m, net, frame, count, rows, left, size, right, place):
+    """gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates, units)."""
+    gates, units = rows
+    if not gates:
+        return
+    high, wide = net.tile(gates, units, size)
+    for u, height in tiles(m, units, high):
+        for k, width in tiles(m, size, wide):
+            cells = [(unit, n, gate) for unit in range(height) for n in range(width) for gate in range(gates)]
 
-            def body(n, running, row=row, column=column, height=height, width=width):
+            def body(n, running, u=u, k=k, height=height, width=width, cells=cells):
                 for c in range(net.columns):
-                    a = [left(n, row + r, c) for r in range(height)]
-                    out = list(running)
-                    for k in range(width):
-                        b = right(n, column + k, c)
-                        for r in range(height):
-                            out[r * width + k] = m.fma(a[r], b, running[r * width + k])
-                    running = out
+                    a = {(unit, gate): left(n, gate, u + unit, c) for unit in range(height) for gate in range(gates)}
+                    b = [right(n, k + at, c) for at in range(width)]
+                    running = [m.fma(a[unit, gate], b[at], value) for (unit, at, gate), value in zip(cells, running)]
                 return running
 
-            _add(m, net, frame.gradient, [places], count, body)
+            _add(m, net, frame.gradient, [[place(u + unit, k + n, gate) for unit, n, gate in cells]], count, body)
 
 
 def _sums(m, net, frame, count, rows, left, places):

@@ -8,17 +8,20 @@ from fastrnn.kernels.recurrent.operand import environments_of, second_products
 
 
 def forward_step(m, net, frame, block, t):
-    """The states after step t of a block: first the products of all units, then their formulas, chain beside chain."""
+    """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain."""
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
+    now = m.from_integer(t)
+    alive = [net.datum(m, block.lengths, m.integer(c)) > now for c in range(net.columns)]
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _products(m, net, frame, block, t, u, high, c, wide)
+        if net.step.operand is None:
+            for unit in m.range(high):
+                _cells(m, net, frame, t, u + unit, alive)
     if net.step.operand is not None:
         second_products(m, net, frame, t)
-    now = m.from_integer(t)
-    alive = [net.datum(m, block.lengths, m.integer(c)) > now for c in range(net.columns)]
-    for u in m.range(net.sizes.hidden):
-        _cells(m, net, frame, t, u, alive)
+        for u in m.range(net.sizes.hidden):
+            _cells(m, net, frame, t, u, alive)
 
 
 def _products(m, net, frame, block, t, u, units, c, columns):
@@ -27,16 +30,15 @@ def _products(m, net, frame, block, t, u, units, c, columns):
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
 
     def product(sums, first, count, table, reached, pointer, place, operand):
-        """{group: sums}: + sum over k of weights (k, group, unit) times operand (k, column)."""
+        """{group: sums}: + sum over k of weights (unit, k, group) times operand (k, column)."""
         flat = [value for group in range(first, first + reached) for value in sums[group]]
 
         def body(k, running):
             right = [operand(m, pointer, place(k) + n) for n in range(columns)]
             out = []
             for row in range(reached * units):
-                weight = net.weight(
-                    m, frame.theta, (k * reached + row // units) * hidden + u + (net.table[table] + row % units)
-                )
+                group, unit = divmod(row, units)
+                weight = net.weight(m, frame.theta, net.weight_place(table, u + unit, k, group))
                 out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
             return out
 

@@ -2,8 +2,11 @@
 
 Weights inside the kernels, each a vector (one number for each model) or a number:
 
-    w_x (I, Gx, H)   w_h (H, Gh, H)   w_q (H, Gq, H)   w_o (O, H)   vectors (V, H)
+    w_x (H, I, Gx)   w_h (H, H, Gh)   w_q (H, H, Gq)   w_o (O, H)   vectors (V, H)
     b_x (Gx, H)      b_h (Gh, H)      b_q (Gq, H)      b_o (O)      initial (S, H)
+
+The weights of a unit lie next to each other, as the products read them: a stride of a power of two would lay all that a
+product reads into a few sets of the nearest cache.
 
 Gx, Gh and Gq are the gates that inputs, states and the operand reach, in the order of the Step's groups. Outside,
 weights have PyTorch's shapes: w_ih (Gx H, I), w_hh (Gh H, H), b_ih, b_hh, w_ho (O, H), b_o, with gates stacked in the
@@ -50,9 +53,9 @@ def weights_table(step, sizes):
     """The Table of a network's weights."""
     inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
     return Table(
-        ("w_x", (inputs, step.from_x, hidden)),
-        ("w_h", (hidden, step.from_h, hidden)),
-        ("w_q", (hidden, step.from_operand, hidden)),
+        ("w_x", (hidden, inputs, step.from_x)),
+        ("w_h", (hidden, hidden, step.from_h)),
+        ("w_q", (hidden, hidden, step.from_operand)),
         ("w_o", (outputs, hidden)),
         ("vectors", (len(step.vectors), hidden)),
         ("b_x", (step.from_x, hidden)),
@@ -68,13 +71,14 @@ def named_places(cell, step, sizes):
     table = weights_table(step, sizes)
     x_names = step.groups[: step.from_x]
     h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]
-    w_h, b_h = (np.concatenate([table.places(f"{kind}_{to}") for to in "hq"], -2) for kind in "wb")
+    w_h = np.concatenate([table.places("w_h"), table.places("w_q")], -1)
+    b_h = np.concatenate([table.places("b_h"), table.places("b_q")])
     from_x = [_place(x_names, gate, "_x") for gate in cell.gates]
     from_h = [_place(h_names, gate, "_h") for gate in cell.gates if gate not in cell.inputs_only]
     hidden = sizes.hidden
     places = {
-        "w_ih": table.places("w_x")[:, from_x].transpose(1, 2, 0).reshape(-1, sizes.inputs),
-        "w_hh": w_h[:, from_h].transpose(1, 2, 0).reshape(-1, hidden),
+        "w_ih": table.places("w_x")[..., from_x].transpose(2, 0, 1).reshape(-1, sizes.inputs),
+        "w_hh": w_h[..., from_h].transpose(2, 0, 1).reshape(-1, hidden),
         "b_ih": table.places("b_x")[from_x].ravel(),
         "b_hh": b_h[from_h].ravel(),
         "w_ho": table.places("w_o"),

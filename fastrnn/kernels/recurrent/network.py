@@ -13,13 +13,14 @@ each lane (`own_data`). Arrays of a block, counted in vectors:
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
 
 # Derivatives that are kept until gradients take them in: in the nearest cache, or, where each gradient is summed over
 # the lanes at the end, in the second one, so that there are many steps to a sum.
-SPAN_BYTES = {True: 16384, False: 262144}
+SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN = 16
 
 
@@ -49,7 +50,7 @@ class Network:
             f"{self.registers} {self.vector_bytes} {self.before}"
         )
 
-    @property
+    @cached_property
     def table(self):
         return weights_table(self.step, self.sizes)
 
@@ -61,7 +62,7 @@ class Network:
     @property
     def span(self):
         """Steps whose derivatives are kept before gradients take them in."""
-        step = self.derived * self.sizes.hidden * self.columns * self.vector_bytes
+        step = (self.sizes.hidden if self.own_weights else self.derived * self.sizes.hidden) * self.columns * self.vector_bytes
         return max(1, min(LONGEST_SPAN, SPAN_BYTES[self.own_weights] // step))
 
     def tile(self, groups, units, columns=None):
@@ -72,13 +73,15 @@ class Network:
         """
         columns = columns or self.columns
         best, chosen = None, (1, 1)
-        for wide in (width for width in (1, 2, 3, 4) if width <= columns):
+        for wide in range(1, min(columns, 6) + 1):
             for high in range(1, min(units, 6) + 1):
                 sums = groups * high * wide
                 if sums + wide + 1 > self.registers and (high, wide) != (1, 1):
                     continue
-                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each.
-                cost = max((groups * high + wide) / 2, sums / 2, 4) / sums
+                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each. Of the others the
+                # one with fewer loads, since some of them miss the nearest cache.
+                loads = groups * high + wide
+                cost = (max(loads / 2, sums / 2, 4) + 0.2 * loads) / sums
                 # Neither axis should end in a narrow rest.
                 cost *= -(-units // high) * high / units * -(-columns // wide) * wide / columns
                 if best is None or cost < best - 1e-9:
@@ -107,6 +110,11 @@ class Network:
     def weight(self, m, pointer, place):
         """A weight in all lanes."""
         return m.load(pointer, place) if self.own_weights else m.splat(pointer, place)
+
+    def weight_place(self, name, unit, k, gate):
+        """Where a matrix has the weight of a unit's gate for the k-th number that it reads."""
+        _, size, gates = self.table.axes[name]
+        return (unit * size + k) * gates + (self.table[name] + gate)
 
     def vectors_of(self, m, theta, unit):
         """{symbol: the cell's own vector, of one unit}"""

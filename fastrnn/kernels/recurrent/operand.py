@@ -59,7 +59,7 @@ def _add_products(m, net, frame, t, u, units, c, columns):
         right = [m.load(frame.operand, (t * hidden + k) * net.columns + c + n) for n in range(columns)]
         out = []
         for row, (gate, unit) in enumerate(rows):
-            weight = net.weight(m, frame.theta, (k * gates + gate) * hidden + u + (net.table["w_q"] + unit))
+            weight = net.weight(m, frame.theta, net.weight_place("w_q", u + unit, k, gate))
             out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
         return out
 

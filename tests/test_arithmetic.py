@@ -30,7 +30,8 @@ def other(monkeypatch):
 @pytest.mark.parametrize(
     "target, kind",
     [
-        (("x86_64-unknown-linux-gnu", "znver4", "+avx,+avx2,+avx512f,+fma"), "avx512f"),
+        (("x86_64-unknown-linux-gnu", "znver4", "+avx,+avx2,+avx512f,+fma"), "avx512f, amd"),
+        (("x86_64-unknown-linux-gnu", "sapphirerapids", "+avx,+avx2,+avx512f,+fma"), "avx512f"),
         (("x86_64-unknown-linux-gnu", "haswell", "+avx,+avx2,+fma,-avx512f"), "avx2"),
         (("x86_64-unknown-linux-gnu", "", "+avx,+avx2,-fma"), "avx2, no fma"),
         (("x86_64-pc-windows-msvc", "ivybridge", "+avx,-avx2,-fma"), "x86_64, no fma"),

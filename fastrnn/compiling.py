@@ -73,8 +73,9 @@ def jit(function=None, /, **options):
     """Compile a function with numba, as `@jit` or `@jit(inline="always")`.
 
     Defaults: `error_model="numpy"` (a division is a division, with no branch that would stop
-    vectorising), `nogil=True`, `cache=True`, `_nrt=False` (no reference counts: a kernel borrows its arrays from a caller
-    who keeps them, and makes none; counting cost 50 to 100 atomic operations a call). Any option of `numba.njit` may be given.
+    vectorising), `nogil=True`, `cache=True`, `_nrt=False` (no reference counts: a kernel borrows its arrays from a
+    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations a call). Any option of `numba.njit`
+    may be given.
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
     `__pycache__` beside the function's file, else in the user's cache directory; if none of them

@@ -126,8 +126,8 @@ class Model:
         """The network's answer to its task on non-negative ints, as an int: what the task's oracle should say.
 
         bits: the width, default the task's own, or wider if the operands need it; memory is that of the numbers.
-        Raises TypeError for anything but ints, ValueError for negative ones, ones too large for `bits`, a wrong number of
-        them, or a model without a task.
+        Raises TypeError for anything but ints, ValueError for negative ones, ones too large for `bits`, a wrong number
+        of them, or a model without a task.
         """
         if self.task is None:
             raise ValueError("run: this model was trained on arrays, so there is no task to run")

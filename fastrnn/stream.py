@@ -34,8 +34,8 @@ class Stream:
     def run(self, words, since=0, progress=None):
         """Outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins count from step `since` of them on.
 
-        Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the share
-        of the samples that is done.
+        Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the
+        share of the samples that is done.
         """
         cell, layout, theta = self.packed
         out = np.zeros((*words.shape[:2], cell.output_size, 4), np.uint16)

@@ -50,8 +50,8 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     million), else the task's hard cases and `samples` random ones, piece by piece in time: memory does not
     grow with the width beyond the operands of one batch. progress(done, total) is called now and then.
     whole: False ends it with the first batch that has a wrong sample. Returns a Verification.
-    Raises ValueError for a model without a task or an impossible width, and for a model's own width where that takes more
-    than 2**34 steps in all.
+    Raises ValueError for a model without a task or an impossible width, and for a model's own width where that takes
+    more than 2**34 steps in all.
     """
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)

@@ -72,7 +72,13 @@ class Case:
             a[name][:] = np.nan
         table, self.kept = self._blocks()
         self.stop = np.zeros(1, np.int64)
-        words = {"stop": self.stop.ctypes.data, "blocks": table.ctypes.data, "count": len(table), "rounds": rounds, "every": 1}
+        words = {
+            "stop": self.stop.ctypes.data,
+            "blocks": table.ctypes.data,
+            "count": len(table),
+            "rounds": rounds,
+            "every": 1,
+        }
         self.frame = np.array([a[name].ctypes.data if name in a else words.get(name, 0) for name in self.program.names],
                               np.int64)
         self.program.run(self.frame)

@@ -22,9 +22,9 @@ LONGEST, SHORT, MOST_NODES, MOST_OWN = 4, 2, 16384, 1024
 class Certification:
     """What `certify` found about `model` on `task`.
 
-    status: "proved", "refuted" or "unknown"; graph: the nodes of the proof; k: the length of their windows, None where they
-    are those of the network's own machine; proof: the Proof; counterexample: a Counterexample if refuted; obstacle: a
-    sentence, if not proved; seconds.
+    status: "proved", "refuted" or "unknown"; graph: the nodes of the proof; k: the length of their windows, None where
+    they are those of the network's own machine; proof: the Proof; counterexample: a Counterexample if refuted;
+    obstacle: a sentence, if not proved; seconds.
     """
 
     status: str
@@ -72,12 +72,13 @@ class Certification:
 def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
-    task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the network's
-    own machine, then 3 and 4: see fastrnn.certify.graph.
-    find: search for a counterexample where there is no proof. progress(): called now and then. The theorem is in fastrnn.certify.prove, the bound
-    on rounding errors, for all kernels, in fastrnn.certify.rounding.
-    Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval extension,
-    a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384 nodes.
+    task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the
+    network's own machine, then 3 and 4: see fastrnn.certify.graph.
+    find: search for a counterexample where there is no proof. progress(): called now and then. The theorem is in
+    fastrnn.certify.prove, the bound on rounding errors, for all kernels, in fastrnn.certify.rounding.
+    Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval
+    extension, a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384
+    nodes.
     """
     began = time.perf_counter()
     check_model("model", model)

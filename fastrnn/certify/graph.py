@@ -12,8 +12,8 @@ from fastrnn.certify.network import Network
 class Graph:
     """N nodes, the first of which is the zero state before any input.
 
-    following (N, S): the node after each symbol; state (N): the task's state there; labels (N, O): +1 or -1, the side of
-    zero on which the logits of the step that led there must lie, and 0 for the first node, to which no step leads.
+    following (N, S): the node after each symbol; state (N): the task's state there; labels (N, O): +1 or -1, the side
+    of zero on which the logits of the step that led there must lie, and 0 for the first node, to which no step leads.
     levels: [(nodes before, symbols, nodes)], a shortest way from the first node to each other, step by step.
     """
 
@@ -102,8 +102,8 @@ def own_machine(model, automaton, most):
 
     A network whose units are near their extremes is a finite automaton, which often is small, but remembers more than
     the last inputs. It is found by running the network from a state in each node (C. W. Omlin and C. L. Giles,
-    "Extraction of rules from discrete-time recurrent neural networks", Neural Networks 9, 1996). Whether it is right, the
-    proof decides. None if there are more than `most` nodes, or units have no extremes.
+    "Extraction of rules from discrete-time recurrent neural networks", Neural Networks 9, 1996). Whether it is right,
+    the proof decides. None if there are more than `most` nodes, or units have no extremes.
     """
     if not model.cell.saturates:
         return None

@@ -9,11 +9,11 @@ error of the kernels and lets nothing overflow,
 3. on all of B(n), of every node but the first, the logits lie on that side of zero which y(n) says.
 
 Then the kernels' outputs are right at every step of every sequence of any length. Proof: by 1 and 2, induction over the
-steps: the hidden state lies in the box of the node to which the inputs so far lead in the graph, and q of that node is the
-state to which they lead in the task; so y of that node is the task's output, and by 3 it is the network's.
+steps: the hidden state lies in the box of the node to which the inputs so far lead in the graph, and q of that node is
+the state to which they lead in the task; so y of that node is the task's output, and by 3 it is the network's.
 
-The boxes are found by iteration from single states (P. Cousot and R. Cousot, "Abstract interpretation", POPL 1977), each
-round widened a little, so that a contracting network arrives after few; then they are made as tight as they get.
+The boxes are found by iteration from single states (P. Cousot and R. Cousot, "Abstract interpretation", POPL 1977),
+each round widened a little, so that a contracting network arrives after few; then they are made as tight as they get.
 """
 
 from typing import NamedTuple

@@ -18,9 +18,10 @@ product rounded or fused into an addition, added in any order, by any tree, is f
 A pre-activation is such a sum of n = I + H + 2 terms: inputs (0 or 1), fed-back states, two biases. A
 logit is one of n = H + 1. So the bound holds for the batched, the online and the streaming kernels alike, which
 differ in the order of their additions only, biases first or last, products fused or not. Sigmoid and tanh clamp their
-argument: for every finite one, a state is f of the pre-activation to within the error that fastrnn.simd.functions states
-as measured; four times as much is allowed for, since it was measured on samples and with fused multiply-adds; without them
-the tests measure hardly more. The states of relu have no bound of their own: how large they get, the boxes say.
+argument: for every finite one, a state is f of the pre-activation to within the error that fastrnn.simd.functions
+states as measured; four times as much is allowed for, since it was measured on samples and with fused multiply-adds;
+without them the tests measure hardly more. The states of relu have no bound of their own: how large they get, the boxes
+say.
 
 The prover computes in float64 itself, where the same lemma bounds its own errors: see `own`.
 """

@@ -211,7 +211,14 @@ def _names(args):
     names = {name: option for option, name, _, _ in AXES} | {
         name: f"--{name.replace('_', '-')}" for name, _, _ in SETTINGS
     }
-    names |= {"within": "--each", "outer": "--cv", "inner": "--cv", "by": "--by", "validation": "--validation", "test": "--test"}
+    names |= {
+        "within": "--each",
+        "outer": "--cv",
+        "inner": "--cv",
+        "by": "--by",
+        "validation": "--validation",
+        "test": "--test",
+    }
     return {**flags(args.made_of), **names, "validation, test": "--validation, --test", "seeds": "--seeds"}
 
 

@@ -52,7 +52,7 @@ def how_to_check(certificate, model):
 def save_under_free_name(save, path):
     """Call save(name) with `path`, or its stem with -2, -3, ... added, and return the name.
 
-    `save` raises FileExistsError for a name that exists: whoever trains in the same folder at the same time gets another.
+    `save` raises FileExistsError for a name that exists: whoever trains in the same folder meanwhile gets another.
     """
     for name in names_like(path):
         if not os.path.lexists(name):

@@ -4,8 +4,8 @@
     learn(None, sizes, ...)                compiled once, for all sizes
     sizes = known(constant, sizes)         in what is called: the same either way, and the same results, to the bit
 
-A Referred (fastrnn.kernels.reference) can make all numbers of a tuple constants; here they are those of one part, beside
-others that differ from process to process, as a task's address does.
+A Referred (fastrnn.kernels.reference) can make all numbers of a tuple constants; here they are those of one part,
+beside others that differ from process to process, as a task's address does.
 """
 
 from numba.core import types

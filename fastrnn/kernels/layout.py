@@ -5,8 +5,9 @@ a panel is `lanes` neighbouring hidden units. With P panels, rows follow each ot
 
     w_hh (P, K)    w_ih (P, I)    b_ih (P)    b_hh (P)    w_ho (P, O)    b_o (O, in lane 0)
 
-with K = H rounded up to whole tiles, so that the optimizer sees one flat array whatever the cell, and a register tile over k, i or o reads
-neighbouring rows. Lanes and rows past the last hidden unit are dead: zero, and held at zero by `live`.
+with K = H rounded up to whole tiles, so that the optimizer sees one flat array whatever the cell, and a register tile
+over k, i or o reads neighbouring rows. Lanes and rows past the last hidden unit are dead: zero, and held at zero by
+`live`.
 """
 
 from typing import NamedTuple

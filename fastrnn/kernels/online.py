@@ -179,9 +179,9 @@ def _learn(network, s, stats, saturation):
 def learn_one(network, s, stats, saturation):
     """The gradient of sample s of a block, and its statistics added to `stats`.
 
-    network: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace, Single, gradient, truncate), of which w_hh_t and
-    the Single are workspace; truncate as in `backward`; saturation is left out. Rows of the gradient's b_hh are left
-    alone: they are b_ih's.
+    network: a Reference to (cell, loss, layout, theta, w_hh_t, Workspace, Single, gradient, truncate), of which w_hh_t
+    and the Single are workspace; truncate as in `backward`; saturation is left out. Rows of the gradient's b_hh are
+    left alone: they are b_ih's.
     """
     _learn(network, s, stats, None)
 

@@ -20,8 +20,8 @@ def descend_one(descent, loss, rate, clip, step):
 
     sound[0] = UNMADE instead where loss or norm is not finite, RUINED after it where the weights are not.
 
-    descent: a Reference to (optimizer, shrinking, layout, theta, following, gradient, live, first, second, sound), whose
-    gradient is as learn_one leaves it; the next weights go to `following`.
+    descent: a Reference to (optimizer, shrinking, layout, theta, following, gradient, live, first, second, sound),
+    whose gradient is as learn_one leaves it; the next weights go to `following`.
     """
     optimizer, shrinking, layout, theta, following, gradient, live, first, second, sound = held(descent)
     norm = norm_of(layout, gradient, live, squared_norm(layout, gradient, live))

@@ -8,8 +8,8 @@ An array is a dozen machine words to numba, and the arrays of a block make a hun
 
 Where a function is compiled for sizes known beforehand, `held` gives them as constants: see Referred.
 
-numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write to
-them by `simd.store` and `simd.put`, or in a function that gets them as arguments.
+numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write
+to them by `simd.store` and `simd.put`, or in a function that gets them as arguments.
 """
 
 import numpy as np
@@ -43,8 +43,8 @@ class ReferenceModel(models.PrimitiveModel):
 class Referred:
     """Stands for a reference to the tuple `values` where a function is compiled from example arguments.
 
-    known: the function is compiled for these values alone, whose integers and shapes of arrays are constants in it. None
-    of the integers may be an address: the disk cache outlives it.
+    known: the function is compiled for these values alone, whose integers and shapes of arrays are constants in it.
+    None of the integers may be an address: the disk cache outlives it.
     """
 
     def __init__(self, *values, known=False):

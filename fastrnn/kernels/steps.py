@@ -67,7 +67,7 @@ class Replica(NamedTuple):
 
 class Shared(NamedTuple):
     """What threads exchange: gradients (2, groups, rows, lanes), stats (2, groups, 4), history (steps, 4),
-    clean (1: samples since the last mistake), barrier, live (rows, lanes), stop (1: not 0 once the call is asked to end, from
+    clean (1: samples since the last mistake), barrier, live (rows, lanes), stop (1: not 0 once the call must end, from
     outside), given_up (2: 1 where an update of this half was left because of that)."""
 
     gradients: np.ndarray
@@ -144,8 +144,8 @@ def run_steps(
     rates and saturations: learning rate and weight of the saturation penalty, of each update;
     shrinking: (weight decay, L1) or None.
     Every thread returns the same. After DIVERGED, replica.theta is what it was before the last update
-    made; an update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was begun
-    has left no trace.
+    made; an update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was
+    begun has left no trace.
     """
     exchange(layout, replica.theta, replica.w_hh_t)
     place, network = refer((source, work)), refer((cell, loss, layout, replica.theta, replica.w_hh_t, work))

@@ -69,8 +69,8 @@ def workspace(cell, layout, steps, dtype, bits):
 class Single(NamedTuple):
     """One sample, with time where a block has its samples.
 
-    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK; sound (1): what the last
-    update ended with (fastrnn.kernels.online_update).
+    y (O, T'), mask (T'), h (P, T' + 1, lanes), d (P, T' + 1, lanes), T' being T rounded up to BLOCK; sound (1): what
+    the last update ended with (fastrnn.kernels.online_update).
     """
 
     y: np.ndarray

@@ -1,8 +1,8 @@
 """Arrays whose every element is a vector: one number for each of the models that lie side by side in the lanes.
 
 Here nothing is broadcast, both operands of a product are vectors, and one vector is addressed by its row in an
-array of shape (rows, lanes), or Halves of one. A grid is `groups` runs of `run` neighbouring rows, one run every `stride` rows;
-as a Rows it holds run after run. `groups` and `run` are literals.
+array of shape (rows, lanes), or Halves of one. A grid is `groups` runs of `run` neighbouring rows, one run every
+`stride` rows; as a Rows it holds run after run. `groups` and `run` are literals.
 """
 
 from llvmlite import ir
@@ -235,8 +235,8 @@ def store_lane_bits(typing_context, array, row, stride, words, first, times, col
     """array[row + t stride + c] = 1.0 in lane i where bit positions[i] of words[first + t columns + c, :, i] is set, else 0.0.
 
     For t in range(times) and c in range(columns). array (rows, lanes); words (N, 2, lanes) uint32: the low and the high
-    halves of 64-bit words; positions (lanes,) uint32, below 64. masks: a literal; if it is 1, all bits of the number are
-    1 or 0. Shifts alone, since a test of bits takes the multipliers' place (Zen 4).
+    halves of 64-bit words; positions (lanes,) uint32, below 64. masks: a literal; if it is 1, all bits of the number
+    are 1 or 0. Shifts alone, since a test of bits takes the multipliers' place (Zen 4).
     """
     kind, masked = rows_of(array, 1), masks.literal_value
     integers, wide = (ir.VectorType(ir.IntType(width), kind.lanes) for width in (32, kind.dtype.bitwidth))

@@ -131,8 +131,8 @@ def store_along(typing_context, array, index, value):
 def accumulate(builder, scalar, vector, running):
     """running + scalar * vector; for an integer, which is a mask of all ones or none, running + (scalar and vector).
 
-    The two agree to the bit where the scalar stands for 1 or 0, unless the sum is -0. The mask leaves the multipliers to others: on Zen 4
-    additions and logic have ports of their own.
+    The two agree to the bit where the scalar stands for 1 or 0, unless the sum is -0. The mask leaves the multipliers
+    to others: on Zen 4 additions and logic have ports of their own.
     """
     splats = splat_value(builder, scalar, vector.type.count)
     if isinstance(scalar.type, ir.IntType):

@@ -6,11 +6,11 @@
 
     product_split:  sums[r] += sum_n a[..., k + n rows + r] * b[row + n rows + r], count a multiple of the rows
 
-`a` gives scalars (where it is unsigned, masks: all ones for 1, none for 0), `b` gives vectors that follow each other in memory from b[b_index]; n runs over
-range(count). In the first three each sum is taken in the order of n, whatever the number of rows; the last
-is for a single sample, whose one sum would wait for each of its additions. Both forward products, both of the
-way back and all weight gradients are one of these; the loop is emitted as LLVM IR, since a
-jitted loop around a tile costs ten times the compile time and runs no faster.
+`a` gives scalars (where it is unsigned, masks: all ones for 1, none for 0), `b` gives vectors that follow each other in
+memory from b[b_index]; n runs over range(count). In the first three each sum is taken in the order of n, whatever the
+number of rows; the last is for a single sample, whose one sum would wait for each of its additions. Both forward
+products, both of the way back and all weight gradients are one of these; the loop is emitted as LLVM IR, since a jitted
+loop around a tile costs ten times the compile time and runs no faster.
 """
 
 from llvmlite import ir

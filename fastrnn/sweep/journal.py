@@ -1,8 +1,8 @@
 """The results so far, on disk: a file to which units are appended, each whole or not at all.
 
-Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then for
-each unit the number of its point, the offset of its first seed and its rows, and FINISHED before the output is written. A line that a crash has torn fails its
-checksum and is cut off with all after it.
+Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then
+for each unit the number of its point, the offset of its first seed and its rows, and FINISHED before the output is
+written. A line that a crash has torn fails its checksum and is cut off with all after it.
 """
 
 import json

@@ -33,12 +33,13 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     lost; default: one thread a core. Processes, as functools.partial(Processes, 8) after
     `from fastrnn.sweep import Processes`, share no interpreter: faster where models become exact within a hundredth of
     a second each. workers: how many units of work the executor is given at once; default: as many as it has workers, or
-    64. progress(done, total, note): models, called some four times a second. unit: models of a unit of work; default: as many as take some seconds.
+    64. progress(done, total, note): models, called some four times a second. unit: models of a unit of work; default:
+    as many as take some seconds.
     The table does not depend on executor, workers, unit, or on who ran what, as long as all machines are of
     one kind (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
-    Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense, FileExistsError
-    for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file cannot be
-    written, UnitFailed if a part of the work failed again and again.
+    Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense,
+    FileExistsError for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file
+    cannot be written, UnitFailed if a part of the work failed again and again.
     """
     grid = _grid_of(grid, options)
     with _driver(grid, output, force, executor, workers, progress, unit) as driver:

@@ -42,8 +42,8 @@ class Stopped(Exception):
 def run_unit(unit, stopped=None):
     """Train the models of a Unit, on one thread, and return the Done.
 
-    The rows depend on nothing but the point, the seeds and the kind of arithmetic. stopped(), asked some twenty times a second, says whether
-    to give up. Raises Stopped then, or when Ctrl-C reached this process.
+    The rows depend on nothing but the point, the seeds and the kind of arithmetic. stopped(), asked some twenty times a
+    second, says whether to give up. Raises Stopped then, or when Ctrl-C reached this process.
     """
     def progress(*state):
         if stopped is not None and stopped():

@@ -43,7 +43,8 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
     model's weights with samples of its own, takes so many of them, twice as many in every third later one, and ends
-    with `certify` without a search. saturation: the penalty's weight. A model that is proved already comes back as it is.
+    with `certify` without a search. saturation: the penalty's weight. A model that is proved already comes back as it
+    is.
     Raises ValueError as `certify` does, for a model without a task or with too many states, and ValueError or TypeError
     for numbers that make no sense.
     """
@@ -92,9 +93,9 @@ def certified(run, config, threads=None, progress=None, autosave=None):
 class Consolidation:
     """Attempts to make a model provable, one after the other; it may stop within one and go on from `saved()`.
 
-    found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it took
-    so far. offer(note), if not None, is called whenever it could be interrupted; after note(), `saved` gives what is done
-    up to there.
+    found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it
+    took so far. offer(note), if not None, is called whenever it could be interrupted; after note(), `saved` gives what
+    is done up to there.
     """
 
     def __init__(self, model, config, threads=None, saved=None, saturation=SATURATION, size=SAMPLES):

@@ -26,8 +26,8 @@ STRETCH_SAMPLES = 256
 class Job(NamedTuple):
     """A model to train: its place among all, and the updates to make.
 
-    Where it has diverged and is trained once more, to find the last update before that: sound: updates after which weights
-    and loss were finite; ruin: the least known after which they were not.
+    Where it has diverged and is trained once more, to find the last update before that: sound: updates after which
+    weights and loss were finite; ruin: the least known after which they were not.
     """
 
     model: int

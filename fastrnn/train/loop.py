@@ -56,21 +56,21 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
     recipe, which most leave to TrainConfig()); options: fields of a TrainConfig, over those of `config`.
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
-    (N, T) of weights of the loss, 0 where nothing counts: an output is counted, as one, where its mask is above 0; steps
-    that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are the whole of
-    it if batch_size is N. Without a config, until is "samples" then, and max_samples 100 N, at least 10,000. weights:
-    initial weights by name instead of drawn ones. threads: the most that work; default all cores where the batch is
-    large enough. The result is the same bytes for any number.
+    (N, T) of weights of the loss, 0 where nothing counts: an output is counted, as one, where its mask is above 0;
+    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are the
+    whole of it if batch_size is N. Without a config, until is "samples" then, and max_samples 100 N, at least 10,000.
+    weights: initial weights by name instead of drawn ones. threads: the most that work; default all cores where the
+    batch is large enough. The result is the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
-    until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own data, whose
-    targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many after each time that it
-    was wrong, and no more often than takes a small share of the time. "certified" goes on from
+    until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own
+    data, whose targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many
+    after each time that it was wrong, and no more often than takes a small share of the time. "certified" goes on from
     there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
     "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
     unless until is "samples".
-    resume: the Run of an unfinished training, or the file of one, to go on from. Cell, task and config are by default its
-    own, and may not be others; only max_samples, until and patience may differ. other_processor: go on even where another kind of processor
-    began (fastrnn.simd.host.arithmetic), on which the rest would have been other bytes.
+    resume: the Run of an unfinished training, or the file of one, to go on from. Cell, task and config are by default
+    its own, and may not be others; only max_samples, until and patience may differ. other_processor: go on even where
+    another kind of processor began (fastrnn.simd.host.arithmetic), on which the rest would have been other bytes.
     checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
     minute in at most 1 % of the time, and removed at its end. The same call finds it after a crash, and goes on to the
     same bytes as without the crash.
@@ -332,7 +332,7 @@ class Training:
     def _exact(self, earned):
         """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins.
 
-        earned: whether samples without a mistake led here, or the end of training, which another training need not have.
+        earned: whether samples without a mistake led here, or the end of training, where another training may go on.
         """
         if self.task is None:
             if earned:

@@ -45,17 +45,17 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
 
     cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
     saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
-    data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or each
-    with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones, shared or
-    with a leading axis of N.
+    data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or
+    each with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones,
+    shared or with a leading axis of N.
     threads: the most that work, default all cores. progress(done_models, total_models): called some twenty times a
     second, in the thread that called train_many; what it raises is raised here, once the training has ended.
 
     Model i is trained by the same algorithm, on the same samples, from the same initial weights as
-    `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes depend on nothing
-    but its own seed and options: neither on the number of models, nor its place among them, nor on threads. A model
-    that is exact, or diverges, or has had its samples makes room for the next. With until="samples", models that
-    become exact train on, and samples_to_exact tells when they did.
+    `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes
+    depend on nothing but its own seed and options: neither on the number of models, nor its place among them, nor on
+    threads. A model that is exact, or diverges, or has had its samples makes room for the next. With until="samples",
+    models that become exact train on, and samples_to_exact tells when they did.
     checkpoint: as for `train`: a file that holds finished models and all that those in lanes go on from.
     Ctrl-C or SIGTERM in the main thread ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.

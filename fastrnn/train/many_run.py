@@ -27,12 +27,13 @@ class ManyRun:
 
     seeds (N,) int64; stopped: N times "exact" (right on all of its verification), "samples" (max_samples reached),
     "diverged" (the loss was not finite; the model is the last one whose loss was) or "interrupted"; exact (N,) bool:
-    verified, or tried on all of its own data, and found right at its end (never on data with targets between 0 and 1); steps, samples (N,) int64: updates and samples; samples_to_exact (N,) int64:
-    samples after which the model was first verified and found right, -1 where it never was; loss, exact_accuracy
-    (N,): mean loss per sample and share of samples without a wrong bit over the last stretch of its history that is
-    whole and what follows it; seconds: the time of all together; varied: {option: (N,) values} of those that differ
-    between models, which `config` does not hold; verification: the Verification of one of the models that were found
-    right, which tells on what all of them were; None if there is none, or no task.
+    verified, or tried on all of its own data, and found right at its end (never on data with targets between 0 and 1);
+    steps, samples (N,) int64: updates and samples; samples_to_exact (N,) int64: samples after which the model was first
+    verified and found right, -1 where it never was; loss, exact_accuracy (N,): mean loss per sample and share of
+    samples without a wrong bit over the last stretch of its history that is whole and what follows it; seconds: the
+    time of all together; varied: {option: (N,) values} of those that differ between models, which `config` does not
+    hold; verification: the Verification of one of the models that were found right, which tells on what all of them
+    were; None if there is none, or no task.
     """
 
     cell: object

@@ -25,8 +25,8 @@ from fastrnn.threads import on_threads
 class Session:
     """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
-    threads: the most that it runs on. at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches gain next to nothing: their
-    tiles hold enough work for what they do not know.
+    threads: the most that it runs on. at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches
+    gain next to nothing: their tiles hold enough work for what they do not know.
     """
 
     def __init__(self, cell, sizes, source, steps, config, threads, weights, at_once=False):
@@ -113,7 +113,7 @@ class Session:
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
 
-        stop (1), int64: once it is not 0, the call ends within one block of samples, and an update that was begun is not made.
+        stop (1), int64: once it is not 0, the call ends within one block of samples; an update that was begun is dropped.
 
         Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step
         may be one less than before the call.

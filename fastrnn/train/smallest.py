@@ -1,7 +1,7 @@
 """The least number of hidden units for which a network is proved right at every width.
 
 So small a network has no unit to spare: one keeps the task's state, others must be shades of grey in between, which the
-penalty of fastrnn.train.consolidate would take from it. Hence a penalty thirty times weaker, and fifty times the samples.
+penalty of fastrnn.train.consolidate would take from it. Hence a penalty thirty times weaker and fifty times the data.
 """
 
 from dataclasses import replace

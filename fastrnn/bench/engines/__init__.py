@@ -19,9 +19,9 @@ class Engine:
     name: unique; label: for people; kind: "scalar", "batched", "ours" or "peer"; target: "FILE.py:Class";
     worker: engines of one worker share a process ("core": this Python; else a peer's library, which the
     peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
-    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation: of
-    its hidden units, for the check; draws: it draws its own batches, and is given None for x and y; models: it trains
-    several independent models at once, and nothing else.
+    most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation:
+    of its hidden units, for the check; draws: it draws its own batches, and is given None for x and y; models: it
+    trains several independent models at once, and nothing else.
     """
 
     name: str

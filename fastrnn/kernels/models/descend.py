@@ -4,8 +4,8 @@
     w_ho[o, k] += sum_t d_z[t, o] h[t, k]       b_o[o] += sum_t d_z[t, o]
 
 A batch that fits in the block of samples never stores its gradient; a larger one adds block to block, and the last
-of them updates. Only clipping, which needs the whole gradient first, makes a pass of its own. An empty lane learns, too,
-which costs nothing: at a rate of 0, from weights of 0.
+of them updates. Only clipping, which needs the whole gradient first, makes a pass of its own. An empty lane learns,
+too, which costs nothing: at a rate of 0, from weights of 0.
 """
 
 from numba.extending import overload
@@ -206,9 +206,10 @@ def _correct(optimizer, places, memory, steps, settled):
 def descend_models(optimizer, shrinking, constant, group, samples, fresh, last):
     """Take the derivatives of `samples` samples into the gradient: anew if `fresh`, and with the update if `last`.
 
-    An optimizer's constants lie in memory; `optimizer` is its class. shrinking: Shrinking(), or Plain() for neither weight
-    decay nor L1; constant: Constant(sizes), or None; group: a Reference to (sizes, memory, steps, settled, feed, source): steps
-    (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for good.
+    An optimizer's constants lie in memory; `optimizer` is its class. shrinking: Shrinking(), or Plain() for neither
+    weight decay nor L1; constant: Constant(sizes), or None; group: a Reference to (sizes, memory, steps, settled, feed,
+    source): steps (lanes,): updates made by each model; settled (lanes,): 1 where the optimizer's corrections are 1 for
+    good.
     """
     sizes, memory, made, settled, feed, _ = held(group)
     sizes = known(constant, sizes)

@@ -19,8 +19,8 @@ class Feed(NamedTuple):
     active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
     word: the word of 64 samples that `planes` holds, -1 for none; position: the next sample's bit in it;
     planes (T * (I + O), 2, lanes): the low and high halves of the words, first of all inputs, then of all outputs;
-    left (1): samples until some lane needs its next word; x_words (T, I), y_words (T, O) and state (64): scratch; steps (1):
-    those of the block that are computed.
+    left (1): samples until some lane needs its next word; x_words (T, I), y_words (T, O) and state (64): scratch; steps
+    (1): those of the block that are computed.
     """
 
     active: np.ndarray

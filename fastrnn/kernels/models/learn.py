@@ -221,8 +221,9 @@ def _backward(cell, sizes, places, memory, samples, steps, saturation):
 def learn_models(cell, loss, constant, group, samples, saturation):
     """States, derivatives and statistics of `samples` samples of each model, of which x, y and mask are in `memory`.
 
-    group: a Reference to (sizes, memory, steps, settled, feed, source), of which sizes, memory and feed are used. cell and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type;
-    constant: Constant(sizes), or None; saturation: Penalised() or Plain().
+    group: a Reference to (sizes, memory, steps, settled, feed, source), of which sizes, memory and feed are used. cell
+    and loss: the classes of a kernel cell and of a loss, neither of which has anything to say but its type; constant:
+    Constant(sizes), or None; saturation: Penalised() or Plain().
     """
     sizes, memory, _, _, feed, _ = held(group)
     sizes = known(constant, sizes)

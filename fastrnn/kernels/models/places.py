@@ -48,10 +48,10 @@ CONSTANTS = 8
 class Sizes(NamedTuple):
     """What all models and updates have in common; kernels are compiled for any, or for one (see fastrnn.kernels.constant).
 
-    samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased: whether
-    there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds anything but
-    1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x are
-    masks; asked: whether every output counts, with weight 1; ragged: whether samples may have fewer steps.
+    samples: in a block; truncate: steps between two borders that no gradient crosses. The rest are 0 or 1. biased:
+    whether there are biases; clip: whether the gradient's norm has a limit; scaled: whether the row `scale` holds
+    anything but 1; even: whether all blocks of a batch are full; single: whether a batch is one block; bits: whether x
+    are masks; asked: whether every output counts, with weight 1; ragged: whether samples may have fewer steps.
     """
 
     inputs: int
@@ -73,7 +73,8 @@ class Sizes(NamedTuple):
 class Places(NamedTuple):
     """Units, and the first row of each part of `memory`; first, second and gradient are distances from the weights' rows.
 
-    count: rows of one block of weights; width: of one sample's x and y at one step; rows: of everything. In kernels a name of Sizes is a size, one of Places a row.
+    count: rows of one block of weights; width: of one sample's x and y at one step; rows: of everything. In kernels a
+    name of Sizes is a size, one of Places a row.
     """
 
     units: int

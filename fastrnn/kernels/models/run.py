@@ -125,7 +125,7 @@ def _one_update(sizes, plan, places, calls, memory, group, stop):
 def run_models(sizes, source, plan, calls, memory, feed, lanes, factors, updates, stop):
     """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
 
-    factors (lanes, updates): the schedule's, if there is one. stop (1): not 0 once the call is asked to end, from outside.
+    factors (lanes, updates): the schedule's, if there is one. stop (1): not 0 once the call must end, from outside.
     """
     places, array, made = places_of(sizes), numbers(memory), 0
     width, group = array.shape[1], refer((sizes, memory, feed.step, lanes.settled, feed, source))

@@ -41,7 +41,7 @@ def online(model, symbols):
 
 
 def streaming(model, symbols, segment):
-    """(states (N, T', H) of the last segment, its first step, outputs (W, T, O), least |logit|) of the streaming kernel.
+    """(states (N, T', H) of the last segment, its first step, outputs (W, T, O), least |logit|) of streamed samples.
 
     Segments have `segment` steps, and the state is carried from one to the next; N is a multiple of 64.
     """

@@ -19,7 +19,7 @@ def run_fill(task, seed, first, samples, work):
 
 
 def variants():
-    """{description: task} of every registered task, as it is by default and with each parameter one and three larger."""
+    """{description: task} of every registered task, with its defaults and with each parameter one and three larger."""
     found = [task for made_of in tasks().values() for task in (made_of(), *_changed(made_of()))]
     return {task.described(): task for task in found}
 

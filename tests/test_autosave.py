@@ -248,7 +248,7 @@ def test_a_file_that_another_process_made_meanwhile_is_left_alone(path):
 
 @pytest.fixture
 def killed(eager, tmp_path, monkeypatch, capsys):
-    """killed(*options): `fastrnn train` that ends before it has saved anything but its checkpoint, whose name comes back."""
+    """killed(*options): the checkpoint of a `fastrnn train` that ends before it has saved anything else."""
     monkeypatch.chdir(tmp_path)
 
     def call(*options):

@@ -45,7 +45,7 @@ def nodes_of(graph, symbols):
 
 
 def outside(found, symbols, states, first=0):
-    """How far states (N, T', H), of steps `first` and on, are outside of their boxes at most; how many were looked at."""
+    """(how far states (N, T', H) of steps `first` and on are outside of their boxes at most, how many were looked at)"""
     nodes = nodes_of(found.graph, symbols)[:, first : first + states.shape[1]]
     inside = states.astype(float)
     return max((found.proof.low[nodes] - inside).max(), (inside - found.proof.high[nodes]).max()), nodes.size

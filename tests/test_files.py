@@ -209,8 +209,8 @@ def test_a_name_that_is_taken_while_the_content_is_written_is_left_alone(tmp_pat
 
 # ---- kills
 
-# In each folder N of sys.argv, write net.bin in a process that kills itself at the call number N of those to the system;
-# print how it ended.
+# In each folder N of sys.argv, write net.bin in a process that kills itself at its call number N to the system; print
+# how it ended.
 KILLED = """
 import os, signal, sys
 from fastrnn import files

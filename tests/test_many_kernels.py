@@ -1,4 +1,4 @@
-"""Many models at once: whole vectors or halved ones, kernels for all sizes or for these alone, the bytes are the same."""
+"""Many models at once: whole or halved vectors, kernels for all sizes or for these alone, the bytes are the same."""
 
 from itertools import combinations
 from typing import NamedTuple
@@ -26,7 +26,7 @@ def own_data(rng, dtype):
 
 @pytest.fixture
 def train(monkeypatch):
-    """Trains MODELS models with vectors and kernels that are chosen here, not by what they are good for or is in the cache."""
+    """Trains MODELS models with vectors and kernels that are chosen here, not by their use or by the cache."""
 
     def trained(cell, *, halved, kernels, **options):
         recipes = []
@@ -159,8 +159,8 @@ def unbounded(rng, hidden, dtype):
     # Nothing comes in here, and it is not looked at, but in the last row of two.
     x[..., 1], weights["w_ih"][..., 1] = 0, 0
     most = np.finfo(dtype).max
-    # Two units that rest at one half and cancel: outputs are one half, and no derivative flows back where that is wanted.
-    # Where 0 is wanted, their sums are infinite, which times 0 is no number.
+    # Two units that rest at one half and cancel: outputs are one half, and no derivative flows back where the target is
+    # that. Where it is 0, their sums are infinite, which times 0 is no number.
     for weight in weights.values():
         weight[NAN] = 0
     weights["w_ho"][NAN, :, 0], weights["w_ho"][NAN, :, 1], y[NAN] = most, -most, 0.5

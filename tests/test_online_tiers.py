@@ -15,7 +15,7 @@ from fastrnn.train.session import Session
 
 
 class Case(NamedTuple):
-    """A network, and how single samples train it; bits: of the task's samples, or, if 0, sequences of numbers with a mask."""
+    """A network, and how single samples train it; bits: of the task's samples, or 0: sequences of numbers, masked."""
 
     cell: Elman
     bits: int

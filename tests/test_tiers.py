@@ -1,4 +1,4 @@
-"""Kernels for all sizes until others are worth compiling: when they change, how often, and what is found in the cache."""
+"""Kernels for all sizes until others are worth compiling: when they change, how often, what the cache has."""
 
 import threading
 import time
@@ -38,9 +38,9 @@ def call_both(addresses, sizes, out):
 
 @pytest.fixture
 def kernels(tmp_path, monkeypatch):
-    """Makes functions of sizes that give what Tiers take, with two kernels as a new process has them: none is compiled but what is in the cache.
+    """Makes functions of sizes that give what Tiers take, with two kernels as a new process has them.
 
-    Nobody has worked with them.
+    None is compiled but what is in the cache, and nobody has worked with them.
     """
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(tiers, "_worked", {})

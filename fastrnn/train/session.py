@@ -113,7 +113,7 @@ class Session:
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
 
-        stop (1), int64: once it is not 0, the call ends within one block of samples; an update that was begun is dropped.
+        stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
 
         Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step
         may be one less than before the call.

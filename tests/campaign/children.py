@@ -190,7 +190,7 @@ def check_words(ended):
 
 
 def in_turn(kinds, base, seed, first, count, trial):
-    """Yield ((number, kind), trial(seed, number, kind, folder)) of each trial; kinds take turns, each trial has a folder."""
+    """Yield ((number, kind), trial(seed, number, kind, folder)) of trials in folders of their own; kinds take turns."""
     names = list(kinds)
     for number in range(first, first + count):
         folder = base.with_name(f"{base.name}-{seed}-{number}")

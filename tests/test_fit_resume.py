@@ -189,7 +189,8 @@ def test_a_single_model_waits_for_the_callback_after_each_evaluation():
 @pytest.mark.parametrize("how", [{}, {"batch_size": 3}])
 def test_a_callback_ends_training_at_the_same_bytes_each_time(how):
     runs = [
-        train(GRU(2), DATA, callback=lambda state: state.history()["loss"][-1, 0] < 0.6, **LONG, **how) for _ in range(2)
+        train(GRU(2), DATA, callback=lambda state: state.history()["loss"][-1, 0] < 0.6, **LONG, **how)
+        for _ in range(2)
     ]
     for made in runs:
         losses = made.history["loss"][:, 0]

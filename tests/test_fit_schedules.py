@@ -101,7 +101,7 @@ def test_gradients_whose_squares_overflow_are_scaled_down_all_the_same(lanes, dt
     [
         ({"plateau_factor": 1.0}, "plateau_factor: got 1, expected a number above 0 and below 1"),
         ({"plateau_factor": 0}, "plateau_factor: got 0, expected a number above 0 and below 1"),
-        ({"schedule": "flat"}, "schedule: got 'flat', expected one of constant, linear, cosine, drop, exponential, pla"),
+        ({"schedule": "flat"}, "schedule: got 'flat', expected one of constant, linear, cosine, drop, exponential"),
         ({"warmup": -1}, "warmup: got -1, expected an integer of at least 0"),
     ],
 )

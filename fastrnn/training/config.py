@@ -24,7 +24,8 @@ class FitConfig:
     optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the
     learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after each
     plateau_patience evaluations in a row without an improvement of more than min_delta; warmup: epochs in which it
-    rises to begin with, (n + 1) / warmup of it in epoch n, before any schedule; epochs: at most, in whole evaluations, each one pass over all training sequences;
+    rises to begin with, (n + 1) / warmup of it in epoch n, before any schedule; epochs: at most, in whole
+    evaluations, each one pass over all training sequences;
     batch_size: sequences in one update, drawn without replacement in an order that the seed decides, or None: all
     of them; evaluate_every: epochs between two evaluations, or all of them if they are fewer; patience: evaluations
     in a row without an improvement of the validation loss of more than min_delta, after which a model stops (None:

@@ -1,4 +1,4 @@
-"""`fastrnn.train` and `fastrnn.train_many`: one entry for tasks, arrays and Sequences, chosen by the kind of the data."""
+"""`fastrnn.train` and `fastrnn.train_many`: one entry for tasks, arrays and Sequences, by the kind of the data."""
 
 import inspect
 from dataclasses import fields

@@ -100,7 +100,9 @@ def fit_sequences(
     if each is not None:
         owned = owned_by(data, each)
         if len(seeds) > 1 and len(seeds) % len(owned):
-            raise ValueError(f"seeds: got {len(seeds)}, expected one, or {len(owned)}, one for each {each}, or more times these")
+            raise ValueError(
+                f"seeds: got {len(seeds)}, expected one, or {len(owned)}, one for each {each}, or a multiple of these"
+            )
         seeds = np.resize(seeds, len(owned)) if len(seeds) == 1 else seeds
         owned = owned * (len(seeds) // len(owned))
         groups = {each: np.array([data.groups[each][own[0]] for own in owned])}
@@ -117,9 +119,8 @@ def fit_sequences(
     check_trained(data, head, roles, owned, each)
     check_range(data, config.dtype)
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
-    cells = {
-        size: replace(cell, hidden_size=size) for size in dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes)
-    }
+    distinct = dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes)
+    cells = {size: replace(cell, hidden_size=size) for size in distinct}
     if data.initial is not None and config.initial_state == "learned":
         raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
     threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
@@ -259,7 +260,8 @@ def _one(name, value, models):
 
 
 def _column(name, value, models, positive):
-    return np.array([as_number(name, each, *(POSITIVE if positive else ())) for each in np.asarray(_each(name, value, models), object)])
+    bounds, values = POSITIVE if positive else (), np.asarray(_each(name, value, models), object)
+    return np.array([as_number(name, each, *bounds) for each in values])
 
 
 def _given(weights, recipe, model, models):

@@ -49,7 +49,7 @@ class Many:
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, fitting):
-        """Train all, as far as a Fitting (fastrnn.training.fitting) lets them; those that are not done are `held` then."""
+        """Train all, as far as a Fitting (fastrnn.training.fitting) lets them; `held` has those that are not done."""
         self.fitting, self.flag = fitting, fitting.flag
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
         self.waiting = iter([job for job in self.jobs if job.model not in self.taken and job.model not in inside])

@@ -73,15 +73,14 @@ def joined(parts):
         for kind in ("options", "groups")
     )
     seconds, kinds = sum(part.seconds for part in parts), dict.fromkeys(part.arithmetic for part in parts)
-    common = {"options": options, "groups": groups, "_recipes": recipes, "seconds": seconds, "arithmetic": THEN.join(kinds)}
-    return replace(first, **arrays, **lists, **common)
+    common = {"options": options, "groups": groups, "seconds": seconds, "arithmetic": THEN.join(kinds)}
+    return replace(first, **arrays, **lists, **common, _recipes=recipes)
 
 
 def _digest(cell, data, arguments):
     """Names what a part is fitted from."""
-    digest = hashlib.blake2b(
-        f"{arithmetic()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}".encode(), digest_size=8
-    )
+    text = f"{arithmetic()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
+    digest = hashlib.blake2b(text.encode(), digest_size=8)
     for name, value in sorted(arguments.items()):
         if isinstance(value, dict):
             value = sorted((key, np.asarray(each).tolist()) for key, each in value.items())

@@ -188,7 +188,9 @@ def _checked(grid, options, inner):
     grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
     for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
         if name in options:
-            raise TypeError(f"{name}: is not for cross_validate, which gives roles by folds, sizes by grid, and keeps parts in output")
+            raise TypeError(
+                f"{name}: is not for cross_validate, which gives roles by folds, sizes by grid, and keeps fits in output"
+            )
     for name, values in grid.items():
         if name in options:
             raise TypeError(f"{name}: is an axis of the grid and an option, expected one of them")

@@ -296,8 +296,9 @@ def test_lanes_of_sequences_train_as_lanes_of_models_do():
         np.testing.assert_allclose(other.history()["accuracy"], runs[0].history()["accuracy"], rtol=1e-12)
 
 
-def test_batches_visit_every_training_sequence_once_an_epoch():
-    options = {"roles": ROLES, "batch_size": 3, "evaluate_every": 1, "learning_rate": 0.03, "dtype": "float64"}
+@pytest.mark.parametrize("lanes", ["models", "sequences"])
+def test_batches_visit_every_training_sequence_once_an_epoch(lanes):
+    options = {"lanes": lanes, "roles": ROLES, "batch_size": 3, "evaluate_every": 1, "learning_rate": 0.03, "dtype": "float64"}
     made = train_many(GRU(2), DATA, seeds=[9], epochs=2, **options)
     w = train_many(GRU(2), DATA, seeds=[9], epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
     first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))

@@ -30,6 +30,8 @@ CASES = {
     "own": {**LONG, "each": "who", "roles": None, "validation": 0.2},
     "sequences": {**LONG, "seeds": range(3), "lanes": "sequences", "schedule": "cosine", "dtype": "float64"},
     "batches": {**LONG, "seeds": range(3), "batch_size": 3, "evaluate_every": 3, "epochs": 60},
+    "batches of one": {**LONG, "seeds": range(3), "batch_size": 3, "evaluate_every": 3, "epochs": 60,
+                       "lanes": "sequences"},
 }
 
 
@@ -99,10 +101,12 @@ def press_at_the_end(done, models, loss):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch):
+@pytest.mark.parametrize("case", ["batches", "batches of one"])
+def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
     """Ctrl-C comes in the middle of the batches of an epoch that was evaluated before."""
     monkeypatch.setattr("fastrnn.training.batched.PORTION", 1)
-    whole = train_many(GRU(2), DATA, **CASES["batches"])
+    monkeypatch.setattr("fastrnn.training.own_batched.PORTION", 1)
+    whole = train_many(GRU(2), DATA, **CASES[case])
     runs, run = [], Many.prepare
 
     def prepare(self):
@@ -113,13 +117,13 @@ def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch):
         def counted(frame):
             runs.append(frame)
             kernel(frame)
-            if len(runs) == 12:  # the third portion of the fourth epoch: 1 + 3, 3, 3, 1 + 3, ...
+            if len(runs) == 12:  # the first batch of the fourth epoch: 1 + 3, 3, 3, 1 + 3, ...
                 self.flag[0] = 1
 
         monkeypatch.setattr(program, "run", counted)
 
     monkeypatch.setattr(Many, "prepare", prepare)
-    options = {**CASES["batches"], "checkpoint": path, "threads": 1}
+    options = {**CASES[case], "checkpoint": path, "threads": 1}
     first = train_many(GRU(2), DATA, **options)
     assert first.stopped[0] == "interrupted" and first.epochs[0] == 3 and len(first.history(0)["epoch"]) == 2
     assert same(train_many(GRU(2), DATA, **options), whole)

@@ -64,9 +64,9 @@ def fit_sequences(
     weights : {name: array} or None
         Initial weights of all models, or with a leading axis of M.
     lanes : "models", "sequences" or None
-        Models side by side, each on all sequences in every update; or the sequences of one model after the other,
-        which is faster for few models and large data, and the only way with a batch_size. None: models, unless there
-        is a batch_size.
+        Models side by side, each on all its sequences in every update, or on batches of its own; or the sequences of
+        one model after the other, which is faster for a few large models, takes less memory with batches, and is the
+        only way to carry states. None: models, unless states are carried.
     config, options
         A FitConfig, and fields of it, which win.
     threads : int or None
@@ -159,20 +159,18 @@ def fit_sequences(
 
 
 def _lanes(config, lanes, owned):
-    """What lies in the lanes: "models" on the same sequences, models on their "own", or "sequences" of one model."""
+    """What lies in the lanes: "models" on the same sequences, on their "own" ones, or on "batches"; or "sequences"."""
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
-    if config.batch_size is not None:
+    if config.carry:
         if lanes == "models" or owned:
-            raise ValueError(
-                "batch_size: models side by side learn from all their sequences in each update; expected None"
-            )
+            raise ValueError("carry: models side by side do not carry states from batch to batch; expected False")
         return "sequences"
-    if owned:
-        if lanes == "sequences":
-            raise ValueError("lanes: models of their own sequences lie side by side; expected models or None")
-        return "own"
-    return lanes or "models"
+    if owned and lanes == "sequences":
+        raise ValueError("lanes: models of their own sequences lie side by side; expected models or None")
+    if lanes == "sequences":
+        return lanes
+    return "batches" if config.batch_size is not None else "own" if owned else "models"
 
 
 def owned_by(data, each):

@@ -37,6 +37,11 @@ class Job(NamedTuple):
     roles: np.ndarray
     sequences: np.ndarray | None = None
 
+    @property
+    def own(self):
+        """Numbers of its sequences."""
+        return np.arange(len(self.roles)) if self.sequences is None else self.sequences
+
     def shares(self):
         """(3, n) float64: 1 where a sequence has the role of training, validation, test."""
         return np.stack([self.roles == role for role in range(ROLES)]).astype(np.float64)
@@ -165,7 +170,7 @@ class Group:
         counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
         limit = np.inf if config.max_grad_norm is None else config.max_grad_norm
-        options = {"scale": self._scale(scale[0]), "max_norm": limit, **job.options}
+        options = {"scale": self._scale(job, scale[0]), "max_norm": limit, **job.options}
         for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
             arrays["options"][row, slot] = options[name]
         stops = config.patience is not None and counts[1] > 0
@@ -191,16 +196,20 @@ class Group:
             own = roles_in(block, shares, net.columns, None if net.own_weights else self.recipe.lanes)
             self.weights[n, :, :, self.lanes_of(slot)] = own[..., 0] if net.own_weights else own
 
-    def _scale(self, scale):
+    def _scale(self, job, scale):
         """The factor on gradients: one over the counted steps that they are summed over."""
         return scale
 
     def _flag(self):
+        """Say what is to be done with each block."""
+        self.table[:, loops.ITEM.index("flags")] = self._flags()
+
+    def _flags(self):
         learn = (self.weights[:, 0] > 0).any((1, 2))
         flags = loops.LEARN * learn | loops.EVALUATE
         flags[0] |= loops.FRESH
         flags[-1] |= loops.UPDATE | loops.DECIDE
-        self.table[:, loops.ITEM.index("flags")] = flags
+        return flags
 
     def run(self, rounds):
         """Up to so many rounds, until a model is done; returns (rounds made, slots that are done)."""

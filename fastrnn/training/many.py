@@ -13,6 +13,7 @@ from fastrnn.training.blocks import blocks_of
 from fastrnn.training.group import Group, Job
 from fastrnn.training.lanes import lane_of, put_lane
 from fastrnn.training.own import OwnGroup
+from fastrnn.training.own_batched import OwnBatchedGroup
 from fastrnn.training.recipe import Recipe
 from fastrnn.training.relative import loss_weights
 
@@ -29,7 +30,9 @@ class Many:
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
-        """lanes: "models" that share all sequences, models with their "own" sequences, or "sequences" of one model."""
+        """lanes: "models" that share all sequences, models with their "own" sequences, or on their own "batches" of
+        sequences, or "sequences" of one model.
+        """
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None)
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
@@ -43,7 +46,7 @@ class Many:
         self.recipe.program.compile()
         slots = self.recipe.lanes if self.recipe.net.own_weights else 1
         self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
-        if self.lanes != "own":
+        if self.lanes in ("models", "sequences"):
             lanes = None if self.lanes == "models" else self.recipe.lanes
             self.blocks = blocks_of(self.data, self.recipe.net.columns, lanes, self.recipe.dtype)
         self.groups = [self._group() for _ in range(self.threads)]
@@ -60,8 +63,9 @@ class Many:
         self.held += self.left
 
     def _group(self):
-        if self.lanes == "own":
-            return OwnGroup(self.recipe, self.data, self.counted, self.flag, self.jobs)
+        if self.lanes in ("own", "batches"):
+            kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
+            return kind(self.recipe, self.data, self.counted, self.flag, self.jobs)
         if self.recipe.config.batch_size is None:
             return Group(self.recipe, self.blocks, self.counted, self.flag)
         return BatchedGroup(self.recipe, self.blocks, self.counted, self.flag, self.data)

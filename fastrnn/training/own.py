@@ -19,7 +19,7 @@ class OwnGroup(Group):
         # Steps that block n needs, whoever comes: the most that any model has in its n-th few sequences.
         longest = []
         for job in jobs:
-            own = np.sort(data.lengths[job.sequences])[::-1][:: net.columns]
+            own = np.sort(data.lengths[job.own])[::-1][:: net.columns]
             longest += [0] * (len(own) - len(longest))
             longest[: len(own)] = np.maximum(longest[: len(own)], own).tolist()
         self.data, self.starts = data, np.concatenate(([0], np.cumsum(longest))).astype(np.int64)
@@ -47,8 +47,8 @@ class OwnGroup(Group):
 
     def _lay(self, slot, job):
         data, columns = self.data, self.recipe.net.columns
-        order = np.argsort(-data.lengths[job.sequences], kind="stable")
-        own, lengths = job.sequences[order], data.lengths[job.sequences[order]]
+        order = np.argsort(-data.lengths[job.own], kind="stable")
+        own, lengths = job.own[order], data.lengths[job.own[order]]
         block, column = np.divmod(np.arange(len(own)), columns)
         self.lengths[:, :, slot] = 0
         self.lengths[block, column, slot] = lengths

@@ -1,0 +1,67 @@
+"""Groups whose models learn from batches: a round is an epoch, and an evaluation comes before the batches of its own."""
+
+import numpy as np
+
+from fastrnn.kernels.recurrent import train as loops
+
+# More rounds than any call makes: no evaluation in it.
+NEVER = 1 << 40
+# Keeps the order of batches apart from whatever else is drawn from a seed.
+STREAM = 5
+
+
+def order_of(job, training, epoch):
+    """The numbers of training sequences as an epoch visits them: its seed and the epoch decide."""
+    rng = np.random.Generator(np.random.Philox(key=[job.seed, STREAM], counter=[0, 0, 0, epoch]))
+    return rng.permutation(training)
+
+
+class Epochs:
+    """What a Group of batches does otherwise; comes before Group, or one of its kinds, among the bases.
+
+    Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
+    """
+
+    def _scale(self, job, scale):
+        # Each batch brings its own, in the weights of its sequences, but for a relative loss: that of all of them.
+        steps = np.add.reduceat(self.data.weight, self.data.offsets[:-1])
+        return job.counts(steps)[0] / job.counts(self.counted)[0]
+
+    def run(self, rounds):
+        """One epoch."""
+        return super().run(1)
+
+    def _flags(self):
+        flags = np.full(len(self.blocks), loops.EVALUATE)
+        flags[-1] |= loops.DECIDE
+        return flags
+
+    def _call(self, rounds):
+        """One epoch: an evaluation, if it is due, and then the batches; none of these where training is to stop."""
+        every, before, active = self.recipe.config.every, self._word("round"), self.arrays["active"][0]
+        self._set(rounds=1, evaluations=0, done=0, blocks=self.table.ctypes.data, count=len(self.table), every=every)
+        # An epoch that was given up after its evaluation is not evaluated again.
+        evaluated = ((active[: self.slots] > 0) & (self._progress("rounds") > self.updates)).any()
+        if before % every == 0 and not evaluated:
+            self.recipe.program.run(self.frame)
+        done = self._word("done")
+        made = not self.flag[0] and self._learn() if active.any() else done
+        self._set(round=before + bool(made), done=done)
+
+    def _learn(self):
+        """Whether the batches of an epoch were learned from; else all is as before."""
+        before = {name: self.arrays[name].copy() for name in ("theta", "slots", "running")}
+        active = self.arrays["active"].copy()
+        for table, kept, taking_part in self._portions():
+            if not self.flag[0]:
+                if taking_part is not None:
+                    self.arrays["active"][:] = active * taking_part
+                self._set(round=1, every=NEVER, blocks=table.ctypes.data, count=len(table))
+                self.recipe.program.run(self.frame)
+                self.arrays["active"][:] = active
+            del kept
+            if self.flag[0]:
+                for name, values in before.items():
+                    self.arrays[name][:] = values
+                return False
+        return True

@@ -13,7 +13,7 @@ LEVELS = (
     ("__main__",),
     ("cli",),
     ("bench", "reproduce"),
-    ("analysis",),
+    ("analysis", "sklearn"),
     ("training",),
     ("train", "verify", "certify", "generalize", "sweep", "plots"),
     ("evaluate",),

@@ -11,6 +11,7 @@ from tests.test_fit import DATA, QUICK, ROLES
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
+from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training import many as many_models
@@ -184,6 +185,8 @@ DAMAGE = {
     "history_offsets": np.array([0, 3, 1, 27]),
     "option.l1": np.zeros(2),
     "stopped": ["patience", "epochs", "bored"],
+    "outputs": 10**12,
+    "inputs": 10**12,
 }
 
 
@@ -224,12 +227,37 @@ def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
         ({"roles": ROLES}, "roles: is not for cross_validate"),
         ({"hidden_size": 3}, "hidden_size: is not for cross_validate"),
         ({"seeds": []}, "seeds: got none, expected at least one"),
+        ({"grid": {"hiden_size": [1]}}, "grid: got 'hiden_size', which cannot differ between fits: did you mean 'hid"),
+        ({"grid": {"l1": [[0], [0, 0.1]]}}, "grid: l1 holds lists of different lengths, expected numbers"),
+        ({"data": [1, 2, 3]}, "data: got list, expected fastrnn.Sequences"),
+        ({"cell": None}, "cell: got None, expected a Cell"),
+        ({"progress": 3}, "progress: got 3, expected a function or None"),
     ],
 )
 def test_what_folds_do_not_take_is_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
-        cross_validate(GRU(2), DATA, **{"outer": 2, "inner": 2, "seeds": 1, **QUICK, **arguments})
+        cross_validate(**{"cell": GRU(2), "data": DATA, "outer": 2, "inner": 2, "seeds": 1, **QUICK, **arguments})
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_a_file_is_refused_before_anything_is_fitted(tmp_path):
+    (tmp_path / "parts").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="output: is a file, expected a folder"):
+        cross_validate(GRU(2), DATA, outer=2, inner=2, output=tmp_path / "parts", progress=lambda *_: 1 / 0, **QUICK)
+    assert (tmp_path / "parts").read_text() == "mine"
+
+
+def test_outer_folds_in_which_nothing_counts_are_no_test():
+    tested = folds(DATA, 3, 2)[0] == TEST
+    masks = [np.full(length, not masked) for length, masked in zip(DATA.lengths, tested)]
+    data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], mask=masks, kind="classes", classes=2)
+    made = cross_validate(GRU(2), data, outer=3, inner=2, seeds=1, **QUICK)
+    losses, steps = made.chosen().test_loss.to_numpy()[1:], made.chosen().test_steps.to_numpy()[1:]
+    (row,) = made.summary().itertuples()
+    mean = np.average(losses, weights=steps)
+    assert row.folds == 2 and row.test_loss == pytest.approx(mean)
+    share = steps / steps.sum()
+    assert row.error == pytest.approx(np.sqrt(2 * (share**2 * (losses - mean) ** 2).sum()))
 
 
 def test_without_inner_folds_the_training_loss_chooses_the_seed():

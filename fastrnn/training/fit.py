@@ -129,12 +129,13 @@ def fit_sequences(
     for size, own in cells.items():
         many = Many(own, head, outputs, data, config, threads, lanes)
         check_inputs(data, many.recipe, data.initial)
+        given = None if weights is None else _given(weights, many.recipe, models)
         for model in _alike([model for model in range(models) if sizes[model] == size], roles):
             values = {name: float(column[model]) for name, column in varied.items()}
-            given = None if weights is None else _given(weights, many.recipe, model, models)
+            start = given and {name: array[model] for name, array in given.items()}
             sequences = owned and owned[model]
             own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
-            many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, given, sequences))
+            many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, start, sequences))
         manys.append(many)
     identity = checkpoint and identity_of(
         cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
@@ -262,18 +263,16 @@ def _column(name, value, models, positive):
     return np.array([as_number(name, each, *bounds) for each in values])
 
 
-def _given(weights, recipe, model, models):
-    """Initial weights of one model."""
+def _given(weights, recipe, models):
+    """{name: (M, ...)} initial weights of all models, where those that share them see the same numbers."""
     own = {}
     for name, shape in recipe.shapes().items():
         if name not in weights:
             raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")
         array = np.asarray(weights[name], float)
-        if array.shape == (models, *shape):
-            array = array[model]
-        if array.shape != shape:
+        if array.shape not in ((models, *shape), shape):
             raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
         if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
             raise ValueError(f"weights: {name} holds values that are no finite numbers in {recipe.dtype}")
-        own[name] = array
+        own[name] = np.broadcast_to(array, (models, *shape))
     return own

@@ -135,6 +135,10 @@ def _rebuilt(header, tensors, cell):
     _check_shapes(header, tensors, models)
     rows, recipes = [None] * models, {}
     for size in np.unique(tensors["hidden_size"]).tolist():
+        # Before anything is made that is as large as a file may claim.
+        inputs, (outputs, units) = tensors[f"{size}.w_ih"].shape[-1], tensors[f"{size}.w_ho"].shape[1:]
+        if (inputs, outputs, units) != (header["inputs"], header["outputs"], size):
+            raise ValueError(f"weights of {size} units have other shapes")
         recipe = recipes[size] = Recipe(
             replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"]
         )

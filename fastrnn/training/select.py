@@ -5,13 +5,18 @@ Society B 36 (1974); nested folds as in S. Varma and R. Simon, "Bias in error es
 for model selection", BMC Bioinformatics 7 (2006).
 """
 
+import errno
 import itertools
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from fastrnn.arguments import as_whole
 from fastrnn.data.roles import TEST, VALIDATION, folds
+from fastrnn.data.targets import nearest
+from fastrnn.optimizers.base import optimizers
+from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
 from fastrnn.training.fits import Fits
@@ -96,7 +101,9 @@ class Selection:
         import pandas
 
         rows = []
-        for size, own in self.chosen().groupby("hidden_size"):
+        chosen = self.chosen()
+        # A fold without a counted step tests nothing.
+        for size, own in chosen[chosen.test_steps > 0].groupby("hidden_size"):
             weights = own.test_steps / own.test_steps.sum()
             mean = (own.test_loss * weights).sum()
             error = np.sqrt((weights**2 * (own.test_loss - mean) ** 2).sum() * len(own) / max(len(own) - 1, 1))
@@ -153,13 +160,18 @@ def cross_validate(
     ------
     ValueError, TypeError
         In one line, for arguments that make no sense.
+    NotADirectoryError
+        If `output` is a file.
     KeyboardInterrupt
         After Ctrl-C, with what is finished kept in `output`.
     """
+    check_kinds(cell, data, config, options.get("weights"), {"progress": progress})
     seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not len(seeds):
         raise ValueError("seeds: got none, expected at least one")
-    grid = _checked(grid, options, inner)
+    grid = _checked(grid, options, inner, config)
+    if output is not None and os.path.exists(output) and not os.path.isdir(output):
+        raise NotADirectoryError(errno.ENOTDIR, "output: is a file, expected a folder", os.fspath(output))
     grid.setdefault("hidden_size", np.array([cell.hidden_size]))
     roles = folds(data, outer, inner, by, seed)
     points = list(itertools.product(*grid.values()))
@@ -181,11 +193,13 @@ def cross_validate(
     return Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
 
 
-def _checked(grid, options, inner):
+def _checked(grid, options, inner, config):
     """{name: (K,) values} of a grid. Raises ValueError or TypeError for one that cannot be fitted, or chosen from."""
     if not isinstance(grid, (dict, type(None))):
         raise TypeError(f"grid: got {type(grid).__name__}, expected {{name: values}}")
-    grid = {name: np.atleast_1d(np.asarray(values)) for name, values in (grid or {}).items()}
+    grid = {name: _axis(name, values) for name, values in (grid or {}).items()}
+    optimizer = options.get("optimizer", (config or FitConfig()).optimizer)
+    axes = ["hidden_size", *PER_MODEL, *getattr(optimizers().get(str(optimizer)), "_fields", ())]
     for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
         if name in options:
             raise TypeError(
@@ -197,8 +211,18 @@ def _checked(grid, options, inner):
         if name in FitConfig.__dataclass_fields__ and name not in PER_MODEL:
             raise ValueError(f"grid: {name} is the same for all fits, expected hidden_size, {', '.join(PER_MODEL)} "
                              "or an option of the optimizer")
+        if name not in axes:
+            raise ValueError(f"grid: got {name!r}, which cannot differ between fits: {nearest(name, axes)}")
         if values.ndim != 1 or not len(values):
             raise ValueError(f"grid: {name} has shape {values.shape}, expected at least one number")
         if inner is None and name != "hidden_size" and len(values) > 1:
             raise ValueError(f"grid: {name} has {len(values)} values, but with inner=None nothing validates them")
     return grid
+
+
+def _axis(name, values):
+    """(K,) values of an axis of a grid."""
+    try:
+        return np.atleast_1d(np.asarray(values))
+    except ValueError:
+        raise ValueError(f"grid: {name} holds lists of different lengths, expected numbers") from None

@@ -105,7 +105,7 @@ def arguments(parser, argv):
     for name, kind, text in SETTINGS:
         default = getattr(FitConfig, name)
         text += "" if default is None else f" (default: {default})"
-        metavar = "NAME" if kind is str and name != "patience" else "N"
+        metavar = "NAME" if kind is str and name != "patience" else "X" if kind is number else "N"
         training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     training.add_argument(
         "--threads", type=positive, metavar="N", help="threads; the result is the same for any number"

@@ -62,9 +62,15 @@ def train(
         Called some twenty times a second: progress(samples, loss, exact_accuracy) for tasks and arrays,
         progress(models_done, models, loss) for Sequences.
     options
-        Sequences: fields of FitConfig, and roles, validation, head, lanes, callback: see fastrnn.training.fit. By
-        default the lanes of a vector are sequences of the one model, lanes="sequences".
-        Tasks and arrays: fields of TrainConfig, and resume, other_processor: see fastrnn.train.loop.
+        Sequences: fields of fastrnn.FitConfig, and
+
+        - roles (N,): what each sequence is, of fastrnn.data.split; or validation: the share drawn to validate (0.2);
+        - head: a Head or its name (softmax for classes, sigmoid for bits, linear for reals);
+        - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; True ends training;
+        - lanes: "sequences" (default), the lanes of a vector are sequences of the model, or "models".
+
+        Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run, or the file of one, to go on from) and
+        other_processor: see fastrnn.train.loop.
 
     Raises
     ------
@@ -114,11 +120,15 @@ def train_many(
         Called some twenty times a second: progress(models_done, models) for tasks and arrays, progress(models_done,
         models, loss) for Sequences.
     options
-        Sequences: fields of FitConfig, and roles, validation, each, head, hidden_size, lanes, callback: see
-        fastrnn.training.fit. hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
-        may be M numbers, roles a table (M, N).
-        Tasks and arrays: fields of TrainConfig: see fastrnn.train.many. learning_rate, weight_decay, l1,
-        initial_scale, saturation and the optimizer's constants may be M numbers.
+        Sequences: those of `train`, where roles may be a table (M, N), and hidden_size, learning_rate, l1,
+        weight_decay, activity and the optimizer's own options M numbers; and
+
+        - each: the name of a group of the data, such as "subject": networks of its own for each of its values;
+        - lanes: "models" (default), a model in each lane, or "sequences", one model after the other;
+        - callback: called at most some twenty times a second.
+
+        Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale, saturation and
+        the optimizer's constants may be M numbers: see fastrnn.train.many.
 
     Raises
     ------

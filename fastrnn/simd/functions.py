@@ -3,8 +3,7 @@
 numba has no vector mathematics library (SVML left it in 0.62), so `np.exp` in a loop is one scalar call
 a lane. Here exp(x) = 2**n * p(r) with n = round(x / ln 2), r = x - n ln 2, and p the minimax polynomial
 of exp on |r| <= ln 2 / 2 (Remez exchange; J.-M. Muller, "Elementary Functions", 3rd ed., ch. 3 and 11).
-Where AVX-512 can look lanes up in a register, sigmoid and tanh in float32 take 16 powers from there and a
-parabola or a cubic between them.
+Where AVX-512 can look lanes up in a register, sigmoid and tanh take 16 powers from there and a short polynomial between them.
 All functions keep a NaN a NaN; sigmoid only one whose low bits are 0, as in every NaN that arithmetic makes.
 
 Largest errors with a fused multiply-add, measured over every float32 where they are large, every 13th of the
@@ -32,16 +31,29 @@ LN2 = 0.6931471805599453
 # Adding 1.5 * 2**(mantissa bits) rounds a float to an integer and leaves it in the low bits.
 ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
 
-# Where a register's lanes can be looked up by other lanes in one instruction: 2**(j / 16), and 2**(f / 16) as
-# 1 + f (SLOPE + CURVE f) for |f| <= 1 / 2, whose largest error, 4.2e-7 relative, is that of the third Chebyshev polynomial.
+# Where a register's lanes can be looked up by other lanes in one instruction: 2**(j / 16), and (2**(f / 16) - 1) / f for
+# |f| <= 1 / 2 as a polynomial through Chebyshev's points. In float32 sigmoid takes one of degree 1, whose largest error,
+# 4.2e-7 of 2**(f / 16), is that of the third Chebyshev polynomial; tanh, which keeps the digits of small numbers, one more.
 TABLE = has("avx512f")
 STEPS = 16
-# n = 16 k + j, shifted by 19 bits, adds k to the exponent, and j / 16 to the mantissa: which the table takes away.
-POWERS = tuple(((2 ** (np.arange(STEPS) / STEPS)).astype(np.float32).view(np.int32) - (np.arange(STEPS, dtype=np.int32) << 19)).view(np.float32).tolist())
-SLOPE, CURVE = LN2 / STEPS * (1 + (LN2 / STEPS) ** 2 / 32), (LN2 / STEPS) ** 2 / 2
+STEP = LN2 / STEPS
+TABLE_SIGMOID = {False: (STEP * (1 + STEP**2 / 32), STEP**2 / 2),
+                 True: (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-05, 1.4676100321837672e-07,
+                        1.2716085030349987e-09, 9.181334960907254e-12)}  # 1.5e-17 of 2**(f / 16)
+TABLE_TANH = {False: (STEP, STEP**2 / 2, STEP**3 / 6),
+              True: (0.04332169878499658, 0.0009383847928089877, 1.3550807779497459e-05, 1.4676100321236697e-07,
+                     1.2715871949748146e-09, 9.181354192172116e-12, 5.682150925281207e-14)}  # 1e-8 and 3.6e-17 of itself
 
-# 2**(f / 16) - 1 = f (ln 2 / 16 + f (SQUARE + CUBE f)), whose largest error is 1e-8 of itself.
-SQUARE, CUBE = (LN2 / STEPS) ** 2 / 2, (LN2 / STEPS) ** 3 / 6
+
+def _powers(dtype, integer, shift):
+    """2**(j / 16) as float bits less j << shift, as floats: n << shift, n = 16 k + j, adds k to the exponent and j to the
+    bits that this takes away.
+    """
+    j = np.arange(STEPS, dtype=integer)
+    return ((2 ** (j / STEPS)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
+
+
+POWERS = {False: (_powers(np.float32, np.int32, 19), 19), True: (_powers(np.float64, np.int64, 48), 48)}
 
 # Minimax polynomials by the Remez exchange algorithm, lowest power first.
 EXP_32 = (1.000000071866365, 0.9999996910697202, 0.4999889266128463, 0.16667576543075593, 0.041915629246886896,
@@ -106,10 +118,10 @@ def exp(x):
 
 def sigmoid(x):
     """1 / (1 + exp(-x)); the sign goes into the constants, which saves an instruction on every vector."""
-    if TABLE and not x.double:
+    x = clamp(x, -708.0, 708.0) if x.double else clamp(x, -87.0, 87.0)
+    if TABLE:
         return _sigmoid_by_table(x)
-    limit = 708.0 if x.double else 87.0
-    shifted, minus_r = _split(clamp(x, -limit, limit), sign=-1)
+    shifted, minus_r = _split(x, sign=-1)
     signed = [c if power % 2 == 0 else -c for power, c in enumerate(EXP_64 if x.double else EXP_32)]
     return divide(1, 1 + _raise(polynomial(signed, minus_r), shifted))
 
@@ -117,26 +129,26 @@ def sigmoid(x):
 def _sigmoid_by_table(x):
     """exp(-x) = 2**(n / 16) * 2**(f / 16): n's low bits choose one of 16 powers in a register, the others go into the exponent.
 
-    Seven instructions for the multipliers and a chain of 34 cycles, where the polynomial takes nine and 50 (Zen 4).
-    That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.
+    In float32 seven instructions for the multipliers and a chain of 34 cycles, where the polynomial takes nine and 50
+    (Zen 4). That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.
     """
-    f, power = _table(clamp(x, -87.0, 87.0), -STEPS * LOG2_E)
-    return divide(1, fma(power * f, fma(f, CURVE, SLOPE), 1 + power))
+    f, power = _table(x, -STEPS * LOG2_E)
+    return divide(1, 1 + fma(power * f, polynomial(TABLE_SIGMOID[x.double], f), power))
 
 
 def _table(x, scale):
     """(f, 2**(n / 16)) of scale * x = n + f, |f| <= 1 / 2."""
-    builder = x.builder
-    shifted = fma(x, scale, ROUND_32)
-    f = fma(x, scale, ROUND_32 - shifted)
+    magic, (powers, shift) = ROUND_64 if x.double else ROUND_32, POWERS[x.double]
+    shifted = fma(x, scale, magic)
+    f = fma(x, scale, magic - shifted)
     bits = shifted.bits()
-    return f, x.from_bits(builder.add(pick(x, POWERS, bits).bits(), builder.shl(bits, x.integer(19))))
+    return f, x.from_bits(x.builder.add(pick(x, powers, bits).bits(), x.builder.shl(bits, x.integer(shift))))
 
 
 def tanh(x):
     """e / (e + 2), e = exp(2 x) - 1 formed without cancellation, so that small x keep their digits."""
     limit = 20.0 if x.double else 9.5
-    if TABLE and not x.double:
+    if TABLE:
         return _tanh_by_table(clamp(x, -limit, limit))
     shifted, r = _split(clamp(x + x, -2 * limit, 2 * limit))
     power = _power(shifted)
@@ -147,7 +159,7 @@ def tanh(x):
 def _tanh_by_table(x):
     """From 2 x = (n + f) ln 2 / 16; e + 2 has a sum of its own, which does not take over the rounding of e."""
     f, power = _table(x, 2 * STEPS * LOG2_E)
-    scaled, slope = power * f, fma(f, fma(f, CUBE, SQUARE), LN2 / STEPS)
+    scaled, slope = power * f, polynomial(TABLE_TANH[x.double], f)
     return divide(fma(scaled, slope, power - 1), fma(scaled, slope, power + 1))
 
 

@@ -21,7 +21,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .host import has
-from .rows import Rows, element_type, join, pack, splat_value, split, unpack
+from .rows import Rows, element_type, join, pack, shuffle, splat_value, split, unpack
 
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
@@ -135,14 +135,20 @@ def clamp(x, low, high):
 
 
 def pick(x, table, bits):
-    """table[i] for i the low four bits of each lane of the integers `bits`; 16 float32, where AVX-512 is."""
+    """table[i] for i the low four bits of each lane of the integers `bits`; 16 numbers, where AVX-512 is."""
     builder, entries = x.builder, [round_to(x.dtype, entry) for entry in table]
-    if x.lanes == 8:
-        piece, index = ir.VectorType(ir.FloatType(), 8), ir.VectorType(ir.IntType(32), 8)
-        choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), "llvm.x86.avx512.vpermi2var.ps.256")
-        return x.like(builder.call(choose, [ir.Constant(piece, entries[:8]), bits, ir.Constant(piece, entries[8:])]))
-    values = ir.Constant(ir.VectorType(ir.FloatType(), 16), entries)
-    return x.like(join(builder, [permuted(builder, values, index) for index in split(builder, bits, 16)]))
+    if not x.double and x.lanes > 8:
+        values = ir.Constant(ir.VectorType(ir.FloatType(), 16), entries)
+        return x.like(join(builder, [permuted(builder, values, index) for index in split(builder, bits, 16)]))
+    # Two registers of eight.
+    kind, width = ("pd", 64) if x.double else ("ps", 32)
+    piece, index = ir.VectorType(element_type(x.dtype), 8), ir.VectorType(ir.IntType(width), 8)
+    name = f"llvm.x86.avx512.vpermi2var.{kind}.{8 * width}"
+    choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), name)
+    low, high = (ir.Constant(piece, half) for half in (entries[:8], entries[8:]))
+    wide = shuffle(builder, bits, bits, [lane % x.lanes for lane in range(max(8, x.lanes))])
+    found = join(builder, [builder.call(choose, [low, each, high]) for each in split(builder, wide, 8)])
+    return x.like(shuffle(builder, found, found, range(x.lanes)))
 
 
 def permuted(builder, vector, lanes):

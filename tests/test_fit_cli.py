@@ -1,6 +1,7 @@
 """`fastrnn fit`, `evaluate`, `predict`, `simulate`: the numbers of the library, one folder, one line for a mistake."""
 
 import csv
+import itertools
 import json
 import shlex
 from dataclasses import replace
@@ -192,12 +193,20 @@ def test_simulated_choices_and_rewards_are_fed_back(call, here):
     assert (status, err) == (0, "")
     rows = rows_of(out)
     assert len(rows) == 2 * 4 * 7
-    for before, row in zip(rows, rows[1:]):
-        if row["step"] != "0":
-            rewarded = str(int(before["step"]) // 3 % 2)
-            assert row["a"] == str(int(before["choice"] == rewarded)) and row["previous_choice"] == before["choice"]
-        else:
-            assert [row["previous_choice"], row["a"]] == ["0", "0"]
+    assert list(rows[0]) == ["model", "session", "step", "choice", "a"]
+    for row in rows:
+        assert row["a"] == str(int(row["choice"] == str(int(row["step"]) // 3 % 2)))
+    # What was made is a table as the one of the fit: its inputs are those that the network saw.
+    here.joinpath("made.csv").write_text(out)
+    table = Sequences.read("made.csv", ["choice", "a"], "choice", kind="classes", lag=1, group=["model", "session"])
+    calls = itertools.count()
+
+    def levers(choices, draws):
+        draws.uniform()
+        return np.stack([choices, choices == next(calls) // 3 % 2], -1)
+
+    made = analysis.simulate(Fits.load("out/models.safetensors"), levers, [0, 0], 7, sessions=4)
+    assert np.array_equal(table.x, made.x.reshape(-1, 2)) and np.array_equal(table.y, made.choices.reshape(-1))
     assert rows_of(call("simulate", "out", *options, "--model", 1)[1]) == rows[28:]
     assert "expected 2, one for each choice" in call("simulate", "out", "--reward", "0.5")[2]
 
@@ -233,6 +242,7 @@ def test_an_environment_of_ones_own_is_a_python_file(call, fitted, here):
     text = "import numpy as np\nfirst = [0, 1]\ndef environment(choices):\n    return np.stack([choices, 1 - choices], -1)\n"
     here.joinpath("maze.py").write_text(text)
     rows = rows_of(call("simulate", "runs/choices", "--environment", "maze.py", "--steps", 5)[1])
+    assert list(rows[0])[-2:] == ["a", "b"]
     assert [row["a"] for row in rows[1:]] == [row["choice"] for row in rows[:-1]]
     here.joinpath("maze.py").write_text("first = [0, 1]\ndef environment(choices):\n    return 1 / 0\n")
     assert "maze.py: environment: ZeroDivisionError" in call("simulate", "runs/choices", "--environment", "maze.py")[2]
@@ -247,7 +257,7 @@ FAULTS = {
         "--target: no column 'choise': did you mean 'choice'?",
     ),
     "its own target": ("choices.csv", (*COLUMNS, "--inputs", "choice"), "--inputs: 'choice' is the target"),
-    "text": ("choices.csv", (*COLUMNS, "--inputs", "word"), "column 'word' holds text"),
+    "text": ("choices.csv", (*COLUMNS, "--inputs", "word"), "expected numbers: --one-hot word makes an input for each"),
     "folds": ("choices.csv", (*COLUMNS, "--cv", "4"), "--cv: got '4', expected two numbers of at least 2, as 10x9"),
     "too many folds": ("choices.csv", (*COLUMNS, "--cv", "13x2"), "--cv: got 13 folds, but there are 12 sequences"),
     "standardised folds": (

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed
@@ -72,7 +73,8 @@ def _errors_of(table):
             yield
         except (ValueError, TypeError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(str(error).removeprefix(f"{table}: ")) from error
+            message = str(error).removeprefix(f"{table}: ")
+            raise kind(re.sub(r"one_hot=\['(.*?)'\]", r"--one-hot \1", message)) from error
 
 
 def described(args, data):

@@ -20,9 +20,13 @@ examples:
 --reward: a bandit. Choice number k is rewarded with the k-th probability; the
 inputs are the choice and the reward of the step before, so the fit was one with
 --inputs CHOICE,REWARD --lag 1. --swap N turns the probabilities round every N
-steps. Any other environment is a Python file with a function
+steps. The table has choice and reward of each step, as the one of the fit, and
+can be fitted with the same options and --group model,session.
+Any other environment is a Python file with a function
   environment(choices, draws) -> inputs of the next step
 and `first`, the inputs of the first one, as fastrnn.analysis.simulate has them.
+The table then has the inputs that the network saw in each step; those that the
+fit took from the row before are called previous_NAME.
 """
 
 
@@ -64,14 +68,21 @@ def run(args):
         environment, first = _loaded(args.environment)
     with user_errors({"first": f"{args.environment}: first", "environment": f"{args.environment}: environment"}):
         # A size at a time, since an environment with a memory has one for each call.
-        made = [(own, _simulated(simulate, fits[own], environment, first, args)) for own in _by_size(fits, models)]
-    content = _table(made, columns)
+        made = [(own, *_simulated(simulate, fits[own], environment, first, args)) for own in _by_size(fits, models)]
+    content = _table(made, columns, args.reward is not None)
     if args.output:
         write_atomically(args.output, content.encode())
-        print(f"saved {args.output}: {len(models):,} models, {args.sessions:,} sessions of {args.steps:,} steps")
+        print(
+            f"saved {args.output}: {_count(len(models), 'model')}, "
+            f"{_count(args.sessions, 'session')} of {_count(args.steps, 'step')}"
+        )
     else:
         sys.stdout.write(content)
     return 0
+
+
+def _count(number, what):
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _by_size(fits, models):
@@ -81,9 +92,15 @@ def _by_size(fits, models):
 
 
 def _simulated(simulate, fits, environment, first, args):
-    if isinstance(environment, Bandit):
+    """choices (M, sessions, steps, ...), and of each step the rewards of a bandit, or the inputs, (M, ..., columns)."""
+    import numpy as np
+
+    bandit = isinstance(environment, Bandit)
+    if bandit:
         environment.begin()
-    return simulate(fits, environment, first, args.steps, sessions=args.sessions, seed=args.seed)
+    # A bandit rewards the last choice, too: in the step after it.
+    made = simulate(fits, environment, first, args.steps + bandit, sessions=args.sessions, seed=args.seed)
+    return made.choices[:, :, : args.steps], np.stack(environment.rewards, 2)[..., None] if bandit else made.x
 
 
 class Bandit:
@@ -114,7 +131,7 @@ class Bandit:
 
     def begin(self):
         """The first step again."""
-        self.step = 0
+        self.rewards = []
 
     def __call__(self, choices, draws):
         import numpy as np
@@ -122,12 +139,12 @@ class Bandit:
         from fastrnn.data.columns import Column
 
         choices = choices[..., 0] if self.bits else choices
-        turned = self.swap is not None and self.step // self.swap % 2
-        self.step += 1
-        rewards = draws.uniform() < (self.p[::-1] if turned else self.p)[choices]
+        turned = self.swap is not None and len(self.rewards) // self.swap % 2
+        rewards = (draws.uniform() < (self.p[::-1] if turned else self.p)[choices]).astype(np.int64)
+        self.rewards.append(rewards)
         columns = {}
         for each in self.encoder.encodings:
-            values = self.values[choices] if each.name == self.target else rewards.astype(np.int64)
+            values = self.values[choices] if each.name == self.target else rewards
             columns[each.name] = Column.of(each.name, values.reshape(-1))
         return np.concatenate(self.encoder.apply(columns, str), 1).reshape(*choices.shape, -1)
 
@@ -165,28 +182,28 @@ def _guarded(path, function):
     return environment
 
 
-def _table(made, columns):
-    """The text of a CSV file: model, session, step, choice, and the inputs that led to it."""
+def _table(made, columns, bandit):
+    """The text of a CSV file: model, session, step, choice, and the reward of a bandit, or the inputs of the step."""
     import numpy as np
 
-    classes = columns["classes"]
-    names = [name if name not in (columns["target"] or []) else f"previous_{name}" for name in columns["names"]]
-    targets = list(columns["target"] or ["y"])
+    classes, targets = columns["classes"], list(columns["target"] or ["y"])
+    if bandit:
+        names = [name for name in columns["inputs"] if name not in targets]
+    else:
+        before = columns["names"] if columns.get("lag") == 1 else targets
+        names = [f"previous_{name}" if name in before else name for name in columns["names"]]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    head, first = ["model", "session", "step"], True
-    for models, simulation in made:
-        choices = simulation.choices
+    for n, (models, choices, seen) in enumerate(made):
         if columns["kind"] == "classes" and isinstance(classes, list):
             choices = np.array(classes, object)[choices]
         choices = choices[..., None] if choices.ndim == 3 else choices
-        if first:
+        if n == 0:
             own = [targets[n] if n < len(targets) else f"y{n}" for n in range(choices.shape[-1])]
-            writer.writerow([*head, *own, *names])
-            first = False
+            writer.writerow(["model", "session", "step", *own, *names])
         for n, model in enumerate(models):
             for session in range(choices.shape[1]):
-                rows = zip(choices[n, session].tolist(), simulation.x[n, session].tolist())
+                rows = zip(choices[n, session].tolist(), seen[n, session].tolist())
                 writer.writerows(
                     [model, session, step, *chosen, *(f"{value:.7g}" for value in x)]
                     for step, (chosen, x) in enumerate(rows)

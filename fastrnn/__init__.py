@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastrnn.cells.ugrnn import UGRNN
     from fastrnn.data import Sequences
     from fastrnn.errors import CheckpointError
+    from fastrnn.exchange.entry import export
     from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
     from fastrnn.sweep import smallest, sweep
@@ -62,6 +63,7 @@ _EXPORTS = {
     "certify": ("Certification", "certify"),
     "data": ("Sequences",),
     "errors": ("CheckpointError",),
+    "exchange.entry": ("export",),
     "generalize": ("Generalization", "generalize"),
     "model": ("Model",),
     "sweep": ("smallest", "sweep"),

@@ -24,7 +24,7 @@ TEXTS = {
 TEXTS |= {f"fastrnn {name} --help": importlib.import_module(f"fastrnn.cli.{name}").EXAMPLES for name in COMMANDS}
 TEXTS["fastrnn --help"] = EXAMPLES
 # What needs other machines, tables of the user's own, or minutes: their options are read.
-READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate")
+READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate", "runs/choices")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from fastrnn.interrupt import raised_interrupt
 from fastrnn.program import program
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
-            "predict", "simulate", "original", "reproduce", "bench", "tasks")
+            "predict", "simulate", "export", "original", "reproduce", "bench", "tasks")
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved exact

@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from fastrnn.cells.base import Cell
+from fastrnn.exchange.base import Format
 from fastrnn.formula.graph import ordered
 from fastrnn.kernels.recurrent.layout import Sizes, named_places, weights_table
 
@@ -30,6 +31,18 @@ _OPERATIONS = {
     "softplus": "fmaxf({0}, 0.0f) + log1pf(expf(-fabsf({0})))",
     "square_root": "sqrtf({})",
 }
+
+
+class CHeader(Format):
+    """See the module."""
+
+    name = "c"
+    ending = ".h"
+    summary = "C99: any cell, in float"
+
+    def encode(self, network, name):
+        """The text of `to_c`, whose z is the output before the head's link."""
+        return to_c(network.cell, network.weights, name, before=network.before).encode()
 
 
 def to_c(cell, weights, name="network", *, before=False):

@@ -8,16 +8,35 @@ Nothing here imports PyTorch; torch.load gives tensors, which are taken as well.
 """
 
 import numpy as np
+from safetensors.numpy import save
 
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
+from fastrnn.exchange.base import Format
 
 # Names within the recurrent module, and within the linear one.
 RECURRENT = {"w_ih": "weight_ih_l0", "w_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
 LINEAR = {"w_ho": "weight", "b_o": "bias"}
 # Gates in the modules that a state_dict may come from; nn.RNN says nowhere whether it is of tanh or relu.
 CELLS = {1: Elman, 3: GRU, 4: LSTM}
+
+
+class StateDict(Format):
+    """See the module."""
+
+    name = "torch"
+    ending = ".safetensors"
+    summary = "PyTorch's state_dict: Elman with tanh or relu, GRU, LSTM"
+
+    def encode(self, network, name):
+        """The bytes of a safetensors file of a state_dict, which safetensors.torch.load_file reads.
+
+        Raises ValueError for cells that PyTorch has no module for, and for what a state_dict does not say.
+        """
+        if network.before:
+            raise ValueError("before: a state_dict does not say that outputs are read from the state before a step")
+        return save(to_state_dict(network.cell, network.weights), {"format": "pt"})
 
 
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):

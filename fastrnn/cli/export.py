@@ -1,0 +1,83 @@
+"""`fastrnn export`: a network in a file that another library or language reads."""
+
+import json
+import os
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.fit_folder import chosen_model, open_folder
+from fastrnn.cli.output import check_writable
+
+SUMMARY = "Write a network for ONNX, C or PyTorch"
+EXAMPLES = """\
+examples:
+  fastrnn export runs/addition-8.safetensors adder.onnx
+  fastrnn export runs/addition-8.safetensors adder.h
+                              static const weights and a step, in C99
+  fastrnn export runs/choices choices.safetensors
+                              the best model of a fit, for PyTorch
+  fastrnn export runs/choices choices.onnx --model 17
+
+The ending says which format; docs/exchange.md has what each one holds.
+"""
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    from fastrnn.exchange.base import formats
+
+    parser.add_argument("network", metavar="MODEL", help="a file of a network or of fits, or what fastrnn fit wrote")
+    parser.add_argument("output", metavar="OUTPUT", help=f"ends in {', '.join(k.ending for k in formats().values())}")
+    parser.add_argument(
+        "--format", metavar="NAME", help=f"one of: {', '.join(formats())} (default: that of the ending of OUTPUT)"
+    )
+    parser.add_argument(
+        "--model", metavar="N", help="of fits: a row of table.csv, or best (the default), of the least validation loss"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run(args):
+    """Write the file; return 0."""
+    from fastrnn.exchange.base import format_of, identifier_of
+    from fastrnn.exchange.entry import network_of
+    from fastrnn.files import write_atomically
+
+    with user_errors({"path": args.output, "format": "--format"}):
+        form = format_of(args.output, args.format)
+    check_writable(args.output, args.force)
+    network = network_of(_loaded(args.network, args.model))
+    with user_errors(prefix=f"{args.network}: "):
+        content = form.encode(network, identifier_of(args.output))
+    write_atomically(args.output, content)
+    print(f"saved {args.output}: {network.cell!r}, {len(content):,} bytes")
+    return 0
+
+
+def _loaded(path, model):
+    """The Fit or Model of a folder or a file. Raises UserError or CheckpointError for what holds none."""
+    from fastrnn.model import Model
+    from fastrnn.training.fits import Fits
+
+    if os.path.isdir(path):
+        fits, _ = open_folder(path)
+    elif _holds_fits(path):
+        fits = Fits.load(path)
+    else:
+        if model is not None:
+            raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
+        return Model.load(path)
+    return fits[chosen_model(fits, model or "best")]
+
+
+def _holds_fits(path):
+    """Whether a file says that it is of fits; what is wrong with others is said where they are read."""
+    from safetensors import SafetensorError, safe_open
+
+    from fastrnn.checkpoint import KEY
+    from fastrnn.training.saved import KIND
+
+    try:
+        with safe_open(path, "np") as file:
+            return json.loads((file.metadata() or {})[KEY])["kind"] == KIND
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,167 @@
+"""ONNX: a network of Elman, GRU or LSTM cells as the standard operators RNN, GRU or LSTM, with its head.
+
+    inputs     x (batch, time, inputs); h_0 (batch or 1, hidden), and c_0 of an LSTM, which may be left out: the
+               network's own initial states; allowed (batch, time, classes), bool, where the head needs to know
+    outputs    z (batch, time, outputs), before the head's link; y, the predictions; h_n (batch, hidden), and c_n
+
+batch and time are free. What h_n gives goes on as the next call's h_0. Weights keep their bytes and dtype; gates are
+reordered: GRU r z n -> z r h, LSTM i f g o -> i o f c. The operators get time first, since onnxruntime does not know
+their attribute `layout`. Nothing here imports onnx.
+"""
+
+import numpy as np
+
+from fastrnn.cells.elman import Elman
+from fastrnn.cells.gru import GRU
+from fastrnn.cells.lstm import LSTM
+from fastrnn.exchange.base import Format
+from fastrnn.exchange.protobuf import message
+from fastrnn.heads.softmax import LEAST
+
+IR_VERSION, OPSET = 8, 17
+FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
+DTYPES = {"float32": FLOAT, "float64": DOUBLE, "int64": INT64}
+# Operator, and the order of the gates there, in numbers of ours.
+OPERATORS = {Elman: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0, 3, 1, 2))}
+LINKS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "linear": "Identity"}
+
+
+class ONNX(Format):
+    """See the module."""
+
+    name = "onnx"
+    ending = ".onnx"
+    summary = "ONNX: Elman, GRU, LSTM"
+
+    def encode(self, network, name):
+        """The bytes of a ModelProto.
+
+        Raises ValueError for cells and heads that have no standard operator.
+        """
+        return to_onnx(network, name)
+
+
+def to_onnx(network, name="network"):
+    """The bytes of a ModelProto of a fastrnn.exchange.base.Network; name: the graph's."""
+    cell, head, weights = network.cell, network.head, network.weights
+    if type(cell) not in OPERATORS:
+        known = ", ".join(kind.__name__ for kind in OPERATORS)
+        raise ValueError(f"cell: ONNX has no operator for {type(cell).__name__}, expected one of {known}")
+    if head.name not in LINKS:
+        raise ValueError(f"head: ONNX has no operator for {head.name}, expected one of {', '.join(LINKS)}")
+    graph = _Graph(weights["w_hh"].dtype)
+    inputs, hidden, outputs = weights["w_ih"].shape[1], cell.hidden_size, len(weights["w_ho"])
+    x = graph.input("x", ("batch", "time", inputs))
+    shape = graph.node("Concat", graph.node("Shape", x, start=0, end=1), graph.constant([hidden]), axis=0)
+    first = []
+    for state in cell.state:
+        # A value that a caller may replace, and one row of it does for the whole batch.
+        graph.input(f"{state}_0", (f"batch_of_{state}_0", hidden))
+        graph.store(f"{state}_0", np.reshape(weights.get(f"initial_{state}", np.zeros(hidden)), (1, hidden)))
+        first.append(graph.node("Unsqueeze", graph.node("Expand", f"{state}_0", shape), graph.constant([0])))
+    by_time = graph.node("Transpose", x, perm=[1, 0, 2])
+    states, *last = _recurrent(graph, cell, weights, by_time, first)
+    states = graph.node("Squeeze", states, graph.constant([1]))
+    if network.before:
+        all_states = graph.node("Concat", first[0], states, axis=0)
+        states = graph.node("Slice", all_states, graph.constant([0]), graph.constant([-1]), graph.constant([0]))
+    z = graph.node("MatMul", graph.node("Transpose", states, perm=[1, 0, 2]), graph.store("w_ho", weights["w_ho"].T))
+    bias = graph.store("b_o", weights.get("b_o", np.zeros(outputs)))
+    graph.output(graph.node("Add", z, bias, to="z"), ("batch", "time", outputs))
+    z = "z"
+    if getattr(head, "masked", False):
+        allowed = graph.input("allowed", ("batch", "time", outputs), BOOL)
+        z = graph.node("Where", allowed, z, graph.store("least", np.array(LEAST)))
+    options = {"axis": -1} if head.name == "softmax" else {}
+    graph.output(graph.node(LINKS[head.name], z, to="y", **options), ("batch", "time", outputs))
+    for state, value in zip(cell.state, last):
+        graph.output(graph.node("Squeeze", value, graph.constant([0]), to=f"{state}_n"), ("batch", hidden))
+    return message([(1, IR_VERSION), (2, "fastrnn"), (7, graph.fields(name)), (8, [(1, ""), (2, OPSET)])])
+
+
+def _recurrent(graph, cell, weights, x, first):
+    """Names of the states (time, 1, batch, hidden), and of the last ones (1, batch, hidden)."""
+    operator, order = OPERATORS[type(cell)]
+
+    def reordered(name):
+        blocks = np.split(weights[name], len(order))
+        return np.concatenate([blocks[gate] for gate in order])
+
+    bias = ""
+    if "b_ih" in weights:
+        bias = graph.store("B", np.concatenate([reordered("b_ih"), reordered("b_hh")])[None])
+    w, r = (graph.store(name, reordered(own)[None]) for name, own in (("W", "w_ih"), ("R", "w_hh")))
+    options = {"hidden_size": cell.hidden_size}
+    if operator == "RNN":
+        options["activations"] = [cell.activation.capitalize()]
+    if operator == "GRU":
+        options["linear_before_reset"] = int(cell.reset == "after")
+    # No lengths of sequences: all of a batch are equally long.
+    return graph.nodes(operator, 1 + len(first), x, w, r, bias, "", *first, **options)
+
+
+class _Graph:
+    """Collects the parts of a GraphProto."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.parts = {"node": [], "initializer": [], "input": [], "output": []}
+        self.count = 0
+
+    def fields(self, name):
+        """The GraphProto."""
+        numbers = {"node": 1, "initializer": 5, "input": 11, "output": 12}
+        return [(2, name), *((numbers[kind], each) for kind, parts in self.parts.items() for each in parts)]
+
+    def input(self, name, shape, kind=None):
+        """Declare an input and return its name."""
+        return self._declare("input", name, shape, kind)
+
+    def output(self, name, shape):
+        """Declare a value to be an output."""
+        return self._declare("output", name, shape, None)
+
+    def _declare(self, part, name, shape, kind):
+        dims = [(1, [(1, each)] if isinstance(each, int) else [(2, each)]) for each in shape]
+        tensor = [(1, kind or DTYPES[self.dtype.name]), (2, dims)]
+        self.parts[part].append([(1, name), (2, [(1, tensor)])])
+        return name
+
+    def store(self, name, values):
+        """Keep an array under a name, in the weights' dtype unless it holds integers, and return the name."""
+        values = np.asarray(values)
+        dtype = np.dtype(np.int64) if values.dtype.kind == "i" else self.dtype
+        raw, dims = values.astype(dtype.newbyteorder("<")).tobytes(), [(1, size) for size in values.shape]
+        self.parts["initializer"].append([*dims, (2, DTYPES[dtype.name]), (8, name), (9, raw)])
+        return name
+
+    def constant(self, integers):
+        """Keep integers, and return their name."""
+        self.count += 1
+        return self.store(f"constant_{self.count}", np.array(integers, np.int64))
+
+    def node(self, operator, *inputs, to=None, **options):
+        """Add a node with one output, and return its name."""
+        self.count += 1
+        name = to or f"{operator.lower()}_{self.count}"
+        self._add(operator, inputs, [name], options)
+        return name
+
+    def nodes(self, operator, outputs, *inputs, **options):
+        """Add a node with so many outputs, and return their names."""
+        self.count += 1
+        names = [f"{operator.lower()}_{self.count}_{n}" for n in range(outputs)]
+        self._add(operator, inputs, names, options)
+        return names
+
+    def _add(self, operator, inputs, outputs, options):
+        fields = [*((1, each) for each in inputs), *((2, each) for each in outputs), (3, outputs[0]), (4, operator)]
+        self.parts["node"].append([*fields, *((5, _attribute(key, value)) for key, value in options.items())])
+
+
+def _attribute(name, value):
+    """An AttributeProto of an integer, or of a list of integers or of text."""
+    if isinstance(value, int):
+        return [(1, name), (3, value), (20, 2)]
+    number, kind = (9, 8) if isinstance(value[0], str) else (8, 7)
+    return [(1, name), *((number, each) for each in value), (20, kind)]

@@ -61,6 +61,10 @@ def test_a_fit_writes_the_models_of_train_many_and_a_table_with_a_row_for_each(c
     line = next(line.split() for line in out.splitlines() if line.split()[0] == str(chosen))
     assert line[:4] == [str(chosen), "2", "0.1", str(chosen - 2)] and line[6] == f"{alone.loss[chosen, 2]:.4g}"
     assert f"constant, test: {analysis.constant_baseline(DATA, roles).test_loss:.4f}" in out
+    assert not (alone.best_epoch == 20).any() and "still improving" not in out
+    slow = ("--validation", 0, "--learning-rate", "0.001", "--seeds", 2, "--output", "slow")
+    said = call("fit", "choices.csv", *COLUMNS, *QUICK, *slow)[1]
+    assert "still improving at the last epoch: 2 of 2 models; try more --epochs\n" in said
     best = int(np.argmin(alone.loss[:, 1]))
     assert f"is number {best} of table.csv" in here.joinpath("runs/choices/report.md").read_text()
 
@@ -214,7 +218,8 @@ def test_simulated_choices_and_rewards_are_fed_back(call, here):
 def test_choices_that_are_words_are_encoded_as_the_table_was(here):
     data = Sequences.read("choices.csv", ["a", "word"], "word", one_hot=["word"], lag=1, group="session")
     given = SimpleNamespace(
-        inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(), table=""
+        inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(),
+        table="",
     )
     bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), described(given, data))
     x = bandit(np.array([[0, 1, 1]]), SimpleNamespace(uniform=lambda: np.full((1, 3), 0.5)))

@@ -37,6 +37,8 @@ def report(args, folder, data, roles, made):
         print(f"{name}, {_compared(roles)}: {loss:.4f}")
     if "diverged" in fits.stopped:
         print(f"diverged: {fits.stopped.count('diverged'):,} of {len(fits):,} models; try a smaller --learning-rate")
+    if unfinished := still_improving(fits):
+        print(f"still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs")
     table = made.table if args.cv else fits.to_frame()
     write_atomically(os.path.join(folder, TABLE), table.to_csv(index_label="model").encode())
     pictures = {} if args.pictures == "none" else _draw(args, folder, data, made, fits, best, baselines)
@@ -47,6 +49,12 @@ def report(args, folder, data, roles, made):
     fits.save(os.path.join(folder, MODELS), overwrite=True)
     print(f"saved {folder}: {', '.join([TABLE, MODELS, REPORT, *pictures])}")
     print(f"try: {program()} evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
+
+
+def still_improving(fits):
+    """How many models had their best evaluation at the end of all epochs."""
+    ends = zip(fits.stopped, fits.best_epoch, fits.epochs)
+    return sum(stopped == "epochs" and best == epochs for stopped, best, epochs in ends)
 
 
 def best_of_each(fits):
@@ -149,6 +157,8 @@ def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folde
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
     size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
     lines += ["", f"The model with the least validation loss is number {best} of table.csv: {size} units, seed {seed}."]
+    if unfinished := still_improving(fits):
+        lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
     for file, text in pictures.items():
         lines += ["", f"![{text}]({file})"]
     quoted = shlex.quote(folder)

@@ -33,7 +33,8 @@ class Bar:
                 total=total or self.total,
                 initial=done,
                 unit="",
-                unit_scale=True,
+                # 3/6 rather than 3.00/6.00 where numbers are short.
+                unit_scale=(total or self.total) > 999,
                 leave=False,
                 ncols=columns - 1,
                 nrows=2,

@@ -119,13 +119,14 @@ class Fits:
         return self[self.best_index]
 
     def __repr__(self):
-        sizes = ", ".join(map(str, np.unique(self.hidden_size)))
+        sizes = np.unique(self.hidden_size).tolist()
+        sizes = f"{', '.join(map(str, sizes))} unit{'s' if sizes != [1] else ''}"
         ends = ", ".join(f"{ENDS[end]}: {self.stopped.count(end)}" for end in dict.fromkeys(self.stopped))
-        count = f"{len(self)} model{'s' if len(self) != 1 else ''}"
+        count = f"{len(self):,} model{'s' if len(self) != 1 else ''}"
         losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
         best = losses.min(where=~np.isnan(losses), initial=np.inf)
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
-        return f"Fits({count}; {self.cell.name} of {sizes} units; {ends}; least {kind} loss {best:.4g})"
+        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}; least {kind} loss {best:.4g})"
 
     def save(self, path, *, overwrite=False):
         """Write all models to one safetensors file, whole or not at all.

@@ -28,7 +28,8 @@ class Fit:
         loss = self.loss.train if role == "training" else self.loss.validation
         name = self.cell.name or type(self.cell).__name__
         end = f"all {self.epochs}" if self.stopped == "epochs" else f"{ENDS[self.stopped]} after {self.epochs}"
-        return f"Fit({name} of {self.hidden_size} units; {end} epochs; {role} loss {loss:.4g})"
+        units = f"{self.hidden_size} unit{'s' if self.hidden_size != 1 else ''}"
+        return f"Fit({name} of {units}; {end} epochs; {role} loss {loss:.4g})"
 
     @property
     def cell(self):

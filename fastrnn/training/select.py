@@ -203,7 +203,8 @@ def _checked(grid, options, inner, config):
     for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
         if name in options:
             raise TypeError(
-                f"{name}: is not for cross_validate, which gives roles by folds, sizes by grid, and keeps fits in output"
+                f"{name}: is not for cross_validate, which gives roles by folds, sizes by grid, and keeps fits in "
+                "output"
             )
     for name, values in grid.items():
         if name in options:

@@ -18,5 +18,5 @@ def test_the_page_runs_from_top_to_bottom(here):
             continue
         for line in text.replace("\\\n", "").splitlines():
             assert main(shlex.split(line)[1:]) == 0, line
-    assert count == 3
+    assert count == 4
     assert names["search"].score(names["X"], names["y"]) > 0.8

@@ -1,6 +1,8 @@
-"""Messages of Protocol Buffers, written as lists of (field number, value): all that a file of ONNX consists of."""
+"""Messages of Protocol Buffers, of which a file of ONNX consists: lists of (field number, value), written and read."""
 
 VARINT, BYTES = 0, 2
+# Bytes of the kinds that have a fixed size.
+FIXED = {1: 8, 5: 4}
 
 
 def message(fields):
@@ -22,3 +24,47 @@ def _varint(value):
         out.append(value & 127 | 128)
         value >>= 7
     return bytes([*out, value])
+
+
+def fields_of(content):
+    """{field number: [values]} of a message: integers, or bytes, of which a message within it is read in turn.
+
+    Raises ValueError for bytes that are no message.
+    """
+    fields, place = {}, 0
+    while place < len(content):
+        key, place = _read_varint(content, place)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, place = _read_varint(content, place)
+        else:
+            size, place = _read_varint(content, place) if kind == BYTES else (FIXED.get(kind), place)
+            if size is None or number == 0 or place + size > len(content):
+                raise ValueError("is damaged, or no file of this kind")
+            value, place = content[place : place + size], place + size
+        fields.setdefault(number, []).append(value)
+    return fields
+
+
+def integers(values):
+    """Signed integers of a field, which may be packed into bytes."""
+    found = []
+    for value in values:
+        place = 0
+        if isinstance(value, int):
+            found.append(value)
+            continue
+        while place < len(value):
+            each, place = _read_varint(value, place)
+            found.append(each)
+    return [each - (1 << 64) if each >> 63 else each for each in found]
+
+
+def _read_varint(content, place):
+    value = shift = 0
+    while place < len(content) and shift < 70:
+        byte = content[place]
+        value, place, shift = value | (byte & 127) << shift, place + 1, shift + 7
+        if byte < 128:
+            return value & (1 << 64) - 1, place
+    raise ValueError("is damaged, or no file of this kind")

@@ -123,6 +123,7 @@ def by_formula(cell, w, x):
         known = dict(zip(step.vectors, own["vectors"])) | dict(zip(step.old, state))
         if step.operand:
             operand = on_numpy([step.operand.node], dict(zip(step.pre, pre)) | known)[0]
+            operand = np.broadcast_to(operand, cell.hidden_size)
             pre[: step.from_operand] += own["b_q"] + np.einsum("k,ukg->gu", operand, own["w_q"])
         state = on_numpy(step.new, dict(zip(step.pre, pre)) | known)
         z.append(own["w_o"] @ state[0] + own["b_o"])

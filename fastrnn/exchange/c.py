@@ -11,9 +11,9 @@ import re
 import numpy as np
 
 from fastrnn.cells.base import Cell
+from fastrnn.exchange.arrays import arrays_of
 from fastrnn.exchange.base import Format
 from fastrnn.formula.graph import ordered
-from fastrnn.kernels.recurrent.layout import Sizes, named_places, weights_table
 
 _OPERATIONS = {
     "+": "{} + {}",
@@ -55,35 +55,22 @@ def to_c(cell, weights, name="network", *, before=False):
         raise ValueError(f"name: got {name!r}, expected a C identifier, such as network")
     if not isinstance(cell, Cell):
         raise TypeError(f"cell: got {cell!r}, expected a Cell")
-    step, sizes = cell.traced(), Sizes(weights["w_ih"].shape[1], cell.hidden_size, weights["w_ho"].shape[0])
-    rows = _rows(cell, weights, step, sizes)
-    table = weights_table(step, sizes)
-    own = {key: rows[table[key] : table[key] + table.size(key)].reshape(table.axes[key]) for key in table.axes}
-    # Unit by unit: what is read together lies together.
-    arrays = {
-        "w_x": own["w_x"].transpose(2, 0, 1),
-        "w_h": own["w_h"].transpose(2, 0, 1),
-        "w_q": own["w_q"].transpose(2, 0, 1),
-        "bias": _bias(step, own),
-        "w_o": own["w_o"],
-        "b_o": own["b_o"],
-        "vectors": own["vectors"],
-        "initial": own["initial"],
-    }
+    step, arrays = cell.traced(), arrays_of(cell, weights, np.float32)
+    inputs, hidden, outputs = weights["w_ih"].shape[1], cell.hidden_size, len(arrays["b_o"])
     arrays = {key: values for key, values in arrays.items() if values.size}
-    flash, ram = 4 * sum(values.size for values in arrays.values()), 4 * len(cell.state) * sizes.hidden
+    flash, ram = 4 * sum(values.size for values in arrays.values()), 4 * len(cell.state) * hidden
     lines = [
-        f"/* {cell.name or type(cell).__name__}: {sizes.inputs} inputs, {sizes.hidden} units, {sizes.outputs} outputs; "
+        f"/* {cell.name or type(cell).__name__}: {inputs} inputs, {hidden} units, {outputs} outputs; "
         f"{flash} bytes of constants, {ram} bytes of state. */",
         f"#ifndef {name.upper()}_H",
         f"#define {name.upper()}_H",
         "",
         "#include <math.h>",
         "",
-        f"enum {{ {name}_inputs = {sizes.inputs}, {name}_hidden = {sizes.hidden}, {name}_outputs = {sizes.outputs} }};",
+        f"enum {{ {name}_inputs = {inputs}, {name}_hidden = {hidden}, {name}_outputs = {outputs} }};",
         "",
         "typedef struct {",
-        *(f"    float {state}[{sizes.hidden}];" for state in cell.state),
+        *(f"    float {state}[{hidden}];" for state in cell.state),
         f"}} {name}_state;",
         "",
     ]
@@ -92,25 +79,6 @@ def to_c(cell, weights, name="network", *, before=False):
         lines += [f"static const float {name}_{key}{shape} = {_braces(values)};", ""]
     lines += [*_init(name, cell), "", *_step(name, cell, step, arrays, before), "", "#endif", ""]
     return "\n".join(lines)
-
-
-def _rows(cell, weights, step, sizes):
-    rows, places = np.zeros(weights_table(step, sizes).count, np.float32), named_places(cell, step, sizes)
-    for key, values in weights.items():
-        if key not in places or np.shape(values) != places[key].shape:
-            expected = places[key].shape if key in places else ", ".join(places)
-            raise ValueError(f"weights: got {key} of shape {np.shape(values)}, expected {expected}")
-        rows[places[key]] = values
-    return rows
-
-
-def _bias(step, own):
-    """(P, H): what each pre-activation starts from."""
-    bias = np.zeros((len(step.pre), own["b_x"].shape[1]), np.float32)
-    bias[: step.from_x] += own["b_x"]
-    bias[len(step.pre) - step.from_h :] += own["b_h"]
-    bias[: step.from_operand] += own["b_q"]
-    return bias
 
 
 def _braces(values):

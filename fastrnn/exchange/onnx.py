@@ -1,4 +1,4 @@
-"""ONNX: a network of Elman, GRU or LSTM cells as the standard operators RNN, GRU or LSTM, with its head.
+"""ONNX: a network with its head; Elman, GRU and LSTM are the standard operators, other cells a Scan of their formula.
 
     inputs     x (batch, time, inputs); h_0 (batch or 1, hidden), and c_0 of an LSTM, which may be left out: the
                network's own initial states; allowed (batch, time, classes), bool, where the head needs to know
@@ -15,6 +15,7 @@ from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format
+from fastrnn.exchange.onnx_scan import scanned
 from fastrnn.exchange.protobuf import message
 from fastrnn.heads.softmax import LEAST
 
@@ -31,12 +32,12 @@ class ONNX(Format):
 
     name = "onnx"
     ending = ".onnx"
-    summary = "ONNX: Elman, GRU, LSTM"
+    summary = "ONNX: any cell"
 
     def encode(self, network, name):
         """The bytes of a ModelProto.
 
-        Raises ValueError for cells and heads that have no standard operator.
+        Raises ValueError for heads that have no standard operator.
         """
         return to_onnx(network, name)
 
@@ -44,9 +45,6 @@ class ONNX(Format):
 def to_onnx(network, name="network"):
     """The bytes of a ModelProto of a fastrnn.exchange.base.Network; name: the graph's."""
     cell, head, weights = network.cell, network.head, network.weights
-    if type(cell) not in OPERATORS:
-        known = ", ".join(kind.__name__ for kind in OPERATORS)
-        raise ValueError(f"cell: ONNX has no operator for {type(cell).__name__}, expected one of {known}")
     if head.name not in LINKS:
         raise ValueError(f"head: ONNX has no operator for {head.name}, expected one of {', '.join(LINKS)}")
     graph = _Graph(weights["w_hh"].dtype)
@@ -58,12 +56,11 @@ def to_onnx(network, name="network"):
         # A value that a caller may replace, and one row of it does for the whole batch.
         graph.input(f"{state}_0", (f"batch_of_{state}_0", hidden))
         graph.store(f"{state}_0", np.reshape(weights.get(f"initial_{state}", np.zeros(hidden)), (1, hidden)))
-        first.append(graph.node("Unsqueeze", graph.node("Expand", f"{state}_0", shape), graph.constant([0])))
-    by_time = graph.node("Transpose", x, perm=[1, 0, 2])
-    states, *last = _recurrent(graph, cell, weights, by_time, first)
-    states = graph.node("Squeeze", states, graph.constant([1]))
+        first.append(graph.node("Expand", f"{state}_0", shape))
+    recurrent = _operator if type(cell) in OPERATORS else scanned
+    states, last = recurrent(graph, cell, weights, graph.node("Transpose", x, perm=[1, 0, 2]), first)
     if network.before:
-        all_states = graph.node("Concat", first[0], states, axis=0)
+        all_states = graph.node("Concat", graph.node("Unsqueeze", first[0], graph.constant([0])), states, axis=0)
         states = graph.node("Slice", all_states, graph.constant([0]), graph.constant([-1]), graph.constant([0]))
     z = graph.node("MatMul", graph.node("Transpose", states, perm=[1, 0, 2]), graph.store("w_ho", weights["w_ho"].T))
     bias = graph.store("b_o", weights.get("b_o", np.zeros(outputs)))
@@ -75,12 +72,12 @@ def to_onnx(network, name="network"):
     options = {"axis": -1} if head.name == "softmax" else {}
     graph.output(graph.node(LINKS[head.name], z, to="y", **options), ("batch", "time", outputs))
     for state, value in zip(cell.state, last):
-        graph.output(graph.node("Squeeze", value, graph.constant([0]), to=f"{state}_n"), ("batch", hidden))
+        graph.output(graph.node("Identity", value, to=f"{state}_n"), ("batch", hidden))
     return message([(1, IR_VERSION), (2, "fastrnn"), (7, graph.fields(name)), (8, [(1, ""), (2, OPSET)])])
 
 
-def _recurrent(graph, cell, weights, x, first):
-    """Names of the states (time, 1, batch, hidden), and of the last ones (1, batch, hidden)."""
+def _operator(graph, cell, weights, x, first):
+    """Names of the states (time, batch, hidden), and of the last ones (batch, hidden)."""
     operator, order = OPERATORS[type(cell)]
 
     def reordered(name):
@@ -96,17 +93,25 @@ def _recurrent(graph, cell, weights, x, first):
         options["activations"] = [cell.activation.capitalize()]
     if operator == "GRU":
         options["linear_before_reset"] = int(cell.reset == "after")
+    # The operators have an axis of directions, of which there is one here.
+    first = [graph.node("Unsqueeze", each, graph.constant([0])) for each in first]
     # No lengths of sequences: all of a batch are equally long.
-    return graph.nodes(operator, 1 + len(first), x, w, r, bias, "", *first, **options)
+    states, *last = graph.nodes(operator, 1 + len(first), x, w, r, bias, "", *first, **options)
+    last = [graph.node("Squeeze", each, graph.constant([0])) for each in last]
+    return graph.node("Squeeze", states, graph.constant([1])), last
 
 
 class _Graph:
     """Collects the parts of a GraphProto."""
 
-    def __init__(self, dtype):
-        self.dtype = dtype
+    def __init__(self, dtype, prefix=""):
+        self.dtype, self.prefix = dtype, prefix
         self.parts = {"node": [], "initializer": [], "input": [], "output": []}
         self.count = 0
+
+    def within(self, prefix):
+        """A graph of the same dtype for an attribute of a node, whose names begin with a prefix."""
+        return _Graph(self.dtype, prefix)
 
     def fields(self, name):
         """The GraphProto."""
@@ -143,7 +148,7 @@ class _Graph:
     def node(self, operator, *inputs, to=None, **options):
         """Add a node with one output, and return its name."""
         self.count += 1
-        name = to or f"{operator.lower()}_{self.count}"
+        name = to or f"{self.prefix}{operator.lower()}_{self.count}"
         self._add(operator, inputs, [name], options)
         return name
 
@@ -160,7 +165,9 @@ class _Graph:
 
 
 def _attribute(name, value):
-    """An AttributeProto of an integer, or of a list of integers or of text."""
+    """An AttributeProto of an integer, of a list of integers or of text, or of a _Graph."""
+    if isinstance(value, _Graph):
+        return [(1, name), (6, value.fields(name)), (20, 5)]
     if isinstance(value, int):
         return [(1, name), (3, value), (20, 2)]
     number, kind = (9, 8) if isinstance(value[0], str) else (8, 7)

@@ -9,6 +9,9 @@ from fastrnn.exchange.protobuf import fields_of, integers
 # TensorProto.DataType: dtype, and the field that holds the numbers where raw_data does not.
 DTYPES = {1: ("<f4", 4), 11: ("<f8", 10), 7: ("<i8", 7)}
 
+# What brings an array into another form, without a change of its numbers.
+FORMS = ("Squeeze", "Unsqueeze", "Transpose", "Reshape", "Identity", "Slice", "Gather", "Expand", "Cast")
+
 
 class Node(NamedTuple):
     """A NodeProto; attributes: {name: number, bytes, array, or list of integers or bytes}, None for other types."""
@@ -40,6 +43,13 @@ class Graph:
         if name not in self.arrays:
             raise ValueError(f"{what} are computed in the graph, expected constants")
         return self.arrays[name]
+
+    def source(self, name):
+        """The name of what a value was before it was brought into another form."""
+        for _ in self.nodes:
+            if name in self.made_by and self.made_by[name].operator in FORMS:
+                name = self.made_by[name].inputs[0]
+        return name
 
     def readers(self, name):
         """Nodes that read a value."""

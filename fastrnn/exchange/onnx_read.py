@@ -9,7 +9,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Network
 from fastrnn.exchange.onnx import LINKS, OPERATORS
-from fastrnn.exchange.onnx_graph import Graph
+from fastrnn.exchange.onnx_graph import FORMS, Graph
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
@@ -17,8 +17,6 @@ from fastrnn.heads.softmax import Softmax
 ORDERS = {operator: (cell, np.argsort(order)) for cell, (operator, order) in OPERATORS.items()}
 ACTIVATIONS = {"GRU": ["sigmoid", "tanh"], "LSTM": ["sigmoid", "tanh", "tanh"]}
 HEADS = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
-# What brings states into another form, without a change of their numbers.
-FORMS = ("Squeeze", "Unsqueeze", "Transpose", "Reshape", "Identity", "Slice", "Gather", "Expand", "Cast")
 
 
 def from_onnx(file):
@@ -101,9 +99,7 @@ def _options(node, inputs):
 
 def _initial(graph, name, hidden):
     """(H,): the initial state, 0 where the caller gives it."""
-    for _ in graph.nodes:
-        if name in graph.made_by and graph.made_by[name].operator in FORMS:
-            name = graph.made_by[name].inputs[0]
+    name = graph.source(name)
     made, values = graph.made_by.get(name), graph.arrays.get(name)
     if made is not None and made.operator == "ConstantOfShape":
         values = made.attributes.get("value", np.zeros(1))
@@ -128,7 +124,8 @@ def _linear(graph, states, initial):
             if node.operator in ("MatMul", "Gemm"):
                 return *_weights(graph, node, name), before
             # The initial state, and then those after each step.
-            first = node.operator == "Concat" and node.inputs == [initial, name]
+            first = node.operator == "Concat" and node.inputs[1:] == [name]
+            first = first and graph.source(node.inputs[0]) == graph.source(initial)
             if (first or node.operator in FORMS) and node.outputs[0] not in seen:
                 seen.add(node.outputs[0])
                 waiting.append((node.outputs[0], before or first))

@@ -243,6 +243,8 @@ def test_n_grams_take_the_length_that_validates_best():
     found = analysis.suitable_baselines(DATA, ROLES, history=3)[1]
     each = [analysis.ngram_baseline(DATA, ROLES, length) for length in (1, 2, 3)]
     assert found.loss == min(each, key=lambda baseline: baseline.loss[1]).loss
+    with pytest.raises(ValueError, match="^history: got 0, expected an integer of at least 1$"):
+        analysis.suitable_baselines(DATA, ROLES, history=0)
 
 
 def test_a_class_that_never_came_is_unlikely_and_not_impossible():

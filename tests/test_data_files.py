@@ -59,6 +59,16 @@ def test_numbers_in_csv(tmp_path, text, values):
     assert [None if not weight else y for y, weight in zip(data.y[:, 0].tolist(), data.weight)] == values
 
 
+def test_names_with_underscores_are_no_numbers(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,x\n1_0,1\n10,2\n")
+    assert Sequences.read(path, "x", group="id").ids.tolist() == ["1_0", "10"]
+    # As pandas has them.
+    path.write_text("x\n" + "1\n" * 1100 + "1_0\n")
+    column = CsvTable(path).columns(["x"])["x"]
+    assert column.names == ("1", "1_0") and column.values[-1] == 1
+
+
 @pytest.mark.parametrize("first, later", [
     ("7", "x1"), ("2.5", "x1"), ("True", "x1"), ("True", "1"), ("1", "2.5"), ("2.5", "1"), ("NA", "7"), ("7", "NA"),
     ("NA", "x1"), ("x1", "7"), ("x1", "NA"), ("True", "NA"), ("NA", "True"), ("NA", "2.5"), ("NA", "NA"),

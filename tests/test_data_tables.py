@@ -111,6 +111,20 @@ def test_a_constant_column_is_shifted_to_zero():
     assert (data.x[:, 0] == 0).all() and data.x[:, 1].tolist() == list(range(7))
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_a_column_whose_squares_no_float_holds_is_standardised_all_the_same(size):
+    values = np.array([1.0, -1.0, 0.5, 0.25])
+    table = {"x": size * values}
+    data = Sequences.from_table(table, "x", standardize="x", training="all")
+    np.testing.assert_allclose(data.x[:, 0], (values - values.mean()) / values.std(), rtol=1e-12)
+
+
+def test_whole_numbers_beyond_64_bits_are_floats():
+    assert Sequences.from_table({"x": [2**70, 1]}, "x").x.tolist() == [[2.0**70], [1.0]]
+    with pytest.raises(ValueError, match="^column 'x': got an integer beyond all floats, expected numbers$"):
+        Sequences.from_table({"x": [10**400, 1]}, "x")
+
+
 def test_inputs_of_arrays_are_encoded_too():
     rng = np.random.default_rng(0)
     x = [np.stack([rng.integers(0, 3, length), rng.normal(2, 3, length)], 1) for length in (5, 7, 4)]

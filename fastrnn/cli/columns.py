@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed
@@ -73,8 +72,7 @@ def _errors_of(table):
             yield
         except (ValueError, TypeError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            message = str(error).removeprefix(f"{table}: ")
-            raise kind(re.sub(r"one_hot=\['(.*?)'\]", r"--one-hot \1", message)) from error
+            raise kind(str(error).removeprefix(f"{table}: ")) from error
 
 
 def described(args, data):

@@ -1,7 +1,16 @@
 """What a user did wrong, told in one line."""
 
 import contextlib
+import re
 
+# What messages of the library say in Python, and what it is called on the command line.
+SPELLED = (
+    (r"one_hot=\['(.*?)'\]", r"--one-hot \1"),
+    (r"give lag=\{.*?\}, or lag=1 for all inputs,", "give --lag 1"),
+    (r"or cut sequences by data\.segments\(length\)", "or name more columns in --group"),
+    (r"or by=None to divide sequences instead of groups", "or no --by"),
+    (r"\b(kind)='(\w+)'", r"--\1 \2"),
+)
 
 class UserError(Exception):
     """Wrong use of the command line: the message says what came and what was expected."""
@@ -11,13 +20,16 @@ class UserError(Exception):
 def user_errors(options=None, prefix=""):
     """Turn ValueError and TypeError of the body into UserError.
 
-    Messages of the library begin with an argument's name; options {name: option} puts the option in its place.
+    Messages of the library begin with an argument's name; options {name: option} puts the option in its place. What
+    they recommend to do in Python is spelled as options, too.
     """
     try:
         yield
     except (ValueError, TypeError) as error:
         name, colon, rest = str(error).partition(":")
         message = f"{(options or {}).get(name, name)}{colon}{rest}"
+        for python, option in SPELLED:
+            message = re.sub(python, option, message)
         raise UserError(prefix + message) from error
 
 

@@ -4,6 +4,7 @@ from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
+from fastrnn.cli.text import counted
 
 SUMMARY = "Say how well fitted networks predict a table"
 EXAMPLES = """\
@@ -41,7 +42,7 @@ def run(args):
             return 0
         model = chosen_model(fits, args.model)
         _print_one(fits[model], own_data(fits, model, data, args.table))
-    print(f"model: {model}, {int(fits.hidden_size[model])} units, seed {int(fits.seeds[model])}")
+    print(f"model: {model}, {counted(int(fits.hidden_size[model]), 'unit')}, seed {int(fits.seeds[model])}")
     if data.digest == columns["digest"]:
         print("note: these are the sequences that it was fitted to, those of validation and test included")
     return 0

@@ -6,6 +6,7 @@ import shlex
 from fastrnn.cli.columns import described
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, own_data, write_json
+from fastrnn.cli.text import counted
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
 
@@ -156,7 +157,7 @@ def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folde
     lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
     size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
-    lines += ["", f"The model with the least validation loss is number {best} of table.csv: {size} units, seed {seed}."]
+    lines += ["", f"The model with the least validation loss is number {best} of table.csv: {counted(size, 'unit')}, seed {seed}."]
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
     for file, text in pictures.items():

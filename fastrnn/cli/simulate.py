@@ -9,6 +9,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import chosen_model, open_folder
 from fastrnn.cli.options import listed, number, positive, seed
 from fastrnn.cli.output import check_writable
+from fastrnn.cli.text import counted
 
 SUMMARY = "Let fitted networks act in an environment of their own"
 EXAMPLES = """\
@@ -73,16 +74,12 @@ def run(args):
     if args.output:
         write_atomically(args.output, content.encode())
         print(
-            f"saved {args.output}: {_count(len(models), 'model')}, "
-            f"{_count(args.sessions, 'session')} of {_count(args.steps, 'step')}"
+            f"saved {args.output}: {counted(len(models), 'model')}, "
+            f"{counted(args.sessions, 'session')} of {counted(args.steps, 'step')}"
         )
     else:
         sys.stdout.write(content)
     return 0
-
-
-def _count(number, what):
-    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _by_size(fits, models):

@@ -170,8 +170,13 @@ def _of_objects(name, values, missing):
         raise TypeError(f"column {name!r}: got {type(present[0]).__name__}, expected numbers or text")
     truths = all(issubclass(kind, (bool, np.bool)) for kind in kinds)
     whole = all(issubclass(kind, (bool, int, np.integer, np.bool)) for kind in kinds)
+    if whole and not truths:
+        whole = all(-(2**63) <= each < 2**63 for each in present)
     out = np.zeros(len(values), bool if truths else np.int64 if whole else np.float64)
-    out[~missing] = present
+    try:
+        out[~missing] = present
+    except OverflowError:
+        raise ValueError(f"column {name!r}: got an integer beyond all floats, expected numbers") from None
     return Column(out, missing | np.isnan(out))
 
 

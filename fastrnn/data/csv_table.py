@@ -134,6 +134,9 @@ class _Parser:
 
 def _parsed(texts, likely):
     """(kind, values, missing) of a block: int, float or bool; str where it is text; None where all is missing."""
+    # Python would read the name 1_0 as the number 10.
+    if "_" in "".join(texts):
+        return str, None, None
     for kind in (float,) if likely is float else (int, float):
         try:
             return kind, np.fromiter(map(kind, texts), _DTYPES[kind], len(texts)), np.zeros(len(texts), bool)

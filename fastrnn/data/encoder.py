@@ -104,7 +104,13 @@ def _standardised(name, column, used):
         raise ValueError(f"standardize: column {name!r} has no value in the training sequences")
     if values.min() == values.max():  # its computed deviation may be a rounding error
         return Encoding(name, mean=float(values[0]))
-    return Encoding(name, float(values.mean()), float(values.std()))
+    with np.errstate(over="ignore", under="ignore"):
+        mean, scale = values.mean(), values.std()
+    if not (np.isfinite(mean) and 0 < scale < np.inf):
+        # Squares, or the sum, are beyond what float64 holds.
+        most = np.abs(values).max()
+        mean, scale = most * (values / most).mean(), most * (values / most).std()
+    return Encoding(name, float(mean), float(scale))
 
 
 def make_encoder(encoder, columns, one_hot, standardize, training, offsets):

@@ -25,11 +25,11 @@ class FitConfig:
     learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after each
     plateau_patience evaluations in a row without an improvement of more than min_delta; warmup: epochs in which it
     rises to begin with, (n + 1) / warmup of it in epoch n, before any schedule; epochs: at most, in whole
-    evaluations, each one pass over all training sequences;
-    batch_size: sequences in one update, drawn without replacement in an order that the seed decides, or None: all
-    of them; evaluate_every: epochs between two evaluations, or all of them if they are fewer; patience: evaluations
-    in a row without an improvement of the validation loss of more than min_delta, after which a model stops (None:
-    never); weight_decay: decoupled (AdamW), w -= rate * weight_decay * w, of the weights named in decay_on; l1:
+    evaluations, each one pass over all training sequences; batch_size: sequences in one update, drawn without
+    replacement in an order that the seed decides, or None: all of them; evaluate_every: epochs between two
+    evaluations, or all of them if they are fewer; patience: evaluations in a row without an improvement of the
+    validation loss of more than min_delta, after which a model stops (None: never), with the weights of the last
+    improvement; weight_decay: decoupled (AdamW), w -= rate * weight_decay * w, of the weights named in decay_on; l1:
     added to the loss, l1 * sum |w| over the weights named in l1_on; activity: added to the loss, activity *
     mean(h^2) over counted steps and units; max_grad_norm: the gradient is scaled down to this norm (None: never);
     tbptt_steps: derivatives do not cross the border after each so many steps (None: all of a sequence); carry: an

@@ -195,6 +195,14 @@ def test_a_phase_portrait_has_the_logits_and_their_changes(fits):
     np.testing.assert_allclose(found.visited["change"][start + 1], logits[start + 1] - logits[start], atol=1e-5)
     np.testing.assert_array_equal(found.inputs[found.visited["input"]], DATA.x)
     assert found.labels()[2] == "input 0 1, input 1 0"
+    names = ("side=left", "side=right", "reward")
+    inputs = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0], [0, 0.5, 0]])
+    assert replace(found, input_names=names, inputs=inputs).labels() == [
+        "side=left, reward 0",
+        "side=right, reward 1",
+        "side=left 0, side=right 0, reward 0",
+        "side=left 0, side=right 0.5, reward 0",
+    ]
 
 
 def numbered(roles):

@@ -37,8 +37,19 @@ class Portrait:
     visited: dict
 
     def labels(self):
-        """A short text for each input."""
-        return [", ".join(f"{name} {value:g}" for name, value in zip(self.input_names, row)) for row in self.inputs]
+        """A short text for each input; of inputs that stand for values of one column, as side=left, the one that is 1."""
+        columns = [name.partition("=")[0] if "=" in name else None for name in self.input_names]
+        texts = []
+        for row in self.inputs:
+            parts = []
+            for name, column, value in zip(self.input_names, columns, row):
+                own = [other for known, other in zip(columns, row) if column is not None and known == column]
+                if len(own) > 1 and sorted(own) == [0] * (len(own) - 1) + [1]:
+                    parts += [name] * int(value)
+                else:
+                    parts.append(f"{name} {value:g}")
+            texts.append(", ".join(parts))
+        return texts
 
 
 def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):

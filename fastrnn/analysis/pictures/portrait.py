@@ -44,7 +44,7 @@ def plot_portrait(portrait, path=None, axes=None):
             )
     axes.set_xlabel("logit")
     axes.set_ylabel("change of the logit in a step")
-    axes.legend(frameon=False, fontsize="small")
+    picture.legend(axes)
     picture.finish()
     return axes
 

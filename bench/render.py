@@ -1,10 +1,12 @@
 """`python -m bench.render [FOLDER]`: report.md and the pictures, from the results saved in a folder."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from bench import plots, targets
+from bench.summary import summary
 from bench.tables import TABLES
 from fastrnn.files import write_atomically
 
@@ -19,27 +21,27 @@ def load(folder, section):
 
 def names():
     """What `markdown` knows."""
-    return ["targets", *(f"{section}/{table}" for section, tables in TABLES.items() for table in tables),
+    return ["summary", "targets", *(f"{section}/{table}" for section, tables in TABLES.items() for table in tables),
             *(f"picture/{name}" for name in plots.PICTURES)]
 
 
-def markdown(name, folder=RESULTS):
-    """The table called "targets" or "SECTION/TABLE", or the link to "picture/NAME".
+def markdown(name, folder=RESULTS, document=RESULTS.parent.parent / "README.md"):
+    """The table called "summary", "targets" or "SECTION/TABLE", or the link from `document` to "picture/NAME".
 
     Raises ValueError for an unknown one or a result that is not there.
     """
     if name not in names():
         raise ValueError(f"table: got {name!r}, expected one of {', '.join(names())}")
     section, _, table = name.partition("/")
-    if name == "targets":
+    if name in ("summary", "targets"):
         results = {section: load(folder, section) for section in TABLES}
-        if any(results.values()):
-            return targets.markdown(results)
         section = "ladder"
+        if results["ladder"] or name == "targets" and any(results.values()):
+            return {"summary": summary, "targets": targets.markdown}[name](results)
     elif section == "picture":
         section, _, shows = plots.PICTURES[table]
         if load(folder, section):
-            return f"![{shows}](bench/results/{table}.png)\n"
+            return f"![{shows}]({os.path.relpath(RESULTS / table, document.parent)}.png)\n"
     elif result := load(folder, section):
         return TABLES[section][table][1](result)
     raise ValueError(f"table: {Path(folder) / section}.json is not there: make bench")
@@ -47,7 +49,7 @@ def markdown(name, folder=RESULTS):
 
 def report(folder=RESULTS):
     """All tables of the results that are there."""
-    parts = ["# Benchmarks\n", f"## What is wanted, and what was measured\n\n{markdown('targets', folder)}"]
+    parts = ["# Benchmarks\n", f"## Targets, and measured values\n\n{markdown('targets', folder)}"]
     for section, tables in TABLES.items():
         if load(folder, section):
             parts += [

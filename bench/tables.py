@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.duels import WANTED, duels
+from bench.duels import duels
 from fastrnn.bench import report
 from fastrnn.bench.report import find, mark, number, samples_a_second, shape_of, table, work_of
 from fastrnn.bench.timing import median, spread
@@ -11,7 +11,6 @@ def versus(result):
     """fastrnn against the best peer, and against nn.RNN with autograd, on at most as many threads."""
     rows = []
     for duel in duels(result):
-        wanted = WANTED.get(duel.work)
         rows.append(
             [
                 shape_of(duel.work),
@@ -20,9 +19,7 @@ def versus(result):
                 duel.other["label"],
                 number(samples_a_second(duel.other)) + mark(duel.other),
                 f"{duel.best_times:.1f}",
-                f"{wanted.best:g}" if wanted else "",
                 f"{duel.common_times:,.0f}" if duel.common else "",
-                f"{wanted.common:,}" if wanted and wanted.common else "",
             ]
         )
     return table(
@@ -33,9 +30,7 @@ def versus(result):
             "best other",
             "samples/s",
             "× best other",
-            "wanted",
             "× nn.RNN, autograd",
-            "wanted",
         ),
         rows,
     )

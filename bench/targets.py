@@ -162,4 +162,4 @@ def markdown(results):
     found = targets(results)
     measured = [target for target in found if target.value is not None]
     text = f"\n{sum(target.reached for target in measured)} of {len(measured)} reached.\n"
-    return table(("against, or of", "measured", "wanted", ""), [target.cells() for target in found]) + text
+    return table(("against, or of", "measured", "target", ""), [target.cells() for target in found]) + text

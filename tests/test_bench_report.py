@@ -148,18 +148,19 @@ def test_readme_touches_only_what_is_marked():
         .splitlines()[2]
         .endswith("(bench/results/ladder.png)")
     )
-    with pytest.raises(ValueError, match="expected one of targets, ladder/ladder"):
+    with pytest.raises(ValueError, match="expected one of summary, targets, ladder/ladder"):
         readme.filled(text.replace("ladder/short", "ladder/none"), STORED)
     with pytest.raises(ValueError, match="1 marked parts begin, 0 end"):
         readme.filled("<!-- bench:ladder -->\n", STORED)
 
 
-def test_the_readme_shows_the_saved_results():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.filled(text) == text, "README.md differs from bench/results: make readme"
-    # Saved results that the README does not show would be figures pasted by hand.
-    saved = sorted(render.RESULTS.glob("*.json"))
-    assert not saved or readme.MARKED.search(text), f"README.md has no marker for {saved[0].name}: see bench/readme.py"
+def test_documents_show_the_saved_results():
+    for path in readme.DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        assert readme.filled(text, document=path) == text, f"{path.name} differs from bench/results: make readme"
+    # Saved results that no marker shows would be figures pasted by hand.
+    marked = {name for path in readme.DOCUMENTS for _, name, *_ in readme.MARKED.findall(path.read_text())}
+    assert {"summary", "ladder/versus", "shapes/versus", "answer/answer"} <= marked
 
 
 def test_the_saved_pictures_are_those_of_the_saved_results():
@@ -203,3 +204,24 @@ def test_fastrnn_bench_prints_the_ladder(tmp_path, capsys):
         assert words in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
     assert report.plain(json.loads(path.read_text())) + "\n" == printed
+
+
+def test_the_summary_says_what_the_seconds_say():
+    result = with_peer(3)
+    result["rows"] = [{**row, "batch": 64} if row["batch"] == 1024 else row for row in result["rows"]]
+    lines = markdown_rows(render.summary({"ladder": result, "shapes": None}))
+    ours = report.find(result, engine="fastrnn", threads=1, batch=64)
+    rate = 64 / sorted(ours["seconds"])[len(ours["seconds"]) // 2]
+    cells = [cell.removesuffix("\\*") for cell in lines["16 units, 8 steps, 64 samples per update"]]
+    numpy = report.find(result, engine="numpy", threads=1, batch=64)
+    times = sorted(min(3, other / taken) for other, taken in zip(numpy["seconds"], ours["seconds"]))
+    assert cells[:5] == [report.number(rate), "", report.number(rate / 3), report.number(rate / 3), ""]
+    assert cells[5] == f"{times[len(times) // 2]:.1f} ×"
+    # Shapes that were not measured have no row.
+    assert not any("128 units" in name for name in lines)
+
+
+def markdown_rows(text):
+    """{first cell: the others} of a Markdown table."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return {first: rest for first, *rest in rows}

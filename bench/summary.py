@@ -1,0 +1,43 @@
+"""Five workloads on one core: fastrnn beside PyTorch, JAX and the tutorial's program."""
+
+from bench.duels import COMMON, duels
+from fastrnn.bench import report
+from fastrnn.bench.report import mark, number, samples_a_second, table, work_of
+from fastrnn.bench.workload import Workload
+
+# (what a reader calls it, the section that measures it, the workload)
+ROWS = (
+    ("16 units, 8 steps, 1 sample per update", "ladder", Workload(16, 8, 1)),
+    ("16 units, 8 steps, 64 samples per update", "ladder", Workload(16, 8, 64)),
+    ("16 units, 8 steps, 256 networks at once", "ladder", Workload(16, 8, 1, models=256)),
+    ("16 units, 256 steps, 256 samples per update", "shapes", Workload(16, 256, 256)),
+    ("128 units, 64 steps, 256 samples per update", "shapes", Workload(128, 64, 256)),
+)
+HEADER = ("training on one core, samples per second", "fastrnn", "JAX", "PyTorch", "PyTorch, `nn.RNN`", "the tutorial",
+          "fastrnn over the best of the others")
+
+
+def best(rows, *engines):
+    """The rate of the fastest of some engines (those whose names begin so), with its mark, or nothing."""
+    rows = [row for row in rows if row["engine"].startswith(engines)]
+    row = max(rows, key=samples_a_second, default=None)
+    return number(samples_a_second(row)) + mark(row) if row else ""
+
+
+def summary(results):
+    """The table, and how it was measured.
+
+    `results` maps "ladder" and "shapes" to their saved results, or to None; rows without a result are left out.
+    """
+    rows = []
+    for name, section, work in ROWS:
+        if not results[section]:
+            continue
+        duel = next((each for each in duels(results[section]) if each.work == work and each.threads == 1), None)
+        same = [row for row in results[section]["rows"]
+                if row["seconds"] and row["threads"] == 1 and row["kind"] != "peak" and work_of(row) == work]
+        if duel:
+            cells = (best(same, "fastrnn"), best(same, "jax"), best(same, "torch"), best(same, COMMON),
+                     best(same, "scalar"))
+            rows.append([name, *cells, f"{duel.best_times:.1f} ×"])
+    return table(HEADER, rows) + "\n" + report.note(results["ladder"])

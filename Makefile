@@ -59,7 +59,7 @@ bench-installed: .venv/made  ## run fastrnn bench from an installed package
 	@build/installed/venv/bin/python -m pip install --quiet --disable-pip-version-check build/installed/*.whl
 	@cd build/installed && venv/bin/fastrnn bench --quick
 
-readme: .venv/for-test  ## write the saved results of the benchmarks into README.md
+readme: .venv/for-test  ## write the saved results of the benchmarks into README.md and docs/
 	@$(BIN)/python -m bench.readme
 
 # Which: make example ARGS=laser, or ARGS=digits.

@@ -1,4 +1,4 @@
-"""How networks learn each task by its recipe: `python -m bench.tasks [SEEDS]` prints the table of the README.
+"""How networks learn each task by its recipe: `python -m bench.tasks [SEEDS]` prints the table of docs/tasks.md.
 
 Exact: right on all of their verification; unseen: still right at 64 and 1,000 bits, on hard and random operands, as
 training left them; proved: `--until certified` ends with a proof for every width.

@@ -78,6 +78,7 @@ def check(command):
 @pytest.mark.parametrize("name", TEXTS)
 def test_commands_of_documents_and_help(run, name, small):
     for command in dict.fromkeys(commands_in(TEXTS[name])):
+        command = command.removeprefix("python -m ") if command.startswith("python -m fastrnn ") else command
         # `make train` is `fastrnn train`, and was run.
         if "fastrnn " in command and not command.startswith("mpiexec"):
             follow(run, command, small)
@@ -88,9 +89,8 @@ def test_commands_of_documents_and_help(run, name, small):
 
 
 def test_no_command_is_missed():
-    assert (
-        commands_in(TEXTS["README.md"])[:2] == ["make train", "make test"] and len(commands_in(TEXTS["README.md"])) > 25
-    )
+    assert {"make train", "make test"} <= set(commands_in(TEXTS["README.md"]))
+    assert len(commands_in(TEXTS["tutorial.md"])) > 15
     every = {
         words_of(standard_input(command)[1])[0]
         for text in TEXTS.values()

@@ -13,7 +13,7 @@ from tests.test_fit import DATA, QUICK, ROLES, as_float
 from fastrnn import GRU, LSTM, Sequences, analysis, train_many
 from fastrnn.analysis.stepwise import Stepper, gate_nodes
 from fastrnn.cells.base import cells
-from fastrnn.data import TEST, TRAIN
+from fastrnn.data import TEST, TRAIN, folds
 
 RNG = np.random.default_rng(5)
 P, BITS, WEIGHT = np.round(RNG.random(400), 2), RNG.integers(0, 2, 400), RNG.integers(0, 3, 400).astype(float)
@@ -245,6 +245,22 @@ def test_baselines_are_those_of_scikit_learn_and_counting():
     assert analysis.ngram_baseline(DATA, ROLES, history=2, prior=0.7).test_loss == pytest.approx(total, rel=1e-12)
     suitable = [each.name for each in analysis.suitable_baselines(DATA, ROLES)]
     assert suitable == ["constant", "n-grams of up to 5 steps", "logistic regression, 5 steps"]
+
+
+def test_baselines_in_folds_are_means_over_outer_folds():
+    weights = [np.linspace(1, n + 1, len(x)) for n, (x, _, _) in enumerate(DATA)]
+    x, y = [x for x, _, _ in DATA], [y for _, y, _ in DATA]
+    data = Sequences(x, y, weight=weights, kind="classes", classes=2)
+    roles = folds(data, 3, 2)
+    found = analysis.baselines_in_folds(data, roles, history=2)
+    total = np.zeros(3)
+    for row in (0, 2, 4):
+        share = data.lengths[roles[row] == TEST].sum() / data.steps
+        total += [share * each.test_loss for each in analysis.suitable_baselines(data, roles[row], history=2)]
+    assert list(found) == ["constant", "n-grams of up to 2 steps", "logistic regression, 2 steps"]
+    np.testing.assert_allclose(list(found.values()), total, rtol=1e-12)
+    with pytest.raises(ValueError, match="^roles: no test sequence has a step that counts$"):
+        analysis.baselines_in_folds(data, np.zeros(len(data), int))
 
 
 def test_n_grams_take_the_length_that_validates_best():

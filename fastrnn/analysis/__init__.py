@@ -10,6 +10,7 @@ import importlib
 _EXPORTS = {
     "baselines": (
         "Baseline",
+        "baselines_in_folds",
         "constant_baseline",
         "linear_baseline",
         "logistic_baseline",

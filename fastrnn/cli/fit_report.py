@@ -28,9 +28,14 @@ def check_pictures(args):
 
 def report(args, folder, data, roles, made):
     """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
+    from fastrnn.analysis.baselines import baselines_in_folds
+    from fastrnn.data import folds
+
     fits = made.fits if args.cv else made
     summary = _shown(made.summary() if args.cv else best_of_each(made), data.kind)
-    baselines = _in_folds(args, data) if args.cv else _baselines(data, roles)
+    # Roles of all folds, which cross_validate has divided in the same way.
+    roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
+    baselines = baselines_in_folds(data, roles) if args.cv else _baselines(data, roles)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
     print(text)
@@ -42,7 +47,7 @@ def report(args, folder, data, roles, made):
         print(f"still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs")
     table = made.table if args.cv else fits.to_frame()
     write_atomically(os.path.join(folder, TABLE), table.to_csv(index_label="model").encode())
-    pictures = {} if args.pictures == "none" else _draw(args, folder, data, made, fits, best, baselines)
+    pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, baselines)
     content = _markdown(args, data, roles, fits, best, summary, baselines, pictures, folder)
     write_atomically(os.path.join(folder, REPORT), content.encode())
     write_json(folder, described(args, data))
@@ -100,26 +105,10 @@ def _baselines(data, roles):
 
 def _compared(roles):
     """The role of the sequences on which networks and baselines are compared: test, else validation, else training."""
-    return "test" if roles is None or (roles == 2).any() else "validation" if (roles == 1).any() else "train"
+    return "test" if (roles == 2).any() else "validation" if (roles == 1).any() else "train"
 
 
-def _in_folds(args, data):
-    """{name: loss} on each outer fold in turn, as the mean over counted steps; the first inner fold validates."""
-    import numpy as np
-
-    from fastrnn.analysis.baselines import suitable_baselines
-    from fastrnn.data import folds
-
-    total, steps = {}, 0.0
-    for roles in folds(data, *args.cv, args.by, args.seed)[:: args.cv[1]]:
-        own = data.weight[np.repeat(roles == 2, data.lengths)].sum()
-        steps += own
-        for each in suitable_baselines(data, roles):
-            total[each.name] = total.get(each.name, 0.0) + own * each.test_loss
-    return {name: value / steps for name, value in total.items()}
-
-
-def _draw(args, folder, data, made, fits, best, baselines):
+def _draw(args, folder, data, roles, made, fits, best, baselines):
     """{file: what it shows} of the pictures that were drawn."""
     from fastrnn import analysis
 
@@ -131,6 +120,8 @@ def _draw(args, folder, data, made, fits, best, baselines):
 
     if args.cv:
         analysis.plot_selection(made, baselines, path("loss", "test loss against hidden units"))
+        # Curves are those of one fold, and so are the baselines beside them.
+        baselines = _baselines(data, roles[made.outer[best] * args.cv[1] + made.inner[best]])
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )
@@ -157,7 +148,8 @@ def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folde
     lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
     size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
-    lines += ["", f"The model with the least validation loss is number {best} of table.csv: {counted(size, 'unit')}, seed {seed}."]
+    which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"
+    lines += ["", f"The model with the least validation loss is {which}."]
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
     for file, text in pictures.items():

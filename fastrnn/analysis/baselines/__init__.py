@@ -9,9 +9,11 @@ from fastrnn.analysis.baselines.constant import constant_baseline, persistence_b
 from fastrnn.analysis.baselines.linear import linear_baseline, logistic_baseline
 from fastrnn.analysis.baselines.ngram import ngram_baseline
 from fastrnn.analysis.baselines.permutation import permutation_baseline
+from fastrnn.data.roles import TEST, check_roles
 
 __all__ = [
     "Baseline",
+    "baselines_in_folds",
     "constant_baseline",
     "linear_baseline",
     "logistic_baseline",
@@ -39,6 +41,27 @@ def suitable_baselines(data, roles, history=5):
         return [*made, logistic_baseline(data, roles, history)]
     except ImportError:
         return made
+
+
+def baselines_in_folds(data, roles, history=5):
+    """{name: loss}: test losses of `suitable_baselines` over all outer folds, to compare with those of cross_validate.
+
+    roles: (R, N), as fastrnn.data.folds gives them; of rows with the same test sequences the first one is taken. The
+    losses are means over the folds, weighted by their counted steps, as Selection.summary has them. Raises ValueError or TypeError, in
+    one line, for other roles, and where no test sequence has a counted step.
+    """
+    roles = np.atleast_2d(check_roles(roles, len(data)))
+    first = np.unique(roles == TEST, axis=0, return_index=True)[1]
+    total, steps = {}, 0
+    for row in roles[np.sort(first)]:
+        own = data.counted[row == TEST].sum()
+        if own > 0:
+            steps += own
+            for each in suitable_baselines(data, row, history):
+                total[each.name] = total.get(each.name, 0.0) + own * each.test_loss
+    if not total:
+        raise ValueError("roles: no test sequence has a step that counts")
+    return {name: value / steps for name, value in total.items()}
 
 
 def best_ngram(data, roles, history):

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "fastrnn").rglob("*.py"))
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # fastrnn.x.y, but no file name such as fastrnn.py.
 DOTTED = re.compile(r"(?<![\w./-])fastrnn(?:\.[A-Za-z_]\w*)+(?!\w)")
 # Stretches.saved, Model.load: an attribute of a class of ours.

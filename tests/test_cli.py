@@ -18,6 +18,7 @@ import pytest
 from test_original import TRANSCRIPT
 
 import fastrnn
+from fastrnn.cells.base import cells
 from fastrnn.cli import COMMANDS, add, main
 from fastrnn.cli.output import save_under_free_name
 from fastrnn.cli.text import bit_row, equation, long_numbers, seconds, short
@@ -813,3 +814,20 @@ def test_compiling_is_announced_once_on_a_terminal_and_only_when_it_happens(monk
     with compiling_noted():
         compiled(np.float32(1))
     assert sys.stderr.getvalue() == ""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_the_terminal_when_the_program_has_a_longer_name(command, monkeypatch, capsys):
+    monkeypatch.setattr("fastrnn.cli.program", lambda: ".venv/bin/python -m fastrnn")
+    assert main([*command.split(), "--help"]) == 0
+    # The usage is argparse's, and one command has two large numbers and no option before which it could be broken.
+    _, *rest = capsys.readouterr().out.split("\n\n")
+    assert not [line for text in rest for line in text.splitlines() if len(line) > 80 and " add " not in line]
+
+
+@pytest.mark.parametrize("cell", cells())
+def test_options_of_cells_have_texts_of_their_own(cell, capsys):
+    assert main(["fit", "--cell", cell, "--help"]) == 0
+    section = capsys.readouterr().out.split(f"cell {cell}:\n")[1].split("\n\n")[0]
+    options = re.findall(r"^  --(\S+)(?: [A-Z]+)? +(.*)$", section, re.MULTILINE)
+    assert options and not [name for name, text in options if text.partition(" (default")[0] == name]

@@ -153,9 +153,9 @@ def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):
     assert (status, err) == (0, "")
     assert out.startswith("smallest: addition, 8 bits; elman; up to 3 combinations, 10 seeds each\n")
     assert re.search(
-        r"\nleast hidden size that makes at least 95 % of the models exact: 12\n"
+        r"\nsmallest hidden size that makes at least 95 % of the models exact: 12\n"
         r"  \(10 of 10, 100.0%, interval 72.2-100.0%\)\n"
-        r"least hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n",
+        r"smallest hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n",
         out,
     )
     status, out, err = call(

@@ -23,9 +23,15 @@ from fastrnn.program import program
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
             "predict", "simulate", "export", "original", "reproduce", "bench", "tasks")
+DESCRIPTION = """\
+Train small recurrent networks on your own sequences, or on tasks with known
+answers, where they are also proved right."""
+# Columns of a line of --help.
+WIDTH = 79
 EXAMPLES = """\
 examples:
-  fastrnn train                                    an 8-bit adder, proved exact
+  fastrnn train                                    an 8-bit adder, proved right
+  fastrnn fit --help                               networks for your own tables
   fastrnn add runs/addition-8.safetensors 123 456  a sum, by the network
   fastrnn COMMAND --help                           a command's own options
 """
@@ -60,7 +66,7 @@ def _run(argv):
         argv = [*argv[1:2], "--help"]
     name = program()
     parser = Parser(
-        prog=name, description="Trains small recurrent networks and proves them right.", epilog=_called(EXAMPLES, name)
+        prog=name, description=DESCRIPTION, epilog=_called(EXAMPLES, name)
     )
     version = sys.modules[__name__.partition(".")[0]].__version__
     parser.add_argument("--version", action="version", version=f"fastrnn {version}")
@@ -108,8 +114,22 @@ def _see(message, name):
 
 
 def _called(examples, name):
-    """Examples with the program as it was called here."""
-    return re.sub(r"^(  |.* \| )fastrnn ", rf"\g<1>{name} ", examples, flags=re.MULTILINE)
+    """Examples with the program as it was called here, in lines that fit a terminal of 80 columns."""
+    called = re.sub(r"^(  |.* \| )fastrnn ", rf"\g<1>{name} ", examples, flags=re.MULTILINE)
+    return "\n".join(fitted for line in called.split("\n") for fitted in _fitted(line))
+
+
+def _fitted(line):
+    """An example in one line, or with its comment below it and its options in lines of their own."""
+    if len(line) <= WIDTH or not line.startswith("  "):
+        return [line]
+    command, comment = re.fullmatch(r"(  .*?)(?:\s{2,}(\S.*))?", line).groups()
+    place = command.rfind(" --", 0, WIDTH - 2)
+    if len(command) > WIDTH and place > 0:
+        command = [f"{command[:place]} \\", f"    {command[place + 1 :]}"]
+    else:
+        command = [command]
+    return [*command, *([comment.rjust(min(WIDTH, 27 + len(comment)))] if comment else [])]
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,7 +144,7 @@ class Parser(argparse.ArgumentParser):
 
 class _Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
-        super().__init__(prog, max_help_position=28, width=79)
+        super().__init__(prog, max_help_position=28, width=WIDTH)
         # argparse forgets that the names of commands are indented twice, and breaks the line after the longest.
         self._action_max_length = 4 + max(map(len, COMMANDS))
 

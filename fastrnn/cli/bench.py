@@ -12,7 +12,7 @@ examples:
   fastrnn bench --hidden 64 --bits 32 --batch-size 256
   fastrnn bench --json mine.json
 
-Every engine is held against the true gradient before it is timed.
+Each engine's update is checked against a float64 gradient before it is timed.
 """
 
 

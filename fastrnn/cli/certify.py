@@ -13,7 +13,7 @@ EXAMPLES = """\
 examples:
   fastrnn certify runs/addition-8.safetensors    a proof, saved beside the model
   fastrnn certify runs/addition-8.safetensors --plot boxes.svg
-  fastrnn certify --smallest --plot boxes.png    the least network with a proof
+  fastrnn certify --smallest --plot boxes.png    the smallest network with a proof
 
 exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 """
@@ -34,16 +34,17 @@ def arguments(parser, argv):
         help="instead of a MODEL: train adders of 1, 2, ... hidden units, many of each, up to the first that is proved",
     )
     parser.add_argument(
-        "--seeds", type=positive, default=700, metavar="N", help="with --smallest: networks of each kind (default: 700)"
+        "--seeds", type=positive, default=700, metavar="N",
+        help="with --smallest: networks of each size and activation (default: 700)",
     )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
-                        help="with --smallest: tanh or sigmoid alone (default: both)")
+                        help="with --smallest: only tanh or only sigmoid (default: both)")
     parser.add_argument("--threads", type=positive, metavar="N", help="with --smallest: threads (default: all cores)")
     parser.add_argument(
         "--k",
         type=positive,
         metavar="N",
-        help="inputs that the proof looks back on (default: 1 and 2, the network's own machine, 3 and 4)",
+        help="length of the input window in the proof (default: 1 and 2, the network's own machine, 3 and 4)",
     )
     parser.add_argument(
         "--output", metavar="FILE", help="where to save the certificate (default: MODEL-certificate.safetensors)"

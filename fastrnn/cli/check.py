@@ -21,7 +21,7 @@ def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("certificate", metavar="CERTIFICATE", help="a file that `fastrnn certify` saved")
     parser.add_argument("model", metavar="MODEL", nargs="?",
-                        help="the network that it is for (default: beside it, the name without -certificate)")
+                        help="the network it proves (default: CERTIFICATE without -certificate in its name)")
 
 
 def run(args):

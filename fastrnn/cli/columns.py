@@ -15,27 +15,34 @@ def add_columns(parser):
     """Declare the options that say how a table is read."""
     names = listed(str)
     group = parser.add_argument_group("columns of the table, a row for each step")
-    group.add_argument("--inputs", type=names, metavar="LIST", help="columns that the network sees")
-    group.add_argument("--target", type=names, metavar="LIST", help="column, or columns, that it predicts")
+    group.add_argument("--inputs", type=names, metavar="LIST", help="input columns")
+    group.add_argument("--target", type=names, metavar="LIST", help="column or columns to predict")
     group.add_argument(
-        "--group", type=names, default=(), metavar="LIST", help="columns whose rows, where they agree, are one sequence"
+        "--group", type=names, default=(), metavar="LIST",
+        help="columns that identify a sequence: rows with equal values belong to one",
     )
-    group.add_argument("--time", metavar="NAME", help="column to sort by in a sequence (default: as they stand)")
+    group.add_argument("--time", metavar="NAME", help="column to sort each sequence by (default: the table's order)")
     group.add_argument(
-        "--lag", type=integer, default=0, metavar="N", help="feed inputs N rows later: 1 for choices from earlier ones"
-    )
-    group.add_argument(
-        "--one-hot", type=names, default=(), metavar="LIST", help="inputs that become one for each value"
-    )
-    group.add_argument(
-        "--standardize", type=names, default=(), metavar="LIST", help="inputs shifted and scaled as training data ask"
-    )
-    group.add_argument("--weight", metavar="NAME", help="column of weights of the steps; 0: does not count")
-    group.add_argument(
-        "--allowed", type=names, default=(), metavar="LIST", help="columns of 0 and 1: classes allowed, in order"
+        "--lag", type=integer, default=0, metavar="N",
+        help="feed inputs N rows later; 1 predicts a choice from earlier ones",
     )
     group.add_argument(
-        "--kind", metavar="KIND", help="of the target: classes, bits or reals (default: from its values)"
+        "--one-hot", type=names, default=(), metavar="LIST", help="inputs to encode as one column for each value"
+    )
+    group.add_argument(
+        "--standardize", type=names, default=(), metavar="LIST",
+        help="inputs to standardise: mean 0, deviation 1 on training data",
+    )
+    group.add_argument(
+        "--weight", metavar="NAME",
+        help="column of weights for the steps; steps of weight 0 do not count",
+    )
+    group.add_argument(
+        "--allowed", type=names, default=(), metavar="LIST",
+        help="columns of 0 and 1, one for each class: which are allowed",
+    )
+    group.add_argument(
+        "--kind", metavar="KIND", help="kind of target: classes, bits or reals (default: decided by its values)"
     )
 
 

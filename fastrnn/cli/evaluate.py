@@ -6,7 +6,7 @@ from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder, own_
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.text import counted
 
-SUMMARY = "Say how well fitted networks predict a table"
+SUMMARY = "Report how well fitted networks predict a table"
 EXAMPLES = """\
 examples:
   fastrnn evaluate runs/choices choices.csv            the best model

@@ -13,24 +13,25 @@ from fastrnn.cli.options import add_options, digits, flags, given, listed, numbe
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.program import install
 
-SUMMARY = "Fit networks to a table of your own, with validation or nested folds"
+SUMMARY = "Fit networks to your own table, with validation or nested cross-validation"
 EXAMPLES = """\
 examples:
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
     --group subject,session --hidden 1,2,4 --seeds 3
-                           choices from earlier ones and rewards
+                           choices from earlier choices and rewards
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
     --group subject,session --hidden 1,2,4 --cv 10x9 --seeds 3
-                           the same in nested folds
+                           the same with nested cross-validation
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
     --group subject,session --each subject --hidden 2
-                           networks of its own for each subject
+                           separate networks for each subject
   fastrnn fit weather.csv --target rain --inputs wind,pressure --group year \\
     --standardize wind,pressure --cell lstm --test 0.2
 
-A row is a step. --lag 1 feeds the inputs of the row before. Results lie in one
-folder: table.csv (a row a model), report.md, models.safetensors, pictures.
-Interrupted, the same command goes on.
+Each row is a time step. --lag 1 feeds the inputs of the row before. Results go
+to one folder: table.csv (one row per model), report.md, models.safetensors,
+pictures.
+After an interruption, the same command continues.
 
 exit status: 0 done, 2 wrong use, 130 interrupted
 """
@@ -44,17 +45,17 @@ AXES = (
 )
 # Fields of FitConfig that are options: (field, type, help)
 SETTINGS = (
-    ("optimizer", str, "optimizer"),
-    ("schedule", str, "of the learning rate: constant, linear, cosine, exponential, drop or plateau"),
-    ("warmup", positive, "epochs in which the learning rate rises"),
-    ("plateau_factor", number, "of the learning rate on a plateau"),
-    ("plateau_patience", positive, "evaluations without improvement, then the rate is multiplied"),
-    ("max_grad_norm", number, "largest norm of the gradient (default: any)"),
-    ("min_delta", number, "what counts as an improvement of the validation loss"),
-    ("epochs", positive, "passes over the training sequences, at most"),
+    ("optimizer", str, "optimizer: {optimizers}"),
+    ("schedule", str, "learning-rate schedule: constant, linear, cosine, exponential, drop or plateau"),
+    ("warmup", positive, "epochs over which the learning rate rises linearly"),
+    ("plateau_factor", number, "factor on the learning rate at a plateau"),
+    ("plateau_patience", positive, "evaluations without improvement before the rate is multiplied"),
+    ("max_grad_norm", number, "clip the gradient norm to X (default: no clipping)"),
+    ("min_delta", number, "smallest decrease of the validation loss that counts as improvement"),
+    ("epochs", positive, "maximum number of passes over the training sequences"),
     ("batch_size", positive, "sequences in an update (default: all)"),
     ("evaluate_every", positive, "epochs between two evaluations"),
-    ("patience", str, "evaluations without improvement, then a model stops; or none"),
+    ("patience", str, "evaluations without improvement before a model stops; or none"),
     ("initial_state", str, "zero or learned"),
     ("dtype", str, "float32 or float64"),
 )
@@ -65,6 +66,7 @@ def arguments(parser, argv):
     import argparse
 
     from fastrnn.cells.base import cells
+    from fastrnn.optimizers.base import optimizers
     from fastrnn.training.config import FitConfig
 
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
@@ -74,45 +76,54 @@ def arguments(parser, argv):
     chosen, known = first.parse_known_args(argv)[0].cell, cells()
     if chosen is not None and chosen not in known:
         raise UserError(f"--cell: got {chosen!r}, expected one of {', '.join(known)}")
-    nets = parser.add_argument_group("networks; a LIST as 1,2,4 fits each combination")
+    nets = parser.add_argument_group("networks; a LIST (1,2,4) fits each combination")
     nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
     for option, name, kind, text in AXES:
         default = "4" if name == "hidden_size" else f"{getattr(FitConfig, name):g}"
         nets.add_argument(
             option, dest=f"axis_{name}", type=listed(kind), metavar="LIST", help=f"{text} (default: {default})"
         )
-    nets.add_argument("--seeds", type=positive, default=3, metavar="N", help="initial weights of each (default: 3)")
-    nets.add_argument("--seed", type=seed, default=0, metavar="N", help="the first seed, and that of the division")
+    nets.add_argument(
+        "--seeds", type=positive, default=3, metavar="N",
+        help="networks of each combination, with other initial weights (default: 3)",
+    )
+    nets.add_argument(
+        "--seed", type=seed, default=0, metavar="N",
+        help="first seed; it also divides the sequences (default: 0)",
+    )
     made_of = known[chosen or "gru"]
     add_options(parser, f"cell {made_of.name}", made_of, without=("hidden_size",))
     division = parser.add_argument_group("division of the sequences")
     division.add_argument(
-        "--validation", type=number, default=None, metavar="X", help="share that stops training (default: 0.2)"
+        "--validation", type=number, default=None, metavar="X",
+        help="share of sequences for early stopping (default: 0.2)",
     )
     division.add_argument(
-        "--test", type=number, default=None, metavar="X", help="share that is only tested (default: 0)"
+        "--test", type=number, default=None, metavar="X", help="share of sequences kept for testing (default: 0)"
     )
     division.add_argument(
-        "--cv", type=_folds, metavar="AxB", help="nested folds instead: A to test, B to validate, as 10x9"
+        "--cv", type=_folds, metavar="AxB",
+        help="nested cross-validation instead: A outer (test) and B inner (validation) folds, for example 10x9",
     )
     division.add_argument(
-        "--by", type=listed(str), metavar="LIST", help="columns of --group that stay together, as subject"
+        "--by", type=listed(str), metavar="LIST",
+        help="columns of --group whose sequences stay in one fold, for example subject",
     )
     division.add_argument(
-        "--each", metavar="NAME", help="column of --group, as subject: networks of its own for each value"
+        "--each", metavar="NAME", help="separate networks for each value of this column of --group, for example subject"
     )
     training = parser.add_argument_group("training")
     for name, kind, text in SETTINGS:
         default = getattr(FitConfig, name)
-        text += "" if default is None else f" (default: {default})"
+        text = text.format(optimizers=", ".join(optimizers())) + ("" if default is None else f" (default: {default})")
         metavar = "NAME" if kind is str and name != "patience" else "X" if kind is number else "N"
         training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     training.add_argument(
         "--threads", type=positive, metavar="N", help="threads; the result is the same for any number"
     )
     results = parser.add_argument_group("results")
-    results.add_argument("--output", metavar="FOLDER", help="where they go (default: runs/NAME of the table)")
-    results.add_argument("--force", action="store_true", help="replace the fits that are there")
+    results.add_argument("--output", metavar="FOLDER", help="folder for the results (default: runs/NAME of the table)")
+    results.add_argument("--force", action="store_true", help="replace existing results")
     results.add_argument("--pictures", default="png", metavar="KIND", help="png, svg, pdf or none (default: png)")
     parser.set_defaults(made_of=made_of)
 

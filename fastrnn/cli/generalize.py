@@ -8,7 +8,7 @@ from fastrnn.cli.output import check_writable
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import seconds
 
-SUMMARY = "Try a network at ever larger widths, up to a million bits"
+SUMMARY = "Test a network at larger and larger widths, up to a million bits"
 EXAMPLES = """\
 examples:
   fastrnn generalize runs/addition-8.safetensors
@@ -27,7 +27,7 @@ def arguments(parser, argv):
     )
     parser.add_argument("--samples", type=positive, default=64, metavar="N",
                         help="random operands at each width, beside the hard ones (default: 64)")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random operands (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed for the random operands (default: 0)")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads (default: all cores)")
     parser.add_argument("--plot", metavar="FILE", help="draw accuracy and margin by width, as .png, .pdf or .svg")
     parser.add_argument("--json", metavar="FILE", help="write all counts to FILE")

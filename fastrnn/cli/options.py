@@ -15,6 +15,9 @@ HELP = {
     "bias": "train without biases",
     "bits": "bits of the result, the steps of time",
     "operands": "how many numbers one sample combines",
+    "reset": "where the reset gate acts: after or before the recurrent product",
+    "beta": "what is subtracted from the gate that takes in new values",
+    "alpha": "share of the way that h moves in a step, above 0 and at most 1",
 }
 
 

@@ -16,14 +16,14 @@ SUMMARY = "Train for many seeds and show how many become exact, and how fast"
 EXAMPLES = """\
 examples:
   fastrnn repeat                          the default recipe, 200 seeds
-  fastrnn repeat --until certified        on to a proof for every width
+  fastrnn repeat --until certified        with a proof for every width
   fastrnn repeat --seeds 50 --hidden 8    smaller networks
   fastrnn repeat --optimizer sgd --reduction sum --batch-size 1
 
-What takes more than half a minute keeps a checkpoint in runs/: after Ctrl-C, a
-crash or a kill the same command goes on from there.
+Runs longer than half a minute keep a checkpoint in runs/. After Ctrl-C, a
+crash or a kill, the same command continues.
 
-exit status: 0 if every seed reached what --until says, else 1
+exit status: 0 if every seed reached the --until criterion, else 1
 """
 
 

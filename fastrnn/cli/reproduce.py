@@ -5,7 +5,7 @@ from fastrnn.cli.options import positive
 from fastrnn.cli.progress import Bar, compiling_noted
 
 EXPERIMENTS = ("mdlrnn-addition",)
-SUMMARY = "Do a published experiment again, beside the published figures"
+SUMMARY = "Repeat a published experiment and compare with the published figures"
 EXAMPLES = """\
 examples:
   fastrnn reproduce mdlrnn-addition              about a minute

@@ -11,7 +11,7 @@ from fastrnn.cli.options import listed, number, positive, seed
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.text import counted
 
-SUMMARY = "Let fitted networks act in an environment of their own"
+SUMMARY = "Let fitted networks act in an environment"
 EXAMPLES = """\
 examples:
   fastrnn simulate runs/choices --reward 0.8,0.2 --steps 200 --sessions 10
@@ -37,7 +37,7 @@ def arguments(parser, argv):
     parser.add_argument(
         "--reward", type=listed(number), metavar="LIST", help="probabilities of a reward, one for each choice"
     )
-    parser.add_argument("--swap", type=positive, metavar="N", help="turn them round every N steps")
+    parser.add_argument("--swap", type=positive, metavar="N", help="reverse their order every N steps")
     parser.add_argument(
         "--environment", metavar="FILE", help="a Python file with environment(choices, draws) and first"
     )

@@ -59,7 +59,7 @@ def _finding(found, finding):
             figures = evidence.summary
             share = f"{100 * figures.share:.1f}%, interval {_interval(figures)}"
             yield (
-                f"least hidden size that makes {wanted} exact: {evidence.hidden_size}\n"
+                f"smallest hidden size that makes {wanted} exact: {evidence.hidden_size}\n"
                 f"  ({figures.exact:,} of {figures.models:,}, {share})"
             )
 

@@ -20,12 +20,12 @@ examples:
   fastrnn sweep --hidden 2,3,4,6,8,12,16,24,32,64 --seeds 1000 --plot hidden.png
   fastrnn sweep --hidden 8,16 --learning-rate 0.03,0.1,0.3 --output rates.csv
   fastrnn sweep --hidden 4,8 --activation sigmoid,tanh --bits 8,16 --seeds 50
-  fastrnn sweep --smallest                  the least hidden size that works
+  fastrnn sweep --smallest                  the smallest hidden size that works
   fastrnn sweep --dask tcp://head:8786      on the workers of a Dask cluster
   mpiexec -n 9 python -m mpi4py.futures -m fastrnn sweep --mpi
                                             on eight processes of MPI
 
-The same command goes on where an interrupted one was, to the same bytes.
+After an interruption, the same command continues, with the same result.
 """
 
 OUTPUT = os.path.join("runs", "sweep.csv")
@@ -55,14 +55,14 @@ NAMES = tuple(axis for _, axis, _, _ in AXES)
 
 def arguments(parser, argv):
     """Declare the options: the axes, this command's, and those of the chosen cell, task and training that are no axes."""
-    axes = parser.add_argument_group("axes of the grid, each a LIST as 2,3,4")
+    axes = parser.add_argument_group("axes of the grid, each a LIST, for example 2,3,4")
     for option, axis, kind, text in AXES:
         axes.add_argument(option, dest=f"axis_{axis}", type=listed(kind), metavar="LIST", help=text)
     parser.add_argument(
         "--seeds", type=positive, default=200, metavar="N", help="models of each combination (default: 200)"
     )
     parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="the first of the seeds, which follow each other (default: 0)"
+        "--seed", type=seed, default=0, metavar="N", help="the first of consecutive seeds (default: 0)"
     )
     parser.add_argument("--smallest", action="store_true",
                         help="try hidden sizes in ascending order until 95 %% of the seeds become exact")

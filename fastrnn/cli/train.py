@@ -15,19 +15,19 @@ from fastrnn.cli.report import report
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
 examples:
-  fastrnn train                               an adder, proved for every width
-  fastrnn train --until exact                 exact on all that is tried
+  fastrnn train                               an 8-bit adder, proved for any width
+  fastrnn train --until exact                 exact on all pairs, not proved
   fastrnn train --bits 16 --operands 3        sums of three numbers
   fastrnn train --plot curve.png              with its learning curve
   fastrnn train --seed 7 --output seven.safetensors
   fastrnn train --until samples --max-samples 10000000
   fastrnn train --resume runs/addition-8.safetensors
-                                              go on after Ctrl-C
+                                              continue after Ctrl-C
 
 A run of more than half a minute keeps a checkpoint beside its output. After a
-crash or a kill the same command goes on from there, to the same bytes.
+crash or a kill, the same command continues it, with the same result.
 
-exit status: 0 what --until asked for is reached; 1 it is not; 2 wrong use;
+exit status: 0 the --until criterion is reached; 1 it is not; 2 wrong use;
 130 interrupted (the network and its training state are saved)
 """
 
@@ -39,11 +39,11 @@ def arguments(parser, argv):
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--plot", metavar="FILE", help="draw the learning curve, as .png, .pdf or .svg")
-    parser.add_argument("--resume", metavar="FILE", help="go on from the file of an unfinished run")
+    parser.add_argument("--resume", metavar="FILE", help="continue the unfinished run in FILE")
     parser.add_argument("--other-processor", action="store_true",
-                        help="go on even where another kind of processor began; the rest is then other bytes")
+                        help="continue a run of another kind of processor; results then differ in rounding")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but faults")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
     add_parts(parser, argv, {"until": "certified where a proof covers the task, else exact"})
 
 

@@ -5,7 +5,7 @@ from fastrnn.cli.options import positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import equation, long_numbers, seconds, verdict
 
-SUMMARY = "Try a network on all operands, or on random and hard ones"
+SUMMARY = "Test a network on all operands, or on random and hard ones"
 EXAMPLES = """\
 examples:
   fastrnn verify runs/addition-8.safetensors            all 16,384 pairs
@@ -21,8 +21,8 @@ def arguments(parser, argv):
     parser.add_argument("model", metavar="MODEL", help="a file that `fastrnn train` saved")
     parser.add_argument("--bits", type=positive, metavar="N", help="bits of the result (default: as in training)")
     parser.add_argument("--samples", type=positive, default=65536, metavar="N",
-                        help="random operands, where there are too many to try them all (default: 65536)")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the random operands (default: 0)")
+                        help="random operands, used where all pairs would be too many (default: 65536)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed for the random operands (default: 0)")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads (default: all cores)")
 
 

@@ -29,20 +29,24 @@ class TrainConfig:
     loss: str = option("squared", "loss function", lambda: tuple(losses()))
     optimizer: str = option("adam", "optimizer", lambda: tuple(task_optimizers()))
     learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
-    constants: tuple = option((), "the optimizer's constants, as beta2=0.99")
+    constants: tuple = option((), "constants of the optimizer, for example beta2=0.99")
     batch_size: int = option(16, "samples in one update")
-    max_samples: int = option(1_000_000, "stop after so many samples")
-    until: str = option("exact", "when to stop before that", lambda: UNTIL)
-    patience: int = option(256, "samples without a mistake before the network is verified")
+    max_samples: int = option(1_000_000, "stop after N samples at the latest")
+    until: str = option(
+        "exact", "stopping criterion: exact, certified, or samples (use all of max_samples)", lambda: UNTIL
+    )
+    patience: int = option(256, "consecutive samples without a mistake before verification")
     curriculum: Curriculum | None = option(
-        Curriculum(), "first width, times what it grows when the network is exact, or none"
+        Curriculum(), "FIRST:FACTOR: train at width FIRST, and multiply it by FACTOR once exact; or none"
     )
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
-    clip: float | None = option(None, "largest global norm of the gradient (default: any)")
-    truncate: int | None = option(None, "steps that gradients flow back, in segments of so many (default: all)")
-    saturation: float = option(0.0, "weight of the penalty for hidden units away from their extremes")
+    clip: float | None = option(None, "clip the global gradient norm to X (default: no clipping)")
+    truncate: int | None = option(
+        None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"
+    )
+    saturation: float = option(0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes")
     weight_decay: float = option(0.0, "decoupled weight decay: w -= rate * weight_decay * w")
     l1: float = option(0.0, "decoupled L1 penalty: w -= rate * l1 * sign(w)")
     initial_scale: float = option(1.0, "factor on the initial weights")

@@ -87,8 +87,8 @@ def _trained(args, cell, task, config, stack):
     checkpoint, rows, before = opened(RunAutosave, path, identity, print), [], None
     if checkpoint:
         stack.callback(checkpoint.close)
-        if checkpoint.run:
-            rows, before = [Row(*row) for row in checkpoint.more], checkpoint.run
+        if checkpoint.state:
+            rows, before = [Row(*row) for row in checkpoint.more], checkpoint.state
             print(f"going on from {path}, after {len(rows)} seeds", flush=True)
         checkpoint.more = rows
     with compiling_noted(), user_errors(options_of(args)), Bar(args.seeds, delay=0.5) as bar:

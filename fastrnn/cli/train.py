@@ -66,8 +66,8 @@ def run(args):
         checkpoint = _checkpoint(cell, task, config, before, args.resume, output, say)
         if checkpoint:
             stack.callback(checkpoint.close)
-            if checkpoint.run:
-                before = checkpoint.run
+            if checkpoint.state:
+                before = checkpoint.state
                 say(f"going on from {checkpoint.path}, after {before.samples:,} samples")
         # Whoever reads this from a file or a pipe should know what is going on.
         sys.stdout.flush()

@@ -10,6 +10,7 @@ import time
 import warnings
 
 from fastrnn.files import Replacement, check_regular, locked
+from fastrnn.train.continuation import difference
 
 # Seconds of training that a kill may cost, and the share of the time that saving may take: where writing is slow, it
 # is done less often.
@@ -98,3 +99,31 @@ class Autosave:
 
     def __exit__(self, *exception):
         self.close()
+
+
+class TrainingAutosave(Autosave):
+    """An Autosave of trainings of one identity: plain values that are equal where trainings end in the same bytes.
+
+    state: what `_loaded` makes of the file that was found, or None. Raises ValueError, naming what differs, if the file
+    is of another identity, CheckpointError if it is not a checkpoint.
+    """
+
+    def __init__(self, path, identity, note=warnings.warn):
+        super().__init__(path, note)
+        self.identity, self.state = identity, None
+        try:
+            if self.found:
+                self.state = self._loaded()
+        except BaseException:
+            self.close()
+            raise
+
+    def _loaded(self):
+        raise NotImplementedError
+
+    def check_identity(self, theirs):
+        """Raise ValueError, naming what differs, unless the file's identity is this training's."""
+        if differing := difference(theirs, self.identity):
+            raise ValueError(
+                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
+            )

@@ -114,7 +114,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
     )
     with RunAutosave(checkpoint, identity) as autosave:
-        run = _trained(cell, task, arrays, digest, config, weights, threads, progress, autosave.run or resume, autosave)
+        run = _trained(cell, task, arrays, digest, config, weights, threads, progress, autosave.state or resume, autosave)
         autosave.finish(run)
         return run
 

@@ -1,15 +1,13 @@
 """The state of many models in training as arrays, from which `train_many` goes on, and the checkpoint that holds it."""
 
 import time
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.errors import CheckpointError
-from fastrnn.train.autosave import Autosave
-from fastrnn.train.continuation import difference
+from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.group import Job, LaneState
 from fastrnn.train.many_run import Entry
 
@@ -33,30 +31,14 @@ class Held(NamedTuple):
     state: object
 
 
-class ManyAutosave(Autosave):
-    """An Autosave of the states of many models; `state`: (tensors, seconds) of the file that was found, or None.
-
-    identity, errors: as for RunAutosave.
-    """
-
-    def __init__(self, path, identity, note=warnings.warn):
-        super().__init__(path, note)
-        self.identity, self.state = identity, None
-        try:
-            if self.found:
-                self.state = self._loaded()
-        except BaseException:
-            self.close()
-            raise
+class ManyAutosave(TrainingAutosave):
+    """An Autosave of the states of many models; `state`: (tensors, seconds) of the file that was found, or None."""
 
     def _loaded(self):
         tensors, metadata = read_checkpoint(self.path)
         if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is no checkpoint of train_many; give another file")
-        if differing := difference(metadata["identity"], self.identity):
-            raise ValueError(
-                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
-            )
+        self.check_identity(metadata["identity"])
         seconds = metadata.get("seconds")
         if not isinstance(seconds, (int, float)):
             raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to begin anew")

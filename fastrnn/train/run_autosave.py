@@ -1,33 +1,19 @@
 """The checkpoint of one network's training."""
 
 import time
-import warnings
 
 from fastrnn.checkpoint import encoded
-from fastrnn.train.autosave import Autosave
-from fastrnn.train.continuation import difference
+from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.resume import content_of, load_run
 
 # Bytes of a file with a long history, whatever the network.
 SIZE = 200_000
 
 
-class RunAutosave(Autosave):
-    """An Autosave of Runs of one identity (`identity_of`).
+class RunAutosave(TrainingAutosave):
+    """An Autosave of Runs; state: the unfinished one that the file held, or None; more: plain values kept in the file."""
 
-    run: the unfinished Run that the file held, or None; more: plain values that are kept in the file as well. Raises
-    ValueError, naming what differs, if the file is of another identity, CheckpointError if it is not a checkpoint.
-    """
-
-    def __init__(self, path, identity, note=warnings.warn):
-        super().__init__(path, note)
-        self.identity, self.run, self.more = identity, None, None
-        try:
-            if self.found:
-                self.run = self._loaded()
-        except BaseException:
-            self.close()
-            raise
+    more = None
 
     def _loaded(self):
         run, _ = load_run(self.path)
@@ -35,9 +21,7 @@ class RunAutosave(Autosave):
         if theirs is None:
             raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as "
                              "`resume`")
-        if differing := difference(theirs, self.identity):
-            raise ValueError(f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or "
-                             "delete it")
+        self.check_identity(theirs)
         self.more = run.model.metadata.pop("more", None)
         return run
 

@@ -6,7 +6,6 @@ group, slot, updates, evaluations; `H.lanes.theta` and so on: the arrays of thei
 """
 
 import json
-import warnings
 from dataclasses import asdict
 
 import numpy as np
@@ -15,8 +14,8 @@ from fastrnn.checkpoint import code_version, hash_of, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.simd.host import arithmetic
-from fastrnn.train.autosave import Autosave
-from fastrnn.train.continuation import difference, weights_digest
+from fastrnn.train.autosave import TrainingAutosave
+from fastrnn.train.continuation import weights_digest
 from fastrnn.training.group import ENDS, Taken
 from fastrnn.training.lanes import Lane
 from fastrnn.training.saved import read_sealed
@@ -25,29 +24,12 @@ KIND = "fit checkpoint"
 STACKED = ("theta", "best", "slots", "running", "progress", "active")
 
 
-class FitAutosave(Autosave):
-    """An Autosave of the models of one call of `fit_sequences`.
-
-    identity: plain values that are equal where fits end in the same bytes. Raises ValueError, naming what differs, if
-    the file is of another identity, CheckpointError if it is none.
-    """
-
-    def __init__(self, path, identity, note=warnings.warn):
-        super().__init__(path, note)
-        self.identity, self.state = identity, None
-        try:
-            if self.found:
-                self.state = self._loaded()
-        except BaseException:
-            self.close()
-            raise
+class FitAutosave(TrainingAutosave):
+    """An Autosave of the models of one call of `fit_sequences`; `state`: (header, tensors) of the file, or None."""
 
     def _loaded(self):
         header, tensors = read_sealed(self.path, KIND, "checkpoint of a fit")
-        if differing := difference(header["identity"], self.identity):
-            raise ValueError(
-                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
-            )
+        self.check_identity(header["identity"])
         return header, tensors
 
     def take_up(self, manys):

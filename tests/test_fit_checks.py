@@ -247,6 +247,15 @@ def test_a_folder_that_is_a_file_is_refused_before_anything_is_fitted(tmp_path):
     assert (tmp_path / "parts").read_text() == "mine"
 
 
+def test_parts_of_other_fits_are_fitted_again(tmp_path):
+    made = cross_validate(GRU(2), DATA, outer=2, inner=2, seeds=1, output=tmp_path, **QUICK)
+    (part,) = tmp_path.glob("part-*.safetensors")
+    train_many(GRU(2), DATA, seeds=range(5, 5 + len(made.fits)), roles=ROLES, **QUICK).save(part, overwrite=True)
+    again = cross_validate(GRU(2), DATA, outer=2, inner=2, seeds=1, output=tmp_path, **QUICK)
+    np.testing.assert_array_equal(again.fits.seeds, made.fits.seeds)
+    np.testing.assert_array_equal(again.fits.loss, made.fits.loss)
+
+
 def test_outer_folds_in_which_nothing_counts_are_no_test():
     tested = folds(DATA, 3, 2)[0] == TEST
     masks = [np.full(length, not masked) for length, masked in zip(DATA.lengths, tested)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fastrnn.checkpoint import code_version
 from fastrnn.errors import CheckpointError
 from fastrnn.simd.host import arithmetic
 from fastrnn.train.continuation import THEN
@@ -38,7 +39,7 @@ def fit_parts(cell, data, seeds, roles, rows, columns, output, config, threads, 
             arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **own}
         arguments |= {"seeds": seeds[part], "roles": roles if rows is None else roles[rows[part]], "config": config}
         path = output and os.path.join(output, f"part-{_digest(cell, data, arguments)}.safetensors")
-        fits = _saved(path, type(cell))
+        fits = _saved(path, type(cell), arguments)
         if fits is None:
             told = progress and (lambda finished, _, loss: progress(done + finished, models, min(loss, least)))
             fits = fit_sequences(cell, data, threads=threads, progress=told, **arguments)
@@ -79,7 +80,7 @@ def joined(parts):
 
 def _digest(cell, data, arguments):
     """Names what a part is fitted from."""
-    text = f"{arithmetic()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
+    text = f"{arithmetic()} {code_version()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
     digest = hashlib.blake2b(text.encode(), digest_size=8)
     for name, value in sorted(arguments.items()):
         if isinstance(value, dict):
@@ -90,11 +91,15 @@ def _digest(cell, data, arguments):
     return digest.hexdigest()
 
 
-def _saved(path, kind):
-    """The Fits in a file, or None if there are none."""
+def _saved(path, kind, arguments):
+    """The Fits in a file, or None if there are none, or those of other arguments."""
     if path is None or not os.path.exists(path):
         return None
     try:
-        return Fits.load(path, cell=kind)
+        fits = Fits.load(path, cell=kind)
     except CheckpointError:
         return None
+    sizes = arguments.get("hidden_size", fits.hidden_size)
+    same = np.array_equal(fits.seeds, arguments["seeds"]) and np.all(fits.hidden_size == sizes)
+    options = (np.all(values == arguments.get(name, values)) for name, values in fits.options.items())
+    return fits if same and all(options) else None

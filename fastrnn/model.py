@@ -151,7 +151,7 @@ class Model:
         return [answer for answer, in answers.ints()]
 
     def save(self, path, *, overwrite=True):
-        """Write the model to one safetensors file: weights under PyTorch's names, the rest as JSON metadata.
+        """Write the model to one safetensors file: weights by name, the rest as JSON metadata.
 
         A reader, or a crash, finds the old file or the new one. Raises OSError, naming the path, if it cannot be
         written or is no regular file; FileExistsError if it exists and is not to be overwritten.

@@ -10,12 +10,15 @@ from certified_models import FIXTURES, WRONG, double, proved, unproved
 import fastrnn
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.certification import MOST_UNITS, _lengths
 from fastrnn.certify.graph import own_machine, windows
 from fastrnn.certify.picture import draw_boxes
 from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
+from fastrnn.check import MOST_ACTIVATIONS
 from fastrnn.model import Model
+from fastrnn.tasks import Addition
 from fastrnn.train.smallest import smallest
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -182,3 +185,10 @@ def test_answers_of_sequences_are_sums():
     for row, out in zip(symbols, truth):
         a, b = (sum(int(s >> i & 1) << t for t, s in enumerate(row)) for i in (0, 1))
         assert sum(int(bit) << t for t, bit in enumerate(out)) == (a + b) % 2**90
+
+
+def test_windows_are_tried_as_long_as_the_checker_takes_their_proof():
+    task = Addition(bits=8, operands=3)
+    assert [_lengths(task, None, hidden) for hidden in (4, 16, 10**6)] == [[1, 2, None, 3, 4], [1, 2, None, 3], [1, None]]
+    # The checker's own limit, on activations: nodes that end in the same inputs make their step together.
+    assert MOST_UNITS == MOST_ACTIVATIONS

@@ -13,9 +13,11 @@ from fastrnn.certify.rounding import Rounding
 from fastrnn.certify.search import search
 from fastrnn.model import check_model, check_weights
 
-# Windows are tried from one symbol up to so many, as long as there are not more nodes than these; after those that are
-# quickly done, the network's own machine, if it is small.
+# Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
+# network's own machine, with at most MOST_OWN states.
 LONGEST, SHORT, MOST_NODES, MOST_OWN = 4, 2, 16384, 1024
+# Nodes times hidden units of windows that are tried: fastrnn.check takes no larger proof.
+MOST_UNITS = 1 << 16
 
 
 @dataclass
@@ -97,7 +99,7 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
 
 
 def _certified(model, task, k, find, seed, progress):
-    for length in _lengths(task, k):
+    for length in _lengths(task, k, model.hidden_size):
         graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
         if graph is None:
             continue
@@ -128,11 +130,12 @@ def _nodes(automaton, k):
     return automaton.states * automaton.symbols**k
 
 
-def _lengths(task, k):
+def _lengths(task, k, hidden):
     """Lengths of windows in the order in which they are tried; None for the network's own machine."""
     automaton = automaton_of(task)
     if k is None:
-        lengths = list(range(1, longest(task) + 1))
+        fits = [each for each in range(2, longest(task) + 1) if _nodes(automaton, each) * hidden <= MOST_UNITS]
+        lengths = [1, *fits]
         return [*lengths[:SHORT], None, *lengths[SHORT:]]
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
         raise ValueError(

@@ -5,7 +5,7 @@ PYTHON ?=
 ARGS ?=
 BIN := .venv/bin
 
-# A .venv that was moved, or whose Python is gone, is made anew rather than left to fail.
+# A .venv that was moved, or whose Python is gone, is made again rather than left to fail.
 ifneq ($(wildcard .venv),)
 ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/made 2>/dev/null),alive $(CURDIR))
 .PHONY: .venv/made
@@ -38,7 +38,7 @@ test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous 
 
 BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
-# Each section is saved as it is done, so `make bench ARGS="-k ladder"` measures one anew and keeps the others; two
+# Each section is saved as it is done, so `make bench ARGS="-k ladder"` measures one again and keeps the others; two
 # saved runs are compared by `make bench ARGS=--benchmark-compare`.
 bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; first make bench-peers
 	@$(BENCH) --benchmark-save=bench $(ARGS)

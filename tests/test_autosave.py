@@ -334,7 +334,7 @@ def test_a_damaged_checkpoint_is_one_line(killed, capsys):
     err = capsys.readouterr().err
     assert (
         err.startswith(f"fastrnn: {path}: is damaged: ")
-        and err.endswith("; delete it to begin anew\n")
+        and err.endswith("; delete it to start over\n")
         and err.count("\n") == 1
     )
 

@@ -43,7 +43,8 @@ def draw_boxes(certification, path, units=None, seed=0):
         raise ValueError(f"picture: got {os.fspath(path)!r}, expected an ending such as .png, .pdf or .svg")
     axes = figure.subplots()
     states, after = _real_states(certification, seed)
-    # The zero state before the first step is no node of interest.
+    count = len(final)
+    # The first box is the zero state, before any output: it is marked below.
     final, boxes = final[1:], [end[1:][:, units] for end in (proof.low, proof.high)]
     for state in np.unique(final):
         colour, mine = f"C{state % 10}", final == state
@@ -64,11 +65,12 @@ def draw_boxes(certification, path, units=None, seed=0):
             markeredgewidth=0.6,
             label=f"{_name(certification.task)} {state}" if state < 10 else None,
         )
+    axes.plot(0, 0, "k*", markersize=5, label="start")
     axes.set_xlabel(f"hidden unit {units[0]}")
     axes.set_ylabel(f"hidden unit {units[1]}")
     axes.set_title(
-        f"{len(final)} boxes that no sequence of any length leaves\n"
-        f"and states of {SEQUENCES} sequences of {STEPS} steps in them",
+        f"{certification.task.name}, {hidden} {certification.model.cell.activation} units: {count} boxes that no sequence "
+        f"leaves\nand the states of {SEQUENCES} sequences of {STEPS} steps in them",
         fontsize=10,
     )
     axes.margins(0.08)

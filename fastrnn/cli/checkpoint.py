@@ -34,7 +34,7 @@ def opened(kind, path, identity, say):
         say(f"another process trains the same and keeps {path}; this one keeps no checkpoint")
         return None
     except CheckpointError as error:
-        raise UserError(f"{error}; delete it to begin anew") from error
+        raise UserError(f"{error}; delete it to start over") from error
 
 
 def tell_of_others(output, identity, say):

@@ -49,7 +49,7 @@ def _print(args, outcomes):
     sizes = {split: len(split.sequences()[0]) for split in (*outcomes, TEST)}
     print('Binary addition of Lan et al., "Minimum description length recurrent neural\nnetworks" (TACL 2022)\n')
     row("trained on all pairs of", outcomes)
-    row("  sequences of so many bits", [f"{sizes[split]} of {split.steps}" for split in outcomes])
+    row("  sequences, and their bits", [f"{sizes[split]} of {split.steps}" for split in outcomes])
     print(f"  accuracy by bit on all pairs of {TEST}, {sizes[TEST]:,} of {TEST.steps} bits:")
     row(
         f"fastrnn, worst of {args.seeds} seeds", [f"{_floor(min(outcome.chosen)):.4f}" for outcome in outcomes.values()]
@@ -66,7 +66,7 @@ def _print(args, outcomes):
     row("before the choice: mean", [f"{_floor(np.mean(outcome.every)):.4f}" for outcome in outcomes.values()])
     row("theirs, evolved (MDLRNN)", [f"{EVOLVED:.4f}" if split is next(iter(outcomes)) else "" for split in outcomes])
     row("theirs, trained by gradients: the best", [f"{THEIR_BEST[split][0]:.4f}" for split in outcomes])
-    row("  of so many", [str(THEIR_BEST[split][1]) for split in outcomes])
+    row("  number of networks", [str(THEIR_BEST[split][1]) for split in outcomes])
     print(f"""
 Used: the training sequences of each column and no others; Elman networks of 16
 units, {args.restarts} for each seed, trained until they fit all of them and then for

@@ -150,7 +150,7 @@ def _check_files(args, grid):
         own = owns(grid, args.output)
     except ForeignJournal as error:
         if not args.force:
-            raise UserError(f"{error}; give another --output, or --force to begin anew") from error
+            raise UserError(f"{error}; give another --output, or --force to start over") from error
         own = False
     check_writable(args.output, args.force or own)
     with user_errors({"output": "--output", "plot": "--plot"}):

@@ -171,7 +171,7 @@ class _Training:
         try:
             take_up(self, arrays)
         except ValueError as error:
-            raise CheckpointError(f"{self.autosave.path}: is damaged: {error}; delete it to begin anew") from error
+            raise CheckpointError(f"{self.autosave.path}: is damaged: {error}; delete it to start over") from error
         self.earlier = seconds
 
     def seconds(self):

@@ -41,7 +41,7 @@ class ManyAutosave(TrainingAutosave):
         self.check_identity(metadata["identity"])
         seconds = metadata.get("seconds")
         if not isinstance(seconds, (int, float)):
-            raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to begin anew")
+            raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to start over")
         return tensors, seconds
 
     def save(self, training, lanes):

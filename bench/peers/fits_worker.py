@@ -1,14 +1,17 @@
-"""Fits as a user of JAX or PyTorch would write them at their best, in a process of their own.
+"""Fits as an expert in JAX or PyTorch writes them, in a process of their own.
 
-The protocol is one JSON line each way:
+    python bench/peers/fits_worker.py --check       every engine against nn.GRU and AdamW of PyTorch, in float64
+    python bench/peers/fits_worker.py               one JSON line each way:
 
-    {"engine": ..., "cell": "gru", "hidden": H, "models": M, "dtype": ...}    makes a case: {"ready": true}
-    {"epochs": n}                                                             runs it: {"seconds": s}
+    {"engine": ..., "hidden": H, "dtype": ...}      makes a case: {"models": M}, as many as are fastest
+    {"epochs": n}                                   runs it: {"seconds": s}
 
-An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96 sequences of 60 steps,
-3 inputs, 2 classes, with masks, and the loss of all.
+An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96 sequences of up to 60
+steps, 3 inputs, 2 classes; each model has its own training sequences. All updates of TOGETHER are one call, which ends
+with the losses of training and validation sequences.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -16,147 +19,77 @@ import time
 import numpy as np
 
 SEQUENCES, STEPS, INPUTS, CLASSES = 96, 60, 3, 2
-TOGETHER = 8
-RATE, BETA1, BETA2, EPSILON = 0.005, 0.9, 0.999, 1e-8
+TOGETHER = 32
+RATE, BETA1, BETA2, EPSILON, DECAY = 0.005, 0.9, 0.999, 1e-8, 0.01
+ENGINES = {"jax": ("fits_jax", "make"), "torch-compiled": ("fits_torch", "Compiled"),
+           "torch-nn.GRU": ("fits_torch", "Module")}
+# Sums in another order, in 32 updates.
+TOLERANCE = 1e-9
 
 
-def data(dtype):
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 2, (STEPS, SEQUENCES, INPUTS)).astype(dtype)
-    y = rng.integers(0, CLASSES, (STEPS, SEQUENCES))
-    mask = (np.arange(STEPS)[:, None] < rng.integers(40, STEPS + 1, SEQUENCES)).astype(dtype)
-    return x, y, mask
+class Task:
+    """Data, roles and initial weights.
+
+    x (T, B, K); y (T, B), 0 or 1; mask (T, B); roles (2, B, M), weights of sequences in the mean training and
+    validation loss; weights {name: (M, ...)}, named and shaped as in PyTorch.
+    """
+
+    def __init__(self, hidden, models, dtype):
+        self.hidden, self.models, self.dtype = hidden, models, dtype
+        rng = np.random.default_rng(0)
+        self.x = rng.integers(0, 2, (STEPS, SEQUENCES, INPUTS)).astype(dtype)
+        self.y = rng.integers(0, CLASSES, (STEPS, SEQUENCES))
+        self.mask = (np.arange(STEPS)[:, None] < rng.integers(40, STEPS + 1, SEQUENCES)).astype(dtype)
+        train = rng.random((SEQUENCES, models)) < 0.9
+        self.roles = np.stack([each / (self.mask.sum(0) @ each) for each in (train, ~train)]).astype(dtype)
+        bound = hidden**-0.5
+        shapes = {"w_ih": (3 * hidden, INPUTS), "w_hh": (3 * hidden, hidden), "b_ih": (3 * hidden,),
+                  "b_hh": (3 * hidden,), "w_ho": (CLASSES, hidden), "b_o": (CLASSES,)}
+        self.weights = {n: rng.uniform(-bound, bound, (models, *s)).astype(dtype) for n, s in shapes.items()}
 
 
-def initial(hidden, models, dtype):
-    rng = np.random.default_rng(1)
-    bound = hidden**-0.5
-    shapes = {
-        "w_ih": (3 * hidden, INPUTS),
-        "w_hh": (3 * hidden, hidden),
-        "b_ih": (3 * hidden,),
-        "b_hh": (3 * hidden,),
-        "w_ho": (CLASSES, hidden),
-        "b_o": (CLASSES,),
-    }
-    return {name: rng.uniform(-bound, bound, (models, *shape)).astype(dtype) for name, shape in shapes.items()}
+def engine(name, hidden, dtype, models=None):
+    """An engine with run(calls), weights() and losses() (2, M); `models` are the fastest number if None."""
+    file, made = ENGINES[name]
+    make = getattr(importlib.import_module(file), made)
+    return make(lambda fastest: Task(hidden, models or fastest, dtype))
 
 
-def jax_case(models_last):
-    def make(hidden, models, dtype):
-        import jax
-        import jax.numpy as jnp
-        from jax import lax
-
-        jax.config.update("jax_enable_x64", dtype == "float64")
-        x, y, mask = (jnp.asarray(each) for each in data(dtype))
-        start = {name: jnp.asarray(values) for name, values in initial(hidden, models, dtype).items()}
-        hot = jax.nn.one_hot(y, CLASSES, dtype=x.dtype)
-
-        def one(w):
-            """The loss of one model."""
-
-            def step(h, now):
-                x, hot, mask = now
-                a, b = x @ w["w_ih"].T + w["b_ih"], h @ w["w_hh"].T + w["b_hh"]
-                r = jax.nn.sigmoid(a[:, :hidden] + b[:, :hidden])
-                z = jax.nn.sigmoid(a[:, hidden : 2 * hidden] + b[:, hidden : 2 * hidden])
-                n = jnp.tanh(a[:, 2 * hidden :] + r * b[:, 2 * hidden :])
-                h = n + z * (h - n)
-                out = h @ w["w_ho"].T + w["b_o"]
-                return h, ((jax.nn.logsumexp(out, -1) - (out * hot).sum(-1)) * mask).sum()
-
-            return lax.scan(step, jnp.zeros((SEQUENCES, hidden), x.dtype), (x, hot, mask))[1].sum() / mask.sum()
-
-        def last(w):
-            """The sum of the losses of all models, which lie along the last axis."""
-            w = {name: jnp.moveaxis(values, 0, -1) for name, values in w.items()}
-
-            def product(weights, values):
-                """sum over k of weights (G, K, M) values (B, K, M or 1): (B, G, M)"""
-                return sum(weights[None, :, k] * values[:, None, k] for k in range(weights.shape[1]))
-
-            def step(h, now):
-                x, hot, mask = now
-                a = product(w["w_ih"], x[:, :, None]) + w["b_ih"]
-                b = product(w["w_hh"], h) + w["b_hh"]
-                r = jax.nn.sigmoid(a[:, :hidden] + b[:, :hidden])
-                z = jax.nn.sigmoid(a[:, hidden : 2 * hidden] + b[:, hidden : 2 * hidden])
-                n = jnp.tanh(a[:, 2 * hidden :] + r * b[:, 2 * hidden :])
-                h = n + z * (h - n)
-                out = product(w["w_ho"], h) + w["b_o"]
-                return h, ((jax.nn.logsumexp(out, 1) - (out * hot[:, :, None]).sum(1)) * mask[:, None]).sum(0)
-
-            return (
-                lax.scan(step, jnp.zeros((SEQUENCES, hidden, models), x.dtype), (x, hot, mask))[1].sum(0) / mask.sum()
-            ).sum()
-
-        gradient = jax.grad(last) if models_last else jax.vmap(jax.grad(one))
-
-        def update(n, state):
-            w, first, second = state
-            grads = gradient(w)
-            first = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, first, grads)
-            second = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, second, grads)
-            w = jax.tree.map(lambda w, m, v: w - RATE * m / (jnp.sqrt(v) + EPSILON), w, first, second)
-            return w, first, second
-
-        many = jax.jit(lambda state: lax.fori_loop(0, TOGETHER, update, state))
-        state = [(start, jax.tree.map(jnp.zeros_like, start), jax.tree.map(jnp.zeros_like, start))]
-
-        def run(epochs):
-            for _ in range(-(-epochs // TOGETHER)):
-                state[0] = many(state[0])
-            jax.block_until_ready(state[0])
-            return -(-epochs // TOGETHER) * TOGETHER
-
-        return run
-
-    return make
-
-
-def torch_module(hidden, models, dtype):
-    """nn.GRU, one model after the other, as fits are mostly written."""
-    import torch
-
-    torch.set_num_threads(1)
-    kind = getattr(torch, dtype)
-    x, y, mask = data(dtype)
-    x, y, mask = torch.tensor(x), torch.tensor(y), torch.tensor(mask)
-    rnn, out = torch.nn.GRU(INPUTS, hidden).to(kind), torch.nn.Linear(hidden, CLASSES).to(kind)
-    optimizer = torch.optim.AdamW([*rnn.parameters(), *out.parameters()], lr=RATE)
-
-    def run(epochs):
-        for _ in range(epochs * models):
-            optimizer.zero_grad()
-            z = out(rnn(x)[0])
-            loss = (
-                torch.nn.functional.cross_entropy(z.reshape(-1, CLASSES), y.reshape(-1), reduction="none")
-                * mask.reshape(-1)
-            ).sum() / mask.sum()
-            loss.backward()
-            optimizer.step()
-        return epochs
-
-    return run
-
-
-ENGINES = {"jax-vmap": jax_case(False), "jax-models-last": jax_case(True), "torch-nn.GRU": torch_module}
+def check():
+    """Print the largest differences of weights and losses after a call; returns 1 if one is beyond the tolerance."""
+    wrong = 0
+    for hidden in (1, 2, 4, 10, 20):
+        results = {}
+        for name in reversed(ENGINES):
+            made = engine(name, hidden, "float64", 3)
+            made.run(1)
+            results[name] = made.weights(), made.losses()
+        weights, losses = results.pop("torch-nn.GRU")
+        for name, (found, lost) in results.items():
+            moved = max(float(np.abs(found[each] - weights[each]).max()) for each in weights)
+            off = float(np.abs(lost - losses).max())
+            right = max(moved, off) < TOLERANCE
+            wrong += not right
+            print(f"{'' if right else 'WRONG: '}{name}, {hidden} units: weights after {TOGETHER} updates within "
+                  f"{moved:.0e}, losses within {off:.0e}", flush=True)
+    return 1 if wrong else 0
 
 
 def main():
-    run = None
+    made = None
     for line in sys.stdin:
         asked = json.loads(line)
         if "engine" in asked:
-            run = ENGINES[asked["engine"]](asked["hidden"], asked["models"], asked["dtype"])
-            run(1)
-            print(json.dumps({"ready": True}), flush=True)
+            made = engine(asked["engine"], asked["hidden"], asked["dtype"])
+            made.run(1)
+            print(json.dumps({"models": made.task.models}), flush=True)
         else:
+            calls = -(-asked["epochs"] // TOGETHER)
             began = time.perf_counter()
-            epochs = run(asked["epochs"])
-            print(json.dumps({"seconds": (time.perf_counter() - began) * asked["epochs"] / epochs}), flush=True)
+            made.run(calls)
+            seconds = (time.perf_counter() - began) * asked["epochs"] / (calls * TOGETHER)
+            print(json.dumps({"seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(check() if "--check" in sys.argv else main())

@@ -51,6 +51,7 @@ bench-quick: .venv/for-test  ## run a few benchmarks (1 minute) into build/bench
 bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch and JAX into .venv-peers, check them
 	@$(BIN)/python -m bench.peers.check
 	@$(BIN)/python -m bench.peers.networks
+	@.venv-peers/bin/python bench/peers/fits_worker.py --check
 
 bench-installed: .venv/made  ## run fastrnn bench from an installed package
 	@rm -rf build/lib build/installed

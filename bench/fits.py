@@ -1,7 +1,7 @@
 """Fits of many models to one data set, beside the machine's peak and, where they are installed, JAX and PyTorch.
 
     python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
-    python -m bench.fits --peers        the same beside JAX and PyTorch (first make bench-peers)
+    python -m bench.fits --peers        16 and 270 GRUs beside JAX and PyTorch (first make bench-peers), and ratios
     python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
     python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own
@@ -12,24 +12,20 @@ in changing order; medians over rounds; ratios are formed within a round. The pe
 """
 
 import argparse
-import json
-import os
-import subprocess
 import time
-from pathlib import Path
 
 import numpy as np
 
 import fastrnn
-from bench.peers.table import PYTHON
+from bench.fits_peers import compare
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.peak import MultiplyAdd
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import head_for
 from fastrnn.training.many import Many, job_of
 
-WORKER = Path(__file__).parent / "peers" / "fits_worker.py"
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
+SIZES = "1,2,4,8,16,20"
 
 
 def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
@@ -61,27 +57,32 @@ def flops_of(net):
 
 
 class Ours:
-    """One group of models that never stops."""
+    """Models that never stop, in as many groups as they need, one after the other."""
 
-    def __init__(self, cell, data, dtype, lanes="models"):
+    def __init__(self, cell, data, dtype, lanes="models", models=None):
+        """models: None for one full group."""
         config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4)
         head, outputs = head_for(None, data)
         self.many = Many(cell, head, outputs, data, config, 1, lanes)
         recipe = self.many.recipe
         options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
-        self.models = recipe.lanes if lanes == "models" else 1
+        width = recipe.lanes if lanes == "models" else 1
+        models = models or width
         roles = fastrnn.data.split(data, validation=0.1)
-        self.many.jobs = [job_of(recipe, n, n, options, roles) for n in range(self.models)]
+        self.many.jobs = [job_of(recipe, n, n, options, roles) for n in range(models)]
+        self.many.threads = -(-models // width)
         self.many.prepare()
-        self.group = self.many.groups[0]
-        for slot, job in enumerate(self.many.jobs):
-            self.group.put(slot, job)
-        self.steps, self.flops = data.steps * self.models, flops_of(recipe.net)
+        self.groups = self.many.groups
+        for n, job in enumerate(self.many.jobs):
+            self.groups[n // width].put(n % width, job)
+        self.steps, self.flops = data.steps * models, flops_of(recipe.net)
 
     def run(self, epochs):
-        began, left = time.perf_counter(), epochs
-        while left:
-            left -= self.group.run(left)[0]
+        began = time.perf_counter()
+        for group in self.groups:
+            left = epochs
+            while left:
+                left -= group.run(left)[0]
         return time.perf_counter() - began
 
 
@@ -101,34 +102,7 @@ class Peak:
         return time.perf_counter() - began
 
 
-class Peer:
-    """A case in a process of another library."""
-
-    def __init__(self, engine, hidden, models, dtype):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
-        environment |= {
-            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-            "OMP_NUM_THREADS": "1",
-        }
-        self.process = subprocess.Popen(
-            [os.environ.get("FASTRNN_PEERS") or PYTHON, WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        self._ask({"engine": engine, "hidden": hidden, "models": models, "dtype": dtype})
-
-    def _ask(self, line):
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def run(self, epochs):
-        return self._ask({"epochs": epochs})["seconds"]
-
-
-def epochs(sizes, cells, dtypes, rounds, seconds, peers):
+def epochs(sizes, cells, dtypes, rounds, seconds):
     """The table of one epoch."""
     data = choices()
     cases, ours = {("peak", dtype): Peak(dtype) for dtype in dtypes}, {}
@@ -136,39 +110,14 @@ def epochs(sizes, cells, dtypes, rounds, seconds, peers):
         for cell in cells:
             for hidden in sizes:
                 ours[cell, hidden, dtype] = cases[cell, hidden, dtype] = Ours(CELLS[cell](hidden), data, dtype)
-                if peers and cell == "gru":
-                    for engine, models in (("jax-vmap", 256), ("jax-models-last", 256), ("torch-nn.GRU", 1)):
-                        cases[engine, hidden, dtype] = Peer(engine, hidden, models, dtype)
     measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
     rows = []
     for (cell, hidden, dtype), case in ours.items():
         taken, peak = measured[cell, hidden, dtype][1], measured["peak", dtype][1]
         rate = [case.steps / each for each in taken]
         share = [r * case.flops / (cases["peak", dtype].flops / p) for r, p in zip(rate, peak)]
-        row = [cell, hidden, dtype, f"{timing.median(rate) / 1e6:,.1f}", f"{timing.median(share):.0%}"]
-        if peers:
-            for engine, models in (("jax-vmap", 256), ("jax-models-last", 256), ("torch-nn.GRU", 1)):
-                if (engine, hidden, dtype) in measured and cell == "gru":
-                    other = [data_steps(models) / each for each in measured[engine, hidden, dtype][1]]
-                    ratio = timing.median([a / b for a, b in zip(rate, other)])
-                    row.append(f"{timing.median(other) / 1e6:,.2f} ({ratio:.1f} x)")
-        rows.append(row)
-    table(
-        [
-            "cell",
-            "H",
-            "dtype",
-            "M model-steps/s",
-            "of peak",
-            *(["JAX vmap", "JAX models last", "nn.GRU, one by one"] if peers else []),
-        ],
-        rows,
-    )
-
-
-def data_steps(models):
-    """Model-steps of an epoch of a peer, whose sequences are all padded to 60 steps."""
-    return 96 * 60 * models
+        rows.append([cell, hidden, dtype, f"{timing.median(rate) / 1e6:,.1f}", f"{timing.median(share):.0%}"])
+    table(["cell", "H", "dtype", "M model-steps/s", "of peak"], rows)
 
 
 def sequences(rounds, seconds):
@@ -269,7 +218,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("peers", "sequences", "animal", "learners"):
         parser.add_argument(f"--{name}", action="store_true")
-    parser.add_argument("--sizes", default="1,2,4,8,16,20", help="hidden sizes (default: %(default)s)")
+    parser.add_argument("--sizes", default=SIZES, help="hidden sizes (default: %(default)s)")
     parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
     parser.add_argument("--dtypes", default="float32,float64", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=7)
@@ -285,14 +234,23 @@ def main():
             chosen.dtypes.split(",")[0],
             chosen.threads,
             chosen.outer,
-            sizes if chosen.sizes != "1,2,4,8,16,20" else [1, 2, 3, 4, 5, 10, 20],
+            sizes if chosen.sizes != SIZES else [1, 2, 3, 4, 5, 10, 20],
         )
     elif chosen.learners:
         learners(chosen.count, chosen.threads)
     elif chosen.sequences:
         sequences(chosen.rounds, chosen.seconds)
+    elif chosen.peers:
+        data = choices()
+        table(*compare(
+            lambda hidden, dtype, models: Ours(fastrnn.GRU(hidden), data, dtype, models=models),
+            sizes if chosen.sizes != SIZES else [1, 2, 4, 10, 20],
+            chosen.dtypes.split(","),
+            chosen.rounds,
+            chosen.seconds,
+        ))
     else:
-        epochs(sizes, chosen.cells.split(","), chosen.dtypes.split(","), chosen.rounds, chosen.seconds, chosen.peers)
+        epochs(sizes, chosen.cells.split(","), chosen.dtypes.split(","), chosen.rounds, chosen.seconds)
 
 
 if __name__ == "__main__":

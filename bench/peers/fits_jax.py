@@ -26,6 +26,8 @@ def make(task_of):
 class Engine:
     """Models of a task, and their slots of AdamW."""
 
+    updates = TOGETHER
+
     def __init__(self, task, layout):
         jax.config.update("jax_enable_x64", task.dtype == "float64")
         self.task, self.layout = task, layout(task)

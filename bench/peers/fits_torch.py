@@ -47,6 +47,8 @@ def backward(w_hh, w_out, b_out, x, y, weight, role, h, after, gates, inner, n, 
 class Compiled:
     """Models in the last axis, arrays (units, sequences, models)."""
 
+    updates = 1
+
     def __init__(self, task_of):
         hidden = task_of(1).hidden
         self.task = task = task_of(256 if hidden <= 2 else 128 if hidden <= 4 else 64)
@@ -57,7 +59,7 @@ class Compiled:
         self.roles = torch.tensor(task.roles)
         self.w = {name: torch.tensor(np.moveaxis(values, 0, -1).copy()) for name, values in task.weights.items()}
         self.slots = {name: (torch.zeros_like(w), torch.zeros_like(w)) for name, w in self.w.items()}
-        self.updates = 0
+        self.count = 0
 
     def _forward(self):
         """[(h, gates, inner, candidates) of each step], and the last h."""
@@ -85,16 +87,16 @@ class Compiled:
     @torch.inference_mode()
     def run(self, calls):
         for _ in range(calls):
-            for _ in range(TOGETHER):
-                self.updates += 1
-                by_first, by_second = 1 / (1 - BETA1**self.updates), 1 / (1 - BETA2**self.updates)
-                for name, gradient in self._gradient().items():
-                    first, second = self.slots[name]
-                    first.lerp_(gradient, 1 - BETA1)
-                    second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-                    below = (second * by_second).sqrt_().add_(EPSILON)
-                    self.w[name].mul_(1 - RATE * DECAY).addcdiv_(first, below, value=-RATE * by_first)
-            self.lost = self._losses()
+            self.count += 1
+            by_first, by_second = 1 / (1 - BETA1**self.count), 1 / (1 - BETA2**self.count)
+            for name, gradient in self._gradient().items():
+                first, second = self.slots[name]
+                first.lerp_(gradient, 1 - BETA1)
+                second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+                below = (second * by_second).sqrt_().add_(EPSILON)
+                self.w[name].mul_(1 - RATE * DECAY).addcdiv_(first, below, value=-RATE * by_first)
+            if self.count % TOGETHER == 0:
+                self.lost = self._losses()
 
     def _losses(self):
         saved, last = self._forward()
@@ -114,6 +116,8 @@ class Compiled:
 
 class Module:
     """nn.GRU, one model after the other, as fits are mostly written."""
+
+    updates = 1
 
     def __init__(self, task_of):
         self.task = task = task_of(1)
@@ -139,7 +143,7 @@ class Module:
 
     def run(self, calls):
         for model, (_, _, optimizer, _) in enumerate(self.models):
-            for _ in range(calls * TOGETHER):
+            for _ in range(calls):
                 optimizer.zero_grad()
                 self._losses(model)[0].backward()
                 optimizer.step()

@@ -3,12 +3,12 @@
     python bench/peers/fits_worker.py --check       every engine against nn.GRU and AdamW of PyTorch, in float64
     python bench/peers/fits_worker.py               one JSON line each way:
 
-    {"engine": ..., "hidden": H, "dtype": ...}      makes a case: {"models": M}, as many as are fastest
-    {"epochs": n}                                   runs it: {"seconds": s}
+    {"engine": ..., "hidden": H, "dtype": ...}      makes a case: {"models": M, "updates": of a call}, M that is fastest
+    {"calls": n}                                    runs it: {"seconds": s}
 
-An epoch is one full-batch update (forward, back through time, AdamW) of every model, on 96 sequences of up to 60
-steps, 3 inputs, 2 classes; each model has its own training sequences. All updates of TOGETHER are one call, which ends
-with the losses of training and validation sequences.
+An update is one epoch (forward, back through time, AdamW) of every model, on 96 sequences of up to 60 steps, 3 inputs,
+2 classes; each model has its own training sequences. After every TOGETHER updates come the losses of training and
+validation sequences.
 """
 
 import importlib
@@ -49,7 +49,7 @@ class Task:
 
 
 def engine(name, hidden, dtype, models=None):
-    """An engine with run(calls), weights() and losses() (2, M); `models` are the fastest number if None."""
+    """An engine: run(calls) of so many `updates`, weights(), losses() (2, M); `models` are the fastest number if None."""
     file, made = ENGINES[name]
     make = getattr(importlib.import_module(file), made)
     return make(lambda fastest: Task(hidden, models or fastest, dtype))
@@ -62,7 +62,7 @@ def check():
         results = {}
         for name in reversed(ENGINES):
             made = engine(name, hidden, "float64", 3)
-            made.run(1)
+            made.run(TOGETHER // made.updates)
             results[name] = made.weights(), made.losses()
         weights, losses = results.pop("torch-nn.GRU")
         for name, (found, lost) in results.items():
@@ -82,13 +82,11 @@ def main():
         if "engine" in asked:
             made = engine(asked["engine"], asked["hidden"], asked["dtype"])
             made.run(1)
-            print(json.dumps({"models": made.task.models}), flush=True)
+            print(json.dumps({"models": made.task.models, "updates": made.updates}), flush=True)
         else:
-            calls = -(-asked["epochs"] // TOGETHER)
             began = time.perf_counter()
-            made.run(calls)
-            seconds = (time.perf_counter() - began) * asked["epochs"] / (calls * TOGETHER)
-            print(json.dumps({"seconds": seconds}), flush=True)
+            made.run(asked["calls"])
+            print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
 
 
 if __name__ == "__main__":

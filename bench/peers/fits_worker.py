@@ -49,7 +49,7 @@ class Task:
 
 
 def engine(name, hidden, dtype, models=None):
-    """An engine: run(calls) of so many `updates`, weights(), losses() (2, M); `models` are the fastest number if None."""
+    """An engine: run(calls) of `updates` each, weights(), losses() (2, M); `models` are the fastest number if None."""
     file, made = ENGINES[name]
     make = getattr(importlib.import_module(file), made)
     return make(lambda fastest: Task(hidden, models or fastest, dtype))

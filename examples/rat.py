@@ -22,7 +22,7 @@ def rat():
     """The dict that psytrack ships: one array an entry, a row a trial."""
     found = importlib.util.find_spec("psytrack")
     if found is None:
-        sys.exit("examples/rat.py: psytrack is missing: pip install 'fastrnn[examples]'")
+        sys.exit("examples/rat.py: psytrack is missing: pip install '.[examples]'")
     path = os.path.join(os.path.dirname(found.origin), "examples", "sampleRatData.npz")
     # A pickle, which may run any code: it is read only because it comes with a package that was installed on purpose.
     return np.load(path, allow_pickle=True)["D"].item()

@@ -13,8 +13,8 @@ ROWS = (
     ("16 units, 256 steps, 256 samples per update", "shapes", Workload(16, 256, 256)),
     ("128 units, 64 steps, 256 samples per update", "shapes", Workload(128, 64, 256)),
 )
-HEADER = ("training on one core, samples per second", "fastrnn", "JAX", "PyTorch", "PyTorch, `nn.RNN`", "the tutorial's program",
-          "fastrnn over the best of the others")
+HEADER = ("training on one core, samples per second", "fastrnn", "JAX", "PyTorch", "PyTorch, `nn.RNN`",
+          "the tutorial's program", "fastrnn over the best of the others")
 
 
 def best(rows, *engines):

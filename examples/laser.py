@@ -19,7 +19,7 @@ def laser():
     """The intensities, one a step."""
     found = importlib.util.find_spec("reservoirpy")
     if found is None:
-        sys.exit("examples/laser.py: reservoirpy is missing: pip install 'fastrnn[examples]'")
+        sys.exit("examples/laser.py: reservoirpy is missing: pip install '.[examples]'")
     return np.load(os.path.join(os.path.dirname(found.origin), "datasets", "santafe_laser.npy"))[:, 0].astype(float)
 
 

@@ -1,4 +1,4 @@
-"""fastrnn: the fastest trainer of small recurrent networks on a CPU, which knows when its networks are right.
+"""fastrnn trains small recurrent networks on CPUs, one or thousands at a time, and proves some of them right.
 
     >>> import fastrnn
     >>> run = fastrnn.train(fastrnn.Elman(hidden_size=16), fastrnn.tasks.Addition(bits=8))

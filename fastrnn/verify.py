@@ -61,7 +61,7 @@ def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None,
     task = model.task.at(bits) if bits is not None else model.task
     if bits is None and not enumerable(task) and samples * task.bits > MOST_STEPS:
         raise ValueError(
-            f"bits: the model's task has {task.bits:,}, and {samples:,} samples of so many take "
+            f"bits: the model's task has {task.bits:,}, and {samples:,} samples of this width take "
             f"{samples * task.bits:.1e} steps; to verify it, say at how many bits, or give fewer samples"
         )
     started = time.perf_counter()

@@ -118,7 +118,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch):
     monkeypatch.setattr(parts, "fit_sequences", fitted_part)
     status, _, err = call(*argv, "--output", "out")
     assert status == 130 and "interrupted after 4 of 5 models, of which 2 are kept in out/parts\ngo on: the same" in err
-    assert "is of an unfinished fit: the same command goes on" in call("evaluate", "out", "choices.csv")[2]
+    assert "is of an unfinished fit: the same command continues it" in call("evaluate", "out", "choices.csv")[2]
     assert call(*argv, "--output", "out")[0] == 0
     assert calls == [2, 2, 2, 1]
     whole, again = (Fits.load(f"{folder}/models.safetensors") for folder in ("whole", "out"))
@@ -255,7 +255,7 @@ def test_an_environment_of_ones_own_is_a_python_file(call, fitted, here):
 
 FAULTS = {
     "no such file": ("missing.csv", COLUMNS, "missing.csv: No such file"),
-    "no columns": ("choices.csv", ("--inputs", "a"), "--inputs and --target: say which columns"),
+    "no columns": ("choices.csv", ("--inputs", "a"), "--inputs and --target: name the columns"),
     "unknown column": (
         "choices.csv",
         (*COLUMNS, "--target", "choise"),
@@ -269,7 +269,8 @@ FAULTS = {
     "one sequence": ("choices.csv", COLUMNS[:-2], "give smaller shares, or name more columns in --group"),
     "too few groups": ("choices.csv", (*COLUMNS, "--cv", "9x2", "--by", "subject"), "give fewer folds, or no --by"),
     "text": ("choices.csv", (*COLUMNS, "--inputs", "word"), "expected numbers: --one-hot word makes an input for each"),
-    "folds": ("choices.csv", (*COLUMNS, "--cv", "4"), "--cv: got '4', expected two numbers of at least 2, as 10x9"),
+    "folds": ("choices.csv", (*COLUMNS, "--cv", "4"), "--cv: got '4', expected two numbers of at least 2, for "
+              "example 10x9"),
     "too many folds": ("choices.csv", (*COLUMNS, "--cv", "13x2"), "--cv: got 13 folds, but there are 12 sequences"),
     "standardised folds": (
         "choices.csv",

@@ -53,7 +53,7 @@ def sequences_of(args, training=None):
     is_table = not args.table.lower().endswith(".npz") or args.inputs
     if is_table and not (args.inputs and args.target):
         raise UserError(
-            "--inputs and --target: say which columns the network sees and predicts, as in fastrnn fit --help"
+            "--inputs and --target: name the columns that are inputs and targets; see fastrnn fit --help"
         )
     with _errors_of(args.table):
         if not is_table:

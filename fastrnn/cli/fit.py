@@ -299,5 +299,5 @@ def _folds(text):
 
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match or min(map(int, match.groups())) < 2:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected two numbers of at least 2, as 10x9")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected two numbers of at least 2, for example 10x9")
     return tuple(map(int, match.groups()))

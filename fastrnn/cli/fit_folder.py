@@ -37,7 +37,7 @@ def open_folder(folder):
     if not os.path.exists(path):
         left = os.path.isdir(os.path.join(folder, PARTS))
         raise UserError(
-            f"{folder}: " + ("is of an unfinished fit: the same command goes on" if left else "holds no fits")
+            f"{folder}: " + ("is of an unfinished fit: the same command continues it" if left else "holds no fits")
         )
     try:
         with open(path, encoding="utf-8") as file:

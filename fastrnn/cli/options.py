@@ -113,7 +113,7 @@ def listed(kind):
     def parse(text):
         values = [value.strip() for value in text.split(",")]
         if not all(values):
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected values apart by commas, as 2,3,4")
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected values separated by commas, for example 2,3,4")
         return tuple(kind(value) for value in values)
 
     return parse
@@ -126,7 +126,7 @@ METAVARS = {int: "N", float: "X", str: "NAME"}
 def _pair(text):
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, as beta2=0.99")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, for example beta2=0.99")
     return name, number(value)
 
 

@@ -57,7 +57,7 @@ def run(args):
     from fastrnn.files import write_atomically
 
     if (args.reward is None) == (args.environment is None):
-        raise UserError("--reward or --environment: give one of them, as in fastrnn simulate --help")
+        raise UserError("--reward or --environment: give one of them; see fastrnn simulate --help")
     fits, columns = open_folder(args.folder)
     if args.output:
         check_writable(args.output, args.force)

@@ -184,7 +184,7 @@ def _worked(args, grid):
     except ForeignJournal as error:
         raise UserError(error) from error
     except UnitFailed as error:
-        raise UserError(f"{error}; what is done is kept: the same command goes on") from error
+        raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
                 "them out"
             )
     if (mask < 0).any():
-        raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else its weight, as 1")
+        raise ValueError("mask: holds values below 0, expected 0 where the loss does not count, else a weight")
     if not ((y >= 0) & (y <= 1) | (mask == 0)[..., None]).all():
         raise ValueError(
             "y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output "

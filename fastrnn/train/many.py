@@ -87,7 +87,7 @@ def _checked_seeds(seeds):
     array = as_array("seeds", seeds)
     if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
         raise ValueError(
-            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, as range(100)"
+            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, for example range(100)"
         )
     wrong = array[(array < 0) | (array >= 2**63)]
     if len(wrong):

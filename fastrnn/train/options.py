@@ -40,7 +40,7 @@ def check_parts(cell, task, config, data=None, progress=None):
     """Raise TypeError unless these are a cell, a task or None, a TrainConfig or None, and a function or None."""
     if isinstance(cell, Task):
         raise TypeError(
-            f"cell: got {cell}, which is a task; expected a cell before it, as train(Elman(), {cell}), "
+            f"cell: got {cell}, which is a task; expected a cell before it: train(Elman(), {cell}), "
             f"or train(task={cell})"
         )
     _check_object("cell", cell, Cell, "a cell, as Elman(16)")

@@ -106,7 +106,7 @@ def load_run(path):
         run = run_from(model, config, state, training["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fault = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
-        raise CheckpointError(f"{path}: the state of its training is damaged: {fault}; train anew") from error
+        raise CheckpointError(f"{path}: the state of its training is damaged: {fault}; train again") from error
     return run, config
 
 

@@ -10,15 +10,15 @@ from certified_models import FIXTURES, WRONG, double, proved, unproved
 import fastrnn
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.certification import MOST_UNITS, _lengths
 from fastrnn.certify.graph import own_machine, windows
 from fastrnn.certify.picture import draw_boxes
 from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
 from fastrnn.check import MOST_ACTIVATIONS
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.packing import shapes_of
 from fastrnn.model import Model
-from fastrnn.tasks import Addition
 from fastrnn.train.smallest import smallest
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -27,6 +27,22 @@ ADDITION = fastrnn.tasks.Addition(bits=8)
 def test_a_proved_network_is_exact_far_beyond_the_width_it_was_trained_at():
     for found in (proved(), proved(16, "tanh"), double()):
         assert fastrnn.verify(found.model, bits=2048, samples=256).exact
+
+
+def test_no_windows_are_tried_whose_certificate_the_checker_refuses(monkeypatch):
+    cell, task, seen = fastrnn.Elman(16), fastrnn.tasks.Addition(bits=8, operands=3), []
+    model = Model(cell, initial_weights("pytorch", shapes_of(cell.kernel(3, 1)), 0), task)
+
+    def watched(model, graph, progress):
+        seen.append(len(np.unique(graph.following, axis=0)) * 8 * 16)
+        return prove(model, graph, progress)
+
+    monkeypatch.setattr(sys.modules["fastrnn.certify.certification"], "prove", watched)
+    assert not certify(model, find=False).proved
+    # Windows of 1, 2 and 3 symbols, and the network's own machine.
+    assert len(seen) == 4 and max(seen) <= MOST_ACTIVATIONS
+    with pytest.raises(ValueError, match="^k: got 4, whose certificate is larger than fastrnn check takes"):
+        certify(model, k=4, find=False)
 
 
 def test_the_least_logit_of_long_runs_is_no_less_than_the_proved_margin():
@@ -185,10 +201,3 @@ def test_answers_of_sequences_are_sums():
     for row, out in zip(symbols, truth):
         a, b = (sum(int(s >> i & 1) << t for t, s in enumerate(row)) for i in (0, 1))
         assert sum(int(bit) << t for t, bit in enumerate(out)) == (a + b) % 2**90
-
-
-def test_windows_are_tried_as_long_as_the_checker_takes_their_proof():
-    task = Addition(bits=8, operands=3)
-    assert [_lengths(task, None, hidden) for hidden in (4, 16, 10**6)] == [[1, 2, None, 3, 4], [1, 2, None, 3], [1, None]]
-    # The checker's own limit, on activations: nodes that end in the same inputs make their step together.
-    assert MOST_UNITS == MOST_ACTIVATIONS

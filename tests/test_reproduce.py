@@ -25,9 +25,9 @@ def test_sequences_are_the_sums_of_all_pairs_least_significant_bit_first():
 def test_a_network_sees_its_own_sequences_and_no_others(monkeypatch):
     seen = []
 
-    def watched(cell, task=None, **options):
-        seen.append((task, options["data"]))
-        return fastrnn.train(cell, task, **options)
+    def watched(cell, data=None, task=None, **options):
+        seen.append((task, data))
+        return fastrnn.train(cell, data, task=task, **options)
 
     monkeypatch.setattr(mdlrnn_addition, "train", watched)
     found = candidate(TRAINING[1], seed=0, number=0, samples=1600)

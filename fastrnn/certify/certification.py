@@ -11,13 +11,12 @@ from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import Rounding
 from fastrnn.certify.search import search
+from fastrnn.check import MOST_ACTIVATIONS, MOST_EDGES, MOST_PRODUCTS
 from fastrnn.model import check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
 # network's own machine, with at most MOST_OWN states.
 LONGEST, SHORT, MOST_NODES, MOST_OWN = 4, 2, 16384, 1024
-# Nodes times hidden units of windows that are tried: fastrnn.check takes no larger proof.
-MOST_UNITS = 1 << 16
 
 
 @dataclass
@@ -79,8 +78,8 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
     find: search for a counterexample where there is no proof. progress(): called now and then. The theorem is in
     fastrnn.certify.prove, the bound on rounding errors, for all kernels, in fastrnn.certify.rounding.
     Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval
-    extension, a task of other inputs or outputs or with more than 4,096 states, or a k below 1 or with more than 16,384
-    nodes.
+    extension, a task of other inputs or outputs or with more than 4,096 states, or a k below 1, with more than 16,384
+    nodes, or whose certificate would be larger than `fastrnn check` takes.
     """
     began = time.perf_counter()
     check_model("model", model)
@@ -99,9 +98,14 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
 
 
 def _certified(model, task, k, find, seed, progress):
-    for length in _lengths(task, k, model.hidden_size):
+    for length in _lengths(task, k):
         graph = _windows(task, length) if length else own_machine(model, automaton_of(task), MOST_OWN)
         if graph is None:
+            continue
+        # The shortest windows at least say what stands in the way of a proof.
+        if (k or length != 1) and not _checkable(graph, model):
+            if k:
+                raise ValueError(f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k")
             continue
         proof = prove(model, graph, progress)
         if proof.proved:
@@ -109,6 +113,14 @@ def _certified(model, task, k, find, seed, progress):
     counterexample = search(model, task, automaton_of(task), seed) if find else None
     status = "refuted" if counterexample else "unknown"
     return Certification(status, model, task, length, graph, proof, counterexample, _obstacle(graph, length, proof))
+
+
+def _checkable(graph, model):
+    """Whether `fastrnn check` takes a certificate of this size: nobody could verify a larger one."""
+    hidden, cost = model.hidden_size, model.weights["w_hh"].itemsize**2 // 16
+    activations = len(graph.starts) * graph.automaton.symbols * hidden
+    products = graph.nodes * hidden**2 * cost
+    return activations <= MOST_ACTIVATIONS and products <= MOST_PRODUCTS and graph.following.size <= MOST_EDGES
 
 
 def check_provable(cell, task):
@@ -130,12 +142,11 @@ def _nodes(automaton, k):
     return automaton.states * automaton.symbols**k
 
 
-def _lengths(task, k, hidden):
+def _lengths(task, k):
     """Lengths of windows in the order in which they are tried; None for the network's own machine."""
     automaton = automaton_of(task)
     if k is None:
-        fits = [each for each in range(2, longest(task) + 1) if _nodes(automaton, each) * hidden <= MOST_UNITS]
-        lengths = [1, *fits]
+        lengths = list(range(1, longest(task) + 1))
         return [*lengths[:SHORT], None, *lengths[SHORT:]]
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
         raise ValueError(

@@ -1,10 +1,12 @@
 """`fastrnn.train` and `fastrnn.train_many`: one entry for tasks, arrays and Sequences, by the kind of the data."""
 
 import inspect
+import os
 from dataclasses import fields
 
 from fastrnn.arguments import as_integer
 from fastrnn.data.sequences import Sequences
+from fastrnn.tasks.base import Task
 from fastrnn.train import loop, many
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.options import ELSEWHERE
@@ -144,10 +146,9 @@ def train_many(
 
 
 def _source(data, task):
-    """Arrays are data; whatever else came as data is meant as a task."""
-    if data is None or isinstance(data, (tuple, list)) or task is not None:
-        return {"task": task, "data": data}
-    return {"task": data}
+    """A task may come as data, or what somebody takes for one: its class or its name."""
+    meant = isinstance(data, (Task, type)) or isinstance(data, str) and not os.path.splitext(data)[1]
+    return {"task": data} if task is None and meant else {"task": task, "data": data}
 
 
 def _check_sequences(function, options):

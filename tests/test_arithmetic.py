@@ -101,6 +101,7 @@ def test_a_run_of_another_kind_goes_on_only_if_told_to(tmp_path, other, capsys):
     assert Model.load(tmp_path / "more.safetensors").metadata["arithmetic"] == f"{here}, then neon"
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_checkpoint_of_another_kind_is_not_taken_for_ones_own(tmp_path, other):
     path = tmp_path / "run.safetensors"
 

@@ -34,9 +34,10 @@ def distance(weights, others):
             marks=pytest.mark.slow,
         ),
         (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", clip=0.05, truncate=3, l1=0.01)),
-        (
+        pytest.param(
             Elman(3, "tanh"),
             dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation=0.1, weight_decay=0.1),
+            marks=pytest.mark.slow,
         ),
         # Vectors of half the size: 15 seconds of compiling.
         pytest.param(
@@ -202,8 +203,8 @@ def own_data(rng, models, rows, steps, inputs, outputs):
         ("sigmoid", "squared", 16, 8, 7, 2, 1, True),
         ("sigmoid", "squared", 5, 11, 3, 3, 2, False),
         ("sigmoid", "squared", 33, 4, 4, 5, 5, True),
-        ("tanh", "cross-entropy", 13, 9, 6, 1, 3, True),
-        # Kernels that nothing else needs: of vectors of half the size, and of relu.
+        # Kernels that nothing else needs: of tanh and relu, and of vectors of half the size.
+        pytest.param("tanh", "cross-entropy", 13, 9, 6, 1, 3, True, marks=pytest.mark.slow),
         pytest.param("sigmoid", "squared", 33, 4, 1, 5, 5, True, marks=pytest.mark.slow),
         pytest.param("relu", "squared", 18, 5, 4, 4, 1, True, marks=pytest.mark.slow),
         ("sigmoid", "squared", 1, 1, 1, 1, 1, True),

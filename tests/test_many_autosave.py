@@ -21,6 +21,8 @@ from fastrnn.train.group import Job, LaneState
 from fastrnn.train.many_run import Entry
 from fastrnn.train.many_state import LANES, Held, ManyAutosave, arrays_of, take_up
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 SMALL = dict(optimizer="sgd", learning_rate=0.1, batch_size=1, reduction="sum")
 DOUBLE = dict(optimizer="adam", dtype="float64", until="samples")
 X = np.random.default_rng(0).integers(0, 2, (12, 5, 6, 2)).astype(float)

@@ -161,8 +161,15 @@ PADDINGS = {
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
-@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-@pytest.mark.parametrize("count", [1, 2, 15, 17])
+@pytest.mark.parametrize(
+    "count, activation",
+    [
+        *itertools.product((2, 15, 17), ("relu", "sigmoid")),
+        (1, "sigmoid"),
+        # A kernel of its own, of single samples.
+        pytest.param(1, "relu", marks=pytest.mark.slow),
+    ],
+)
 def test_padding_does_not_reach_a_loss_or_a_gradient(count, activation, padding):
     model = Model(Elman(2, activation), DOUBLING)
     x, y, mask = padded(count, 5, LONG, PADDINGS[padding])

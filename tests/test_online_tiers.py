@@ -34,7 +34,7 @@ CASES = {
     "penalised": Case(Elman(5), 4, {"saturation": 0.1}),
 }
 # Eight seconds of compilation each. The quick ones have a full panel, and several with dead units in the last one.
-SLOW = "half a panel, truncated", "dead units, in float64", "penalised"
+SLOW = "a full panel", "half a panel, truncated", "dead units, in float64", "penalised"
 
 
 def session(case, monkeypatch, own, **options):

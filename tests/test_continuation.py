@@ -8,6 +8,7 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn.cli import main
+from fastrnn.train.continuation import difference
 from fastrnn.train.resume import load_run, save_run
 
 X = np.array([[[0.0], [1.0]], [[1.0], [1.0]], [[1.0], [0.0]]])
@@ -144,3 +145,19 @@ def test_options_of_the_default_task_are_refused_for_another(tmp_path, monkeypat
     save_run(fastrnn.train(task=fastrnn.tasks.Subtraction(8), max_samples=160, until="samples"), "run")
     assert main(["train", "--resume", "run", "--max-samples", "320", "--operands", "3"]) == 2
     assert capsys.readouterr().err == "fastrnn: --operands: run has the task subtraction, which has no such option\n"
+
+
+@pytest.mark.parametrize(
+    "theirs, ours",
+    [
+        ({"cell": {"name": "\x1b[31mproved\n"}}, {"cell": {"name": "elman"}}),
+        ({"cell": "\x1b[31mproved\n"}, {"cell": {"name": "elman"}}),
+        ({"arithmetic": [None] * 1000}, {"arithmetic": "avx2"}),
+        ({"arithmetic": "\x1b[31mproved\n"}, {"arithmetic": "avx2"}),
+        ({"config": {"clip": None}}, {"config": {}}),
+        ({"\x1b[31mproved\n": 1}, {}),
+    ],
+)
+def test_what_differs_is_one_printable_line(theirs, ours):
+    text = difference(theirs, ours)
+    assert text.isprintable() and len(text) < 150

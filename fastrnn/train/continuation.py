@@ -64,7 +64,7 @@ def check_processor(run, option="other_processor=True"):
     before = run.model.metadata.get("arithmetic")
     if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():
         raise ValueError(
-            f"resume: was computed in {before} arithmetic, this processor's is {arithmetic()}: going on here would end "
+            f"resume: was computed in {_short(before)} arithmetic, this processor's is {arithmetic()}: going on here would end "
             f"in other bytes; use a processor of that kind, or give {option}"
         )
 
@@ -137,15 +137,18 @@ def _difference(name, theirs, ours):
     if name in ("code", "version"):
         return "begun by another version of fastrnn"
     if name == "arithmetic":
-        return f"begun in {theirs} arithmetic, this processor's is {ours}"
+        return f"begun in {_short(theirs)} arithmetic, this processor's is {ours}"
     if isinstance(theirs, dict) and isinstance(ours, dict):
-        name = next(each for each in {**ours, **theirs} if theirs.get(each) != ours.get(each))
+        # What is None there may be missing here.
+        missing = object()
+        name = next(each for each in {**ours, **theirs} if theirs.get(each, missing) != ours.get(each, missing))
         theirs, ours = theirs.get(name), ours.get(name)
-    return f"{name} is {_short(theirs)} there, {_short(ours)} here"
+    return f"{_short(name)} is {_short(theirs)} there, {_short(ours)} here"
 
 
 def _short(value):
     if isinstance(value, dict):
         value = value.get("name", value)
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = text if text.isprintable() else repr(text)
     return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"

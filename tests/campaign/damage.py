@@ -120,7 +120,7 @@ def _crafted_once(rng, value):
             NASTY[rng.integers(len(NASTY))]
         )
     elif kind < 0.45 and type(container[key]) in (int, float):
-        container[key] = type(container[key])(container[key] * rng.choice([-1, 0, 2, 1000]) + rng.choice([-1, 0, 1]))
+        container[key] = container[key] * int(rng.choice([-1, 0, 2, 1000])) + int(rng.choice([-1, 0, 1]))
     elif kind < 0.55:
         other, place = places[rng.integers(len(places))]
         container[key] = copy.deepcopy(other[place])

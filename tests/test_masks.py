@@ -46,8 +46,9 @@ def first(run):
 OPTIONS = dict(until="samples", optimizer="sgd", dtype="float64")
 
 
+# Batches of many models have a kernel of their own; test_a_single_sequence_too is quicker.
 @pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("trainer", ["batch", "models"])
+@pytest.mark.parametrize("trainer", ["batch", pytest.param("models", marks=pytest.mark.slow)])
 def test_loss_and_accuracies_of_a_batch_are_those_of_numpy(mask, trainer):
     weights, x, y, mask = case(mask)
     options = dict(data=(x, y, mask), weights=weights, batch_size=len(x), max_samples=len(x), **OPTIONS)

@@ -21,22 +21,49 @@ LONGEST = 2**24
 class FitConfig:
     """All that decides the result of a fit, beside cell, head, data, roles and seed.
 
-    optimizer, optimizer_options: its name, and {name: number} of its own options; learning_rate; schedule: of the
-    learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after each
-    plateau_patience evaluations in a row without an improvement of more than min_delta; warmup: epochs in which it
-    rises to begin with, (n + 1) / warmup of it in epoch n, before any schedule; epochs: at most, in whole
-    evaluations, each one pass over all training sequences; batch_size: sequences in one update, drawn without
-    replacement in an order that the seed decides, or None: all of them; evaluate_every: epochs between two
-    evaluations, or all of them if they are fewer; patience: evaluations in a row without an improvement of the
-    validation loss of more than min_delta, after which a model stops (None: never), with the weights of the last
-    improvement; weight_decay: decoupled (AdamW), w -= rate * weight_decay * w, of the weights named in decay_on; l1:
-    added to the loss, l1 * sum |w| over the weights named in l1_on; activity: added to the loss, activity *
-    mean(h^2) over counted steps and units; max_grad_norm: the gradient is scaled down to this norm (None: never);
-    tbptt_steps: derivatives do not cross the border after each so many steps (None: all of a sequence); carry: an
-    update after each of these pieces instead, from the state that the last piece left (stateful truncated
-    back-propagation), with batch_size; initializer, initial_scale: of the weights; initial_state: "zero" or
-    "learned"; before: outputs are read from the state before a step's input, so that the first one is predicted
-    from the initial state; dtype. Raises ValueError or TypeError, in one line, for values that make no sense.
+    Parameters
+    ----------
+    optimizer, optimizer_options : str, {name: number}
+        Its name, and its own options.
+    learning_rate : float
+    schedule : str
+        Of the learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after
+        each plateau_patience evaluations in a row without an improvement of more than min_delta.
+    warmup : int
+        Epochs in which the rate rises first: (n + 1) / warmup of it in epoch n, before any schedule.
+    epochs : int
+        At most, in whole evaluations; each is one pass over all training sequences.
+    batch_size : int or None
+        Sequences in one update, drawn without replacement in an order that the seed decides; None: all of them.
+    evaluate_every : int
+        Epochs between two evaluations, or all of them if they are fewer.
+    patience, min_delta : int or None, float
+        A model stops after `patience` evaluations in a row that did not improve the validation loss by more than
+        min_delta (None: never), with the weights of the last improvement.
+    weight_decay, decay_on : float, names
+        Decoupled (AdamW): w -= rate * weight_decay * w, of the weights that are named.
+    l1, l1_on : float, names
+        Added to the loss: l1 * sum |w| over the weights that are named.
+    activity : float
+        Added to the loss: activity * mean(h^2) over counted steps and units.
+    max_grad_norm : float or None
+        The gradient is scaled down to this norm; None: never.
+    tbptt_steps : int or None
+        Derivatives do not cross the border after each piece of so many steps; None: they reach through all steps.
+    carry : bool
+        An update after each of these pieces, from the state that the last piece left (stateful truncated
+        back-propagation); with batch_size.
+    initializer, initial_scale : str, float
+        Of the weights.
+    initial_state : "zero" or "learned"
+    before : bool
+        Outputs are read from the state before a step's input: the first one is predicted from the initial state.
+    dtype : "float32" or "float64"
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for values that make no sense.
     """
 
     optimizer: str = "adam"
@@ -105,7 +132,8 @@ class FitConfig:
             if name not in kind._fields:
                 known = ", ".join(kind._fields) or "none"
                 raise ValueError(f"optimizer_options: got {name!r}, but the options of {self.optimizer} are: {known}")
-        set_(self, "optimizer_options", tuple(sorted((name, as_number(name, value)) for name, value in options.items())))
+        numbers = sorted((name, as_number(name, value)) for name, value in options.items())
+        set_(self, "optimizer_options", tuple(numbers))
 
     @property
     def terms(self):

@@ -151,6 +151,7 @@ def animal(dtype, threads, outer, sizes):
         inner=9,
         seeds=3,
         grid=grid,
+        refit=False,
         learning_rate=0.005,
         epochs=2000,
         evaluate_every=10,

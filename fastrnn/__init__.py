@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from fastrnn.training.entry import train, train_many
     from fastrnn.training.fits import Fits
     from fastrnn.training.one import Fit
-    from fastrnn.training.select import Selection, cross_validate
+    from fastrnn.training.select import cross_validate
+    from fastrnn.training.selection import Selection
     from fastrnn.verify import Verification, verify
 
 __version__ = "0.1.0"
@@ -71,7 +72,8 @@ _EXPORTS = {
     "training.entry": ("train", "train_many"),
     "training.fits": ("Fits",),
     "training.one": ("Fit",),
-    "training.select": ("Selection", "cross_validate"),
+    "training.select": ("cross_validate",),
+    "training.selection": ("Selection",),
     "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
     "verify": ("Verification", "verify"),
 }

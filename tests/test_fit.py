@@ -436,7 +436,7 @@ def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_
         return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=2, grid={"l1": [0.0, 0.3]}, output=output, **QUICK)
 
     made = select(tmp_path)
-    assert len(made) == 3 * 2 * 2 * 2 and len(list(tmp_path.iterdir())) == 1
+    assert len(made) == 3 * 2 * 2 * 2 and len(list(tmp_path.iterdir())) == 2
     table, roles = made.table, folds(DATA, 3, 2)
     for row in (0, 13, 23):
         own = roles[table.outer[row] * 2 + table.inner[row]]

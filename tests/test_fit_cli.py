@@ -99,8 +99,22 @@ def test_nested_folds_give_the_selection_of_cross_validate_and_pictures(call, he
         losses.append(analysis.constant_baseline(data, roles).test_loss)
         steps.append(data.lengths[roles == TEST].sum())
     assert f"constant, test: {np.average(losses, weights=steps):.4f}" in out
+    # What is used from here on is the choice of the folds, fitted to all sequences.
+    point, epochs = expected.choice()
+    said = f"refit to all sequences: 2 units, l1 {point['l1']:g}, {epochs} epochs; test loss of what each fold chose: "
+    assert said + f"{expected.estimate().test_loss:.4f} ± " in out
+    assert f"R{said[1:]}" in here.joinpath("out/report.md").read_text()
+    made = rows_of(call("predict", "out", "choices.csv")[1])
+    p = expected.best.predict(data)
+    np.testing.assert_allclose([float(row["p(choice=1)"]) for row in made], p[:, 1], rtol=1e-6)
+    assert f"model: refit, 2 units, seed {expected.best.seed}\n" in call("evaluate", "out", "choices.csv")[1]
+    assert "model: 7, " in call("evaluate", "out", "choices.csv", "--model", 7)[1]
     assert {path.suffix for path in here.joinpath("out").iterdir()} == {".svg", ".csv", ".md", ".json", ".safetensors"}
     assert not here.joinpath("out/parts").exists()
+    # A fit without folds has no refit.
+    assert call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 1, "--output", "out", "--force")[0] == 0
+    assert "model: 0, 2 units" in call("evaluate", "out", "choices.csv")[1]
+    assert not here.joinpath("out/refit.safetensors").exists()
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch):

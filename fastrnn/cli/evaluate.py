@@ -2,7 +2,7 @@
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder, own_data
+from fastrnn.cli.fit_folder import check_inputs, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.text import counted
 
@@ -23,26 +23,28 @@ def arguments(parser, argv):
     parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
-        "--model", default="best", metavar="N", help="a row of table.csv, best (of the least validation loss) or all"
+        "--model", default="best", metavar="N",
+        help="a row of table.csv, best (of the least validation loss; after folds, the refit) or all",
     )
 
 
 def run(args):
     """Print the scores; return 0."""
-    fits, columns = open_folder(args.folder)
+    folder = open_folder(args.folder)
+    columns = folder.columns
     data = read_again(args.table, columns)
-    check_inputs(fits, data, args.table)
+    check_inputs(folder.fits, data, args.table)
     if data.kind is None:
         raise UserError(
             f"{args.table}: has no column {', '.join(columns['target'])}, expected the targets to compare with"
         )
     with compiling_noted():
         if args.model == "all":
-            _print_all(fits, data, args.table)
+            _print_all(folder.fits, data, args.table)
             return 0
-        model = chosen_model(fits, args.model)
+        fits, model, name = folder.chosen(args.model)
         _print_one(fits[model], own_data(fits, model, data, args.table))
-    print(f"model: {model}, {counted(int(fits.hidden_size[model]), 'unit')}, seed {int(fits.seeds[model])}")
+    print(f"model: {name}, {counted(int(fits.hidden_size[model]), 'unit')}, seed {int(fits.seeds[model])}")
     if data.digest == columns["digest"]:
         print("note: these are the sequences that it was fitted to, those of validation and test included")
     return 0

@@ -30,7 +30,8 @@ examples:
 
 Each row is a time step. --lag 1 feeds the inputs of the row before. Results go
 to one folder: table.csv (one row per model), report.md, models.safetensors,
-pictures.
+pictures. After --cv, refit.safetensors has the chosen options fitted to all
+sequences: what predict, evaluate and simulate take as the best model.
 After an interruption, the same command continues.
 
 exit status: 0 done, 2 wrong use, 130 interrupted
@@ -160,6 +161,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
     outer, inner = args.cv or (1, 1)
     total, state, parts = args.seeds * _points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
+    total += args.seeds if args.cv else 0
     seeds = np.arange(args.seed, args.seed + args.seeds)
     try:
         with Bar(total, delay=0.5) as bar, compiling_noted(), user_errors(_names(args)):
@@ -291,7 +293,8 @@ def _planned(args, grid, values):
     if args.cv:
         models *= args.cv[0] * args.cv[1]
         text += f" x {args.cv[0]} x {args.cv[1]} folds"
-    return f"{text}: {models:,} models"
+    refit = f", and {args.seeds} on all sequences" if args.cv else ""
+    return f"{text}: {models:,} models{refit}"
 
 
 def _folds(text):

@@ -1,13 +1,35 @@
-"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md and pictures."""
+"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md, pictures, and with folds refit.safetensors.
+"""
 
 import json
 import os
+from typing import NamedTuple
 
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.options import digits
 from fastrnn.files import write_atomically
 
 MODELS, COLUMNS, TABLE, REPORT, PARTS = "models.safetensors", "columns.json", "table.csv", "report.md", "parts"
+# After folds: what they chose, fitted to all sequences.
+REFIT = "refit.safetensors"
+
+
+class Folder(NamedTuple):
+    """What `fastrnn fit` wrote: the Fits of table.csv, how columns were read, and the Fits of the refit, or None."""
+
+    fits: object
+    columns: dict
+    refitted: object
+
+    def chosen(self, text):
+        """(Fits, number, name) of a model: of a row of table.csv, or of the "best": that of the refit, if there is one.
+
+        Raises UserError for others.
+        """
+        if text == "best" and self.refitted is not None:
+            return self.refitted, self.refitted.best_index, "refit"
+        model = chosen_model(self.fits, text)
+        return self.fits, model, str(model)
 
 
 def check_folder(folder, force):
@@ -28,7 +50,7 @@ def write_json(folder, columns):
 
 
 def open_folder(folder):
-    """(Fits, description of the columns) of a folder that `fastrnn fit` wrote."""
+    """The Folder that `fastrnn fit` wrote."""
     from fastrnn.training.fits import Fits
 
     if not os.path.isdir(folder):
@@ -48,7 +70,9 @@ def open_folder(folder):
             raise ValueError("entries are missing")
     except ValueError as error:
         raise UserError(f"{path}: is damaged ({error}); fit again") from error
-    return Fits.load(os.path.join(folder, MODELS)), columns
+    refit = os.path.join(folder, REFIT)
+    refitted = Fits.load(refit) if os.path.exists(refit) else None
+    return Folder(Fits.load(os.path.join(folder, MODELS)), columns, refitted)
 
 
 def chosen_model(fits, text):

@@ -1,11 +1,12 @@
 """The end of `fastrnn fit`: what is printed, and what the folder holds."""
 
+import contextlib
 import os
 import shlex
 
 from fastrnn.cli.columns import described
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import MODELS, REPORT, TABLE, chosen_model, own_data, write_json
+from fastrnn.cli.fit_folder import MODELS, REFIT, REPORT, TABLE, chosen_model, own_data, write_json
 from fastrnn.cli.text import counted
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
@@ -41,6 +42,8 @@ def report(args, folder, data, roles, made):
     print(text)
     for name, loss in baselines.items():
         print(f"{name}, {_compared(roles)}: {loss:.4f}")
+    if args.cv:
+        print(_refit(made))
     if "diverged" in fits.stopped:
         print(f"diverged: {fits.stopped.count('diverged'):,} of {len(fits):,} models; try a smaller --learning-rate")
     if unfinished := still_improving(fits):
@@ -48,13 +51,31 @@ def report(args, folder, data, roles, made):
     table = made.table if args.cv else fits.to_frame()
     write_atomically(os.path.join(folder, TABLE), table.to_csv(index_label="model").encode())
     pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, baselines)
-    content = _markdown(args, data, roles, fits, best, summary, baselines, pictures, folder)
+    content = _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder)
     write_atomically(os.path.join(folder, REPORT), content.encode())
     write_json(folder, described(args, data))
+    refit = os.path.join(folder, REFIT)
+    if args.cv:
+        made.refitted.save(refit, overwrite=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(refit)
     # Last: a folder with models is finished.
     fits.save(os.path.join(folder, MODELS), overwrite=True)
-    print(f"saved {folder}: {', '.join([TABLE, MODELS, REPORT, *pictures])}")
+    print(f"saved {folder}: {', '.join([TABLE, MODELS, *([REFIT] if args.cv else []), REPORT, *pictures])}")
     print(f"try: {program()} evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
+
+
+def _refit(selection):
+    """What the folds chose, on how many epochs it was fitted to all sequences, and what loss to expect of it."""
+    point, epochs = selection.choice()
+    varied = [name for name, values in selection.grid.items() if name != "hidden_size" and len(set(values)) > 1]
+    options = ", ".join(f"{name} {point[name]:g}" for name in varied)
+    estimate = selection.estimate()
+    return (
+        f"refit to all sequences: {counted(int(point['hidden_size']), 'unit')}{', ' * bool(options)}{options}, "
+        f"{counted(epochs, 'epoch')}; test loss of what each fold chose: {estimate.test_loss:.4f} ± {estimate.error:.4f}"
+    )
 
 
 def still_improving(fits):
@@ -125,7 +146,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )
-    one, data = fits[best], own_data(fits, best, data, args.table)
+    one, data = made.best if args.cv else fits[best], own_data(fits, best, data, args.table)
     p = one.predict(data)
     counts = data.weight > 0
     if data.kind == "bits" and p.shape[1] == 1 or data.kind == "classes" and data.classes == 2:
@@ -139,7 +160,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
     return drawn
 
 
-def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folder):
+def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder):
     lines = [f"# Fit of {os.path.basename(args.table)}", "", str(data), ""]
     what = "Mean test loss over outer folds, in nats a step" if args.cv else "The best seed of each"
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats a step', '')}:", ""]
@@ -147,20 +168,24 @@ def _markdown(args, data, roles, fits, best, summary, baselines, pictures, folde
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
     lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
-    size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
-    which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"
-    lines += ["", f"The model with the least validation loss is {which}."]
+    file, row = MODELS, best
+    if args.cv:
+        text, file, row = _refit(made), REFIT, made.refitted.best_index
+        lines += ["", f"{text[0].upper()}{text[1:]}. It is in {REFIT}, the fits of the folds in {MODELS}."]
+    else:
+        size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
+        which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"
+        lines += ["", f"The model with the least validation loss is {which}."]
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
-    for file, text in pictures.items():
-        lines += ["", f"![{text}]({file})"]
+    lines += [line for picture, text in pictures.items() for line in ("", f"![{text}]({picture})")]
     quoted = shlex.quote(folder)
     lines += [
         "",
         "```python",
         "import fastrnn",
-        f'fits = fastrnn.Fits.load("{os.path.join(folder, MODELS)}")',
-        f"best = fits[{best}]",
+        f'fits = fastrnn.Fits.load("{os.path.join(folder, file)}")',
+        f"best = fits[{row}]",
         "best.weights",
         "```",
         "",

@@ -5,7 +5,7 @@ import io
 import sys
 
 from fastrnn.cli.columns import read_again
-from fastrnn.cli.fit_folder import check_inputs, chosen_model, open_folder
+from fastrnn.cli.fit_folder import check_inputs, open_folder
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.progress import compiling_noted
 
@@ -27,7 +27,7 @@ def arguments(parser, argv):
     parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
-        "--model", default="best", metavar="N", help="a row of table.csv, or best (of the least validation loss)"
+        "--model", default="best", metavar="N", help="a row of table.csv, or best (of the least validation loss; after folds, the refit)"
     )
     parser.add_argument("--states", action="store_true", help="write the hidden states, too")
     parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")
@@ -38,14 +38,14 @@ def run(args):
     """Write the predictions; return 0."""
     from fastrnn.files import write_atomically
 
-    fits, columns = open_folder(args.folder)
+    folder = open_folder(args.folder)
     if args.output:
         check_writable(args.output, args.force)
-    data = read_again(args.table, columns)
-    check_inputs(fits, data, args.table)
-    one = fits[chosen_model(fits, args.model)]
+    data = read_again(args.table, folder.columns)
+    check_inputs(folder.fits, data, args.table)
+    fits, model, _ = folder.chosen(args.model)
     with compiling_noted():
-        content = table_of(one, data, columns, args.states)
+        content = table_of(fits[model], data, folder.columns, args.states)
     if args.output:
         write_atomically(args.output, content.encode())
         print(f"saved {args.output}: {data.steps:,} rows")

@@ -6,7 +6,7 @@ import os
 import sys
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import chosen_model, open_folder
+from fastrnn.cli.fit_folder import open_folder
 from fastrnn.cli.options import listed, number, positive, seed
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.text import counted
@@ -58,10 +58,15 @@ def run(args):
 
     if (args.reward is None) == (args.environment is None):
         raise UserError("--reward or --environment: give one of them; see fastrnn simulate --help")
-    fits, columns = open_folder(args.folder)
+    folder = open_folder(args.folder)
+    columns = folder.columns
     if args.output:
         check_writable(args.output, args.force)
-    models = np.arange(len(fits)) if args.model == "all" else np.array([chosen_model(fits, args.model)])
+    if args.model == "all":
+        fits, models, names = folder.fits, np.arange(len(folder.fits)), range(len(folder.fits))
+    else:
+        fits, model, name = folder.chosen(args.model)
+        models, names = np.array([model]), {model: name}
     if args.reward is not None:
         bandit = Bandit(args, columns)
         environment, first = bandit, np.zeros(len(columns["names"]))
@@ -69,7 +74,10 @@ def run(args):
         environment, first = _loaded(args.environment)
     with user_errors({"first": f"{args.environment}: first", "environment": f"{args.environment}: environment"}):
         # A size at a time, since an environment with a memory has one for each call.
-        made = [(own, *_simulated(simulate, fits[own], environment, first, args)) for own in _by_size(fits, models)]
+        made = [
+            ([names[model] for model in own], *_simulated(simulate, fits[own], environment, first, args))
+            for own in _by_size(fits, models)
+        ]
     content = _table(made, columns, args.reward is not None)
     if args.output:
         write_atomically(args.output, content.encode())

@@ -40,6 +40,9 @@ class FitConfig:
     patience, min_delta : int or None, float
         A model stops after `patience` evaluations in a row that did not improve the validation loss by more than
         min_delta (None: never), with the weights of the last improvement.
+    stop_after : int or None
+        A model that has made this many epochs, in whole evaluations, ends with the weights that it has then, whatever
+        its losses; schedules are still those of `epochs`. None: see patience.
     weight_decay, decay_on : float, names
         Decoupled (AdamW): w -= rate * weight_decay * w, of the weights that are named.
     l1, l1_on : float, names
@@ -78,6 +81,7 @@ class FitConfig:
     evaluate_every: int = 10
     patience: int | None = 20
     min_delta: float = 0.0
+    stop_after: int | None = None
     weight_decay: float = 0.0
     decay_on: tuple = MATRICES
     l1: float = 0.0
@@ -117,6 +121,8 @@ class FitConfig:
             set_(self, "max_grad_norm", as_number("max_grad_norm", self.max_grad_norm, *POSITIVE))
         if self.patience is not None:
             set_(self, "patience", as_whole("patience", self.patience, 1))
+        if self.stop_after is not None:
+            set_(self, "stop_after", as_whole("stop_after", self.stop_after, 0))
         set_(self, "learning_rate", as_number("learning_rate", self.learning_rate, *POSITIVE))
         for name in ("min_delta", "weight_decay", "l1", "activity", "initial_scale"):
             set_(self, name, as_number(name, getattr(self, name)))
@@ -167,6 +173,11 @@ class FitConfig:
     def rounds(self):
         """Epochs in whole evaluations."""
         return self.epochs // self.every * self.every
+
+    @property
+    def limit(self):
+        """Epochs that a model makes at most."""
+        return self.rounds if self.stop_after is None else min(self.rounds, self.stop_after // self.every * self.every)
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""

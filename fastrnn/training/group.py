@@ -179,7 +179,7 @@ class Group:
             "validation_scale": scale[1],
             "patience": config.patience if stops else np.inf,
             "min_delta": config.min_delta,
-            "limit": config.rounds,
+            "limit": config.limit,
             "plateau_patience": config.plateau_patience,
             "plateau_factor": config.plateau_factor,
         }
@@ -268,14 +268,10 @@ class Group:
         rounds, limit = int(self._progress("rounds")[slot]), arrays["criteria"][CRITERIA.index("limit"), slot]
         stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
         history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
-        taken = Taken(
-            job,
-            arrays["best"][:rows, slot].copy(),
-            history,
-            int(self._progress("best_round")[slot]),
-            rounds,
-            stopped,
-        )
+        # After `stop_after` epochs the weights are the last ones.
+        last = stopped == "epochs" and self.recipe.config.stop_after is not None
+        best, best_round = ("theta", rounds) if last else ("best", int(self._progress("best_round")[slot]))
+        taken = Taken(job, arrays[best][:rows, slot].copy(), history, best_round, rounds, stopped)
         lanes = self.lanes_of(slot)
         self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0

@@ -8,116 +8,19 @@ for model selection", BMC Bioinformatics 7 (2006).
 import errno
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from fastrnn.arguments import as_whole
-from fastrnn.data.roles import TEST, VALIDATION, folds
+from fastrnn.data.roles import TEST, TRAIN, VALIDATION, folds
 from fastrnn.data.targets import nearest
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
-from fastrnn.training.fits import Fits
 from fastrnn.training.parts import fit_parts
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Selection:
-    """Nested cross-validation: a row for each fit, and what is chosen from them.
-
-    fits: the Fits, row by row; outer, inner, seed (M,): the fold and seed of each; grid: {name: (M,) values};
-    validation_steps, test_steps (M,): counted steps.
-    """
-
-    fits: Fits
-    outer: np.ndarray
-    inner: np.ndarray
-    grid: dict
-    validation_steps: np.ndarray
-    test_steps: np.ndarray
-
-    def __len__(self):
-        return len(self.fits)
-
-    def __repr__(self):
-        best = self.summary().sort_values("test_loss").iloc[0]
-        return (
-            f"Selection({len(self)} fits; {self.outer.max() + 1} x {self.inner.max() + 1} folds; least test loss "
-            f"{best.test_loss:.4g} with {int(best.hidden_size)} units)"
-        )
-
-    @property
-    def table(self):
-        """A pandas table with a row for each fit."""
-        frame = self.fits.to_frame()
-        frame.insert(0, "outer", self.outer)
-        frame.insert(1, "inner", self.inner)
-        return frame
-
-    def chosen(self):
-        """A pandas table with a row for each outer fold and hidden size: the options chosen, and the test loss.
-
-        For each inner fold and choice of options the seed with the least validation loss is taken; the choice with the
-        least mean of these losses, weighted by counted steps, is that of the outer fold; its test loss is the mean
-        over the inner folds.
-        """
-        import pandas
-
-        frame = self.table
-        names = [name for name in self.grid if name != "hidden_size"]
-        validation = frame.validation_loss.fillna(np.inf).to_numpy()
-        # Where nothing validates, the training loss says which seed is best.
-        validation = np.where(self.validation_steps > 0, validation, frame.train_loss.fillna(np.inf))
-        rows = []
-        for (outer, size), own in frame.groupby(["outer", "hidden_size"], sort=True):
-            scored = []
-            for values, group in own.groupby(names, sort=False) if names else [((), own)]:
-                best = group.assign(score=validation[group.index]).groupby("inner").score.idxmin().to_numpy()
-                weights = self.validation_steps[best]
-                counted = weights > 0
-                loss = np.average(validation[best][counted], weights=weights[counted]) if counted.any() else np.nan
-                scored.append((loss, best, values))
-            loss, best, values = min(scored, key=lambda each: each[0])
-            rows.append(
-                {
-                    "outer": outer,
-                    "hidden_size": size,
-                    **dict(zip(names, values)),
-                    "validation_loss": loss,
-                    "test_loss": frame.test_loss[best].mean(),
-                    "test_accuracy": frame.test_accuracy[best].mean(),
-                    "test_steps": self.test_steps[best[0]],
-                }
-            )
-        return pandas.DataFrame(rows)
-
-    def summary(self):
-        """A pandas table with a row for each hidden size: mean test loss over outer folds, weighted by counted steps.
-
-        error: the standard error of the mean over folds; likelihood: exp(-loss), the normalised likelihood of a step.
-        """
-        import pandas
-
-        rows = []
-        chosen = self.chosen()
-        # A fold without a counted step tests nothing.
-        for size, own in chosen[chosen.test_steps > 0].groupby("hidden_size"):
-            weights = own.test_steps / own.test_steps.sum()
-            mean = (own.test_loss * weights).sum()
-            error = np.sqrt((weights**2 * (own.test_loss - mean) ** 2).sum() * len(own) / max(len(own) - 1, 1))
-            rows.append(
-                {
-                    "hidden_size": size,
-                    "test_loss": mean,
-                    "error": error,
-                    "likelihood": np.exp(-mean),
-                    "test_accuracy": (own.test_accuracy * weights).sum(),
-                    "folds": len(own),
-                }
-            )
-        return pandas.DataFrame(rows)
+from fastrnn.training.selection import Selection
 
 
 def cross_validate(
@@ -130,6 +33,7 @@ def cross_validate(
     grid=None,
     by=None,
     seed=0,
+    refit=True,
     output=None,
     config=None,
     threads=None,
@@ -149,6 +53,11 @@ def cross_validate(
     grid : {name: values}
         Of hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's options; each combination is
         fitted. With inner=None nothing validates, so that only hidden_size may have several values.
+    refit : bool
+        Whether the options with the least mean validation loss over all folds are fitted once more, to all sequences,
+        those of validation and test included, with each seed, as scikit-learn's searches do: Selection.refitted.
+        Nothing is left to stop these models, so that they make as many epochs as the folds needed: the median of
+        their best ones. Selection.estimate says what loss to expect of them.
     output : str or None
         A folder that keeps finished fits; the same call goes on where it was interrupted.
     config, options
@@ -187,10 +96,33 @@ def cross_validate(
     rows = np.array([row for row, _, _ in order])
     columns = {name: np.array([point[n] for _, point, _ in order]) for n, name in enumerate(grid)}
     own_seeds = np.array([each for _, _, each in order])
-    fits = fit_parts(cell, data, own_seeds, roles, rows, columns, output, config, threads, progress, options)
+    if refit and inner is None and len(points) > 1:
+        raise ValueError(f"refit: with inner=None nothing chooses among {len(points)} sizes; give refit=False")
+    models = len(order) + (len(seeds) if refit else 0)
+    common = {"output": output, "config": config, "threads": threads}
+    told = progress and (lambda done, _, loss: progress(done, models, loss))
+    fits = fit_parts(cell, data, own_seeds, roles, rows, columns, progress=told, options=options, **common)
     steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
     validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
-    return Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
+    made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
+    return replace(made, refitted=_refitted(cell, data, seeds, made, progress, options, common)) if refit else made
+
+
+def _refitted(cell, data, seeds, selection, progress, options, common):
+    """The Fits of a Selection's best options to all sequences, one for each seed."""
+    point, epochs = selection.choice()
+    done, count = len(selection), len(seeds)
+    least = float(selection.fits.loss[selection.fits.best_index, 1 if selection.validation_steps.any() else 0])
+    told = progress and (lambda more, _, loss: progress(done + more, done + count, least))
+    columns = {name: np.full(count, value) for name, value in point.items()}
+    # A table of roles, as that of the folds: the same kernels fit both.
+    roles, rows = np.full((1, len(data)), TRAIN), np.zeros(count, int)
+    options = {**options, "patience": None, "stop_after": epochs}
+    try:
+        return fit_parts(cell, data, seeds, roles, rows, columns, progress=told, options=options, **common)
+    except KeyboardInterrupt as interrupt:
+        kept = interrupt.args[0] if interrupt.args else 0
+        raise KeyboardInterrupt(done + kept if common["output"] else 0) from None
 
 
 def _checked(grid, options, inner, config):

@@ -7,7 +7,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import chosen_model, open_folder
 from fastrnn.cli.output import check_writable
 
-SUMMARY = "Write a network for ONNX, C or PyTorch"
+SUMMARY = "Write a network for PyTorch, Keras, JAX, ONNX, audio plugins or C"
 EXAMPLES = """\
 examples:
   fastrnn export runs/addition-8.safetensors adder.onnx
@@ -16,6 +16,8 @@ examples:
   fastrnn export runs/choices choices.safetensors
                               the best model of a fit, for PyTorch
   fastrnn export runs/choices choices.onnx --model 17
+  fastrnn export runs/amp amp.nam
+  fastrnn export runs/amp amp.json --format rtneural
 
 The ending says which format; docs/exchange.md has what each one holds.
 """
@@ -25,8 +27,9 @@ def arguments(parser, argv):
     """Declare the options."""
     from fastrnn.exchange.base import formats
 
+    endings = sorted({each.ending for each in formats().values()})
     parser.add_argument("network", metavar="MODEL", help="a file of a network or of fits, or what fastrnn fit wrote")
-    parser.add_argument("output", metavar="OUTPUT", help=f"ends in {', '.join(k.ending for k in formats().values())}")
+    parser.add_argument("output", metavar="OUTPUT", help=f"ends in {', '.join(endings)}")
     parser.add_argument(
         "--format", metavar="NAME", help=f"one of: {', '.join(formats())} (default: that of the ending of OUTPUT)"
     )
@@ -38,8 +41,7 @@ def arguments(parser, argv):
 
 def run(args):
     """Write the file; return 0."""
-    from fastrnn.exchange.base import format_of, identifier_of
-    from fastrnn.exchange.entry import network_of
+    from fastrnn.exchange.base import format_of, identifier_of, network_of
     from fastrnn.files import write_atomically
 
     with user_errors({"path": args.output, "format": "--format"}):

@@ -4,6 +4,7 @@ import os
 import re
 from typing import NamedTuple
 
+from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.registry import discover
 
 
@@ -16,20 +17,41 @@ class Network(NamedTuple):
     before: bool = False
 
 
+def network_of(model):
+    """The Network of a Fit, a Model or a Network. Raises TypeError, in one line, for anything else."""
+    if isinstance(model, Network):
+        return model
+    if hasattr(model, "best_index"):
+        raise TypeError("model: got several models, expected one, as fits[0] or fits.best")
+    if not all(hasattr(model, name) for name in ("cell", "weights", "predict")):
+        raise TypeError(f"model: got {type(model).__name__}, expected a Fit or a Model, as run.model or estimator.fit_")
+    # A Model is of tasks and bits, and has no head of its own.
+    before = getattr(getattr(model, "config", None), "before", False)
+    return Network(model.cell, getattr(model, "head", None) or Sigmoid(), model.weights, before)
+
+
 class Format:
     """Base of every format of files. name; ending: of its files, with the dot; summary: what they hold, in some words.
 
     encode(network, name): the bytes of a file of a Network; name: a C identifier, made of the file's name. Raises
     ValueError, in one line, for a network that the format cannot hold.
+    decode(content, **options): the Network in the bytes of a file, where files can be read; options: some of `asks`,
+    what a file does not say: activation and reset of the cell, head. Raises ValueError, in one line without the file's
+    name, for bytes that hold something else.
     """
 
     name = None
     ending = None
     summary = None
+    asks = ()
 
     def encode(self, network, name):
         """The bytes of a file."""
         raise NotImplementedError(f"{type(self).__name__} has no encode(self, network, name)")
+
+    def decode(self, content, **options):
+        """The Network of a file."""
+        raise ValueError(f"format: files of {self.name} are written only")
 
 
 def formats():
@@ -40,18 +62,21 @@ def formats():
 def format_of(path, name=None):
     """The Format of a path's ending, or the one of this name.
 
-    Raises ValueError, in one line, for an unknown one.
+    Raises ValueError, in one line, for an unknown one, and for an ending that is of several.
     """
     known = formats()
     if name is not None:
         if name not in known:
             raise ValueError(f"format: got {name!r:.80}, expected one of {', '.join(known)}")
         return known[name]()
-    ending = os.path.splitext(path)[1].lower()
-    for each in known.values():
-        if each.ending == ending:
-            return each()
+    found = [each for each in known.values() if os.path.basename(path).lower().endswith(each.ending)]
+    if len(found) == 1:
+        return found[0]()
+    if found:
+        names = ", ".join(each.name for each in found)
+        raise ValueError(f"path: {found[0].ending} is the ending of several formats, name one: {names}")
     endings = ", ".join(f"{each.ending} ({each.summary})" for each in known.values())
+    ending = os.path.splitext(path)[1].lower()
     raise ValueError(f"path: got the ending {ending!r:.80}, expected one of {endings}; or name the format")
 
 

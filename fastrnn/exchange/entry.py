@@ -1,10 +1,13 @@
-"""`fastrnn.export`: a trained network in a file of another library or language."""
+"""`fastrnn.export`, and what reads its files: a trained network in a file of another library or language."""
 
 import os
 
-from fastrnn.exchange.base import Network, format_of, identifier_of
+from fastrnn.arguments import as_choice
+from fastrnn.cells.base import ACTIVATIONS
+from fastrnn.cells.gru import RESETS
+from fastrnn.exchange.base import format_of, identifier_of, network_of
 from fastrnn.files import write_atomically
-from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.heads.base import Head, heads
 
 
 def export(model, path, *, format=None, overwrite=False):
@@ -15,9 +18,11 @@ def export(model, path, *, format=None, overwrite=False):
     model : Fit or Model
         One of Fits is fits[3] or fits.best; that of a Run is run.model, that of an estimator estimator.fit_.
     path : str
-        Its ending says which format: .onnx, .h (C), .safetensors (PyTorch's state_dict).
+        Its ending says which format: .onnx, .h (C), .safetensors (PyTorch), .weights.h5 (Keras), .nam; .json and .npz
+        are of several formats.
     format : str or None
-        The format's name, where the ending does not say it.
+        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, equinox or haiku
+        for .npz.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -32,12 +37,37 @@ def export(model, path, *, format=None, overwrite=False):
     write_atomically(path, format_of(path, format).encode(network, identifier_of(path)), overwrite=overwrite)
 
 
-def network_of(model):
-    """The Network of a Fit or a Model. Raises TypeError, in one line, for anything else."""
-    if hasattr(model, "best_index"):
-        raise TypeError("model: got several models, expected one, as fits[0] or fits.best")
-    if not all(hasattr(model, name) for name in ("cell", "weights", "predict")):
-        raise TypeError(f"model: got {type(model).__name__}, expected a Fit or a Model, as run.model or estimator.fit_")
-    # A Model is of tasks and bits, and has no head of its own.
-    before = getattr(getattr(model, "config", None), "before", False)
-    return Network(model.cell, getattr(model, "head", None) or Sigmoid(), model.weights, before)
+def read_network(path, format=None, *, head=None, activation=None, reset=None):
+    """The fastrnn.exchange.base.Network of a file that another library wrote.
+
+    format: its name, where the ending does not say it; head (a Head or its name), activation (of an Elman) and reset
+    (of a GRU): what the file does not say, with the defaults of its library.
+    Raises ValueError, in one line with the file's name, for damaged files, for networks that are something else, and
+    for options that the file says itself; OSError if it cannot be read.
+    """
+    path = os.fspath(path)
+    form, given = format_of(path, format), {}
+    if head is not None:
+        given["head"] = _head(head)
+    if activation is not None:
+        given["activation"] = as_choice("activation", activation, ACTIVATIONS)
+    if reset is not None:
+        given["reset"] = as_choice("reset", reset, RESETS)
+    for name in given:
+        if name not in form.asks:
+            said = ", ".join(form.asks) or "nothing beside the file"
+            raise ValueError(f"{name}: files of {form.name} say it themselves, or have none; expected {said}")
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return form.decode(content, **given)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _head(head):
+    if isinstance(head, Head):
+        return head
+    if not isinstance(head, str) or head not in heads():
+        raise ValueError(f"head: got {head!r:.80}, expected a Head or one of {', '.join(heads())}")
+    return heads()[head]()

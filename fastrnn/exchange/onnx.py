@@ -11,10 +11,10 @@ their attribute `layout`. Nothing here imports onnx.
 
 import numpy as np
 
-from fastrnn.cells.elman import Elman
-from fastrnn.cells.gru import GRU
-from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format
+from fastrnn.exchange.gates import reordered
+from fastrnn.exchange.onnx_graph import LINKS, OPERATORS
+from fastrnn.exchange.onnx_read import network_in
 from fastrnn.exchange.onnx_scan import scanned
 from fastrnn.exchange.protobuf import message
 from fastrnn.heads.softmax import LEAST
@@ -22,9 +22,6 @@ from fastrnn.heads.softmax import LEAST
 IR_VERSION, OPSET = 8, 17
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
 DTYPES = {"float32": FLOAT, "float64": DOUBLE, "int64": INT64}
-# Operator, and the order of the gates there, in numbers of ours.
-OPERATORS = {Elman: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0, 3, 1, 2))}
-LINKS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "linear": "Identity"}
 
 
 class ONNX(Format):
@@ -40,6 +37,10 @@ class ONNX(Format):
         Raises ValueError for heads that have no standard operator.
         """
         return to_onnx(network, name)
+
+    def decode(self, content):
+        """The Network of a file."""
+        return network_in(content)
 
 
 def to_onnx(network, name="network"):
@@ -80,14 +81,10 @@ def _operator(graph, cell, weights, x, first):
     """Names of the states (time, batch, hidden), and of the last ones (batch, hidden)."""
     operator, order = OPERATORS[type(cell)]
 
-    def reordered(name):
-        blocks = np.split(weights[name], len(order))
-        return np.concatenate([blocks[gate] for gate in order])
-
     bias = ""
     if "b_ih" in weights:
-        bias = graph.store("B", np.concatenate([reordered("b_ih"), reordered("b_hh")])[None])
-    w, r = (graph.store(name, reordered(own)[None]) for name, own in (("W", "w_ih"), ("R", "w_hh")))
+        bias = graph.store("B", np.concatenate([reordered(weights[name], order) for name in ("b_ih", "b_hh")])[None])
+    w, r = (graph.store(name, reordered(weights[own], order)[None]) for name, own in (("W", "w_ih"), ("R", "w_hh")))
     options = {"hidden_size": cell.hidden_size}
     if operator == "RNN":
         options["activations"] = [cell.activation.capitalize()]

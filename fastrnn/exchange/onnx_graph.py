@@ -4,8 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.cells.elman import Elman
+from fastrnn.cells.gru import GRU
+from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.protobuf import fields_of, integers
 
+# Operator, and the order of the gates there, in numbers of ours.
+OPERATORS = {Elman: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0, 3, 1, 2))}
+LINKS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "linear": "Identity"}
 # TensorProto.DataType: dtype, and the field that holds the numbers where raw_data does not.
 DTYPES = {1: ("<f4", 4), 11: ("<f8", 10), 7: ("<i8", 7)}
 

@@ -4,12 +4,9 @@ import os
 
 import numpy as np
 
-from fastrnn.cells.elman import Elman
-from fastrnn.cells.gru import GRU
-from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Network
-from fastrnn.exchange.onnx import LINKS, OPERATORS
-from fastrnn.exchange.onnx_graph import FORMS, Graph
+from fastrnn.exchange.gates import reordered
+from fastrnn.exchange.onnx_graph import FORMS, LINKS, OPERATORS, Graph
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
@@ -31,10 +28,17 @@ def from_onnx(file):
         with open(file, "rb") as opened:
             content = opened.read()
     try:
+        return network_in(content)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def network_in(content):
+    """The Network in the bytes of a file of ONNX. Raises ValueError, without a name before it."""
+    try:
         return _network(Graph(content))
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        said = error if isinstance(error, ValueError) else "is damaged, or no file of this kind"
-        raise ValueError(f"{name}: {said}") from error
+    except (KeyError, IndexError, AttributeError, TypeError) as error:
+        raise ValueError("is damaged, or no file of this kind") from error
 
 
 def _network(graph):
@@ -49,14 +53,10 @@ def _network(graph):
         raise ValueError(f"has weights of shapes {w.shape} and {r.shape}, expected those of one direction")
     options, hidden = _options(node, inputs), r.shape[2]
 
-    def reordered(array):
-        blocks = np.split(array, len(order))
-        return np.concatenate([blocks[gate] for gate in order])
-
-    weights = {"w_ih": reordered(w[0]), "w_hh": reordered(r[0])}
+    weights = {"w_ih": reordered(w[0], order), "w_hh": reordered(r[0], order)}
     if inputs[3]:
         halves = np.split(graph.array(inputs[3], f"the biases of {node.operator}")[0], 2)
-        weights |= dict(zip(("b_ih", "b_hh"), map(reordered, halves)))
+        weights |= {name: reordered(half, order) for name, half in zip(("b_ih", "b_hh"), halves)}
     first = [_initial(graph, name, hidden) for name in inputs[5 : 5 + len(kind.state)]]
     weights["w_ho"], bias, z, before = _linear(graph, node.outputs[:2], inputs[5])
     if "b_ih" in weights or bias is not None and bias.any():

@@ -7,13 +7,17 @@ One layer, one direction. Gates are stacked as PyTorch stacks them, so no number
 Nothing here imports PyTorch; torch.load gives tensors, which are taken as well.
 """
 
+import io
+
 import numpy as np
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
-from fastrnn.exchange.base import Format
+from fastrnn.exchange.base import Format, Network
+from fastrnn.heads.linear import Linear
+from fastrnn.program import install
 
 # Names within the recurrent module, and within the linear one.
 RECURRENT = {"w_ih": "weight_ih_l0", "w_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
@@ -28,6 +32,7 @@ class StateDict(Format):
     name = "torch"
     ending = ".safetensors"
     summary = "PyTorch's state_dict: Elman with tanh or relu, GRU, LSTM"
+    asks = ("activation", "head")
 
     def encode(self, network, name):
         """The bytes of a safetensors file of a state_dict, which safetensors.torch.load_file reads.
@@ -37,6 +42,15 @@ class StateDict(Format):
         if network.before:
             raise ValueError("before: a state_dict does not say that outputs are read from the state before a step")
         return save(to_state_dict(network.cell, network.weights), {"format": "pt"})
+
+    def decode(self, content, activation=None, head=None):
+        """The Network of a file of safetensors, or of one of torch.save that holds tensors only, which PyTorch reads.
+
+        The two modules may have any names.
+        """
+        state = _loaded(content)
+        cell, weights = from_state_dict(state, activation, *prefixes_of(state))
+        return Network(cell, head or Linear(), weights)
 
 
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
@@ -99,3 +113,35 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
             raise ValueError(f"state: {name} has shape {found}, which does not fit {hidden} hidden units")
     options = {"activation": activation or "tanh"} if gates == 1 else {}
     return CELLS[gates](hidden, bias=bool(biases), **options), weights
+
+
+def prefixes_of(state):
+    """(prefix of the recurrent module, prefix of the linear one) in the names of a state_dict.
+
+    Raises ValueError unless there is one of each.
+    """
+    first, last = RECURRENT["w_ih"], LINEAR["w_ho"]
+    own = [name.removesuffix(first) for name in state if name.endswith(first)]
+    linear = [name.removesuffix(last) for name in state if name.endswith(last)]
+    if len(own) != 1 or len(linear) != 1:
+        names = ", ".join(sorted(state)) or "no tensors"
+        raise ValueError(f"has {names:.200}, expected one {first} and one linear {last}")
+    return own[0], linear[0]
+
+
+def _loaded(content):
+    """{name: array or tensor} of the bytes of a file."""
+    try:
+        if not content.startswith(b"PK"):
+            return load(content)
+        return _torch().load(io.BytesIO(content), weights_only=True)
+    except ImportError as error:
+        raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
+    except Exception as error:  # whatever a damaged file makes of it
+        raise ValueError("is damaged, or holds something else than tensors by name") from error
+
+
+def _torch():
+    import torch
+
+    return torch

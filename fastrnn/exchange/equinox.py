@@ -1,0 +1,78 @@
+"""Equinox' GRUCell or LSTMCell with a Linear behind it, as a tree of their arrays by the names of their attributes.
+
+    {"cell": {"weight_ih" (G H, I), "weight_hh" (G H, H), "bias" (G H,), "bias_n" (H,)},
+     "linear": {"weight" (O, H), "bias" (O,)}}
+
+Gates are stacked as ours. bias_n, of a GRUCell, is inside of what the reset gate multiplies; without biases (use_bias)
+both are missing. Nothing here imports Equinox.
+"""
+
+import numpy as np
+
+from fastrnn.cells.gru import GRU
+from fastrnn.cells.lstm import LSTM
+from fastrnn.exchange.base import Format, network_of
+from fastrnn.exchange.gates import assembled, known_weights
+from fastrnn.exchange.trees import decoded, encoded, flattened, nothing_else, one_module
+
+KNOWN = {GRU: {"reset": ("after",)}, LSTM: {}}
+MATRICES = {"weight_ih", "weight_hh"}
+MODULES = {"GRUCell": [MATRICES | {"bias", "bias_n"}], "LSTMCell": [MATRICES | {"bias"}], "cell": [MATRICES]}
+LINEAR = {"Linear": [{"weight", "bias"}, {"weight"}]}
+
+
+def to_equinox(model, cell="cell", linear="linear"):
+    """The arrays {cell: {...}, linear: {...}} of a model; cell, linear: names of its two layers.
+
+    model: a Fit, a Model or a Network. Raises ValueError, in one line, for cells that Equinox does not have, learned
+    initial states, and outputs that are read before a step.
+    """
+    network = network_of(model)
+    weights = known_weights(network, "Equinox", KNOWN)
+    own = {"weight_ih": weights["w_ih"], "weight_hh": weights["w_hh"]}
+    last = {"weight": weights["w_ho"]}
+    if network.cell.bias:
+        own["bias"], last["bias"] = weights["b_ih"] + weights["b_hh"], weights["b_o"]
+        if type(network.cell) is GRU:
+            n = slice(2 * network.cell.hidden_size, None)
+            own["bias"][n], own["bias_n"] = weights["b_ih"][n], weights["b_hh"][n]
+    return {name: {key: np.array(array) for key, array in part.items()} for name, part in ((cell, own), (linear, last))}
+
+
+def from_equinox(tree, head=None):
+    """The Network of a tree with one cell and one Linear in it, wherever they are; head: None for a linear one.
+
+    Raises ValueError, in one line, for anything else.
+    """
+    leaves = flattened(tree)
+    _, own = one_module(leaves, MODULES, "Equinox")
+    _, linear = one_module(leaves, LINEAR, "Equinox")
+    nothing_else(leaves, "Equinox")
+    hidden = own["weight_hh"].shape[-1:]
+    gates = len(own["weight_hh"]) // hidden[0] if hidden and hidden[0] else 0
+    kind = {3: GRU, 4: LSTM}.get(gates)
+    if kind is None or "bias" in own and ("bias_n" in own) != (kind is GRU):
+        raise ValueError(f"has weight_hh of shape {own['weight_hh'].shape} and {', '.join(sorted(own))}, expected "
+                         "those of a GRUCell or an LSTMCell")
+    inner = own.get("bias_n")
+    if inner is not None:
+        inner = np.concatenate([np.zeros(2 * hidden[0], inner.dtype), inner.reshape(-1)])
+    parts = {"w_ih": own["weight_ih"], "w_hh": own["weight_hh"], "b_ih": own.get("bias"), "b_hh": inner}
+    return assembled(kind, parts | {"w_ho": linear["weight"], "b_o": linear.get("bias")}, head)
+
+
+class Equinox(Format):
+    """See the module."""
+
+    name = "equinox"
+    ending = ".npz"
+    summary = "Equinox' arrays: GRU, LSTM"
+    asks = ("head",)
+
+    def encode(self, network, name):
+        """The bytes of a file of the tree."""
+        return encoded(to_equinox(network))
+
+    def decode(self, content, head=None):
+        """The Network of a file."""
+        return from_equinox(decoded(content), head)

@@ -1,0 +1,94 @@
+"""Flax's (linen) SimpleCell, GRUCell or LSTMCell with a Dense behind it, as a tree of parameters.
+
+    {"params": {"cell": {"ir": {"kernel" (I, H), "bias" (H,)}, ..., "hn": {"kernel" (H, H), "bias"}},
+                "linear": {"kernel" (H, O), "bias" (O,)}}}
+
+A gate g has two layers, ig of the input and hg of the state; of each gate only one of them has a bias, but for n of the
+GRU: of a SimpleCell i, of a GRUCell ir, iz, in and hn, of an LSTMCell those of the state. OptimizedLSTMCell has the
+parameters of LSTMCell. Nothing here imports Flax.
+"""
+
+import numpy as np
+
+from fastrnn.cells.base import ACTIVATIONS
+from fastrnn.cells.elman import Elman
+from fastrnn.cells.gru import GRU
+from fastrnn.cells.lstm import LSTM
+from fastrnn.exchange.base import Format, network_of
+from fastrnn.exchange.gates import assembled, known_weights
+from fastrnn.exchange.trees import decoded, encoded, flattened, nothing_else, one_module
+
+KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": ("after",)}, LSTM: {}}
+# Gates as Flax calls them, in our order, and the layers that have a bias.
+GATES = {Elman: ("",), GRU: ("r", "z", "n"), LSTM: ("i", "f", "g", "o")}
+BIASED = {Elman: ("i",), GRU: ("ir", "iz", "in", "hn"), LSTM: ("hi", "hf", "hg", "ho")}
+NAMES = {
+    kind: [{f"{side}{gate}/kernel" for side in "ih" for gate in gates} | {f"{name}/bias" for name in BIASED[kind]}]
+    for kind, gates in GATES.items()
+}
+DENSE = {"Dense": [{"kernel", "bias"}, {"kernel"}]}
+
+
+def to_flax(model, cell="cell", linear="linear"):
+    """The variables {"params": {cell: ..., linear: ...}} of a model; cell, linear: names of its two layers.
+
+    model: a Fit, a Model or a Network. Raises ValueError, in one line, for cells that Flax does not have, learned
+    initial states, and outputs that are read before a step.
+    """
+    network = network_of(model)
+    weights, kind = known_weights(network, "Flax", KNOWN), type(network.cell)
+    layers = {}
+    for side, name in (("i", "w_ih"), ("h", "w_hh")):
+        for gate, block in zip(GATES[kind], np.split(weights[name], len(GATES[kind]))):
+            layers[f"{side}{gate}"] = {"kernel": np.array(block.T, order="C")}
+    own, inner = (np.split(weights[name], len(GATES[kind])) for name in ("b_ih", "b_hh"))
+    for name in BIASED[kind]:
+        n, apart = GATES[kind].index(name[1:]), kind is GRU and name.endswith("n")
+        layers[name]["bias"] = np.array((own if name == "in" else inner)[n] if apart else own[n] + inner[n])
+    dense = {"kernel": np.array(weights["w_ho"].T, order="C"), "bias": np.array(weights["b_o"])}
+    return {"params": {cell: layers, linear: dense}}
+
+
+def from_flax(tree, activation=None, head=None):
+    """The Network of a tree with one cell and one Dense in it, wherever they are.
+
+    activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
+    one line, for anything else.
+    """
+    leaves = flattened(tree)
+    kind, own = one_module(leaves, NAMES, "Flax")
+    _, dense = one_module(leaves, DENSE, "Flax")
+    nothing_else(leaves, "Flax")
+    parts = {"w_ho": np.transpose(dense["kernel"]), "b_o": dense.get("bias")}
+    for side, name in (("i", "w_ih"), ("h", "w_hh")):
+        parts[name] = _stacked(own[f"{side}{gate}/kernel"].T for gate in GATES[kind])
+    biases = [own[f"{name}/bias"] for name in BIASED[kind]]
+    if kind is GRU:
+        parts["b_hh"] = _stacked([np.zeros_like(biases[0]), np.zeros_like(biases[1]), biases.pop()])
+    parts["b_ih"] = _stacked(biases)
+    return assembled(kind, parts, head, **({"activation": activation or "tanh"} if kind is Elman else {}))
+
+
+def _stacked(blocks):
+    blocks = list(blocks)
+    shapes = {block.shape for block in blocks}
+    if len(shapes) > 1 or 0 in blocks[0].shape or not blocks[0].ndim:
+        raise ValueError(f"has gates of shapes {', '.join(map(str, sorted(shapes)))}, expected one shape")
+    return np.concatenate(blocks)
+
+
+class Flax(Format):
+    """See the module."""
+
+    name = "flax"
+    ending = ".npz"
+    summary = "Flax's parameters: Elman, GRU, LSTM"
+    asks = ("activation", "head")
+
+    def encode(self, network, name):
+        """The bytes of a file of the tree."""
+        return encoded(to_flax(network))
+
+    def decode(self, content, activation=None, head=None):
+        """The Network of a file."""
+        return from_flax(decoded(content), activation, head)

@@ -1,0 +1,33 @@
+"""JSON as formats of weights have it: an object, with lists of numbers in full digits."""
+
+import json
+
+import numpy as np
+
+
+def object_of(content):
+    """The dict in the bytes of a file. Raises ValueError, in one line, for anything else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is damaged, or no JSON") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"holds a {type(found).__name__} of JSON, expected an object")
+    return found
+
+
+def written(found):
+    """The bytes of an object, whose arrays become lists: each number with the digits of its exact value, as float64."""
+    return (json.dumps(found, default=lambda array: array.tolist(), allow_nan=False) + "\n").encode()
+
+
+def numbers(values, what):
+    """A float32 array of lists of numbers. Raises ValueError, in one line, for anything else."""
+    try:
+        array = np.array(values)
+    except ValueError:  # lists of unequal lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fi":
+        raise ValueError(f"has {what} that are no lists of numbers of equal lengths")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)

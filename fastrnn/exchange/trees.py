@@ -1,0 +1,72 @@
+"""Trees of parameters, as JAX has them: nested dicts of arrays, and files .npz of their leaves by path.
+
+In a file a leaf's name is its path with "/" between the keys, so that `flax.traverse_util.unflatten_dict(dict(file),
+sep="/")` gives the tree back.
+"""
+
+import io
+
+import numpy as np
+
+
+def flattened(tree, path=""):
+    """{"a/b/c": array} of nested dicts; leaves that are None are left out.
+
+    Raises ValueError, in one line, for what is no dict of dicts and arrays.
+    """
+    if not hasattr(tree, "items"):
+        raise ValueError(f"tree: got {type(tree).__name__}, expected nested dicts of arrays")
+    leaves = {}
+    for key, value in tree.items():
+        place = f"{path}{key}"
+        if hasattr(value, "items"):
+            leaves |= flattened(value, f"{place}/")
+        elif value is not None:
+            leaves[place] = np.asarray(value)
+    return leaves
+
+
+def modules(leaves, names):
+    """[path of each module that has leaves of exactly these names], "" for the tree itself, sorted."""
+    found = []
+    for path in sorted({place[: len(place) - len(name)] for place in leaves for name in names if place.endswith(name)}):
+        own = {place[len(path) :] for place in leaves if place.startswith(path)}
+        if own == set(names) and (not path or path.endswith("/")):
+            found.append(path)
+    return found
+
+
+def one_module(leaves, kinds, library):
+    """(kind, {name: array}) of the only module that is one of {kind: sets of names}, taken out of the leaves.
+
+    Raises ValueError, in one line, where there is none, or several.
+    """
+    found = [(kind, path) for kind, sets in kinds.items() for names in sets for path in modules(leaves, names)]
+    if len(found) != 1:
+        places = ", ".join(sorted(path.rstrip("/") for _, path in found) or sorted(leaves))
+        expected = " or ".join(getattr(kind, "__name__", kind) for kind in kinds)
+        raise ValueError(f"has {places or 'nothing':.200}, expected one {expected} of {library}")
+    kind, path = found[0]
+    return kind, {place[len(path) :]: leaves.pop(place) for place in list(leaves) if place.startswith(path)}
+
+
+def nothing_else(leaves, library):
+    """Raise ValueError, in one line, if there are leaves that belong to nothing."""
+    if leaves:
+        raise ValueError(f"has {', '.join(sorted(leaves)):.200} beside one recurrent and one linear layer of {library}")
+
+
+def encoded(tree):
+    """The bytes of a file .npz."""
+    stored = io.BytesIO()
+    np.savez(stored, **flattened(tree))
+    return stored.getvalue()
+
+
+def decoded(content):
+    """{"a/b/c": array} of the bytes of a file .npz. Raises ValueError for anything else."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # whatever a damaged file makes of it
+        raise ValueError("is damaged, or no file of this kind") from error

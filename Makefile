@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow test-campaign bench bench-quick bench-peers bench-installed readme example clean
+.PHONY: help train test test-slow test-page test-campaign bench bench-quick bench-peers bench-installed readme example clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -31,6 +31,9 @@ test: .venv/for-test  ## run the tests
 
 test-slow: .venv/for-test  ## run the long statistical tests
 	@$(BIN)/python -m pytest -q --durations=5 -m slow $(SIDE_BY_SIDE) $(ARGS)
+
+test-page: .venv/for-page  ## open pages of networks in Debian's browser, which is installed if it is missing
+	@$(BIN)/python -m pytest -q -m browser tests/test_pages_browser.py $(ARGS)
 
 # One experiment, or one trial again: make test-campaign ARGS="kills --seed 3 --first 17 --count 1".
 test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous callers: a table of what came out
@@ -85,6 +88,15 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 .venv/for-test: pyproject.toml .venv/made
 	@$(INSTALL) '.[plot,test]'
 	@touch $@ .venv/for-train
+
+# Packages of Debian and Ubuntu; elsewhere chromium and chromedriver must be on the path.
+.venv/for-page: pyproject.toml .venv/for-test
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver >/dev/null; } || { \
+		echo "make test-page needs chromium and its driver: apt install chromium chromium-driver" >&2; exit 1; }
+	@$(INSTALL) '.[plot,test,browser]'
+	@touch $@
 
 .venv-peers/made: bench/peers/requirements.txt .venv/made
 	@echo "setting up .venv-peers (once, some minutes)"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fastrnn.exchange.entry import export
     from fastrnn.generalize import Generalization, generalize
     from fastrnn.model import Model
+    from fastrnn.pages.entry import write_page
     from fastrnn.sweep import smallest, sweep
     from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad
     from fastrnn.training.config import FitConfig
@@ -67,6 +68,7 @@ _EXPORTS = {
     "exchange.entry": ("export",),
     "generalize": ("Generalization", "generalize"),
     "model": ("Model",),
+    "pages.entry": ("write_page",),
     "sweep": ("smallest", "sweep"),
     "training.config": ("FitConfig",),
     "training.entry": ("train", "train_many"),

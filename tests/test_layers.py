@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "fastrnn"
 LEVELS = (
     ("__main__",),
     ("cli",),
-    ("bench", "reproduce"),
+    ("bench", "reproduce", "pages"),
     ("analysis", "sklearn"),
     ("training",),
     ("train", "verify", "certify", "generalize", "sweep", "plots"),

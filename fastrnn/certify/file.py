@@ -12,12 +12,15 @@ The task has no width: the proof is for all of them. "weights" is fastrnn.checkp
 """
 
 import json
+import os
 from dataclasses import asdict
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from fastrnn.checkpoint import hash_of
+from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
 FORMAT = 2
@@ -38,3 +41,29 @@ def write_certificate(path, model, task, graph, proof, rounding, *, overwrite=Tr
               "following": graph.following.astype(np.int64)}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
+
+
+def read_boxes(path, model):
+    """(low, high, following) of a certificate for this Model: boxes (N, H), and the box after each symbol (N, S).
+
+    The proof itself is not verified: that is what fastrnn.check does.
+    Raises CheckpointError, in one line, for another file, or a certificate for other weights.
+    """
+    path = os.fspath(path)
+    try:
+        with safe_open(path, "np") as file:
+            claim = json.loads((file.metadata() or {})[KEY])
+            arrays = [file.get_tensor(name) for name in ("low", "high", "following")]
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: is no certificate; fastrnn certify writes one") from error
+    if not isinstance(claim, dict) or claim.get("weights") != hash_of(model.weights):
+        raise CheckpointError(f"{path}: is a certificate for other weights; certify the model again")
+    low, high, following = arrays
+    inside = following.ndim == 2 and following.dtype.kind == "i" and len(following) == len(low) == len(high)
+    if not inside or low.shape[1:] != (model.hidden_size,) or high.shape != low.shape:
+        raise CheckpointError(f"{path}: is damaged: its boxes have other shapes; certify the model again")
+    if following.min(initial=0) < 0 or following.max(initial=0) >= len(low):
+        raise CheckpointError(f"{path}: is damaged: it leads to boxes that it does not have; certify the model again")
+    return low, high, following

@@ -1,10 +1,7 @@
 """`fastrnn export`: a network in a file that another library or language reads."""
 
-import json
-import os
-
-from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import chosen_model, open_folder
+from fastrnn.cli.errors import user_errors
+from fastrnn.cli.networks import load_network
 from fastrnn.cli.output import check_writable
 
 SUMMARY = "Write a network for PyTorch, Keras, JAX, ONNX, audio plugins or C"
@@ -47,39 +44,9 @@ def run(args):
     with user_errors({"path": args.output, "format": "--format"}):
         form = format_of(args.output, args.format)
     check_writable(args.output, args.force)
-    network = network_of(_loaded(args.network, args.model))
+    network = network_of(load_network(args.network, args.model))
     with user_errors(prefix=f"{args.network}: "):
         content = form.encode(network, identifier_of(args.output))
     write_atomically(args.output, content)
     print(f"saved {args.output}: {network.cell!r}, {len(content):,} bytes")
     return 0
-
-
-def _loaded(path, model):
-    """The Fit or Model of a folder or a file. Raises UserError or CheckpointError for what holds none."""
-    from fastrnn.model import Model
-    from fastrnn.training.fits import Fits
-
-    if os.path.isdir(path):
-        fits, _ = open_folder(path)
-    elif _holds_fits(path):
-        fits = Fits.load(path)
-    else:
-        if model is not None:
-            raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
-        return Model.load(path)
-    return fits[chosen_model(fits, model or "best")]
-
-
-def _holds_fits(path):
-    """Whether a file says that it is of fits; what is wrong with others is said where they are read."""
-    from safetensors import SafetensorError, safe_open
-
-    from fastrnn.checkpoint import KEY
-    from fastrnn.training.saved import KIND
-
-    try:
-        with safe_open(path, "np") as file:
-            return json.loads((file.metadata() or {})[KEY])["kind"] == KIND
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-        return False

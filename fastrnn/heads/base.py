@@ -1,6 +1,7 @@
 """What a head is: the output of a network and its loss, as formulas over all outputs of one step.
 
-    z = W_ho h + b_o        outputs, of which `link` makes predictions
+    z = W_ho h + b_o        outputs
+    prediction(z)           probabilities, or real values
     loss(z, y)              what training minimises; its derivatives by z follow from the formula
     correct(z, y)           1 where a prediction is right, else 0
 
@@ -10,6 +11,9 @@ A head's file says nothing of cells: fastrnn.heads.softmax is the example.
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
+from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import lift, symbol, text
 from fastrnn.formula.reverse import gradient
 from fastrnn.registry import discover
@@ -19,8 +23,8 @@ class Head:
     """Base of every head; a frozen dataclass, whose fields are its options.
 
     name; targets: "bits" (y in [0, 1] for each output), "reals" (any y for each output) or "classes" (one y for each
-    step, the number of a class); loss(z, y), correct(z, y): formulas of tuples of terms; link(z): predictions of an
-    array of outputs (..., O), in NumPy.
+    step, the number of a class); prediction(z), a tuple of O formulas, loss(z, y) and correct(z, y): formulas of tuples
+    of terms.
     emphasis, of a head of reals: a number c; the loss then sees z less c times the error, z - y, of the step before, if
     that counts. relative: whether losses are divided by that of z = 0, the energy of the targets.
     """
@@ -29,6 +33,15 @@ class Head:
     targets = None
     emphasis = 0.0
     relative = False
+
+    def prediction(self, z):
+        """The predictions of a step, one for each output."""
+        raise NotImplementedError(f"{type(self).__name__} has no prediction(self, z)")
+
+    def link(self, z):
+        """The predictions (..., O) of an array of outputs z (..., O), in its dtype."""
+        terms = _terms("z", z.shape[-1])
+        return np.stack(on_numpy(self.prediction(terms), dict(zip(terms, np.moveaxis(z, -1, 0)))), -1)
 
     def target_size(self, outputs):
         """Numbers in the target of one step."""
@@ -68,11 +81,14 @@ class TracedHead:
 @lru_cache(maxsize=None)
 def traced(head, outputs):
     """The TracedHead of a head with so many outputs."""
-    z = tuple(symbol(f"z{n}") for n in range(outputs))
-    y = tuple(symbol(f"y{n}") for n in range(head.target_size(outputs)))
+    z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))
     share = float(head.emphasis)
-    seen = tuple(symbol(f"s{n}") for n in range(outputs)) if share else z
+    seen = _terms("s", outputs) if share else z
     loss, correct = head.loss(seen, y), head.correct(z, y)
     d_z = tuple(gradient([loss], [lift(1.0)], seen))
     own = text([loss, correct]) + (f" {share}" if share else "")
     return TracedHead(z, seen, y, loss, d_z, correct, own, share)
+
+
+def _terms(name, count):
+    return tuple(symbol(f"{name}{n}") for n in range(count))

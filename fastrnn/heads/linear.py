@@ -60,6 +60,6 @@ class Linear(Head):
             right = near if right is None else right * near
         return right
 
-    def link(self, z):
+    def prediction(self, z):
         """The outputs as they are."""
         return z

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from fastrnn.formula import greater, sigmoid, softplus, where
 from fastrnn.heads.base import Head
 
@@ -42,7 +40,6 @@ class Sigmoid(Head):
             right = bit if right is None else right * bit
         return right
 
-    def link(self, z):
-        """Probabilities (..., O) of ones."""
-        small = np.exp(-np.abs(z))
-        return np.where(z < 0, small, 1) / (1 + small)
+    def prediction(self, z):
+        """Probabilities of ones."""
+        return tuple(map(sigmoid, z))

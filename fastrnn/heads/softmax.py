@@ -52,11 +52,16 @@ class Softmax(Head):
         z = self._allowed(z, y)
         return where(greater(reduce(maximum, z), _chosen(z, y[0])), 0.0, 1.0)
 
+    def prediction(self, z):
+        """exp(z_k - m) / sum_j exp(z_j - m), m the largest z, so that no exponential overflows."""
+        largest = reduce(maximum, z)
+        powers = [exp(each - largest) for each in z]
+        total = sum(powers[1:], powers[0])
+        return tuple(each / total for each in powers)
+
     def link(self, z, allowed=None):
         """Probabilities (..., K); allowed: (..., K) bool, the classes that are allowed, or None: all."""
-        z = z if allowed is None else np.where(allowed, z, -np.inf).astype(z.dtype)
-        powers = np.exp(z - z.max(-1, keepdims=True))
-        return powers / powers.sum(-1, keepdims=True)
+        return super().link(z if allowed is None else np.where(allowed, z, -np.inf).astype(z.dtype))
 
     def _allowed(self, z, y):
         """z, and LEAST for forbidden classes."""

@@ -1,0 +1,39 @@
+"""A network from whatever commands wrote: a model's file, a file of fits, or the folder of a fit."""
+
+import json
+import os
+
+from fastrnn.cli.errors import UserError
+from fastrnn.cli.fit_folder import chosen_model, open_folder
+
+
+def load_network(path, model=None):
+    """The Fit or Model of a folder or a file; model: which one of fits, as the user typed it, or None: the best.
+
+    Raises UserError or CheckpointError for what holds none."""
+    from fastrnn.model import Model
+    from fastrnn.training.fits import Fits
+
+    if os.path.isdir(path):
+        fits, _ = open_folder(path)
+    elif _holds_fits(path):
+        fits = Fits.load(path)
+    else:
+        if model is not None:
+            raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
+        return Model.load(path)
+    return fits[chosen_model(fits, model or "best")]
+
+
+def _holds_fits(path):
+    """Whether a file says that it is of fits; what is wrong with others is said where they are read."""
+    from safetensors import SafetensorError, safe_open
+
+    from fastrnn.checkpoint import KEY
+    from fastrnn.training.saved import KIND
+
+    try:
+        with safe_open(path, "np") as file:
+            return json.loads((file.metadata() or {})[KEY])["kind"] == KIND
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return False

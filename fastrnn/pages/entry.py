@@ -1,0 +1,53 @@
+"""`fastrnn.write_page`: a trained network as one HTML file that shows it at work."""
+
+import os
+
+from fastrnn.arguments import as_integer
+from fastrnn.data.sequences import Sequences
+from fastrnn.exchange.base import network_of
+from fastrnn.files import write_atomically
+from fastrnn.pages.document import document
+from fastrnn.pages.sequences import fit_data
+from fastrnn.pages.tasks import task_data
+
+
+def write_page(model, path, *, data=None, certificate=None, sequences=5, overwrite=False):
+    """Write one HTML file in which a network runs, as JavaScript generated from its cell's formula.
+
+    Parameters
+    ----------
+    model : Model or Fit
+        A Model of a task shows numbers bit by bit, the hidden states, and the answer; a Fit shows sequences.
+    path : str
+    data : Sequences or a list of arrays (steps, inputs), optional
+        For a Fit: sequences that the page plays; without them inputs are typed.
+    certificate : str, optional
+        For a Model: the path of its certificate, whose boxes are drawn around the hidden states.
+    sequences : int
+        How many sequences of the data, the first ones, the page holds, of each up to 400 steps.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Raises
+    ------
+    ValueError, TypeError, CheckpointError
+        In one line, for a model that no page can show, or data or a certificate that are not the model's.
+    OSError
+        If the file cannot be written; FileExistsError if it exists and is not to be overwritten.
+    """
+    write_atomically(os.fspath(path), page_of(model, data, certificate, sequences).encode(), overwrite=overwrite)
+
+
+def page_of(model, data=None, certificate=None, sequences=5):
+    """The text of the page."""
+    network, sequences = network_of(model), as_integer("sequences", sequences, 1)
+    if hasattr(model, "fits"):
+        if certificate is not None:
+            raise ValueError("certificate: got one, expected None: only networks of tasks have proofs")
+        data = Sequences(data) if data is not None and not isinstance(data, Sequences) else data
+        return document(network, fit_data(model, data, sequences))
+    if model.task is None:
+        raise ValueError("model: has no task, so there is nothing to show; expected a Model of a task, or a Fit")
+    if data is not None:
+        raise ValueError("data: got some, expected None: the numbers of a task are typed into the page")
+    return document(network, task_data(model, certificate))

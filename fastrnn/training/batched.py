@@ -15,10 +15,6 @@ PORTION = 4096
 class BatchedGroup(Epochs, Group):
     """A Group of one model that learns from batches; a round is an epoch."""
 
-    def __init__(self, recipe, blocks, counted, flag, data):
-        self.data = data
-        super().__init__(recipe, blocks, counted, flag)
-
     def _portions(self):
         net, config, job = self.recipe.net, self.recipe.config, self.jobs[0]
         order = order_of(job, np.flatnonzero(job.roles == 0), int(self.updates[0]))

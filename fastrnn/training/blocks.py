@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.recipe import lanes_for
 
@@ -47,13 +48,65 @@ def _moved(lengths, first):
     return out
 
 
-def blocks_of(data, columns, lanes, dtype):
-    """[Block] of Sequences; lanes: sequences in the lanes of a column, or None where all lanes share a sequence.
+class Layout:
+    """Which block, and which place of it, each sequence of a model has.
 
-    Long sequences come first. A block takes as many steps as its longest sequence has.
+    Sequences of one role share no block with those of another, and long ones come first: what a model sums up over its
+    training sequences is then the same bytes whatever other sequences there are, and most rounds pass over all others.
+    starts (ROLES): the first block of each role; steps (B,): those that each block needs for the longest of any model.
     """
-    order = np.argsort(-data.lengths, kind="stable")
+
+    def __init__(self, jobs, lengths, size):
+        """lengths (N,): of the sequences of the data; size: sequences of a model in a block."""
+        self.lengths, self.size, needed, known = lengths, size, [np.zeros(0, np.int64)] * ROLES, set()
+        for job in jobs:
+            if job.sequences is None and (roles := job.roles.tobytes()) in known:
+                continue
+            known.add(roles if job.sequences is None else None)
+            for role, own in enumerate(self._sections(job)):
+                longest = lengths[own[::size]]
+                if len(longest) > len(needed[role]):
+                    needed[role] = np.concatenate([needed[role], np.zeros(len(longest) - len(needed[role]), np.int64)])
+                np.maximum(needed[role][: len(longest)], longest, out=needed[role][: len(longest)])
+        self.starts = np.cumsum([0, *map(len, needed)])[:ROLES]
+        self.steps = np.concatenate(needed)
+
+    def _sections(self, job):
+        """[numbers of a model's sequences of each role, long ones first]"""
+        sections = [job.own[job.roles == role] for role in range(ROLES)]
+        return [own[np.argsort(-self.lengths[own], kind="stable")] for own in sections]
+
+    def places(self, job):
+        """(sequences, role, block, place), each (n,): of all sequences of a model that have a role."""
+        sections = self._sections(job)
+        counts = [len(own) for own in sections]
+        within = np.concatenate([np.arange(count) for count in counts])
+        block, place = np.divmod(within, self.size)
+        role = np.repeat(np.arange(ROLES), counts)
+        return np.concatenate(sections), role, self.starts[role] + block, place
+
+
+def blocks_for(job, data, columns, lanes, dtype):
+    """([Block], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a model.
+
+    lanes: as for blocks_of.
+    """
     size = columns * (lanes or 1)
+    own, role, block, place = (layout := Layout([job], data.lengths, size)).places(job)
+    parts = np.split(own, np.flatnonzero(np.diff(block)) + 1)
+    counts = np.zeros((len(layout.steps), ROLES, size))
+    counts[block, role, place] = 1
+    blocks = [block_of(data, part, columns, lanes, dtype) for part in parts]
+    return blocks, counts.reshape(len(blocks), ROLES, columns, lanes or 1)
+
+
+def blocks_of(data, columns, lanes, dtype):
+    """[Block] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None where all lanes
+    share a sequence.
+
+    A block takes as many steps as its longest sequence has.
+    """
+    order, size = np.argsort(-data.lengths, kind="stable"), columns * (lanes or 1)
     return [block_of(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
 
 
@@ -88,10 +141,3 @@ def start_of(states, columns, lanes, dtype):
     out = aligned_zeros((len(states), columns, lanes_for(dtype)), dtype)
     out[:] = rows.reshape(len(states), columns, lanes or 1)
     return out
-
-
-def roles_in(block, weights, columns, lanes):
-    """(R, C, lanes or 1) of weights (R, N), one for each role and sequence, as a block has its sequences."""
-    rows = np.zeros((len(weights), columns * (lanes or 1)))
-    rows[:, : len(block.sequences)] = weights[:, block.sequences]
-    return rows.reshape(len(weights), columns, lanes or 1)

@@ -1,5 +1,7 @@
 """Groups whose models learn from batches: a round is an epoch, and an evaluation comes before the batches of its own."""
 
+from functools import cached_property
+
 import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
@@ -22,10 +24,14 @@ class Epochs:
     Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
     """
 
+    @cached_property
+    def weight_of(self):
+        """(N,): the summed weight of each sequence's steps."""
+        return np.add.reduceat(self.data.weight, self.data.offsets[:-1])
+
     def _scale(self, job, scale):
         # Each batch brings its own, in the weights of its sequences, but for a relative loss: that of all of them.
-        steps = np.add.reduceat(self.data.weight, self.data.offsets[:-1])
-        return job.counts(steps)[0] / job.counts(self.counted)[0]
+        return job.counts(self.weight_of)[0] / job.counts(self.counted)[0]
 
     def run(self, rounds):
         """One epoch."""

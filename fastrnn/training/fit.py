@@ -16,9 +16,12 @@ from fastrnn.training.fits import Fits
 from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
+from fastrnn.training.recipe import VECTOR_BYTES
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
+# Bytes of sequences that are laid out for each thread, where models have roles of their own.
+MOST_BYTES = 1 << 28
 # What is trained where nothing else is asked for.
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
@@ -124,7 +127,7 @@ def fit_sequences(
     if data.initial is not None and config.initial_state == "learned":
         raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
     threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
-    lanes = _lanes(config, lanes, owned)
+    lanes = _lanes(config, lanes, owned, roles, data)
     rows, manys = np.atleast_2d(roles), []
     for size, own in cells.items():
         many = Many(own, head, outputs, data, config, threads, lanes)
@@ -159,7 +162,7 @@ def fit_sequences(
     return replace(fits, groups=groups)
 
 
-def _lanes(config, lanes, owned):
+def _lanes(config, lanes, owned, roles, data):
     """What lies in the lanes: "models" on the same sequences, on their "own" ones, or on "batches"; or "sequences"."""
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
@@ -171,7 +174,11 @@ def _lanes(config, lanes, owned):
         raise ValueError("lanes: models of their own sequences lie side by side; expected models or None")
     if lanes == "sequences":
         return lanes
-    return "batches" if config.batch_size is not None else "own" if owned else "models"
+    if config.batch_size is not None:
+        return "batches"
+    # Models of different roles each have their own sequences laid out, unless these would take too much memory.
+    numbers = data.steps * (data.x.shape[1] + 2) * VECTOR_BYTES
+    return "own" if owned or roles.ndim == 2 and numbers <= MOST_BYTES else "models"
 
 
 def owned_by(data, each):

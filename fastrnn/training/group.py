@@ -8,7 +8,6 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.blocks import roles_in
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
@@ -42,13 +41,11 @@ class Job(NamedTuple):
         """Numbers of its sequences."""
         return np.arange(len(self.roles)) if self.sequences is None else self.sequences
 
-    def shares(self):
-        """(3, n) float64: 1 where a sequence has the role of training, validation, test."""
-        return np.stack([self.roles == role for role in range(ROLES)]).astype(np.float64)
-
     def counts(self, values):
         """(3,) sums of values (N,) over the sequences of each role."""
-        return self.shares() @ (values if self.sequences is None else values[self.sequences])
+        own = values if self.sequences is None else values[self.sequences]
+        # One by one, so that a sum depends on nothing but its own summands.
+        return np.array([own[self.roles == role].sum() for role in range(ROLES)])
 
     def means(self, sums, weight, steps):
         """(E, 2, 3): mean loss and share of correct steps at each evaluation, from sums (E, 6); nan where none count.
@@ -84,12 +81,14 @@ class Taken(NamedTuple):
 class Group:
     """Models in training, a lane each, or one model whose sequences lie in the lanes.
 
-    `put` a Job into a free slot, `run`, and `take` what is done. slots: models at a time. counted: (N,), sums of the
-    weights of each sequence's steps. flag (1,) int64: not 0 where training is to end soon.
+    `put` a Job into a free slot, `run`, and `take` what is done. Models that `suits` allows side by side have the same
+    roles. slots: models at a time. counted: (N,), sums of the weights of each sequence's steps. flag (1,) int64: not 0
+    where training is to end soon. blocks_for(Job): the blocks of its sequences, as fastrnn.training.blocks has them.
     """
 
-    def __init__(self, recipe, blocks, counted, flag):
-        self.recipe, self.blocks, self.counted, self.flag = recipe, blocks, counted, flag
+    def __init__(self, recipe, data, counted, flag, blocks_for):
+        self.recipe, self.data, self.counted, self.flag = recipe, data, counted, flag
+        self.blocks_for = blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
         # Numbers of one model are updated a vector at a time.
@@ -112,22 +111,17 @@ class Group:
             "progress": (len(PROGRESS), lanes),
             "history": (EVALUATIONS + 1, SUMS, lanes),
         }
-        steps = max(block.steps for block in blocks)
+        steps = self._longest()
         shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
-        self.weights = aligned_zeros((len(blocks), ROLES, net.columns, lanes), dtype)
-        items = [item_of(block, weights, 0, block.start_address) for block, weights in zip(blocks, self.weights)]
-        self.table = np.array(items, np.int64)
         self.frame = np.zeros(len(recipe.program.names), np.int64)
         for n, name in enumerate(recipe.program.names):
             if name in self.arrays:
                 self.frame[n] = self.arrays[name].ctypes.data
         self._set(
             stop=flag.ctypes.data,
-            blocks=self.table.ctypes.data,
-            count=len(blocks),
             every=recipe.config.every,
             # However long, a piece longer than all sequences has no border.
             segment=min(recipe.config.tbptt_steps or 0, steps),
@@ -137,8 +131,13 @@ class Group:
             [[] for _ in range(self.slots)],
             np.zeros(self.slots, np.int64),
         )
+        self.laid_for, self.changed = None, True
         # What others may look at while it runs: (Job, parts of its history) in each slot, and evaluations in all.
         self.seen, self.evaluated = [None] * self.slots, 0
+
+    def _longest(self):
+        """Steps of the longest block that there will be."""
+        return int(self.data.lengths.max())
 
     def _set(self, **words):
         for name, value in words.items():
@@ -154,6 +153,10 @@ class Group:
     def lanes_of(self, slot):
         """The lanes of a model."""
         return slot if self.recipe.net.own_weights else slice(None)
+
+    def suits(self, job):
+        """Whether a model may begin now: the blocks are those of one division of the sequences."""
+        return not any(self.jobs) or self.laid_for == job.roles.tobytes()
 
     def put(self, slot, job):
         """Begin a model in a free slot, at the next evaluation."""
@@ -186,22 +189,33 @@ class Group:
         for row, name in enumerate(CRITERIA):
             arrays["criteria"][row, slot] = criteria[name]
         self._lay(slot, job)
-        self._flag()
+        self.changed = True
         self.seen[slot] = job, self.parts[slot]
 
     def _lay(self, slot, job):
         """Say what each sequence of the blocks counts for the model."""
-        net, shares = self.recipe.net, job.shares()
-        for n, block in enumerate(self.blocks):
-            own = roles_in(block, shares, net.columns, None if net.own_weights else self.recipe.lanes)
-            self.weights[n, :, :, self.lanes_of(slot)] = own[..., 0] if net.own_weights else own
+        if self.laid_for != job.roles.tobytes():
+            self.laid_for = job.roles.tobytes()
+            blocks, self.shared = self.blocks_for(job)
+            self._take_blocks(blocks)
+        self.weights[..., self.lanes_of(slot)] = self.shared[..., 0] if self.recipe.net.own_weights else self.shared
+
+    def _take_blocks(self, blocks):
+        """Let the kernels read these blocks."""
+        net = self.recipe.net
+        self.blocks = blocks
+        self.weights = aligned_zeros((len(blocks), ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
+        items = [item_of(block, weights, 0, block.start_address) for block, weights in zip(blocks, self.weights)]
+        self.table = np.array(items, np.int64)
+        self._set(blocks=self.table.ctypes.data, count=len(blocks))
 
     def _scale(self, job, scale):
         """The factor on gradients: one over the counted steps that they are summed over."""
         return scale
 
-    def _flag(self):
-        """Say what is to be done with each block."""
+    def _settle(self):
+        """Say what is to be done with each block, after models came or went."""
+        self.changed = False
         self.table[:, loops.ITEM.index("flags")] = self._flags()
 
     def _flags(self):
@@ -214,6 +228,8 @@ class Group:
     def run(self, rounds):
         """Up to so many rounds, until a model is done; returns (rounds made, slots that are done)."""
         config, every = self.recipe.config, self.recipe.config.every
+        if self.changed:
+            self._settle()
         if not self.arrays["active"].any():
             # Nobody is between two evaluations: those who wait need not wait for one.
             self._set(round=0)
@@ -277,7 +293,7 @@ class Group:
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
         arrays["theta"][:, slot] = 0
         self.weights[..., lanes] = 0
-        self._flag()
+        self.changed = True
         return taken
 
 

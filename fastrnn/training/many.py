@@ -3,13 +3,14 @@
 import math
 import threading
 import time
+from collections import deque
 
 import numpy as np
 
 from fastrnn.initializers import initial_weights
 from fastrnn.threads import on_threads
 from fastrnn.training.batched import BatchedGroup
-from fastrnn.training.blocks import blocks_of
+from fastrnn.training.blocks import Layout, blocks_for
 from fastrnn.training.group import Group, Job
 from fastrnn.training.lanes import lane_of, put_lane
 from fastrnn.training.own import OwnGroup
@@ -40,22 +41,24 @@ class Many:
         self.counted, self.steps = loss_weights(head, data), data.counted.astype(float)
         self.taken, self.held, self.least = {}, [], math.inf
         self.groups, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
+        # The blocks of the division of sequences that came last, which groups share.
+        self.laid, self.laying = (None, None), threading.Lock()
 
     def prepare(self):
         """Compile, lay out the data, and make the groups: one for each thread."""
         self.recipe.program.compile()
         slots = self.recipe.lanes if self.recipe.net.own_weights else 1
         self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
-        if self.lanes in ("models", "sequences"):
-            lanes = None if self.lanes == "models" else self.recipe.lanes
-            self.blocks = blocks_of(self.data, self.recipe.net.columns, lanes, self.recipe.dtype)
+        if self.lanes in ("own", "batches"):
+            self.layout = Layout(self.jobs, self.data.lengths, self.recipe.net.columns)
+            self.targets = self.data.target_rows(slice(None))
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, fitting):
         """Train all, as far as a Fitting (fastrnn.training.fitting) lets them; `held` has those that are not done."""
         self.fitting, self.flag = fitting, fitting.flag
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
-        self.waiting = iter([job for job in self.jobs if job.model not in self.taken and job.model not in inside])
+        self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
         self.prepare()
         # Groups at work, what they hold while a checkpoint is put together, and what those that ended held.
         self.working, self.deposits, self.left = set(self.groups), None, []
@@ -65,10 +68,18 @@ class Many:
     def _group(self):
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
-            return kind(self.recipe, self.data, self.counted, self.flag, self.jobs)
-        if self.recipe.config.batch_size is None:
-            return Group(self.recipe, self.blocks, self.counted, self.flag)
-        return BatchedGroup(self.recipe, self.blocks, self.counted, self.flag, self.data)
+            return kind(self.recipe, self.data, self.counted, self.flag, self.layout, self.targets)
+        kind = Group if self.recipe.config.batch_size is None else BatchedGroup
+        return kind(self.recipe, self.data, self.counted, self.flag, self._blocks_for)
+
+    def _blocks_for(self, job):
+        """What blocks_for returns for the roles of a model: for all groups the same arrays."""
+        roles, net = job.roles.tobytes(), self.recipe.net
+        with self.laying:
+            if self.laid[0] != roles:
+                lanes = None if net.own_weights else self.recipe.lanes
+                self.laid = roles, blocks_for(job, self.data, net.columns, lanes, self.recipe.dtype)
+            return self.laid[1]
 
     def _work(self, thread, threads):
         # Fewer threads than groups may be granted: each then works on one of them, and the others are not needed.
@@ -94,7 +105,7 @@ class Many:
             if not any(group.jobs):
                 self._take_up(group)
             for slot in range(share):
-                if group.jobs[slot] is None and (job := self._next()) is not None:
+                if group.jobs[slot] is None and (job := self._next(group)) is not None:
                     group.put(slot, job)
             if not any(group.jobs):
                 break
@@ -134,9 +145,10 @@ class Many:
         lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]
         return group.round, lanes
 
-    def _next(self):
+    def _next(self, group):
         with self.lock:
-            return None if self.flag[0] else next(self.waiting, None)
+            ready = self.waiting and not self.flag[0] and group.suits(self.waiting[0])
+            return self.waiting.popleft() if ready else None
 
     def _keep(self, taken):
         loss = taken.chosen_loss(self.counted, self.recipe.config.every)

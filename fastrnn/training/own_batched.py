@@ -18,12 +18,11 @@ class OwnBatchedGroup(Epochs, OwnGroup):
     A lane with fewer batches than its neighbours rests at the end of an epoch.
     """
 
-    def __init__(self, recipe, data, counted, flag, jobs):
-        super().__init__(recipe, data, counted, flag, jobs)
+    def __init__(self, recipe, data, counted, flag, layout, targets):
+        super().__init__(recipe, data, counted, flag, layout, targets)
         dtype = recipe.dtype
         # Once in the precision of the kernels, which they are copied from again and again.
-        self.source = [np.ascontiguousarray(self.values[name], dtype) for name in ("x", "y", "mask")]
-        self.weight_of = np.add.reduceat(data.weight, data.offsets[:-1])
+        self.source = [np.ascontiguousarray(values, dtype) for values in (data.x, targets, data.weight)]
         self.buffers = {}
 
     def _portions(self):

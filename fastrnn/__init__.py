@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fastrnn.training.config import FitConfig
     from fastrnn.training.entry import train, train_many
     from fastrnn.training.fits import Fits
+    from fastrnn.training.imported import import_network
     from fastrnn.training.one import Fit
     from fastrnn.training.select import cross_validate
     from fastrnn.training.selection import Selection
@@ -73,6 +74,7 @@ _EXPORTS = {
     "training.config": ("FitConfig",),
     "training.entry": ("train", "train_many"),
     "training.fits": ("Fits",),
+    "training.imported": ("import_network",),
     "training.one": ("Fit",),
     "training.select": ("cross_validate",),
     "training.selection": ("Selection",),

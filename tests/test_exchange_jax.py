@@ -116,7 +116,7 @@ HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(ran
     [
         (from_flax, [1], "tree: got list, expected nested dicts"),
         (from_flax, {}, "has nothing, expected one Elman or GRU or LSTM of Flax"),
-        (from_flax, without(FLAX, "params", "cell", "hn", "bias"), "has params/cell/.*, expected one Elman or GRU"),
+        (from_flax, without(FLAX, "params", "cell", "hn", "bias"), "has params/cell/.*, expected one Elman"),
         (from_flax, without(FLAX, "params", "linear"), "has nothing, expected one Dense of Flax"),
         (from_flax, {**FLAX, "second": FLAX["params"]["cell"]}, "has params/cell, second, expected one Elman"),
         (from_flax, changed(FLAX, np.ones(2), "params", "norm", "scale"), "has params/norm/scale beside one"),
@@ -125,7 +125,7 @@ HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(ran
         (from_equinox, without(EQUINOX, "cell", "bias_n"), "expected those of a GRUCell or an LSTMCell"),
         (from_equinox, changed(EQUINOX, np.ones((7, 3)), "cell", "weight_hh"), "has weight_hh of shape|has w_hh of"),
         (from_equinox, changed(EQUINOX, np.ones(2), "cell", "bias_n"), "has b_hh of shape"),
-        (from_equinox, changed(EQUINOX, np.array(["a"] * 3), "linear", "bias"), "has b_o of <U1, expected an array of float32"),
+        (from_equinox, changed(EQUINOX, np.array(["a"] * 3), "linear", "bias"), "has b_o of <U1, expected an array"),
         (from_haiku, without(HAIKU, "linear"), "has nothing, expected one Linear of Haiku"),
         (from_haiku, changed(HAIKU, np.ones((2, 8)), "gru", "w_i"), "has gates of 8 rows"),
         (from_haiku, {**HAIKU, "other": HAIKU["gru"]}, "has gru, other, expected one GRU of Haiku"),

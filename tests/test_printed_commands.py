@@ -24,7 +24,8 @@ TEXTS = {
 TEXTS |= {f"fastrnn {name} --help": importlib.import_module(f"fastrnn.cli.{name}").EXAMPLES for name in COMMANDS}
 TEXTS["fastrnn --help"] = EXAMPLES
 # What needs other machines, tables of the user's own, or minutes: their options are read.
-READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate", "runs/choices")
+READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate", "runs/choices", "model.safetensors",
+             "model.weights.h5", "model.json")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from fastrnn.interrupt import raised_interrupt
 from fastrnn.program import program
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
-            "predict", "simulate", "export", "page", "original", "reproduce", "bench", "tasks")
+            "predict", "simulate", "export", "import", "page", "original", "reproduce", "bench", "tasks")
 DESCRIPTION = """\
 Train small recurrent networks on your own sequences, or on tasks with known
 answers, where they are also proved right."""

@@ -4,7 +4,7 @@ from fastrnn.cli.errors import user_errors
 from fastrnn.cli.networks import load_network
 from fastrnn.cli.output import check_writable
 
-SUMMARY = "Write a network for PyTorch, Keras, JAX, ONNX, audio plugins or C"
+SUMMARY = "Write a network for another library, or as C"
 EXAMPLES = """\
 examples:
   fastrnn export runs/addition-8.safetensors adder.onnx
@@ -13,8 +13,7 @@ examples:
   fastrnn export runs/choices choices.safetensors
                               the best model of a fit, for PyTorch
   fastrnn export runs/choices choices.onnx --model 17
-  fastrnn export runs/amp amp.nam
-  fastrnn export runs/amp amp.json --format rtneural
+  fastrnn export runs/choices choices.json --format rtneural
 
 The ending says which format; docs/exchange.md has what each one holds.
 """

@@ -31,7 +31,8 @@ def network_of(model):
 
 
 class Format:
-    """Base of every format of files. name; ending: of its files, with the dot; summary: what they hold, in some words.
+    """Base of every format of files. name; ending: of its files, with the dot; summary: what they hold, in some words;
+    also: further endings of files that it reads.
 
     encode(network, name): the bytes of a file of a Network; name: a C identifier, made of the file's name. Raises
     ValueError, in one line, for a network that the format cannot hold.
@@ -43,6 +44,7 @@ class Format:
     name = None
     ending = None
     summary = None
+    also = ()
     asks = ()
 
     def encode(self, network, name):
@@ -59,17 +61,18 @@ def formats():
     return discover("fastrnn.exchange", Format)
 
 
-def format_of(path, name=None):
-    """The Format of a path's ending, or the one of this name.
+def format_of(path, name=None, reading=False):
+    """The Format of a path's ending, or the one of this name; reading: endings are those of files that can be read.
 
     Raises ValueError, in one line, for an unknown one, and for an ending that is of several.
     """
-    known = formats()
+    known = {each: kind for each, kind in formats().items() if not reading or kind.decode is not Format.decode}
     if name is not None:
         if name not in known:
             raise ValueError(f"format: got {name!r:.80}, expected one of {', '.join(known)}")
         return known[name]()
-    found = [each for each in known.values() if os.path.basename(path).lower().endswith(each.ending)]
+    file = os.path.basename(path).lower()
+    found = [each for each in known.values() if file.endswith((each.ending, *(each.also if reading else ())))]
     if len(found) == 1:
         return found[0]()
     if found:

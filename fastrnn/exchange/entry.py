@@ -46,7 +46,7 @@ def read_network(path, format=None, *, head=None, activation=None, reset=None):
     for options that the file says itself; OSError if it cannot be read.
     """
     path = os.fspath(path)
-    form, given = format_of(path, format), {}
+    form, given = format_of(path, format, reading=True), {}
     if head is not None:
         given["head"] = _head(head)
     if activation is not None:

@@ -32,6 +32,7 @@ class StateDict(Format):
     name = "torch"
     ending = ".safetensors"
     summary = "PyTorch's state_dict: Elman with tanh or relu, GRU, LSTM"
+    also = (".pt", ".pth")
     asks = ("activation", "head")
 
     def encode(self, network, name):

@@ -25,7 +25,8 @@ class Fits:
 
     cell: the Cell (of the first model, where sizes differ); head; config; seeds, hidden_size (M,) int64; options:
     {name: (M,)} of learning rates and all that may differ; stopped: M times "patience", "epochs" (all were made),
-    "diverged" (the training loss was no finite number), "callback" or "interrupted"; epochs (M,): updates made;
+    "diverged" (the training loss was no finite number), "callback", "interrupted", or "imported" (from another
+    library's file); epochs (M,): updates made;
     best_epoch (M,): after which the model's weights were taken: those of the least validation loss, or of the least
     training loss where a model has no validation sequences, of the last one that improved it by more than min_delta;
     loss (M, 3): mean loss of a counted step of training, validation and test sequences at that epoch (nan where there

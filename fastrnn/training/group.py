@@ -11,6 +11,8 @@ from fastrnn.kernels.workspace import aligned_zeros
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
+# How a network is marked that was trained elsewhere.
+IMPORTED = "imported"
 # Why a model stopped, in a few words.
 ENDS = {
     "patience": "stopped early",
@@ -18,6 +20,7 @@ ENDS = {
     "diverged": "diverged",
     "callback": "stopped by the callback",
     "interrupted": "interrupted",
+    IMPORTED: "imported",
 }
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 LONGEST = 1024

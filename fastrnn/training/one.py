@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from fastrnn.training.group import ENDS
+from fastrnn.training.group import ENDS, IMPORTED
 
 
 class Roles(NamedTuple):
@@ -24,11 +24,13 @@ class Fit:
         self.fits = fits
 
     def __repr__(self):
+        units = f"{self.hidden_size} unit{'s' if self.hidden_size != 1 else ''}"
+        name = self.cell.name or type(self.cell).__name__
+        if self.stopped == IMPORTED:
+            return f"Fit({name} of {units}; imported)"
         role = "training" if self.loss.validation != self.loss.validation else "validation"
         loss = self.loss.train if role == "training" else self.loss.validation
-        name = self.cell.name or type(self.cell).__name__
         end = f"all {self.epochs}" if self.stopped == "epochs" else f"{ENDS[self.stopped]} after {self.epochs}"
-        units = f"{self.hidden_size} unit{'s' if self.hidden_size != 1 else ''}"
         return f"Fit({name} of {units}; {end} epochs; {role} loss {loss:.4g})"
 
     @property
@@ -63,7 +65,7 @@ class Fit:
 
     @property
     def stopped(self):
-        """Why training ended: "patience", "epochs", "diverged", "callback" or "interrupted"."""
+        """Why training ended: "patience", "epochs", "diverged", "callback", "interrupted", or "imported"."""
         return self.fits.stopped[0]
 
     @property

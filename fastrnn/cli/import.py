@@ -1,0 +1,84 @@
+"""`fastrnn import`: a network of another library's file in one of fastrnn's own."""
+
+from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.output import check_writable
+
+SUMMARY = "Read a network that another library wrote"
+EXAMPLES = """\
+examples:
+  fastrnn import model.safetensors network.safetensors
+                              a state_dict of PyTorch
+  fastrnn import model.weights.h5 network.safetensors --head softmax
+                              of Keras, whose weights do not say the head
+  fastrnn import model.json network.safetensors --format rtneural
+  fastrnn export runs/addition-8.safetensors adder.onnx
+  fastrnn import adder.onnx adder.safetensors --task addition --bits 8
+  fastrnn verify adder.safetensors
+
+The ending says which format; docs/exchange.md has what each one holds.
+"""
+SETTINGS = {"format": "--format", "head": "--head", "activation": "--activation", "reset": "--reset"}
+
+
+def arguments(parser, argv):
+    """Declare the options."""
+    from fastrnn.cells.base import ACTIVATIONS
+    from fastrnn.cells.gru import RESETS
+    from fastrnn.exchange.base import Format, formats
+    from fastrnn.heads.base import heads
+    from fastrnn.tasks.base import tasks
+
+    known = {name: kind for name, kind in formats().items() if kind.decode is not Format.decode}
+    endings = sorted({ending for kind in known.values() for ending in (kind.ending, *kind.also)})
+    parser.add_argument("input", metavar="FILE", help=f"ends in {', '.join(endings)}")
+    parser.add_argument("output", metavar="OUTPUT", help="a file of fastrnn, .safetensors")
+    parser.add_argument(
+        "--format", metavar="NAME", help=f"one of: {', '.join(known)} (default: that of the ending of FILE)"
+    )
+    parser.add_argument("--head", metavar="NAME", help=f"where FILE does not say it: {', '.join(heads())} (linear)")
+    parser.add_argument(
+        "--activation", metavar="NAME", help=f"of an Elman, where FILE does not say it: {', '.join(ACTIVATIONS)} (tanh)"
+    )
+    parser.add_argument(
+        "--reset", metavar="WHERE", help=f"of a GRU, where FILE does not say it: {', '.join(RESETS)} (after)"
+    )
+    parser.add_argument("--task", metavar="NAME", help=f"save a network for a task: {', '.join(tasks())}")
+    parser.add_argument("--bits", metavar="N", type=int, help="width of the task")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+
+
+def run(args):
+    """Write the file; return 0."""
+    from fastrnn.exchange.entry import read_network
+    from fastrnn.training.imported import fit_of
+
+    if args.bits is not None and args.task is None:
+        raise UserError("--bits: is the width of a task; give --task, too")
+    check_writable(args.output, args.force)
+    given = {name: getattr(args, name) for name in SETTINGS}
+    with user_errors({"path": args.input, **SETTINGS}):
+        network = read_network(args.input, **given)
+    if args.task is None:
+        fit_of(network).save(args.output, overwrite=args.force)
+    else:
+        _model(network, args).save(args.output, overwrite=args.force)
+    sizes = f"{network.weights['w_ih'].shape[1]} inputs, {len(network.weights['w_ho'])} outputs"
+    print(f"saved {args.output}: {network.cell!r}, {sizes}, head {network.head.name}")
+    return 0
+
+
+def _model(network, args):
+    """The Model of a Network for a task. Raises UserError for one that cannot be."""
+    from fastrnn.cells.base import check_task_cell
+    from fastrnn.model import Model
+    from fastrnn.tasks.base import tasks
+
+    known = tasks()
+    if args.task not in known:
+        raise UserError(f"--task: got {args.task!r:.80}, expected one of {', '.join(known)}")
+    if network.before or network.head.name not in ("sigmoid", "linear"):
+        raise UserError(f"--task: {args.input} has other outputs than bits after each step, as a task has")
+    with user_errors({"cell": args.input, "weights": args.input, "bits": "--bits", "task": "--task"}):
+        check_task_cell(network.cell)
+        task = known[args.task](**({} if args.bits is None else {"bits": args.bits}))
+        return Model(network.cell, network.weights, task)

@@ -1,0 +1,52 @@
+"""`fastrnn.import_network`: a network of another library's file as a Fit, which predicts, is saved, and trains on."""
+
+import numpy as np
+
+from fastrnn.exchange.entry import read_network
+from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.training.config import FitConfig
+from fastrnn.training.fits import Fits
+from fastrnn.training.group import IMPORTED
+from fastrnn.training.one import Fit
+from fastrnn.training.recipe import Recipe
+
+
+def import_network(path, *, format=None, head=None, activation=None, reset=None):
+    """The Fit of a network in a file of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
+
+    `fastrnn.train(fit.cell, data, weights=fit.weights)` trains on from it.
+
+    Parameters
+    ----------
+    path : str
+        Its ending says which format.
+    format : str or None
+        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, equinox or haiku
+        for .npz.
+    head, activation, reset : Head or str, str, str, or None
+        What a file does not say: what becomes of the outputs (linear), the activation of an Elman (tanh), where the
+        reset gate of a GRU of Keras without biases acts (after).
+
+    Raises
+    ------
+    ValueError
+        In one line, for damaged files, for networks that are something else than one recurrent and one linear layer,
+        and for options that the file says itself.
+    OSError
+        If the file cannot be read.
+    """
+    return fit_of(read_network(path, format, head=head, activation=activation, reset=reset))
+
+
+def fit_of(network):
+    """The Fit of a fastrnn.exchange.base.Network, of no epochs, with losses that are nan."""
+    cell, weights = network.cell, network.weights
+    learned = "learned" if any(name.startswith("initial_") for name in weights) else "zero"
+    config = FitConfig(initial_state=learned, before=network.before, dtype=weights["w_hh"].dtype.name)
+    recipe = Recipe(cell, network.head, len(weights["w_ho"]), config, weights["w_ih"].shape[1])
+    none, nan = np.zeros(1, np.int64), np.full((1, ROLES), np.nan)
+    row = recipe.vector(weights)
+    return Fit(Fits(
+        cell, network.head, config, none, np.array([cell.hidden_size]), {}, (IMPORTED,), none, none, nan, nan, 0.0, "",
+        (row,), (np.zeros((0, 2, ROLES), config.dtype),), {cell.hidden_size: recipe},
+    ))

@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow test-page test-campaign bench bench-quick bench-peers bench-installed readme example clean
+.PHONY: help train test test-slow test-page docs docs-pictures test-campaign bench bench-quick bench-peers bench-installed readme example clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -34,6 +34,14 @@ test-slow: .venv/for-test  ## run the long statistical tests
 
 test-page: .venv/for-page  ## open pages of networks in Debian's browser, which is installed if it is missing
 	@$(BIN)/python -m pytest -q -m browser tests/test_pages_browser.py $(ARGS)
+
+# The path makes the help of commands say fastrnn, not how it was called here.
+docs: .venv/for-docs  ## build the documentation into build/site; a broken link or a missing name fails
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --quiet $(ARGS)
+	@echo "built build/site/index.html"
+
+docs-pictures: .venv/for-page  ## take the pictures of docs/page.md again
+	@$(BIN)/python docs/pictures.py
 
 # One experiment, or one trial again: make test-campaign ARGS="kills --seed 3 --first 17 --count 1".
 test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous callers: a table of what came out
@@ -88,6 +96,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 .venv/for-test: pyproject.toml .venv/made
 	@$(INSTALL) '.[plot,test]'
 	@touch $@ .venv/for-train
+
+.venv/for-docs: pyproject.toml .venv/made
+	@$(INSTALL) '.[docs]'
+	@touch $@
 
 # Packages of Debian and Ubuntu; elsewhere chromium and chromedriver must be on the path.
 .venv/for-page: pyproject.toml .venv/for-test

@@ -223,3 +223,24 @@ def test_the_command_writes_a_page_with_the_proof_beside_the_model(adder, tmp_pa
         assert main(["page", *words]) == 2
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1
+
+
+def test_the_command_plays_the_table_of_a_fit(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    rows = [f"{session},{rng.integers(0, 2)},{rng.normal():.3f}" for session in range(8) for _ in range(6)]
+    (tmp_path / "t.csv").write_text("\n".join(["session,choice,tone", *rows]) + "\n")
+    fit = "fit t.csv --target choice --inputs tone --group session --cell gru --hidden 2 --epochs 2 --output runs/t"
+    assert main(fit.split()) == 0
+    (tmp_path / "other.csv").write_text("session,choice,tone\n9,1,0.5\n")
+    for words, names, ends in (
+        ([], [f"sequence {n}" for n in range(5)], 6),
+        (["--sequences", "2"], ["sequence 0", "sequence 1"], 6),
+        (["--data", "other.csv"], ["sequence 9"], 1),
+    ):
+        assert main(["page", "runs/t", "t.html", "--force", *words]) == 0
+        shown = data_of((tmp_path / "t.html").read_text())
+        assert [each["name"] for each in shown["sequences"]] == names and len(shown["sequences"][0]["x"]) == ends
+        assert shown["inputNames"] == ["tone"]
+    assert main(["export", "runs/t", "t.onnx"]) == 0
+    assert "saved t.onnx: GRU" in capsys.readouterr().out

@@ -45,6 +45,7 @@ class Calibration(NamedTuple):
 
     @property
     def error(self):
+        """The mean distance between predicted and observed shares, weighted by steps."""
         return float(np.average(np.abs(self.predicted - self.observed), weights=self.steps))
 
 

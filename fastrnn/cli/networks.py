@@ -10,19 +10,20 @@ from fastrnn.cli.fit_folder import chosen_model, open_folder
 def load_network(path, model=None):
     """The Fit or Model of a folder or a file; model: which one of fits, as the user typed it, or None: the best.
 
-    Raises UserError or CheckpointError for what holds none."""
+    Raises UserError or CheckpointError for what holds none.
+    """
     from fastrnn.model import Model
     from fastrnn.training.fits import Fits
 
     if os.path.isdir(path):
-        fits, _ = open_folder(path)
-    elif _holds_fits(path):
+        fits, number, _ = open_folder(path).chosen(model or "best")
+        return fits[number]
+    if _holds_fits(path):
         fits = Fits.load(path)
-    else:
-        if model is not None:
-            raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
-        return Model.load(path)
-    return fits[chosen_model(fits, model or "best")]
+        return fits[chosen_model(fits, model or "best")]
+    if model is not None:
+        raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
+    return Model.load(path)
 
 
 def _holds_fits(path):

@@ -70,12 +70,12 @@ def _data(args):
         if args.data is None:
             return None
         raise UserError(f"--data: {args.network} does not say how a table is read; give the folder of the fit as MODEL")
-    fits, columns = open_folder(args.network)
-    table = args.data or columns.get("table")
+    folder = open_folder(args.network)
+    table = args.data or folder.columns.get("table")
     if table is None or args.data is None and not os.path.exists(table):
         return None
-    data = read_again(table, columns)
-    check_inputs(fits, data, table)
+    data = read_again(table, folder.columns)
+    check_inputs(folder.fits, data, table)
     return data
 
 

@@ -155,8 +155,18 @@ class RNNClassifier(ClassifierMixin, _RNN):
     threads : int or None
         At most so many; None: all cores.
 
-    Attributes: classes_ (K,); fit_, the fastrnn.Fit; per_step_, whether targets are those of steps; n_features_in_,
-    inputs of a step; n_iter_, epochs that were made.
+    Attributes
+    ----------
+    classes_ : array (K,)
+        The labels.
+    fit_ : fastrnn.Fit
+        The network.
+    per_step_ : bool
+        Whether targets are those of steps.
+    n_features_in_ : int
+        Inputs of a step.
+    n_iter_ : int
+        Epochs that were made.
     """
 
     def fit(self, X, y, sample_weight=None):

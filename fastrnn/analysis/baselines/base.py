@@ -22,6 +22,7 @@ class Baseline:
 
     @property
     def test_loss(self):
+        """The mean loss of a counted step of the test sequences."""
         return self.loss[2]
 
     @property

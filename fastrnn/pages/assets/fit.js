@@ -47,7 +47,7 @@ function play(sequence) {
   const length = sequence.x.length,
     cut = sequence.steps > length ? ` (the first ${length} of ${sequence.steps} steps)` : "";
   byId("result").textContent = `${sequence.name}${cut}${score(sequence, run)}`;
-  tracks.render(rows, length, length > 60 ? 6 : 18);
+  tracks.render(rows, length, 6);
   player.start(length, length - 1);
 }
 

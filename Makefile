@@ -59,9 +59,10 @@ bench-quick: .venv/for-test  ## run a few benchmarks (1 minute) into build/bench
 	@$(BENCH) --quick --results build/bench-quick $(ARGS)
 	@$(BIN)/python -m bench.render build/bench-quick
 
-bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch and JAX into .venv-peers, check them
+bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch, JAX and Keras into .venv-peers, check them
 	@$(BIN)/python -m bench.peers.check
 	@$(BIN)/python -m bench.peers.networks
+	@$(BIN)/python -m bench.peers.exchange
 	@.venv-peers/bin/python bench/peers/fits_worker.py --check
 
 bench-installed: .venv/made  ## run fastrnn bench from an installed package

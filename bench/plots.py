@@ -1,4 +1,4 @@
-"""The pictures, from saved results: legible in black and white, so hatches, markers and dashes carry the meaning."""
+"""The pictures, from saved results: hatches, markers and dashes tell what colours tell, for paper in black and white."""
 
 import hashlib
 import json
@@ -8,10 +8,17 @@ from bench.tables import parts_of, rooflines
 from fastrnn.bench import report
 from fastrnn.bench.report import find, samples_a_second, work_of
 from fastrnn.bench.timing import median
+from fastrnn.drawing import BLACK, BLUE, GREEN, MARKERS, ORANGE, VERMILLION, look
 from fastrnn.files import write_atomically
 
-MARKERS, DASHES = "osD^vPX*", ("-", "--", ":", "-.")
-SHADES = ("black", "0.45", "0.65", "0.8")
+# name of a family -> (how its labels begin, colour, marker)
+FAMILIES = {
+    "fastrnn": ("fastrnn", VERMILLION, "o"),
+    "JAX": ("JAX", GREEN, "D"),
+    "PyTorch": ("PyTorch", BLUE, "s"),
+    "NumPy": ("NumPy", ORANGE, "^"),
+    "scalar loops": ("scalar", BLACK, "v"),
+}
 
 
 def canvas(width, height, rows=1, columns=1):
@@ -37,31 +44,35 @@ def plain(axis):
 
 
 def ladder(result):
-    """Samples a second of every engine at its best batch, on a logarithmic scale."""
+    """Samples per second of every engine at its best batch, on a logarithmic scale: a dot for each."""
     rows = {}
     for row in result["rows"]:
         if row["kind"] != "peak" and row["seconds"]:
-            rows.setdefault((row["label"], row["threads"], row["kind"]), []).append(row)
+            rows.setdefault((row["label"], row["threads"]), []).append(row)
     best = sorted(
         (max(map(samples_a_second, group)), key, _size(max(group, key=samples_a_second))) for key, group in rows.items()
     )
-    figure, axes = canvas(9, 1.2 + 0.34 * len(best))
-    styles = {"scalar": ("white", ""), "batched": ("white", "//"), "peer": ("0.85", ""), "ours": ("black", "")}
-    for place, (rate, (_, _, kind), batch) in enumerate(best):
-        color, hatch = styles[kind]
-        axes.barh(place, rate, color=color, edgecolor="black", hatch=hatch, height=0.7)
-        axes.text(rate * 1.1, place, f"{report.number(rate)}  ({batch})", va="center", fontsize=8)
+    figure, axes = canvas(9, 1.4 + 0.34 * len(best))
+    for place, (rate, (label, _), batch) in enumerate(best):
+        family = next(name for name, (start, _, _) in FAMILIES.items() if label.startswith(start))
+        _, colour, marker = FAMILIES[family]
+        axes.plot([best[0][0] / 3, rate], [place, place], color="0.85", linewidth=1, zorder=1)
+        axes.plot(rate, place, marker, color=colour, markersize=8, label=family)
+        axes.text(rate * 1.25, place, f"{report.number(rate)}  ({batch})", va="center", fontsize=8)
     axes.set_yticks(
         range(len(best)),
-        [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads, _), _ in best],
+        [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads), _ in best],
         fontsize=8,
     )
     axes.set_xscale("log")
     axes.set_xlim(best[0][0] / 3, best[-1][0] * 12)
     plain(axes.xaxis)
-    axes.set_xlabel("samples a second, best batch (logarithmic)")
-    axes.set_title("Forward, back-propagation and update; hidden 16, 8 steps")
+    axes.set_xlabel("samples per second at the best batch, logarithmic")
+    axes.set_title("Forward, back-propagation and update; Elman, 16 units, 8 steps", fontsize=10)
     axes.grid(axis="x", color="0.9")
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
+    axes.legend([handles[name] for name in FAMILIES if name in handles], [name for name in FAMILIES if name in handles],
+                loc="lower right", fontsize=8)
     return figure
 
 
@@ -72,18 +83,18 @@ def _size(row):
 def scaling(result):
     """Four series side by side."""
     panels = {
-        "width": ("steps", "bits of the sum", "ns a time step and sample"),
+        "width": ("steps", "bits of the sum", "ns per time step and sample"),
         "hidden": ("hidden", "hidden units", "GFLOP/s"),
-        "batch": ("batch", "samples in one update", "samples a second"),
-        "threads": ("threads", "threads", "samples a second"),
+        "batch": ("batch", "samples in one update", "samples per second"),
+        "threads": ("threads", "threads", "samples per second"),
     }
     figure, axes = canvas(9, 6.5, 2, 2)
     for place, (series, (key, across, up)) in zip(axes.flat, panels.items()):
         rows = [row for row in result["rows"] if row.get("series") == series]
         value = {
-            "ns a time step and sample": lambda row: 1e9 / samples_a_second(row) / row["steps"],
+            "ns per time step and sample": lambda row: 1e9 / samples_a_second(row) / row["steps"],
             "GFLOP/s": report.gflops,
-            "samples a second": samples_a_second,
+            "samples per second": samples_a_second,
         }[up]
         middle = [value(row) for row in rows]
         ends = [
@@ -96,7 +107,7 @@ def scaling(result):
             [row[key] for row in rows],
             middle,
             yerr=ends,
-            color="black",
+            color=BLUE,
             marker="o",
             markersize=4,
             capsize=2,
@@ -155,7 +166,7 @@ def roofline(result):
         yscale="log",
         xlim=span,
         ylim=(peak / 60, peak * 1.6),
-        xlabel="operations a byte of the block's arrays",
+        xlabel="operations per byte of the block's arrays",
         ylabel="GFLOP/s",
     )
     plain(roof.xaxis)
@@ -194,7 +205,7 @@ def roofline(result):
 
 
 def batches(result):
-    """Samples a second against the batch, the best of each family on one thread."""
+    """Samples per second against the batch, the best of each family on one thread."""
     figure, axes = canvas(8, 5)
     engines = list(
         dict.fromkeys(
@@ -205,19 +216,19 @@ def batches(result):
     )
     for number, (engine, label) in enumerate(engines):
         rows = [row for row in result["rows"] if row["engine"] == engine and row["threads"] == 1 and row["seconds"]]
-        ours = engine == "fastrnn"
+        ours, (colour, dashes) = engine == "fastrnn", look(number)
         axes.plot(
             [row["batch"] for row in rows],
             [samples_a_second(row) for row in rows],
-            color="black" if ours else "0.35",
-            linewidth=2 if ours else 1,
+            color=BLACK if ours else colour,
+            linewidth=2.2 if ours else 1.2,
             marker=MARKERS[number % len(MARKERS)],
             markersize=6,
-            linestyle="-" if ours else DASHES[number % 4],
-            markerfacecolor="black" if ours else "white",
+            linestyle="-" if ours else dashes,
+            markerfacecolor=BLACK if ours else "white",
             label=label,
         )
-    axes.set(xscale="log", yscale="log", xlabel="samples in one update", ylabel="samples a second")
+    axes.set(xscale="log", yscale="log", xlabel="samples in one update", ylabel="samples per second")
     axes.set_xticks(
         sorted({work_of(row).batch for row in result["rows"] if row["kind"] == "ours" and row["models"] == 1})
     )
@@ -232,8 +243,8 @@ def batches(result):
 
 # name -> (section, function of its result, what it shows)
 PICTURES = {
-    "ladder": ("ladder", ladder, "Samples a second of every engine at its best batch"),
-    "batches": ("ladder", batches, "Samples a second against the batch, one thread"),
+    "ladder": ("ladder", ladder, "Samples per second of every engine at its best batch"),
+    "batches": ("ladder", batches, "Samples per second against the batch, one thread"),
     "scaling": ("scaling", scaling, "Speed as width, hidden units, batch or threads grow"),
     "roofline": ("roofline", roofline, "Each kernel under the roofline, and where the time goes"),
 }

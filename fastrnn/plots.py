@@ -1,108 +1,80 @@
-"""Pictures of training. matplotlib is needed, and imported, only here and only when something is drawn."""
+"""Pictures of training on tasks. matplotlib is needed, and imported, only when something is drawn."""
 
-import os
-
-from fastrnn.files import write_atomically
-from fastrnn.program import install
+from fastrnn.drawing import BLACK, BLUE, COLOURS, LINES, MARKERS, VERMILLION, Picture, title_of
 
 
-def plot_history(history, path):
-    """Draw loss (logarithmic) and accuracies against samples into `path`, a .png, .pdf, .svg or other picture.
+def plot_history(run, path=None, axes=None):
+    """Draw the loss, on a logarithmic axis, and the accuracies of a Run against samples.
 
-    history: a History. Returns None. Raises ValueError, in one line, without matplotlib, for an ending that it
-    cannot write, or an empty history; OSError if the file cannot be written. An existing file is replaced.
+    path: a .png, .svg, .pdf or other picture, which is replaced if it exists; axes: two of matplotlib's, or None for a
+    figure of their own. Returns the axes. Raises ValueError, in one line, without matplotlib, for an ending that it
+    cannot write, both a path and axes, or an empty history; OSError if the file cannot be written.
     """
-    ending = check_format(path)
+    history, picture = run.history, Picture(path, axes, panels=2, size=(7, 2.75), columns=1, share_y=False)
     if not len(history.samples):
         raise ValueError("plot: the history is empty; nothing to draw")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    # A Figure of its own, not pyplot: no window system, no state shared with the user's own plots.
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    losses, accuracies = figure.subplots(2, 1, sharex=True)
-    losses.plot(history.samples, history.loss, color="black", linestyle="-")
+    losses, accuracies = picture.axes
+    losses.plot(history.samples, history.loss, color=BLACK)
     if (history.loss > 0).any():
         losses.set_yscale("log")
     losses.set_ylabel("loss per sample")
-    losses.set_title("Training")
-    accuracies.plot(history.samples, history.bit_accuracy, color="0.45", linestyle="--", label="bits right")
-    accuracies.plot(history.samples, history.exact_accuracy, color="black", linestyle="-", label="whole answers right")
+    losses.set_title(title_of(run.model), fontsize="medium")
+    accuracies.plot(history.samples, history.bit_accuracy, color=VERMILLION, linestyle="--", label="bits right")
+    accuracies.plot(history.samples, history.exact_accuracy, color=BLUE, linestyle="-", label="whole answers right")
     accuracies.set_ylim(-0.03, 1.03)
     accuracies.yaxis.set_major_formatter(PercentFormatter(1))
     accuracies.set_ylabel("accuracy")
     accuracies.set_xlabel("training samples")
     accuracies.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
     accuracies.legend(loc="best", frameon=False)
-    for axes in (losses, accuracies):
-        axes.grid(color="0.9")
-        axes.spines[["top", "right"]].set_visible(False)
-    write_atomically(path, lambda file: figure.savefig(file, format=ending, dpi=150))
+    picture.finish()
+    return picture.axes
 
 
-def check_format(path):
-    """The picture format of a file's ending, as matplotlib names it.
+def plot_generalization(found, path=None, axes=None, title=None):
+    """Draw the share of right answers and bits, and the smallest |logit|, of a Generalization against the width.
 
-    Raises ValueError, in one line, without matplotlib or for an ending that it cannot write.
+    title: by default the task's; `title_of` makes one of the model. path, axes (three) and errors as in plot_history.
+    Returns the axes.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError(f"plot: matplotlib is missing ({error}): {install('matplotlib')}") from error
-    known = Figure().canvas.get_supported_filetypes()
-    ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
-    if ending not in known:
-        raise ValueError(f"plot: got {os.fspath(path)!r}, expected an ending of {', '.join(sorted(known))}")
-    return ending
-
-
-def plot_generalization(found, path):
-    """Draw the share of right answers and bits, and the smallest |logit|, against the width into `path`.
-
-    found: a Generalization. Returns None; raises as `plot_history`. An existing file is replaced.
-    """
-    ending = check_format(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    picture = Picture(path, axes, panels=3, size=(8, 3), columns=1, share_y=False)
     from matplotlib.ticker import PercentFormatter
 
-    figure = Figure(figsize=(8, 9), layout="constrained")
-    FigureCanvasAgg(figure)
-    answers, bits, margins = panels = figure.subplots(3, 1, sharex=True)
-    # Told apart without colour: by marker, by dashes, by shade; and in one place each, side by side, where all are right.
-    styles = [("o", "-", "black"), ("s", "--", "0.35"), ("^", ":", "black"), ("x", "-.", "0.35"), ("D", "-", "0.6"),
-              ("v", "--", "black"), ("+", ":", "0.35"), ("*", "-.", "black"), ("<", "-", "0.35"), (">", "--", "0.6")]
+    answers, bits, margins = picture.axes
+    # Side by side in one place where all are right: markers of their own, not filled.
     widths = list(found.tallies)
     for place, family in enumerate(found.families):
-        marker, dashes, shade = styles[place % len(styles)]
         tallies = [found.tallies[width].get(family) for width in widths]
         known = [(width, tally) for width, tally in zip(widths, tallies) if tally]
         style = {
-            "marker": marker,
-            "linestyle": dashes,
-            "color": shade,
+            "marker": (*MARKERS, "<", ">")[place % 10],
+            "linestyle": LINES[place % len(LINES)],
+            "color": COLOURS[place % len(COLOURS)],
             "markersize": 5,
             "linewidth": 1,
             "fillstyle": "none",
         }
-        for axes, value in ((answers, lambda tally: tally.exact_accuracy), (bits, lambda tally: tally.bit_accuracy),
+        for each, value in ((answers, lambda tally: tally.exact_accuracy), (bits, lambda tally: tally.bit_accuracy),
                             (margins, lambda tally: tally.margin)):
-            axes.plot([width for width, _ in known], [value(tally) for _, tally in known], label=family, **style)
-    answers.set_title(f"{found.task.name}, trained at {found.task.bits} bits")
-    for axes, label in ((answers, "whole answers right"), (bits, "bits right")):
-        axes.set_ylim(-0.03, 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.set_ylabel(label)
+            each.plot([width for width, _ in known], [value(tally) for _, tally in known], label=family, **style)
+    answers.set_title(title or f"{found.task.name.capitalize()}, trained at {found.task.bits} bits", fontsize="medium")
+    for each, label in ((answers, "whole answers right"), (bits, "bits right")):
+        each.set_ylim(-0.03, 1.03)
+        each.yaxis.set_major_formatter(PercentFormatter(1))
+        each.set_ylabel(label)
     margins.set_yscale("log")
     margins.set_ylabel("smallest |logit|")
     margins.set_xlabel("bits")
     margins.set_xscale("log", base=2)
     margins.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
-    for axes in panels:
-        axes.grid(color="0.9")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.axvline(found.task.bits, color="0.75", linewidth=3, zorder=0)
-    figure.legend(*answers.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    write_atomically(path, lambda file: figure.savefig(file, format=ending, dpi=150))
+    for each in picture.axes:
+        each.axvline(found.task.bits, color="0.75", linewidth=3, zorder=0)
+    if axes is None:
+        handles = answers.get_legend_handles_labels()
+        picture.figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False)
+    else:
+        answers.legend(frameon=False, fontsize="small")
+    picture.finish()
+    return picture.axes

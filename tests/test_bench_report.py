@@ -20,6 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 STORED = Path(__file__).parent / "data" / "bench"
 
 
+def test_the_ladder_is_dots_on_a_logarithmic_axis_and_names_every_library():
+    axes = plots.ladder(json.loads((render.RESULTS / "ladder.json").read_text())).axes[0]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert axes.get_xscale() == "log" and {"fastrnn", "PyTorch"} <= set(names) <= set(plots.FAMILIES)
+    dots = [line for line in axes.lines if line.get_marker() != "None"]
+    assert len(dots) == len(axes.get_yticks()) and {line.get_label() for line in dots} == set(names)
+
+
 def test_rounds_are_interleaved_and_ratios_formed_within_them():
     machine, visits = Clock(), []
 

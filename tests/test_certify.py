@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from certified_models import FIXTURES, WRONG, double, proved, unproved
+from matplotlib.figure import Figure
 
 import fastrnn
 from fastrnn.certify import certify
@@ -159,14 +160,21 @@ def test_the_proof_takes_less_than_100_ms():
 
 def test_the_picture_is_drawn_with_the_carry_in_two_colours(tmp_path):
     found = proved()
-    units = draw_boxes(found, tmp_path / "boxes.svg")
-    text = (tmp_path / "boxes.svg").read_text()
-    assert "<svg" in text and len(set(units)) == 2
-    final, centre = found.graph.state, (found.proof.low + found.proof.high)[:, units[0]] / 2
-    clouds = [centre[1:][final[1:] == carry] for carry in (0, 1)]
-    assert min(map(max, clouds)) < max(map(min, clouds)), "along the first unit the clouds overlap"
-    assert draw_boxes(found, tmp_path / "boxes.png", units=(0, 1)) == (0, 1)
-    for bad, message in (({"units": (0, 16)}, "^units: got"), ({"path": tmp_path / "boxes.txt"}, "^picture: got")):
+    whole, zoomed = draw_boxes(found, tmp_path / "boxes.svg")
+    assert "<svg" in (tmp_path / "boxes.svg").read_text()
+    assert whole.get_title().startswith("Addition, 8 bits: Elman network with 16 units, seed 0\n")
+    assert f"\n{found.graph.nodes} boxes that no sequence leaves" in whole.get_title()
+    outlines = [[path.vertices for path in each.get_paths()] for each in whole.collections]
+    assert sum(map(len, outlines)) == found.graph.nodes - 1, "all but the zero state"
+    zero, one = (np.concatenate(each)[:, 0] for each in outlines)
+    assert zero.max() < one.min() or one.max() < zero.min(), "along the first direction the clouds overlap"
+    # The widest box fills much of the second panel: it is seen as what it is.
+    window = np.ptp([zoomed.get_xlim(), zoomed.get_ylim()], axis=1)
+    assert max((np.ptp(each, axis=0) / window).max() for part in outlines for each in part) == pytest.approx(0.5)
+    assert whole.lines and sum(line.get_marker() == "s" and len(line.get_xdata()) for line in whole.lines) > 0
+    one_axes, two = Figure().subplots(), draw_boxes(found, tmp_path / "boxes.png", units=(0, 1))
+    assert draw_boxes(found, axes=one_axes) == [one_axes] and two[0].get_xlabel() == "hidden unit 0"
+    for bad, message in (({"units": (0, 16)}, "^units: got"), ({"path": tmp_path / "boxes.txt"}, "^plot: got")):
         with pytest.raises(ValueError, match=message):
             draw_boxes(**{"certification": found, "path": tmp_path / "a.png", **bad})
     with pytest.raises(ValueError, match="no boxes to draw"):

@@ -27,6 +27,7 @@ LEVELS = (
     ("simd",),
     ("compiling", "threads"),
     ("cores",),
+    ("drawing",),
     ("arguments", "registry", "files", "interrupt", "errors", "program"),
 )
 

@@ -44,7 +44,7 @@ def test_shares_and_samples_by_hidden_units(drawn):
     assert [text.get_text() for text in below.get_xticklabels()] == ["2", "3", "4", "16"]
     assert (
         shares.get_ylabel() == "exact models, 95 % interval"
-        and shares.get_title() == "addition, 8 bits: 4 seeds a point"
+        and shares.get_title() == "Addition, 8 bits, Elman: 4 seeds for each point"
     )
     assert below.get_ylabel() == "training samples to exactness,\nmedian and quartiles" and below.get_yscale() == "log"
     np.testing.assert_array_equal(shares.lines[0].get_xydata(), [(2, 0), (3, 0.25), (4, 0.75), (16, 1)])
@@ -64,14 +64,15 @@ def test_lines_are_told_apart_without_colour(drawn):
     )
     assert [text.get_text() for text in shares.get_legend().get_texts()][:2] == [
         "tanh, learning rate 0.1, bits of the sum 8", "tanh, learning rate 0.1, bits of the sum 9"]
-    lines = [container.lines[0] for container in shares.containers]
+    lines = [line for line in shares.lines if line.get_label() in shares.get_legend_handles_labels()[1]]
     assert (
         len({(line.get_marker(), line.get_linestyle()) for line in lines})
         == len({line.get_marker() for line in lines})
         == 8
     )
-    # Beside each other, not upon each other.
-    assert len({line.get_xdata()[0] for line in lines}) == 8
+    assert len({line.get_color() for line in lines}) == 8
+    # Points stand over their ticks.
+    assert all(list(line.get_xdata()) == [2, 4] == list(below.get_xticks()) for line in lines)
 
 
 def test_another_axis_goes_across_where_hidden_units_do_not_vary(drawn):
@@ -81,7 +82,8 @@ def test_another_axis_goes_across_where_hidden_units_do_not_vary(drawn):
 
 
 def test_nothing_exact_is_drawn_too(drawn, recwarn):
-    drawn(table([[-1, -1]] * 2, hidden_size=(2, 3)))
+    _, below = drawn(table([[-1, -1]] * 2, hidden_size=(2, 3)))
+    assert [text.get_text() for text in below.texts] == ["no model became exact\nwithin 1,000,000 samples"]
     drawn(table([[-1]], hidden_size=2))
     assert not recwarn.list
 

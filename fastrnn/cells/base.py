@@ -82,6 +82,10 @@ class Cell:
             if not isinstance(value, (int, float, str, type(None))):
                 raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
 
+    def described(self):
+        """The cell in words: "GRU network with 2 units"."""
+        return f"{type(self).__name__} network with {self.hidden_size} unit{'s' * (self.hidden_size != 1)}"
+
     def choose(self, name, choices):
         """Make an option the one of the choices that it names, in whatever case.
 

@@ -1,124 +1,116 @@
-"""A picture of a proof: the boxes that the hidden states never leave, seen along two hidden units."""
-
-import os
+"""A picture of a proof: the boxes that the hidden states never leave, in the plane that separates the task's states."""
 
 import numpy as np
 
-from fastrnn.certify.sequences import bits_of, planes_of, skewed
-from fastrnn.files import write_atomically
-from fastrnn.program import install
+from fastrnn.certify.projection import directions, real_states, shadows
+from fastrnn.drawing import BLACK, COLOURS, Picture, title_of
 
 # Real states, drawn as dots: sequences and steps.
 SEQUENCES, STEPS = 64, 64
-
 # Of the task's states, one after the other.
 HATCHES, MARKS = ("", "////", "....", "xxxx"), ("o", "x", "^", "+")
+# A box is drawn as a square where it would be smaller than this share of the picture.
+LEAST = 0.012
 
 
-def draw_boxes(certification, path, units=None, seed=0):
-    """Draw the boxes of a proof, a colour for each state of the task, and states of the real kernels as dots, into `path`.
+def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
+    """Draw the boxes of a proof, a colour for each state of the task, and states of the real kernels as dots.
 
-    units: the two hidden units to look along; default those in which the task's states lie furthest apart. The file's
-    ending (.png, .pdf, .svg) gives the format. Returns the units. Raises ValueError, in one line, without a proof,
-    without matplotlib, for units that the network does not have or an ending that matplotlib cannot write.
+    Networks of more than two units are projected on the directions that separate the task's states best (see
+    fastrnn.certify.projection); a second panel then shows the surroundings of the widest box, enlarged.
+    path: a .png, .svg, .pdf or other picture, which is replaced if it exists; axes: one of matplotlib's, without the
+    second panel, or None for a figure of its own. units: two hidden units to look along instead. Returns the axes.
+    Raises ValueError, in one line, without a proof, without matplotlib, for units that the network does not have, or an
+    ending that matplotlib cannot write; OSError if the file cannot be written.
     """
     if not certification.proved:
         raise ValueError(f"picture: {certification}; there are no boxes to draw")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.collections import PatchCollection
-        from matplotlib.colors import to_rgb
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Rectangle
-    except ImportError as error:
-        raise ValueError(f"picture: matplotlib is missing ({error}): {install('matplotlib')}") from error
-    proof, final, hidden = certification.proof, certification.graph.state, certification.model.hidden_size
-    units = tuple(units) if units is not None else _telling(proof, final)
-    if len(units) != 2 or not all(isinstance(unit, (int, np.integer)) and 0 <= unit < hidden for unit in units):
-        raise ValueError(f"units: got {units}, expected two of 0 to {hidden - 1}")
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    FigureCanvasAgg(figure)
-    ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
-    if ending not in figure.canvas.get_supported_filetypes():
-        raise ValueError(f"picture: got {os.fspath(path)!r}, expected an ending such as .png, .pdf or .svg")
-    axes = figure.subplots()
-    states, after = _real_states(certification, seed)
-    count = len(final)
-    # The first box is the zero state, before any output: it is marked below.
-    final, boxes = final[1:], [end[1:][:, units] for end in (proof.low, proof.high)]
-    for state in np.unique(final):
-        colour, mine = f"C{state % 10}", final == state
-        low, high = (end[mine] for end in boxes)
-        patches = [Rectangle(corner, *size) for corner, size in zip(low, high - low)]
+    model, proof, hidden = certification.model, certification.proof, certification.model.hidden_size
+    states, after = real_states(model, certification.graph.automaton, SEQUENCES, STEPS, seed)
+    if units is None:
+        plane, names = directions(states, after), [f"direction {n}" for n in (1, 2)]
+    else:
+        known = all(isinstance(unit, (int, np.integer)) and 0 <= unit < hidden for unit in units)
+        if len(units) != 2 or not known:
+            raise ValueError(f"units: got {units}, expected two of 0 to {hidden - 1}")
+        plane, names = np.eye(hidden)[list(units)], [f"hidden unit {unit}" for unit in units]
+    if hidden <= 2 and units is None:
+        names = [f"hidden unit {unit}" for unit in range(2)]
+    # The first box is the zero state, before any output: it is marked by a star.
+    outlines, labels = shadows(proof.low, proof.high, plane)[1:], certification.graph.state[1:]
+    dots = states @ plane.T
+    enlarged = axes is None and hidden > 2
+    picture = Picture(path, axes, panels=1 + enlarged, size=(6, 6), share_y=False, share_x=False)
+    whole = picture.axes[0]
+    _draw(whole, outlines, labels, dots, after, _name(certification.task), np.ptp(dots, axis=0))
+    whole.plot(0, 0, "*", color=BLACK, markersize=6, label="start")
+    whole.margins(0.08)
+    whole.autoscale_view()
+    _draw_output(whole, model, plane)
+    whole.set(xlabel=names[0], ylabel=names[1])
+    boxes = f"{len(proof.low):,} boxes that no sequence leaves, and states of {SEQUENCES} sequences"
+    whole.set_title(f"{title_of(model)}\n{boxes}", fontsize="medium")
+    whole.legend(title="after the step:", loc="best", markerscale=2, fontsize="small")
+    if enlarged:
+        zoomed = picture.axes[1]
+        window, times = _window(outlines, whole)
+        _draw(zoomed, outlines, labels, dots, after, _name(certification.task), np.ptp(window, axis=1))
+        zoomed.set(xlim=window[0], ylim=window[1], xlabel=names[0], ylabel=names[1])
+        zoomed.ticklabel_format(useOffset=False)
+        zoomed.tick_params(axis="x", labelrotation=30)
+        zoomed.set_title(f"around the widest box, {times:,.0f} times larger", fontsize="medium")
+    picture.finish()
+    return picture.axes
+
+
+def _draw(axes, outlines, labels, dots, after, name, spans):
+    """Boxes and dots; spans: width and height of what is seen, by which boxes are found to be tiny."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgb
+
+    tiny = (np.ptp(outlines, axis=1) < LEAST * np.asarray(spans)).all(1)
+    for state in np.unique(labels):
+        colour, mine = COLOURS[state % len(COLOURS)], labels == state
         # What colours tell, hatches and marks tell as well, on paper without colours.
-        axes.add_collection(PatchCollection(patches, facecolor=(*to_rgb(colour), 0.15), edgecolor=colour, linewidth=0.8,
-                                            hatch=HATCHES[state % len(HATCHES)]))
-        dots = states[after == state]
-        # As many labels as a legend can hold; without it the colours still tell the states apart.
+        shape = {"facecolor": (*to_rgb(colour), 0.15), "edgecolor": colour, "hatch": HATCHES[state % len(HATCHES)]}
+        axes.add_collection(PolyCollection(outlines[mine], linewidth=0.9, **shape))
+        centres = outlines[mine & tiny].mean(1)
+        axes.plot(*centres.T, "s", color=colour, fillstyle="none", markersize=8, markeredgewidth=0.9)
+        own = dots[after == state]
         axes.plot(
-            dots[:, units[0]],
-            dots[:, units[1]],
+            *own.T,
             MARKS[state % len(MARKS)],
             color=colour,
             markersize=3,
             fillstyle="none",
             markeredgewidth=0.6,
-            label=f"{_name(certification.task)} {state}" if state < 10 else None,
+            # As many labels as a legend can hold; without it the colours still tell the states apart.
+            label=f"{name} {state}" if state < 10 else None,
         )
-    axes.plot(0, 0, "k*", markersize=5, label="start")
-    axes.set_xlabel(f"hidden unit {units[0]}")
-    axes.set_ylabel(f"hidden unit {units[1]}")
-    axes.set_title(
-        f"{certification.task.name}, {hidden} {certification.model.cell.activation} units: {count} boxes that no sequence "
-        f"leaves\nand the states of {SEQUENCES} sequences of {STEPS} steps in them",
-        fontsize=10,
-    )
-    axes.margins(0.08)
-    _draw_output(axes, certification.model, units)
-    axes.legend(title="after the step:", loc="best", markerscale=2)
-    axes.spines[["top", "right"]].set_visible(False)
-    write_atomically(path, lambda file: figure.savefig(file, format=ending, dpi=150))
-    return units
 
 
-def _draw_output(axes, model, units):
+def _window(outlines, axes):
+    """((x limits, y limits), times) around the box with the largest shadow."""
+    sizes = np.ptp(outlines, axis=1)
+    spans = np.array([np.diff(axes.get_xlim())[0], np.diff(axes.get_ylim())[0]])
+    widest = outlines[(sizes / spans).max(1).argmax()]
+    share = 2 * (np.ptp(widest, axis=0) / spans).max()
+    middle, half = widest.mean(0), share * spans / 2
+    return np.stack([middle - half, middle + half], 1), 1 / share
+
+
+def _draw_output(axes, model, plane):
     """The line on which the output changes, where two units are all there are."""
     if model.hidden_size != 2 or model.output_size != 1:
         return
-    normal = model.weights["w_ho"][0, list(units)].astype(float)
+    normal = plane @ model.weights["w_ho"][0].astype(float)
     offset = float(model.weights.get("b_o", np.zeros(1))[0])
     window = axes.get_xlim(), axes.get_ylim()
     foot, along = -offset * normal / (normal @ normal), np.array([-normal[1], normal[0]]) / np.hypot(*normal)
     ends = np.array([foot - 9 * along, foot + 9 * along])
-    axes.plot(*ends.T, "--", color="black", linewidth=1, label=f"output 1 {'above' if normal[1] > 0 else 'below'}")
+    axes.plot(*ends.T, "--", color=BLACK, linewidth=1, label=f"output 1 {'above' if normal[1] > 0 else 'below'}")
     axes.set(xlim=window[0], ylim=window[1])
 
 
 def _name(task):
     return "carry" if task.name == "addition" else "state"
-
-
-def _telling(proof, final):
-    """The two units whose mean differs most between the task's states, for how far it varies within them."""
-    centre = (proof.low + proof.high) / 2
-    overall, between, within = centre.mean(axis=0), 0, 1e-3
-    for state in np.unique(final):
-        mine = centre[final == state]
-        between, within = (
-            between + len(mine) * (mine.mean(axis=0) - overall) ** 2,
-            within + len(mine) * mine.var(axis=0),
-        )
-    order = np.argsort(-between / within, kind="stable")
-    return (int(order[0]), int(order[min(1, len(order) - 1)]))
-
-
-def _real_states(certification, seed):
-    """(hidden states (N, H), the task's state after each (N)) of skewed sequences, by the model's own kernels."""
-    model, graph = certification.model, certification.graph
-    rng = np.random.Generator(np.random.Philox(key=[seed, 9]))
-    symbols = skewed(graph.automaton.symbols, SEQUENCES, STEPS, rng)
-    hidden = model.forward(bits_of(planes_of(symbols, model.input_size), SEQUENCES))[1]
-    state, states = np.zeros(SEQUENCES, int), np.empty(symbols.shape, int)
-    for t in range(STEPS):
-        state = states[:, t] = graph.automaton.following[state, symbols[:, t]]
-    return hidden.reshape(-1, model.hidden_size), states.reshape(-1)

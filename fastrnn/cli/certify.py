@@ -110,7 +110,7 @@ def _plot(found, path):
     if path:
         from fastrnn.certify.picture import draw_boxes
 
-        with user_errors({"picture": "--plot"}):
+        with user_errors({"picture": "--plot", "plot": "--plot"}):
             draw_boxes(found, path)
         print(f"plotted {path}")
 

@@ -36,9 +36,10 @@ def arguments(parser, argv):
 
 def run(args):
     """Print the tables, write what was asked for; return 0 if there was no mistake, else 1."""
+    from fastrnn.drawing import check_format, title_of
     from fastrnn.generalize import generalize
     from fastrnn.model import Model
-    from fastrnn.plots import check_format, plot_generalization
+    from fastrnn.plots import plot_generalization
 
     model = Model.load(args.model)
     written = [path for path in (args.plot, args.json) if path]
@@ -62,7 +63,7 @@ def run(args):
     _print_table("bits", [(f"{bits:,}", found.total(bits)) for bits in found.tallies])
     _print_table("operands", [(family, found.total(family=family)) for family in found.families])
     for path, save, what in (
-        (args.plot, lambda path: plot_generalization(found, path), "plotted"),
+        (args.plot, lambda path: plot_generalization(found, path, title=title_of(model)), "plotted"),
         (args.json, found.save, "saved"),
     ):
         if path:

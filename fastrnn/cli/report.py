@@ -38,7 +38,7 @@ def report(args, config, result, path, say):
     plotted = args.plot and len(result.history.samples)
     if plotted:
         with user_errors():
-            plot_history(result.history, args.plot)
+            plot_history(result, args.plot)
     if left:
         print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}", file=sys.stderr)
         if result.stopped == "interrupted":

@@ -125,7 +125,7 @@ def _nothing(text):
 
 
 def _check_plot(path, output, force):
-    from fastrnn.plots import check_format
+    from fastrnn.drawing import check_format
 
     check_writable(path, force)
     if output and os.path.abspath(path) == os.path.abspath(output):

@@ -16,11 +16,6 @@ from fastrnn.formula.graph import symbol
 from fastrnn.formula.javascript import statements
 
 
-def title_of(cell):
-    """`GRU network with 2 units`."""
-    return f"{type(cell).__name__} network with {cell.hidden_size} unit{'s' * (cell.hidden_size != 1)}"
-
-
 def network_script(network):
     """The text that defines `network`; network: a fastrnn.exchange.base.Network.
 

@@ -4,7 +4,6 @@ import numpy as np
 
 from fastrnn.analysis.portrait import phase_portrait
 from fastrnn.data.sequences import Sequences
-from fastrnn.pages.network import title_of
 from fastrnn.pages.plane import fitted_plane
 
 # Steps of a sequence that are shown, and inputs of a phase portrait.
@@ -15,7 +14,7 @@ def fit_data(fit, data=None, sequences=5):
     """A dict, for JSON, of a Fit; data: Sequences, of which the first `sequences` are shown, or None."""
     inputs, outputs = fit.fits.weights(0)["w_ih"].shape[1], fit.fits.weights(0)["w_ho"].shape[0]
     described = {
-        "kind": "fit", "title": f"{title_of(fit.cell)}, seed {fit.seed}", "targets": fit.head.targets,
+        "kind": "fit", "title": f"{fit.cell.described()}, seed {fit.seed}", "targets": fit.head.targets,
         "inputNames": [f"x{n}" for n in range(inputs)] if data is None else list(data.input_names),
         "outputNames": _outputs(fit.head, outputs, data), "sequences": [], "plane": None,
         "portrait": _plain_inputs(inputs),

@@ -3,7 +3,6 @@
 import numpy as np
 
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.pages.network import title_of
 from fastrnn.pages.plane import task_plane
 
 # Sequences that the page computes again when it opens, to compare with Python's outputs.
@@ -21,7 +20,7 @@ def task_data(model, certificate=None):
     x = np.random.Generator(np.random.Philox(key=7)).integers(0, 2, (CHECKED, CHECKED_STEPS, model.input_size))
     return {
         "kind": "task",
-        "title": f"{task.described().capitalize()}: {title_of(model.cell)}",
+        "title": f"{task.described().capitalize()}: {model.cell.described()}",
         "task": {
             "name": task.name, "bits": task.bits, "headroom": task.bits - task.free_bits, "lastOnly": task.last_only,
             "stateName": "carry" if task.name == "addition" else "state",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.analysis.pictures.base import Picture, look
+from fastrnn.drawing import Picture, look
 
 
 def plot_calibration(found, path=None, axes=None):

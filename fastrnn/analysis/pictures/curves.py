@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.analysis.pictures.base import BLUE, GREEN, VERMILLION, Picture
+from fastrnn.drawing import BLUE, GREEN, VERMILLION, Picture
 from fastrnn.training.one import as_fits
 
 ROLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.analysis.pictures.base import Picture, look
+from fastrnn.drawing import Picture, look
 
 # Points of the data that are drawn for each input: more only hide each other.
 MOST_POINTS = 400

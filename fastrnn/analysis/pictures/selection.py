@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.analysis.pictures.base import BLACK, COLOURS, LINES, SKY, Picture
+from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture
 
 
 def plot_selection(selection, baselines=(), path=None, axes=None):

@@ -1,7 +1,9 @@
 """What all pictures have in common: colours, axes, files. matplotlib is imported only when something is drawn."""
 
+import os
+
 from fastrnn.files import write_atomically
-from fastrnn.plots import check_format
+from fastrnn.program import install
 
 # M. Okabe and K. Ito, "Color Universal Design" (2008): told apart by everybody, whatever colours they see.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
@@ -17,6 +19,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
 # Yellow last: on white it is hard to see.
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
 LINES = ("-", "--", "-.", ":")
+MARKERS = "osD^vPX*"
 
 
 def look(number):
@@ -24,14 +27,38 @@ def look(number):
     return COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
 
 
+def check_format(path):
+    """The picture format of a file's ending, as matplotlib names it.
+
+    Raises ValueError, in one line, without matplotlib or for an ending that it cannot write.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError(f"plot: matplotlib is missing ({error}): {install('matplotlib')}") from error
+    known = Figure().canvas.get_supported_filetypes()
+    ending = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
+    if ending not in known:
+        raise ValueError(f"plot: got {os.fspath(path)!r}, expected an ending of {', '.join(sorted(known))}")
+    return ending
+
+
+def title_of(model):
+    """`Addition, 8 bits: Elman network with 16 units, seed 0`: what a Model is and was trained on."""
+    seed = model.metadata.get("config", {}).get("seed")
+    task = "Own data" if model.task is None else model.task.described().capitalize()
+    return f"{task}: {model.cell.described()}" + (f", seed {seed}" if seed is not None else "")
+
+
 class Picture:
     """Axes to draw into: those given, or `panels` new ones, which are written to `path` at the end.
 
-    Raises ValueError, in one line, without matplotlib, for an ending that it cannot write, for both a path and axes,
+    size: of a panel, in inches; columns: panels beside each other, at most; share_x, share_y: whether all have
+    one axis of this direction. Raises ValueError, in one line, without matplotlib, for an ending that it cannot write, for both a path and axes,
     and for another number of axes than there are panels.
     """
 
-    def __init__(self, path, axes, panels=1, size=(5.5, 4)):
+    def __init__(self, path, axes, panels=1, size=(5.5, 4), columns=4, share_x=True, share_y=True):
         if path is not None and axes is not None:
             raise ValueError("path: got axes, too; save the figure that they belong to")
         self.path, self.ending = path, check_format(path or "picture.png")
@@ -40,11 +67,11 @@ class Picture:
             from matplotlib.figure import Figure
 
             # A Figure of its own, not pyplot: no window system, no state shared with the user's own pictures.
-            columns = min(panels, 4)
+            columns = min(panels, columns)
             rows = -(-panels // columns)
             figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
             FigureCanvasAgg(figure)
-            grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+            grid = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
             for unused in grid.flat[panels:]:
                 unused.remove()
             self.axes = list(grid.flat[:panels])
@@ -56,6 +83,11 @@ class Picture:
     def legend(self, axes):
         """A legend above the axes, where no line is."""
         axes.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+    @property
+    def figure(self):
+        """The Figure that the axes belong to."""
+        return self.axes[0].figure
 
     def finish(self):
         """Take away what distracts, and write the file."""
@@ -70,5 +102,4 @@ class Picture:
             date = {"svg": "Date", "pdf": "CreationDate"}.get(self.ending)
             options = {"metadata": {date: None}} if date else {}
             with rc_context({"svg.hashsalt": "fastrnn"}):
-                figure = self.axes[0].figure
-                write_atomically(self.path, lambda file: figure.savefig(file, format=self.ending, dpi=150, **options))
+                write_atomically(self.path, lambda file: self.figure.savefig(file, format=self.ending, dpi=150, **options))

@@ -16,7 +16,7 @@ from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training import many as many_models
 from fastrnn.training.many import Many, job_of
-from fastrnn.training.parts import _digest
+from fastrnn.training.kept import _digest
 
 
 GROUPED = Sequences(
@@ -250,7 +250,7 @@ def test_a_folder_that_is_a_file_is_refused_before_anything_is_fitted(tmp_path):
 def test_parts_of_other_fits_are_fitted_again(tmp_path):
     options = {"outer": 2, "inner": 2, "seeds": 1, "refit": False, "output": tmp_path, **QUICK}
     made = cross_validate(GRU(2), DATA, **options)
-    (part,) = tmp_path.glob("part-*.safetensors")
+    (part,) = tmp_path.glob("*.safetensors")
     train_many(GRU(2), DATA, seeds=range(5, 5 + len(made.fits)), roles=ROLES, **QUICK).save(part, overwrite=True)
     again = cross_validate(GRU(2), DATA, **options)
     np.testing.assert_array_equal(again.fits.seeds, made.fits.seeds)

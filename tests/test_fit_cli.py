@@ -4,7 +4,7 @@ import csv
 import itertools
 import json
 import shlex
-from dataclasses import replace
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,12 +13,12 @@ from sklearn import metrics
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, as_float
 
-from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, train_many
+from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, threads, train_many
 from fastrnn.cli import fit as command
 from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
-from fastrnn.training import parts
+from fastrnn.training import kept
 
 COLUMNS = ("--inputs", "a,b", "--target", "choice", "--kind", "classes", "--group", "subject,session")
 QUICK = ("--epochs", "20", "--evaluate-every", "5", "--learning-rate", "0.05", "--hidden", "2", "--pictures", "none")
@@ -117,26 +117,32 @@ def test_nested_folds_give_the_selection_of_cross_validate_and_pictures(call, he
     assert not here.joinpath("out/refit.safetensors").exists()
 
 
-def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch):
-    argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 5)
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("folds", [(), ("--cv", "2x2")])
+def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, folds):
+    argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--epochs", 4000, "--patience", "none", *folds)
     assert call(*argv, "--output", "whole")[0] == 0
-    monkeypatch.setattr(parts, "LEAST", 2)
-    calls, real = [], parts.fit_sequences
+    monkeypatch.setattr(threads, "TEND_SECONDS", 0.002)
+    models, real, reached = 10 if folds else 2, kept.fit_sequences, []
 
-    def fitted_part(*arguments, **options):
-        calls.append(len(options["seeds"]))
-        fits = real(*arguments, **options)
-        # As after Ctrl-C: one model is done, the other is not.
-        return replace(fits, stopped=(fits.stopped[0], "interrupted")) if len(calls) == 2 else fits
+    def interrupted(*arguments, progress, **options):
+        def press(*state):
+            reached.append(state)
+            progress(*state)
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(parts, "fit_sequences", fitted_part)
+        return real(*arguments, progress=press, **options)
+
+    monkeypatch.setattr(kept, "fit_sequences", interrupted)
     status, _, err = call(*argv, "--output", "out")
-    assert status == 130 and "interrupted after 4 of 5 models, of which 2 are kept in out/parts\ngo on: the same" in err
+    assert status == 130 and err.endswith(f" of {models} models; what was done is kept in out/parts\n"
+                                          "go on: the same command again\n")
+    assert [path.suffix for path in here.joinpath("out/parts").iterdir()] == [".checkpoint"] and reached
     assert "is of an unfinished fit: the same command continues it" in call("evaluate", "out", "choices.csv")[2]
+    monkeypatch.setattr(kept, "fit_sequences", real)
     assert call(*argv, "--output", "out")[0] == 0
-    assert calls == [2, 2, 2, 1]
     whole, again = (Fits.load(f"{folder}/models.safetensors") for folder in ("whole", "out"))
-    for i in range(5):
+    for i in range(len(whole)):
         assert whole.weights(i)["w_hh"].tobytes() == again.weights(i)["w_hh"].tobytes()
     for name in ("table.csv", "columns.json"):
         assert here.joinpath("whole", name).read_bytes() == here.joinpath("out", name).read_bytes()
@@ -365,7 +371,7 @@ def test_examples_of_the_help_are_commands(call, here, monkeypatch, example):
     def reached(*arguments, **options):
         raise Reached
 
-    monkeypatch.setattr("fastrnn.training.parts.fit_parts", reached)
+    monkeypatch.setattr("fastrnn.training.kept.fit_kept", reached)
     monkeypatch.setattr("fastrnn.training.select.cross_validate", reached)
     with pytest.raises(Reached):
         call(*shlex.split(example)[1:])

@@ -156,7 +156,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
     import numpy as np
 
-    from fastrnn.training.parts import fit_parts
+    from fastrnn.training.kept import fit_kept
     from fastrnn.training.select import cross_validate
 
     outer, inner = args.cv or (1, 1)
@@ -178,11 +178,10 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
             points = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
             *columns, own = (np.repeat(column, values) for column in zip(*points))
             options = {"each": args.each} if args.each else {}
-            return fit_parts(cell, data, own, roles, None, dict(zip(grid, columns)), options=options, **common)
-    except KeyboardInterrupt as interrupt:
-        kept = interrupt.args[0] if interrupt.args else 0
+            return fit_kept(cell, data, own, roles, dict(zip(grid, columns)), options=options, **common)
+    except KeyboardInterrupt:
         print(
-            f"fastrnn: interrupted after {state[0]:,} of {total:,} models, of which {kept:,} are kept in {parts}\n"
+            f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what was done is kept in {parts}\n"
             "go on: the same command again",
             file=sys.stderr,
         )

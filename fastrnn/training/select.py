@@ -19,7 +19,7 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
-from fastrnn.training.parts import fit_parts
+from fastrnn.training.kept import fit_kept
 from fastrnn.training.selection import Selection
 
 
@@ -59,7 +59,7 @@ def cross_validate(
         Nothing is left to stop these models, so that they make as many epochs as the folds needed: the median of
         their best ones. Selection.estimate says what loss to expect of them.
     output : str or None
-        A folder that keeps finished fits; the same call goes on where it was interrupted.
+        A folder that keeps the fits; the same call goes on where it was interrupted.
     config, options
         As for `train_many`, for all fits.
     progress : function or None
@@ -72,7 +72,7 @@ def cross_validate(
     NotADirectoryError
         If `output` is a file.
     KeyboardInterrupt
-        After Ctrl-C, with what is finished kept in `output`.
+        After Ctrl-C, with what was done kept in `output`.
     """
     check_kinds(cell, data, config, options.get("weights"), {"progress": progress})
     seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
@@ -101,7 +101,7 @@ def cross_validate(
     models = len(order) + (len(seeds) if refit else 0)
     common = {"output": output, "config": config, "threads": threads}
     told = progress and (lambda done, _, loss: progress(done, models, loss))
-    fits = fit_parts(cell, data, own_seeds, roles, rows, columns, progress=told, options=options, **common)
+    fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
     steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
     validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
     made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
@@ -116,13 +116,8 @@ def _refitted(cell, data, seeds, selection, progress, options, common):
     told = progress and (lambda more, _, loss: progress(done + more, done + count, least))
     columns = {name: np.full(count, value) for name, value in point.items()}
     # A table of roles, as that of the folds: the same kernels fit both.
-    roles, rows = np.full((1, len(data)), TRAIN), np.zeros(count, int)
-    options = {**options, "patience": None, "stop_after": epochs}
-    try:
-        return fit_parts(cell, data, seeds, roles, rows, columns, progress=told, options=options, **common)
-    except KeyboardInterrupt as interrupt:
-        kept = interrupt.args[0] if interrupt.args else 0
-        raise KeyboardInterrupt(done + kept if common["output"] else 0) from None
+    roles, options = np.full((count, len(data)), TRAIN), {**options, "patience": None, "stop_after": epochs}
+    return fit_kept(cell, data, seeds, roles, columns, progress=told, options=options, **common)
 
 
 def _checked(grid, options, inner, config):

@@ -5,13 +5,17 @@
     python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
     python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own
+    python -m bench.fits --memory       the most memory that 100,000 models on one data set take, histories included
 
 The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and
-the loss of training and validation sequences every tenth epoch. All cases of a table run in each of several rounds,
+the loss of training and validation sequences every tenth epoch; each model has validation sequences of its own, a
+tenth of all. Model-steps are those of all sequences, shares of the peak those of the training sequences. All cases of a table run in each of several rounds,
 in changing order; medians over rounds; ratios are formed within a round. The peak is that of fused multiply-adds.
 """
 
 import argparse
+import resource
+import sys
 import time
 
 import numpy as np
@@ -63,19 +67,21 @@ class Ours:
         """models: None for one full group."""
         config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4)
         head, outputs = head_for(None, data)
-        self.many = Many(cell, head, outputs, data, config, 1, lanes)
+        # As in folds, each model has sequences of its own to validate.
+        self.many = Many(cell, head, outputs, data, config, 1, "own" if lanes == "models" else lanes)
         recipe = self.many.recipe
         options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
         width = recipe.lanes if lanes == "models" else 1
         models = models or width
-        roles = fastrnn.data.split(data, validation=0.1)
-        self.many.jobs = [job_of(recipe, n, n, options, roles) for n in range(models)]
+        roles = [fastrnn.data.split(data, validation=0.1, seed=n) for n in range(models)]
+        self.many.jobs = [job_of(recipe, n, n, options, own) for n, own in enumerate(roles)]
         self.many.threads = -(-models // width)
         self.many.prepare()
         self.groups = self.many.groups
         for n, job in enumerate(self.many.jobs):
             self.groups[n // width].put(n % width, job)
-        self.steps, self.flops = data.steps * models, flops_of(recipe.net)
+        trained = sum(int(data.lengths[own == fastrnn.data.TRAIN].sum()) for own in roles)
+        self.steps, self.flops = data.steps * models, flops_of(recipe.net) * trained / (data.steps * models)
 
     def run(self, epochs):
         began = time.perf_counter()
@@ -207,6 +213,26 @@ def learners(count, threads):
     )
 
 
+def memory(count, threads):
+    """The most memory that this process takes while it fits many models to one data set."""
+    data, before = choices(12, 10, 20), peak_bytes()
+    began = time.perf_counter()
+    made = fastrnn.train_many(
+        fastrnn.GRU(2), data, seeds=range(count), epochs=200, evaluate_every=1, patience=None, l1=1e-4, threads=threads
+    )
+    evaluations = sum(len(each) for each in made._histories)
+    most = peak_bytes()
+    print(
+        f"{len(made):,} models of 2 units, {evaluations:,} evaluations: {most / 2**30:.2f} GiB at most, of which "
+        f"{before / 2**30:.2f} before; {time.perf_counter() - began:,.1f} s"
+    )
+
+
+def peak_bytes():
+    """The most memory that this process has taken so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def table(head, rows):
     """A Markdown table."""
     print("| " + " | ".join(head) + " |")
@@ -217,7 +243,7 @@ def table(head, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("peers", "sequences", "animal", "learners"):
+    for name in ("peers", "sequences", "animal", "learners", "memory"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--sizes", default=SIZES, help="hidden sizes (default: %(default)s)")
     parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
@@ -225,7 +251,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.1, help="of one case in a round (default: %(default)s)")
     parser.add_argument("--outer", type=int, default=10, help="outer folds of --animal (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=10_000, help="learners (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, help="learners (default: 10,000), or models of --memory (default: 100,000)"
+    )
     parser.add_argument("--threads", type=int, default=None, help="default: all cores")
     chosen = parser.parse_args()
     print(f"{machine.describe()['processor']}, {machine.describe()['cores']} cores")
@@ -238,7 +266,9 @@ def main():
             sizes if chosen.sizes != SIZES else [1, 2, 3, 4, 5, 10, 20],
         )
     elif chosen.learners:
-        learners(chosen.count, chosen.threads)
+        learners(chosen.count or 10_000, chosen.threads)
+    elif chosen.memory:
+        memory(chosen.count or 100_000, chosen.threads)
     elif chosen.sequences:
         sequences(chosen.rounds, chosen.seconds)
     elif chosen.peers:

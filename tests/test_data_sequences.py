@@ -269,6 +269,8 @@ WRONG = {
     "bits": (lambda: Sequences(X, [[0, 2], [1]], kind="bits"), "y: got 2 at sequence 0, step 1, expected 0 or 1"),
     "three names as bits": (lambda: Sequences(X, [["a", "b"], ["c"]], kind="bits"), "y: got 3 names, expected two"),
     "names as reals": (lambda: Sequences(X, [["a", "b"], ["c"]], kind="reals"), "y: got text (a), expected numbers"),
+    "empty names": (lambda: Sequences(X, [["a", ""], ["c"]]),
+     "y: got empty text at sequence 0, step 1, expected a name: mask the step, or leave its weight 0"),
     "names and numbers": (lambda: Sequences(X, [["a", 1], ["c"]]), "y: sequence 0: got numbers and text in one list"),
     "objects and names": (lambda: Sequences(X, [np.array(["a", 1.5], object), np.array(["b"], object)]),
      "y: got 1.5 at sequence 0, step 1 among names"),

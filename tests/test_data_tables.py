@@ -151,6 +151,11 @@ def test_a_step_without_a_target_does_not_count():
         assert (classes.kind, classes.classes, classes.y.tolist()) == ("classes", 3, [0, -1, 2, 1])
     names = Sequences.from_table({"x": range(4), "y": ["a", None, "c", "b"]}, "x", "y")
     assert (names.class_names, names.y.tolist()) == (("a", "b", "c"), [0, -1, 2, 1])
+    texts = ["a", "", "c", "b"]
+    for empty in (texts, pd.Series(texts), pl.Series(texts), np.array(texts), np.array(texts, "S1"),
+                  pd.array(["a", "", pd.NA, "b"], "string"), ["a", "", None, "b"]):
+        read = Sequences.from_table({"x": range(4), "y": empty}, "x", "y")
+        assert read.class_names in (("a", "b", "c"), ("a", "b")) and read.y[1] == -1 and read.weight[1] == 0
     several = Sequences.from_table({"x": range(3), "a": [0.5, None, 1], "b": [1, 2, 3]}, "x", ["a", "b"])
     assert several.weight.tolist() == [1, 0, 1] and several.y.tolist() == [[0.5, 1], [0, 0], [1, 3]]
 
@@ -238,6 +243,11 @@ WRONG = {
      "column 'rt' is missing or infinite at row 1"),
     "missing in one_hot": (dict(table={"rt": ["a", None], "choice": [0, 1]}, one_hot="rt"),
      "column 'rt' is missing or infinite at row 1"),
+    "empty text in one_hot": (dict(table={"rt": ["a", ""], "choice": [0, 1]}, one_hot="rt"),
+     "column 'rt' is missing or infinite at row 1"),
+    "empty text in a group": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": ["a", ""]}, group="g"),
+     "group: column 'g' is missing at row 1"),
+    "empty text alone": (dict(table={"rt": [1, 2], "choice": ["", ""]}), "target choice: no step counts"),
     "missing group": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": ["a", None]}, group="g"),
      "group: column 'g' is missing at row 1"),
     "infinite target": (dict(table={"rt": [1, 2], "choice": [0.5, np.inf]}),

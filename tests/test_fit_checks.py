@@ -206,6 +206,13 @@ def test_files_whose_parts_do_not_fit_are_damaged(fits, tmp_path, name):
         Fits.load(path)
 
 
+def test_what_is_no_file_is_said(tmp_path):
+    for path, found in ((tmp_path / "nope", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(CheckpointError) as error:
+            Fits.load(path)
+        assert str(error.value) == f"{path}: {found}; expected a file of fits that Fits.save wrote"
+
+
 def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
     fits.save(tmp_path / "fits.safetensors")
     assert len(Fits.load(tmp_path / "fits.safetensors", cell=GRU)) == 3

@@ -18,7 +18,7 @@ from fastrnn.cli import fit as command
 from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
-from fastrnn.training import kept
+from fastrnn.training import kept, many
 
 COLUMNS = ("--inputs", "a,b", "--target", "choice", "--kind", "classes", "--group", "subject,session")
 QUICK = ("--epochs", "20", "--evaluate-every", "5", "--learning-rate", "0.05", "--hidden", "2", "--pictures", "none")
@@ -123,13 +123,16 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
     argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--epochs", 4000, "--patience", "none", *folds)
     assert call(*argv, "--output", "whole")[0] == 0
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.002)
+    # Each call of the kernels makes one round, so that Ctrl-C comes long before the end.
+    monkeypatch.setattr(many, "CALL_SECONDS", 0.0)
     models, real, reached = 10 if folds else 2, kept.fit_sequences, []
 
     def interrupted(*arguments, progress, **options):
         def press(*state):
-            reached.append(state)
             progress(*state)
-            signal.raise_signal(signal.SIGINT)
+            reached.append(state)
+            if len(reached) == 1:
+                signal.raise_signal(signal.SIGINT)
 
         return real(*arguments, progress=press, **options)
 
@@ -206,6 +209,10 @@ def test_predict_writes_probabilities_and_states_of_each_step_also_without_a_tar
     assert rows[int(DATA.offsets[5])]["session"] == "5" and rows[int(DATA.offsets[5])]["step"] == "0"
     assert call("predict", "runs/choices", "bare.csv", "--output", "p.csv")[1] == f"saved p.csv: {DATA.steps} rows\n"
     assert "p.csv: exists" in call("predict", "runs/choices", "bare.csv", "--output", "p.csv")[2]
+    for argv in (("predict", "runs/choices", "bare.csv"), ("simulate", "runs/choices", "--reward", "1,0")):
+        status, out, err = call(*argv, "--output", "no/where.csv")
+        assert (status, out) == (2, "") and err == "fastrnn: no/where.csv: no folder no; make it, or name another\n"
+        assert not here.joinpath("no").exists()
     assert "has no column choice" in call("evaluate", "runs/choices", "bare.csv")[2]
 
 

@@ -53,7 +53,8 @@ def test_means_and_choices_are_those_of_numpy(draw):
     rng, shape = np.random.default_rng(draw), (2, 3, OUTER, INNER, SEEDS)
     size, l1, outer, inner, seed = (axis.ravel() for axis in np.indices(shape))
     validation, test, accuracy = rng.uniform(0.5, 0.7, (3, *shape))
-    epochs, steps, tested = rng.integers(1, 30, shape) * 10, rng.integers(5, 500, shape[2:4]), rng.integers(5, 500, OUTER)
+    epochs = rng.integers(1, 30, shape) * 10
+    steps, tested = rng.integers(5, 500, shape[2:4]), rng.integers(5, 500, OUTER)
     frame = pd.DataFrame({
         "seed": seed, "hidden_size": size + 1, "l1": l1 / 100, "validation_loss": validation.ravel(), "train_loss": 0.0,
         "test_loss": test.ravel(), "test_accuracy": accuracy.ravel(),

@@ -69,7 +69,7 @@ def run(args):
     output = args.output or beside(args.model)
     kept = not args.force and _is_proof(output, args.model)
     if not kept:
-        check_writable(output, args.force)
+        check_writable(output, args.force, make=True)
     if args.plot:
         check_writable(args.plot, args.force)
     with compiling_noted(), user_errors({"k": "--k", "certify": args.model}):
@@ -126,7 +126,7 @@ def _smallest(args):
     if not args.output and not args.force:
         path = next(name for name in names_like(path) if not any(map(os.path.lexists, (name, beside(name)))))
     for each in (path, beside(path), *([args.plot] if args.plot else [])):
-        check_writable(each, args.force)
+        check_writable(each, args.force, make=True)
     print(
         f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}",
         flush=True,

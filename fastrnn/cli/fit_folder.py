@@ -1,5 +1,4 @@
-"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md, pictures, and with folds refit.safetensors.
-"""
+"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md, pictures; refit.safetensors after folds."""
 
 import json
 import os
@@ -40,7 +39,7 @@ def check_folder(folder, force):
         raise UserError(f"--output: {folder} is a file, expected a folder")
     if os.path.exists(os.path.join(folder, MODELS)) and not force:
         raise UserError(f"{folder}: has fits already; give --force to replace them, or another --output")
-    check_writable(os.path.join(folder, MODELS), force=True)
+    check_writable(os.path.join(folder, MODELS), force=True, make=True)
 
 
 def write_json(folder, columns):

@@ -70,12 +70,11 @@ def _refit(selection):
     """What the folds chose, on how many epochs it was fitted to all sequences, and what loss to expect of it."""
     point, epochs = selection.choice()
     varied = [name for name, values in selection.grid.items() if name != "hidden_size" and len(set(values)) > 1]
-    options = ", ".join(f"{name} {point[name]:g}" for name in varied)
+    options = [f"{name} {point[name]:g}" for name in varied]
     estimate = selection.estimate()
-    return (
-        f"refit to all sequences: {counted(int(point['hidden_size']), 'unit')}{', ' * bool(options)}{options}, "
-        f"{counted(epochs, 'epoch')}; test loss of what each fold chose: {estimate.test_loss:.4f} ± {estimate.error:.4f}"
-    )
+    chosen = ", ".join([counted(int(point["hidden_size"]), "unit"), *options, counted(epochs, "epoch")])
+    loss = f"{estimate.test_loss:.4f} ± {estimate.error:.4f}"
+    return f"refit to all sequences: {chosen}; test loss of what each fold chose: {loss}"
 
 
 def still_improving(fits):

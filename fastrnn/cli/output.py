@@ -13,8 +13,8 @@ from fastrnn.program import program
 CERTIFICATE = "-certificate.safetensors"
 
 
-def check_writable(path, force):
-    """Raise UserError unless a file can be written to `path`; its folder is made."""
+def check_writable(path, force, make=False):
+    """Raise UserError unless a file can be written to `path`; make: whether its folder is made if it is missing."""
     folder = os.path.dirname(path) or "."
     try:
         check_regular(path)
@@ -24,6 +24,8 @@ def check_writable(path, force):
         raise UserError(f"{path}: {error.strerror}") from error
     if os.path.lexists(path) and not force:
         raise UserError(f"{path}: exists; give --force to replace it")
+    if not make and not os.path.lexists(folder):
+        raise UserError(f"{path}: no folder {folder}; make it, or name another")
     try:
         os.makedirs(folder, exist_ok=True)
         # Asking for the permission is not enough: a full or read-only disk shows only when written to.

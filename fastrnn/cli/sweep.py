@@ -152,11 +152,11 @@ def _check_files(args, grid):
         if not args.force:
             raise UserError(f"{error}; give another --output, or --force to start over") from error
         own = False
-    check_writable(args.output, args.force or own)
+    check_writable(args.output, args.force or own, make=True)
     with user_errors({"output": "--output", "plot": "--plot"}):
         check_table_format(args.output)
         if args.plot:
-            check_writable(args.plot, args.force)
+            check_writable(args.plot, args.force, make=True)
             check_picture(args.plot, grid)
 
 

@@ -52,7 +52,7 @@ def run(args):
     cell, task, config, before = parts_of(args)
     default = os.path.join("runs", f"{task.name}-{task.bits}.safetensors")
     try:
-        check_writable(args.output or default, args.force or not args.output)
+        check_writable(args.output or default, args.force or not args.output, make=True)
     except UserError:
         if args.output:
             forget_finished(args.output, _identity(cell, task, config, before), cell, task, config)
@@ -127,7 +127,7 @@ def _nothing(text):
 def _check_plot(path, output, force):
     from fastrnn.drawing import check_format
 
-    check_writable(path, force)
+    check_writable(path, force, make=True)
     if output and os.path.abspath(path) == os.path.abspath(output):
         raise UserError(f"{path}: cannot be both the --plot and the --output")
     with user_errors():

@@ -144,7 +144,7 @@ def _missing(given, values):
 
 
 def _of_objects(name, values, missing):
-    """The Column of objects that are all numbers or all str but for None, nan and NA."""
+    """The Column of objects that are all numbers or all str but for None, nan and NA; empty text is missing, too."""
     present = values.tolist()
     kinds = set(map(type, present))
     if missing.any() or kinds - {str, int, float, bool}:
@@ -153,7 +153,11 @@ def _of_objects(name, values, missing):
         present = values[~missing].tolist()
         kinds = set(map(type, present))
     if all(issubclass(kind, str) for kind in kinds):
-        names = sorted(set(present))
+        if "" in (known := set(present)):
+            # As an empty cell of a CSV file.
+            missing[~missing] = values[~missing] == ""
+            present, known = [each for each in present if each], known - {""}
+        names = sorted(known)
         number = {each: code for code, each in enumerate(names)}
         codes = np.zeros(len(values), np.int64)
         codes[~missing] = np.fromiter(map(number.__getitem__, present), np.int64, len(present))

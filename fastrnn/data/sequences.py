@@ -100,7 +100,8 @@ class Sequences:
         """Return the Sequences of a long table: a row is a step.
 
         table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array. inputs, target:
-        names of columns; where a target is missing, the step is fed but does not count. target=None: no targets.
+        names of columns; where a target is missing, the step is fed but does not count. target=None: no targets. Empty
+        text is a missing value, as an empty cell of a CSV file.
         subject, session, group: names of columns; rows that agree in all of them are one sequence, without any the
         whole table is one. They become `groups`, named "subject", "session" and as in `group`; `ids` joins them by "/".
         time: the column that rows of a sequence are sorted by; None: they stand together, in order.

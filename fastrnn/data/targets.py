@@ -103,6 +103,10 @@ def _code_names(y, counts, place, kind, names, classes, name):
     given = y[counts].astype(str).tolist() if y.dtype.kind == "S" else y[counts].tolist()
     known = names or tuple(sorted(set(given)))
     code = {each: number for number, each in enumerate(known)}
+    if "" in code and names is None:
+        step = int(np.flatnonzero(counts)[given.index("")])
+        raise ValueError(f"{name}: got empty text at {place(step)}, expected a name: mask the step, or leave its "
+                         "weight 0, if its target is missing")
     if not code.keys() >= set(given):
         wrong = next(i for i, each in enumerate(given) if each not in code)
         step = int(np.flatnonzero(counts)[wrong])

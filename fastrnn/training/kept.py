@@ -29,7 +29,8 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, threads, progres
     fits = _saved(path, type(cell), arguments)
     if fits is not None:
         if progress:
-            progress(len(fits), len(fits), float(fits.loss[fits.best_index, 0 if np.isnan(fits.loss[:, 1]).all() else 1]))
+            role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
+            progress(len(fits), len(fits), float(fits.loss[fits.best_index, role]))
         return fits
     if path:
         os.makedirs(output, exist_ok=True)

@@ -70,15 +70,12 @@ class OwnGroup(Group):
     def _write(self):
         """Write the sequences of models that have come since the last round: those of neighbours together."""
         data, slots = self.data, np.array(sorted(self.late), int)
-        self.late = set()
+        source, self.late = (data.offsets, data.lengths, data.x, self.targets, data.weight), set()
         for lanes in np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1):
             if len(lanes):
                 part = slice(lanes[0], lanes[-1] + 1)
                 arrays = [array[..., part] for array in self.laid]
-                gather(
-                    self.chosen[..., part], self.layout.steps, self.firsts, data.offsets, data.lengths, data.x, self.targets,
-                    data.weight, *arrays,
-                )
+                gather(self.chosen[..., part], self.layout.steps, self.firsts, *source, *arrays)
 
     def take(self, slot):
         """As a Group does."""

@@ -92,7 +92,11 @@ def read_sealed(path, kind, what):
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         if header.get("kind") != kind or header.get("format") != 1:
             raise KeyError("kind")
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; expected a {what}") from None
     except Exception as error:
+        if os.path.isdir(path):
+            raise CheckpointError(f"{path}: is a folder; expected a {what}") from None
         raise CheckpointError(f"{path}: is no {what} ({type(error).__name__})") from error
     digest = header.pop("digest", None)
     if digest is not None and digest != digest_of(tensors, header):

@@ -16,6 +16,8 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "LICENSE": "LICENSE.txt",
+    "examples/fit.ipynb": "fit.ipynb",
+    "examples/tutorial.ipynb": "tutorial.ipynb",
     "bench/results/report.md": "measurements.md",
     "fastrnn/cells": "reference/cells.md",
 }

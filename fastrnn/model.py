@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastrnn import summaries
 from fastrnn.arguments import as_array, shown
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
@@ -42,6 +43,8 @@ class Model:
         if task is not None and (task.input_size, task.output_size) != (self.input_size, self.output_size):
             raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
                              f"the weights have {self.input_size} and {self.output_size}")
+
+    __repr__, _repr_html_ = summaries.model, summaries.model_html
 
     @property
     def hidden_size(self):

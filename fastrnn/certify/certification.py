@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn import summaries
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
@@ -37,6 +38,8 @@ class Certification:
     counterexample: object = None
     obstacle: str = ""
     seconds: float = 0.0
+
+    __repr__, _repr_html_ = summaries.certification, summaries.certification_html
 
     @property
     def proved(self):

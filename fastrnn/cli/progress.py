@@ -5,6 +5,8 @@ import shutil
 import sys
 import time
 
+from fastrnn.progress import on_compiling
+
 
 class Bar:
     """A progress bar that appears `delay` seconds after the first call, and only on a terminal; call it with what is done.
@@ -58,18 +60,10 @@ class Bar:
 @contextlib.contextmanager
 def compiling_noted(enabled=True):
     """Say so, once and on a terminal, if numba compiles anything in the body: the disk cache did not have it yet."""
-    from numba.core.event import Listener, install_listener
 
-    class Notice(Listener):
-        said = not (enabled and sys.stderr.isatty())
+    def say():
+        if enabled and sys.stderr.isatty():
+            print("compiling kernels (about 8 s, once for this kind of network)", file=sys.stderr, flush=True)
 
-        def on_start(self, event):
-            if not self.said:
-                self.said = True
-                print("compiling kernels (about 8 s, once for this kind of network)", file=sys.stderr, flush=True)
-
-        def on_end(self, event):
-            pass
-
-    with install_listener("numba:compile", Notice()):
+    with on_compiling(say):
         yield

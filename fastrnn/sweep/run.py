@@ -9,6 +9,7 @@ from dataclasses import fields
 from fastrnn.arguments import as_whole
 from fastrnn.cores import cores
 from fastrnn.interrupt import raised_interrupt
+from fastrnn.progress import shown
 from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
@@ -33,8 +34,8 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     lost; default: one thread a core. Processes, as functools.partial(Processes, 8) after
     `from fastrnn.sweep import Processes`, share no interpreter: faster where models become exact within a hundredth of
     a second each. workers: how many units of work the executor is given at once; default: as many as it has workers, or
-    64. progress(done, total, note): models, called some four times a second. unit: models of a unit of work; default:
-    as many as take some seconds.
+    64. progress(done, total, note): models, called some four times a second; True: a bar. unit: models of a unit of
+    work; default: as many as take some seconds.
     The table does not depend on executor, workers, unit, or on who ran what, as long as all machines are of
     one kind (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
     Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense,
@@ -117,7 +118,8 @@ def _driver(grid, output, force, executor, workers, progress, unit):
                 results.add(*earlier)
         pool = Workers(executor or functools.partial(Threads, workers or cores()))
         stack.callback(pool.close)
-        yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=progress)
+        told = stack.enter_context(shown(progress, "models", lambda *state: state))
+        yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=told)
 
 
 def _conclude(table, output, journal):

@@ -9,6 +9,7 @@ import numpy as np
 from fastrnn.files import write_atomically
 from fastrnn.program import install
 from fastrnn.simd.host import arithmetic
+from fastrnn.summaries import sweep_table, sweep_table_html
 from fastrnn.sweep.grid import AXES, Grid
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.unit import MEASURES
@@ -52,6 +53,11 @@ class Table:
     def columns(self):
         """{name: array}: samples_to_exact is -1 where a model never became exact."""
         return {name: np.array(column) for name, column in zip(COLUMNS, zip(*self.rows))}
+
+    __repr__ = sweep_table
+
+    def _repr_html_(self):
+        return sweep_table_html(self, AXES)
 
     def __len__(self):
         return len(self.points) * self.grid.seeds

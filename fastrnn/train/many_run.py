@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn import summaries
 from fastrnn.kernels.models.places import named
 from fastrnn.model import Model
 from fastrnn.simd.host import arithmetic
@@ -53,6 +54,8 @@ class ManyRun:
     _kernel_cell: object
     _histories: list
     verification: object = None
+
+    __repr__, _repr_html_ = summaries.many_run, summaries.many_run_html
 
     def __len__(self):
         return len(self.seeds)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn import plots, summaries
+
 
 class History(NamedTuple):
     """Columns of equal length, one entry for each stretch of updates.
@@ -44,6 +46,8 @@ class Run:
     certification: object = None
     state: dict | None = None
     right: bool = False
+
+    __repr__, _repr_html_, plot = summaries.run, summaries.run_html, plots.plot_history
 
     @property
     def exact(self):

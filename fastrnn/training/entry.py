@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from fastrnn.arguments import as_integer
 from fastrnn.data.sequences import Sequences
+from fastrnn.progress import models_done, shown
 from fastrnn.tasks.base import Task
 from fastrnn.train import loop, many
 from fastrnn.train.config import TrainConfig
@@ -60,9 +61,9 @@ def train(
     checkpoint : str or None
         A file that keeps the state of a long training, written about every half minute and removed at the end: the
         same call goes on from there after a crash, to the same bytes.
-    progress : function or None
+    progress : function, True or None
         Called some twenty times a second: progress(samples, loss, exact_accuracy) for tasks and arrays,
-        progress(models_done, models, loss) for Sequences.
+        progress(models_done, models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
     options
         Sequences: fields of fastrnn.FitConfig, and
 
@@ -79,16 +80,18 @@ def train(
     ValueError, TypeError
         In one line, for arguments that make no sense, or belong to another kind of data.
     """
-    common = {"weights": weights, "threads": threads, "progress": progress, "checkpoint": checkpoint}
+    common = {"weights": weights, "threads": threads, "checkpoint": checkpoint}
     if isinstance(data, Sequences) and task is None:
         _check_sequences("train", options)
         options.setdefault("lanes", "sequences")
         seeds = [0 if seed is None else as_integer("seed", seed, 0)]
-        return fit_sequences(cell, data, seeds=seeds, config=config, **common, **options)[0]
+        with shown(progress, "models", models_done) as told:
+            return fit_sequences(cell, data, seeds=seeds, config=config, progress=told, **common, **options)[0]
     _check_tasks("train", data, options)
     if seed is not None:
         options["seed"] = seed
-    return loop.train(cell, config=config, **_source(data, task), **common, **options)
+    with shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
+        return loop.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
 
 
 def train_many(
@@ -118,9 +121,9 @@ def train_many(
         One for each model.
     weights : {name: array} or None
         Initial weights, shared or with a leading axis of M.
-    progress : function or None
+    progress : function, True or None
         Called some twenty times a second: progress(models_done, models) for tasks and arrays, progress(models_done,
-        models, loss) for Sequences.
+        models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
     options
         Sequences: those of `train`, where roles may be a table (M, N), and hidden_size, learning_rate, l1,
         weight_decay, activity and the optimizer's own options M numbers; and
@@ -137,12 +140,17 @@ def train_many(
     ValueError, TypeError
         In one line, for arguments that make no sense, or belong to another kind of data.
     """
-    common = {"seeds": seeds, "weights": weights, "threads": threads, "progress": progress, "checkpoint": checkpoint}
-    if isinstance(data, Sequences) and task is None:
-        _check_sequences("train_many", options)
-        return fit_sequences(cell, data, config=config, **common, **options)
-    _check_tasks("train_many", data, options)
-    return many.train_many(cell, config=config, **_source(data, task), **common, **options)
+    common = {"seeds": seeds, "weights": weights, "threads": threads, "checkpoint": checkpoint}
+    with shown(progress, "models", models_done) as told:
+        if isinstance(data, Sequences) and task is None:
+            _check_sequences("train_many", options)
+            return fit_sequences(cell, data, config=config, progress=told, **common, **options)
+        _check_tasks("train_many", data, options)
+        return many.train_many(cell, config=config, progress=told, **_source(data, task), **common, **options)
+
+
+def _samples_done(samples, loss, exact):
+    return samples, None, f"loss {loss:.1e}, exact {exact:.0%}"
 
 
 def _source(data, task):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fastrnn import summaries
 from fastrnn.data.sequences import Sequences
 from fastrnn.exchange.torch import to_state_dict
 from fastrnn.formula.evaluate import on_numpy
@@ -128,7 +129,10 @@ class Fits:
         losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
         best = losses.min(where=~np.isnan(losses), initial=np.inf)
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
-        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}; least {kind} loss {best:.4g})"
+        least = "" if np.isnan(losses).all() else f"; least {kind} loss {best:.4g}"
+        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}{least})"
+
+    _repr_html_ = summaries.fits_html
 
     def save(self, path, *, overwrite=False):
         """Write all models to one safetensors file, whole or not at all.

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from fastrnn import summaries
 from fastrnn.training.group import ENDS, IMPORTED
 
 
@@ -32,6 +33,8 @@ class Fit:
         loss = self.loss.train if role == "training" else self.loss.validation
         end = f"all {self.epochs}" if self.stopped == "epochs" else f"{ENDS[self.stopped]} after {self.epochs}"
         return f"Fit({name} of {units}; {end} epochs; {role} loss {loss:.4g})"
+
+    _repr_html_ = summaries.fit_html
 
     @property
     def cell(self):

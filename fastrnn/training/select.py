@@ -16,6 +16,7 @@ from fastrnn.arguments import as_whole
 from fastrnn.data.roles import TEST, TRAIN, VALIDATION, folds
 from fastrnn.data.targets import nearest
 from fastrnn.optimizers.base import optimizers
+from fastrnn.progress import models_done, shown
 from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
@@ -62,8 +63,8 @@ def cross_validate(
         A folder that keeps the fits; the same call goes on where it was interrupted.
     config, options
         As for `train_many`, for all fits.
-    progress : function or None
-        progress(fits_done, fits, loss), called now and then, as by `train_many`.
+    progress : function, True or None
+        progress(fits_done, fits, loss), called now and then, as by `train_many`; True: a bar.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def cross_validate(
     KeyboardInterrupt
         After Ctrl-C, with what was done kept in `output`.
     """
-    check_kinds(cell, data, config, options.get("weights"), {"progress": progress})
+    check_kinds(cell, data, config, options.get("weights"), {"progress": None if progress is True else progress})
     seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not len(seeds):
         raise ValueError("seeds: got none, expected at least one")
@@ -100,12 +101,13 @@ def cross_validate(
         raise ValueError(f"refit: with inner=None nothing chooses among {len(points)} sizes; give refit=False")
     models = len(order) + (len(seeds) if refit else 0)
     common = {"output": output, "config": config, "threads": threads}
-    told = progress and (lambda done, _, loss: progress(done, models, loss))
-    fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
-    steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
-    validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
-    made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
-    return replace(made, refitted=_refitted(cell, data, seeds, made, progress, options, common)) if refit else made
+    with shown(progress, "fits", models_done) as call:
+        told = call and (lambda done, _, loss: call(done, models, loss))
+        fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
+        steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
+        validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
+        made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
+        return replace(made, refitted=_refitted(cell, data, seeds, made, call, options, common)) if refit else made
 
 
 def _refitted(cell, data, seeds, selection, progress, options, common):

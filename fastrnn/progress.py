@@ -1,0 +1,57 @@
+"""A bar of tqdm where progress=True is given, in a terminal and in a notebook; the notice that kernels are compiled."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def shown(progress, unit, state, total=None):
+    """What training calls with its progress: a function as it is, None for False, or, for True, a bar that moves.
+
+    unit: what is counted; state(*arguments) -> (done, total or None, note), of the arguments that training gives;
+    total: how many there are, where they do not say.
+    """
+    if progress is not True:
+        yield progress or None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, unit=f" {unit}") as bar, on_compiling(
+        lambda: bar.set_description_str("compiling kernels (once for this kind of network)")
+    ):
+
+        def tell(*arguments):
+            done, whole, note = state(*arguments)
+            bar.total = whole or bar.total
+            # 3/6 rather than 3.00/6.00 where numbers are short.
+            bar.unit_scale = max(bar.total or 0, done) > 999
+            if bar.desc:
+                bar.set_description_str("", refresh=False)
+            bar.set_postfix_str(note, refresh=False)
+            bar.update(done - bar.n)
+
+        yield tell
+
+
+def models_done(done, models, loss=None):
+    """The state of a bar of models, with the least loss of those that are done."""
+    return done, models, "" if loss is None or not loss < float("inf") else f"loss {loss:.4g}"
+
+
+@contextlib.contextmanager
+def on_compiling(say):
+    """Call say(), once, if numba compiles anything in the body: the disk cache did not have it yet."""
+    from numba.core.event import Listener, install_listener
+
+    class Notice(Listener):
+        said = False
+
+        def on_start(self, event):
+            if not self.said:
+                self.said = True
+                say()
+
+        def on_end(self, event):
+            pass
+
+    with install_listener("numba:compile", Notice()):
+        yield

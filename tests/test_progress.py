@@ -1,0 +1,67 @@
+"""progress=True: a bar that ends where training ends, and the notice of compiling; functions as before."""
+
+import numpy as np
+import pytest
+from numba.core import event
+
+from fastrnn import GRU, Sequences, cross_validate, train, train_many
+from fastrnn.progress import models_done, on_compiling, shown
+from fastrnn.training.entry import _samples_done
+
+X = np.random.default_rng(0).integers(0, 2, (20, 12, 2))
+DATA = Sequences(X, X[:, :, 0], kind="classes", classes=2)
+QUICK = {"epochs": 20, "threads": 1}
+
+
+def test_a_function_is_called_as_it_is_and_nothing_for_none():
+    for progress, expected in ((print, print), (None, None), (False, None)):
+        with shown(progress, "models", models_done) as told:
+            assert told is expected
+
+
+def test_a_bar_shows_what_is_done_and_the_loss(capsys):
+    with shown(True, "models", models_done) as told:
+        told(0, 1500, float("inf"))
+        told(1500, 1500, 0.25)
+    out, err = capsys.readouterr()
+    assert not out and "1.50k/1.50k" in err and "loss 0.25" in err and "inf" not in err
+
+
+def test_the_bar_says_what_takes_time_before_the_first_update(capsys):
+    with shown(True, "models", models_done) as told:
+        for _ in range(2):
+            with event.trigger_event("numba:compile"):
+                pass
+        assert "compiling kernels" in capsys.readouterr().err
+        told(3, 3)
+    assert "compiling" not in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_the_notice_is_given_once():
+    said = []
+    with on_compiling(lambda: said.append(1)):
+        for _ in range(3):
+            with event.trigger_event("numba:compile"):
+                pass
+    assert said == [1]
+
+
+@pytest.mark.parametrize("call", [
+    lambda **options: train_many(GRU(2), DATA, seeds=range(3), **QUICK, **options),
+    lambda **options: train(GRU(2), DATA, lanes="models", **QUICK, **options),
+    lambda **options: cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=1, refit=False, **QUICK, **options),
+])
+def test_training_with_a_bar_gives_the_same(call, capsys):
+    losses = []
+    for progress, bar in ((None, False), (True, True)):
+        made = call(progress=progress)
+        losses.append(getattr(made, "fits", made).loss.tobytes())
+        assert ("100%" in capsys.readouterr().err) == bar
+    assert losses[0] == losses[1]
+
+
+def test_on_tasks_it_counts_samples(capsys):
+    with shown(True, "samples", _samples_done, 1000) as told:
+        told(500, 0.125, 0.5)
+    err = capsys.readouterr().err
+    assert "50%" in err and "loss 1.2e-01, exact 50%" in err and "samples" in err

@@ -120,7 +120,7 @@ def test_nested_folds_give_the_selection_of_cross_validate_and_pictures(call, he
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("folds", [(), ("--cv", "2x2")])
 def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, folds):
-    argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--epochs", 4000, "--patience", "none", *folds)
+    argv = ("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--epochs", 2000, "--patience", "none", *folds)
     assert call(*argv, "--output", "whole")[0] == 0
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.002)
     # Each call of the kernels makes one round, so that Ctrl-C comes long before the end.

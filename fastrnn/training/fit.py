@@ -16,7 +16,7 @@ from fastrnn.training.fits import Fits
 from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
-from fastrnn.training.recipe import VECTOR_BYTES
+from fastrnn.training.recipe import COLUMNS, VECTOR_BYTES
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
@@ -89,7 +89,11 @@ def fit_sequences(
         it goes on from the last whole epoch.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
-    its own seed, roles and options alone. Ctrl-C or SIGTERM ends training within a second, or the time of one block of
+    its own seed, options and sequences alone: the model of a fold is, to the byte, the one that is trained alone on
+    data.select(roles != UNUSED), and its weights after an epoch are those without any validation and test sequences.
+    Where models have roles of their own, the sequences are laid out for each lane: in each thread, 64 bytes for each
+    number of the data, at most 256 MiB; larger data are shared by models of the same roles, which then train together.
+    Ctrl-C or SIGTERM ends training within a second, or the time of one block of
     sequences; `stopped` is "interrupted" for models that are not done. What progress and callback raise is raised
     here, once training has ended.
 
@@ -177,8 +181,9 @@ def _lanes(config, lanes, owned, roles, data):
     if config.batch_size is not None:
         return "batches"
     # Models of different roles each have their own sequences laid out, unless these would take too much memory.
-    numbers = data.steps * (data.x.shape[1] + 2) * VECTOR_BYTES
-    return "own" if owned or roles.ndim == 2 and numbers <= MOST_BYTES else "models"
+    steps = np.sort(data.lengths)[::-COLUMNS].sum() * COLUMNS
+    own = owned or roles.ndim == 2 and steps * (data.x.shape[1] + 2) * VECTOR_BYTES <= MOST_BYTES
+    return "own" if own else "models"
 
 
 def owned_by(data, each):

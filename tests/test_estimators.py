@@ -22,6 +22,7 @@ from fastrnn.sklearn import RNNClassifier, RNNRegressor
 EXCUSED = {
     "check_n_features_in": "",
     "check_n_features_in_after_fitting": "`n_features_in_`",
+    "check_estimators_partial_fit_n_features": "number of features changes between calls to partial_fit",
     "check_classifiers_train": "number of features in predict is different",
 }
 QUICK = {"early_stopping": False, "epochs": 60, "learning_rate": 0.05, "options": {"dtype": "float64"}}
@@ -148,6 +149,53 @@ def test_a_warm_start_goes_on_from_the_weights():
         model.fit(X, np.where(y == "yes", "si", "no"))
 
 
+def test_partial_fits_are_epochs():
+    """As many gradient steps as fit makes, whose optimizer keeps nothing from one to the next."""
+    X, y, so_far = majority()
+    options = {"early_stopping": False, "optimizer": "sgd", "learning_rate": 0.5, "options": {"stop_after": 5}}
+    whole = small(**options, epochs=5, patience=None).fit(X, y)
+    parts = small(**options)
+    for n in range(5):
+        assert parts.partial_fit(X, y, ["no", "yes"] if n == 0 else None).n_iter_ == n + 1
+    assert (parts.predict_proba(X) == whole.predict_proba(X)).all() and (parts.classes_ == whole.classes_).all()
+    # The last weights are kept, also where the loss got worse.
+    worse = small(**{**options, "learning_rate": 1e3}).partial_fit(X, y, ["no", "yes"])
+    assert worse.fit_.best_epoch == 1 and worse.fit_.history["loss"][1, 0] > worse.fit_.history["loss"][0, 0]
+    # It goes on from a fit; a label need not be there each time.
+    fitted = small(epochs=50).fit(X, y)
+    before = fitted.n_iter_
+    yes = y == "yes"
+    assert fitted.partial_fit([x for x, right in zip(X, yes) if right], y[yes]).n_iter_ == before + 1
+    steps = small(RNNRegressor).partial_fit(X, [np.cumsum(x[:, 0]) for x in X])
+    assert [len(each) for each in steps.predict(X)] == [len(x) for x in X]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({}, "classes: got None, expected all labels in the first call"),
+        ({"classes": ["no"]}, "classes: got 1, expected at least two"),
+        ({"classes": ["no", "maybe"]}, "y: got the label yes, expected one of"),
+    ],
+)
+def test_what_the_first_partial_fit_needs(arguments, message):
+    X, y, _ = majority()
+    with pytest.raises(ValueError, match=message):
+        small().partial_fit(X, y, **arguments)
+
+
+def test_later_partial_fits_are_of_the_same_kind():
+    X, y, so_far = majority()
+    model = small().partial_fit(X, y, ["no", "yes"])
+    for given, message in (
+        ((X, y, ["a", "b"]), "classes: got .*, expected .*, as before"),
+        ((X, so_far), "y: expected a target for each sequence, as in fit"),
+        (([np.ones((3, 2))] * 60, y), "X: got 2 inputs of a step, expected 1, as before"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(*given)
+
+
 def test_cells_go_by_name_or_as_they_are():
     assert RNNClassifier("gru", 3)._cell() == GRU(3) and RNNClassifier(GRU(3))._cell() == GRU(3)
     assert RNNClassifier(GRU(3, reset="before"), 5)._cell() == GRU(5, reset="before")
@@ -181,7 +229,7 @@ def test_what_does_not_fit_is_named(change, error, message):
 
 
 def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
-    for name in ("fastrnn.sklearn", "fastrnn.sklearn.estimators"):
+    for name in ("fastrnn.sklearn", "fastrnn.sklearn.estimators", "fastrnn.sklearn.base"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     with pytest.raises(ImportError, match="fastrnn.sklearn: scikit-learn is missing .* pip install scikit-learn"):

@@ -1,137 +1,17 @@
-"""The two estimators, and what they share: parameters, training, the form of predictions."""
-
-from dataclasses import fields, replace
+"""The two estimators: of classes and of real numbers."""
 
 import numpy as np
 
-from fastrnn.cells.base import Cell, cells
-from fastrnn.data.roles import TRAIN, split
-from fastrnn.data.sequences import Sequences
-from fastrnn.sklearn.forms import is_list, sequences_of, step_weights, targets_of
-from fastrnn.training.config import FitConfig
-from fastrnn.training.entry import train
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from fastrnn.sklearn.base import RNN
+from fastrnn.sklearn.forms import sequences_of, targets_of
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 
-class _RNN(BaseEstimator):
-    """What both estimators share: parameters, sequences, training."""
-
-    def __init__(
-        self,
-        cell="gru",
-        hidden_size=None,
-        *,
-        optimizer="adam",
-        learning_rate=0.005,
-        schedule="constant",
-        epochs=2000,
-        batch_size=None,
-        early_stopping=True,
-        validation_fraction=0.2,
-        patience=20,
-        weight_decay=0.0,
-        l1=0.0,
-        max_grad_norm=None,
-        options=None,
-        warm_start=False,
-        random_state=None,
-        threads=None,
-    ):
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.weight_decay = weight_decay
-        self.l1 = l1
-        self.max_grad_norm = max_grad_norm
-        self.options = options
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.threads = threads
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
-    def _train(self, data, targets, per_step, sample_weight, **kind):
-        """Fit on Sequences without targets, and targets of each step or each sequence."""
-        weight, rows = step_weights(sample_weight, data, per_step), targets
-        if not per_step:
-            rows = np.zeros((data.steps, *targets.shape[1:]), targets.dtype)
-            rows[data.offsets[1:] - 1] = targets
-        if not weight.any():
-            raise ValueError("sample_weight: all weights are zero, expected some above 0")
-        again = self.warm_start and hasattr(self, "fit_")
-        data = Sequences(data.x, rows, offsets=data.offsets, weight=weight, **kind)
-        # Sequences of weight 0 change nothing, so they are not drawn for validation either.
-        data = data.select(data.counted > 0)
-        own = self.get_params(deep=False)
-        own = {each.name: own[each.name] for each in fields(FitConfig) if each.name in own}
-        config = FitConfig(**(own | dict(self.options or {})))
-        state = self.random_state
-        if isinstance(state, (int, np.integer)):
-            seed = int(state)
-        else:
-            seed = int(check_random_state(state).randint(2**31 - 1))
-        if self.early_stopping:
-            if len(data) < 2:
-                raise ValueError("X: got 1 sample, expected at least 2, as early_stopping needs one for validation")
-            roles = split(data, validation=self.validation_fraction, seed=seed)
-        else:
-            roles = np.full(len(data), TRAIN, np.int8)
-        self.per_step_ = per_step
-        self.n_features_in_ = data.x.shape[1]
-        weights = self.fit_.weights if again else None
-        self.fit_ = train(self._cell(), data, config, seed=seed, roles=roles, weights=weights, threads=self.threads)
-        self.n_iter_ = self.fit_.epochs
-        return self
-
-    def _cell(self):
-        cell = self.cell
-        if isinstance(cell, str):
-            if cell not in cells():
-                raise ValueError(f"cell: got {cell!r}, expected a Cell or one of {', '.join(cells())}")
-            cell = cells()[cell]()
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, or its name, such as 'gru'")
-        return cell if self.hidden_size is None else replace(cell, hidden_size=self.hidden_size)
-
-    def _rows(self, data):
-        """The head's predictions of each step, or of each sequence: (S, O) or (N, O)."""
-        made = self.fit_.predict(data)
-        return made if self.per_step_ else made[data.offsets[1:] - 1]
-
-    def _in_form_of(self, X, data, rows):
-        """Rows of steps as a list of arrays or an array (N, T, ...), as X came; rows of sequences as they are."""
-        if not self.per_step_:
-            return rows
-        pieces = np.split(rows, data.offsets[1:-1])
-        return pieces if is_list(X) else np.stack(pieces)
-
-    def _score(self, X, y, sample_weight, predicted, measure):
-        data = sequences_of(X)
-        targets, per_step = targets_of(y, data)
-        if per_step != self.per_step_:
-            expected = "step" if self.per_step_ else "sequence"
-            raise ValueError(f"y: expected a target for each {expected}, as in fit")
-        weight = step_weights(sample_weight, data, per_step)
-        weight = weight if per_step else weight[data.offsets[1:] - 1]
-        counts = weight > 0
-        return measure(targets[counts], predicted(data)[counts], sample_weight=weight[counts])
-
-
-class RNNClassifier(ClassifierMixin, _RNN):
+class RNNClassifier(ClassifierMixin, RNN):
     """A recurrent network that predicts the class of each sequence, or of each of its steps: softmax, cross-entropy.
 
     Parameters
@@ -175,11 +55,8 @@ class RNNClassifier(ClassifierMixin, _RNN):
         sample_weight: (N,), or one for each step in the form of y; labels of weight 0 do not count.
         Raises ValueError or TypeError, in one line, for what does not fit.
         """
-        data = sequences_of(X)
-        labels, per_step = targets_of(y, data)
-        labels = column_or_1d(labels, warn=True)
-        check_classification_targets(labels)
-        classes, codes = np.unique(labels, return_inverse=True)
+        data, labels, per_step = self._labelled(X, y)
+        classes = np.unique(labels)
         if len(classes) < 2:
             raise ValueError(f"y: got one class, {classes[0]!s}, expected at least two")
         if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
@@ -187,7 +64,41 @@ class RNNClassifier(ClassifierMixin, _RNN):
                 f"y: got the classes {classes!s:.80}, expected those of the fit that warm_start goes on from"
             )
         self.classes_ = classes
-        return self._train(data, codes, per_step, sample_weight, kind="classes", classes=len(classes))
+        return self._train_on(data, labels, per_step, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """One epoch more, on sequences X alone, from the weights so far; the optimizer begins anew in each call.
+
+        classes: all labels that y will ever have, at the first call; X, y, sample_weight and errors are as in `fit`.
+        Nothing is kept for validation.
+        """
+        data, labels, per_step = self._labelled(X, y)
+        if not hasattr(self, "classes_") and classes is None:
+            raise ValueError("classes: got None, expected all labels in the first call of partial_fit")
+        classes = getattr(self, "classes_", None) if classes is None else np.unique(classes)
+        if len(classes) < 2:
+            raise ValueError(f"classes: got {len(classes)}, expected at least two")
+        if hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
+            raise ValueError(f"classes: got {classes!s:.80}, expected {self.classes_!s:.80}, as before")
+        if len(unknown := np.setdiff1d(labels, classes)):
+            raise ValueError(f"y: got the label {unknown[0]!s:.80}, expected one of {classes!s:.80}")
+        self.classes_ = classes
+        return self._train_on(data, labels, per_step, sample_weight, partial=True)
+
+    @staticmethod
+    def _labelled(X, y):
+        """(Sequences without targets, labels, whether there is one for each step)."""
+        data = sequences_of(X)
+        labels, per_step = targets_of(y, data)
+        labels = column_or_1d(labels, warn=True)
+        check_classification_targets(labels)
+        return data, labels, per_step
+
+    def _train_on(self, data, labels, per_step, sample_weight, **options):
+        codes = np.searchsorted(self.classes_, labels)
+        return self._train(
+            data, codes, per_step, sample_weight, kind="classes", classes=len(self.classes_), **options
+        )
 
     def predict(self, X):
         """The most probable labels: (N,); or one for each step, as X came: a list of (steps,), or (N, T)."""
@@ -210,7 +121,7 @@ class RNNClassifier(ClassifierMixin, _RNN):
         return self.classes_[self._rows(data).argmax(1)]
 
 
-class RNNRegressor(RegressorMixin, _RNN):
+class RNNRegressor(RegressorMixin, RNN):
     """A recurrent network that predicts real numbers of each sequence, or of each of its steps: mean squared error.
 
     Parameters and attributes are those of RNNClassifier, without classes_. Inputs and targets should be scaled to a
@@ -229,10 +140,20 @@ class RNNRegressor(RegressorMixin, _RNN):
         sample_weight: (N,), or one for each step; targets of weight 0 do not count.
         Raises ValueError or TypeError, in one line, for what does not fit.
         """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """One epoch more, on sequences X alone, from the weights so far; the optimizer begins anew in each call.
+
+        X, y, sample_weight and errors are as in `fit`. Nothing is kept for validation.
+        """
+        return self._fit(X, y, sample_weight, partial=True)
+
+    def _fit(self, X, y, sample_weight, **options):
         data = sequences_of(X)
         values, per_step = targets_of(y, data, np.float64)
         self._single = values.ndim == 1
-        return self._train(data, values, per_step, sample_weight, kind="reals")
+        return self._train(data, values, per_step, sample_weight, kind="reals", **options)
 
     def predict(self, X):
         """Predictions in the form of y: (N,) or (N, outputs); of steps, a list of arrays or one array, as X came."""
@@ -246,6 +167,5 @@ class RNNRegressor(RegressorMixin, _RNN):
         return self._score(X, y, sample_weight, self._values, r2_score)
 
     def _values(self, data):
-        rows = self._rows(data)
         rows = self._rows(data).astype(np.float64)
         return rows[:, 0] if self._single else rows

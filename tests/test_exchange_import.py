@@ -59,6 +59,18 @@ def test_a_fit_goes_out_and_comes_in(name, here):
     assert repr(again) == repr(back) and (again.head, again.config) == (back.head, back.config)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_files_of_every_size_go_through_as_the_same_bytes(name):
+    form, given = formats()[name](), NETWORKS[name]
+    outputs, initial = len(given.weights["w_ho"]), "initial_h" in given.weights
+    asked = {"activation": given.cell.activation} if type(given.cell) is fastrnn.Elman else {}
+    for size in range(1, 65):
+        cell = replace(given.cell, hidden_size=size)
+        network = random_network(cell, outputs=outputs, head=given.head, initial=initial)._replace(before=given.before)
+        content = form.encode(network, "net")
+        assert form.encode(form.decode(content, **asked), "net") == content
+
+
 def test_it_predicts(here):
     fit = fit_of(random_network(AFTER, head=Softmax(), initial=True))
     fastrnn.export(fit, "net.onnx")
@@ -133,25 +145,27 @@ def test_no_format_runs_a_pickle(here):
 
 def test_the_command(call, here):
     fastrnn.export(fit_of(NETWORKS["rtneural"]), "net.json", format="rtneural")
-    status, out, _ = call("import", "net.json", "a/net.safetensors", "--format", "rtneural")
+    status, out, _ = call("import", "net.json", "net.safetensors", "--format", "rtneural")
     assert status == 0
-    assert out == f"saved a/net.safetensors: {AFTER!r}, 2 inputs, 3 outputs, head sigmoid\n"
-    assert call("export", "a/net.safetensors", "net.h")[0] == 0
+    assert out == f"saved net.safetensors: {AFTER!r}, 2 inputs, 3 outputs, head sigmoid\n"
+    assert call("export", "net.safetensors", "net.h")[0] == 0
     for words, message in (
         (["net.json", "b"], "net.json: .json is the ending of several formats, name one: coreaudioml, rtneural"),
         (["net.json", "b", "--format", "coreaudioml"], "net.json: has no model_data and state_dict of CoreAudioML"),
         (["net.json", "b", "--format", "caffe"], "--format: got 'caffe', expected one of coreaudioml, "),
         (["net.json", "b", "--format", "rtneural", "--head", "linear"], "--head: files of rtneural say it themselves"),
-        (["net.json", "a/net.safetensors", "--format", "rtneural"], "a/net.safetensors: exists; give --force"),
+        (["net.json", "net.safetensors", "--format", "rtneural"], "net.safetensors: exists; give --force"),
         (["none.onnx", "b"], "none.onnx: No such file"),
         (["net.h", "b"], "net.h: got the ending '.h', expected one of "),
-        (["a/net.safetensors", "b"], "a/net.safetensors: has "),
+        (["net.safetensors", "b"], "net.safetensors: has "),
         (["net.json", "b", "--bits", "8"], "--bits: is the width of a task; give --task, too"),
         (["net.json", "b", "--format", "rtneural", "--task", "sorting"], "--task: got 'sorting', expected one of"),
         (["net.json", "b", "--format", "rtneural", "--task", "addition"], "net.json: got GRU(hidden_size=5"),
     ):
         status, out, err = call("import", *words)
         assert status == 2 and err.startswith(f"fastrnn: {message}") and err.count("\n") == 1, (words, err)
+    status, out, err = call("import", "net.json", "a/b", "--format", "rtneural")
+    assert status == 2 and err == "fastrnn: a/b: no folder a; make it, or name another\n"
     assert not (here / "b").exists()
     for name in NETWORKS:
         path = f"damaged{ending_of(name)}"

@@ -13,8 +13,8 @@ from dataclasses import replace
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
-from fastrnn.exchange.base import Format, network_of
-from fastrnn.exchange.gates import assembled, known_weights
+from fastrnn.exchange.base import Format, Network, network_of
+from fastrnn.exchange.gates import known_weights
 from fastrnn.exchange.json_text import numbers, object_of, written
 from fastrnn.exchange.torch import from_state_dict, to_state_dict
 from fastrnn.heads.linear import Linear
@@ -63,15 +63,13 @@ def from_coreaudioml(found):
     if said.get("skip", 1):
         raise ValueError(f"has skip {said.get('skip', 1)!r:.80}, which adds the input to the output, expected 0")
     state = {name: numbers(values, name) for name, values in state.items()}
-    if "lin.weight" in state and "lin.bias" not in state and state["lin.weight"].ndim == 2:
-        state["lin.bias"] = numbers([0.0] * len(state["lin.weight"]), "lin.bias")
     cell, weights = from_state_dict(state, **PREFIXES)
     sizes = [said.get(name) for name in ("input_size", "hidden_size", "output_size")]
     expected = [weights["w_ih"].shape[1], cell.hidden_size, len(weights["w_ho"])]
     if type(cell) is not UNITS[said["unit_type"]] or sizes != expected:
         raise ValueError(f"says {said['unit_type']} of sizes {', '.join(map(str, sizes)):.80}, has weights of "
                          f"{type(cell).__name__} of {expected}")
-    return assembled(type(cell), weights, **({"activation": "tanh"} if type(cell) is Elman else {}))
+    return Network(cell, Linear(), weights)
 
 
 class CoreAudioML(Format):

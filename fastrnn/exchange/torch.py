@@ -15,15 +15,15 @@ from safetensors.numpy import load, save
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
-from fastrnn.exchange.base import Format, Network
+from fastrnn.exchange.base import Format, Network, network_of
+from fastrnn.exchange.gates import CELLS, assembled
 from fastrnn.heads.linear import Linear
 from fastrnn.program import install
 
 # Names within the recurrent module, and within the linear one.
 RECURRENT = {"w_ih": "weight_ih_l0", "w_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
 LINEAR = {"w_ho": "weight", "b_o": "bias"}
-# Gates in the modules that a state_dict may come from; nn.RNN says nowhere whether it is of tanh or relu.
-CELLS = {1: Elman, 3: GRU, 4: LSTM}
+MODULES = {Elman: "RNN", GRU: "GRU", LSTM: "LSTM"}
 
 
 class StateDict(Format):
@@ -40,9 +40,7 @@ class StateDict(Format):
 
         Raises ValueError for cells that PyTorch has no module for, and for what a state_dict does not say.
         """
-        if network.before:
-            raise ValueError("before: a state_dict does not say that outputs are read from the state before a step")
-        return save(to_state_dict(network.cell, network.weights), {"format": "pt"})
+        return save(state_of(network), {"format": "pt"})
 
     def decode(self, content, activation=None, head=None):
         """The Network of a file of safetensors, or of one of torch.save that holds tensors only, which PyTorch reads.
@@ -76,7 +74,7 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     """(cell, {name: array}) of a state_dict; activation: of nn.RNN, "tanh" (PyTorch's default) or "relu".
 
     state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one
-    layer in one direction with a linear module behind it.
+    layer in one direction with a linear module behind it. A bias that is missing beside others is 0.
     """
     names = {rnn + own: name for name, own in RECURRENT.items()} | {linear + own: name for name, own in LINEAR.items()}
     unknown = sorted(set(state) - set(names))
@@ -87,33 +85,59 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
             f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)} "
             "(rnn= and linear= change the prefixes)"
         )
-    weights = {
-        names[name]: np.array(getattr(values, "numpy", lambda values=values: values)())
-        for name, values in state.items()
-    }
+    parts = {names[name]: getattr(values, "numpy", lambda values=values: values)() for name, values in state.items()}
     for name in ("w_ih", "w_hh", "w_ho"):
-        if name not in weights:
+        if name not in parts:
             raise ValueError(f"state: {dict(zip(names.values(), names))[name]!r} is missing")
-    hidden = weights["w_hh"].shape[1]
-    gates, rest = divmod(len(weights["w_hh"]), hidden)
+    shape = np.shape(parts["w_hh"])
+    gates, rest = divmod(shape[0], shape[1]) if len(shape) == 2 and shape[1] else (0, 0)
     if rest or gates not in CELLS:
-        raise ValueError(
-            f"state: weight_hh_l0 has shape {weights['w_hh'].shape}, expected 1, 3 or 4 times {hidden} rows"
-        )
-    biases = [name for name in ("b_ih", "b_hh", "b_o") if name in weights]
-    if biases and len(biases) < 3:
-        raise ValueError(f"state: has {', '.join(biases)} alone; expected all biases or none")
-    for name, shape in {
-        "w_ih": (gates * hidden, None),
-        "w_ho": (None, hidden),
-        "b_ih": (gates * hidden,),
-        "b_hh": (gates * hidden,),
-    }.items():
-        found = weights[name].shape if name in weights else shape
-        if len(found) != len(shape) or any(expected not in (None, size) for size, expected in zip(found, shape)):
-            raise ValueError(f"state: {name} has shape {found}, which does not fit {hidden} hidden units")
+        raise ValueError(f"state: weight_hh_l0 has shape {shape}, expected 1, 3 or 4 times as many rows as columns")
     options = {"activation": activation or "tanh"} if gates == 1 else {}
-    return CELLS[gates](hidden, bias=bool(biases), **options), weights
+    try:
+        network = assembled(CELLS[gates], parts, **options)
+    except ValueError as error:
+        raise ValueError(f"state: {error}") from error
+    return network.cell, network.weights
+
+
+def to_torch(model, rnn="rnn", linear="lin"):
+    """A torch.nn.Module of a model: module(x (batch, time, inputs), state=None) -> (z (batch, time, outputs), state).
+
+    model: a Fit, a Model or a Network; rnn, linear: names of its two modules. z is before the head's link; a state goes
+    on where the call before it ended, as nn.RNN, nn.GRU and nn.LSTM give it. Raises ValueError for cells that PyTorch
+    has no module for, and for what a state_dict does not say; ImportError without PyTorch.
+    """
+    torch, network = _torch(), network_of(model)
+    state = state_of(network, f"{rnn}.", f"{linear}.")
+    cell, inputs, bias = network.cell, network.weights["w_ih"].shape[1], network.cell.bias
+    options = {"nonlinearity": cell.activation} if type(cell) is Elman else {}
+
+    class Recurrent(torch.nn.Module):
+        """One recurrent layer with a linear one behind it."""
+
+        def __init__(self):
+            super().__init__()
+            layer = getattr(torch.nn, MODULES[type(cell)])
+            setattr(self, rnn, layer(inputs, cell.hidden_size, bias=bias, batch_first=True, **options))
+            setattr(self, linear, torch.nn.Linear(cell.hidden_size, len(network.weights["w_ho"]), bias=bias))
+
+        def forward(self, x, state=None):
+            states, state = getattr(self, rnn)(x, state)
+            return getattr(self, linear)(states), state
+
+    module = Recurrent()
+    if network.weights["w_hh"].dtype == np.float64:
+        module = module.double()
+    module.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+    return module
+
+
+def state_of(network, rnn="rnn.", linear="lin."):
+    """The state_dict of a Network. Raises ValueError for what a state_dict does not say, too."""
+    if network.before:
+        raise ValueError("before: a state_dict does not say that outputs are read from the state before a step")
+    return to_state_dict(network.cell, network.weights, rnn, linear)
 
 
 def prefixes_of(state):
@@ -139,7 +163,8 @@ def _loaded(content):
     except ImportError as error:
         raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
     except Exception as error:  # whatever a damaged file makes of it
-        raise ValueError("is damaged, or holds something else than tensors by name") from error
+        said = " ".join(str(error).split())
+        raise ValueError(f"is damaged, or holds something else than tensors by name ({said:.120})") from error
 
 
 def _torch():

@@ -126,6 +126,10 @@ def test_state_dicts_of_any_module_and_of_torch_save(here, monkeypatch):
     (here / "net.pt").write_bytes(b"PK\3\4 of torch.save")
     monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=loaded))
     same(fastrnn.import_network("net.pt").weights, random_network(AFTER).weights)
+    for other in ([1], {"a": 1}, {1: np.ones(2)}):
+        monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda file, weights_only: other))
+        with pytest.raises(ValueError, match="net.pt: is a file of torch.save that holds something else than tensors"):
+            fastrnn.import_network("net.pt")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match="net.pt: is a file of torch.save, which PyTorch reads: .* pip install torch"):
         fastrnn.import_network("net.pt")

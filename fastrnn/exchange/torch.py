@@ -23,6 +23,8 @@ from fastrnn.program import install
 # Names within the recurrent module, and within the linear one.
 RECURRENT = {"w_ih": "weight_ih_l0", "w_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
 LINEAR = {"w_ho": "weight", "b_o": "bias"}
+# How files of torch.save begin, of PyTorch 1.6 and later, and earlier.
+TORCH_SAVE = b"PK", b"\x80\x02"
 MODULES = {Elman: "RNN", GRU: "GRU", LSTM: "LSTM"}
 
 
@@ -157,14 +159,18 @@ def prefixes_of(state):
 def _loaded(content):
     """{name: array or tensor} of the bytes of a file."""
     try:
-        if not content.startswith(b"PK"):
+        if not content.startswith(TORCH_SAVE):
             return load(content)
-        return _torch().load(io.BytesIO(content), weights_only=True)
+        state = _torch().load(io.BytesIO(content), weights_only=True)
     except ImportError as error:
         raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
     except Exception as error:  # whatever a damaged file makes of it
         said = " ".join(str(error).split())
         raise ValueError(f"is damaged, or holds something else than tensors by name ({said:.120})") from error
+    tensors = hasattr(state, "items") and all(isinstance(name, str) and hasattr(state[name], "shape") for name in state)
+    if not tensors:
+        raise ValueError("is a file of torch.save that holds something else than tensors by name")
+    return state
 
 
 def _torch():

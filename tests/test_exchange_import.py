@@ -14,6 +14,7 @@ from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, random_ne
 import fastrnn
 from fastrnn import Fits, Model, Sequences
 from fastrnn.exchange.base import Format, formats
+from fastrnn.exchange.keras import from_keras, to_keras
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
@@ -69,6 +70,13 @@ def test_files_of_every_size_go_through_as_the_same_bytes(name):
         network = random_network(cell, outputs=outputs, head=given.head, initial=initial)._replace(before=given.before)
         content = form.encode(network, "net")
         assert form.encode(form.decode(content, **asked), "net") == content
+
+
+def test_a_network_of_arrays_becomes_a_fit():
+    network = from_keras(to_keras(NETWORKS["keras"]), head=Softmax())
+    fit = fastrnn.import_network(network)
+    assert fit.head == Softmax() and fit.cell == AFTER
+    same(fit.weights, network.weights)
 
 
 def test_it_predicts(here):

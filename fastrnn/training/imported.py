@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.exchange.base import Network
 from fastrnn.exchange.entry import read_network
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.config import FitConfig
@@ -11,15 +12,15 @@ from fastrnn.training.one import Fit
 from fastrnn.training.recipe import Recipe
 
 
-def import_network(path, *, format=None, head=None, activation=None, reset=None):
+def import_network(source, *, format=None, head=None, activation=None, reset=None):
     """The Fit of a network in a file of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
 
     `fastrnn.train(fit.cell, data, weights=fit.weights)` trains on from it.
 
     Parameters
     ----------
-    path : str
-        Its ending says which format.
+    source : str or fastrnn.exchange.base.Network
+        A file, whose ending says which format; or a Network of arrays, as from_keras and the like give it.
     format : str or None
         The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, equinox or haiku
         for .npz.
@@ -35,7 +36,9 @@ def import_network(path, *, format=None, head=None, activation=None, reset=None)
     OSError
         If the file cannot be read.
     """
-    return fit_of(read_network(path, format, head=head, activation=activation, reset=reset))
+    if isinstance(source, Network):
+        return fit_of(source)
+    return fit_of(read_network(source, format, head=head, activation=activation, reset=reset))
 
 
 def fit_of(network):

@@ -67,7 +67,7 @@ class RNNClassifier(ClassifierMixin, RNN):
         return self._train_on(data, labels, per_step, sample_weight)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """One epoch more, on sequences X alone, from the weights so far; the optimizer begins anew in each call.
+        """One epoch more, on sequences X alone, from the weights so far; the optimizer starts from zero in each call.
 
         classes: all labels that y will ever have, at the first call; X, y, sample_weight and errors are as in `fit`.
         Nothing is kept for validation.
@@ -143,7 +143,7 @@ class RNNRegressor(RegressorMixin, RNN):
         return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X, y, sample_weight=None):
-        """One epoch more, on sequences X alone, from the weights so far; the optimizer begins anew in each call.
+        """One epoch more, on sequences X alone, from the weights so far; the optimizer starts from zero in each call.
 
         X, y, sample_weight and errors are as in `fit`. Nothing is kept for validation.
         """

@@ -16,7 +16,7 @@ from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.simd.host import arithmetic
 from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.continuation import weights_digest
-from fastrnn.training.group import ENDS, Taken
+from fastrnn.training.job import ENDS, Taken
 from fastrnn.training.lanes import Lane
 from fastrnn.training.saved import read_sealed
 

@@ -11,7 +11,7 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.simd.host import arithmetic
-from fastrnn.training.group import ENDS
+from fastrnn.training.job import ENDS
 from fastrnn.training.one import Fit
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of, states_of_sequences
 from fastrnn.training.relative import emphasised, loss_weights

@@ -7,7 +7,7 @@ from fastrnn.exchange.entry import read_network
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fits import Fits
-from fastrnn.training.group import IMPORTED
+from fastrnn.training.job import IMPORTED
 from fastrnn.training.one import Fit
 from fastrnn.training.recipe import Recipe
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.recurrent.decide import PROGRESS, SUMS
-from fastrnn.training.group import Taken
+from fastrnn.training.job import Taken
 
 
 class Lane(NamedTuple):

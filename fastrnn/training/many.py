@@ -11,7 +11,8 @@ from fastrnn.initializers import initial_weights
 from fastrnn.threads import on_threads
 from fastrnn.training.batched import BatchedGroup
 from fastrnn.training.blocks import Layout, blocks_for
-from fastrnn.training.group import Group, Job
+from fastrnn.training.group import Group
+from fastrnn.training.job import Job
 from fastrnn.training.lanes import lane_of, put_lane
 from fastrnn.training.own import OwnGroup
 from fastrnn.training.own_batched import OwnBatchedGroup

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fastrnn import summaries
-from fastrnn.training.group import ENDS, IMPORTED
+from fastrnn.training.job import ENDS, IMPORTED
 
 
 class Roles(NamedTuple):

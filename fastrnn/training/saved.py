@@ -20,7 +20,7 @@ from fastrnn.heads.base import heads
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.config import FitConfig
-from fastrnn.training.group import ENDS
+from fastrnn.training.job import ENDS
 from fastrnn.training.recipe import Recipe
 
 KIND = "fits"

@@ -89,7 +89,7 @@ def main(argv=None):
                 margins[name].append(right(recipe(run, seed), batches))
                 bar(sum(map(len, margins.values())), name)
     print(f"{args.seeds} seeds, trained at {TASK.bits} bits, tried at {args.bits:,}, {args.samples} pairs")
-    print(f"{'':28}{'right':>8}{'least |logit|, median':>24}")
+    print(f"{'':28}{'right':>8}{'min |logit|, median':>24}")
     for name, found in margins.items():
         known = [margin for margin in found if margin is not None]
         print(f"{name:28}{len(known) / len(found):>8.0%}{np.median(known) if known else float('nan'):>24.3g}")

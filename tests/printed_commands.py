@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import fastrnn
 from fastrnn.train.resume import save_run
@@ -11,6 +12,7 @@ STARTS = ("fastrnn ", "make ", "python -m ", "mpiexec ", "printf ")
 MODEL, CERTIFICATE = "runs/addition-8.safetensors", "runs/addition-8-certificate.safetensors"
 # What stands for something else.
 PLACES = {"FILE": "unfinished.safetensors", "COMMAND": "train", "MODEL": MODEL, "CERTIFICATE": CERTIFICATE}
+PLACES |= {f"tests/fixtures/{path.name}": str(path) for path in (Path(__file__).parent / "fixtures").iterdir()}
 # Of what takes long: values instead of those printed, and options added where they are not.
 SMALL = {
     "--seeds": "2",

@@ -299,7 +299,7 @@ def test_another_command_tells_of_the_checkpoint_that_resume_goes_on_from(killed
     path = killed(*options, "--seed", "3")
     assert main(["train", *options]) == 0
     go_on = f"fastrnn train --resume {path}"
-    assert f"\n{path} is left of another unfinished training; go on with it: {go_on}\n" in capsys.readouterr().out
+    assert f"\n{path} is left of another unfinished training; continue it: {go_on}\n" in capsys.readouterr().out
     # With other options it is a run like any other, and stays.
     assert main([*go_on.split()[1:], "--max-samples", "60000", "--output", "other"]) == 0
     assert os.path.exists(path)
@@ -377,7 +377,7 @@ def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
     assert main(command) == 130
     (path,) = names("runs")
     assert capsys.readouterr().err == (
-        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ngo on: the same command again\n"
+        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ncontinue: the same command again\n"
     )
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

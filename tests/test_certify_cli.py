@@ -187,7 +187,7 @@ def test_training_without_a_proof_in_time_is_status_1_and_goes_on(call):
     status, out, err = call("train", "--max-samples", 5000)
     assert status == 1 and "\nexact on all 16,384 pairs" in out
     go_on = "fastrnn train --resume runs/addition-8.safetensors --max-samples 10000"
-    assert err == f"fastrnn: not proved for every width after 5,008 samples\ngo on: {go_on}\n"
+    assert err == f"fastrnn: not proved for every width after 5,008 samples\ncontinue: {go_on}\n"
     status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 5000)
     assert status == 2 and "has had its 5,008 samples" in err
     status, out, err = call(
@@ -231,7 +231,7 @@ def test_repeat_counts_what_is_exact_and_what_is_proved(call):
         "3 of 3 seeds exact on all 16,384 pairs (8 bits, 16 hidden units)\n3 of 3 proved for every width\n"
     )
     rows = [line.split()[0] for line in out.splitlines()[3:]]
-    assert rows == ["samples", "milliseconds", "least"] and max(map(len, out.splitlines())) <= 80
+    assert rows == ["samples", "milliseconds", "min"] and max(map(len, out.splitlines())) <= 80
     status, out, err = call("repeat", "--seeds", 2, "--max-samples", 160)
     assert status == 1 and out.startswith("0 of 2 seeds exact") and "proved" not in out
     status, out, err = call("repeat", "--seeds", 1, "--until", "certified", "--max-samples", 3500)

@@ -277,7 +277,7 @@ def test_train_that_ends_without_being_exact_says_how_to_go_on(call, here):
     assert status == 1
     assert re.search(r"\nnot exact: [\d,]+ wrong of all 16,384 pairs ", out)
     go_on = "fastrnn train --resume runs/addition-8.safetensors --max-samples 640"
-    assert err == f"fastrnn: not exact after 320 samples\ngo on: {go_on}\n"
+    assert err == f"fastrnn: not exact after 320 samples\ncontinue: {go_on}\n"
     status, out, err = call(*go_on.split()[1:-1], 1_000_000)
     assert (status, err) == (0, "")
     assert "saved runs/addition-8-2.safetensors" in out
@@ -390,7 +390,7 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here, ctrl_c):
     err = re.split(r"\r(?!\n)", shown.decode())[-1].replace("\r\n", "\n")
     assert max(map(len, re.split(r"[\r\n]", shown.decode()))) <= 80
     path = "runs/addition-8.safetensors"
-    said = re.search(r"^fastrnn: interrupted after ([\d,]+) samples\nsaved (.*)\ngo on: (.*)\n\Z", err, re.MULTILINE)
+    said = re.search(r"^fastrnn: interrupted after ([\d,]+) samples\nsaved (.*)\ncontinue: (.*)\n\Z", err, re.MULTILINE)
     assert said and said[2] == path and said[3] == f"{program()} train --resume {path}"
     samples = int(said[1].replace(",", ""))
     assert 0 < samples < 100_000_000

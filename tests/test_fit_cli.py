@@ -139,7 +139,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
     monkeypatch.setattr(kept, "fit_sequences", interrupted)
     status, _, err = call(*argv, "--output", "out")
     assert status == 130 and err.endswith(f" of {models} models; what was done is kept in out/parts\n"
-                                          "go on: the same command again\n")
+                                          "continue: the same command again\n")
     assert [path.suffix for path in here.joinpath("out/parts").iterdir()] == [".checkpoint"] and reached
     assert "is of an unfinished fit: the same command continues it" in call("evaluate", "out", "choices.csv")[2]
     monkeypatch.setattr(kept, "fit_sequences", real)

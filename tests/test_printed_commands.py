@@ -59,7 +59,7 @@ def run(tmp_path, monkeypatch, capsys):
 def follow(run, command, small):
     """Run a command, and those that it prints."""
     for line in run(command, small).splitlines():
-        if match := re.match(r"(?:try|go on): (.*)", line):
+        if match := re.match(r"(?:try|continue): (.*)", line):
             assert match[1].startswith("fastrnn ")
             run(match[1], small)
 

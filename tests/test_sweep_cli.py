@@ -100,7 +100,7 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
     )
     assert (
         status == 130
-        and err == "fastrnn: interrupted after 0 of 96 models, kept beside x.csv\ngo on: the same command again\n"
+        and err == "fastrnn: interrupted after 0 of 96 models, kept next to x.csv\ncontinue: the same command again\n"
     )
     from fastrnn import Elman, tasks
 
@@ -235,8 +235,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl
     os.close(screen)
     words = shown.decode().split("\r")[-1] + shown.decode()
     match = re.search(
-        r"fastrnn: interrupted after ([\d,]+) of 6,000 models, kept beside runs/sweep.csv\r\n"
-        r"go on: the same command again\r\n",
+        r"fastrnn: interrupted after ([\d,]+) of 6,000 models, kept next to runs/sweep.csv\r\n"
+        r"continue: the same command again\r\n",
         words,
     )
     assert match and 0 < int(match[1].replace(",", "")) < 6000 and "Traceback" not in words

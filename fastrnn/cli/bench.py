@@ -26,8 +26,10 @@ def arguments(parser, argv):
     )
     parser.add_argument("--batch-size", type=positive, action="append", metavar="N",
                         help=f"samples in one update, may be repeated (default: {', '.join(map(str, BATCHES))})")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads beside one (default: all cores)")
-    parser.add_argument("--rounds", type=positive, metavar="N", help="rounds, of which medians are shown (default: 9)")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="measure with 1 and with N threads (default: all cores)"
+    )
+    parser.add_argument("--rounds", type=positive, metavar="N", help="rounds; the medians are shown (default: 9)")
     parser.add_argument("--quick", action="store_true", help="batches of 1 and 1,024 in 3 short rounds")
     parser.add_argument("--json", metavar="FILE", help="write the result to FILE too")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")

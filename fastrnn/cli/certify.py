@@ -11,7 +11,7 @@ from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
 SUMMARY = "Prove a network right at every width, or find a sum that it gets wrong"
 EXAMPLES = """\
 examples:
-  fastrnn certify runs/addition-8.safetensors    a proof, saved beside the model
+  fastrnn certify runs/addition-8.safetensors    a proof, saved next to the model
   fastrnn certify runs/addition-8.safetensors --plot boxes.svg
   fastrnn certify --smallest --plot boxes.png    the smallest network with a proof
 
@@ -19,7 +19,7 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 """
 
 
-# Where the least network goes, or a free name like it.
+# Where the smallest network goes, or a free name like it.
 SMALLEST = os.path.join("runs", "smallest-adder.safetensors")
 
 
@@ -128,7 +128,7 @@ def _smallest(args):
     for each in (path, beside(path), *([args.plot] if args.plot else [])):
         check_writable(each, args.force, make=True)
     print(
-        f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'least |logit|':>13}",
+        f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'min |logit|':>13}",
         flush=True,
     )
     best = None

@@ -47,7 +47,7 @@ def tell_of_others(output, identity, say):
         more = f", as {len(others) - 1} more," if len(others) > 1 else ""
         path = max(others, key=os.path.getmtime)
         go_on = f"{program()} train --resume {shlex.quote(path)}"
-        say(f"{path} is{more} left of another unfinished training; go on with it: {go_on}")
+        say(f"{path} is{more} left of another unfinished training; continue it: {go_on}")
 
 
 def forget_finished(output, identity, cell, task, config):

@@ -1,4 +1,4 @@
-"""What a user did wrong, told in one line."""
+"""Errors of users: each is one line."""
 
 import contextlib
 import re

@@ -14,7 +14,8 @@ examples:
   fastrnn evaluate runs/choices others.csv --model all
 
 The table has the columns that the fit was given. All its sequences count,
-whatever they were to the fit. --model all prints a table, a row a model.
+whatever their role in the fit. --model all prints a table with a row for each
+model.
 """
 
 

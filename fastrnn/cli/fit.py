@@ -182,7 +182,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     except KeyboardInterrupt:
         print(
             f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what was done is kept in {parts}\n"
-            "go on: the same command again",
+            "continue: the same command again",
             file=sys.stderr,
         )
         return None

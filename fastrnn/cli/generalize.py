@@ -26,7 +26,7 @@ def arguments(parser, argv):
         "--max-bits", type=positive, default=1 << 20, metavar="N", help="largest width (default: 1048576)"
     )
     parser.add_argument("--samples", type=positive, default=64, metavar="N",
-                        help="random operands at each width, beside the hard ones (default: 64)")
+                        help="random operands at each width, in addition to the hard ones (default: 64)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed for the random operands (default: 0)")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads (default: all cores)")
     parser.add_argument("--plot", metavar="FILE", help="draw accuracy and margin by width, as .png, .pdf or .svg")
@@ -78,7 +78,7 @@ def run(args):
 
 def _print_table(name, rows):
     width = max(12, *(len(label) for label, _ in rows))
-    print(f"  {name:<{width}} {'samples':>9} {'right':>9} {'bits right':>14} {'least |logit|':>14}")
+    print(f"  {name:<{width}} {'samples':>9} {'right':>9} {'bits right':>14} {'min |logit|':>14}")
     for label, tally in rows:
         print(f"  {label:<{width}} {tally.samples:>9,} {share(tally.wrong, tally.samples, 2):>9} "
               f"{share(tally.wrong_bits, tally.bits, 6):>14} {tally.margin:>14.3g}")

@@ -1,4 +1,4 @@
-"""Where results are written: checked before the work that makes them, and never over a file unless told to."""
+"""Where results are written: checked before the work that makes them, and no file is replaced without --force."""
 
 import contextlib
 import itertools

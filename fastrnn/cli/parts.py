@@ -73,7 +73,7 @@ def _resumed(args):
     before, config = load_run(args.resume)
     task, cell = before.model.task, before.model.cell
     if task is None:
-        raise UserError(f"{args.resume}: was trained on arrays: go on in Python, with train(data=..., resume=...)")
+        raise UserError(f"{args.resume}: was trained on arrays: continue in Python, with train(data=..., resume=...)")
     made = {}
     for name, earlier in (("task", task), ("cell", cell), ("config", config)):
         # Without --task the options declared are those of the default one.

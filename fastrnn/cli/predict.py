@@ -16,9 +16,9 @@ examples:
   fastrnn predict runs/choices choices.csv --output predictions.csv
   fastrnn predict runs/choices choices.csv --model 17 --states
 
-A row a step, sequence by sequence: the columns of --group, the step, the
-prediction, probabilities of classes or ones, and with --states the state after
-the step. The table may lack the target.
+One row for each step, sequence by sequence: the columns of --group, the step,
+the prediction, probabilities of classes or ones, and with --states the state
+after the step. The table need not have the target.
 """
 
 

@@ -28,7 +28,7 @@ exit status: 0 if every seed reached the --until criterion, else 1
 
 
 class Row(NamedTuple):
-    """What is told of one seed."""
+    """The result of one seed."""
 
     # On what it is right, in words, or None.
     exact: str | None
@@ -72,12 +72,12 @@ def _printed(args, cell, task, config, rows):
     print(_line("samples", [row.samples for row in rows], "10,.0f"))
     print(_line("milliseconds", [1000 * row.seconds for row in rows], "10.1f"))
     if proved:
-        print(_line("least |logit|", [-row.margin for row in proved], "10.2f", -1))
+        print(_line("min |logit|", [-row.margin for row in proved], "10.2f", -1))
     return 0 if (len(proved) if config.until == "certified" else exact) == args.seeds else 1
 
 
 def _trained(args, cell, task, config, stack):
-    """(a Row for each seed, or None after Ctrl-C, which is told; the RunAutosave, open until `stack` ends, or None)."""
+    """(a Row for each seed, or None after Ctrl-C; the RunAutosave, open until `stack` ends, or None)."""
     from fastrnn.train import train
     from fastrnn.train.continuation import identity_of
     from fastrnn.train.run_autosave import RunAutosave
@@ -98,7 +98,7 @@ def _trained(args, cell, task, config, stack):
                 kept = ""
                 if checkpoint:
                     checkpoint.save(lambda: run)
-                    kept = f", kept in {path}\ngo on: the same command again"
+                    kept = f", kept in {path}\ncontinue: the same command again"
                 print(f"fastrnn: interrupted after {len(rows)} of {args.seeds} seeds{kept}", file=sys.stderr)
                 return None, checkpoint
             rows.append(Row(verdict(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,

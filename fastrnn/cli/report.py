@@ -42,7 +42,7 @@ def report(args, config, result, path, say):
     if left:
         print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}", file=sys.stderr)
         if result.stopped == "interrupted":
-            print(f"go on: {program()} train --resume {shlex.quote(path)}", file=sys.stderr)
+            print(f"continue: {program()} train --resume {shlex.quote(path)}", file=sys.stderr)
         return 130
 
     if result.stopped != "diverged":
@@ -117,7 +117,7 @@ def _conclude(config, result, path, check, say):
         file=sys.stderr,
     )
     if result.exact or is_improving(result.history):
-        print(f"go on: {program()} train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
+        print(f"continue: {program()} train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
     else:
         print(
             "fastrnn: its loss falls no more: try another --seed, more --hidden, or another --learning-rate",

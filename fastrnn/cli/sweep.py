@@ -69,14 +69,14 @@ def arguments(parser, argv):
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="the table, a row a model: .csv, or .parquet with pyarrow (default: runs/sweep.csv, or a free name)",
+        help="table, one row for each model: .csv, or .parquet with pyarrow (default: runs/sweep.csv, or a free name)",
     )
     parser.add_argument("--plot", metavar="FILE", help="draw shares and samples, as .png, .pdf or .svg")
     parser.add_argument(
         "--force", action="store_true", help="replace existing files, and partial results of another sweep"
     )
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="units of work at a time (default: all cores; elsewhere 64)"
+        "--workers", type=positive, metavar="N", help="parts computed at a time (default: all cores; 64 on a cluster)"
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--processes", action="store_true", help=f"work in processes (default from {MANY:,} models on)")
@@ -161,7 +161,7 @@ def _check_files(args, grid):
 
 
 def _worked(args, grid):
-    """The Table or Smallest; None if Ctrl-C was pressed, which is told."""
+    """The Table or Smallest; None after Ctrl-C, which is printed."""
     from fastrnn.sweep import ForeignJournal, UnitFailed, smallest, sweep
 
     state = [0, grid.models]
@@ -178,8 +178,8 @@ def _worked(args, grid):
                 grid, output=args.output, force=args.force, executor=executor, workers=args.workers, progress=progress
             )
     except KeyboardInterrupt:
-        print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept beside {args.output}\n"
-              "go on: the same command again", file=sys.stderr)
+        print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept next to {args.output}\n"
+              "continue: the same command again", file=sys.stderr)
         return None
     except ForeignJournal as error:
         raise UserError(error) from error
@@ -215,7 +215,7 @@ def _dask(address):
         from distributed import Client
     except ImportError as error:
         raise UserError(f"--dask: dask.distributed is missing ({error}): {install('distributed')}") from error
-    # What goes wrong is told in one line, and by us.
+    # Errors are one line, which this program prints.
     for name in ("distributed", "distributed.client", "concurrent.futures", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:

@@ -24,7 +24,7 @@ examples:
   fastrnn train --resume runs/addition-8.safetensors
                                               continue after Ctrl-C
 
-A run of more than half a minute keeps a checkpoint beside its output. After a
+A run of more than half a minute keeps a checkpoint next to its output. After a
 crash or a kill, the same command continues it, with the same result.
 
 exit status: 0 the --until criterion is reached; 1 it is not; 2 wrong use;

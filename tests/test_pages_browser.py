@@ -141,3 +141,14 @@ def test_the_page_fits_its_window_and_is_drawn_in_light_and_dark(browser, show, 
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 100, "the picture is blank"
         lights.append(np.median(shown))
     assert lights[0] > 230 and lights[1] < 60
+
+
+def test_on_paper_there_are_no_controls_and_no_dark_ground(browser, show):
+    evaluate = show("adder", dark=True)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        displays = "['controls', 'hover', 'tracks'].map(name => getComputedStyle(byId(name)).display)"
+        assert evaluate(displays) == ["none", "none", "grid"]
+        assert evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

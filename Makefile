@@ -37,7 +37,7 @@ test-page: .venv/for-page  ## open pages of networks in Debian's browser, which 
 
 # The path makes the help of commands say fastrnn, not how it was called here.
 docs: .venv/for-docs  ## build the documentation into build/site; a broken link or a missing name fails
-	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build --quiet $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 mkdocs build $(ARGS)
 	@echo "built build/site/index.html"
 
 docs-pictures: .venv/for-page  ## take the pictures of docs/page.md again

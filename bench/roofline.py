@@ -7,8 +7,7 @@ from fastrnn.bench.engines import ENGINES, HERE
 from fastrnn.bench.engines.parts import REPEATS, work_of_block
 from fastrnn.bench.workload import Workload
 
-PARTS = {"data": "Data", "forward": "Forward", "activation": "Activation", "head": "Head", "backward": "Backward",
-         "recurrent": "Recurrent", "update": "Update"}
+PARTS = {"data": "Data", "forward": "Forward", "learn": "Learn", "update": "Update"}
 WORKS = (Workload(16, 8, 1024), Workload(64, 32, 256), Workload(128, 64, 256))
 FASTRNN = next(engine for engine in ENGINES if engine.name == "fastrnn")
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from bench.duels import duels
 from fastrnn.bench import report
+from fastrnn.bench.engines.parts import SAMPLES
 from fastrnn.bench.report import find, mark, number, samples_a_second, shape_of, table, work_of
 from fastrnn.bench.timing import median, spread
 
@@ -90,20 +91,17 @@ def scaling(result):
 
 
 def parts_of(result, work):
-    """[(part, nanoseconds a sample, row)] of a workload; of backward, the recurrent gradient is its own part."""
+    """[(part, nanoseconds a sample, row)] of a workload; the way forward is its own part."""
     found = {}
     for row in result["rows"]:
         if row.get("part") and work_of(row) == work:
             block = median(row["seconds"]) / row["blocks"]
-            found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else 16), row
-    forward, backward = found["forward"][0] - found["activation"][0], found["backward"][0] - found["recurrent"][0]
+            found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else SAMPLES), row
+    backward = found["learn"][0] - found["forward"][0]
     order = [
         ("data", *found["data"]),
-        ("forward products", forward, found["forward"][1]),
-        ("activation", *found["activation"]),
-        ("output and loss", *found["head"]),
-        ("backward", backward, found["backward"][1]),
-        ("recurrent gradient", *found["recurrent"]),
+        ("forward", *found["forward"]),
+        ("loss, backward and gradients", backward, found["learn"][1]),
         ("update", *found["update"]),
     ]
     return [(name, max(ns, 0.0), row) for name, ns, row in order]
@@ -128,12 +126,7 @@ def roofline(result):
         whole = find(result, engine="fastrnn", **work._asdict())
         total = sum(ns for _, ns, _ in parts)
         shares = {part: rate / peak for other, part, _, rate in rooflines(result) if other == work}
-        keys = {
-            "forward products": "forward",
-            "output and loss": "head",
-            "backward": "backward",
-            "recurrent gradient": "recurrent",
-        }
+        keys = {"forward": "forward", "loss, backward and gradients": "learn"}
         name = shape_of(work)
         for part, ns, row in parts:
             share = shares.get(keys.get(part))

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from fastrnn import compiling
-from fastrnn.cells.base import task_cells
+from fastrnn.cells.base import cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.tasks.base import tasks
@@ -93,7 +93,7 @@ def read_checkpoint(path):
         )
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
-    cell = _rebuilt(path, "cell", header.get("cell"), task_cells())
+    cell = _rebuilt(path, "cell", header.get("cell"), cells())
     task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
     return weights, {**header["metadata"], "cell": cell, "task": task}
 

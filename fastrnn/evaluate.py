@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.tasks.base import label_words
-from fastrnn.tasks.planes import Digits, answers_of, counting, from_words, sample_bits
+from fastrnn.bits.source import label_words
+from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample_bits
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE = 1 << 13

@@ -1,6 +1,7 @@
 """A trained network: its weights, and what one can do with them."""
 
 import os
+from functools import cached_property
 
 import numpy as np
 
@@ -8,14 +9,12 @@ from fastrnn import summaries
 from fastrnn.arguments import as_array, shown
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
-from fastrnn.kernels.arrays import run_arrays
-from fastrnn.kernels.block import forward_address
-from fastrnn.kernels.layout import layout_of
-from fastrnn.kernels.packing import pack, shapes_of
-from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.workspace import lanes_of, workspace
-from fastrnn.stream import Stream, flops_of_step, in_parts
-from fastrnn.tasks.planes import Digits
+from fastrnn.kernels.recurrent.layout import Sizes, weights_table
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.networks import places_of, shapes_of, weights_that_learn
+from fastrnn.runner import Runner
+from fastrnn.bits.stream import Stream, flops_of_step, in_parts
+from fastrnn.bits.planes import Digits
 
 # Steps of time in one piece of a long sum, a multiple of 8: its bit planes stay in the second-level cache.
 PIECE = 1 << 13
@@ -25,10 +24,11 @@ TRAINING = "training"
 
 
 class Model:
-    """An Elman network h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), z_t = W_ho h_t + b_o, o_t = sigmoid(z_t).
+    """A network of a cell whose outputs are bits: h_t = cell(x_t, h_(t-1)), z_t = W_ho h_t + b_o, o_t = sigmoid(z_t).
 
-    cell: an Elman; task: a Task or None; weights: {name: array} in PyTorch's shapes, w_ih (H, I), w_hh (H, H),
-    w_ho (O, H), and b_ih (H), b_hh (H), b_o (O) if the cell has biases, all float32 or all float64;
+    cell: a Cell of G gates; task: a Task or None; weights: {name: array} in PyTorch's shapes, w_ih (G H, I),
+    w_hh (G H, H), w_ho (O, H), b_ih (G H), b_hh (G H), b_o (O) if the cell has biases, and (H,) of each of the cell's
+    vectors, all float32 or all float64;
     metadata: a dict that JSON can hold, saved with the model. Arrays are copied.
     Raises ValueError for a wrong name, shape or dtype, or weights that are not finite.
     """
@@ -36,7 +36,7 @@ class Model:
     def __init__(self, cell, weights, task=None, metadata=None):
         check_weights(cell, weights)
         self.cell, self.task, self.metadata = cell, task, dict(metadata or {})
-        self.weights = {name: np.array(weights[name], order="C") for name in cell.weights}
+        self.weights = {name: np.array(weights[name], order="C") for name in weights_that_learn(cell)}
         self.dtype = self.weights["w_hh"].dtype
         self.input_size = self.weights["w_ih"].shape[1]
         self.output_size = self.weights["w_ho"].shape[0]
@@ -50,11 +50,18 @@ class Model:
     def hidden_size(self):
         return self.cell.hidden_size
 
-    def packed(self):
-        """(kernel cell, layout, theta): the model as the kernels take it."""
-        cell = self.cell.kernel(self.input_size, self.output_size)
-        layout = layout_of(cell, lanes_of(self.dtype))
-        return cell, layout, pack(cell, layout, self.weights, self.dtype)
+    @cached_property
+    def theta(self):
+        """(R,): the weights as the loops take them."""
+        places = places_of(self.cell, self.input_size, self.output_size)
+        theta = aligned_zeros(weights_table(self.cell.traced(), self._sizes).count, self.dtype)
+        for name, weight in self.weights.items():
+            theta[places[name]] = weight
+        return theta
+
+    @property
+    def _sizes(self):
+        return Sizes(self.input_size, self.hidden_size, self.output_size)
 
     def predict(self, x, threads=None):
         """Outputs o = sigmoid(z), (batch, time, output), for x (batch, time, input).
@@ -74,28 +81,23 @@ class Model:
 
     def _run(self, x, with_states, threads, progress=None):
         x = as_sequences("x", x, self.input_size, self.dtype)
-        cell, layout, theta = self.packed()
         batch, steps = x.shape[:2]
         z = np.empty((batch, steps, self.output_size), self.dtype)
-        forward_at = forward_address(cell, layout, theta, bits=False)
         states = np.empty((batch if with_states else 0, steps, self.hidden_size), self.dtype)
-
-        def part(first, last):
-            work = workspace(cell, layout, steps, self.dtype, bits=False)
-            run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at)
-
-        in_parts(-(-batch // BLOCK), threads, part, BLOCK * steps * flops_of_step(cell), progress)
+        runner = Runner(self.cell, self._sizes, str(self.dtype), self.theta, steps)
+        flops = runner.size * steps * flops_of_step(self._sizes, len(self.cell.gates))
+        in_parts(-(-batch // runner.size), threads, lambda first, last: runner.run(x, z, states, first, last), flops, progress)
         return z, states
 
     def stream(self, samples, threads=None):
         """A Stream of so many samples, which runs on bit planes piece by piece in time."""
-        return Stream(self.packed(), samples, threads)
+        return Stream(self, samples, threads)
 
     def run_bits(self, words, samples, threads=None, last_only=False):
         """(outputs, margins) for bit planes: words (W, T, I), uint64, of which sample i is bit i % 64 of word i // 64.
 
-        Outputs (W, T, O), uint64; margins: the smallest |z| over steps (or of the last one) and outputs in each block
-        of 16 samples.
+        Outputs (W, T, O), uint64; margins (samples,): the smallest |z| of each over steps (or of the last one) and
+        outputs.
         Memory does not grow with T beyond the arrays themselves.
         """
         stream = self.stream(samples, threads)
@@ -193,17 +195,18 @@ def as_sequences(name, x, features, dtype):
 
 def check_weights(cell, weights):
     """Raise ValueError unless `weights` are what the cell needs."""
-    if set(weights) != set(cell.weights):
-        raise ValueError(f"weights: got {', '.join(sorted(weights)) or 'none'}, expected {', '.join(cell.weights)}")
+    names = weights_that_learn(cell)
+    if set(weights) != set(names):
+        raise ValueError(f"weights: got {', '.join(sorted(weights)) or 'none'}, expected {', '.join(names)}")
     dtypes = {np.asarray(weight).dtype for weight in weights.values()}
     if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
         raise ValueError(f"weights: got {', '.join(sorted(map(str, dtypes)))}, expected all float32 or all float64")
     w_ih, w_ho = np.asarray(weights["w_ih"]), np.asarray(weights["w_ho"])
     if w_ih.ndim != 2 or w_ho.ndim != 2:
         raise ValueError(
-            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (hidden, input) and (output, hidden)"
+            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (gates x hidden, input) and (output, hidden)"
         )
-    shapes = shapes_of(cell.kernel(w_ih.shape[1], w_ho.shape[0]))
+    shapes = shapes_of(cell, w_ih.shape[1], w_ho.shape[0])
     for name, weight in weights.items():
         if np.shape(weight) != shapes[name]:
             raise ValueError(f"{name}: got shape {np.shape(weight)}, expected {shapes[name]}")

@@ -12,7 +12,7 @@ import numpy as np
 from fastrnn.arguments import as_integer
 from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard_batches, random_batches
 from fastrnn.model import check_model
-from fastrnn.tasks.tree import Tree
+from fastrnn.bits.tree import Tree
 
 # Samples times steps that a model file may ask for by its width; who wants more names the width.
 MOST_STEPS = 1 << 34
@@ -106,8 +106,7 @@ def exactness(model, progress=None):
     """
     task = model.task
     if task is not None and enumerable(task):
-        cell, _, theta = model.packed()
-        return None if Tree(cell, task, model.dtype).has_mistake(theta) else right_on_all(task)
+        return None if Tree(model.cell, task, model.dtype).has_mistake(model.theta) else right_on_all(task)
     found = verify(model, task and task.bits, threads=1, progress=progress, whole=False)
     return found if found.exact else None
 

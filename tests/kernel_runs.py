@@ -4,16 +4,13 @@ import numpy as np
 
 from fastrnn.certify.sequences import bits_of, planes_of
 from fastrnn.kernels.arrays import Arrays, lengths_of
-from fastrnn.kernels.block import forward_address, forward_block
-from fastrnn.kernels.stream import run_words
-from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.workspace import aligned_zeros, lanes_of, workspace
+from fastrnn.networks import lanes_for
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.session import Session
+from fastrnn.train.single_session import SingleSession
 
 
 def batched(model, symbols):
-    """(states (N, T, H), logits (N, T, O)) of the batched kernels, all steps in one piece."""
+    """(states (N, T, H), logits (N, T, O)) of the kernels on arrays, 256 steps in one piece."""
     x = bits_of(planes_of(symbols, model.input_size), len(symbols))
     return model.forward(x)[1], model.logits(x)
 
@@ -26,52 +23,49 @@ def online(model, symbols):
     config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
     states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
-        session = Session(
-            model.cell,
-            sizes,
-            Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False),
-            steps,
-            config,
-            1,
-            model.weights,
-        )
+        source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False)
+        session = SingleSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
-        states[sample] = session.one.h[:, 1 : steps + 1].transpose(1, 0, 2).reshape(steps, -1)[:, : model.hidden_size]
+        rows = session.arrays["state"].reshape(-1, session.net.panels * session.net.lanes)
+        states[sample] = rows[1 : steps + 1, : model.hidden_size]
     return states
 
 
 def streaming(model, symbols, segment):
     """(states (N, T', H) of the last segment, its first step, outputs (W, T, O), least |logit|) of streamed samples.
 
-    Segments have `segment` steps, and the state is carried from one to the next; N is a multiple of 64.
+    Segments have `segment` steps, the last one is run step by step; N is a multiple of 64.
     """
-    cell, layout, theta = model.packed()
-    words = planes_of(symbols, model.input_size)
-    count, steps = symbols.shape
-    out, least = np.zeros((len(words), steps, model.output_size, 4), np.uint16), np.full(count // BLOCK, np.inf)
+    words, (count, steps) = planes_of(symbols, model.input_size), symbols.shape
     last = (steps - 1) % segment + 1
-    states = np.empty((count, last, model.hidden_size))
-    carried = aligned_zeros((count // BLOCK, layout.panels, BLOCK, lanes_of(model.dtype)), model.dtype)
-    for block in range(count // BLOCK):
-        work = workspace(cell, layout, segment, model.dtype, bits=True)
-        run_words(cell, layout, theta, words, out, least, carried, True, count, block, block + 1, 0, work,
-                  forward_address(cell, layout, theta, bits=True))
-        history = work.h[1 : last + 1].transpose(2, 0, 1, 3).reshape(BLOCK, last, -1)
-        states[block * BLOCK : (block + 1) * BLOCK] = history[..., : model.hidden_size]
-    return states, steps - last, out.view("<u8")[..., 0], least.min()
+    pieces = [*range(0, steps - last, segment), *range(steps - last, steps + 1)]
+    stream, out, states = model.stream(count), [], []
+    for start, stop in zip(pieces, pieces[1:]):
+        out.append(stream.run(words[:, start:stop]))
+        if start >= steps - last:
+            states.append(_states(model, stream, count))
+    return np.stack(states, 1), steps - last, np.concatenate(out, 1), stream.margins.min()
+
+
+def _places(model, stream, count):
+    """Where each sample's states lie in those of a Stream, (N, H): as an index."""
+    lanes = lanes_for(str(model.dtype))
+    word, place = np.divmod(np.arange(count)[:, None], 64)
+    unit = np.arange(model.hidden_size)
+    return word, unit * stream.net.columns + place // lanes, place % lanes
+
+
+def _states(model, stream, count):
+    return stream.states[_places(model, stream, count)].astype(float)
 
 
 def step(model, states, inputs):
-    """States (N, H) after one step of the batched kernel from `states` (N, H) on inputs (N, I)."""
-    cell, layout, theta = model.packed()
-    lanes, after = lanes_of(model.dtype), np.empty(states.shape)
-    for first in range(0, len(states), BLOCK):
-        count = min(BLOCK, len(states) - first)
-        h = aligned_zeros((2, layout.panels, BLOCK, lanes), model.dtype)
-        x = aligned_zeros((1, model.input_size, BLOCK), model.dtype)
-        for unit in range(model.hidden_size):
-            h[0, unit // lanes, :count, unit % lanes] = states[first : first + count, unit]
-        x[0, :, :count] = inputs[first : first + count].T
-        forward_block(cell, layout, theta, x, h, False)
-        after[first : first + count] = h[1].transpose(1, 0, 2).reshape(BLOCK, -1)[:count, : model.hidden_size]
-    return after
+    """States (N, H) after one step of the streaming kernel from `states` (N, H) on inputs (N, I), bits."""
+    count = len(states)
+    words = np.zeros((-(-count // 64), 1, model.input_size), np.uint64)
+    for sample, bits in enumerate(np.asarray(inputs, np.uint64)):
+        words[sample // 64, 0] |= bits << np.uint64(sample % 64)
+    stream = model.stream(count)
+    stream.states[_places(model, stream, count)] = states
+    stream.run(words)
+    return _states(model, stream, count)

@@ -2,20 +2,21 @@
 
 import numpy as np
 
+from fastrnn.bits.planes import answers_of, to_words
+from fastrnn.bits.source import label_words
+from fastrnn.bits.stream import bits_network
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.layout import layout_of
-from fastrnn.kernels.protocol import fill
-from fastrnn.kernels.workspace import lanes_of, workspace
-from fastrnn.tasks.base import label_words, tasks
-from fastrnn.tasks.planes import answers_of, to_words
+from fastrnn.kernels.block_data import block_for, lay
+from fastrnn.networks import lanes_for
+from fastrnn.tasks.base import tasks
 
 BLOCK = 16
 
 
 @jit
-def run_fill(task, seed, first, samples, work):
-    fill(task, seed, first, samples, work)
+def run_lay(task, seed, first, samples, block):
+    lay(task, seed, first, samples, block)
 
 
 def variants():
@@ -42,16 +43,23 @@ def answers(task, rows):
     return answers_of(task, labels(task, to_words(rows, task.bits)), len(rows))
 
 
-def work_for(task, dtype=np.float32):
-    cell = Elman(1).kernel(task.input_size, task.output_size)
-    return workspace(cell, layout_of(cell, lanes_of(dtype)), task.bits, dtype, bits=False)
+def block_of(task, dtype=np.float32):
+    """An empty block for the task's samples."""
+    name = np.dtype(dtype).name
+    net = bits_network(Elman(1), task.input_size, task.output_size, name)
+    return block_for(net, task.bits, dtype, lanes_for(name), task.last_only)
 
 
-def drawn(task, seed, first, samples=BLOCK, work=None):
-    """(x, y, mask), copies of the training data from sample `first` on."""
-    work = work_for(task) if work is None else work
-    run_fill(task.kernel, seed, first, samples, work)
-    return work.x.copy(), work.y.copy(), work.mask.copy()
+def drawn(task, seed, first, samples=BLOCK, block=None):
+    """(x (T, I, BLOCK), y (T, O, BLOCK), mask (T, BLOCK)) of the training data from sample `first` on."""
+    block = block_of(task) if block is None else block
+    run_lay(task.kernel, seed, first, samples, block)
+    there = block.weights[0].reshape(-1)[:BLOCK]
+    bits = np.arange(BLOCK, dtype=np.uint64)
+    x, y = ((words[..., None] >> bits & np.uint64(1)).astype(there.dtype) for words in (block.x, block.y))
+    mask = block.mask[:, None] * there
+    assert block.outputs.sum() == mask.sum() * task.output_size
+    return x, y, mask
 
 
 def operands_of(x):

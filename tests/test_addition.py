@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from task_runs import BLOCK, answers, drawn, labels, operands_of
 
 from fastrnn.tasks.addition import Addition
-from fastrnn.tasks.planes import from_words, to_words
+from fastrnn.bits.planes import from_words, to_words
 
 @st.composite
 def sums(draw):

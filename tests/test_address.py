@@ -9,7 +9,6 @@ from numba.core.errors import TypingError
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
-from fastrnn.kernels.constant import Constant
 from fastrnn.kernels.reference import Referred, held, refer
 
 
@@ -106,14 +105,14 @@ def test_neither_more_nor_fewer_arguments_nor_a_plain_number_will_do():
 
 
 def test_none_stands_for_what_holds_no_data():
-    choices = [None, Sizes, Empty, Constant(SIZES), Empty(), ()]
+    choices = [None, Sizes, Empty, Empty(), ()]
     addresses = [address_of(write, 5.0, choice, SIZES, OUT) for choice in choices]
     before = len(call_write.overloads)
     for address in addresses:
         OUT[:] = 0
         call_write(address, 5.0, None, SIZES, OUT)
         assert OUT[:2].tolist() == [5, 4]
-    # What is compiled by choice is one type to callers, by how it is handed over: two compilations of them, not six.
+    # What is compiled by choice is one type to callers, by how it is handed over: two compilations of them, not five.
     assert len({*map(typeof, addresses)}) == 2 and len(call_write.overloads) - before <= 2
 
 

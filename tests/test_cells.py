@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastrnn
-from fastrnn.cells.base import ACTIVATIONS, Cell, cells, task_cells
+from fastrnn.cells.base import ACTIVATIONS, Cell, cells
 from fastrnn.cells.coupled_lstm import CoupledLSTM
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
@@ -276,14 +276,6 @@ def test_a_step_is_what_the_paper_says(cell):
 
 def test_every_cell_has_its_paper_here():
     assert {cell.name for cell in PAPERS} == set(cells())
-    assert list(task_cells()) == ["elman"]
-
-
-@pytest.mark.parametrize("train, options", [("train", {}), ("train_many", {"seeds": [0]})])
-def test_tasks_refuse_the_cells_that_their_kernels_lack(train, options):
-    refusal = r"^cell: got GRU\(.*\), expected one that trains on tasks \(elman\); .* your own fastrnn.Sequences$"
-    with pytest.raises(TypeError, match=refusal):
-        getattr(fastrnn, train)(GRU(4), **options)
 
 
 # Faults of a formula, each said in one line.

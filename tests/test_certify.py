@@ -18,7 +18,7 @@ from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
 from fastrnn.check import MOST_ACTIVATIONS
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.packing import shapes_of
+from fastrnn.networks import shapes_of
 from fastrnn.model import Model
 from fastrnn.train.smallest import smallest
 
@@ -32,7 +32,7 @@ def test_a_proved_network_is_exact_far_beyond_the_width_it_was_trained_at():
 
 def test_no_windows_are_tried_whose_certificate_the_checker_refuses(monkeypatch):
     cell, task, seen = fastrnn.Elman(16), fastrnn.tasks.Addition(bits=8, operands=3), []
-    model = Model(cell, initial_weights("pytorch", shapes_of(cell.kernel(3, 1)), 0), task)
+    model = Model(cell, initial_weights("pytorch", shapes_of(cell, 3, 1), 0), task)
 
     def watched(model, graph, progress):
         seen.append(len(np.unique(graph.following, axis=0)) * 8 * 16)

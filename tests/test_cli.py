@@ -616,7 +616,7 @@ WRONG_USE = {
     "no hidden units": ("train --hidden 0", "--hidden: got 0, expected an integer of at least 1"),
     "unknown activation": ("train --activation step", "--activation: got 'step', expected one of sigmoid"),
     "unknown task": ("train --task tea", "--task: got 'tea', expected one of addition"),
-    "unknown cell": ("train --cell tea", "--cell: got 'tea', expected one of elman"),
+    "unknown cell": ("train --cell tea", "--cell: got 'tea', expected one of coupled-lstm, elman"),
     "unknown optimizer": ("train --optimizer tea", "--optimizer: got 'tea', expected one of adam"),
     "unknown until": ("train --until tea", "--until: got 'tea', expected one of exact, certified, samples"),
     "batch of 0": ("train --batch-size 0", "--batch-size: got 0"),

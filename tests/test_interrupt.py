@@ -14,10 +14,12 @@ from fastrnn import Elman
 from fastrnn.cli import main
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import deferred_interrupt
-from fastrnn.kernels.steps import STOPPED
+from fastrnn.kernels.batches import STOPPED
 from fastrnn.tasks import Addition
 from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
-from fastrnn.train.session import Session
+from fastrnn.bits.stream import flops_of_step
+from fastrnn.kernels.recurrent.layout import Sizes
+from fastrnn.train.session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -78,7 +80,7 @@ def session(threads):
     rng = np.random.default_rng(0)
     shapes = {"w_ih": (16, 2), "w_hh": (16, 16), "b_ih": (16,), "b_hh": (16,), "w_ho": (1, 16), "b_o": (1,)}
     weights = {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
-    return Session(Elman(16), (2, 1), Addition(8).kernel, 8, config, threads, weights)
+    return session_for(Elman(16), (2, 1), Addition(8).kernel, 8, config, threads, weights)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -112,11 +114,11 @@ def test_a_call_that_is_asked_to_end_before_it_begins_does_nothing():
 
 
 def test_the_first_call_is_short_whatever_an_update_costs():
-    assert first_chunk(Elman(16).kernel(2, 1), 8, 16) == 64
-    assert first_chunk(Elman(256).kernel(2, 1), 512, 1024) == 1
+    assert first_chunk(flops_of_step(Sizes(2, 16, 1)), 8, 16) == 64
+    assert first_chunk(flops_of_step(Sizes(2, 256, 1)), 512, 1024) == 1
     # At a billion operations a second, which any machine makes.
     for hidden, steps, samples in ((16, 32, 1), (64, 64, 16), (128, 16, 64), (32, 1000, 16)):
-        updates = first_chunk(Elman(hidden).kernel(2, 1), steps, samples)
+        updates = first_chunk(flops_of_step(Sizes(2, hidden, 1)), steps, samples)
         assert updates == 1 or updates * 6 * hidden * (hidden + 3) * steps * samples / 1e9 <= 2 * CHUNK_SECONDS
 
 

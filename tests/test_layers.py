@@ -18,8 +18,10 @@ LEVELS = (
     ("train", "verify", "certify", "generalize", "sweep"),
     ("evaluate",),
     ("model", "exchange"),
-    ("checkpoint", "stream", "plots"),
-    ("tasks", "optimizers", "losses", "schedules", "initializers"),
+    ("checkpoint", "runner", "plots"),
+    ("tasks", "optimizers", "schedules", "initializers"),
+    ("bits",),
+    ("networks",),
     ("kernels",),
     ("cells", "heads"),
     ("machine",),
@@ -39,7 +41,7 @@ EXCEPTIONS = {("train", "verify"), ("train", "certify"), ("sweep", "train")}
 BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": (), "data": ("errors", "files", "program")}
 
 # Packages of plug-ins: a file here imports no other file here but `base`, so each can be removed.
-PLUG_INS = ("cells", "heads", "tasks", "losses", "optimizers")
+PLUG_INS = ("cells", "heads", "tasks", "optimizers")
 
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 USERS_OF_BESIDE = LEVEL_OF["train"]
@@ -148,12 +150,12 @@ WRONG = {
     "plain package": ("model.py", "import fastrnn", "imports the package itself"),
     "plug-in to plug-in": ("cells/gru.py", "from fastrnn.cells.elman import f", "but its base"),
     "plug-in, relative": ("tasks/add.py", "from .xor import f", "but its base"),
-    "plug-in to its package": ("losses/hinge.py", "from fastrnn.losses import f", "but its base"),
+    "plug-in to its package": ("heads/hinge.py", "from fastrnn.heads import f", "but its base"),
     "base to a plug-in": ("optimizers/base.py", "from . import sgd", "but its base"),
     "reference": ("reference.py", "from fastrnn.compiling import jit", "may import only nothing"),
     "original": ("original.py", "from fastrnn import simd", "only reference, compiling"),
     "data": ("data/roles.py", "from fastrnn.kernels import head", "only errors, files"),
-    "a user of reference": ("kernels/head.py", "from fastrnn import reference", "down to train"),
+    "a user of reference": ("kernels/runs.py", "from fastrnn import reference", "down to train"),
     "an unknown module": ("helpers.py", "", "'helpers' is in no level; put it into LEVELS"),
     "an unknown package": ("util/text.py", "", "'util' is in no level"),
 }

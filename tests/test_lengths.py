@@ -9,7 +9,7 @@ from fastrnn.kernels.arrays import lengths_of
 from fastrnn.train import data as data_module
 from fastrnn.train.checks import first_wrong
 from fastrnn.train.data import as_arrays
-from fastrnn.train.session import Session
+from fastrnn.train.session import session_for
 
 ROWS, STEPS = 40, 37
 LENGTHS = np.random.default_rng(0).integers(0, STEPS + 1, ROWS)
@@ -99,12 +99,12 @@ def test_a_block_has_the_steps_of_its_longest_sequence():
             ("b_o", 1),
         )
     }
-    session = Session(Elman(16), (2, 1), arrays, STEPS, fastrnn.TrainConfig(batch_size=16), 1, weights)
+    session = session_for(Elman(16), (2, 1), arrays, STEPS, fastrnn.TrainConfig(batch_size=16), 1, weights)
     for block in range(2):
-        session.work[0].h[1:] = SENTINEL
+        states = session.arrays[0]["state"].reshape(STEPS + 1, -1)[1:]
+        states[:] = SENTINEL
         session.run(np.full(1, 0.01), np.zeros(1), 0)
         steps = arrays.lengths[16 * block : 16 * block + 16].max()
-        states = session.work[0].h[1:, 0, :, 0]
         assert (
             steps < STEPS
             and (states[steps:] == np.float32(SENTINEL)).all()

@@ -132,7 +132,8 @@ def test_a_checkpoint_holds_finished_models_and_those_in_lanes(often, path, monk
         fastrnn.train_many(seeds=range(24), threads=1, checkpoint=path, progress=progress, **options)
     tensors, _ = read_checkpoint(path)
     assert len(tensors["finished"]) >= 10 and len(tensors["lanes"])
-    assert tensors["lanes.vectors"].shape[1:] == (3, len(tensors["finished.weights"][0]))
+    # Weights and the optimizer's slots: SGD has none.
+    assert tensors["lanes.vectors"].shape[1:] == (1, len(tensors["finished.weights"][0]))
     run = fastrnn.train_many(
         seeds=range(24), threads=1, checkpoint=path, progress=lambda done, total: seen.append(done), **options
     )
@@ -237,6 +238,7 @@ def training():
         restored=[],
         checks=None,
         dtype=np.dtype(np.float32),
+        recipe=types.SimpleNamespace(vectors=3, optimizer=types.SimpleNamespace(running=("q1", "rest1", "q2", "rest2"))),
     )
 
 
@@ -244,7 +246,8 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     before, after = training(), training()
     before.finished[1], before.stopped[1], before.weights[1] = True, "diverged", 7
     before.entries[1], before.again = Entry(np.ones((2, 4)), 16, 30, 0.5, 1.5), [Job(3, 10, 4, 12)]
-    state = LaneState((9, 0, 5, 2, 16), np.arange(10.0), np.ones((3, 3), np.float32), np.ones((1, 4)))
+    vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
+    state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(4.0), vectors, running, np.ones((1, 4)))
     take_up(
         after, arrays_of(before, [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)])
     )

@@ -11,7 +11,7 @@ from fastrnn.formula.graph import symbol
 from fastrnn.kernels.recurrent.update import traced
 from fastrnn.optimizers.adam import Adam
 from fastrnn.optimizers.amsgrad import AMSGrad
-from fastrnn.optimizers.base import corrected, optimizers, task_optimizers
+from fastrnn.optimizers.base import corrected, optimizers
 from fastrnn.optimizers.momentum import Momentum
 from fastrnn.optimizers.nesterov import Nesterov
 from fastrnn.optimizers.rmsprop import RMSprop
@@ -116,10 +116,3 @@ def test_float32_follows_float64(optimizer):
     wide, narrow = (descend(plain, w.astype(np.float32), gradients, rate, dtype) for dtype in (np.float64, np.float32))
     assert narrow.dtype == np.float32
     assert np.abs(wide - narrow).max() < 1e-4 * np.abs(wide).max()
-
-
-def test_tasks_get_the_optimizers_that_their_kernels_have_room_for():
-    assert set(optimizers()) - set(task_optimizers()) == {"amsgrad"}
-    with pytest.raises(ValueError,
-                       match="^optimizer: got 'amsgrad', expected one of adam, momentum, nesterov, rmsprop, sgd"):
-        fastrnn.TrainConfig(optimizer="amsgrad")

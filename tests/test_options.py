@@ -13,7 +13,7 @@ import fastrnn
 from fastrnn import Elman, Model, TrainConfig, loss_and_grad
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
-from fastrnn.optimizers.base import task_optimizers
+from fastrnn.optimizers.base import optimizers
 from fastrnn.arguments import as_whole
 from fastrnn.train.many import PER_MODEL
 from fastrnn.train.resume import load_run, save_run
@@ -23,7 +23,7 @@ KINDS = {field.name: {field.type, *get_args(field.type)} for field in fields(Tra
 WHOLE = [name for name, kinds in KINDS.items() if int in kinds]
 NUMBERS = [*WHOLE, *(name for name, kinds in KINDS.items() if float in kinds)]
 # For an optimizer that has all of them.
-CONSTANTS = [(kind.name, name) for kind in task_optimizers().values() for name in kind._fields]
+CONSTANTS = [(kind.name, name) for kind in optimizers().values() for name in kind._fields]
 
 ACCEPTED = [kind(number) for kind in SCALARS for number in (0, 1, 3)] + [
     0,
@@ -129,7 +129,7 @@ def test_none_is_the_default_or_refused():
 
 @pytest.mark.parametrize("optimizer, name", CONSTANTS)
 def test_so_are_the_constants_of_an_optimizer(optimizer, name):
-    positive = name in getattr(task_optimizers()[optimizer], "positive", ())
+    positive = name in getattr(optimizers()[optimizer], "positive", ())
     for value in [*filter(bool, ACCEPTED)] if positive else ACCEPTED:
         config = TrainConfig(optimizer=optimizer, constants={name: value})
         assert config.constants == ((name, float(value)),) and type(config.constants[0][1]) is float

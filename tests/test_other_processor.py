@@ -14,13 +14,13 @@ PROGRAM = """
 import json
 import numpy as np
 import fastrnn
-from fastrnn.kernels.tiles import TILE
+from fastrnn.networks import VECTOR_BYTES
 from fastrnn.simd.host import arithmetic
 model = fastrnn.Model.load("model.safetensors")
 with np.load("data.npz") as data:
     loss, gradients = fastrnn.loss_and_grad(model, data["x"], data["y"])
 np.savez("gradients.npz", **gradients)
-print(json.dumps([TILE, arithmetic(), loss]))
+print(json.dumps([VECTOR_BYTES, arithmetic(), loss]))
 """
 
 
@@ -28,7 +28,7 @@ def test_a_processor_with_avx2_computes_the_same(tmp_path):
     from fastrnn import Elman, Model
 
     rng = np.random.default_rng(0)
-    # Tiles of six rows leave tails of four of a block's samples, and of these rows.
+    # Neither units nor samples fill tiles.
     weights = oracle.random_weights(rng, 22, 2, 1, True)
     x, y = rng.uniform(-1, 1, (35, 11, 2)), rng.uniform(0, 1, (35, 11, 1))
     Model(Elman(22), {name: weight.astype(np.float32) for name, weight in weights.items()}).save(
@@ -45,8 +45,8 @@ def test_a_processor_with_avx2_computes_the_same(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
     )
-    tile, arithmetic, loss = json.loads(done.stdout)
-    assert (tile, arithmetic) == (6, "avx2")
+    width, arithmetic, loss = json.loads(done.stdout)
+    assert (width, arithmetic) == (32, "avx2")
     wanted, gradients = oracle.loss_and_grad(weights, "sigmoid", "squared", x, y)
     assert abs(loss - wanted) < 3e-6 * wanted
     with np.load(tmp_path / "gradients.npz") as got:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastrnn.tasks.planes import counting, from_words, sample_bits, to_words
+from fastrnn.bits.planes import counting, from_words, sample_bits, to_words
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 130), st.integers(1, 5), st.data())

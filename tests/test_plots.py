@@ -8,7 +8,7 @@ import pytest
 import fastrnn
 from fastrnn.drawing import check_format, title_of
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.packing import shapes_of
+from fastrnn.networks import shapes_of
 from fastrnn.model import Model
 from fastrnn.plots import plot_history
 from fastrnn.train.run import History, Run
@@ -19,7 +19,7 @@ def run(entries=20, **changes):
     done = steps / max(entries, 1)
     history = History(steps, 16 * steps, 2.0 * 0.1**done, 0.5 + done / 2, done, 0.01 * steps)._replace(**changes)
     cell = fastrnn.Elman(3)
-    weights = initial_weights("pytorch", shapes_of(cell.kernel(2, 1)), 0)
+    weights = initial_weights("pytorch", shapes_of(cell, 2, 1), 0)
     model = Model(cell, weights, fastrnn.tasks.Addition(bits=8), {"config": {"seed": 5}})
     return Run(model, history, "samples", entries, 16 * entries, 1.0)
 

@@ -9,7 +9,7 @@ from task_runs import variants
 import fastrnn
 from fastrnn import Elman, Model
 from fastrnn.cli import main
-from fastrnn.kernels.packing import shapes_of
+from fastrnn.networks import shapes_of
 from fastrnn.tasks import Comparison, Copy, Parity, Subtraction
 from fastrnn.tasks.base import tasks
 
@@ -43,8 +43,8 @@ def call(capsys):
 def always(task, answer):
     """A network whose every output is `answer`."""
     cell = Elman(2)
-    shapes = shapes_of(cell.kernel(task.input_size, task.output_size))
-    weights = {name: np.zeros(shapes[name], np.float32) for name in cell.weights}
+    shapes = shapes_of(cell, task.input_size, task.output_size)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     return Model(cell, {**weights, "b_o": np.full(1, 2 * answer - 1, np.float32)}, task)
 
 
@@ -94,7 +94,7 @@ def test_only_the_last_answer_counts_where_the_task_says_so(tmp_path):
 def test_the_margin_of_a_last_answer_is_that_of_its_logit():
     rng = np.random.default_rng(1)
     cell, task = Elman(5), Comparison(3)
-    weights = {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes_of(cell.kernel(2, 1)).items()}
+    weights = {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes_of(cell, 2, 1).items()}
     model = Model(cell, weights, task)
     x = [[[a >> t & 1, b >> t & 1] for t in range(3)] for a in range(8) for b in range(8)]
     z = model.logits(x)[:, :, 0]

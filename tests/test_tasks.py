@@ -8,14 +8,15 @@ import time
 
 import numpy as np
 import pytest
-from task_runs import BLOCK, answers, drawn, labels, operands_of, variants, work_for
+from task_runs import BLOCK, answers, block_of, drawn, labels, operands_of, variants
 
 import fastrnn.tasks
 from fastrnn import Elman, Model
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.kernels.packing import shapes_of
-from fastrnn.tasks.base import Task, label_words, restrict, tasks
-from fastrnn.tasks.planes import answers_of, to_words
+from fastrnn.networks import shapes_of
+from fastrnn.bits.source import label_words, restrict
+from fastrnn.tasks.base import Task, tasks
+from fastrnn.bits.planes import answers_of, to_words
 
 EVERY = variants()
 # One sample beside a word's end, and one beyond.
@@ -123,7 +124,7 @@ def test_training_data_are_numpys_bits_and_the_oracles_labels(task, seed, first)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_training_data_do_not_depend_on_what_was_drawn_before(task, dtype):
     # A thread keeps words it has drawn and the mask: neither may show.
-    work = work_for(task, dtype)
+    block = block_of(task, dtype)
     for first, samples in (
         (0, 16),
         (16, 16),
@@ -137,8 +138,8 @@ def test_training_data_do_not_depend_on_what_was_drawn_before(task, dtype):
         (0, 9),
         (130, 16),
     ):
-        work.state[:] = 2**64 - 1
-        for ours, fresh in zip(drawn(task, 3, first, samples, work), drawn(task, 3, first, samples)):
+        block.state[:] = 2**64 - 1
+        for ours, fresh in zip(drawn(task, 3, first, samples, block), drawn(task, 3, first, samples)):
             assert ours.dtype == dtype
             assert np.array_equal(ours, fresh)
 
@@ -227,8 +228,8 @@ def test_a_parameter_that_makes_no_sense_is_one_clear_line(task):
 
 def test_a_model_of_the_task_comes_back_from_its_file(task, tmp_path):
     cell = Elman(3)
-    shapes = shapes_of(cell.kernel(task.input_size, task.output_size))
-    weights = {name: np.full(shapes[name], 0.5, np.float32) for name in cell.weights}
+    shapes = shapes_of(cell, task.input_size, task.output_size)
+    weights = {name: np.full(shape, 0.5, np.float32) for name, shape in shapes.items()}
     Model(cell, weights, task).save(tmp_path / "model")
     loaded = Model.load(tmp_path / "model")
     assert loaded.task == task and type(loaded.task) is type(task)

@@ -11,9 +11,9 @@ import fastrnn
 import numpy_elman as oracle
 from fastrnn import Elman, TrainConfig
 from fastrnn.initializers import INITIALIZERS, initial_weights
-from fastrnn.kernels.packing import shapes_of
-from fastrnn.losses.base import losses
-from fastrnn.optimizers.base import task_optimizers
+from fastrnn.networks import shapes_of
+from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
 from fastrnn.train.run import History
@@ -55,7 +55,7 @@ class Plain:
 def plain_training(config, bias, updates, total):
     """Weights after `updates` updates of 8-bit addition, from plain NumPy."""
     cell = Elman(16, bias=bias)
-    shapes = {name: shape for name, shape in shapes_of(cell.kernel(2, 1)).items() if name in cell.weights}
+    shapes = shapes_of(cell, 2, 1)
     weights, optimizer = initial_weights(config.initializer, shapes, config.seed), Plain(config.optimizer)
     weights = {name: config.initial_scale * weight for name, weight in weights.items()}
     for step in range(updates):
@@ -148,10 +148,10 @@ def test_the_default_recipe_is_exact_for_two_hundred_seeds():
         *((name, "squared", "uniform") for name in ("sgd", "momentum")),
         *(
             pytest.param(name, "squared", "uniform", marks=pytest.mark.slow)
-            for name in task_optimizers()
+            for name in optimizers()
             if name not in ("sgd", "momentum", "adam")
         ),
-        *(("adam", name, "xavier") for name in losses()),
+        *(("adam", name, "xavier") for name in LOSSES),
         *(("adam", "squared", name) for name in INITIALIZERS),
     ],
 )

@@ -7,13 +7,12 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman, Model, tasks
-from fastrnn.tasks.tree import Tree
+from fastrnn.bits.tree import Tree
 from fastrnn.verify import enumerable, exactness, verify
 
 
 def mistaken(model):
-    cell, _, theta = model.packed()
-    return Tree(cell, model.task, model.dtype).has_mistake(theta)
+    return Tree(model.cell, model.task, model.dtype).has_mistake(model.theta)
 
 
 @pytest.mark.parametrize(

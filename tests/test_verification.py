@@ -13,7 +13,7 @@ from fastrnn import Elman, Model
 from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, hard_batches, random_batches
 from fastrnn.tasks import Addition
 from fastrnn.tasks.base import tasks
-from fastrnn.tasks.planes import Digits, counting, from_words, to_words
+from fastrnn.bits.planes import Digits, counting, from_words, to_words
 
 
 @pytest.fixture(scope="module")

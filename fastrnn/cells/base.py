@@ -1,8 +1,4 @@
-"""What a cell is to the kernels: its sizes, and two pointwise functions chosen by its type.
-
-A kernel cell is a NamedTuple of (input_size, hidden_size, output_size) whose *type* selects the
-formulas. Dispatch by type, since numba's disk cache misses in every process where functions are passed
-as arguments or closed over (numba issue 6264).
+"""What a cell is: its gates, its states and one formula, from which all else is derived.
 
 A cell that networks can be proved right with (fastrnn.certify) also brings an interval extension, two methods:
 
@@ -41,7 +37,7 @@ class Cell:
     inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies operand(pre, *state) in
     place of h, a formula of the state and all other gates; vectors: weights (H,) of their own, which `step` reads as
     pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the states, of which the
-    first is the output h.
+    first is the output h; extremes: the two numbers between which h lies, or None.
     step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
     fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
 
@@ -60,6 +56,7 @@ class Cell:
     operand_gates = ()
     vectors = ()
     starts = {}
+    extremes = None
     state = ("h",)
 
     def __init_subclass__(cls, **options):
@@ -139,33 +136,3 @@ def _traced(cell):
 def cells():
     """{name: class} of every cell."""
     return discover("fastrnn.cells", Cell)
-
-
-def task_cells():
-    """{name: class} of those that train on tasks: they also make a `kernel` cell, for loops with units in the lanes."""
-    return {name: kind for name, kind in cells().items() if hasattr(kind, "kernel")}
-
-
-def check_task_cell(cell):
-    """Raise TypeError unless the cell trains on tasks."""
-    if not hasattr(cell, "kernel"):
-        raise TypeError(f"cell: got {cell!r:.80}, expected one that trains on tasks ({', '.join(task_cells())}); "
-                        "any cell trains on your own fastrnn.Sequences")
-
-
-def activate(cell, pre):
-    """h from the pre-activation: h = f(pre), on Rows."""
-    raise NotImplementedError
-
-
-def gradient(cell, d_h, h):
-    """d_pre = d_h * f'(pre), f' written in terms of h = f(pre), on Rows."""
-    raise NotImplementedError
-
-
-def restlessness(cell, h):
-    """Derivative by h of a penalty that is least where the unit rests at one of its two extremes, on Rows.
-
-    sigmoid: h (1 - h); tanh: (1 - h^2) / 4. It has no meaning for a unit without extremes.
-    """
-    raise NotImplementedError

@@ -4,13 +4,9 @@ J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
-
-from fastrnn.cells.base import ACTIVATIONS, Cell, activate, gradient, restlessness
-from fastrnn.simd import pointwise, select, sigmoid, tanh
+from fastrnn.cells.base import ACTIVATIONS, Cell
 
 
 @dataclass(frozen=True, init=False)
@@ -39,18 +35,9 @@ class Elman(Cell):
         return ACTIVATIONS[self.activation](pre.a)
 
     @property
-    def saturates(self):
-        """Whether a unit has two extremes to rest at."""
-        return self.activation != "relu"
-
-    @property
-    def weights(self):
-        """Names of the weights that learn."""
-        return ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o") if self.bias else ("w_ih", "w_hh", "w_ho")
-
-    def kernel(self, input_size, output_size):
-        """The cell as the kernels know it."""
-        return KERNELS[self.activation](input_size, self.hidden_size, output_size)
+    def extremes(self):
+        """Where a unit rests when it has decided."""
+        return {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.activation)
 
     def activation_error(self, dtype):
         """Largest |f computed - f| of the kernels, with or without fused multiply-adds, that a proof allows for."""
@@ -68,63 +55,6 @@ class Elman(Cell):
             low, high = np.tanh(ends) if self.activation == "tanh" else 1 / (1 + np.exp(-ends))
         error = error + _NUMPY_ERROR
         return np.nextafter(low - error, -np.inf), np.nextafter(high + error, np.inf)
-
-
-class SigmoidElman(NamedTuple):
-    input_size: int
-    hidden_size: int
-    output_size: int
-
-
-class TanhElman(NamedTuple):
-    input_size: int
-    hidden_size: int
-    output_size: int
-
-
-class ReluElman(NamedTuple):
-    input_size: int
-    hidden_size: int
-    output_size: int
-
-
-KERNELS = {"sigmoid": SigmoidElman, "tanh": TanhElman, "relu": ReluElman}
-
-_activate = {
-    SigmoidElman: pointwise(lambda pre: sigmoid(pre)),
-    TanhElman: pointwise(lambda pre: tanh(pre)),
-    # A NaN must stay one, or a diverged net would look sound: hence "0 where 0 > pre".
-    ReluElman: pointwise(lambda pre: select(pre < 0, 0, pre)),
-}
-_gradient = {
-    SigmoidElman: pointwise(lambda d_h, h: d_h * (h - h * h)),
-    TanhElman: pointwise(lambda d_h, h: d_h * (1 - h * h)),
-    ReluElman: pointwise(lambda d_h, h: select(h > 0, d_h, 0)),
-}
-
-_restlessness = {
-    SigmoidElman: pointwise(lambda h: 1 - (h + h)),
-    TanhElman: pointwise(lambda h: h * -0.5),
-    ReluElman: pointwise(lambda h: h * 0),
-}
-
-
-@overload(activate, inline="always")
-def _overload_activate(cell, pre):
-    formula = _activate.get(cell.instance_class)
-    return formula and (lambda cell, pre: formula(pre))
-
-
-@overload(gradient, inline="always")
-def _overload_gradient(cell, d_h, h):
-    formula = _gradient.get(cell.instance_class)
-    return formula and (lambda cell, d_h, h: formula(d_h, h))
-
-
-@overload(restlessness, inline="always")
-def _overload_restlessness(cell, h):
-    formula = _restlessness.get(cell.instance_class)
-    return formula and (lambda cell, h: formula(h))
 
 
 # Largest absolute error of the activations on SIMD vectors, as fastrnn.simd.functions states it, times four.

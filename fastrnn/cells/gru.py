@@ -27,6 +27,7 @@ class GRU(Cell):
     reset: str = field(default="after", kw_only=True)
 
     name = "gru"
+    extremes = (-1.0, 1.0)
     gates = ("r", "z", "n")
 
     def __post_init__(self):

@@ -18,6 +18,7 @@ class JANET(Cell):
     beta: float = field(default=1.0, kw_only=True)
 
     name = "janet"
+    extremes = (-1.0, 1.0)
     gates = ("f", "g")
 
     def step(self, pre, h):

@@ -17,6 +17,7 @@ class LSTM(Cell):
     """`hidden_size` units with a memory c each, with the weights of PyTorch's nn.LSTM."""
 
     name = "lstm"
+    extremes = (-1.0, 1.0)
     gates = ("i", "f", "g", "o")
     state = ("h", "c")
 

@@ -17,6 +17,7 @@ class MGU(Cell):
     """`hidden_size` minimal gated units."""
 
     name = "mgu"
+    extremes = (-1.0, 1.0)
     gates, separate = ("f", "n"), ("n",)
 
     def step(self, pre, h):

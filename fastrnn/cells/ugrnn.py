@@ -16,6 +16,7 @@ class UGRNN(Cell):
     """`hidden_size` units with an update gate, the GRU without its reset gate."""
 
     name = "ugrnn"
+    extremes = (-1.0, 1.0)
     gates = ("z", "n")
 
     def step(self, pre, h):

@@ -105,7 +105,7 @@ def own_machine(model, automaton, most):
     "Extraction of rules from discrete-time recurrent neural networks", Neural Networks 9, 1996). Whether it is right,
     the proof decides. None if there are more than `most` nodes, or units have no extremes.
     """
-    if not model.cell.saturates:
+    if model.cell.extremes is None:
         return None
     network = Network(model, automaton)
     middle = sum(end[0] for end in model.cell.interval_activate(np.array([-1e3]), np.array([1e3]), 0.0)) / 2

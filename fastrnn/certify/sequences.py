@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from fastrnn.tasks.base import label_words
-from fastrnn.tasks.planes import sample_bits
+from fastrnn.bits.source import label_words
+from fastrnn.bits.planes import sample_bits
 
 
 def skewed(symbols, count, steps, rng):

@@ -13,11 +13,11 @@ def add_parts(parser, argv, defaults={}, without=()):
     defaults: {field of TrainConfig: what --help says of its default, where the command has another}; without: fields
     that get no option.
     """
-    from fastrnn.cells.base import task_cells
+    from fastrnn.cells.base import cells
     from fastrnn.tasks.base import tasks
     from fastrnn.train.config import TrainConfig
 
-    known = {"task": tasks(), "cell": task_cells()}
+    known = {"task": tasks(), "cell": cells()}
     default = {"task": "addition", "cell": "elman"}
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name, classes in known.items():

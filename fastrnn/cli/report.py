@@ -136,7 +136,7 @@ def _examples(model, seed):
     """A few (operands, the network's answer), drawn from the seed."""
     import random
 
-    from fastrnn.tasks.planes import answers_of, to_words
+    from fastrnn.bits.planes import answers_of, to_words
 
     draw, task = random.Random(seed), model.task
     samples = [tuple(draw.randrange(2**task.free_bits) for _ in range(task.input_size)) for _ in range(SHOWN)]

@@ -79,12 +79,12 @@ class TracedHead:
 
 
 @lru_cache(maxsize=None)
-def traced(head, outputs):
-    """The TracedHead of a head with so many outputs."""
+def traced(head, outputs, counted="correct"):
+    """The TracedHead of a head with so many outputs; counted: the formula, a method's name, that evaluations count."""
     z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))
     share = float(head.emphasis)
     seen = _terms("s", outputs) if share else z
-    loss, correct = head.loss(seen, y), head.correct(z, y)
+    loss, correct = head.loss(seen, y), getattr(head, counted)(z, y)
     d_z = tuple(gradient([loss], [lift(1.0)], seen))
     own = text([loss, correct]) + (f" {share}" if share else "")
     return TracedHead(z, seen, y, loss, d_z, correct, own, share)

@@ -34,11 +34,15 @@ class Sigmoid(Head):
 
     def correct(self, z, y):
         """1 where every bit, z > 0, is that of its target, y > 0.5."""
-        right = None
-        for a, b in zip(z, y):
-            bit = where(greater(b, 0.5), where(greater(a, 0.0), 1.0, 0.0), where(greater(a, 0.0), 0.0, 1.0))
-            right = bit if right is None else right * bit
-        return right
+        return where(greater(self.mistakes(z, y), 0.5), 0.0, 1.0)
+
+    def mistakes(self, z, y):
+        """How many bits, z > 0, are not that of their target, y > 0.5."""
+        wrong = [
+            where(greater(b, 0.5), where(greater(a, 0.0), 0.0, 1.0), where(greater(a, 0.0), 1.0, 0.0))
+            for a, b in zip(z, y)
+        ]
+        return sum(wrong[1:], wrong[0])
 
     def prediction(self, z):
         """Probabilities of ones."""

@@ -1,4 +1,4 @@
-"""The user's own float arrays as a source of batches, and networks run on them."""
+"""The user's own float arrays as a source of batches, for one network and for models side by side."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,11 @@ import numpy as np
 from numba.extending import overload
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
-from fastrnn.kernels.head import logits
+from fastrnn.kernels.block_data import lay
+from fastrnn.kernels.ensemble import lay_lanes
 from fastrnn.kernels.philox import random_words
-from fastrnn.kernels.protocol import fill
-from fastrnn.kernels.tiles import BLOCK
-from fastrnn.simd import lanes, store, zeros
+from fastrnn.kernels.recurrent.units import CHUNK
+from fastrnn.kernels.singles import lay_singles
 
 
 class Arrays(NamedTuple):
@@ -33,51 +32,96 @@ def lengths_of(mask):
     return np.where(counts.any(-1), counts.shape[-1] - counts[..., ::-1].argmax(-1), 0)
 
 
-def _fill(source, seed, first, samples, work):
-    rows, draw, chosen, longest = source.x.shape[0], work.state[:1], work.state[1 : BLOCK + 1], 0
-    for s in range(samples):
-        row = (first + s) % rows
-        if source.drawn:
-            random_words(seed, 1, first + s, 0, draw)
-            row = np.int64(draw[0] % np.uint64(rows))
-        chosen[s] = row
-        longest = max(longest, source.lengths[row])
-    for s in range(BLOCK):
-        row = np.int64(chosen[s])
-        work.ends[s] = source.lengths[row] if s < samples else 0
-        for t in range(longest):
-            # Zeros where nothing counts any more: whatever else lay there might not be finite.
-            counts = t < work.ends[s]
-            work.mask[t, s] = source.mask[row, t] if counts else 0
-            for i in range(work.x.shape[1]):
-                work.x[t, i, s] = source.x[row, t, i] if counts else 0
-            for o in range(work.y.shape[1]):
-                work.y[t, o, s] = source.y[row, t, o] if counts else 0
-
-
-@overload(fill)
-def _overload_fill(source, seed, first, samples, work):
-    return _fill if source.instance_class is Arrays else None
-
-
 @jit
-def run_arrays(cell, layout, theta, x, z, states, first, last, work, forward_at):
-    """Logits z (N, T, O) and states (N, T, H) of blocks first to last - 1 of x (N, T, I); states may have 0 rows."""
-    width = lanes(theta)
-    for block in range(first, last):
-        samples = min(BLOCK, x.shape[0] - block * BLOCK)
-        for t in range(x.shape[1]):
-            for i in range(x.shape[2]):
-                for s in range(BLOCK):
-                    work.x[t, i, s] = x[block * BLOCK + s, t, i] if s < samples else 0
-        call(forward_at, (cell, layout, theta, work.x, work.h, True))
-        for t in range(x.shape[1]):
-            for o in range(cell.output_size):
-                for s in range(0, BLOCK, width):
-                    store(work.y, (t, o, s), logits(cell, layout, theta, work.h, t, o, s, zeros(theta, 1)))
-                for s in range(samples):
-                    z[block * BLOCK + s, t, o] = work.y[t, o, s]
-            if states.shape[0] > 0:
-                for s in range(samples):
-                    for j in range(cell.hidden_size):
-                        states[block * BLOCK + s, t, j] = work.h[t + 1, j // width, s, j % width]
+def copy_row(x, y, mask, steps, block, column, lane):
+    """Copy the first steps of a row, x (T, I), y (T, O), mask (T), into a place of a Block, with zeros behind them.
+
+    Whatever else lay there might not be finite.
+    """
+    outputs = 0
+    for t in range(block.x.shape[0]):
+        inside = t < steps
+        block.mask[t, column, lane] = mask[t] if inside else 0
+        outputs += y.shape[1] if inside and mask[t] > 0 else 0
+        for i in range(x.shape[1]):
+            block.x[t, i, column, lane] = x[t, i] if inside else 0
+        for o in range(y.shape[1]):
+            block.y[t, o, column, lane] = y[t, o] if inside else 0
+    block.lengths[column, lane], block.outputs[column, lane] = steps, outputs
+    block.steps[0] = max(block.steps[0], steps)
+
+
+def _lay(source, seed, first, samples, block):
+    rows, draw, lanes = source.x.shape[0], block.state[:1], block.lengths.shape[1]
+    block.steps[0] = 0
+    for n in range(block.lengths.size):
+        row, column, lane = (first + n) % rows, n // lanes, n % lanes
+        if source.drawn:
+            random_words(seed, 1, first + n, 0, draw)
+            row = np.int64(draw[0] % np.uint64(rows))
+        steps = source.lengths[row] if n < samples else 0
+        copy_row(source.x[row], source.y[row], source.mask[row], steps, block, column, lane)
+        block.weights[0, column, lane] = 1 if n < samples else 0
+
+
+@overload(lay)
+def _overload_lay(source, seed, first, samples, block):
+    return _lay if source.instance_class is Arrays else None
+
+
+def _lay_singles(source, seed, word, samples):
+    rows, draw = source.x.shape[0], samples.state[:1]
+    for sample in range(samples.steps.size):
+        number = word * samples.steps.size + sample
+        row = number % rows
+        if source.drawn:
+            random_words(seed, 1, number, 0, draw)
+            row = np.int64(draw[0] % np.uint64(rows))
+        steps, counted = source.lengths[row], 0
+        for t in range(samples.x.shape[1]):
+            inside = t < steps
+            weight = source.mask[row, t] if inside else 0
+            samples.mask[sample, t // CHUNK, t % CHUNK] = weight
+            counted += 1 if weight > 0 else 0
+            for i in range(samples.x.shape[2]):
+                samples.x[sample, t, i] = source.x[row, t, i] if inside else 0
+            for o in range(samples.y.shape[1]):
+                samples.y[sample, o, t // CHUNK, t % CHUNK] = source.y[row, t, o] if inside else 0
+        samples.steps[sample], samples.outputs[sample] = steps, counted * samples.y.shape[1]
+
+
+@overload(lay_singles)
+def _overload_lay_singles(source, seed, word, samples):
+    return _lay_singles if source.instance_class is Arrays else None
+
+
+class ModelArrays(NamedTuple):
+    """x (M, N, T, I), y (M, N, T, O), mask (M, N, T) and lengths (M, N) for models side by side, M = 1 if all have the
+    same; the rest is as in Arrays."""
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    lengths: np.ndarray
+    drawn: bool
+
+
+def _lay_lanes(source, feed, block, batch, sample, samples):
+    rows, draw = source.x.shape[1], feed.state[:1]
+    block.steps[0] = 0
+    for column in range(block.lengths.shape[0]):
+        for lane in range(feed.active.size):
+            there = column < samples and feed.active[lane] != 0
+            number = feed.step[lane] * batch + sample + column
+            row, model = number % rows, feed.data[lane]
+            if source.drawn:
+                random_words(feed.seed[lane], 1, number, 0, draw)
+                row = np.int64(draw[0] % np.uint64(rows))
+            steps = source.lengths[model, row] if there else 0
+            copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
+            block.weights[0, column, lane] = 1 if column < samples else 0
+
+
+@overload(lay_lanes)
+def _overload_lay_lanes(source, feed, block, batch, sample, samples):
+    return _lay_lanes if source.instance_class is ModelArrays else None

@@ -13,9 +13,8 @@ in about a second. The same function runs on fastrnn.machine.emulator as plain P
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from fastrnn.simd.memory import load_vector
 from fastrnn.simd.pointwise import Vector, fma, select
-from fastrnn.simd.rows import join, shuffle, splat_value, split
+from fastrnn.simd.rows import join, load_vector, shuffle, splat_value, split
 
 INT = ir.IntType(64)
 
@@ -128,7 +127,11 @@ class Compiler:
 
     def integers(self, name):
         """The array of int64 whose address is in the frame."""
-        return self.builder.inttoptr(self.word(name).ir(), INT.as_pointer())
+        return self.as_integers(self.word(name))
+
+    def as_integers(self, address):
+        """The array of int64 at an address."""
+        return self.builder.inttoptr(address.ir(), INT.as_pointer())
 
     def read(self, integers, index):
         """An element of an array of int64."""
@@ -188,6 +191,14 @@ class Compiler:
         """The inverse of `joined`."""
         return [Vector(self.builder, part, self.dtype) for part in split(self.builder, vector.value, self.lanes)]
 
+    def from_bits(self, word, first):
+        """1 in the lanes whose bit of an Int is set, from bit `first` on, and 0 in the others."""
+        bits = self.builder.lshr(word.ir(), first.ir()) if first != 0 else word.ir()
+        bits = bits if self.lanes == 64 else self.builder.trunc(bits, ir.IntType(self.lanes))
+        chosen = self.builder.bitcast(bits, ir.VectorType(ir.IntType(1), self.lanes))
+        one, zero = self.constant(1.0), self.constant(0.0)
+        return Vector(self.builder, self.builder.select(chosen, one.value, zero.value), self.dtype)
+
     def mask_bits(self, condition):
         """An Int whose bit i is set where the condition (a comparison of vectors) holds in lane i."""
         bits = self.builder.bitcast(condition.value, ir.IntType(self.lanes))
@@ -196,26 +207,52 @@ class Compiler:
     def truth(self, bit):
         return self.builder.zext(bit, INT)
 
-    def add_sums(self, pointer, indices, vectors):
-        """Add to each number of the array the sum over the lanes of its vector.
+    def sums(self, vectors):
+        """The sum over the lanes of the n-th vector, of at most as many as there are lanes, in lane n."""
+        total, count = self._totals(vectors)
+        lanes = [self._lane_of(n, count) for n in range(len(vectors))]
+        lanes += lanes[:1] * (self.lanes - len(lanes))
+        return Vector(self.builder, shuffle(self.builder, total, total, lanes), self.dtype)
+
+    def transposed(self, vectors):
+        """As many vectors as there are lanes, whose rows and columns are exchanged."""
+        rows, half, lanes = [each.value for each in vectors], self.lanes // 2, range(self.lanes)
+        while half:
+            following = list(rows)
+            for n in lanes:
+                if not n & half:
+                    a, b = rows[n], rows[n + half]
+                    low = [i if not i & half else self.lanes + i - half for i in lanes]
+                    high = [i + half if not i & half else self.lanes + i for i in lanes]
+                    following[n] = shuffle(self.builder, a, b, low)
+                    following[n + half] = shuffle(self.builder, a, b, high)
+            rows, half = following, half // 2
+        return [Vector(self.builder, row, self.dtype) for row in rows]
+
+    def _totals(self, vectors):
+        """(a vector with the sum over the lanes of each of these vectors, a power of two that is not below their number).
 
         Vectors are folded in pairs, a tree of shuffles and additions, in an order that only their number decides.
         """
+        group, count = [each.value for each in vectors], 1
+        while count < len(group):
+            count *= 2
+        zero, half = ir.Constant(self.vector, None), self.lanes // 2
+        group += [zero] * (count - len(group))
+        while len(group) > 1:
+            group = [self._fold(a, b, half) for a, b in zip(group[: len(group) // 2], group[len(group) // 2 :])]
+            half //= 2
+        total = group[0]
+        while half:
+            total = self._fold(total, total, half)
+            half //= 2
+        return total, count
+
+    def add_sums(self, pointer, indices, vectors):
+        """Add to each number of the array the sum over the lanes of its vector."""
         builder, lanes = self.builder, self.lanes
         for first in range(0, len(vectors), lanes):
-            group = [each.value for each in vectors[first : first + lanes]]
-            count = 1
-            while count < len(group):
-                count *= 2
-            zero, half = ir.Constant(self.vector, None), lanes // 2
-            group += [zero] * (count - len(group))
-            while len(group) > 1:
-                group = [self._fold(a, b, half) for a, b in zip(group[: len(group) // 2], group[len(group) // 2 :])]
-                half //= 2
-            total = group[0]
-            while half:
-                total = self._fold(total, total, half)
-                half //= 2
+            total, count = self._totals(vectors[first : first + lanes])
             for n, index in enumerate(indices[first : first + lanes]):
                 place = builder.gep(pointer, [self._index(index)])
                 lane = ir.IntType(32)(self._lane_of(n, count))

@@ -88,7 +88,7 @@ class Emulator:
 
     def set_word(self, name, value):
         """Write an integer of the frame."""
-        self.frame[self.names.index(name)] = value
+        self.frame[self.names.index(name)] = (value + 2**63) % 2**64 - 2**63
 
     def pointer(self, name):
         """The address of an array of numbers that is in the frame."""
@@ -100,13 +100,16 @@ class Emulator:
         """An address is a pointer."""
         return address
 
+    as_integers = as_pointer
+
     def read(self, integers, index):
         """An element of an array of int64."""
         return Int(_at(integers, index, np.dtype(np.int64), 1)[0])
 
     def write(self, integers, index, value):
         """Set an element of an array of int64."""
-        _at(integers, index, np.dtype(np.int64), 1)[0] = value
+        # As 64 bits, of which a word of bits may have the highest.
+        _at(integers, index, np.dtype(np.int64), 1)[0] = (value + 2**63) % 2**64 - 2**63
 
     # ----------------------------------------------------------------------------------------------------- memory
 
@@ -151,9 +154,22 @@ class Emulator:
         """The inverse of `joined`."""
         return list(vector.reshape(-1, self.lanes))
 
+    def from_bits(self, word, first):
+        """1 in the lanes whose bit of an Int is set, from bit `first` on, and 0 in the others."""
+        return np.array([word >> first + lane & 1 for lane in range(self.lanes)], self.dtype).view(Vector)
+
     def mask_bits(self, condition):
         """An Int whose bit i is set where the condition (a comparison of vectors) holds in lane i."""
         return Int(sum(1 << lane for lane in np.flatnonzero(condition).tolist()))
+
+    def sums(self, vectors):
+        """The sum over the lanes of the n-th vector, of at most as many as there are lanes, in lane n."""
+        totals = [vector.sum() for vector in vectors]
+        return np.array(totals + totals[:1] * (self.lanes - len(totals)), self.dtype).view(Vector)
+
+    def transposed(self, vectors):
+        """As many vectors as there are lanes, whose rows and columns are exchanged."""
+        return [row.view(Vector) for row in np.array(vectors).T.copy()]
 
     def add_sums(self, pointer, indices, vectors):
         """Add to each number of the array the sum over the lanes of its vector."""

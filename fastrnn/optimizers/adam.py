@@ -8,12 +8,8 @@ D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015;
 
 from typing import NamedTuple
 
-from numba.extending import overload
-
-from fastrnn.formula import square_root as square_root_of
-from fastrnn.kernels.protocol import apply_update, corrections, memories
+from fastrnn.formula import square_root
 from fastrnn.optimizers.base import corrections_of_both
-from fastrnn.simd import fma, pointwise, square_root
 
 
 class Adam(NamedTuple):
@@ -33,10 +29,6 @@ class Adam(NamedTuple):
     positive = ("epsilon",)
     slots, running = ("m", "v"), ("q1", "rest1", "q2", "rest2")
 
-    def kernel(self):
-        """The constants as the kernels for tasks take them."""
-        return AdamKernel(1 - self.beta1, 1 - self.beta2, self.epsilon)
-
     advance = staticmethod(corrections_of_both)
 
     @staticmethod
@@ -44,40 +36,5 @@ class Adam(NamedTuple):
         """(w, m, v)"""
         m = options.beta1 * slots.m + (1 - options.beta1) * g
         v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
-        spread = square_root_of(v) * (1 / square_root_of(running.q2)) + options.epsilon
+        spread = square_root(v) * (1 / square_root(running.q2)) + options.epsilon
         return w - (rate / running.q1) * m / spread, m, v
-
-
-class AdamKernel(NamedTuple):
-    """Adam's constants for the kernels: 1 - beta1 and 1 - beta2, taken in float64: in float32 they would lose digits."""
-
-    gain1: float
-    gain2: float
-    epsilon: float
-
-
-@pointwise
-def _step(w, g, first, second, rate, gain1, gain2, epsilon, c1, c2):
-    # w - rate / (1 - b1^n) * m / (sqrt(v) / sqrt(1 - b2^n) + eps): c1 and c2 hold the corrections.
-    first = fma(gain1, g - first, first)
-    second = fma(gain2, fma(g, g, -second), second)
-    return w - rate * c1 * first / fma(square_root(second), c2, epsilon), first, second
-
-
-@overload(corrections, inline="always")
-def _corrections(optimizer, step):
-    if optimizer.instance_class is AdamKernel:
-        return lambda optimizer, step: (1 / (1 - (1 - optimizer.gain1) ** (step + 1)),
-                                        (1 - (1 - optimizer.gain2) ** (step + 1)) ** -0.5)
-
-
-@overload(memories, inline="always")
-def _memories(optimizer):
-    return (lambda optimizer: 2) if optimizer.instance_class is AdamKernel else None
-
-
-@overload(apply_update, inline="always")
-def _apply(optimizer, w, g, first, second, rate, c1, c2):
-    if optimizer.instance_class is AdamKernel:
-        return lambda optimizer, w, g, first, second, rate, c1, c2: _step(
-            w, g, first, second, rate, optimizer.gain1, optimizer.gain2, optimizer.epsilon, c1, c2)

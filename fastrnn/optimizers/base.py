@@ -11,28 +11,15 @@ and two static methods, in terms of fastrnn.formula:
     advance(options, running)                    the running numbers, once before each update
     formula(w, g, slots, rate, options, running) (w, *slots) after an update with the gradient g
 
-fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0. Where the kernels for tasks
-want other numbers than the options, a method `kernel` makes a NamedTuple of these; options may be numbers, or arrays
-of one for each model.
+fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0.
 """
 
-from fastrnn.kernels.derived import MOST_SLOTS
 from fastrnn.registry import discover
 
 
 def optimizers():
     """{name: class} of every optimizer."""
     return discover("fastrnn.optimizers", "is_optimizer")
-
-
-def task_optimizers():
-    """{name: class} of those that train on tasks, whose kernels have room for two slots."""
-    return {name: kind for name, kind in optimizers().items() if len(kind.slots) <= MOST_SLOTS}
-
-
-def kernel_of(optimizer):
-    """An optimizer as the kernels for tasks take it."""
-    return optimizer.kernel() if hasattr(optimizer, "kernel") else optimizer
 
 
 def corrected(beta, q, rest):

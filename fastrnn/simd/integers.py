@@ -6,7 +6,6 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .memory import element_pointer
 
 
 @intrinsic
@@ -23,41 +22,11 @@ def multiply_wide(typing_context, a, b):
 
 
 @intrinsic
-def store_halves(typing_context, array, row, column, words):
-    """array[row + n, :, column] = the low and the high half of words[n], for all n; array (N, 2, L) uint32, words uint64.
-
-    One by one: to scatter vectors takes longer (Zen 4).
-    """
-
-    def generate(context, builder, signature, values):
-        array_kind, _, _, words_kind = signature.args
-        rows, source = (
-            context.make_array(kind)(context, builder, value)
-            for kind, value in ((array_kind, values[0]), (words_kind, values[3]))
-        )
-        word, half = ir.IntType(64), ir.IntType(32)
-        width = cgutils.unpack_tuple(builder, rows.shape, 3)[2]
-        step = builder.mul(width, word(2))
-        start = builder.gep(rows.data, [builder.add(builder.mul(values[1], step), values[2])])
-        with cgutils.for_range(builder, source.nitems) as loop:
-            whole = builder.load(builder.gep(source.data, [loop.index]))
-            low = builder.gep(start, [builder.mul(loop.index, step)])
-            # Atomic, so that LLVM makes no vectors of them; the instruction is the same.
-            builder.store_atomic(builder.trunc(whole, half), low, "monotonic", 4)
-            builder.store_atomic(
-                builder.trunc(builder.lshr(whole, word(32)), half), builder.gep(low, [width]), "monotonic", 4
-            )
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, words), generate
-
-
-@intrinsic
 def atomic_add(typing_context, array, index, amount):
     """Add to one int64 of the array as no other thread can interrupt; returns what it held before."""
 
     def generate(context, builder, signature, values):
-        pointer = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
         return builder.atomic_rmw("add", pointer, values[2], "seq_cst")
 
     return types.int64(array, index, types.int64), generate
@@ -68,7 +37,7 @@ def atomic_load(typing_context, array, index):
     """One int64 of the array, with everything its writer wrote before it."""
 
     def generate(context, builder, signature, values):
-        pointer = element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
         return builder.load_atomic(pointer, "acquire", 8)
 
     return types.int64(array, index), generate
@@ -85,3 +54,23 @@ def give_way(typing_context):
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+def _element_strides(context, builder, kind, array):
+    """Elements between neighbours along each axis."""
+    shape = cgutils.unpack_tuple(builder, context.make_array(kind)(context, builder, array).shape, kind.ndim)
+    strides = [ir.Constant(ir.IntType(64), 1)]
+    for length in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    return strides
+
+
+def _element_pointer(context, builder, kind, array, index_type, index):
+    data = context.make_array(kind)(context, builder, array).data
+    indices = [index] if isinstance(index_type, types.Integer) else cgutils.unpack_tuple(builder, index)
+    kinds = [index_type] if isinstance(index_type, types.Integer) else list(index_type)
+    offset = None
+    for value, of, stride in zip(indices, kinds, _element_strides(context, builder, kind, array)):
+        term = builder.mul(context.cast(builder, value, of, types.intp), stride)
+        offset = term if offset is None else builder.add(offset, term)
+    return builder.gep(data, [offset])

@@ -1,27 +1,15 @@
-"""Mathematics on vectors, written as mathematics: Python functions whose operators emit SIMD code.
+"""Vectors of floats while code is compiled: their operators emit SIMD instructions.
 
-A function under `@pointwise` is called once while its user compiles, with symbolic `Vector`s; its
-`+ - * /`, comparisons, `fma`, `select` and the functions of `fastrnn.simd.functions` emit LLVM
-instructions. The result is an instruction sequence without calls, branches or type inference, and
-compiles many times faster than the same formula as jitted Python.
-
-    @pointwise
-    def axpy(a, x, y):
-        return fma(a, x, y)
-
-Inside a jitted kernel, arguments are `Rows` (applied row by row; one row is broadcast against many)
-or scalars (broadcast to all lanes). A tuple returned becomes a tuple of Rows.
+`+ - * /` and comparisons of Vectors, `fma`, `select` and the functions of fastrnn.simd.functions emit LLVM instructions:
+a sequence without calls, branches or type inference.
 """
-
-import inspect
 
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
 from .host import has
-from .rows import Rows, element_type, join, pack, shuffle, splat_value, split, unpack
+from .rows import element_type, join, shuffle, split
 
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
@@ -165,80 +153,43 @@ def divide(a, b):
     """
     if not APPROXIMATES:
         return a / b
-    inverse = _approximate_reciprocal(b)
+    inverse = _approximate(b, "rcp14")
     if b.double:
         inverse = fma(inverse, fma(-inverse, b, 1.0), inverse)
     quotient = inverse if a == 1 else a * inverse
     return fma(fma(-quotient, b, a), inverse, quotient)
 
 
-def _approximate_reciprocal(x):
+def square_root(x):
+    """The square root of 0, infinity or a normal number, within one unit in the last place.
+
+    With AVX-512 from an approximation of 1 / sqrt(x) to 14 bits: the instruction for square roots keeps its unit for 12 to
+    24 cycles, this takes eight instructions in float32, and one step of Newton's more in float64.
+    """
+    if not APPROXIMATES:
+        function = ir.FunctionType(x.value.type, [x.value.type])
+        name = f"llvm.sqrt.v{x.lanes}f{64 if x.double else 32}"
+        return x.like(x.builder.call(cgutils.get_or_insert_function(x.builder.module, function, name), [x.value]))
+    inverse = _approximate(x, "rsqrt14")
+    root, half = x * inverse, 0.5 * inverse
+    if x.double:
+        rest = fma(-root, half, 0.5)
+        root, half = fma(root, rest, root), fma(half, rest, half)
+    root = fma(fma(-root, root, x), half, root)
+    # Of 0 and infinity half is as much.
+    same = x.builder.fcmp_ordered("==", x.value, (0.5 * x).value)
+    return x.like(x.builder.select(same, x.value, root.value))
+
+
+def _approximate(x, what):
+    """An approximation of 1 / x ("rcp14") or of 1 / sqrt(x) ("rsqrt14") to 14 bits."""
     builder, width = x.builder, 64 if x.double else 32
     pieces = []
     for piece in split(builder, x.value, min(512 // width, x.lanes)):
         count = piece.type.count
         mask = ir.IntType(max(8, count))
         kind = ir.FunctionType(piece.type, [piece.type, piece.type, mask])
-        name = f"llvm.x86.avx512.rcp14.p{'d' if x.double else 's'}.{count * width}"
+        name = f"llvm.x86.avx512.{what}.p{'d' if x.double else 's'}.{count * width}"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
         pieces.append(builder.call(function, [piece, ir.Constant(piece.type, None), mask(-1)]))
     return x.like(join(builder, pieces))
-
-
-def square_root(x):
-    function = ir.FunctionType(x.value.type, [x.value.type])
-    name = f"llvm.sqrt.v{x.lanes}f{64 if x.double else 32}"
-    return x.like(x.builder.call(cgutils.get_or_insert_function(x.builder.module, function, name), [x.value]))
-
-
-# Rows worked on together: the chain of one sigmoid is some 50 cycles long, and the processor looks ahead
-# far enough to overlap two or three such chains only if their instructions alternate.
-INTERLEAVED = 2
-
-
-def pointwise(function):
-    """Turn a function of symbolic vectors into one that jitted code calls on `Rows`."""
-
-    def definition(typing_context, *arguments):
-        shaped = [a for a in arguments if isinstance(a, Rows)]
-        if not shaped:
-            return None
-        dtype, rows = shaped[0].dtype, max(a.rows for a in shaped)
-        kind = Rows(dtype, rows, shaped[0].lanes)
-        count = results_of(function, len(arguments), kind)
-        result = types.UniTuple(kind, count) if count else kind
-        # A scalar argument arrives in the dtype of the vectors, so that float32 never widens.
-        signature = result(*(a if isinstance(a, Rows) else dtype for a in arguments))
-
-        def generate(context, builder, signature, values):
-            columns = []
-            for argument, value in zip(signature.args, values):
-                vectors = unpack(builder, value) if isinstance(argument, Rows) else [splat_value(builder, value, kind.lanes)]
-                columns.append(vectors if len(vectors) == rows else vectors * rows)
-            outputs = [[] for _ in range(max(count, 1))]
-            for row in range(0, rows, INTERLEAVED):
-                wide = [Vector(builder, join(builder, column[row : row + INTERLEAVED]), dtype) for column in columns]
-                result = function(*wide)
-                for output, vector in zip(outputs, result if count else [result]):
-                    output.extend(split(builder, vector.value, kind.lanes))
-            packed = [pack(builder, output) for output in outputs]
-            return cgutils.pack_array(builder, packed) if count else packed[0]
-
-        return signature, generate
-
-    # numba matches call arguments against the signature of the definition.
-    context = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    definition.__signature__ = inspect.Signature([context, *inspect.signature(function).parameters.values()])
-    wrapped = intrinsic(definition)
-    wrapped.__doc__ = function.__doc__
-    wrapped.formula = function
-    return wrapped
-
-
-def results_of(function, arity, kind):
-    """How many vectors the function returns: 0 for a bare one, else the length of its tuple."""
-    module = ir.Module()
-    body = ir.Function(module, ir.FunctionType(ir.VoidType(), [kind.vector_type()] * arity), "probe")
-    builder = ir.IRBuilder(body.append_basic_block())
-    result = function(*(Vector(builder, a, kind.dtype) for a in body.args))
-    return len(result) if isinstance(result, tuple) else 0

@@ -1,64 +1,7 @@
-"""The one SIMD type of fastrnn: a few rows, each a vector of one cache line.
+"""Vectors as LLVM has them: one number in all lanes, lanes in another order, several vectors as one."""
 
-`Rows(float32, 6)` is six vectors of 16 float32; `Rows(float64, 6)` six vectors of 8 float64. A vector
-fills 64 bytes, whatever the machine: one AVX-512 register, two AVX registers, four NEON
-registers. LLVM splits it, so the order of every sum is the same on all of them. Only what comes from Halves has
-vectors of 32 bytes.
-"""
-
-from typing import NamedTuple
-
-import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.extending import models, register_model
-
-VECTOR_BYTES = 64
-
-
-class Rows(types.Type):
-    """`rows` SIMD vectors of `lanes` elements of `dtype`, kept in registers; by default as many as fill 64 bytes."""
-
-    def __init__(self, dtype, rows, lanes=None):
-        self.dtype = dtype
-        self.rows = rows
-        self.lanes = lanes or VECTOR_BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Rows({dtype}, {rows}, {self.lanes})")
-
-    @property
-    def key(self):
-        return self.dtype, self.rows, self.lanes
-
-    def vector_type(self):
-        return ir.VectorType(element_type(self.dtype), self.lanes)
-
-
-@register_model(Rows)
-class RowsModel(models.PrimitiveModel):
-    def __init__(self, data_model_manager, rows_type):
-        super().__init__(data_model_manager, rows_type, ir.ArrayType(rows_type.vector_type(), rows_type.rows))
-
-
-class Halves(NamedTuple):
-    """An array (rows, lanes) whose rows are vectors of 32 bytes: half the memory, and as many operations a second."""
-
-    numbers: np.ndarray
-
-
-def array_type(kind):
-    """The type of the array that an array, or Halves, is to numba."""
-    return kind[0] if isinstance(kind, types.BaseNamedTuple) else kind
-
-
-def array_value(builder, kind, value):
-    """The value of the array that an array, or Halves, is to LLVM."""
-    return builder.extract_value(value, 0) if isinstance(kind, types.BaseNamedTuple) else value
-
-
-def rows_of(kind, rows):
-    """The type of `rows` vectors of an array, or of Halves."""
-    dtype = array_type(kind).dtype
-    return Rows(dtype, rows, VECTOR_BYTES * 4 // dtype.bitwidth if isinstance(kind, types.BaseNamedTuple) else None)
 
 
 def element_type(dtype):
@@ -66,17 +9,11 @@ def element_type(dtype):
     return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[dtype]
 
 
-def pack(builder, vectors):
-    """An LLVM array of vectors, the value of a Rows."""
-    value = ir.Constant(ir.ArrayType(vectors[0].type, len(vectors)), ir.Undefined)
-    for row, vector in enumerate(vectors):
-        value = builder.insert_value(value, vector, row)
+def load_vector(builder, pointer, vector_type):
+    """A vector in memory, which lies at any number."""
+    value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
+    value.align = 4
     return value
-
-
-def unpack(builder, value):
-    """The vectors of a Rows value."""
-    return [builder.extract_value(value, row) for row in range(value.type.count)]
 
 
 def splat_value(builder, scalar, lanes):

@@ -7,41 +7,18 @@ its boolean algebra on words:
                                     where a sequence starts), and leave the last state in it
 
 `numbers` are the task's parameters. Kernels call it by address: what is compiled of a task is this function alone,
-half a second instead of the eleven that fill_block and run_steps take when they depend on its type.
+half a second instead of the many that loops take when they depend on its type.
 Time runs from the least significant bit. See fastrnn.tasks.subtraction for the example.
 """
 
 from dataclasses import fields, replace
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from fastrnn.arguments import as_integer
+from fastrnn.bits.source import NUMBERS, BitTask, label_address
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
-from fastrnn.kernels.bits import ask, expand
-from fastrnn.kernels.philox import random_words
-from fastrnn.kernels.protocol import fill
-from fastrnn.kernels.tiles import BLOCK
 from fastrnn.registry import discover
-
-# Parameters of a task, padded with zeros, so that all tasks are of one type.
-NUMBERS = 4
-
-
-class BitTask(NamedTuple):
-    """A task as the kernels take it.
-
-    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
-    last_only: whether only the answer at the last step counts.
-    """
-
-    label: Address
-    numbers: tuple
-    headroom: int
-    last_only: bool
 
 
 class Task:
@@ -82,7 +59,7 @@ class Task:
     def kernel(self):
         """The task as a BitTask."""
         return BitTask(
-            _address(self.label),
+            label_address(self.label),
             (*self.numbers, *[0] * (NUMBERS - len(self.numbers))),
             self.bits - self.free_bits,
             self.last_only,
@@ -162,31 +139,6 @@ def hard_numbers(bits):
     }
 
 
-def label_words(task, x, y, state):
-    """Fill y (W, T, O) with the right outputs of a BitTask for x (W, T, I); state (W, 64): states before, then after.
-
-    Raises ValueError for arrays that are not C-contiguous uint64.
-    """
-    for array in (x, y, state):
-        if array.dtype != np.uint64 or not array.flags.c_contiguous:
-            raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
-    _label_words(task, x, y, state)
-
-
-@jit
-def _label_words(task, x, y, state):
-    for word in range(x.shape[0]):
-        call(task.label, (task.numbers, x[word], y[word], state[word]))
-
-
-@jit
-def restrict(task, x):
-    """Clear the bits of the random words x (T, I) that the task's operands may not have."""
-    for t in range(x.shape[0] - task.headroom, x.shape[0]):
-        for i in range(x.shape[1]):
-            x[t, i] = 0
-
-
 @jit
 def counter_planes(most):
     """Planes that binary counters up to `most` need."""
@@ -211,46 +163,3 @@ def take_lowest(counters, planes):
         counters[plane] = counters[plane + 1]
     counters[planes - 1] = np.uint64(0)
     return lowest
-
-
-@lru_cache(maxsize=None)
-def _address(function):
-    """The address of a compiled `label`."""
-    plane = np.zeros((1, 1), np.uint64)
-    return address_of(function, (0,) * NUMBERS, plane, plane, np.zeros(1, np.uint64))
-
-
-@jit
-def draw_word(task, seed, word, x, y, state):
-    """Fill x (T, I) and y (T, O) with samples 64 * word and on of the stream of a seed; `state` (64) is scratch."""
-    random_words(seed, 0, word, 0, x.reshape(x.size))
-    restrict(task, x)
-    for i in range(state.size):
-        state[i] = 0
-    call(task.label, (task.numbers, x, y, state))
-
-
-@jit
-def _word(task, seed, word, x_words, y_words, tag, state):
-    """The place in x_words and y_words where samples 64 * word and on are."""
-    slot = word % 2
-    if tag[slot] != word:
-        tag[slot] = word
-        draw_word(task, seed, word, x_words[slot], y_words[slot], state)
-    return slot
-
-
-def _fill(source, seed, first, samples, work):
-    x_words, y_words, tag, state = work.x_words, work.y_words, work.tag, work.state
-    slot, shift = _word(source, seed, first // 64, x_words, y_words, tag, state), first % 64
-    other = _word(source, seed, first // 64 + 1, x_words, y_words, tag, state) if shift > 64 - BLOCK else slot
-    expand(work.x_words, slot, other, shift, work.x)
-    expand(work.y_words, slot, other, shift, work.y)
-    if work.tag[2] != samples:
-        work.tag[2] = samples
-        ask(work.mask, work.ends, samples, work.mask.shape[0] - 1 if source.last_only else 0)
-
-
-@overload(fill)
-def _overload_fill(source, seed, first, samples, work):
-    return _fill if source.instance_class is BitTask else None

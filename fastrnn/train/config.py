@@ -6,8 +6,8 @@ import numpy as np
 
 from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
 from fastrnn.initializers import INITIALIZERS
-from fastrnn.losses.base import losses
-from fastrnn.optimizers.base import task_optimizers
+from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.train.curriculum import Curriculum
 
@@ -26,8 +26,8 @@ class TrainConfig:
     Raises ValueError or TypeError, in one line, for values that make no sense.
     """
 
-    loss: str = option("squared", "loss function", lambda: tuple(losses()))
-    optimizer: str = option("adam", "optimizer", lambda: tuple(task_optimizers()))
+    loss: str = option("squared", "loss function", lambda: LOSSES)
+    optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
     learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
     constants: tuple = option((), "constants of the optimizer, for example beta2=0.99")
     batch_size: int = option(16, "samples in one update")
@@ -87,7 +87,7 @@ class TrainConfig:
 
     def build_optimizer(self):
         """The optimizer's NamedTuple."""
-        kind, values = task_optimizers()[self.optimizer], {}
+        kind, values = optimizers()[self.optimizer], {}
         for name, value in self.constants:
             if name not in kind._fields:
                 known = ", ".join(kind._fields) or "none"
@@ -101,14 +101,10 @@ class TrainConfig:
                 raise ValueError(f"constants: got {name}={value!r}, expected at least {least:.2g} in {self.dtype}")
         return kind(**values)
 
-    def build_loss(self):
-        """The loss's NamedTuple."""
-        return losses()[self.loss]()
-
     @property
     def rate(self):
         """The learning rate in force."""
-        return self.learning_rate if self.learning_rate is not None else task_optimizers()[self.optimizer].learning_rate
+        return self.learning_rate if self.learning_rate is not None else optimizers()[self.optimizer].learning_rate
 
     @property
     def updates(self):

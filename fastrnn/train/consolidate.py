@@ -35,7 +35,7 @@ def covers(cell, task):
         check_provable(cell, task)
     except ValueError:
         return False
-    return cell.saturates and longest(task) > 1
+    return cell.extremes is not None and longest(task) > 1
 
 
 def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SATURATION, samples=SAMPLES):
@@ -191,7 +191,7 @@ class Consolidation:
         given = self.config
         return TrainConfig(until="samples", loss=given.loss, optimizer=given.optimizer, learning_rate=given.rate,
                            constants=given.constants, clip=given.clip, schedule="drop",
-                           saturation=self.saturation if self.model.cell.saturates else 0.0, batch_size=BATCH,
+                           saturation=self.saturation if self.model.cell.extremes else 0.0, batch_size=BATCH,
                            max_samples=self.size << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.model import check_model
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.data import as_arrays, sequences
-from fastrnn.train.session import Session
+from fastrnn.train.session import session_for
 
 
 def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", truncate=None):
@@ -24,7 +24,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")
     batch = len(arrays.x)
     config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, truncate=truncate, dtype=dtype)
-    session = Session(
+    session = session_for(
         model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights
     )
     gradients, statistics = session.gradient()

@@ -4,20 +4,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.constant import Constant
-from fastrnn.kernels.models.descend import descend_models
-from fastrnn.kernels.models.feed import feed_of, fill_models
-from fastrnn.kernels.models.learn import learn_models
-from fastrnn.kernels.models.options import Penalised, Plain, Shrinking
-from fastrnn.kernels.models.places import SAMPLES, Sizes, group_memory, is_halved, places_of, rows_of
-from fastrnn.kernels.models.run import RUNNING, Calls, Plan, lanes_for, run_models
-from fastrnn.kernels.reference import Referred
-from fastrnn.kernels.tiers import Tiers
-from fastrnn.kernels.workspace import lanes_of
-from fastrnn.optimizers.base import kernel_of
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.block_data import block_for
+from fastrnn.kernels.ensemble import (
+    RUNNING,
+    Arrays,
+    Calls,
+    Plan,
+    feed_for,
+    lanes_for_models,
+    lay_models_address,
+    run_models,
+)
+from fastrnn.kernels.recurrent.learn import SUMS, learn_program, update_program
+from fastrnn.kernels.recurrent.update import OPTIONS
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.execute import execute
+from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.schedules import rates
-from fastrnn.simd import Halves
-from fastrnn.tasks.base import BitTask
+from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, terms_of
 
 # Samples in one stretch of the history, until a model has too many of them.
 STRETCH_SAMPLES = 256
@@ -47,79 +52,60 @@ class Taken(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """All that a lane goes on from: COUNTS, NUMBERS numbers, vectors (3, weights) of weights and both memories, and the full
-    stretches of the history (entries, 4)."""
+    """All that a lane goes on from: COUNTS, the sums (4) of the open stretch, vectors (1 + slots, weights) of weights and
+    slots, the optimizer's running numbers, and the full stretches of the history (entries, 4)."""
 
     counts: tuple
-    numbers: np.ndarray
+    open: np.ndarray
     vectors: np.ndarray
+    running: np.ndarray
     history: np.ndarray
 
-    COUNTS = ("end", "event", "step", "filled", "length")
-    # The samples without a mistake, how many are enough, and the sums of the open stretch, in two parts.
-    NUMBERS = 2 + 4 + 4
+    COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
 
     def taken(self):
         """The Taken of a model that ends here."""
-        _, _, steps, _, length = self.counts
+        _, _, steps, _, _, _, length = self.counts
         history = self.history
         if steps > len(history) * length:
-            history = np.concatenate([history, (self.numbers[2:6] + self.numbers[6:])[None]])
+            history = np.concatenate([history, self.open[None]])
         return Taken(self.vectors[0], steps, history, length)
 
 
 class Recipe:
-    """What all groups of one call of `train_many` have in common, and the kernels they call.
+    """What all groups of one call of `train_many` have in common, and the programs they run.
 
-    cell: a kernel cell; names: of the weights that learn; varied: {option: float64 (models,)} of rate, decay, l1,
-    saturation and the optimizer's constants; at_once: as fastrnn.kernels.tiers has it.
+    cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
+    optimizer's options.
     """
 
-    def __init__(self, cell, names, source, steps, config, varied, at_once=False):
-        self.cell, self.names, self.source, self.config, self.varied = cell, names, source, config, varied
-        self.dtype = np.dtype(config.dtype)
-        block, batch = min(config.batch_size, SAMPLES), config.batch_size
-        truncate = min(config.truncate or steps, steps)
-        self.sizes = Sizes(
-            cell.input_size,
-            cell.hidden_size,
-            cell.output_size,
-            steps,
-            block,
-            truncate,
-            "b_ih" in names,
-            config.clip is not None,
-            config.reduction == "mean" and batch > 1,
-            batch % block == 0,
-            batch == block,
-            isinstance(source, BitTask),
-            isinstance(source, BitTask) and not source.last_only,
-            not isinstance(source, BitTask) and bool((source.lengths < steps).any()),
+    def __init__(self, cell, sizes, source, steps, config, varied):
+        self.source, self.steps, self.config, self.varied = source, steps, config, varied
+        self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
+        self.net = network_for(cell, sizes, source, config, True, min(COLUMNS, config.batch_size))
+        places = places_of(cell, *sizes)
+        # A model's weights as one vector: the named ones, flattened one after the other.
+        self.rows = np.concatenate([each.ravel() for each in places.values()])
+        self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
+        penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
+        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated))
+        self.learn = learn_program(self.net, terms, config.dtype, self.lanes)
+        self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
+        self.segment = min(config.truncate or steps, steps)
+        self.plan = Plan(
+            config.batch_size,
+            self.net.columns,
+            config.schedule != "constant",
+            self.learn.names.index("steps"),
+            self.learn.names.index("fresh"),
+            OPTIONS.index("rate"),
         )
-        self.halved = is_halved(self.sizes)
-        self.lanes = lanes_of(self.dtype) // (2 if self.halved else 1)
-        self.places = places_of.py_func(self.sizes)
-        self.rows = rows_of(self.sizes, names)
-        optimizer, self.loss = config.build_optimizer(), config.build_loss()
-        self.constants = kernel_of(type(optimizer)(*(varied[name] for name in optimizer._fields)))
-        self.optimizer = type(self.constants)
-        self.plan = Plan(batch, max(1, STRETCH_SAMPLES // batch), config.schedule != "constant")
-        self.shrinking = Shrinking() if varied["decay"].any() or varied["l1"].any() else Plain()
-        self.saturation = Penalised() if varied["saturation"].any() else Plain()
-        self.tiers = Tiers(self._kernels, at_once)
+        self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
 
-    def memory(self):
-        """Zeroed memory for one group, as the kernels take it."""
-        array = group_memory(self.sizes, self.dtype, self.lanes)
-        return Halves(array) if self.halved else array
-
-    def _kernels(self, own):
-        """The kernels, each with examples of its arguments, for these sizes alone or for all."""
-        constant, steps = Constant(self.sizes) if own else None, np.zeros(self.lanes, np.int64)
-        group = Referred(self.sizes, self.memory(), steps, steps, feed_of(self.sizes, self.lanes), self.source)
-        return ((fill_models, constant, group, 1, 1, 1),
-                (learn_models, type(self.cell), type(self.loss), constant, group, 1, self.saturation),
-                (descend_models, self.optimizer, self.shrinking, constant, group, 1, True, True))
+    @property
+    def vectors(self):
+        """Vectors that a model goes on from."""
+        return 1 + len(self.optimizer.slots)
 
 
 class Group:
@@ -127,92 +113,107 @@ class Group:
 
     def __init__(self, recipe):
         self.recipe = recipe
-        self.vectors = recipe.memory()
-        self.memory = self.vectors.numbers if recipe.halved else self.vectors
-        self.bits = self.memory.view(np.int32 if recipe.dtype == np.float32 else np.int64)
-        self.feed, self.held = feed_of(recipe.sizes, recipe.lanes), lanes_for(recipe.lanes)
-        places, config = recipe.places, recipe.config
-        self.memory[places.one] = self.memory[places.mask : places.end] = 1
-        self.memory[places.end : places.h] = recipe.sizes.steps
-        self.memory[places.scale] = 1 / config.batch_size if config.reduction == "mean" else 1
-        self.memory[places.clip] = np.inf if config.clip is None else config.clip
-        self.jobs = [None] * recipe.lanes
+        net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
+        rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
+        self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
+        self.feed, self.held = feed_for(net, recipe.steps, lanes), lanes_for_models(lanes)
+        shapes = {
+            "theta": (rows, lanes),
+            "gradient": (rows, lanes),
+            "slots": (max(1, len(names.slots)), rows, lanes),
+            "running": (max(1, len(names.running)), lanes),
+            "options": (len(OPTIONS) + len(names.options), lanes),
+            "sums": (len(SUMS), lanes),
+            "flags": (3, rows),
+            "active": (1, lanes),
+            "norm": (lanes, lanes),
+            "bad": (2, lanes),
+        }
+        shapes |= {name: (count, lanes) for name, count in net.arrays(recipe.steps).items()}
+        self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
+        self.arrays["flags"][:] = recipe.flags
+        block, arrays = self.block, self.arrays
+        memory = {**arrays, "mask": block.mask, "lengths": block.lengths, "weights": block.weights, "x": block.x, "y": block.y}
+        words = {name: array.ctypes.data for name, array in memory.items()} | {"segment": recipe.segment}
+        frames = [
+            np.array([words.get(name, 0) for name in program.names], np.int64)
+            for program in (recipe.learn, recipe.update)
+        ]
+        self.kernel_arrays = Arrays(*frames, arrays["sums"], arrays["options"], arrays["bad"])
+        self.calls = Calls(
+            lay_models_address(recipe.source, self.feed, block),
+            *(address_of(execute, program, frames[0]) for program in (recipe.learn, recipe.update)),
+        )
+        self.jobs = [None] * lanes
         self.run(0, np.zeros(1, np.int64))  # compile, or load from the cache
 
     def put(self, lane, job, weights, seed):
         """Begin to train a model from `weights`, in the order of recipe.rows."""
-        recipe, places, memory, held = self.recipe, self.recipe.places, self.memory, self.held
+        recipe, arrays, held, feed = self.recipe, self.arrays, self.held, self.feed
         self.jobs[lane] = job
-        for block in (0, places.first, places.second, places.gradient):
-            memory[block : block + places.count, lane] = 0
-        memory[recipe.rows, lane] = weights
-        varied = recipe.varied
-        for row, name in (
-            (places.rate, "rate"),
-            (places.decay, "decay"),
-            (places.l1, "l1"),
-            (places.saturation, "saturation"),
-        ):
-            memory[row, lane] = varied[name][job.model]
-        for i, values in enumerate(recipe.constants):
-            memory[places.constants + i, lane] = values[job.model]
-        self.bits[places.active, lane] = -1
-        memory[places.sums : places.sums + 4, lane] = memory[places.bad, lane] = 0
-        self.forget(lane)
-        self.feed.active[lane], self.feed.seed[lane], self.feed.word[lane], self.feed.step[lane] = 1, seed, -1, 0
-        self.feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
-        held.rate[lane], held.settled[lane] = varied["rate"][job.model], 0
-        held.open[lane], held.filled[lane], held.length[lane], held.entries[lane] = 0, 0, recipe.plan.stretch, 0
+        for name in ("theta", "slots", "running"):
+            arrays[name][..., lane] = 0
+        arrays["theta"][recipe.rows, lane] = weights
+        values = {name: values[job.model] for name, values in recipe.varied.items()}
+        arrays["options"][:, lane] = options_of(recipe.config, recipe.optimizer, values)
+        arrays["active"][0, lane] = 1
+        feed.active[lane], feed.seed[lane], feed.tag[lane], feed.step[lane] = 1, seed, -1, 0
+        feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
+        held.rate[lane], held.open[lane], held.clean[lane] = values["rate"], 0, 0
+        held.filled[lane], held.length[lane], held.entries[lane] = 0, recipe.stretch, 0
 
     def state(self, lane):
         """The LaneState of a model between two calls of the kernels."""
-        places, held, memory = self.recipe.places, self.held, self.memory
-        counts = tuple(
-            int(column[lane]) for column in (held.limit, held.event, self.feed.step, held.filled, held.length)
+        held, arrays, rows = self.held, self.arrays, self.recipe.rows
+        columns = held.limit, held.event, self.feed.step, held.clean, held.patience, held.filled, held.length
+        slots = arrays["slots"][: self.recipe.vectors - 1, rows, lane]
+        return LaneState(
+            tuple(int(column[lane]) for column in columns),
+            held.open[lane].copy(),
+            np.concatenate([arrays["theta"][None, rows, lane], slots]),
+            arrays["running"][: len(self.recipe.optimizer.running), lane].copy(),
+            held.history[lane, : held.entries[lane]].copy(),
         )
-        numbers = np.concatenate(
-            [memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane], held.open[lane]]
-        )
-        vectors = np.stack([memory[block + self.recipe.rows, lane] for block in (0, places.first, places.second)])
-        return LaneState(counts, numbers.astype(np.float64), vectors, held.history[lane, : held.entries[lane]].copy())
 
     def restore(self, lane, job, state, seed):
         """Go on with a model from its LaneState."""
         self.put(lane, job, state.vectors[0], seed)
-        places, held, memory = self.recipe.places, self.held, self.memory
-        for block, vector in zip((places.first, places.second), state.vectors[1:]):
-            memory[block + self.recipe.rows, lane] = vector
-        memory[[places.clean, places.patience, *range(places.sums, places.sums + 4)], lane] = state.numbers[:6]
-        held.open[lane] = state.numbers[6:]
-        held.limit[lane], held.event[lane], self.feed.step[lane], held.filled[lane], held.length[lane] = state.counts
-        held.entries[lane] = len(state.history)
+        held, arrays, rows = self.held, self.arrays, self.recipe.rows
+        arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
+        arrays["running"][: len(state.running), lane] = state.running
+        columns = held.limit, held.event, self.feed.step, held.clean, held.patience, held.filled, held.length
+        for column, value in zip(columns, state.counts):
+            column[lane] = value
+        held.open[lane], held.entries[lane] = state.open, len(state.history)
         held.history[lane, : len(state.history)] = state.history
 
     def forget(self, lane):
         """Count samples without a mistake from now."""
-        self.memory[self.recipe.places.clean, lane] = 0
+        self.held.clean[lane] = 0
 
     def expect(self, lane, patience, limit):
         """Go on, up to so many samples without a mistake (0: any number) or so many updates in all; then there is a decision."""
-        self.memory[self.recipe.places.patience, lane] = patience or np.inf
-        self.held.limit[lane], self.held.event[lane] = limit, RUNNING
+        self.held.patience[lane], self.held.limit[lane], self.held.event[lane] = patience, limit, RUNNING
 
     def run(self, updates, stop):
         """Up to so many updates of all models, until one needs a decision or stop[0] is not 0; the updates made."""
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
+        for lane, job in enumerate(self.jobs):
+            if job is not None:
+                updates = min(updates, int(self.held.limit[lane] - self.feed.step[lane]))
         if recipe.plan.scheduled:
             of_step = {
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
         return run_models(
-            recipe.sizes,
             recipe.source,
             recipe.plan,
-            Calls(*recipe.tiers.addresses),
-            self.vectors,
+            self.calls,
             self.feed,
+            self.block,
+            self.kernel_arrays,
             self.held,
             factors,
             updates,
@@ -220,24 +221,24 @@ class Group:
         )
 
     def steps(self, lane):
+        """Updates that a model has made."""
         return int(self.feed.step[lane])
 
     def weights(self, lane):
         """The present weights of a model, in the order of recipe.rows."""
-        return self.memory[self.recipe.rows, lane]
+        return self.arrays["theta"][self.recipe.rows, lane]
 
     def ruined(self):
         """The lanes in use whose weights are not finite; they stay so."""
-        return (self.feed.active > 0) & ~np.isfinite(self.memory[: self.recipe.places.count]).all(axis=0)
+        return (self.feed.active > 0) & ~np.isfinite(self.arrays["theta"]).all(axis=0)
 
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""
-        held, places, taken = self.held, self.recipe.places, self.state(lane).taken()
+        taken = self.state(lane).taken()
         self.jobs[lane] = None
-        self.feed.active[lane] = self.bits[places.active, lane] = 0
-        # An empty lane goes on learning, from nothing to nothing.
-        for row in (0, places.first, places.second):
-            self.memory[row : row + places.count, lane] = 0
-        self.memory[places.rate, lane] = held.rate[lane] = 0
-        held.event[lane] = RUNNING
+        self.feed.active[lane] = self.arrays["active"][0, lane] = 0
+        # An empty lane computes, too, from nothing to nothing.
+        for name in ("theta", "slots", "running"):
+            self.arrays[name][..., lane] = 0
+        self.held.event[lane] = RUNNING
         return taken

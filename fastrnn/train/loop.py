@@ -9,14 +9,11 @@ from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
 from fastrnn.cores import cores
-from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import Interrupted, deferred_interrupt
-from fastrnn.kernels.packing import shapes_of
-from fastrnn.kernels.steps import CLEAN, DIVERGED
+from fastrnn.kernels.batches import CLEAN, DIVERGED
 from fastrnn.model import Model
 from fastrnn.schedules import rates
 from fastrnn.simd.host import arithmetic
-from fastrnn.stream import flops_of_step
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.checks import NO_BITS, Checks, first_wrong
 from fastrnn.train.continuation import (
@@ -35,7 +32,8 @@ from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.train.resume import load_run
 from fastrnn.train.run import Run
 from fastrnn.train.run_autosave import RunAutosave
-from fastrnn.train.session import Session
+from fastrnn.train.engine import drawn_weights
+from fastrnn.train.session import session_for
 from fastrnn.train.state import run_from
 from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify, warm_up
@@ -147,9 +145,12 @@ def training_of(cell, task, arrays, config, weights, threads, before, progress=N
     return Training(cell, task, arrays, config, weights, threads, before, progress)
 
 
-def first_chunk(cell, steps, samples):
-    """Updates in the first call of the kernels, for a kernel cell and so many samples an update, about whose speed nothing is known."""
-    return max(1, min(FIRST_CHUNK, int(CHUNK_SECONDS * SLOW_FLOPS / (3 * flops_of_step(cell) * steps * samples))))
+def first_chunk(flops, steps, samples):
+    """Updates in the first call of the kernels, about whose speed nothing is known.
+
+    flops: of one step forward of a sample; samples: of an update.
+    """
+    return max(1, min(FIRST_CHUNK, int(CHUNK_SECONDS * SLOW_FLOPS / (3 * flops * steps * samples))))
 
 
 def arrays_of(data, config):
@@ -207,13 +208,11 @@ class Training:
         else:
             source, sizes, steps = lesson.kernel, (lesson.input_size, lesson.output_size), lesson.bits
         if weights is None:
-            shapes = {name: shape for name, shape in shapes_of(cell.kernel(*sizes)).items() if name in cell.weights}
-            drawn = initial_weights(config.initializer, shapes, config.seed)
-            weights = {name: config.initial_scale * weight for name, weight in drawn.items()}
+            weights = drawn_weights(cell, sizes, config, config.seed, config.initial_scale)
         # A Model checks names, shapes and values.
         dtype = np.dtype(config.dtype)
         weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, self.task).weights
-        self.session = Session(cell, sizes, source, steps, config, self.threads, weights)
+        self.session = session_for(cell, sizes, source, steps, config, self.threads, weights)
 
     def run(self):
         """Train, and return the Run."""
@@ -267,7 +266,8 @@ class Training:
             return "interrupted"
 
     def _updates(self):
-        config, length = self.config, first_chunk(self.session.cell, self.session.steps, self.config.batch_size)
+        config, session = self.config, self.session
+        length = first_chunk(session.flops, session.steps, config.batch_size)
         patience = 0 if config.until == "samples" else config.patience
         # The run before may have been interrupted while it was checked.
         if (self._due() or self._last()) and self._checked(self._due()):
@@ -287,7 +287,6 @@ class Training:
                 self.interrupt.flag,
             )
             ended = self.seconds()
-            session.worked(ended - began)
             self.stretches.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             length = max(1, min(2 * length, int(count * CHUNK_SECONDS / max(ended - began, 1e-9))))
             if why == DIVERGED:

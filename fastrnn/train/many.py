@@ -11,20 +11,19 @@ from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.cores import cores
 from fastrnn.errors import CheckpointError
-from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import Interrupted, deferred_interrupt
-from fastrnn.kernels.arrays import Arrays, lengths_of
-from fastrnn.kernels.models.arrays import ModelArrays
-from fastrnn.kernels.models.places import flat, named
-from fastrnn.kernels.models.run import CLEAN, DIVERGED, RUNNING
-from fastrnn.kernels.packing import pack, shapes_of
+from fastrnn.kernels.arrays import Arrays, ModelArrays, lengths_of
+from fastrnn.kernels.ensemble import CLEAN, DIVERGED, RUNNING
 from fastrnn.model import Model
+from fastrnn.networks import flat, named, shapes_of
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.tasks.addition import Addition
-from fastrnn.tasks.tree import Tree
+from fastrnn.bits.tree import Tree
 from fastrnn.threads import on_threads
 from fastrnn.train.checks import NO_BITS, Checks
 from fastrnn.train.continuation import data_digest, identity_of, weights_digest
 from fastrnn.train.data import as_arrays, holds_bits, training_data
+from fastrnn.train.engine import drawn_weights
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
 from fastrnn.train.many_run import Entry, ManyRun
@@ -34,10 +33,6 @@ from fastrnn.verify import enumerable, exactness, right_on_all, warm_up
 
 # Options that may differ between models, beside the optimizer's constants.
 PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
-
-# float32 counts up to here.
-MOST_PATIENCE = 1 << 24
-
 
 def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
                checkpoint=None, **options):
@@ -121,8 +116,6 @@ def _separated(config, options, models, data):
                 replace(config, constants=(*config.constants, (name, value)))
     if config.until == "certified":
         raise ValueError("until: got 'certified', expected 'exact' or 'samples'; certify each model of the result")
-    if config.patience >= MOST_PATIENCE * config.batch_size:
-        raise ValueError(f"patience: got {config.patience}, expected less than {MOST_PATIENCE * config.batch_size}")
     return config, varied
 
 
@@ -147,12 +140,13 @@ class _Training:
         if config.until == "exact" and not self.checked:
             raise ValueError(NO_BITS)
         self.checks = [Checks(source.x.shape[1], config) for _ in range(count)] if task is None else None
-        self.kernel_cell, self.progress = cell.kernel(*sizes), progress
-        self.shapes = {name: shape for name, shape in shapes_of(self.kernel_cell).items() if name in cell.weights}
+        self.sizes, self.shapes, self.progress = sizes, shapes_of(cell, *sizes), progress
         self.given = None if weights is None else self._checked(weights)
-        self.recipe = Recipe(self.kernel_cell, cell.weights, source, steps, config, self._values())
+        self.recipe = Recipe(cell, sizes, source, steps, config, self._values())
         self.threads = min(threads, count, cores())
-        self.first_chunk = first_chunk(self.kernel_cell, steps, self.config.batch_size * self.recipe.lanes)
+        net = self.recipe.net
+        flops = flops_of_step(net.sizes, len(net.step.pre))
+        self.first_chunk = first_chunk(flops, steps, self.config.batch_size * self.recipe.lanes)
         self.stopped, self.entries = ["interrupted"] * count, [None] * count
         self.weights = np.empty((count, len(self.recipe.rows)), self.dtype)
         self.exact, self.verification = np.zeros(count, bool), None
@@ -199,15 +193,15 @@ class _Training:
         rows = [{name: np.asarray(weight[i] if own else weight, self.dtype) for name, weight in weights.items()}
                 for i in range(count if own else 1)]
         # A Model checks names, shapes and values.
-        return np.array([flat(Model(self.cell, row, self.task).weights, self.cell.weights) for row in rows])
+        return np.array([flat(Model(self.cell, row, self.task).weights, self.shapes) for row in rows])
 
     def initial(self, model):
         """The weights that a model starts from, in the order of recipe.rows."""
         if self.given is not None:
             return self.given[model % len(self.given)]
-        drawn = initial_weights(self.config.initializer, self.shapes, int(self.seeds[model]))
         scale = self.varied["initial_scale"][model] if "initial_scale" in self.varied else self.config.initial_scale
-        return (flat(drawn, self.cell.weights) * scale).astype(self.dtype)
+        drawn = drawn_weights(self.cell, self.sizes, self.config, int(self.seeds[model]), scale)
+        return flat(drawn, self.shapes).astype(self.dtype)
 
     def run(self):
         if self.task is not None:
@@ -251,7 +245,7 @@ class _Training:
             seconds,
             self.varied,
             self.weights,
-            self.kernel_cell,
+            self.shapes,
             self.entries,
             self.verification,
         )
@@ -272,7 +266,6 @@ class _Training:
                 began = time.perf_counter()
                 made = group.run(length, self.stop.flag)
                 took = time.perf_counter() - began
-                self.recipe.tiers.worked(took)
                 length = max(1, min(2 * length, int(made * CHUNK_SECONDS / max(took, 1e-9))))
                 for lane in np.flatnonzero((group.held.event != RUNNING) | group.ruined()):
                     self._decide(group, checker, int(lane))
@@ -425,11 +418,11 @@ class _Training:
     def _checker(self):
         """What finds a mistake fastest, or None where not all samples of the task can be tried."""
         if self.task is not None and enumerable(self.task):
-            return _Checker(self.kernel_cell, self.task, self.dtype, self.cell.weights)
+            return _Checker(self.cell, self.task, self.dtype, self.recipe.rows)
         return None
 
     def _model(self, weights):
-        return Model(self.cell, named(self.kernel_cell, weights, self.cell.weights), self.task)
+        return Model(self.cell, named(weights, self.shapes), self.task)
 
     def _exactness(self, group, checker, lane):
         """(whether a network is right on everything it can be held against, the Verification that says so, if it has a task)"""
@@ -454,18 +447,13 @@ class _Training:
 class _Checker:
     """A thread's tree of all samples of the task, for weights as they lie in lanes."""
 
-    def __init__(self, cell, task, dtype, names):
-        self.task, self.tree = task, Tree(cell, task, dtype)
-        shapes = shapes_of(cell)
-        count = sum(int(np.prod(shapes[name])) for name in names)
-        # Where each weight lies in theta: numbers put there and found again.
-        self.theta = pack(cell, self.tree.layout, named(cell, np.arange(1.0, count + 1), names), dtype)
-        places = np.flatnonzero(self.theta)
-        self.places = places[np.argsort(self.theta.ravel()[places])]
+    def __init__(self, cell, task, dtype, rows):
+        self.task, self.tree, self.rows = task, Tree(cell, task, dtype), rows
+        self.theta = np.zeros_like(self.tree.theta)
 
     def exactness(self, weights, stop):
         """The Verification of a network without a mistake on any sample, or None; None, too, once stop[0] is not 0."""
-        self.theta.ravel()[self.places] = weights
+        self.theta[self.rows] = weights
         return None if self.tree.has_mistake(self.theta, stop) else right_on_all(self.task)
 
 

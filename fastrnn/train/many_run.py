@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import summaries
-from fastrnn.kernels.models.places import named
 from fastrnn.model import Model
+from fastrnn.networks import named
 from fastrnn.simd.host import arithmetic
 from fastrnn.train.run import History
 
@@ -51,7 +51,7 @@ class ManyRun:
     seconds: float
     varied: dict
     _weights: np.ndarray
-    _kernel_cell: object
+    _shapes: dict
     _histories: list
     verification: object = None
 
@@ -72,7 +72,7 @@ class ManyRun:
 
     def weights(self, i):
         """{name: array} of model i."""
-        return named(self._kernel_cell, self._weights[i], self.cell.weights)
+        return named(self._weights[i], self._shapes)
 
     def model(self, i):
         """Model i as an ordinary Model."""

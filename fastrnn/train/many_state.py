@@ -89,16 +89,18 @@ def arrays_of(training, lanes):
         )
         for lane in lanes
     )
-    began = ((lane.began, *lane.state.numbers) for lane in lanes)
+    began = ((lane.began, *lane.state.open) for lane in lanes)
     vectors = np.array([state.vectors for state in states], training.dtype)
+    running = np.array([state.running for state in states], training.dtype)
     return {
         "finished": _table(counts, len(FINISHED), np.int64),
         "finished.numbers": _table(numbers, len(FINISHED_NUMBERS), np.float64),
         "finished.weights": training.weights[done],
         "finished.history": _stacked(entry.history for entry in entries),
         "lanes": _table(rows, len(LANES), np.int64),
-        "lanes.numbers": _table(began, 1 + LaneState.NUMBERS, np.float64),
-        "lanes.vectors": vectors.reshape(-1, 3, training.weights.shape[1]),
+        "lanes.numbers": _table(began, 5, np.float64),
+        "lanes.vectors": vectors.reshape(-1, training.recipe.vectors, training.weights.shape[1]),
+        "lanes.running": running.reshape(len(states), len(training.recipe.optimizer.running)),
         "lanes.history": _stacked(state.history for state in states),
         "again": _table(again, len(JOB), np.int64),
     }
@@ -127,7 +129,7 @@ def take_up(training, arrays):
     Raises ValueError for arrays of other shapes or models.
     """
     count, width = training.weights.shape
-    _check_shapes(arrays, training.dtype, width)
+    _check_shapes(arrays, training, width)
     finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
     known = np.concatenate([finished[:, 0], lanes[:, 0], again[:, 0]])
     if len(known) and (known.min() < 0 or known.max() >= count or len(np.unique(known)) < len(known)):
@@ -144,20 +146,21 @@ def take_up(training, arrays):
         training.stopped[row[0]] = STOPPED[row[1]]
         training.entries[row[0]] = Entry(history, row[6], row[3], *numbers[2:])
     histories = _parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
-    columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], histories
-    for row, numbers, vectors, history in zip(*columns):
+    columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], arrays["lanes.running"], histories
+    for row, numbers, vectors, running, history in zip(*columns):
         job, (training.samples_to_exact[row[0]], failed, looked_at, _, *counts) = _job(*row[:4]), row[4:]
         training.began[job.model] = numbers[0]
         if training.checks:
             training.checks[job.model].failed, training.checks[job.model].looked_at = failed, looked_at
-        state = LaneState(tuple(counts), numbers[1:], vectors, history)
+        state = LaneState(tuple(counts), numbers[1:], vectors, running, history)
         training.restored.append((job, state))
     training.again = [_job(*row) for row in again.tolist()]
     training.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
     training.done = len(done)
 
 
-def _check_shapes(arrays, dtype, width):
+def _check_shapes(arrays, training, width):
+    dtype, recipe = training.dtype, training.recipe
     rows = {
         name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
         for name in ("finished", "lanes", "again")
@@ -173,8 +176,9 @@ def _check_shapes(arrays, dtype, width):
         "finished.weights": (dtype, (rows["finished"], width)),
         "finished.history": (np.float64, (entries["finished"], 4)),
         "lanes": (np.int64, (rows["lanes"], len(LANES))),
-        "lanes.numbers": (np.float64, (rows["lanes"], 1 + LaneState.NUMBERS)),
-        "lanes.vectors": (dtype, (rows["lanes"], 3, width)),
+        "lanes.numbers": (np.float64, (rows["lanes"], 5)),
+        "lanes.vectors": (dtype, (rows["lanes"], recipe.vectors, width)),
+        "lanes.running": (dtype, (rows["lanes"], len(recipe.optimizer.running))),
         "lanes.history": (np.float64, (entries["lanes"], 4)),
     }
     for name, (kind, shape) in expected.items():

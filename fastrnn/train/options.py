@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 from fastrnn.arguments import as_array, meant, shown
-from fastrnn.cells.base import Cell, check_task_cell, task_cells
+from fastrnn.cells.base import Cell, cells
 from fastrnn.model import Model
 from fastrnn.optimizers.base import optimizers
 from fastrnn.tasks.base import Task, tasks
@@ -44,7 +44,6 @@ def check_parts(cell, task, config, data=None, progress=None):
             f"or train(task={cell})"
         )
     _check_object("cell", cell, Cell, "a cell, as Elman(16)")
-    check_task_cell(cell)
     if task is not None:
         if data is not None:
             raise TypeError("task: got one, and data as well; expected one of them")
@@ -98,7 +97,7 @@ def _instead(name, known):
     """What to write instead of an unknown option."""
     if name in ELSEWHERE:
         return f"; it is called {ELSEWHERE[name]} here" + ", samples in all" * (ELSEWHERE[name] == "max_samples")
-    for what, classes in (("cell", task_cells()), ("task", tasks())):
+    for what, classes in (("cell", cells()), ("task", tasks())):
         for made_of in classes.values():
             if name in {field.name for field in fields(made_of)}:
                 return f"; it belongs to the {what}, as {made_of.__name__}({name}=...)"

@@ -12,6 +12,7 @@ from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.model import TRAINING, Model
 from fastrnn.train.config import TrainConfig
+from fastrnn.train.engine import optimizer_of, slots_named
 from fastrnn.train.state import CONSOLIDATION, run_from
 
 PREFIX = f"{TRAINING}."
@@ -89,8 +90,9 @@ def load_run(path):
         training = metadata[TRAINING]
         arrays = _named(tensors, PREFIX)
         later = _named(arrays, f"{CONSOLIDATION}.")
+        optimizer = optimizer_of(config)
         state = {
-            **_progress(model, arrays, training, training["numbers"]),
+            **_progress(model, optimizer, arrays, training, training["numbers"]),
             "numbers": training["numbers"],
             "config": config.as_dict(),
         }
@@ -100,7 +102,7 @@ def load_run(path):
                     raise ValueError(f"{name}: got {training[name]!r:.80}")
                 state[name] = training[name]
         if CONSOLIDATION in training:
-            state[CONSOLIDATION] = _consolidation(model, later, training[CONSOLIDATION])
+            state[CONSOLIDATION] = _consolidation(model, optimizer, later, training[CONSOLIDATION])
         if not isinstance(training["stopped"], str):
             raise ValueError(f"stopped: got {training['stopped']!r}, expected a word")
         run = run_from(model, config, state, training["stopped"])
@@ -115,19 +117,19 @@ def _named(arrays, prefix):
     return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
 
 
-def _consolidation(model, arrays, saved):
+def _consolidation(model, optimizer, arrays, saved):
     numbers, updates = saved["numbers"], saved["updates"]
     for name in ("attempt", "updates", "batch_size"):
         _check_count(name, saved[name], name == "batch_size")
     weights = _named(arrays, WEIGHTS)
     if numbers is not None:
         _check_arrays(weights, model.weights)
-    state = _progress(model, arrays, saved, numbers, updates)
+    state = _progress(model, optimizer, arrays, saved, numbers, updates)
     partial = None if numbers is None else {"weights": weights, "arrays": state["arrays"], "numbers": numbers}
     return {**saved, "partial": partial, "stretches": state["stretches"], "seconds": state["seconds"]}
 
 
-def _progress(model, arrays, saved, numbers, updates=None):
+def _progress(model, optimizer, arrays, saved, numbers, updates=None):
     """arrays, stretches and seconds of a training of which `numbers` are the counters; without any, of one not begun."""
     rows = arrays.pop(HISTORY)
     if numbers is not None:
@@ -135,9 +137,10 @@ def _progress(model, arrays, saved, numbers, updates=None):
             _check_count(name, numbers[name], name == "bits")
         for name in ("failed", "looked_at"):
             _check_count(name, numbers.get(name, 0))
+        _check_running(numbers.get("running"), optimizer)
         _check_arrays(
             arrays,
-            {f"{memory}.{name}": weight for memory in ("first", "second") for name, weight in model.weights.items()},
+            {f"{slot}.{name}": weight for slot in slots_named(optimizer) for name, weight in model.weights.items()},
         )
     _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:
@@ -158,6 +161,15 @@ def _check_arrays(arrays, like):
         array = arrays[name]
         if array.shape != weight.shape or array.dtype != weight.dtype or not np.isfinite(array).all():
             raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected finite {weight.dtype} {weight.shape}")
+
+
+def _check_running(values, optimizer):
+    """Raise unless these are the optimizer's running numbers, or None: those of single samples follow from the step."""
+    if values is None:
+        return
+    numbers = isinstance(values, list) and all(isinstance(value, float) and np.isfinite(value) for value in values)
+    if not numbers or len(values) != len(optimizer.running):
+        raise ValueError(f"running: got {values!r:.80}, expected {len(optimizer.running)} numbers")
 
 
 def _check_count(name, value, least=0):

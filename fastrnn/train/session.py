@@ -1,150 +1,129 @@
-"""A network in training, between calls of the compiled kernels: weights, memories and counters."""
-
-from functools import cached_property
+"""A network in training on batches, between calls of the compiled kernels: weights, slots and counters."""
 
 import numpy as np
 
 from fastrnn.cores import cores
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.barrier import BARRIER_SIZE
-from fastrnn.kernels.block import forward_address, learn_address
-from fastrnn.kernels.layout import layout_of
-from fastrnn.kernels.online_steps import Calls as CallsOfOne
-from fastrnn.kernels.online_steps import gradient_of_one, kernels_of_one, run_online
-from fastrnn.kernels.packing import live, pack, unpack
-from fastrnn.kernels.protocol import fill_address
-from fastrnn.kernels.steps import DIVERGED, GROUPS, Calls, Plan, Replica, Shared, gradient_of, run_steps
-from fastrnn.kernels.tiers import Tiers
-from fastrnn.kernels.tiles import BLOCK
-from fastrnn.kernels.workspace import aligned_zeros, lanes_of, single, workspace
-from fastrnn.optimizers.base import kernel_of
-from fastrnn.tasks.base import BitTask
+from fastrnn.kernels.batches import DIVERGED, GROUPS, Calls, Places, Plan, Shared, Work, gradient_of, run_batches
+from fastrnn.kernels.block_data import block_for, lay_address
+from fastrnn.kernels.recurrent.learn import learn_program, update_program
+from fastrnn.kernels.recurrent.update import OPTIONS
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.execute import execute
+from fastrnn.networks import COLUMNS, lanes_for, places_of
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.threads import on_threads
+from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, running_at, slots_named, terms_of
+from fastrnn.train.single_session import SingleSession
 
 
 class Session:
     """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
-    threads: the most that it runs on. at_once: as fastrnn.kernels.tiers has it, for single samples. Kernels of batches
-    gain next to nothing: their tiles hold enough work for what they do not know.
+    cell: a Cell; sizes: inputs and outputs; threads: the most that it runs on; weights: {name: array}.
     """
 
-    def __init__(self, cell, sizes, source, steps, config, threads, weights, at_once=False):
-        dtype = np.dtype(config.dtype)
-        self.cell, self.config, self.source = cell.kernel(*sizes), config, source
-        self.names, self.steps = cell.weights, steps
-        self.truncate = min(config.truncate or steps, steps)
-        self.layout = layout_of(self.cell, lanes_of(dtype))
-        self.loss, self.optimizer = config.build_loss(), kernel_of(config.build_optimizer())
-        self.groups = min(GROUPS, -(-config.batch_size // BLOCK))
+    def __init__(self, cell, sizes, source, steps, config, threads, weights):
+        self.config, self.source, self.steps = config, source, steps
+        dtype, lanes = np.dtype(config.dtype), lanes_for(config.dtype)
+        columns = min(COLUMNS, -(-config.batch_size // lanes))
+        self.net = network_for(cell, sizes, source, config, own_weights=False, columns=columns)
+        self.size, self.lanes, self.dtype = columns * lanes, lanes, dtype
+        self.groups = min(GROUPS, -(-config.batch_size // self.size))
         # Each thread makes the whole update on its own weights: more threads than cores would only make it more often.
         self.threads = self.current = min(threads, self.groups, cores())
-        self.step, self.first_step, self.dtype = 0, 0, dtype
-        shape = (self.layout.count, lanes_of(dtype))
-        theta = pack(self.cell, self.layout, weights, dtype)
-        self.replicas = [self._replica(theta, shape) for _ in range(self.threads)]
-        bits = isinstance(source, BitTask)
-        self.work = [workspace(self.cell, self.layout, steps, dtype, bits) for _ in range(self.threads)]
-        self.one = single(self.cell, self.layout, steps, dtype)
-        self.shrinking = (float(config.weight_decay), float(config.l1)) if config.weight_decay or config.l1 else None
+        self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
+        self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
+        self.slots = slots_named(self.optimizer)
+        self.programs = (
+            learn_program(self.net, terms, config.dtype, lanes),
+            update_program(self.net, self.optimizer, terms, config.dtype, lanes),
+        )
+        self.places = places_of(cell, *sizes)
+        self.rows = -(-self.net.table.count // lanes) * lanes
+        last_only = getattr(source, "last_only", False)
+        self.arrays = []
+        self.blocks = [block_for(self.net, steps, dtype, lanes, last_only) for _ in range(self.threads)]
+        self.work = [self._work(block, weights) for block in self.blocks]
         self.shared = Shared(
-            aligned_zeros((2, self.groups, *shape), dtype), np.zeros((2, self.groups, 4)), np.zeros((1, 4)),
-            np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64), live(self.cell, self.layout, self.names, dtype),
-            np.zeros(1, np.int64), np.zeros(2, np.int64))
-        self.fill, self.at_once = fill_address(source, self.work[0]), at_once
-        if config.batch_size > 1:
-            forward_at = forward_address(self.cell, self.layout, theta, bits)
-            self.calls = Calls(
-                self.fill,
-                forward_at,
-                learn_address(
-                    self.cell, self.loss, self.layout, theta, self.work[0], config.saturation > 0, forward_at
-                ),
-            )
-
-    def _kernels_of_one(self, own):
-        return kernels_of_one(
-            self.cell,
-            self.loss,
-            self.optimizer,
-            self.shrinking,
-            self.layout,
-            self.truncate,
-            self.replicas[0],
-            self.shared,
-            self.work[0],
-            self.one,
-            self.config.saturation > 0,
-            own,
+            aligned_zeros((2, self.groups, self.rows), dtype), aligned_zeros((2, self.groups, lanes), dtype),
+            np.zeros((2, self.groups), np.int64), np.zeros((1, 4)), np.zeros(1, np.int64),
+            np.zeros(BARRIER_SIZE, np.int64), np.zeros(1, np.int64), np.zeros(2, np.int64))
+        self.step = self.first_step = 0
+        learn, update = self.programs
+        self.calls = Calls(
+            lay_address(source, self.blocks[0]),
+            *(address_of(execute, program, np.zeros(1, np.int64)) for program in self.programs),
+        )
+        self.where = Places(
+            learn.names.index("gradient"),
+            learn.names.index("sums"),
+            learn.names.index("steps"),
+            learn.names.index("fresh"),
+            update.names.index("gradient"),
+            OPTIONS.index("rate"),
+            OPTIONS.index("saturation"),
         )
 
-    @cached_property
-    def tiers(self):
-        """The kernels of updates with single samples; for a mere gradient the look into the cache would take as long as the rest."""
-        return Tiers(self._kernels_of_one, self.at_once)
-
-    def worked(self, seconds):
-        """Count seconds spent in `run`: when there were enough, kernels may be compiled that need fewer."""
-        if self.config.batch_size == 1:
-            self.tiers.worked(seconds)
-
-    def _replica(self, theta, shape):
-        replica = Replica(*(aligned_zeros(shape, self.dtype) for _ in Replica._fields))
-        replica = replica._replace(
-            w_hh_t=aligned_zeros((self.layout.panels * self.layout.hidden, shape[1]), self.dtype)
-        )
-        replica.theta[:] = replica.previous[:] = theta
-        return replica
+    def _work(self, block, weights):
+        """One thread's Work."""
+        net, config, dtype, lanes, rows = self.net, self.config, self.dtype, self.lanes, self.rows
+        names = self.optimizer
+        shapes = {
+            "theta": (rows, 1),
+            "gradient": (rows, 1),
+            "previous": (rows, 1),
+            "earlier": (rows, 1),
+            "slots": (max(1, len(names.slots)), rows, 1),
+            "running": (max(1, len(names.running)), 1),
+            "options": (len(OPTIONS) + len(names.options), 1),
+            "flags": (3, rows),
+            "active": (1, lanes),
+            "norm": (lanes, 1),
+            "bad": (2, lanes),
+        }
+        shapes |= {name: (count, lanes) for name, count in net.arrays(self.steps).items()}
+        arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
+        arrays["active"][:] = 1
+        arrays["flags"][:, : net.table.count] = flags_of(net, self.places)
+        for row, value in enumerate(options_of(config, names)):
+            arrays["options"][row] = value
+        for name, places in self.places.items():
+            arrays["theta"][places, 0] = weights[name]
+        arrays["previous"][:] = arrays["theta"]
+        arrays |= {"mask": block.mask, "lengths": block.lengths, "weights": block.weights}
+        words = {"x": block.x.ctypes.data, "y": block.y.ctypes.data, "segment": min(config.truncate or self.steps, self.steps)}
+        words |= {name: array.ctypes.data for name, array in arrays.items()}
+        frames = [
+            np.array([words.get(name, 0) for name in program.names], np.int64) for program in self.programs
+        ]
+        flat = {name: arrays[name].reshape(-1) for name in ("theta", "gradient", "previous", "earlier")}
+        self.arrays.append(arrays)
+        return Work(*frames, **flat, options=arrays["options"], bad=arrays["bad"], statistics=np.zeros(4))
 
     def _plan(self, patience=0):
-        config = self.config
-        clip = np.inf if config.clip is None else float(config.clip)
-        return Plan(
-            config.seed,
-            self.step,
-            config.batch_size,
-            self.groups,
-            clip,
-            config.reduction == "mean",
-            patience,
-            self.truncate,
-        )
+        return Plan(self.config.seed, self.step, self.config.batch_size, self.size, self.groups, patience)
 
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
 
         stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
-
-        Without a penalty in the config, `saturations` is not looked at. DIVERGED takes the last update back: self.step
-        may be one less than before the call.
+        DIVERGED takes the last update back: self.step may be one less than before the call.
         """
         shared = self.shared._replace(history=np.zeros((len(rates), 4)), given_up=np.zeros(2, np.int64))
         if stop is not None:
             shared = shared._replace(stop=stop)
-        plan = self._plan(patience)
-        online = self.config.batch_size == 1
-        calls = CallsOfOne(self.fill, *self.tiers.addresses) if online else self.calls
-        arguments = (
-            self.cell,
-            self.loss,
-            self.optimizer,
-            self.shrinking,
-            self.source,
-            self.layout,
-            plan,
-            calls,
-            rates,
-            saturations,
-        )
+        arguments = (self._plan(patience), self.calls, self.where, rates, saturations)
 
         def work(thread, threads):
-            if online:
-                return run_online(*arguments, self.replicas[0], shared, self.work[0], self.one)
             if thread >= self.current:
                 # It had no part in the call before. Nobody writes into these before all threads have met.
-                for own, first in zip(self.replicas[thread], self.replicas[0]):
-                    own[:] = first
-            return run_steps(*arguments, self.replicas[thread], shared, self.work[thread], thread, threads)
+                for name in ("theta", "previous", "slots", "running"):
+                    self.arrays[thread][name][:] = self.arrays[0][name]
+            return run_batches(
+                self.source, self.blocks[thread], *arguments, self.work[thread], shared, thread, threads
+            )
 
         # Without updates it is only compiled. One alone may take so long that Ctrl-C must find this thread waiting, not working.
         results = on_threads(self.threads if len(rates) else 1, work, _nothing if len(rates) == 1 else None)
@@ -159,31 +138,17 @@ class Session:
 
     def gradient(self):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
-        saturation = float(self.config.saturation)
-        online = self.config.batch_size == 1
-        calls = CallsOfOne(self.fill, address_of(*self._kernels_of_one(False)[0]), None) if online else self.calls
-        arguments = (
-            self.cell,
-            self.loss,
-            self.source,
-            self.layout,
-            self._plan(),
-            calls,
-            self.step,
-            saturation,
-            self.replicas[0],
-            self.shared,
-            self.work[0],
-        )
-        if online:
-            gradient_of_one(*arguments, self.one)
-        else:
-            gradient_of(*arguments)
-        return unpack(self.cell, self.layout, self.replicas[0].gradient, self.names), self.shared.history[0].copy()
+        plan, work = self._plan(), self.work[0]
+        work.options[self.where.saturation] = self.config.saturation
+        gradient_of(self.source, self.blocks[0], plan, self.calls, self.where, self.step, work, self.shared)
+        return self._named(work.gradient), self.shared.history[0].copy()
+
+    def _named(self, rows):
+        return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
 
     def weights(self):
         """The present weights by name."""
-        return unpack(self.cell, self.layout, self.replicas[0].theta, self.names)
+        return self._named(self.work[0].theta)
 
     @property
     def clean_samples(self):
@@ -195,22 +160,34 @@ class Session:
         self.shared.clean[0] = samples
 
     def state(self):
-        """({name: array}, {name: number}) from which `restore` goes on to the same bytes."""
-        first, second = (unpack(self.cell, self.layout, memory, self.names)
-                         for memory in (self.replicas[0].first, self.replicas[0].second))
-        arrays = {f"first.{name}": array for name, array in first.items()}
-        arrays |= {f"second.{name}": array for name, array in second.items()}
-        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps}
+        """({name: array}, {name: value}) from which `restore` goes on to the same bytes."""
+        arrays = {
+            f"{slot}.{name}": array
+            for slot, rows in zip(self.slots, self.arrays[0]["slots"])
+            for name, array in self._named(rows[:, 0]).items()
+        }
+        running = self.arrays[0]["running"][: len(self.optimizer.running), 0].tolist()
+        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
 
     def restore(self, arrays, numbers):
         """Take up what `state` gave; the weights come with the constructor."""
-        for memory in ("first", "second"):
-            named = {name: arrays[f"{memory}.{name}"] for name in self.names}
-            for replica in self.replicas:
-                getattr(replica, memory)[:] = pack(self.cell, self.layout, named, self.dtype)
+        running = numbers.get("running")
+        running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
+        for own in self.arrays:
+            for n, slot in enumerate(self.slots):
+                for name, places in self.places.items():
+                    own["slots"][n, places, 0] = arrays[f"{slot}.{name}"]
+            own["running"][: len(running), 0] = running
         self.step = self.first_step = numbers["step"]
         self.clean(numbers["clean"])
 
 
 def _nothing():
     """What a caller does that only waits."""
+
+
+def session_for(cell, sizes, source, steps, config, threads, weights):
+    """The Session, or for single samples the SingleSession, which has hidden units in the lanes."""
+    if config.batch_size == 1 and cell.traced().operand is None:
+        return SingleSession(cell, sizes, source, steps, config, weights)
+    return Session(cell, sizes, source, steps, config, threads, weights)

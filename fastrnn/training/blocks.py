@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.recipe import lanes_for
+from fastrnn.networks import lanes_for
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fastrnn.training.fits import Fits
 from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
-from fastrnn.training.recipe import COLUMNS, VECTOR_BYTES
+from fastrnn.networks import COLUMNS, VECTOR_BYTES
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")

@@ -1,42 +1,13 @@
 """What a group of models has in common: the compiled program, the data's blocks, the places of weights."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
-from fastrnn.heads.base import traced as traced_head
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.recurrent.layout import Sizes, named_places
-from fastrnn.kernels.recurrent.network import Network
+from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.update import traced as traced_optimizer
-from fastrnn.simd.host import has
-
-# Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, of which there are half as many.
-REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
-# Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
-COLUMNS = 4
-
-
-@lru_cache(maxsize=256)
-def network_of(cell, head, inputs, outputs, own_weights, own_data, dtype, before=False):
-    """The Network of a cell and a head, for vectors as this processor has them."""
-    return Network(
-        cell.traced(),
-        traced_head(head, outputs),
-        Sizes(inputs, cell.hidden_size, outputs),
-        own_weights,
-        own_data,
-        COLUMNS,
-        REGISTERS,
-        VECTOR_BYTES,
-        before,
-    )
-
-
-def lanes_for(dtype):
-    """Numbers in a vector of this processor."""
-    return VECTOR_BYTES // np.dtype(dtype).itemsize
-
+from fastrnn.networks import lanes_for, network_of, weights_that_learn
 
 class Recipe:
     """Everything that all models of a call with the same cell share.
@@ -103,10 +74,3 @@ class Recipe:
     def named(self, rows):
         """{name: array} of the weights in (R,) rows."""
         return {name: np.ascontiguousarray(rows[self.places[name]]) for name in self.names}
-
-
-def weights_that_learn(cell, initial_state="zero"):
-    """Names of a network's weights, in their order."""
-    biases = ("b_ih", "b_hh", "b_o") if cell.bias else ()
-    states = tuple(f"initial_{name}" for name in cell.state) if initial_state == "learned" else ()
-    return ("w_ih", "w_hh", *biases[:2], "w_ho", *biases[2:], *cell.vectors, *states)

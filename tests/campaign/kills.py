@@ -13,7 +13,6 @@ import fastrnn
 import numpy as np
 from fastrnn.checkpoint import read_checkpoint
 from fastrnn.cli import main
-from fastrnn.kernels import tiers
 from fastrnn.train import autosave
 
 from campaign.children import Child, Fault, check_words, in_turn
@@ -52,7 +51,7 @@ JOBS = {
 
 def warm_up():
     """Load what the jobs run, in this process and on its one thread; let checkpoints come as often as kills do."""
-    autosave.SECONDS, autosave.SHARE, tiers.ENOUGH = 0.03, 1.0, float("inf")
+    autosave.SECONDS, autosave.SHARE = 0.03, 1.0
     from fastrnn.sweep import Grid
     from fastrnn.sweep.unit import warm_up as load
 
@@ -140,7 +139,7 @@ def _reference(name, base):
 
 def _following(ended, command):
     """The command that goes on: the one that was printed, else the same."""
-    printed = re.search(r"^go on: .*?fastrnn (.*)$", ended.err, re.MULTILINE)
+    printed = re.search(r"^continue: .*?fastrnn (.*)$", ended.err, re.MULTILINE)
     return tuple(shlex.split(printed[1])) if printed else command
 
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from fastrnn.bench.workload import INPUTS, added
 from fastrnn.cells.elman import Elman
-from fastrnn.kernels.models.places import flat, named
+from fastrnn.networks import flat, named, shapes_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.loop import SAMPLES_A_THREAD
-from fastrnn.train.session import Session
+from fastrnn.train.session import session_for
 
 # The flag that nobody sets.
 RUNS_ON = np.zeros(1, np.int64)
@@ -25,9 +25,8 @@ class Fastrnn:
         task = Addition(bits=work.steps)
         # As `train` chooses: where a batch is too small, threads wait for each other longer than they work.
         threads = min(threads, max(1, work.batch // SAMPLES_A_THREAD))
-        # As after five seconds of training.
-        self.session = Session(
-            Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights, at_once=True
+        self.session = session_for(
+            Elman(work.hidden, bias=False), (INPUTS, 1), task.kernel, work.steps, config, threads, weights
         )
 
     def run(self, updates):
@@ -63,23 +62,15 @@ class Models:
         self.work, self.threads, self.made = work, min(threads, work.models), 0
         config = TrainConfig(optimizer="sgd", learning_rate=work.rate, batch_size=work.batch, dtype=work.dtype)
         elman, task = Elman(work.hidden, bias=False), Addition(bits=work.steps)
-        self.cell, self.names = elman.kernel(INPUTS, 1), elman.weights
+        self.shapes = shapes_of(elman, INPUTS, 1)
         constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
-        # As after five seconds of training.
-        recipe = Recipe(
-            self.cell,
-            self.names,
-            task.kernel,
-            work.steps,
-            config,
-            {name: np.full(work.models, value) for name, value in constant.items()},
-            at_once=True,
-        )
+        varied = {name: np.full(work.models, value) for name, value in constant.items()}
+        recipe = Recipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
         self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):
             one = {name: weight[model] for name, weight in weights.items()}
-            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.names), model)
+            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.shapes), model)
             self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):
@@ -98,5 +89,5 @@ class Models:
         return before, x, added(x), self._weights()
 
     def _weights(self):
-        each = [named(self.cell, self.groups[group].weights(lane), self.names) for group, lane in self.places]
-        return {name: np.stack([weights[name] for weights in each]) for name in self.names}
+        each = [named(self.groups[group].weights(lane), self.shapes) for group, lane in self.places]
+        return {name: np.stack([weights[name] for weights in each]) for name in self.shapes}

@@ -5,63 +5,62 @@ Timed like engines, in the same rounds; one update is a fixed amount of work.
 
 import numpy as np
 
-from fastrnn.compiling import jit
-from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.tiles import TILE
-from fastrnn.simd import fma, lanes, load, load_like, pointwise, store, zeros
+from fastrnn.machine.execute import Program
+from fastrnn.networks import lanes_for
 from fastrnn.threads import on_threads
 
+# Sums that do not wait for each other: a multiply-add takes four cycles, and two begin in each.
+SUMS = 10
 # Elements of the three arrays that lie in the second-level cache together: 192 kB.
 NEAR = 1 << 14
-
-# Multiply-adds of TILE vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond any cache
+# Multiply-adds of SUMS vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond any cache
 # that a core has to itself.
 TURNS, LENGTH = 4096, 1 << 24
 
-_fma = pointwise(lambda sums, a, b: fma(sums, a, b))
+
+def multiply_add(dtype):
+    """The Program of `turns` times SUMS vectors of sums = sums * a + b; data (2 + SUMS, lanes) are a, b and the sums."""
+
+    def kernel(m):
+        data = m.pointer("data")
+        a, b, *sums = (m.load(data, m.integer(row)) for row in range(2 + SUMS))
+        sums = m.fold(m.word("turns"), sums, lambda _, sums: [m.fma(each, a, b) for each in sums])
+        for row, value in enumerate(sums):
+            m.store(data, m.integer(2 + row), value)
+
+    return Program(kernel, ("data", "turns"), dtype, lanes_for(dtype), f"peak {SUMS}")
 
 
-@inlined
-def _multiply_add(data, turns, rows):
-    a, b = load(data, 0, 1), load(data, 1, 1)
-    sums = load_like(data, 2, rows)
-    # The sums wait for themselves alone, and there are as many as the register tile of the kernels has.
-    for _ in range(turns):
-        sums = _fma(sums, a, b)
-    store(data, 2, sums)
+def triad(dtype):
+    """The Program of a = b + 3 c, `count` vectors of each."""
 
+    def kernel(m):
+        a, b, c = (m.pointer(name) for name in "abc")
+        three = m.constant(3.0)
+        for row in m.range(m.word("count")):
+            m.store(a, row, m.fma(three, m.load(c, row), m.load(b, row)))
 
-@jit
-def multiply_add(data, turns):
-    """`turns` times TILE vectors of sums = sums * a + b, data (2 + TILE, lanes) being a, b and the sums."""
-    _multiply_add(data, turns, zeros(data, TILE))
-
-
-@jit
-def triad(a, b, c, first, last):
-    """a = b + 3 c between two indices, vector by vector."""
-    for i in range(first, last, lanes(a)):
-        store(a, i, _fma(load(c, i, 1), 3.0, load(b, i, 1)))
+    return Program(kernel, ("a", "b", "c", "count"), dtype, lanes_for(dtype), "triad")
 
 
 class MultiplyAdd:
-    """Peak rate: 2 * TURNS * TILE * lanes floating-point operations an update on each thread."""
+    """Peak rate: 2 * TURNS * SUMS * lanes floating-point operations an update on each thread."""
 
     def __init__(self, work, threads, weights, x, y):
-        self.threads = threads
-        width = 64 // np.dtype(work.dtype).itemsize
-        self.data = np.full((threads, 2 + TILE, width), 0.5, work.dtype)
+        self.threads, self.program = threads, multiply_add(work.dtype)
+        self.data = np.full((threads, 2 + SUMS, lanes_for(work.dtype)), 0.5, work.dtype)
 
     def run(self, updates):
-        on_threads(
-            self.threads,
-            lambda thread, threads: [multiply_add(data, TURNS * updates) for data in self.data[thread::threads]],
-        )
+        def part(thread, threads):
+            for data in self.data[thread::threads]:
+                self.program.run(np.array([data.ctypes.data, TURNS * updates]))
+
+        on_threads(self.threads, part)
 
     @staticmethod
     def flops(dtype, threads):
         """Operations in one update of so many threads."""
-        return 2 * TURNS * TILE * (64 // np.dtype(dtype).itemsize) * threads
+        return 2 * TURNS * SUMS * lanes_for(dtype) * threads
 
 
 class Triad:
@@ -70,23 +69,26 @@ class Triad:
     length = LENGTH
 
     def __init__(self, work, threads, weights, x, y):
-        self.threads = threads
+        self.threads, self.program = threads, triad("float32")
         self.arrays = [np.full(self.length, value, np.float32) for value in (0, 1, 2)]
 
     def run(self, updates):
-        share = self.length // 16 // self.threads * 16
+        lanes = lanes_for("float32")
+        share = self.length // lanes // self.threads
 
         def part(thread, threads):
             for _ in range(updates):
                 for i in range(thread, self.threads, threads):
-                    triad(*self.arrays, i * share, (i + 1) * share)
+                    starts = [array[i * share * lanes :].ctypes.data for array in self.arrays]
+                    self.program.run(np.array([*starts, share]))
 
         on_threads(self.threads, part)
 
     @classmethod
     def bytes(cls, threads):
         """Bytes that one update reads or writes; the line that a store reads before it writes is not counted."""
-        return 12 * (cls.length // 16 // threads * 16 * threads)
+        lanes = lanes_for("float32")
+        return 12 * (cls.length // lanes // threads * lanes * threads)
 
 
 class NearTriad(Triad):

@@ -15,10 +15,10 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 
 def back_step(m, net, frame, block, t, slot, terms):
     """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
-    pull = _pull(m, net, frame, block, t) if terms.active else None
+    penalties = _penalties(m, net, frame, block, t, terms) if terms.active or terms.saturating else None
     units, columns = net.tile(1, net.sizes.hidden)
     for u in m.range(net.sizes.hidden):
-        _cell(m, net, frame, t, slot, u, pull)
+        _cell(m, net, frame, t, slot, u, penalties)
     products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
     if net.step.operand is not None:
         for row in m.range(net.sizes.hidden * net.columns):
@@ -32,15 +32,31 @@ def back_step(m, net, frame, block, t, slot, terms):
             operand_back(m, net, frame, t, slot)
 
 
-def _pull(m, net, frame, block, t):
-    """What draws each column's h to zero: twice the penalty on activity, of a counted step and unit."""
-    strength = net.weight(m, frame.options, m.integer(OPTIONS.index("activity"))) * (2 / net.sizes.hidden)
-    masks = [net.datum(m, block.mask, t * net.columns + c) for c in range(net.columns)]
-    weights = [mask * m.load(block.weights, m.integer(c)) for c, mask in enumerate(masks)]
-    return [m.select(weight > 0.0, weight * strength, 0.0) for weight in weights]
+def _penalties(m, net, frame, block, t, terms):
+    """(a, b) for each column: a h + b is the derivative by h, of a counted step, of the penalties on states.
+
+    activity: mean(h^2) draws h to zero; saturation: sum of (h - low) (high - h) / (high - low)^2 draws it to its
+    extremes.
+    """
+
+    def strength(name):
+        return net.weight(m, frame.options, m.integer(OPTIONS.index(name)))
+
+    slope, shift = m.constant(0.0), m.constant(0.0)
+    if terms.active:
+        slope = strength("activity") * (2 / net.sizes.hidden)
+    if terms.saturating:
+        low, high = terms.saturating
+        unit = strength("saturation") * (1 / (high - low) ** 2)
+        slope, shift = slope - 2.0 * unit, unit * (low + high)
+    found = []
+    for c in range(net.columns):
+        weight = net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c))
+        found.append([m.select(weight > 0.0, weight * each, 0.0) for each in (slope, shift)])
+    return found
 
 
-def _cell(m, net, frame, t, slot, u, pull):
+def _cell(m, net, frame, t, slot, u, penalties):
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
     columns = range(net.columns)
@@ -57,8 +73,9 @@ def _cell(m, net, frame, t, slot, u, pull):
     environments = []
     for column, d_h in zip(columns, sums):
         new = {symbol: m.load(frame.state, net.place(u, states, t + 1, n, column)) for n, symbol in enumerate(step.new)}
-        if pull is not None:
-            d_h = m.fma(pull[column], new[step.new[0]], d_h)
+        if penalties is not None:
+            slope, shift = penalties[column]
+            d_h = m.fma(slope, new[step.new[0]], d_h + shift)
         values = {step.d_new[0]: d_h} | new | vectors
         values |= {
             symbol: m.load(frame.d_state, net.place(u, states, 0, n, column))
@@ -118,7 +135,7 @@ def gradients(m, net, frame, block, t, count):
         return m.load(frame.operand, ((t + n) * hidden + k) * net.columns + c)
 
     def of_inputs(n, i, c):
-        return net.datum(m, block.x, ((t + n) * inputs + i) * net.columns + c)
+        return net.datum(m, block.x, (t + n) * inputs + i, m.integer(c))
 
     first_h = len(net.step.pre) - net.step.from_h
     for name, first, right in (("w_h", first_h, state), ("w_q", 0, operand), ("w_x", 0, of_inputs)):

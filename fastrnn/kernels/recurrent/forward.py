@@ -11,7 +11,10 @@ def forward_step(m, net, frame, block, t):
     """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain."""
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     now = m.from_integer(t)
-    alive = [net.datum(m, block.lengths, m.integer(c)) > now for c in range(net.columns)]
+    # Of bits, all sequences have all steps.
+    alive = None
+    if not net.bits:
+        alive = [net.datum(m, block.lengths, m.integer(0), m.integer(c)) > now for c in range(net.columns)]
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _products(m, net, frame, block, t, u, high, c, wide)
@@ -29,12 +32,12 @@ def _products(m, net, frame, block, t, u, units, c, columns):
     step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
 
-    def product(sums, first, count, table, reached, pointer, place, operand):
+    def product(sums, first, count, table, reached, operand):
         """{group: sums}: + sum over k of weights (unit, k, group) times operand (k, column)."""
         flat = [value for group in range(first, first + reached) for value in sums[group]]
 
         def body(k, running):
-            right = [operand(m, pointer, place(k) + n) for n in range(columns)]
+            right = [operand(k, c + n) for n in range(columns)]
             out = []
             for row in range(reached * units):
                 group, unit = divmod(row, units)
@@ -58,9 +61,7 @@ def _products(m, net, frame, block, t, u, units, c, columns):
         net.sizes.inputs,
         "w_x",
         step.from_x,
-        block.x,
-        lambda i: (t * net.sizes.inputs + i) * net.columns + c,
-        net.datum,
+        lambda i, column: net.datum(m, block.x, t * net.sizes.inputs + i, column),
     )
     # What the state does not reach is done, and leaves its registers to others.
     for group in range(first_h):
@@ -72,9 +73,7 @@ def _products(m, net, frame, block, t, u, units, c, columns):
         hidden,
         "w_h",
         step.from_h,
-        frame.state,
-        lambda k: (t * (states * hidden) + k) * net.columns + c,
-        lambda m, pointer, place: m.load(pointer, place),
+        lambda k, column: m.load(frame.state, (t * (states * hidden) + k) * net.columns + column),
     )
     for group in range(first_h, groups):
         keep(group, sums[group])
@@ -89,7 +88,8 @@ def _cells(m, net, frame, t, u, alive):
         for n in range(states):
             # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a
             # derivative of 0.
-            m.store(frame.state, net.place(u, states, t + 1, n, column), m.select(alive[column], values[n], 0.0))
+            value = values[n] if alive is None else m.select(alive[column], values[n], 0.0)
+            m.store(frame.state, net.place(u, states, t + 1, n, column), value)
         for n in range(early, len(step.saved)):
             m.store(frame.saved, net.place(u, len(step.saved), t, n, column), values[states + n - early])
 
@@ -138,11 +138,11 @@ def head_step(m, net, frame, block, t, learning, evaluating):
         for n in range(columns):
             values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
             values |= {
-                symbol: net.datum(m, block.y, (t * len(head.y) + row) * net.columns + c + n)
+                symbol: net.datum(m, block.y, t * len(head.y) + row, c + n)
                 for row, symbol in enumerate(head.y)
             }
             environments.append(values)
-        masks = [net.datum(m, block.mask, t * net.columns + c + n) for n in range(columns)]
+        masks = [net.mask(m, block, t, c + n) for n in range(columns)]
         shares = _emphasise(m, net, frame, c, environments, masks) if head.emphasis else []
         # A loss takes a logarithm, which most rounds need not pay for.
         for _ in m.when(evaluating):

@@ -69,12 +69,9 @@ def weights_table(step, sizes):
 def named_places(cell, step, sizes):
     """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
     table = weights_table(step, sizes)
-    x_names = step.groups[: step.from_x]
-    h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]
+    from_x, from_h = gates_of(cell, step)
     w_h = np.concatenate([table.places("w_h"), table.places("w_q")], -1)
     b_h = np.concatenate([table.places("b_h"), table.places("b_q")])
-    from_x = [_place(x_names, gate, "_x") for gate in cell.gates]
-    from_h = [_place(h_names, gate, "_h") for gate in cell.gates if gate not in cell.inputs_only]
     hidden = sizes.hidden
     places = {
         "w_ih": table.places("w_x")[..., from_x].transpose(2, 0, 1).reshape(-1, sizes.inputs),
@@ -87,6 +84,14 @@ def named_places(cell, step, sizes):
     places |= dict(zip(cell.vectors, table.places("vectors")))
     states = dict(zip((f"initial_{name}" for name in cell.state), table.places("initial")))
     return places | states
+
+
+def gates_of(cell, step):
+    """Where the cell's gates, in its own order, lie among those that inputs reach, and those that states reach."""
+    x_names = step.groups[: step.from_x]
+    h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]
+    from_x = [_place(x_names, gate, "_x") for gate in cell.gates]
+    return from_x, [_place(h_names, gate, "_h") for gate in cell.gates if gate not in cell.inputs_only]
 
 
 def _place(names, gate, suffix):

@@ -2,9 +2,11 @@
 
 Time, units and columns: a block is a few columns of sequences, each column one vector wide. A lane is a model (each has
 weights of its own: `own_weights`), or a sequence of one model. Inputs are numbers that all lanes share, or one for
-each lane (`own_data`). Arrays of a block, counted in vectors:
+each lane (`own_data`), or bits (`bits`): then a word holds the bit of each lane of each column, and all sequences have
+all steps. Arrays of a block, counted in vectors:
 
     x (T, I, C)   y (T, Y, C)   mask (T, C)                    numbers instead, where lanes share them
+    x (T, I)      y (T, Y)      mask (T)                       words, and numbers, of bits
     state (T + 1, S, H, C)   saved (T, V, H, C)   d_z (T + 1, O, C)
     d (SPAN, P, H, C)        derivatives by pre-activations (and the cell's vectors), of a few steps
     pre (P, H, C)            pre-activations of one step
@@ -41,13 +43,14 @@ class Network:
     registers: int
     vector_bytes: int
     before: bool = False
+    bits: bool = False
 
     @property
     def text(self):
         """All that compiled code depends on."""
         return (
             f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
-            f"{self.registers} {self.vector_bytes} {self.before}"
+            f"{self.registers} {self.vector_bytes} {self.before} {self.bits}"
         )
 
     @cached_property
@@ -127,9 +130,16 @@ class Network:
         """Where an array (T, count, H, C) has the n-th number of a unit and column at a time."""
         return ((time * count + n) * self.sizes.hidden + unit) * self.columns + column
 
-    def datum(self, m, pointer, place):
-        """A number of the data in all lanes."""
+    def datum(self, m, pointer, row, column):
+        """A number of the data, of a column, in all lanes; pointer: of words, where the data are bits."""
+        if self.bits:
+            return m.from_bits(m.read(pointer, row), column * m.lanes)
+        place = row * self.columns + column
         return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
+
+    def mask(self, m, block, t, column):
+        """What a step counts."""
+        return m.splat(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
 
 
 def tiles(m, count, size):
@@ -148,9 +158,12 @@ TOGETHER = 4
 
 def formula(m, outputs, environments):
     """[outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer vectors."""
-    results = []
-    for first in range(0, len(environments), TOGETHER):
-        group = environments[first : first + TOGETHER]
+    results, first = [], 0
+    while first < len(environments):
+        # As many as a power of two: longer vectors are made of halves.
+        width = min(TOGETHER, 1 << (len(environments) - first).bit_length() - 1)
+        group = environments[first : first + width]
+        first += width
         if len(group) == 1:
             results.append(on_vectors(outputs, group[0], next(iter(group[0].values()))))
             continue

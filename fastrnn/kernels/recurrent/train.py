@@ -68,12 +68,12 @@ def train_kernel(net, optimizer, terms):
             evaluating = (m.word("round") % every).equals(0)
             for _ in m.when(evaluating):
                 decide.begin(m, net, frame)
-                _zero(m, net, frame.sums, decide.SUMS)
+                clear(m, net, frame.sums, decide.SUMS)
             for number, leave in m.loop(m.word("count")):
                 block, flags = _block(m, table, number)
                 learning, counting = _has(flags, LEARN), _has(flags, EVALUATE).both(evaluating)
                 for _ in m.when(_has(flags, FRESH)):
-                    _zero(m, net, frame.gradient, net.table.count)
+                    clear(m, net, frame.gradient, net.table.count)
                 for _ in m.when(learning.either(counting)):
                     run_block(m, net, frame, block, learning, counting, terms)
                     for _ in m.when(counting):
@@ -206,7 +206,8 @@ def _add_up(m, net, frame, block):
                 m.add_sums(frame.sums, [m.integer(row)], [total])
 
 
-def _zero(m, net, pointer, count):
+def clear(m, net, pointer, count):
+    """Set numbers, one for each model, to 0."""
     rows = count if net.own_weights else -(-count // m.lanes)
     for row in m.range(rows):
         m.store(pointer, row, m.constant(0.0))

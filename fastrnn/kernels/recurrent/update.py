@@ -16,7 +16,7 @@ from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.decide import PROGRESS
 
 # Rows of options that every model has, before the optimizer's own.
-OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity")
+OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity", "saturation")
 
 
 class Terms(NamedTuple):
@@ -24,7 +24,9 @@ class Terms(NamedTuple):
 
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
-    states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves.
+    states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
+    saturating: a penalty on states between these two extremes; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
+    watched: an update says in `bad` which gradients and weights are not finite.
     """
 
     penalties: bool = False
@@ -34,6 +36,9 @@ class Terms(NamedTuple):
     truncated: bool = False
     carried: bool = False
     plateau: bool = False
+    saturating: tuple = ()
+    decoupled: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,21 +106,37 @@ def update_weights(m, net, optimizer, frame, terms, moment):
     scale = options["scale"]
     if terms.clipped:
         scale = _clipped(m, net, frame, scale, options["max_norm"], flag, count)
-    for row in m.range(count):
+    # Where the next weights go.
+    following = getattr(frame, "following", frame.theta)
+
+    def body(row, bad):
         w = m.load(frame.theta, row)
-        g = m.load(frame.gradient, row) * scale
+        raw = m.load(frame.gradient, row)
+        g = raw * scale
+        if terms.watched:
+            # 0 times what is not finite is no number, and stays none in a sum. So is a square that is infinite.
+            bad = [m.fma(raw * raw, zero, bad[0]), bad[1]]
         if terms.penalties:
             strength = options["l1"] * flag(1, row)
-            g = g + m.select(w > 0.0, strength, m.select(w < 0.0, -strength, 0.0 * strength))
+            push = m.select(w > 0.0, strength, m.select(w < 0.0, -strength, zero * strength))
+            g = g if terms.decoupled else g + push
         slots = [m.load(frame.slots, row + n * count) for n in range(len(optimizer.slots))]
         values = known | dict(zip((symbol(name) for name in optimizer.slots), slots)) | {symbol("w"): w, symbol("g"): g}
         new, *slots_after = on_vectors(optimizer.update, values, w)
         if terms.penalties:
             new = m.fma(rate * options["decay"] * flag(2, row), -w, new)
+            new = m.fma(rate, -push, new) if terms.decoupled else new
         learns = flag(0, row) > 0.0
-        m.store(frame.theta, row, m.select(active, m.select(learns, new, w), w))
+        new = m.select(active, m.select(learns, new, w), w)
+        m.store(following, row, new)
         for n, (before, after) in enumerate(zip(slots, slots_after)):
             m.store(frame.slots, row + n * count, m.select(active, after, before))
+        return [bad[0], m.fma(new, zero, bad[1])] if terms.watched else bad
+
+    zero = m.constant(0.0)
+    bad = m.fold(count, [zero, zero] if terms.watched else [], body)
+    for row, value in enumerate(bad):
+        m.store(frame.bad, m.integer(row), value)
 
 
 def _clipped(m, net, frame, scale, limit, flag, count):

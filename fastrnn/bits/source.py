@@ -1,0 +1,160 @@
+"""A task's samples as bits, 64 in a word: what a kernel knows of a task, its answers, and the streams that are drawn."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import Address, address_of, call
+from fastrnn.kernels.block_data import lay
+from fastrnn.kernels.philox import random_words
+from fastrnn.kernels.recurrent.units import CHUNK
+from fastrnn.kernels.singles import lay_singles
+
+# Parameters of a task, padded with zeros, so that all tasks are of one type.
+NUMBERS = 4
+
+
+class BitTask(NamedTuple):
+    """A task as the kernels take it.
+
+    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
+    last_only: whether only the answer at the last step counts.
+    """
+
+    label: Address
+    numbers: tuple
+    headroom: int
+    last_only: bool
+
+
+@lru_cache(maxsize=None)
+def label_address(function):
+    """The address of a compiled `label`."""
+    plane = np.zeros((1, 1), np.uint64)
+    return address_of(function, (0,) * NUMBERS, plane, plane, np.zeros(1, np.uint64))
+
+
+def label_words(task, x, y, state):
+    """Fill y (W, T, O) with the right outputs of a BitTask for x (W, T, I); state (W, 64): states before, then after.
+
+    Raises ValueError for arrays that are not C-contiguous uint64.
+    """
+    for array in (x, y, state):
+        if array.dtype != np.uint64 or not array.flags.c_contiguous:
+            raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
+    _label_words(task, x, y, state)
+
+
+@jit
+def _label_words(task, x, y, state):
+    for word in range(x.shape[0]):
+        call(task.label, (task.numbers, x[word], y[word], state[word]))
+
+
+@jit
+def restrict(task, x):
+    """Clear the bits of the random words x (T, I) that the task's operands may not have."""
+    for t in range(x.shape[0] - task.headroom, x.shape[0]):
+        for i in range(x.shape[1]):
+            x[t, i] = 0
+
+
+@jit
+def draw_word(task, seed, word, x, y, state):
+    """Fill x (T, I) and y (T, O) with samples 64 * word and on of the stream of a seed; `state` (64) is scratch."""
+    random_words(seed, 0, word, 0, x.reshape(x.size))
+    restrict(task, x)
+    for i in range(state.size):
+        state[i] = 0
+    call(task.label, (task.numbers, x, y, state))
+
+
+@jit
+def _word(task, seed, word, x_words, y_words, tag, state):
+    """The place in x_words and y_words where samples 64 * word and on are."""
+    slot = word % 2
+    if tag[slot] != word:
+        tag[slot] = word
+        draw_word(task, seed, word, x_words[slot], y_words[slot], state)
+    return slot
+
+
+@jit
+def _cut(words, slot, other, shift, out):
+    """out = the bits of words[slot] from `shift` on, then those of words[other]."""
+    for t in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            bits = words[slot, t, i] >> np.uint64(shift)
+            if shift > 0:
+                bits |= words[other, t, i] << np.uint64(64 - shift)
+            out[t, i] = bits
+
+
+@jit
+def _count(samples, weights, outputs, counted):
+    """Note that a block holds so many samples."""
+    for n in range(weights.size):
+        weights[n] = 1 if n < samples else 0
+        outputs[n] = counted if n < samples else 0
+
+
+def _lay(source, seed, first, samples, block):
+    x_words, y_words, tag, state = block.x_words, block.y_words, block.tag, block.state
+    shift = first % 64
+    slot = _word(source, seed, first // 64, x_words, y_words, tag, state)
+    other = _word(source, seed, first // 64 + 1, x_words, y_words, tag, state) if shift + samples > 64 else slot
+    _cut(x_words, slot, other, shift, block.x)
+    _cut(y_words, slot, other, shift, block.y)
+    if tag[2] != samples:
+        tag[2] = samples
+        counted = block.y.shape[1] * (1 if source.last_only else block.y.shape[0])
+        _count(samples, block.weights[0].reshape(-1), block.outputs.reshape(-1), counted)
+
+
+@overload(lay)
+def _overload_lay(source, seed, first, samples, block):
+    return _lay if source.instance_class is BitTask else None
+
+
+@jit
+def _expand(words, sample, out):
+    """out = the bits of a sample, as numbers."""
+    for n in range(words.size):
+        out[n] = (words[n] >> np.uint64(sample)) & np.uint64(1)
+
+
+@jit
+def _expand_steps(words, sample, output, out):
+    """out (C, L) = the bits of a sample's output, CHUNK steps in each row."""
+    for t in range(words.shape[0]):
+        out[t // CHUNK, t % CHUNK] = (words[t, output] >> np.uint64(sample)) & np.uint64(1)
+
+
+@jit
+def _count_steps(samples, steps, first):
+    """Note that all samples have all steps, of which those from `first` on count."""
+    for sample in range(samples.steps.size):
+        samples.steps[sample] = steps
+        samples.outputs[sample] = samples.y.shape[1] * (steps - first)
+        for t in range(first, steps):
+            samples.mask[sample, t // CHUNK, t % CHUNK] = 1
+
+
+def _lay_singles(source, seed, word, samples):
+    steps = samples.x_words.shape[0]
+    draw_word(source, seed, word, samples.x_words, samples.y_words, samples.state)
+    flat = samples.x_words.reshape(samples.x_words.size)
+    for sample in range(samples.steps.size):
+        _expand(flat, sample, samples.x[sample].reshape(flat.size))
+        for output in range(samples.y.shape[1]):
+            _expand_steps(samples.y_words, sample, output, samples.y[sample, output])
+    if samples.steps[0] == 0:
+        _count_steps(samples, steps, steps - 1 if source.last_only else 0)
+
+
+@overload(lay_singles)
+def _overload_lay_singles(source, seed, word, samples):
+    return _lay_singles if source.instance_class is BitTask else None

@@ -1,0 +1,105 @@
+"""A network run on bit planes piece by piece in time, with states carried from one piece to the next."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from fastrnn.cores import cores
+from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.kernels.recurrent.bits import SEGMENT, words_program
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.networks import lanes_for, network_of
+from fastrnn.threads import on_threads
+
+# Sequences in a word.
+WORD = 64
+# Floating-point operations of one thread in a round, some 50 ms, after which Ctrl-C acts and progress is shown; and
+# those that are worth a thread more, some 50 us.
+ROUND_FLOPS, THREAD_FLOPS = 1e9, 1e6
+
+
+@lru_cache(maxsize=64)
+def bits_network(cell, inputs, outputs, dtype):
+    """The Network that runs words of bits."""
+    columns = WORD // lanes_for(dtype)
+    return network_of(cell, Sigmoid(), inputs, outputs, False, True, dtype, columns=columns, bits=True)
+
+
+@lru_cache(maxsize=64)
+def _program(net, dtype):
+    return words_program(net, dtype, lanes_for(dtype))
+
+
+def memory_of(net, dtype, steps, theta, names):
+    """{name: array} of what a program on bits works in: numbers theta (R,), and states of so many steps."""
+    arrays = {name: aligned_zeros((count, lanes_for(dtype)), dtype) for name, count in net.arrays(steps).items()}
+    arrays["theta"] = theta
+    return {name: arrays[name] for name in names if name in arrays}
+
+
+class Stream:
+    """`samples` sequences under way of a Model.
+
+    margins (samples,): the smallest |z| so far, over steps and outputs.
+    """
+
+    def __init__(self, model, samples, threads=None):
+        self.net, self.theta = bits_network(model.cell, model.input_size, model.output_size, str(model.dtype)), model.theta
+        self.samples, self.threads, self.dtype = samples, threads, str(model.dtype)
+        self.program, lanes = _program(self.net, self.dtype), lanes_for(self.dtype)
+        self.words, sizes = -(-samples // WORD), self.net.sizes
+        count = len(self.net.step.new) * sizes.hidden * self.net.columns
+        self.states = aligned_zeros((self.words, count, lanes), self.dtype)
+        self._margins = np.full((self.words, self.net.columns, lanes), np.inf, self.dtype)
+        self.valid = np.full(self.words, 2**64 - 1, np.uint64)
+        if samples % WORD:
+            self.valid[-1] = 2 ** (samples % WORD) - 1
+
+    @property
+    def margins(self):
+        return self._margins.reshape(-1)[: self.samples]
+
+    def run(self, words, since=0, progress=None):
+        """Outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins count from step `since` of them on.
+
+        Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the
+        share of the samples that is done.
+        """
+        words = np.ascontiguousarray(words, np.uint64)
+        steps, sizes = words.shape[1], self.net.sizes
+        out = np.zeros((*words.shape[:2], sizes.outputs), np.uint64)
+
+        def part(first, last):
+            memory = memory_of(self.net, self.dtype, SEGMENT, self.theta, self.program.names)
+            memory |= {
+                "states": self.states[first:], "margins": self._margins[first:], "x": words[first:], "out": out[first:]
+            }
+            numbers = {name: array.ctypes.data for name, array in memory.items()}
+            numbers |= {"words": last - first, "steps": steps, "since": since}
+            self.program.run(np.array([numbers.get(name, 0) for name in self.program.names], np.int64))
+
+        flops = WORD * steps * flops_of_step(sizes, len(self.net.step.pre))
+        in_parts(self.words, self.threads, part, flops, progress)
+        return out & self.valid[:, None, None]
+
+
+def in_parts(blocks, threads, work, flops, progress=None):
+    """work(first, last) on all of `blocks` blocks of so many floating-point operations each, shared out among threads, in rounds.
+
+    threads: the most that work, default all cores; progress(share): called after each round.
+    """
+    # A plain number, whatever kind came in.
+    threads = max(1, min(int(threads or cores()), blocks, int(blocks * flops / THREAD_FLOPS)))
+    together = max(threads, int(threads * ROUND_FLOPS / flops))
+    for start in range(0, blocks, together):
+        count = min(together, blocks - start)
+        on_threads(
+            threads, lambda i, n, start=start, count=count: work(start + i * count // n, start + (i + 1) * count // n)
+        )
+        if progress:
+            progress((start + count) / blocks)
+
+
+def flops_of_step(sizes, gates=1):
+    """Floating-point operations of one step forward of one sample, for a network's Sizes; training takes three times as many."""
+    return 2 * sizes.hidden * (gates * (sizes.inputs + sizes.hidden) + sizes.outputs)

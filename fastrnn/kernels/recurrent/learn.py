@@ -1,0 +1,90 @@
+"""One block of samples of a stream: forward, back, gradients and statistics; and the update that follows a batch.
+
+Two programs, for drivers that draw samples, let threads meet and decide about models between them.
+"""
+
+from types import SimpleNamespace
+
+from fastrnn.kernels.recurrent.train import clear, frame_of, run_block
+from fastrnn.kernels.recurrent.update import update_weights
+from fastrnn.machine.execute import Program
+
+LEARN_POINTERS = (
+    "theta",
+    "gradient",
+    "options",
+    "mask",
+    "lengths",
+    "weights",
+    "sums",
+    "pre",
+    "state",
+    "saved",
+    "d_z",
+    "d",
+    "d_state",
+    "column_sums",
+    "errors",
+    "operand",
+    "d_operand",
+)
+# x, y: addresses of the block's data; fresh: whether the gradient begins with this block; segment: steps between two
+# borders that no derivative crosses.
+LEARN_WORDS = ("x", "y", "steps", "fresh", "segment")
+UPDATE_POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
+# Rows of `sums`: loss, wrong outputs, and samples with a wrong output.
+SUMS = ("loss", "wrong", "wrong_samples")
+
+
+def learn_program(net, terms, dtype, lanes):
+    """The Program that adds the gradient and the SUMS of one block."""
+
+    def kernel(m):
+        frame = frame_of(m, LEARN_POINTERS)
+        pointer = m.as_integers if net.bits else m.as_pointer
+        block = SimpleNamespace(
+            x=pointer(m.word("x")),
+            y=pointer(m.word("y")),
+            mask=frame.mask,
+            lengths=frame.lengths,
+            weights=frame.weights,
+            steps=m.word("steps"),
+        )
+        for _ in m.when(m.word("fresh")):
+            clear(m, net, frame.gradient, net.table.count)
+        run_block(m, net, frame, block, m.integer(1), m.integer(1), terms)
+        _count(m, net, frame)
+
+    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, lanes, f"{net.text} {net.span} | {terms}")
+
+
+def _count(m, net, frame):
+    """Add the block's losses and mistakes to the sums, of the columns and lanes that hold a sample."""
+    totals = [[] for _ in SUMS]
+    for c in range(net.columns):
+        counts = m.load(frame.weights, m.integer(c)) > 0.0
+        loss, wrong = (m.load(frame.column_sums, m.integer(kind * net.columns + c)) for kind in range(2))
+        ever = m.select(wrong > 0.0, m.constant(1.0), 0.0)
+        for values, value in zip(totals, (loss, wrong, ever)):
+            values.append(m.select(counts, value, 0.0))
+    rows, sums = [m.integer(row) for row in range(len(SUMS))], []
+    for values in totals:
+        total = values[0]
+        for value in values[1:]:
+            total = total + value
+        sums.append(total)
+    if not net.own_weights:
+        m.add_sums(frame.sums, rows, sums)
+        return
+    for row, value in zip(rows, sums):
+        m.store(frame.sums, row, m.load(frame.sums, row) + value)
+
+
+def update_program(net, optimizer, terms, dtype, lanes):
+    """The Program that makes one update with the gradient, and says in `bad` where it, or a weight, is not finite."""
+
+    def kernel(m):
+        frame = frame_of(m, UPDATE_POINTERS)
+        update_weights(m, net, optimizer, frame, terms, m.integer(0))
+
+    return Program(kernel, UPDATE_POINTERS, dtype, lanes, f"{net.text} | {optimizer.text} {terms}")

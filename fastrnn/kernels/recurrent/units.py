@@ -1,0 +1,388 @@
+"""One sample of one network: hidden units in the lanes of vectors, steps in the lanes where they do not wait for each other.
+
+The equations are those of .forward and .backward. What waits is the recurrence, whose products are cut into several
+sums, so that few additions wait for the one before. Arrays, in vectors; P panels hold a network's H units:
+
+    w_x (I, Gx, P)   w_h (H, Gh, P)   w_o (O, P)   vectors (V, P)   b_x (Gx, P)   b_h (Gh, P)   b_o (O), in the first lane
+    turned (H, Gh, P)                                  w_h with the units that read and those that are read exchanged
+    state (T + 1, S, P)   saved (T, V, P)   d (T, D, P)   d_state (S, P)
+    y (O, C)   mask (C)   d_z (O, C)                   CHUNK steps in each vector
+    x (T, I)                                           numbers
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+
+import numpy as np
+
+from fastrnn.kernels.recurrent.layout import Table, gates_of
+from fastrnn.kernels.recurrent.network import formula
+from fastrnn.kernels.recurrent.train import frame_of
+from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
+from fastrnn.machine.execute import Program
+
+# Steps whose outputs are computed together.
+CHUNK = 8
+# Sums that a recurrent product is cut into: as many multiply-adds wait for each other as a tree of additions is high.
+SPLIT = 8
+# Gradients that are summed over time at once.
+TILE = 12
+
+LEARN_POINTERS = (
+    "theta", "turned", "gradient", "options", "x", "y", "mask", "sums", "state", "saved", "d", "d_state", "d_z",
+)
+LEARN_WORDS = ("steps", "chunks", "segment")
+UPDATE_POINTERS = ("theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
+
+
+@dataclass(frozen=True)
+class UnitsNetwork:
+    """A network as these loops are compiled: a Step, a TracedHead, sizes, and numbers in a vector."""
+
+    step: object
+    head: object
+    sizes: object
+    lanes: int
+
+    own_weights = False
+
+    @property
+    def text(self):
+        """All that compiled code depends on."""
+        return f"units: {self.step.text} | {self.head.text} | {self.sizes} {self.lanes}"
+
+    @property
+    def panels(self):
+        return -(-self.sizes.hidden // self.lanes)
+
+    @property
+    def derived(self):
+        """Derivatives that a step gives: by each pre-activation, and by each of the cell's vectors."""
+        return len(self.step.pre) + len(self.step.vectors)
+
+    @cached_property
+    def table(self):
+        """The Table of weights, in numbers."""
+        step, sizes, units = self.step, self.sizes, self.panels * self.lanes
+        return Table(
+            ("w_x", (sizes.inputs, step.from_x, units)),
+            ("w_h", (sizes.hidden, step.from_h, units)),
+            ("w_o", (sizes.outputs, units)),
+            ("vectors", (len(step.vectors), units)),
+            ("b_x", (step.from_x, units)),
+            ("b_h", (step.from_h, units)),
+            ("b_o", (sizes.outputs, self.lanes)),
+        )
+
+    def row(self, name, place=0):
+        """The vector of a weight: the first one of its array, and `place` more."""
+        return place + self.table[name] // self.lanes
+
+    def weight(self, m, pointer, place):
+        """A number in all lanes."""
+        return m.splat(pointer, place)
+
+    def arrays(self, steps):
+        """{name: vectors} of the memory that sequences of up to so many steps take."""
+        states, panels, chunks = len(self.step.new), self.panels, -(-steps // CHUNK)
+        return {
+            "turned": self.panels * self.lanes * self.step.from_h * panels,
+            "state": (chunks * CHUNK + 1) * states * panels,
+            "saved": steps * len(self.step.saved) * panels,
+            "d": steps * self.derived * panels,
+            "d_state": states * panels,
+            "d_z": self.sizes.outputs * chunks,
+        }
+
+    def places(self, cell):
+        """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
+        table, hidden, sizes = self.table, self.sizes.hidden, self.sizes
+        from_x, from_h = gates_of(cell, self.step)
+        places = {
+            "w_ih": table.places("w_x")[:, from_x, :hidden].transpose(1, 2, 0).reshape(-1, sizes.inputs),
+            "w_hh": table.places("w_h")[:, from_h, :hidden].transpose(1, 2, 0).reshape(-1, hidden),
+            "b_ih": table.places("b_x")[from_x, :hidden].ravel(),
+            "b_hh": table.places("b_h")[from_h, :hidden].ravel(),
+            "w_ho": table.places("w_o")[:, :hidden],
+            "b_o": table.places("b_o")[:, 0],
+        }
+        return places | dict(zip(cell.vectors, table.places("vectors")[:, :hidden]))
+
+
+def learn_program(net, terms, dtype):
+    """The Program that computes the gradient of one sample, and adds its SUMS (fastrnn.kernels.recurrent.learn)."""
+
+    def kernel(m):
+        frame, steps = frame_of(m, LEARN_POINTERS), m.word("steps")
+        chunks = (steps + (CHUNK - 1)) // CHUNK
+        # Vectors of each output: those of the longest sample.
+        frame.chunks = m.word("chunks")
+        states = len(net.step.new) * net.panels
+        for row in range(states):
+            m.store(frame.state, m.integer(row), m.constant(0.0))
+            m.store(frame.d_state, m.integer(row), m.constant(0.0))
+        for t in m.range(steps):
+            _forward(m, net, frame, t)
+        # Not needed before the way back: the processor does it while the recurrence waits.
+        _turn(m, net, frame)
+        for chunk in m.range(chunks):
+            _head(m, net, frame, chunk)
+        for t in m.down(steps):
+            _back(m, net, frame, t, terms)
+        _gradients(m, net, frame, steps, chunks)
+
+    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
+
+
+def update_program(net, optimizer, terms, dtype):
+    """The Program that makes one update, from weights `theta` to weights `following`."""
+
+    def kernel(m):
+        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms, m.integer(0))
+
+    return Program(kernel, UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
+
+
+def _place(net, count, time, n, panel):
+    """Where an array (T, count, P) has the n-th vector of a panel at a time."""
+    return (time * count + n) * net.panels + panel
+
+
+def _tree(values):
+    """Their sum, neighbours first."""
+    while len(values) > 1:
+        values = [a + b for a, b in zip(values[::2], values[1::2])] + values[len(values) // 2 * 2 :]
+    return values[0]
+
+
+def _product(m, starts, count, step, weight, number):
+    """[start[n] + sum over k of weight(k, n) * number(k, n)] for k = 0 to count - 1, cut into SPLIT / len(starts) sums each.
+
+    step: k at a time in the loop.
+    """
+    ways = max(1, SPLIT // len(starts))
+    zero = m.constant(0.0)
+    sums = [start if way == 0 else zero for start in starts for way in range(ways)]
+
+    def add(k, sums, width):
+        sums = list(sums)
+        for offset in range(width):
+            for n in range(len(starts)):
+                place = n * ways + offset % ways
+                sums[place] = m.fma(weight(k + offset, n), number(k + offset, n), sums[place])
+        return sums
+
+    whole = count // step
+    if whole:
+        sums = m.fold(whole, sums, lambda block, sums: add(block * step, sums, step))
+    if count % step:
+        sums = add(m.integer(whole * step), sums, count % step)
+    return [_tree(sums[n * ways : (n + 1) * ways]) for n in range(len(starts))]
+
+
+def _forward(m, net, frame, t):
+    step, sizes, states = net.step, net.sizes, len(net.step.new)
+    groups, first_h = len(step.pre), len(step.pre) - step.from_h
+    environments = []
+    for p in range(net.panels):
+        sums = []
+        for group in range(groups):
+            parts = []
+            if group < step.from_x:
+                parts.append(m.load(frame.theta, m.integer(net.row("b_x", group * net.panels + p))))
+            if group >= first_h:
+                parts.append(m.load(frame.theta, m.integer(net.row("b_h", (group - first_h) * net.panels + p))))
+            sums.append(parts[0] if len(parts) == 1 else parts[0] + parts[1])
+
+        def from_inputs(i, sums, p=p):
+            x = m.splat(frame.x, t * sizes.inputs + i)
+            return [
+                m.fma(m.load(frame.theta, (i * step.from_x + group) * net.panels + net.row("w_x", p)), x, value)
+                for group, value in enumerate(sums)
+            ]
+
+        sums[: step.from_x] = m.fold(sizes.inputs, sums[: step.from_x], from_inputs)
+        if step.from_h:
+            sums[first_h:] = _product(
+                m,
+                sums[first_h:],
+                sizes.hidden,
+                SPLIT,
+                lambda k, n, p=p: m.load(frame.theta, (k * step.from_h + n) * net.panels + net.row("w_h", p)),
+                lambda k, n: m.splat(frame.state, t * (states * net.panels * net.lanes) + k),
+            )
+        values = dict(zip(step.pre, sums))
+        values |= {symbol: m.load(frame.state, _place(net, states, t, n, p)) for n, symbol in enumerate(step.old)}
+        environments.append(values | _vectors(m, net, frame, p))
+    for p, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
+        for n in range(states):
+            m.store(frame.state, _place(net, states, t + 1, n, p), values[n])
+        for n in range(len(step.saved)):
+            m.store(frame.saved, _place(net, len(step.saved), t, n, p), values[states + n])
+
+
+def _vectors(m, net, frame, p):
+    """{symbol: the cell's own vector, of a panel}"""
+    return {
+        symbol: m.load(frame.theta, m.integer(net.row("vectors", n * net.panels + p)))
+        for n, symbol in enumerate(net.step.vectors)
+    }
+
+
+def _turn(m, net, frame):
+    """turned[j, gate, k] = w_h[k, gate, j]"""
+    lanes, panels, gates = net.lanes, net.panels, net.step.from_h
+    for gate in range(gates):
+        for q in m.range(panels):
+            for p in m.range(panels):
+                rows = []
+                for lane in range(lanes):
+                    k = q * lanes + lane
+                    place = (k * gates + gate) * panels + p + net.row("w_h")
+                    if net.sizes.hidden % lanes == 0 or not (q.known and q.value * lanes + lane >= net.sizes.hidden):
+                        rows.append(m.load(frame.theta, place))
+                    else:
+                        rows.append(m.constant(0.0))
+                for lane, row in enumerate(m.transposed(rows)):
+                    m.store(frame.turned, ((p * lanes + lane) * gates + gate) * panels + q, row)
+
+
+def _head(m, net, frame, chunk):
+    """Outputs, losses and their derivatives of CHUNK steps."""
+    head, states, zero = net.head, len(net.step.new), m.constant(0.0)
+    values = {}
+    for o, symbol in enumerate(head.z):
+        products = []
+        for step in range(CHUNK):
+            t, total = chunk * CHUNK + step + 1, None
+            for p in range(net.panels):
+                h = m.load(frame.state, _place(net, states, t, 0, p))
+                w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
+                total = w * h if total is None else m.fma(w, h, total)
+            products.append(total)
+        values[symbol] = m.sums(products) + m.splat(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
+    values |= {symbol: m.load(frame.y, o * frame.chunks + chunk) for o, symbol in enumerate(head.y)}
+    mask = m.load(frame.mask, chunk)
+    ((loss, wrong, *d_z),) = formula(m, [head.loss, head.correct, *head.d_z], [values])
+    counts = mask > 0.0
+    for o, value in enumerate(d_z):
+        m.store(frame.d_z, o * frame.chunks + chunk, m.select(counts, value * mask, zero))
+    wrong = m.select(counts, wrong, zero)
+    m.add_sums(frame.sums, [m.integer(0), m.integer(1)], [m.select(counts, loss * mask, zero), wrong])
+
+
+def _back(m, net, frame, t, terms):
+    step, sizes, states = net.step, net.sizes, len(net.step.new)
+    first_h = len(step.pre) - step.from_h
+    # Where a step's derivatives lie, as numbers.
+    at = (t // CHUNK) * net.lanes + t % CHUNK
+    environments = []
+    for p in range(net.panels):
+        d_h = m.load(frame.d_state, m.integer(p))
+
+        def from_outputs(o, sums, p=p):
+            weight = m.load(frame.theta, o * net.panels + net.row("w_o", p))
+            return [m.fma(weight, m.splat(frame.d_z, o * (frame.chunks * net.lanes) + at), sums[0])]
+
+        (d_h,) = m.fold(sizes.outputs, [d_h], from_outputs)
+        new = {symbol: m.load(frame.state, _place(net, states, t + 1, n, p)) for n, symbol in enumerate(step.new)}
+        if terms.saturating:
+            low, high = terms.saturating
+            unit = m.splat(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
+            mask = m.splat(frame.mask, at)
+            slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
+            d_h = m.fma(slope, new[step.new[0]], d_h + shift)
+        values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
+        values |= {symbol: m.load(frame.d_state, m.integer(n * net.panels + p)) for n, symbol in enumerate(step.d_new) if n}
+        values |= {
+            symbol: m.load(frame.saved, _place(net, len(step.saved), t, n, p)) for n, symbol in enumerate(step.saved)
+        }
+        values |= {symbol: m.load(frame.state, _place(net, states, t, n, p)) for n, symbol in enumerate(step.old)}
+        environments.append(values)
+    direct = []
+    for p, values in enumerate(formula(m, step.back, environments)):
+        for n in range(net.derived):
+            m.store(frame.d, _place(net, net.derived, t, n, p), values[n])
+        for n in range(1, states):
+            m.store(frame.d_state, m.integer(n * net.panels + p), values[net.derived + n])
+        direct.append(values[net.derived])
+    gates, numbers = step.from_h, net.panels * net.lanes
+    for p in range(net.panels):
+        total = direct[p]
+        if gates:
+            # All gates of a unit after each other.
+            (total,) = _product(
+                m,
+                [total],
+                sizes.hidden * gates,
+                SPLIT if gates == 1 else gates * max(1, SPLIT // gates),
+                lambda place, n, p=p: m.load(frame.turned, place * net.panels + p),
+                lambda place, n: m.splat(
+                    frame.d, (t * net.derived + first_h + place % gates) * numbers + place // gates
+                ),
+            )
+        m.store(frame.d_state, m.integer(p), total)
+    if terms.truncated:
+        # What came before a border is given, for what comes after it.
+        for _ in m.when((t % m.word("segment")).equals(0)):
+            for row in range(states * net.panels):
+                m.store(frame.d_state, m.integer(row), m.constant(0.0))
+
+
+def _gradients(m, net, frame, steps, chunks):
+    step, sizes, states, panels, lanes = net.step, net.sizes, len(net.step.new), net.panels, net.lanes
+    first_h, zero = len(step.pre) - step.from_h, m.constant(0.0)
+
+    def outer(name, count, gates, first, number):
+        """gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)"""
+        high = max(1, TILE // gates) if gates else 1
+        for p in range(panels):
+            for k, width in _tiles(m, count, high) if gates else ():
+
+                def body(t, sums, k=k, width=width, p=p):
+                    d = [m.load(frame.d, _place(net, net.derived, t, first + gate, p)) for gate in range(gates)]
+                    numbers = [number(t, k + n) for n in range(width)]
+                    return [
+                        m.fma(d[gate], numbers[n], sums[n * gates + gate]) for n in range(width) for gate in range(gates)
+                    ]
+
+                for n, value in enumerate(m.fold(steps, [zero] * (width * gates), body)):
+                    m.store(frame.gradient, ((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
+
+    outer("w_h", sizes.hidden, step.from_h, first_h, lambda t, k: m.splat(frame.state, t * (states * panels * lanes) + k))
+    outer("w_x", sizes.inputs, step.from_x, 0, lambda t, i: m.splat(frame.x, t * sizes.inputs + i))
+    for p in range(panels):
+
+        def sums_of_d(t, sums, p=p):
+            return [value + m.load(frame.d, _place(net, net.derived, t, n, p)) for n, value in enumerate(sums)]
+
+        values = m.fold(steps, [zero] * net.derived, sums_of_d)
+        # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
+        for group, value in enumerate(values):
+            if group < step.from_x:
+                m.store(frame.gradient, m.integer(net.row("b_x", group * panels + p)), value)
+            if first_h <= group < len(step.pre):
+                m.store(frame.gradient, m.integer(net.row("b_h", (group - first_h) * panels + p)), value)
+            if group >= len(step.pre):
+                m.store(frame.gradient, m.integer(net.row("vectors", (group - len(step.pre)) * panels + p)), value)
+    for o in m.range(sizes.outputs):
+        for p in range(panels):
+
+            def of_outputs(t, sums, p=p, o=o):
+                at = (o * frame.chunks + t // CHUNK) * lanes + t % CHUNK
+                return [m.fma(m.splat(frame.d_z, at), m.load(frame.state, _place(net, states, t + 1, 0, p)), sums[0])]
+
+            (value,) = m.fold(steps, [zero], of_outputs)
+            m.store(frame.gradient, o * panels + net.row("w_o", p), value)
+        (total,) = m.fold(chunks, [zero], lambda c, sums, o=o: [sums[0] + m.load(frame.d_z, o * frame.chunks + c)])
+        m.store(frame.gradient, o + net.row("b_o"), m.sums([total]))
+
+
+def _tiles(m, count, size):
+    """Cut `count` neighbours into tiles: yields (first, width)."""
+    if count >= size:
+        for first in m.range(count - count % size, 0, size):
+            yield first, size
+    if count % size:
+        yield m.integer(count - count % size), count % size

@@ -1,0 +1,152 @@
+"""Many updates of one network with single samples inside one compiled call; hidden units lie in the lanes.
+
+Each update goes from one array of weights to the next of three, so that the weights before the last update, and before
+the one before, are still there when they turn out to have been the better ones.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import Address, address_of, call
+from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN
+from fastrnn.kernels.block_data import WORD
+from fastrnn.kernels.recurrent.units import CHUNK
+from fastrnn.kernels.reference import Referred, held, refer
+from fastrnn.kernels.workspace import aligned_zeros
+
+
+class Samples(NamedTuple):
+    """A word's samples one by one. x (WORD, T, I), y (WORD, O, C, L), mask (WORD, C, L), CHUNK steps in each vector;
+    steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I), y_words (T, O)
+    of bits, and state (64): scratch."""
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    steps: np.ndarray
+    outputs: np.ndarray
+    x_words: np.ndarray
+    y_words: np.ndarray
+    state: np.ndarray
+
+
+def samples_for(sizes, steps, dtype, lanes):
+    """Empty Samples for sequences of `steps` steps of a network of these Sizes."""
+    chunks = -(-steps // CHUNK)
+    return Samples(
+        aligned_zeros((WORD, steps, sizes.inputs), dtype),
+        aligned_zeros((WORD, sizes.outputs, chunks, lanes), dtype),
+        aligned_zeros((WORD, chunks, lanes), dtype),
+        np.zeros(WORD, np.int64),
+        np.zeros(WORD, np.int64),
+        np.zeros((steps, sizes.inputs), np.uint64),
+        np.zeros((steps, sizes.outputs), np.uint64),
+        np.zeros(64, np.uint64),
+    )
+
+
+def lay_singles(source, seed, word, samples):
+    """Write samples WORD * word and on of the stream that fastrnn.kernels.block_data.lay has into Samples."""
+    raise NotImplementedError
+
+
+@jit
+def lay_word(place, seed, word):
+    """`lay_singles`, as a compiled function of its own; place: a Reference to (source, Samples)."""
+    source, samples = held(place)
+    lay_singles(source, seed, word, samples)
+
+
+def lay_word_address(source, samples):
+    """The address of lay_word for a source."""
+    return address_of(lay_word, Referred(source, samples), 0, 0)
+
+
+class Calls(NamedTuple):
+    """Addresses of lay_word, and of `execute` with the programs of fastrnn.kernels.recurrent.units."""
+
+    lay: Address
+    learn: Address
+    update: Address
+
+
+class Places(NamedTuple):
+    """Where in the frames of the two programs the words lie that change between their calls, and two rows of options."""
+
+    theta: int
+    x: int
+    y: int
+    mask: int
+    steps: int
+    before: int
+    following: int
+    rate: int
+    saturation: int
+
+
+class Work(NamedTuple):
+    """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
+    sums (2): loss and wrong outputs; options (rows, 1); bad (2, L): no number where a gradient, or a weight, is not
+    finite; clean (1): samples since the last mistake."""
+
+    learn: np.ndarray
+    update: np.ndarray
+    weights: np.ndarray
+    present: np.ndarray
+    sums: np.ndarray
+    options: np.ndarray
+    bad: np.ndarray
+    clean: np.ndarray
+
+
+@jit
+def _learn(samples, number, calls, places, work, row):
+    """The gradient of a sample, and its statistics (4)."""
+    frame, weights = work.learn, work.weights
+    frame[places.theta] = weights[work.present[0]].ctypes.data
+    frame[places.x], frame[places.y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
+    frame[places.mask], frame[places.steps] = samples.mask[number].ctypes.data, samples.steps[number]
+    work.sums[0], work.sums[1] = 0, 0
+    call(calls.learn, (None, frame))
+    row[0], row[1], row[2] = work.sums[0], samples.outputs[number], work.sums[1]
+    row[3] = 1 if row[2] > 0 else 0
+
+
+@jit
+def gradient_of_one(source, samples, calls, places, seed, step, work, row):
+    """The gradient of the sample of a step, and its statistics (4)."""
+    call(calls.lay, (refer((source, samples)), seed, step // WORD))
+    _learn(samples, step % WORD, calls, places, work, row)
+
+
+@jit
+def run_singles(source, samples, calls, places, seed, first_step, patience, rates, saturations, work, history):
+    """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
+
+    Returns (updates made, why), and fills history (updates, 4), as fastrnn.kernels.batches.run_batches does.
+    """
+    place, clean, weights = refer((source, samples)), work.clean[0], work.weights
+    for i in range(rates.size):
+        step = first_step + i
+        if step % WORD == 0 or i == 0:
+            call(calls.lay, (place, seed, step // WORD))
+        work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
+        row, present = history[i], work.present[0]
+        _learn(samples, step % WORD, calls, places, work, row)
+        work.update[places.before] = weights[present].ctypes.data
+        work.update[places.following] = weights[(present + 1) % 3].ctypes.data
+        call(calls.update, (None, work.update))
+        if not (np.isfinite(row[0]) and np.isfinite(work.bad[0].sum())):
+            work.present[0] = (present + 2) % 3
+            return i, DIVERGED
+        clean = clean + 1 if row[3] == 0 else 0
+        if not np.isfinite(work.bad[1].sum()):
+            return i + 1, DIVERGED
+        work.present[0] = (present + 1) % 3
+        if 0 < patience <= clean:
+            work.clean[0] = clean
+            return i + 1, CLEAN
+    work.clean[0] = clean
+    return rates.size, RAN

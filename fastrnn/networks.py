@@ -1,0 +1,92 @@
+"""A network as its compiled loops take it: from a cell, a head and sizes, for vectors as this processor has them."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from fastrnn.heads.base import traced
+from fastrnn.kernels.recurrent.layout import Sizes, named_places
+from fastrnn.kernels.recurrent.network import Network
+from fastrnn.simd.host import has
+
+# Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, of which there are half as many.
+REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
+# Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
+COLUMNS = 4
+
+
+@lru_cache(maxsize=256)
+def network_of(
+    cell,
+    head,
+    inputs,
+    outputs,
+    own_weights,
+    own_data,
+    dtype,
+    before=False,
+    *,
+    columns=COLUMNS,
+    bits=False,
+    counted="correct",
+):
+    """The Network of a cell and a head.
+
+    own_weights: lanes are models; own_data: each lane has data of its own; before: outputs are read from the state
+    before a step's input; bits: data are words of bits; counted: the head's formula that is counted.
+    """
+    return Network(
+        cell.traced(),
+        traced(head, outputs, counted),
+        Sizes(inputs, cell.hidden_size, outputs),
+        own_weights,
+        own_data,
+        columns,
+        REGISTERS,
+        VECTOR_BYTES,
+        before,
+        bits,
+    )
+
+
+def lanes_for(dtype):
+    """Numbers in a vector of this processor."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def weights_that_learn(cell, initial_state="zero"):
+    """Names of a network's weights, in their order."""
+    biases = ("b_ih", "b_hh", "b_o") if cell.bias else ()
+    states = tuple(f"initial_{name}" for name in cell.state) if initial_state == "learned" else ()
+    return ("w_ih", "w_hh", *biases[:2], "w_ho", *biases[2:], *cell.vectors, *states)
+
+
+def shapes_of(cell, inputs, outputs, initial_state="zero"):
+    """{name: shape} of a network's weights."""
+    hidden, gates = cell.hidden_size, len(cell.gates)
+    rows = hidden * gates, hidden * (gates - len(cell.inputs_only))
+    shapes = {"w_ih": (rows[0], inputs), "w_hh": (rows[1], hidden), "b_ih": (rows[0],), "b_hh": (rows[1],)}
+    shapes |= {"w_ho": (outputs, hidden), "b_o": (outputs,)}
+    return {name: shapes.get(name, (hidden,)) for name in weights_that_learn(cell, initial_state)}
+
+
+@lru_cache(maxsize=256)
+def places_of(cell, inputs, outputs, initial_state="zero"):
+    """{name: places (int64, in PyTorch's shape)} of a network's weights in the loops' one array."""
+    places = named_places(cell, cell.traced(), Sizes(inputs, cell.hidden_size, outputs))
+    return {name: places[name] for name in weights_that_learn(cell, initial_state)}
+
+
+def flat(weights, names):
+    """The named weights in one vector, one after the other."""
+    return np.concatenate([np.ravel(weights[name]) for name in names])
+
+
+def named(vector, shapes):
+    """{name: array} of what `flat` put together, as fresh arrays of these shapes."""
+    weights, start = {}, 0
+    for name, shape in shapes.items():
+        size = int(np.prod(shape))
+        weights[name] = vector[start : start + size].reshape(shape).copy()
+        start += size
+    return weights

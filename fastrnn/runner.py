@@ -1,0 +1,59 @@
+"""A network run on float arrays: many sequences in the lanes, piece by piece in time."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.recurrent.predict import predict_program
+from fastrnn.kernels.runs import SEGMENT, run_arrays
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.execute import execute
+from fastrnn.networks import lanes_for, network_of
+
+
+@lru_cache(maxsize=64)
+def _program(cell, inputs, outputs, dtype):
+    net = network_of(cell, Sigmoid(), inputs, outputs, False, True, dtype)
+    return net, predict_program(net, dtype, lanes_for(dtype))
+
+
+class Runner:
+    """A cell of these Sizes with the weights theta (R,), for sequences of `steps` steps. size: sequences in a block."""
+
+    def __init__(self, cell, sizes, dtype, theta, steps):
+        self.net, self.program = _program(cell, sizes.inputs, sizes.outputs, dtype)
+        self.dtype, self.theta, self.steps, self.lanes = dtype, theta, min(steps, SEGMENT), lanes_for(dtype)
+        self.size = self.net.columns * self.lanes
+        self.address = address_of(execute, self.program, np.zeros(1, np.int64))
+
+    def run(self, x, z, states, first, last):
+        """Fill logits z (N, T, O) and states (N, T, H), or (0, T, H), of blocks first to last - 1 of x (N, T, I)."""
+        net, lanes, names = self.net, self.lanes, self.program.names
+        rows, shape = len(net.step.new) * net.sizes.hidden, (net.columns, lanes)
+        arrays = {name: aligned_zeros((count, lanes), self.dtype) for name, count in net.arrays(self.steps).items()}
+        arrays |= {
+            "theta": self.theta,
+            "x": aligned_zeros((self.steps, net.sizes.inputs, *shape), self.dtype),
+            "z": aligned_zeros((self.steps, net.sizes.outputs, *shape), self.dtype),
+            "lengths": aligned_zeros(shape, self.dtype),
+        }
+        arrays["lengths"][:] = self.steps
+        frame = np.array([arrays[name].ctypes.data if name in arrays else 0 for name in names], np.int64)
+        places = np.array([names.index("steps"), names.index("start")])
+        run_arrays(
+            self.address,
+            frame,
+            places,
+            x,
+            z,
+            states,
+            arrays["x"],
+            arrays["z"],
+            arrays["state"].reshape(-1, rows, *shape),
+            aligned_zeros((rows, *shape), self.dtype),
+            arrays["lengths"],
+            first,
+            last,
+        )

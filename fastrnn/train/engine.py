@@ -1,0 +1,101 @@
+"""What one network and groups of them have in common in training: the network, the optimizer and the terms of updates."""
+
+import numpy as np
+
+from fastrnn.formula.evaluate import on_numpy
+from fastrnn.formula.graph import symbol
+from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.recurrent.layout import Sizes
+from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced
+from fastrnn.networks import network_of, shapes_of
+from fastrnn.bits.source import BitTask
+
+# What slots are called in files.
+SLOTS = ("first", "second", "third", "fourth")
+
+
+def sizes_of(cell, sizes):
+    """The Sizes of a cell's network with (inputs, outputs)."""
+    return Sizes(sizes[0], cell.hidden_size, sizes[1])
+
+
+def network_for(cell, sizes, source, config, own_weights, columns):
+    """The Network of a cell with outputs that are bits; its loops count wrong outputs."""
+    bits = isinstance(source, BitTask)
+    return network_of(
+        cell,
+        Sigmoid(config.loss),
+        *sizes,
+        own_weights,
+        True,
+        config.dtype,
+        columns=columns,
+        bits=bits,
+        counted="mistakes",
+    )
+
+
+def drawn_weights(cell, sizes, config, seed, scale):
+    """{name: float64 array} of initial weights; the cell's own vectors begin where it says."""
+    drawn = initial_weights(config.initializer, shapes_of(cell, *sizes), seed)
+    weights = {name: scale * weight for name, weight in drawn.items()}
+    return weights | {name: np.full(drawn[name].shape, value) for name, value in cell.starts.items()}
+
+
+def optimizer_of(config):
+    """The formulas of the optimizer."""
+    return traced(config.build_optimizer())
+
+
+def slots_named(optimizer):
+    """Names of the slots in files."""
+    return SLOTS[: len(optimizer.slots)]
+
+
+def terms_of(cell, config, steps, penalised=None, saturated=None):
+    """The Terms of updates; penalised, saturated: whether some model has a penalty, where not the config says it."""
+    penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
+    saturated = config.saturation > 0 if saturated is None else saturated
+    return Terms(
+        penalties=penalised,
+        clipped=config.clip is not None,
+        truncated=min(config.truncate or steps, steps) < steps,
+        saturating=cell.extremes or () if saturated else (),
+        decoupled=penalised,
+        watched=True,
+    )
+
+
+def flags_of(net, places):
+    """(3, R): 1 where a weight learns, and penalties apply to it."""
+    flags = np.zeros((3, net.table.count))
+    for each in places.values():
+        flags[:, each] = 1
+    return flags
+
+
+def options_of(config, optimizer, values=None):
+    """The numbers of OPTIONS and of the optimizer, in order; values: {name: number} in place of the config's."""
+    named = {
+        "rate": config.rate,
+        "scale": 1 / config.batch_size if config.reduction == "mean" else 1.0,
+        "l1": config.l1,
+        "decay": config.weight_decay,
+        "max_norm": np.inf if config.clip is None else config.clip,
+        "activity": 0.0,
+        "saturation": config.saturation,
+        **config.build_optimizer()._asdict(),
+        **(values or {}),
+    }
+    return [named[name] for name in (*OPTIONS, *optimizer.options)]
+
+
+def running_at(optimizer, config, steps):
+    """The optimizer's running numbers after so many updates, for files that do not hold them."""
+    options = {symbol(name): np.full(1, value, config.dtype) for name, value in config.build_optimizer()._asdict().items()}
+    running = [np.zeros(1, config.dtype) for _ in optimizer.running]
+    for _ in range(steps if running else 0):
+        known = options | {symbol(name): value for name, value in zip(optimizer.running, running)}
+        running = on_numpy(optimizer.advance, known)
+    return [float(value[0]) for value in running]

@@ -1,0 +1,157 @@
+"""A network in training on single samples, between calls of the compiled kernels: weights, slots and counters."""
+
+import numpy as np
+
+from fastrnn.bits.stream import flops_of_step
+from fastrnn.heads.base import traced as traced_head
+from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.batches import DIVERGED
+from fastrnn.kernels.recurrent.layout import Sizes
+from fastrnn.kernels.recurrent.units import UnitsNetwork, learn_program, update_program
+from fastrnn.kernels.recurrent.update import OPTIONS
+from fastrnn.kernels.singles import Calls, Places, Work, gradient_of_one, lay_word_address, run_singles, samples_for
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.execute import execute
+from fastrnn.networks import lanes_for, weights_that_learn
+from fastrnn.threads import on_threads
+from fastrnn.train.engine import flags_of, optimizer_of, options_of, running_at, slots_named, terms_of
+
+
+class SingleSession:
+    """As the Session of batches, for batches of one sample, whose hidden units lie in the lanes; on one thread."""
+
+    def __init__(self, cell, sizes, source, steps, config, weights):
+        self.config, self.source, self.steps, self.dtype = config, source, steps, np.dtype(config.dtype)
+        lanes, head = lanes_for(config.dtype), traced_head(Sigmoid(config.loss), sizes[1], "mistakes")
+        self.net = UnitsNetwork(cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes)
+        self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
+        self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
+        self.slots, self.threads, self.step, self.first_step = slots_named(self.optimizer), 1, 0, 0
+        self.programs = (
+            learn_program(self.net, terms, config.dtype),
+            update_program(self.net, self.optimizer, terms, config.dtype),
+        )
+        places = self.net.places(cell)
+        self.places = {name: places[name] for name in weights_that_learn(cell)}
+        self.samples = samples_for(self.net.sizes, steps, self.dtype, lanes)
+        self.arrays, self.work = self._work(weights)
+        self.calls = Calls(
+            lay_word_address(source, self.samples),
+            *(address_of(execute, program, np.zeros(1, np.int64)) for program in self.programs),
+        )
+        learn, update = (program.names.index for program in self.programs)
+        self.where = Places(
+            *(learn(name) for name in ("theta", "x", "y", "mask", "steps")),
+            *(update(name) for name in ("theta", "following")),
+            *(OPTIONS.index(name) for name in ("rate", "saturation")),
+        )
+
+    def _work(self, weights):
+        """({name: array}, Work)"""
+        net, config, dtype, lanes, names = self.net, self.config, self.dtype, self.net.lanes, self.optimizer
+        rows = net.table.count
+        shapes = {
+            "weights": (3, rows),
+            "gradient": (rows,),
+            "slots": (max(1, len(names.slots)), rows),
+            "running": (max(1, len(names.running)), 1),
+            "options": (len(OPTIONS) + len(names.options), 1),
+            "flags": (3, rows),
+            "active": (1, lanes),
+            "norm": (lanes, 1),
+            "bad": (2, lanes),
+            "sums": (lanes,),
+        }
+        shapes |= {name: (count, lanes) for name, count in net.arrays(self.steps).items()}
+        arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
+        arrays["active"][:] = 1
+        arrays["flags"][:] = flags_of(net, self.places)
+        for row, value in enumerate(options_of(config, names)):
+            arrays["options"][row] = value
+        for name, places in self.places.items():
+            arrays["weights"][:, places] = weights[name]
+        words = {"segment": min(config.truncate or self.steps, self.steps), "chunks": self.samples.y.shape[2]}
+        words |= {name: array.ctypes.data for name, array in arrays.items()}
+        frames = [np.array([words.get(name, 0) for name in program.names], np.int64) for program in self.programs]
+        integers = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        return arrays, Work(
+            *frames, arrays["weights"], integers[0], arrays["sums"], arrays["options"], arrays["bad"], integers[1]
+        )
+
+    def run(self, rates, saturations, patience, stop=None):
+        """As the Session of batches; a call lasts as long as its updates."""
+        history = np.zeros((len(rates), 4))
+
+        def work(thread, threads):
+            return run_singles(
+                self.source,
+                self.samples,
+                self.calls,
+                self.where,
+                self.config.seed,
+                self.step,
+                patience,
+                rates,
+                saturations,
+                self.work,
+                history,
+            )
+
+        made, why = on_threads(1, work, _nothing if len(rates) == 1 else None)[0]
+        if why == DIVERGED:
+            # The weights before the last update came with a finite loss, those after it did not or are not finite. That
+            # update may have been the last one of the call before.
+            made = max(made - 1, self.first_step - self.step)
+        self.step += made
+        return history[: max(made, 0)], why
+
+    def gradient(self):
+        """(gradients by name, statistics (4)) of the sample of the present step, without an update."""
+        row = np.zeros(4)
+        self.work.options[self.where.saturation] = self.config.saturation
+        gradient_of_one(
+            self.source, self.samples, self.calls, self.where, self.config.seed, self.step, self.work, row
+        )
+        return self._named(self.arrays["gradient"]), row
+
+    def _named(self, rows):
+        return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
+
+    def weights(self):
+        """The present weights by name."""
+        return self._named(self.work.weights[self.work.present[0]])
+
+    @property
+    def clean_samples(self):
+        """Samples since the last mistake."""
+        return int(self.work.clean[0])
+
+    def clean(self, samples):
+        """Set the count of samples since the last mistake."""
+        self.work.clean[0] = samples
+
+    def state(self):
+        """({name: array}, {name: value}) from which `restore` goes on to the same bytes."""
+        arrays = {
+            f"{slot}.{name}": array
+            for slot, rows in zip(self.slots, self.arrays["slots"])
+            for name, array in self._named(rows).items()
+        }
+        running = self.arrays["running"][: len(self.optimizer.running), 0].tolist()
+        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
+
+    def restore(self, arrays, numbers):
+        """Take up what `state` gave; the weights come with the constructor."""
+        running = numbers.get("running")
+        running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
+        for n, slot in enumerate(self.slots):
+            for name, places in self.places.items():
+                self.arrays["slots"][n, places] = arrays[f"{slot}.{name}"]
+        self.arrays["running"][: len(running), 0] = running
+        self.step = self.first_step = numbers["step"]
+        self.clean(numbers["clean"])
+
+
+def _nothing():
+    """What a caller does that only waits."""

@@ -9,49 +9,67 @@ from fastrnn.bits.source import BitTask, draw_word
 
 
 @jit
-def _transpose(rows, words, half, out, first):
-    """out[first + s, t, i] = the bits s of the 16 words that `rows` (16, T * I) holds 16 bits of each; half: which 16.
+def _swap(a, b, distance, mask):
+    """Exchange the bits of a under mask << distance with those of b under mask."""
+    for n in range(a.size):
+        swapped = ((a[n] >> distance) ^ b[n]) & mask
+        b[n] ^= swapped
+        a[n] ^= swapped << distance
 
-    A matrix of 16 x 16 bits, for each t and i, is transposed by swapping halves of halves: H. S. Warren, "Hacker's
-    Delight", Addison-Wesley 2012, section 7-3.
+
+@jit
+def _transpose(rows):
+    """Exchange, in each 16 bits of the words in rows (16, N), row and place of a bit.
+
+    A matrix of 16 x 16 bits is transposed by swapping halves of halves: H. S. Warren, "Hacker's Delight",
+    Addison-Wesley 2012, section 7-3.
     """
-    count = out.shape[1] * out.shape[2]
-    distance, mask = 8, 0x00FF
+    distance, mask = np.uint64(8), np.uint64(0x00FF00FF00FF00FF)
     while distance > 0:
         for k in range(16):
             if k & distance == 0:
-                for n in range(count):
-                    swapped = ((rows[k, n] >> np.uint16(distance)) ^ rows[k + distance, n]) & np.uint16(mask)
-                    rows[k + distance, n] ^= swapped
-                    rows[k, n] ^= swapped << np.uint16(distance)
-        distance //= 2
-        mask ^= (mask << distance) & 0xFFFF
-    for s in range(16):
-        target = out[first + s].reshape(count)
-        for n in range(count):
-            target[n] = rows[s, n]
+                _swap(rows[k], rows[k + distance], distance, mask)
+        distance >>= np.uint64(1)
+        # The halves of each half: what crosses into the next 16 bits is under no mask.
+        mask ^= mask << distance
+
+
+@jit
+def _cut(low, high, shift, row):
+    """row = the bits of low from `shift` on, then those of high."""
+    for n in range(row.size):
+        row[n] = low[n] >> shift
+    if shift > 0:
+        for n in range(row.size):
+            row[n] |= high[n] << (np.uint64(64) - shift)
+
+
+@jit
+def _take(rows, out):
+    """out (64, N) = 16 bits of the words in rows (16, N) after the other 16."""
+    for quarter in range(4):
+        shift = np.uint64(16 * quarter)
+        for row in range(16):
+            for n in range(rows.shape[1]):
+                out[16 * quarter + row, n] = (rows[row, n] >> shift) & np.uint64(0xFFFF)
 
 
 @jit
 def _spread(feed, words, out, batch, sample):
     """The next 64 samples of all lanes, from their own two words each, as a word of lanes for each."""
     count = out.shape[1] * out.shape[2]
-    for quarter in range(4):
-        for lane in range(16):
-            for n in range(count):
-                feed.rows[lane, n] = 0
-        for lane in range(feed.active.size):
-            if feed.active[lane] == 0:
-                continue
+    rows = feed.rows[:, :count]
+    for lane in range(16):
+        if lane < feed.active.size and feed.active[lane] != 0:
             number = feed.step[lane] * batch + sample
-            shift, word = number % 64, number // 64
+            word = number // 64
             low, high = words[lane, word % 2].reshape(count), words[lane, (word + 1) % 2].reshape(count)
+            _cut(low, high, np.uint64(number % 64), rows[lane])
+        else:
             for n in range(count):
-                bits = low[n] >> np.uint64(shift)
-                if shift > 0:
-                    bits |= high[n] << np.uint64(64 - shift)
-                feed.rows[lane, n] = np.uint16((bits >> np.uint64(16 * quarter)) & np.uint64(0xFFFF))
-        _transpose(feed.rows, words, quarter, out, 16 * quarter)
+                rows[lane, n] = 0
+    _transpose(rows)
+    _take(rows, out.reshape(64, count))
 
 
 @jit
@@ -79,12 +97,14 @@ def _refill(task, feed, batch, sample):
 
 
 @jit
-def _place(words, out, column, lanes):
-    """Write a sample's words of lanes into a column of a block."""
-    for t in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            bits = words[t, i] << np.uint64(column * lanes)
-            out[t, i] = bits if column == 0 else out[t, i] | bits
+def _place(words, out, shift):
+    """Write a sample's words of lanes into a column of a block, which is the bits from `shift` on."""
+    if shift == 0:
+        for n in range(out.size):
+            out[n] = words[n]
+    else:
+        for n in range(out.size):
+            out[n] |= words[n] << shift
 
 
 def _lay(source, feed, block, batch, sample, samples):
@@ -93,8 +113,9 @@ def _lay(source, feed, block, batch, sample, samples):
         if feed.left[0] == 0:
             _refill(source, feed, batch, sample + column)
         number = 64 - feed.left[0]
-        _place(feed.x_lanes[number], block.x, column, lanes)
-        _place(feed.y_lanes[number], block.y, column, lanes)
+        shift, inputs, outputs = np.uint64(column * lanes), block.x.size, block.y.size
+        _place(feed.x_lanes[number].reshape(inputs), block.x.reshape(inputs), shift)
+        _place(feed.y_lanes[number].reshape(outputs), block.y.reshape(outputs), shift)
         feed.left[0] -= 1
     if block.tag[2] != samples:
         block.tag[2] = samples

@@ -59,7 +59,7 @@ def feed_for(net, steps, lanes):
         y_lanes=np.zeros((held * 64, steps, outputs), np.uint64),
         left=np.zeros(1, np.int64),
         state=np.zeros(64, np.uint64),
-        rows=aligned_zeros((16, held * steps * max(inputs, outputs)), np.uint16),
+        rows=aligned_zeros((16, held * steps * max(inputs, outputs)), np.uint64),
     )
 
 

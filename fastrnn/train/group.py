@@ -88,7 +88,8 @@ class Recipe:
         self.rows = np.concatenate([each.ravel() for each in places.values()])
         self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
         penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
-        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated))
+        single = config.batch_size <= self.net.columns and steps <= self.net.span
+        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), single)
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
         self.segment = min(config.truncate or steps, steps)

@@ -50,7 +50,7 @@ def learn_program(net, terms, dtype, lanes):
             weights=frame.weights,
             steps=m.word("steps"),
         )
-        for _ in m.when(m.word("fresh")):
+        for _ in m.when(m.word("fresh")) if not terms.single else ():
             clear(m, net, frame.gradient, net.table.count)
         run_block(m, net, frame, block, m.integer(1), m.integer(1), terms)
         _count(m, net, frame)

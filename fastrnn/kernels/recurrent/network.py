@@ -77,7 +77,8 @@ class Network:
         columns = columns or self.columns
         best, chosen = None, (1, 1)
         for wide in range(1, min(columns, 6) + 1):
-            for high in range(1, min(units, 6) + 1):
+            # Of one column many units, so that enough sums do not wait for each other.
+            for high in range(1, min(units, 6 if wide > 1 else 16) + 1):
                 sums = groups * high * wide
                 if sums + wide + 1 > self.registers and (high, wide) != (1, 1):
                     continue

@@ -148,10 +148,10 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
                     for _ in m.when(at_border.both(m.integer(0).below(first + slot))):
                         for row in m.range(states * columns):
                             m.store(frame.d_state, row, zero)
-            gradients(m, net, frame, block, first, count)
+            gradients(m, net, frame, block, first, count, terms.single)
         if net.before:
             output_gradients(m, net, frame, m.integer(0), 1)
-        for _ in m.when(given.equals(0)):
+        for _ in m.when(given.equals(0)) if not terms.together else ():
             initial_gradients(m, net, frame)
 
 

@@ -26,7 +26,9 @@ class Terms(NamedTuple):
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
     states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
     saturating: a penalty on states between these two extremes; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
-    watched: an update says in `bad` which gradients and weights are not finite.
+    watched: an update says in `bad` which gradients and weights are not finite; single: one block is a whole batch,
+    whose gradient is not added to another; together: all models take part in all updates, and
+    no initial state learns.
     """
 
     penalties: bool = False
@@ -39,6 +41,8 @@ class Terms(NamedTuple):
     saturating: tuple = ()
     decoupled: bool = False
     watched: bool = False
+    single: bool = False
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def update_weights(m, net, optimizer, frame, terms, moment):
     active = m.load(frame.active, m.integer(0)) > 0.0
     for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):
         # A model that waits for its first evaluation must not age.
-        value = m.select(active, value, running[optimizer.running[row]])
+        value = value if terms.together else m.select(active, value, running[optimizer.running[row]])
         running[optimizer.running[row]] = value
         _keep(m, net, frame.running, row, value)
     known |= {symbol(name): value for name, value in running.items()} | {symbol("rate"): rate}
@@ -111,7 +115,9 @@ def update_weights(m, net, optimizer, frame, terms, moment):
 
     def body(row, bad):
         w = m.load(frame.theta, row)
+        # What does not learn has no gradient, and stays 0.
         raw = m.load(frame.gradient, row)
+        raw = raw * flag(0, row) if terms.together else raw
         g = raw * scale
         if terms.watched:
             # 0 times what is not finite is no number, and stays none in a sum. So is a square that is infinite.
@@ -126,11 +132,13 @@ def update_weights(m, net, optimizer, frame, terms, moment):
         if terms.penalties:
             new = m.fma(rate * options["decay"] * flag(2, row), -w, new)
             new = m.fma(rate, -push, new) if terms.decoupled else new
-        learns = flag(0, row) > 0.0
-        new = m.select(active, m.select(learns, new, w), w)
+        if not terms.together:
+            learns = flag(0, row) > 0.0
+            new = m.select(active, m.select(learns, new, w), w)
+            slots_after = [m.select(active, after, before) for before, after in zip(slots, slots_after)]
         m.store(following, row, new)
-        for n, (before, after) in enumerate(zip(slots, slots_after)):
-            m.store(frame.slots, row + n * count, m.select(active, after, before))
+        for n, after in enumerate(slots_after):
+            m.store(frame.slots, row + n * count, after)
         return [bad[0], m.fma(new, zero, bad[1])] if terms.watched else bad
 
     zero = m.constant(0.0)

@@ -85,12 +85,13 @@ def lay_models_address(source, feed, block):
 
 
 class Plan(NamedTuple):
-    """Samples in an update and in a block, whether there is a schedule; where the frames' words lie that change between
-    calls, and the row of options with the learning rates."""
+    """Samples in an update and in a block; whether there is a schedule, and whether learning updates at once; where the
+    frames' words lie that change between calls, and the row of options with the learning rates."""
 
     batch: int
     size: int
     scheduled: bool
+    at_once: bool
     steps: int
     fresh: int
     rate: int
@@ -178,7 +179,8 @@ def _one_update(place, feed, block, plan, calls, arrays, lanes, stop):
         arrays.learn[plan.steps], arrays.learn[plan.fresh] = block.steps[0], sample == 0
         call(calls.learn, (None, arrays.learn))
         sample += samples
-    call(calls.update, (None, arrays.update))
+    if not plan.at_once:
+        call(calls.update, (None, arrays.update))
     return True
 
 

@@ -53,11 +53,8 @@ def slots_named(optimizer):
     return SLOTS[: len(optimizer.slots)]
 
 
-def terms_of(cell, config, steps, penalised=None, saturated=None, single=False):
-    """The Terms of updates; penalised, saturated: whether some model has a penalty, where not the config says it.
-
-    single: the gradient of one block is that of a batch.
-    """
+def terms_of(cell, config, steps, penalised=None, saturated=None):
+    """The Terms of updates; penalised, saturated: whether some model has a penalty, where not the config says it."""
     penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
     saturated = config.saturation > 0 if saturated is None else saturated
     return Terms(
@@ -67,7 +64,6 @@ def terms_of(cell, config, steps, penalised=None, saturated=None, single=False):
         saturating=cell.extremes or () if saturated else (),
         decoupled=penalised,
         watched=True,
-        single=single,
         together=True,
     )
 

@@ -88,15 +88,17 @@ class Recipe:
         self.rows = np.concatenate([each.ravel() for each in places.values()])
         self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
         penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
-        single = config.batch_size <= self.net.columns and steps <= self.net.span
-        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), single)
-        self.learn = learn_program(self.net, terms, config.dtype, self.lanes)
+        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated))
+        # Where all of a gradient is there at once, it never goes to memory.
+        at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
+        self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
         self.segment = min(config.truncate or steps, steps)
         self.plan = Plan(
             config.batch_size,
             self.net.columns,
             config.schedule != "constant",
+            at_once,
             self.learn.names.index("steps"),
             self.learn.names.index("fresh"),
             OPTIONS.index("rate"),

@@ -117,8 +117,11 @@ def _through_weights(m, net, frame, slot, tile, product):
         m.store(target, (k + unit) * net.columns + c + column, value)
 
 
-def gradients(m, net, frame, block, t, count, single=False):
-    """Take the derivatives of steps t to t + count - 1 into the gradients; single: they are all that there are."""
+def gradients(m, net, frame, block, t, count, use=None):
+    """Take the derivatives of steps t to t + count - 1 into the gradients.
+
+    use(places, values): called with parts of the gradient, which it is, in place of adding them to memory.
+    """
     hidden, inputs, states = net.sizes.hidden, net.sizes.inputs, len(net.step.new)
     derived, table = net.derived * hidden, net.table
 
@@ -141,8 +144,8 @@ def gradients(m, net, frame, block, t, count, single=False):
     for name, first, right in (("w_h", first_h, state), ("w_q", 0, operand), ("w_x", 0, of_inputs)):
         units, size, gates = table.axes[name]
         place = partial(net.weight_place, name)
-        _outer(m, net, frame, count, (gates, units), of_gates(first), size, right, place, single)
-    output_gradients(m, net, frame, t + 1, count, single)
+        _outer(m, net, frame, count, (gates, units), of_gates(first), size, right, place, use)
+    output_gradients(m, net, frame, t + 1, count, use)
     # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
     groups, late = len(net.step.pre), net.step.from_operand
     for first, last, names in (
@@ -161,11 +164,11 @@ def gradients(m, net, frame, block, t, count, single=False):
             (last - first) * hidden,
             rows_of_d(first * hidden),
             [table[name] + offset[name] * hidden for name in names],
-            single,
+            use,
         )
 
 
-def output_gradients(m, net, frame, time, count, single=False):
+def output_gradients(m, net, frame, time, count, use=None):
     """The gradients of W_o and b_o from the states at `time` and the count - 1 that follow."""
     hidden, outputs, table = net.sizes.hidden, net.sizes.outputs, net.table
     rest = len(net.step.new) * hidden
@@ -179,8 +182,8 @@ def output_gradients(m, net, frame, time, count, single=False):
     def place(k, o, _):
         return o * hidden + k + table["w_o"]
 
-    _outer(m, net, frame, count, (1, hidden), state, outputs, d_z, place, single)
-    _sums(m, net, frame, count, outputs, d_z, [table["b_o"]], single)
+    _outer(m, net, frame, count, (1, hidden), state, outputs, d_z, place, use)
+    _sums(m, net, frame, count, outputs, d_z, [table["b_o"]], use)
 
 
 def initial_gradients(m, net, frame):
@@ -215,7 +218,7 @@ def initial_gradients(m, net, frame):
                 )
 
 
-def _outer(m, net, frame, count, rows, left, size, right, place, single):
+def _outer(m, net, frame, count, rows, left, size, right, place, use):
     """gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates, units)."""
     gates, units = rows
     if not gates:
@@ -232,10 +235,10 @@ def _outer(m, net, frame, count, rows, left, size, right, place, single):
                     running = [m.fma(a[unit, gate], b[at], value) for (unit, at, gate), value in zip(cells, running)]
                 return running
 
-            _add(m, net, frame.gradient, [[place(u + unit, k + n, gate) for unit, n, gate in cells]], count, body, single)
+            _add(m, net, frame.gradient, [[place(u + unit, k + n, gate) for unit, n, gate in cells]], count, body, use)
 
 
-def _sums(m, net, frame, count, rows, left, places, single):
+def _sums(m, net, frame, count, rows, left, places, use):
     """gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
     for row, height in tiles(m, rows, min(max(rows, 1), 8)):
 
@@ -244,21 +247,21 @@ def _sums(m, net, frame, count, rows, left, places, single):
                 running = [value + left(n, row + r, c) for r, value in enumerate(running)]
             return running
 
-        _add(m, net, frame.gradient, [[place + row + r for r in range(height)] for place in places], count, body, single)
+        _add(m, net, frame.gradient, [[place + row + r for r in range(height)] for place in places], count, body, use)
 
 
-def _add(m, net, pointer, places, count, body, single=False):
-    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers.
-
-    single: vectors are set to it.
-    """
+def _add(m, net, pointer, places, count, body, use=None):
+    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers; or hand it to `use`."""
     start = [m.constant(0.0) for _ in places[0]]
-    if net.own_weights and len(places) == 1 and not single:
+    if net.own_weights and len(places) == 1 and use is None:
         start = [m.load(pointer, place) for place in places[0]]
     values = m.fold(count, start, body)
     for own in places:
+        if use is not None:
+            use(own, values)
+            continue
         if not net.own_weights:
             m.add_sums(pointer, own, values)
             continue
         for place, value in zip(own, values):
-            m.store(pointer, place, value if single or len(places) == 1 else m.load(pointer, place) + value)
+            m.store(pointer, place, value if len(places) == 1 else m.load(pointer, place) + value)

@@ -6,7 +6,7 @@ Two programs, for drivers that draw samples, let threads meet and decide about m
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.train import clear, frame_of, run_block
-from fastrnn.kernels.recurrent.update import update_weights
+from fastrnn.kernels.recurrent.update import update_weights, updating
 from fastrnn.machine.execute import Program
 
 LEARN_POINTERS = (
@@ -36,11 +36,16 @@ UPDATE_POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", 
 SUMS = ("loss", "wrong", "wrong_samples")
 
 
-def learn_program(net, terms, dtype, lanes):
-    """The Program that adds the gradient and the SUMS of one block."""
+def learn_program(net, terms, dtype, lanes, optimizer=None):
+    """The Program that adds the gradient and the SUMS of one block.
+
+    optimizer: of models side by side, where a block of one span of steps is a batch: it updates at once.
+    """
+    pointers = dict.fromkeys((*LEARN_POINTERS, *UPDATE_POINTERS) if optimizer else LEARN_POINTERS)
 
     def kernel(m):
-        frame = frame_of(m, LEARN_POINTERS)
+        frame = frame_of(m, pointers)
+        use = optimizer and updating(m, net, optimizer, frame, terms)
         pointer = m.as_integers if net.bits else m.as_pointer
         block = SimpleNamespace(
             x=pointer(m.word("x")),
@@ -50,12 +55,13 @@ def learn_program(net, terms, dtype, lanes):
             weights=frame.weights,
             steps=m.word("steps"),
         )
-        for _ in m.when(m.word("fresh")) if not terms.single else ():
+        for _ in m.when(m.word("fresh")) if not optimizer else ():
             clear(m, net, frame.gradient, net.table.count)
-        run_block(m, net, frame, block, m.integer(1), m.integer(1), terms)
+        run_block(m, net, frame, block, m.integer(1), m.integer(1), terms, use)
         _count(m, net, frame)
 
-    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, lanes, f"{net.text} {net.span} | {terms}")
+    text = f"{net.text} {net.span} | {terms} {optimizer.text if optimizer else ''}"
+    return Program(kernel, (*pointers, *LEARN_WORDS), dtype, lanes, text)
 
 
 def _count(m, net, frame):

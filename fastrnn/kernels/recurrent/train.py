@@ -111,8 +111,8 @@ def _block(m, table, number):
     return SimpleNamespace(**block, **{name: words[name] for name in ("steps", "start", "finish")}), words["flags"]
 
 
-def run_block(m, net, frame, block, learning, evaluating, terms):
-    """Forward, with the loss where `evaluating` holds, and back where `learning` holds."""
+def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
+    """Forward, with the loss where `evaluating` holds, and back where `learning` holds; use: see `gradients`."""
     columns, states, outputs = net.columns, len(net.step.new) * net.sizes.hidden, net.sizes.outputs
     zero = m.constant(0.0)
     for row in m.range(2 * columns):
@@ -148,7 +148,7 @@ def run_block(m, net, frame, block, learning, evaluating, terms):
                     for _ in m.when(at_border.both(m.integer(0).below(first + slot))):
                         for row in m.range(states * columns):
                             m.store(frame.d_state, row, zero)
-            gradients(m, net, frame, block, first, count, terms.single)
+            gradients(m, net, frame, block, first, count, use)
         if net.before:
             output_gradients(m, net, frame, m.integer(0), 1)
         for _ in m.when(given.equals(0)) if not terms.together else ():

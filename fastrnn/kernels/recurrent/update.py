@@ -26,9 +26,8 @@ class Terms(NamedTuple):
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
     states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
     saturating: a penalty on states between these two extremes; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
-    watched: an update says in `bad` which gradients and weights are not finite; single: one block is a whole batch,
-    whose gradient is not added to another; together: all models take part in all updates, and
-    no initial state learns.
+    watched: an update says in `bad` which gradients and weights are not finite; together: all models take part in all
+    updates, and no initial state learns.
     """
 
     penalties: bool = False
@@ -41,7 +40,6 @@ class Terms(NamedTuple):
     saturating: tuple = ()
     decoupled: bool = False
     watched: bool = False
-    single: bool = False
     together: bool = False
 
 
@@ -81,6 +79,37 @@ def update_weights(m, net, optimizer, frame, terms, moment):
 
     With a schedule, row `moment` of frame.factor scales the rates.
     """
+    count, step = updater(m, net, optimizer, frame, terms, moment)
+    zero = m.constant(0.0)
+
+    def body(row, bad):
+        gradient, new = step(row, m.load(frame.gradient, row))
+        # 0 times what is not finite is no number, and stays none in a sum. So is a square that is infinite.
+        return [m.fma(gradient * gradient, zero, bad[0]), m.fma(new, zero, bad[1])] if terms.watched else bad
+
+    bad = m.fold(count, [zero, zero] if terms.watched else [], body)
+    for row, value in enumerate(bad):
+        m.store(frame.bad, m.integer(row), value)
+
+
+def updating(m, net, optimizer, frame, terms):
+    """A function of places and gradients that updates with them at once, for models whose gradients are not clipped."""
+    _, step = updater(m, net, optimizer, frame, terms, m.integer(0))
+    zero = m.constant(0.0)
+    m.store(frame.bad, m.integer(0), zero)
+
+    def use(places, gradients):
+        squares = zero
+        for place, gradient in zip(places, gradients):
+            gradient, _ = step(place, gradient)
+            squares = m.fma(gradient, gradient, squares)
+        m.store(frame.bad, m.integer(0), m.fma(squares, zero, m.load(frame.bad, m.integer(0))))
+
+    return use
+
+
+def updater(m, net, optimizer, frame, terms, moment):
+    """(rows of weights, step(row, gradient)): the step updates a row, and returns its gradient and the weights."""
     options = {
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
@@ -113,18 +142,14 @@ def update_weights(m, net, optimizer, frame, terms, moment):
     # Where the next weights go.
     following = getattr(frame, "following", frame.theta)
 
-    def body(row, bad):
+    def step(row, raw):
         w = m.load(frame.theta, row)
         # What does not learn has no gradient, and stays 0.
-        raw = m.load(frame.gradient, row)
         raw = raw * flag(0, row) if terms.together else raw
         g = raw * scale
-        if terms.watched:
-            # 0 times what is not finite is no number, and stays none in a sum. So is a square that is infinite.
-            bad = [m.fma(raw * raw, zero, bad[0]), bad[1]]
         if terms.penalties:
             strength = options["l1"] * flag(1, row)
-            push = m.select(w > 0.0, strength, m.select(w < 0.0, -strength, zero * strength))
+            push = m.select(w > 0.0, strength, m.select(w < 0.0, -strength, 0.0 * strength))
             g = g if terms.decoupled else g + push
         slots = [m.load(frame.slots, row + n * count) for n in range(len(optimizer.slots))]
         values = known | dict(zip((symbol(name) for name in optimizer.slots), slots)) | {symbol("w"): w, symbol("g"): g}
@@ -139,12 +164,9 @@ def update_weights(m, net, optimizer, frame, terms, moment):
         m.store(following, row, new)
         for n, after in enumerate(slots_after):
             m.store(frame.slots, row + n * count, after)
-        return [bad[0], m.fma(new, zero, bad[1])] if terms.watched else bad
+        return raw, new
 
-    zero = m.constant(0.0)
-    bad = m.fold(count, [zero, zero] if terms.watched else [], body)
-    for row, value in enumerate(bad):
-        m.store(frame.bad, m.integer(row), value)
+    return count, step
 
 
 def _clipped(m, net, frame, scale, limit, flag, count):

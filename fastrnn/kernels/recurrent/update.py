@@ -99,11 +99,11 @@ def updating(m, net, optimizer, frame, terms):
     m.store(frame.bad, m.integer(0), zero)
 
     def use(places, gradients):
-        squares = zero
+        bad = m.load(frame.bad, m.integer(0))
         for place, gradient in zip(places, gradients):
             gradient, _ = step(place, gradient)
-            squares = m.fma(gradient, gradient, squares)
-        m.store(frame.bad, m.integer(0), m.fma(squares, zero, m.load(frame.bad, m.integer(0))))
+            bad = m.fma(gradient * gradient, zero, bad)
+        m.store(frame.bad, m.integer(0), bad)
 
     return use
 

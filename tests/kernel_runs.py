@@ -26,7 +26,7 @@ def online(model, symbols):
         source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False)
         session = SingleSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
-        rows = session.arrays["state"].reshape(-1, session.net.panels * session.net.lanes)
+        rows = session.arrays[0]["state"].reshape(-1, session.net.panels * session.net.lanes)
         states[sample] = rows[1 : steps + 1, : model.hidden_size]
     return states
 

@@ -14,11 +14,12 @@ from fastrnn.machine.execute import execute
 from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.threads import on_threads
-from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, running_at, slots_named, terms_of
+from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, slots_named, terms_of
+from fastrnn.train.resumable import Resumable, nothing
 from fastrnn.train.single_session import SingleSession
 
 
-class Session:
+class Session(Resumable):
     """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
     cell: a Cell; sizes: inputs and outputs; threads: the most that it runs on; weights: {name: array}.
@@ -126,7 +127,7 @@ class Session:
             )
 
         # Without updates it is only compiled. One alone may take so long that Ctrl-C must find this thread waiting, not working.
-        results = on_threads(self.threads if len(rates) else 1, work, _nothing if len(rates) == 1 else None)
+        results = on_threads(self.threads if len(rates) else 1, work, nothing if len(rates) == 1 else None)
         self.current = len(results)
         made, why = results[0]
         if why == DIVERGED:
@@ -143,47 +144,15 @@ class Session:
         gradient_of(self.source, self.blocks[0], plan, self.calls, self.where, self.step, work, self.shared)
         return self._named(work.gradient), self.shared.history[0].copy()
 
-    def _named(self, rows):
-        return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
-
-    def weights(self):
-        """The present weights by name."""
-        return self._named(self.work[0].theta)
+    @property
+    def theta(self):
+        """The present weights."""
+        return self.work[0].theta
 
     @property
-    def clean_samples(self):
+    def counter(self):
         """Samples since the last mistake."""
-        return int(self.shared.clean[0])
-
-    def clean(self, samples):
-        """Set the count of samples since the last mistake."""
-        self.shared.clean[0] = samples
-
-    def state(self):
-        """({name: array}, {name: value}) from which `restore` goes on to the same bytes."""
-        arrays = {
-            f"{slot}.{name}": array
-            for slot, rows in zip(self.slots, self.arrays[0]["slots"])
-            for name, array in self._named(rows[:, 0]).items()
-        }
-        running = self.arrays[0]["running"][: len(self.optimizer.running), 0].tolist()
-        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
-
-    def restore(self, arrays, numbers):
-        """Take up what `state` gave; the weights come with the constructor."""
-        running = numbers.get("running")
-        running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
-        for own in self.arrays:
-            for n, slot in enumerate(self.slots):
-                for name, places in self.places.items():
-                    own["slots"][n, places, 0] = arrays[f"{slot}.{name}"]
-            own["running"][: len(running), 0] = running
-        self.step = self.first_step = numbers["step"]
-        self.clean(numbers["clean"])
-
-
-def _nothing():
-    """What a caller does that only waits."""
+        return self.shared.clean
 
 
 def session_for(cell, sizes, source, steps, config, threads, weights):

@@ -15,10 +15,11 @@ from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
 from fastrnn.networks import lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
-from fastrnn.train.engine import flags_of, optimizer_of, options_of, running_at, slots_named, terms_of
+from fastrnn.train.engine import flags_of, optimizer_of, options_of, slots_named, terms_of
+from fastrnn.train.resumable import Resumable, nothing
 
 
-class SingleSession:
+class SingleSession(Resumable):
     """As the Session of batches, for batches of one sample, whose hidden units lie in the lanes; on one thread."""
 
     def __init__(self, cell, sizes, source, steps, config, weights):
@@ -35,7 +36,8 @@ class SingleSession:
         places = self.net.places(cell)
         self.places = {name: places[name] for name in weights_that_learn(cell)}
         self.samples = samples_for(self.net.sizes, steps, self.dtype, lanes)
-        self.arrays, self.work = self._work(weights)
+        arrays, self.work = self._work(weights)
+        self.arrays = [arrays]
         self.calls = Calls(
             lay_word_address(source, self.samples),
             *(address_of(execute, program, np.zeros(1, np.int64)) for program in self.programs),
@@ -98,7 +100,7 @@ class SingleSession:
                 history,
             )
 
-        made, why = on_threads(1, work, _nothing if len(rates) == 1 else None)[0]
+        made, why = on_threads(1, work, nothing if len(rates) == 1 else None)[0]
         if why == DIVERGED:
             # The weights before the last update came with a finite loss, those after it did not or are not finite. That
             # update may have been the last one of the call before.
@@ -113,45 +115,14 @@ class SingleSession:
         gradient_of_one(
             self.source, self.samples, self.calls, self.where, self.config.seed, self.step, self.work, row
         )
-        return self._named(self.arrays["gradient"]), row
-
-    def _named(self, rows):
-        return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
-
-    def weights(self):
-        """The present weights by name."""
-        return self._named(self.work.weights[self.work.present[0]])
+        return self._named(self.arrays[0]["gradient"]), row
 
     @property
-    def clean_samples(self):
+    def theta(self):
+        """The present weights."""
+        return self.work.weights[self.work.present[0]]
+
+    @property
+    def counter(self):
         """Samples since the last mistake."""
-        return int(self.work.clean[0])
-
-    def clean(self, samples):
-        """Set the count of samples since the last mistake."""
-        self.work.clean[0] = samples
-
-    def state(self):
-        """({name: array}, {name: value}) from which `restore` goes on to the same bytes."""
-        arrays = {
-            f"{slot}.{name}": array
-            for slot, rows in zip(self.slots, self.arrays["slots"])
-            for name, array in self._named(rows).items()
-        }
-        running = self.arrays["running"][: len(self.optimizer.running), 0].tolist()
-        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
-
-    def restore(self, arrays, numbers):
-        """Take up what `state` gave; the weights come with the constructor."""
-        running = numbers.get("running")
-        running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
-        for n, slot in enumerate(self.slots):
-            for name, places in self.places.items():
-                self.arrays["slots"][n, places] = arrays[f"{slot}.{name}"]
-        self.arrays["running"][: len(running), 0] = running
-        self.step = self.first_step = numbers["step"]
-        self.clean(numbers["clean"])
-
-
-def _nothing():
-    """What a caller does that only waits."""
+        return self.work.clean

@@ -43,9 +43,7 @@ def assert_close(got, wanted, tolerance):
     assert np.abs(got - wanted).max() <= tolerance * scale
 
 
-@pytest.mark.parametrize("activation, loss, dtype", PAIRS)
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(
+SHAPES = dict(
     hidden=st.sampled_from([1, 2, 3, 5, 8, 13, 16, 17, 24, 33, 50]),
     steps=st.sampled_from([1, 2, 7, 8, 9, 16, 17, 40]),
     batch=st.sampled_from([1, 2, 3, 5, 15, 16, 17, 33, 70]),
@@ -55,9 +53,10 @@ def assert_close(got, wanted, tolerance):
     masked=st.booleans(),
     truncate=st.sampled_from([None, 1, 2, 5, 8, 16, 39]),
 )
-def test_loss_and_gradients_are_those_of_numpy(
-    activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate
-):
+
+
+def check_gradients(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate):
+    """Hold loss and gradients of a network and random data to NumPy's."""
     model, weights, x, y, mask = case(activation, dtype, hidden, steps, batch, inputs, outputs, bias)
     mask = mask if masked else None
     wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask, truncate=truncate)
@@ -68,6 +67,22 @@ def test_loss_and_gradients_are_those_of_numpy(
     for name, gradient in gradients.items():
         assert got[name].shape == gradient.shape and got[name].dtype == dtype
         assert np.abs(got[name] - gradient).max() <= TOLERANCE[dtype] * max(largest, 1e-3)
+
+
+# Each shape is a kernel of its own, compiled in half a second.
+@pytest.mark.parametrize("activation, loss, dtype", PAIRS)
+@settings(max_examples=7, deadline=None, derandomize=True)
+@given(**SHAPES)
+def test_loss_and_gradients_are_those_of_numpy(activation, loss, dtype, **shape):
+    check_gradients(activation, loss, dtype, **shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation, loss, dtype", PAIRS)
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(**SHAPES)
+def test_loss_and_gradients_of_many_shapes_are_those_of_numpy(activation, loss, dtype, **shape):
+    check_gradients(activation, loss, dtype, **shape)
 
 
 # One panel full of units, one whose last units are dead, several panels, and less than half of one.

@@ -10,7 +10,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.block_data import lay
 from fastrnn.kernels.philox import random_words
-from fastrnn.kernels.recurrent.units import CHUNK
+from fastrnn.kernels.recurrent.units_network import CHUNK
 from fastrnn.kernels.singles import lay_singles
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.

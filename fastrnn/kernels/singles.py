@@ -12,7 +12,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.units import CHUNK
+from fastrnn.kernels.recurrent.units_network import CHUNK
 from fastrnn.kernels.reference import Referred, held, refer
 from fastrnn.kernels.workspace import aligned_zeros
 

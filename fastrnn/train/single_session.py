@@ -8,7 +8,8 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.batches import DIVERGED
 from fastrnn.kernels.recurrent.layout import Sizes
-from fastrnn.kernels.recurrent.units import UnitsNetwork, learn_program, update_program
+from fastrnn.kernels.recurrent.units import learn_program, update_program
+from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.singles import Calls, Places, Work, gradient_of_one, lay_word_address, run_singles, samples_for
 from fastrnn.kernels.workspace import aligned_zeros

@@ -28,7 +28,7 @@ DOUBLE = dict(optimizer="adam", dtype="float64", until="samples")
 X = np.random.default_rng(0).integers(0, 2, (12, 5, 6, 2)).astype(float)
 # Kinds of kernels that other tests compile, too.
 CASES = {
-    "until samples": {**SMALL, "until": "samples", "max_samples": 3_000},
+    "until samples": {**SMALL, "until": "samples", "max_samples": 6_000},
     "until exact": {
         "cell": Elman(8, bias=False),
         "task": Addition(bits=4),
@@ -57,11 +57,11 @@ CASES = {
     "arrays of one's own": {
         "cell": Elman(8),
         **SMALL,
-        "learning_rate": 0.3,
+        "learning_rate": 0.05,
         "data": (X, X[..., :1]),
         "until": "exact",
         "patience": 100,
-        "max_samples": 5_000,
+        "max_samples": 40_000,
     },
 }
 

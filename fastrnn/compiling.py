@@ -20,6 +20,8 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
+from fastrnn.interrupt import postponed
+
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
 # Parts of the package that no kernel is made of, so that editing them recompiles nothing; a test holds that they
@@ -90,6 +92,14 @@ def jit(function=None, /, **options):
     options = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False, **options}
     cached = options.pop("cache")
     dispatcher = numba.njit(**options)(function)
+    compile_it = dispatcher.compile
+
+    def compile_whole(signature):
+        # LLVM's objects that an exception leaves half made complain on the error stream.
+        with postponed():
+            return compile_it(signature)
+
+    dispatcher.compile = compile_whole
     if cached:
         dispatcher._cache = _cache_of(function)
     return dispatcher

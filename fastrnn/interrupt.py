@@ -50,6 +50,36 @@ def deferred_interrupt():
 
 
 @contextlib.contextmanager
+def postponed():
+    """Within, Ctrl-C and SIGTERM wait for the end of the block; a second one acts at once.
+
+    For code of others that an exception would leave half done.
+    """
+    if _postponing or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted = []
+
+    def note(number, frame):
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    _postponing.append(note)
+    try:
+        with _handled(note, SIGNALS):
+            yield
+    finally:
+        _postponing.clear()
+        if noted:
+            signal.raise_signal(noted[0])
+
+
+# What notes signals now, if anything.
+_postponing = []
+
+
+@contextlib.contextmanager
 def raised_interrupt():
     """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does, unless the caller has made it do something else."""
 

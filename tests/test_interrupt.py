@@ -19,6 +19,8 @@ from fastrnn.tasks import Addition
 from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.kernels.recurrent.layout import Sizes
+from fastrnn.machine.execute import Program
+from fastrnn.networks import lanes_for
 from fastrnn.train.session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -254,3 +256,19 @@ def test_a_signal_that_is_ignored_stays_ignored(number):
     with deferred_interrupt() as interrupt:
         progress()
         assert not interrupt() and signal.getsignal(number) == signal.SIG_IGN
+
+
+def test_ctrl_c_while_a_kernel_compiles_waits_for_its_end():
+    reached = []
+
+    def kernel(m):
+        signal.raise_signal(signal.SIGINT)
+        reached.append(m)
+
+    program = Program(kernel, ("x",), "float32", lanes_for("float32"), "a test of Ctrl-C")
+    with pytest.raises(KeyboardInterrupt):
+        program.compile()
+    assert len(reached) == 1
+    # It is there: nothing is compiled again.
+    program.compile()
+    assert len(reached) == 1

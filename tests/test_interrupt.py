@@ -7,6 +7,8 @@ import threading
 
 import numpy as np
 import pytest
+from numba.core import types
+from numba.extending import intrinsic
 from test_resume import assert_same
 
 import fastrnn
@@ -18,9 +20,8 @@ from fastrnn.kernels.batches import STOPPED
 from fastrnn.tasks import Addition
 from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
 from fastrnn.bits.stream import flops_of_step
+from fastrnn.compiling import jit
 from fastrnn.kernels.recurrent.layout import Sizes
-from fastrnn.machine.execute import Program
-from fastrnn.networks import lanes_for
 from fastrnn.train.session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -261,14 +262,21 @@ def test_a_signal_that_is_ignored_stays_ignored(number):
 def test_ctrl_c_while_a_kernel_compiles_waits_for_its_end():
     reached = []
 
-    def kernel(m):
-        signal.raise_signal(signal.SIGINT)
-        reached.append(m)
+    @intrinsic
+    def press(typing_context):
+        def generate(context, builder, signature, arguments):
+            signal.raise_signal(signal.SIGINT)
+            reached.append(True)
+            return context.get_dummy_value()
 
-    program = Program(kernel, ("x",), "float32", lanes_for("float32"), "a test of Ctrl-C")
+        return types.void(), generate
+
+    @jit(cache=False)
+    def pressed():
+        press()
+
     with pytest.raises(KeyboardInterrupt):
-        program.compile()
-    assert len(reached) == 1
+        pressed.compile(())
     # It is there: nothing is compiled again.
-    program.compile()
-    assert len(reached) == 1
+    pressed()
+    assert reached == [True]

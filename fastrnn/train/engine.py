@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from fastrnn.bits.source import BitTask
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced
-from fastrnn.networks import network_of, shapes_of
-from fastrnn.bits.source import BitTask
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.networks import lanes_for, network_of, shapes_of
 
 # What slots are called in files.
 SLOTS = ("first", "second", "third", "fourth")
@@ -74,6 +75,37 @@ def flags_of(net, places):
     for each in places.values():
         flags[:, each] = 1
     return flags
+
+
+def arrays_for(net, optimizer, config, places, steps, shapes):
+    """{name: array} of what a session of one network works in: `shapes`, and what all of them have.
+
+    places: of the weights, which all learn; steps: of the longest sequence.
+    """
+    lanes = lanes_for(config.dtype)
+    rows = -(-net.table.count // lanes) * lanes
+    shapes = {
+        **shapes,
+        "slots": (max(1, len(optimizer.slots)), rows),
+        "running": (max(1, len(optimizer.running)), 1),
+        "options": (len(OPTIONS) + len(optimizer.options), 1),
+        "flags": (3, rows),
+        "active": (1, lanes),
+        "norm": (lanes, 1),
+        "bad": (2, lanes),
+    }
+    shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
+    arrays = {name: aligned_zeros(shape, config.dtype) for name, shape in shapes.items()}
+    arrays["active"][:] = 1
+    arrays["flags"][:, : net.table.count] = flags_of(net, places)
+    arrays["options"][:, 0] = options_of(config, optimizer)
+    return arrays
+
+
+def frame_for(program, arrays, **words):
+    """The frame of a Program: the addresses of arrays by name, and words."""
+    words |= {name: array.ctypes.data for name, array in arrays.items()}
+    return np.array([words.get(name, 0) for name in program.names], np.int64)
 
 
 def options_of(config, optimizer, values=None):

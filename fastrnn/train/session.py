@@ -14,7 +14,7 @@ from fastrnn.machine.execute import execute
 from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.threads import on_threads
-from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, slots_named, terms_of
+from fastrnn.train.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.train.resumable import Resumable, nothing
 from fastrnn.train.single_session import SingleSession
 
@@ -69,39 +69,18 @@ class Session(Resumable):
 
     def _work(self, block, weights):
         """One thread's Work."""
-        net, config, dtype, lanes, rows = self.net, self.config, self.dtype, self.lanes, self.rows
-        names = self.optimizer
-        shapes = {
-            "theta": (rows, 1),
-            "gradient": (rows, 1),
-            "previous": (rows, 1),
-            "earlier": (rows, 1),
-            "slots": (max(1, len(names.slots)), rows, 1),
-            "running": (max(1, len(names.running)), 1),
-            "options": (len(OPTIONS) + len(names.options), 1),
-            "flags": (3, rows),
-            "active": (1, lanes),
-            "norm": (lanes, 1),
-            "bad": (2, lanes),
-        }
-        shapes |= {name: (count, lanes) for name, count in net.arrays(self.steps).items()}
-        arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
-        arrays["active"][:] = 1
-        arrays["flags"][:, : net.table.count] = flags_of(net, self.places)
-        for row, value in enumerate(options_of(config, names)):
-            arrays["options"][row] = value
+        rows, config = self.rows, self.config
+        shapes = {name: (rows,) for name in ("theta", "gradient", "previous", "earlier")}
+        arrays = arrays_for(self.net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
-            arrays["theta"][places, 0] = weights[name]
+            arrays["theta"][places] = weights[name]
         arrays["previous"][:] = arrays["theta"]
-        arrays |= {"mask": block.mask, "lengths": block.lengths, "weights": block.weights}
-        words = {"x": block.x.ctypes.data, "y": block.y.ctypes.data, "segment": min(config.truncate or self.steps, self.steps)}
-        words |= {name: array.ctypes.data for name, array in arrays.items()}
-        frames = [
-            np.array([words.get(name, 0) for name in program.names], np.int64) for program in self.programs
-        ]
-        flat = {name: arrays[name].reshape(-1) for name in ("theta", "gradient", "previous", "earlier")}
         self.arrays.append(arrays)
-        return Work(*frames, **flat, options=arrays["options"], bad=arrays["bad"], statistics=np.zeros(4))
+        given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
+        segment = min(config.truncate or self.steps, self.steps)
+        frames = [frame_for(program, arrays | given, segment=segment) for program in self.programs]
+        own = {name: arrays[name] for name in (*shapes, "options", "bad")}
+        return Work(*frames, **own, statistics=np.zeros(4))
 
     def _plan(self, patience=0):
         return Plan(self.config.seed, self.step, self.config.batch_size, self.size, self.groups, patience)

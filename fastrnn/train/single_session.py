@@ -12,11 +12,10 @@ from fastrnn.kernels.recurrent.units import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.singles import Calls, Places, Work, gradient_of_one, lay_word_address, run_singles, samples_for
-from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
 from fastrnn.networks import lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
-from fastrnn.train.engine import flags_of, optimizer_of, options_of, slots_named, terms_of
+from fastrnn.train.engine import arrays_for, frame_for, optimizer_of, slots_named, terms_of
 from fastrnn.train.resumable import Resumable, nothing
 
 
@@ -52,35 +51,15 @@ class SingleSession(Resumable):
 
     def _work(self, weights):
         """({name: array}, Work)"""
-        net, config, dtype, lanes, names = self.net, self.config, self.dtype, self.net.lanes, self.optimizer
-        rows = net.table.count
-        shapes = {
-            "weights": (3, rows),
-            "gradient": (rows,),
-            "slots": (max(1, len(names.slots)), rows),
-            "running": (max(1, len(names.running)), 1),
-            "options": (len(OPTIONS) + len(names.options), 1),
-            "flags": (3, rows),
-            "active": (1, lanes),
-            "norm": (lanes, 1),
-            "bad": (2, lanes),
-            "sums": (lanes,),
-        }
-        shapes |= {name: (count, lanes) for name, count in net.arrays(self.steps).items()}
-        arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
-        arrays["active"][:] = 1
-        arrays["flags"][:] = flags_of(net, self.places)
-        for row, value in enumerate(options_of(config, names)):
-            arrays["options"][row] = value
+        net, config, rows = self.net, self.config, self.net.table.count
+        shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.lanes,)}
+        arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["weights"][:, places] = weights[name]
         words = {"segment": min(config.truncate or self.steps, self.steps), "chunks": self.samples.y.shape[2]}
-        words |= {name: array.ctypes.data for name, array in arrays.items()}
-        frames = [np.array([words.get(name, 0) for name in program.names], np.int64) for program in self.programs]
-        integers = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        return arrays, Work(
-            *frames, arrays["weights"], integers[0], arrays["sums"], arrays["options"], arrays["bad"], integers[1]
-        )
+        frames = [frame_for(program, arrays, **words) for program in self.programs]
+        own = {name: arrays[name] for name in ("weights", "sums", "options", "bad")}
+        return arrays, Work(*frames, **own, present=np.zeros(1, np.int64), clean=np.zeros(1, np.int64))
 
     def run(self, rates, saturations, patience, stop=None):
         """As the Session of batches; a call lasts as long as its updates."""

@@ -4,7 +4,7 @@ The equations are those of .forward and .backward. What waits is the recurrence,
 sums, so that few additions wait for the one before. Arrays: see .units_network.
 """
 
-from fastrnn.kernels.recurrent.network import formula
+from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.train import frame_of
 from fastrnn.kernels.recurrent.units_network import CHUNK
 from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
@@ -250,7 +250,7 @@ def _gradients(m, net, frame, steps, chunks):
         """gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)"""
         high = max(1, TILE // gates) if gates else 1
         for p in range(panels):
-            for k, width in _tiles(m, count, high) if gates else ():
+            for k, width in tiles(m, count, high) if gates else ():
 
                 def body(t, sums, k=k, width=width, p=p):
                     d = [m.load(frame.d, _place(net, net.derived, t, first + gate, p)) for gate in range(gates)]
@@ -289,12 +289,3 @@ def _gradients(m, net, frame, steps, chunks):
             m.store(frame.gradient, o * panels + net.row("w_o", p), value)
         (total,) = m.fold(chunks, [zero], lambda c, sums, o=o: [sums[0] + m.load(frame.d_z, o * frame.chunks + c)])
         m.store(frame.gradient, o + net.row("b_o"), m.sums([total]))
-
-
-def _tiles(m, count, size):
-    """Cut `count` neighbours into tiles: yields (first, width)."""
-    if count >= size:
-        for first in m.range(count - count % size, 0, size):
-            yield first, size
-    if count % size:
-        yield m.integer(count - count % size), count % size

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from bench.roofline import PARTS
 from fastrnn.bench import ladder
-from fastrnn.bench.engines import ENGINES, Engine
+from fastrnn.bench.engines import ENGINES, Engine, parts
 from fastrnn.bench.workload import (
     TOLERANCE,
     Updates,
@@ -173,3 +174,11 @@ def test_every_engine_of_the_table_has_the_true_gradient():
         assert not absent
         assert set(found) == set(wanted)
         assert {case.engine.name for case in found} == {engine.name for engine in ENGINES}
+
+
+def test_every_part_of_an_update_runs():
+    work = Workload(hidden=16, steps=8, batch=64)
+    for name in PARTS:
+        getattr(parts, PARTS[name])(work, 1, initial_weights(work), None, None).run(1)
+        flops, size = parts.work_of_block(name, work)
+        assert flops >= 0 and size > 0

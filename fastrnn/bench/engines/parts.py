@@ -39,7 +39,8 @@ class Part:
 
     def __init__(self, work, threads, weights, x, y):
         self.work, elman, task = work, Elman(work.hidden, bias=False), Addition(bits=work.steps)
-        config = TrainConfig(optimizer="sgd", learning_rate=0.0, batch_size=SAMPLES, dtype=work.dtype)
+        # The same update many times must lead nowhere.
+        config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=SAMPLES, dtype=work.dtype)
         self.session = Session(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, config, 1, weights)
         self.stream = Stream(Model(elman, weights, task), SAMPLES, 1)
         self.words = np.zeros((1, work.steps, INPUTS), np.uint64)

@@ -20,7 +20,8 @@ from fastrnn.exchange.base import Network
 from fastrnn.formula import exp, greater, log, maximum, relu, softplus, square_root, where
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import detach, symbol
-from fastrnn.formula.javascript import statements
+from fastrnn.formula.javascript import JAVASCRIPT
+from fastrnn.formula.statements import statements
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
@@ -74,7 +75,7 @@ def test_every_operation_of_formulas_is_written():
     formulas = [exp(x), log(exp(y)), softplus(30 * x), square_root(x * x), relu(-1.5 * x), maximum(x, y) - -2.0, x / y,
                 where(greater(x, y), -x, detach(y)), x - (y - 1), fastrnn.formula.tanh(x) * fastrnn.formula.sigmoid(y)]
     values = np.array([-3.0, -0.5, 0.25, 2.0])
-    lines, terms = statements(formulas, {x: "x", y: "y"})
+    lines, terms = statements(formulas, {x: "x", y: "y"}, JAVASCRIPT)
     body = f"const y = 0.3 - x; {' '.join(lines)} return [{', '.join(terms)}];"
     text = f"JSON.stringify({values.tolist()}.map(x => {{ {body} }}))"
     np.testing.assert_allclose(

@@ -14,15 +14,9 @@ from fastrnn.cells.base import Cell
 from fastrnn.exchange.arrays import arrays_of
 from fastrnn.exchange.base import Format
 from fastrnn.formula.graph import ordered
+from fastrnn.formula.statements import Language, statements
 
-_OPERATIONS = {
-    "+": "{} + {}",
-    "-": "{} - {}",
-    "*": "{} * {}",
-    "/": "{} / {}",
-    ">": "{} > {}",
-    "where": "{} ? {} : {}",
-    "detach": "{}",
+_FUNCTIONS = {
     "sigmoid": "1.0f / (1.0f + expf(-{}))",
     "tanh": "tanhf({})",
     "relu": "{0} < 0.0f ? 0.0f : {0}",
@@ -150,22 +144,20 @@ def _formulas(name, cell, step, results):
     """A loop over units j that sets each result {place: node}."""
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
-    nodes, code = ordered(results.values()), [f"    for (int j = 0; j < {name}_hidden; j++) {{"]
+    used, code = set(ordered(results.values())), [f"    for (int j = 0; j < {name}_hidden; j++) {{"]
     # Copies: a state may become another one that has been written by then.
     for expr, state in zip(step.old, cell.state):
-        if expr in nodes:
+        if expr in used:
             names[expr] = f"old_{state}"
             code.append(f"        const float old_{state} = state->{state}[j];")
-    for expr in nodes:
-        if expr in names:
-            continue
-        if expr.op == "constant":
-            value = _braces(np.float32(expr.args[0]))
-            names[expr] = value if expr.args[0] >= 0 else f"({value})"
-            continue
-        kind = "int" if expr.op == ">" else "float"
-        code.append(
-            f"        const {kind} v{len(code)} = {_OPERATIONS[expr.op].format(*(names[arg] for arg in expr.args))};"
-        )
-        names[expr] = f"v{len(code) - 1}"
-    return [*code, *(f"        {place} = {names[expr]};" for place, expr in results.items()), "    }"]
+    lines, terms = statements(results.values(), names, _LANGUAGE)
+    lines += [f"{place} = {term};" for place, term in zip(results, terms)]
+    return [*code, *(f"        {line}" for line in lines), "    }"]
+
+
+def _number(value):
+    text = _braces(np.float32(value))
+    return text if value >= 0 else f"({text})"
+
+
+_LANGUAGE = Language(_FUNCTIONS, _number, ("const float", "const int"))

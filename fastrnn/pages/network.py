@@ -13,7 +13,8 @@ import numpy as np
 from fastrnn.analysis.stepwise import gate_nodes
 from fastrnn.exchange.arrays import arrays_of
 from fastrnn.formula.graph import symbol
-from fastrnn.formula.javascript import statements
+from fastrnn.formula.javascript import JAVASCRIPT
+from fastrnn.formula.statements import statements
 
 
 def network_script(network):
@@ -63,7 +64,7 @@ def _units(step, hidden, nodes, places):
     names = {each: f"pre[{n}][j]" for n, each in enumerate(step.pre)}
     names |= {each: f"vectors[{n}][j]" for n, each in enumerate(step.vectors)}
     names |= {each: f"old[{n}][j]" for n, each in enumerate(step.old)}
-    lines, terms = statements(nodes, names)
+    lines, terms = statements(nodes, names, JAVASCRIPT)
     return [
         f"for (let j = 0; j < {hidden}; j++) {{",
         *lines,
@@ -74,7 +75,8 @@ def _units(step, hidden, nodes, places):
 
 def _predict(head, outputs):
     z = [symbol(f"z{n}") for n in range(outputs)]
-    lines, terms = statements(head.prediction(tuple(z)), {each: f"z[{n}]" for n, each in enumerate(z)})
+    names = {each: f"z[{n}]" for n, each in enumerate(z)}
+    lines, terms = statements(head.prediction(tuple(z)), names, JAVASCRIPT)
     return ["function predict(z) {", *lines, f"return [{', '.join(terms)}];", "}"]
 
 

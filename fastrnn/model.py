@@ -1,6 +1,7 @@
 """A trained network: its weights, and what one can do with them."""
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +10,9 @@ from fastrnn import summaries
 from fastrnn.arguments import as_array, shown
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
+from fastrnn.exchange.base import network_of
+from fastrnn.exchange.entry import read_network
+from fastrnn.exchange.torch import state_of, to_torch
 from fastrnn.kernels.recurrent.layout import Sizes, weights_table
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import places_of, shapes_of, weights_that_learn
@@ -164,6 +168,28 @@ class Model:
         write_checkpoint(
             path, self.weights, {"cell": self.cell, "task": self.task, **self.metadata}, overwrite=overwrite
         )
+
+    def state_dict(self, rnn="rnn.", linear="lin."):
+        """{name: array}: PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear, whose output is z.
+
+        rnn, linear: prefixes of the two modules. Raises ValueError for cells that PyTorch has no module for.
+        """
+        return state_of(network_of(self), rnn, linear)
+
+    @classmethod
+    def from_state_dict(cls, source, task=None, *, activation=None):
+        """The Model of a state_dict of PyTorch, of one layer in one direction with an nn.Linear behind it.
+
+        source: {name: array or tensor}, or a file of safetensors, or one of torch.save with nothing but tensors, which
+        PyTorch reads with weights_only; the two modules may have any names. activation: of nn.RNN, "tanh" (PyTorch's
+        default) or "relu". Raises ValueError, in one line, for anything else; OSError if a file cannot be read.
+        """
+        network = read_network(source, None if isinstance(source, Mapping) else "torch", activation=activation)
+        return cls(network.cell, network.weights, task)
+
+    def to_torch(self, rnn="rnn", linear="lin"):
+        """A torch.nn.Module, whose call on x (batch, time, inputs) gives (z, state): see fastrnn.exchange.torch."""
+        return to_torch(self, rnn, linear)
 
     @classmethod
     def load(cls, path):

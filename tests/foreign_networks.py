@@ -74,6 +74,35 @@ def flax(tree, x, function=np.tanh):
     return run(step, states, n, x, dense["kernel"].astype(float), dense["bias"].astype(float))
 
 
+def nnx(tree, x, function=np.tanh):
+    """SimpleCell, GRUCell or OptimizedLSTMCell with a Linear, of the names that fastrnn gives to both."""
+    cell, last = tree["cell"], {name: array.astype(float) for name, array in tree["linear"].items()}
+    n = len(last["kernel"])
+
+    def dense(name, values):
+        own = {key: array.astype(float) for key, array in cell[name].items()}
+        return values @ own["kernel"] + own.get("bias", 0)
+
+    def simple(x, state):
+        return (function(dense("dense_i", x) + dense("dense_h", state[0])),)
+
+    def gru(x, state):
+        (h,) = state
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = np.split(dense("dense_i", x), 3), np.split(dense("dense_h", h), 3)
+        r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
+        return ((1 - z) * np.tanh(x_n + r * h_n) + z * h,)
+
+    def lstm(x, state):
+        h, c = state
+        i, f, g, o = np.split(dense("dense_i", x) + dense("dense_h", h), 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+
+    gates = cell["dense_h"]["kernel"].shape[1] // n
+    step, states = {1: (simple, 1), 3: (gru, 1), 4: (lstm, 2)}[gates]
+    return run(step, states, n, x, last["kernel"], last["bias"])
+
+
 def equinox(tree, x):
     """GRUCell or LSTMCell with a Linear."""
     cell, linear = ({name: array.astype(float) for name, array in tree[part].items()} for part in ("cell", "linear"))

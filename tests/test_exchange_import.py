@@ -29,6 +29,7 @@ NETWORKS = {
     "haiku": random_network(BEFORE),
     "keras": random_network(AFTER),
     "nam": random_network(MEMORY, outputs=1),
+    "nnx": random_network(TANH),
     "onnx": random_network(AFTER, head=Softmax(), initial=True)._replace(before=True),
     "rtneural": random_network(AFTER, head=Sigmoid()),
     "torch": random_network(TANH),
@@ -143,6 +144,63 @@ def test_state_dicts_of_any_module_and_of_torch_save(here, monkeypatch):
         fastrnn.import_network("net.pt")
 
 
+def test_a_state_dict_comes_in_as_it_is():
+    network = random_network(AFTER)
+    state = fit_of(network).state_dict(rnn="encoder.", linear="head.")
+    assert set(state) == {f"encoder.{kind}_{which}_l0" for kind in ("weight", "bias") for which in ("ih", "hh")} | {
+        "head.weight", "head.bias"
+    }
+    fit = fastrnn.import_network(state, head="softmax")
+    assert fit.head == Softmax()
+    same(fit.weights, network.weights)
+    with pytest.raises(ValueError, match="^state_dict: has encoder.bias_hh_l0.*, expected one weight_ih_l0 and one"):
+        fastrnn.import_network({name: array for name, array in state.items() if not name.startswith("head")})
+    with pytest.raises(ValueError, match="^reset: files of torch say it themselves"):
+        fastrnn.import_network(state, reset="after")
+    with pytest.raises(ValueError, match="^before: a state_dict does not say"):
+        fit_of(network._replace(before=True)).state_dict()
+
+
+class Tensor:
+    """What stands for PyTorch's tensors, which NumPy may not have the type of."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def numpy(self):
+        if self.array is None:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array
+
+
+def test_a_model_of_bits_comes_from_a_state_dict_and_goes_back(here):
+    network = random_network(TANH, outputs=1)
+    state = Model(network.cell, network.weights).state_dict()
+    task = fastrnn.tasks.Addition(bits=4)
+    model = Model.from_state_dict({name: Tensor(array) for name, array in state.items()}, task)
+    assert model.task == task and model.cell == TANH
+    same(model.weights, network.weights)
+    save_file(state, "net.bin")
+    same(Model.from_state_dict("net.bin").weights, network.weights)
+    assert Model.from_state_dict(state, activation="relu").cell == RELU
+    (here / "half.safetensors").write_bytes((here / "net.bin").read_bytes()[:-4])
+    for source, message in (
+        ("half.safetensors", "^half.safetensors: is damaged, or holds something else than tensors by name"),
+        (state | {"lin.bias": Tensor(None)}, "^state_dict: 'lin.bias' does not become an array of NumPy .*BFloat16"),
+        (state | {"rnn.weight_ih_l1": state["rnn.weight_ih_l0"]}, "^state_dict: 'rnn.weight_ih_l1' belongs to more"),
+        ({}, "^state_dict: has no tensors, expected one weight_ih_l0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Model.from_state_dict(source)
+    with pytest.raises(ValueError, match="cell: PyTorch has no module for Elman"):
+        Model(fastrnn.Elman(4), network.weights).state_dict()
+
+
 def test_no_format_runs_a_pickle(here):
     class Trap:
         def __reduce__(self):
@@ -172,7 +230,7 @@ def test_the_command(call, here):
         (["net.safetensors", "b"], "net.safetensors: has "),
         (["net.json", "b", "--bits", "8"], "--bits: is the width of a task; give --task, too"),
         (["net.json", "b", "--format", "rtneural", "--task", "sorting"], "--task: got 'sorting', expected one of"),
-        (["net.json", "b", "--format", "rtneural", "--task", "addition"], "--task: addition has 2 inputs and 1 outputs"),
+        (["net.json", "b", "--format", "rtneural", "--task", "addition"], "--task: addition has 2 inputs and 1 out"),
     ):
         status, out, err = call("import", *words)
         assert status == 2 and err.startswith(f"fastrnn: {message}") and err.count("\n") == 1, (words, err)

@@ -1,4 +1,4 @@
-"""Parameter trees of Flax, Equinox and Haiku: an independent network of each, round trips, and what is refused."""
+"""Trees of Flax (linen and nnx), Equinox and Haiku: an independent network of each, round trips, what is refused."""
 
 from dataclasses import replace
 
@@ -12,19 +12,29 @@ from fastrnn.exchange.base import formats
 from fastrnn.exchange.equinox import from_equinox, to_equinox
 from fastrnn.exchange.flax import from_flax, to_flax
 from fastrnn.exchange.haiku import from_haiku, to_haiku
+from fastrnn.exchange.nnx import from_nnx, to_nnx
 from fastrnn.exchange.trees import decoded, flattened
 
-WAYS = {"flax": (to_flax, from_flax), "equinox": (to_equinox, from_equinox), "haiku": (to_haiku, from_haiku)}
+WAYS = {"flax": (to_flax, from_flax), "nnx": (to_nnx, from_nnx), "equinox": (to_equinox, from_equinox),
+        "haiku": (to_haiku, from_haiku)}
 CASES = [
-    *(("flax", cell) for cell in (TANH, AFTER, MEMORY)),
+    *((name, cell) for name in ("flax", "nnx") for cell in (TANH, AFTER, MEMORY)),
     *(("equinox", cell) for cell in (AFTER, MEMORY)),
     *(("haiku", cell) for cell in (RELU, BEFORE, MEMORY)),
 ]
 
 
+def network_for(name, cell, **options):
+    """A random Network that the library can hold: nnx's GRU has no bias within the product with its reset gate."""
+    network = random_network(cell, **options)
+    if name == "nnx" and type(cell) is GRU:
+        network.weights["b_hh"][2 * cell.hidden_size :] = 0
+    return network
+
+
 @pytest.mark.parametrize("name, cell", CASES, ids=str)
 def test_their_equations_give_what_the_kernels_give_over_a_thousand_steps(name, cell):
-    network, x = random_network(cell), np.random.default_rng(1).normal(size=(1000, 2)).astype(np.float32)
+    network, x = network_for(name, cell), np.random.default_rng(1).normal(size=(1000, 2)).astype(np.float32)
     made = getattr(foreign_networks, name)(WAYS[name][0](network), x)
     np.testing.assert_allclose(kernel_outputs(network, x), made, rtol=1e-6, atol=1e-6)
 
@@ -35,7 +45,7 @@ def test_what_came_from_them_goes_back_as_the_same_bytes(name, cell, dtype):
     out, back = WAYS[name]
     form = formats()[name]()
     for size in (1, 2, 5, 64):
-        first = out(random_network(replace(cell, hidden_size=size), dtype=dtype))
+        first = out(network_for(name, replace(cell, hidden_size=size), dtype=dtype))
         network = back(first)
         assert network.cell == replace(cell, hidden_size=size)
         same(flattened(out(network)), flattened(first))
@@ -70,6 +80,12 @@ def test_without_biases():
 def test_the_names_of_modules_do_not_matter():
     tree = to_flax(random_network(AFTER), cell="GRUCell_0", linear="Dense_0")
     assert from_flax(tree["params"]).cell == from_flax({"params": {"model": tree["params"]}}).cell == AFTER
+    tree = to_nnx(random_network(TANH), linear="head")
+    assert from_nnx({"rnn": {"cell": tree["cell"]}, "head": tree["head"]}).cell == TANH
+    # LSTMCell of nnx has the layers of linen's.
+    tree = to_flax(random_network(MEMORY))["params"]
+    cell = {name.replace("if", "if_"): layer for name, layer in tree["cell"].items()}
+    same(from_nnx({"a": {"b": cell}, "c": tree["linear"]}).weights, from_flax(tree).weights)
     tree = to_haiku(random_network(MEMORY))
     other = {"net/~/core/linear": tree["lstm/linear"], "net/~/head": tree["linear"]}
     same(from_haiku(other).weights, from_haiku(tree).weights)
@@ -84,15 +100,23 @@ def test_the_names_of_modules_do_not_matter():
 
 @pytest.mark.parametrize(
     "name, cell",
-    [("flax", BEFORE), ("flax", MGU(2)), ("equinox", TANH), ("equinox", BEFORE), ("haiku", AFTER), ("haiku", TANH)],
+    [("flax", BEFORE), ("flax", MGU(2)), ("nnx", BEFORE)]
+    + [("equinox", TANH), ("equinox", BEFORE), ("haiku", AFTER), ("haiku", TANH)],
     ids=str,
 )
 def test_what_they_do_not_have_is_refused(name, cell):
-    library = name.capitalize()
+    library = "nnx" if name == "nnx" else name.capitalize()
     with pytest.raises(ValueError, match=f"cell: {library} has no layer for .*, expected "):
         WAYS[name][0](random_network(GRU(2))._replace(cell=cell))
     with pytest.raises(ValueError, match=f"initial_h: {library} keeps no initial states"):
         WAYS[name][0](random_network(MEMORY, initial=True))
+
+
+def test_a_bias_that_nnx_has_no_place_for_is_refused():
+    with pytest.raises(ValueError, match="b_hh: nnx's GRUCell has no bias within the product with its reset gate"):
+        to_nnx(random_network(AFTER))
+    plain = random_network(replace(AFTER, bias=False))
+    assert not any(array.any() for name, array in flattened(to_nnx(plain)).items() if name.endswith("bias"))
 
 
 def without(tree, *path):
@@ -108,6 +132,7 @@ def changed(tree, value, *path):
 
 
 FLAX, EQUINOX = to_flax(random_network(GRU(3))), to_equinox(random_network(GRU(3)))
+NNX = to_nnx(network_for("nnx", GRU(3)))
 HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(random_network(LSTM(3)))
 
 
@@ -122,6 +147,12 @@ HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(ran
         (from_flax, changed(FLAX, np.ones(2), "params", "norm", "scale"), "has params/norm/scale beside one"),
         (from_flax, changed(FLAX, np.ones((3, 2)), "params", "cell", "hn", "kernel"), "has gates of shapes"),
         (from_flax, changed(FLAX, np.ones((2, 2)), "params", "linear", "kernel"), r"has w_ho of shape \(2, 2\)"),
+        (from_nnx, without(NNX, "cell", "dense_i", "bias"), "has cell/.*, expected one SimpleCell or GRUCell or Opt"),
+        (from_nnx, without(NNX, "linear"), "has nothing, expected one Dense of nnx"),
+        (from_nnx, changed(NNX, np.ones((3, 12)), "cell", "dense_h", "kernel"), r"has a kernel of shape \(3, 12\) in"),
+        (from_nnx, changed(NNX, np.ones(9), "cell", "dense_h", "bias"), "has cell/dense_h/bias.*, expected one Simple"),
+        (from_nnx, changed(NNX, np.ones(4), "cell", "dense_i", "bias"), r"has b_ih of shape \(4,\), expected \(9,\)"),
+        (from_nnx, {**NNX, "other": NNX["cell"]}, "has cell, other, expected one SimpleCell"),
         (from_equinox, without(EQUINOX, "cell", "bias_n"), "expected those of a GRUCell or an LSTMCell"),
         (from_equinox, changed(EQUINOX, np.ones((7, 3)), "cell", "weight_hh"), "has weight_hh of shape|has w_hh of"),
         (from_equinox, changed(EQUINOX, np.ones(2), "cell", "bias_n"), "has b_hh of shape"),

@@ -6,10 +6,11 @@ import types
 import numpy as np
 import pytest
 
-from fastrnn import GRU, LSTM, MGU, Elman
+from fastrnn import GRU, LSTM, MGU, Elman, Model
 from fastrnn.exchange.base import Network
 from fastrnn.exchange.torch import from_state_dict, to_state_dict, to_torch
 from fastrnn.heads.linear import Linear
+from fastrnn.training.imported import fit_of
 
 GATES = {"Elman": 1, "GRU": 3, "LSTM": 4}
 
@@ -105,5 +106,8 @@ def test_a_module_is_made_of_pytorchs_own(monkeypatch):
     wide = Network(Elman(4, "relu"), Linear(), {n: w.astype(float) for n, w in weights_of(Elman(4, "relu")).items()})
     module = to_torch(wide)
     assert module.rnn.made[1]["nonlinearity"] == "relu" and module.is_double
+    assert type(fit_of(network).to_torch(linear="head").head) is nn.Linear
+    bits = Model(network.cell, network.weights)
+    assert (bits.to_torch().state["lin.bias"] == network.weights["b_o"]).all()
     with pytest.raises(ValueError, match="before: a state_dict does not say"):
         to_torch(network._replace(before=True))

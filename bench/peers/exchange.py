@@ -26,9 +26,12 @@ CELLS = {
     "torch": (Elman(1, "tanh"), Elman(1, "relu"), GRU(), LSTM()),
     "keras": (Elman(1, "tanh"), Elman(1, "sigmoid"), GRU(), GRU(reset="before"), LSTM()),
     "flax": (Elman(1, "tanh"), Elman(1, "sigmoid"), GRU(), LSTM()),
+    "nnx": (Elman(1, "tanh"), Elman(1, "sigmoid"), GRU(), LSTM()),
     "equinox": (GRU(), LSTM()),
     "haiku": (Elman(1, "relu"), GRU(reset="before"), LSTM()),
 }
+# Packages of another name than their format.
+PACKAGES = {"nnx": "flax"}
 
 
 def jobs():
@@ -44,6 +47,8 @@ def jobs():
                     name: (rng.normal(size=shapes.get(name, (rows,))) / size**0.5).astype(np.float32)
                     for name in weights_that_learn(own)
                 }
+                if (library, own.name) == ("nnx", "gru"):  # its cell has no place for this bias
+                    weights["b_hh"][2 * size :] = 0
                 options = {name: getattr(own, name, None) for name in ("activation", "reset")}
                 name = "-".join([library, own.name, *(value for value in options.values() if value), str(size)])
                 job = {"name": name, "library": library, "cell": own.name, "hidden": size, "outputs": OUTPUTS}
@@ -92,6 +97,7 @@ def main():
 
 
 def _has(python, package):
+    package = PACKAGES.get(package, package)
     asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
     return subprocess.run([python, "-c", asked], capture_output=True).returncode == 0
 

@@ -88,6 +88,38 @@ def flax(job, x, load, save):
     return tuple(np.array(network.apply(each, x[None]))[0] for each in (ours, drawn))
 
 
+def nnx(job, x, load, save):
+    import jax
+    from flax import nnx
+    from flax.traverse_util import flatten_dict, unflatten_dict
+
+    kind = {"elman": nnx.SimpleCell, "gru": nnx.GRUCell, "lstm": nnx.OptimizedLSTMCell}[job["cell"]]
+    options = {"activation_fn": getattr(nnx, job["activation"])} if job["cell"] == "elman" else {}
+
+    class Network(nnx.Module):
+        def __init__(self, rngs):
+            self.cell = kind(x.shape[1], job["hidden"], rngs=rngs, **options)
+            self.linear = nnx.Linear(job["hidden"], job["outputs"], rngs=rngs)
+
+        def __call__(self, x):
+            return self.linear(nnx.RNN(self.cell)(x, rngs=nnx.Rngs(0)))
+
+    network = Network(nnx.Rngs(0))
+    state = nnx.state(network, nnx.Param)
+    leaves, form = jax.tree.flatten(nnx.to_pure_dict(state))
+    drawn = jax.tree.unflatten(form, random_biases(leaves))
+    np.savez(save, **flatten_dict(drawn, sep="/"))
+
+    def run(tree):
+        nnx.replace_by_pure_dict(state, tree)
+        nnx.update(network, state)
+        return np.array(network(x[None]))[0]
+
+    ours = unflatten_dict(dict(np.load(load)), sep="/")
+    assert jax.tree.structure(ours) == form
+    return run(ours), run(drawn)
+
+
 def equinox(job, x, load, save):
     import equinox as eqx
     import jax

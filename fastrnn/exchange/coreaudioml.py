@@ -15,7 +15,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, Network, network_of
 from fastrnn.exchange.gates import known_weights
-from fastrnn.exchange.json_text import numbers, object_of, written
+from fastrnn.exchange.json_text import Json, numbers
 from fastrnn.exchange.torch import from_state_dict, to_state_dict
 from fastrnn.heads.linear import Linear
 
@@ -72,17 +72,9 @@ def from_coreaudioml(found):
     return Network(cell, Linear(), weights)
 
 
-class CoreAudioML(Format):
+class CoreAudioML(Json, Format):
     """See the module."""
 
     name = "coreaudioml"
-    ending = ".json"
     summary = "CoreAudioML: Elman with tanh, GRU, LSTM"
-
-    def encode(self, network, name):
-        """The bytes of a file that plugins of this family read."""
-        return written(to_coreaudioml(network))
-
-    def decode(self, content):
-        """The Network of a file."""
-        return from_coreaudioml(object_of(content))
+    to, of = staticmethod(to_coreaudioml), staticmethod(from_coreaudioml)

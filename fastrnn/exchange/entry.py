@@ -1,11 +1,13 @@
 """`fastrnn.export`, and what reads its files: a trained network in a file of another library or language."""
 
 import os
+from collections.abc import Mapping
 
 from fastrnn.arguments import as_choice
 from fastrnn.cells.base import ACTIVATIONS
 from fastrnn.cells.gru import RESETS
 from fastrnn.exchange.base import format_of, identifier_of, network_of
+from fastrnn.exchange.torch import StateDict, network_of_state
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import Head, heads
 
@@ -21,8 +23,8 @@ def export(model, path, *, format=None, overwrite=False):
         Its ending says which format: .onnx, .h (C), .safetensors (PyTorch), .weights.h5 (Keras), .nam; .json and .npz
         are of several formats.
     format : str or None
-        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, equinox or haiku
-        for .npz.
+        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox
+        or haiku for .npz.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -37,16 +39,16 @@ def export(model, path, *, format=None, overwrite=False):
     write_atomically(path, format_of(path, format).encode(network, identifier_of(path)), overwrite=overwrite)
 
 
-def read_network(path, format=None, *, head=None, activation=None, reset=None):
-    """The fastrnn.exchange.base.Network of a file that another library wrote.
+def read_network(source, format=None, *, head=None, activation=None, reset=None):
+    """The fastrnn.exchange.base.Network of a file that another library wrote, or of a state_dict of PyTorch.
 
-    format: its name, where the ending does not say it; head (a Head or its name), activation (of an Elman) and reset
+    format: the file's, where its ending does not say it; head (a Head or its name), activation (of an Elman) and reset
     (of a GRU): what the file does not say, with the defaults of its library.
     Raises ValueError, in one line with the file's name, for damaged files, for networks that are something else, and
     for options that the file says itself; OSError if it cannot be read.
     """
-    path = os.fspath(path)
-    form, given = format_of(path, format, reading=True), {}
+    path = None if isinstance(source, Mapping) else os.fspath(source)
+    form, given = StateDict() if path is None else format_of(path, format, reading=True), {}
     if head is not None:
         given["head"] = _head(head)
     if activation is not None:
@@ -57,12 +59,14 @@ def read_network(path, format=None, *, head=None, activation=None, reset=None):
         if name not in form.asks:
             said = ", ".join(form.asks) or "nothing beside the file"
             raise ValueError(f"{name}: files of {form.name} say it themselves, or have none; expected {said}")
-    with open(path, "rb") as file:
-        content = file.read()
     try:
+        if path is None:
+            return network_of_state(source, **given)
+        with open(path, "rb") as file:
+            content = file.read()
         return form.decode(content, **given)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path or 'state_dict'}: {str(error).removeprefix('state: ')}") from error
 
 
 def _head(head):

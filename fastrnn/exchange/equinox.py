@@ -13,7 +13,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import assembled, known_weights
-from fastrnn.exchange.trees import decoded, encoded, flattened, nothing_else, one_module
+from fastrnn.exchange.trees import Npz, parted
 
 KNOWN = {GRU: {"reset": ("after",)}, LSTM: {}}
 MATRICES = {"weight_ih", "weight_hh"}
@@ -44,10 +44,7 @@ def from_equinox(tree, head=None):
 
     Raises ValueError, in one line, for anything else.
     """
-    leaves = flattened(tree)
-    _, own = one_module(leaves, MODULES, "Equinox")
-    _, linear = one_module(leaves, LINEAR, "Equinox")
-    nothing_else(leaves, "Equinox")
+    _, own, linear = parted(tree, MODULES, LINEAR, "Equinox")
     hidden = own["weight_hh"].shape[-1:]
     gates = len(own["weight_hh"]) // hidden[0] if hidden and hidden[0] else 0
     kind = {3: GRU, 4: LSTM}.get(gates)
@@ -61,18 +58,9 @@ def from_equinox(tree, head=None):
     return assembled(kind, parts | {"w_ho": linear["weight"], "b_o": linear.get("bias")}, head)
 
 
-class Equinox(Format):
+class Equinox(Npz, Format):
     """See the module."""
 
     name = "equinox"
-    ending = ".npz"
     summary = "Equinox' arrays: GRU, LSTM"
-    asks = ("head",)
-
-    def encode(self, network, name):
-        """The bytes of a file of the tree."""
-        return encoded(to_equinox(network))
-
-    def decode(self, content, head=None):
-        """The Network of a file."""
-        return from_equinox(decoded(content), head)
+    to, of = staticmethod(to_equinox), staticmethod(from_equinox)

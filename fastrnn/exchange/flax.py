@@ -16,7 +16,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import assembled, known_weights
-from fastrnn.exchange.trees import decoded, encoded, flattened, nothing_else, one_module
+from fastrnn.exchange.trees import Npz, parted
 
 KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": ("after",)}, LSTM: {}}
 # Gates as Flax calls them, in our order, and the layers that have a bias.
@@ -55,10 +55,7 @@ def from_flax(tree, activation=None, head=None):
     activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
     one line, for anything else.
     """
-    leaves = flattened(tree)
-    kind, own = one_module(leaves, NAMES, "Flax")
-    _, dense = one_module(leaves, DENSE, "Flax")
-    nothing_else(leaves, "Flax")
+    kind, own, dense = parted(tree, NAMES, DENSE, "Flax")
     parts = {"w_ho": np.transpose(dense["kernel"]), "b_o": dense.get("bias")}
     for side, name in (("i", "w_ih"), ("h", "w_hh")):
         parts[name] = _stacked(own[f"{side}{gate}/kernel"].T for gate in GATES[kind])
@@ -77,18 +74,10 @@ def _stacked(blocks):
     return np.concatenate(blocks)
 
 
-class Flax(Format):
+class Flax(Npz, Format):
     """See the module."""
 
     name = "flax"
-    ending = ".npz"
-    summary = "Flax's parameters: Elman, GRU, LSTM"
+    summary = "Flax's parameters (linen): Elman, GRU, LSTM"
     asks = ("activation", "head")
-
-    def encode(self, network, name):
-        """The bytes of a file of the tree."""
-        return encoded(to_flax(network))
-
-    def decode(self, content, activation=None, head=None):
-        """The Network of a file."""
-        return from_flax(decoded(content), activation, head)
+    to, of = staticmethod(to_flax), staticmethod(from_flax)

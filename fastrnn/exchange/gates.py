@@ -89,11 +89,16 @@ def _sizes(arrays):
     return arrays["w_ih"].shape[1], arrays["w_hh"].shape[1], len(arrays["w_ho"])
 
 
-def _numbers(name, values):
+def array_of(values):
+    """An array of values, or of nothing, whose dtype is object, where they are lists of unequal lengths."""
     try:
-        array = np.asarray(values)
-    except ValueError:  # lists of unequal lengths
-        array = np.asarray(None)
+        return np.asarray(values)
+    except ValueError:
+        return np.asarray(None)
+
+
+def _numbers(name, values):
+    array = array_of(values)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"has {name} of {array.dtype}, expected an array of float32 or float64")
     if not np.isfinite(array).all():

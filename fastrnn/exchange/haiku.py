@@ -16,7 +16,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import UPDATE_FIRST, assembled, known_weights, reordered
-from fastrnn.exchange.trees import decoded, encoded, flattened, modules, nothing_else, one_module
+from fastrnn.exchange.trees import Npz, flattened, modules, nothing_else, one_module
 
 KNOWN = {Elman: {"activation": ("relu",)}, GRU: {"reset": ("before",)}, LSTM: {}}
 # Ours i f g o as i g f o, in numbers of ours; the same numbers lead back.
@@ -112,18 +112,9 @@ def _vanilla(leaves, linear):
     return {"w_ih": w, "w_hh": u, "b_ih": b, "b_hh": c}
 
 
-class Haiku(Format):
+class Haiku(Npz, Format):
     """See the module."""
 
     name = "haiku"
-    ending = ".npz"
     summary = "Haiku's parameters: Elman with relu, GRU with reset before, LSTM"
-    asks = ("head",)
-
-    def encode(self, network, name):
-        """The bytes of a file of the tree."""
-        return encoded(to_haiku(network))
-
-    def decode(self, content, head=None):
-        """The Network of a file."""
-        return from_haiku(decoded(content), head)
+    to, of = staticmethod(to_haiku), staticmethod(from_haiku)

@@ -4,6 +4,22 @@ import json
 
 import numpy as np
 
+from fastrnn.exchange.gates import array_of
+
+
+class Json:
+    """Mixed into a Format: its files hold the objects that its function `to` makes of a Network, and `of` reads."""
+
+    ending = ".json"
+
+    def encode(self, network, name):
+        """The bytes of a file."""
+        return written(self.to(network))
+
+    def decode(self, content):
+        """The Network of a file."""
+        return self.of(object_of(content))
+
 
 def object_of(content):
     """The dict in the bytes of a file. Raises ValueError, in one line, for anything else."""
@@ -23,10 +39,7 @@ def written(found):
 
 def numbers(values, what):
     """A float32 array of lists of numbers. Raises ValueError, in one line, for anything else."""
-    try:
-        array = np.array(values)
-    except ValueError:  # lists of unequal lengths
-        array = np.array(None)
+    array = array_of(values)
     if array.dtype.kind not in "fi":
         raise ValueError(f"has {what} that are no lists of numbers of equal lengths")
     with np.errstate(over="ignore"):

@@ -13,7 +13,7 @@ from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.coreaudioml import check_linear
 from fastrnn.exchange.gates import assembled, known_weights
-from fastrnn.exchange.json_text import numbers, object_of, written
+from fastrnn.exchange.json_text import Json, numbers
 
 VERSION = "0.5.4"
 # Minor versions in which weights of an LSTM lie in this order.
@@ -72,17 +72,10 @@ def from_nam(found):
     return assembled(LSTM, parts)
 
 
-class NAM(Format):
+class NAM(Json, Format):
     """See the module."""
 
     name = "nam"
     ending = ".nam"
     summary = "Neural Amp Modeler: LSTM with one output"
-
-    def encode(self, network, name):
-        """The bytes of a file."""
-        return written(to_nam(network))
-
-    def decode(self, content):
-        """The Network of a file."""
-        return from_nam(object_of(content))
+    to, of = staticmethod(to_nam), staticmethod(from_nam)

@@ -14,7 +14,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import known_weights
-from fastrnn.exchange.json_text import numbers, object_of, written
+from fastrnn.exchange.json_text import Json, numbers
 from fastrnn.exchange.keras import from_keras, to_keras
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
@@ -80,17 +80,9 @@ def from_rtneural(found):
     return network
 
 
-class RTNeural(Format):
+class RTNeural(Json, Format):
     """See the module."""
 
     name = "rtneural"
-    ending = ".json"
     summary = "RTNeural: GRU, LSTM"
-
-    def encode(self, network, name):
-        """The bytes of a file that RTNeural's parseJson reads."""
-        return written(to_rtneural(network))
-
-    def decode(self, content):
-        """The Network of a file."""
-        return from_rtneural(object_of(content))
+    to, of = staticmethod(to_rtneural), staticmethod(from_rtneural)

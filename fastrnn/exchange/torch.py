@@ -49,9 +49,7 @@ class StateDict(Format):
 
         The two modules may have any names.
         """
-        state = _loaded(content)
-        cell, weights = from_state_dict(state, activation, *prefixes_of(state))
-        return Network(cell, head or Linear(), weights)
+        return network_of_state(_loaded(content), activation, head)
 
 
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
@@ -87,7 +85,7 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
             f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)} "
             "(rnn= and linear= change the prefixes)"
         )
-    parts = {names[name]: getattr(values, "numpy", lambda values=values: values)() for name, values in state.items()}
+    parts = {names[name]: _array_of(name, values) for name, values in state.items()}
     for name in ("w_ih", "w_hh", "w_ho"):
         if name not in parts:
             raise ValueError(f"state: {dict(zip(names.values(), names))[name]!r} is missing")
@@ -101,6 +99,26 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     except ValueError as error:
         raise ValueError(f"state: {error}") from error
     return network.cell, network.weights
+
+
+def network_of_state(state, activation=None, head=None):
+    """The Network of a state_dict whose two modules may have any names; head: a Head, None for a linear one.
+
+    Errors are those of `from_state_dict`.
+    """
+    cell, weights = from_state_dict(state, activation, *prefixes_of(state))
+    return Network(cell, head or Linear(), weights)
+
+
+def _array_of(name, values):
+    """A tensor as an array, or what is one already."""
+    try:
+        for method in ("detach", "cpu", "numpy"):
+            values = getattr(values, method, lambda values=values: values)()
+    except (TypeError, RuntimeError) as error:  # NumPy has no bfloat16
+        said = " ".join(str(error).split())
+        raise ValueError(f"state: {name!r} does not become an array of NumPy ({said:.120})") from error
+    return values
 
 
 def to_torch(model, rnn="rnn", linear="lin"):

@@ -56,6 +56,33 @@ def nothing_else(leaves, library):
         raise ValueError(f"has {', '.join(sorted(leaves)):.200} beside one recurrent and one linear layer of {library}")
 
 
+def parted(tree, cells, linear, library):
+    """(kind, {name: array} of the cell, those of the linear layer) of a tree that holds one of each.
+
+    cells, linear: {kind: sets of names}. Raises ValueError, in one line, for anything else.
+    """
+    leaves = flattened(tree)
+    kind, own = one_module(leaves, cells, library)
+    _, last = one_module(leaves, linear, library)
+    nothing_else(leaves, library)
+    return kind, own, last
+
+
+class Npz:
+    """Mixed into a Format: its files hold the trees that its function `to` makes of a Network, and `of` reads."""
+
+    ending = ".npz"
+    asks = ("head",)
+
+    def encode(self, network, name):
+        """The bytes of a file of the tree."""
+        return encoded(self.to(network))
+
+    def decode(self, content, **options):
+        """The Network of a file."""
+        return self.of(decoded(content), **options)
+
+
 def encoded(tree):
     """The bytes of a file .npz."""
     stored = io.BytesIO()

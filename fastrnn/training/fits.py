@@ -6,7 +6,8 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.data.sequences import Sequences
-from fastrnn.exchange.torch import to_state_dict
+from fastrnn.exchange.base import network_of
+from fastrnn.exchange.torch import state_of
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.decide import ROLES
@@ -155,7 +156,7 @@ class Fits:
 
     def state_dict(self, i=0, rnn="rnn.", linear="lin."):
         """Model i as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with nn.Linear: see fastrnn.exchange.torch."""
-        return to_state_dict(replace(self.cell, hidden_size=int(self.hidden_size[i])), self.weights(i), rnn, linear)
+        return state_of(network_of(self[int(i)]), rnn, linear)
 
     def history(self, i=0):
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i, at each evaluation."""

@@ -13,17 +13,18 @@ from fastrnn.training.recipe import Recipe
 
 
 def import_network(source, *, format=None, head=None, activation=None, reset=None):
-    """The Fit of a network in a file of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
+    """The Fit of a network of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
 
     `fastrnn.train(fit.cell, data, weights=fit.weights)` trains on from it.
 
     Parameters
     ----------
-    source : str or fastrnn.exchange.base.Network
-        A file, whose ending says which format; or a Network of arrays, as from_keras and the like give it.
+    source : str, {name: array} or fastrnn.exchange.base.Network
+        A file, whose ending says which format; or a state_dict of PyTorch, of arrays or tensors; or a Network, as
+        from_keras and the like give it.
     format : str or None
-        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, equinox or haiku
-        for .npz.
+        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox
+        or haiku for .npz.
     head, activation, reset : Head or str, str, str, or None
         What a file does not say: what becomes of the outputs (linear), the activation of an Elman (tanh), where the
         reset gate of a GRU of Keras without biases acts (after).

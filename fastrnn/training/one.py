@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from fastrnn import summaries
+from fastrnn.exchange.torch import to_torch
 from fastrnn.training.job import ENDS, IMPORTED
 
 
@@ -139,6 +140,10 @@ class Fit:
     def state_dict(self, rnn="rnn.", linear="lin."):
         """PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch."""
         return self.fits.state_dict(0, rnn, linear)
+
+    def to_torch(self, rnn="rnn", linear="lin"):
+        """A torch.nn.Module, whose call on x (batch, time, inputs) gives (z, state): see fastrnn.exchange.torch."""
+        return to_torch(self, rnn, linear)
 
     def save(self, path, *, overwrite=False):
         """Write the model to a file, which Fits.load reads: see Fits.save."""

@@ -1,5 +1,6 @@
 """`fastrnn fit`, `evaluate`, `predict`, `simulate`: the numbers of the library, one folder, one line for a mistake."""
 
+import contextlib
 import csv
 import itertools
 import json
@@ -378,6 +379,7 @@ def test_examples_of_the_help_are_commands(call, here, monkeypatch, example):
     def reached(*arguments, **options):
         raise Reached
 
+    monkeypatch.setattr("fastrnn.cli.fit.cluster", contextlib.nullcontext)
     monkeypatch.setattr("fastrnn.training.kept.fit_kept", reached)
     monkeypatch.setattr("fastrnn.training.select.cross_validate", reached)
     with pytest.raises(Reached):

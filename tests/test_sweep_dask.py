@@ -1,10 +1,11 @@
-"""A sweep on a real Dask cluster on loopback, of whose two workers one is killed in the middle."""
+"""Sweeps and nested folds on a real Dask cluster on loopback, of whose two workers one is killed in the middle."""
 
 import os
 import signal
 
 import pytest
 from distributed import Client, LocalCluster
+from tests.test_fit import DATA, QUICK
 
 import fastrnn
 from fastrnn.cli import main
@@ -38,6 +39,18 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bytes(cluster, tmp_path):
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
+def test_nested_folds_on_a_cluster_are_those_of_this_machine(cluster):
+    options = {"outer": 2, "inner": 2, "seeds": 2, "grid": {"hidden_size": [1, 2]}, **QUICK}
+    here = fastrnn.cross_validate(fastrnn.GRU(1), DATA, **options)
+    with Client(cluster, set_as_default=False) as client:
+        there = fastrnn.cross_validate(
+            fastrnn.GRU(1), DATA, executor=client.get_executor(pure=False), unit=3, **options
+        )
+    assert there.table.equals(here.table) and there.choice() == here.choice()
+    for made, expected in ((there.fits, here.fits), (there.refitted, here.refitted)):
+        assert [row.tobytes() for row in made._rows] == [row.tobytes() for row in expected._rows]
+
+
 def test_the_command_works_on_a_cluster(cluster, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command = ["sweep", "--hidden", "4,12", "--seeds", "8", "--max-samples", "3000"]
@@ -48,9 +61,28 @@ def test_the_command_works_on_a_cluster(cluster, tmp_path, capsys, monkeypatch):
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
+def test_fits_of_a_table_on_a_cluster(cluster, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(session, a, b, int(a == b)) for session, (x, y, _) in enumerate(DATA) for a, b in x.astype(int).tolist()]
+    lines = ["session,a,b,same", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "choices.csv").write_text("\n".join(lines) + "\n")
+    command = "fit choices.csv --target same --inputs a,b --group session --hidden 1,2 --seeds 2 --epochs 40".split()
+    command += ["--evaluate-every", "5", "--pictures", "none"]
+    for options in (["--cv", "2x2"], []):
+        name = "folds" if options else "fits"
+        assert main([*command, *options, "--output", f"{name}-here"]) == 0
+        assert main([*command, *options, "--output", f"{name}-there", "--dask", cluster.scheduler_address]) == 0
+        here, there = (tmp_path / f"{name}-{where}" for where in ("here", "there"))
+        assert (there / "table.csv").read_bytes() == (here / "table.csv").read_bytes()
+        assert sorted(file.name for file in there.iterdir()) == sorted(file.name for file in here.iterdir())
+    capsys.readouterr()
+    assert main([*command, "--output", "other", "--dask", "127.0.0.1:1"]) == 2
+    assert "--dask: 127.0.0.1:1: no scheduler answers" in capsys.readouterr().err
+
+
 def test_an_address_where_no_scheduler_is_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fastrnn.cli.sweep.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("fastrnn.cli.cluster.CONNECT_SECONDS", 0.5)
     for address in ("tcp://127.0.0.1:1", "127.0.0.1:1", "nonsense://x"):
         assert main(["sweep", "--dask", address]) == 2
         err = capsys.readouterr().err

@@ -5,9 +5,11 @@ import re
 import shutil
 import sys
 
+from fastrnn.cli.cluster import add_cluster, cluster
 from fastrnn.cli.columns import add_columns, sequences_of
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS, check_folder
+from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report
 from fastrnn.cli.options import add_options, digits, flags, given, listed, number, positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
@@ -25,6 +27,9 @@ examples:
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
     --group subject,session --each subject --hidden 2
                            separate networks for each subject
+  fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
+    --group subject,session --cv 10x9 --dask tcp://head:8786
+                           the same on the workers of a Dask cluster
   fastrnn fit weather.csv --target rain --inputs wind,pressure --group year \\
     --standardize wind,pressure --cell lstm --test 0.2
 
@@ -122,6 +127,7 @@ def arguments(parser, argv):
     training.add_argument(
         "--threads", type=positive, metavar="N", help="threads; the result is the same for any number"
     )
+    add_cluster(parser.add_argument_group("other machines").add_mutually_exclusive_group())
     results = parser.add_argument_group("results")
     results.add_argument("--output", metavar="FOLDER", help="folder for the results (default: runs/NAME of the table)")
     results.add_argument("--force", action="store_true", help="replace existing results")
@@ -140,8 +146,8 @@ def run(args):
         data = sequences_of(args, "all" if division is None else division == 0)
     check_folder(folder, args.force)
     print(f"{args.table}: {data}", flush=True)
-    values = _values(args, data)
-    print(f"fit: {cell.name}; {_planned(args, grid, values)}", flush=True)
+    values = own_values(args, data)
+    print(f"fit: {cell.name}; {planned(args, grid, values)}", flush=True)
     made = _fitted(args, cell, data, division, settings, grid, folder, values)
     if made is None:
         return 130
@@ -156,29 +162,34 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
     import numpy as np
 
+    from fastrnn.sweep.driver import UnitFailed
     from fastrnn.training.kept import fit_kept
+    from fastrnn.training.parts import Where
     from fastrnn.training.select import cross_validate
 
     outer, inner = args.cv or (1, 1)
-    total, state, parts = args.seeds * _points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
+    total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
     total += args.seeds if args.cv else 0
     seeds = np.arange(args.seed, args.seed + args.seeds)
     try:
-        with Bar(total, delay=0.5) as bar, compiling_noted(), user_errors(_names(args)):
+        with (Bar(total, delay=0.5) as bar, compiling_noted(), cluster(args) as executor, user_errors(_names(args))):
 
             def progress(done, models, loss):
                 state[0] = done
                 bar(done, f"loss {loss:.4g}" if np.isfinite(loss) else "")
 
-            common = {"config": settings, "output": parts, "threads": args.threads, "progress": progress}
+            common = {"config": settings, "output": parts, "progress": progress}
             if args.cv:
                 return cross_validate(
-                    cell, data, outer=outer, inner=inner, seeds=seeds, grid=grid, by=args.by, seed=args.seed, **common
+                    cell, data, outer=outer, inner=inner, seeds=seeds, grid=grid, by=args.by, seed=args.seed,
+                    threads=args.threads, executor=executor, **common,
                 )
-            points = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
-            *columns, own = (np.repeat(column, values) for column in zip(*points))
-            options = {"each": args.each} if args.each else {}
-            return fit_kept(cell, data, own, roles, dict(zip(grid, columns)), options=options, **common)
+            rows = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
+            *columns, own = (np.repeat(column, values) for column in zip(*rows))
+            options, where = {"each": args.each} if args.each else {}, Where(args.threads, executor)
+            return fit_kept(cell, data, own, roles, dict(zip(grid, columns)), options=options, where=where, **common)
+    except UnitFailed as error:
+        raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
     except KeyboardInterrupt:
         print(
             f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what was done is kept in {parts}\n"
@@ -263,37 +274,6 @@ def _check_packages(args):
     except ImportError as error:
         raise UserError(f"fit: pandas is missing ({error}): {install('pandas')}") from error
     check_pictures(args)
-
-
-def _points(grid):
-    points = 1
-    for values in grid.values():
-        points *= len(values)
-    return points
-
-
-def _values(args, data):
-    """Values of --each that have networks of their own, or 1."""
-    return len(set(data.groups[args.each].tolist())) if args.each else 1
-
-
-def _planned(args, grid, values):
-    """What will be fitted, in words."""
-    words = {"hidden_size": "size", "learning_rate": "learning rate", "l1": "L1", "weight_decay": "weight decay"}
-    axes = [
-        f"{len(values)} {words[name]}{'s' * (name == 'hidden_size' and len(values) > 1)}"
-        for name, values in grid.items()
-        if name == "hidden_size" or len(values) > 1
-    ]
-    models = args.seeds * _points(grid) * values
-    text = f"{' x '.join(axes)} x {args.seeds} seed{'s' * (args.seeds > 1)}"
-    if args.each:
-        text += f" x {values:,} values of {args.each}"
-    if args.cv:
-        models *= args.cv[0] * args.cv[1]
-        text += f" x {args.cv[0]} x {args.cv[1]} folds"
-    refit = f", and {args.seeds} on all sequences" if args.cv else ""
-    return f"{text}: {models:,} models{refit}"
 
 
 def _folds(text):

@@ -1,18 +1,16 @@
 """`fastrnn sweep`: thousands of models over a grid of settings, and what came out."""
 
-import contextlib
 import functools
-import logging
 import os
 import sys
 
+from fastrnn.cli.cluster import add_cluster, cluster
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, listed, number, positive, seed
 from fastrnn.cli.output import check_writable, names_like
 from fastrnn.cli.parts import add_parts, options_of, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.summary import findings_text, table_text
-from fastrnn.program import install
 
 SUMMARY = "Train a grid of settings for many seeds each, or find the smallest network"
 EXAMPLES = """\
@@ -31,7 +29,6 @@ After an interruption, the same command continues, with the same result.
 OUTPUT = os.path.join("runs", "sweep.csv")
 HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 SMALLEST = tuple(range(1, 65))
-CONNECT_SECONDS = 10
 
 # From so many models on, processes are worth the second that it takes to start them: small networks are verified so
 # fast that a third of the time is Python's, of which threads get one's worth between them.
@@ -83,8 +80,7 @@ def arguments(parser, argv):
     where.add_argument(
         "--threads", action="store_true", help="work in threads of this process (default for fewer models)"
     )
-    where.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
-    where.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
+    add_cluster(where)
     # Models side by side are all of one width.
     add_parts(parser, argv, without=(*NAMES, "seed", "curriculum"))
 
@@ -166,7 +162,7 @@ def _worked(args, grid):
 
     state = [0, grid.models]
     try:
-        with (Bar(grid.models, delay=0.5) as bar, compiling_noted(), _executor(args, grid) as executor,
+        with (Bar(grid.models, delay=0.5) as bar, compiling_noted(), cluster(args, _own(args, grid)) as executor,
               user_errors(_options(args))):
 
             def progress(done, total, note):
@@ -187,48 +183,14 @@ def _worked(args, grid):
         raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
 
 
-@contextlib.contextmanager
-def _executor(args, grid):
-    """What `sweep` takes for its executor."""
-    if args.dask:
-        with _dask(args.dask) as executor:
-            yield executor
-    elif args.mpi:
-        try:
-            from mpi4py.futures import MPIPoolExecutor
-        except ImportError as error:
-            raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
-        yield MPIPoolExecutor
-    else:
-        from fastrnn.cores import cores
-        from fastrnn.sweep.workers import Processes, Threads
+def _own(args, grid):
+    """What makes an executor of this machine."""
+    from fastrnn.cores import cores
+    from fastrnn.sweep.workers import Processes, Threads
 
-        count = args.workers or cores()
-        many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)
-        yield functools.partial(Processes if many else Threads, count)
-
-
-@contextlib.contextmanager
-def _dask(address):
-    """The executor of a Dask cluster."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise UserError(f"--dask: dask.distributed is missing ({error}): {install('distributed')}") from error
-    # Errors are one line, which this program prints.
-    for name in ("distributed", "distributed.client", "concurrent.futures", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786"
-        ) from error
-    with client:
-        if not client.nthreads():
-            print(f"{address}: waiting for workers ...", file=sys.stderr, flush=True)
-        # Not pure: a unit that failed is to be computed again, not to fail again from memory.
-        yield client.get_executor(pure=False)
+    count = args.workers or cores()
+    many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)
+    return functools.partial(Processes if many else Threads, count)
 
 
 def _count(number, name):

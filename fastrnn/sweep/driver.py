@@ -5,7 +5,7 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep.unit import MEASURES, Unit, code_version
+from fastrnn.sweep.unit import code_version
 
 # A unit lasts about so long: short enough that little is lost with it, long enough that handing it out, and a last
 # model that keeps a lane busy, cost little.
@@ -15,7 +15,6 @@ TOGETHER = 16
 # A unit that has failed so often is not tried again.
 ATTEMPTS = 3
 REFRESH_SECONDS = 0.25
-EXACT = MEASURES.index("samples_to_exact")
 
 
 class UnitFailed(RuntimeError):
@@ -23,15 +22,19 @@ class UnitFailed(RuntimeError):
 
 
 class Driver:
-    """Completes the Results of a grid, unit by unit, and appends each unit to the journal (or None).
+    """Completes Results, unit by unit, and appends each unit to the journal (or None).
 
-    workers: Workers; together: how many units they are given at once, if not as many as they say; unit: models of a
-    unit, if not as many as take some seconds; progress(done, total, note): called at each unit, and some four times a
-    second.
+    results: done, missing(point), add(point, first, rows), as those of a sweep; workers: Workers; unit_of(point, first,
+    last): what they run for the models first, ..., last - 1 of a point; note_of(unit, rows): what progress says of it;
+    together: how many units they are given at once, if not as many as they say; unit: models of a unit, if not as many
+    as take some seconds; progress(done, total, note): called at each unit, and some four times a second.
     """
 
-    def __init__(self, grid, results, workers, *, journal=None, together=None, unit=None, progress=None):
-        self.grid, self.results, self.workers, self.journal = grid, results, workers, journal
+    def __init__(
+        self, results, workers, unit_of, note_of, *, journal=None, together=None, unit=None, progress=None
+    ):
+        self.results, self.workers, self.journal = results, workers, journal
+        self.unit_of, self.note_of = unit_of, note_of
         self.together, self.unit, self.progress = together or workers.together, unit, progress
         self.pace, self.attempts, self.total, self.note = {}, {}, 0, ""
 
@@ -73,9 +76,7 @@ class Driver:
         return math.ceil(min(groups, left / self.together / TOGETHER)) * TOGETHER
 
     def _submit(self, work, waiting, running):
-        point, first, last = work
-        unit = Unit(self.grid.points[point], self.grid.config.seed + first, last - first)
-        executor = self.workers.executor
+        unit, executor = self.unit_of(*work), self.workers.executor
         try:
             running[self.workers.submit(unit)] = (work, unit, executor)
         except BrokenExecutor as error:
@@ -104,8 +105,7 @@ class Driver:
             self.journal.append(point, first, done.rows)
         self.results.add(point, first, done.rows)
         self.pace[point] = max(done.seconds, 1e-6) / len(done.rows)
-        exact = sum(row[EXACT] >= 0 for row in done.rows)
-        self._tell(f"hidden {unit.point.cell.hidden_size}: {exact / len(done.rows):.0%} exact")
+        self._tell(self.note_of(unit, done.rows))
 
     def _lost(self, error, work, unit, executor, waiting):
         """Put the unit back to what is waiting."""

@@ -16,7 +16,7 @@ from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.results import Results
 from fastrnn.sweep.smallest import SHARE, search
 from fastrnn.sweep.table import Table, check_table_format
-from fastrnn.sweep.unit import warm_up
+from fastrnn.sweep.unit import Unit, note_of, run_unit, warm_up
 from fastrnn.sweep.workers import Threads, Workers
 from fastrnn.train.options import configured
 
@@ -116,10 +116,15 @@ def _driver(grid, output, force, executor, workers, progress, unit):
             stack.callback(journal.close)
             for earlier in journal.units:
                 results.add(*earlier)
-        pool = Workers(executor or functools.partial(Threads, workers or cores()))
+        pool = Workers(executor or functools.partial(Threads, workers or cores()), run_unit)
         stack.callback(pool.close)
         told = stack.enter_context(shown(progress, "models", lambda *state: state))
-        yield Driver(grid, results, pool, journal=journal, together=workers, unit=unit, progress=told)
+        units = {"together": workers, "unit": unit, "progress": told}
+        yield Driver(results, pool, functools.partial(_unit_of, grid), note_of, journal=journal, **units)
+
+
+def _unit_of(grid, point, first, last):
+    return Unit(grid.points[point], grid.config.seed + first, last - first)
 
 
 def _conclude(table, output, journal):

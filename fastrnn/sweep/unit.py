@@ -9,6 +9,7 @@ from fastrnn.train import train_many
 
 # What is measured of a model, in the order of its tuple.
 MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")
+EXACT = MEASURES.index("samples_to_exact")
 
 
 class Unit(NamedTuple):
@@ -25,7 +26,7 @@ class Unit(NamedTuple):
 class Done(NamedTuple):
     """A unit's result.
 
-    rows: a tuple of MEASURES for each seed; seconds: that it took; version: of the worker's code; arithmetic: of its
+    rows: what was found, an entry for each model, here a tuple of MEASURES; seconds: that it took; version: of the worker's code; arithmetic: of its
     processor.
     """
 
@@ -55,6 +56,12 @@ def run_unit(unit, stopped=None):
     # Plain numbers, which every serializer knows.
     columns = (list(many.stopped), *(getattr(many, name).tolist() for name in MEASURES[1:]))
     return Done(list(zip(*columns)), many.seconds, code_version(), arithmetic())
+
+
+def note_of(unit, rows):
+    """What the progress of a sweep says of a unit."""
+    exact = sum(row[EXACT] >= 0 for row in rows)
+    return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 
 
 def warm_up(points):

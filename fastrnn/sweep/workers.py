@@ -7,19 +7,22 @@ import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.connection import wait
 
-from fastrnn.sweep.unit import run_unit
-
 # Units in the hands of an executor that does not say how many workers it has.
 SUBMITTED = 64
 
 
 class Workers:
-    """An executor, or a function that makes one and is called again when its workers are lost.
+    """An executor, or a function that makes one and is called again when its workers are lost, and what it runs.
 
-    What it made itself it shuts down, and then units that run are told to stop; a given executor is left running.
+    run(unit, stopped=None) -> Done: see fastrnn.sweep.unit. What it made itself it shuts down, and then units that run
+    are told to stop; a given executor is left running.
     """
 
-    def __init__(self, executor):
+    def __init__(self, executor, run):
+        if not callable(executor) and not isinstance(executor, Executor):
+            raise TypeError(f"executor: got {executor!r:.80}, expected a concurrent.futures.Executor, or a function that "
+                            "makes one")
+        self.run = run
         self.make = None if isinstance(executor, Executor) else executor
         self.executor = executor if self.make is None else self.make()
 
@@ -30,7 +33,7 @@ class Workers:
 
     def submit(self, unit):
         """A Future of the unit's Done."""
-        return self.executor.submit(run_unit, unit)
+        return self.executor.submit(self.run, unit)
 
     def renew(self, broken):
         """Replace the executor `broken`, unless that is done; return False if there is no way to."""

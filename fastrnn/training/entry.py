@@ -23,6 +23,7 @@ CALLED = {"max_samples": "epochs", "clip": "max_grad_norm", "truncate": "tbptt_s
 MANY_ONLY = {
     "seeds": "one model has one seed, as seed=1",
     "each": "it makes one model for each value of a group",
+    "only": "it chooses among models",
     "hidden_size": "one cell has one size, as GRU(hidden_size=4)",
 }
 
@@ -129,6 +130,7 @@ def train_many(
         weight_decay, activity and the optimizer's own options M numbers; and
 
         - each: the name of a group of the data, such as "subject": networks of its own for each of its values;
+        - only: numbers of the models to fit, so that several machines may share one call;
         - lanes: "models" (default), a model in each lane, or "sequences", one model after the other;
         - callback: called at most some twenty times a second.
 

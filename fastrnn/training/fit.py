@@ -1,6 +1,7 @@
 """`fit_sequences`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
 
 import contextlib
+import difflib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -39,6 +40,7 @@ def fit_sequences(
     weights=None,
     config=None,
     lanes=None,
+    only=None,
     threads=None,
     progress=None,
     callback=None,
@@ -72,12 +74,14 @@ def fit_sequences(
         only way to carry states. None: models, unless states are carried.
     config, options
         A FitConfig, and fields of it, which win.
+    only : integers or None
+        Numbers of the models to fit, of all M; the others are left out. Each is what it is without `only`, so that
+        several machines may share one call.
     threads : int or None
         At most so many; default: all cores.
     progress : function or None
         progress(models_done, models, loss), called now and then; loss: the least validation loss of the models that
         are done, or training loss where there is no validation, inf while there is none.
-
     callback : function or None
         callback(state), with a fastrnn.training.fit_state.FitState, called in the thread that called this; True ends
         all training, with the weights that were best so far and "callback" as stopped. For a single model it is called
@@ -93,9 +97,8 @@ def fit_sequences(
     data.select(roles != UNUSED), and its weights after an epoch are those without any validation and test sequences.
     Where models have roles of their own, the sequences are laid out for each lane: in each thread, 64 bytes for each
     number of the data, at most 256 MiB; larger data are shared by models of the same roles, which then train together.
-    Ctrl-C or SIGTERM ends training within a second, or the time of one block of
-    sequences; `stopped` is "interrupted" for models that are not done. What progress and callback raise is raised
-    here, once training has ended.
+    Ctrl-C or SIGTERM ends training within a second, or the time of one block of sequences; `stopped` is "interrupted"
+    for models that are not done. What progress and callback raise is raised here, once training has ended.
 
     Raises
     ------
@@ -126,7 +129,8 @@ def fit_sequences(
     check_trained(data, head, roles, owned, each)
     check_range(data, config.dtype)
     sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
-    distinct = dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes)
+    chosen = np.arange(models) if only is None else _chosen(only, models)
+    distinct = dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes[chosen])
     cells = {size: replace(cell, hidden_size=size) for size in distinct}
     if data.initial is not None and config.initial_state == "learned":
         raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
@@ -137,7 +141,7 @@ def fit_sequences(
         many = Many(own, head, outputs, data, config, threads, lanes)
         check_inputs(data, many.recipe, data.initial)
         given = None if weights is None else _given(weights, many.recipe, models)
-        for model in _alike([model for model in range(models) if sizes[model] == size], roles):
+        for model in _alike([model for model in chosen.tolist() if sizes[model] == size], roles):
             values = {name: float(column[model]) for name, column in varied.items()}
             start = given and {name: array[model] for name, array in given.items()}
             sequences = owned and owned[model]
@@ -146,7 +150,7 @@ def fit_sequences(
         manys.append(many)
     identity = checkpoint and identity_of(
         cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
-        weights=weights,
+        weights=weights, only=chosen,
     )
     with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
         fitting = Fitting(manys, progress, callback, autosave)
@@ -156,14 +160,14 @@ def fit_sequences(
         head,
         data,
         config,
-        seeds,
-        sizes.astype(int),
-        varied,
+        seeds[chosen],
+        sizes[chosen].astype(int),
+        {name: values[chosen] for name, values in varied.items()},
         taken,
         {many.recipe.cell.hidden_size: many.recipe for many in manys},
         fitting.seconds,
     )
-    return replace(fits, groups=groups)
+    return replace(fits, groups={name: values[chosen] for name, values in groups.items()})
 
 
 def _lanes(config, lanes, owned, roles, data):
@@ -226,6 +230,14 @@ def _seeds(seeds):
     return array.astype(np.int64)
 
 
+def _chosen(only, models):
+    """Sorted numbers of models."""
+    found = np.unique(only)
+    if not len(found) or found.dtype.kind not in "iu" or found[0] < 0 or found[-1] >= models:
+        raise ValueError(f"only: got {only!r:.80}, expected numbers of models from 0 to {models - 1}")
+    return found
+
+
 def _each(name, value, models):
     array = np.asarray(value)
     if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
@@ -238,8 +250,6 @@ def _separated(config, options, models):
     known = {each.name for each in fields(FitConfig)}
     for name in options:
         if name not in known:
-            import difflib
-
             near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")

@@ -70,7 +70,7 @@ class Fitting:
             for job in many.jobs:
                 own = many.taken.get(job.model)
                 taken[job.model] = own or left_behind(job, lanes.get(job.model), self.reason)
-        return [taken[model] for model in range(self.models)]
+        return [taken[model] for model in sorted(taken)]
 
     # -------------------------------------------------------------------------------------- in the caller's thread
 

@@ -11,13 +11,15 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import fit_sequences
 from fastrnn.training.fits import Fits
+from fastrnn.training.parts import Call, fit_in_parts
 
 
-def fit_kept(cell, data, seeds, roles, columns, output, config, threads, progress, options):
+def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress, options):
     """The Fits of `fit_sequences`; the same call goes on where it was interrupted.
 
     seeds (M,); roles (N,) or (M, N); columns: {name: (M,)} of hidden_size, learning_rate, l1, weight_decay and the
-    optimizer's options; output: the folder, or None; options: of fit_sequences. Raises KeyboardInterrupt after Ctrl-C.
+    optimizer's options; output: the folder, or None; where: a Where; options: of fit_sequences. Raises
+    KeyboardInterrupt after Ctrl-C, UnitFailed if an executor cannot fit.
     """
     known = {"hidden_size", *FitConfig.__dataclass_fields__}
     arguments = {**options, **{name: values for name, values in columns.items() if name in known}}
@@ -34,12 +36,18 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, threads, progres
         return fits
     if path:
         os.makedirs(output, exist_ok=True)
-    checkpoint = path and f"{os.path.splitext(path)[0]}.checkpoint"
-    fits = fit_sequences(cell, data, threads=threads, progress=progress, checkpoint=checkpoint, **arguments)
+    stem = path and os.path.splitext(path)[0]
+    if where.executor is not None:
+        fits, parts = fit_in_parts(Call(cell, data, arguments), where, stem, progress)
+    else:
+        checkpoint, parts = path and f"{stem}.checkpoint", None
+        fits = fit_sequences(cell, data, threads=where.threads, progress=progress, checkpoint=checkpoint, **arguments)
     if "interrupted" in fits.stopped:
         raise KeyboardInterrupt
     if path:
         fits.save(path, overwrite=True)
+        if parts:
+            parts.remove()
     return fits
 
 

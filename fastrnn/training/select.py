@@ -21,6 +21,7 @@ from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
 from fastrnn.training.kept import fit_kept
+from fastrnn.training.parts import Where
 from fastrnn.training.selection import Selection
 
 
@@ -38,6 +39,9 @@ def cross_validate(
     output=None,
     config=None,
     threads=None,
+    executor=None,
+    workers=None,
+    unit=None,
     progress=None,
     **options,
 ):
@@ -61,8 +65,18 @@ def cross_validate(
         their best ones. Selection.estimate says what loss to expect of them.
     output : str or None
         A folder that keeps the fits; the same call goes on where it was interrupted.
-    config, options
+    config, threads, options
         As for `train_many`, for all fits.
+    executor : concurrent.futures.Executor, function or None
+        Who fits, as for fastrnn.sweep: dask.distributed's Client.get_executor(pure=False),
+        mpi4py.futures.MPIPoolExecutor(), ...; or a function that makes an executor, and is called again when its
+        workers are lost, as functools.partial(Processes, 8) after `from fastrnn.sweep import Processes`; None: threads
+        of this process. The fits have the same bytes whoever made them, as long as all machines are of one kind
+        (fastrnn.simd.host.arithmetic).
+    workers : int or None
+        Parts that the executor is given at once; default: as many as it has workers, or 64.
+    unit : int or None
+        Models of a part; default: as many as take some seconds.
     progress : function, True or None
         progress(fits_done, fits, loss), called now and then, as by `train_many`; True: a bar.
 
@@ -72,10 +86,13 @@ def cross_validate(
         In one line, for arguments that make no sense.
     NotADirectoryError
         If `output` is a file.
+    UnitFailed
+        If a part failed again and again, or the executor takes no more work; what was done is kept in `output`.
     KeyboardInterrupt
         After Ctrl-C, with what was done kept in `output`.
     """
     check_kinds(cell, data, config, options.get("weights"), {"progress": None if progress is True else progress})
+    where = _where(threads, executor, workers=workers, unit=unit)
     seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not len(seeds):
         raise ValueError("seeds: got none, expected at least one")
@@ -100,7 +117,7 @@ def cross_validate(
     if refit and inner is None and len(points) > 1:
         raise ValueError(f"refit: with inner=None nothing chooses among {len(points)} sizes; give refit=False")
     models = len(order) + (len(seeds) if refit else 0)
-    common = {"output": output, "config": config, "threads": threads}
+    common = {"output": output, "config": config, "where": where}
     with shown(progress, "fits", models_done) as call:
         told = call and (lambda done, _, loss: call(done, models, loss))
         fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
@@ -108,6 +125,14 @@ def cross_validate(
         validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
         made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
         return replace(made, refitted=_refitted(cell, data, seeds, made, call, options, common)) if refit else made
+
+
+def _where(threads, executor, **counts):
+    """The Where of these arguments. Raises ValueError or TypeError for counts that make no sense."""
+    for name, count in counts.items():
+        if count is not None and executor is None:
+            raise ValueError(f"{name}: is of an executor; give executor=, too")
+    return Where(threads, executor, *(None if n is None else as_whole(name, n, 1) for name, n in counts.items()))
 
 
 def _refitted(cell, data, seeds, selection, progress, options, common):

@@ -1,0 +1,55 @@
+"""Options of commands whose work other machines may do, --dask and --mpi, and the executors that they name."""
+
+import contextlib
+import logging
+import sys
+
+from fastrnn.cli.errors import UserError
+from fastrnn.program import install
+
+CONNECT_SECONDS = 10
+
+
+def add_cluster(group):
+    """Declare the options in a group of which only one may be given."""
+    group.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
+    group.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
+
+
+@contextlib.contextmanager
+def cluster(args, own=None):
+    """The executor of --dask or --mpi, or what makes one; `own` where neither is given."""
+    if args.dask:
+        with _dask(args.dask) as executor:
+            yield executor
+    elif args.mpi:
+        try:
+            from mpi4py.futures import MPIPoolExecutor
+        except ImportError as error:
+            raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
+        yield MPIPoolExecutor
+    else:
+        yield own
+
+
+@contextlib.contextmanager
+def _dask(address):
+    """The executor of a Dask cluster."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError(f"--dask: dask.distributed is missing ({error}): {install('distributed')}") from error
+    # Errors are one line, which this program prints.
+    for name in ("distributed", "distributed.client", "concurrent.futures", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786"
+        ) from error
+    with client:
+        if not client.nthreads():
+            print(f"{address}: waiting for workers ...", file=sys.stderr, flush=True)
+        # Not pure: a unit that failed is to be computed again, not to fail again from memory.
+        yield client.get_executor(pure=False)

@@ -139,6 +139,13 @@ def test_state_dicts_of_any_module_and_of_torch_save(here, monkeypatch):
         monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=lambda file, weights_only: other))
         with pytest.raises(ValueError, match="net.pt: is a file of torch.save that holds something else than tensors"):
             fastrnn.import_network("net.pt")
+
+    def bold(file, weights_only):
+        raise RuntimeError("Weights only load failed,\n\x1b[1mdo those steps\x1b[0m")
+
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=bold))
+    with pytest.raises(ValueError, match=r"by name \(Weights only load failed, do those steps\)$"):
+        fastrnn.import_network("net.pt")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match="net.pt: is a file of torch.save, which PyTorch reads: .* pip install torch"):
         fastrnn.import_network("net.pt")

@@ -8,6 +8,7 @@ Nothing here imports PyTorch; torch.load gives tensors, which are taken as well.
 """
 
 import io
+import re
 
 import numpy as np
 from safetensors.numpy import load, save
@@ -81,10 +82,7 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     if unknown:
         kinds = {"_l1": "more than one layer", "reverse": "two directions"}
         kind = next((kind for part, kind in kinds.items() if part in unknown[0]), "other modules")
-        raise ValueError(
-            f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)} "
-            "(rnn= and linear= change the prefixes)"
-        )
+        raise ValueError(f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)}")
     parts = {names[name]: _array_of(name, values) for name, values in state.items()}
     for name in ("w_ih", "w_hh", "w_ho"):
         if name not in parts:
@@ -183,7 +181,8 @@ def _loaded(content):
     except ImportError as error:
         raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
     except Exception as error:  # whatever a damaged file makes of it
-        said = " ".join(str(error).split())
+        # PyTorch writes some words in bold.
+        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
         raise ValueError(f"is damaged, or holds something else than tensors by name ({said:.120})") from error
     tensors = hasattr(state, "items") and all(isinstance(name, str) and hasattr(state[name], "shape") for name in state)
     if not tensors:

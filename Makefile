@@ -29,7 +29,7 @@ SIDE_BY_SIDE = $(if $(filter-out 1,$(CORES)),--numprocesses=auto --maxprocesses=
 test: .venv/for-test  ## run the tests
 	@$(BIN)/python -m pytest -q --durations=5 $(SIDE_BY_SIDE) $(ARGS)
 
-test-slow: .venv/for-test  ## run the long statistical tests
+test-slow: .venv/for-test .venv/for-example  ## run the long statistical tests, and the examples on real data
 	@$(BIN)/python -m pytest -q --durations=5 -m slow $(SIDE_BY_SIDE) $(ARGS)
 
 test-page: .venv/for-page  ## open pages of networks in Debian's browser, which is installed if it is missing
@@ -50,7 +50,8 @@ test-campaign: .venv/for-test  ## kills, damaged files, forgeries, simultaneous 
 BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 # Each section is saved as it is done, so `make bench ARGS="-k ladder"` measures one again and keeps the others; two
-# saved runs are compared by `make bench ARGS=--benchmark-compare`.
+# saved runs are compared by `make bench ARGS=--benchmark-compare`. Sections of bench/wholes.py run only where they are
+# named: make bench ARGS="-k animal".
 bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; first make bench-peers
 	@$(BENCH) --benchmark-save=bench $(ARGS)
 	@$(BIN)/python -m bench.render

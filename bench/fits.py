@@ -30,6 +30,7 @@ from fastrnn.training.many import Many, job_of
 
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
 SIZES = "1,2,4,8,16,20"
+ANIMAL = [1, 2, 3, 4, 5, 10, 20]
 
 
 def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
@@ -146,7 +147,7 @@ def sequences(rounds, seconds):
 
 
 def animal(dtype, threads, outer, sizes):
-    """One animal's grid of fits, and the time that it takes."""
+    """Fit one animal's grid; returns the seconds that it takes."""
     data = choices()
     began, worked = time.perf_counter(), time.process_time()
     grid = {"hidden_size": sizes, "l1": [1e-5, 1e-4, 1e-3]}
@@ -172,10 +173,11 @@ def animal(dtype, threads, outer, sizes):
         f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s, {worked:,.1f} s of processors; "
         f"{steps / seconds / 1e6:,.1f} M model-steps/s"
     )
+    return seconds
 
 
 def learners(count, threads):
-    """Many learners with sequences of their own."""
+    """Fit many learners with sequences of their own; returns the seconds that it takes."""
     rng = np.random.default_rng(0)
     lengths = [rng.integers(10, 65, rng.integers(300, 501)) for _ in range(count)]
     learner = np.repeat(np.arange(count), [len(each) for each in lengths])
@@ -211,10 +213,11 @@ def learners(count, threads):
         f"{len(made):,} learners, {steps * 16:,} model-steps: {seconds:,.1f} s, {worked:,.1f} s of processors; "
         f"{steps * 16 / seconds / 1e6:,.1f} M model-steps/s"
     )
+    return seconds
 
 
 def memory(count, threads):
-    """The most memory that this process takes while it fits many models to one data set."""
+    """Fit many models to one data set; returns the most bytes that this process has taken."""
     data, before = choices(12, 10, 20), peak_bytes()
     began = time.perf_counter()
     made = fastrnn.train_many(
@@ -226,6 +229,7 @@ def memory(count, threads):
         f"{len(made):,} models of 2 units, {evaluations:,} evaluations: {most / 2**30:.2f} GiB at most, of which "
         f"{before / 2**30:.2f} before; {time.perf_counter() - began:,.1f} s"
     )
+    return most
 
 
 def peak_bytes():
@@ -263,7 +267,7 @@ def main():
             chosen.dtypes.split(",")[0],
             chosen.threads,
             chosen.outer,
-            sizes if chosen.sizes != SIZES else [1, 2, 3, 4, 5, 10, 20],
+            sizes if chosen.sizes != SIZES else ANIMAL,
         )
     elif chosen.learners:
         learners(chosen.count or 10_000, chosen.threads)

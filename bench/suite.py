@@ -1,6 +1,6 @@
 """The sections of the suite, in the order in which they run."""
 
-from bench import answer, compare, compiling, limits, roofline, scaling
+from bench import answer, compare, compiling, limits, roofline, scaling, wholes
 
 SECTIONS = {
     section.name: section
@@ -12,5 +12,6 @@ SECTIONS = {
         answer.SECTION,
         compiling.SECTION,
         limits.SECTION,
+        *wholes.WHOLES,
     )
 }

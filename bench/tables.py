@@ -228,6 +228,15 @@ def limits(result):
     )
 
 
+def wholes(result):
+    """What was measured as a whole, and its bound."""
+    rows = []
+    for row in result["rows"]:
+        bound = f"at {'least' if row['least'] else 'most'} {row['bound']:g} {row['unit']}".rstrip()
+        rows.append([row["label"], f"{report.digits(row['value'])} {row['unit']}".rstrip(), bound])
+    return table(("", "measured", "bound"), rows)
+
+
 def _noted(text):
     return lambda result: report.note(result, text)
 
@@ -257,5 +266,16 @@ TABLES = {
     "limits": {
         "limits": ("What a user waits for, and memory", limits),
         "note": (None, _noted("Medians of {rounds}; the first time ever, and memory, once.")),
+    },
+    **{
+        name: {name: (title, wholes), "note": (None, _noted("Measured once, on all cores."))}
+        for name, title in {
+            "animal": "One animal: nested folds",
+            "learners": "Many learners",
+            "memory": "Memory of many models",
+            "digits": "Spoken digits",
+            "laser": "One step ahead in a laser",
+            "rat": "A rat's decisions",
+        }.items()
     },
 }

@@ -16,6 +16,10 @@ ONLINE, SMALL, LARGE, MODELS = (
 )
 
 
+# Sections whose rows have a bound of their own.
+WHOLE = ("limits", "animal", "learners", "memory", "digits", "laser", "rat")
+
+
 class Target(NamedTuple):
     """One line: what, the value or None, and the bound: at least, or at most where `most`."""
 
@@ -48,7 +52,7 @@ def targets(results):
         *_duels(results),
         *_shares(results),
         *_scaling(results["scaling"]),
-        *_limits(results["limits"]),
+        *(each for section in WHOLE for each in _limits(results[section])),
     ]
 
 

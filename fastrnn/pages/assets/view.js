@@ -230,7 +230,8 @@ class Tracks {
     const x = step => (tracks.column(step) + 0.5) * tracks.cell;
     for (const value of [row.low, (row.low + row.high) / 2, row.high]) {
       drawn.append(svg("line", {class: "axis", x1: 0, x2: width, y1: y(value), y2: y(value)}));
-      drawn.append(svg("text", {class: "soft", x: 2, y: y(value) - 2}, digits(value, 2)));
+      // The topmost number stands below its line, where it is seen whole.
+      drawn.append(svg("text", {class: "soft", x: 2, y: y(value) + (value === row.high ? 11 : -2)}, digits(value, 2)));
     }
     row.series.forEach((series, n) => {
       const points = series.values.map((value, step) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);

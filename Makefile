@@ -1,5 +1,5 @@
-# `make train` and `make test` need Python 3.11 or newer, a network connection, 400 MB of disk and a Unix shell. They set
-# up .venv themselves, and again only when pyproject.toml changes.
+# `make train` and `make test` need Python 3.11 or newer, a network connection, 400 MB of disk (the tests: 1.5 GB) and a
+# Unix shell. They set up .venv themselves, and again only when pyproject.toml changes.
 
 PYTHON ?=
 ARGS ?=

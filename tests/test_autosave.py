@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_does_not_end_the_training(eager, path, monkeypatch)
         warnings.simplefilter("always")
         run = fastrnn.train(until="samples", max_samples=50_000, checkpoint=path)
     assert [str(each.message) for each in noted] == [
-        f"{path}: no checkpoint could be saved: No space left on device; training goes on without"
+        f"{path}: no checkpoint could be saved: No space left on device; training continues without one"
     ]
     assert_same(run, whole)
     assert not list(path.parent.iterdir())

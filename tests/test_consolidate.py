@@ -224,7 +224,7 @@ def test_goals_that_cannot_be_reached_are_refused():
         fastrnn.train(task=fastrnn.tasks.Addition(12, operands=9), until="certified")
     run = fastrnn.train(until="certified", max_samples=5000)
     for until in ("exact", "samples"):
-        with pytest.raises(ValueError, match=f"^until: got '{until}', but the run to go on from is exact"):
+        with pytest.raises(ValueError, match=f"^until: got '{until}', but the run to resume is exact"):
             fastrnn.train(resume=run, until=until)
 
 

@@ -25,29 +25,29 @@ def on_arrays():
 
 
 OTHERS = {
-    "size": ({"cell": fastrnn.Elman(8)}, "hidden_size: got 8, but the run to go on from was begun with 16"),
+    "size": ({"cell": fastrnn.Elman(8)}, "hidden_size: got 8, but the run to resume was begun with 16"),
     "activation": (
         {"cell": fastrnn.Elman(activation="tanh")},
-        "activation: got tanh, but the run to go on from was begun with sigmoid",
+        "activation: got tanh, but the run to resume was begun with sigmoid",
     ),
     "bias": ({"cell": fastrnn.Elman(bias=False)}, "bias: got False, "),
     "task": (
         {"task": fastrnn.tasks.Subtraction(8)},
-        "task: got subtraction, but the run to go on from was begun with addition",
+        "task: got subtraction, but the run to resume was begun with addition",
     ),
     "width": ({"task": fastrnn.tasks.Addition(9)}, "bits: got 9, "),
     "operands": ({"task": fastrnn.tasks.Addition(operands=3)}, "operands: got 3, "),
-    "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to go on from was begun with addition"),
+    "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to resume was begun with addition"),
     "constants": (
         {"constants": (("beta2", 0.9),)},
-        "constants: got beta2=0.9, but the run to go on from was begun with none",
+        "constants: got beta2=0.9, but the run to resume was begun with none",
     ),
     "curriculum": (
         {"curriculum": None},
-        "curriculum: got none, but the run to go on from was begun with start=8, factor=2",
+        "curriculum: got none, but the run to resume was begun with start=8, factor=2",
     ),
     **{
-        name: ({name: value}, f"{name}: got {value}, but the run to go on from was begun with ")
+        name: ({name: value}, f"{name}: got {value}, but the run to resume was begun with ")
         for name, value in {
             "loss": "cross-entropy",
             "optimizer": "momentum",
@@ -105,17 +105,17 @@ def test_arrays_are_compared(on_arrays, tmp_path, saved):
     other[0, 0] = 1
     for data in ((other, X), (X, other), (X, X, np.array([[1, 1], [1, 1], [1, 0]])), (X[:2], X[:2])):
         with pytest.raises(
-            ValueError, match="^data: got other arrays than those that the run to go on from was trained on"
+            ValueError, match="^data: got other arrays than those that the run to resume was trained on"
         ):
             fastrnn.train(data=data, resume=run, max_samples=32)
-    with pytest.raises(ValueError, match="^task: got addition, but the run to go on from was begun with none"):
+    with pytest.raises(ValueError, match="^task: got addition, but the run to resume was begun with none"):
         fastrnn.train(task=fastrnn.tasks.Addition(8), resume=run)
 
 
 def test_what_is_no_run_to_go_on_from(run):
     with pytest.raises(TypeError, match="^resume: got 3, expected a Run"):
         fastrnn.train(resume=3)
-    with pytest.raises(ValueError, match="^weights: got some, but training goes on from those of the run"):
+    with pytest.raises(ValueError, match="^weights: got some, but training continues with those of the resumed run"):
         fastrnn.train(resume=run, weights=run.model.weights)
     with pytest.raises(ValueError, match="^resume: has no training state"):
         fastrnn.train(resume=replace(run, state=None))
@@ -124,7 +124,7 @@ def test_what_is_no_run_to_go_on_from(run):
 @pytest.mark.parametrize(
     "option, message",
     {
-        "--activation tanh": "--activation: got tanh, but the run to go on from was begun with sigmoid",
+        "--activation tanh": "--activation: got tanh, but the run to resume was begun with sigmoid",
         "--hidden 8": "--hidden: got 8, but ",
         "--batch-size 64": "--batch-size: got 64, but ",
         "--dtype float64": "--dtype: got float64, but ",

@@ -20,9 +20,9 @@ SYNC_SECONDS, BYTES_A_SECOND = 0.05, 1e8
 
 
 class Autosave:
-    """A checkpoint file in the hands of one training; used as a context manager, it lets go of it at the end.
+    """A checkpoint file that belongs to one training; as a context manager, it releases the file at the end.
 
-    note(text): called with what a person should know, one line each; default: a warning. Raises OSError unless `path`
+    note(text): called with one-line messages for the user; default: a warning. Raises OSError unless `path`
     is a regular file or free, ValueError if another process is writing it.
     """
 
@@ -45,9 +45,9 @@ class Autosave:
         return not self._lost and now - self.saved >= SECONDS and self.spent + cost <= SHARE * (now - self.begun)
 
     def write(self, content, began=None):
-        """Replace the file by content(), bytes; a failure is noted once, for training goes on without.
+        """Replace the file by content(), bytes; a failure is noted once, and training continues without checkpoints.
 
-        began: by time.perf_counter, when whatever else belongs to the cost began.
+        began: start of the work whose time counts as the cost of saving, by time.perf_counter.
         """
         # A thread may come too late, when another one has ended the training.
         with self._lock:
@@ -57,7 +57,7 @@ class Autosave:
     def _write(self, content, began):
         try:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-            # Whoever made the file meanwhile keeps it.
+            # Another process may have made the file meanwhile: it keeps it.
             held = Replacement(self.path, content(), overwrite=self._held is not None)
         except FileExistsError:
             self._lost = True
@@ -65,7 +65,7 @@ class Autosave:
         except OSError as error:
             if not self._failed:
                 why = error.strerror or error
-                self.note(f"{self.path}: no checkpoint could be saved: {why}; training goes on without")
+                self.note(f"{self.path}: no checkpoint could be saved: {why}; training continues without one")
             self._failed = True
         else:
             self._let_go()
@@ -82,7 +82,7 @@ class Autosave:
             self._let_go()
 
     def close(self):
-        """Let go of the file for good."""
+        """Release the file."""
         with self._lock:
             self._lost = True
             self._let_go()

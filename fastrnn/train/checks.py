@@ -1,8 +1,8 @@
 """When a network in training is tried on all of its own data, and whether it is right there.
 
-A check may cost more than the training before it, so it has to be earned: by samples without a mistake, twice as many
-after each check that failed, and by samples trained on in proportion to the sequences looked at. Only updates are
-counted, so that the result does not depend on the time that anything takes.
+A check may cost more than the training before it. Therefore it waits for a number of samples without a mistake, which
+doubles after each failed check, and for a number of samples trained on, in proportion to the sequences tested so far.
+Only updates are counted, so that the result does not depend on measured time.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 # Samples trained on for each sequence looked at. One run forward costs about a third of one trained on: at most a
 # tenth of the time goes into checks.
 SHARE = 4
-# What is said where no answer can be right.
+# The message where targets are not bits.
 NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
 # Sequences in the first and in the largest piece of a check.
 FIRST_PIECE, LARGEST_PIECE = 64, 1 << 13
@@ -45,7 +45,7 @@ class Checks:
         return False
 
     def saved(self):
-        """Plain values: the arguments of a Checks that goes on."""
+        """Plain values: the arguments of a Checks that continues from here."""
         return {"failed": self.failed, "looked_at": self.looked_at}
 
 

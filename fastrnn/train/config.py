@@ -54,7 +54,7 @@ class TrainConfig:
     dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
 
     def __post_init__(self):
-        # Plain values from here on, whatever kind came in: JSON knows no others, and kernels are compiled for no others.
+        # From here on plain values only: JSON and the kernels take no others.
         object.__setattr__(self, "dtype", _dtype(self.dtype))
         for each in fields(self):
             if choices := each.metadata["choices"]:
@@ -117,7 +117,7 @@ class TrainConfig:
 
 
 def _dtype(value):
-    """The name of what NumPy takes for a floating-point type; whatever else came, as it came."""
+    """The name of a floating-point type of NumPy; any other value unchanged."""
     try:
         return np.dtype(value).name if value is not None else value
     except TypeError:

@@ -1,8 +1,9 @@
 """From exact to provable: a short second training that makes hidden units decide.
 
-Networks that just learned a task hold its state in shades, which no proof by boxes can follow for ever. Two things
-change that within some thousand samples: a penalty for units away from their extremes; and, where the task's own
-samples do not suffice, sequences with long runs, which show a network that is wrong at larger widths only where it is.
+A network that has just learned a task holds its state in intermediate values of its units, which no proof by boxes can
+follow for arbitrarily many steps. Two things change that within some thousand samples: a penalty on units that are away
+from their extremes; and, where the task's own samples do not suffice, sequences with long runs, on which a network that
+is wrong only at larger widths makes its mistakes.
 """
 
 import time
@@ -21,11 +22,11 @@ from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify
 
 # Penalties from 0.02 to 0.2, and squared loss or cross-entropy, do nearly as well; the loss of the first training
-# needs no kernel compiled anew.
+# needs no new kernel.
 SATURATION, SAMPLES, BATCH = 0.1, 8192, 16
 # The task's samples need not be wider than this, and a wide one's would take long.
 WIDEST = 16
-# After a first attempt on the task's samples, others on so many skewed sequences of so many steps.
+# The first attempt uses the task's samples; later ones this number of skewed sequences, of this number of steps.
 SEQUENCES, STEPS = 2048, 16
 
 
@@ -39,12 +40,12 @@ def covers(cell, task):
 
 
 def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SATURATION, samples=SAMPLES):
-    """(model, Certification) after training on until the model is proved, or as it came after so many attempts.
+    """(model, Certification): trained until the model is proved, or unchanged if no attempt succeeds.
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
-    model's weights with samples of its own, takes so many of them, twice as many in every third later one, and ends
-    with `certify` without a search. saturation: the penalty's weight. A model that is proved already comes back as it
-    is.
+    model's weights with samples of its own, takes `samples` of them (twice as many in every third later attempt), and
+    ends with `certify` without a search. saturation: the penalty's weight. A model that is already proved is returned
+    unchanged.
     Raises ValueError as `certify` does, for a model without a task or with too many states, and ValueError or TypeError
     for numbers that make no sense.
     """
@@ -55,11 +56,11 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=SAT
 
 
 def certified(run, config, threads=None, progress=None, autosave=None):
-    """The Run that goes on from one that is exact until its network is proved: stopped is "certified".
+    """The Run that continues an exact one until its network is proved: stopped is "certified".
 
-    Or "samples" or "interrupted"; then the model is still the exact one that came, and what was tried since is in
-    the state. All updates count and are in the history, those of attempts that led to nothing too. autosave: a
-    RunAutosave for what is done so far.
+    Otherwise stopped is "samples" or "interrupted", the model is the exact one of the given Run, and the attempts are
+    in the state. All updates count and are in the history, those of failed attempts, too. autosave: a
+    RunAutosave for the progress so far.
     """
     def so_far(stopped, model, verification=None, proof=None):
         result = run_from(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
@@ -80,7 +81,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
         proof = work.found if work.found and work.found.proved else None
         model = proof.model if proof else run.model
         if verification is None or model is not run.model:
-            # Of a network that is proved it says nothing new, but it is what the kernels say.
+            # The proof already covers it; this is the result of the kernels themselves.
             began = time.perf_counter()
             try:
                 verification = verify(model, run.model.task.bits, threads=threads, progress=interrupt.check)
@@ -91,7 +92,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
 
 
 class Consolidation:
-    """Attempts to make a model provable, one after the other; it may stop within one and go on from `saved()`.
+    """Attempts to make a model provable, one after the other; it may stop within one and continue from `saved()`.
 
     found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it
     took so far. offer(note), if not None, is called whenever it could be interrupted; after note(), `saved` gives what
@@ -107,7 +108,7 @@ class Consolidation:
         self.stretches, self.found, self.offer = Stretches(BATCH, saved["stretches"]), None, None
 
     def saved(self):
-        """All that another Consolidation of the same model needs to go on to the same bytes."""
+        """All that another Consolidation of the same model needs to continue to the same bytes."""
         return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
                 "partial": self.partial, "stretches": self.stretches.saved()}
 
@@ -116,7 +117,7 @@ class Consolidation:
         return self.updates * BATCH
 
     def run(self, interrupt, *, attempts=np.inf, samples=np.inf, progress=None):
-        """Go on until there is a proof ("certified"), so many attempts or samples are over ("samples"), or "interrupted"."""
+        """Continue to a proof ("certified"), the last attempt or sample ("samples"), or Ctrl-C ("interrupted")."""
         try:
             self.found = self._certified(self.model, interrupt)
             while not self.found.proved:
@@ -150,7 +151,7 @@ class Consolidation:
         Its end is kept, too, as long as it is not known whether there is a proof.
         """
         model, partial = self.model, self.partial
-        # Attempt after attempt other samples, and none of those of other seeds.
+        # Each attempt has samples of its own, which no other seed has.
         seed = int(
             np.random.SeedSequence([self.config.seed, self.attempt, 7]).generate_state(1, np.uint64)[0] >> np.uint64(1)
         )

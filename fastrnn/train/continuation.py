@@ -1,4 +1,4 @@
-"""What must be the same for a training to go on from another's state: one check for Python and for the command line."""
+"""What must be equal for a training to continue from another's state: one check for Python and for the command line."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from fastrnn.checkpoint import code_version, hash_of
 from fastrnn.simd.host import arithmetic
 from fastrnn.train.config import TrainConfig
 
-# What may differ: how long to go on.
+# What may differ: how long training lasts.
 CHANGEABLE = ("max_samples", "until", "patience")
 # Between the kinds of arithmetic of one training.
 THEN = ", then "
@@ -30,7 +30,7 @@ def config_of(run):
 
 
 def check_resumable(run, cell, task, config, data=None):
-    """Raise ValueError, naming the first thing that differs, unless a training like this can go on from the Run.
+    """Raise ValueError, naming the first thing that differs, unless this training can continue the Run.
 
     data: the `data_digest` of its arrays, or None. max_samples, until and patience may differ.
     """
@@ -47,30 +47,30 @@ def check_resumable(run, cell, task, config, data=None):
     # Files of earlier versions do not hold it.
     if run.state.get("data", data) != data:
         raise ValueError(
-            "data: got other arrays than those that the run to go on from was trained on; "
+            "data: got other arrays than those that the run to resume was trained on; "
             "to train its network on these, give its weights as `weights` instead"
         )
     if "consolidation" in run.state and config.until != "certified":
         raise ValueError(
-            f"until: got {config.until!r}, but the run to go on from is exact and being certified; expected 'certified'"
+            f"until: got {config.until!r}, but the run to resume is exact and being certified; expected 'certified'"
         )
 
 
 def check_processor(run, option="other_processor=True"):
     """Raise ValueError if the Run was computed in another kind of arithmetic than this processor's.
 
-    option: the one that the message names, with which training goes on anyway.
+    option: the one that allows it, which the message names.
     """
     before = run.model.metadata.get("arithmetic")
     if isinstance(before, str) and before.rpartition(THEN)[2] != arithmetic():
         raise ValueError(
-            f"resume: was computed in {_short(before)} arithmetic, this processor's is {arithmetic()}: going on here would end "
-            f"in other bytes; use a processor of that kind, or give {option}"
+            f"resume: was computed in {_short(before)} arithmetic, this processor's is {arithmetic()}: continuing here "
+            f"would give other bytes; use a processor of that kind, or give {option}"
         )
 
 
 def arithmetics_of(run):
-    """The kinds of arithmetic that a Run to go on from was computed in, and this processor's after it, in words."""
+    """The kinds of arithmetic in which a Run to resume was computed, followed by this processor's, in words."""
     before = run and run.model.metadata.get("arithmetic")
     return (
         f"{before}{THEN}{arithmetic()}"
@@ -82,8 +82,8 @@ def arithmetics_of(run):
 def _check(name, before, now):
     if type(before) is not type(now) or before != now:
         raise ValueError(
-            f"{name}: got {_shown(now)}, but the run to go on from was begun with {_shown(before)}; leave it out to "
-            "go on with that"
+            f"{name}: got {_shown(now)}, but the run to resume was begun with {_shown(before)}; leave it out to "
+            "continue with that"
         )
 
 
@@ -96,8 +96,8 @@ def _shown(value):
 def identity_of(cell, task, config, **others):
     """Plain values that are equal where trainings end in the same bytes.
 
-    others: whatever else decides, as digests or plain values, each None where there is none: `data`, `weights`, and
-    `resumed`, the state that training goes on from.
+    others: everything else that decides the result, as digests or plain values, or None: `data`, `weights`, and
+    `resumed`, the state from which training continues.
     """
     described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
     # There and back: JSON knows no tuples.

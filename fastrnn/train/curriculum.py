@@ -1,6 +1,6 @@
-"""From narrow to wide: which widths a network is trained at before the one that it is for.
+"""From narrow to wide: the widths at which a network is trained before the width of its task.
 
-What a transducer has to learn does not depend on the width, but what an update costs does; and a loss summed over
+What a transducer has to learn does not depend on the width, but the cost of an update does; and a loss summed over
 thousands of steps, all of them still wrong, is a poor guide. Y. Bengio, J. Louradour, R. Collobert and J. Weston,
 "Curriculum learning", ICML 2009; for addition W. Zaremba and I. Sutskever, "Learning to execute", 2014.
 """
@@ -34,7 +34,7 @@ class Curriculum:
             object.__setattr__(self, name, int(value))
 
     def widths(self, bits):
-        """The widths, in their order, for a task of so many bits."""
+        """The widths, in ascending order, for a task of `bits` bits."""
         found, width = [], self.start
         while width < bits:
             found.append(width)
@@ -46,7 +46,7 @@ class Curriculum:
 
     @classmethod
     def parse(cls, text):
-        """The Curriculum that is written START or START:FACTOR, or None for `none`. Raises ValueError for anything else."""
+        """The Curriculum of a text START or START:FACTOR, or None for `none`. Raises ValueError for anything else."""
         if text == "none":
             return None
         try:

@@ -1,4 +1,4 @@
-"""The user's own sequences: what came, checked, as arrays for the kernels."""
+"""The user's own sequences, checked, as arrays for the kernels."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from fastrnn.arguments import as_array, shown
 from fastrnn.kernels.arrays import Arrays, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
-# Times that the data is gone through, and samples that it is trained on at least, where nothing else is asked for.
+# Passes over the data, and the least number of samples, where the user gives no max_samples.
 EPOCHS, LEAST_SAMPLES = 100, 10_000
 
 
 def sequences(data, models=None):
-    """(x (..., T, I), y (..., T, O), mask (..., T)) of what came as `data`, shapes checked.
+    """(x (..., T, I), y (..., T, O), mask (..., T)) of the argument `data`, shapes checked.
 
-    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: how many there are,
-    of which each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write
+    In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: their number, if
+    each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write
     instead.
     """
     x, y, mask = _unpacked(data)
@@ -31,7 +31,7 @@ def sequences(data, models=None):
     if y.shape == steps:
         y, no_y = y[..., None], no_y if no_y is None else no_y[..., None]
     if y.shape[:-1] != steps or not y.size:
-        # One answer for each sequence: what is asked for most often.
+        # One answer for each sequence is the most frequent case.
         hint = "; an answer at the end of each sequence is y[:, -1], with a mask of 1 there and 0 before"
         raise ValueError(
             f"y: got shape {y.shape}, expected ({', '.join(map(str, steps))}, output): targets for each step of x"
@@ -48,7 +48,7 @@ def sequences(data, models=None):
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):
-    """Arrays of this dtype for the kernels, of what `sequences` gave.
+    """Arrays of this dtype for the kernels, from the result of `sequences`.
 
     Raises ValueError for values that are not finite, targets outside [0, 1], and negative masks.
     """
@@ -85,7 +85,7 @@ def holds_bits(arrays):
 
 
 def default_samples(x):
-    """The max_samples of training on own data x (..., N, T, I), where nothing else is asked for."""
+    """The max_samples of training on own data x (..., N, T, I), where the user gives none."""
     return max(EPOCHS * x.shape[-3], LEAST_SAMPLES)
 
 

@@ -1,4 +1,4 @@
-"""What one network and groups of them have in common in training: the network, the optimizer and the terms of updates."""
+"""What one network in training and groups of networks share: the network, the optimizer and the terms of updates."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import lanes_for, network_of, shapes_of
 
-# What slots are called in files.
+# Names of slots in files.
 SLOTS = ("first", "second", "third", "fourth")
 
 
@@ -125,7 +125,7 @@ def options_of(config, optimizer, values=None):
 
 
 def running_at(optimizer, config, steps):
-    """The optimizer's running numbers after so many updates, for files that do not hold them."""
+    """The optimizer's running numbers after this many updates, for files that do not hold them."""
     options = {symbol(name): np.full(1, value, config.dtype) for name, value in config.build_optimizer()._asdict().items()}
     running = [np.zeros(1, config.dtype) for _ in optimizer.running]
     for _ in range(steps if running else 0):

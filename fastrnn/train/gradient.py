@@ -12,7 +12,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
     """(loss, {name: gradient}) of a Model on x (batch, time, input) and y (batch, time, output).
 
     The loss is summed over batch, time and outputs, times mask (batch, time) if given; with reduction="mean"
-    both are divided by the batch size. truncate: no gradient flows from one segment of so many steps into the one
+    both are divided by the batch size. truncate: no gradient flows from a segment of this many steps into the one
     before it; states do. Gradients have the shapes and dtype of the weights; nothing is modified.
     Raises ValueError for shapes that do not fit, values that are not finite, or an unknown loss.
     """

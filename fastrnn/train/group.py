@@ -24,7 +24,7 @@ from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.schedules import rates
 from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, terms_of
 
-# Samples in one stretch of the history, until a model has too many of them.
+# Samples in one stretch of the history, until a model has too many stretches.
 STRETCH_SAMPLES = 256
 
 
@@ -42,8 +42,8 @@ class Job(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What a lane held: weights as one vector, updates made, and the history (stretches, 4), whose stretches have
-    `length` updates each, the last one what is left."""
+    """The content of a lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches have
+    `length` updates each, the last one the remaining updates."""
 
     weights: np.ndarray
     steps: int
@@ -52,8 +52,8 @@ class Taken(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """All that a lane goes on from: COUNTS, the sums (4) of the open stretch, vectors (1 + slots, weights) of weights and
-    slots, the optimizer's running numbers, and the full stretches of the history (entries, 4)."""
+    """All from which a lane continues: COUNTS, sums (4) of the open stretch, vectors (1 + slots, R) of weights, slots,
+    the optimizer's running numbers, and the full stretches of the history (entries, 4)."""
 
     counts: tuple
     open: np.ndarray
@@ -73,7 +73,7 @@ class LaneState(NamedTuple):
 
 
 class Recipe:
-    """What all groups of one call of `train_many` have in common, and the programs they run.
+    """What all groups of one call of `train_many` share, and the programs they run.
 
     cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
     optimizer's options.
@@ -107,7 +107,7 @@ class Recipe:
 
     @property
     def vectors(self):
-        """Vectors that a model goes on from."""
+        """Number of vectors from which a model continues."""
         return 1 + len(self.optimizer.slots)
 
 
@@ -179,7 +179,7 @@ class Group:
         )
 
     def restore(self, lane, job, state, seed):
-        """Go on with a model from its LaneState."""
+        """Continue a model from its LaneState."""
         self.put(lane, job, state.vectors[0], seed)
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
         arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
@@ -195,11 +195,11 @@ class Group:
         self.held.clean[lane] = 0
 
     def expect(self, lane, patience, limit):
-        """Go on, up to so many samples without a mistake (0: any number) or so many updates in all; then there is a decision."""
+        """Ask for a decision after `patience` samples without a mistake (0: never), or after `limit` updates in all."""
         self.held.patience[lane], self.held.limit[lane], self.held.event[lane] = patience, limit, RUNNING
 
     def run(self, updates, stop):
-        """Up to so many updates of all models, until one needs a decision or stop[0] is not 0; the updates made."""
+        """At most `updates` updates, until a model needs a decision or stop[0] is not 0; returns their number."""
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
         for lane, job in enumerate(self.jobs):
@@ -240,7 +240,7 @@ class Group:
         taken = self.state(lane).taken()
         self.jobs[lane] = None
         self.feed.active[lane] = self.arrays["active"][0, lane] = 0
-        # An empty lane computes, too, from nothing to nothing.
+        # An empty lane computes, too: zeros from zeros.
         for name in ("theta", "slots", "running"):
             self.arrays[name][..., lane] = 0
         self.held.event[lane] = RUNNING

@@ -38,12 +38,12 @@ from fastrnn.train.state import run_from
 from fastrnn.train.stretches import Stretches
 from fastrnn.verify import verify, warm_up
 
-# One call of the kernels lasts about so long: short enough for Ctrl-C and progress, long enough that
-# Python's part is lost in it. The first call is as long if the kernels are slow, and has at most so many updates.
+# The duration of one call of the kernels: short enough for Ctrl-C and progress, long enough that Python's share is
+# negligible. The first call lasts that long on slow kernels, and has at most this many updates.
 CHUNK_SECONDS = 0.05
 FIRST_CHUNK, SLOW_FLOPS = 64, 2e9
 
-# Below so many samples a batch, threads wait for each other longer than they work.
+# In smaller batches, threads wait for each other longer than they work.
 SAMPLES_A_THREAD = 64
 
 
@@ -52,30 +52,30 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     """Train a network until it is right, and return the Run.
 
     cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
-    recipe, which most leave to TrainConfig()); options: fields of a TrainConfig, over those of `config`.
+    recipe, for most tasks TrainConfig()); options: fields of a TrainConfig, which override those of `config`.
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
-    (N, T) of weights of the loss, 0 where nothing counts: an output is counted, as one, where its mask is above 0;
-    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are the
-    whole of it if batch_size is N. Without a config, until is "samples" then, and max_samples 100 N, at least 10,000.
-    weights: initial weights by name instead of drawn ones. threads: the most that work; default all cores where the
-    batch is large enough. The result is the same bytes for any number.
+    (N, T) of weights of the loss, 0 where a step does not count; accuracies count each output whose mask is above 0;
+    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are all
+    N sequences if batch_size is N. For data, until is "samples" by default, and max_samples 100 N, at least 10,000.
+    weights: initial weights by name instead of drawn ones. threads: at most this many; default: all cores where the
+    batch is large enough. The result has the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times a second.
-    until: "exact" (the default for a task) stops when the network is right on all of its verification, or of its own
-    data, whose targets must be 0 or 1 then: it is looked at after `patience` samples without a mistake, twice as many
-    after each time that it was wrong, and no more often than takes a small share of the time. "certified" goes on from
-    there, by fastrnn.train.consolidate, until it is proved right at every width, and Run.certification is the proof;
-    "samples" makes all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
+    until: "exact" (the default for a task) stops when the network is right on all of its verification, or on all of its
+    data, whose targets must then be 0 or 1: it is tested after `patience` samples without a mistake, twice as many
+    after each failed test, and seldom enough to take a small share of the time. "certified" continues from there, by
+    fastrnn.train.consolidate, until the network is proved right at every width; Run.certification is the proof.
+    "samples" uses all max_samples. curriculum: a task is learned at small widths first (fastrnn.train.curriculum),
     unless until is "samples".
-    resume: the Run of an unfinished training, or the file of one, to go on from. Cell, task and config are by default
-    its own, and may not be others; only max_samples, until and patience may differ. other_processor: go on even where
-    another kind of processor began (fastrnn.simd.host.arithmetic), on which the rest would have been other bytes.
+    resume: the Run of an unfinished training, or its file, to continue. Cell, task and config are by default those of
+    the Run, and must be equal to them; only max_samples, until and patience may differ. other_processor: continue even
+    if another kind of processor began (fastrnn.simd.host.arithmetic), which would have given other bytes.
     checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
-    minute in at most 1 % of the time, and removed at its end. The same call finds it after a crash, and goes on to the
+    minute in at most 1 % of the time, and removed at its end. After a crash the same call continues from it, to the
     same bytes as without the crash.
     Ctrl-C or SIGTERM in the main thread ends training with Run.stopped == "interrupted", within a second or the time of
     one block of 16 sequences, whichever is longer (8,192 steps of 256 units: about 2 seconds); a second one raises
     KeyboardInterrupt. The checkpoint then stays.
-    Raises ValueError or TypeError for arguments that make no sense, OSError for a checkpoint that cannot be one.
+    Raises ValueError or TypeError for arguments that make no sense, OSError if the checkpoint cannot be written.
     """
     if isinstance(resume, (str, os.PathLike)):
         resume = load_run(resume)[0]
@@ -83,7 +83,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         if not isinstance(resume, Run):
             raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
         if weights is not None:
-            raise ValueError("weights: got some, but training goes on from those of the run to resume; leave them out")
+            raise ValueError("weights: got some, but training continues with those of the resumed run; leave them out")
         cell, task = cell or resume.model.cell, task or (resume.model.task if data is None else None)
         config = config or (config_of(resume) if resume.state else None)
     cell = Elman() if cell is None else cell
@@ -106,7 +106,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         check_resumable(resume, cell, task, config, digest)
         if not other_processor:
             check_processor(resume)
-    if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file is for the caller to remove
+    if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file the caller removes
         return _trained(cell, task, arrays, digest, config, weights, threads, progress, resume, checkpoint)
     identity = identity_of(
         cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
@@ -146,7 +146,7 @@ def training_of(cell, task, arrays, config, weights, threads, before, progress=N
 
 
 def first_chunk(flops, steps, samples):
-    """Updates in the first call of the kernels, about whose speed nothing is known.
+    """Updates in the first call of the kernels, whose speed is not known yet.
 
     flops: of one step forward of a sample; samples: of an update.
     """
@@ -154,7 +154,7 @@ def first_chunk(flops, steps, samples):
 
 
 def arrays_of(data, config):
-    """Arrays of (x, y, mask) as `training_data` gives them; of those to become exact on, all targets that count must be bits."""
+    """Arrays of (x, y, mask) as `training_data` gives them; until="exact" needs targets that are bits."""
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
     if config.until == "exact" and not holds_bits(arrays):
         raise ValueError(NO_BITS)
@@ -162,7 +162,7 @@ def arrays_of(data, config):
 
 
 class Training:
-    """One training in the making, which `updates` brings to its end; limit: updates after which it stops in any case.
+    """One training, which `updates` runs to its end; limit: updates after which it stops in any case.
 
     offer(), if not None, is called whenever it could be interrupted; digest: of the arrays.
     """
@@ -180,12 +180,12 @@ class Training:
         self.earlier = before.get("seconds", 0.0) if before else 0.0
         self.stretches = Stretches(config.batch_size, before and before.get("stretches"))
         self.verification = None
-        # Whoever wants so many samples wants them at the task's own width; and what is proved is proved for every
-        # width, so that the first lesson will do.
+        # until="samples" means samples at the task's own width; and a proof covers every width, so that the first
+        # lesson is enough.
         self.lessons = task and lessons(task, config.curriculum if config.until != "samples" else None)
         if config.until == "certified":
             self.lessons = self.lessons[:1]
-        # What is right and what is wrong is clear of bits alone.
+        # Only targets that are bits are right or wrong.
         self.arrays, self.checks, numbers = arrays, None, before["numbers"] if before else {}
         if arrays and holds_bits(arrays):
             self.checks = Checks(len(arrays.x), config, numbers.get("failed", 0), numbers.get("looked_at", 0))
@@ -239,7 +239,7 @@ class Training:
         return run
 
     def so_far(self, stopped):
-        """The Run that this is, if it stopped here."""
+        """The Run of a training that stops here."""
         arrays, numbers = self.session.state()
         numbers |= self.checks.saved() if self.checks else {}
         state = {"arrays": arrays, "numbers": numbers, "stretches": self.stretches.saved(), "seconds": self.seconds(),
@@ -249,7 +249,7 @@ class Training:
         return run
 
     def warm_up(self):
-        """Compile what training will call, or load it from the cache, so that its seconds are seconds of training."""
+        """Compile the kernels, or load them from the cache, so that the seconds are those of training."""
         self.session.run(np.zeros(0), np.zeros(0), 0)
 
     def seconds(self):
@@ -269,14 +269,14 @@ class Training:
         config, session = self.config, self.session
         length = first_chunk(session.flops, session.steps, config.batch_size)
         patience = 0 if config.until == "samples" else config.patience
-        # The run before may have been interrupted while it was checked.
+        # The earlier run may have been interrupted during a check.
         if (self._due() or self._last()) and self._checked(self._due()):
             return "exact"
         while self.session.step < self.limit:
             session = self.session
             count, made = min(length, self.limit - session.step), session.step
             if self.checks and config.until == "exact":
-                # Calls end where checks begin, or it would be time that decides when the first one is made.
+                # Calls end where checks begin; otherwise measured time would decide when the first check comes.
                 early = self.checks.first_step - session.step
                 count, patience = (min(count, early), 0) if early > 0 else (count, self.checks.patience)
             began = self.seconds()
@@ -312,13 +312,13 @@ class Training:
         return "samples"
 
     def _due(self):
-        """Whether there were so many samples without a mistake that the network is to be checked."""
+        """Whether there were enough samples without a mistake to check the network."""
         if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
             return False
         return 0 < (self.checks or self.config).patience <= self.session.clean_samples
 
     def _last(self):
-        """Whether all updates are made after which the network is to be checked."""
+        """Whether enough updates were made to check the network."""
         return self.config.until != "samples" and self.session.step == self.config.updates
 
     def _checked(self, earned):
@@ -329,9 +329,9 @@ class Training:
         return exact
 
     def _exact(self, earned):
-        """Whether the network is right on everything it can be held against; if at the present width alone, a wider lesson begins.
+        """Whether the network is right in all tests there are; if only at the present width, a wider lesson begins.
 
-        earned: whether samples without a mistake led here, or the end of training, where another training may go on.
+        earned: whether samples without a mistake led here, or else the end of training, which another one may continue.
         """
         if self.task is None:
             if earned:
@@ -366,12 +366,12 @@ class Training:
 
 
 def metadata_of(run, config):
-    """What is saved with a model about the Run that it comes from."""
+    """Metadata of a model's Run, which are saved with the model."""
     summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
     if len(run.history.loss):
         summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
     if run.certification:
-        # It covers all that a verification tries, and is there even where that was interrupted.
+        # It covers everything that a verification tests, and exists even if that was interrupted.
         summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
     elif run.verification:
         summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}

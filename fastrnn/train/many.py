@@ -43,15 +43,15 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or
     each with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones,
     shared or with a leading axis of N.
-    threads: the most that work, default all cores. progress(done_models, total_models): called some twenty times a
-    second, in the thread that called train_many; what it raises is raised here, once the training has ended.
+    threads: at most this many; default: all cores. progress(done_models, total_models): called some twenty times per
+    second, in the thread that called train_many; its exceptions are raised here, once the training has ended.
 
     Model i is trained by the same algorithm, on the same samples, from the same initial weights as
     `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes
-    depend on nothing but its own seed and options: neither on the number of models, nor its place among them, nor on
-    threads. A model that is exact, or diverges, or has had its samples makes room for the next. With until="samples",
-    models that become exact train on, and samples_to_exact tells when they did.
-    checkpoint: as for `train`: a file that holds finished models and all that those in lanes go on from.
+    depend only on its own seed and options: not on the number of models, its place among them, or threads. A model that
+    is exact, diverges, or has used its samples makes room for the next. With until="samples", models that become exact
+    continue to train, and samples_to_exact says when they became exact.
+    checkpoint: as for `train`: a file that holds finished models and the state of those in lanes.
     Ctrl-C or SIGTERM in the main thread ends training; models that are not done have stopped == "interrupted".
     Raises ValueError or TypeError for arguments that make no sense.
     """
@@ -91,7 +91,7 @@ def _checked_seeds(seeds):
 
 
 def _separated(config, options, models, data):
-    """(config, {option: float64 (models,)}): what is the same for all models, and what is not."""
+    """(config, {option: float64 (models,)}): options that all models share, and options that differ."""
     if "seed" in options:
         raise TypeError("seed: each model has one of its own: give them as seeds")
     options, varied = dict(options), {}
@@ -108,7 +108,7 @@ def _separated(config, options, models, data):
         config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0]
     )
     for name, values in varied.items():
-        # The configuration says what is allowed; all of its bounds are intervals.
+        # TrainConfig checks values; its bounds are intervals, so that the ends are enough.
         for value in (float(values.min()), float(values.max())):
             if name in PER_MODEL:
                 replace(config, **{name: value})
@@ -135,7 +135,7 @@ class _Training:
         self.cell, self.task, self.config, self.varied, self.seeds = cell, task, config, varied, seeds
         self.dtype, count = np.dtype(config.dtype), len(seeds)
         source, sizes, steps = _source(task, data, config)
-        # What is right and what is wrong is clear of bits alone.
+        # Only targets that are bits are right or wrong.
         self.checked = task is not None or holds_bits(source)
         if config.until == "exact" and not self.checked:
             raise ValueError(NO_BITS)
@@ -154,14 +154,14 @@ class _Training:
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
         self.began = np.zeros(count)
         self.lock, self.again, self.done = threading.Lock(), [], 0
-        # Models that nobody has begun, and those in lanes that a checkpoint held.
+        # Models that have not begun, and those in lanes that a checkpoint held.
         self.waiting, self.restored = iter(range(count)), []
         self.finished, self.earlier, self.autosave = np.zeros(count, bool), 0.0, None
-        # Groups at work, and what the lanes of some hold while a checkpoint is put together; None if none is.
+        # Groups at work, and the contents of lanes while a checkpoint is put together; None otherwise.
         self.working, self.deposits = set(), None
 
     def take_up(self, arrays, seconds):
-        """Go on from a checkpoint. Raises CheckpointError, in one line, if it is damaged."""
+        """Continue from a checkpoint. Raises CheckpointError, in one line, if it is damaged."""
         try:
             take_up(self, arrays)
         except ValueError as error:
@@ -173,7 +173,7 @@ class _Training:
         return time.perf_counter() - self.started
 
     def _values(self):
-        """{name: float64 (models,)} of all that lies in lanes."""
+        """{name: float64 (models,)} of all options that lie in lanes."""
         config, count = self.config, len(self.seeds)
         scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
                    **config.build_optimizer()._asdict()}
@@ -224,7 +224,7 @@ class _Training:
             self._end(job.model, state.taken(), "interrupted", False)
         seconds = self.seconds()
         if self.verification is None and self.task is not None and self.exact.any():
-            # All of them were right before the checkpoint that this went on from.
+            # All of them were right before the checkpoint from which this training continued.
             self.verification = exactness(self._model(self.weights[self.exact.argmax()]))
         for model, entry in enumerate(self.entries):
             if entry is None:
@@ -251,7 +251,7 @@ class _Training:
         )
 
     def _work(self, group, checker, threads):
-        """One of `threads` threads: keep the lanes of a group filled until no model waits; what lanes hold of models not done."""
+        """A thread of `threads`: keep the lanes of a group filled until no model waits."""
         # Where there are fewer models than lanes, all threads take some.
         share, length = min(self.recipe.lanes, -(-len(self.seeds) // threads)), self.first_chunk
         with self.lock:
@@ -285,7 +285,7 @@ class _Training:
         return left
 
     def _save(self, group):
-        """Add what a group's lanes hold to the checkpoint, when there is to be one; the last group to do so saves it."""
+        """Add the contents of a group's lanes to the checkpoint, when one is due; the last group saves it."""
         if self.autosave is None:
             return
         with self.lock:
@@ -328,7 +328,7 @@ class _Training:
                 job = Job(model, self.config.updates)
         if state:
             group.restore(lane, job, state, self.seeds[job.model])
-            # It was interrupted before it was decided on.
+            # It was interrupted before its decision.
             if group.held.event[lane] != RUNNING or group.ruined()[lane]:
                 self._decide(group, checker, lane)
             return True
@@ -340,7 +340,7 @@ class _Training:
         return True
 
     def _decide(self, group, checker, lane):
-        """What becomes of a model that the kernels returned for."""
+        """Decide on a model for which the kernels returned."""
         job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
         if event == DIVERGED:
             # The loss was not finite with the weights before the last update.
@@ -365,7 +365,7 @@ class _Training:
         self._expect(group, lane)
 
     def _expect(self, group, lane):
-        """Say when the kernels shall return for the model in this lane."""
+        """Set when the kernels return for the model in this lane."""
         job = group.jobs[lane]
         if job.ruin is not None or not self.checked or self.samples_to_exact[job.model] >= 0:
             group.expect(lane, 0, job.limit)
@@ -416,7 +416,7 @@ class _Training:
             raise
 
     def _checker(self):
-        """What finds a mistake fastest, or None where not all samples of the task can be tried."""
+        """The fastest search for a mistake, or None where not all samples of the task can be tested."""
         if self.task is not None and enumerable(self.task):
             return _Checker(self.cell, self.task, self.dtype, self.recipe.rows)
         return None
@@ -425,7 +425,7 @@ class _Training:
         return Model(self.cell, named(weights, self.shapes), self.task)
 
     def _exactness(self, group, checker, lane):
-        """(whether a network is right on everything it can be held against, the Verification that says so, if it has a task)"""
+        """(whether a network is right in all tests there are, the Verification that says so, if it has a task)"""
         weights = group.weights(lane)
         if not self.checked or not np.isfinite(weights).all():
             return False, None
@@ -435,7 +435,7 @@ class _Training:
                 if checker
                 else exactness(self._model(weights), self.stop.check)
             )
-            # What was not tried to its end proves nothing.
+            # An unfinished test proves nothing.
             self.stop.check()
             return found is not None, found
         model = group.jobs[lane].model
@@ -462,6 +462,6 @@ def _source(task, data, config):
     if data is None:
         return task.kernel, (task.input_size, task.output_size), task.bits
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != data[0].shape[-3])
-    # With a leading axis, of 1 if all models have the same.
+    # With a leading axis, of length 1 if all models share the data.
     x, y, mask = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:3])
     return ModelArrays(x, y, mask, lengths_of(mask), arrays.drawn), (x.shape[3], y.shape[3]), x.shape[2]

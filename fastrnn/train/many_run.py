@@ -31,10 +31,10 @@ class ManyRun:
     verified, or tried on all of its own data, and found right at its end (never on data with targets between 0 and 1);
     steps, samples (N,) int64: updates and samples; samples_to_exact (N,) int64: samples after which the model was first
     verified and found right, -1 where it never was; loss, exact_accuracy (N,): mean loss per sample and share of
-    samples without a wrong bit over the last stretch of its history that is whole and what follows it; seconds: the
-    time of all together; varied: {option: (N,) values} of those that differ between models, which `config` does not
-    hold; verification: the Verification of one of the models that were found right, which tells on what all of them
-    were; None if there is none, or no task.
+    samples without a wrong bit over the last whole stretch of its history and what follows it; seconds: the time of all
+    models together; varied: {option: (N,) values} of those that differ between models, which `config` does not hold;
+    verification: the Verification of one of the models that were found right, the same for all of them; None if there
+    is none, or no task.
     """
 
     cell: object

@@ -1,4 +1,4 @@
-"""The state of many models in training as arrays, from which `train_many` goes on, and the checkpoint that holds it."""
+"""The state of many models in training as arrays, from which `train_many` continues, and its checkpoint."""
 
 import time
 from typing import NamedTuple
@@ -21,7 +21,7 @@ KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """What a lane holds: a Job, samples until its model was exact, state of its Checks, when it began, LaneState."""
+    """A lane: its Job, samples until its model was exact, state of its Checks, when it began, LaneState."""
 
     job: object
     samples_to_exact: int
@@ -59,7 +59,7 @@ class ManyAutosave(TrainingAutosave):
 
 
 def arrays_of(training, lanes):
-    """{name: array} of models: finished, in lanes, or waiting to be trained once more up to where they diverge."""
+    """{name: array} of models: finished, in lanes, or waiting to be trained again up to the update that diverged."""
     done = np.flatnonzero(training.finished)
     lanes = [lane for lane in lanes if not training.finished[lane.job.model]]
     inside = {lane.job.model for lane in lanes}
@@ -124,7 +124,7 @@ def _stacked(histories):
 
 
 def take_up(training, arrays):
-    """Put what `arrays_of` gave into a training that has not begun.
+    """Put the result of `arrays_of` into a training that has not begun.
 
     Raises ValueError for arrays of other shapes or models.
     """

@@ -1,4 +1,4 @@
-"""What `train` and `train_many` are given, checked: one line for what makes no sense, with what to write instead."""
+"""Checks of the arguments of `train` and `train_many`: one line for a wrong one, with the right way to write it."""
 
 from dataclasses import fields, replace
 
@@ -10,7 +10,7 @@ from fastrnn.tasks.base import Task, tasks
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.data import default_samples
 
-# What others call the options.
+# Names of the options in other libraries.
 ELSEWHERE = {
     "lr": "learning_rate",
     "alpha": "learning_rate",
@@ -88,13 +88,13 @@ def _check_object(name, value, kinds, expected):
 
 
 def _spelled(task):
-    """How the task that a word may mean is written."""
+    """How to write the task that a word may mean."""
     made_of = tasks().get(task.lower()) if isinstance(task, str) else None
     return f"tasks.{(made_of or tasks()['addition']).__name__}()"
 
 
 def _instead(name, known):
-    """What to write instead of an unknown option."""
+    """A hint for an unknown option."""
     if name in ELSEWHERE:
         return f"; it is called {ELSEWHERE[name]} here" + ", samples in all" * (ELSEWHERE[name] == "max_samples")
     for what, classes in (("cell", cells()), ("task", tasks())):

@@ -1,4 +1,4 @@
-"""What sessions of training have in common: weights by name, and the state from which they go on."""
+"""What all sessions of training share: weights by name, and the state from which they continue."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Resumable:
         self.counter[0] = samples
 
     def state(self):
-        """({name: array}, {name: value}) from which `restore` goes on to the same bytes."""
+        """({name: array}, {name: value}) from which `restore` continues to the same bytes."""
         arrays = {
             f"{slot}.{name}": array
             for slot, rows in zip(self.slots, self.arrays[0]["slots"])
@@ -39,7 +39,7 @@ class Resumable:
         return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
 
     def restore(self, arrays, numbers):
-        """Take up what `state` gave; the weights come with the constructor."""
+        """Continue from the result of `state`; the weights come with the constructor."""
         running = numbers.get("running")
         running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
         for own in self.arrays:
@@ -52,4 +52,4 @@ class Resumable:
 
 
 def nothing():
-    """What a caller does that only waits."""
+    """What a caller does while it waits."""

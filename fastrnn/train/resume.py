@@ -1,4 +1,4 @@
-"""A run on disk: the model's file, with what training needs to go on to the same bytes.
+"""A run on disk: the model's file, with all that training needs to continue to the same bytes.
 
 The optimizer's memories and the history are tensors named training.*, the counters JSON in the metadata's
 "training". `Model.load` reads the same file and leaves both out.
@@ -17,7 +17,7 @@ from fastrnn.train.state import CONSOLIDATION, run_from
 
 PREFIX = f"{TRAINING}."
 HISTORY = "history"
-# The weights in an attempt at a proof that is not over: those of the model are the ones that it began with.
+# The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
 WEIGHTS = "weights."
 
 
@@ -67,12 +67,12 @@ def content_of(run, identity=None):
 
 
 def _rows(state):
-    # As an array: the header is for what people read.
+    # As an array: the header holds what people read.
     return np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
 
 
 def load_run(path):
-    """(run, config) of what `save_run` wrote: train(resume=run) goes on.
+    """(run, config) of a file that `save_run` wrote; train(resume=run) continues it.
 
     Raises CheckpointError, in one line, for any other file.
     """
@@ -113,7 +113,7 @@ def load_run(path):
 
 
 def _named(arrays, prefix):
-    """Those whose names begin with `prefix`, without it; they are taken out of a dict that holds others too."""
+    """Entries whose names begin with `prefix`, without the prefix; they are removed from the dict."""
     return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
 
 
@@ -130,7 +130,7 @@ def _consolidation(model, optimizer, arrays, saved):
 
 
 def _progress(model, optimizer, arrays, saved, numbers, updates=None):
-    """arrays, stretches and seconds of a training of which `numbers` are the counters; without any, of one not begun."""
+    """arrays, stretches and seconds of a training with the counters `numbers`; without counters, of one not begun."""
     rows = arrays.pop(HISTORY)
     if numbers is not None:
         for name in ("step", "clean", "bits"):
@@ -173,6 +173,6 @@ def _check_running(values, optimizer):
 
 
 def _check_count(name, value, least=0):
-    # What kernels count is an int64.
+    # Kernels count in int64.
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**62:
         raise ValueError(f"{name}: got {value!r}, expected a count")

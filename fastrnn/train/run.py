@@ -30,10 +30,10 @@ class Run:
 
     model: the network; history: a History; stopped: "exact" (right on all of its verification), "certified" (and
     proved for every width), "samples" (max_samples reached), "diverged" (the loss was not finite; the model is the
-    last one whose loss was) or "interrupted"; steps, samples, seconds: updates, samples and time they took
-    (verification included); verification: the last Verification or None; certification: the proof, a
-    Certification, or None; state: what `train(resume=...)` needs to go on; right: whether the network was tried on all
-    of its own data, and found right.
+    last one whose loss was) or "interrupted"; steps, samples, seconds: updates, samples and their time (verification
+    included); verification: the last Verification or None; certification: the proof, a Certification, or None; state:
+    what `train(resume=...)` needs to continue; right: whether the network was tested on all of its own data, and found
+    right.
     """
 
     model: object

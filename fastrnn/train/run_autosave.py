@@ -6,7 +6,7 @@ from fastrnn.checkpoint import encoded
 from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.resume import content_of, load_run
 
-# Bytes of a file with a long history, whatever the network.
+# Bytes of a file with a long history, for any network.
 SIZE = 200_000
 
 

@@ -22,7 +22,7 @@ from fastrnn.train.single_session import SingleSession
 class Session(Resumable):
     """Weights in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
-    cell: a Cell; sizes: inputs and outputs; threads: the most that it runs on; weights: {name: array}.
+    cell: a Cell; sizes: inputs and outputs; threads: at most this many; weights: {name: array}.
     """
 
     def __init__(self, cell, sizes, source, steps, config, threads, weights):
@@ -98,14 +98,14 @@ class Session(Resumable):
 
         def work(thread, threads):
             if thread >= self.current:
-                # It had no part in the call before. Nobody writes into these before all threads have met.
+                # It took no part in the last call. No thread writes into these before all threads have met.
                 for name in ("theta", "previous", "slots", "running"):
                     self.arrays[thread][name][:] = self.arrays[0][name]
             return run_batches(
                 self.source, self.blocks[thread], *arguments, self.work[thread], shared, thread, threads
             )
 
-        # Without updates it is only compiled. One alone may take so long that Ctrl-C must find this thread waiting, not working.
+        # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
         results = on_threads(self.threads if len(rates) else 1, work, nothing if len(rates) == 1 else None)
         self.current = len(results)
         made, why = results[0]

@@ -1,7 +1,8 @@
 """The least number of hidden units for which a network is proved right at every width.
 
-So small a network has no unit to spare: one keeps the task's state, others must be shades of grey in between, which the
-penalty of fastrnn.train.consolidate would take from it. Hence a penalty thirty times weaker and fifty times the data.
+A network of the smallest size has no unit to spare: one keeps the task's state, and others need intermediate values,
+which the penalty of fastrnn.train.consolidate would push away. Therefore the penalty is thirty times weaker here, and
+there are fifty times the data.
 """
 
 from dataclasses import replace
@@ -14,14 +15,14 @@ from fastrnn.train.config import TrainConfig
 from fastrnn.train.consolidate import consolidate
 from fastrnn.train.many import train_many
 
-# Where to begin decides whether a network so small finds the task at all: few do from small weights.
+# The initial scale decides whether such small networks learn the task at all: few do from small weights.
 SCALES, LEARN = (2.0, 3.0), 60_000
 RATES = {"tanh": 0.03, "sigmoid": 0.1}
 SATURATION, SAMPLES, ATTEMPTS = 0.003, 400_000, 3
 
 
 class Tried(NamedTuple):
-    """What became of networks with one hidden size and activation: how many were trained, exact and certified.
+    """Results of networks with one hidden size and activation: how many were trained, exact and certified.
 
     best: the Certification with the largest margin, or None; seed: of its network.
     """

@@ -1,10 +1,10 @@
-"""The state of a training, from which it can go on, and the Run that it is so far.
+"""The state of a training, from which it can continue, and its Run so far.
 
 A dict of arrays and plain values: "arrays" and "numbers" as Resumable.state gives them, "stretches" as Stretches.saved,
-"seconds", "config" as TrainConfig.as_dict, "data", the digest of the arrays it is trained on or None; and, where the
-network was exact and is trained on to a proof, "consolidation": "attempt", "updates", "batch_size", "stretches" and
-"seconds" of what was tried since, and "partial", the "weights", "arrays" and "numbers" of an attempt that is not over,
-or None.
+"seconds", "config" as TrainConfig.as_dict, "data", the digest of the arrays it is trained on or None; and, where an
+exact network is trained on to a proof, "consolidation": "attempt", "updates", "batch_size", "stretches" and
+"seconds" of the attempts since, and "partial", the "weights", "arrays" and "numbers" of an unfinished attempt, or
+None.
 """
 
 import numpy as np

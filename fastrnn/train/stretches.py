@@ -1,4 +1,4 @@
-"""From one row of statistics an update to a history of bounded length."""
+"""From one row of statistics per update to a history of bounded length."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ MOST = 4096
 class Stretches:
     """Sums statistics over stretches of updates; when there are too many, neighbours are joined.
 
-    What comes out depends on the updates alone, not on how they were cut into calls.
+    The result depends on the updates alone, not on how they were divided into calls.
     """
 
     def __init__(self, batch_size, saved=None):
         self.batch_size = batch_size
         self.length = saved["length"] if saved else max(1, STRETCH_SAMPLES // batch_size)
-        # One row a stretch: updates, loss, outputs asked for, wrong ones, samples with a wrong one, seconds at its end.
+        # One row per stretch: updates, loss, counted outputs, wrong ones, samples with a wrong one, seconds at its end.
         self.rows = [list(row) for row in saved["rows"]] if saved else []
         self._before = self.length, list(self.rows)
 
@@ -61,7 +61,7 @@ class Stretches:
         self.length *= 2
 
     def saved(self):
-        """Plain values, from which another object goes on."""
+        """Plain values, from which another object continues."""
         return {"length": self.length, "rows": [list(row) for row in self.rows]}
 
     def history(self):

@@ -216,7 +216,7 @@ def test_what_is_no_file_is_said(tmp_path):
 def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
     fits.save(tmp_path / "fits.safetensors")
     assert len(Fits.load(tmp_path / "fits.safetensors", cell=GRU)) == 3
-    with pytest.raises(TypeError, match=r"^cell: got GRU\(.*\), expected the class of a Cell, such as GRU$"):
+    with pytest.raises(TypeError, match=r"^cell: got GRU\(.*\), expected the class of a Cell, for example GRU$"):
         Fits.load(tmp_path / "fits.safetensors", cell=GRU(2))
 
 

@@ -8,7 +8,7 @@ from fastrnn.training.blocks import block_of
 from fastrnn.training.epochs import Epochs, order_of
 from fastrnn.training.group import Group, item_of
 
-# Sequences that are laid out for one call of the kernels.
+# Sequences laid out for one call of the kernels.
 PORTION = 4096
 
 

@@ -1,4 +1,4 @@
-"""Sequences laid out as the kernels read them: a few columns at a time, side by side those of about the same length."""
+"""Sequences laid out as the kernels read them: in blocks of a few columns, of sequences of about the same length."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Block:
         return len(self.x)
 
     def piece(self, first, steps):
-        """The Block of a few steps of time: views, but for the lengths, which are what is left of each sequence."""
+        """The Block of a few steps of time: views, except for the lengths: the remaining steps of each sequence."""
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
         start = None if first else self.start
@@ -49,10 +49,10 @@ def _moved(lengths, first):
 
 
 class Layout:
-    """Which block, and which place of it, each sequence of a model has.
+    """The block of each sequence of a model, and its place there.
 
-    Sequences of one role share no block with those of another, and long ones come first: what a model sums up over its
-    training sequences is then the same bytes whatever other sequences there are, and most rounds pass over all others.
+    Sequences of one role share no block with those of another, and long ones come first: sums over a model's training
+    sequences then have the same bytes for any other sequences, and most rounds skip all others.
     starts (ROLES): the first block of each role; steps (B,): those that each block needs for the longest of any model.
     """
 

@@ -1,4 +1,4 @@
-"""What `train_many` checks of its arguments before anything is computed."""
+"""Checks of the arguments of `train_many`, before anything is computed."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fastrnn.training.relative import loss_weights
 
 
 def check_kinds(cell, data, config, weights, functions):
-    """Raise TypeError for arguments of another kind than those that `train_many` takes."""
+    """Raise TypeError for arguments of a kind that `train_many` does not take."""
     if not isinstance(cell, Cell):
         raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
     if not isinstance(data, Sequences):

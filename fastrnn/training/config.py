@@ -19,7 +19,7 @@ LONGEST = 2**24
 
 @dataclass(frozen=True)
 class FitConfig:
-    """All that decides the result of a fit, beside cell, head, data, roles and seed.
+    """All that decides the result of a fit, besides cell, head, data, roles and seed.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class FitConfig:
         A model stops after `patience` evaluations in a row that did not improve the validation loss by more than
         min_delta (None: never), with the weights of the last improvement.
     stop_after : int or None
-        A model that has made this many epochs, in whole evaluations, ends with the weights that it has then, whatever
-        its losses; schedules are still those of `epochs`. None: see patience.
+        A model ends after this many epochs, rounded down to whole evaluations, with its weights at that time, for any
+        losses; schedules are still those of `epochs`. None: see patience.
     weight_decay, decay_on : float, names
         Decoupled (AdamW): w -= rate * weight_decay * w, of the weights that are named.
     l1, l1_on : float, names
@@ -52,7 +52,8 @@ class FitConfig:
     max_grad_norm : float or None
         The gradient is scaled down to this norm; None: never.
     tbptt_steps : int or None
-        Derivatives do not cross the border after each piece of so many steps; None: they reach through all steps.
+        Sequences are cut into pieces of this many steps, which derivatives do not cross; None: they reach through all
+        steps.
     carry : bool
         An update after each of these pieces, from the state that the last piece left (stateful truncated
         back-propagation); with batch_size.
@@ -203,7 +204,7 @@ def _names(name, value):
     """A tuple of names of weights, of one or several."""
     value = (value,) if isinstance(value, str) else value
     if not isinstance(value, (tuple, list)) or not all(isinstance(each, str) for each in value):
-        raise TypeError(f"{name}: got {value!r:.80}, expected names of weights, such as {MATRICES!r}")
+        raise TypeError(f"{name}: got {value!r:.80}, expected names of weights, for example {MATRICES!r}")
     return tuple(value)
 
 

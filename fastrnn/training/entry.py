@@ -18,7 +18,7 @@ from fastrnn.training.fit import fit_sequences
 TASK_ONLY = {"resume", "other_processor", "seed", *(each.name for each in fields(TrainConfig))}
 SEQUENCES_ONLY = {*inspect.signature(fit_sequences).parameters, *(each.name for each in fields(FitConfig))}
 SEQUENCES_ONLY -= {"cell", "data", "options"}
-# What options of tasks are called on Sequences, and those of many models, with what to do for one.
+# Names, on Sequences, of options of tasks; and options of many models, with what to do for one model.
 CALLED = {"max_samples": "epochs", "clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options"}
 MANY_ONLY = {
     "seeds": "one model has one seed, as seed=1",
@@ -58,22 +58,22 @@ def train(
     weights : {name: array} or None
         Initial weights instead of drawn ones.
     threads : int or None
-        At most so many; default: all cores. The bytes of the result are the same for any number.
+        At most this many; default: all cores. The result has the same bytes for any number.
     checkpoint : str or None
-        A file that keeps the state of a long training, written about every half minute and removed at the end: the
-        same call goes on from there after a crash, to the same bytes.
+        A file that keeps the state of a long training, written about every half minute and removed at the end: after a
+        crash the same call continues from it, to the same bytes.
     progress : function, True or None
-        Called some twenty times a second: progress(samples, loss, exact_accuracy) for tasks and arrays,
+        Called some twenty times per second: progress(samples, loss, exact_accuracy) for tasks and arrays,
         progress(models_done, models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
     options
         Sequences: fields of fastrnn.FitConfig, and
 
-        - roles (N,): what each sequence is, of fastrnn.data.split; or validation: the share drawn to validate (0.2);
+        - roles (N,): the role of each sequence, as of fastrnn.data.split; or validation: the share that validates (0.2);
         - head: a Head or its name (softmax for classes, sigmoid for bits, linear for reals);
         - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; True ends training;
         - lanes: "sequences" (default), the lanes of a vector are sequences of the model, or "models".
 
-        Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run, or the file of one, to go on from) and
+        Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run to continue, or its file) and
         other_processor: see fastrnn.train.loop.
 
     Raises
@@ -110,9 +110,8 @@ def train_many(
 ):
     """Train one network for each seed, side by side in the lanes of SIMD vectors.
 
-    Returns a fastrnn.ManyRun for a task or arrays, fastrnn.Fits for
-    Sequences. Each model stops on its own, and makes room for the next one. Its bytes depend on its own seed, data and
-    options alone.
+    Returns a fastrnn.ManyRun for a task or arrays, fastrnn.Fits for Sequences. Each model stops on its own, and makes
+    room for the next one. Its bytes depend on its own seed, data and options alone.
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ def train_many(
     weights : {name: array} or None
         Initial weights, shared or with a leading axis of M.
     progress : function, True or None
-        Called some twenty times a second: progress(models_done, models) for tasks and arrays, progress(models_done,
+        Called some twenty times per second: progress(models_done, models) for tasks and arrays, progress(models_done,
         models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
     options
         Sequences: those of `train`, where roles may be a table (M, N), and hidden_size, learning_rate, l1,
@@ -132,7 +131,7 @@ def train_many(
         - each: the name of a group of the data, such as "subject": networks of its own for each of its values;
         - only: numbers of the models to fit, so that several machines may share one call;
         - lanes: "models" (default), a model in each lane, or "sequences", one model after the other;
-        - callback: called at most some twenty times a second.
+        - callback: called at most some twenty times per second.
 
         Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale, saturation and
         the optimizer's constants may be M numbers: see fastrnn.train.many.
@@ -156,13 +155,13 @@ def _samples_done(samples, loss, exact):
 
 
 def _source(data, task):
-    """A task may come as data, or what somebody takes for one: its class or its name."""
+    """A task may be given as data, and so may its class or its name, by mistake."""
     meant = isinstance(data, (Task, type)) or isinstance(data, str) and not os.path.splitext(data)[1]
     return {"task": data} if task is None and meant else {"task": task, "data": data}
 
 
 def _check_sequences(function, options):
-    """Raise TypeError for an option that is none of Sequences, but of something else."""
+    """Raise TypeError for an option that belongs to tasks and arrays."""
     for name in options:
         if name in TASK_ONLY and name not in SEQUENCES_ONLY:
             hint = f"; it is called {CALLED[name]} here" if name in CALLED else ""
@@ -172,9 +171,9 @@ def _check_sequences(function, options):
 
 
 def _check_tasks(function, data, options):
-    """Raise TypeError for an option that is none of tasks and arrays, but of Sequences."""
+    """Raise TypeError for an option that belongs to Sequences."""
     for name in options:
-        # What has another name there is said there.
+        # Options with another name there have a message of their own.
         if name in SEQUENCES_ONLY - TASK_ONLY and name not in ELSEWHERE:
             raise TypeError(
                 f"{function}: {name} is an option of Sequences, but data is a {type(data).__name__}: "

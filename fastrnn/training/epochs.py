@@ -1,4 +1,4 @@
-"""Groups whose models learn from batches: a round is an epoch, and an evaluation comes before the batches of its own."""
+"""Groups whose models learn from batches: a round is an epoch, and an evaluation comes before its batches."""
 
 from functools import cached_property
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
 
-# More rounds than any call makes: no evaluation in it.
+# More rounds than any call makes: such a call has no evaluation.
 NEVER = 1 << 40
-# Keeps the order of batches apart from whatever else is drawn from a seed.
+# Makes the order of batches independent of all else that is drawn from a seed.
 STREAM = 5
 
 
@@ -19,7 +19,7 @@ def order_of(job, training, epoch):
 
 
 class Epochs:
-    """What a Group of batches does otherwise; comes before Group, or one of its kinds, among the bases.
+    """How a Group of batches differs from a Group; comes before Group, or a kind of it, among the bases.
 
     Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
     """
@@ -43,10 +43,10 @@ class Epochs:
         return flags
 
     def _call(self, rounds):
-        """One epoch: an evaluation, if it is due, and then the batches; none of these where training is to stop."""
+        """One epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""
         every, before, active = self.recipe.config.every, self._word("round"), self.arrays["active"][0]
         self._set(rounds=1, evaluations=0, done=0, blocks=self.table.ctypes.data, count=len(self.table), every=every)
-        # An epoch that was given up after its evaluation is not evaluated again.
+        # An epoch that stopped after its evaluation is not evaluated again.
         evaluated = ((active[: self.slots] > 0) & (self._progress("rounds") > self.updates)).any()
         if before % every == 0 and not evaluated:
             self.recipe.program.run(self.frame)
@@ -55,7 +55,7 @@ class Epochs:
         self._set(round=before + bool(made), done=done)
 
     def _learn(self):
-        """Whether the batches of an epoch were learned from; else all is as before."""
+        """Learn from the batches of an epoch; returns whether it did, else all is as before."""
         before = {name: self.arrays[name].copy() for name in ("theta", "slots", "running")}
         active = self.arrays["active"].copy()
         for table, kept, taking_part in self._portions():

@@ -23,7 +23,7 @@ from fastrnn.networks import COLUMNS, VECTOR_BYTES
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
 MOST_BYTES = 1 << 28
-# What is trained where nothing else is asked for.
+# The head that is trained unless another one is given.
 HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
@@ -78,7 +78,7 @@ def fit_sequences(
         Numbers of the models to fit, of all M; the others are left out. Each is what it is without `only`, so that
         several machines may share one call.
     threads : int or None
-        At most so many; default: all cores.
+        At most this many; default: all cores.
     progress : function or None
         progress(models_done, models, loss), called now and then; loss: the least validation loss of the models that
         are done, or training loss where there is no validation, inf while there is none.
@@ -89,8 +89,8 @@ def fit_sequences(
         by side do not wait: it is called at most some twenty times a second, if there were evaluations meanwhile.
     checkpoint : str or None
         A file that keeps the state of a long training, written about every half minute in at most 1 % of the time, and
-        removed at the end. The same call finds it after a crash or Ctrl-C, and goes on to the same bytes. With batches
-        it goes on from the last whole epoch.
+        removed at the end. After a crash or Ctrl-C the same call continues from it, to the same bytes; with batches,
+        from the last whole epoch.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
     its own seed, options and sequences alone: the model of a fold is, to the byte, the one that is trained alone on
@@ -209,7 +209,7 @@ def head_for(head, data):
             raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
         head = heads()[name]()
     if not isinstance(head, Head):
-        raise TypeError(f"head: got {head!r}, expected the name of a head or a Head, such as {next(iter(heads()))!r}")
+        raise TypeError(f"head: got {head!r}, expected the name of a head or a Head, as {next(iter(heads()))!r}")
     check_targets(data, head)
     return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
 
@@ -224,7 +224,7 @@ def _alike(models, roles):
 def _seeds(seeds):
     array = np.asarray(seeds)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected integers, such as range(100)")
+        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected integers, for example range(100)")
     if array.min() < 0 or int(array.max()) >= 2**63:
         raise ValueError(f"seeds: got {array.min()} to {array.max()}, expected integers from 0 to 2**63 - 1")
     return array.astype(np.int64)
@@ -276,7 +276,7 @@ def _separated(config, options, models):
 
 
 def _one(name, value, models):
-    """A number that stands for all: the largest, so that what is switched on for one is switched on."""
+    """One number for all models: the largest, so that an option that one model uses is compiled in."""
     return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
 
 

@@ -1,4 +1,4 @@
-"""The checkpoint of a fit: models that are done, and what those in lanes go on from.
+"""The checkpoint of a fit: models that are done, and the states of those in lanes.
 
 For the models of each hidden size H: `H.done` (n, 5) int64: model, best_round, rounds, why it stopped, evaluations;
 `H.done.best` (n, R); `H.done.history` (E, 6), one after the other. `H.lanes` (l, 6) int64: model, group, round of the
@@ -33,7 +33,7 @@ class FitAutosave(TrainingAutosave):
         return header, tensors
 
     def take_up(self, manys):
-        """Put what the file holds into Manys that have not begun; returns the seconds of training so far."""
+        """Put the content of the file into Manys that have not begun; returns the seconds of training so far."""
         if self.state is None:
             return 0.0
         header, tensors = self.state
@@ -48,7 +48,7 @@ class FitAutosave(TrainingAutosave):
             raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to begin from the start") from error
 
     def save(self, manys, current, held, seconds):
-        """Write what is done, and what the lanes of the Many at work hold: see Many.held."""
+        """Write the models that are done, and the lanes of the Many at work: see Many.held."""
         tensors = {}
         for many in manys:
             own = _arrays(many, held if many is current else many.held)
@@ -116,7 +116,7 @@ def _parts(rows, counts):
 
 
 def identity_of(cell, head, data, config, lanes, each, weights, **arrays):
-    """Plain values that are equal where fits end in the same bytes; arrays: what differs between models."""
+    """Plain values that are equal where fits end in the same bytes; arrays: those that differ between models."""
     described = {
         "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},
         "starts": cell.starts,

@@ -1,4 +1,4 @@
-"""What a callback sees of a fit that goes on."""
+"""The state of a running fit, as a callback sees it."""
 
 import numpy as np
 

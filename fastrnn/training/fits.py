@@ -1,4 +1,4 @@
-"""What `train_many` returns on Sequences: models, histories and how they ended."""
+"""The result of `train_many` on Sequences: models, histories and how they ended."""
 
 from dataclasses import dataclass, field, replace
 
@@ -32,9 +32,9 @@ class Fits:
     best_epoch (M,): after which the model's weights were taken: those of the least validation loss, or of the least
     training loss where a model has no validation sequences, of the last one that improved it by more than min_delta;
     loss (M, 3): mean loss of a counted step of training, validation and test sequences at that epoch (nan where there
-    are none); accuracy (M, 3): share of correct steps; seconds: of all together; arithmetic: that of the processor, on
-    which their bytes depend (fastrnn.simd.host), "" where a file does not say; groups: {name: (M,) values} of the
-    group whose sequences each model was fitted to, with `each`.
+    are none); accuracy (M, 3): share of correct steps; seconds: of all models together; arithmetic: that of the
+    processor, on which their bytes depend (fastrnn.simd.host), "" where a file does not say; groups: {name: (M,)
+    values} of the group whose sequences each model was fitted to, with `each`.
     """
 
     cell: object
@@ -57,11 +57,11 @@ class Fits:
 
     @classmethod
     def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
-        """Put together what was taken from the lanes."""
+        """Put together the models that left the lanes."""
         weight, steps = loss_weights(head, data), data.counted.astype(float)
         histories, loss, accuracy = [], [], []
         for each in taken:
-            # As precise as they were summed up: histories are most of what many models take.
+            # In the precision of the sums: histories take most of the memory of many models.
             histories.append(each.job.means(each.history, weight, steps).astype(config.dtype))
             at = each.best_round // config.every
             last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
@@ -176,7 +176,7 @@ class Fits:
 
         initial: (N, W) or (M, N, W), the states before the first step of each of the N sequences, all states of the
         cell one after the other; None: those of the data, or else the models' own. return_states: also return the
-        states (M, N, W) after the last steps, from which the next pieces of the sequences go on, to the same bytes.
+        states (M, N, W) after the last steps, from which the next pieces of the sequences continue, to the same bytes.
         Raises ValueError for states of another shape, and where models of different sizes have different ones.
         """
         data = _sequences(data)
@@ -270,7 +270,7 @@ class Fits:
         return np.stack(states)
 
 
-# Names that a user knows for options of the kernels.
+# Names, for users, of options of the kernels.
 names = {"rate": "learning_rate", "decay": "weight_decay"}
 
 

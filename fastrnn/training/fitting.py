@@ -1,4 +1,4 @@
-"""One call of `fit_sequences` while it goes on: models of each size in turn, Ctrl-C, progress, callback, checkpoint."""
+"""One running call of `fit_sequences`: models of each size in turn, Ctrl-C, progress, callback, checkpoint."""
 
 import math
 import queue
@@ -11,7 +11,7 @@ from fastrnn.interrupt import deferred_interrupt
 from fastrnn.training.fit_state import FitState
 from fastrnn.training.lanes import left_behind
 
-# With a callback for one model, the caller waits so long for its next evaluation before he looks after other things.
+# With a callback for one model, the caller waits this long for its next evaluation before it looks at other events.
 WAIT_SECONDS = 0.05
 
 
@@ -75,7 +75,7 @@ class Fitting:
     # -------------------------------------------------------------------------------------- in the caller's thread
 
     def tend(self):
-        """Call progress and callback, as far as there is something to tell; what they raise ends training."""
+        """Call progress and callback, if there is news; their exceptions end training."""
         try:
             if self.progress:
                 self.progress(self.done, self.models, self.least)
@@ -111,11 +111,11 @@ class Fitting:
     # ------------------------------------------------------------------------------------------ in threads that work
 
     def stop(self):
-        """Have all training end soon."""
+        """End all training soon."""
         self.interrupt.set()
 
     def pause(self, evaluated):
-        """After a call of the kernels with so many evaluations: a single model waits for the callback."""
+        """After a call of the kernels with `evaluated` evaluations: a single model waits for the callback."""
         if not self.stepwise or not evaluated:
             return
         if threading.get_ident() == self.caller:  # the system starts no more threads
@@ -137,10 +137,10 @@ class Fitting:
         return self.autosave is not None and self.autosave.due(self._size())
 
     def _size(self):
-        """Bytes of a checkpoint, about."""
+        """The approximate bytes of a checkpoint."""
         models = sum(many.recipe.rows * many.recipe.dtype.itemsize * len(many.jobs) for many in self.manys)
         return models + sum(taken.history.nbytes for many in self.manys for taken in many.taken.values())
 
     def save(self, held):
-        """Write the checkpoint: what is done, and `held`, what is in the lanes of the models at work."""
+        """Write the checkpoint: models that are done, and `held`, the lanes of the models at work."""
         self.autosave.save(self.manys, self.current, held, self.seconds)

@@ -59,7 +59,7 @@ class Group:
         self._set(
             stop=flag.ctypes.data,
             every=recipe.config.every,
-            # However long, a piece longer than all sequences has no border.
+            # A piece longer than all sequences has no border, for any length.
             segment=min(recipe.config.tbptt_steps or 0, steps),
         )
         self.jobs, self.parts, self.updates = (
@@ -68,7 +68,7 @@ class Group:
             np.zeros(self.slots, np.int64),
         )
         self.laid_for, self.changed = None, True
-        # What others may look at while it runs: (Job, parts of its history) in each slot, and evaluations in all.
+        # What other threads may read while it runs: (Job, parts of its history) in each slot, and evaluations in all.
         self.seen, self.evaluated = [None] * self.slots, 0
 
     def _longest(self):
@@ -129,7 +129,7 @@ class Group:
         self.seen[slot] = job, self.parts[slot]
 
     def _lay(self, slot, job):
-        """Say what each sequence of the blocks counts for the model."""
+        """Set the weight of each sequence of the blocks for the model."""
         if self.laid_for != job.roles.tobytes():
             self.laid_for = job.roles.tobytes()
             blocks, self.shared = self.blocks_for(job)
@@ -150,7 +150,7 @@ class Group:
         return scale
 
     def _settle(self):
-        """Say what is to be done with each block, after models came or went."""
+        """Set the work on each block, after models came or went."""
         self.changed = False
         self.table[:, loops.ITEM.index("flags")] = self._flags()
 
@@ -162,12 +162,12 @@ class Group:
         return flags
 
     def run(self, rounds):
-        """Up to so many rounds, until a model is done; returns (rounds made, slots that are done)."""
+        """At most `rounds` rounds, until a model is done; returns (rounds made, slots that are done)."""
         config, every = self.recipe.config, self.recipe.config.every
         if self.changed:
             self._settle()
         if not self.arrays["active"].any():
-            # Nobody is between two evaluations: those who wait need not wait for one.
+            # No model is between two evaluations: waiting models may begin at once.
             self._set(round=0)
         rounds, before = min(rounds, self.longest), self._word("round")
         waiting = self._progress("pending") > 0
@@ -201,7 +201,7 @@ class Group:
         return float(self._progress("best")[slot])
 
     def _call(self, rounds):
-        """So many rounds in compiled code."""
+        """`rounds` rounds in compiled code."""
         self._set(rounds=rounds, evaluations=0, done=0)
         self.recipe.program.run(self.frame)
 
@@ -211,7 +211,7 @@ class Group:
         return self._word("round")
 
     def go_on(self, round_):
-        """Go on from this round, for models that were put into the empty group."""
+        """Continue from this round, with models that were put into the empty group."""
         self._set(round=round_)
 
     def take(self, slot):

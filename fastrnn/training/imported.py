@@ -26,14 +26,14 @@ def import_network(source, *, format=None, head=None, activation=None, reset=Non
         The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox
         or haiku for .npz.
     head, activation, reset : Head or str, str, str, or None
-        What a file does not say: what becomes of the outputs (linear), the activation of an Elman (tanh), where the
+        What a file does not say, with its default: the head (linear), the activation of an Elman (tanh), where the
         reset gate of a GRU of Keras without biases acts (after).
 
     Raises
     ------
     ValueError
-        In one line, for damaged files, for networks that are something else than one recurrent and one linear layer,
-        and for options that the file says itself.
+        In one line, for damaged files, for networks other than one recurrent and one linear layer, and for options that
+        the file itself says.
     OSError
         If the file cannot be read.
     """

@@ -1,4 +1,4 @@
-"""One model to train, and what becomes of it."""
+"""One model to train, and its result."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.kernels.recurrent.decide import ROLES
 
-# How a network is marked that was trained elsewhere.
+# The mark of a network that was trained elsewhere.
 IMPORTED = "imported"
 # Why a model stopped, in a few words.
 ENDS = {
@@ -22,7 +22,7 @@ ENDS = {
 class Job(NamedTuple):
     """One model to train: its number and seed, initial weights (R,), options {name: number}, roles of sequences.
 
-    sequences: numbers of its own sequences, of which the roles are, or None: all.
+    sequences: numbers of its own sequences, whose roles these are, or None: all.
     """
 
     model: int
@@ -40,7 +40,7 @@ class Job(NamedTuple):
     def counts(self, values):
         """(3,) sums of values (N,) over the sequences of each role."""
         own = values if self.sequences is None else values[self.sequences]
-        # One by one, so that a sum depends on nothing but its own summands.
+        # One by one, so that a sum depends only on its own summands.
         return np.array([own[self.roles == role].sum() for role in range(ROLES)])
 
     def means(self, sums, weight, steps):

@@ -1,4 +1,4 @@
-"""What the lane of a model holds between calls of the kernels, from which it goes on in any other lane."""
+"""The content of a model's lane between calls of the kernels, from which it continues in any other lane."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from fastrnn.training.job import Taken
 
 
 class Lane(NamedTuple):
-    """A model in training: what `Group.put` does not make anew.
+    """A model in training: all that `Group.put` does not set itself.
 
     theta, best (R,): weights now, and the best; slots (K, R), running (L): of the optimizer; progress (P,): see
     fastrnn.kernels.recurrent.decide; active: whether it takes part; history (E, 6): sums of each evaluation; updates:
@@ -43,14 +43,14 @@ def lane_of(group, slot):
 
 
 def put_lane(group, slot, job, lane):
-    """Go on with a model in a free slot; the group's round must be one that suits it."""
+    """Continue a model in a free slot; the group's round must suit it."""
     group.put(slot, job)
     arrays, rows, lanes = group.arrays, group.recipe.rows, group.lanes_of(slot)
     for name in ("theta", "best"):
         arrays[name][:rows, slot] = getattr(lane, name)
     arrays["slots"][:, :rows, slot] = lane.slots
     arrays["running"][:, slot] = lane.running
-    # All lanes know the same of one model.
+    # All lanes hold the same numbers of one model.
     arrays["progress"][:, lanes] = lane.progress if group.recipe.net.own_weights else lane.progress[:, None]
     arrays["active"][0, lanes] = lane.active
     group.parts[slot].append(lane.history)
@@ -58,7 +58,7 @@ def put_lane(group, slot, job, lane):
 
 
 def left_behind(job, lane, stopped):
-    """The Taken of a model that did not come to its end; lane: where it is, or None if it was never begun."""
+    """The Taken of an unfinished model; lane: its Lane, or None if it has not begun."""
     if lane is None:
         return Taken(job, job.weights, np.zeros((0, SUMS)), 0, 0, stopped)
     best_round = int(lane.progress[PROGRESS.index("best_round")])

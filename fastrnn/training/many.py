@@ -19,7 +19,7 @@ from fastrnn.training.own_batched import OwnBatchedGroup
 from fastrnn.training.recipe import Recipe
 from fastrnn.training.relative import loss_weights
 
-# One call of the kernels lasts about so long.
+# The duration of one call of the kernels, about.
 CALL_SECONDS = 0.1
 
 
@@ -27,8 +27,8 @@ class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
     taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to
-    validate; held: [(round, [(slot, Job, Lane)])] of groups of models that are to be gone on with, all of a group
-    together, since they are evaluated in the same rounds.
+    validate; held: [(round, [(slot, Job, Lane)])] of groups of models to continue, all models of a group together,
+    since they are evaluated in the same rounds.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
@@ -38,11 +38,11 @@ class Many:
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None)
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
-        # What sums of losses, and of correct steps, are divided by.
+        # The divisors of sums of losses, and of correct steps.
         self.counted, self.steps = loss_weights(head, data), data.counted.astype(float)
         self.taken, self.held, self.least = {}, [], math.inf
         self.groups, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
-        # The blocks of the division of sequences that came last, which groups share.
+        # The blocks of the latest division of sequences, which groups share.
         self.laid, self.laying = (None, None), threading.Lock()
 
     def prepare(self):
@@ -61,7 +61,7 @@ class Many:
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
         self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
         self.prepare()
-        # Groups at work, what they hold while a checkpoint is put together, and what those that ended held.
+        # Groups at work, their lanes while a checkpoint is put together, and the lanes of groups that ended.
         self.working, self.deposits, self.left = set(self.groups), None, []
         on_threads(self.threads, lambda thread, threads: self._work(thread, threads), fitting.tend)
         self.held += self.left
@@ -74,7 +74,7 @@ class Many:
         return kind(self.recipe, self.data, self.counted, self.flag, self._blocks_for)
 
     def _blocks_for(self, job):
-        """What blocks_for returns for the roles of a model: for all groups the same arrays."""
+        """The result of blocks_for for the roles of a model: the same arrays for all groups."""
         roles, net = job.roles.tobytes(), self.recipe.net
         with self.laying:
             if self.laid[0] != roles:
@@ -120,7 +120,7 @@ class Many:
             self.fitting.pause(group.evaluated - before)
 
     def _take_up(self, group):
-        """Go on with models that were in the lanes of one group."""
+        """Continue models that were in the lanes of one group."""
         with self.lock:
             if not self.held:
                 return
@@ -130,7 +130,7 @@ class Many:
         group.go_on(round_)
 
     def _save(self, group):
-        """Add what a group holds to the checkpoint, when there is to be one; the last group to do so writes it."""
+        """Add a group's lanes to the checkpoint, when one is due; the last group writes it."""
         with self.lock:
             if self.deposits is None and self.fitting.due():
                 self.deposits = {}

@@ -1,4 +1,4 @@
-"""One model that was fitted to Sequences: what `train` returns, and what a number chooses from Fits."""
+"""One model that was fitted to Sequences: the result of `train`, and of Fits indexed by a number."""
 
 from typing import NamedTuple
 

@@ -63,7 +63,7 @@ class OwnGroup(Group):
         super()._settle()
         steps = self.lengths.max((1, 2)).astype(np.int64)
         self.table[:, loops.ITEM.index("steps")] = steps
-        # A block that no model has any more is passed over, but for what is to be done after it.
+        # A block that no model has any more is skipped, except for the work after it.
         self.table[steps == 0, loops.ITEM.index("flags")] &= ~(loops.LEARN | loops.EVALUATE)
         self._write()
 

@@ -21,7 +21,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
     def __init__(self, recipe, data, counted, flag, layout, targets):
         super().__init__(recipe, data, counted, flag, layout, targets)
         dtype = recipe.dtype
-        # Once in the precision of the kernels, which they are copied from again and again.
+        # Converted once to the precision of the kernels, since they are copied again and again.
         self.source = [np.ascontiguousarray(values, dtype) for values in (data.x, targets, data.weight)]
         self.buffers = {}
 
@@ -102,7 +102,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         return table, (x, y, mask, weights, own_lengths)
 
     def _buffer(self, name, shape):
-        """An array of this shape in memory that is used again."""
+        """An array of this shape in reused memory."""
         size = int(np.prod(shape))
         if name not in self.buffers or self.buffers[name].size < size:
             self.buffers[name] = aligned_zeros((size,), self.recipe.dtype)

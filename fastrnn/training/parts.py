@@ -1,4 +1,4 @@
-"""One call of `fit_sequences` in parts, which any executor fits, on this machine or on others, to the same bytes."""
+"""One call of `fit_sequences` in parts, which any executor fits, on this machine or others, to the same bytes."""
 
 import glob
 import os
@@ -19,14 +19,14 @@ from fastrnn.sweep.workers import Workers
 from fastrnn.training.fit import fit_sequences
 from fastrnn.training.fits import Fits
 
-# What models have one of each, in Fits.
+# Arrays and tuples of Fits with an entry for each model.
 ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
 TUPLES = ("stopped", "_rows", "_histories")
 
 
 class Where(NamedTuple):
-    """Who fits: threads of this process; or an executor, or a function that makes one, with so many parts at once, of
-    so many models each (None: of some seconds).
+    """Where to fit: on threads of this process; or by an executor, or a function that makes one, which gets `workers`
+    parts at once, of `unit` models each (None: of some seconds).
     """
 
     threads: int | None = None
@@ -36,7 +36,7 @@ class Where(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What `fit_sequences` is called with."""
+    """The arguments of a call of `fit_sequences`."""
 
     cell: object
     data: object
@@ -89,7 +89,7 @@ class Parts:
             self._take_up(path)
 
     def _take_up(self, path):
-        """Add what a file holds; what is damaged, or in another part too, is fitted again."""
+        """Add the Fits of a file; models of a damaged file, or of two files, are fitted again."""
         first = re.search(r"\.part-(\d+)\.safetensors$", path)
         try:
             fits = Fits.load(path, cell=type(self.call.cell))
@@ -142,7 +142,7 @@ class Parts:
         return replace(fits[0], cell=self.call.cell, seconds=seconds, _recipes=recipes, **arrays, **tuples, **columns)
 
     def remove(self):
-        """Delete the files, which those of the whole have made superfluous."""
+        """Delete the files: the file of the whole has all that they have."""
         for path in glob.glob(f"{glob.escape(self.stem)}.part-*.safetensors"):
             os.unlink(path)
 
@@ -150,9 +150,9 @@ class Parts:
 def fit_in_parts(call, where, stem=None, progress=None):
     """(Fits of a Call, Parts), by the executor of a Where; stem: how files of parts begin, or None.
 
-    progress(done, models, loss): as that of `fit_sequences`. The same call with the same stem goes on where it was
-    interrupted, whoever fits then. Raises KeyboardInterrupt after Ctrl-C, UnitFailed if a part
-    failed again and again, OSError if a file cannot be written.
+    progress(done, models, loss): as that of `fit_sequences`. After an interruption the same call with the same
+    stem continues, by any executor. Raises KeyboardInterrupt after Ctrl-C, UnitFailed if a part failed again and again,
+    OSError if a file cannot be written.
     """
     with raised_interrupt(), ExitStack() as stack:
         parts = Parts(call, stem)
@@ -169,7 +169,7 @@ def fit_in_parts(call, where, stem=None, progress=None):
 
 
 def _warm_up(parts):
-    """Compile all that is missing, or load it from the disk cache, before there are processes that all do so."""
+    """Compile all kernels, or load them from the disk cache, once, before other processes need them."""
     cell, data, arguments = parts.call
     first = [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]
     if first:

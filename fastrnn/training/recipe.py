@@ -1,4 +1,4 @@
-"""What a group of models has in common: the compiled program, the data's blocks, the places of weights."""
+"""What a group of models shares: the compiled program, the places of weights, the optimizer."""
 
 from functools import cached_property
 
@@ -12,8 +12,7 @@ from fastrnn.networks import lanes_for, network_of, weights_that_learn
 class Recipe:
     """Everything that all models of a call with the same cell share.
 
-    places: {name: rows} of the weights that a user knows; learns (R,): which rows learn; given: whether the data give
-    initial states.
+    places: {name: rows} of the named weights; given: whether the data give initial states.
     """
 
     def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False, given=False):
@@ -35,7 +34,7 @@ class Recipe:
 
     @cached_property
     def side_by_side(self):
-        """The Network with a model in each lane and sequences that all share, whatever lay in the lanes in training.
+        """The Network with a model in each lane and shared sequences, for any lanes in training.
 
         Its weights lie as those of `net`.
         """
@@ -65,7 +64,7 @@ class Recipe:
         return {name: self.places[name].shape for name in self.names}
 
     def vector(self, weights):
-        """(R,) of named weights; what is missing is 0."""
+        """(R,) of named weights; rows of missing ones are 0."""
         rows = np.zeros(self.rows, self.dtype)
         for name, values in weights.items():
             rows[self.places[name]] = values

@@ -1,10 +1,10 @@
-"""Losses that are relative to the targets, and filtered along time: what they are divided by, and what they see."""
+"""Losses relative to the targets, after a filter along time: their divisors, and the filtered values."""
 
 import numpy as np
 
 
 def loss_weights(head, data):
-    """(N,) float64: what the summed loss of each of the Sequences is divided by.
+    """(N,) float64: the divisor of the summed loss of each of the Sequences.
 
     The weights of its steps or, for a relative head, the energy of its filtered targets: the loss of z = 0.
     """

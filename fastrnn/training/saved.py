@@ -69,7 +69,7 @@ def read_fits(path, cell=None):
     """
     header, tensors = read_sealed(path, KIND, "file of fits that Fits.save wrote")
     if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
-        raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, such as GRU")
+        raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, for example GRU")
     try:
         return _rebuilt(header, tensors, _cell(path, header["cell"], cell))
     except CheckpointError:
@@ -121,7 +121,7 @@ def _cell(path, description, given):
     own = {each.name for each in fields(kind)}
     cell = kind(**{field: value for field, value in values.items() if field in own})
     if cell.traced().text != formula:
-        raise CheckpointError(f"{path}: was made with another formula of the cell {name!r} than the one at hand")
+        raise CheckpointError(f"{path}: was made with another formula of the cell {name!r} than the present one")
     return cell
 
 
@@ -139,7 +139,7 @@ def _rebuilt(header, tensors, cell):
     _check_shapes(header, tensors, models)
     rows, recipes = [None] * models, {}
     for size in np.unique(tensors["hidden_size"]).tolist():
-        # Before anything is made that is as large as a file may claim.
+        # Before anything is made in the size that a file claims.
         inputs, (outputs, units) = tensors[f"{size}.w_ih"].shape[-1], tensors[f"{size}.w_ho"].shape[1:]
         if (inputs, outputs, units) != (header["inputs"], header["outputs"], size):
             raise ValueError(f"weights of {size} units have other shapes")
@@ -171,7 +171,7 @@ def _rebuilt(header, tensors, cell):
 
 
 def _check_shapes(header, tensors, models):
-    """Raise ValueError unless there is as much of everything as there are models."""
+    """Raise ValueError unless each array has an entry for each model."""
     shapes = {name: (models,) for name in (*ARRAYS, *(f"option.{name}" for name in header["options"]))}
     shapes |= {"loss": (models, ROLES), "accuracy": (models, ROLES), "history_offsets": (models + 1,)}
     for name, shape in shapes.items():

@@ -60,18 +60,18 @@ def cross_validate(
         fitted. With inner=None nothing validates, so that only hidden_size may have several values.
     refit : bool
         Whether the options with the least mean validation loss over all folds are fitted once more, to all sequences,
-        those of validation and test included, with each seed, as scikit-learn's searches do: Selection.refitted.
-        Nothing is left to stop these models, so that they make as many epochs as the folds needed: the median of
-        their best ones. Selection.estimate says what loss to expect of them.
+        including those of validation and test, with each seed, as in scikit-learn's searches: Selection.refitted. No
+        sequence is left to stop these models; they make as many epochs as the folds needed: the median of their best
+        epochs. Selection.estimate says what loss to expect of them.
     output : str or None
-        A folder that keeps the fits; the same call goes on where it was interrupted.
+        A folder that keeps the fits; after an interruption the same call continues.
     config, threads, options
         As for `train_many`, for all fits.
     executor : concurrent.futures.Executor, function or None
-        Who fits, as for fastrnn.sweep: dask.distributed's Client.get_executor(pure=False),
+        Where to fit, as for fastrnn.sweep: dask.distributed's Client.get_executor(pure=False),
         mpi4py.futures.MPIPoolExecutor(), ...; or a function that makes an executor, and is called again when its
         workers are lost, as functools.partial(Processes, 8) after `from fastrnn.sweep import Processes`; None: threads
-        of this process. The fits have the same bytes whoever made them, as long as all machines are of one kind
+        of this process. The fits have the same bytes for any executor, as long as all machines are of one kind
         (fastrnn.simd.host.arithmetic).
     workers : int or None
         Parts that the executor is given at once; default: as many as it has workers, or 64.
@@ -87,9 +87,9 @@ def cross_validate(
     NotADirectoryError
         If `output` is a file.
     UnitFailed
-        If a part failed again and again, or the executor takes no more work; what was done is kept in `output`.
+        If a part failed again and again, or the executor takes no more work; finished fits are kept in `output`.
     KeyboardInterrupt
-        After Ctrl-C, with what was done kept in `output`.
+        After Ctrl-C, with the finished fits kept in `output`.
     """
     check_kinds(cell, data, config, options.get("weights"), {"progress": None if progress is True else progress})
     where = _where(threads, executor, workers=workers, unit=unit)

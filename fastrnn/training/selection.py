@@ -1,4 +1,4 @@
-"""What `cross_validate` returns: a table of fits in nested folds, what is chosen from it, and the choice refitted."""
+"""The result of `cross_validate`: a table of fits in nested folds, the choice from it, and the choice refitted."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from fastrnn.training.fits import Fits
 
 
 class Estimate(NamedTuple):
-    """The mean test loss over outer folds, weighted by counted steps, of what is chosen in each.
+    """The mean test loss over outer folds, weighted by counted steps, of the choice in each fold.
 
     error: its standard error over folds; likelihood: exp(-test_loss), the normalised likelihood of a step;
     test_accuracy: the share of correct steps; folds: those in which a step counts.
@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection:
-    """Nested cross-validation: a row for each fit, and what is chosen from them.
+    """Nested cross-validation: a row for each fit, and the choices from them.
 
     fits: the Fits, row by row; outer, inner (M,): the folds of each; grid: {name: (M,) values}; validation_steps,
     test_steps (M,): counted steps; refitted: the Fits of the best options to all sequences, one for each seed, or None.
@@ -85,7 +85,7 @@ class Selection:
         return pandas.DataFrame([{"hidden_size": size, **_estimate(own)._asdict()} for size, own in tested])
 
     def estimate(self):
-        """The Estimate for what is chosen by validation among all sizes and options, anew in each outer fold.
+        """The Estimate for the choice by validation among all sizes and options, made separately in each outer fold.
 
         It is the test loss to expect of `best`, which the same rule chose. Without inner folds nothing chooses among
         sizes: nan.

@@ -84,7 +84,7 @@ def jit(function=None, /, **options):
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
     `__pycache__` beside the function's file, else in the user's cache directory; if none of them
-    can be written, functions are compiled anew in each process.
+    can be written, functions are compiled again in each process.
     Raises nothing itself; numba's errors come when the function is first called.
     """
     if function is None:

@@ -5,7 +5,7 @@ import os
 from fastrnn.files import write_atomically
 from fastrnn.program import install
 
-# M. Okabe and K. Ito, "Color Universal Design" (2008): told apart by everybody, whatever colours they see.
+# M. Okabe and K. Ito, "Color Universal Design" (2008): everybody can distinguish them, with any kind of colour vision.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#000000",
     "#E69F00",

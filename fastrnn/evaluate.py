@@ -21,7 +21,7 @@ STATE_WORDS = 64
 
 
 class Batch(NamedTuple):
-    """`samples` samples of one family; planes(start, stop) gives the bit planes of so many steps, start a multiple of PIECE."""
+    """`samples` samples of one family; planes(start, stop): bit planes of these steps, start a multiple of PIECE."""
 
     family: str
     samples: int

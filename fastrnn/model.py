@@ -80,7 +80,7 @@ class Model:
         return sigmoid(z), states
 
     def logits(self, x, threads=None, progress=None):
-        """z (batch, time, output), before the sigmoid. progress(share): called some twenty times a second with the share that is done."""
+        """z (batch, time, output), before the sigmoid. progress(share done): called some twenty times per second."""
         return self._run(x, False, threads, progress)[0]
 
     def _run(self, x, with_states, threads, progress=None):
@@ -94,7 +94,7 @@ class Model:
         return z, states
 
     def stream(self, samples, threads=None):
-        """A Stream of so many samples, which runs on bit planes piece by piece in time."""
+        """A Stream of this many samples, which runs on bit planes piece by piece in time."""
         return Stream(self, samples, threads)
 
     def run_bits(self, words, samples, threads=None, last_only=False):

@@ -37,7 +37,7 @@ SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine, "drop": d
 def rates(name, learning_rate, first, count, total, warmup=0):
     """Learning rates (float64) of updates first to first + count - 1, counted from 0, out of `total`.
 
-    warmup: so many of the first updates n have (n + 1) / warmup of the rate, and the schedule begins after them
+    warmup: this many of the first updates n have (n + 1) / warmup of the rate, and the schedule begins after them
     (P. Goyal and others, "Accurate, large minibatch SGD", arXiv:1706.02677, 2017). Past the end rates are those of
     p = 1.
     """

@@ -23,7 +23,7 @@ def on_threads(most, work, tend=None):
 
     n is the number of cores that no other call works on, at least 1: what `work` computes must not depend on it. A
     single share runs in the caller, unless there is a `tend`; else all of them run on workers, and the caller waits,
-    so that Ctrl-C reaches it, and calls tend() some twenty times a second.
+    so that Ctrl-C reaches it, and calls tend() some twenty times per second.
     What a share raises is raised here, and so is what `tend` raises (which must see to it that `work` ends), both as
     soon as all shares have ended. A KeyboardInterrupt is raised at once.
     """

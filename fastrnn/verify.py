@@ -16,7 +16,7 @@ from fastrnn.bits.tree import Tree
 
 # Samples times steps that a model file may ask for by its width; who wants more names the width.
 MOST_STEPS = 1 << 34
-# Operands with so many free bits together are tried in every combination: 16.7 million samples.
+# Operands with at most this many free bits in all are tested in every combination: 16.7 million samples.
 EXHAUSTIVE_BITS = 24
 
 

@@ -215,7 +215,7 @@ def test_wav_files_that_do_not_fit(tmp_path):
     wavfile.write(short, 8000, np.zeros(7, np.int16))
     wavfile.write(slow, 4000, np.zeros(8, np.int16))
     for other, message in ((short, "short.wav: got 7 samples, expected 8 as .*one.wav has"),
-                           (slow, "slow.wav: got 4,000 samples a second, expected 8,000")):
+                           (slow, "slow.wav: got 4,000 samples per second, expected 8,000")):
         with pytest.raises(ValueError, match=message):
             Sequences.from_wav(one, other)
     content = one.read_bytes()

@@ -1,4 +1,4 @@
-"""Random numbers for simulated sessions: a stream for each, which is the same whoever is simulated beside it."""
+"""Random numbers for simulated sessions: a stream for each, independent of other models in the simulation."""
 
 import hashlib
 

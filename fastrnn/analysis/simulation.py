@@ -31,7 +31,7 @@ class Simulation:
 
 
 def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None, initial=None):
-    """Let each model of Fits (or a Fit) act for so many steps in some sessions of its own, and return the Simulation.
+    """Let each model of Fits (or a Fit) act in `sessions` sessions of `steps` steps, and return the Simulation.
 
     environment(choices, draws): inputs (M, sessions, I) of the next step, or (I,) for all, from the choices of this
     one, (M, sessions) class numbers, or (M, sessions, O) for heads of bits or reals; draws.uniform() and draws.normal()

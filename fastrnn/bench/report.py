@@ -28,7 +28,7 @@ def samples_a_second(row):
 
 
 def gflops(row):
-    """1e9 counted floating-point operations a second."""
+    """1e9 counted floating-point operations per second."""
     return work_of(row).flops * samples_a_second(row) / 1e9
 
 
@@ -48,7 +48,7 @@ def share_of_peak(result, row):
 
 
 def times_row(base, row):
-    """How many times as many samples a second as `base`, as ratios within rounds."""
+    """How many times as many samples per second as `base`, as ratios within rounds."""
     return times(*([seconds / work_of(each).samples for seconds in each["seconds"]] for each in (base, row)))
 
 
@@ -163,7 +163,7 @@ def _groups(result, kinds):
 
 
 def batches(result, kinds=("scalar", "batched", "ours", "peer")):
-    """Samples a second: engines down, workloads across."""
+    """Samples per second: engines down, workloads across."""
     works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
     rows = []
     for (label, threads), group in _groups(result, kinds):

@@ -107,7 +107,7 @@ def from_words(words, count):
 
 
 def answers_of(task, planes, count):
-    """What output planes (W, T, O) say of samples 0 to count - 1, as ints: such as the task's oracle gives."""
+    """The answers in output planes (W, T, O) for samples 0 to count - 1, as ints, as the task's oracle gives them."""
     return from_words(planes[:, task.counted, 0], count)
 
 

@@ -95,7 +95,7 @@ def _cut(words, slot, other, shift, out):
 
 @jit
 def _count(samples, weights, outputs, counted):
-    """Note that a block holds so many samples."""
+    """Set how many samples a block holds."""
     for n in range(weights.size):
         weights[n] = 1 if n < samples else 0
         outputs[n] = counted if n < samples else 0

@@ -31,7 +31,7 @@ def _program(net, dtype):
 
 
 def memory_of(net, dtype, steps, theta, names):
-    """{name: array} of what a program on bits works in: numbers theta (R,), and states of so many steps."""
+    """{name: array}, the working memory of a program on bits: numbers theta (R,), and states of `steps` steps."""
     arrays = {name: aligned_zeros((count, lanes_for(dtype)), dtype) for name, count in net.arrays(steps).items()}
     arrays["theta"] = theta
     return {name: arrays[name] for name in names if name in arrays}
@@ -84,11 +84,11 @@ class Stream:
 
 
 def in_parts(blocks, threads, work, flops, progress=None):
-    """work(first, last) on all of `blocks` blocks of so many floating-point operations each, shared out among threads, in rounds.
+    """work(first, last) on all of `blocks` blocks of `flops` operations each, divided among threads, in rounds.
 
     threads: the most that work, default all cores; progress(share): called after each round.
     """
-    # A plain number, whatever kind came in.
+    # A plain number of Python.
     threads = max(1, min(int(threads or cores()), blocks, int(blocks * flops / THREAD_FLOPS)))
     together = max(threads, int(threads * ROUND_FLOPS / flops))
     for start in range(0, blocks, together):

@@ -1,4 +1,4 @@
-"""A network from whatever commands wrote: a model's file, a file of fits, or the folder of a fit."""
+"""A network from a file that a command wrote: a model's file, a file of fits, or the folder of a fit."""
 
 import json
 import os

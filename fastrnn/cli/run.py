@@ -1,4 +1,4 @@
-"""`fastrnn run`: whatever a network was trained to do, on numbers of any size."""
+"""`fastrnn run`: the task of a network, on numbers of any size."""
 
 import sys
 

@@ -56,7 +56,7 @@ def run_many(args):
 
 
 def _scalar_speed(args):
-    """Samples a second of the scalar program, the best of some short runs."""
+    """Samples per second of the scalar program, the best of some short runs."""
     from fastrnn import original
 
     best, count, until = 0.0, 100, time.perf_counter() + SCALAR_SECONDS

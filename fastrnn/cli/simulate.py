@@ -109,7 +109,7 @@ def _simulated(simulate, fits, environment, first, args):
 
 
 class Bandit:
-    """Choices that are rewarded with given probabilities, which turn round every so many steps."""
+    """Choices that are rewarded with given probabilities, which are reversed every `swap` steps."""
 
     def __init__(self, args, columns):
         import numpy as np

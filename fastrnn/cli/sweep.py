@@ -30,8 +30,8 @@ OUTPUT = os.path.join("runs", "sweep.csv")
 HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 SMALLEST = tuple(range(1, 65))
 
-# From so many models on, processes are worth the second that it takes to start them: small networks are verified so
-# fast that a third of the time is Python's, of which threads get one's worth between them.
+# From this many models on, processes are worth the second that it takes to start them: small networks are verified so
+# fast that a third of the time is Python's, which threads cannot share.
 MANY = 1000
 
 # (option, axis, type of a value, help)

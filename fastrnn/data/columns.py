@@ -1,4 +1,4 @@
-"""Columns of a table, whatever library it comes from: numbers or text, and where they are missing."""
+"""Columns of a table of any library: numbers or text, and where they are missing."""
 
 import datetime
 from collections.abc import Iterable, Mapping

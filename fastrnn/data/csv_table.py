@@ -95,7 +95,7 @@ class _NoNumbers(Exception):
 
 
 class _Parser:
-    """Makes a Column of blocks of str: whole numbers, numbers, truths or text, whatever all are but for MISSING."""
+    """Makes a Column of blocks of str: whole numbers, numbers, truths or text: the first kind of all but MISSING."""
 
     def __init__(self, place, text):
         self.place, self.failed = place, False

@@ -1,4 +1,4 @@
-"""Sequences of one's own, stored once, whatever their lengths."""
+"""The user's own sequences of any lengths, stored once."""
 
 import hashlib
 import os
@@ -105,7 +105,7 @@ class Sequences:
         subject, session, group: names of columns; rows that agree in all of them are one sequence, without any the
         whole table is one. They become `groups`, named "subject", "session" and as in `group`; `ids` joins them by "/".
         time: the column that rows of a sequence are sorted by; None: they stand together, in order.
-        lag: a number of rows; an input is that of so many rows before, in the same sequence, and 0 in its first rows. A
+        lag: a number of rows; an input is the value that many rows before, in the same sequence, 0 in its first rows. A
         dict {input: rows} shifts some inputs: a choice is predicted from the choice and the reward before it.
         weight: a column of weights. one_hot: inputs of which each value becomes an input of its own. standardize:
         inputs that are shifted and scaled to mean 0 and deviation 1, before `lag`. training: the sequences that both
@@ -155,7 +155,7 @@ class Sequences:
         Raises ValueError, in one line, for other files and where the two differ, OSError if a file cannot be read.
         """
         (rate, x), (other, y) = read_wav(input), read_wav(target)
-        for what, one, two in (("samples a second", rate, other), ("samples", len(x), len(y))):
+        for what, one, two in (("samples per second", rate, other), ("samples", len(x), len(y))):
             if one != two:
                 raise ValueError(f"{target}: got {two:,} {what}, expected {one:,} as {input} has")
         data = cls([x], [y], kind="reals")

@@ -8,7 +8,7 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
 def read_wav(path):
-    """Return (rate, samples): samples a second, and (samples, channels) float64, integers scaled to [-1, 1).
+    """Return (rate, samples): samples per second, and (samples, channels) float64, integers scaled to [-1, 1).
 
     Format: IBM and Microsoft, "Multimedia Programming Interface and Data Specifications 1.0" (1991), and the extensible
     header that names the format in the first two bytes of a GUID. A file that ends early gives the samples it has.

@@ -1,4 +1,4 @@
-"""Weights of any cell as its formula reads them: by group of pre-activations, whatever the gates are called."""
+"""Weights of any cell as its formula reads them: by group of pre-activations, for any names of gates."""
 
 import numpy as np
 

@@ -46,7 +46,7 @@ def to_c(cell, weights, name="network", *, before=False):
     arithmetic is in float. Raises ValueError for a name that is none, or weights whose shapes do not fit the cell.
     """
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise ValueError(f"name: got {name!r}, expected a C identifier, such as network")
+        raise ValueError(f"name: got {name!r}, expected a C identifier, for example network")
     if not isinstance(cell, Cell):
         raise TypeError(f"cell: got {cell!r}, expected a Cell")
     step, arrays = cell.traced(), arrays_of(cell, weights, np.float32)

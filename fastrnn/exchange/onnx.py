@@ -150,7 +150,7 @@ class _Graph:
         return name
 
     def nodes(self, operator, outputs, *inputs, **options):
-        """Add a node with so many outputs, and return their names."""
+        """Add a node with this many outputs, and return their names."""
         self.count += 1
         names = [f"{operator.lower()}_{self.count}_{n}" for n in range(outputs)]
         self._add(operator, inputs, names, options)

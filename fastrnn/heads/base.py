@@ -80,7 +80,7 @@ class TracedHead:
 
 @lru_cache(maxsize=None)
 def traced(head, outputs, counted="correct"):
-    """The TracedHead of a head with so many outputs; counted: the formula, a method's name, that evaluations count."""
+    """The TracedHead of a head; counted: the formula that evaluations count, the name of a method."""
     z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))
     share = float(head.emphasis)
     seen = _terms("s", outputs) if share else z

@@ -13,7 +13,7 @@ from fastrnn.training.entry import train
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-# What partial_fit makes: the epoch's own weights are kept, whatever its loss.
+# The options of partial_fit: the epoch's own weights are kept, for any loss.
 ONE_EPOCH = {"stop_after": 1, "evaluate_every": 1, "patience": None}
 
 

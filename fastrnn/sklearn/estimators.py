@@ -33,7 +33,7 @@ class RNNClassifier(ClassifierMixin, RNN):
     random_state : int, RandomState or None
         The seed of initial weights, validation and batches; an int gives the same bytes each time.
     threads : int or None
-        At most so many; None: all cores.
+        At most this many; None: all cores.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Hands units to the workers, takes results as they come, and runs again what was lost."""
+"""Gives units to the workers, takes results as they come, and repeats units that were lost."""
 
 import math
 from collections import deque
@@ -7,12 +7,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import code_version
 
-# A unit lasts about so long: short enough that little is lost with it, long enough that handing it out, and a last
+# The duration of a unit, about: short enough that little is lost with it, long enough that submitting it, and a last
 # model that keeps a lane busy, cost little.
 UNIT_SECONDS = 5.0
 # Models of a unit of which nothing is known yet, and of which all others are multiples: they are trained side by side.
 TOGETHER = 16
-# A unit that has failed so often is not tried again.
+# A unit that has failed this many times is not tried again.
 ATTEMPTS = 3
 REFRESH_SECONDS = 0.25
 
@@ -27,7 +27,7 @@ class Driver:
     results: done, missing(point), add(point, first, rows), as those of a sweep; workers: Workers; unit_of(point, first,
     last): what they run for the models first, ..., last - 1 of a point; note_of(unit, rows): what progress says of it;
     together: how many units they are given at once, if not as many as they say; unit: models of a unit, if not as many
-    as take some seconds; progress(done, total, note): called at each unit, and some four times a second.
+    as take some seconds; progress(done, total, note): called at each unit, and some four times per second.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Driver:
         return point, first, end
 
     def _size(self, point, left):
-        """Models of the next unit of a point, of so many that are left of all points."""
+        """Models of the next unit of a point; left: models of all points that are left."""
         if self.unit:
             return self.unit
         groups = UNIT_SECONDS / self.pace[point] / TOGETHER if point in self.pace else 1

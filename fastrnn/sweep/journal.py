@@ -110,7 +110,7 @@ def _is_possible(row, config):
 class Journal:
     """An open journal: `units` that it held, and `append`.
 
-    replace: begin anew if the file is not this grid's. Raises ForeignJournal if it is not, or if another process
+    replace: start over if the file is not this grid's. Raises ForeignJournal if it is not, or if another process
     appends to it; OSError if it cannot be written.
     """
 

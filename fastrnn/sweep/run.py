@@ -34,7 +34,7 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     lost; default: one thread a core. Processes, as functools.partial(Processes, 8) after
     `from fastrnn.sweep import Processes`, share no interpreter: faster where models become exact within a hundredth of
     a second each. workers: how many units of work the executor is given at once; default: as many as it has workers, or
-    64. progress(done, total, note): models, called some four times a second; True: a bar. unit: models of a unit of
+    64. progress(done, total, note): models, called some four times per second; True: a bar. unit: models of a unit of
     work; default: as many as take some seconds.
     The table does not depend on executor, workers, unit, or on who ran what, as long as all machines are of
     one kind (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.

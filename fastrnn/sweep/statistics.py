@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fastrnn.sweep.unit import MEASURES
 
 _STOPPED, _EXACT = MEASURES.index("stopped"), MEASURES.index("samples_to_exact")
-# Within so many standard deviations are the central 95 % of a normal distribution.
+# The central 95 % of a normal distribution are within this many standard deviations.
 Z = NormalDist().inv_cdf(0.975)
 
 

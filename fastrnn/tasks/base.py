@@ -33,7 +33,7 @@ class Task:
     # Whether the answer is the last step's output alone. The others are labelled all the same: each would be the
     # answer, were the operands so narrow.
     last_only = False
-    # Fields of a TrainConfig with which it is learned, where the defaults do not do; whatever else is asked for wins.
+    # Fields of a TrainConfig that it needs instead of the defaults; the user's own values win.
     recipe = {}
     # The parameters that `label` reads.
     numbers = ()

@@ -1,4 +1,4 @@
-"""Increment: x + 1, in a machine word of so many bits.
+"""Increment: x + 1, in a machine word of `bits` bits.
 
 Each step sees one bit and answers one; what it must remember is whether the carry, which is there from the start, has
 ended: bits are turned over up to the first zero.

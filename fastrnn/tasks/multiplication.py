@@ -1,4 +1,4 @@
-"""Multiplication by a constant, in a machine word of so many bits.
+"""Multiplication by a constant, in a machine word of `bits` bits.
 
 Each step sees one bit of x and answers one of factor * x; what it must remember is the carry, which is below the
 factor: carry + factor * bit is at most 2 * factor - 1.

@@ -1,4 +1,4 @@
-"""Subtraction in two's complement: what a machine word of so many bits makes of a - b.
+"""Subtraction in two's complement: a - b in a machine word of `bits` bits.
 
 Each step sees one bit of a and one of b, least significant first, and answers one bit of the difference; what it must
 remember is the borrow. Where b is larger, the answer is that of the wrapped word.

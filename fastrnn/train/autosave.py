@@ -15,7 +15,7 @@ from fastrnn.train.continuation import difference
 # Seconds of training that a kill may cost, and the share of the time that saving may take: where writing is slow, it
 # is done less often.
 SECONDS, SHARE = 30.0, 0.01
-# Before the first write its cost is guessed: a sync, and bytes a second.
+# Before the first write its cost is guessed: a sync, and bytes per second.
 SYNC_SECONDS, BYTES_A_SECOND = 0.05, 1e8
 
 

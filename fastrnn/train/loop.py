@@ -59,7 +59,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     N sequences if batch_size is N. For data, until is "samples" by default, and max_samples 100 N, at least 10,000.
     weights: initial weights by name instead of drawn ones. threads: at most this many; default: all cores where the
     batch is large enough. The result has the same bytes for any number.
-    progress(samples, loss, exact_accuracy): called some twenty times a second.
+    progress(samples, loss, exact_accuracy): called some twenty times per second.
     until: "exact" (the default for a task) stops when the network is right on all of its verification, or on all of its
     data, whose targets must then be 0 or 1: it is tested after `patience` samples without a mistake, twice as many
     after each failed test, and seldom enough to take a small share of the time. "certified" continues from there, by

@@ -68,7 +68,7 @@ def train(
     options
         Sequences: fields of fastrnn.FitConfig, and
 
-        - roles (N,): the role of each sequence, as of fastrnn.data.split; or validation: the share that validates (0.2);
+        - roles (N,): each sequence's role, as of fastrnn.data.split; or validation: the share that validates (0.2);
         - head: a Head or its name (softmax for classes, sigmoid for bits, linear for reals);
         - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; True ends training;
         - lanes: "sequences" (default), the lanes of a vector are sequences of the model, or "models".

@@ -86,7 +86,7 @@ def fit_sequences(
         callback(state), with a fastrnn.training.fit_state.FitState, called in the thread that called this; True ends
         all training, with the weights that were best so far and "callback" as stopped. For a single model it is called
         after each evaluation, and training waits for it, so that the same callback gives the same bytes. Models side
-        by side do not wait: it is called at most some twenty times a second, if there were evaluations meanwhile.
+        by side do not wait: it is called at most some twenty times per second, if there were evaluations meanwhile.
     checkpoint : str or None
         A file that keeps the state of a long training, written about every half minute in at most 1 % of the time, and
         removed at the end. After a crash or Ctrl-C the same call continues from it, to the same bytes; with batches,

@@ -148,7 +148,7 @@ def _rebuilt(header, tensors, cell):
         )
         own = np.flatnonzero(tensors["hidden_size"] == size)
         if not np.array_equal(tensors[f"{size}.models"], own):
-            raise ValueError(f"models of {size} units are not those that have so many")
+            raise ValueError(f"models of {size} units are not those with that hidden_size")
         for n, model in enumerate(own):
             rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
     offsets = tensors["history_offsets"]

@@ -222,6 +222,10 @@ def test_a_model_of_bits_comes_from_a_state_dict_and_goes_back(here):
     ):
         with pytest.raises(ValueError, match=message):
             Model.from_state_dict(source)
+    for source in (3, [state], None):
+        for read in (Model.from_state_dict, fastrnn.import_network):
+            with pytest.raises(TypeError, match="^source: got (int|list|NoneType), expected a file, or a state_dict"):
+                read(source)
     with pytest.raises(ValueError, match="cell: PyTorch has no module for Elman"):
         Model(fastrnn.Elman(4), network.weights).state_dict()
 

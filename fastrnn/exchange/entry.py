@@ -47,26 +47,29 @@ def read_network(source, format=None, *, head=None, activation=None, reset=None)
     Raises ValueError, in one line with the file's name, for damaged files, for networks that are something else, and
     for options that the file says itself; OSError if it cannot be read.
     """
-    path = None if isinstance(source, Mapping) else os.fspath(source)
-    form, given = StateDict() if path is None else format_of(path, format, reading=True), {}
+    in_memory = isinstance(source, Mapping)
+    if not in_memory and not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source: got {type(source).__name__}, expected a file, or a state_dict {{name: array}}")
+    name = "state_dict" if in_memory else os.fspath(source)
+    form, given = StateDict() if in_memory else format_of(name, format, reading=True), {}
     if head is not None:
         given["head"] = _head(head)
     if activation is not None:
         given["activation"] = as_choice("activation", activation, ACTIVATIONS)
     if reset is not None:
         given["reset"] = as_choice("reset", reset, RESETS)
-    for name in given:
-        if name not in form.asks:
+    for option in given:
+        if option not in form.asks:
             said = ", ".join(form.asks) or "nothing beside the file"
-            raise ValueError(f"{name}: files of {form.name} say it themselves, or have none; expected {said}")
+            raise ValueError(f"{option}: files of {form.name} say it themselves, or have none; expected {said}")
     try:
-        if path is None:
+        if in_memory:
             return network_of_state(source, **given)
-        with open(path, "rb") as file:
+        with open(name, "rb") as file:
             content = file.read()
         return form.decode(content, **given)
     except ValueError as error:
-        raise ValueError(f"{path or 'state_dict'}: {str(error).removeprefix('state: ')}") from error
+        raise ValueError(f"{name}: {str(error).removeprefix('state: ')}") from error
 
 
 def _head(head):

@@ -245,7 +245,7 @@ def check_model(name, model):
     if isinstance(model, Model):
         return
     instead = f"{name}.model" if isinstance(getattr(model, "model", None), Model) else "Model.load(path)"
-    raise TypeError(f"{name}: got {shown(model)}, expected a Model, as {instead}")
+    raise TypeError(f"{name}: got {shown(model)}, expected a Model, for example {instead}")
 
 
 def check_operands(operands, count, does):

@@ -596,11 +596,11 @@ WRONG_USE = {
     "one word too many": ("train 16", "got '16', which train does not take; see fastrnn train --help"),
     "unknown main option": (
         "--colour",
-        "--colour: options follow the command, as fastrnn COMMAND --colour; see fastrnn --help",
+        "--colour: options follow the command, for example fastrnn COMMAND --colour; see fastrnn --help",
     ),
     "option before the command": (
         "--bits 16 train",
-        "--bits: options follow the command, as fastrnn train --bits; see fastrnn --help",
+        "--bits: options follow the command, for example fastrnn train --bits; see fastrnn --help",
     ),
     "option without value": ("train --bits", "--bits: expected one argument; see fastrnn train --help"),
     "task without value": ("train --task", "--task: expected one argument"),
@@ -611,7 +611,7 @@ WRONG_USE = {
     "no steps": ("train --truncate 0", "--truncate: got 0, expected an integer of at least 1"),
     "no first width": ("train --curriculum 0", "--curriculum: got a start of 0, expected at least 1"),
     "widths that stay": ("train --curriculum 8:1", "--curriculum: got a factor of 1, expected at least 2"),
-    "no widths": ("train --curriculum wide", "--curriculum: got 'wide', expected START, START:FACTOR or none, as 8:2"),
+    "no widths": ("train --curriculum wide", "--curriculum: got 'wide', expected START, START:FACTOR or none, for"),
     "one operand": ("train --operands 1", "--operands: got 1"),
     "no hidden units": ("train --hidden 0", "--hidden: got 0, expected an integer of at least 1"),
     "unknown activation": ("train --activation step", "--activation: got 'step', expected one of sigmoid"),

@@ -54,7 +54,7 @@ def test_a_model_of_bits_has_the_sigmoid(here):
 
 def test_what_cannot_be_written_is_refused_and_leaves_no_file(fits, here):
     for call, error, message in (
-        (lambda: fastrnn.export(fits, "a.onnx"), TypeError, "model: got several models, expected one, as fits"),
+        (lambda: fastrnn.export(fits, "a.onnx"), TypeError, "model: got several models, expected one, for example f"),
         (lambda: fastrnn.export(GRU(2), "a.onnx"), TypeError, "model: got GRU, expected a Fit or a Model"),
         (lambda: fastrnn.export(fits[0], "a.pt"), ValueError, r"path: got the ending '.pt', expected one of .h \(C99"),
         (lambda: fastrnn.export(fits[0], "a.onnx", format="caffe"), ValueError, "format: got 'caffe', expected"),

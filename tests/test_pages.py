@@ -192,7 +192,7 @@ def test_what_no_page_can_show_is_refused_in_one_line(adder, tmp_path):
         (ValueError, "has no task", (Model(model.cell, model.weights),)),
         (ValueError, "^data: got some", (model, data)),
         (ValueError, "^certificate: got one", (fit, data, tmp_path / "proof.safetensors")),
-        (TypeError, "expected one, as fits", (fit.fits,)),
+        (TypeError, "expected one, for example fits", (fit.fits,)),
         (ValueError, "^sequences: got 0", (fit, data, None, 0)),
     ):
         with pytest.raises(error, match=message):

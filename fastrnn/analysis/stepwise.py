@@ -23,7 +23,7 @@ class Stepper:
         fits = as_fits(fits)
         if len(np.unique(fits.hidden_size)) > 1:
             raise ValueError(
-                "fits: the models have different sizes; choose those of one, such as " "fits[fits.hidden_size == 4]"
+                "fits: the models have different sizes; choose those of one, for example fits[fits.hidden_size == 4]"
             )
         self.cell, self.head, self.before = fits.cell, fits.head, fits.config.before
         self.step, self.models, self.hidden = fits.cell.traced(), len(fits), int(fits.hidden_size[0])

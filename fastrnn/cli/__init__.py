@@ -106,7 +106,7 @@ def _check_command(chosen, argv, name):
             _see(f"no command {chosen!r}{meant(chosen, COMMANDS) or '; commands: ' + ', '.join(COMMANDS)}", name)
         )
     later = next((word for word in argv if word in COMMANDS), "COMMAND")
-    raise UserError(_see(f"{chosen}: options follow the command, as {name} {later} {chosen}", name))
+    raise UserError(_see(f"{chosen}: options follow the command, for example {name} {later} {chosen}", name))
 
 
 def _see(message, name):

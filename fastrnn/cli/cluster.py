@@ -46,7 +46,7 @@ def _dask(address):
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"--dask: {address}: no scheduler answers ({error}); expected an address as tcp://host:8786"
+            f"--dask: {address}: no scheduler answers ({error}); expected an address, for example tcp://host:8786"
         ) from error
     with client:
         if not client.nthreads():

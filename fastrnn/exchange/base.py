@@ -22,9 +22,9 @@ def network_of(model):
     if isinstance(model, Network):
         return model
     if hasattr(model, "best_index"):
-        raise TypeError("model: got several models, expected one, as fits[0] or fits.best")
+        raise TypeError("model: got several models, expected one, for example fits[0] or fits.best")
     if not all(hasattr(model, name) for name in ("cell", "weights", "predict")):
-        raise TypeError(f"model: got {type(model).__name__}, expected a Fit or a Model, as run.model or estimator.fit_")
+        raise TypeError(f"model: got {type(model).__name__}, expected a Fit or a Model, for example run.model")
     # A Model is of tasks and bits, and has no head of its own.
     before = getattr(getattr(model, "config", None), "before", False)
     return Network(model.cell, getattr(model, "head", None) or Sigmoid(), model.weights, before)

@@ -54,7 +54,7 @@ class Curriculum:
         except ValueError:
             numbers = []
         if len(numbers) not in (1, 2):
-            raise ValueError(f"curriculum: got {text!r}, expected START, START:FACTOR or none, as 8:2")
+            raise ValueError(f"curriculum: got {text!r}, expected START, START:FACTOR or none, for example 8:2")
         return cls(*numbers)
 
 

@@ -47,9 +47,9 @@ def check_parts(cell, task, config, data=None, progress=None):
     if task is not None:
         if data is not None:
             raise TypeError("task: got one, and data as well; expected one of them")
-        _check_object("task", task, Task, f"a task, as {_spelled(task)}")
+        _check_object("task", task, Task, f"a task, for example {_spelled(task)}")
     if config is not None:
-        _check_object("config", config, TrainConfig, "a TrainConfig; options go in by name, as train(seed=1)")
+        _check_object("config", config, TrainConfig, "a TrainConfig; pass options by name, for example train(seed=1)")
     if progress is not None and not callable(progress):
         raise TypeError(f"progress: got {shown(progress)}, expected a function")
 
@@ -60,7 +60,7 @@ def checked_weights(weights):
         return None
     if not isinstance(weights, dict):
         hint = "model.weights" if isinstance(weights, Model) else "{'w_ih': ...}"
-        raise TypeError(f"weights: got {shown(weights)}, expected a dict of arrays by name, as {hint}")
+        raise TypeError(f"weights: got {shown(weights)}, expected a dict of arrays by name, for example {hint}")
     return {name: as_array(name, weight) for name, weight in weights.items()}
 
 
@@ -82,7 +82,7 @@ def configured(config, options, task=None, x=None):
 
 def _check_object(name, value, kinds, expected):
     if isinstance(value, type):
-        raise TypeError(f"{name}: got the class {value.__name__}, expected an object of it, as {value.__name__}()")
+        raise TypeError(f"{name}: got the class {value.__name__}, expected an object: {value.__name__}()")
     if not isinstance(value, kinds):
         raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
 
@@ -100,7 +100,7 @@ def _instead(name, known):
     for what, classes in (("cell", cells()), ("task", tasks())):
         for made_of in classes.values():
             if name in {field.name for field in fields(made_of)}:
-                return f"; it belongs to the {what}, as {made_of.__name__}({name}=...)"
+                return f"; it belongs to the {what}: {made_of.__name__}({name}=...)"
     if any(name in kind._fields for kind in optimizers().values()):
         return f"; the optimizer's go in as constants={{{name!r}: ...}}"
     return meant(name, known) or f", expected one of {', '.join(known)}"

@@ -209,7 +209,7 @@ def head_for(head, data):
             raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
         head = heads()[name]()
     if not isinstance(head, Head):
-        raise TypeError(f"head: got {head!r}, expected the name of a head or a Head, as {next(iter(heads()))!r}")
+        raise TypeError(f"head: got {head!r}, expected a Head or its name, for example {next(iter(heads()))!r}")
     check_targets(data, head)
     return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
 

@@ -265,7 +265,7 @@ class Fits:
     def _stacked(self, states):
         if len(np.unique(self.hidden_size)) > 1:
             raise ValueError(
-                "states: the models have different sizes; choose those of one, such as fits[fits.hidden_size == 4]"
+                "states: the models have different sizes; choose those of one, for example fits[fits.hidden_size == 4]"
             )
         return np.stack(states)
 

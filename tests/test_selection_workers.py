@@ -2,6 +2,7 @@
 
 import functools
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.sweep import Processes, UnitFailed
 from fastrnn.sweep.unit import Done
 from fastrnn.sweep.workers import Threads
+from fastrnn.training import parts
 
 # 2 x 2 x 2 folds of 2 sizes, and 2 penalties: 32 fits, and 2 on all sequences.
 GRID = {"hidden_size": [1, 2], "l1": [0.0, 0.03]}
@@ -115,6 +117,14 @@ def test_ctrl_c_ends_parts_of_our_own_workers(tmp_path):
     with pytest.raises(KeyboardInterrupt):  # of parts that would take minutes
         cross_validate(GRU(2), DATA, outer=2, inner=2, seeds=2, l1=0.01, progress=press,
                        executor=functools.partial(Threads, 2), **{**QUICK, "epochs": 10**7, "patience": None})
+
+
+def test_ctrl_c_counts_while_kernels_are_compiled(monkeypatch):
+    monkeypatch.setattr(parts, "fit_sequences", lambda *_, **options: SimpleNamespace(stopped=("interrupted",)))
+    executor = Alone()
+    with pytest.raises(KeyboardInterrupt):
+        select(executor=executor)
+    assert not executor.units
 
 
 @pytest.mark.parametrize("options, error, message", [

@@ -173,4 +173,6 @@ def _warm_up(parts):
     cell, data, arguments = parts.call
     first = [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]
     if first:
-        fit_sequences(cell, data, only=first, threads=1, **{**arguments, "patience": None, "stop_after": 0})
+        arguments = {**arguments, "patience": None, "stop_after": 0}
+        if "interrupted" in fit_sequences(cell, data, only=first, threads=1, **arguments).stopped:
+            raise KeyboardInterrupt

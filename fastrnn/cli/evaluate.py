@@ -14,8 +14,7 @@ examples:
   fastrnn evaluate runs/choices others.csv --model all
 
 The table has the columns that the fit was given. All its sequences count,
-whatever their role in the fit. --model all prints a table with a row for each
-model.
+also those of the fit. --model all prints a table with a row for each model.
 """
 
 

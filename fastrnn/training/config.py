@@ -23,8 +23,8 @@ class FitConfig:
 
     Parameters
     ----------
-    optimizer, optimizer_options : str, {name: number}
-        Its name, and its own options.
+    optimizer, optimizer_options : str, dict
+        Its name, and its own options {name: number}.
     learning_rate : float
     schedule : str
         Of the learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after

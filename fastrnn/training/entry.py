@@ -55,8 +55,8 @@ def train(
         Its fields may be given as options, which win.
     seed : int or None
         Of the initial weights and the order of samples; default: 0, or that of `config`.
-    weights : {name: array} or None
-        Initial weights instead of drawn ones.
+    weights : dict or None
+        Initial weights {name: array} instead of drawn ones.
     threads : int or None
         At most this many; default: all cores. The result has the same bytes for any number.
     checkpoint : str or None
@@ -119,8 +119,8 @@ def train_many(
         As for `train`. Arrays may have a leading axis of M, one data set for each model.
     seeds : M integers
         One for each model.
-    weights : {name: array} or None
-        Initial weights, shared or with a leading axis of M.
+    weights : dict or None
+        Initial weights {name: array}, shared or with a leading axis of M.
     progress : function, True or None
         Called some twenty times per second: progress(models_done, models) for tasks and arrays, progress(models_done,
         models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.

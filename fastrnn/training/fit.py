@@ -66,8 +66,8 @@ def fit_sequences(
         Default: softmax for classes, sigmoid for bits, linear for reals.
     hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
         A number, or M numbers.
-    weights : {name: array} or None
-        Initial weights of all models, or with a leading axis of M.
+    weights : dict or None
+        Initial weights {name: array} of all models, or with a leading axis of M.
     lanes : "models", "sequences" or None
         Models side by side, each on all its sequences in every update, or on batches of its own; or the sequences of
         one model after the other, which is faster for a few large models, takes less memory with batches, and is the

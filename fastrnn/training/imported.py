@@ -19,8 +19,8 @@ def import_network(source, *, format=None, head=None, activation=None, reset=Non
 
     Parameters
     ----------
-    source : str, {name: array} or fastrnn.exchange.base.Network
-        A file, whose ending says which format; or a state_dict of PyTorch, of arrays or tensors; or a Network, as
+    source : str, dict or fastrnn.exchange.base.Network
+        A file, whose ending says which format; or a state_dict of PyTorch, {name: array or tensor}; or a Network, as
         from_keras and the like give it.
     format : str or None
         The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox

@@ -55,9 +55,9 @@ def cross_validate(
         The folds, as fastrnn.data.folds divides sequences, or groups of them.
     seeds : int or integers
         A number of initial weights, or their seeds.
-    grid : {name: values}
-        Of hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's options; each combination is
-        fitted. With inner=None nothing validates, so that only hidden_size may have several values.
+    grid : dict
+        {name: values} of hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's options; each
+        combination is fitted. With inner=None nothing validates, so that only hidden_size may have several values.
     refit : bool
         Whether the options with the least mean validation loss over all folds are fitted once more, to all sequences,
         including those of validation and test, with each seed, as in scikit-learn's searches: Selection.refitted. No

@@ -16,7 +16,7 @@ from fastrnn.certify.picture import draw_boxes
 from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
-from fastrnn.check import MOST_ACTIVATIONS
+from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.model import Model
@@ -41,7 +41,7 @@ def test_no_windows_are_tried_whose_certificate_the_checker_refuses(monkeypatch)
     monkeypatch.setattr(sys.modules["fastrnn.certify.certification"], "prove", watched)
     assert not certify(model, find=False).proved
     # Windows of 1, 2 and 3 symbols, and the network's own machine.
-    assert len(seen) == 4 and max(seen) <= MOST_ACTIVATIONS
+    assert len(seen) == 4 and max(seen) <= MOST_WORK
     with pytest.raises(ValueError, match="^k: got 4, whose certificate is larger than fastrnn check takes"):
         certify(model, k=4, find=False)
 

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from kernel_runs import batched, online, step, streaming
 
 import fastrnn
+from fastrnn.cells.base import ACTIVATIONS
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.prove import image
-from fastrnn.certify.rounding import UNIT, Rounding, gamma
+from fastrnn.certify.rounding import UNIT, Rounding, gamma, operations
 from fastrnn.certify.sequences import answers, bits_of, planes_of, rhythms, skewed
+from fastrnn.formula.graph import symbol
+from fastrnn.formula.intervals import Intervals
 from fastrnn.model import Model
 
 TESTS = str(Path(__file__).parent)
@@ -211,7 +214,8 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
         .astype(np.float32)
         .clip(low, high)
     )
-    after_low, after_high = boxes.step(*boxes.fed(low.astype(float), high.astype(float)))
+    ends = low.astype(float), high.astype(float)
+    after_low, after_high = boxes.step(*ends, boxes.fed(*ends))
     for symbol, bits in enumerate(automaton.inputs):
         after = step(model, points, np.tile(bits, (16, 1)))
         assert (after_low[:, symbol] <= after).all() and (after <= after_high[:, symbol]).all()
@@ -222,22 +226,21 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
             total = total + part
         for part in (*(model.weights["w_ih"] * bits.astype(dtype)).T, model.weights["b_ih"], model.weights["b_hh"]):
             total = total + part
-        low_pre, high_pre = boxes.fed(low.astype(float), high.astype(float))
-        assert (low_pre + boxes.given_low[symbol] <= total).all() and (
-            total <= high_pre + boxes.given_high[symbol]
-        ).all()
+        (given_low, given_high), (low_pre, high_pre) = boxes.given[boxes.fed_pre[0]], boxes.fed(*ends)
+        assert (low_pre + given_low[symbol] <= total).all() and (total <= high_pre + given_high[symbol]).all()
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_activation_bounds_hold_for_points_and_are_tight(activation, dtype):
-    rng, cell = np.random.default_rng(0), fastrnn.Elman(1, activation)
-    z = np.concatenate([rng.uniform(-30, 30, 4000), rng.uniform(-1e-3, 1e-3, 1000), [-1e29, 1e29, 0.0, -100, 100]])
-    error = cell.activation_error(dtype)
-    low, high = cell.interval_activate(z, z, error)
+    rng, z = np.random.default_rng(0), symbol("z")
+    points = np.concatenate([rng.uniform(-30, 30, 4000), rng.uniform(-1e-3, 1e-3, 1000), [-1e29, 1e29, 0.0, -100, 100]])
+    error = operations(dtype).functions.get(activation, (0.0, 0.0))[1]
+    formula = Intervals([ACTIVATIONS[activation](z)], operations(dtype))
+    ((low, high),), _ = formula({z: (points, points)})
     exact = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x.clip(0)}[activation]
     with np.errstate(over="ignore"):
-        values = exact(z.astype(np.longdouble))
+        values = exact(points.astype(np.longdouble))
     assert (low <= values - error).all() and (values + error <= high).all()
     assert (high - low <= 2 * error + 1e-14 * (1 + np.abs(values))).all()
 
@@ -247,9 +250,13 @@ def test_the_stated_activation_error_is_that_of_the_vector_functions():
 
     for name in ("sigmoid", "tanh"):
         stated = next(line.split() for line in functions.__doc__.splitlines() if line.split()[:1] == [name])
-        cell = fastrnn.Elman(1, name)
         for column, dtype in ((1, "float32"), (3, "float64")):
-            assert cell.activation_error(dtype) == 4 * float(stated[column])
+            assert allowed(name, dtype) == 4 * float(stated[column])
+
+
+def allowed(name, dtype):
+    """What a proof allows for as the error of a function."""
+    return operations(dtype).functions[name][1]
 
 
 WITHOUT_FMA = {
@@ -278,8 +285,8 @@ def test_the_activation_error_allowed_for_holds_without_fused_multiply_adds():
     found, here = without_fma(code), activation_errors()
     for key, (error, checksum) in found.items():
         name, dtype = key.split()
-        assert error < fastrnn.Elman(1, name).activation_error(dtype), key
-        assert here[key][0] < fastrnn.Elman(1, name).activation_error(dtype) / 3, key
+        assert error < allowed(name, dtype), key
+        assert here[key][0] < allowed(name, dtype) / 3, key
         assert checksum != here[key][1], "these were the instructions of this machine, again"
 
 

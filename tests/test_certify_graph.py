@@ -148,9 +148,9 @@ def test_what_nodes_have_in_common_is_joined_and_nothing_else():
     groups = np.split(graph.order, graph.starts[1:])
     assert sorted(map(sorted, groups)) == [[0], [1, 2], [3]]
     rows = [tuple(following[group[0]]) for group in groups]
-    arrivals = np.split(graph.arrivals, graph.firsts[1:])
-    assert graph.reached.tolist() == [1, 2, 3]
-    for node, places in zip(graph.reached, arrivals):
+    arrivals = np.split(graph.joined.order, graph.joined.firsts[1:])
+    assert graph.joined.reached.tolist() == [1, 2, 3]
+    for node, places in zip(graph.joined.reached, arrivals):
         assert {rows[place // 2][place % 2] for place in places} == {node}
     assert sorted(np.concatenate(arrivals)) == list(range(6))
 

@@ -11,15 +11,16 @@ import pytest
 from test_simd import apply
 
 import fastrnn
-from fastrnn.cells import elman
 from fastrnn.certify import boxes as boxes_module
 from fastrnn.certify import certify
 from fastrnn.certify import prove as prove_module
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.prove import prove
-from fastrnn.certify.rounding import LARGEST, Rounding
+from fastrnn.certify.rounding import LARGEST, Rounding, operations
 from fastrnn.check import Refused, check
+from fastrnn.formula import intervals
+from fastrnn.formula.intervals import Errors
 from fastrnn.model import Model
 from fastrnn.tasks import And, Copy, Xor
 
@@ -161,11 +162,12 @@ def no_underflow():
 
 def no_subnormal_weights():
     """A subnormal weight loses itself times the state."""
-    return mock.patch.object(Boxes, "_lost", lambda self, far: self.underflow * (3 + self.largest_weight))
+    return mock.patch.object(Boxes, "_lost", lambda self, far: self.underflow * (3 + self.weights.largest))
 
 
 def no_errors():
-    return mock.patch.object(Rounding, "of", classmethod(lambda cls, model: cls(0.0, 0.0, 0.0, 0.0)))
+    exact = Errors(0.0, 0.0, {"sigmoid": (0.0, 0.0), "tanh": (0.0, 0.0)}, "float64")
+    return mock.patch.object(Rounding, "of", classmethod(lambda cls, model: cls(0.0, 0.0, 0.0, exact)))
 
 
 def no_margin():
@@ -185,7 +187,7 @@ FORGED = {
     "order of sums": (reordered, {"float32": (no_errors,), "float64": ()}, "leaves its box"),
     "activation": (
         saturated,
-        dict.fromkeys(BOTH, (no_errors, lambda: mock.patch.object(elman, "_NUMPY_ERROR", 0.0))),
+        dict.fromkeys(BOTH, (no_errors, lambda: mock.patch.object(intervals, "OWN_FUNCTION", 0.0))),
         "leaves its box",
     ),
     "near zero": (near_zero, dict.fromkeys(BOTH, (no_margin,)), "wrong side"),
@@ -195,7 +197,7 @@ FORGED = {
 def forged(folder, model, found):
     """Paths of a certificate that states the right errors beside the boxes of what was found, and of the model."""
     paths = folder / "forged.safetensors", folder / "model.safetensors"
-    write_certificate(paths[0], model, model.task, found.graph, found.proof, Rounding.of(model))
+    write_certificate(paths[0], model, model.task, found.graph, found.proof)
     model.save(paths[1])
     return paths
 
@@ -279,7 +281,7 @@ def test_large_relu_states_are_proved_as_long_as_nothing_overflows(tmp_path, dty
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 @pytest.mark.parametrize("dtype", BOTH)
 def test_activations_keep_their_bound_at_extreme_arguments(activation, dtype):
-    info, cell = np.finfo(dtype), fastrnn.Elman(1, activation)
+    info = np.finfo(dtype)
     edges = [
         9.4,
         9.5,
@@ -306,4 +308,4 @@ def test_activations_keep_their_bound_at_extreme_arguments(activation, dtype):
     wide = z.astype(np.longdouble)
     with np.errstate(over="ignore"):
         right = 1 / (1 + np.exp(-wide)) if activation == "sigmoid" else np.tanh(wide)
-    assert np.abs(found - right).max() <= cell.activation_error(dtype) / 4
+    assert np.abs(found - right).max() <= operations(dtype).functions[activation][1] / 4

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from certified_models import FIXTURES, WRONG, double, proved
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpmath import mp
+from mpmath import MPIntervalContext, mp
 from mpmath.libmp import to_rational
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -23,10 +24,12 @@ from task_runs import variants
 import fastrnn
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import description_of, hash_of
-from fastrnn.certify.rounding import Rounding
-from fastrnn.check import ACTIVATION_ERROR, STEPS, Network, Refused, check, inputs_of, scaled
+from fastrnn.cells.base import cells
+from fastrnn.certify.file import description_of, formula_of, hash_of
+from fastrnn.certify.rounding import operations
+from fastrnn.check import ACTIVATION_ERROR, FORMULAS, STEPS, Formula, Network, Refused, check, inputs_of, scaled
 from fastrnn.check import FIELDS as TASK_FIELDS
+from fastrnn.check import formula_of as checked_formula
 from fastrnn.model import Model
 
 SOURCE = Path(sys.modules["fastrnn.check"].__file__)
@@ -48,6 +51,13 @@ class Files:
         )
         found.save(self.certificate)
         found.model.save(self.model)
+
+    @classmethod
+    def of(cls, folder, certificate, model):
+        """Files that exist already."""
+        made = cls.__new__(cls)
+        made.folder, made.certificate, made.model = folder, certificate, model
+        return made
 
     def load(self, path, key):
         with safe_open(path, "np") as file:
@@ -152,14 +162,13 @@ FIELDS = {
     "margin smaller": lambda claim: claim.update(margin=claim["margin"] * 0.9999),
     "margin, no number": lambda claim: claim.update(margin=float("nan")),
     "margin, a string": lambda claim: claim.update(margin=str(claim["margin"])),
-    **{
-        f"rounding {name} {what}": lambda claim, name=name, factor=factor: claim["rounding"].update(
-            {name: claim["rounding"][name] * factor}
-        )
-        for name in ("gamma_pre", "gamma_out", "underflow", "activation")
-        for what, factor in (("less", 0.999), ("more", 1.001))
-    },
-    "rounding missing": lambda claim: claim["rounding"].pop("underflow"),
+    "format of Elman networks": lambda claim: claim.update(format=2),
+    "formula missing": lambda claim: claim.pop("formula"),
+    "formula, another": lambda claim: claim.update(formula=claim["formula"].replace("sigmoid", "tanh")),
+    "formula that means the same": lambda claim: claim.update(formula=claim["formula"].replace("v0", "v1")),
+    "formula, no text": lambda claim: claim.update(formula=None),
+    "head": lambda claim: claim.update(head="softmax"),
+    "head missing": lambda claim: claim.pop("head"),
     "a field missing": lambda claim: claim.pop("margin"),
     "a field too many": lambda claim: claim.update(note="trust me"),
 }
@@ -168,6 +177,29 @@ FIELDS = {
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_field_tampered_with_is_refused(files, field):
     files.refuses(lambda boxes, claim: FIELDS[field](claim))
+
+
+# What certificates of format 2 said of rounding errors.
+ROUNDING = {
+    **{
+        f"rounding {name} {what}": lambda claim, name=name, factor=factor: claim["rounding"].update(
+            {name: claim["rounding"][name] * factor}
+        )
+        for name in ("gamma_pre", "gamma_out", "underflow", "activation")
+        for what, factor in (("less", 0.999), ("more", 1.001))
+    },
+    "rounding missing": lambda claim: claim["rounding"].pop("underflow"),
+    "rounding, no numbers": lambda claim: claim.update(rounding=None),
+    "format": lambda claim: claim.update(format=3),
+    "a field too many": lambda claim: claim.update(head="sigmoid"),
+}
+
+
+@pytest.mark.parametrize("field", ROUNDING)
+def test_a_certificate_of_format_2_is_accepted_and_refused_once_tampered_with(tmp_path, field):
+    old = Files.of(tmp_path, FIXTURES / "adder-8-certificate.safetensors", FIXTURES / "adder-8.safetensors")
+    assert check(old.certificate, old.model)["format"] == 2
+    old.refuses(lambda boxes, claim: ROUNDING[field](claim))
 
 
 def shrink(boxes, share):
@@ -276,9 +308,10 @@ def test_a_lie_told_twice_is_refused_by_what_it_is_about(files):
     assert "task: got" in files.refuses(**both(lambda task, cell: task.update(name="subtraction")))
     assert "w_ih: the shape" in files.refuses(**both(lambda task, cell: task.update(operands=3)))
     assert "leaves its box" in files.refuses(**both(lambda task, cell: cell.update(activation="tanh"))) \
-        or "rounding" in files.refuses(**both(lambda task, cell: cell.update(activation="tanh")))
+        or "formula" in files.refuses(**both(lambda task, cell: cell.update(activation="tanh")))
     assert "the shape" in files.refuses(**both(lambda task, cell: cell.update(hidden_size=8)))
-    assert "Elman" in files.refuses(**both(lambda task, cell: cell.update(name="gru")))
+    assert "cell: got" in files.refuses(**both(lambda task, cell: cell.update(name="gru")))
+    assert "this checker knows elman, leaky" in files.refuses(**both(lambda task, cell: cell.update(name="elmann")))
 
 
 def test_a_network_without_memory_is_no_adder_whatever_its_graph(tmp_path):
@@ -338,9 +371,9 @@ def test_a_byte_changed_anywhere_is_refused_or_changes_no_statement(small, place
         claim = check(path, small.model)
     except Refused:
         return
-    # What is left are changes in the last digits of a box, a margin or a bound: still a proof, and of the same.
+    # What is left are changes in the last digits of a box or a margin: still a proof, and of the same.
     before = small.load(small.certificate, "certificate")[1]
-    assert abs(claim.pop("margin") - before.pop("margin")) < 1e-5 and claim.pop("rounding") and before.pop("rounding")
+    assert abs(claim.pop("margin") - before.pop("margin")) < 1e-5
     assert claim == before
 
 
@@ -351,7 +384,7 @@ def test_it_imports_nothing_but_the_standard_library_numpy_and_mpmath():
     tree = ast.parse(SOURCE.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names == {"hashlib", "json", "math", "os", "stat", "fractions", "numpy", "mpmath", "mpmath.libmp"}
+    assert names == {"hashlib", "itertools", "json", "math", "os", "stat", "fractions", "numpy", "mpmath", "mpmath.libmp"}
     code = ("import importlib.util, sys\n"
             f"spec = importlib.util.spec_from_file_location('checker', {str(SOURCE)!r})\n"
             "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
@@ -441,27 +474,31 @@ def test_a_certificate_of_each_task_is_accepted_and_of_no_other(tmp_path, name):
             assert "two ways" in (said := files.refuses(replace_task, replace_model)) or "margin" in said, (lie, said)
 
 
-def test_its_activation_errors_are_those_of_the_cell():
+def test_its_activation_errors_are_those_of_the_prover():
     for (activation, dtype), bound in ACTIVATION_ERROR.items():
-        assert abs(float(Fraction(bound)) - fastrnn.Elman(1, activation).activation_error(dtype)) <= 1e-12 * float(
-            Fraction(bound)
-        )
+        right = operations(dtype).functions.get(activation, (0.0, 0.0))[1]
+        assert abs(float(Fraction(bound)) - right) <= 1e-12 * right
+
+
+def test_its_formulas_are_those_of_the_cells():
+    known = {name: made_of for name, made_of in cells().items() if name in FORMULAS}
+    for name, made_of in known.items():
+        variants = {name: {}, f"{name}, before": {"reset": "before"}, f"{name}, learned": {"alpha": None}}
+        for key, options in variants.items():
+            if key in FORMULAS:
+                cell = made_of(3, **options)
+                fields = {"name": name, **asdict(cell)}
+                assert checked_formula(fields) == formula_of(cell) == FORMULAS[key].format(**fields)
+    assert len(known) == len([key for key in FORMULAS if "," not in key]) >= 8
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["sigmoid", "tanh", "relu"]), st.floats(-40, 40), st.floats(0, 3), st.floats(0, 1))
 def test_its_activations_contain_those_of_real_numbers(activation, low, width, place):
-    model = proved().model
-    network = Network(
-        model.weights,
-        {"name": "elman", "hidden_size": 16, "activation": "sigmoid", "bias": True},
-        "float32",
-        Rounding.of(model)._asdict(),
-        2,
-    )
-    network.activation = activation
+    iv = MPIntervalContext()
+    iv.prec = 80
     z = min(low + width * place, low + width)
-    found = network.activated(network.iv.mpf([low, low + width]))
+    (found,) = Formula(f"v0 = {activation}(a); return v0", iv, "float64")({"a": iv.mpf([low, low + width])}, 1e300)
     with mp.workprec(200):
         exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[
             activation
@@ -482,9 +519,7 @@ def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
         "b_o": (1,),
     }
     weights = {name: (10.0**scale * rng.normal(size=shape)).astype(dtype) for name, shape in shapes.items()}
-    model = Model(fastrnn.Elman(hidden, "relu"), weights, fastrnn.tasks.Xor(8))
-    network = Network(weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype,
-                      Rounding.of(model)._asdict(), inputs)
+    network = Network(weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype, inputs)
     low, high = np.sort(10.0 ** rng.uniform(-9, 9, (2, hidden)) * rng.choice([-1, 1], (2, hidden)), axis=0)
     w = {name: [[Fraction(float(x)) for x in row] for row in np.atleast_2d(weight)] for name, weight in weights.items()}
     ends = list(zip(map(Fraction, low.tolist()), map(Fraction, high.tolist())))
@@ -506,7 +541,7 @@ def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
         return least + sum(given) - error, most + sum(given) + error
 
     state = scaled(low, network.places), scaled(high, network.places, up=True)
-    after = network.step(*network.fed(*state), bits)
+    after = network.step(network.fed(*state), [network.iv.mpf(0)] * hidden, bits)
     slack = Fraction(1, 2**45)
     for unit, interval in enumerate(after):
         given_here = [x for x, bit in zip(w["w_ih"][unit], bits) if bit] + [w["b_ih"][0][unit], w["b_hh"][0][unit]]

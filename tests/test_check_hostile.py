@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from fastrnn.check import (
     LONGEST,
-    MOST_ACTIVATIONS,
+    MOST_WORK,
     MOST_BYTES,
     MOST_PRODUCTS,
     MOST_WEIGHTS,
@@ -105,6 +105,8 @@ CLAIM = {
     "weights": ([], None, ESCAPES * 9999),
     "margin": ([], None, 1, 1e308, -1.0, True),
     "rounding": ([], None, {ESCAPES: 1}),
+    "formula": ([], None, ESCAPES * 9999, "a | a (1, 1) |  | h | return old_h"),
+    "head": ([], None, {"name": "sigmoid"}, ESCAPES),
     ESCAPES: (1,),
 }
 
@@ -211,7 +213,7 @@ def test_large_files_are_refused_unread(pair, tmp_path):
         assert f"more than {MOST_BYTES:,} bytes" in refusal(*paths)
 
 
-@pytest.mark.parametrize("text", [b'"__metadata__": {', b'\\"format\\": 2', b'"low": {"shape'])
+@pytest.mark.parametrize("text", [b'"__metadata__": {', b'\\"format\\": 3', b'"low": {"shape'])
 def test_a_name_given_twice_is_refused_though_both_say_the_same(pair, tmp_path, text):
     content = pair.certificate.read_bytes()
     header = content[8 : -len(File(content, "certificate").data)].rstrip()
@@ -349,7 +351,7 @@ def oversized(folder, hidden, nodes, dtype="float32"):
         (int((MOST_WEIGHTS / 4) ** 0.5) + 1, 3, "float64"),
         (256, MOST_PRODUCTS // 256**2 + 1, "float32"),
         (128, MOST_PRODUCTS // (4 * 128**2) + 1, "float64"),
-        (16, MOST_ACTIVATIONS // 16 + 9, "float32"),
+        (32, MOST_WORK // 32 + 9, "float32"),
         (1, 16385, "float32"),
     ],
 )

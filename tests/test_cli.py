@@ -226,6 +226,7 @@ OPTIONS = {
             "reduction": "sum",
             "dtype": "float64",
             "saturation": 0.125,
+            "retention": 0.125,
         }.items()
     },
 }

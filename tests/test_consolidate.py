@@ -10,7 +10,7 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn.certify import certify
-from fastrnn.train.consolidate import BATCH, SAMPLES, Consolidation, consolidate, covers
+from fastrnn.train.consolidate import AFRESH, BATCH, KEEPING, Consolidation, consolidate, covers
 from fastrnn.train.resume import load_run, save_run
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -82,7 +82,7 @@ def whole():
 def test_a_run_to_a_proof_is_exact_proved_and_counts_all_its_updates(whole):
     exact = fastrnn.train()
     assert whole.exact and whole.certified and whole.certification.model is whole.model and not exact.certified
-    assert whole.samples == exact.samples + SAMPLES and whole.steps == exact.steps + SAMPLES // BATCH
+    assert whole.samples == exact.samples + AFRESH.samples and whole.steps == exact.steps + AFRESH.samples // BATCH
     history = whole.history
     assert history.samples[-1] == whole.samples and history.step[-1] == whole.steps
     assert (

@@ -1,10 +1,4 @@
-"""What a cell is: its gates, its states and one formula, from which all else is derived.
-
-A cell that networks can be proved right with (fastrnn.certify) also brings an interval extension, two methods:
-
-    activation_error(dtype)               how far the kernels' f may be from that of real numbers
-    interval_activate(low, high, error)   bounds of f(z) + e for all z within [low, high] and |e| <= error
-"""
+"""What a cell is: its gates, its states and one formula, from which all else is derived."""
 
 from dataclasses import dataclass, field, fields
 from functools import lru_cache

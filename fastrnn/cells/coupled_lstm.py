@@ -17,6 +17,7 @@ class CoupledLSTM(Cell):
     """`hidden_size` units with a memory c each and three gates, where the LSTM has four."""
 
     name = "coupled-lstm"
+    extremes = (-1.0, 1.0)
     gates = ("f", "g", "o")
     state = ("h", "c")
 

@@ -33,6 +33,11 @@ class Leaky(Cell):
             raise ValueError(f"alpha: got {self.alpha!r}, expected a number above 0 and at most 1, or None to learn it")
 
     @property
+    def extremes(self):
+        """Where a unit rests when it has decided."""
+        return {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.activation)
+
+    @property
     def vectors(self):
         """The learned leak, if there is one."""
         return ("leak",) if self.alpha is None else ()

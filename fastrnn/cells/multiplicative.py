@@ -16,6 +16,7 @@ class MultiplicativeRNN(Cell):
     """`hidden_size` units; alpha, beta_h and beta_x are weights of each, and begin at 1."""
 
     name = "multiplicative"
+    extremes = (-1.0, 1.0)
     gates = separate = ("a",)
     vectors = ("alpha", "beta_h", "beta_x")
     starts = {"alpha": 1.0, "beta_h": 1.0, "beta_x": 1.0}

@@ -17,6 +17,7 @@ class PeepholeLSTM(Cell):
     """`hidden_size` units with a memory c each; peep_i, peep_f and peep_o: the weights with which gates see it."""
 
     name = "peephole-lstm"
+    extremes = (-1.0, 1.0)
     gates = ("i", "f", "g", "o")
     vectors = ("peep_i", "peep_f", "peep_o")
     state = ("h", "c")

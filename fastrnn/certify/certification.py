@@ -7,12 +7,14 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
-from fastrnn.certify.rounding import Rounding
+from fastrnn.certify.rounding import operations
 from fastrnn.certify.search import search
-from fastrnn.check import MOST_ACTIVATIONS, MOST_EDGES, MOST_PRODUCTS
+from fastrnn.check import MOST_WORK, MOST_EDGES, MOST_PRODUCTS
+from fastrnn.formula.intervals import Intervals
 from fastrnn.model import check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
@@ -69,7 +71,7 @@ class Certification:
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
         write_certificate(
-            path, self.model, self.task, self.graph, self.proof, Rounding.of(self.model), overwrite=overwrite
+            path, self.model, self.task, self.graph, self.proof, overwrite=overwrite
         )
 
 
@@ -120,18 +122,22 @@ def _certified(model, task, k, find, seed, progress):
 
 def _checkable(graph, model):
     """Whether `fastrnn check` takes a certificate of this size: nobody could verify a larger one."""
-    hidden, cost = model.hidden_size, model.weights["w_hh"].itemsize**2 // 16
-    activations = len(graph.starts) * graph.automaton.symbols * hidden
-    products = graph.nodes * hidden**2 * cost
-    return activations <= MOST_ACTIVATIONS and products <= MOST_PRODUCTS and graph.following.size <= MOST_EDGES
+    boxes, cost = Boxes(model, graph.automaton), model.weights["w_hh"].itemsize**2 // 16
+    steps = (len(graph.starts) if boxes.joins else graph.nodes) * graph.automaton.symbols
+    products = graph.nodes * model.weights["w_hh"].size * cost
+    work = steps * model.hidden_size * boxes.work
+    return work <= MOST_WORK and products <= MOST_PRODUCTS and graph.following.size <= MOST_EDGES
 
 
 def check_provable(cell, task):
     """Raise ValueError unless proofs cover networks of this cell on this task."""
     if task is None:
         raise ValueError("certify: this model was trained on arrays, so there is no task to prove it right on")
-    if not hasattr(cell, "interval_activate"):
-        raise ValueError(f"certify: the cell {cell.name} has no interval extension; see fastrnn.cells.base")
+    step = cell.traced()
+    try:
+        Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
+    except KeyError as error:
+        raise ValueError(f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded") from None
     automaton_of(task)
 
 

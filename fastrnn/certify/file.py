@@ -4,11 +4,12 @@ Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int
 is the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has one
 key, "certificate":
 
-    {"format": 2, "task": {"name": "addition", "operands": 2}, "cell": {...}, "dtype": "float32",
-     "weights": sha256, "margin": ...,
-     "rounding": {"gamma_pre": ..., "gamma_out": ..., "underflow": ..., "activation": ...}}
+    {"format": 3, "task": {"name": "addition", "operands": 2}, "cell": {...}, "formula": "a | a (1, 1) | ...",
+     "head": "sigmoid", "dtype": "float32", "weights": sha256, "margin": ...}
 
-The task has no width: the proof is for all of them. "weights" is fastrnn.checkpoint.hash_of the weights.
+The task has no width: the proof is for all of them. "formula" has the cell's gates, as their weights are stacked, and
+the text of its Step; "weights" is fastrnn.checkpoint.hash_of the weights. H counts all parts of the state, h first.
+Format 2, of Elman networks alone, had the error bounds ("rounding") in place of formula and head.
 """
 
 import json
@@ -23,7 +24,7 @@ from fastrnn.checkpoint import hash_of
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
-FORMAT = 2
+FORMAT = 3
 KEY = "certificate"
 
 
@@ -32,11 +33,16 @@ def description_of(task):
     return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
 
 
-def write_certificate(path, model, task, graph, proof, rounding, *, overwrite=True):
+def formula_of(cell):
+    """A cell's gates and formula in one line."""
+    return f"{' '.join(cell.gates)} | {cell.traced().text}"
+
+
+def write_certificate(path, model, task, graph, proof, *, overwrite=True):
     """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
     header = {"format": FORMAT, "task": description_of(task), "cell": {"name": model.cell.name, **asdict(model.cell)},
-              "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin,
-              "rounding": rounding._asdict()}
+              "formula": formula_of(model.cell), "head": "sigmoid", "dtype": str(model.dtype),
+              "weights": hash_of(model.weights), "margin": proof.margin}
     arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
               "following": graph.following.astype(np.int64)}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -62,7 +68,7 @@ def read_boxes(path, model):
         raise CheckpointError(f"{path}: is a certificate for other weights; certify the model again")
     low, high, following = arrays
     inside = following.ndim == 2 and following.dtype.kind == "i" and len(following) == len(low) == len(high)
-    if not inside or low.shape[1:] != (model.hidden_size,) or high.shape != low.shape:
+    if not inside or low.shape[1:] != (model.hidden_size * len(model.cell.state),) or high.shape != low.shape:
         raise CheckpointError(f"{path}: is damaged: its boxes have other shapes; certify the model again")
     if following.min(initial=0) < 0 or following.max(initial=0) >= len(low):
         raise CheckpointError(f"{path}: is damaged: it leads to boxes that it does not have; certify the model again")

@@ -9,6 +9,18 @@ import numpy as np
 from fastrnn.certify.network import Network
 
 
+class Arrivals:
+    """Steps (R, S) from rows, sorted by the node to which they lead.
+
+    order: of the steps; reached: the nodes; firsts: where in the order the steps to each begin.
+    """
+
+    def __init__(self, following):
+        targets = following.reshape(-1)
+        self.order = np.argsort(targets, kind="stable")
+        self.reached, self.firsts = np.unique(targets[self.order], return_index=True)
+
+
 class Graph:
     """N nodes, the first of which is the zero state before any input.
 
@@ -19,15 +31,12 @@ class Graph:
 
     def __init__(self, automaton, following, state, labels):
         self.automaton, self.following, self.state, self.labels = automaton, following, state, labels
-        # Nodes with equal rows are joined before the step, which is then made once for all of them.
+        # Nodes with equal rows may be joined before the step, which is then made once for all of them.
         rows, group = np.unique(following, axis=0, return_inverse=True)
         group = group.reshape(-1)
         self.order = np.argsort(group, kind="stable")
         self.starts = np.searchsorted(group[self.order], np.arange(len(rows)))
-        # And what they lead to is sorted by where it leads.
-        targets = rows.reshape(-1)
-        self.arrivals = np.argsort(targets, kind="stable")
-        self.reached, self.firsts = np.unique(targets[self.arrivals], return_index=True)
+        self.joined, self.apart = Arrivals(rows), Arrivals(following)
         self.levels = self._levels()
 
     @property
@@ -107,10 +116,9 @@ def own_machine(model, automaton, most):
     """
     if model.cell.extremes is None:
         return None
-    network = Network(model, automaton)
-    middle = sum(end[0] for end in model.cell.interval_activate(np.array([-1e3]), np.array([1e3]), 0.0)) / 2
+    network, middle = Network(model, automaton), sum(model.cell.extremes) / 2
     known, states, labels, following = {}, [0], [np.zeros(model.output_size)], []
-    hidden, state = np.zeros((1, model.hidden_size)), np.zeros(1, int)
+    hidden, state = network.start, np.zeros(1, int)
     while len(hidden):
         outputs = automaton.outputs[state].reshape(-1, model.output_size)
         hidden, state, _ = network.step(hidden, state)

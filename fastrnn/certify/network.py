@@ -2,22 +2,41 @@
 
 import numpy as np
 
+from fastrnn.certify.weights import Weights
+from fastrnn.formula.evaluate import on_numpy
+
 
 class Network:
-    """The model in float64 and its task, step by step."""
+    """The model in float64 and its task, step by step; states (N, P H) are all parts of the state, h first."""
 
     def __init__(self, model, automaton):
-        weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
-        self.automaton, self.w_hh, self.w_ho = automaton, weights["w_hh"].T, weights["w_ho"].T
-        self.given = automaton.inputs @ weights["w_ih"].T + weights.get("b_ih", 0.0) + weights.get("b_hh", 0.0)
-        self.b_o, self.cell = weights.get("b_o", 0.0), model.cell
+        self.automaton, self.weights = automaton, Weights(model)
+        self.parts = len(self.weights.step.new)
 
-    def step(self, hidden, state):
-        """(states, task states, margins) after each symbol, (N * S, H), (N * S), (N * S)."""
-        pre = (hidden @ self.w_hh)[:, None] + self.given
-        # Of bounds that are 1e-15 apart, either will do.
-        after = self.cell.interval_activate(pre, pre, 0.0)[0].reshape(-1, hidden.shape[1])
-        labels = self.automaton.outputs[state].reshape(len(after), -1) * 2.0 - 1
-        margin = (labels * (after @ self.w_ho + self.b_o)).min(axis=1)
-        return after, self.automaton.following[state].reshape(-1), margin
+    @property
+    def start(self):
+        """The state before any input."""
+        return np.zeros((1, self.parts * self.weights.hidden))
 
+    def step(self, states, task_states):
+        """(states, task states, margins) after each symbol, (N * S, P H), (N * S), (N * S)."""
+        weights, inputs = self.weights, self.automaton.inputs
+        old = np.split(states[:, None], self.parts, axis=2)
+        values = dict(zip(weights.step.old, old)) | weights.vectors
+
+        def add(symbols, operand):
+            for symbol in symbols:
+                values[symbol] = weights.b[symbol] + inputs @ weights.w_x[symbol].T if symbol in weights.w_x else weights.b[symbol]
+                if symbol in weights.w_h:
+                    values[symbol] = values[symbol] + operand() @ weights.w_h[symbol].T
+
+        add([symbol for symbol in weights.step.pre if symbol not in weights.operand], lambda: old[0])
+        if weights.operand:
+            (operand,) = on_numpy([weights.step.operand.node], values)
+            add(weights.operand, lambda: operand)
+        shape = len(states), len(inputs), weights.hidden
+        new = [np.broadcast_to(each, shape) for each in on_numpy(weights.step.new, values)]
+        after = np.concatenate(new, axis=2).reshape(-1, states.shape[1])
+        labels = self.automaton.outputs[task_states].reshape(len(after), -1) * 2.0 - 1
+        margin = (labels * (after[:, : weights.hidden] @ weights.w_ho.T + weights.b_o)).min(axis=1)
+        return after, self.automaton.following[task_states].reshape(-1), margin

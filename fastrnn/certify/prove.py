@@ -68,13 +68,15 @@ def prove(model, graph, progress=None):
 
 def image(boxes, graph, low, high):
     """What the cell makes of the boxes, joined where it leads; the first node gets nothing."""
-    fed_low, fed_high = boxes.fed(low, high)
-    fed_low = np.minimum.reduceat(fed_low[graph.order], graph.starts)
-    fed_high = np.maximum.reduceat(fed_high[graph.order], graph.starts)
-    after_low, after_high = (end.reshape(-1, low.shape[1]) for end in boxes.step(fed_low, fed_high))
+    before, arrivals, fed = (low, high), graph.apart, boxes.fed(low, high)
+    if boxes.joins:
+        arrivals, joins = graph.joined, (np.minimum, np.maximum)
+        fed = [join.reduceat(end[graph.order], graph.starts) for join, end in zip(joins, fed)]
+        before = [end[graph.order[graph.starts]] for end in before]
+    after_low, after_high = (end.reshape(-1, low.shape[1]) for end in boxes.step(*before, fed))
     new_low, new_high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
-    new_low[graph.reached] = np.minimum.reduceat(after_low[graph.arrivals], graph.firsts)
-    new_high[graph.reached] = np.maximum.reduceat(after_high[graph.arrivals], graph.firsts)
+    new_low[arrivals.reached] = np.minimum.reduceat(after_low[arrivals.order], arrivals.firsts)
+    new_high[arrivals.reached] = np.maximum.reduceat(after_high[arrivals.order], arrivals.firsts)
     return new_low, new_high
 
 
@@ -115,9 +117,10 @@ def _tightened(boxes, graph, start, proved, images, rounds, progress):
         if not ((new_low >= less_low).all() and (new_high <= less_high).all()):
             break
         low, high, rounds = less_low, less_high, rounds + 1
-    margins, magnitudes = boxes.margins(low, high, graph.labels), boxes.magnitudes(low, high)
-    if not magnitudes.max() < boxes.limit:
-        return Proof(False, low, high, margins, rounds, OVERFLOW.format(magnitudes.max()), int(magnitudes.argmax()))
+    margins, magnitude = boxes.margins(low, high, graph.labels), boxes.magnitude(low, high)
+    if not magnitude < boxes.limit:
+        widest = int(np.abs([low, high]).max(axis=(0, 2)).argmax())
+        return Proof(False, low, high, margins, rounds, OVERFLOW.format(magnitude), widest)
     if not margins.min() > LEAST_MARGIN:
         return Proof(False, low, high, margins, rounds, NEAR_ZERO, int(margins.argmin()))
     return Proof(True, low, high, margins, rounds)
@@ -125,7 +128,8 @@ def _tightened(boxes, graph, start, proved, images, rounds, progress):
 
 def _single_states(boxes, graph):
     """Boxes around one state a node: that after a shortest way to it from the zero state."""
-    low, high = (np.zeros((graph.nodes, boxes.w_hh.shape[0])) for _ in range(2))
+    low, high = (np.zeros((graph.nodes, boxes.parts * boxes.weights.hidden)) for _ in range(2))
     for before, symbols, nodes in graph.levels:
-        low[nodes], high[nodes] = boxes.step(*boxes.fed(low[before], high[before]), symbols)
+        ends = low[before], high[before]
+        low[nodes], high[nodes] = boxes.step(*ends, boxes.fed(*ends), symbols)
     return low, high

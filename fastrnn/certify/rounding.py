@@ -30,11 +30,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.formula.intervals import Errors
+
 UNIT = {"float32": 2.0**-24, "float64": 2.0**-53}
 UNDERFLOW = {"float32": 2.0**-126, "float64": 2.0**-1022}
 
 # Sums of magnitudes in a step must stay below this, far from the largest numbers, 2**128 and 2**1024.
 LARGEST = {"float32": 2.0**120, "float64": 2.0**1000}
+
+# Largest absolute errors of functions on SIMD vectors, as fastrnn.simd.functions states them, and the factor on them.
+MEASURED = {"sigmoid": {"float32": 2e-7, "float64": 1.7e-16}, "tanh": {"float32": 1.5e-7, "float64": 2.8e-16}}
+ALLOWED = 4
 
 # A logit must be so far from zero that its sigmoid, rounded in float32, is on the right side of 1/2 as well.
 LEAST_MARGIN = 2.0**-18
@@ -45,21 +51,26 @@ def gamma(n, u):
     return float(np.nextafter(n * u / (1 - n * u), 1.0))
 
 
+def operations(dtype):
+    """The Errors of the kernels' operations and functions in float32 or float64."""
+    functions = {op: (0.0, ALLOWED * errors[dtype]) for op, errors in MEASURED.items()}
+    return Errors(UNIT[dtype], UNDERFLOW[dtype], functions, dtype)
+
+
 class Rounding(NamedTuple):
-    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (n eta), activation."""
+    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (n eta), and the Errors of single operations."""
 
     gamma_pre: float
     gamma_out: float
     underflow: float
-    activation: float
+    operations: Errors
 
     @classmethod
     def of(cls, model):
-        """The Rounding of a model whose cell states its activation's error."""
+        """The Rounding of a model."""
         dtype, inputs, hidden = str(model.dtype), model.input_size, model.hidden_size
         terms = inputs + hidden + 2
-        return cls(gamma(terms, UNIT[dtype]), gamma(hidden + 1, UNIT[dtype]), terms * UNDERFLOW[dtype],
-                   model.cell.activation_error(dtype))
+        return cls(gamma(terms, UNIT[dtype]), gamma(hidden + 1, UNIT[dtype]), terms * UNDERFLOW[dtype], operations(dtype))
 
 
 def own(n):

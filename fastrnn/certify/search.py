@@ -81,7 +81,7 @@ def _beam(model, automaton, rng):
     wrong, those that go furthest in each hidden unit, and some at random.
     """
     net = Network(model, automaton)
-    hidden, state, trace = np.zeros((1, model.hidden_size)), np.zeros(1, int), []
+    hidden, state, trace = net.start, np.zeros(1, int), []
     for _ in range(DEPTH):
         after, next_state, margin = net.step(hidden, state)
         parent, symbol = np.divmod(np.arange(margin.size), automaton.symbols)

@@ -47,6 +47,7 @@ class TrainConfig:
         None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"
     )
     saturation: float = option(0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes")
+    retention: float = option(0.0, "weight of the penalty on the share of its last state that a unit keeps")
     weight_decay: float = option(0.0, "decoupled weight decay: w -= rate * weight_decay * w")
     l1: float = option(0.0, "decoupled L1 penalty: w -= rate * l1 * sign(w)")
     initial_scale: float = option(1.0, "factor on the initial weights")
@@ -65,7 +66,7 @@ class TrainConfig:
             self._set(name, as_whole, 0)
         for name in ("learning_rate", "clip"):
             self._set(name, as_number, *POSITIVE)
-        for name in ("saturation", "weight_decay", "l1", "initial_scale"):
+        for name in ("saturation", "retention", "weight_decay", "l1", "initial_scale"):
             self._set(name, as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))

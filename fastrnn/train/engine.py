@@ -63,6 +63,7 @@ def terms_of(cell, config, steps, penalised=None, saturated=None):
         clipped=config.clip is not None,
         truncated=min(config.truncate or steps, steps) < steps,
         saturating=cell.extremes or () if saturated else (),
+        retaining=config.retention > 0,
         decoupled=penalised,
         watched=True,
         together=True,
@@ -118,6 +119,7 @@ def options_of(config, optimizer, values=None):
         "max_norm": np.inf if config.clip is None else config.clip,
         "activity": 0.0,
         "saturation": config.saturation,
+        "retention": config.retention,
         **config.build_optimizer()._asdict(),
         **(values or {}),
     }

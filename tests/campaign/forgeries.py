@@ -1,7 +1,7 @@
 """Wrong networks with forged certificates: neither `certify` nor the checker may call one of them proved.
 
-What is wrong is found by the kernels, on sequences; a forger knows the format, the hash, the rounding bounds and the
-margin that the checker finds, runs the network to see which boxes it visits, and widens them.
+What is wrong is found by the kernels, on sequences; a forger knows the format, the hash and the margin that the
+checker finds, runs the network to see which boxes it visits, and widens them.
 """
 
 import functools
@@ -19,7 +19,6 @@ from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import windows
 from fastrnn.certify.prove import Proof
-from fastrnn.certify.rounding import Rounding
 from fastrnn.check import Refused, check
 
 from campaign.children import Child, Fault, check_words, in_turn
@@ -88,9 +87,7 @@ def accepted(model, graph, low, high, rng):
     for _ in range(3):
         margins = np.full(graph.nodes, margin)
         margins[0] = np.inf
-        write_certificate(
-            "forged.safetensors", model, model.task, graph, Proof(True, low, high, margins, 1), Rounding.of(model)
-        )
+        write_certificate("forged.safetensors", model, model.task, graph, Proof(True, low, high, margins, 1))
         try:
             check("forged.safetensors", "model.safetensors")
             return True

@@ -108,7 +108,7 @@ class CraftedRun(RunFile):
         run, config = load_run(path)
         if run.model.task is None or run.model.task.bits > 64 or config.batch_size > 4096 or run.samples >= 1e9:
             return None
-        penalties = config.saturation, config.weight_decay, config.l1, config.batch_size - 1
+        penalties = config.saturation, config.retention, config.weight_decay, config.l1, config.batch_size - 1
         kind = run.model.cell.activation, config.loss, config.optimizer, config.dtype, *(each > 0 for each in penalties)
         self.compiled = self.compiled or kind
         if kind != self.compiled:

@@ -8,6 +8,7 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 
 from functools import partial
 
+from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -16,9 +17,10 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 def back_step(m, net, frame, block, t, slot, terms):
     """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
     penalties = _penalties(m, net, frame, block, t, terms) if terms.active or terms.saturating else None
+    retention = _retention(m, net, frame, block, t) if terms.retaining else None
     units, columns = net.tile(1, net.sizes.hidden)
     for u in m.range(net.sizes.hidden):
-        _cell(m, net, frame, t, slot, u, penalties)
+        _cell(m, net, frame, t, slot, u, penalties, retention)
     products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
     if net.step.operand is not None:
         for row in m.range(net.sizes.hidden * net.columns):
@@ -39,24 +41,33 @@ def _penalties(m, net, frame, block, t, terms):
     extremes.
     """
 
-    def strength(name):
-        return net.weight(m, frame.options, m.integer(OPTIONS.index(name)))
-
     slope, shift = m.constant(0.0), m.constant(0.0)
     if terms.active:
-        slope = strength("activity") * (2 / net.sizes.hidden)
+        slope = _strength(m, net, frame, "activity") * (2 / net.sizes.hidden)
     if terms.saturating:
         low, high = terms.saturating
-        unit = strength("saturation") * (1 / (high - low) ** 2)
+        unit = _strength(m, net, frame, "saturation") * (1 / (high - low) ** 2)
         slope, shift = slope - 2.0 * unit, unit * (low + high)
-    found = []
-    for c in range(net.columns):
-        weight = net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c))
-        found.append([m.select(weight > 0.0, weight * each, 0.0) for each in (slope, shift)])
-    return found
+    return [[m.select(weight > 0.0, weight * each, 0.0) for each in (slope, shift)]
+            for weight in _shares(m, net, block, t)]
 
 
-def _cell(m, net, frame, t, slot, u, penalties):
+def _retention(m, net, frame, block, t):
+    """RETENTION for each column, of a counted step."""
+    strength = _strength(m, net, frame, "retention")
+    return [m.select(weight > 0.0, weight * strength, 0.0) for weight in _shares(m, net, block, t)]
+
+
+def _strength(m, net, frame, name):
+    return net.weight(m, frame.options, m.integer(OPTIONS.index(name)))
+
+
+def _shares(m, net, block, t):
+    """The share of each column in the loss of a step."""
+    return [net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c)) for c in range(net.columns)]
+
+
+def _cell(m, net, frame, t, slot, u, penalties, retention):
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
     columns = range(net.columns)
@@ -87,8 +98,11 @@ def _cell(m, net, frame, t, slot, u, penalties):
             for n, symbol in enumerate(step.saved)
         }
         values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
+        if retention is not None:
+            values[RETENTION] = retention[column]
         environments.append(values)
-    for column, values in enumerate(formula(m, step.back, environments)):
+    back = step.back if retention is None else back_with_retention(step)
+    for column, values in enumerate(formula(m, back, environments)):
         for n in range(net.derived):
             m.store(frame.d, net.place(u, net.derived, slot, n, column), values[n])
         for n in range(states):

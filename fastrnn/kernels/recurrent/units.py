@@ -4,6 +4,7 @@ The equations are those of .forward and .backward. What waits is the recurrence,
 sums, so that few additions wait for the one before. Arrays: see .units_network.
 """
 
+from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.train import frame_of
 from fastrnn.kernels.recurrent.units_network import CHUNK
@@ -211,9 +212,13 @@ def _back(m, net, frame, t, terms):
             symbol: m.load(frame.saved, _place(net, len(step.saved), t, n, p)) for n, symbol in enumerate(step.saved)
         }
         values |= {symbol: m.load(frame.state, _place(net, states, t, n, p)) for n, symbol in enumerate(step.old)}
+        if terms.retaining:
+            mask = m.splat(frame.mask, at)
+            strength = m.splat(frame.options, m.integer(OPTIONS.index("retention")))
+            values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)
         environments.append(values)
-    direct = []
-    for p, values in enumerate(formula(m, step.back, environments)):
+    direct, back = [], back_with_retention(step) if terms.retaining else step.back
+    for p, values in enumerate(formula(m, back, environments)):
         for n in range(net.derived):
             m.store(frame.d, _place(net, net.derived, t, n, p), values[n])
         for n in range(1, states):

@@ -16,7 +16,7 @@ from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.decide import PROGRESS
 
 # Rows of options that every model has, before the optimizer's own.
-OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity", "saturation")
+OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity", "saturation", "retention")
 
 
 class Terms(NamedTuple):
@@ -25,7 +25,7 @@ class Terms(NamedTuple):
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
     states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
-    saturating: a penalty on states between these two extremes; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
+    saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
     watched: an update says in `bad` which gradients and weights are not finite; together: all models take part in all
     updates, and no initial state learns.
     """
@@ -38,6 +38,7 @@ class Terms(NamedTuple):
     carried: bool = False
     plateau: bool = False
     saturating: tuple = ()
+    retaining: bool = False
     decoupled: bool = False
     watched: bool = False
     together: bool = False

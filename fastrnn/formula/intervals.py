@@ -1,0 +1,144 @@
+"""A graph on intervals: bounds of what the kernels may compute from any values within them.
+
+Every operation of the kernels rounds its result, or, where a multiply-add is fused, does not; bounds are rounded
+outward by as much, and by the rounding errors of NumPy, so that no rounding mode need be set. A value is bounded from
+those of its arguments, operation by operation (R. E. Moore, "Interval Analysis", 1966). That forgets that h is the same
+in all parts of z h + (1 - z) n. So sums and products that hold a term twice are bounded together where they can be: a
+polynomial that is linear in each of its terms takes its extremes at the corners of their box, for it moves one way along
+each edge. What the kernels' roundings add to it is bounded apart, by magnitudes.
+"""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.formula.graph import Expr, ordered
+
+POLYNOMIAL = ("+", "-", "*")
+# Terms of a polynomial whose corners are looked at: 2**MOST_TERMS.
+MOST_TERMS = 6
+# NumPy's own relative errors: of a few operations, and of its functions; and what underflows.
+OWN, OWN_FUNCTION, OWN_UNDERFLOW = 2.0**-51, 2.0**-48, 2.0**-1020
+
+
+class Errors(NamedTuple):
+    """What the kernels' operations may be off by.
+
+    unit: relative, of a rounding; underflow: absolute, of one; functions: {op: (relative, absolute)}; dtype: of constants.
+    """
+
+    unit: float
+    underflow: float
+    functions: dict
+    dtype: str
+
+
+class Intervals:
+    """Bounds of nodes, from bounds of a graph's inputs: a function of {input: (low, high)}, float64 arrays.
+
+    Raises KeyError, with the operation, for a graph with one whose error is not known.
+    """
+
+    def __init__(self, outputs, errors):
+        self.outputs, self.order, self.errors = tuple(outputs), ordered(outputs), errors
+        self.unit, self.underflow = errors.unit + OWN, errors.underflow + OWN_UNDERFLOW
+        for expr in self.order:
+            if expr.op not in (*POLYNOMIAL, "input", "constant", "relu"):
+                errors.functions[expr.op]
+        self.together = _together(self.order)
+
+    @property
+    def work(self):
+        """Operations, and corners that are looked at."""
+        own = sum(expr.op not in ("input", "constant") for expr in self.order)
+        return own + sum(2 ** len(terms) for terms in self.together.values())
+
+    def __call__(self, values):
+        """([(low, high)] of the outputs, the largest magnitude of any value, NaN if some are)."""
+        bounds, slips, largest = dict(values), {}, 0.0
+        for expr in self.order:
+            if expr.op == "input":
+                slips[expr] = 0.0
+            elif expr.op == "constant":
+                value, rounded = expr.args[0], float(np.dtype(self.errors.dtype).type(expr.args[0]))
+                slips[expr], bounds[expr] = abs(value - rounded), (min(value, rounded), max(value, rounded))
+            elif expr.op in POLYNOMIAL:
+                bounds[expr], slips[expr] = self._polynomial(expr, bounds, slips)
+            else:
+                bounds[expr], slips[expr] = self._function(expr, bounds), 0.0
+            largest = np.maximum(largest, max(np.abs(end).max() for end in bounds[expr]))
+        return [bounds[output] for output in self.outputs], float(largest)
+
+    def _function(self, expr, bounds):
+        if expr.op == "relu":
+            # It rounds nothing.
+            return tuple(np.maximum(end, 0.0) for end in bounds[expr.args[0]])
+        relative, absolute = self.errors.functions[expr.op]
+        relative, absolute = relative + OWN_FUNCTION, (absolute + self.underflow) * (1 + OWN)
+        low, high = (_FUNCTIONS[expr.op](end) for end in bounds[expr.args[0]])
+        return low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
+
+    def _polynomial(self, expr, bounds, slips):
+        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at most."""
+        left, right = expr.args
+        (a_low, a_high), (b_low, b_high) = bounds[left], bounds[right]
+        a_far, b_far = _far(a_low, a_high), _far(b_low, b_high)
+        # A subnormal argument may be taken for zero, and so may the result.
+        lost = self.underflow * (3 + a_far + b_far)
+        if expr.op == "*":
+            ends = [a * b for a in (a_low, a_high) for b in (b_low, b_high)]
+            low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
+            slip = a_far * slips[right] + b_far * slips[left] + slips[left] * slips[right]
+        else:
+            low, high = (a_low + b_low, a_high + b_high) if expr.op == "+" else (a_low - b_high, a_high - b_low)
+            slip = slips[left] + slips[right]
+        rounded = (self.unit * _far(low, high) + lost) * (1 + OWN)
+        low, high = low - rounded, high + rounded
+        slip = (slip + self.unit * _far(low, high) + lost) * (1 + OWN)
+        terms = self.together.get(expr)
+        if terms:
+            corners = [_value(expr, dict(zip(terms, corner))) for corner in product(*(bounds[term] for term in terms))]
+            low = np.maximum(low, np.minimum.reduce(corners) - slip)
+            high = np.minimum(high, np.maximum.reduce(corners) + slip)
+        return (low, high), slip
+
+
+def _far(low, high):
+    return np.maximum(np.abs(low), np.abs(high))
+
+
+def _together(order):
+    """{node: its terms} of the polynomials that are linear in each of a few terms, of which one occurs twice."""
+    degrees, counts, found = {}, {}, {}
+    for expr in order:
+        if expr.op not in POLYNOMIAL:
+            degrees[expr] = counts[expr] = {} if expr.op == "constant" else {expr: 1}
+            continue
+        parts = [(degrees[arg], counts[arg]) for arg in expr.args]
+        terms = {term: None for degree, _ in parts for term in degree}
+        joined = sum if expr.op == "*" else max
+        degrees[expr] = {term: joined([degree.get(term, 0) for degree, _ in parts]) for term in terms}
+        counts[expr] = {term: sum(count.get(term, 0) for _, count in parts) for term in terms}
+        if len(terms) <= MOST_TERMS and max(degrees[expr].values()) == 1 < max(counts[expr].values()):
+            found[expr] = tuple(terms)
+    return found
+
+
+def _value(expr, values):
+    """A polynomial at a point, {term: value}."""
+    if expr in values:
+        return values[expr]
+    if expr.op == "constant":
+        return expr.args[0]
+    a, b = (_value(arg, values) for arg in expr.args)
+    return a + b if expr.op == "+" else a - b if expr.op == "-" else a * b
+
+
+def _sigmoid(x):
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+# Functions that never fall; the kernels' own clamp their arguments, which the absolute errors cover.
+_FUNCTIONS = {"sigmoid": _sigmoid, "tanh": np.tanh}

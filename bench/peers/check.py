@@ -1,4 +1,4 @@
-"""`python -m bench.peers.check`: every peer at every size of the suite, held against the true gradient once.
+"""`python -m bench.peers.check`: every peer at every size of the suite, compared with the true gradient once.
 
 Compiled code goes to disk on the way, so that the benchmarks that follow need not wait for it.
 """

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def normalised_likelihood(log_likelihood, steps):
-    """exp(log_likelihood / steps): the geometric mean of the probabilities that were given to what came.
+    """exp(log_likelihood / steps): the geometric mean of the probabilities given to the observed targets.
 
     log_likelihood: in nats, a sum over counted steps, any shape; steps: their number, or one for each.
     Raises ValueError for a number of steps below 1.

@@ -13,7 +13,7 @@ from fastrnn.training.outputs import states_of_sequences
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What M models did in T steps of some sessions, in the order of the Fits.
+    """The steps of M models in T steps of some sessions, in the order of the Fits.
 
     x (M, sessions, T, I): inputs of each step; predictions (M, sessions, T, O): probabilities or real values; choices
     (M, sessions, T) int64 class numbers, or of other heads (M, sessions, T, O): bits (int64) or real values; states
@@ -42,9 +42,9 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     (M, sessions, W), the states before the first step, as `predict` returns them with return_states; None: the models'
     own.
 
-    Models of different sizes are simulated size by size, with one call of the environment for each size. What a model
-    does in a session depends on its weights, the seed and the number of the session alone, as far as this holds for the
-    environment. Computed in float64. Raises ValueError or TypeError, in one line, for arguments that make no sense.
+    Models of different sizes are simulated size by size, with one call of the environment for each size. The
+    choices of a model in a session depend on its weights, the seed and the number of the session alone, as far as this
+    holds for the environment. Computed in float64. Raises ValueError or TypeError, in one line, for wrong arguments.
     """
     steps, sessions, seed = (
         as_integer(name, value, least)

@@ -124,7 +124,7 @@ def gate_nodes(cell):
 
 
 def gates(fits, data):
-    """{gate: (M, S, H)} over all steps of Sequences: what each gate of the cell is, after its activation.
+    """{gate: (M, S, H)} over all steps of Sequences: the value of each gate of the cell, after its activation.
 
     fits: Fits of one size, or a Fit; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z
     and n, those of an LSTM i, f, g and o. Raises ValueError for models of different sizes, and for other inputs than

@@ -1,4 +1,4 @@
-"""Sweeps: thousands of models over a grid of settings, on any number of machines, and what came out."""
+"""Sweeps: thousands of models over a grid of settings, on any number of machines, and their results."""
 
 from fastrnn.sweep.driver import UnitFailed
 from fastrnn.sweep.grid import Grid

@@ -1,4 +1,4 @@
-"""What is known of a grid's models so far, and what is missing."""
+"""The results of a grid's models so far, and the missing ones."""
 
 import itertools
 

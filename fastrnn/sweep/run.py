@@ -1,4 +1,4 @@
-"""`sweep` and `smallest`: a grid of training runs, however many machines there are."""
+"""`sweep` and `smallest`: a grid of training runs, on any number of machines."""
 
 import contextlib
 import errno
@@ -27,17 +27,17 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     grid: a Grid; or its fields by name, and those of a TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0),
     by default the task's recipe.
     output: a .csv or .parquet file for the table. Results are kept beside it, in output + ".partial", as they come:
-    after an interruption of any kind the same call goes on where it was, to the same bytes. force: replace an
+    after an interruption of any kind the same call continues, to the same bytes. force: replace an
     existing output, and the partial results of another sweep.
     executor: a concurrent.futures.Executor (dask.distributed's Client.get_executor(pure=False),
     mpi4py.futures.MPIPoolExecutor(), ...), or a function that makes one and is called again when its workers are
-    lost; default: one thread a core. Processes, as functools.partial(Processes, 8) after
+    lost; default: one thread per core. Processes, for example functools.partial(Processes, 8) after
     `from fastrnn.sweep import Processes`, share no interpreter: faster where models become exact within a hundredth of
     a second each. workers: how many units of work the executor is given at once; default: as many as it has workers, or
     64. progress(done, total, note): models, called some four times per second; True: a bar. unit: models of a unit of
     work; default: as many as take some seconds.
-    The table does not depend on executor, workers, unit, or on who ran what, as long as all machines are of
-    one kind (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
+    The table does not depend on executor, workers or unit, as long as all machines are of one kind
+    (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
     Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense,
     FileExistsError for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file
     cannot be written, UnitFailed if a part of the work failed again and again.
@@ -64,7 +64,7 @@ def smallest(
 ):
     """Search a grid for the least hidden size of which at least `share` of the models become exact: a Smallest.
 
-    The sizes are tried in ascending order, up to the one that is sought. Arguments and errors are those of `sweep`.
+    The sizes are tried in ascending order, up to the one sought. Arguments and errors are those of `sweep`.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: got {share}, expected a number above 0 and at most 1")
@@ -76,7 +76,7 @@ def smallest(
 
 
 def owns(grid, output):
-    """Whether an existing output is what this very sweep wrote before it was interrupted for good.
+    """Whether an existing output was written by this sweep before an interruption at its end.
 
     Raises ForeignJournal if the partial results beside it are another sweep's.
     """
@@ -97,7 +97,7 @@ def _grid_of(grid, options):
 
 @contextlib.contextmanager
 def _driver(grid, output, force, executor, workers, progress, unit):
-    """A Driver whose journal and own workers are let go at the end."""
+    """A Driver whose journal and own workers are released at the end."""
     workers, unit = (
         value if value is None else as_whole(name, value, 1) for name, value in (("workers", workers), ("unit", unit))
     )
@@ -108,7 +108,7 @@ def _driver(grid, output, force, executor, workers, progress, unit):
                 errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output)
             )
     with raised_interrupt(), contextlib.ExitStack() as stack:
-        # Before there are processes that would all compile the same, or files of a sweep that cannot begin.
+        # Before processes exist that would all compile the same, and before any file of a sweep that cannot begin.
         warm_up(grid.points)
         results, journal = Results(grid), None
         if output is not None:

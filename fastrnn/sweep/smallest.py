@@ -1,4 +1,4 @@
-"""The least hidden size with which a network learns the task: almost always, and at all."""
+"""The smallest hidden size with which a network learns the task: for most seeds, and for at least one."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,14 +12,14 @@ _OTHERS = tuple(axis for axis in AXES if axis != "hidden_size")
 
 
 class Evidence(NamedTuple):
-    """A hidden size, and what its models did."""
+    """A hidden size, and the results of its models."""
 
     hidden_size: int
     summary: Summary
 
 
 class Finding(NamedTuple):
-    """What was found for one combination of the other axes, {axis: value}.
+    """The result for one combination of the other axes, {axis: value}.
 
     ever: Evidence of the least hidden size of which at least one model became exact, usually: that of which at least
     the wanted share did; None if no size of the grid did.

@@ -1,4 +1,4 @@
-"""The result of a sweep: a row for each model, as columns, as a file, and in summary."""
+"""The result of a sweep: one row per model, as columns, as a file, and in summary."""
 
 import itertools
 import os
@@ -63,7 +63,7 @@ class Table:
         return len(self.points) * self.grid.seeds
 
     def save(self, path):
-        """Write .csv or .parquet: a row a model, COLUMNS, samples_to_exact empty where it never became exact.
+        """Write .csv or .parquet: one row per model, COLUMNS, samples_to_exact empty where it never became exact.
 
         Equal tables give equal bytes. Returns None. Raises ValueError for another ending, or without pyarrow for
         .parquet; OSError if the file cannot be written. An existing file is replaced.
@@ -77,7 +77,7 @@ class Table:
 
         columns = {name: list(column) for name, column in zip(COLUMNS, zip(*self.rows))}
         columns["samples_to_exact"] = [None if value < 0 else value for value in columns["samples_to_exact"]]
-        # Of columns that may hold nothing but nulls, the type has to be told.
+        # A column that may hold only nulls needs its type.
         types = {"activation": pyarrow.string(), "samples_to_exact": pyarrow.int64()}
         table = pyarrow.table({name: pyarrow.array(column, types.get(name)) for name, column in columns.items()})
         write_atomically(path, lambda file: write_table(table, file))

@@ -7,7 +7,7 @@ from fastrnn.checkpoint import code_version
 from fastrnn.simd.host import arithmetic
 from fastrnn.train import train_many
 
-# What is measured of a model, in the order of its tuple.
+# Measures of a model, in the order of its tuple.
 MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")
 EXACT = MEASURES.index("samples_to_exact")
 
@@ -26,8 +26,8 @@ class Unit(NamedTuple):
 class Done(NamedTuple):
     """A unit's result.
 
-    rows: what was found, an entry for each model, here a tuple of MEASURES; seconds: that it took; version: of the worker's code; arithmetic: of its
-    processor.
+    rows: an entry for each model, here a tuple of MEASURES; seconds: of training; version: of the worker's code;
+    arithmetic: of its processor.
     """
 
     rows: list
@@ -43,7 +43,7 @@ class Stopped(Exception):
 def run_unit(unit, stopped=None):
     """Train the models of a Unit, on one thread, and return the Done.
 
-    The rows depend on nothing but the point, the seeds and the kind of arithmetic. stopped(), asked some twenty times a
+    The rows depend only on the point, the seeds and the kind of arithmetic. stopped(), called some twenty times per
     second, says whether to give up. Raises Stopped then, or when Ctrl-C reached this process.
     """
     def progress(*state):
@@ -59,13 +59,13 @@ def run_unit(unit, stopped=None):
 
 
 def note_of(unit, rows):
-    """What the progress of a sweep says of a unit."""
+    """The note on a unit in the progress of a sweep."""
     exact = sum(row[EXACT] >= 0 for row in rows)
     return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 
 
 def warm_up(points):
-    """Compile all that the points need, or load it from the disk cache: one update for each kind of kernel."""
+    """Compile the kernels of the points, or load them from the disk cache: one update for each kind of kernel."""
     kinds = {}
     for cell, task, config in points:
         kinds[replace(cell, hidden_size=1), task.name, config.batch_size] = (

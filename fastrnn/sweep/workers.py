@@ -7,15 +7,15 @@ import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing.connection import wait
 
-# Units in the hands of an executor that does not say how many workers it has.
+# Units given at once to an executor that does not say how many workers it has.
 SUBMITTED = 64
 
 
 class Workers:
     """An executor, or a function that makes one and is called again when its workers are lost, and what it runs.
 
-    run(unit, stopped=None) -> Done: see fastrnn.sweep.unit. What it made itself it shuts down, and then units that run
-    are told to stop; a given executor is left running.
+    run(unit, stopped=None) -> Done: see fastrnn.sweep.unit. It shuts down the executors that it made, whose running
+    units then stop; a given executor is left running.
     """
 
     def __init__(self, executor, run):

@@ -30,7 +30,7 @@ def suitable_baselines(data, roles, history=5):
     Classes and bits: constant, n-grams of the last inputs where inputs take few different values, of the length up to
     `history` that has the least validation loss, and logistic regression on the last `history` inputs, where
     scikit-learn is installed. Reals: constant, persistence, linear regression on the last `history` inputs. roles:
-    (N,), as for train_many; what does not train is not learned from.
+    (N,), as for train_many; only training sequences are learned from.
     """
     made = [constant_baseline(data, roles)]
     if data.kind == "reals":
@@ -47,8 +47,8 @@ def baselines_in_folds(data, roles, history=5):
     """{name: loss}: test losses of `suitable_baselines` over all outer folds, to compare with those of cross_validate.
 
     roles: (R, N), as fastrnn.data.folds gives them; of rows with the same test sequences the first one is taken. The
-    losses are means over the folds, weighted by their counted steps, as Selection.summary has them. Raises ValueError or TypeError, in
-    one line, for other roles, and where no test sequence has a counted step.
+    losses are means over the folds, weighted by counted steps, as in Selection.summary. Raises ValueError or TypeError,
+    in one line, for other roles, and where no test sequence has a counted step.
     """
     roles = np.atleast_2d(check_roles(roles, len(data)))
     first = np.unique(roles == TEST, axis=0, return_index=True)[1]

@@ -1,4 +1,4 @@
-"""What baselines have in common: scores by role, inputs of earlier steps."""
+"""What baselines share: scores by role, inputs of earlier steps."""
 
 from dataclasses import dataclass
 

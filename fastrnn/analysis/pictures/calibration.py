@@ -1,4 +1,4 @@
-"""Predicted probabilities against what came."""
+"""Predicted probabilities against observed shares."""
 
 import numpy as np
 

@@ -11,7 +11,7 @@ MOST_LINES = 50
 
 
 def plot_learning_curves(fits, baselines=(), path=None, axes=None):
-    """Draw the losses of Fits, or of a Fit, against epochs: a line for each model and role, and a point where its weights were taken.
+    """Draw the losses of Fits, or of a Fit, against epochs: a line for each model and role, a point at the best epoch.
 
     Of more than 50 models 50 are drawn, evenly chosen. baselines: [Baseline] or {name: loss}, as horizontal lines;
     path, axes and errors as in plot_selection. Returns the axes.

@@ -8,10 +8,10 @@ from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture
 def plot_selection(selection, baselines=(), path=None, axes=None):
     """Draw the test loss of each hidden size: a thin line for each outer fold, and the mean with its standard error.
 
-    selection: a Selection, or {name: Selection}, as one for each subject, which then has a line each, and the mean is
-    over them; baselines: [Baseline] or {name: loss}, drawn as horizontal lines. path: a file that ends in .png, .svg,
-    .pdf, ...; axes: matplotlib's, or None for a figure of their own. Returns the axes. Raises ValueError, in one line,
-    without matplotlib.
+    selection: a Selection, or {name: Selection}, for example one for each subject, with one line each and their mean;
+    baselines: [Baseline] or {name: loss}, drawn as horizontal lines. path: a file that ends in .png, .svg, .pdf, ...;
+    axes: matplotlib's, or None for a figure of their own. Returns the axes. Raises ValueError, in one line, without
+    matplotlib.
     """
     picture = Picture(path, axes)
     (axes,) = picture.axes

@@ -138,7 +138,7 @@ def changed(found, value, *path):
         ("rtneural", 1e300, (*DENSE, "weights", 1, 0), "has b_o with values that are not finite"),
         ("coreaudioml", None, ("state_dict",), "has no model_data and state_dict of CoreAudioML"),
         ("coreaudioml", "GatedConvNet", ("model_data", "model"), "has a GatedConvNet of LSTM, expected a SimpleRNN of"),
-        ("coreaudioml", 1, ("model_data", "skip"), "has skip 1, which adds the input to the output"),
+        ("coreaudioml", 1, ("model_data", "skip"), "has skip 1, which adds the input to the output.*; set it to 0 in"),
         ("coreaudioml", "GRU", ("model_data", "unit_type"), "says GRU of sizes 2, 2, 3, has weights of LSTM"),
         ("coreaudioml", 7, ("model_data", "hidden_size"), "says LSTM of sizes 2, 7, 3"),
         ("coreaudioml", "x", ("state_dict", "lin.weight"), "has lin.weight that are no lists of numbers"),

@@ -167,6 +167,13 @@ def test_shadows_of_boxes_are_the_hulls_of_their_projected_corners():
         assert mine.volume == pytest.approx(hull.volume, rel=1e-12) and len(mine.vertices) == len(outline) == 10
 
 
+def test_boxes_of_two_states_are_seen_where_h_is():
+    rng = np.random.default_rng(0)
+    plane, low = rng.normal(size=(2, 3)), rng.normal(size=(4, 6))
+    high = low + rng.uniform(0, 1, (4, 6))
+    np.testing.assert_array_equal(shadows(low, high, plane), shadows(low[:, :3], high[:, :3], plane))
+
+
 def test_directions_separate_what_no_single_unit_does():
     rng = np.random.default_rng(4)
     labels, points = rng.integers(0, 2, 600), rng.normal(size=(600, 4))

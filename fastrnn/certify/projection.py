@@ -45,7 +45,11 @@ def directions(points, labels):
 
 
 def shadows(low, high, plane):
-    """Outlines (N, 2 H, 2) of boxes (N, H), projected on a plane (2, H): the zonotopes that their edges span."""
+    """Outlines (N, 2 H, 2) of boxes (N, H), projected on a plane (2, H): the zonotopes that their edges span.
+
+    Boxes (N, W) of cells with further states are projected by their first H numbers, those of h.
+    """
+    low, high = low[:, : plane.shape[1]], high[:, : plane.shape[1]]
     # Each edge in its upper direction, in the order of their angles.
     upper = plane * np.where((plane[1] < 0) | ((plane[1] == 0) & (plane[0] < 0)), -1.0, 1.0)
     order = np.argsort(np.arctan2(upper[1], upper[0]), kind="stable")

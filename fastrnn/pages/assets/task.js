@@ -148,7 +148,7 @@ function showStep(step) {
     `${digits(run.p[step][0], 4)}, bit ${bits[step]}.`;
   if (DATA.boxes) {
     const box = boxes[step + 1],
-      state = run.hidden[step][0];
+      state = run.hidden[step].flat();
     const inside = state.every((value, k) => value >= DATA.boxes.low[box][k] && value <= DATA.boxes.high[box][k]);
     place.note.textContent =
       `The state is ${inside ? "inside" : "OUTSIDE"} box ${box} of ${DATA.boxes.low.length}. ` +

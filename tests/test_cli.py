@@ -104,7 +104,7 @@ def test_exports_are_what_they_were_before_they_were_lazy():
         import inspect
         assert inspect.isfunction(fastrnn.train) and inspect.isfunction(fastrnn.verify)
         from fastrnn import *
-        import fastrnn.train.loop
+        import fastrnn.train.one
         assert train is fastrnn.train is fastrnn.train.__globals__["train"] and tasks.Addition(8).bits == 8
         assert {name for name in fastrnn.__all__ if name not in globals()} == set()
         assert not hasattr(fastrnn, "nothing")
@@ -406,7 +406,7 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here, ctrl_c):
 
 
 def test_ctrl_c_while_kernels_are_made_ready_leaves_nothing(call, here, monkeypatch, ctrl_c):
-    monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "warm_up", lambda model: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(sys.modules["fastrnn.train.one"], "warm_up", lambda model: signal.raise_signal(signal.SIGINT))
     status, _, err = call("train")
     assert (status, err) == (130, "fastrnn: interrupted\n")
     assert not contents(here)

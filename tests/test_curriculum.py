@@ -10,8 +10,8 @@ import pytest
 import fastrnn
 from fastrnn import Curriculum
 from fastrnn.tasks import Addition
-from fastrnn.train import loop
-from fastrnn.train.curriculum import lessons
+from fastrnn.train import pace
+from fastrnn.train.curriculum import stages
 from fastrnn.train.resume import load_run, save_run
 from test_resume import assert_same
 
@@ -28,9 +28,9 @@ def test_widths_grow_up_to_the_tasks_own():
         Curriculum().widths(64) == [8, 16, 32, 64] and Curriculum().widths(8) == [8] and Curriculum().widths(5) == [5]
     )
     assert Curriculum(3, 10).widths(31) == [3, 30, 31]
-    assert [lesson.bits for lesson in lessons(Addition(64), Curriculum())] == [8, 16, 32, 64]
-    assert [lesson.bits for lesson in lessons(Addition(16, operands=32), Curriculum(2))] == [8, 16]
-    assert lessons(Addition(64), None) == [Addition(64)]
+    assert [stage.bits for stage in stages(Addition(64), Curriculum())] == [8, 16, 32, 64]
+    assert [stage.bits for stage in stages(Addition(16, operands=32), Curriculum(2))] == [8, 16]
+    assert stages(Addition(64), None) == [Addition(64)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_is_no_curriculum_is_named(make, message):
 def test_the_width_grows_until_the_task_is_exact_at_its_own():
     run = fastrnn.train(task=Addition(200), **NARROW)
     assert run.stopped == "exact" and run.verification.bits == 200 and run.verification.exact
-    # The last lesson was a wider one than the first, and the same updates were made in it as in any other.
+    # The last stage was a wider one than the first, and the same updates were made in it as in any other.
     assert run.state["numbers"]["bits"] > 2
     assert run.model.task == Addition(200)
     rows = np.array(run.state["stretches"]["rows"])
@@ -94,8 +94,8 @@ def test_without_a_curriculum_or_for_so_many_samples_every_update_is_at_the_task
 
 
 def test_a_run_interrupted_in_a_wider_lesson_goes_on_to_the_same_bytes(tmp_path, ctrl_c, monkeypatch):
-    # So patient that the last lesson takes 256 updates, in calls of the kernels that make a few of them.
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 1e-4)
+    # So patient that the last stage takes 256 updates, in calls of the kernels that make a few of them.
+    monkeypatch.setattr(pace, "CALL_SECONDS", 1e-4)
     options = {**NARROW, "patience": 4096}
     whole = fastrnn.train(task=Addition(200), **options)
     pressed = []

@@ -14,7 +14,7 @@ SOURCES = sorted((ROOT / "fastrnn").rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # fastrnn.x.y, but no file name such as fastrnn.py.
 DOTTED = re.compile(r"(?<![\w./-])fastrnn(?:\.[A-Za-z_]\w*)+(?!\w)")
-# Stretches.saved, Model.load: an attribute of a class of ours.
+# HistoryBins.saved, Model.load: an attribute of a class of ours.
 ATTRIBUTE = re.compile(r"(?<![\w.])([A-Z][a-z]\w*)\.([a-z_]\w*)")
 
 

@@ -18,7 +18,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.kernels.batches import STOPPED
 from fastrnn.tasks import Addition
-from fastrnn.train.loop import CHUNK_SECONDS, first_chunk
+from fastrnn.train.pace import CALL_SECONDS, Pace
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.compiling import jit
 from fastrnn.kernels.recurrent.layout import Sizes
@@ -117,12 +117,12 @@ def test_a_call_that_is_asked_to_end_before_it_begins_does_nothing():
 
 
 def test_the_first_call_is_short_whatever_an_update_costs():
-    assert first_chunk(flops_of_step(Sizes(2, 16, 1)), 8, 16) == 64
-    assert first_chunk(flops_of_step(Sizes(2, 256, 1)), 512, 1024) == 1
+    assert Pace(flops_of_step(Sizes(2, 16, 1)), 8, 16).updates == 64
+    assert Pace(flops_of_step(Sizes(2, 256, 1)), 512, 1024).updates == 1
     # At a billion operations a second, which any machine makes.
     for hidden, steps, samples in ((16, 32, 1), (64, 64, 16), (128, 16, 64), (32, 1000, 16)):
-        updates = first_chunk(flops_of_step(Sizes(2, hidden, 1)), steps, samples)
-        assert updates == 1 or updates * 6 * hidden * (hidden + 3) * steps * samples / 1e9 <= 2 * CHUNK_SECONDS
+        updates = Pace(flops_of_step(Sizes(2, hidden, 1)), steps, samples).updates
+        assert updates == 1 or updates * 6 * hidden * (hidden + 3) * steps * samples / 1e9 <= 2 * CALL_SECONDS
 
 
 # ---- while it is verified or proved
@@ -146,7 +146,7 @@ def test_a_run_interrupted_while_it_is_verified_goes_on_to_the_same_bytes(monkey
     options = dict(until="exact", task=Addition(9), seed=1)
     whole = fastrnn.train(**options)
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.train.loop", "verify", call)
+        interrupted_in(patch, "fastrnn.train.driver", "verify", call)
         run = fastrnn.train(**options)
     assert run.stopped == "interrupted" and run.verification is None
     assert_same(fastrnn.train(resume=run, **options), whole)
@@ -155,7 +155,7 @@ def test_a_run_interrupted_while_it_is_verified_goes_on_to_the_same_bytes(monkey
 def test_the_last_verification_may_be_interrupted(monkeypatch):
     options = dict(until="samples", max_samples=160)
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.train.loop", "verify", 1)
+        interrupted_in(patch, "fastrnn.train.one", "verify", 1)
         run = fastrnn.train(**options)
     assert (run.stopped, run.samples, run.verification) == ("interrupted", 160, None)
     assert_same(fastrnn.train(resume=run, **options), fastrnn.train(**options))

@@ -16,10 +16,10 @@ from fastrnn import Elman, threads
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
-from fastrnn.train import autosave, many
-from fastrnn.train.group import Job, LaneState
-from fastrnn.train.many_run import Entry
-from fastrnn.train.many_state import LANES, Held, ManyAutosave, arrays_of, take_up
+from fastrnn.train import autosave, pace
+from fastrnn.train.group import Job, LaneState, Taken
+from fastrnn.train.many_results import Results
+from fastrnn.train.many_state import LANES, Held, ManyAutosave, arrays_of, models_in
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -70,7 +70,7 @@ CASES = {
 def often(eager, monkeypatch):  # noqa: F811
     """Calls of the kernels that last a fraction of a millisecond, and a checkpoint after some of them."""
     monkeypatch.setattr(autosave, "SECONDS", 0.003)
-    monkeypatch.setattr(many, "CHUNK_SECONDS", 0.0005)
+    monkeypatch.setattr(pace, "CALL_SECONDS", 0.0005)
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.0005)
     # Waiting for the disk is tested elsewhere.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
@@ -221,38 +221,24 @@ def test_a_damaged_state_is_one_clear_line(path, case):
     assert str(caught.value).startswith(f"{path}: is damaged: ") and "\n" not in str(caught.value)
 
 
-def training():
-    """What `arrays_of` and `take_up` read and write of five models in training."""
-    return types.SimpleNamespace(
-        finished=np.zeros(5, bool),
-        stopped=["interrupted"] * 5,
-        exact=np.zeros(5, bool),
-        steps=np.zeros(5, np.int64),
-        samples_to_exact=np.full(5, -1),
-        entries=[None] * 5,
-        loss=np.full(5, np.nan),
-        exact_accuracy=np.full(5, np.nan),
-        weights=np.zeros((5, 3), np.float32),
-        began=np.zeros(5),
-        again=[],
-        restored=[],
-        checks=None,
-        dtype=np.dtype(np.float32),
-        recipe=types.SimpleNamespace(vectors=3, optimizer=types.SimpleNamespace(running=("q1", "rest1", "q2", "rest2"))),
-    )
-
-
 def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
-    before, after = training(), training()
-    before.finished[1], before.stopped[1], before.weights[1] = True, "diverged", 7
-    before.entries[1], before.again = Entry(np.ones((2, 4)), 16, 30, 0.5, 1.5), [Job(3, 10, 4, 12)]
+    optimizer = types.SimpleNamespace(running=("q1", "rest1", "q2", "rest2"))
+    recipe = types.SimpleNamespace(vectors=3, optimizer=optimizer)
+    before, after = (Results(5, 3, np.float32, 16) for _ in range(2))
+    before.begin(1, 0.5)
+    before.end(1, Taken(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
     vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
     state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(4.0), vectors, running, np.ones((1, 4)))
-    take_up(
-        after, arrays_of(before, [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)])
-    )
-    assert after.again == before.again and [job for job, _ in after.restored] == [Job(0, 9), Job(4, 9, 3)]
-    assert list(after.waiting) == [2] and after.done == 1 and after.stopped[1] == "diverged"
-    assert after.samples_to_exact[4] == 64 and list(after.began[[0, 4]]) == [0.25, 0.5]
-    for _, held in after.restored:
-        assert held.counts == state.counts and all(map(np.array_equal, held[1:], state[1:]))
+    lanes = [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]
+    again = [Job(3, 10, 4, 12)]
+    arrays = arrays_of(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)
+    known, held, waiting_again = models_in(arrays, 5, np.dtype(np.float32), 3, recipe)
+    assert sorted(known) == [0, 1, 3, 4] and waiting_again == again
+    for one, other in zip(held, lanes, strict=True):
+        assert one[:-1] == other[:-1] and one.state.counts == state.counts
+        assert all(map(np.array_equal, one.state[1:], state[1:]))
+    after.restore(arrays)
+    assert after.done == 1 and after.stopped == before.stopped and list(after.finished) == [False, True, *[False] * 3]
+    assert np.array_equal(after.weights[1], before.weights[1]) and after.steps[1] == 30
+    assert np.array_equal(after.loss, before.loss, equal_nan=True) and after.loss[1] == 2 / (30 * 16)
+    assert np.array_equal(after.entries[1].history, np.ones((2, 4))) and after.entries[1][1:] == (16, 30, 0.5, 1.5)

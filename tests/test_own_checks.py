@@ -95,7 +95,7 @@ def looked_at(monkeypatch, call):
         counts.append(len(arrays.x) if wrong is None else wrong + 1)
         return wrong
 
-    for name in ("checks", "loop"):
+    for name in ("checks", "driver"):
         monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "first_wrong", count)
     return call(), counts
 
@@ -139,9 +139,8 @@ def test_time_does_not_decide(monkeypatch):
     data = tuple(np.repeat(array, 20, axis=0) for array in (X, Y))
     runs = []
     for first, seconds in ((64, 0.05), (1, 1e-9), (7, 1e-4)):
-        monkeypatch.setattr(sys.modules["fastrnn.train.loop"], "FIRST_CHUNK", first)
-        for name in ("loop", "many"):
-            monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "FIRST_UPDATES", first)
+        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CALL_SECONDS", seconds)
         options = {**EXACT, "patience": 8}
         one, many = (
             fastrnn.train(CELL, data=data, **options),

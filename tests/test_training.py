@@ -17,7 +17,7 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
 from fastrnn.train.run import History
-from fastrnn.train.stretches import MOST, Stretches
+from fastrnn.train.history_bins import MOST, HistoryBins
 
 
 def stream(seed, bits, first, count):
@@ -117,9 +117,9 @@ def test_any_number_of_threads_gives_the_same_bytes(dtype, batch_size):
 
 def test_how_updates_are_cut_into_calls_does_not_matter(monkeypatch):
     one = fastrnn.train(seed=3)
-    loop = importlib.import_module("fastrnn.train.loop")
-    monkeypatch.setattr(loop, "FIRST_CHUNK", 7)
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 1e-5)
+    pace = importlib.import_module("fastrnn.train.pace")
+    monkeypatch.setattr(pace, "FIRST_UPDATES", 7)
+    monkeypatch.setattr(pace, "CALL_SECONDS", 1e-5)
     assert same(one, fastrnn.train(seed=3))
 
 
@@ -234,7 +234,7 @@ def test_history_counts_what_was_done_and_stays_short():
     assert len({len(column) for column in history}) == 1
     assert (np.diff(history.step) > 0).all() and (np.diff(history.seconds) >= 0).all()
     rows = np.random.default_rng(0).uniform(0, 1, (3 * MOST, 4))
-    whole, cut = Stretches(256), Stretches(256)
+    whole, cut = HistoryBins(256), HistoryBins(256)
     whole.add(rows, np.arange(len(rows), dtype=float))
     for part in np.array_split(np.arange(len(rows)), 77):
         cut.add(rows[part], part.astype(float))

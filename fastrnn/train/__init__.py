@@ -3,7 +3,7 @@
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.curriculum import Curriculum
 from fastrnn.train.gradient import loss_and_grad
-from fastrnn.train.loop import train
+from fastrnn.train.one import train
 from fastrnn.train.many import train_many
 from fastrnn.train.many_run import ManyRun
 from fastrnn.train.run import History, Run

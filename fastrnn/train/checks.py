@@ -10,8 +10,6 @@ import numpy as np
 # Samples trained on for each sequence looked at. One run forward costs about a third of one trained on: at most a
 # tenth of the time goes into checks.
 SHARE = 4
-# The message where targets are not bits.
-NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
 # Sequences in the first and in the largest piece of a check.
 FIRST_PIECE, LARGEST_PIECE = 64, 1 << 13
 # Sequences that are run side by side, for as many steps as the longest of them has.

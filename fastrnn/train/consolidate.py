@@ -8,6 +8,7 @@ network that is wrong only at larger widths makes its mistakes.
 """
 
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,10 @@ from fastrnn.formula.retention import kept
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.loop import arrays_of, metadata_of, training_of
-from fastrnn.train.state import CONSOLIDATION, run_from
-from fastrnn.train.stretches import Stretches
+from fastrnn.train.data import arrays_of
+from fastrnn.train.driver import Training
+from fastrnn.train.history_bins import HistoryBins
+from fastrnn.train.state import CONSOLIDATION, metadata_of, run_from, with_metadata
 from fastrnn.verify import verify
 
 
@@ -96,30 +98,28 @@ def certified(run, config, threads=None, progress=None, autosave=None):
     """
     def so_far(stopped, model, verification=None, proof=None):
         result = run_from(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
-        result.model.metadata = metadata_of(result, config)
-        return result
+        return with_metadata(result, **metadata_of(result, config))
 
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
     work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
-    if autosave:
-        def made(note):
-            note()
-            return so_far("interrupted", run.model)
 
-        work.offer = lambda note: autosave.offer(lambda: made(note))
+    def saved(note):
+        note()
+        return so_far("interrupted", run.model)
+
+    offer = autosave and (lambda note: autosave.offer(lambda: saved(note)))
     with deferred_interrupt() as interrupt:
         stopped = work.run(interrupt, samples=config.max_samples - before,
-                           progress=progress and (lambda samples, *rest: progress(before + samples, *rest)))
+                           progress=progress and (lambda samples, *rest: progress(before + samples, *rest)), offer=offer)
         proof = work.found if work.found and work.found.proved else None
         model = proof.model if proof else run.model
         if verification is None or model is not run.model:
             # The proof already covers it; this is the result of the kernels themselves.
-            began = time.perf_counter()
             try:
-                verification = verify(model, run.model.task.bits, threads=threads, progress=interrupt.check)
+                with work.timed():
+                    verification = verify(model, run.model.task.bits, threads=threads, progress=interrupt.check)
             except Interrupted:
                 verification, stopped = None, stopped if proof else "interrupted"
-            work.seconds += time.perf_counter() - began
     return so_far(stopped, model, verification, proof)
 
 
@@ -127,8 +127,7 @@ class Consolidation:
     """Attempts to make a model provable, one after the other; it may stop within one and continue from `saved()`.
 
     found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it
-    took so far. offer(note), if not None, is called whenever it could be interrupted; after note(), `saved` gives what
-    is done up to there.
+    took so far.
     """
 
     def __init__(self, model, config, threads=None, saved=None, recipe=None):
@@ -138,26 +137,29 @@ class Consolidation:
         self.attempt, self.updates, self.seconds, self.partial = (
             saved[name] for name in ("attempt", "updates", "seconds", "partial")
         )
-        self.stretches, self.found, self.offer = Stretches(BATCH, saved["stretches"]), None, None
+        self.bins, self.found = HistoryBins(BATCH, saved["stretches"]), None
 
     def saved(self):
         """All that another Consolidation of the same model needs to continue to the same bytes."""
         return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
-                "partial": self.partial, "stretches": self.stretches.saved()}
+                "partial": self.partial, "stretches": self.bins.saved()}
 
     @property
     def samples(self):
         return self.updates * BATCH
 
-    def run(self, interrupt, *, attempts=np.inf, samples=np.inf, progress=None):
-        """Continue to a proof ("certified"), the last attempt or sample ("samples"), or Ctrl-C ("interrupted")."""
+    def run(self, interrupt, *, attempts=np.inf, samples=np.inf, progress=None, offer=None):
+        """Continue to a proof ("certified"), the last attempt or sample ("samples"), or Ctrl-C ("interrupted").
+
+        offer(note): called whenever it could be interrupted; after note(), `saved` gives what is done up to there.
+        """
         try:
             self.found = self._certified(self.model, interrupt)
             while not self.found.proved:
                 interrupt.check()
                 if self.attempt >= attempts or self.samples >= samples:
                     return "samples"
-                stopped, weights = self._train(interrupt, samples, progress)
+                stopped, weights = self._train(interrupt, samples, progress, offer)
                 if weights is None:
                     return stopped
                 # Not a diverged one: its last good weights are hardly worth a proof.
@@ -172,13 +174,19 @@ class Consolidation:
         return "certified"
 
     def _certified(self, model, interrupt):
+        with self.timed():
+            return certify(model, find=False, progress=interrupt.check)
+
+    @contextmanager
+    def timed(self):
+        """Within, time counts as this work's."""
         began = time.perf_counter()
         try:
-            return certify(model, find=False, progress=interrupt.check)
+            yield
         finally:
             self.seconds += time.perf_counter() - began
 
-    def _train(self, interrupt, samples, progress):
+    def _train(self, interrupt, samples, progress, offer):
         """(why it stopped, weights), after the rest of one attempt; no weights if there is more of it to come.
 
         Its end is kept, too, as long as it is not known whether there is a proof.
@@ -192,21 +200,22 @@ class Consolidation:
         data = None if self.attempt == 0 else _skewed(task, seed)
         config = self._config(seed)
         # From the start again: a network that has decided for something that cannot be proved never leaves it.
-        training = training_of(
+        training = Training(
             model.cell,
             None if data else task,
             data and arrays_of(data, config),
             config,
-            partial["weights"] if partial else model.weights,
-            self.threads,
-            partial,
+            threads=self.threads,
+            weights=partial["weights"] if partial else model.weights,
+            before=partial,
+            bins=self.bins,
+            earlier=self.seconds,
         )
         before = self.updates - training.session.step
-        training.stretches, training.earlier = self.stretches, self.seconds
-        if progress:
-            training.progress = lambda samples, *rest: progress(before * BATCH + samples, *rest)
+        told = progress and (lambda samples, *rest: progress(before * BATCH + samples, *rest))
+        limit = config.updates
         if samples < np.inf:
-            training.limit = min(training.limit, -(-int(samples) // BATCH) - before)
+            limit = min(limit, -(-int(samples) // BATCH) - before)
         training.warm_up()
 
         def note():
@@ -214,8 +223,9 @@ class Consolidation:
             self.updates, self.seconds = before + training.session.step, training.seconds()
             self.partial = {"weights": training.session.weights(), "arrays": arrays, "numbers": numbers}
 
-        training.offer = self.offer and (lambda: self.offer(note))
-        stopped = training.updates(interrupt)
+        stopped = training.updates(
+            interrupt, limit=limit, progress=told, offer=offer and (lambda: offer(note))
+        )
         note()
         if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
             return stopped, None

@@ -58,7 +58,7 @@ class Curriculum:
         return cls(*numbers)
 
 
-def lessons(task, curriculum):
+def stages(task, curriculum):
     """The task at each of the widths, without those that are too narrow for it; without a curriculum, the task alone."""
     found = []
     for bits in curriculum.widths(task.bits)[:-1] if curriculum else ():

@@ -6,6 +6,8 @@ from fastrnn.arguments import as_array, shown
 from fastrnn.kernels.arrays import Arrays, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
+# The message where targets are not bits.
+NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
 # Passes over the data, and the least number of samples, where the user gives no max_samples.
 EPOCHS, LEAST_SAMPLES = 100, 10_000
 
@@ -82,6 +84,14 @@ def training_data(data, models=None):
 def holds_bits(arrays):
     """Whether all targets that count are 0 or 1, so that an answer is right or wrong."""
     return bool(((arrays.y == 0) | (arrays.y == 1) | (arrays.mask == 0)[..., None]).all())
+
+
+def arrays_of(data, config):
+    """Arrays of (x, y, mask) as `training_data` gives them; until="exact" needs targets that are bits."""
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
+    if config.until == "exact" and not holds_bits(arrays):
+        raise ValueError(NO_BITS)
+    return arrays
 
 
 def default_samples(x):

@@ -9,12 +9,9 @@ from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.group import Job, LaneState
-from fastrnn.train.many_run import Entry
+from fastrnn.train.many_results import FINISHED, FINISHED_NUMBERS, parts, stacked, table
 
-STOPPED = ("exact", "samples", "diverged")
-# Columns of the tables of finished models and of those in lanes.
-FINISHED = ("model", "stopped", "exact", "steps", "samples_to_exact", "rows", "length")
-FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
+# Columns of the tables of models to train again, and of those in lanes.
 JOB = ("model", "limit", "sound", "ruin")
 LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *LaneState.COUNTS)
 KIND = "train_many"
@@ -60,24 +57,10 @@ class ManyAutosave(TrainingAutosave):
 
 def arrays_of(training, lanes):
     """{name: array} of models: finished, in lanes, or waiting to be trained again up to the update that diverged."""
-    done = np.flatnonzero(training.finished)
-    lanes = [lane for lane in lanes if not training.finished[lane.job.model]]
-    inside = {lane.job.model for lane in lanes}
-    entries = [training.entries[model] for model in done]
-    ends = (STOPPED.index(training.stopped[model]) for model in done)
-    counts = zip(
-        done,
-        ends,
-        training.exact[done],
-        training.steps[done],
-        training.samples_to_exact[done],
-        (len(entry.history) for entry in entries),
-        (entry.length for entry in entries),
-    )
-    times = ((entry.began, entry.ended) for entry in entries)
-    numbers = zip(training.loss[done], training.exact_accuracy[done], *zip(*times))
-    states = [lane.state for lane in lanes]
-    again = [_row(job) for job in training.again if not training.finished[job.model] and job.model not in inside]
+    finished = training.results.finished
+    lanes = [lane for lane in lanes if not finished[lane.job.model]]
+    inside, states = {lane.job.model for lane in lanes}, [lane.state for lane in lanes]
+    again = [_row(job) for job in training.again if not finished[job.model] and job.model not in inside]
     rows = (
         (
             *_row(lane.job),
@@ -90,19 +73,17 @@ def arrays_of(training, lanes):
         for lane in lanes
     )
     began = ((lane.began, *lane.state.open) for lane in lanes)
-    vectors = np.array([state.vectors for state in states], training.dtype)
-    running = np.array([state.running for state in states], training.dtype)
+    weights, recipe = training.results.weights, training.recipe
+    vectors = np.array([state.vectors for state in states], weights.dtype)
+    running = np.array([state.running for state in states], weights.dtype)
     return {
-        "finished": _table(counts, len(FINISHED), np.int64),
-        "finished.numbers": _table(numbers, len(FINISHED_NUMBERS), np.float64),
-        "finished.weights": training.weights[done],
-        "finished.history": _stacked(entry.history for entry in entries),
-        "lanes": _table(rows, len(LANES), np.int64),
-        "lanes.numbers": _table(began, 5, np.float64),
-        "lanes.vectors": vectors.reshape(-1, training.recipe.vectors, training.weights.shape[1]),
-        "lanes.running": running.reshape(len(states), len(training.recipe.optimizer.running)),
-        "lanes.history": _stacked(state.history for state in states),
-        "again": _table(again, len(JOB), np.int64),
+        **training.results.arrays(),
+        "lanes": table(rows, len(LANES), np.int64),
+        "lanes.numbers": table(began, 5, np.float64),
+        "lanes.vectors": vectors.reshape(-1, recipe.vectors, weights.shape[1]),
+        "lanes.running": running.reshape(len(states), len(recipe.optimizer.running)),
+        "lanes.history": stacked(state.history for state in states),
+        "again": table(again, len(JOB), np.int64),
     }
 
 
@@ -115,52 +96,27 @@ def _job(model, limit, sound, ruin):
     return Job(model, limit, sound, None if ruin < 0 else ruin)
 
 
-def _table(rows, columns, dtype):
-    return np.array([tuple(row) for row in rows], dtype).reshape(-1, columns)
+def models_in(arrays, count, dtype, width, recipe):
+    """(models known, [Held] of those in lanes, [Job] to train again) of the result of `arrays_of`.
 
-
-def _stacked(histories):
-    return np.concatenate([np.zeros((0, 4)), *histories])
-
-
-def take_up(training, arrays):
-    """Put the result of `arrays_of` into a training that has not begun.
-
-    Raises ValueError for arrays of other shapes or models.
+    count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """
-    count, width = training.weights.shape
-    _check_shapes(arrays, training, width)
+    _check_shapes(arrays, dtype, width, recipe)
     finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
     known = np.concatenate([finished[:, 0], lanes[:, 0], again[:, 0]])
     if len(known) and (known.min() < 0 or known.max() >= count or len(np.unique(known)) < len(known)):
         raise ValueError(f"finished, lanes, again: expected different models from 0 to {count - 1}")
-    if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < len(STOPPED):
-        raise ValueError(f"finished: expected reasons from 0 to {len(STOPPED) - 1}")
-    done = finished[:, 0]
-    training.finished[done] = True
-    training.exact[done], training.steps[done], training.samples_to_exact[done] = finished[:, 2:5].T
-    training.loss[done], training.exact_accuracy[done] = arrays["finished.numbers"][:, :2].T
-    training.weights[done] = arrays["finished.weights"]
-    histories = _parts(arrays["finished.history"], finished[:, FINISHED.index("rows")])
-    for row, numbers, history in zip(finished.tolist(), arrays["finished.numbers"].tolist(), histories):
-        training.stopped[row[0]] = STOPPED[row[1]]
-        training.entries[row[0]] = Entry(history, row[6], row[3], *numbers[2:])
-    histories = _parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
+    histories = parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
     columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], arrays["lanes.running"], histories
+    held = []
     for row, numbers, vectors, running, history in zip(*columns):
-        job, (training.samples_to_exact[row[0]], failed, looked_at, _, *counts) = _job(*row[:4]), row[4:]
-        training.began[job.model] = numbers[0]
-        if training.checks:
-            training.checks[job.model].failed, training.checks[job.model].looked_at = failed, looked_at
+        samples_to_exact, failed, looked_at, _, *counts = row[len(JOB) :]
         state = LaneState(tuple(counts), numbers[1:], vectors, running, history)
-        training.restored.append((job, state))
-    training.again = [_job(*row) for row in again.tolist()]
-    training.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
-    training.done = len(done)
+        held.append(Held(_job(*row[: len(JOB)]), samples_to_exact, failed, looked_at, numbers[0], state))
+    return known, held, [_job(*row) for row in again.tolist()]
 
 
-def _check_shapes(arrays, training, width):
-    dtype, recipe = training.dtype, training.recipe
+def _check_shapes(arrays, dtype, width, recipe):
     rows = {
         name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
         for name in ("finished", "lanes", "again")
@@ -186,7 +142,3 @@ def _check_shapes(arrays, training, width):
         if got is None or got.dtype != kind or got.shape != shape:
             found = "none" if got is None else f"{got.dtype} {got.shape}"
             raise ValueError(f"{name}: got {found}, expected {np.dtype(kind)} {shape}")
-
-
-def _parts(rows, counts):
-    return np.split(rows, np.cumsum(counts)[:-1]) if len(counts) else []

@@ -8,7 +8,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.data.sequences import Sequences
 from fastrnn.progress import models_done, shown
 from fastrnn.tasks.base import Task
-from fastrnn.train import loop, many
+from fastrnn.train import many, one
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.options import ELSEWHERE
 from fastrnn.training.config import FitConfig
@@ -74,7 +74,7 @@ def train(
         - lanes: "sequences" (default), the lanes of a vector are sequences of the model, or "models".
 
         Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run to continue, or its file) and
-        other_processor: see fastrnn.train.loop.
+        other_processor: see fastrnn.train.one.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def train(
     if seed is not None:
         options["seed"] = seed
     with shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
-        return loop.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
+        return one.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
 
 
 def train_many(

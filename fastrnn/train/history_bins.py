@@ -5,11 +5,11 @@ import numpy as np
 from fastrnn.train.run import History
 
 # Samples in one entry of the history, until there are too many entries.
-STRETCH_SAMPLES = 256
+BIN_SAMPLES = 256
 MOST = 4096
 
 
-class Stretches:
+class HistoryBins:
     """Sums statistics over stretches of updates; when there are too many, neighbours are joined.
 
     The result depends on the updates alone, not on how they were divided into calls.
@@ -17,7 +17,7 @@ class Stretches:
 
     def __init__(self, batch_size, saved=None):
         self.batch_size = batch_size
-        self.length = saved["length"] if saved else max(1, STRETCH_SAMPLES // batch_size)
+        self.length = saved["length"] if saved else max(1, BIN_SAMPLES // batch_size)
         # One row per stretch: updates, loss, counted outputs, wrong ones, samples with a wrong one, seconds at its end.
         self.rows = [list(row) for row in saved["rows"]] if saved else []
         self._before = self.length, list(self.rows)

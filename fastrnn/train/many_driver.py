@@ -1,0 +1,284 @@
+"""Many networks in training: the lanes of groups, one group a thread, kept filled until no model waits."""
+
+import threading
+import time
+
+import numpy as np
+
+from fastrnn.bits.stream import flops_of_step
+from fastrnn.cores import cores
+from fastrnn.interrupt import Interrupted, deferred_interrupt
+from fastrnn.kernels.ensemble import CLEAN, DIVERGED, RUNNING
+from fastrnn.model import Model
+from fastrnn.networks import named, shapes_of
+from fastrnn.threads import on_threads
+from fastrnn.train.checks import Checks
+from fastrnn.train.data import holds_bits
+from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.many_checker import DataChecker, TaskChecker
+from fastrnn.train.many_results import Results
+from fastrnn.train.many_run import ManyRun
+from fastrnn.train.many_start import InitialWeights
+from fastrnn.train.many_state import Held, models_in
+from fastrnn.train.pace import Pace
+from fastrnn.verify import exactness, warm_up
+
+
+class ManyTraining:
+    """One training of a model for each seed, which `run` takes to its end.
+
+    varied: {option: float64 (models,)} of those that differ; weights: initial ones by name, None: drawn;
+    threads: at most this many, None: all cores.
+    """
+
+    def __init__(self, cell, task, source, config, varied, seeds, *, weights=None, threads=None):
+        self.cell, self.task, self.config, self.varied, self.seeds = cell, task, config, varied, seeds
+        self.dtype, self.shapes = np.dtype(config.dtype), shapes_of(cell, *source.sizes)
+        count, kernel = len(seeds), source.arrays if task is None else task.kernel
+        self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
+        self.recipe = Recipe(cell, source.sizes, kernel, source.steps, config, self._values())
+        self.results = Results(count, len(self.recipe.rows), self.dtype, config.batch_size)
+        # Only targets that are bits are right or wrong.
+        bits = task is not None or holds_bits(source.arrays)
+        self.checks = [Checks(kernel.x.shape[1], config) for _ in range(count)] if task is None else None
+        self.checker = self._checker if bits else lambda: None
+        self.threads, self.verification = min(threads or cores(), count, cores()), None
+        self.lock, self.again = threading.Lock(), []
+        # Models that have not begun, and those in lanes that a checkpoint held.
+        self.waiting, self.restored, self.earlier = iter(range(count)), [], 0.0
+        # Groups at work, and the contents of lanes while a checkpoint is put together; None otherwise.
+        self.working, self.deposits = set(), None
+
+    def take_up(self, arrays, seconds):
+        """Continue from a checkpoint's arrays. Raises ValueError if they are of another training."""
+        count, width = self.results.weights.shape
+        known, lanes, self.again = models_in(arrays, count, self.dtype, width, self.recipe)
+        self.results.restore(arrays)
+        for held in lanes:
+            model = held.job.model
+            self.results.begin(model, held.began, held.samples_to_exact)
+            if self.checks:
+                self.checks[model] = Checks(self.checks[model].rows, self.config, held.failed, held.looked_at)
+            self.restored.append((held.job, held.state))
+        self.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
+        self.earlier = seconds
+
+    def seconds(self):
+        """Seconds of training so far."""
+        return time.perf_counter() - self.started
+
+    def _values(self):
+        """{name: float64 (models,)} of all options that lie in lanes."""
+        config, count = self.config, len(self.seeds)
+        scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
+                   **config.build_optimizer()._asdict()}
+        spelled = {"rate": "learning_rate", "decay": "weight_decay"}
+        return {
+            name: self.varied.get(spelled.get(name, name), np.full(count, float(scalar)))
+            for name, scalar in scalars.items()
+        }
+
+    def _model(self, weights):
+        return Model(self.cell, named(weights, self.shapes), self.task)
+
+    def _checker(self):
+        """A thread's tests of networks."""
+        if self.task is None:
+            return DataChecker(self.recipe.source, self.checks, self._model)
+        return TaskChecker(self.cell, self.task, self.dtype, self.recipe.rows, self._model)
+
+    def run(self, progress=None, autosave=None):
+        """Train all models, and return the ManyRun; autosave: a ManyAutosave."""
+        if self.task is not None:
+            warm_up(self._model(self.initial.of(0)))
+        groups = [Group(self.recipe) for _ in range(self.threads)]
+        checkers = [self.checker() for _ in range(self.threads)]
+        results, left, self.autosave = self.results, [], autosave
+        self.started = time.perf_counter() - self.earlier
+
+        def tell():
+            try:
+                if progress:
+                    progress(results.done, len(self.seeds))
+            except BaseException:
+                self.stop.set()
+                raise
+
+        with deferred_interrupt() as self.stop:
+            on_threads(
+                self.threads,
+                lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
+                tell,
+            )
+            if not self.stop():
+                tell()
+            if autosave and not results.finished.all():
+                autosave.save(self, [*left, *self._unrestored()])
+        for job, state in self.restored:
+            results.end(job.model, state.taken(), "interrupted", False, self.seconds())
+        seconds = self.seconds()
+        if self.verification is None and self.task is not None and results.exact.any():
+            # All of them were right before the checkpoint from which this training continued.
+            self.verification = exactness(self._model(results.weights[results.exact.argmax()]))
+        results.end_unbegun(self.initial.of)
+        return ManyRun(
+            self.cell,
+            self.task,
+            self.config,
+            self.seeds,
+            results.stopped,
+            results.exact,
+            results.steps,
+            results.steps * self.config.batch_size,
+            results.samples_to_exact,
+            results.loss,
+            results.exact_accuracy,
+            seconds,
+            self.varied,
+            results.weights,
+            self.shapes,
+            results.entries,
+            self.verification,
+        )
+
+    def _work(self, group, checker, threads):
+        """A thread of `threads`: keep the lanes of a group filled until no model waits."""
+        # Where there are fewer models than lanes, all threads take some.
+        recipe, net = self.recipe, self.recipe.net
+        share = min(recipe.lanes, -(-len(self.seeds) // threads))
+        flops = flops_of_step(net.sizes, len(net.step.pre))
+        pace = Pace(flops, recipe.steps, self.config.batch_size * recipe.lanes)
+        with self.lock:
+            self.working.add(group)
+        try:
+            while not self.stop():
+                for lane in range(share):
+                    while group.jobs[lane] is None and self._begin(group, checker, lane):
+                        pass
+                if not any(group.jobs):
+                    break
+                began = time.perf_counter()
+                made = group.run(pace.updates, self.stop.flag)
+                pace.measured(made, time.perf_counter() - began)
+                for lane in np.flatnonzero((group.held.event != RUNNING) | group.ruined()):
+                    self._decide(group, checker, int(lane))
+                self._save(group)
+        except Interrupted:
+            pass
+        except BaseException:
+            self.stop.set()
+            raise
+        finally:
+            with self.lock:
+                self.working.remove(group)
+        left = self._lanes(group)
+        for lane, job in enumerate(group.jobs):
+            if job is not None:
+                self._finish(group, lane, "interrupted", False)
+        return left
+
+    def _begin(self, group, checker, lane):
+        """Put the next waiting model into a lane; whether there was one."""
+        with self.lock:
+            if self.restored:
+                job, state = self.restored.pop()
+                if self.deposits and group in self.deposits:
+                    self.deposits[group].append(self._held(job, state))
+            elif self.again:
+                job, state = self.again.pop(), None
+            else:
+                model, state = next(self.waiting, None), None
+                if model is None:
+                    return False
+                job = Job(model, self.config.updates)
+        if state:
+            group.restore(lane, job, state, self.seeds[job.model])
+            # It was interrupted before its decision.
+            if group.held.event[lane] != RUNNING or group.ruined()[lane]:
+                self._decide(group, checker, lane)
+            return True
+        self.results.begin(job.model, self.seconds())
+        group.put(lane, job, self.initial.of(job.model), self.seeds[job.model])
+        self._expect(group, checker, lane)
+        if job.limit == 0:
+            self._finish(group, lane, "diverged", False)
+        return True
+
+    def _decide(self, group, checker, lane):
+        """Decide on a model for which the kernels returned."""
+        job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
+        weights = group.weights(lane)
+        if event == DIVERGED:
+            # The loss was not finite with the weights before the last update.
+            return self._again(group, lane, job.sound, max(steps - 1, 1))
+        if not np.isfinite(weights).all():
+            return self._again(group, lane, job.sound, steps)
+        if job.ruin is not None:
+            if steps + 1 < job.ruin:
+                return self._again(group, lane, steps - 1, job.ruin)
+            return self._finish(group, lane, "diverged", False)
+        if event != CLEAN and steps < job.limit:  # the first check may be made from now on
+            return self._expect(group, checker, lane)
+        exact, verification = checker.exactness(job.model, weights, self.stop) if checker else (False, None)
+        self.verification = verification or self.verification
+        if exact:
+            self.results.found_exact(job.model, steps)
+        if exact and self.config.until == "exact":
+            return self._finish(group, lane, "exact", True)
+        if steps == job.limit:
+            return self._finish(group, lane, "samples", exact)
+        group.forget(lane)
+        self._expect(group, checker, lane)
+
+    def _expect(self, group, checker, lane):
+        """Set when the kernels return for the model in this lane."""
+        job = group.jobs[lane]
+        if job.ruin is not None or checker is None or self.results.samples_to_exact[job.model] >= 0:
+            group.expect(lane, 0, job.limit)
+        elif self.task is not None:
+            group.expect(lane, self.config.patience, job.limit)
+        elif (first := self.checks[job.model].first_step) > group.steps(lane):
+            group.expect(lane, 0, min(first, job.limit))
+        else:
+            group.expect(lane, self.checks[job.model].patience, job.limit)
+
+    def _again(self, group, lane, sound, ruin):
+        """Train once more, from the start, up to the update before the ruin; where that is too late, halfway."""
+        job = group.jobs[lane]
+        limit = ruin - 1 if job.ruin is None else min((sound + ruin + 1) // 2, ruin - 1)
+        group.take(lane)
+        with self.lock:
+            self.again.append(Job(job.model, limit, sound, ruin))
+
+    def _finish(self, group, lane, stopped, exact):
+        model, taken = group.jobs[lane].model, group.take(lane)
+        with self.lock:
+            self.results.end(model, taken, stopped, exact, self.seconds())
+
+    def _save(self, group):
+        """Add the contents of a group's lanes to the checkpoint, when one is due; the last group saves it."""
+        if self.autosave is None:
+            return
+        weights = self.results.weights
+        with self.lock:
+            if self.deposits is None and self.autosave.due(weights.nbytes + 4 * weights[0].nbytes * self.recipe.lanes):
+                self.deposits = {}
+            if self.deposits is None:
+                return
+            if group not in self.deposits:
+                self.deposits[group] = self._lanes(group)
+            if self.working <= set(self.deposits):
+                lanes = [lane for deposit in self.deposits.values() for lane in deposit]
+                self.autosave.save(self, [*lanes, *self._unrestored()])
+                self.deposits = None
+
+    def _lanes(self, group):
+        return [self._held(job, group.state(lane)) for lane, job in enumerate(group.jobs) if job is not None]
+
+    def _unrestored(self):
+        return [self._held(job, state) for job, state in self.restored]
+
+    def _held(self, job, state):
+        checks = self.checks[job.model].saved().values() if self.checks else (0, 0)
+        results = self.results
+        return Held(job, results.samples_to_exact[job.model], *checks, results.began[job.model], state)

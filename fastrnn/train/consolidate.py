@@ -109,8 +109,8 @@ def certified(run, config, threads=None, progress=None, autosave=None):
 
     offer = autosave and (lambda note: autosave.offer(lambda: saved(note)))
     with deferred_interrupt() as interrupt:
-        stopped = work.run(interrupt, samples=config.max_samples - before,
-                           progress=progress and (lambda samples, *rest: progress(before + samples, *rest)), offer=offer)
+        told = progress and (lambda samples, *rest: progress(before + samples, *rest))
+        stopped = work.run(interrupt, samples=config.max_samples - before, progress=told, offer=offer)
         proof = work.found if work.found and work.found.proved else None
         model = proof.model if proof else run.model
         if verification is None or model is not run.model:

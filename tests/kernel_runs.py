@@ -26,13 +26,13 @@ def online(model, symbols):
         source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False)
         session = SingleSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
-        rows = session.arrays[0]["state"].reshape(-1, session.net.panels * session.net.lanes)
-        states[sample] = rows[1 : steps + 1, : model.hidden_size]
+        rows = session.arrays[0]["state"].reshape(-1, len(model.cell.state), session.net.panels * session.net.lanes)
+        states[sample] = rows[1 : steps + 1, 0, : model.hidden_size]
     return states
 
 
 def streaming(model, symbols, segment):
-    """(states (N, T', H) of the last segment, its first step, outputs (W, T, O), least |logit|) of streamed samples.
+    """(states (N, T', P H), all parts, of the last segment, its first step, outputs (W, T, O), least |logit|) of streamed samples.
 
     Segments have `segment` steps, the last one is run step by step; N is a multiple of 64.
     """
@@ -48,10 +48,10 @@ def streaming(model, symbols, segment):
 
 
 def _places(model, stream, count):
-    """Where each sample's states lie in those of a Stream, (N, H): as an index."""
+    """Where each sample's states lie in those of a Stream, (N, P H): as an index."""
     lanes = lanes_for(str(model.dtype))
     word, place = np.divmod(np.arange(count)[:, None], 64)
-    unit = np.arange(model.hidden_size)
+    unit = np.arange(len(model.cell.state) * model.hidden_size)
     return word, unit * stream.net.columns + place // lanes, place % lanes
 
 
@@ -60,7 +60,7 @@ def _states(model, stream, count):
 
 
 def step(model, states, inputs):
-    """States (N, H) after one step of the streaming kernel from `states` (N, H) on inputs (N, I), bits."""
+    """States (N, P H) after one step of the streaming kernel from `states` (N, P H) on inputs (N, I), bits."""
     count = len(states)
     words = np.zeros((-(-count // 64), 1, model.input_size), np.uint64)
     for sample, bits in enumerate(np.asarray(inputs, np.uint64)):

@@ -48,10 +48,11 @@ def nodes_of(graph, symbols):
 
 
 def outside(found, symbols, states, first=0):
-    """(how far states (N, T', H) of steps `first` and on are outside of their boxes at most, how many were looked at)"""
+    """(how far states (N, T', H or P H) of steps `first` and on are outside of their boxes at most, how many there were)"""
     nodes = nodes_of(found.graph, symbols)[:, first : first + states.shape[1]]
-    inside = states.astype(float)
-    return max((found.proof.low[nodes] - inside).max(), (inside - found.proof.high[nodes]).max()), nodes.size
+    inside, parts = states.astype(float), states.shape[2]
+    low, high = (end[:, :parts][nodes] for end in (found.proof.low, found.proof.high))
+    return max((low - inside).max(), (inside - high).max()), nodes.size
 
 
 def adversarial(found, count, steps, seed=0):
@@ -59,7 +60,7 @@ def adversarial(found, count, steps, seed=0):
     graph, rng = found.graph, np.random.default_rng(seed)
     symbols = rng.integers(0, graph.automaton.symbols, (count, 1))
     inputs = graph.automaton.inputs
-    states = batched(found.model, symbols)[0][:, -1]
+    states = step(found.model, np.zeros((count, found.proof.low.shape[1])), inputs[symbols[:, 0]])
     node = nodes_of(graph, symbols)[:, -1]
     size = np.maximum(found.proof.high - found.proof.low, 1e-12)
     for _ in range(steps - 1):

@@ -32,4 +32,4 @@ class Weights:
                 self.size[symbol] = self.size.get(symbol, 0.0) + np.abs(own)
         self.vectors = {symbol: named[name] for symbol, name in zip(self.step.vectors, cell.vectors)}
         self.w_ho, self.b_o = named["w_ho"], named.get("b_o", np.zeros(model.output_size))
-        self.largest = max(np.abs(weight).max() for weight in named.values())
+        self.largest = max(np.abs(weight).max(initial=0) for weight in named.values())

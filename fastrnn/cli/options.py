@@ -17,7 +17,7 @@ HELP = {
     "operands": "how many numbers one sample combines",
     "reset": "where the reset gate acts: after or before the recurrent product",
     "beta": "what is subtracted from the gate that takes in new values",
-    "alpha": "share of the way that h moves in a step, above 0 and at most 1",
+    "alpha": "share of the way that h moves in a step, above 0 and at most 1, or none: each unit learns its own",
 }
 
 
@@ -60,8 +60,11 @@ def add_options(parser, title, made_of, defaults={}, without=()):
                 text = text.partition(" (default:")[0]
             if default not in (None, MISSING):
                 text += f" (default: {default})"
+            # None can be given where it is not what a field is anyway.
+            optional = kind is not hints[field.name] and field.default is not None
+            parse = _optional(PARSERS[kind]) if optional else PARSERS[kind]
             group.add_argument(
-                flag(field), type=PARSERS[kind], metavar=METAVARS[kind], help=text.replace("%", "%%"), **common
+                flag(field), type=parse, metavar=METAVARS[kind], help=text.replace("%", "%%"), **common
             )
 
 
@@ -140,6 +143,11 @@ def _parsed(kind):
             raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
 
     return parse
+
+
+def _optional(parse):
+    """Takes "none" for None as well."""
+    return lambda text: None if text == "none" else parse(text)
 
 
 def _kind(hint):

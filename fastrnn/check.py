@@ -360,7 +360,7 @@ class Formula:
                     known[name] = self._corners(name, known)
             else:
                 known[name] = self._function(op, *parts)
-            require(abs(known[name]) < limit, OVERFLOW)
+            require(abs(known[name]).b < limit, OVERFLOW)
         return [known[name] for name in self.results]
 
     def about(self, error):

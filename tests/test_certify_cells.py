@@ -1,7 +1,9 @@
 """Proofs of gated networks: their kernels never leave the boxes, wrong ones are never proved, intervals hold points."""
 
 import importlib
+import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.network import Network
 from fastrnn.certify.sequences import skewed
 from fastrnn.check import check
+from fastrnn.cli.text import equations
 from fastrnn.formula.evaluate import NUMPY, evaluate
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
@@ -24,6 +27,7 @@ from fastrnn.certify.rounding import operations
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
+from fastrnn.train.smallest import kinds, smallest
 
 consolidation = importlib.import_module("fastrnn.train.consolidate")
 NAMES = ("gru", "gru-before", "mgu", "lstm", "leaky")
@@ -233,3 +237,37 @@ def test_the_recipe_of_units_that_keep_is_theirs_alone():
 def test_the_recipe_proves_most_of_20_seeds(cell, least):
     runs = (fastrnn.train(cell, ADDITION, until="certified", seed=seed) for seed in range(20))
     assert sum(run.certified for run in runs) >= least
+
+
+# ---- the smallest, written out
+
+
+@pytest.mark.parametrize("name", variants())
+def test_a_network_written_as_formulas_is_the_network(name):
+    cell, rng = replace(variants()[name], hidden_size=2), np.random.default_rng(0)
+    model = Model(cell, {each: rng.normal(0, 1, shape) for each, shape in shapes_of(cell, 2, 1).items()}, ADDITION)
+    parts, state = len(cell.state), rng.uniform(-1, 1, 2 * len(cell.state))
+    known = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "relu": lambda z: max(z, 0.0), "a": 1.0, "b": 0.0}
+    known |= {f"{part}{unit}": state[n * 2 + unit] for n, part in enumerate(cell.state) for unit in range(2)}
+    after = {}
+    for line in equations(model):
+        left, right = line.split(" = ")
+        spelled = re.sub(r"(?<=\d) (?=[a-z])", " * ", right.replace("'", "_"))
+        after[left.replace("'", "_")] = eval(spelled, {**known, **{key: v for key, v in after.items() if key not in known}})
+    wanted = Network(model, automaton_of(ADDITION)).step(state[None], np.zeros(1, int))[0][1].reshape(parts, 2)
+    mark = "_" if "h0_" in after else ""
+    for n, part in enumerate(cell.state):
+        assert np.allclose([after[f"{part}{unit}{mark}"] for unit in range(2)], wanted[n], atol=1e-5)
+    assert np.isclose(after["z"], model.weights["w_ho"][0] @ (wanted[0] if mark else state[:2]) + model.weights["b_o"][0], atol=1e-5)
+
+
+def test_the_smallest_of_a_cell_is_searched_for_among_its_kinds():
+    assert kinds("gru") == (fastrnn.GRU(1),) and kinds("leaky") == (fastrnn.Leaky(1, alpha=None),)
+    assert kinds("elman") == (fastrnn.Elman(1, "tanh"), fastrnn.Elman(1)) and kinds("elman", ("tanh",)) == kinds("elman")[:1]
+
+
+@pytest.mark.slow
+def test_two_units_of_a_gated_cell_add():
+    for name in ("gru", "mgu", "lstm"):
+        *_, last = smallest(ADDITION, kinds(name), seeds=64, most=2)
+        assert last.cell.hidden_size == 2 and last.best.proved and last.certified > 0

@@ -115,7 +115,7 @@ def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80 and [line.split()[:2] for line in lines[1:4]] == [
-        [str(hidden), "sigmoid"] for hidden in (1, 2, 3)
+        [str(hidden), "elman"] for hidden in (1, 2, 3)
     ]
     assert "\n3 hidden units, seed " in out and "\nh0 = sigmoid(" in out and "\nz = " in out
     assert "\nplotted boxes.png\ntry: fastrnn check runs/smallest-adder-certificate.safetensors\n" in out
@@ -147,7 +147,7 @@ def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
 def test_a_search_that_finds_nothing_says_so(call, monkeypatch):
     module = importlib.import_module("fastrnn.train.smallest")
     real = module.smallest
-    monkeypatch.setattr(module, "smallest", lambda task, **options: real(task, **options, most=1))
+    monkeypatch.setattr(module, "smallest", lambda task, cells, **options: real(task, cells, **options, most=1))
     status, out, err = call("certify", "--smallest", "--seeds", 2, "--activation", "sigmoid")
     assert status == 1 and not err and out.endswith("no network was proved: give more --seeds\n")
 

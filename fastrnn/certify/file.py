@@ -50,7 +50,7 @@ def write_certificate(path, model, task, graph, proof, *, overwrite=True):
 
 
 def read_boxes(path, model):
-    """(low, high, following) of a certificate for this Model: boxes (N, H), and the box after each symbol (N, S).
+    """(low, high, following) of a certificate for this Model: boxes of h (N, H), and the box after each symbol (N, S).
 
     The proof itself is not verified: that is what fastrnn.check does.
     Raises CheckpointError, in one line, for another file, or a certificate for other weights.
@@ -72,4 +72,4 @@ def read_boxes(path, model):
         raise CheckpointError(f"{path}: is damaged: its boxes have other shapes; certify the model again")
     if following.min(initial=0) < 0 or following.max(initial=0) >= len(low):
         raise CheckpointError(f"{path}: is damaged: it leads to boxes that it does not have; certify the model again")
-    return low, high, following
+    return low[:, : model.hidden_size], high[:, : model.hidden_size], following

@@ -37,7 +37,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
     if hidden <= 2 and units is None:
         names = [f"hidden unit {unit}" for unit in range(2)]
     # The first box is the zero state, before any output: it is marked by a star.
-    outlines, labels = shadows(proof.low, proof.high, plane)[1:], certification.graph.state[1:]
+    outlines, labels = shadows(proof.low[:, :hidden], proof.high[:, :hidden], plane)[1:], certification.graph.state[1:]
     dots = states @ plane.T
     enlarged = axes is None and hidden > 2
     picture = Picture(path, axes, panels=1 + enlarged, size=(6, 6), share_y=False, share_x=False)

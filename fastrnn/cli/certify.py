@@ -1,9 +1,10 @@
 """`fastrnn certify`: is a network right at every width?"""
 
+import argparse
 import os
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import positive, seed
+from fastrnn.cli.options import listed, positive, seed
 from fastrnn.cli.output import beside, check_writable, how_to_check, names_like
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
@@ -19,12 +20,13 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 """
 
 
-# Where the smallest network goes, or a free name like it.
+# Where the smallest network goes, or a free name like it; of another cell than the first its name is added.
 SMALLEST = os.path.join("runs", "smallest-adder.safetensors")
 
 
 def arguments(parser, argv):
     """Declare the options."""
+    from fastrnn.cells.base import cells
     from fastrnn.cells.elman import ACTIVATIONS
 
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a file that `fastrnn train` saved")
@@ -36,6 +38,10 @@ def arguments(parser, argv):
     parser.add_argument(
         "--seeds", type=positive, default=700, metavar="N",
         help="with --smallest: networks of each size and activation (default: 700)",
+    )
+    parser.add_argument(
+        "--cell", type=listed(_one_of(cells())), default=("elman",), metavar="NAME[,NAME]",
+        help=f"with --smallest: cells, each of which is searched for: {', '.join(cells())} (default: elman)",
     )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
                         help="with --smallest: only tanh or only sigmoid (default: both)")
@@ -115,34 +121,55 @@ def _plot(found, path):
         print(f"plotted {path}")
 
 
-def _smallest(args):
-    """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
-    from fastrnn.tasks.addition import Addition
-    from fastrnn.train.smallest import RATES, smallest
+def _one_of(names):
+    """One of these names; for argparse."""
+    def parse(text):
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected one or more of {', '.join(names)}")
+        return text
 
+    return parse
+
+
+def _smallest(args):
+    """Search for the smallest network of each cell; return 0 if there is one of each, else 1."""
     if args.model is not None:
         raise UserError(f"--smallest: trains networks of its own, got {args.model} as well")
-    path = args.output or SMALLEST
-    if not args.output and not args.force:
-        path = next(name for name in names_like(path) if not any(map(os.path.lexists, (name, beside(name)))))
-    for each in (path, beside(path), *([args.plot] if args.plot else [])):
-        check_writable(each, args.force, make=True)
-    print(
-        f"{'hidden':>6}  {'activation':>10}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'min |logit|':>13}",
-        flush=True,
-    )
-    best = None
+    if len(args.cell) > 1:
+        for option, value in (("--output", args.output), ("--plot", args.plot)):
+            if value:
+                raise UserError(f"{option}: is for one cell, got {','.join(args.cell)}")
+    places = {}
+    for name in args.cell:
+        path = args.output or SMALLEST.replace("adder", "adder" if name == "elman" else f"adder-{name}")
+        if not args.output and not args.force:
+            path = next(free for free in names_like(path) if not any(map(os.path.lexists, (free, beside(free)))))
+        for each in (path, beside(path), *([args.plot] if args.plot else [])):
+            check_writable(each, args.force, make=True)
+        places[name] = path
+    columns = f"{'hidden':>6}  {'cell':>14}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'min |logit|':>13}"
+    return max([_smallest_of(name, path, columns, args) for name, path in places.items()])
+
+
+def _smallest_of(name, path, columns, args):
+    """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
+    from fastrnn.tasks.addition import Addition
+    from fastrnn.train.smallest import RATES, kinds, smallest
+
+    print(columns, flush=True)
+    best, activations = None, (args.activation,) if args.activation else tuple(RATES)
     with Bar(None, delay=1) as bar, compiling_noted():
-        kinds = smallest(
+        results = smallest(
             Addition(),
+            kinds(name, activations),
             seeds=args.seeds,
-            activations=(args.activation,) if args.activation else tuple(RATES),
             threads=args.threads,
             progress=lambda done, total: bar(done, total=total),
         )
-        for tried in kinds:
+        for tried in results:
             margin = f"{tried.best.margin:13.3g}" if tried.best else f"{'-':>13}"
-            kind = f"{tried.hidden:6}  {tried.activation:>10}"
+            said = f"{name} {tried.cell.activation}" if name == "elman" else name
+            kind = f"{tried.cell.hidden_size:6}  {said:>14}"
             print(f"{kind}  {tried.models:8,}  {tried.exact:6,}  {tried.certified:6,}  {margin}", flush=True)
             if tried.best and (best is None or tried.best.margin > best.best.margin):
                 best = tried

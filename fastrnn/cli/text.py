@@ -1,6 +1,7 @@
 """How numbers, sums and counts are written."""
 
 import contextlib
+import re
 import sys
 import textwrap
 
@@ -55,21 +56,61 @@ def equation(task, operands, answer, truth=None):
 
 
 def equations(model):
-    """A small network as formulas in its inputs a, b, ... and hidden units h0, h1, ...: one line a unit, then its outputs."""
-    weights = {name: weight.astype(float) for name, weight in model.weights.items()}
-    hidden, nothing = model.hidden_size, [0.0]
-    units = [f"h{unit}" for unit in range(hidden)]
+    """A small network as formulas in its inputs a, b, ... and states h0, h1, ...: some lines a unit, then its outputs.
+
+    A state after the step has a prime where the formula reads that before it as well.
+    """
+    from fastrnn.certify.weights import Weights
+    from fastrnn.formula.written import written
+
+    weights, step, lines = Weights(model), model.cell.traced(), []
+    units = range(model.hidden_size)
     inputs = [chr(ord("a") + i) for i in range(model.input_size)]
-    biases = weights.get("b_ih", nothing * hidden) + weights.get("b_hh", nothing * hidden)
-    outs = weights.get("b_o", nothing * model.output_size)
-    rows = [[*weights["w_ih"][unit], *weights["w_hh"][unit], biases[unit]] for unit in range(hidden)]
-    lines = [
-        f"{name} = {model.cell.activation}({_terms(row, [*inputs, *units, ''])})" for name, row in zip(units, rows)
-    ]
+    states, primed = [f"{model.cell.state[0]}{unit}" for unit in units], "'" * _reads(step.new, step.old)
+    names = [dict(zip(step.old, (f"{part}{unit}" for part in model.cell.state))) for unit in units]
+    for unit in units:
+        names[unit] |= {symbol: f"{value[unit]:.7g}" for symbol, value in weights.vectors.items()}
+
+    def define(symbols, fed):
+        """Pre-activations: in their place where a function alone reads them, else in lines of their own."""
+        for symbol, unit in ((symbol, unit) for symbol in symbols for unit in units):
+            rows = [(own[symbol][unit], on) for own, on in ((weights.w_x, inputs), (weights.w_h, fed)) if symbol in own]
+            factors = [factor for row, _ in rows for factor in row] + [weights.b[symbol][unit]]
+            text = _terms(factors, [name for _, on in rows for name in on] + [""])
+            if not _alone(symbol, step.new):
+                lines.append(f"{symbol.args[0]}{unit} = {text}")
+                text = f"{symbol.args[0]}{unit}"
+            names[unit][symbol] = text
+
+    def results(nodes):
+        for unit in units:
+            made = written({f"{name}{unit}{mark}": node for (name, mark), node in nodes.items()}, names[unit])
+            lines.extend(re.sub(r"\bv(\d+)\b", rf"v{unit}\1", line) for line in made)
+
+    define([symbol for symbol in step.pre if symbol not in weights.operand], states)
+    if step.operand:
+        results({("q", ""): step.operand.node})
+        define(weights.operand, [f"q{unit}" for unit in units])
+    results({(part, primed): node for part, node in zip(model.cell.state, step.new)})
+    outs = weights.b_o
     return lines + [
-        f"z{'' if len(outs) == 1 else o} = {_terms([*weights['w_ho'][o], outs[o]], [*units, ''])}"
+        f"z{'' if len(outs) == 1 else o} = {_terms([*weights.w_ho[o], outs[o]], [*(f'{h}{primed}' for h in states), ''])}"
         for o in range(len(outs))
     ]
+
+
+def _reads(nodes, symbols):
+    """Whether a formula has some of these symbols."""
+    from fastrnn.formula.graph import ordered
+
+    return bool(set(ordered(nodes)) & set(symbols))
+
+
+def _alone(symbol, nodes):
+    """Whether a formula has a symbol only as the argument of functions."""
+    from fastrnn.formula.graph import ordered
+
+    return all(expr.op not in ("+", "-", "*", "/") for expr in ordered(nodes) if symbol in expr.args)
 
 
 def _terms(factors, names):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.cells.elman import Elman
+from fastrnn.cells.base import cells
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.consolidate import consolidate
 from fastrnn.train.many import train_many
@@ -19,16 +19,23 @@ from fastrnn.train.many import train_many
 SCALES, LEARN = (2.0, 3.0), 60_000
 RATES = {"tanh": 0.03, "sigmoid": 0.1}
 SATURATION, SAMPLES, ATTEMPTS = 0.003, 400_000, 3
+# Elman networks of both activations, and units that learn their time constant.
+OPTIONS = {"elman": tuple({"activation": activation} for activation in RATES), "leaky": ({"alpha": None},)}
+
+
+def kinds(name, activations=tuple(RATES)):
+    """Cells of this name, with one unit each, of which the smallest is searched for."""
+    options = [each for each in OPTIONS.get(name, ({},)) if each.get("activation", activations[0]) in activations]
+    return tuple(cells()[name](hidden_size=1, **each) for each in options)
 
 
 class Tried(NamedTuple):
-    """Results of networks with one hidden size and activation: how many were trained, exact and certified.
+    """Results of networks of one cell: how many were trained, exact and certified.
 
     best: the Certification with the largest margin, or None; seed: of its network.
     """
 
-    hidden: int
-    activation: str
+    cell: object
     models: int
     exact: int
     certified: int
@@ -36,23 +43,23 @@ class Tried(NamedTuple):
     seed: int | None
 
 
-def smallest(task, *, seeds=700, activations=tuple(RATES), most=8, threads=None, progress=None):
-    """Yield a Tried for each activation of one hidden unit, of two, and so on, up to the first size that has a certificate.
+def smallest(task, prototypes=kinds("elman"), *, seeds=700, most=8, threads=None, progress=None):
+    """Yield a Tried for each of the cells with one hidden unit, with two, and so on, up to the first size with a proof.
 
     Networks 0 to seeds - 1 of each kind are trained side by side, then each that is exact is trained on to a proof.
     progress(done, total): called now and then within one kind. Raises ValueError as `train_many` and `certify` do.
     """
     for hidden in range(1, most + 1):
         done = []
-        for activation in activations:
-            done.append(_tried(Elman(hidden, activation), task, seeds, threads, progress))
+        for cell in prototypes:
+            done.append(_tried(replace(cell, hidden_size=hidden), task, seeds, threads, progress))
             yield done[-1]
         if any(tried.certified for tried in done):
             return
 
 
 def _tried(cell, task, seeds, threads, progress):
-    config = TrainConfig(learning_rate=RATES[cell.activation], max_samples=LEARN)
+    config = TrainConfig(learning_rate=RATES[getattr(cell, "activation", "tanh")], max_samples=LEARN)
     scales = np.resize(SCALES, seeds)
     run = train_many(cell, task, config, seeds=range(seeds), initial_scale=scales, threads=threads, progress=progress)
     if "interrupted" in run.stopped:
@@ -66,4 +73,4 @@ def _tried(cell, task, seeds, threads, progress):
                                   saturation=SATURATION, samples=SAMPLES)[1]
     proved = {seed: each for seed, each in found.items() if each.proved}
     seed = max(proved, key=lambda seed: proved[seed].margin, default=None)
-    return Tried(cell.hidden_size, cell.activation, seeds, len(exact), len(proved), proved.get(seed), seed)
+    return Tried(cell, seeds, len(exact), len(proved), proved.get(seed), seed)

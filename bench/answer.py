@@ -92,7 +92,8 @@ def original(seed):
 
 
 def scalar_speed():
-    """Samples a second of the scalar loop, and the seconds until it and its compiled twin can begin in a new process."""
+    """Samples a second of the scalar loop, and the seconds until it and its compiled twin can begin in a new
+    process."""
     began = time.perf_counter()
     list(reference.train(samples=500, report_every=500))
     rate = 500 / (time.perf_counter() - began)

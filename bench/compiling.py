@@ -22,7 +22,8 @@ print(imported - began, time.perf_counter() - imported)
 
 
 def first_training(cell, batch, cache):
-    """(seconds of importing, seconds of the first 16 samples) in a new process; cache: numba's folder, None for the usual one."""
+    """(seconds of importing, seconds of the first 16 samples) in a new process; cache: numba's folder, None for the
+    usual one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     done = subprocess.run(
         [sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True

@@ -29,7 +29,8 @@ WANTED = {
 
 
 class Duel(NamedTuple):
-    """A workload on so many threads: our row, the best other one, that of the common way (or None), rows of peers, and the ratios."""
+    """A workload on so many threads: our row, the best other one, that of the common way (or None), rows of peers, and
+    the ratios."""
 
     work: Workload
     threads: int

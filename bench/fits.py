@@ -9,8 +9,9 @@
 
 The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and
 the loss of training and validation sequences every tenth epoch; each model has validation sequences of its own, a
-tenth of all. Model-steps are those of all sequences, shares of the peak those of the training sequences. All cases of a table run in each of several rounds,
-in changing order; medians over rounds; ratios are formed within a round. The peak is that of fused multiply-adds.
+tenth of all. Model-steps are those of all sequences, shares of the peak those of the training sequences. All cases of a
+table run in each of several rounds, in changing order; medians over rounds; ratios are formed within a round. The peak
+is that of fused multiply-adds.
 """
 
 import argparse
@@ -170,8 +171,8 @@ def animal(dtype, threads, outer, sizes):
     steps = float(made.fits.epochs.sum()) * data.steps * (1 - 1 / outer)
     print(made.summary().to_string(index=False, float_format="{:.4f}".format))
     print(
-        f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s, {worked:,.1f} s of processors; "
-        f"{steps / seconds / 1e6:,.1f} M model-steps/s"
+        f"{len(made):,} fits, {made.fits.epochs.sum():,} epochs, {dtype}: {seconds:,.1f} s, "
+        f"{worked:,.1f} s of processors; {steps / seconds / 1e6:,.1f} M model-steps/s"
     )
     return seconds
 

@@ -10,11 +10,11 @@ import sys
 
 import numpy as np
 
+from fastrnn.bits.planes import to_words
 from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
 from fastrnn.tasks import Addition
-from fastrnn.bits.planes import to_words
 from fastrnn.train import TrainConfig, train
 from fastrnn.train.consolidate import consolidate
 

@@ -1,4 +1,5 @@
-"""The pictures, from saved results: hatches, markers and dashes tell what colours tell, for paper in black and white."""
+"""The pictures, from saved results: hatches, markers and dashes tell what colours tell, for paper in black and
+white."""
 
 import hashlib
 import json

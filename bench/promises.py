@@ -27,7 +27,9 @@ def seconds(data, batch_size, many):
     """Of training one network, or 16 side by side, on these arrays, without the time to take them in."""
     train = fastrnn.train_many if many else fastrnn.train
     seeds = {"seeds": range(16)} if many else {}
-    made = train(fastrnn.Elman(16), data, **seeds, batch_size=batch_size, until="samples", max_samples=100_000, threads=1)
+    made = train(
+        fastrnn.Elman(16), data, **seeds, batch_size=batch_size, until="samples", max_samples=100_000, threads=1
+    )
     return made.seconds
 
 

@@ -8,6 +8,7 @@ from fastrnn.bench.engines.parts import SAMPLES
 from fastrnn.bench.report import find, mark, number, samples_a_second, shape_of, table, work_of
 from fastrnn.bench.timing import median, spread
 
+
 def versus(result):
     """fastrnn against the best peer, and against nn.RNN with autograd, on at most as many threads."""
     rows = []

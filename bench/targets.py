@@ -7,7 +7,6 @@ from fastrnn.bench.report import digits, find, samples_a_second, shape_of, share
 from fastrnn.bench.timing import median
 from fastrnn.bench.workload import Workload
 
-
 ONLINE, SMALL, LARGE, MODELS = (
     Workload(16, 8, 1),
     Workload(16, 8, 64),

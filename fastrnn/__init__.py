@@ -12,38 +12,50 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastrnn import analysis, data, tasks
-    from fastrnn.certify import Certification, certify
-    from fastrnn.cells.base import Cell
-    from fastrnn.cells.coupled_lstm import CoupledLSTM
-    from fastrnn.cells.elman import Elman
-    from fastrnn.cells.fastgrnn import FastGRNN
-    from fastrnn.cells.gru import GRU
-    from fastrnn.cells.indrnn import IndRNN
-    from fastrnn.cells.janet import JANET
-    from fastrnn.cells.leaky import Leaky
-    from fastrnn.cells.lstm import LSTM
-    from fastrnn.cells.mgu import MGU
-    from fastrnn.cells.mingru import MinGRU
-    from fastrnn.cells.multiplicative import MultiplicativeRNN
-    from fastrnn.cells.peephole_lstm import PeepholeLSTM
-    from fastrnn.cells.ugrnn import UGRNN
-    from fastrnn.data import Sequences
-    from fastrnn.errors import CheckpointError
-    from fastrnn.exchange.entry import export
-    from fastrnn.generalize import Generalization, generalize
-    from fastrnn.model import Model
-    from fastrnn.pages.entry import write_page
-    from fastrnn.sweep import smallest, sweep
-    from fastrnn.train import Curriculum, History, ManyRun, Run, TrainConfig, loss_and_grad
-    from fastrnn.training.config import FitConfig
-    from fastrnn.training.entry import train, train_many
-    from fastrnn.training.fits import Fits
-    from fastrnn.training.imported import import_network
-    from fastrnn.training.one import Fit
-    from fastrnn.training.select import cross_validate
-    from fastrnn.training.selection import Selection
-    from fastrnn.verify import Verification, verify
+    from fastrnn import analysis as analysis
+    from fastrnn import data as data
+    from fastrnn import tasks as tasks
+    from fastrnn.cells.base import Cell as Cell
+    from fastrnn.cells.coupled_lstm import CoupledLSTM as CoupledLSTM
+    from fastrnn.cells.elman import Elman as Elman
+    from fastrnn.cells.fastgrnn import FastGRNN as FastGRNN
+    from fastrnn.cells.gru import GRU as GRU
+    from fastrnn.cells.indrnn import IndRNN as IndRNN
+    from fastrnn.cells.janet import JANET as JANET
+    from fastrnn.cells.leaky import Leaky as Leaky
+    from fastrnn.cells.lstm import LSTM as LSTM
+    from fastrnn.cells.mgu import MGU as MGU
+    from fastrnn.cells.mingru import MinGRU as MinGRU
+    from fastrnn.cells.multiplicative import MultiplicativeRNN as MultiplicativeRNN
+    from fastrnn.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
+    from fastrnn.cells.ugrnn import UGRNN as UGRNN
+    from fastrnn.certify import Certification as Certification
+    from fastrnn.certify import certify as certify
+    from fastrnn.data import Sequences as Sequences
+    from fastrnn.errors import CheckpointError as CheckpointError
+    from fastrnn.exchange.entry import export as export
+    from fastrnn.generalize import Generalization as Generalization
+    from fastrnn.generalize import generalize as generalize
+    from fastrnn.model import Model as Model
+    from fastrnn.pages.entry import write_page as write_page
+    from fastrnn.sweep import smallest as smallest
+    from fastrnn.sweep import sweep as sweep
+    from fastrnn.train import Curriculum as Curriculum
+    from fastrnn.train import History as History
+    from fastrnn.train import ManyRun as ManyRun
+    from fastrnn.train import Run as Run
+    from fastrnn.train import TrainConfig as TrainConfig
+    from fastrnn.train import loss_and_grad as loss_and_grad
+    from fastrnn.training.config import FitConfig as FitConfig
+    from fastrnn.training.entry import train as train
+    from fastrnn.training.entry import train_many as train_many
+    from fastrnn.training.fits import Fits as Fits
+    from fastrnn.training.imported import import_network as import_network
+    from fastrnn.training.one import Fit as Fit
+    from fastrnn.training.select import cross_validate as cross_validate
+    from fastrnn.training.selection import Selection as Selection
+    from fastrnn.verify import Verification as Verification
+    from fastrnn.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -103,7 +115,8 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    """Keeps `train`, `verify` and the like the functions: importing a module of the same name would put it in their place."""
+    """Keeps `train`, `verify` and the like the functions: importing a module of the same name would put it in their
+    place."""
 
     def __setattr__(self, name, value):
         if not (name in _HOME and isinstance(value, ModuleType)):

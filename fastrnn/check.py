@@ -35,7 +35,8 @@ import numpy as np
 
 
 def delayed(function):
-    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest bit."""
+    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest
+    bit."""
     def of(task):
         def step(queue, bits):
             queue |= function(bits) << task["delay"]
@@ -116,10 +117,12 @@ ACTIVATION_ERROR = {("sigmoid", "float32"): "8e-7", ("sigmoid", "float64"): "6.8
                     ("tanh", "float64"): "1.12e-15", ("relu", "float32"): "0", ("relu", "float64"): "0"}
 UNIT = {"float32": Fraction(1, 2**24), "float64": Fraction(1, 2**53)}
 UNDERFLOW = {"float32": Fraction(1, 2**126), "float64": Fraction(1, 2**1022)}
-# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with it.
+# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with
+# it.
 LARGEST = {"float32": 2.0**120, "float64": 2.0**1000}
 LEAST_MARGIN = 2.0**-18
-# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than underflow.
+# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than
+# underflow.
 PLACES = {"float32": 300, "float64": 1200}
 # Bits of mpmath's intervals.
 PRECISION = 80
@@ -172,17 +175,29 @@ def check(certificate, model):
 def _checked(boxes, claim, tensors, header):
     number = claim.get("format") if isinstance(claim, dict) else None
     require(same(number, 2) or same(number, 3), f"format: got {printable(number)}, this checker reads 2 and 3")
-    fields = {"format", "task", "cell", "dtype", "weights", "margin", *(("formula", "head") if number == 3 else ("rounding",))}
+    fields = {
+        "format",
+        "task",
+        "cell",
+        "dtype",
+        "weights",
+        "margin",
+        *(("formula", "head") if number == 3 else ("rounding",)),
+    }
     require(set(claim) == fields, f"certificate: expected {', '.join(sorted(fields))}")
     task = task_of(header, tensors)
     weights = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
     require(claim["weights"] == hash_of(weights), "weights: the certificate is for other weights than the model's")
     for name, right in (("task", task), ("cell", header["cell"])):
-        require(same(claim[name], right),
-                f"{name}: the certificate is for {printable(claim[name])}, the model for {printable(right)}")
+        require(
+            same(claim[name], right),
+            f"{name}: the certificate is for {printable(claim[name])}, the model for {printable(right)}",
+        )
     network = Network(weights, claim["cell"], claim["dtype"], inputs_of(task))
     if number == 3:
-        require(same(claim["formula"], formula_of(claim["cell"])), f"formula: not that of the cell {claim['cell']['name']}")
+        require(
+            same(claim["formula"], formula_of(claim["cell"])), f"formula: not that of the cell {claim['cell']['name']}"
+        )
         require(same(claim["head"], "sigmoid"), f"head: got {printable(claim['head'])}, expected sigmoid")
     else:
         network.check_rounding(claim["cell"], claim["dtype"], claim["rounding"])
@@ -295,19 +310,26 @@ def task_of(header, tensors):
 def formula_of(cell):
     """The text of a cell's formula, from its description, which must be complete."""
     name = cell.get("name")
-    require(isinstance(name, str) and name in FORMULAS and "," not in name,
-            f"cell: got {printable(name)}, this checker knows {', '.join(each for each in FORMULAS if ',' not in each)}")
+    require(
+        isinstance(name, str) and name in FORMULAS and "," not in name,
+        f"cell: got {printable(name)}, this checker knows {', '.join(each for each in FORMULAS if ',' not in each)}",
+    )
     options = OPTIONS.get(name, {})
-    require(set(cell) == {"name", "hidden_size", "bias", *options} and type(cell["bias"]) is bool
-            and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0
-            and all(isinstance(cell[each], str | float | None) and right(cell[each]) for each, right in options.items()),
-            f"cell: got {printable(cell)}")
+    require(
+        set(cell) == {"name", "hidden_size", "bias", *options}
+        and type(cell["bias"]) is bool
+        and type(cell["hidden_size"]) is int
+        and cell["hidden_size"] > 0
+        and all(isinstance(cell[each], str | float | None) and right(cell[each]) for each, right in options.items()),
+        f"cell: got {printable(cell)}",
+    )
     kind = ", before" if cell.get("reset") == "before" else ", learned" if cell.get("alpha", 0) is None else ""
     return FORMULAS[name + kind].format(**cell)
 
 
 def scaled(array, places, up=False):
-    """Floats as integers in units of 2**-places, rounded down, or up; NumPy's object arrays compute with Python's ints."""
+    """Floats as integers in units of 2**-places, rounded down, or up; NumPy's object arrays compute with Python's
+    ints."""
     ratios = map(float.as_integer_ratio, array.ravel().tolist())
     integers = [-((-above << places) // below) if up else (above << places) // below for above, below in ratios]
     return np.array(integers, object).reshape(array.shape)
@@ -318,9 +340,17 @@ class Formula:
 
     def __init__(self, text, iv, dtype):
         *lines, results = text.split("; ")
-        self.iv, self.results, self.lines, self.uses, self.together = iv, results.split(" ", 1)[1].split(", "), {}, {}, {}
+        self.iv, self.results, self.lines, self.uses, self.together = (
+            iv,
+            results.split(" ", 1)[1].split(", "),
+            {},
+            {},
+            {},
+        )
         self.unit, self.eta = (self.bound(number[dtype]) for number in (UNIT, UNDERFLOW))
-        self.errors = {op: self.bound(Fraction(error)) for (op, kind), error in ACTIVATION_ERROR.items() if kind == dtype}
+        self.errors = {
+            op: self.bound(Fraction(error)) for (op, kind), error in ACTIVATION_ERROR.items() if kind == dtype
+        }
         for line in lines:
             name, call = line.split(" = ")
             op, arguments = call[:-1].split("(")
@@ -598,7 +628,8 @@ class Proof:
         require(np.isfinite(self.low).all() and np.isfinite(self.high).all(), "boxes: not all ends are finite")
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
         require(
-            following.size <= MOST_EDGES and nodes * len(network.rows) * network.hidden**2 * network.cost <= MOST_PRODUCTS,
+            following.size <= MOST_EDGES
+            and nodes * len(network.rows) * network.hidden**2 * network.cost <= MOST_PRODUCTS,
             f"boxes: {TOO_LARGE}",
         )
         require((following >= 0).all() and (following < nodes).all(), f"following: expected nodes 0 to {nodes - 1}")
@@ -621,7 +652,9 @@ class Proof:
         for (following, _), nodes in alike.items():
             joined = {}
             for node in nodes:
-                state = [scaled(end[node, :hidden], self.network.places, end is self.high) for end in (self.low, self.high)]
+                state = [
+                    scaled(end[node, :hidden], self.network.places, end is self.high) for end in (self.low, self.high)
+                ]
                 for name, ends in self.network.fed(*state).items():
                     lower, upper = joined.get(name, ends)
                     joined[name] = np.minimum(lower, ends[0]), np.maximum(upper, ends[1])

@@ -99,8 +99,8 @@ def read_checkpoint(path):
 
 
 def hash_of(arrays):
-    """The sha256 of arrays {name: array}, in hexadecimal: of "NAME DTYPE SHAPE" and a newline, then the little-endian bytes,
-    of each in the order of their names."""
+    """The sha256 of arrays {name: array}, in hexadecimal: of "NAME DTYPE SHAPE" and a newline, then the little-endian
+    bytes, of each in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

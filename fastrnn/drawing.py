@@ -54,8 +54,8 @@ class Picture:
     """Axes to draw into: those given, or `panels` new ones, which are written to `path` at the end.
 
     size: of a panel, in inches; columns: panels beside each other, at most; share_x, share_y: whether all have
-    one axis of this direction. Raises ValueError, in one line, without matplotlib, for an ending that it cannot write, for both a path and axes,
-    and for another number of axes than there are panels.
+    one axis of this direction. Raises ValueError, in one line, without matplotlib, for an ending that it cannot write,
+    for both a path and axes, and for another number of axes than there are panels.
     """
 
     def __init__(self, path, axes, panels=1, size=(5.5, 4), columns=4, share_x=True, share_y=True):
@@ -102,4 +102,6 @@ class Picture:
             date = {"svg": "Date", "pdf": "CreationDate"}.get(self.ending)
             options = {"metadata": {date: None}} if date else {}
             with rc_context({"svg.hashsalt": "fastrnn"}):
-                write_atomically(self.path, lambda file: self.figure.savefig(file, format=self.ending, dpi=150, **options))
+                write_atomically(
+                    self.path, lambda file: self.figure.savefig(file, format=self.ending, dpi=150, **options)
+                )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.bits.source import label_words
 from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample_bits
+from fastrnn.bits.source import label_words
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE = 1 << 13
@@ -84,7 +84,8 @@ def hard_batches(task):
 
 
 def random_batches(task, samples, seed):
-    """Batches of `samples` uniformly random operands; the bits of each depend on the seed and the batch's place alone."""
+    """Batches of `samples` uniformly random operands; the bits of each depend on the seed and the batch's place
+    alone."""
     most = 64 * _words(task)
     for number, first in enumerate(range(0, samples, most)):
         count = min(most, samples - first)

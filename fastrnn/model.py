@@ -8,6 +8,8 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.arguments import as_array, shown
+from fastrnn.bits.planes import Digits
+from fastrnn.bits.stream import Stream, flops_of_step, in_parts
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.exchange.base import network_of
@@ -17,8 +19,6 @@ from fastrnn.kernels.recurrent.layout import Sizes, weights_table
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import places_of, shapes_of, weights_that_learn
 from fastrnn.runner import Runner
-from fastrnn.bits.stream import Stream, flops_of_step, in_parts
-from fastrnn.bits.planes import Digits
 
 # Steps of time in one piece of a long sum, a multiple of 8: its bit planes stay in the second-level cache.
 PIECE = 1 << 13
@@ -90,7 +90,13 @@ class Model:
         states = np.empty((batch if with_states else 0, steps, self.hidden_size), self.dtype)
         runner = Runner(self.cell, self._sizes, str(self.dtype), self.theta, steps)
         flops = runner.size * steps * flops_of_step(self._sizes, len(self.cell.gates))
-        in_parts(-(-batch // runner.size), threads, lambda first, last: runner.run(x, z, states, first, last), flops, progress)
+        in_parts(
+            -(-batch // runner.size),
+            threads,
+            lambda first, last: runner.run(x, z, states, first, last),
+            flops,
+            progress,
+        )
         return z, states
 
     def stream(self, samples, threads=None):
@@ -230,7 +236,8 @@ def check_weights(cell, weights):
     w_ih, w_ho = np.asarray(weights["w_ih"]), np.asarray(weights["w_ho"])
     if w_ih.ndim != 2 or w_ho.ndim != 2:
         raise ValueError(
-            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (gates x hidden, input) and (output, hidden)"
+            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (gates x hidden, input) "
+            "and (output, hidden)"
         )
     shapes = shapes_of(cell, w_ih.shape[1], w_ho.shape[0])
     for name, weight in weights.items():

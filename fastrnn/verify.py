@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastrnn.arguments import as_integer
+from fastrnn.bits.tree import Tree
 from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard_batches, random_batches
 from fastrnn.model import check_model
-from fastrnn.bits.tree import Tree
 
 # Samples times steps that a model file may ask for by its width; who wants more names the width.
 MOST_STEPS = 1 << 34
@@ -99,8 +99,8 @@ def right_on_all(task):
 
 
 def exactness(model, progress=None):
-    """The Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`, and at once
-    where there are many mistakes.
+    """The Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`, and at
+    once where there are many mistakes.
 
     progress(done, total): called now and then, where not all samples are tried.
     """

@@ -39,7 +39,7 @@ def kernel_outputs(network, x):
 
 def same(weights, others):
     """Whether two {name: array} are the same bytes."""
-    assert list(sorted(weights)) == list(sorted(others))
+    assert sorted(weights) == sorted(others)
     for name, values in weights.items():
         assert values.dtype == others[name].dtype and values.shape == others[name].shape, name
         assert values.tobytes() == others[name].tobytes(), name

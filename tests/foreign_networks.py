@@ -4,6 +4,7 @@ Written from the libraries' documented equations, not from fastrnn's formulas.
 """
 
 import numpy as np
+
 from tests.numpy_network import sigmoid
 
 

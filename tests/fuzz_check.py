@@ -161,8 +161,8 @@ def renamed(rng, content, key):
 def doubled(rng, content, key):
     """A name twice, with another value the second time."""
     file = File(content, key)
-    name = picked(rng, [name for name in file.header])
-    other = json.dumps(picked(rng, [value for value in file.header.values()]))
+    name = picked(rng, list(file.header))
+    other = json.dumps(picked(rng, list(file.header.values())))
     return file.content(lambda text: text[:-1] + f", {json.dumps(name)}: {other}}}")
 
 

@@ -32,7 +32,8 @@ def online(model, symbols):
 
 
 def streaming(model, symbols, segment):
-    """(states (N, T', P H), all parts, of the last segment, its first step, outputs (W, T, O), least |logit|) of streamed samples.
+    """(states (N, T', P H), all parts, of the last segment, its first step, outputs (W, T, O), least |logit|) of
+    streamed samples.
 
     Segments have `segment` steps, the last one is run step by step; N is a multiple of 64.
     """

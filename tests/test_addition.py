@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from task_runs import BLOCK, answers, drawn, labels, operands_of
 
-from fastrnn.tasks.addition import Addition
 from fastrnn.bits.planes import from_words, to_words
+from fastrnn.tasks.addition import Addition
+
 
 @st.composite
 def sums(draw):

@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
 
 from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, train_many
 from fastrnn.data import TEST, TRAIN
+from tests import numpy_network as oracle
 
 LENGTHS = (5, 3, 6, 4)
 

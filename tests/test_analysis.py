@@ -7,13 +7,13 @@ import pytest
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, QUICK, ROLES, as_float
 
 from fastrnn import GRU, LSTM, Sequences, analysis, train_many
 from fastrnn.analysis.stepwise import Stepper, gate_nodes
 from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, folds
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, QUICK, ROLES, as_float
 
 RNG = np.random.default_rng(5)
 P, BITS, WEIGHT = np.round(RNG.random(400), 2), RNG.integers(0, 2, 400), RNG.integers(0, 3, 400).astype(float)

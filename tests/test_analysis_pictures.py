@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tests.test_fit import DATA, QUICK, ROLES
 
 from fastrnn import GRU, analysis, cross_validate, train_many
+from tests.test_fit import DATA, QUICK, ROLES
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import plots, readme, render, targets
-from bench.duels import WANTED, duels
 from bench.conftest import Clock
+from bench.duels import WANTED, duels
 from bench.suite import SECTIONS
 from fastrnn.bench import report, timing
 from fastrnn.cli import Parser

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
-import fastrnn
 from fastrnn.cells.base import ACTIVATIONS, Cell, cells
 from fastrnn.cells.coupled_lstm import CoupledLSTM
 from fastrnn.cells.elman import Elman
@@ -19,9 +18,8 @@ from fastrnn.cells.indrnn import IndRNN
 from fastrnn.cells.leaky import Leaky
 from fastrnn.cells.lstm import LSTM
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
-from fastrnn.formula import graph
-from fastrnn.formula import exp, greater, log, maximum, relu, sigmoid, softplus, square_root, tanh, where
-from fastrnn.formula.evaluate import NUMPY, evaluate, on_numpy
+from fastrnn.formula import exp, graph, greater, log, maximum, relu, sigmoid, softplus, square_root, tanh, where
+from fastrnn.formula.evaluate import NUMPY, on_numpy
 from fastrnn.formula.graph import Expr, ordered, symbol
 from fastrnn.formula.written import written
 

@@ -18,8 +18,8 @@ from fastrnn.certify.search import search
 from fastrnn.certify.sequences import answers, bits_of, planes_of
 from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
-from fastrnn.networks import shapes_of
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 from fastrnn.train.smallest import kinds, smallest
 
 ADDITION = fastrnn.tasks.Addition(bits=8)

@@ -17,13 +17,13 @@ from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.network import Network
+from fastrnn.certify.rounding import operations
 from fastrnn.certify.sequences import skewed
 from fastrnn.check import check
 from fastrnn.cli.text import equations
 from fastrnn.formula.evaluate import NUMPY, evaluate
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
-from fastrnn.certify.rounding import operations
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
@@ -112,7 +112,9 @@ def test_a_proof_takes_less_than_100_ms_where_kernels_are_warm(name):
 def test_networks_near_a_proved_one_are_proved_only_if_they_are_right(name):
     model, rng, proofs, wrong = proved(name).model, np.random.default_rng(1), 0, 0
     for size in np.repeat([0.01, 0.1, 0.3, 0.6], 4):
-        weights = {each: (w * (1 + size * rng.normal(size=w.shape))).astype(w.dtype) for each, w in model.weights.items()}
+        weights = {
+            each: (w * (1 + size * rng.normal(size=w.shape))).astype(w.dtype) for each, w in model.weights.items()
+        }
         near = Model(model.cell, weights, model.task)
         right = fastrnn.verify(near, bits=256, samples=256).exact
         found = certify(near, find=False)
@@ -136,7 +138,9 @@ def fused(dtype):
     def operation(function):
         def apply(*values):
             exact = function(*(np.asarray(value, np.float64) for value in values))
-            return np.where(np.random.default_rng(len(exact)).uniform(size=exact.shape) < 0.5, exact, exact.astype(dtype))
+            return np.where(
+                np.random.default_rng(len(exact)).uniform(size=exact.shape) < 0.5, exact, exact.astype(dtype)
+            )
 
         return apply
 
@@ -156,7 +160,9 @@ def test_intervals_of_a_formula_hold_what_kernels_may_compute_from_points(name, 
         inside = (low + rng.choice([0, 0.3, 1], 4000) * (high - low)).astype(dtype).astype(float)
         values[each], points[each] = (low, high), np.clip(inside, low, high)
     bounds, largest = formula(values)
-    plain = evaluate(outputs, {each: point.astype(dtype) for each, point in points.items()}, NUMPY, np.dtype(dtype).type)
+    plain = evaluate(
+        outputs, {each: point.astype(dtype) for each, point in points.items()}, NUMPY, np.dtype(dtype).type
+    )
     mixed = evaluate(outputs, points, fused(dtype), np.dtype(dtype).type)
     for computed in (plain, mixed):
         for (low, high), point in zip(bounds, computed):
@@ -247,23 +253,36 @@ def test_a_network_written_as_formulas_is_the_network(name):
     cell, rng = replace(variants()[name], hidden_size=2), np.random.default_rng(0)
     model = Model(cell, {each: rng.normal(0, 1, shape) for each, shape in shapes_of(cell, 2, 1).items()}, ADDITION)
     parts, state = len(cell.state), rng.uniform(-1, 1, 2 * len(cell.state))
-    known = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "relu": lambda z: max(z, 0.0), "a": 1.0, "b": 0.0}
+    known = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "relu": lambda z: max(z, 0.0),
+        "a": 1.0,
+        "b": 0.0,
+    }
     known |= {f"{part}{unit}": state[n * 2 + unit] for n, part in enumerate(cell.state) for unit in range(2)}
     after = {}
     for line in equations(model):
         left, right = line.split(" = ")
         spelled = re.sub(r"(?<=\d) (?=[a-z])", " * ", right.replace("'", "_"))
-        after[left.replace("'", "_")] = eval(spelled, {**known, **{key: v for key, v in after.items() if key not in known}})
+        after[left.replace("'", "_")] = eval(
+            spelled, {**known, **{key: v for key, v in after.items() if key not in known}}
+        )
     wanted = Network(model, automaton_of(ADDITION)).step(state[None], np.zeros(1, int))[0][1].reshape(parts, 2)
     mark = "_" if "h0_" in after else ""
     for n, part in enumerate(cell.state):
         assert np.allclose([after[f"{part}{unit}{mark}"] for unit in range(2)], wanted[n], atol=1e-5)
-    assert np.isclose(after["z"], model.weights["w_ho"][0] @ (wanted[0] if mark else state[:2]) + model.weights["b_o"][0], atol=1e-5)
+    assert np.isclose(
+        after["z"], model.weights["w_ho"][0] @ (wanted[0] if mark else state[:2]) + model.weights["b_o"][0], atol=1e-5
+    )
 
 
 def test_the_smallest_of_a_cell_is_searched_for_among_its_kinds():
     assert kinds("gru") == (fastrnn.GRU(1),) and kinds("leaky") == (fastrnn.Leaky(1, alpha=None),)
-    assert kinds("elman") == (fastrnn.Elman(1, "tanh"), fastrnn.Elman(1)) and kinds("elman", ("tanh",)) == kinds("elman")[:1]
+    assert (
+        kinds("elman") == (fastrnn.Elman(1, "tanh"), fastrnn.Elman(1))
+        and kinds("elman", ("tanh",)) == kinds("elman")[:1]
+    )
 
 
 @pytest.mark.slow

@@ -48,7 +48,8 @@ def nodes_of(graph, symbols):
 
 
 def outside(found, symbols, states, first=0):
-    """(how far states (N, T', H or P H) of steps `first` and on are outside of their boxes at most, how many there were)"""
+    """(how far states (N, T', H or P H) of steps `first` and on are outside of their boxes at most, how many there
+    were)"""
     nodes = nodes_of(found.graph, symbols)[:, first : first + states.shape[1]]
     inside, parts = states.astype(float), states.shape[2]
     low, high = (end[:, :parts][nodes] for end in (found.proof.low, found.proof.high))
@@ -67,12 +68,12 @@ def adversarial(found, count, steps, seed=0):
         best, chosen = np.full(count, -np.inf), np.zeros(count, int)
         # Now and then a random symbol, or all of them settle in one cycle.
         noise = rng.uniform(size=(len(inputs), count)) * (rng.uniform(size=count) < 0.2)
-        for symbol, bits in enumerate(inputs):
+        for number, bits in enumerate(inputs):
             after = step(found.model, states, np.tile(bits, (count, 1)))
-            place = graph.following[node, symbol]
+            place = graph.following[node, number]
             near = np.maximum(after - found.proof.low[place], found.proof.high[place] - after) / size[place]
-            score = near.max(axis=1) + noise[symbol]
-            chosen, best = np.where(score > best, symbol, chosen), np.maximum(best, score)
+            score = near.max(axis=1) + noise[number]
+            chosen, best = np.where(score > best, number, chosen), np.maximum(best, score)
         states = step(found.model, states, inputs[chosen])
         node = graph.following[node, chosen]
         symbols = np.column_stack([symbols, chosen])
@@ -217,9 +218,9 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
     )
     ends = low.astype(float), high.astype(float)
     after_low, after_high = boxes.step(*ends, boxes.fed(*ends))
-    for symbol, bits in enumerate(automaton.inputs):
+    for number, bits in enumerate(automaton.inputs):
         after = step(model, points, np.tile(bits, (16, 1)))
-        assert (after_low[:, symbol] <= after).all() and (after <= after_high[:, symbol]).all()
+        assert (after_low[:, number] <= after).all() and (after <= after_high[:, number]).all()
         order = rng.permutation(hidden)
         pre = (points[:, order].astype(dtype)[:, None] * model.weights["w_hh"][:, order]).astype(dtype)
         total = np.zeros((16, hidden), dtype)
@@ -228,7 +229,7 @@ def test_the_interval_cell_contains_the_float_cell(hidden, activation, dtype, sc
         for part in (*(model.weights["w_ih"] * bits.astype(dtype)).T, model.weights["b_ih"], model.weights["b_hh"]):
             total = total + part
         (given_low, given_high), (low_pre, high_pre) = boxes.given[boxes.fed_pre[0]], boxes.fed(*ends)
-        assert (low_pre + given_low[symbol] <= total).all() and (total <= high_pre + given_high[symbol]).all()
+        assert (low_pre + given_low[number] <= total).all() and (total <= high_pre + given_high[number]).all()
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])

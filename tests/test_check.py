@@ -22,9 +22,9 @@ from safetensors.numpy import save_file
 from task_runs import variants
 
 import fastrnn
+from fastrnn.cells.base import cells
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.cells.base import cells
 from fastrnn.certify.file import description_of, formula_of, hash_of
 from fastrnn.certify.rounding import operations
 from fastrnn.check import ACTIVATION_ERROR, FORMULAS, STEPS, Formula, Network, Refused, check, inputs_of, scaled
@@ -384,7 +384,18 @@ def test_it_imports_nothing_but_the_standard_library_numpy_and_mpmath():
     tree = ast.parse(SOURCE.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names == {"hashlib", "itertools", "json", "math", "os", "stat", "fractions", "numpy", "mpmath", "mpmath.libmp"}
+    assert names == {
+        "hashlib",
+        "itertools",
+        "json",
+        "math",
+        "os",
+        "stat",
+        "fractions",
+        "numpy",
+        "mpmath",
+        "mpmath.libmp",
+    }
     code = ("import importlib.util, sys\n"
             f"spec = importlib.util.spec_from_file_location('checker', {str(SOURCE)!r})\n"
             "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
@@ -462,7 +473,7 @@ def test_a_certificate_of_each_task_is_accepted_and_of_no_other(tmp_path, name):
     files = Files(tmp_path, run.certification)
     assert check(files.certificate, files.model)["task"]["name"] == task.name
     others = [other for other in STEPS if other not in (task.name, "addition", "comparison", "running-comparison")]
-    lies = [{**{field: 1 for field in TASK_FIELDS.get(other, ())}, "name": other} for other in others]
+    lies = [{**dict.fromkeys(TASK_FIELDS.get(other, ()), 1), "name": other} for other in others]
     for lie in lies:
         if inputs_of(lie) == task.input_size:
             def replace_task(boxes, claim, lie=lie):
@@ -519,7 +530,9 @@ def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
         "b_o": (1,),
     }
     weights = {name: (10.0**scale * rng.normal(size=shape)).astype(dtype) for name, shape in shapes.items()}
-    network = Network(weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype, inputs)
+    network = Network(
+        weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype, inputs
+    )
     low, high = np.sort(10.0 ** rng.uniform(-9, 9, (2, hidden)) * rng.choice([-1, 1], (2, hidden)), axis=0)
     w = {name: [[Fraction(float(x)) for x in row] for row in np.atleast_2d(weight)] for name, weight in weights.items()}
     ends = list(zip(map(Fraction, low.tolist()), map(Fraction, high.tolist())))

@@ -1,7 +1,7 @@
 """Forged certificates of gated networks: none is accepted, whatever they say of formula, gates, state, head or task."""
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -18,7 +18,6 @@ from fastrnn.certify.network import Network
 from fastrnn.certify.prove import Proof
 from fastrnn.check import Refused, check
 from fastrnn.model import Model
-
 
 # Cells with weights of the same shapes.
 OTHERS = {"gru": fastrnn.GRU(8, reset="before"), "gru-before": fastrnn.GRU(8), "mgu": fastrnn.UGRNN(8),
@@ -62,7 +61,9 @@ def formulas(text):
             if other != place[0]:
                 found[f"{other} at {place.start()}"] = text[: place.start()] + other + text[place.end() :]
     for place in re.finditer(r"\((\w+), (\w+)\)(?=;)", text):
-        found[f"exchanged at {place.start()}"] = text[: place.start()] + f"({place[2]}, {place[1]})" + text[place.end() :]
+        found[f"exchanged at {place.start()}"] = (
+            text[: place.start()] + f"({place[2]}, {place[1]})" + text[place.end() :]
+        )
     gates, rest = text.split(" | ", 1)
     found["gates in another order"] = " ".join(reversed(gates.split())) + " | " + rest + " " * (" " not in gates)
     found["rests"] = re.sub(r"return \w+", "return old_h", text)
@@ -84,7 +85,10 @@ def swapped(weights, names, a, b, count):
 def forgeries(name):
     """{what: changes to the files} of one network."""
     model, units = proved(name).model, 8
-    made = {f"formula: {what}": in_formula(lambda _, text=text: text) for what, text in formulas(formula_of(model.cell)).items()}
+    made = {
+        f"formula: {what}": in_formula(lambda _, text=text: text)
+        for what, text in formulas(formula_of(model.cell)).items()
+    }
     gates = model.cell.gates
     for a in range(len(gates)):
         for b in range(a):
@@ -110,13 +114,21 @@ def forgeries(name):
     made["another part"] = in_boxes(lambda boxes: boxes.update(
         {end: np.concatenate([boxes[end], boxes[end]], axis=1) for end in ("low", "high")}))
     made["all states"] = in_boxes(lambda boxes: (boxes["low"].fill(-1.0), boxes["high"].fill(1.0)))
-    made["shrunk"] = in_boxes(lambda boxes: boxes.update(
-        low=boxes["low"] + 1e-6 * (boxes["high"] - boxes["low"]), high=boxes["high"] - 1e-6 * (boxes["high"] - boxes["low"])))
+    made["shrunk"] = in_boxes(
+        lambda boxes: boxes.update(
+            low=boxes["low"] + 1e-6 * (boxes["high"] - boxes["low"]),
+            high=boxes["high"] - 1e-6 * (boxes["high"] - boxes["low"]),
+        )
+    )
     if len(model.cell.state) == 2:
-        made["only h"] = in_boxes(lambda boxes: boxes.update(low=boxes["low"][:, :units], high=boxes["high"][:, :units]))
+        made["only h"] = in_boxes(
+            lambda boxes: boxes.update(low=boxes["low"][:, :units], high=boxes["high"][:, :units])
+        )
         made["h and c exchanged"] = in_boxes(lambda boxes: boxes.update(
             {end: np.roll(boxes[end], units, axis=1) for end in ("low", "high")}))
-        made["c without bounds"] = in_boxes(lambda boxes: (boxes["low"][:, units:].fill(-1e300), boxes["high"][:, units:].fill(1e300)))
+        made["c without bounds"] = in_boxes(
+            lambda boxes: (boxes["low"][:, units:].fill(-1e300), boxes["high"][:, units:].fill(1e300))
+        )
     if name in OTHERS:
         made[f"it is {OTHERS[name]}"] = lie(OTHERS[name])
     return made
@@ -155,7 +167,9 @@ def test_certificates_forged_for_wrong_networks_from_the_states_that_they_visit_
         for margin in (1.0, 1e-3):
             radius = widening * (high - low) + 1e-6
             margins = np.r_[np.inf, np.full(graph.nodes - 1, margin)]
-            write_certificate(tmp_path / "forged", model, ADDITION, graph, Proof(True, low - radius, high + radius, margins, 1))
+            write_certificate(
+                tmp_path / "forged", model, ADDITION, graph, Proof(True, low - radius, high + radius, margins, 1)
+            )
             with pytest.raises(Refused):
                 check(tmp_path / "forged", tmp_path / "model")
 
@@ -169,7 +183,9 @@ def test_cells_that_it_does_not_know_are_refused_by_name(tmp_path, cell):
 def test_a_proof_in_float64_is_accepted(tmp_path):
     for name in ("mgu", "lstm"):
         model = proved(name).model
-        wide = Model(model.cell, {each: weight.astype(np.float64) for each, weight in model.weights.items()}, model.task)
+        wide = Model(
+            model.cell, {each: weight.astype(np.float64) for each, weight in model.weights.items()}, model.task
+        )
         found = certify(wide, find=False)
         assert found.proved and found.margin >= proved(name).margin - 1e-3
         (tmp_path / name).mkdir()

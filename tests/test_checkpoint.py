@@ -16,8 +16,8 @@ from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.initializers import initial_weights
-from fastrnn.networks import shapes_of
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 from fastrnn.tasks.addition import Addition
 
 
@@ -265,9 +265,15 @@ WRONG = {
     "no cell": (without("cell"), "cell: got None, expected its name and fields"),
     "cell null": (entry("cell", value=None), "cell: got None, expected its name and fields"),
     "cell text": (entry("cell", value="elman"), "cell: got 'elman', expected its name and fields"),
-    "cell unknown": (entry("cell", "name", value="hopfield"), "cell: got 'hopfield', this fastrnn has coupled-lstm, elman"),
+    "cell unknown": (
+        entry("cell", "name", value="hopfield"),
+        "cell: got 'hopfield', this fastrnn has coupled-lstm, elman",
+    ),
     "cell unnamed": (entry("cell", "name", value=None), "cell: got None, this fastrnn has coupled-lstm, elman"),
-    "cell name list": (entry("cell", "name", value=["elman"]), "cell: got ['elman'], this fastrnn has coupled-lstm, elman"),
+    "cell name list": (
+        entry("cell", "name", value=["elman"]),
+        "cell: got ['elman'], this fastrnn has coupled-lstm, elman",
+    ),
     "task unknown": (entry("task", "name", value="chess"), "task: got 'chess', this fastrnn has addition"),
     "task list": (entry("task", value=[]), "task: got [], expected its name and fields"),
     "task false": (entry("task", value=False), "task: got False, expected its name and fields"),

@@ -10,7 +10,7 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn.certify import certify
-from fastrnn.train.consolidate import AFRESH, BATCH, KEEPING, Consolidation, consolidate, covers
+from fastrnn.train.consolidate import AFRESH, BATCH, Consolidation, consolidate, covers
 from fastrnn.train.resume import load_run, save_run
 
 ADDITION = fastrnn.tasks.Addition(bits=8)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from test_resume import assert_same
 
 import fastrnn
 from fastrnn import Curriculum
@@ -13,7 +14,6 @@ from fastrnn.tasks import Addition
 from fastrnn.train import pace
 from fastrnn.train.curriculum import stages
 from fastrnn.train.resume import load_run, save_run
-from test_resume import assert_same
 
 # From two bits on: what is exact there knows little of carries, and has to learn on at larger widths.
 NARROW = {"curriculum": Curriculum(2, 3), "seed": 2}

@@ -7,9 +7,9 @@ import wave
 import numpy as np
 import pandas as pd
 import pytest
+from data_tables import COLUMNS, choices, same
 from scipy.io import wavfile
 
-from data_tables import COLUMNS, choices, same
 from fastrnn import Sequences
 from fastrnn.data.csv_table import CsvTable
 

@@ -7,9 +7,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from data_tables import COLUMNS, choices, same
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from data_tables import COLUMNS, choices, same
 from fastrnn import Sequences
 from fastrnn.data import TRAIN, Encoder, split
 

@@ -1,4 +1,5 @@
-"""README.md and the pages of docs/ that no other test runs: their Python blocks run in order, and print what is shown."""
+"""README.md and the pages of docs/ that no other test runs: their Python blocks run in order, and print what is
+shown."""
 
 import contextlib
 import io
@@ -38,4 +39,6 @@ def test_python_blocks_print_what_is_shown(page, tmp_path, monkeypatch):
 def test_no_page_with_python_is_missed():
     tested = {*PAGES, "docs/cells.md", "docs/exchange.md", "docs/fit.md"}
     found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
-    assert {str(path.relative_to(ROOT)) for path in found if path.exists() and "```python" in path.read_text()} == tested
+    assert {
+        str(path.relative_to(ROOT)) for path in found if path.exists() and "```python" in path.read_text()
+    } == tested

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
 
 from fastrnn import LSTM, Fits, Sequences, analysis, train_many
 from fastrnn.data import TEST, TRAIN
 from fastrnn.heads.linear import Linear
+from tests import numpy_network as oracle
 
 LENGTHS = (6, 9, 4, 7, 5)
 RNG = np.random.default_rng(4)

@@ -5,7 +5,6 @@ import subprocess
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
 
 from fastrnn import GRU, LSTM, Elman
 from fastrnn.cells.base import Cell, cells
@@ -13,6 +12,7 @@ from fastrnn.exchange.c import to_c
 from fastrnn.formula import tanh
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.kernels.recurrent.layout import Sizes, named_places
+from tests import numpy_network as oracle
 
 INPUTS, OUTPUTS, STEPS = 2, 2, 10_000
 PROGRAM = """

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from safetensors.numpy import load, save_file
-from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, random_network, same
 
 import fastrnn
 from fastrnn import Fits, Model, Sequences
@@ -19,6 +18,7 @@ from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.imported import fit_of
+from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, random_network, same
 
 X = np.random.default_rng(0).normal(size=(4, 20, 2)).astype(np.float32)
 # Formats that are read, with a network that each can hold.

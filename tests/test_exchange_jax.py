@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests import foreign_networks
-from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, kernel_outputs, random_network, same
 
 from fastrnn import GRU, LSTM, MGU, Elman
 from fastrnn.exchange.base import formats
@@ -14,6 +12,8 @@ from fastrnn.exchange.flax import from_flax, to_flax
 from fastrnn.exchange.haiku import from_haiku, to_haiku
 from fastrnn.exchange.nnx import from_nnx, to_nnx
 from fastrnn.exchange.trees import decoded, flattened
+from tests import foreign_networks
+from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, kernel_outputs, random_network, same
 
 WAYS = {"flax": (to_flax, from_flax), "nnx": (to_nnx, from_nnx), "equinox": (to_equinox, from_equinox),
         "haiku": (to_haiku, from_haiku)}

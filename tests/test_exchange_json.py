@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import foreign_networks
-from tests.exchange_networks import AFTER, BEFORE, MEMORY, TANH, kernel_outputs, random_network, same
 
 from fastrnn import GRU, LSTM, MGU, Elman
 from fastrnn.exchange.base import formats
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
+from tests import foreign_networks
+from tests.exchange_networks import AFTER, BEFORE, MEMORY, TANH, kernel_outputs, random_network, same
 
 CASES = [
     *(("rtneural", cell) for cell in (AFTER, MEMORY)),

@@ -6,12 +6,12 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
-from tests.exchange_networks import AFTER, BEFORE, MEMORY, TANH, kernel_outputs, random_network, same
-from tests.foreign_networks import keras
 
 from fastrnn import GRU, LSTM, MGU, Elman
 from fastrnn.exchange.base import formats
 from fastrnn.exchange.keras import from_keras, to_keras
+from tests.exchange_networks import AFTER, BEFORE, MEMORY, TANH, kernel_outputs, random_network, same
+from tests.foreign_networks import keras
 
 CELLS = [TANH, AFTER, BEFORE, MEMORY]
 FORMAT = formats()["keras"]()

@@ -5,7 +5,6 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.ops.op_rnn import RNN_14
-from tests.numpy_network import gru, keras_gru, lstm, outputs, sigmoid
 
 from fastrnn import GRU, LSTM, MGU, Elman, FitConfig, Sequences
 from fastrnn.exchange.base import Network
@@ -17,6 +16,7 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.outputs import outputs_of
 from fastrnn.training.recipe import Recipe
+from tests.numpy_network import gru, keras_gru, lstm, outputs, sigmoid
 
 
 class RNN(RNN_14):

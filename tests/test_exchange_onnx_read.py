@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from tests.test_exchange_onnx import CELLS, weights_of
 
 from fastrnn import GRU, LSTM, Elman
 from fastrnn.exchange.base import Network
@@ -17,6 +16,7 @@ from fastrnn.exchange.onnx_read import from_onnx
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
+from tests.test_exchange_onnx import CELLS, weights_of
 
 
 @pytest.mark.parametrize("head", [Softmax(), Softmax(masked=True), Sigmoid(), Linear()], ids=str)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.test_exchange_c import INPUTS, OUTPUTS, Swap, by_formula, random_weights
-from tests.test_exchange_onnx import evaluator, run
 
 from fastrnn import GRU, LSTM, MGU, FitConfig, Sequences
 from fastrnn.cells.base import Cell, cells
@@ -12,6 +10,8 @@ from fastrnn.formula import exp, greater, log, relu, sigmoid, softplus, square_r
 from fastrnn.heads.linear import Linear
 from fastrnn.training.outputs import outputs_of
 from fastrnn.training.recipe import Recipe
+from tests.test_exchange_c import INPUTS, OUTPUTS, Swap, by_formula, random_weights
+from tests.test_exchange_onnx import evaluator, run
 
 
 class Numbers(Cell):

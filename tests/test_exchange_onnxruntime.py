@@ -3,14 +3,14 @@
 import numpy as np
 import onnxruntime
 import pytest
-from tests.test_exchange_c import INPUTS, by_formula, random_weights
-from tests.test_exchange_onnx import CELLS, oracle, run, softmax, weights_of, wide
-from tests.test_exchange_onnx_scan import OTHERS
 
 from fastrnn.exchange.base import Network
 from fastrnn.exchange.onnx import to_onnx
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
+from tests.test_exchange_c import INPUTS, by_formula, random_weights
+from tests.test_exchange_onnx import CELLS, oracle, run, softmax, weights_of, wide
+from tests.test_exchange_onnx_scan import OTHERS
 
 
 class Session:

@@ -41,7 +41,7 @@ def test_weights_go_out_and_come_back(cell, bias):
     assert state["rec.weight_hh_l0"].shape == (GATES[type(cell).__name__] * cell.hidden_size, cell.hidden_size)
     assert ("fc.bias" in state) == bias
     again, back = from_state_dict(state, rnn="rec.", linear="fc.")
-    assert again == cell and list(sorted(back)) == sorted(weights)
+    assert again == cell and sorted(back) == sorted(weights)
     assert all(back[name].tobytes() == values.tobytes() for name, values in weights.items())
 
 

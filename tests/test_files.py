@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import socket
 import stat
 import subprocess

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
 
 from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.base import cells
@@ -17,6 +16,7 @@ from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.training.many import job_of
 from fastrnn.training.recipe import Recipe
+from tests import numpy_network as oracle
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
@@ -290,7 +290,9 @@ def test_lanes_of_sequences_train_as_lanes_of_models_do():
         train_many(GRU(2), DATA, seeds=[4], roles=ROLES, lanes=lanes, dtype="float64", schedule="cosine", **QUICK)
         for lanes in ("models", "sequences")
     ]
-    batched = train_many(GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK)
+    batched = train_many(
+        GRU(2), DATA, seeds=[4], roles=ROLES, batch_size=7, dtype="float64", schedule="cosine", **QUICK
+    )
     for other in (runs[1], batched):
         np.testing.assert_allclose(other.history()["loss"], runs[0].history()["loss"], rtol=1e-11)
         np.testing.assert_allclose(other.history()["accuracy"], runs[0].history()["accuracy"], rtol=1e-12)
@@ -298,7 +300,14 @@ def test_lanes_of_sequences_train_as_lanes_of_models_do():
 
 @pytest.mark.parametrize("lanes", ["models", "sequences"])
 def test_batches_visit_every_training_sequence_once_an_epoch(lanes):
-    options = {"lanes": lanes, "roles": ROLES, "batch_size": 3, "evaluate_every": 1, "learning_rate": 0.03, "dtype": "float64"}
+    options = {
+        "lanes": lanes,
+        "roles": ROLES,
+        "batch_size": 3,
+        "evaluate_every": 1,
+        "learning_rate": 0.03,
+        "dtype": "float64",
+    }
     made = train_many(GRU(2), DATA, seeds=[9], epochs=2, **options)
     w = train_many(GRU(2), DATA, seeds=[9], epochs=1, **{**options, "learning_rate": 1e-30}).weights(0)
     first, second = ({name: np.zeros_like(values) for name, values in w.items()} for _ in range(2))

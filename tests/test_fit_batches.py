@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.test_fit import DATA, ROLES
 
 from fastrnn import GRU, Sequences, train_many
 from fastrnn.data import TEST, TRAIN, UNUSED, VALIDATION
 from fastrnn.kernels.gather import gather
+from tests.test_fit import DATA, ROLES
 
 OPTIONS = {"batch_size": 3, "epochs": 24, "evaluate_every": 4, "patience": None, "learning_rate": 0.03}
 # From 1 to 10 sequences train a model: it makes 1 to 4 updates in an epoch.

@@ -6,8 +6,6 @@ import pickle
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, QUICK, ROLES
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
@@ -15,9 +13,10 @@ from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training import many as many_models
-from fastrnn.training.many import Many, job_of
 from fastrnn.training.kept import _digest
-
+from fastrnn.training.many import Many, job_of
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, QUICK, ROLES
 
 GROUPED = Sequences(
     [x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2, groups={"who": [*"aaaabbbbccc", "d"]}
@@ -144,7 +143,7 @@ def test_only_one_axis_chooses_models(fits, index):
 def test_parts_of_cells_that_begin_elsewhere_are_not_mixed_up(tmp_path):
     def parts(start):
         class Late(PeepholeLSTM):
-            starts = {name: start for name in PeepholeLSTM.vectors}
+            starts = dict.fromkeys(PeepholeLSTM.vectors, start)
 
         arguments = {"seeds": np.arange(1), "roles": ROLES}
         return _digest(Late(2), DATA, arguments)

@@ -11,8 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn import metrics
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, as_float
 
 from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, threads, train_many
 from fastrnn.cli import fit as command
@@ -20,6 +18,8 @@ from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
 from fastrnn.training import kept, many
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, as_float
 
 COLUMNS = ("--inputs", "a,b", "--target", "choice", "--kind", "classes", "--group", "subject,session")
 QUICK = ("--epochs", "20", "--evaluate-every", "5", "--learning-rate", "0.05", "--hidden", "2", "--pictures", "none")
@@ -272,7 +272,8 @@ def test_columns_say_which_classes_are_allowed(call, here):
 
 
 def test_an_environment_of_ones_own_is_a_python_file(call, fitted, here):
-    text = "import numpy as np\nfirst = [0, 1]\ndef environment(choices):\n    return np.stack([choices, 1 - choices], -1)\n"
+    text = "import numpy as np\nfirst = [0, 1]\n"
+    text += "def environment(choices):\n    return np.stack([choices, 1 - choices], -1)\n"
     here.joinpath("maze.py").write_text(text)
     rows = rows_of(call("simulate", "runs/choices", "--environment", "maze.py", "--steps", 5)[1])
     assert list(rows[0])[-2:] == ["a", "b"]

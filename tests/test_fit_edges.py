@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, QUICK, as_float
 
 from fastrnn import GRU, Sequences, analysis, cross_validate, train, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, QUICK, as_float
 
 
 def choices(lengths, y, **options):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, QUICK, ROLES, as_float
 
 from fastrnn import GRU, Elman, Fit, Fits, ManyRun, Run, analysis, tasks, train, train_many
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, QUICK, ROLES, as_float
 
 TABLE = (np.zeros((2, 3, 1)), np.zeros((2, 3, 1)))
 FEW = {"max_samples": 32, "until": "samples"}

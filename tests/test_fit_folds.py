@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.test_fit import DATA, QUICK, choices
 
 from fastrnn import GRU, Sequences, train_many
 from fastrnn.data import TEST, TRAIN, UNUSED, VALIDATION
+from tests.test_fit import DATA, QUICK, choices
 
 # Rows of roles that have little in common; row 3 leaves sequences out.
 ROWS = np.array([np.random.default_rng(n).choice(4, 12, p=[0.5, 0.2, 0.1, 0.2]) for n in range(20)], np.int8)

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from test_autosave import Crash, eager  # noqa: F401
-from tests.test_fit import DATA, QUICK, ROLES, choices, press_once
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, threads, train, train_many
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.train import autosave
-from fastrnn.training import fitting, many as many_models
+from fastrnn.training import fitting
+from fastrnn.training import many as many_models
 from fastrnn.training.fit_autosave import FitAutosave
 from fastrnn.training.many import Many, job_of
+from tests.test_fit import DATA, QUICK, ROLES, choices, press_once
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 GROUPED = Sequences(

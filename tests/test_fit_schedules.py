@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, ROLES
 
 from fastrnn import GRU, FitConfig, Sequences, train_many
 from fastrnn.data import TRAIN, VALIDATION
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, ROLES
 
 COMMON = {"roles": ROLES, "optimizer": "sgd", "dtype": "float64", "patience": None, "seeds": [3]}
 

@@ -1,14 +1,14 @@
 """`generalize` and its command: counts at ever larger widths, against Python's int."""
 
 import json
-import re
 import random
+import re
 
 import numpy as np
 import pytest
+from certified_models import WRONG, proved
 
 import fastrnn
-from certified_models import WRONG, proved
 from fastrnn import Elman, Model
 from fastrnn.cli import main
 from fastrnn.evaluate import Tally

@@ -13,15 +13,15 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn import Elman
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.cli import main
+from fastrnn.compiling import jit
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.kernels.batches import STOPPED
+from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.tasks import Addition
 from fastrnn.train.pace import CALL_SECONDS, Pace
-from fastrnn.bits.stream import flops_of_step
-from fastrnn.compiling import jit
-from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.train.session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")

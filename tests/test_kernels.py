@@ -1,15 +1,15 @@
 """Forward, back-propagation and gradients against plain NumPy, finite differences and the scalar original."""
 
 import numpy as np
+import numpy_elman as oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import numpy_elman as oracle
 from fastrnn import Elman, Model, loss_and_grad, reference
+from fastrnn.bits.planes import to_words
 from fastrnn.cells.elman import ACTIVATIONS
 from fastrnn.heads.sigmoid import LOSSES
-from fastrnn.bits.planes import to_words
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
 PAIRS = [

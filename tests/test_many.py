@@ -4,15 +4,15 @@ import json
 import signal
 
 import numpy as np
+import numpy_elman as oracle
 import pytest
+from many_runs import same
 
 import fastrnn
-import numpy_elman as oracle
 from fastrnn import Elman, TrainConfig, reference, tasks
 from fastrnn.heads.sigmoid import LOSSES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.tasks import Addition
-from many_runs import same
 
 # What most tests train: tiny, and compiled once.
 SMALL = dict(optimizer="sgd", learning_rate=0.1, batch_size=1, reduction="sum", until="samples", max_samples=200)

@@ -1,12 +1,12 @@
 """Many models at once, of which some have a gradient that is out of bounds."""
 
 import numpy as np
+import numpy_elman as oracle
 import pytest
+from many_runs import same
 
 import fastrnn
-import numpy_elman as oracle
 from fastrnn import Elman
-from many_runs import same
 
 MODELS = 19
 # Rows of data, steps, and lanes with one row that is out of bounds: its gradient is no number, infinite as a square, or

@@ -3,10 +3,10 @@
 import itertools
 
 import numpy as np
+import numpy_elman as oracle
 import pytest
 
 import fastrnn
-import numpy_elman as oracle
 from fastrnn import Elman, Model, TrainConfig, loss_and_grad
 from fastrnn.train.data import as_arrays
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from tests import numpy_network as oracle
-from tests.test_exchange_c import by_formula, random_weights, run
-from tests.test_fit import DATA, ROLES, as_float
 
 from fastrnn import GRU, Fits, analysis, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION
 from fastrnn.exchange.c import to_c
 from fastrnn.exchange.torch import to_state_dict
+from tests import numpy_network as oracle
+from tests.test_exchange_c import by_formula, random_weights, run
+from tests.test_fit import DATA, ROLES, as_float
 
 CELL = GRU(3, reset="before")
 OPTIONS = {"roles": ROLES, "epochs": 1, "evaluate_every": 1, "optimizer": "sgd", "dtype": "float64"}

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-import fastrnn
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
 from fastrnn.kernels.recurrent.update import traced

@@ -11,10 +11,10 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman, Model, TrainConfig, loss_and_grad
+from fastrnn.arguments import as_whole
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.optimizers.base import optimizers
-from fastrnn.arguments import as_whole
 from fastrnn.train.many import PER_MODEL
 from fastrnn.train.resume import load_run, save_run
 

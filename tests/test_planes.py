@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from fastrnn.bits.planes import counting, from_words, sample_bits, to_words
 
+
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 130), st.integers(1, 5), st.data())
 def test_planes_hold_ints_of_any_size(bits, operands, data):

@@ -8,8 +8,8 @@ import pytest
 import fastrnn
 from fastrnn.drawing import check_format, title_of
 from fastrnn.initializers import initial_weights
-from fastrnn.networks import shapes_of
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 from fastrnn.plots import plot_history
 from fastrnn.train.run import History, Run
 

@@ -19,7 +19,8 @@ from fastrnn.program import program, python
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = {
-    path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 TEXTS |= {f"fastrnn {name} --help": importlib.import_module(f"fastrnn.cli.{name}").EXAMPLES for name in COMMANDS}
 TEXTS["fastrnn --help"] = EXAMPLES

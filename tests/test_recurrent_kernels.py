@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from recurrent_frames import Case
 
 from fastrnn.cells.base import Cell, cells
 from fastrnn.cells.gru import GRU
@@ -13,7 +14,6 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 from fastrnn.machine.emulator import Emulator, Int
 from fastrnn.optimizers.amsgrad import AMSGrad
-from recurrent_frames import Case
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_states_are_counted_as_plain_numpy_does():
 
 def test_what_fits_goes_before_what_is_simple_and_that_before_what_is_sure():
     ranked = [Candidate(None, 4, 1.0), Candidate(None, 4, 0.5), Candidate(None, 5, 9.0), Candidate(None, 2, -0.1)]
-    assert sorted(reversed(ranked), key=lambda each: each.rank) == ranked
+    assert sorted([ranked[n] for n in (2, 0, 3, 1)], key=lambda each: each.rank) == ranked
 
 
 def test_the_chosen_network_is_the_one_of_best_rank(monkeypatch):

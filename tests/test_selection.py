@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from tests import numpy_network as oracle
-from tests.test_fit import DATA, QUICK, as_float, choices
 
 from fastrnn import GRU, Sequences, cross_validate, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds, split
 from fastrnn.training import kept
 from fastrnn.training.selection import Selection
+from tests import numpy_network as oracle
+from tests.test_fit import DATA, QUICK, as_float, choices
 
 OUTER, INNER, SEEDS = 3, 2, 2
 
@@ -129,7 +129,7 @@ def test_nothing_chooses_without_inner_folds():
     made = cross_validate(GRU(1), DATA, outer=2, inner=None, seeds=1, grid=grid, l1=0.001, refit=False, **QUICK)
     assert np.isnan(made.estimate().test_loss) and len(made.summary()) == 2
     with pytest.raises(ValueError, match="^best: nothing was fitted to all sequences"):
-        made.best
+        _ = made.best
 
 
 def test_interrupted_while_it_refits_it_goes_on_to_the_same(tmp_path, monkeypatch):

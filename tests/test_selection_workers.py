@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.test_fit import DATA, QUICK
 
 from fastrnn import GRU, cross_validate, train_many
 from fastrnn.data import folds
@@ -15,6 +14,7 @@ from fastrnn.sweep import Processes, UnitFailed
 from fastrnn.sweep.unit import Done
 from fastrnn.sweep.workers import Threads
 from fastrnn.training import parts
+from tests.test_fit import DATA, QUICK
 
 # 2 x 2 x 2 folds of 2 sizes, and 2 penalties: 32 fits, and 2 on all sequences.
 GRID = {"hidden_size": [1, 2], "l1": [0.0, 0.03]}

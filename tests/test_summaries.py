@@ -5,7 +5,6 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
-from tests.exchange_networks import AFTER, random_network
 
 import fastrnn
 from fastrnn import Elman, ManyRun, Model, Run, Sequences, TrainConfig, Verification, certify, summaries, train_many
@@ -13,6 +12,7 @@ from fastrnn.sweep import Grid, Table
 from fastrnn.tasks import Addition
 from fastrnn.train import History
 from fastrnn.training.imported import fit_of
+from tests.exchange_networks import AFTER, random_network
 
 
 def adder():

@@ -155,7 +155,8 @@ def test_smallest_prints_both_sizes_and_what_they_rest_on(call, here):
     assert re.search(
         r"\nsmallest hidden size that makes at least 95 % of the models exact: 12\n"
         r"  \(10 of 10, 100.0%, interval 72.2-100.0%\)\n"
-        r"smallest hidden size that makes at least one model exact: 4\n  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n",
+        r"smallest hidden size that makes at least one model exact: 4\n"
+        r"  \(\d of 10, [\d.]+%, interval [\d.]+-[\d.]+%\)\n",
         out,
     )
     status, out, err = call(

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 from distributed import Client, LocalCluster
-from tests.test_fit import DATA, QUICK
 
 import fastrnn
 from fastrnn.cli import main
 from fastrnn.sweep import Grid, sweep
+from tests.test_fit import DATA, QUICK
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.test_fit import DATA
 
 pytestmark = pytest.mark.slow

@@ -12,11 +12,11 @@ from task_runs import BLOCK, answers, block_of, drawn, labels, operands_of, vari
 
 import fastrnn.tasks
 from fastrnn import Elman, Model
+from fastrnn.bits.planes import answers_of, to_words
+from fastrnn.bits.source import label_words, restrict
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.networks import shapes_of
-from fastrnn.bits.source import label_words, restrict
 from fastrnn.tasks.base import Task, tasks
-from fastrnn.bits.planes import answers_of, to_words
 
 EVERY = variants()
 # One sample beside a word's end, and one beyond.
@@ -247,7 +247,7 @@ def test_operands_find_the_width_that_they_need(task):
 def test_it_reads_as_one_line(task):
     _, operands = task.hard_cases()[1]
     text = task.equation([str(operand) for operand in operands], task.spelled(task.oracle(operands)))
-    assert text.endswith(task.spelled(task.oracle(operands))) or text.endswith(f" (mod {task.modulus})")
+    assert text.endswith((task.spelled(task.oracle(operands)), f" (mod {task.modulus})"))
     assert str(operands[0]) in text and "\n" not in text
     assert task.name in task.described() and str(task.bits) in task.described()
 

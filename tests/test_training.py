@@ -5,19 +5,19 @@ import json
 import signal
 
 import numpy as np
+import numpy_elman as oracle
 import pytest
 
 import fastrnn
-import numpy_elman as oracle
 from fastrnn import Elman, TrainConfig
+from fastrnn.heads.sigmoid import LOSSES
 from fastrnn.initializers import INITIALIZERS, initial_weights
 from fastrnn.networks import shapes_of
-from fastrnn.heads.sigmoid import LOSSES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
-from fastrnn.train.run import History
 from fastrnn.train.history_bins import MOST, HistoryBins
+from fastrnn.train.run import History
 
 
 def stream(seed, bits, first, count):

@@ -53,7 +53,7 @@ def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
     x, y = data()
     weights, rate, epsilon = start(9), 0.1, 1e-8
     wide = {name: weight.astype(float) for name, weight in weights.items()}
-    m, v = ({name: 0.0 for name in wide} for _ in range(2))
+    m, v = (dict.fromkeys(wide, 0.0) for _ in range(2))
     for n in range(1, updates + 1):
         gradients = loss_and_grad(Model(CELL, wide), x, y, reduction="mean")[1]
         for name, g in gradients.items():

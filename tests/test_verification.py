@@ -6,14 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from certified_models import proved
 
 import fastrnn
-from certified_models import proved
 from fastrnn import Elman, Model
+from fastrnn.bits.planes import Digits, counting, from_words, to_words
 from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, hard_batches, random_batches
 from fastrnn.tasks import Addition
 from fastrnn.tasks.base import tasks
-from fastrnn.bits.planes import Digits, counting, from_words, to_words
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,8 @@ def test_without_a_task_there_is_nothing_to_hold_it_against(right):
 def test_a_width_that_nobody_asked_for_is_no_work_without_end(wrong):
     forged = Model(wrong.cell, wrong.weights, Addition(bits=1_000_000))
     with pytest.raises(
-        ValueError, match=r"^bits: the model's task has 1,000,000, and 65,536 samples of this width take 6.6e\+10 steps; "
+        ValueError,
+        match=r"^bits: the model's task has 1,000,000, and 65,536 samples of this width take 6.6e\+10 steps; ",
     ):
         fastrnn.verify(forged)
     # Whoever asks for it, or for less, gets it.

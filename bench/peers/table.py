@@ -27,7 +27,8 @@ PEERS = (
 
 
 def pythons():
-    """{worker: Python} of the libraries that are installed for the peers; FASTRNN_PEERS names another Python than .venv-peers'."""
+    """{worker: Python} of the libraries that are installed for the peers; FASTRNN_PEERS names another Python than
+    .venv-peers'."""
     python = os.environ.get("FASTRNN_PEERS") or str(PYTHON)
     found = {}
     for library in sorted({peer.worker for peer in PEERS}):

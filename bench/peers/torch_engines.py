@@ -11,7 +11,8 @@ def _numpy(names, tensors):
 
 
 class _Engine:
-    """Weights w_ih (H, 2), w_hh (H, H), w_ho (1, H); x (T, B, 2) and y (T, B, 1) with time first, as PyTorch likes them."""
+    """Weights w_ih (H, 2), w_hh (H, H), w_ho (1, H); x (T, B, 2) and y (T, B, 1) with time first, as PyTorch likes
+    them."""
 
     names = ("w_ih", "w_hh", "w_ho")
     together = 1
@@ -34,7 +35,8 @@ class _Engine:
 
 
 class Module(_Engine):
-    """nn.RNN, nn.Linear, the loss, backward(), optim.SGD. nn.RNN knows tanh and relu: this one row is a tanh network."""
+    """nn.RNN, nn.Linear, the loss, backward(), optim.SGD. nn.RNN knows tanh and relu: this one row is a tanh
+    network."""
 
     def prepare(self):
         self.rnn = torch.nn.RNN(2, self.work.hidden, bias=False)
@@ -150,7 +152,8 @@ def _gradients(weights, x, y):
 
 
 class Compiled(_Engine):
-    """torch.compile (Inductor, C++ wrapper) over whole updates: four a call where the call would cost more than its work."""
+    """torch.compile (Inductor, C++ wrapper) over whole updates: four a call where the call would cost more than its
+    work."""
 
     def prepare(self):
         import torch._inductor.config as inductor

@@ -37,7 +37,8 @@ class Portrait:
     visited: dict
 
     def labels(self):
-        """A short text for each input; of inputs that stand for values of one column, as side=left, the one that is 1."""
+        """A short text for each input; of inputs that stand for values of one column, as side=left, the one that is
+        1."""
         columns = [name.partition("=")[0] if "=" in name else None for name in self.input_names]
         texts = []
         for row in self.inputs:

@@ -26,7 +26,8 @@ class Case(NamedTuple):
 
 
 def cases(works, engines=ENGINES, everything=None):
-    """The cases of a table: each engine at each workload it takes, on one thread and, if it can, on `everything` of them."""
+    """The cases of a table: each engine at each workload it takes, on one thread and, if it can, on `everything` of
+    them."""
     everything = everything or all_threads()
     counts = (1,) if everything == 1 else (1, everything)
     return [Case(engine, work, threads) for work in works for engine in engines if engine.takes(work)

@@ -80,7 +80,8 @@ class Updates(NamedTuple):
 
 
 def initial_weights(work, seed=0):
-    """{"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype; units neither sleep nor saturate."""
+    """{"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype; units neither sleep nor
+    saturate."""
     if work.models > 1:
         each = [initial_weights(work._replace(models=1), model) for model in range(work.models)]
         return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
@@ -113,7 +114,8 @@ def sigmoid(z):
 
 
 def gradient(weights, x, y, activation="sigmoid"):
-    """The true gradient {name: array} in float64: the equations above, one step after the other; h by "sigmoid" or "tanh"."""
+    """The true gradient {name: array} in float64: the equations above, one step after the other; h by "sigmoid" or
+    "tanh"."""
     w_ih, w_hh, w_ho = (weights[name].astype(np.float64) for name in ("w_ih", "w_hh", "w_ho"))
     batch, steps = x.shape[:2]
     h = np.zeros((steps + 1, batch, len(w_hh)))

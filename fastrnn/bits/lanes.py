@@ -3,9 +3,9 @@
 import numpy as np
 from numba.extending import overload
 
+from fastrnn.bits.source import BitTask, draw_word
 from fastrnn.compiling import jit
 from fastrnn.kernels.ensemble import lay_lanes
-from fastrnn.bits.source import BitTask, draw_word
 
 
 @jit

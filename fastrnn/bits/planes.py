@@ -85,7 +85,8 @@ _EXCHANGES = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000
 
 
 def _transposed(octets):
-    """Eight bytes (..., 8) as a square of bits, with rows and columns exchanged: bit k of byte j becomes bit j of byte k."""
+    """Eight bytes (..., 8) as a square of bits, with rows and columns exchanged: bit k of byte j becomes bit j of byte
+    k."""
     squares = np.array(octets, order="C").view("<u8")
     for shift, mask in _EXCHANGES:
         shift = np.uint64(shift)

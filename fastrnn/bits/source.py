@@ -1,6 +1,7 @@
-"""A task's samples as bits, 64 in a word: what a kernel knows of a task, its answers, and the streams that are drawn."""
+"""A task's samples as bits, 64 in a word: what a kernel knows of a task, its answers, and the streams that are
+drawn."""
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class BitTask(NamedTuple):
     last_only: bool
 
 
-@lru_cache(maxsize=None)
+@cache
 def label_address(function):
     """The address of a compiled `label`."""
     plane = np.zeros((1, 1), np.uint64)

@@ -44,7 +44,10 @@ class Stream:
     """
 
     def __init__(self, model, samples, threads=None):
-        self.net, self.theta = bits_network(model.cell, model.input_size, model.output_size, str(model.dtype)), model.theta
+        self.net, self.theta = (
+            bits_network(model.cell, model.input_size, model.output_size, str(model.dtype)),
+            model.theta,
+        )
         self.samples, self.threads, self.dtype = samples, threads, str(model.dtype)
         self.program, lanes = _program(self.net, self.dtype), lanes_for(self.dtype)
         self.words, sizes = -(-samples // WORD), self.net.sizes
@@ -60,7 +63,8 @@ class Stream:
         return self._margins.reshape(-1)[: self.samples]
 
     def run(self, words, since=0, progress=None):
-        """Outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins count from step `since` of them on.
+        """Outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins count from step `since` of
+        them on.
 
         Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the
         share of the samples that is done.
@@ -101,5 +105,6 @@ def in_parts(blocks, threads, work, flops, progress=None):
 
 
 def flops_of_step(sizes, gates=1):
-    """Floating-point operations of one step forward of one sample, for a network's Sizes; training takes three times as many."""
+    """Floating-point operations of one step forward of one sample, for a network's Sizes; training takes three times as
+    many."""
     return 2 * sizes.hidden * (gates * (sizes.inputs + sizes.hidden) + sizes.outputs)

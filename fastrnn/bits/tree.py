@@ -1,4 +1,5 @@
-"""Is a network right on every sample of a task? Each beginning that samples share is run once, and the first mistake ends it.
+"""Is a network right on every sample of a task? Each beginning that samples share is run once, and the first mistake
+ends it.
 
 Samples of T steps and I inputs are the leaves of a tree in which every step has 2^I branches. Walked depth first in
 blocks of 64 nodes, it takes 597 blocks of one step for the 16,384 pairs of 8 bits, where one sample after the other
@@ -9,11 +10,11 @@ import functools
 
 import numpy as np
 
+from fastrnn.bits.stream import WORD, bits_network, memory_of
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import call
 from fastrnn.kernels.recurrent.bits import ITEM, walk_program
 from fastrnn.networks import lanes_for
-from fastrnn.bits.stream import WORD, bits_network, memory_of
 
 
 @jit
@@ -84,7 +85,8 @@ def _program(net, dtype):
 
 
 class Tree:
-    """All samples of a task, of which there are 2^(inputs * free bits), for networks of a cell and a dtype; one thread's."""
+    """All samples of a task, of which there are 2^(inputs * free bits), for networks of a cell and a dtype; one
+    thread's."""
 
     def __init__(self, cell, task, dtype):
         net = bits_network(cell, task.input_size, task.output_size, str(dtype))

@@ -100,7 +100,8 @@ class Cell:
         return _traced(self)
 
     def equation(self):
-        """The equations of a step as text, a line each, with weights named as PyTorch's documentation names them; x' is x after the step."""
+        """The equations of a step as text, a line each, with weights named as PyTorch's documentation names them; x' is
+        x after the step."""
         step, lines, late = self.traced(), [], []
         for gate in self.gates:
             # PyTorch's names: W_ir for gate r, and W_ih where there is only one gate.

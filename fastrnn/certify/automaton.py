@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastrnn.bits.source import label_words
 from fastrnn.bits.planes import sample_bits
+from fastrnn.bits.source import label_words
 
 MOST_STATES = 4096
 MOST_SYMBOLS = 256

@@ -13,7 +13,7 @@ from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import operations
 from fastrnn.certify.search import search
-from fastrnn.check import MOST_WORK, MOST_EDGES, MOST_PRODUCTS
+from fastrnn.check import MOST_EDGES, MOST_PRODUCTS, MOST_WORK
 from fastrnn.formula.intervals import Intervals
 from fastrnn.model import check_model, check_weights
 
@@ -67,7 +67,8 @@ class Certification:
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path, *, overwrite=True):
-        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as Model.save."""
+        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as
+        Model.save."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
         write_certificate(
@@ -110,7 +111,9 @@ def _certified(model, task, k, find, seed, progress):
         # The shortest windows at least say what stands in the way of a proof.
         if (k or length != 1) and not _checkable(graph, model):
             if k:
-                raise ValueError(f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k")
+                raise ValueError(
+                    f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k"
+                )
             continue
         proof = prove(model, graph, progress)
         if proof.proved:
@@ -137,7 +140,9 @@ def check_provable(cell, task):
     try:
         Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
     except KeyError as error:
-        raise ValueError(f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded") from None
+        raise ValueError(
+            f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded"
+        ) from None
     automaton_of(task)
 
 

@@ -78,7 +78,8 @@ class Graph:
 
 
 def windows(automaton, k):
-    """The Graph whose nodes are (the task's state before the last k symbols, these symbols), after all shorter beginnings.
+    """The Graph whose nodes are (the task's state before the last k symbols, these symbols), after all shorter
+    beginnings.
 
     To know the state *before* the last k symbols is what makes it work: the state after them says less than what the
     hidden units still remember.
@@ -86,7 +87,7 @@ def windows(automaton, k):
     symbols, every = automaton.symbols, np.arange(automaton.symbols)
     following, states, labels = [], [np.zeros(1, int)], [np.zeros((1, automaton.outputs.shape[2]))]
     first, state = 0, np.zeros(1, int)
-    for length in range(k):
+    for _ in range(k):
         # Beginnings of this length, each followed by all symbols; those of k - 1 by windows that began at the start.
         following.append(first + len(state) + np.arange(len(state) * symbols).reshape(-1, symbols))
         first += len(state)

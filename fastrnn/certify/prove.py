@@ -35,8 +35,8 @@ NEAR_ZERO, OVERFLOW = "the logits of a box reach zero", "sums of magnitude {:.3g
 
 
 class Proof(NamedTuple):
-    """What came out of one graph: `proved`; boxes low and high (N, H); margins (N), the first infinite; rounds; why not, and
-    at which node."""
+    """What came out of one graph: `proved`; boxes low and high (N, H); margins (N), the first infinite; rounds; why
+    not, and at which node."""
 
     proved: bool
     low: np.ndarray

@@ -12,8 +12,8 @@ product rounded or fused into an addition, added in any order, by any tree, is f
 - Overflow: by the same bound no partial sum exceeds (1 + gamma_n) S, at most 2 S, which is a small part of the largest
   number. So nothing becomes infinite, and nothing is a NaN, which takes an infinity.
 - Underflow: a machine may take subnormal operands for zero and flush subnormal results to zero. A product then loses at
-  most eta (|a_i| + |b_i| + 1), an addition eta, and the roundings that follow at most double what was lost. With gradual
-  underflow it is less.
+  most eta (|a_i| + |b_i| + 1), an addition eta, and the roundings that follow at most double what was lost. With
+  gradual underflow it is less.
 
 A pre-activation is such a sum of n = I + H + 2 terms: inputs (0 or 1), fed-back states, two biases. A
 logit is one of n = H + 1. So the bound holds for the batched, the online and the streaming kernels alike, which
@@ -58,7 +58,8 @@ def operations(dtype):
 
 
 class Rounding(NamedTuple):
-    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (n eta), and the Errors of single operations."""
+    """The kernels' errors for one model: gamma_pre, gamma_out, underflow (n eta), and the Errors of single
+    operations."""
 
     gamma_pre: float
     gamma_out: float
@@ -70,7 +71,9 @@ class Rounding(NamedTuple):
         """The Rounding of a model."""
         dtype, inputs, hidden = str(model.dtype), model.input_size, model.hidden_size
         terms = inputs + hidden + 2
-        return cls(gamma(terms, UNIT[dtype]), gamma(hidden + 1, UNIT[dtype]), terms * UNDERFLOW[dtype], operations(dtype))
+        return cls(
+            gamma(terms, UNIT[dtype]), gamma(hidden + 1, UNIT[dtype]), terms * UNDERFLOW[dtype], operations(dtype)
+        )
 
 
 def own(n):

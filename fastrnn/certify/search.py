@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.bits.planes import answers_of, from_words
 from fastrnn.certify.network import Network
 from fastrnn.certify.sequences import answers, bits_of, every, planes_of, rhythms, skewed
-from fastrnn.bits.planes import answers_of, from_words
 
 # Steps of rhythms and of random sequences; random sequences in one piece.
 STEPS, LONG, COUNT = 96, 256, 2048

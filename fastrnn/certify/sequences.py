@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from fastrnn.bits.source import label_words
 from fastrnn.bits.planes import sample_bits
+from fastrnn.bits.source import label_words
 
 
 def skewed(symbols, count, steps, rng):

@@ -38,7 +38,7 @@ def arguments(parser, argv):
 def run(args):
     """Print the table; return 0, or 1 if an engine computes something else than the true gradient."""
     from fastrnn.bench import ladder, report
-    from fastrnn.bench.workload import WrongGradient, Workload
+    from fastrnn.bench.workload import Workload, WrongGradient
     from fastrnn.cli.output import check_writable
 
     if args.bits < 2:

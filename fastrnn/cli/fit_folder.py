@@ -1,4 +1,5 @@
-"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md, pictures; refit.safetensors after folds."""
+"""The folder of a fit: models.safetensors, columns.json, table.csv, report.md, pictures; refit.safetensors after
+folds."""
 
 import json
 import os

@@ -32,13 +32,13 @@ def flags(made_of):
     return {field.name: flag(field) for field in fields(made_of)}
 
 
-def add_options(parser, title, made_of, defaults={}, without=()):
+def add_options(parser, title, made_of, defaults=None, without=()):
     """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace.
 
     defaults: {field: what --help says of its default, where this is not the dataclass's own}; without: fields that
     get no option.
     """
-    group, hints = parser.add_argument_group(title), get_type_hints(made_of)
+    group, hints, defaults = parser.add_argument_group(title), get_type_hints(made_of), defaults or {}
     for field in fields(made_of):
         if field.name in without:
             continue

@@ -7,7 +7,7 @@ from fastrnn.cli.options import add_options, flags, given
 from fastrnn.cli.text import short
 
 
-def add_parts(parser, argv, defaults={}, without=()):
+def add_parts(parser, argv, defaults=None, without=()):
     """Declare --task and --cell, the options of those that argv chooses, and TrainConfig's.
 
     defaults: {field of TrainConfig: what --help says of its default, where the command has another}; without: fields
@@ -32,7 +32,7 @@ def add_parts(parser, argv, defaults={}, without=()):
     add_options(parser, f"task {made_of['task'].name}", made_of["task"], without=without)
     add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"], without=without)
     recipe = {name: "none" if value is None else value for name, value in made_of["task"].recipe.items()}
-    add_options(parser, "training", TrainConfig, {**recipe, **defaults}, without)
+    add_options(parser, "training", TrainConfig, {**recipe, **(defaults or {})}, without)
     parser.set_defaults(made_of={**made_of, "config": TrainConfig})
 
 
@@ -102,7 +102,8 @@ def options_of(args):
 
 
 def operands_of(place, words, count, does):
-    """The ints of a list of words. Raises UserError, naming the place, unless they are `count` non-negative integers."""
+    """The ints of a list of words. Raises UserError, naming the place, unless they are `count` non-negative
+    integers."""
     if len(words) != count:
         raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network {does} {count}")
     for word in words:

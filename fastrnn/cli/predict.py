@@ -27,7 +27,10 @@ def arguments(parser, argv):
     parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
-        "--model", default="best", metavar="N", help="a row of table.csv, or best (of the least validation loss; after folds, the refit)"
+        "--model",
+        default="best",
+        metavar="N",
+        help="a row of table.csv, or best (of the least validation loss; after folds, the refit)",
     )
     parser.add_argument("--states", action="store_true", help="write the hidden states, too")
     parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")

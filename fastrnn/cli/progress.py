@@ -9,7 +9,8 @@ from fastrnn.progress import on_compiling
 
 
 class Bar:
-    """A progress bar that appears `delay` seconds after the first call, and only on a terminal; call it with what is done.
+    """A progress bar that appears `delay` seconds after the first call, and only on a terminal; call it with what is
+    done.
 
     Used as a context manager, it leaves no trace on the screen.
     """

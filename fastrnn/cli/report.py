@@ -16,8 +16,8 @@ SHOWN = 3
 
 def report(args, config, result, path, say):
     """Save what came out, print it, and return the exit status; say(text) prints what is no fault."""
-    from fastrnn.plots import plot_history
     from fastrnn.interrupt import Interrupted, deferred_interrupt
+    from fastrnn.plots import plot_history
     from fastrnn.train.resume import save_run
     from fastrnn.verify import verify
 
@@ -127,7 +127,8 @@ def _conclude(config, result, path, check, say):
 
 
 def is_improving(history):
-    """Whether the mean loss of the last quarter is at least a tenth below that of the quarter before; of a short history, always."""
+    """Whether the mean loss of the last quarter is at least a tenth below that of the quarter before; of a short
+    history, always."""
     quarter = len(history.loss) // 4
     return quarter < 2 or history.loss[-quarter:].mean() < 0.9 * history.loss[-2 * quarter : -quarter].mean()
 

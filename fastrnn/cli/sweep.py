@@ -51,7 +51,8 @@ NAMES = tuple(axis for _, axis, _, _ in AXES)
 
 
 def arguments(parser, argv):
-    """Declare the options: the axes, this command's, and those of the chosen cell, task and training that are no axes."""
+    """Declare the options: the axes, this command's, and those of the chosen cell, task and training that are no
+    axes."""
     axes = parser.add_argument_group("axes of the grid, each a LIST, for example 2,3,4")
     for option, axis, kind, text in AXES:
         axes.add_argument(option, dest=f"axis_{axis}", type=listed(kind), metavar="LIST", help=text)

@@ -92,10 +92,9 @@ def equations(model):
         results({("q", ""): step.operand.node})
         define(weights.operand, [f"q{unit}" for unit in units])
     results({(part, primed): node for part, node in zip(model.cell.state, step.new)})
-    outs = weights.b_o
+    outs, read = weights.b_o, [*(f"{h}{primed}" for h in states), ""]
     return lines + [
-        f"z{'' if len(outs) == 1 else o} = {_terms([*weights.w_ho[o], outs[o]], [*(f'{h}{primed}' for h in states), ''])}"
-        for o in range(len(outs))
+        f"z{'' if len(outs) == 1 else o} = {_terms([*weights.w_ho[o], outs[o]], read)}" for o in range(len(outs))
     ]
 
 

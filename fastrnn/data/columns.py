@@ -188,7 +188,7 @@ def _without_zone(time):
     """The time in UTC, as NumPy knows it; a date, or a time without a zone, as it is."""
     if getattr(time, "tzinfo", None) is None:
         return time
-    return time.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return time.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
 def _reads_as_number(text):

@@ -174,4 +174,4 @@ def _refuse(wrong, values, counts, place, name, expected):
     if wrong.any():
         step, *column = np.argwhere(wrong)[0]
         where = f"{place(step)}, column {column[0]}" if column else place(step)
-        raise ValueError(f"{name}: got {values[tuple([step, *column])]:g} at {where}, expected {expected}")
+        raise ValueError(f"{name}: got {values[(step, *column)]:g} at {where}, expected {expected}")

@@ -61,8 +61,10 @@ def from_coreaudioml(found):
         kind, unit = said.get("model"), said.get("unit_type")
         raise ValueError(f"has a {kind!s:.80} of {unit!s:.80}, expected a SimpleRNN of {', '.join(UNITS)}")
     if said.get("skip", 1):
-        raise ValueError(f"has skip {said.get('skip', 1)!r:.80}, which adds the input to the output, as no network here "
-                         "does; set it to 0 in the file, and add the input to the predictions")
+        raise ValueError(
+            f"has skip {said.get('skip', 1)!r:.80}, which adds the input to the output, as no network here "
+            "does; set it to 0 in the file, and add the input to the predictions"
+        )
     state = {name: numbers(values, name) for name, values in state.items()}
     cell, weights = from_state_dict(state, **PREFIXES)
     sizes = [said.get(name) for name in ("input_size", "hidden_size", "output_size")]

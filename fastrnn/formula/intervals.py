@@ -4,8 +4,8 @@ Every operation of the kernels rounds its result, or, where a multiply-add is fu
 outward by as much, and by the rounding errors of NumPy, so that no rounding mode need be set. A value is bounded from
 those of its arguments, operation by operation (R. E. Moore, "Interval Analysis", 1966). That forgets that h is the same
 in all parts of z h + (1 - z) n. So sums and products that hold a term twice are bounded together where they can be: a
-polynomial that is linear in each of its terms takes its extremes at the corners of their box, for it moves one way along
-each edge. What the kernels' roundings add to it is bounded apart, by magnitudes.
+polynomial that is linear in each of its terms takes its extremes at the corners of their box, for it moves one way
+along each edge. What the kernels' roundings add to it is bounded apart, by magnitudes.
 """
 
 from itertools import product
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.formula.graph import Expr, ordered
+from fastrnn.formula.graph import ordered
 
 POLYNOMIAL = ("+", "-", "*")
 # Terms of a polynomial whose corners are looked at: 2**MOST_TERMS.
@@ -25,7 +25,8 @@ OWN, OWN_FUNCTION, OWN_UNDERFLOW = 2.0**-51, 2.0**-48, 2.0**-1020
 class Errors(NamedTuple):
     """What the kernels' operations may be off by.
 
-    unit: relative, of a rounding; underflow: absolute, of one; functions: {op: (relative, absolute)}; dtype: of constants.
+    unit: relative, of a rounding; underflow: absolute, of one; functions: {op: (relative, absolute)}; dtype: of
+    constants.
     """
 
     unit: float
@@ -80,7 +81,8 @@ class Intervals:
         return low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
 
     def _polynomial(self, expr, bounds, slips):
-        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at most."""
+        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at
+        most."""
         left, right = expr.args
         (a_low, a_high), (b_low, b_high) = bounds[left], bounds[right]
         a_far, b_far = _far(a_low, a_high), _far(b_low, b_high)

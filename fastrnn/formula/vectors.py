@@ -23,7 +23,7 @@ def on_vectors(outputs, values, like):
     values, order = dict(values), ordered(outputs, leaves=values)
     operations, multiply_add = getattr(like, "operations", _OPERATIONS), getattr(like, "fma", fma)
     uses = {}
-    for expr in [*outputs, *(arg for expr in order if expr not in values for arg in expr.args)]:
+    for expr in [*outputs, *(arg for node in order if node not in values for arg in node.args)]:
         if isinstance(expr, Expr):
             uses[expr] = uses.get(expr, 0) + 1
 

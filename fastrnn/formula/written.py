@@ -9,7 +9,7 @@ def written(results, names):
     """Lines such as "h' = n + z * (h - n)"; results: {name: node}; names: {node: name} of inputs, or of other nodes."""
     names, order = dict(names), ordered(results.values(), leaves=names)
     uses = {}
-    for expr in [*results.values(), *(arg for expr in order if expr not in names for arg in expr.args)]:
+    for expr in [*results.values(), *(arg for node in order if node not in names for arg in node.args)]:
         uses[expr] = uses.get(expr, 0) + 1
     own = {node: name for name, node in reversed(results.items())}
     lines, count = [], 0

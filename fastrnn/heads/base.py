@@ -9,7 +9,7 @@ A head's file says nothing of cells: fastrnn.heads.softmax is the example.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class TracedHead:
     emphasis: float = 0.0
 
 
-@lru_cache(maxsize=None)
+@cache
 def traced(head, outputs, counted="correct"):
     """The TracedHead of a head; counted: the formula that evaluations count, the name of a method."""
     z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))

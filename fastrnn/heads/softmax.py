@@ -11,7 +11,6 @@ import numpy as np
 from fastrnn.formula import detach, exp, greater, log, maximum, softplus, where
 from fastrnn.heads.base import Head
 
-
 # The output of a forbidden class: its exponential is 0, and differences of two of them are finite, in float32, too.
 LEAST = -1e30
 

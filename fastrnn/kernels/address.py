@@ -47,7 +47,8 @@ class _AddressModel(models.PrimitiveModel):
 
 
 class Address(NamedTuple):
-    """Where a compiled function lies. Each AddressType has a subclass, by whose name numba's dispatcher tells them apart.
+    """Where a compiled function lies. Each AddressType has a subclass, by whose name numba's dispatcher tells them
+    apart.
 
     An object of any other class would make each call of a compiled function take a tenth of a millisecond longer.
     """
@@ -84,7 +85,8 @@ def _outside(kind):
 
 
 def address_of(dispatcher, *arguments):
-    """The Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns nothing."""
+    """The Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns
+    nothing."""
     signature = tuple(numba.typeof(argument) for argument in arguments)
     # Looked up without numba's lock, which another thread may hold for as long as it compiles something else.
     if signature not in dispatcher.overloads:

@@ -47,7 +47,8 @@ class Calls(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where in the frames of the two programs the words lie that change between their calls, and two rows of options."""
+    """Where in the frames of the two programs the words lie that change between their calls, and two rows of
+    options."""
 
     gradient: int
     sums: int
@@ -59,9 +60,9 @@ class Places(NamedTuple):
 
 
 class Work(NamedTuple):
-    """One thread's: frames of the two programs; theta, gradient, previous, earlier (R,): its weights, the whole gradient,
-    and the weights before the last update and before the one before; options (rows, 1); bad (2, L): no number where a
-    gradient, or a weight, is not finite; statistics (4): of a batch.
+    """One thread's: frames of the two programs; theta, gradient, previous, earlier (R,): its weights, the whole
+    gradient, and the weights before the last update and before the one before; options (rows, 1); bad (2, L): no number
+    where a gradient, or a weight, is not finite; statistics (4): of a batch.
     """
 
     learn: np.ndarray

@@ -64,7 +64,8 @@ def feed_for(net, steps, lanes):
 
 
 def lay_lanes(source, feed, block, batch, sample, samples):
-    """Write samples `sample` to sample + samples - 1 of each lane's batch, of `batch` samples, into the columns of a Block.
+    """Write samples `sample` to sample + samples - 1 of each lane's batch, of `batch` samples, into the columns of a
+    Block.
 
     Sample s of a batch is sample step * batch + s of the stream that fastrnn.kernels.block_data.lay takes its samples
     from. feed.left is 0 where lanes have changed.

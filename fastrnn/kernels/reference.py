@@ -90,7 +90,8 @@ def held(typing_context, reference):
 
 
 def _loaded(builder, pointer, known):
-    """The value at a pointer, loaded part by part: LLVM is slow at large values, and drops the parts that nobody uses."""
+    """The value at a pointer, loaded part by part: LLVM is slow at large values, and drops the parts that nobody
+    uses."""
     kind = pointer.type.pointee
     if not isinstance(kind, (ir.LiteralStructType, ir.ArrayType)):
         return builder.load(pointer) if known is None else kind(known)

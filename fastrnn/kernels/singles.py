@@ -19,8 +19,8 @@ from fastrnn.kernels.workspace import aligned_zeros
 
 class Samples(NamedTuple):
     """A word's samples one by one. x (WORD, T, I), y (WORD, O, C, L), mask (WORD, C, L), CHUNK steps in each vector;
-    steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I), y_words (T, O)
-    of bits, and state (64): scratch."""
+    steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I), y_words (T,
+    O) of bits, and state (64): scratch."""
 
     x: np.ndarray
     y: np.ndarray
@@ -73,7 +73,8 @@ class Calls(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where in the frames of the two programs the words lie that change between their calls, and two rows of options."""
+    """Where in the frames of the two programs the words lie that change between their calls, and two rows of
+    options."""
 
     theta: int
     x: int

@@ -230,7 +230,8 @@ class Compiler:
         return [Vector(self.builder, row, self.dtype) for row in rows]
 
     def _totals(self, vectors):
-        """(a vector with the sum over the lanes of each of these vectors, a power of two that is not below their number).
+        """(a vector with the sum over the lanes of each of these vectors, a power of two that is not below their
+        number).
 
         Vectors are folded in pairs, a tree of shuffles and additions, in an order that only their number decides.
         """

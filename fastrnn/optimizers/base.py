@@ -35,5 +35,6 @@ def corrected(beta, q, rest):
 
 
 def corrections_of_both(options, running):
-    """`advance` of an optimizer with beta1 and beta2; its running numbers are q1, rest1, q2, rest2 (see `corrected`)."""
+    """`advance` of an optimizer with beta1 and beta2; its running numbers are q1, rest1, q2, rest2 (see
+    `corrected`)."""
     return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))

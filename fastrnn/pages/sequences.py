@@ -3,7 +3,6 @@
 import numpy as np
 
 from fastrnn.analysis.portrait import phase_portrait
-from fastrnn.data.sequences import Sequences
 from fastrnn.pages.plane import fitted_plane
 
 # Steps of a sequence that are shown, and inputs of a phase portrait.

@@ -1,4 +1,5 @@
-"""Binary addition as in N. Lan, M. Geyer, E. Chemla and R. Katzir, "Minimum description length recurrent neural networks", TACL 10 (2022).
+"""Binary addition as in N. Lan, M. Geyer, E. Chemla and R. Katzir, "Minimum description length recurrent neural
+networks", TACL 10 (2022).
 
 Trained on all pairs of small numbers, tested on all pairs of larger ones, accuracy by bit. Each network here sees the
 training sequences and nothing else: neither the test sequences, nor what the task is. Trained on so few sequences,
@@ -46,7 +47,8 @@ RESTARTS, SAMPLES, SATURATION = 10, 65536, 0.02
 
 @dataclass
 class Candidate:
-    """A network that was trained on a split, and what is known of it without the test: states and margin on the training sequences.
+    """A network that was trained on a split, and what is known of it without the test: states and margin on the
+    training sequences.
 
     states: distinct hidden states there, units rounded to 0 and 1; margin: the smallest logit on the right side of 0,
     negative where one is on the wrong side.
@@ -82,7 +84,8 @@ def candidate(split, seed, number, hidden=16, samples=SAMPLES):
 
 
 def states_on(model, x):
-    """How many different hidden states a sigmoid network passes through on x (N, T, I), its units rounded to 0 and 1."""
+    """How many different hidden states a sigmoid network passes through on x (N, T, I), its units rounded to 0 and
+    1."""
     units = model.forward(x, threads=1)[1].reshape(-1, model.hidden_size) > 0.5
     return len(np.unique(np.packbits(units, axis=1), axis=0))
 
@@ -95,14 +98,16 @@ def accuracy(model, split=TEST):
 
 @dataclass
 class Outcome:
-    """Accuracies by bit on the test sequences: of the chosen network of each seed, and of every network that was trained."""
+    """Accuracies by bit on the test sequences: of the chosen network of each seed, and of every network that was
+    trained."""
 
     chosen: list
     every: list
 
 
 def reproduce(split, seeds=20, restarts=RESTARTS, progress=None):
-    """The Outcome for seeds 0 to seeds - 1; progress(): called after each network. The test comes after every choice."""
+    """The Outcome for seeds 0 to seeds - 1; progress(): called after each network. The test comes after every
+    choice."""
     outcome = Outcome([], [])
     for seed in range(seeds):
         found = []

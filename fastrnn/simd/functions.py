@@ -3,8 +3,8 @@
 numba has no vector mathematics library (SVML left it in 0.62), so `np.exp` in a loop is one scalar call
 a lane. Here exp(x) = 2**n * p(r) with n = round(x / ln 2), r = x - n ln 2, and p the minimax polynomial
 of exp on |r| <= ln 2 / 2 (Remez exchange; J.-M. Muller, "Elementary Functions", 3rd ed., ch. 3 and 11).
-Where AVX-512 can look lanes up in a register, sigmoid and tanh take 16 powers from there and a short polynomial between them.
-All functions keep a NaN a NaN; sigmoid only one whose low bits are 0, as in every NaN that arithmetic makes.
+Where AVX-512 can look lanes up in a register, sigmoid and tanh take 16 powers from there and a short polynomial between
+them. All functions keep a NaN a NaN; sigmoid only one whose low bits are 0, as in every NaN that arithmetic makes.
 
 Largest errors with a fused multiply-add, measured over every float32 where they are large, every 13th of the
 others, and 20 million float64; the tests repeat it over every 997th and 4 million. "mixed" is
@@ -31,23 +31,33 @@ LN2 = 0.6931471805599453
 # Adding 1.5 * 2**(mantissa bits) rounds a float to an integer and leaves it in the low bits.
 ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
 
-# Where a register's lanes can be looked up by other lanes in one instruction: 2**(j / 16), and (2**(f / 16) - 1) / f for
-# |f| <= 1 / 2 as a polynomial through Chebyshev's points. In float32 sigmoid takes one of degree 1, whose largest error,
-# 4.2e-7 of 2**(f / 16), is that of the third Chebyshev polynomial; tanh, which keeps the digits of small numbers, one more.
+# Where a register's lanes can be looked up by other lanes in one instruction: 2**(j / 16), and (2**(f / 16) - 1) / f
+# for |f| <= 1 / 2 as a polynomial through Chebyshev's points. In float32 sigmoid takes one of degree 1, whose largest
+# error, 4.2e-7 of 2**(f / 16), is that of the third Chebyshev polynomial; tanh, which keeps the digits of small
+# numbers, one more.
 TABLE = has("avx512f")
 STEPS = 16
 STEP = LN2 / STEPS
 TABLE_SIGMOID = {False: (STEP * (1 + STEP**2 / 32), STEP**2 / 2),
                  True: (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-05, 1.4676100321837672e-07,
                         1.2716085030349987e-09, 9.181334960907254e-12)}  # 1.5e-17 of 2**(f / 16)
-TABLE_TANH = {False: (STEP, STEP**2 / 2, STEP**3 / 6),
-              True: (0.04332169878499658, 0.0009383847928089877, 1.3550807779497459e-05, 1.4676100321236697e-07,
-                     1.2715871949748146e-09, 9.181354192172116e-12, 5.682150925281207e-14)}  # 1e-8 and 3.6e-17 of itself
+TABLE_TANH = {
+    False: (STEP, STEP**2 / 2, STEP**3 / 6),
+    True: (
+        0.04332169878499658,
+        0.0009383847928089877,
+        1.3550807779497459e-05,
+        1.4676100321236697e-07,
+        1.2715871949748146e-09,
+        9.181354192172116e-12,
+        5.682150925281207e-14,
+    ),
+}  # 1e-8 and 3.6e-17 of itself
 
 
 def _powers(dtype, integer, shift):
-    """2**(j / 16) as float bits less j << shift, as floats: n << shift, n = 16 k + j, adds k to the exponent and j to the
-    bits that this takes away.
+    """2**(j / 16) as float bits less j << shift, as floats: n << shift, n = 16 k + j, adds k to the exponent and j to
+    the bits that this takes away.
     """
     j = np.arange(STEPS, dtype=integer)
     return ((2 ** (j / STEPS)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
@@ -102,7 +112,8 @@ def _power(shifted):
 
 
 def _raise(value, shifted):
-    """value * 2**n by adding n to the exponent, which leaves the multipliers free: a twentieth of all the time of training.
+    """value * 2**n by adding n to the exponent, which leaves the multipliers free: a twentieth of all the time of
+    training.
 
     Every NaN that arithmetic makes stays one; a NaN with its low bits set, made by hand, may not.
     """
@@ -127,7 +138,8 @@ def sigmoid(x):
 
 
 def _sigmoid_by_table(x):
-    """exp(-x) = 2**(n / 16) * 2**(f / 16): n's low bits choose one of 16 powers in a register, the others go into the exponent.
+    """exp(-x) = 2**(n / 16) * 2**(f / 16): n's low bits choose one of 16 powers in a register, the others go into the
+    exponent.
 
     In float32 seven instructions for the multipliers and a chain of 34 cycles, where the polynomial takes nine and 50
     (Zen 4). That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.

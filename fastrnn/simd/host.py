@@ -14,8 +14,8 @@ def has(feature):
 
 
 def arithmetic():
-    """The kind of arithmetic on which results depend to the bit: "avx512f", "avx2", "neon", or another architecture's name;
-    with ", no fma" where a product is rounded before it is added.
+    """The kind of arithmetic on which results depend to the bit: "avx512f", "avx2", "neon", or another architecture's
+    name; with ", no fma" where a product is rounded before it is added.
 
     With AVX-512 float32 activations come from a table, elsewhere from a polynomial, and sums of losses are grouped
     otherwise; divisions begin with an approximation that Intel and AMD each have their own way: "avx512f, amd".

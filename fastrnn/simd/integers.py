@@ -7,7 +7,6 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
-
 @intrinsic
 def multiply_wide(typing_context, a, b):
     """(upper, lower) 64 bits of the 128-bit product of two uint64, in one multiplication."""

@@ -1,7 +1,7 @@
 """Vectors of floats while code is compiled: their operators emit SIMD instructions.
 
-`+ - * /` and comparisons of Vectors, `fma`, `select` and the functions of fastrnn.simd.functions emit LLVM instructions:
-a sequence without calls, branches or type inference.
+`+ - * /` and comparisons of Vectors, `fma`, `select` and the functions of fastrnn.simd.functions emit LLVM
+instructions: a sequence without calls, branches or type inference.
 """
 
 import numpy as np
@@ -10,7 +10,6 @@ from numba.core import cgutils, types
 
 from .host import has
 from .rows import element_type, join, shuffle, split
-
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
 APPROXIMATES = has("avx512f") and has("avx512vl")
@@ -142,14 +141,16 @@ def pick(x, table, bits):
 def permuted(builder, vector, lanes):
     """Lane i: the lane of a vector of 16 float32 that lane i of the integers `lanes` names; where AVX-512 is."""
     kind = ir.FunctionType(vector.type, [vector.type, lanes.type])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes])
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes]
+    )
 
 
 def divide(a, b):
     """a / b for a finite normal b, within one unit in the last place; a: a Vector or 1.
 
-    With AVX-512 from an approximation of 1 / b to 14 bits, which each step of Newton's doubles: a division of 16 float32
-    keeps its unit for 10 to 16 cycles, the approximation and a step take three instructions.
+    With AVX-512 from an approximation of 1 / b to 14 bits, which each step of Newton's doubles: a division of 16
+    float32 keeps its unit for 10 to 16 cycles, the approximation and a step take three instructions.
     """
     if not APPROXIMATES:
         return a / b
@@ -163,8 +164,8 @@ def divide(a, b):
 def square_root(x):
     """The square root of 0, infinity or a normal number, within one unit in the last place.
 
-    With AVX-512 from an approximation of 1 / sqrt(x) to 14 bits: the instruction for square roots keeps its unit for 12 to
-    24 cycles, this takes eight instructions in float32, and one step of Newton's more in float64.
+    With AVX-512 from an approximation of 1 / sqrt(x) to 14 bits: the instruction for square roots keeps its unit for 12
+    to 24 cycles, this takes eight instructions in float32, and one step of Newton's more in float64.
     """
     if not APPROXIMATES:
         function = ir.FunctionType(x.value.type, [x.value.type])

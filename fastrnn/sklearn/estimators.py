@@ -1,14 +1,14 @@
 """The two estimators: of classes and of real numbers."""
 
 import numpy as np
-
-from fastrnn.sklearn.base import RNN
-from fastrnn.sklearn.forms import sequences_of, targets_of
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
+
+from fastrnn.sklearn.base import RNN
+from fastrnn.sklearn.forms import sequences_of, targets_of
 
 
 class RNNClassifier(ClassifierMixin, RNN):

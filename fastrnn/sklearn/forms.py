@@ -1,9 +1,9 @@
 """Sequences, targets and weights of the forms that scikit-learn's users have: lists of arrays, arrays, tables."""
 
 import numpy as np
+from sklearn.utils import check_array, check_consistent_length
 
 from fastrnn.data.sequences import Sequences
-from sklearn.utils import check_array, check_consistent_length
 
 
 def is_list(X):

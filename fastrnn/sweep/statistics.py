@@ -58,6 +58,7 @@ def wilson(successes, trials, z=Z):
 
 
 def _quantile(samples, models, share):
-    """The least value that at least `share` of the models do not exceed; None if it is one of those not in `samples`."""
+    """The least value that at least `share` of the models do not exceed; None if it is one of those not in
+    `samples`."""
     rank = math.ceil(share * models)
     return samples[rank - 1] if rank <= len(samples) else None

@@ -20,8 +20,9 @@ class Workers:
 
     def __init__(self, executor, run):
         if not callable(executor) and not isinstance(executor, Executor):
-            raise TypeError(f"executor: got {executor!r:.80}, expected a concurrent.futures.Executor, or a function that "
-                            "makes one")
+            raise TypeError(
+                f"executor: got {executor!r:.80}, expected a concurrent.futures.Executor, or a function that makes one"
+            )
         self.run = run
         self.make = None if isinstance(executor, Executor) else executor
         self.executor = executor if self.make is None else self.make()

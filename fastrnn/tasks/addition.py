@@ -107,7 +107,8 @@ class Addition(Task):
 
 
 def _chains_of_every_length(bits):
-    """Pairs that run through carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends it.
+    """Pairs that run through carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends
+    it.
 
     In a chain one of the operands has its bit set: a carry runs along it, if there is one. So many chains fit that the
     longest has about sqrt(2 bits) steps.

@@ -80,7 +80,8 @@ class Task:
         return slice(-1 if self.last_only else 0, None)
 
     def hard_cases(self):
-        """(family, operands) that networks get wrong first: of each hard number alone, or beside zeros, ones and itself."""
+        """(family, operands) that networks get wrong first: of each hard number alone, or beside zeros, ones and
+        itself."""
         ones = 2**self.free_bits - 1
         cases = []
         for family, numbers in hard_numbers(self.free_bits).items():

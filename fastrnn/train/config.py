@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
-from fastrnn.initializers import INITIALIZERS
 from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.initializers import INITIALIZERS
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.train.curriculum import Curriculum

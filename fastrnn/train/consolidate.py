@@ -37,8 +37,8 @@ class Recipe(NamedTuple):
     samples: int
 
 
-# For units that keep nothing: penalties from 0.02 to 0.2, and squared loss or cross-entropy, do nearly as well; the loss
-# of the first training needs no new kernel.
+# For units that keep nothing: penalties from 0.02 to 0.2, and squared loss or cross-entropy, do nearly as well; the
+# loss of the first training needs no new kernel.
 AFRESH = Recipe(0.1, 0.0, 8192)
 # For units that keep: of 20 GRUs with 16 units 20 are proved; 15 of 20 with a saturation of 0.01, by which gates decide
 # before they forget.
@@ -75,10 +75,10 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=Non
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
     model's weights with samples of its own, takes `samples` of them (twice as many in every third later attempt), and
-    ends with `certify` without a search. saturation, retention: weights of the penalties; default, as for samples, those
-    of recipe_of(model.cell). A model that is already proved is returned unchanged.
-    Raises ValueError as `certify` does, for a model without a task or with too many states, and ValueError or TypeError
-    for numbers that make no sense.
+    ends with `certify` without a search. saturation, retention: weights of the penalties; default, as for samples,
+    those of recipe_of(model.cell). A model that is already proved is returned unchanged. Raises ValueError as `certify`
+    does, for a model without a task or with too many states, and ValueError or TypeError for numbers that make no
+    sense.
     """
     attempts, recipe = as_whole("attempts", attempts, 0), recipe_of(model.cell)
     given = {"saturation": saturation, "retention": retention, "samples": samples}

@@ -59,7 +59,8 @@ class Curriculum:
 
 
 def stages(task, curriculum):
-    """The task at each of the widths, without those that are too narrow for it; without a curriculum, the task alone."""
+    """The task at each of the widths, without those that are too narrow for it; without a curriculum, the task
+    alone."""
     found = []
     for bits in curriculum.widths(task.bits)[:-1] if curriculum else ():
         try:

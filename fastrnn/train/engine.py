@@ -128,7 +128,9 @@ def options_of(config, optimizer, values=None):
 
 def running_at(optimizer, config, steps):
     """The optimizer's running numbers after this many updates, for files that do not hold them."""
-    options = {symbol(name): np.full(1, value, config.dtype) for name, value in config.build_optimizer()._asdict().items()}
+    options = {
+        symbol(name): np.full(1, value, config.dtype) for name, value in config.build_optimizer()._asdict().items()
+    }
     running = [np.zeros(1, config.dtype) for _ in optimizer.running]
     for _ in range(steps if running else 0):
         known = options | {symbol(name): value for name, value in zip(optimizer.running, running)}

@@ -136,7 +136,14 @@ class Group:
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         self.arrays["flags"][:] = recipe.flags
         block, arrays = self.block, self.arrays
-        memory = {**arrays, "mask": block.mask, "lengths": block.lengths, "weights": block.weights, "x": block.x, "y": block.y}
+        memory = {
+            **arrays,
+            "mask": block.mask,
+            "lengths": block.lengths,
+            "weights": block.weights,
+            "x": block.x,
+            "y": block.y,
+        }
         words = {name: array.ctypes.data for name, array in memory.items()} | {"segment": recipe.segment}
         frames = [
             np.array([words.get(name, 0) for name in program.names], np.int64)

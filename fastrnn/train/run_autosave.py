@@ -11,7 +11,8 @@ SIZE = 200_000
 
 
 class RunAutosave(TrainingAutosave):
-    """An Autosave of Runs; state: the unfinished one that the file held, or None; more: plain values kept in the file."""
+    """An Autosave of Runs; state: the unfinished one that the file held, or None; more: plain values kept in the
+    file."""
 
     more = None
 

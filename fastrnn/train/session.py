@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.barrier import BARRIER_SIZE
@@ -12,7 +13,6 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
 from fastrnn.networks import COLUMNS, lanes_for, places_of
-from fastrnn.bits.stream import flops_of_step
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.train.resumable import Resumable, nothing
@@ -70,7 +70,7 @@ class Session(Resumable):
     def _work(self, block, weights):
         """One thread's Work."""
         rows, config = self.rows, self.config
-        shapes = {name: (rows,) for name in ("theta", "gradient", "previous", "earlier")}
+        shapes = dict.fromkeys(("theta", "gradient", "previous", "earlier"), (rows,))
         arrays = arrays_for(self.net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["theta"][places] = weights[name]
@@ -86,7 +86,8 @@ class Session(Resumable):
         return Plan(self.config.seed, self.step, self.config.batch_size, self.size, self.groups, patience)
 
     def run(self, rates, saturations, patience, stop=None):
-        """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why the kernel stopped).
+        """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why
+        the kernel stopped).
 
         stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
         DIVERGED takes the last update back: self.step may be one less than before the call.

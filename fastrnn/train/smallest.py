@@ -43,15 +43,16 @@ class Tried(NamedTuple):
     seed: int | None
 
 
-def smallest(task, prototypes=kinds("elman"), *, seeds=700, most=8, threads=None, progress=None):
+def smallest(task, prototypes=None, *, seeds=700, most=8, threads=None, progress=None):
     """Yield a Tried for each of the cells with one hidden unit, with two, and so on, up to the first size with a proof.
 
+    prototypes: cells, as `kinds` gives them; default: kinds("elman").
     Networks 0 to seeds - 1 of each kind are trained side by side, then each that is exact is trained on to a proof.
     progress(done, total): called now and then within one kind. Raises ValueError as `train_many` and `certify` do.
     """
     for hidden in range(1, most + 1):
         done = []
-        for cell in prototypes:
+        for cell in prototypes or kinds("elman"):
             done.append(_tried(replace(cell, hidden_size=hidden), task, seeds, threads, progress))
             yield done[-1]
         if any(tried.certified for tried in done):

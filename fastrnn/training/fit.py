@@ -10,6 +10,7 @@ from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
+from fastrnn.networks import COLUMNS, VECTOR_BYTES
 from fastrnn.training.checks import check_kinds, check_range, check_trained
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit_autosave import FitAutosave, identity_of
@@ -17,7 +18,6 @@ from fastrnn.training.fits import Fits
 from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
-from fastrnn.networks import COLUMNS, VECTOR_BYTES
 
 # Options that may differ from model to model, beside the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")

@@ -109,7 +109,13 @@ class Group:
         counts = job.counts(self.counted)
         scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
         limit = np.inf if config.max_grad_norm is None else config.max_grad_norm
-        options = {"scale": self._scale(job, scale[0]), "max_norm": limit, "saturation": 0.0, "retention": 0.0, **job.options}
+        options = {
+            "scale": self._scale(job, scale[0]),
+            "max_norm": limit,
+            "saturation": 0.0,
+            "retention": 0.0,
+            **job.options,
+        }
         for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
             arrays["options"][row, slot] = options[name]
         stops = config.patience is not None and counts[1] > 0

@@ -12,7 +12,8 @@ def check_inputs(data, recipe, initial=None):
     """
     if data.x.shape[1] != recipe.net.sizes.inputs:
         raise ValueError(
-            f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were fitted to"
+            f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were "
+            "fitted to"
         )
     if initial is not None:
         check_initial(initial, recipe)
@@ -20,8 +21,8 @@ def check_inputs(data, recipe, initial=None):
         recipe.head.suited(True)
         if data.allowed.shape[1] != recipe.net.sizes.outputs:
             raise ValueError(
-                f"data: allowed has {data.allowed.shape[1]} classes, expected {recipe.net.sizes.outputs}, as the models "
-                "have"
+                f"data: allowed has {data.allowed.shape[1]} classes, expected {recipe.net.sizes.outputs}, as the "
+                "models have"
             )
 
 
@@ -54,7 +55,8 @@ def check_targets(data, head, outputs=None):
         raise ValueError("data: has no targets; give y")
     if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
         raise ValueError(
-            f"head: {head.name} takes {head.targets}, but the targets are {data.kind}; Sequences(kind=) says what they are"
+            f"head: {head.name} takes {head.targets}, but the targets are {data.kind}; Sequences(kind=) says "
+            "what they are"
         )
     found = data.classes if head.targets == "classes" else data.y.shape[1]
     # A class that does not occur may be missing.

@@ -9,6 +9,7 @@ from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.update import traced as traced_optimizer
 from fastrnn.networks import lanes_for, network_of, weights_that_learn
 
+
 class Recipe:
     """Everything that all models of a call with the same cell share.
 

@@ -172,7 +172,7 @@ def _rebuilt(header, tensors, cell):
 
 def _check_shapes(header, tensors, models):
     """Raise ValueError unless each array has an entry for each model."""
-    shapes = {name: (models,) for name in (*ARRAYS, *(f"option.{name}" for name in header["options"]))}
+    shapes = dict.fromkeys((*ARRAYS, *(f"option.{name}" for name in header["options"])), (models,))
     shapes |= {"loss": (models, ROLES), "accuracy": (models, ROLES), "history_offsets": (models + 1,)}
     for name, shape in shapes.items():
         if tensors[name].shape != shape:

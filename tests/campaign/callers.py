@@ -11,9 +11,9 @@ import sys
 import threading
 from collections import Counter
 
-import fastrnn
 import numpy as np
 
+import fastrnn
 from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 60

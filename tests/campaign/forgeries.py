@@ -11,8 +11,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import fastrnn
 import numpy as np
+
+import fastrnn
+from campaign.children import Child, Fault, check_words, in_turn
 from fastrnn import tasks
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
@@ -20,8 +22,6 @@ from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import windows
 from fastrnn.certify.prove import Proof
 from fastrnn.check import Refused, check
-
-from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 100
 FIXTURES = Path(__file__).parent.parent / "fixtures"

@@ -4,9 +4,12 @@ import json
 import os
 import zlib
 
-import fastrnn
 import numba
 import numpy as np
+
+import fastrnn
+from campaign.damage import crafted, damaged, joined, parts_of
+from campaign.kills import content_of
 from fastrnn.certify import certify
 from fastrnn.check import Refused, check
 from fastrnn.compiling import jit
@@ -17,9 +20,6 @@ from fastrnn.sweep.results import Results
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.unit import Unit, run_unit
 from fastrnn.train.resume import load_run, save_run
-
-from campaign.damage import crafted, damaged, joined, parts_of
-from campaign.kills import content_of
 
 
 class Kind:

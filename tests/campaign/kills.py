@@ -9,13 +9,13 @@ import signal
 import sys
 from collections import Counter
 
-import fastrnn
 import numpy as np
+
+import fastrnn
+from campaign.children import Child, Fault, check_words, in_turn
 from fastrnn.checkpoint import read_checkpoint
 from fastrnn.cli import main
 from fastrnn.train import autosave
-
-from campaign.children import Child, Fault, check_words, in_turn
 
 COUNT = 1000
 

@@ -16,7 +16,7 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     picture = Picture(path, axes)
     (axes,) = picture.axes
     lines, sizes, mean, error, unit = _lines(selection)
-    for n, (name, losses) in enumerate(lines.items()):
+    for n, losses in enumerate(lines.values()):
         axes.plot(sizes, losses, color=SKY, linewidth=0.9, zorder=1.5, label=f"one {unit}" if n == 0 else None)
     axes.errorbar(
         sizes,

@@ -8,8 +8,8 @@ from fastrnn.networks import flat, named, shapes_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.driver import SAMPLES_A_THREAD
+from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.session import session_for
 
 # The flag that nobody sets.

@@ -72,7 +72,8 @@ class Update(Part):
 
 
 def work_of_block(part, work):
-    """(floating-point operations, bytes) of one block in a part; each array counts once where it is read and once where it is written."""
+    """(floating-point operations, bytes) of one block in a part; each array counts once where it is read and once where
+    it is written."""
     h, t = work.hidden, work.steps
     states, square = 4 * t * h * SAMPLES, 4 * h * h
     flops, size = {

@@ -19,7 +19,8 @@ TURNS, LENGTH = 4096, 1 << 24
 
 
 def multiply_add(dtype):
-    """The Program of `turns` times SUMS vectors of sums = sums * a + b; data (2 + SUMS, lanes) are a, b and the sums."""
+    """The Program of `turns` times SUMS vectors of sums = sums * a + b; data (2 + SUMS, lanes) are a, b and the
+    sums."""
 
     def kernel(m):
         data = m.pointer("data")

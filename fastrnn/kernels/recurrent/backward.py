@@ -233,7 +233,8 @@ def initial_gradients(m, net, frame):
 
 
 def _outer(m, net, frame, count, rows, left, size, right, place, use):
-    """gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates, units)."""
+    """gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates,
+    units)."""
     gates, units = rows
     if not gates:
         return
@@ -265,7 +266,8 @@ def _sums(m, net, frame, count, rows, left, places, use):
 
 
 def _add(m, net, pointer, places, count, body, use=None):
-    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers; or hand it to `use`."""
+    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers; or hand it to
+    `use`."""
     start = [m.constant(0.0) for _ in places[0]]
     if net.own_weights and len(places) == 1 and use is None:
         start = [m.load(pointer, place) for place in places[0]]

@@ -8,7 +8,8 @@ from fastrnn.kernels.recurrent.operand import environments_of, second_products
 
 
 def forward_step(m, net, frame, block, t):
-    """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain."""
+    """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside
+    chain."""
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     now = m.from_integer(t)
     # Of bits, all sequences have all steps.

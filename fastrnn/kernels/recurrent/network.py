@@ -65,7 +65,11 @@ class Network:
     @property
     def span(self):
         """Steps whose derivatives are kept before gradients take them in."""
-        step = (self.sizes.hidden if self.own_weights else self.derived * self.sizes.hidden) * self.columns * self.vector_bytes
+        step = (
+            (self.sizes.hidden if self.own_weights else self.derived * self.sizes.hidden)
+            * self.columns
+            * self.vector_bytes
+        )
         return max(1, min(LONGEST_SPAN, SPAN_BYTES[self.own_weights] // step))
 
     def tile(self, groups, units, columns=None):
@@ -82,8 +86,8 @@ class Network:
                 sums = groups * high * wide
                 if sums + wide + 1 > self.registers and (high, wide) != (1, 1):
                     continue
-                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each. Of the others the
-                # one with fewer loads, since some of them miss the nearest cache.
+                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each. Of the others
+                # the one with fewer loads, since some of them miss the nearest cache.
                 loads = groups * high + wide
                 cost = (max(loads / 2, sums / 2, 4) + 0.2 * loads) / sums
                 # Neither axis should end in a narrow rest.

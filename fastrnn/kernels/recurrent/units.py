@@ -1,4 +1,5 @@
-"""One sample of one network: hidden units in the lanes of vectors, steps in the lanes where they do not wait for each other.
+"""One sample of one network: hidden units in the lanes of vectors, steps in the lanes where they do not wait for each
+other.
 
 The equations are those of .forward and .backward. What waits is the recurrence, whose products are cut into several
 sums, so that few additions wait for the one before. Arrays: see .units_network.
@@ -70,7 +71,8 @@ def _tree(values):
 
 
 def _product(m, starts, count, step, weight, number):
-    """[start[n] + sum over k of weight(k, n) * number(k, n)] for k = 0 to count - 1, cut into SPLIT / len(starts) sums each.
+    """[start[n] + sum over k of weight(k, n) * number(k, n)] for k = 0 to count - 1, cut into SPLIT / len(starts) sums
+    each.
 
     step: k at a time in the loop.
     """
@@ -207,7 +209,9 @@ def _back(m, net, frame, t, terms):
             slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
             d_h = m.fma(slope, new[step.new[0]], d_h + shift)
         values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
-        values |= {symbol: m.load(frame.d_state, m.integer(n * net.panels + p)) for n, symbol in enumerate(step.d_new) if n}
+        values |= {
+            symbol: m.load(frame.d_state, m.integer(n * net.panels + p)) for n, symbol in enumerate(step.d_new) if n
+        }
         values |= {
             symbol: m.load(frame.saved, _place(net, len(step.saved), t, n, p)) for n, symbol in enumerate(step.saved)
         }
@@ -261,13 +265,17 @@ def _gradients(m, net, frame, steps, chunks):
                     d = [m.load(frame.d, _place(net, net.derived, t, first + gate, p)) for gate in range(gates)]
                     numbers = [number(t, k + n) for n in range(width)]
                     return [
-                        m.fma(d[gate], numbers[n], sums[n * gates + gate]) for n in range(width) for gate in range(gates)
+                        m.fma(d[gate], numbers[n], sums[n * gates + gate])
+                        for n in range(width)
+                        for gate in range(gates)
                     ]
 
                 for n, value in enumerate(m.fold(steps, [zero] * (width * gates), body)):
                     m.store(frame.gradient, ((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
 
-    outer("w_h", sizes.hidden, step.from_h, first_h, lambda t, k: m.splat(frame.state, t * (states * panels * lanes) + k))
+    outer(
+        "w_h", sizes.hidden, step.from_h, first_h, lambda t, k: m.splat(frame.state, t * (states * panels * lanes) + k)
+    )
     outer("w_x", sizes.inputs, step.from_x, 0, lambda t, i: m.splat(frame.x, t * sizes.inputs + i))
     for p in range(panels):
 

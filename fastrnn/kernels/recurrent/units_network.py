@@ -2,7 +2,8 @@
 
 Arrays, in vectors; P panels hold a network's H units:
 
-    w_x (I, Gx, P)   w_h (H, Gh, P)   w_o (O, P)   vectors (V, P)   b_x (Gx, P)   b_h (Gh, P)   b_o (O), in the first lane
+    w_x (I, Gx, P)   w_h (H, Gh, P)   w_o (O, P)   vectors (V, P)   b_x (Gx, P)   b_h (Gh, P)
+    b_o (O)                                            in the first lane
     turned (H, Gh, P)                                  w_h with the units that read and those that are read exchanged
     state (T + 1, S, P)   saved (T, V, P)   d (T, D, P)   d_state (S, P)
     y (O, C)   mask (C)   d_z (O, C)                   CHUNK steps in each vector

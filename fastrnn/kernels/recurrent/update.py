@@ -25,9 +25,9 @@ class Terms(NamedTuple):
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
     states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
-    saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states; decoupled: L1 beside the gradient, w -= rate * l1 * sign(w);
-    watched: an update says in `bad` which gradients and weights are not finite; together: all models take part in all
-    updates, and no initial state learns.
+    saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states;
+    decoupled: L1 beside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which gradients and
+    weights are not finite; together: all models take part in all updates, and no initial state learns.
     """
 
     penalties: bool = False

@@ -8,6 +8,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.evaluate import Tally, evaluate, hard_batches, random_batches
 from fastrnn.files import write_atomically
 from fastrnn.model import check_model
+from fastrnn.tasks.base import Task
 
 FIRST, LAST = 8, 1 << 20
 
@@ -16,7 +17,7 @@ FIRST, LAST = 8, 1 << 20
 class Generalization:
     """What `generalize` found: tallies {bits: {family: Tally}}, widths and families in the order tried; seconds."""
 
-    task: object
+    task: Task
     tallies: dict = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -79,7 +80,7 @@ def widths(task, most):
     return found
 
 
-def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None):
+def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None) -> Generalization:
     """Run a Model on its task at 8, 16, ... `most` bits: a Generalization.
 
     samples: random operands at each width, beside all of the task's hard cases. Time is streamed over: memory is that

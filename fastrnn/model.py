@@ -198,7 +198,7 @@ class Model:
         return to_torch(self, rnn, linear)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path) -> "Model":
         """Read what `save` wrote. Raises CheckpointError, in one line, for anything else."""
         tensors, metadata = read_checkpoint(path)
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING}.")}

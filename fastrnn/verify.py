@@ -43,7 +43,9 @@ class Verification:
         return self.wrong == 0
 
 
-def verify(model, bits=None, samples=65536, seed=0, threads=None, progress=None, *, whole=True):
+def verify(
+    model, bits=None, samples=65536, seed=0, threads=None, progress=None, *, whole=True
+) -> Verification:
     """Run the model on its task at a width of `bits` (default: the width it was trained at).
 
     All operands where they have at most 24 free bits together (8 bits: 16,384 pairs; 13 bits: 16.7

@@ -15,7 +15,7 @@ import pytest
 from fastrnn.cli import main
 from fastrnn.cli.summary import findings_text, table_text
 from fastrnn.sweep import Grid, sweep
-from fastrnn.sweep.smallest import Evidence, Finding, Smallest
+from fastrnn.sweep.sizes import Evidence, Finding, Smallest
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.workers import Processes, Threads

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,15 +44,15 @@ class Cell:
     hidden_size: int = 16
     bias: bool = field(default=True, kw_only=True)
 
-    name = None
-    gates = ()
-    separate = ()
-    inputs_only = ()
-    operand_gates = ()
-    vectors = ()
-    starts = {}
-    extremes = None
-    state = ("h",)
+    name: ClassVar[str | None] = None
+    gates: ClassVar[tuple[str, ...]] = ()
+    separate: ClassVar[tuple[str, ...]] = ()
+    inputs_only: ClassVar[tuple[str, ...]] = ()
+    operand_gates: ClassVar[tuple[str, ...]] = ()
+    vectors: ClassVar[tuple[str, ...]] = ()
+    starts: ClassVar[dict[str, float]] = {}
+    extremes: ClassVar[tuple[float, float] | None] = None
+    state: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

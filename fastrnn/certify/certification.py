@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.rounding import operations
-from fastrnn.certify.search import search
+from fastrnn.certify.search import Counterexample, search
 from fastrnn.check import MOST_EDGES, MOST_PRODUCTS, MOST_WORK
 from fastrnn.formula.intervals import Intervals
-from fastrnn.model import check_model, check_weights
+from fastrnn.model import Model, check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
 # network's own machine, with at most MOST_OWN states.
@@ -32,12 +33,12 @@ class Certification:
     """
 
     status: str
-    model: object
-    task: object
+    model: Model
+    task: Any
     k: int | None
     graph: Graph
     proof: Proof
-    counterexample: object = None
+    counterexample: Counterexample | None = None
     obstacle: str = ""
     seconds: float = 0.0
 
@@ -76,7 +77,7 @@ class Certification:
         )
 
 
-def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
+def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Certification:
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
     task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the
@@ -170,7 +171,7 @@ def _lengths(task, k):
     return [int(k)]
 
 
-_known = {}
+_known: dict = {}
 
 
 def _windows(task, k):

@@ -41,11 +41,11 @@ class Format:
     name, for bytes that hold something else.
     """
 
-    name = None
-    ending = None
-    summary = None
-    also = ()
-    asks = ()
+    name: str | None = None
+    ending: str | None = None
+    summary: str | None = None
+    also: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
     def encode(self, network, name):
         """The bytes of a file."""

@@ -10,6 +10,7 @@ A head's file says nothing of cells: fastrnn.heads.softmax is the example.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,10 +30,10 @@ class Head:
     that counts. relative: whether losses are divided by that of z = 0, the energy of the targets.
     """
 
-    name = None
-    targets = None
-    emphasis = 0.0
-    relative = False
+    name: ClassVar[str | None] = None
+    targets: ClassVar[str | None] = None
+    emphasis: float = 0.0
+    relative: bool = False
 
     def prediction(self, z):
         """The predictions of a step, one for each output."""

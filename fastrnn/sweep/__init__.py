@@ -4,7 +4,7 @@ from fastrnn.sweep.driver import UnitFailed
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import ForeignJournal
 from fastrnn.sweep.run import owns, smallest, sweep
-from fastrnn.sweep.smallest import Smallest
+from fastrnn.sweep.sizes import Smallest
 from fastrnn.sweep.statistics import Summary, wilson
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.workers import Processes

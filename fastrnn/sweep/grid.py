@@ -46,11 +46,11 @@ class Grid:
     that the cell, the task or the configuration refuses, and for an axis that they do not have.
     """
 
-    hidden_size: tuple = None
-    activation: tuple = None
-    learning_rate: tuple = None
-    batch_size: tuple = None
-    bits: tuple = None
+    hidden_size: tuple | None = None
+    activation: tuple | None = None
+    learning_rate: tuple | None = None
+    batch_size: tuple | None = None
+    bits: tuple | None = None
     seeds: int = 200
     cell: object = field(default_factory=Elman)
     task: object = field(default_factory=Addition)

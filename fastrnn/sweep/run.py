@@ -14,7 +14,7 @@ from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.results import Results
-from fastrnn.sweep.smallest import SHARE, search
+from fastrnn.sweep.sizes import SHARE, search
 from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import Unit, note_of, run_unit, warm_up
 from fastrnn.sweep.workers import Threads, Workers

@@ -17,7 +17,7 @@ class Unit(NamedTuple):
 
     point: object
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # in place of a method of tuples
 
     def __str__(self):
         return f"hidden size {self.point.cell.hidden_size}, seeds {self.first} to {self.first + self.count - 1}"

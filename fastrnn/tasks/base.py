@@ -11,7 +11,9 @@ half a second instead of the many that loops take when they depend on its type.
 Time runs from the least significant bit. See fastrnn.tasks.subtraction for the example.
 """
 
+from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,14 +31,19 @@ class Task:
     of non-negative ones.
     """
 
-    output_size = 1
+    name: ClassVar[str]
+    bits: int
+    input_size: ClassVar[int]
+    states: ClassVar[int]
+    label: ClassVar[Callable]
+    output_size: ClassVar[int] = 1
     # Whether the answer is the last step's output alone. The others are labelled all the same: each would be the
     # answer, were the operands so narrow.
-    last_only = False
+    last_only: ClassVar[bool] = False
     # Fields of a TrainConfig that it needs instead of the defaults; the user's own values win.
-    recipe = {}
+    recipe: ClassVar[dict[str, object]] = {}
     # The parameters that `label` reads.
-    numbers = ()
+    numbers: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self):
         self.check_integer("bits", 1)

@@ -51,6 +51,9 @@ class Taken(NamedTuple):
     length: int
 
 
+COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
+
+
 class LaneState(NamedTuple):
     """All from which a lane continues: COUNTS, sums (4) of the open stretch, vectors (1 + slots, R) of weights, slots,
     the optimizer's running numbers, and the full stretches of the history (entries, 4)."""
@@ -60,8 +63,6 @@ class LaneState(NamedTuple):
     vectors: np.ndarray
     running: np.ndarray
     history: np.ndarray
-
-    COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
 
     def taken(self):
         """The Taken of a model that ends here."""

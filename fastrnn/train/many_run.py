@@ -6,10 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import summaries
+from fastrnn.cells.base import Cell
 from fastrnn.model import Model
 from fastrnn.networks import named
 from fastrnn.simd.host import arithmetic
+from fastrnn.tasks.base import Task
+from fastrnn.train.config import TrainConfig
 from fastrnn.train.run import History
+from fastrnn.verify import Verification
 
 
 class Entry(NamedTuple):
@@ -37,9 +41,9 @@ class ManyRun:
     is none, or no task.
     """
 
-    cell: object
-    task: object
-    config: object
+    cell: Cell
+    task: Task | None
+    config: TrainConfig
     seeds: np.ndarray
     stopped: list
     exact: np.ndarray
@@ -53,7 +57,7 @@ class ManyRun:
     _weights: np.ndarray
     _shapes: dict
     _histories: list
-    verification: object = None
+    verification: Verification | None = None
 
     __repr__, _repr_html_ = summaries.many_run, summaries.many_run_html
 

@@ -8,12 +8,12 @@ import numpy as np
 from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.train.autosave import TrainingAutosave
-from fastrnn.train.group import Job, LaneState
+from fastrnn.train.group import COUNTS, Job, LaneState
 from fastrnn.train.many_results import FINISHED, FINISHED_NUMBERS, parts, stacked, table
 
 # Columns of the tables of models to train again, and of those in lanes.
 JOB = ("model", "limit", "sound", "ruin")
-LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *LaneState.COUNTS)
+LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *COUNTS)
 KIND = "train_many"
 
 

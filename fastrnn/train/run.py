@@ -6,6 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import plots, summaries
+from fastrnn.certify import Certification
+from fastrnn.model import Model
+from fastrnn.verify import Verification
 
 
 class History(NamedTuple):
@@ -36,25 +39,25 @@ class Run:
     right.
     """
 
-    model: object
+    model: Model
     history: History
     stopped: str
     steps: int
     samples: int
     seconds: float
-    verification: object = None
-    certification: object = None
+    verification: Verification | None = None
+    certification: Certification | None = None
     state: dict | None = None
     right: bool = False
 
     __repr__, _repr_html_, plot = summaries.run, summaries.run_html, plots.plot_history
 
     @property
-    def exact(self):
+    def exact(self) -> bool:
         """Whether the network was verified, or tried on all of its own data, and found right."""
         return self.right or self.verification is not None and self.verification.exact
 
     @property
-    def certified(self):
+    def certified(self) -> bool:
         """Whether the network was proved right at every width."""
         return self.certification is not None

@@ -3,16 +3,22 @@
 import inspect
 import os
 from dataclasses import fields
+from typing import Any, overload
 
 from fastrnn.arguments import as_integer
+from fastrnn.cells.base import Cell
 from fastrnn.data.sequences import Sequences
 from fastrnn.progress import models_done, shown
 from fastrnn.tasks.base import Task
 from fastrnn.train import many, one
 from fastrnn.train.config import TrainConfig
+from fastrnn.train.many_run import ManyRun
 from fastrnn.train.options import ELSEWHERE
+from fastrnn.train.run import Run
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import fit_sequences
+from fastrnn.training.fits import Fits
+from fastrnn.training.one import Fit
 
 # Options of tasks and arrays, and of Sequences.
 TASK_ONLY = {"resume", "other_processor", "seed", *(each.name for each in fields(TrainConfig))}
@@ -26,6 +32,15 @@ MANY_ONLY = {
     "only": "it chooses among models",
     "hidden_size": "one cell has one size, as GRU(hidden_size=4)",
 }
+
+# Data of tasks, and arrays.
+Bits = Task | type[Task] | str | tuple | list | None
+
+
+@overload
+def train(cell: Cell | None, data: Sequences, config: FitConfig | None = ..., **options: Any) -> Fit: ...
+@overload
+def train(cell: Cell | None = ..., data: Bits = ..., config: TrainConfig | None = ..., **options: Any) -> Run: ...
 
 
 def train(
@@ -93,6 +108,14 @@ def train(
         options["seed"] = seed
     with shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
         return one.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
+
+
+@overload
+def train_many(cell: Cell | None, data: Sequences, config: FitConfig | None = ..., **options: Any) -> Fits: ...
+@overload
+def train_many(
+    cell: Cell | None = ..., data: Bits = ..., config: TrainConfig | None = ..., **options: Any
+) -> ManyRun: ...
 
 
 def train_many(

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fastrnn import summaries
+from fastrnn.cells.base import Cell
 from fastrnn.data.sequences import Sequences
 from fastrnn.exchange.base import network_of
 from fastrnn.exchange.torch import state_of
 from fastrnn.formula.evaluate import on_numpy
-from fastrnn.heads.base import traced
+from fastrnn.heads.base import Head, traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.simd.host import arithmetic
+from fastrnn.training.config import FitConfig
 from fastrnn.training.job import ENDS
 from fastrnn.training.one import Fit
 from fastrnn.training.outputs import check_inputs, check_targets, outputs_of, states_of_sequences
@@ -37,9 +39,9 @@ class Fits:
     values} of the group whose sequences each model was fitted to, with `each`.
     """
 
-    cell: object
-    head: object
-    config: object
+    cell: Cell
+    head: Head
+    config: FitConfig
     seeds: np.ndarray
     hidden_size: np.ndarray
     options: dict
@@ -118,7 +120,7 @@ class Fits:
         return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
 
     @property
-    def best(self):
+    def best(self) -> Fit:
         """The Fit of the model `best_index`."""
         return self[self.best_index]
 

@@ -12,7 +12,7 @@ from fastrnn.training.one import Fit
 from fastrnn.training.recipe import Recipe
 
 
-def import_network(source, *, format=None, head=None, activation=None, reset=None):
+def import_network(source, *, format=None, head=None, activation=None, reset=None) -> Fit:
     """The Fit of a network of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
 
     `fastrnn.train(fit.cell, data, weights=fit.weights)` trains on from it.

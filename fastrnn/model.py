@@ -58,7 +58,7 @@ class Model:
     def theta(self):
         """(R,): the weights as the loops take them."""
         places = places_of(self.cell, self.input_size, self.output_size)
-        theta = aligned_zeros(weights_table(self.cell.traced(), self._sizes).count, self.dtype)
+        theta = aligned_zeros(weights_table(self.cell.traced(), self._sizes, self.cell.bias).count, self.dtype)
         for name, weight in self.weights.items():
             theta[places[name]] = weight
         return theta

@@ -29,11 +29,13 @@ def network_of(
     columns=COLUMNS,
     bits=False,
     counted="correct",
+    wide=1,
 ):
     """The Network of a cell and a head.
 
     own_weights: lanes are models; own_data: each lane has data of its own; before: outputs are read from the state
-    before a step's input; bits: data are words of bits; counted: the head's formula that is counted.
+    before a step's input; bits: data are words of bits; counted: the head's formula that is counted; wide: registers
+    in a vector.
     """
     return Network(
         cell.traced(),
@@ -42,10 +44,11 @@ def network_of(
         own_weights,
         own_data,
         columns,
-        REGISTERS,
+        REGISTERS // wide,
         VECTOR_BYTES,
         before,
         bits,
+        cell.bias,
     )
 
 
@@ -73,7 +76,7 @@ def shapes_of(cell, inputs, outputs, initial_state="zero"):
 @lru_cache(maxsize=256)
 def places_of(cell, inputs, outputs, initial_state="zero"):
     """{name: places (int64, in PyTorch's shape)} of a network's weights in the loops' one array."""
-    places = named_places(cell, cell.traced(), Sizes(inputs, cell.hidden_size, outputs))
+    places = named_places(cell, cell.traced(), Sizes(inputs, cell.hidden_size, outputs), cell.bias)
     return {name: places[name] for name in weights_that_learn(cell, initial_state)}
 
 

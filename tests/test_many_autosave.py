@@ -228,7 +228,7 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     before.begin(1, 0.5)
     before.end(1, Taken(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
     vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
-    state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(4.0), vectors, running, np.ones((1, 4)))
+    state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
     lanes = [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]
     again = [Job(3, 10, 4, 12)]
     arrays = arrays_of(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)

@@ -86,16 +86,15 @@ def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
             )
 
 
-def test_an_entry_whose_square_overflows_is_one():
+def test_neither_is_an_entry_whose_square_overflows():
     weights = RESTING
     x, y = data(scale=1e22)
     for options in ({}, {"clip": 1.0}):
         for got, stopped, steps in both(
             40, x, y, weights, optimizer="sgd", learning_rate=1e-30, reduction="sum", **options
         ):
-            assert (stopped, steps) == ("diverged", 0) and all(
-                np.array_equal(got[name], weights[name]) for name in weights
-            )
+            assert (stopped, steps) == ("samples", 10) and all(np.isfinite(got[name]).all() for name in weights)
+            assert not np.array_equal(got["w_ih"], weights["w_ih"])
 
 
 @pytest.mark.parametrize(

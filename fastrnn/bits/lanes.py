@@ -45,31 +45,34 @@ def _cut(low, high, shift, row):
 
 
 @jit
-def _take(rows, out):
-    """out (64, N) = 16 bits of the words in rows (16, N) after the other 16."""
+def _take(rows, out, first):
+    """Bits first to first + 15 of out (64, N) = 16 bits of the words in rows (16, N) after the other 16."""
+    place = np.uint64(first)
     for quarter in range(4):
         shift = np.uint64(16 * quarter)
         for row in range(16):
             for n in range(rows.shape[1]):
-                out[16 * quarter + row, n] = (rows[row, n] >> shift) & np.uint64(0xFFFF)
+                bits = ((rows[row, n] >> shift) & np.uint64(0xFFFF)) << place
+                out[16 * quarter + row, n] = bits if first == 0 else out[16 * quarter + row, n] | bits
 
 
 @jit
-def _spread(feed, words, out, batch, sample):
-    """The next 64 samples of all lanes, from their own two words each, as a word of lanes for each."""
-    count = out.shape[1] * out.shape[2]
-    rows = feed.rows[:, :count]
-    for lane in range(16):
-        if lane < feed.active.size and feed.active[lane] != 0:
-            number = feed.step[lane] * batch + sample
-            word = number // 64
-            low, high = words[lane, word % 2].reshape(count), words[lane, (word + 1) % 2].reshape(count)
-            _cut(low, high, np.uint64(number % 64), rows[lane])
-        else:
-            for n in range(count):
-                rows[lane, n] = 0
-    _transpose(rows)
-    _take(rows, out.reshape(64, count))
+def _spread(feed, words, rows, out, batch, sample):
+    """The next 64 samples of all lanes, from their own two words each, as a word of lanes for each; rows: scratch."""
+    count = rows.shape[1]
+    for first in range(0, feed.active.size, 16):
+        for row in range(16):
+            lane = first + row
+            if lane < feed.active.size and feed.active[lane] != 0:
+                number = feed.step[lane] * batch + sample
+                word = number // 64
+                low, high = words[lane, word % 2].reshape(count), words[lane, (word + 1) % 2].reshape(count)
+                _cut(low, high, np.uint64(number % 64), rows[row])
+            else:
+                for n in range(count):
+                    rows[row, n] = 0
+        _transpose(rows)
+        _take(rows, out.reshape(64, count), first)
 
 
 @jit
@@ -91,41 +94,37 @@ def _refill(task, feed, batch, sample):
                     feed.y_words[lane, word % 2],
                     feed.state,
                 )
-    _spread(feed, feed.x_words, feed.x_lanes, batch, sample)
-    _spread(feed, feed.y_words, feed.y_lanes, batch, sample)
-    feed.left[0] = 64
+    _spread(feed, feed.x_words, feed.x_rows, feed.x_blocks, batch, sample)
+    _spread(feed, feed.y_words, feed.y_rows, feed.y_blocks, batch, sample)
 
 
 @jit
-def _place(words, out, shift):
-    """Write a sample's words of lanes into a column of a block, which is the bits from `shift` on."""
-    if shift == 0:
-        for n in range(out.size):
-            out[n] = words[n]
-    else:
-        for n in range(out.size):
-            out[n] |= words[n] << shift
+def _join(samples, block, first, count, lanes):
+    """samples[block] (N) = `count` samples from the first one on, each in the bits of its own column."""
+    for column in range(count):
+        shift = np.uint64(column * lanes)
+        for n in range(samples.shape[1]):
+            word = samples[first + column, n] << shift
+            samples[block, n] = word if column == 0 else samples[block, n] | word
 
 
-def _lay(source, feed, block, batch, sample, samples):
-    lanes = feed.active.size
-    for column in range(samples):
-        if feed.left[0] == 0:
-            _refill(source, feed, batch, sample + column)
-        number = 64 - feed.left[0]
-        shift, inputs, outputs = np.uint64(column * lanes), block.x.size, block.y.size
-        _place(feed.x_lanes[number].reshape(inputs), block.x.reshape(inputs), shift)
-        _place(feed.y_lanes[number].reshape(outputs), block.y.reshape(outputs), shift)
-        feed.left[0] -= 1
-    if block.tag[2] != samples:
-        block.tag[2] = samples
-        counted = block.y.shape[1] * (1 if source.last_only else block.y.shape[0])
-        for column in range(block.outputs.shape[0]):
-            for lane in range(lanes):
-                block.weights[0, column, lane] = 1 if column < samples else 0
-                block.outputs[column, lane] = counted if column < samples else 0
+def _lay(source, feed, block, batch, sample):
+    columns, lanes = block.outputs.shape
+    _refill(source, feed, batch, sample)
+    x, y = feed.x_blocks.reshape(64, -1), feed.y_blocks.reshape(64, -1)
+    number, laid, sample = 0, 0, sample % batch
+    while True:
+        count = min(columns, batch - sample)
+        if number + count > 64:
+            break
+        # A block lies where its first sample did, or before.
+        if columns > 1:
+            _join(x, laid, number, count, lanes)
+            _join(y, laid, number, count, lanes)
+        number, laid, sample = number + count, laid + 1, (sample + count) % batch
+    feed.laid[0] = feed.left[0] = laid
 
 
 @overload(lay_lanes)
-def _overload_lay(source, feed, block, batch, sample, samples):
+def _overload_lay(source, feed, block, batch, sample):
     return _lay if source.instance_class is BitTask else None

@@ -132,6 +132,8 @@ def _subtract(a, b):
 def _multiply(a, b):
     if _is(a, 0) or _is(b, 0):
         return lift(0.0)
+    if a.op == b.op == "constant":
+        return lift(a.args[0] * b.args[0])
     return b if _is(a, 1) else a if _is(b, 1) else node("*", a, b)
 
 

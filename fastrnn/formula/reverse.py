@@ -28,7 +28,7 @@ def gradient(outputs, d_outputs, inputs):
 RULES = {
     "+": lambda d, n, a, b: (d, d),
     "-": lambda d, n, a, b: (d, -d),
-    "*": lambda d, n, a, b: (d * b, d * a),
+    "*": lambda d, n, a, b: (2.0 * d * a, None) if a is b else (d * b, d * a),
     "/": lambda d, n, a, b: (d / b, -(d * n / b)),
     "sigmoid": lambda d, n, a: (d * (n - n * n),),
     "tanh": lambda d, n, a: (d * (1 - n * n),),

@@ -106,9 +106,11 @@ class ModelArrays(NamedTuple):
     drawn: bool
 
 
-def _lay_lanes(source, feed, block, batch, sample, samples):
+def _lay_lanes(source, feed, block, batch, sample):
     rows, draw = source.x.shape[1], feed.state[:1]
+    samples = min(block.lengths.shape[0], batch - sample % batch)
     block.steps[0] = 0
+    feed.laid[0] = feed.left[0] = 1
     for column in range(block.lengths.shape[0]):
         for lane in range(feed.active.size):
             there = column < samples and feed.active[lane] != 0
@@ -119,9 +121,8 @@ def _lay_lanes(source, feed, block, batch, sample, samples):
                 row = np.int64(draw[0] % np.uint64(rows))
             steps = source.lengths[model, row] if there else 0
             copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
-            block.weights[0, column, lane] = 1 if column < samples else 0
 
 
 @overload(lay_lanes)
-def _overload_lay_lanes(source, feed, block, batch, sample, samples):
+def _overload_lay_lanes(source, feed, block, batch, sample):
     return _lay_lanes if source.instance_class is ModelArrays else None

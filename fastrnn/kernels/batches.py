@@ -60,9 +60,9 @@ class Places(NamedTuple):
 
 
 class Work(NamedTuple):
-    """One thread's: frames of the two programs; theta, gradient, previous, earlier (R,): its weights, the whole
-    gradient, and the weights before the last update and before the one before; options (rows, 1); bad (2, L): no number
-    where a gradient, or a weight, is not finite; statistics (4): of a batch.
+    """One thread's: frames of the two programs; theta, gradient, previous (R,): its weights, the whole gradient, and the
+    weights before the last update; options (rows, 1); bad (1, L): no number where a weight is not finite; statistics
+    (4): of a batch.
     """
 
     learn: np.ndarray
@@ -70,7 +70,6 @@ class Work(NamedTuple):
     theta: np.ndarray
     gradient: np.ndarray
     previous: np.ndarray
-    earlier: np.ndarray
     options: np.ndarray
     bad: np.ndarray
     statistics: np.ndarray
@@ -185,16 +184,12 @@ def run_batches(source, block, plan, calls, places, rates, saturations, work, sh
             work.update[places.whole] = work.gradient.ctypes.data
         else:
             work.update[places.whole] = shared.gradients[half, 0].ctypes.data
-        copy(work.previous, work.earlier)
         copy(work.theta, work.previous)
         call(calls.update, (None, work.update))
-        if not np.isfinite(work.bad[0].sum()):
-            copy(work.earlier, work.theta)
-            return i, DIVERGED
         if thread == 0:
             copy(own, shared.history[i])
         clean = clean + plan.batch_size if own[3] == 0 else 0
-        if not np.isfinite(work.bad[1].sum()):
+        if not np.isfinite(work.bad.sum()):
             copy(work.previous, work.theta)
             return i + 1, DIVERGED
         if 0 < plan.patience <= clean:

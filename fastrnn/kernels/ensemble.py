@@ -2,7 +2,7 @@
 
 Each lane has its own stream of samples, its own step, its own end and its own count of samples without a mistake. The
 call returns as soon as a lane needs a decision, so that no lane waits: the model is right and must be verified, its
-loss is not finite, or it has had all its updates.
+loss is not finite, or it has had all its updates. Whether weights are finite is for the caller to see.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
+from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.reference import Referred, held, refer
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.simd.integers import atomic_load
@@ -27,8 +28,8 @@ class Feed(NamedTuple):
 
     active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
     tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
-    T, O); x_lanes (64, T, I), y_lanes (64, T, O): of the next samples, a bit for each lane; left (1): how many of these
-    are left; state (64), rows (16, T * max(I, O)): scratch.
+    T, O); x_blocks (64, T, I), y_blocks (64, T, O): of the next blocks, as bits; laid (1): how many blocks were laid
+    ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
     """
 
     active: np.ndarray
@@ -38,11 +39,13 @@ class Feed(NamedTuple):
     tag: np.ndarray
     x_words: np.ndarray
     y_words: np.ndarray
-    x_lanes: np.ndarray
-    y_lanes: np.ndarray
+    x_blocks: np.ndarray
+    y_blocks: np.ndarray
+    laid: np.ndarray
     left: np.ndarray
     state: np.ndarray
-    rows: np.ndarray
+    x_rows: np.ndarray
+    y_rows: np.ndarray
 
 
 def feed_for(net, steps, lanes):
@@ -55,47 +58,61 @@ def feed_for(net, steps, lanes):
         tag=np.full((lanes, 2), -1),
         x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
         y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
-        x_lanes=np.zeros((held * 64, steps, inputs), np.uint64),
-        y_lanes=np.zeros((held * 64, steps, outputs), np.uint64),
+        x_blocks=np.zeros((held * 64, steps, inputs), np.uint64),
+        y_blocks=np.zeros((held * 64, steps, outputs), np.uint64),
+        laid=np.zeros(1, np.int64),
         left=np.zeros(1, np.int64),
         state=np.zeros(64, np.uint64),
-        rows=aligned_zeros((16, held * steps * max(inputs, outputs)), np.uint64),
+        x_rows=aligned_zeros((16, held * steps * inputs), np.uint64),
+        y_rows=aligned_zeros((16, held * steps * outputs), np.uint64),
     )
 
 
-def lay_lanes(source, feed, block, batch, sample, samples):
-    """Write samples `sample` to sample + samples - 1 of each lane's batch, of `batch` samples, into the columns of a
-    Block.
+def lay_lanes(source, feed, block, batch, sample):
+    """Lay blocks of each lane's samples, one or more ahead: from sample `sample`, counted from its batch of `batch` samples.
 
-    Sample s of a batch is sample step * batch + s of the stream that fastrnn.kernels.block_data.lay takes its samples
-    from. feed.left is 0 where lanes have changed.
+    A block holds as many samples as it has columns, or what is left of the batch. Sample s of a batch is sample
+    step * batch + s of the stream that fastrnn.kernels.block_data.lay takes its samples from. feed.left is 0 where
+    lanes have changed; it and feed.laid become the number of blocks that were laid.
     """
     raise NotImplementedError
 
 
 @jit
-def lay_models(place, batch, sample, samples):
+def lay_models(place, batch, sample):
     """`lay_lanes`, as a compiled function of its own; place: a Reference to (source, Feed, Block)."""
     source, feed, block = held(place)
-    lay_lanes(source, feed, block, batch, sample, samples)
+    lay_lanes(source, feed, block, batch, sample)
 
 
 def lay_models_address(source, feed, block):
     """The address of lay_models for a source."""
-    return address_of(lay_models, Referred(source, feed, block), 0, 0, 0)
+    return address_of(lay_models, Referred(source, feed, block), 0, 0)
 
 
 class Plan(NamedTuple):
-    """Samples in an update and in a block; whether there is a schedule, and whether learning updates at once; where the
-    frames' words lie that change between calls, and the row of options with the learning rates."""
+    """Samples in an update and in a block; outputs that count in a sample, or 0 where each has its own; whether there
+    is a schedule, and whether learning updates at once; where the words of the learning program's frame lie that change
+    between calls, and the row of options with the learning rates; the addresses of the first block's data, and bytes
+    from one block that is laid ahead to the next."""
 
     batch: int
     size: int
+    counted: int
     scheduled: bool
     at_once: bool
     steps: int
     fresh: int
+    samples: int
+    left: int
+    seen: int
+    x: int
+    y: int
     rate: int
+    x_first: int
+    y_first: int
+    x_bytes: int
+    y_bytes: int
 
 
 class Calls(NamedTuple):
@@ -107,28 +124,28 @@ class Calls(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """A group's: frames of the two programs; sums (3, L) of a batch, options (rows, L), bad (2, L)."""
+    """A group's: frames of the two programs; options (rows, L); open, patience and streak of
+    fastrnn.kernels.recurrent.tally; before (open and streak, L): as they were before a batch of several blocks."""
 
     learn: np.ndarray
     update: np.ndarray
-    sums: np.ndarray
     options: np.ndarray
-    bad: np.ndarray
+    open: np.ndarray
+    patience: np.ndarray
+    streak: np.ndarray
+    before: np.ndarray
 
 
 class Lanes(NamedTuple):
-    """A group's lanes. limit: updates to make; rate: learning rates; event: why a call returned; clean: samples since
-    the last mistake; patience: how many are enough, or 0; outputs: that count in a batch; open (L, 4): sums of the
-    stretch that is not full; filled: updates in it; length: updates in a stretch; entries: full stretches in history
-    (L, MOST, 4). Sums are the loss, the outputs that count, the wrong ones, and the samples with a wrong one."""
+    """A group's lanes. limit: updates to make; rate: learning rates; event: why a call returned; outputs: that count in
+    the stretch that is not full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries: full stretches in history
+    (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples with a wrong one."""
 
     limit: np.ndarray
     rate: np.ndarray
     event: np.ndarray
-    clean: np.ndarray
-    patience: np.ndarray
     outputs: np.ndarray
-    open: np.ndarray
+    batch: np.ndarray
     filled: np.ndarray
     length: np.ndarray
     entries: np.ndarray
@@ -137,18 +154,20 @@ class Lanes(NamedTuple):
 
 def lanes_for_models(lanes):
     """So many empty Lanes."""
-    names = ("limit", "event", "clean", "patience", "outputs", "filled", "length", "entries")
+    names = ("limit", "event", "outputs", "batch", "filled", "length", "entries")
     counts = {name: np.zeros(lanes, np.int64) for name in names}
-    return Lanes(**counts, rate=np.zeros(lanes), open=np.zeros((lanes, 4)), history=np.zeros((lanes, MOST, 4)))
+    return Lanes(**counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))
 
 
 @jit
-def keep(lanes, lane):
-    """Take the open stretch of a lane into its history."""
+def keep(lanes, opened, lane):
+    """Take the open stretch of a lane, whose tally is `opened`, into its history."""
     entry = lanes.entries[lane]
-    for i in range(4):
-        lanes.history[lane, entry, i], lanes.open[lane, i] = lanes.open[lane, i], 0
-    lanes.filled[lane], lanes.entries[lane] = 0, entry + 1
+    lanes.history[lane, entry, 1] = lanes.outputs[lane]
+    for row, i in enumerate((0, 2, 3)):
+        lanes.history[lane, entry, i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
+        opened[2 * row, lane] = opened[2 * row + 1, lane] = 0
+    lanes.outputs[lane], lanes.filled[lane], lanes.entries[lane] = 0, 0, entry + 1
     if entry + 1 == MOST:
         for entry in range(MOST // 2):
             for i in range(4):
@@ -158,57 +177,113 @@ def keep(lanes, lane):
         lanes.entries[lane], lanes.length[lane] = MOST // 2, 2 * lanes.length[lane]
 
 
-@jit
-def _one_update(place, feed, block, plan, calls, arrays, lanes, stop):
-    """One update of every active lane; whether it was made.
+@inlined
+def _one_update(place, feed, block, plan, calls, arrays, lanes, made, stop):
+    """One update of every active lane, `made` updates after feed.step says; whether it was made.
 
     Between two blocks of samples it may be given up, which leaves no trace but in workspace.
     """
-    width, sample = feed.active.size, 0
-    for lane in range(width):
-        lanes.outputs[lane] = 0
-        for row in range(3):
-            arrays.sums[row, lane] = 0
+    sample, learn = 0, arrays.learn
+    if plan.batch > plan.size:
+        _remember(arrays.open, arrays.streak, arrays.before)
+    if plan.counted == 0:
+        lanes.batch[:] = 0
     while sample < plan.batch:
         if sample > 0 and atomic_load(stop, 0) != 0:
+            _take_back(arrays.open, arrays.streak, arrays.before)
             return False
         samples = min(plan.size, plan.batch - sample)
-        call(calls.lay, (place, plan.batch, sample, samples))
-        for column in range(samples):
-            for lane in range(width):
-                lanes.outputs[lane] += block.outputs[column, lane]
-        arrays.learn[plan.steps], arrays.learn[plan.fresh] = block.steps[0], sample == 0
-        call(calls.learn, (None, arrays.learn))
+        if feed.left[0] == 0:
+            call(calls.lay, (place, plan.batch, made * plan.batch + sample))
+        number = feed.laid[0] - feed.left[0]
+        feed.left[0] -= 1
+        if block.tag[2] != samples:
+            _cover(block, plan, samples)
+        if plan.counted == 0:
+            _sum_outputs(lanes.batch, block.outputs)
+        learn[plan.x], learn[plan.y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
+        learn[plan.steps], learn[plan.fresh] = block.steps[0], sample == 0
+        learn[plan.samples], learn[plan.left] = samples, plan.batch - sample - samples
+        call(calls.learn, (None, learn))
         sample += samples
+    if plan.counted == 0:
+        for lane in range(lanes.batch.size):
+            lanes.outputs[lane] += lanes.batch[lane]
     if not plan.at_once:
         call(calls.update, (None, arrays.update))
     return True
 
 
 @jit
-def _count(feed, plan, arrays, lanes):
-    """Count an update in every lane; whether one needs a decision."""
+def _remember(opened, streak, before):
+    rows = opened.shape[0]
+    for lane in range(streak.size):
+        before[rows, lane] = streak[lane]
+        for row in range(rows):
+            before[row, lane] = opened[row, lane]
+
+
+@jit
+def _take_back(opened, streak, before):
+    rows = opened.shape[0]
+    for lane in range(streak.size):
+        streak[lane] = before[rows, lane]
+        for row in range(rows):
+            opened[row, lane] = before[row, lane]
+
+
+@jit
+def _cover(block, plan, samples):
+    """Say which columns of a block hold a sample."""
+    block.tag[2] = samples
+    for column in range(block.outputs.shape[0]):
+        for lane in range(block.outputs.shape[1]):
+            block.weights[0, column, lane] = 1 if column < samples else 0
+
+
+@jit
+def _sum_outputs(total, outputs):
+    for column in range(outputs.shape[0]):
+        for lane in range(total.size):
+            total[lane] += outputs[column, lane]
+
+
+@jit
+def _quiet(feed, lanes):
+    """Updates up to which no active lane ends, or fills a stretch of its history."""
+    least = 1 << 62
+    for lane in range(feed.active.size):
+        if feed.active[lane] != 0:
+            least = min(least, lanes.length[lane] - lanes.filled[lane], lanes.limit[lane] - feed.step[lane])
+    return least
+
+
+@jit
+def _advance(feed, plan, lanes, made):
+    """Count the updates that were made in every active lane."""
+    for lane in range(feed.active.size):
+        if feed.active[lane] != 0:
+            feed.step[lane] += made
+            lanes.filled[lane] += made
+            lanes.outputs[lane] += made * plan.batch * plan.counted
+
+
+@jit
+def _attend(feed, arrays, lanes):
+    """Keep full stretches, and say what happened in every lane; whether one needs a decision."""
     decide = False
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:
             continue
-        feed.step[lane] += 1
-        loss, wrong, wrong_samples = arrays.sums[0, lane], arrays.sums[1, lane], arrays.sums[2, lane]
-        lanes.open[lane, 0] += loss
-        lanes.open[lane, 1] += lanes.outputs[lane]
-        lanes.open[lane, 2] += wrong
-        lanes.open[lane, 3] += wrong_samples
-        lanes.filled[lane] += 1
-        if lanes.filled[lane] == lanes.length[lane]:
-            keep(lanes, lane)
-        lanes.clean[lane] = lanes.clean[lane] + plan.batch if wrong_samples == 0 else 0
         event = RUNNING
-        if not (np.isfinite(loss) and np.isfinite(arrays.bad[0, lane])):
+        if not np.isfinite(arrays.open[0, lane]):
             event = DIVERGED
-        elif 0 < lanes.patience[lane] <= lanes.clean[lane]:
+        elif arrays.streak[lane] >= arrays.patience[lane]:
             event = CLEAN
         elif feed.step[lane] == lanes.limit[lane]:
             event = ENDED
+        if lanes.filled[lane] == lanes.length[lane]:
+            keep(lanes, arrays.open, lane)
         lanes.event[lane] = event
         decide |= event != RUNNING
     return decide
@@ -220,15 +295,21 @@ def run_models(source, plan, calls, feed, block, arrays, lanes, factors, updates
 
     factors (L, updates): the schedule's, if there is one. stop (1): not 0 once the call must end, from outside.
     """
-    place, made = refer((source, feed, block)), 0
+    place, made, counted = refer((source, feed, block)), 0, 0
     feed.left[0] = 0
+    quiet = _quiet(feed, lanes)
     while made < updates:
         if plan.scheduled:
             for lane in range(feed.active.size):
                 arrays.options[plan.rate, lane] = lanes.rate[lane] * factors[lane, made]
-        if not _one_update(place, feed, block, plan, calls, arrays, lanes, stop):
+        if not _one_update(place, feed, block, plan, calls, arrays, lanes, made - counted, stop):
             break
         made += 1
-        if _count(feed, plan, arrays, lanes):
-            break
+        if arrays.learn[plan.seen] != 0 or made - counted == quiet:
+            _advance(feed, plan, lanes, made - counted)
+            counted = made
+            if _attend(feed, arrays, lanes):
+                break
+            quiet = _quiet(feed, lanes)
+    _advance(feed, plan, lanes, made - counted)
     return made

@@ -89,8 +89,7 @@ class Places(NamedTuple):
 
 class Work(NamedTuple):
     """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
-    sums (2): loss and wrong outputs; options (rows, 1); bad (2, L): no number where a gradient, or a weight, is not
-    finite; clean (1): samples since the last mistake."""
+    sums (2): loss and wrong outputs; options (rows, 1); bad (1, L): no number where a weight is not finite; clean (1): samples since the last mistake."""
 
     learn: np.ndarray
     update: np.ndarray
@@ -139,11 +138,11 @@ def run_singles(source, samples, calls, places, seed, first_step, patience, rate
         work.update[places.before] = weights[present].ctypes.data
         work.update[places.following] = weights[(present + 1) % 3].ctypes.data
         call(calls.update, (None, work.update))
-        if not (np.isfinite(row[0]) and np.isfinite(work.bad[0].sum())):
+        if not np.isfinite(row[0]):
             work.present[0] = (present + 2) % 3
             return i, DIVERGED
         clean = clean + 1 if row[3] == 0 else 0
-        if not np.isfinite(work.bad[1].sum()):
+        if not np.isfinite(work.bad.sum()):
             return i + 1, DIVERGED
         work.present[0] = (present + 1) % 3
         if 0 < patience <= clean:

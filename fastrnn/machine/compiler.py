@@ -13,49 +13,77 @@ in about a second. The same function runs on fastrnn.machine.emulator as plain P
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from fastrnn.simd.pointwise import Vector, fma, select
+from fastrnn.simd.pointwise import Bits, Vector, fma, select
 from fastrnn.simd.rows import join, load_vector, shuffle, splat_value, split
 
 INT = ir.IntType(64)
 
-# Steps of a loop of known length that are written out one after the other.
-UNROLLED = 4
+# A loop of known length is written out, step after step, where it makes at most so many vectors.
+UNROLLED = 64
 
 
 class Int:
-    """An integer that is known while compiling (a Python int) or a register; `value` is either."""
+    """An integer: `register`, or nothing, plus `offset`, a Python int that is known while compiling.
 
-    def __init__(self, machine, value):
-        self.machine, self.value = machine, value
+    Memory instructions take such an offset for nothing.
+    """
+
+    def __init__(self, machine, register, offset=0):
+        self.machine, self.register, self.offset = machine, register, offset
 
     @property
     def known(self):
-        return isinstance(self.value, int)
+        return self.register is None
+
+    @property
+    def value(self):
+        """What is known, or a register with all of it."""
+        return self.offset if self.known else self.ir()
 
     def ir(self):
-        return INT(self.value) if self.known else self.value
+        if self.known:
+            return INT(self.offset)
+        return self.machine.builder.add(self.register, INT(self.offset)) if self.offset else self.register
 
     def _with(self, other, python, emit):
-        other = other if isinstance(other, Int) else Int(self.machine, int(other))
+        other = self.machine.integer(other)
         if self.known and other.known:
-            return Int(self.machine, python(self.value, other.value))
+            return Int(self.machine, None, python(self.offset, other.offset))
         return Int(self.machine, emit(self.ir(), other.ir()))
 
     def __add__(self, other):
-        return self if other == 0 else self._with(other, lambda a, b: a + b, self.machine.builder.add)
+        other = self.machine.integer(other)
+        register = self.register if other.known else other.register
+        if not (self.known or other.known):
+            register = self.machine.once("add", self.register, other.register)
+        return Int(self.machine, register, self.offset + other.offset)
 
     __radd__ = __add__
 
     def __sub__(self, other):
-        return self._with(other, lambda a, b: a - b, self.machine.builder.sub)
+        other = self.machine.integer(other)
+        if other.known:
+            return Int(self.machine, self.register, self.offset - other.offset)
+        return self._with(other, None, self.machine.builder.sub)
 
     def __rsub__(self, other):
-        return Int(self.machine, int(other)) - self
+        return self.machine.integer(other) - self
 
     def __mul__(self, other):
-        return self if other == 1 else self._with(other, lambda a, b: a * b, self.machine.builder.mul)
+        other = self.machine.integer(other)
+        if self.known and not other.known:
+            return other * self
+        if other.known:
+            same = self.known or other.offset == 1
+            register = self.register if same else self.machine.once("mul", self.register, INT(other.offset))
+            return Int(self.machine, register, self.offset * other.offset)
+        return self._with(other, None, self.machine.builder.mul)
 
     __rmul__ = __mul__
+
+    def follows(self, other):
+        """Whether this is surely one more than another."""
+        return self.register is other.register and self.offset == other.offset + 1
 
     def __mod__(self, other):
         return self._with(other, lambda a, b: a % b, self.machine.builder.srem)
@@ -102,7 +130,15 @@ class Compiler:
         self.builder, self.words, self.names, self.lanes = builder, words, names, lanes
         self.dtype = {"float32": types.float32, "float64": types.float64}[dtype]
         self.element = {"float32": ir.FloatType(), "float64": ir.DoubleType()}[dtype]
-        self.vector = ir.VectorType(self.element, lanes)
+        self.vector, self.bytes = ir.VectorType(self.element, lanes), {"float32": 4, "float64": 8}[dtype]
+        self._emitted = {}
+
+    def once(self, operation, a, b):
+        """The register of an operation, emitted once in a block of instructions: equal integers have one register."""
+        key = self.builder.block, operation, a, str(b) if isinstance(b, ir.Constant) else b
+        if key not in self._emitted:
+            self._emitted[key] = getattr(self.builder, operation)(a, b)
+        return self._emitted[key]
 
     # -------------------------------------------------------------------------------------------------- the frame
 
@@ -112,7 +148,7 @@ class Compiler:
 
     def set_word(self, name, value):
         """Write an integer of the frame."""
-        self.builder.store(value.ir() if isinstance(value, Int) else INT(value), self._place(name))
+        self.builder.store(self.integer(value).ir(), self._place(name))
 
     def _place(self, name):
         return self.builder.gep(self.words, [INT(self.names.index(name))])
@@ -135,21 +171,24 @@ class Compiler:
 
     def read(self, integers, index):
         """An element of an array of int64."""
-        return Int(self, self.builder.load(self.builder.gep(integers, [self._index(index)])))
+        return Int(self, self.builder.load(self._element(integers, index)))
 
     def write(self, integers, index, value):
         """Set an element of an array of int64."""
         self.builder.store(
-            value.ir() if isinstance(value, Int) else INT(value), self.builder.gep(integers, [self._index(index)])
+            self.integer(value).ir(), self._element(integers, index)
         )
 
-    def _index(self, index):
-        return index.ir() if isinstance(index, Int) else INT(int(index))
+    def _element(self, pointer, index):
+        """The address of an element: that of the register's part, which neighbours share, and the known offset."""
+        index = self.integer(index)
+        place = pointer if index.known else self.builder.gep(pointer, [index.register])
+        return self.builder.gep(place, [INT(index.offset)]) if index.offset else place
 
     # ----------------------------------------------------------------------------------------------------- memory
 
     def _vector_at(self, pointer, index):
-        place = self.builder.gep(pointer, [self._index(index * self.lanes)])
+        place = self._element(pointer, self.integer(index) * self.lanes)
         return self.builder.bitcast(place, self.vector.as_pointer())
 
     def load(self, pointer, index):
@@ -162,13 +201,13 @@ class Compiler:
 
     def splat(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""
-        number = self.builder.load(self.builder.gep(pointer, [self._index(index)]))
+        number = self.builder.load(self._element(pointer, index))
         return Vector(self.builder, splat_value(self.builder, number, self.lanes), self.dtype)
 
     def set_number(self, pointer, index, value):
         """Write the first lane of a vector `index` numbers from the pointer."""
         number = self.builder.extract_element(value.value, ir.IntType(32)(0))
-        self.builder.store(number, self.builder.gep(pointer, [self._index(index)]))
+        self.builder.store(number, self._element(pointer, index))
 
     def constant(self, number):
         """A number in all lanes."""
@@ -192,12 +231,11 @@ class Compiler:
         return [Vector(self.builder, part, self.dtype) for part in split(self.builder, vector.value, self.lanes)]
 
     def from_bits(self, word, first):
-        """1 in the lanes whose bit of an Int is set, from bit `first` on, and 0 in the others."""
+        """Bits of the lanes whose bit of an Int is set, from bit `first` on."""
         bits = self.builder.lshr(word.ir(), first.ir()) if first != 0 else word.ir()
         bits = bits if self.lanes == 64 else self.builder.trunc(bits, ir.IntType(self.lanes))
         chosen = self.builder.bitcast(bits, ir.VectorType(ir.IntType(1), self.lanes))
-        one, zero = self.constant(1.0), self.constant(0.0)
-        return Vector(self.builder, self.builder.select(chosen, one.value, zero.value), self.dtype)
+        return Bits(Vector(self.builder, chosen, self.dtype), self.constant(1.0))
 
     def mask_bits(self, condition):
         """An Int whose bit i is set where the condition (a comparison of vectors) holds in lane i."""
@@ -251,13 +289,16 @@ class Compiler:
 
     def add_sums(self, pointer, indices, vectors):
         """Add to each number of the array the sum over the lanes of its vector."""
-        builder, lanes = self.builder, self.lanes
-        for first in range(0, len(vectors), lanes):
-            total, count = self._totals(vectors[first : first + lanes])
-            for n, index in enumerate(indices[first : first + lanes]):
-                place = builder.gep(pointer, [self._index(index)])
-                lane = ir.IntType(32)(self._lane_of(n, count))
-                builder.store(builder.fadd(builder.load(place), builder.extract_element(total, lane)), place)
+        builder, indices = self.builder, [self.integer(index) for index in indices]
+        for first in range(0, len(vectors), self.lanes):
+            total, count = self._totals(vectors[first : first + self.lanes])
+            lanes = [self._lane_of(n, count) for n in range(len(vectors[first : first + self.lanes]))]
+            for start, run in _runs(indices[first : first + self.lanes]):
+                kind = ir.VectorType(self.element, run)
+                place = builder.bitcast(self._element(pointer, indices[first + start]), kind.as_pointer())
+                own = shuffle(builder, total, total, lanes[start : start + run])
+                added = builder.fadd(builder.load(place, align=self.bytes), own)
+                builder.store(added, place, align=self.bytes)
 
     def _fold(self, a, b, half):
         """In each run of 2 * half lanes: the two halves of a added, then the two halves of b."""
@@ -281,7 +322,7 @@ class Compiler:
 
     def integer(self, value):
         """A Python int as an Int."""
-        return value if isinstance(value, Int) else Int(self, int(value))
+        return value if isinstance(value, Int) else Int(self, None, int(value))
 
     def range(self, stop, start=0, step=1):
         """A loop over start, start + step, ... below `stop`; step may be known only, start and stop anything."""
@@ -324,9 +365,9 @@ class Compiler:
     def fold(self, count, values, body):
         """The vectors `values` after values = body(n, values) for n = 0, 1, ..., kept in registers."""
         count = self.integer(count)
-        if count.known and count.value <= UNROLLED:
+        if count.known and count.value * max(1, len(values)) <= UNROLLED:
             for n in range(count.value):
-                values = body(Int(self, n), values)
+                values = body(self.integer(n), values)
             return values
         builder, before = self.builder, self.builder.block
         inside, after = builder.append_basic_block("fold"), builder.append_basic_block("fold.end")
@@ -352,6 +393,19 @@ class Compiler:
             phi.add_incoming(new.value, end)
             out.append(Vector(builder, phi, self.dtype))
         return out
+
+
+def _runs(indices):
+    """(first, length) of runs of neighbours, of lengths that are powers of two."""
+    first = 0
+    while first < len(indices):
+        length = 1
+        while first + length < len(indices) and indices[first + length].follows(indices[first + length - 1]):
+            length += 1
+        while length:
+            part = 1 << length.bit_length() - 1
+            yield first, part
+            first, length = first + part, length - part
 
 
 def _leave_rolled(builder, branch):

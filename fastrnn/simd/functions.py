@@ -13,7 +13,7 @@ others, and 20 million float64; the tests repeat it over every 997th and 4 milli
     function   float32             float64
     exp        4.3e-7 relative     1.6e-16 relative    |x| <= 87, |x| <= 708; beyond, the value there
     log        1.1e-7 mixed        2.3e-16 mixed       positive normal numbers and infinity
-    sigmoid    2.0e-7 absolute     1.7e-16 absolute    9.8e-8 in float32 without AVX-512
+    sigmoid    1.1e-7 absolute     1.7e-16 absolute    9.8e-8 in float32 without AVX-512
     tanh       1.5e-7 absolute     2.8e-16 absolute
     softplus   1.9e-7 mixed        2.9e-16 mixed
 """
@@ -31,39 +31,32 @@ LN2 = 0.6931471805599453
 # Adding 1.5 * 2**(mantissa bits) rounds a float to an integer and leaves it in the low bits.
 ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
 
-# Where a register's lanes can be looked up by other lanes in one instruction: 2**(j / 16), and (2**(f / 16) - 1) / f
-# for |f| <= 1 / 2 as a polynomial through Chebyshev's points. In float32 sigmoid takes one of degree 1, whose largest
-# error, 4.2e-7 of 2**(f / 16), is that of the third Chebyshev polynomial; tanh, which keeps the digits of small
-# numbers, one more.
+# Where the lanes of one or two registers can be looked up by other lanes in one instruction: 2**(j / 16), and
+# (2**(f / 16) - 1) / f for |f| <= 1 / 2 as a polynomial through Chebyshev's points; tanh, which keeps the digits of small
+# numbers, takes one degree more than sigmoid.
 TABLE = has("avx512f")
 STEPS = 16
 STEP = LN2 / STEPS
-TABLE_SIGMOID = {False: (STEP * (1 + STEP**2 / 32), STEP**2 / 2),
-                 True: (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-05, 1.4676100321837672e-07,
-                        1.2716085030349987e-09, 9.181334960907254e-12)}  # 1.5e-17 of 2**(f / 16)
-TABLE_TANH = {
-    False: (STEP, STEP**2 / 2, STEP**3 / 6),
-    True: (
-        0.04332169878499658,
-        0.0009383847928089877,
-        1.3550807779497459e-05,
-        1.4676100321236697e-07,
-        1.2715871949748146e-09,
-        9.181354192172116e-12,
-        5.682150925281207e-14,
-    ),
-}  # 1e-8 and 3.6e-17 of itself
+TABLE_SIGMOID = (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-05, 1.4676100321837672e-07,
+                 1.2716085030349987e-09, 9.181334960907254e-12)  # 1.5e-17 of 2**(f / 16)
+# In float32, of 32 powers: 2**(f / 32) = A * ((f + 46)**2 + B), with an error of 1.3e-7 of itself, as
+# 32 / ln 2 = 46.17: a square saves two instructions of a polynomial, and f + 46 needs none.
+SQUARE_STEPS, SQUARE_SHIFT, SQUARE_A, SQUARE_B = 32, 46, 2.354486486477e-4, 2131.210265590493
+TABLE_TANH = {False: (STEP, STEP**2 / 2, STEP**3 / 6),
+              True: (0.04332169878499658, 0.0009383847928089877, 1.3550807779497459e-05, 1.4676100321236697e-07,
+                     1.2715871949748146e-09, 9.181354192172116e-12, 5.682150925281207e-14)}  # 1e-8 and 3.6e-17 of itself
 
 
-def _powers(dtype, integer, shift):
-    """2**(j / 16) as float bits less j << shift, as floats: n << shift, n = 16 k + j, adds k to the exponent and j to
-    the bits that this takes away.
+def _powers(dtype, integer, shift, steps=STEPS, scale=1.0):
+    """scale * 2**(j / steps) as float bits less j << shift, as floats: n << shift, n = steps k + j, adds k to the exponent
+    and j to the bits that this takes away.
     """
-    j = np.arange(STEPS, dtype=integer)
-    return ((2 ** (j / STEPS)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
+    j = np.arange(steps, dtype=integer)
+    return ((scale * 2 ** (j / steps)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
 
 
 POWERS = {False: (_powers(np.float32, np.int32, 19), 19), True: (_powers(np.float64, np.int64, 48), 48)}
+SQUARE_POWERS = _powers(np.float32, np.int32, 18, SQUARE_STEPS, SQUARE_A), 18
 
 # Minimax polynomials by the Remez exchange algorithm, lowest power first.
 EXP_32 = (1.000000071866365, 0.9999996910697202, 0.4999889266128463, 0.16667576543075593, 0.041915629246886896,
@@ -129,6 +122,8 @@ def exp(x):
 
 def sigmoid(x):
     """1 / (1 + exp(-x)); the sign goes into the constants, which saves an instruction on every vector."""
+    if TABLE and not x.double:
+        return _sigmoid_by_squares(x)
     x = clamp(x, -708.0, 708.0) if x.double else clamp(x, -87.0, 87.0)
     if TABLE:
         return _sigmoid_by_table(x)
@@ -141,11 +136,20 @@ def _sigmoid_by_table(x):
     """exp(-x) = 2**(n / 16) * 2**(f / 16): n's low bits choose one of 16 powers in a register, the others go into the
     exponent.
 
-    In float32 seven instructions for the multipliers and a chain of 34 cycles, where the polynomial takes nine and 50
-    (Zen 4). That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.
+    That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.
     """
     f, power = _table(x, -STEPS * LOG2_E)
-    return divide(1, 1 + fma(power * f, polynomial(TABLE_SIGMOID[x.double], f), power))
+    return divide(1, 1 + fma(power * f, polynomial(TABLE_SIGMOID, f), power))
+
+
+def _sigmoid_by_squares(x):
+    """In float32, 1 / (1 + 2**(n / 32) * A * ((f + 46)**2 + B)): thirteen instructions, and a chain of some 45 cycles."""
+    # Below the upper end, where the sigmoid is 1, the power times A is a normal number.
+    x = clamp(x, -87.0, 76.0)
+    scale, (powers, shift) = -SQUARE_STEPS * LOG2_E, SQUARE_POWERS
+    shifted = fma(x, scale, ROUND_32)
+    moved = fma(x, scale, ROUND_32 + SQUARE_SHIFT - shifted)
+    return divide(1, fma(_by_exponent(x, powers, shift, shifted), fma(moved, moved, SQUARE_B), 1.0))
 
 
 def _table(x, scale):
@@ -153,8 +157,13 @@ def _table(x, scale):
     magic, (powers, shift) = ROUND_64 if x.double else ROUND_32, POWERS[x.double]
     shifted = fma(x, scale, magic)
     f = fma(x, scale, magic - shifted)
+    return f, _by_exponent(x, powers, shift, shifted)
+
+
+def _by_exponent(x, powers, shift, shifted):
+    """The power that the low bits of `shifted` choose, times 2 to the power of the bits above them."""
     bits = shifted.bits()
-    return f, x.from_bits(x.builder.add(pick(x, powers, bits).bits(), x.builder.shl(bits, x.integer(shift))))
+    return x.from_bits(x.builder.add(pick(x, powers, bits).bits(), x.builder.shl(bits, x.integer(shift))))
 
 
 def tanh(x):

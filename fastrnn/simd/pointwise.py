@@ -91,11 +91,21 @@ def round_to(dtype, number):
     return float(np.float32(number)) if dtype == types.float32 else float(number)
 
 
+class Bits(Vector):
+    """1 in the lanes of a mask, and 0 in the others. To add a multiple of it is to add in some lanes."""
+
+    def __init__(self, mask, one):
+        super().__init__(one.builder, one.builder.select(mask.value, one.value, one.constant(0.0).value), one.dtype)
+        self.mask = mask
+
+
 def fma(a, b, c):
     """a * b + c, in one instruction where the machine has it.
 
     `llvm.fmuladd`, not `llvm.fma`: without the instruction the latter becomes a library call.
     """
+    if isinstance(b, Bits):
+        return select(b.mask, a + c, c)
     like = next(x for x in (a, b, c) if isinstance(x, Vector))
     a, b, c = (like.lift(x) for x in (a, b, c))
     return like.like(fma_value(like.builder, a.value, b.value, c.value))
@@ -122,19 +132,20 @@ def clamp(x, low, high):
 
 
 def pick(x, table, bits):
-    """table[i] for i the low four bits of each lane of the integers `bits`; 16 numbers, where AVX-512 is."""
+    """table[i] for i the low bits of each lane of the integers `bits`; a register of numbers, or two, where AVX-512 is."""
     builder, entries = x.builder, [round_to(x.dtype, entry) for entry in table]
-    if not x.double and x.lanes > 8:
-        values = ir.Constant(ir.VectorType(ir.FloatType(), 16), entries)
-        return x.like(join(builder, [permuted(builder, values, index) for index in split(builder, bits, 16)]))
-    # Two registers of eight.
-    kind, width = ("pd", 64) if x.double else ("ps", 32)
-    piece, index = ir.VectorType(element_type(x.dtype), 8), ir.VectorType(ir.IntType(width), 8)
-    name = f"llvm.x86.avx512.vpermi2var.{kind}.{8 * width}"
-    choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), name)
-    low, high = (ir.Constant(piece, half) for half in (entries[:8], entries[8:]))
-    wide = shuffle(builder, bits, bits, [lane % x.lanes for lane in range(max(8, x.lanes))])
-    found = join(builder, [builder.call(choose, [low, each, high]) for each in split(builder, wide, 8)])
+    size, kind, width = (8, "pd", 64) if x.double else (16, "ps", 32)
+    piece, index = ir.VectorType(element_type(x.dtype), size), ir.VectorType(ir.IntType(width), size)
+    wide = shuffle(builder, bits, bits, [lane % x.lanes for lane in range(max(size, x.lanes))])
+    pieces = split(builder, wide, size)
+    low, high = (ir.Constant(piece, entries[first : first + size] or None) for first in (0, size))
+    if len(entries) == size:
+        found = [permuted(builder, low, each) for each in pieces]
+    else:
+        name = f"llvm.x86.avx512.vpermi2var.{kind}.512"
+        choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), name)
+        found = [builder.call(choose, [low, each, high]) for each in pieces]
+    found = join(builder, found)
     return x.like(shuffle(builder, found, found, range(x.lanes)))
 
 

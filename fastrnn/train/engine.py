@@ -21,7 +21,7 @@ def sizes_of(cell, sizes):
     return Sizes(sizes[0], cell.hidden_size, sizes[1])
 
 
-def network_for(cell, sizes, source, config, own_weights, columns):
+def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
     """The Network of a cell with outputs that are bits; its loops count wrong outputs."""
     bits = isinstance(source, BitTask)
     return network_of(
@@ -34,6 +34,7 @@ def network_for(cell, sizes, source, config, own_weights, columns):
         columns=columns,
         bits=bits,
         counted="mistakes",
+        wide=wide,
     )
 
 
@@ -54,7 +55,7 @@ def slots_named(optimizer):
     return SLOTS[: len(optimizer.slots)]
 
 
-def terms_of(cell, config, steps, penalised=None, saturated=None):
+def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
     """The Terms of updates; penalised, saturated: whether some model has a penalty, where not the config says it."""
     penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
     saturated = config.saturation > 0 if saturated is None else saturated
@@ -65,8 +66,9 @@ def terms_of(cell, config, steps, penalised=None, saturated=None):
         saturating=cell.extremes or () if saturated else (),
         retaining=config.retention > 0,
         decoupled=penalised,
-        watched=True,
+        watched=watched,
         together=True,
+        summed=config.reduction == "sum" or config.batch_size == 1,
     )
 
 
@@ -93,7 +95,7 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
         "flags": (3, rows),
         "active": (1, lanes),
         "norm": (lanes, 1),
-        "bad": (2, lanes),
+        "bad": (1, lanes),
     }
     shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
     arrays = {name: aligned_zeros(shape, config.dtype) for name, shape in shapes.items()}

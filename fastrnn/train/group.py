@@ -16,7 +16,8 @@ from fastrnn.kernels.ensemble import (
     lay_models_address,
     run_models,
 )
-from fastrnn.kernels.recurrent.learn import SUMS, learn_program, update_program
+from fastrnn.kernels.recurrent.learn import learn_program, update_program
+from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
@@ -24,8 +25,12 @@ from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.schedules import rates
 from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, terms_of
 
+# Bytes that are surely near.
+NEAREST_CACHE = 32768
 # Samples in one stretch of the history, until a model has too many stretches.
 STRETCH_SAMPLES = 256
+# In float32 a count of samples ends here.
+MOST_PATIENCE = 1 << 24
 
 
 class Job(NamedTuple):
@@ -55,8 +60,9 @@ COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
 
 
 class LaneState(NamedTuple):
-    """All from which a lane continues: COUNTS, sums (4) of the open stretch, vectors (1 + slots, R) of weights, slots,
-    the optimizer's running numbers, and the full stretches of the history (entries, 4)."""
+    """All from which a lane continues: COUNTS, sums (4) of the open stretch and what is lost of three of them in the
+    kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the full stretches
+    of the history (entries, 4)."""
 
     counts: tuple
     open: np.ndarray
@@ -69,7 +75,7 @@ class LaneState(NamedTuple):
         _, _, steps, _, _, _, length = self.counts
         history = self.history
         if steps > len(history) * length:
-            history = np.concatenate([history, self.open[None]])
+            history = np.concatenate([history, [self.open[:4] + np.insert(self.open[4:], 1, 0)]])
         return Taken(self.vectors[0], steps, history, length)
 
 
@@ -77,34 +83,38 @@ class Recipe:
     """What all groups of one call of `train_many` share, and the programs they run.
 
     cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
-    optimizer's options.
+    optimizer's options; threads: that share the models.
     """
 
-    def __init__(self, cell, sizes, source, steps, config, varied):
+    def __init__(self, cell, sizes, source, steps, config, varied, threads=1):
         self.source, self.steps, self.config, self.varied = source, steps, config, varied
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = network_for(cell, sizes, source, config, True, min(COLUMNS, config.batch_size))
+        self.net = self._network(cell, sizes, len(varied["rate"]) // threads)
         places = places_of(cell, *sizes)
         # A model's weights as one vector: the named ones, flattened one after the other.
         self.rows = np.concatenate([each.ravel() for each in places.values()])
         self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
         penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
-        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated))
+        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), watched=False)
         # Where all of a gradient is there at once, it never goes to memory.
         at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
         self.segment = min(config.truncate or steps, steps)
-        self.plan = Plan(
-            config.batch_size,
-            self.net.columns,
-            config.schedule != "constant",
-            at_once,
-            self.learn.names.index("steps"),
-            self.learn.names.index("fresh"),
-            OPTIONS.index("rate"),
-        )
+        self.at_once = at_once
         self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
+
+    def _network(self, cell, sizes, models):
+        """The Network; where it is small and a batch one sample, two registers of models, whose chains overlap."""
+        columns = min(COLUMNS, self.config.batch_size)
+        net = network_for(cell, sizes, self.source, self.config, True, columns)
+        arrays = net.arrays(min(self.steps, net.span))
+        if columns > 1 or models < 2 * self.lanes or self.steps > net.span:
+            return net
+        if 2 * (net.table.count + sum(arrays.values())) * net.vector_bytes > NEAREST_CACHE:
+            return net
+        self.lanes *= 2
+        return network_for(cell, sizes, self.source, self.config, True, columns, 2)
 
     @property
     def vectors(self):
@@ -127,11 +137,13 @@ class Group:
             "slots": (max(1, len(names.slots)), rows, lanes),
             "running": (max(1, len(names.running)), lanes),
             "options": (len(OPTIONS) + len(names.options), lanes),
-            "sums": (len(SUMS), lanes),
+            "open": (2 * len(SUMS), lanes),
+            "patience": (lanes,),
+            "streak": (lanes,),
+            "before": (2 * len(SUMS) + 1, lanes),
             "flags": (3, rows),
             "active": (1, lanes),
             "norm": (lanes, lanes),
-            "bad": (2, lanes),
         }
         shapes |= {name: (count, lanes) for name, count in net.arrays(recipe.steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
@@ -150,13 +162,38 @@ class Group:
             np.array([words.get(name, 0) for name in program.names], np.int64)
             for program in (recipe.learn, recipe.update)
         ]
-        self.kernel_arrays = Arrays(*frames, arrays["sums"], arrays["options"], arrays["bad"])
+        own = {name: arrays[name] for name in Arrays._fields if name in arrays}
+        self.kernel_arrays = Arrays(*frames, **own)
+        self.plan = self._plan(words)
         self.calls = Calls(
             lay_models_address(recipe.source, self.feed, block),
             *(address_of(execute, program, frames[0]) for program in (recipe.learn, recipe.update)),
         )
         self.jobs = [None] * lanes
         self.run(0, np.zeros(1, np.int64))  # compile, or load from the cache
+
+    def _plan(self, words):
+        """The Plan of a group; words: of the learning program's frame."""
+        recipe, feed, config = self.recipe, self.feed, self.recipe.config
+        named = {name: recipe.learn.names.index(name) for name in ("steps", "fresh", "samples", "left", "seen", "x", "y")}
+        named |= {"x_first": words["x"], "y_first": words["y"], "x_bytes": 0, "y_bytes": 0, "counted": 0}
+        if recipe.net.bits:
+            counted = 1 if recipe.source.last_only else recipe.steps
+            named |= {
+                "x_first": feed.x_blocks.ctypes.data,
+                "y_first": feed.y_blocks.ctypes.data,
+                "x_bytes": feed.x_blocks[0].nbytes,
+                "y_bytes": feed.y_blocks[0].nbytes,
+                "counted": counted * recipe.net.sizes.outputs,
+            }
+        return Plan(
+            batch=config.batch_size,
+            size=recipe.net.columns,
+            scheduled=config.schedule != "constant",
+            at_once=recipe.at_once,
+            rate=OPTIONS.index("rate"),
+            **named,
+        )
 
     def put(self, lane, job, weights, seed):
         """Begin to train a model from `weights`, in the order of recipe.rows."""
@@ -170,17 +207,20 @@ class Group:
         arrays["active"][0, lane] = 1
         feed.active[lane], feed.seed[lane], feed.tag[lane], feed.step[lane] = 1, seed, -1, 0
         feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
-        held.rate[lane], held.open[lane], held.clean[lane] = values["rate"], 0, 0
-        held.filled[lane], held.length[lane], held.entries[lane] = 0, recipe.stretch, 0
+        held.rate[lane], held.outputs[lane], held.filled[lane] = values["rate"], 0, 0
+        held.length[lane], held.entries[lane] = recipe.stretch, 0
+        arrays["open"][:, lane], arrays["streak"][lane], arrays["patience"][lane] = 0, 0, np.inf
 
     def state(self, lane):
         """The LaneState of a model between two calls of the kernels."""
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
-        columns = held.limit, held.event, self.feed.step, held.clean, held.patience, held.filled, held.length
+        patience, high, low = arrays["patience"][lane], *arrays["open"][:, lane].astype(float).reshape(-1, 2).T
+        numbers = held.limit[lane], held.event[lane], self.feed.step[lane], arrays["streak"][lane]
+        numbers += 0 if np.isinf(patience) else patience, held.filled[lane], held.length[lane]
         slots = arrays["slots"][: self.recipe.vectors - 1, rows, lane]
         return LaneState(
-            tuple(int(column[lane]) for column in columns),
-            held.open[lane].copy(),
+            tuple(int(number) for number in numbers),
+            np.concatenate([np.insert(high, 1, held.outputs[lane]), low]),
             np.concatenate([arrays["theta"][None, rows, lane], slots]),
             arrays["running"][: len(self.recipe.optimizer.running), lane].copy(),
             held.history[lane, : held.entries[lane]].copy(),
@@ -192,19 +232,20 @@ class Group:
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
         arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
         arrays["running"][: len(state.running), lane] = state.running
-        columns = held.limit, held.event, self.feed.step, held.clean, held.patience, held.filled, held.length
-        for column, value in zip(columns, state.counts):
-            column[lane] = value
-        held.open[lane], held.entries[lane] = state.open, len(state.history)
+        end, held.event[lane], self.feed.step[lane], streak, patience, held.filled[lane], held.length[lane] = state.counts
+        self.expect(lane, patience, end, held.event[lane])
+        arrays["open"][:, lane] = np.stack([np.delete(state.open[:4], 1), state.open[4:]], 1).ravel()
+        arrays["streak"][lane], held.outputs[lane], held.entries[lane] = streak, state.open[1], len(state.history)
         held.history[lane, : len(state.history)] = state.history
 
     def forget(self, lane):
         """Count samples without a mistake from now."""
-        self.held.clean[lane] = 0
+        self.arrays["streak"][lane] = 0
 
-    def expect(self, lane, patience, limit):
+    def expect(self, lane, patience, limit, event=RUNNING):
         """Ask for a decision after `patience` samples without a mistake (0: never), or after `limit` updates in all."""
-        self.held.patience[lane], self.held.limit[lane], self.held.event[lane] = patience, limit, RUNNING
+        self.arrays["patience"][lane] = min(patience, MOST_PATIENCE) or np.inf
+        self.held.limit[lane], self.held.event[lane] = limit, event
 
     def run(self, updates, stop):
         """At most `updates` updates, until a model needs a decision or stop[0] is not 0; returns their number."""
@@ -213,14 +254,14 @@ class Group:
         for lane, job in enumerate(self.jobs):
             if job is not None:
                 updates = min(updates, int(self.held.limit[lane] - self.feed.step[lane]))
-        if recipe.plan.scheduled:
+        if self.plan.scheduled:
             of_step = {
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
         return run_models(
             recipe.source,
-            recipe.plan,
+            self.plan,
             self.calls,
             self.feed,
             self.block,

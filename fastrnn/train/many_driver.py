@@ -36,13 +36,14 @@ class ManyTraining:
         self.dtype, self.shapes = np.dtype(config.dtype), shapes_of(cell, *source.sizes)
         count, kernel = len(seeds), source.arrays if task is None else task.kernel
         self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
-        self.recipe = Recipe(cell, source.sizes, kernel, source.steps, config, self._values())
+        self.threads = min(threads or cores(), count, cores())
+        self.recipe = Recipe(cell, source.sizes, kernel, source.steps, config, self._values(), self.threads)
         self.results = Results(count, len(self.recipe.rows), self.dtype, config.batch_size)
         # Only targets that are bits are right or wrong.
         bits = task is not None or holds_bits(source.arrays)
         self.checks = [Checks(kernel.x.shape[1], config) for _ in range(count)] if task is None else None
         self.checker = self._checker if bits else lambda: None
-        self.threads, self.verification = min(threads or cores(), count, cores()), None
+        self.verification = None
         self.lock, self.again = threading.Lock(), []
         # Models that have not begun, and those in lanes that a checkpoint held.
         self.waiting, self.restored, self.earlier = iter(range(count)), [], 0.0
@@ -98,7 +99,8 @@ class ManyTraining:
 
         def tell():
             try:
-                if progress:
+                # Once training is to stop, nobody asks how far it is.
+                if progress and not self.stop():
                     progress(results.done, len(self.seeds))
             except BaseException:
                 self.stop.set()
@@ -110,8 +112,7 @@ class ManyTraining:
                 lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
                 tell,
             )
-            if not self.stop():
-                tell()
+            tell()
             if autosave and not results.finished.all():
                 autosave.save(self, [*left, *self._unrestored()])
         for job, state in self.restored:

@@ -14,6 +14,8 @@ from fastrnn.train.many_results import FINISHED, FINISHED_NUMBERS, parts, stacke
 # Columns of the tables of models to train again, and of those in lanes.
 JOB = ("model", "limit", "sound", "ruin")
 LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *COUNTS)
+# When a lane began, and its sums.
+LANES_NUMBERS = 1 + 7
 KIND = "train_many"
 
 
@@ -79,7 +81,7 @@ def arrays_of(training, lanes):
     return {
         **training.results.arrays(),
         "lanes": table(rows, len(LANES), np.int64),
-        "lanes.numbers": table(began, 5, np.float64),
+        "lanes.numbers": table(began, LANES_NUMBERS, np.float64),
         "lanes.vectors": vectors.reshape(-1, recipe.vectors, weights.shape[1]),
         "lanes.running": running.reshape(len(states), len(recipe.optimizer.running)),
         "lanes.history": stacked(state.history for state in states),
@@ -101,6 +103,9 @@ def models_in(arrays, count, dtype, width, recipe):
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """
+    if np.shape(numbers := arrays.get("lanes.numbers"))[1:] == (5,):
+        # Files of earlier versions hold sums of one part.
+        arrays = {**arrays, "lanes.numbers": np.pad(numbers, ((0, 0), (0, LANES_NUMBERS - 5)))}
     _check_shapes(arrays, dtype, width, recipe)
     finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
     known = np.concatenate([finished[:, 0], lanes[:, 0], again[:, 0]])
@@ -132,7 +137,7 @@ def _check_shapes(arrays, dtype, width, recipe):
         "finished.weights": (dtype, (rows["finished"], width)),
         "finished.history": (np.float64, (entries["finished"], 4)),
         "lanes": (np.int64, (rows["lanes"], len(LANES))),
-        "lanes.numbers": (np.float64, (rows["lanes"], 5)),
+        "lanes.numbers": (np.float64, (rows["lanes"], LANES_NUMBERS)),
         "lanes.vectors": (dtype, (rows["lanes"], recipe.vectors, width)),
         "lanes.running": (dtype, (rows["lanes"], len(recipe.optimizer.running))),
         "lanes.history": (np.float64, (entries["lanes"], 4)),

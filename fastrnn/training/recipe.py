@@ -22,7 +22,7 @@ class Recipe:
         self.terms = config.terms._replace(carried=config.terms.carried or given)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
         self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
-        self.places = named_places(cell, self.net.step, self.net.sizes)
+        self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count
         for option in ("l1_on", "decay_on"):

@@ -65,7 +65,7 @@ class Models:
         self.shapes = shapes_of(elman, INPUTS, 1)
         constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
         varied = {name: np.full(work.models, value) for name, value in constant.items()}
-        recipe = Recipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied)
+        recipe = Recipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied, self.threads)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
         self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):

@@ -169,6 +169,7 @@ def gradients(m, net, frame, block, t, count, use=None):
         (net.step.from_x, groups, ("b_h",)),
         (groups, net.derived, ("vectors",)),
     ):
+        names = names if net.biased or names == ("vectors",) else ()
         offset = {"b_q": 0, "b_x": first, "b_h": first - first_h, "vectors": 0}
         _sums(
             m,
@@ -197,7 +198,7 @@ def output_gradients(m, net, frame, time, count, use=None):
         return o * hidden + k + table["w_o"]
 
     _outer(m, net, frame, count, (1, hidden), state, outputs, d_z, place, use)
-    _sums(m, net, frame, count, outputs, d_z, [table["b_o"]], use)
+    _sums(m, net, frame, count, outputs, d_z, [table["b_o"]] if net.biased else [], use)
 
 
 def initial_gradients(m, net, frame):
@@ -255,7 +256,7 @@ def _outer(m, net, frame, count, rows, left, size, right, place, use):
 
 def _sums(m, net, frame, count, rows, left, places, use):
     """gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
-    for row, height in tiles(m, rows, min(max(rows, 1), 8)):
+    for row, height in tiles(m, rows, min(max(rows, 1), 8)) if places else ():
 
         def body(n, running, row=row, height=height):
             for c in range(net.columns):

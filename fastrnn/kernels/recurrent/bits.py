@@ -40,7 +40,7 @@ def words_program(net, dtype, lanes):
                 taken = (steps - first).least(SEGMENT)
                 for t in m.range(taken):
                     forward_step(m, net, frame, block, t)
-                    logits = outputs(m, net, frame, t + 1, m.integer(0), net.columns)
+                    logits = outputs(m, net, frame, [(t + 1, c) for c in range(net.columns)])
                     for o, row in enumerate(logits):
                         m.write(out, (word * steps + first + t) * numbers + o, bits_of(m, row))
                     for _ in m.when(m.word("since").below(first + t + 1)):
@@ -90,7 +90,7 @@ def walk_program(net, dtype, lanes):
             )
             forward_step(m, net, frame, block, t)
             for _ in m.when(m.read(items, row + 1)):
-                for o, columns in enumerate(outputs(m, net, frame, t + 1, m.integer(0), net.columns)):
+                for o, columns in enumerate(outputs(m, net, frame, [(t + 1, c) for c in range(net.columns)])):
                     given, right = bits_of(m, columns), m.read(items, row + (len(ITEM) + inputs + o))
                     # The bits in which they differ.
                     wrong = (given.either(right) - given.both(right)).both(m.word("valid"))

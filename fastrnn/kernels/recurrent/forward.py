@@ -6,6 +6,9 @@
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import environments_of, second_products
 
+# Steps of one column whose outputs are computed together.
+AT_ONCE = 4
+
 
 def forward_step(m, net, frame, block, t):
     """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside
@@ -97,6 +100,8 @@ def _cells(m, net, frame, t, u, alive):
 
 def _bias(m, net, frame, group, unit):
     """b_ih and b_hh of a pre-activation, those of them that reach it."""
+    if not net.biased:
+        return m.constant(0.0)
     hidden, first_h = net.sizes.hidden, len(net.step.pre) - net.step.from_h
     parts = []
     if group < net.step.from_x:
@@ -106,81 +111,91 @@ def _bias(m, net, frame, group, unit):
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-def outputs(m, net, frame, time, c, columns):
-    """z of each output and column (lists), from the states at `time`."""
+def _output_bias(m, net, frame, o):
+    return net.weight(m, frame.theta, m.integer(net.table["b_o"] + o)) if net.biased else m.constant(0.0)
+
+
+def outputs(m, net, frame, cells):
+    """z of each output and cell (lists), from the states at the cells' (time, column)."""
     hidden, states, results = net.sizes.hidden, len(net.step.new), []
     high = net.tile(1, net.sizes.outputs)[0]
     for first in range(0, net.sizes.outputs, high):
         numbers = range(first, min(net.sizes.outputs, first + high))
-        sums = [
-            value for o in numbers for value in [net.weight(m, frame.theta, m.integer(net.table["b_o"] + o))] * columns
-        ]
+        sums = [value for o in numbers for value in [_output_bias(m, net, frame, o)] * len(cells)]
 
         def body(k, running, numbers=numbers):
-            right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c + n) for n in range(columns)]
+            right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c) for time, c in cells]
             out = []
             for row, o in enumerate(numbers):
                 weight = net.weight(m, frame.theta, k + (net.table["w_o"] + o * hidden))
-                out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
+                out += [m.fma(weight, each, running[row * len(cells) + n]) for n, each in enumerate(right)]
             return out
 
         sums = m.fold(hidden, sums, body)
-        results += [sums[row * columns : (row + 1) * columns] for row in range(len(numbers))]
+        results += [sums[row * len(cells) : (row + 1) * len(cells)] for row in range(len(numbers))]
     return results
+
+
+def head_steps(m, net, frame, block, learning, evaluating):
+    """Outputs of all steps, their losses and derivatives, a few steps at a time: one step's sums wait for each other."""
+    together = net.tile(1, net.sizes.outputs, AT_ONCE)[1]
+    whole = block.steps - block.steps % together
+    for t in m.range(whole, 0, together):
+        _head(m, net, frame, block, [(t + n, m.integer(0)) for n in range(together)], learning, evaluating)
+    for t in m.range(block.steps, whole):
+        _head(m, net, frame, block, [(t, m.integer(0))], learning, evaluating)
 
 
 def head_step(m, net, frame, block, t, learning, evaluating):
     """Outputs of step t; their loss, where `evaluating`, and its weighted derivatives d_z, where `learning`."""
+    for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
+        _head(m, net, frame, block, [(t, c + n) for n in range(columns)], learning, evaluating)
+
+
+def _head(m, net, frame, block, cells, learning, evaluating):
+    """The outputs, losses and derivatives of cells, (step, column)."""
     head, after = net.head, 0 if net.before else 1
     zero = m.constant(0.0)
-    for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
-        z = outputs(m, net, frame, t + after, c, columns)
-        environments = []
-        for n in range(columns):
-            values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
-            values |= {
-                symbol: net.datum(m, block.y, t * len(head.y) + row, c + n)
-                for row, symbol in enumerate(head.y)
-            }
-            environments.append(values)
-        masks = [net.mask(m, block, t, c + n) for n in range(columns)]
-        shares = _emphasise(m, net, frame, c, environments, masks) if head.emphasis else []
-        # A loss takes a logarithm, which most rounds need not pay for.
-        for _ in m.when(evaluating):
-            for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
-                for row, value in enumerate((loss * masks[n], correct)):
-                    place = c + (row * net.columns + n)
-                    m.store(
-                        frame.column_sums,
-                        place,
-                        m.load(frame.column_sums, place) + m.select(masks[n] > 0.0, value, zero),
-                    )
-        for _ in m.when(learning):
-            learned = []
-            for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
-                learns = masks[n] * m.load(block.weights, c + n)
-                for o, value in enumerate(d_z):
-                    place = ((t + after) * net.sizes.outputs + o) * net.columns + c + n
-                    learned.append((n, place, m.select(learns > 0.0, value * learns, zero)))
-                    m.store(frame.d_z, *learned[-1][1:])
-            for _ in m.when(m.integer(0).below(t)) if head.emphasis else ():
-                for n, place, value in learned:
+    z = outputs(m, net, frame, [(t + after, c) for t, c in cells])
+    environments = []
+    for n, (t, c) in enumerate(cells):
+        values = {symbol: z[o][n] for o, symbol in enumerate(head.z)}
+        values |= {symbol: net.datum(m, block.y, t * len(head.y) + row, c) for row, symbol in enumerate(head.y)}
+        environments.append(values)
+    masks = [net.mask(m, block, t, c) for t, c in cells]
+    shares = _emphasise(m, net, frame, cells, environments, masks) if head.emphasis else []
+    # A loss takes a logarithm, which most rounds need not pay for.
+    for _ in m.when(evaluating):
+        for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
+            for row, value in enumerate((loss * masks[n], correct)):
+                place = cells[n][1] + row * net.columns
+                value = m.select(masks[n] > 0.0, value, zero)
+                m.store(frame.column_sums, place, m.load(frame.column_sums, place) + value)
+    for _ in m.when(learning):
+        for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
+            t, c = cells[n]
+            learns = masks[n] * m.load(block.weights, c)
+            for o, value in enumerate(d_z):
+                place = ((t + after) * net.sizes.outputs + o) * net.columns + c
+                value = m.select(learns > 0.0, value * learns, zero)
+                m.store(frame.d_z, place, value)
+                for _ in m.when(m.integer(0).below(t)) if head.emphasis else ():
                     before = place - net.sizes.outputs * net.columns
                     m.store(frame.d_z, before, m.fma(shares[n], value, m.load(frame.d_z, before)))
 
 
-def _emphasise(m, net, frame, c, environments, masks):
+def _emphasise(m, net, frame, cells, environments, masks):
     """Let the loss of each column see z less a share of the last step's error, if that counts; keep this step's.
 
     Returns each column's derivative of what the loss sees by the error of the last step.
     """
     head, shares = net.head, []
-    for n, (values, mask) in enumerate(zip(environments, masks)):
-        place = c + (net.sizes.outputs * net.columns + n)
+    for (_, c), values, mask in zip(cells, environments, masks):
+        place = c + net.sizes.outputs * net.columns
         shares.append(m.load(frame.errors, place))
         m.store(frame.errors, place, m.select(mask > 0.0, m.constant(-head.emphasis), 0.0))
         for o, (z, seen, y) in enumerate(zip(head.z, head.seen, head.y)):
-            place = c + (o * net.columns + n)
-            values[seen] = m.fma(shares[n], m.load(frame.errors, place), values[z])
+            place = c + o * net.columns
+            values[seen] = m.fma(shares[-1], m.load(frame.errors, place), values[z])
             m.store(frame.errors, place, m.select(mask > 0.0, values[z] - values[y], 0.0))
     return shares

@@ -49,38 +49,38 @@ class Table:
         return self[name] + np.arange(self.size(name)).reshape(self.axes[name])
 
 
-def weights_table(step, sizes):
-    """The Table of a network's weights."""
+def weights_table(step, sizes, biased=True):
+    """The Table of a network's weights, with biases or without."""
     inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
+    one = 1 if biased else 0
     return Table(
         ("w_x", (hidden, inputs, step.from_x)),
         ("w_h", (hidden, hidden, step.from_h)),
         ("w_q", (hidden, hidden, step.from_operand)),
         ("w_o", (outputs, hidden)),
         ("vectors", (len(step.vectors), hidden)),
-        ("b_x", (step.from_x, hidden)),
-        ("b_h", (step.from_h, hidden)),
-        ("b_q", (step.from_operand, hidden)),
-        ("b_o", (outputs,)),
+        ("b_x", (one * step.from_x, hidden)),
+        ("b_h", (one * step.from_h, hidden)),
+        ("b_q", (one * step.from_operand, hidden)),
+        ("b_o", (one * outputs,)),
         ("initial", (len(step.new), hidden)),
     )
 
 
-def named_places(cell, step, sizes):
+def named_places(cell, step, sizes, biased=True):
     """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
-    table = weights_table(step, sizes)
+    table = weights_table(step, sizes, biased)
     from_x, from_h = gates_of(cell, step)
     w_h = np.concatenate([table.places("w_h"), table.places("w_q")], -1)
-    b_h = np.concatenate([table.places("b_h"), table.places("b_q")])
     hidden = sizes.hidden
     places = {
         "w_ih": table.places("w_x")[..., from_x].transpose(2, 0, 1).reshape(-1, sizes.inputs),
         "w_hh": w_h[..., from_h].transpose(2, 0, 1).reshape(-1, hidden),
-        "b_ih": table.places("b_x")[from_x].ravel(),
-        "b_hh": b_h[from_h].ravel(),
         "w_ho": table.places("w_o"),
-        "b_o": table.places("b_o"),
     }
+    if biased:
+        b_h = np.concatenate([table.places("b_h"), table.places("b_q")])
+        places |= {"b_ih": table.places("b_x")[from_x].ravel(), "b_hh": b_h[from_h].ravel(), "b_o": table.places("b_o")}
     places |= dict(zip(cell.vectors, table.places("vectors")))
     states = dict(zip((f"initial_{name}" for name in cell.state), table.places("initial")))
     return places | states

@@ -5,6 +5,7 @@ Two programs, for drivers that draw samples, let threads meet and decide about m
 
 from types import SimpleNamespace
 
+from fastrnn.kernels.recurrent.tally import SUMS, TALLY_POINTERS, TALLY_WORDS, tally
 from fastrnn.kernels.recurrent.train import clear, frame_of, run_block
 from fastrnn.kernels.recurrent.update import update_weights, updating
 from fastrnn.machine.execute import Program
@@ -32,16 +33,16 @@ LEARN_POINTERS = (
 # borders that no derivative crosses.
 LEARN_WORDS = ("x", "y", "steps", "fresh", "segment")
 UPDATE_POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
-# Rows of `sums`: loss, wrong outputs, and samples with a wrong output.
-SUMS = ("loss", "wrong", "wrong_samples")
 
 
 def learn_program(net, terms, dtype, lanes, optimizer=None):
-    """The Program that adds the gradient and the SUMS of one block.
+    """The Program that adds the gradient and the SUMS of one block; of models side by side it keeps a tally.
 
     optimizer: of models side by side, where a block of one span of steps is a batch: it updates at once.
     """
-    pointers = dict.fromkeys((*LEARN_POINTERS, *UPDATE_POINTERS) if optimizer else LEARN_POINTERS)
+    side = net.own_weights
+    more = (*(("active", *TALLY_POINTERS) if side else ()), *(UPDATE_POINTERS if optimizer else ()))
+    pointers, words = dict.fromkeys((*LEARN_POINTERS, *more)), (*LEARN_WORDS, *(TALLY_WORDS if side else ()))
 
     def kernel(m):
         frame = frame_of(m, pointers)
@@ -61,7 +62,7 @@ def learn_program(net, terms, dtype, lanes, optimizer=None):
         _count(m, net, frame)
 
     text = f"{net.text} {net.span} | {terms} {optimizer.text if optimizer else ''}"
-    return Program(kernel, (*pointers, *LEARN_WORDS), dtype, lanes, text)
+    return Program(kernel, (*pointers, *words), dtype, lanes, text)
 
 
 def _count(m, net, frame):
@@ -73,21 +74,20 @@ def _count(m, net, frame):
         ever = m.select(wrong > 0.0, m.constant(1.0), 0.0)
         for values, value in zip(totals, (loss, wrong, ever)):
             values.append(m.select(counts, value, 0.0))
-    rows, sums = [m.integer(row) for row in range(len(SUMS))], []
+    sums = []
     for values in totals:
         total = values[0]
         for value in values[1:]:
             total = total + value
         sums.append(total)
-    if not net.own_weights:
-        m.add_sums(frame.sums, rows, sums)
-        return
-    for row, value in zip(rows, sums):
-        m.store(frame.sums, row, m.load(frame.sums, row) + value)
+    if net.own_weights:
+        tally(m, frame, sums)
+    else:
+        m.add_sums(frame.sums, [m.integer(row) for row in range(len(SUMS))], sums)
 
 
 def update_program(net, optimizer, terms, dtype, lanes):
-    """The Program that makes one update with the gradient, and says in `bad` where it, or a weight, is not finite."""
+    """The Program that makes one update with the gradient."""
 
     def kernel(m):
         frame = frame_of(m, UPDATE_POINTERS)

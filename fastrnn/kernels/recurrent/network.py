@@ -31,7 +31,7 @@ class Network:
     """A network as its loops are compiled.
 
     step: the cell's Step; head: a TracedHead; registers: of vectors of this width; columns: of a block; before:
-    outputs are read from the state before the step's input, not after it.
+    outputs are read from the state before the step's input, not after it; bits: see above; biased: there are biases.
     """
 
     step: object
@@ -44,18 +44,21 @@ class Network:
     vector_bytes: int
     before: bool = False
     bits: bool = False
+    biased: bool = True
+
+    padded = False
 
     @property
     def text(self):
         """All that compiled code depends on."""
         return (
             f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
-            f"{self.registers} {self.vector_bytes} {self.before} {self.bits}"
+            f"{self.registers} {self.vector_bytes} {self.before} {self.bits} {self.biased}"
         )
 
     @cached_property
     def table(self):
-        return weights_table(self.step, self.sizes)
+        return weights_table(self.step, self.sizes, self.biased)
 
     @property
     def derived(self):

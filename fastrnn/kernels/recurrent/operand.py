@@ -52,8 +52,11 @@ def _add_products(m, net, frame, t, u, units, c, columns):
 
     sums = []
     for gate, unit in rows:
-        bias = net.weight(m, frame.theta, u + (net.table["b_q"] + gate * hidden + unit))
-        sums += [m.load(frame.pre, place(gate, unit, column)) + bias for column in range(columns)]
+        before = [m.load(frame.pre, place(gate, unit, column)) for column in range(columns)]
+        if net.biased:
+            bias = net.weight(m, frame.theta, u + (net.table["b_q"] + gate * hidden + unit))
+            before = [value + bias for value in before]
+        sums += before
 
     def body(k, running):
         right = [m.load(frame.operand, (t * hidden + k) * net.columns + c + n) for n in range(columns)]

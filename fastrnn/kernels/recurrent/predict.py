@@ -29,7 +29,7 @@ def predict_kernel(net):
         for t in m.range(m.word("steps")):
             forward_step(m, net, frame, frame, t)
             for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
-                for o, values in enumerate(outputs(m, net, frame, t + after, c, columns)):
+                for o, values in enumerate(outputs(m, net, frame, [(t + after, c + n) for n in range(columns)])):
                     for n, value in enumerate(values):
                         m.store(frame.z, (t * net.sizes.outputs + o) * net.columns + c + n, value)
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
-from fastrnn.kernels.recurrent.forward import forward_step, head_step
+from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
@@ -124,9 +124,14 @@ def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
         given = first_states(m, net, frame, block.start)
     else:
         start_states(m, net, frame)
+    # Outputs of one column come after all states; of more, while the states are in the nearest cache.
+    apart = net.columns == 1 and not net.head.emphasis
     for t in m.range(block.steps):
         forward_step(m, net, frame, block, t)
-        head_step(m, net, frame, block, t, learning, evaluating)
+        if not apart:
+            head_step(m, net, frame, block, t, learning, evaluating)
+    if apart:
+        head_steps(m, net, frame, block, learning, evaluating)
     if terms.carried:
         for _ in m.when(m.integer(0).below(block.finish)):
             _copy(m, frame.state, block.steps * (states * columns), m.as_pointer(block.finish), states * columns)

@@ -29,6 +29,8 @@ class UnitsNetwork:
     lanes: int
 
     own_weights = False
+    # Of the numbers in the table, some belong to no weight.
+    padded = True
 
     @property
     def text(self):

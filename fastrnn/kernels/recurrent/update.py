@@ -26,8 +26,9 @@ class Terms(NamedTuple):
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
     states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
     saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states;
-    decoupled: L1 beside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which gradients and
-    weights are not finite; together: all models take part in all updates, and no initial state learns.
+    decoupled: L1 beside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are not
+    finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
+    initial states; summed: the scale is 1.
     """
 
     penalties: bool = False
@@ -42,6 +43,7 @@ class Terms(NamedTuple):
     decoupled: bool = False
     watched: bool = False
     together: bool = False
+    summed: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,33 +86,27 @@ def update_weights(m, net, optimizer, frame, terms, moment):
     zero = m.constant(0.0)
 
     def body(row, bad):
-        gradient, new = step(row, m.load(frame.gradient, row))
-        # 0 times what is not finite is no number, and stays none in a sum. So is a square that is infinite.
-        return [m.fma(gradient * gradient, zero, bad[0]), m.fma(new, zero, bad[1])] if terms.watched else bad
+        new = step(row, m.load(frame.gradient, row))
+        # 0 times what is not finite is no number, and stays none in a sum.
+        return [m.fma(new, zero, bad[0])] if terms.watched else bad
 
-    bad = m.fold(count, [zero, zero] if terms.watched else [], body)
-    for row, value in enumerate(bad):
-        m.store(frame.bad, m.integer(row), value)
+    for value in m.fold(count, [zero] if terms.watched else [], body):
+        m.store(frame.bad, m.integer(0), value)
 
 
 def updating(m, net, optimizer, frame, terms):
     """A function of places and gradients that updates with them at once, for models whose gradients are not clipped."""
     _, step = updater(m, net, optimizer, frame, terms, m.integer(0))
-    zero = m.constant(0.0)
-    m.store(frame.bad, m.integer(0), zero)
 
     def use(places, gradients):
-        bad = m.load(frame.bad, m.integer(0))
         for place, gradient in zip(places, gradients):
-            gradient, _ = step(place, gradient)
-            bad = m.fma(gradient * gradient, zero, bad)
-        m.store(frame.bad, m.integer(0), bad)
+            step(place, gradient)
 
     return use
 
 
 def updater(m, net, optimizer, frame, terms, moment):
-    """(rows of weights, step(row, gradient)): the step updates a row, and returns its gradient and the weights."""
+    """(rows of weights, step(row, gradient)): the step updates a row, and returns the weights."""
     options = {
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
@@ -131,51 +127,56 @@ def updater(m, net, optimizer, frame, terms, moment):
     own = {symbol(name) for name in ("w", "g", *optimizer.slots)}
     fixed = _fixed(optimizer.update, own)
     known |= dict(zip(fixed, on_vectors(fixed, known, rate)))
-    count = net.table.count if net.own_weights else -(-net.table.count // m.lanes)
+    whole = net.table.count if net.own_weights else -(-net.table.count // m.lanes)
+    # Initial states, the last weights, do not learn where all others do.
+    count = net.table["initial"] if terms.together and net.own_weights else whole
 
-    def flag(kind, row):
-        at = m.integer(kind * (net.table.count if net.own_weights else count)) + row
-        return m.splat(frame.flags, at) if net.own_weights else m.load(frame.flags, at)
+    def flagged(value, kind, row):
+        """value, or 0 where a flag of the weight is not set."""
+        if terms.together and not net.padded:
+            return value
+        at = m.integer(kind * whole) + row
+        return value * (m.splat(frame.flags, at) if net.own_weights else m.load(frame.flags, at))
 
     scale = options["scale"]
     if terms.clipped:
-        scale = _clipped(m, net, frame, scale, options["max_norm"], flag, count)
+        scale = _clipped(m, net, frame, scale, options["max_norm"], flagged, count)
     # Where the next weights go.
     following = getattr(frame, "following", frame.theta)
 
     def step(row, raw):
         w = m.load(frame.theta, row)
         # What does not learn has no gradient, and stays 0.
-        raw = raw * flag(0, row) if terms.together else raw
-        g = raw * scale
+        raw = flagged(raw, 0, row) if terms.together else raw
+        g = raw * scale if terms.clipped or not terms.summed else raw
         if terms.penalties:
-            strength = options["l1"] * flag(1, row)
+            strength = flagged(options["l1"], 1, row)
             push = m.select(w > 0.0, strength, m.select(w < 0.0, -strength, 0.0 * strength))
             g = g if terms.decoupled else g + push
-        slots = [m.load(frame.slots, row + n * count) for n in range(len(optimizer.slots))]
+        slots = [m.load(frame.slots, row + n * whole) for n in range(len(optimizer.slots))]
         values = known | dict(zip((symbol(name) for name in optimizer.slots), slots)) | {symbol("w"): w, symbol("g"): g}
         new, *slots_after = on_vectors(optimizer.update, values, w)
         if terms.penalties:
-            new = m.fma(rate * options["decay"] * flag(2, row), -w, new)
+            new = m.fma(flagged(rate * options["decay"], 2, row), -w, new)
             new = m.fma(rate, -push, new) if terms.decoupled else new
         if not terms.together:
-            learns = flag(0, row) > 0.0
+            learns = flagged(m.constant(1.0), 0, row) > 0.0
             new = m.select(active, m.select(learns, new, w), w)
             slots_after = [m.select(active, after, before) for before, after in zip(slots, slots_after)]
         m.store(following, row, new)
         for n, after in enumerate(slots_after):
-            m.store(frame.slots, row + n * count, after)
-        return raw, new
+            m.store(frame.slots, row + n * whole, after)
+        return new
 
     return count, step
 
 
-def _clipped(m, net, frame, scale, limit, flag, count):
+def _clipped(m, net, frame, scale, limit, flagged, count):
     """The scale of a gradient whose norm is at most `limit`; one that is no number stays so."""
     little = m.constant(LITTLE[str(m.dtype)])
 
     def body(row, sums):
-        g = m.load(frame.gradient, row) * scale * flag(0, row)
+        g = flagged(m.load(frame.gradient, row) * scale, 0, row)
         small = g * little
         return [m.fma(g, g, sums[0]), m.fma(small, small, sums[1])]
 

@@ -1,0 +1,37 @@
+"""What a model in training counts after each block of samples, in its own lane: sums, samples without a mistake, and
+whether somebody must look at it.
+
+In float32 sums are pairs of numbers, high + low, so that adding a small number to a large one loses nothing that float64
+would keep; in float64 low stays 0: D. E. Knuth, "The Art of Computer Programming", vol. 2, section 4.2.2, theorem B.
+"""
+
+# Rows of `open`: pairs for the loss, wrong outputs, and samples with a wrong output.
+SUMS = ("loss", "wrong", "wrong_samples")
+# patience, streak (L): samples without a mistake that are enough (infinity for none), and how many there are, below 0
+# where the batch has had one.
+TALLY_POINTERS = ("open", "patience", "streak")
+# samples: in the block; left: in the batch after it; seen: becomes the lanes that somebody must look at, as bits.
+TALLY_WORDS = ("samples", "left", "seen")
+
+
+def tally(m, frame, totals):
+    """Take the block's SUMS in."""
+    zero = m.constant(0.0)
+    for n, total in enumerate(totals):
+        high, low = m.integer(2 * n), m.integer(2 * n + 1)
+        before = m.load(frame.open, high)
+        after = before + total
+        m.store(frame.open, high, after)
+        if str(m.dtype) == "float64":
+            continue
+        added = after - before
+        lost = (before - (after - added)) + (total - added)
+        m.store(frame.open, low, m.load(frame.open, low) + lost)
+    loss, _, mistakes = totals
+    streak = m.load(frame.streak, m.integer(0)) + m.from_integer(m.word("samples"))
+    streak = m.select(mistakes > 0.0, zero - m.from_integer(m.word("left")), streak)
+    m.store(frame.streak, m.integer(0), streak)
+    # A loss that is not finite, times 0, is no number, and what is no number is less than nothing.
+    well = m.fma(loss, zero, streak) < m.load(frame.patience, m.integer(0))
+    active = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
+    m.set_word("seen", active - m.mask_bits(well).both(active))

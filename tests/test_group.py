@@ -1,0 +1,97 @@
+"""Groups of models between two calls of the kernels: nothing of an update that was given up, any number of lanes."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fastrnn import Elman
+from fastrnn.kernels.recurrent.tally import TALLY_POINTERS, TALLY_WORDS, tally
+from fastrnn.machine.execute import Program
+from fastrnn.networks import lanes_for
+from fastrnn.tasks import Addition
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.many_start import source_of
+
+CELL, RUNS_ON = Elman(3), np.zeros(1, np.int64)
+VARIED = {"rate": 0.3, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
+
+
+def recipe_for(batch, models=16, threads=1, data=None):
+    task = None if data else Addition(bits=5)
+    config = TrainConfig(optimizer="sgd", batch_size=batch, patience=0)
+    source = source_of(task, data, config)
+    varied = {name: np.full(models, value) for name, value in VARIED.items()}
+    kernel = task.kernel if task else source.arrays
+    return Recipe(CELL, source.sizes, kernel, source.steps, config, varied, threads)
+
+
+def filled(recipe, models):
+    """A Group whose lanes train the first models."""
+    group, weights = Group(recipe), np.random.default_rng(0).uniform(-1, 1, (models, len(recipe.rows)))
+    for model in range(models):
+        group.put(model, Job(model, 1 << 40), weights[model], seed=model)
+        group.expect(model, 0, 1 << 40)
+    return group
+
+
+def state(group, lane):
+    """All that a lane goes on from, as bytes."""
+    return [np.asarray(each).tobytes() for each in group.state(lane)]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_an_update_that_is_given_up_between_two_blocks_leaves_no_trace(own):
+    rng = np.random.default_rng(1)
+    data = (rng.integers(0, 2, (9, 5, 2)).astype(float), rng.integers(0, 2, (9, 5, 1)).astype(float)) if own else None
+    recipe = recipe_for(batch=6, data=data)
+    assert recipe.net.columns < 6
+    stopped, free = filled(recipe, 5), filled(recipe, 5)
+    assert stopped.run(7, RUNS_ON) == free.run(7, RUNS_ON) == 7
+    before = [state(stopped, lane) for lane in range(5)]
+    for _ in range(3):
+        assert stopped.run(1, np.ones(1, np.int64)) == 0
+    assert [state(stopped, lane) for lane in range(5)] == before
+    stopped.run(50, RUNS_ON), free.run(50, RUNS_ON)
+    assert [state(stopped, lane) for lane in range(5)] == [state(free, lane) for lane in range(5)]
+
+
+def test_one_register_of_models_or_two_give_the_same_bytes():
+    models = 2 * lanes_for("float32")
+    wide, narrow = recipe_for(1, models), recipe_for(1, models, threads=2)
+    assert (wide.lanes, narrow.lanes) == (models, models // 2)
+    both, half = filled(wide, models), filled(narrow, models // 2)
+    for group in (both, half):
+        group.run(200, RUNS_ON)
+    assert [state(both, lane) for lane in range(models // 2)] == [state(half, lane) for lane in range(models // 2)]
+    assert len({both.weights(lane).tobytes() for lane in range(models)}) == models
+
+
+def test_sums_lose_nothing_that_float64_would_keep():
+    lanes, updates = lanes_for("float32"), 5_000
+    values = np.random.default_rng(2).exponential(3.0, (updates, lanes)).astype(np.float32)
+
+    def kernel(m):
+        frame = SimpleNamespace(**{name: m.pointer(name) for name in (*TALLY_POINTERS, "active")})
+        given, n = m.pointer("values"), m.word("n")
+        tally(m, frame, [m.load(given, n), m.constant(1.0), m.constant(0.0)])
+
+    names = (*TALLY_POINTERS, "active", "values", *TALLY_WORDS, "n")
+    program = Program(kernel, names, "float32", lanes, "tally of a test")
+    arrays = {"open": (6, lanes), "patience": (lanes,), "streak": (lanes,), "active": (lanes,)}
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in arrays.items()} | {"values": values}
+    arrays["patience"][:] = updates
+    arrays["active"][: lanes // 2] = 1
+    frame = np.array([arrays[name].ctypes.data if name in arrays else 0 for name in names])
+    frame[names.index("samples")] = 1
+    for n in range(updates):
+        assert frame[names.index("seen")] == 0
+        frame[names.index("n")] = n
+        program.run(frame)
+    assert frame[names.index("seen")] == 2 ** (lanes // 2) - 1
+    for lane in range(lanes):
+        loss, whole = sum(arrays["open"][:2, lane].astype(float)), math.fsum(values[:, lane].astype(float))
+        assert abs(loss - whole) < 1e-12 * whole
+    assert (arrays["open"][2] == updates).all()

@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 
 
-def discover(package_name, base):
+def discover(package_name, base, contract=None):
     """Import every module directly inside a package and collect the plug-in classes defined there.
 
     `base` is the class that plug-ins derive from, or the name of a class attribute that marks them
@@ -13,20 +13,22 @@ def discover(package_name, base):
     defines it, not where it is imported. `base` itself and classes whose own name begins with an
     underscore are scaffolding and left out.
 
+    contract: {attribute: (type, what it is, with an example)} of all that a class must have of its own, besides `name`;
+    a method's type is Callable.
+
     Returns a dict {class attribute `name`: class}, sorted by name.
-    Raises TypeError if a plug-in has no `name`, ValueError if two have the same one.
+    Raises TypeError, in one sentence, for a plug-in that lacks a part of the contract, ValueError if two have the same
+    name.
     """
     package = importlib.import_module(package_name)
     found = {}
     for module_name in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
         module = importlib.import_module(f"{package_name}.{module_name}")
         for plug_in in _plug_ins(module, base):
-            name = getattr(plug_in, "name", None)
-            if not isinstance(name, str):
-                raise TypeError(
-                    f'{_where(plug_in)} needs a class attribute such as name = "{module_name}", '
-                    f"got {name!r}"
-                )
+            named = {"name": (str, f'a class attribute such as name = "{module_name}"')}
+            for attribute, (kind, what) in {**named, **(contract or {})}.items():
+                _check(plug_in, base, attribute, kind, what)
+            name = plug_in.name
             other = found.setdefault(name, plug_in)
             if other is not plug_in:
                 raise ValueError(
@@ -40,6 +42,16 @@ def _plug_ins(module, base):
         defined_here = value.__module__ == module.__name__ and not value.__name__.startswith("_")
         if defined_here and _derives(value, base):
             yield value
+
+
+def _check(plug_in, base, attribute, kind, what):
+    """Raise TypeError unless a class has an attribute of its own, and of this type."""
+    value = getattr(plug_in, attribute, None)
+    if value is None or value is getattr(base, attribute, None):
+        raise TypeError(f"{_where(plug_in)} needs {what}")
+    # What a property or a field of a NamedTuple holds is known of objects only.
+    if not isinstance(value, (kind, property)):
+        raise TypeError(f"{_where(plug_in)} needs {what}, got {attribute} = {value!r:.80}")
 
 
 def _derives(value, base):

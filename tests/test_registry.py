@@ -1,6 +1,7 @@
 """A plug-in is found by its file alone, and a wrong one is refused with its place."""
 
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -73,8 +74,36 @@ def test_two_of_one_name_are_an_error_that_names_both(plug_ins):
         discover(package, base_of(package))
 
 
-@pytest.mark.parametrize("body, got", [("pass", "None"), ("name = 3", "3")])
+@pytest.mark.parametrize("body, got", [("pass", ""), ("name = 3", ", got name = 3")])
 def test_a_plug_in_without_a_name_is_an_error(plug_ins, body, got):
     package = plug_ins(ant=f"class Ant(Base):\n    {body}\n")
-    with pytest.raises(TypeError, match=rf'ant\.Ant needs .* name = "ant", got {got}'):
+    with pytest.raises(TypeError, match=rf'ant\.Ant needs a class attribute such as name = "ant"{got}$'):
         discover(package, base_of(package))
+
+
+CONTRACT = {"legs": (int, "a class attribute legs, such as legs = 6"), "walk": (Callable, "a method walk(self)")}
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ("legs = 6", r"ant\.Ant needs a method walk\(self\)$"),
+        ("def walk(self): pass", "ant.Ant needs a class attribute legs, such as legs = 6$"),
+        ("legs, walk = 6, None", r"ant\.Ant needs a method walk\(self\)$"),
+        ("legs, walk = 'six', print", "ant.Ant needs a class attribute legs, such as legs = 6, got legs = 'six'$"),
+    ],
+)
+def test_what_a_contract_asks_for_is_missed_in_a_sentence(plug_ins, body, message):
+    package = plug_ins(ant=f"class Ant(Base):\n    name = 'ant'\n    {body}\n")
+    with pytest.raises(TypeError, match=message):
+        discover(package, base_of(package), CONTRACT)
+
+
+def test_what_the_base_has_is_not_a_class_s_own_and_a_property_is(plug_ins):
+    whole = "class Ant(Base):\n    name = 'ant'\n    legs = property(len)\n    def walk(self): pass\n"
+    package = plug_ins(ant=whole, bee="from .ant import Ant\nclass Bee(Ant):\n    name = 'bee'\n")
+    assert list(discover(package, base_of(package), CONTRACT)) == ["ant", "bee"]
+    base = base_of(package)
+    base.walk = sys.modules[f"{package}.ant"].Ant.walk
+    with pytest.raises(TypeError, match="needs a method walk"):
+        discover(package, base, CONTRACT)

@@ -1,5 +1,6 @@
 """What a cell is: its gates, its states and one formula, from which all else is derived."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import ClassVar
@@ -14,6 +15,12 @@ from fastrnn.registry import discover
 
 # Activations that cells offer by name, in the order in which they are offered.
 ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
+
+# What the file of a cell must define.
+CONTRACT = {
+    "gates": (tuple, 'a class attribute gates, the names of its pre-activations, such as gates = ("f", "n")'),
+    "step": (Callable, "a method step(self, pre, h), the next state as a formula"),
+}
 
 
 @dataclass(frozen=True)
@@ -131,4 +138,4 @@ def _traced(cell):
 
 def cells():
     """{name: class} of every cell."""
-    return discover("fastrnn.cells", Cell)
+    return discover("fastrnn.cells", Cell, CONTRACT)

@@ -29,6 +29,12 @@ def network_of(model):
     before = getattr(getattr(model, "config", None), "before", False)
     return Network(model.cell, getattr(model, "head", None) or Sigmoid(), model.weights, before)
 
+# What the file of a format must define.
+CONTRACT = {
+    "ending": (str, 'a class attribute ending, of its files, such as ending = ".txt"'),
+    "summary": (str, 'a class attribute summary, what its files hold, such as summary = "C source"'),
+}
+
 
 class Format:
     """Base of every format of files. name; ending: of its files, with the dot; summary: what they hold, in some words;
@@ -58,7 +64,7 @@ class Format:
 
 def formats():
     """{name: class} of every format."""
-    return discover("fastrnn.exchange", Format)
+    return discover("fastrnn.exchange", Format, CONTRACT)
 
 
 def format_of(path, name=None, reading=False):

@@ -8,6 +8,7 @@
 A head's file says nothing of cells: fastrnn.heads.softmax is the example.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -18,6 +19,14 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import lift, symbol, text
 from fastrnn.formula.reverse import gradient
 from fastrnn.registry import discover
+
+# What the file of a head must define.
+CONTRACT = {
+    "targets": (str, 'a class attribute targets, "bits", "classes" or "reals", such as targets = "reals"'),
+    "prediction": (Callable, "a method prediction(self, z), the predictions as a tuple of formulas"),
+    "loss": (Callable, "a method loss(self, z, y), the loss of a step as a formula"),
+    "correct": (Callable, "a method correct(self, z, y), 1 where a prediction is right, else 0"),
+}
 
 
 class Head:
@@ -60,7 +69,7 @@ class Head:
 
 def heads():
     """{name: class} of every head."""
-    return discover("fastrnn.heads", Head)
+    return discover("fastrnn.heads", Head, CONTRACT)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,26 @@ and two static methods, in terms of fastrnn.formula:
 fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must not be 0.
 """
 
+from collections.abc import Callable
+
 from fastrnn.registry import discover
+
+# What the file of an optimizer must define.
+CONTRACT = {
+    "learning_rate": (float, "a class attribute learning_rate, used where none is given, such as learning_rate = 0.01"),
+    "slots": (tuple, 'a class attribute slots, names of numbers kept for each weight, such as slots = ("m",), or ()'),
+    "running": (tuple, "a class attribute running, names of numbers kept for all weights, such as running = ()"),
+    "advance": (Callable, "a static method advance(options, running), the running numbers before an update"),
+    "formula": (
+        Callable,
+        "a static method formula(w, g, slots, rate, options, running), (w, *slots) after an update with gradient g",
+    ),
+}
 
 
 def optimizers():
     """{name: class} of every optimizer."""
-    return discover("fastrnn.optimizers", "is_optimizer")
+    return discover("fastrnn.optimizers", "is_optimizer", CONTRACT)
 
 
 def corrected(beta, q, rest):

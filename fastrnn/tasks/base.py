@@ -22,6 +22,15 @@ from fastrnn.bits.source import NUMBERS, BitTask, label_address
 from fastrnn.compiling import jit
 from fastrnn.registry import discover
 
+# What the file of a task must define.
+CONTRACT = {
+    "bits": (int, "a field bits, the width, such as bits: int = 16"),
+    "input_size": (int, "a class attribute input_size, the number of its operands, such as input_size = 2"),
+    "states": (int, "a class attribute states, of the smallest automaton that does the same, such as states = 2"),
+    "label": (Callable, "a class attribute label, its compiled function, such as label = staticmethod(_label)"),
+    "oracle": (Callable, "a method oracle(self, operands), the right answer as an int"),
+}
+
 
 class Task:
     """Base of every task: the fields and class attributes that it must have, and what most of them share.
@@ -121,7 +130,7 @@ class Task:
 
 def tasks():
     """{name: class} of every task."""
-    return discover("fastrnn.tasks", Task)
+    return discover("fastrnn.tasks", Task, CONTRACT)
 
 
 def alternating(bits):

@@ -5,7 +5,7 @@ from numba.extending import overload
 
 from fastrnn.bits.source import BitTask, draw_word
 from fastrnn.compiling import jit
-from fastrnn.kernels.ensemble import lay_lanes
+from fastrnn.kernels.feed import lay_lanes
 
 
 @jit

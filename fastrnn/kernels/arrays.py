@@ -7,7 +7,7 @@ from numba.extending import overload
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.block_data import lay
-from fastrnn.kernels.ensemble import lay_lanes
+from fastrnn.kernels.feed import lay_lanes
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import CHUNK
 from fastrnn.kernels.singles import lay_singles

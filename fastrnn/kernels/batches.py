@@ -60,9 +60,9 @@ class Places(NamedTuple):
 
 
 class Work(NamedTuple):
-    """One thread's: frames of the two programs; theta, gradient, previous (R,): its weights, the whole gradient, and the
-    weights before the last update; options (rows, 1); bad (1, L): no number where a weight is not finite; statistics
-    (4): of a batch.
+    """One thread's: frames of the two programs; theta, gradient, previous (R,): its weights, the whole gradient, and
+    the weights before the last update; options (rows, 1); bad (1, L): no number where a weight is not finite;
+    statistics (4): of a batch.
     """
 
     learn: np.ndarray

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
+from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.inline import inlined
-from fastrnn.kernels.reference import Referred, held, refer
-from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.kernels.reference import refer
 from fastrnn.simd.integers import atomic_load
 
 # Why a call returned, by lane.
@@ -21,73 +20,6 @@ RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
 
 # Entries of a model's history; when they are full, neighbours are joined.
 MOST = 256
-
-
-class Feed(NamedTuple):
-    """What the lanes draw from. Arrays (L) but the last five.
-
-    active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
-    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
-    T, O); x_blocks (64, T, I), y_blocks (64, T, O): of the next blocks, as bits; laid (1): how many blocks were laid
-    ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
-    """
-
-    active: np.ndarray
-    seed: np.ndarray
-    data: np.ndarray
-    step: np.ndarray
-    tag: np.ndarray
-    x_words: np.ndarray
-    y_words: np.ndarray
-    x_blocks: np.ndarray
-    y_blocks: np.ndarray
-    laid: np.ndarray
-    left: np.ndarray
-    state: np.ndarray
-    x_rows: np.ndarray
-    y_rows: np.ndarray
-
-
-def feed_for(net, steps, lanes):
-    """A Feed of empty lanes."""
-    inputs, outputs = net.sizes.inputs, net.sizes.outputs
-    held = 1 if net.bits else 0
-    return Feed(
-        **{name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")},
-        seed=np.zeros(lanes, np.uint64),
-        tag=np.full((lanes, 2), -1),
-        x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
-        y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
-        x_blocks=np.zeros((held * 64, steps, inputs), np.uint64),
-        y_blocks=np.zeros((held * 64, steps, outputs), np.uint64),
-        laid=np.zeros(1, np.int64),
-        left=np.zeros(1, np.int64),
-        state=np.zeros(64, np.uint64),
-        x_rows=aligned_zeros((16, held * steps * inputs), np.uint64),
-        y_rows=aligned_zeros((16, held * steps * outputs), np.uint64),
-    )
-
-
-def lay_lanes(source, feed, block, batch, sample):
-    """Lay blocks of each lane's samples, one or more ahead: from sample `sample`, counted from its batch of `batch` samples.
-
-    A block holds as many samples as it has columns, or what is left of the batch. Sample s of a batch is sample
-    step * batch + s of the stream that fastrnn.kernels.block_data.lay takes its samples from. feed.left is 0 where
-    lanes have changed; it and feed.laid become the number of blocks that were laid.
-    """
-    raise NotImplementedError
-
-
-@jit
-def lay_models(place, batch, sample):
-    """`lay_lanes`, as a compiled function of its own; place: a Reference to (source, Feed, Block)."""
-    source, feed, block = held(place)
-    lay_lanes(source, feed, block, batch, sample)
-
-
-def lay_models_address(source, feed, block):
-    """The address of lay_models for a source."""
-    return address_of(lay_models, Referred(source, feed, block), 0, 0)
 
 
 class Plan(NamedTuple):
@@ -138,8 +70,9 @@ class Arrays(NamedTuple):
 
 class Lanes(NamedTuple):
     """A group's lanes. limit: updates to make; rate: learning rates; event: why a call returned; outputs: that count in
-    the stretch that is not full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries: full stretches in history
-    (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples with a wrong one."""
+    the stretch that is not full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries:
+    full stretches in history (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples
+    with a wrong one."""
 
     limit: np.ndarray
     rate: np.ndarray

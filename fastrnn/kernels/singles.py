@@ -89,7 +89,8 @@ class Places(NamedTuple):
 
 class Work(NamedTuple):
     """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
-    sums (2): loss and wrong outputs; options (rows, 1); bad (1, L): no number where a weight is not finite; clean (1): samples since the last mistake."""
+    sums (2): loss and wrong outputs; options (rows, 1); bad (1, L): no number where a weight is not finite;
+    clean (1): samples since the last mistake."""
 
     learn: np.ndarray
     update: np.ndarray

@@ -32,8 +32,8 @@ LN2 = 0.6931471805599453
 ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
 
 # Where the lanes of one or two registers can be looked up by other lanes in one instruction: 2**(j / 16), and
-# (2**(f / 16) - 1) / f for |f| <= 1 / 2 as a polynomial through Chebyshev's points; tanh, which keeps the digits of small
-# numbers, takes one degree more than sigmoid.
+# (2**(f / 16) - 1) / f for |f| <= 1 / 2 as a polynomial through Chebyshev's points; tanh, which keeps the digits of
+# small numbers, takes one degree more than sigmoid.
 TABLE = has("avx512f")
 STEPS = 16
 STEP = LN2 / STEPS
@@ -42,14 +42,23 @@ TABLE_SIGMOID = (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-
 # In float32, of 32 powers: 2**(f / 32) = A * ((f + 46)**2 + B), with an error of 1.3e-7 of itself, as
 # 32 / ln 2 = 46.17: a square saves two instructions of a polynomial, and f + 46 needs none.
 SQUARE_STEPS, SQUARE_SHIFT, SQUARE_A, SQUARE_B = 32, 46, 2.354486486477e-4, 2131.210265590493
-TABLE_TANH = {False: (STEP, STEP**2 / 2, STEP**3 / 6),
-              True: (0.04332169878499658, 0.0009383847928089877, 1.3550807779497459e-05, 1.4676100321236697e-07,
-                     1.2715871949748146e-09, 9.181354192172116e-12, 5.682150925281207e-14)}  # 1e-8 and 3.6e-17 of itself
+TABLE_TANH = {
+    False: (STEP, STEP**2 / 2, STEP**3 / 6),
+    True: (
+        0.04332169878499658,
+        0.0009383847928089877,
+        1.3550807779497459e-05,
+        1.4676100321236697e-07,
+        1.2715871949748146e-09,
+        9.181354192172116e-12,
+        5.682150925281207e-14,
+    ),
+}  # 1e-8 and 3.6e-17 of itself
 
 
 def _powers(dtype, integer, shift, steps=STEPS, scale=1.0):
-    """scale * 2**(j / steps) as float bits less j << shift, as floats: n << shift, n = steps k + j, adds k to the exponent
-    and j to the bits that this takes away.
+    """scale * 2**(j / steps) as float bits less j << shift, as floats: n << shift, n = steps k + j, adds k to the
+    exponent and j to the bits that this takes away.
     """
     j = np.arange(steps, dtype=integer)
     return ((scale * 2 ** (j / steps)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
@@ -143,7 +152,7 @@ def _sigmoid_by_table(x):
 
 
 def _sigmoid_by_squares(x):
-    """In float32, 1 / (1 + 2**(n / 32) * A * ((f + 46)**2 + B)): thirteen instructions, and a chain of some 45 cycles."""
+    """In float32, 1 / (1 + 2**(n / 32) * A * ((f + 46)**2 + B)): thirteen instructions, a chain of some 45 cycles."""
     # Below the upper end, where the sigmoid is 1, the power times A is a normal number.
     x = clamp(x, -87.0, 76.0)
     scale, (powers, shift) = -SQUARE_STEPS * LOG2_E, SQUARE_POWERS

@@ -132,7 +132,7 @@ def clamp(x, low, high):
 
 
 def pick(x, table, bits):
-    """table[i] for i the low bits of each lane of the integers `bits`; a register of numbers, or two, where AVX-512 is."""
+    """table[i] for i the low bits of each lane of the integers `bits`; one or two registers of numbers, of AVX-512."""
     builder, entries = x.builder, [round_to(x.dtype, entry) for entry in table]
     size, kind, width = (8, "pd", 64) if x.double else (16, "ps", 32)
     piece, index = ir.VectorType(element_type(x.dtype), size), ir.VectorType(ir.IntType(width), size)

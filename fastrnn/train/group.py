@@ -11,11 +11,10 @@ from fastrnn.kernels.ensemble import (
     Arrays,
     Calls,
     Plan,
-    feed_for,
     lanes_for_models,
-    lay_models_address,
     run_models,
 )
+from fastrnn.kernels.feed import feed_for, lay_models_address
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -61,8 +60,8 @@ COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
 
 class LaneState(NamedTuple):
     """All from which a lane continues: COUNTS, sums (4) of the open stretch and what is lost of three of them in the
-    kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the full stretches
-    of the history (entries, 4)."""
+    kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the full
+    stretches of the history (entries, 4)."""
 
     counts: tuple
     open: np.ndarray
@@ -175,7 +174,8 @@ class Group:
     def _plan(self, words):
         """The Plan of a group; words: of the learning program's frame."""
         recipe, feed, config = self.recipe, self.feed, self.recipe.config
-        named = {name: recipe.learn.names.index(name) for name in ("steps", "fresh", "samples", "left", "seen", "x", "y")}
+        words_of_a_block = ("steps", "fresh", "samples", "left", "seen", "x", "y")
+        named = {name: recipe.learn.names.index(name) for name in words_of_a_block}
         named |= {"x_first": words["x"], "y_first": words["y"], "x_bytes": 0, "y_bytes": 0, "counted": 0}
         if recipe.net.bits:
             counted = 1 if recipe.source.last_only else recipe.steps
@@ -232,8 +232,8 @@ class Group:
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
         arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
         arrays["running"][: len(state.running), lane] = state.running
-        end, held.event[lane], self.feed.step[lane], streak, patience, held.filled[lane], held.length[lane] = state.counts
-        self.expect(lane, patience, end, held.event[lane])
+        end, event, self.feed.step[lane], streak, patience, held.filled[lane], held.length[lane] = state.counts
+        self.expect(lane, patience, end, event)
         arrays["open"][:, lane] = np.stack([np.delete(state.open[:4], 1), state.open[4:]], 1).ravel()
         arrays["streak"][lane], held.outputs[lane], held.entries[lane] = streak, state.open[1], len(state.history)
         held.history[lane, : len(state.history)] = state.history

@@ -70,7 +70,7 @@ class Session(Resumable):
     def _work(self, block, weights):
         """One thread's Work."""
         rows, config = self.rows, self.config
-        shapes = {name: (rows,) for name in ("theta", "gradient", "previous")}
+        shapes = dict.fromkeys(("theta", "gradient", "previous"), (rows,))
         arrays = arrays_for(self.net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["theta"][places] = weights[name]

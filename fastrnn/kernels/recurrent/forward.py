@@ -137,7 +137,7 @@ def outputs(m, net, frame, cells):
 
 
 def head_steps(m, net, frame, block, learning, evaluating):
-    """Outputs of all steps, their losses and derivatives, a few steps at a time: one step's sums wait for each other."""
+    """Outputs, losses and derivatives of all steps, a few at a time, as the sums of one step wait for each other."""
     together = net.tile(1, net.sizes.outputs, AT_ONCE)[1]
     whole = block.steps - block.steps % together
     for t in m.range(whole, 0, together):

@@ -1,0 +1,78 @@
+"""What groups of models draw their samples from, and who lays them: a source, by the type of its NamedTuple."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.compiling import jit
+from fastrnn.kernels.address import address_of
+from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.workspace import aligned_zeros
+
+
+class Feed(NamedTuple):
+    """What the lanes draw from. Arrays (L) but the last five.
+
+    active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
+    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
+    T, O); x_blocks (64, T, I), y_blocks (64, T, O): of the next blocks, as bits; laid (1): how many blocks were laid
+    ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
+    """
+
+    active: np.ndarray
+    seed: np.ndarray
+    data: np.ndarray
+    step: np.ndarray
+    tag: np.ndarray
+    x_words: np.ndarray
+    y_words: np.ndarray
+    x_blocks: np.ndarray
+    y_blocks: np.ndarray
+    laid: np.ndarray
+    left: np.ndarray
+    state: np.ndarray
+    x_rows: np.ndarray
+    y_rows: np.ndarray
+
+
+def feed_for(net, steps, lanes):
+    """A Feed of empty lanes."""
+    inputs, outputs = net.sizes.inputs, net.sizes.outputs
+    held = 1 if net.bits else 0
+    return Feed(
+        **{name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")},
+        seed=np.zeros(lanes, np.uint64),
+        tag=np.full((lanes, 2), -1),
+        x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
+        y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
+        x_blocks=np.zeros((held * 64, steps, inputs), np.uint64),
+        y_blocks=np.zeros((held * 64, steps, outputs), np.uint64),
+        laid=np.zeros(1, np.int64),
+        left=np.zeros(1, np.int64),
+        state=np.zeros(64, np.uint64),
+        x_rows=aligned_zeros((16, held * steps * inputs), np.uint64),
+        y_rows=aligned_zeros((16, held * steps * outputs), np.uint64),
+    )
+
+
+def lay_lanes(source, feed, block, batch, sample):
+    """Lay blocks of each lane's samples, one or more ahead, from sample `sample` on.
+
+    `sample` counts from the beginning of the lane's batch of `batch` samples, and may lie in a later batch. A block
+    holds as many samples as it has columns, or what is left of the batch. Sample s of a batch is sample step * batch +
+    s of the stream that fastrnn.kernels.block_data.lay takes its samples from. feed.left is 0 where lanes have changed;
+    it and feed.laid become the number of blocks that were laid.
+    """
+    raise NotImplementedError
+
+
+@jit
+def lay_models(place, batch, sample):
+    """`lay_lanes`, as a compiled function of its own; place: a Reference to (source, Feed, Block)."""
+    source, feed, block = held(place)
+    lay_lanes(source, feed, block, batch, sample)
+
+
+def lay_models_address(source, feed, block):
+    """The address of lay_models for a source."""
+    return address_of(lay_models, Referred(source, feed, block), 0, 0)

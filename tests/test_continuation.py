@@ -59,6 +59,7 @@ OTHERS = {
             "clip": 1.0,
             "truncate": 3,
             "saturation": 0.1,
+            "retention": 0.1,
             "weight_decay": 0.1,
             "l1": 0.1,
             "initial_scale": 2.0,

@@ -43,9 +43,9 @@ def test_a_curriculum_is_written_short(text, widths):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Curriculum(0), "curriculum: got a start of 0"),
-        (lambda: Curriculum(8, 1), "curriculum: got a factor of 1"),
-        (lambda: Curriculum(8.0), "curriculum: got a start of 8.0"),
+        (lambda: Curriculum(0), "curriculum: start: got 0"),
+        (lambda: Curriculum(8, 1), "curriculum: factor: got 1"),
+        (lambda: Curriculum(8.0), "curriculum: start: got 8.0"),
         (lambda: Curriculum.parse("8:2:1"), "curriculum: got '8:2:1'"),
         (lambda: Curriculum.parse(""), "curriculum: got ''"),
         (lambda: fastrnn.TrainConfig(curriculum=8), "curriculum: got 8, expected a Curriculum"),

@@ -39,7 +39,12 @@ LEVELS = (
 EXCEPTIONS = {("train", "verify"), ("train", "certify"), ("sweep", "train")}
 
 # What stands beside the levels: all that it may import. Only the rows down to `train` may use it.
-BESIDE = {"reference": (), "original": ("reference", "compiling"), "check": (), "data": ("errors", "files", "program")}
+BESIDE = {
+    "reference": (),
+    "original": ("reference", "compiling"),
+    "check": (),
+    "data": ("arguments", "errors", "files", "program"),
+}
 
 # Packages of plug-ins: a file here imports no other file here but `base`, so each can be removed.
 PLUG_INS = ("cells", "heads", "tasks", "optimizers")
@@ -155,7 +160,7 @@ WRONG = {
     "base to a plug-in": ("optimizers/base.py", "from . import sgd", "but its base"),
     "reference": ("reference.py", "from fastrnn.compiling import jit", "may import only nothing"),
     "original": ("original.py", "from fastrnn import simd", "only reference, compiling"),
-    "data": ("data/roles.py", "from fastrnn.kernels import head", "only errors, files"),
+    "data": ("data/roles.py", "from fastrnn.kernels import head", "only arguments, errors, files"),
     "a user of reference": ("kernels/runs.py", "from fastrnn import reference", "down to train"),
     "an unknown module": ("helpers.py", "", "'helpers' is in no level; put it into LEVELS"),
     "an unknown package": ("util/text.py", "", "'util' is in no level"),

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
+
 
 def normalised_likelihood(log_likelihood, steps):
     """exp(log_likelihood / steps): the geometric mean of the probabilities given to the observed targets.
@@ -56,8 +58,7 @@ def calibration(p, y, bins=10, weight=None):
     M. H. DeGroot and S. E. Fienberg, The Statistician 32 (1983). Raises ValueError for probabilities outside [0, 1].
     """
     p, y, weight = _binary(p, y, weight)
-    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise ValueError(f"bins: got {bins!r}, expected an integer of at least 1")
+    bins = as_integer("bins", bins, 1)
     if p.min() < 0 or p.max() > 1:
         raise ValueError(f"p: got {p.min():g} to {p.max():g}, expected probabilities")
     place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p)

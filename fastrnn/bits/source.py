@@ -30,6 +30,9 @@ class BitTask(NamedTuple):
     headroom: int
     last_only: bool
 
+    # Inputs come 64 in a word, not as floats.
+    inputs_are_bits = True
+
 
 @cache
 def label_address(function):

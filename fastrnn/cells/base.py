@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastrnn.arguments import as_choice
+from fastrnn.arguments import as_choice, as_integer
 from fastrnn.formula import relu, sigmoid, tanh
 from fastrnn.formula.step import trace
 from fastrnn.formula.written import written
@@ -71,9 +71,7 @@ class Cell:
             value = getattr(self, each.name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, each.name, value.item())
-        size = self.hidden_size
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"hidden_size: got {size!r}, expected an integer of at least 1")
+        as_integer("hidden_size", self.hidden_size, 1)
         if not isinstance(self.bias, bool):
             raise TypeError(f"bias: got {self.bias!r}, expected True or False")
         for each in fields(self):

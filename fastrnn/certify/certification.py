@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastrnn import summaries
+from fastrnn.arguments import as_integer
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import write_certificate
@@ -163,12 +164,13 @@ def _lengths(task, k):
     if k is None:
         lengths = list(range(1, longest(task) + 1))
         return [*lengths[:SHORT], None, *lengths[SHORT:]]
-    if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1 or _nodes(automaton, k) > MOST_NODES:
+    k = as_integer("k", k, 1)
+    if _nodes(automaton, k) > MOST_NODES:
         raise ValueError(
             f"k: got {k!r}, expected an integer of at least 1 with {automaton.states} * {automaton.symbols}**k "
             f"at most {MOST_NODES}"
         )
-    return [int(k)]
+    return [k]
 
 
 _known: dict = {}

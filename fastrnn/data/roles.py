@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.data.targets import nearest
 
 TRAIN, VALIDATION, TEST, UNUSED = np.arange(4, dtype=np.int8)
@@ -125,18 +126,14 @@ def _units(data, by):
 
 def _shuffled(count, seed):
     """The numbers below `count` in random order."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed: got {seed!r}, expected an integer of at least 0 and below 2**63")
+    seed = as_integer("seed", seed, 0)
     # scikit-learn's generator, whose stream NumPy has promised to keep; it takes longer seeds as words of 32 bits.
     words = seed if seed < 2**32 else [seed % 2**32, seed // 2**32]
     return np.random.RandomState(words).permutation(count)
 
 
 def _check_folds(name, count, units, by):
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
-        raise TypeError(f"{name}: got {count!r}, expected an integer of at least 2")
-    if count < 2:
-        raise ValueError(f"{name}: got {count}, expected at least 2 folds")
+    as_integer(name, count, 2)
     if count > units:
         left = " left for them" if name == "inner" else ""
         hint = "" if by is None else ", or by=None to divide sequences instead of groups"

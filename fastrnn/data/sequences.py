@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
@@ -272,10 +273,7 @@ class Sequences:
         if self.initial is not None:
             raise ValueError("segments: the initial states are those of whole sequences; tbptt_steps cuts them in "
                              "training, from the states that earlier pieces leave")
-        if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
-            raise TypeError(f"length: got {length!r}, expected an integer of at least 1")
-        if length < 1:
-            raise ValueError(f"length: got {length}, expected an integer of at least 1")
+        length = as_integer("length", length, 1)
         pieces = -(-self.lengths // length)
         owner = np.repeat(np.arange(len(self)), pieces)
         first = np.concatenate(([0], np.cumsum(pieces)))

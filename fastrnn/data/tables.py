@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import Table, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
@@ -60,10 +61,7 @@ def _lags(lag, inputs):
     for name, steps in lags.items():
         if name not in inputs:
             raise ValueError(f"lag: {name!r} is no input: {nearest(name, inputs)}")
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
-            raise TypeError(f"lag: got {steps!r}, expected an integer of at least 0, or one for each of some inputs")
-        if steps < 0:
-            raise ValueError(f"lag: got {steps}, expected at least 0: the network may not see later rows")
+        as_integer("lag", steps, 0)  # the network may not see later rows
     return {name: int(lags.get(name, 0)) for name in inputs}
 
 

@@ -25,6 +25,8 @@ class Arrays(NamedTuple):
     lengths: np.ndarray
     drawn: bool
 
+    inputs_are_bits = False
+
 
 def lengths_of(mask):
     """Steps up to the last one that counts, 0 where none does, along the last axis of an array."""
@@ -104,6 +106,8 @@ class ModelArrays(NamedTuple):
     mask: np.ndarray
     lengths: np.ndarray
     drawn: bool
+
+    inputs_are_bits = False
 
 
 def _lay_lanes(source, feed, block, batch, sample):

@@ -7,7 +7,7 @@ thousands of steps, all of them still wrong, is a poor guide. Y. Bengio, J. Lour
 
 from dataclasses import dataclass
 
-import numpy as np
+from fastrnn.arguments import as_integer
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,7 @@ class Curriculum:
 
     def __post_init__(self):
         for name, least in (("start", 1), ("factor", 2)):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-                raise TypeError(f"curriculum: got a {name} of {value!r}, expected an integer of at least {least}")
-            if value < least:
-                raise ValueError(f"curriculum: got a {name} of {value}, expected at least {least}")
-            object.__setattr__(self, name, int(value))
+            object.__setattr__(self, name, as_integer(f"curriculum: {name}", getattr(self, name), least))
 
     def widths(self, bits):
         """The widths, in ascending order, for a task of `bits` bits."""

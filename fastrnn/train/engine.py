@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastrnn.bits.source import BitTask
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
 from fastrnn.heads.sigmoid import Sigmoid
@@ -23,7 +22,6 @@ def sizes_of(cell, sizes):
 
 def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
     """The Network of a cell with outputs that are bits; its loops count wrong outputs."""
-    bits = isinstance(source, BitTask)
     return network_of(
         cell,
         Sigmoid(config.loss),
@@ -32,7 +30,7 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
         True,
         config.dtype,
         columns=columns,
-        bits=bits,
+        bits=source.inputs_are_bits,
         counted="mistakes",
         wide=wide,
     )

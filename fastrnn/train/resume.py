@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.model import TRAINING, Model
@@ -174,5 +175,4 @@ def _check_running(values, optimizer):
 
 def _check_count(name, value, least=0):
     # Kernels count in int64.
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**62:
-        raise ValueError(f"{name}: got {value!r}, expected a count")
+    as_integer(name, value, int(least), 2**62 - 1)

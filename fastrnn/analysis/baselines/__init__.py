@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.analysis.baselines.base import Baseline, check_history
+from fastrnn.analysis.baselines.base import Baseline
 from fastrnn.analysis.baselines.constant import constant_baseline, persistence_baseline
 from fastrnn.analysis.baselines.linear import linear_baseline, logistic_baseline
 from fastrnn.analysis.baselines.ngram import ngram_baseline
 from fastrnn.analysis.baselines.permutation import permutation_baseline
+from fastrnn.arguments import as_integer
 from fastrnn.data.roles import TEST, check_roles
 
 __all__ = [
@@ -66,7 +67,7 @@ def baselines_in_folds(data, roles, history=5):
 
 def best_ngram(data, roles, history):
     """The n-grams of 1 to `history` inputs with the least validation loss; of `history` where nothing validates."""
-    check_history(history)
+    history = as_integer("history", history, 1)
     made = [ngram_baseline(data, roles, length) for length in range(1, history + 1)]
     losses = [each.loss[1] for each in made]
     best = made[-1] if np.isnan(losses).any() else made[int(np.argmin(losses))]

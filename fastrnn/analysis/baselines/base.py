@@ -98,11 +98,3 @@ def earlier_inputs(data, history):
         inside = place >= lag
         out[inside, lag] = data.x[np.flatnonzero(inside) - lag]
     return out
-
-
-def check_history(history):
-    """Raise TypeError or ValueError unless this is a whole number of steps."""
-    if isinstance(history, bool) or not isinstance(history, (int, np.integer)):
-        raise TypeError(f"history: got {history!r}, expected an integer of at least 1")
-    if history < 1:
-        raise ValueError(f"history: got {history}, expected an integer of at least 1")

@@ -3,13 +3,13 @@
 import numpy as np
 
 from fastrnn.analysis.baselines.base import (
-    check_history,
     earlier_inputs,
     possible,
     scored,
     scored_probabilities,
     trained_on,
 )
+from fastrnn.arguments import as_integer
 from fastrnn.program import install
 
 
@@ -19,7 +19,7 @@ def logistic_baseline(data, roles, history=1, C=1.0):
     C: the inverse strength of its L2 penalty, as in scikit-learn, which does the fit. Bits have a regression for each
     output. Raises ValueError for real targets, ImportError without scikit-learn.
     """
-    check_history(history)
+    history = as_integer("history", history, 1)
     if data.kind not in ("classes", "bits"):
         raise ValueError(f"data: the targets are {data.kind}, expected classes or bits for logistic regression")
     try:
@@ -52,7 +52,7 @@ def linear_baseline(data, roles, history=1, ridge=0.0):
     ridge: added to the diagonal of X^T X, but for the constant. Where the inputs are the series itself this is its
     autoregression of that order. Raises ValueError for other targets.
     """
-    check_history(history)
+    history = as_integer("history", history, 1)
     if data.kind != "reals":
         raise ValueError(f"data: the targets are {data.kind}, expected reals for linear regression")
     chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fastrnn.analysis.baselines.base import check_history, scored_probabilities, trained_on
+from fastrnn.analysis.baselines.base import scored_probabilities, trained_on
+from fastrnn.arguments import as_integer
 
 
 def ngram_baseline(data, roles, history=3, prior=1.0):
@@ -14,7 +15,7 @@ def ngram_baseline(data, roles, history=3, prior=1.0):
     MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1, 1995). Inputs
     count as equal where all their values are. prior: a positive number. Raises ValueError for targets that are reals.
     """
-    check_history(history)
+    history = as_integer("history", history, 1)
     if data.kind not in ("classes", "bits"):
         raise ValueError(f"data: the targets are {data.kind}, expected classes or bits for n-grams")
     if not np.isfinite(prior) or prior <= 0:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.analysis.baselines.base import step_roles
+from fastrnn.arguments import as_integer
 from fastrnn.data.roles import NAMES
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
@@ -36,8 +37,7 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
     at = np.flatnonzero(chosen & (data.weight > 0))
     if not len(at):
         raise ValueError(f"roles: no {role} sequence has a step that counts")
-    if isinstance(permutations, bool) or not isinstance(permutations, (int, np.integer)) or permutations < 1:
-        raise ValueError(f"permutations: got {permutations!r}, expected an integer of at least 1")
+    permutations = as_integer("permutations", permutations, 1)
     z = as_fits(fits)[int(model)].outputs(data)[at].astype(float)
     owner = np.repeat(np.arange(len(data)), data.lengths)[at]
     if (np.bincount(owner)[np.unique(owner)] == 1).all():

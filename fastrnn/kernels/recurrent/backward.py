@@ -8,6 +8,7 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 
 from functools import partial
 
+from fastrnn.formula.graph import lift
 from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import operand_back
@@ -19,8 +20,11 @@ def back_step(m, net, frame, block, t, slot, terms):
     penalties = _penalties(m, net, frame, block, t, terms) if terms.active or terms.saturating else None
     retention = _retention(m, net, frame, block, t) if terms.retaining else None
     units, columns = net.tile(1, net.sizes.hidden)
+    back = net.step.back if retention is None else back_with_retention(net.step)
+    # Whether h reaches the next state through weights alone.
+    alone = net.step.operand is None and back[net.derived] is lift(0.0)
     for u in m.range(net.sizes.hidden):
-        _cell(m, net, frame, t, slot, u, penalties, retention)
+        _cell(m, net, frame, t, slot, u, penalties, retention, back, alone)
     products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
     if net.step.operand is not None:
         for row in m.range(net.sizes.hidden * net.columns):
@@ -29,7 +33,7 @@ def back_step(m, net, frame, block, t, slot, terms):
     for product in products:
         for k, width in tiles(m, net.sizes.hidden, units):
             for c, wide in tiles(m, net.columns, columns):
-                _through_weights(m, net, frame, slot, (k, width, c, wide), product)
+                _through_weights(m, net, frame, slot, (k, width, c, wide), product, alone and product[0] == "w_h")
         if product[0] == "w_q":
             operand_back(m, net, frame, t, slot)
 
@@ -67,7 +71,8 @@ def _shares(m, net, block, t):
     return [net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c)) for c in range(net.columns)]
 
 
-def _cell(m, net, frame, t, slot, u, penalties, retention):
+def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):
+    """Derivatives of unit u. alone: there is nothing to add to d_state, which the product with the weights will be."""
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
     columns = range(net.columns)
@@ -101,23 +106,24 @@ def _cell(m, net, frame, t, slot, u, penalties, retention):
         if retention is not None:
             values[RETENTION] = retention[column]
         environments.append(values)
-    back = step.back if retention is None else back_with_retention(step)
     for column, values in enumerate(formula(m, back, environments)):
         for n in range(net.derived):
             m.store(frame.d, net.place(u, net.derived, slot, n, column), values[n])
-        for n in range(states):
+        for n in range(1 if alone else 0, states):
             m.store(frame.d_state, net.place(u, states, 0, n, column), values[net.derived + n])
 
 
-def _through_weights(m, net, frame, slot, tile, product):
+def _through_weights(m, net, frame, slot, tile, product, alone):
     """d of h, or of the operand, for units k, k + 1, ...: + sum over (unit, gate) of w (unit, k, gate) d (gate, unit).
 
-    tile: (k, units, first column, columns); product: the weights' name, their first gate, gates, and where d lies.
+    tile: (k, units, first column, columns); product: the weights' name, their first gate, gates, and where d lies;
+    alone: whether that is all of d.
     """
     (k, width, c, columns), (table, first, gates, target) = tile, product
     hidden, first = net.sizes.hidden, slot * net.derived + first
     cells = [(unit, column) for unit in range(width) for column in range(columns)]
-    sums = [m.load(target, (k + unit) * net.columns + c + column) for unit, column in cells]
+    places = [(k + unit) * net.columns + c + column for unit, column in cells]
+    sums = [m.constant(0.0) if alone else m.load(target, place) for place in places]
 
     def body(u, running):
         for gate in range(gates):

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from fastrnn.cells.multiplicative import MultiplicativeRNN as MultiplicativeRNN
     from fastrnn.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
     from fastrnn.cells.ugrnn import UGRNN as UGRNN
+    from fastrnn.certify import Bounds as Bounds
     from fastrnn.certify import Certification as Certification
+    from fastrnn.certify import bounds as bounds
     from fastrnn.certify import certify as certify
     from fastrnn.data import Sequences as Sequences
     from fastrnn.errors import CheckpointError as CheckpointError
@@ -75,7 +77,7 @@ _EXPORTS = {
     "cells.multiplicative": ("MultiplicativeRNN",),
     "cells.peephole_lstm": ("PeepholeLSTM",),
     "cells.ugrnn": ("UGRNN",),
-    "certify": ("Certification", "certify"),
+    "certify": ("Bounds", "Certification", "bounds", "certify"),
     "data": ("Sequences",),
     "errors": ("CheckpointError",),
     "exchange.entry": ("export",),

@@ -35,8 +35,7 @@ import numpy as np
 
 
 def delayed(function):
-    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest
-    bit."""
+    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest bit."""
     def of(task):
         def step(queue, bits):
             queue |= function(bits) << task["delay"]
@@ -99,6 +98,18 @@ FORMULAS = {
              "v4 = +(v0, v3); return v4",
     "coupled-lstm": "f g o | f g o (3, 3) |  | h c | v0 = sigmoid(o); v1 = tanh(g); v2 = sigmoid(f); "
                     "v3 = -(old_c, v1); v4 = *(v2, v3); v5 = +(v1, v4); v6 = tanh(v5); v7 = *(v0, v6); return v7, v5",
+    "peephole-lstm": "i f g o | i f g o (4, 4) | peep_i peep_f peep_o | h c | v0 = *(peep_f, old_c); v1 = +(f, v0); "
+                     "v2 = sigmoid(v1); v3 = *(v2, old_c); v4 = *(peep_i, old_c); v5 = +(i, v4); v6 = sigmoid(v5); "
+                     "v7 = tanh(g); v8 = *(v6, v7); v9 = +(v3, v8); v10 = *(peep_o, v9); v11 = +(o, v10); "
+                     "v12 = sigmoid(v11); v13 = tanh(v9); v14 = *(v12, v13); return v14, v9",
+    "janet": "f g | f g (2, 2) |  | h | v0 = sigmoid(f); v1 = *(v0, old_h); v2 = -(f, {beta}); v3 = sigmoid(v2); "
+             "v4 = -(1.0, v3); v5 = tanh(g); v6 = *(v4, v5); v7 = +(v1, v6); return v7",
+    "fastgrnn": "a | a (1, 1) | shift zeta nu | h | v0 = sigmoid(zeta); v1 = +(a, shift); v2 = sigmoid(v1); "
+                "v3 = -(1.0, v2); v4 = *(v0, v3); v5 = sigmoid(nu); v6 = +(v4, v5); v7 = tanh(a); v8 = *(v6, v7); "
+                "v9 = *(v2, old_h); v10 = +(v8, v9); return v10",
+    "indrnn": "a | a (1, 0) | recurrent | h | v0 = *(recurrent, old_h); v1 = +(a, v0); v2 = {activation}(v1); return v2",
+    "mingru": "z n | z n (2, 0) |  | h | v0 = sigmoid(z); v1 = -(n, old_h); v2 = *(v0, v1); v3 = +(old_h, v2); "
+              "return v3",
     "multiplicative": "a | a_x a_h (1, 1) | alpha beta_h beta_x | h | v0 = *(alpha, a_x); v1 = *(v0, a_h); "
                       "v2 = *(beta_h, a_h); v3 = +(v1, v2); v4 = *(beta_x, a_x); v5 = +(v3, v4); v6 = tanh(v5); "
                       "return v6",
@@ -109,6 +120,8 @@ OPTIONS = {
     "elman": {"activation": lambda value: value in ACTIVATIONS},
     "leaky": {"activation": lambda value: value in ACTIVATIONS,
               "alpha": lambda value: value is None or type(value) is float and 0 < value < 1},
+    "indrnn": {"activation": lambda value: value in ACTIVATIONS},
+    "janet": {"beta": lambda value: type(value) is float and 0 < value < 100},
     "gru": {"reset": lambda value: value in ("after", "before")},
 }
 
@@ -117,12 +130,10 @@ ACTIVATION_ERROR = {("sigmoid", "float32"): "8e-7", ("sigmoid", "float64"): "6.8
                     ("tanh", "float64"): "1.12e-15", ("relu", "float32"): "0", ("relu", "float64"): "0"}
 UNIT = {"float32": Fraction(1, 2**24), "float64": Fraction(1, 2**53)}
 UNDERFLOW = {"float32": Fraction(1, 2**126), "float64": Fraction(1, 2**1022)}
-# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with
-# it.
+# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with it.
 LARGEST = {"float32": 2.0**120, "float64": 2.0**1000}
 LEAST_MARGIN = 2.0**-18
-# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than
-# underflow.
+# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than underflow.
 PLACES = {"float32": 300, "float64": 1200}
 # Bits of mpmath's intervals.
 PRECISION = 80
@@ -175,29 +186,18 @@ def check(certificate, model):
 def _checked(boxes, claim, tensors, header):
     number = claim.get("format") if isinstance(claim, dict) else None
     require(same(number, 2) or same(number, 3), f"format: got {printable(number)}, this checker reads 2 and 3")
-    fields = {
-        "format",
-        "task",
-        "cell",
-        "dtype",
-        "weights",
-        "margin",
-        *(("formula", "head") if number == 3 else ("rounding",)),
-    }
+    fields = {"format", "task", "cell", "dtype", "weights", "margin"} | ({"formula", "head"} if number == 3 else {"rounding"})
     require(set(claim) == fields, f"certificate: expected {', '.join(sorted(fields))}")
     task = task_of(header, tensors)
     weights = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
     require(claim["weights"] == hash_of(weights), "weights: the certificate is for other weights than the model's")
     for name, right in (("task", task), ("cell", header["cell"])):
-        require(
-            same(claim[name], right),
-            f"{name}: the certificate is for {printable(claim[name])}, the model for {printable(right)}",
-        )
+        require(same(claim[name], right),
+                f"{name}: the certificate is for {printable(claim[name])}, the model for {printable(right)}")
     network = Network(weights, claim["cell"], claim["dtype"], inputs_of(task))
     if number == 3:
-        require(
-            same(claim["formula"], formula_of(claim["cell"])), f"formula: not that of the cell {claim['cell']['name']}"
-        )
+        right = formula_of(claim["cell"])
+        require(same(claim["formula"], right), f"formula: not that of the cell {claim['cell']['name']}")
         require(same(claim["head"], "sigmoid"), f"head: got {printable(claim['head'])}, expected sigmoid")
     else:
         network.check_rounding(claim["cell"], claim["dtype"], claim["rounding"])
@@ -310,26 +310,19 @@ def task_of(header, tensors):
 def formula_of(cell):
     """The text of a cell's formula, from its description, which must be complete."""
     name = cell.get("name")
-    require(
-        isinstance(name, str) and name in FORMULAS and "," not in name,
-        f"cell: got {printable(name)}, this checker knows {', '.join(each for each in FORMULAS if ',' not in each)}",
-    )
+    require(isinstance(name, str) and name in FORMULAS and "," not in name,
+            f"cell: got {printable(name)}, this checker knows {', '.join(each for each in FORMULAS if ',' not in each)}")
     options = OPTIONS.get(name, {})
-    require(
-        set(cell) == {"name", "hidden_size", "bias", *options}
-        and type(cell["bias"]) is bool
-        and type(cell["hidden_size"]) is int
-        and cell["hidden_size"] > 0
-        and all(isinstance(cell[each], str | float | None) and right(cell[each]) for each, right in options.items()),
-        f"cell: got {printable(cell)}",
-    )
+    require(set(cell) == {"name", "hidden_size", "bias", *options} and type(cell["bias"]) is bool
+            and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0
+            and all(isinstance(cell[each], str | float | None) and right(cell[each]) for each, right in options.items()),
+            f"cell: got {printable(cell)}")
     kind = ", before" if cell.get("reset") == "before" else ", learned" if cell.get("alpha", 0) is None else ""
     return FORMULAS[name + kind].format(**cell)
 
 
 def scaled(array, places, up=False):
-    """Floats as integers in units of 2**-places, rounded down, or up; NumPy's object arrays compute with Python's
-    ints."""
+    """Floats as integers in units of 2**-places, rounded down, or up; NumPy's object arrays compute with Python's ints."""
     ratios = map(float.as_integer_ratio, array.ravel().tolist())
     integers = [-((-above << places) // below) if up else (above << places) // below for above, below in ratios]
     return np.array(integers, object).reshape(array.shape)
@@ -340,17 +333,11 @@ class Formula:
 
     def __init__(self, text, iv, dtype):
         *lines, results = text.split("; ")
-        self.iv, self.results, self.lines, self.uses, self.together = (
-            iv,
-            results.split(" ", 1)[1].split(", "),
-            {},
-            {},
-            {},
-        )
+        self.iv, self.results = iv, results.removeprefix("return ").split(", ")
+        self.lines, self.uses, self.together = {}, {}, {}
         self.unit, self.eta = (self.bound(number[dtype]) for number in (UNIT, UNDERFLOW))
-        self.errors = {
-            op: self.bound(Fraction(error)) for (op, kind), error in ACTIVATION_ERROR.items() if kind == dtype
-        }
+        errors = ACTIVATION_ERROR.items()
+        self.errors = {op: self.bound(Fraction(error)) for (op, kind), error in errors if kind == dtype}
         for line in lines:
             name, call = line.split(" = ")
             op, arguments = call[:-1].split("(")
@@ -497,7 +484,8 @@ class Network:
         self.own = [{name: self.iv.mpf(float(weights[name][unit])) for name in self.vectors} for unit in range(hidden)]
 
     def check_rounding(self, cell, dtype, rounding):
-        """Refuse what a certificate of format 2, of Elman networks, says of rounding errors, where it is not so."""
+        """Refuse a certificate of format 2 that is not of an Elman network, or says of rounding errors what is not so."""
+        require(cell["name"] == "elman", "format: got 2, which is of Elman networks alone")
         u, terms = UNIT[dtype], self.inputs + self.hidden + 2
         right = {
             "gamma_pre": terms * u / (1 - terms * u),
@@ -628,8 +616,7 @@ class Proof:
         require(np.isfinite(self.low).all() and np.isfinite(self.high).all(), "boxes: not all ends are finite")
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
         require(
-            following.size <= MOST_EDGES
-            and nodes * len(network.rows) * network.hidden**2 * network.cost <= MOST_PRODUCTS,
+            following.size <= MOST_EDGES and nodes * len(network.rows) * network.hidden**2 * network.cost <= MOST_PRODUCTS,
             f"boxes: {TOO_LARGE}",
         )
         require((following >= 0).all() and (following < nodes).all(), f"following: expected nodes 0 to {nodes - 1}")
@@ -652,9 +639,8 @@ class Proof:
         for (following, _), nodes in alike.items():
             joined = {}
             for node in nodes:
-                state = [
-                    scaled(end[node, :hidden], self.network.places, end is self.high) for end in (self.low, self.high)
-                ]
+                ends = (self.low, False), (self.high, True)
+                state = [scaled(end[node, :hidden], self.network.places, up) for end, up in ends]
                 for name, ends in self.network.fed(*state).items():
                     lower, upper = joined.get(name, ends)
                     joined[name] = np.minimum(lower, ends[0]), np.maximum(upper, ends[1])

@@ -11,13 +11,17 @@ from test_check import Files
 
 import fastrnn
 from fastrnn.certify import certify
+from fastrnn.cells.base import cells
 from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import formula_of, write_certificate
 from fastrnn.certify.graph import windows
 from fastrnn.certify.network import Network
 from fastrnn.certify.prove import Proof
-from fastrnn.check import Refused, check
+from fastrnn.check import Network as Checked
+from fastrnn.check import Refused, check, scaled
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 
 # Cells with weights of the same shapes.
 OTHERS = {"gru": fastrnn.GRU(8, reset="before"), "gru-before": fastrnn.GRU(8), "mgu": fastrnn.UGRNN(8),
@@ -104,6 +108,8 @@ def forgeries(name):
     made["subnormal"] = in_weights(lambda weights: weights.update(
         w_ho=np.full_like(weights["w_ho"], 1e-39), b_o=np.full_like(weights["b_o"], -1e-39)))
     made["zero outputs"] = in_weights(lambda weights: weights.update(w_ho=weights["w_ho"] * 0, b_o=weights["b_o"] * 0))
+    made["format 2"] = {"change": lambda boxes, claim: (
+        [claim.pop(each) for each in ("formula", "head")], claim.update(format=2, rounding={}))}
     made["head"] = {"change": lambda boxes, claim: claim.update(head="linear")}
     made["float64"] = {"change": lambda boxes, claim: claim.update(dtype="float64")}
     for task in (fastrnn.tasks.Subtraction(8), fastrnn.tasks.Xor(8), fastrnn.tasks.And(8), fastrnn.tasks.Parity(8),
@@ -174,10 +180,32 @@ def test_certificates_forged_for_wrong_networks_from_the_states_that_they_visit_
                 check(tmp_path / "forged", tmp_path / "model")
 
 
-@pytest.mark.parametrize("cell", [fastrnn.PeepholeLSTM(2), fastrnn.JANET(2), fastrnn.IndRNN(2)], ids=str)
-def test_cells_that_it_does_not_know_are_refused_by_name(tmp_path, cell):
-    files = Files(tmp_path, proved("gru"))
-    assert f"cell: got {cell.name}, this checker knows elman" in files.refuses(**lie(cell))
+def test_cells_that_it_does_not_know_are_refused_by_name(tmp_path):
+    class Own(fastrnn.MGU):
+        pass
+
+    assert "cell: got Own, this checker knows elman" in Files(tmp_path, proved("gru")).refuses(**lie(Own(8)))
+
+
+@pytest.mark.parametrize("name", cells())
+def test_its_steps_are_those_of_the_prover(name):
+    cell, rng = cells()[name](3), np.random.default_rng(0)
+    weights = {each: rng.normal(0, 1, shape).astype(np.float32) for each, shape in shapes_of(cell, 2, 1).items()}
+    model, described = Model(cell, weights, ADDITION), {"name": name, **asdict(cell)}
+    boxes, network = Boxes(model, automaton_of(ADDITION)), Checked(weights, described, "float32", 2)
+    for radius in (0.0, 1e-5, 0.2):
+        low = rng.uniform(-1, 1, (1, 3 * boxes.parts))
+        high = low + radius
+        state = [scaled(end[0, :3], network.places, up) for end, up in ((low, False), (high, True))]
+        old = [network.iv.mpf(pair) for pair in zip(low[0].tolist(), high[0].tolist())]
+        for symbol, bits in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):
+            after = network.step(network.fed(*state), old, bits)
+            ours = [end[0, symbol] for end in boxes.step(low, high, boxes.fed(low, high))]
+            theirs = [np.array([float(end) for end in ends]) for ends in zip(*((each.a, each.b) for each in after))]
+            # The prover's bounds hold the checker's, and by little: what it proves is accepted.
+            assert (ours[0] <= theirs[0]).all() and (theirs[1] <= ours[1]).all()
+            assert np.allclose(ours, theirs, rtol=0, atol=1e-12 + 1e-6 * radius)
+    assert network.work == boxes.work and network.joins == boxes.joins
 
 
 def test_a_proof_in_float64_is_accepted(tmp_path):

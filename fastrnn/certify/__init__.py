@@ -1,6 +1,7 @@
 """Proof that a network is right on its task at every width: `certify`, the theorem behind it, the certificate."""
 
+from fastrnn.certify.bounds import Bounds, bounds
 from fastrnn.certify.certification import Certification, certify, check_provable, longest
 from fastrnn.certify.search import Counterexample
 
-__all__ = ["Certification", "Counterexample", "certify", "check_provable", "longest"]
+__all__ = ["Bounds", "Certification", "Counterexample", "bounds", "certify", "check_provable", "longest"]

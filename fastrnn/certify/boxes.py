@@ -8,7 +8,7 @@ in intervals (fastrnn.formula.intervals).
 
 import numpy as np
 
-from fastrnn.certify.rounding import LARGEST, UNDERFLOW, Rounding, own
+from fastrnn.certify.rounding import LARGEST, UNDERFLOW, Rounding, operations, own
 from fastrnn.certify.weights import Weights
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.intervals import Intervals
@@ -38,10 +38,7 @@ class Boxes:
         self.given, self.given_size = {}, {}
         for symbol in step.pre:
             w_x = weights.w_x.get(symbol, np.zeros((weights.hidden, model.input_size)))
-            value, size = (
-                automaton.inputs @ w_x.T + weights.b[symbol],
-                automaton.inputs @ np.abs(w_x).T + weights.size[symbol],
-            )
+            value, size = automaton.inputs @ w_x.T + weights.b[symbol], automaton.inputs @ np.abs(w_x).T + weights.size[symbol]
             error = np.nextafter(self.slack * (self.gamma_pre * size), np.inf)
             # Those that the state does not reach lose to underflow here, the others in their product.
             error = error if symbol in weights.w_h else error + self._lost(np.zeros((1, 1)))
@@ -96,10 +93,7 @@ class Boxes:
                 low, high = (a[..., part] + b for a, b in zip(product, given(symbol)))
                 values[symbol] = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
 
-        old = [
-            each((low[:, n * hidden : (n + 1) * hidden], high[:, n * hidden : (n + 1) * hidden]))
-            for n in range(self.parts)
-        ]
+        old = [each((low[:, n * hidden : (n + 1) * hidden], high[:, n * hidden : (n + 1) * hidden])) for n in range(self.parts)]
         values = {symbol: given(symbol) for symbol in step.pre if symbol not in self.weights.w_h}
         values |= dict(zip(step.old, old)) | self.vectors
         add(self.fed_pre, each(fed))
@@ -108,10 +102,7 @@ class Boxes:
             shape = q_low.shape
             flat = self._product(q_low.reshape(-1, hidden), q_high.reshape(-1, hidden), self.w_q)
             add(self.weights.operand, [end.reshape(*shape[:-1], -1) for end in flat])
-            sums = [
-                largest,
-                self.slack * self._sums(np.maximum(np.abs(q_low), np.abs(q_high)), self.w_q, self.weights.operand),
-            ]
+            sums = [largest, self.slack * self._sums(np.maximum(np.abs(q_low), np.abs(q_high)), self.w_q, self.weights.operand)]
         new, largest = self.formula(values)
         shape = (len(low), hidden) if symbols is not None else (len(low), len(self.given[step.pre[0]][0]), hidden)
         ends = [np.concatenate([np.broadcast_to(end, shape) for end in ends], axis=-1) for ends in zip(*new)]
@@ -130,15 +121,32 @@ class Boxes:
         sums += [size.max() for size in self.given_size.values()]
         return self.slack * np.max([*sums, self._step(low, high, self.fed(low, high))[2]])
 
-    def margins(self, low, high, labels):
-        """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1, or
-        0."""
+    def _outputs(self, low, high):
+        """(centre, radius) of the outputs z of each box."""
         hidden = self.weights.hidden
         centre, radius = self._spread(low[:, :hidden], high[:, :hidden], self.w_ho, self.gamma_out)
-        radius = self.slack * (radius + self.out_error)
-        least = np.nextafter((labels * (centre + self.weights.b_o) - radius).min(axis=1), -np.inf)
+        return centre + self.weights.b_o, self.slack * (radius + self.out_error)
+
+    def outputs(self, low, high):
+        """Bounds of the outputs z (N, O) of each box."""
+        centre, radius = self._outputs(low, high)
+        return np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
+
+    def margins(self, low, high, labels):
+        """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1, or 0."""
+        centre, radius = self._outputs(low, high)
+        least = np.nextafter((labels * centre - radius).min(axis=1), -np.inf)
         # Nothing is asked of the node before the first step.
         return np.where(labels[:, 0] == 0, np.inf, least)
+
+
+def check_formula(cell):
+    """Raise ValueError unless the rounding of a cell's formula is bounded."""
+    step = cell.traced()
+    try:
+        Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
+    except KeyError as error:
+        raise ValueError(f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded") from None
 
 
 def _stacked(weights, hidden):

@@ -2,22 +2,19 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fastrnn import summaries
 from fastrnn.arguments import as_integer
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.boxes import Boxes
+from fastrnn.certify.boxes import Boxes, check_formula
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
-from fastrnn.certify.rounding import operations
-from fastrnn.certify.search import Counterexample, search
-from fastrnn.check import MOST_EDGES, MOST_PRODUCTS, MOST_WORK
-from fastrnn.formula.intervals import Intervals
-from fastrnn.model import Model, check_model, check_weights
+from fastrnn.certify.search import search
+from fastrnn.check import MOST_WORK, MOST_EDGES, MOST_PRODUCTS
+from fastrnn.model import check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
 # network's own machine, with at most MOST_OWN states.
@@ -34,12 +31,12 @@ class Certification:
     """
 
     status: str
-    model: Model
-    task: Any
+    model: object
+    task: object
     k: int | None
     graph: Graph
     proof: Proof
-    counterexample: Counterexample | None = None
+    counterexample: object = None
     obstacle: str = ""
     seconds: float = 0.0
 
@@ -69,8 +66,7 @@ class Certification:
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path, *, overwrite=True):
-        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as
-        Model.save."""
+        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as Model.save."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
         write_certificate(
@@ -78,7 +74,7 @@ class Certification:
         )
 
 
-def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Certification:
+def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
     task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the
@@ -113,9 +109,7 @@ def _certified(model, task, k, find, seed, progress):
         # The shortest windows at least say what stands in the way of a proof.
         if (k or length != 1) and not _checkable(graph, model):
             if k:
-                raise ValueError(
-                    f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k"
-                )
+                raise ValueError(f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k")
             continue
         proof = prove(model, graph, progress)
         if proof.proved:
@@ -138,13 +132,7 @@ def check_provable(cell, task):
     """Raise ValueError unless proofs cover networks of this cell on this task."""
     if task is None:
         raise ValueError("certify: this model was trained on arrays, so there is no task to prove it right on")
-    step = cell.traced()
-    try:
-        Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
-    except KeyError as error:
-        raise ValueError(
-            f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded"
-        ) from None
+    check_formula(cell)
     automaton_of(task)
 
 
@@ -173,7 +161,7 @@ def _lengths(task, k):
     return [k]
 
 
-_known: dict = {}
+_known = {}
 
 
 def _windows(task, k):

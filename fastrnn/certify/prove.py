@@ -52,10 +52,10 @@ class Proof(NamedTuple):
         return float(self.margins.min())
 
 
-def prove(model, graph, progress=None):
-    """A Proof for boxes on a Graph. progress(): called in every round."""
+def prove(model, graph, progress=None, initial=0.0):
+    """A Proof for boxes on a Graph. progress(): called in every round; initial: the state of the first node."""
     boxes, failure = Boxes(model, graph.automaton), None
-    start = _single_states(boxes, graph)
+    start = _single_states(boxes, graph, initial)
     for rounds, share in ATTEMPTS:
         proof = _attempt(boxes, graph, start, rounds, share, progress)
         if proof.proved:
@@ -92,14 +92,14 @@ def _attempt(boxes, graph, start, rounds, share, progress):
         new_low, new_high = image(boxes, graph, low, high)
         new_low, new_high = np.minimum(new_low, start_low), np.maximum(new_high, start_high)
         if (new_low >= low).all() and (new_high <= high).all():
-            return _tightened(boxes, graph, start, (low, high), (new_low, new_high), done, progress)
+            return tightened(boxes, graph, start, (low, high), (new_low, new_high), done, progress)
         widen = share * (new_high - new_low) + WIDEN
         low, high = np.minimum(low, new_low - widen), np.maximum(high, new_high + widen)
     escape = np.maximum(low - new_low, new_high - high).max(axis=1)
     return Proof(False, low, high, margins, rounds, "a box still grows", int(escape.argmax()))
 
 
-def _tightened(boxes, graph, start, proved, images, rounds, progress):
+def tightened(boxes, graph, start, proved, images, rounds, progress):
     """The Proof of boxes that hold their images, made smaller as long as they still do.
 
     In real arithmetic the images could take the boxes' place at once, for they hold their own images.
@@ -126,9 +126,10 @@ def _tightened(boxes, graph, start, proved, images, rounds, progress):
     return Proof(True, low, high, margins, rounds)
 
 
-def _single_states(boxes, graph):
+def _single_states(boxes, graph, initial):
     """Boxes around one state a node: that after a shortest way to it from the zero state."""
     low, high = (np.zeros((graph.nodes, boxes.parts * boxes.weights.hidden)) for _ in range(2))
+    low[0] = high[0] = initial
     for before, symbols, nodes in graph.levels:
         ends = low[before], high[before]
         low[nodes], high[nodes] = boxes.step(*ends, boxes.fed(*ends), symbols)

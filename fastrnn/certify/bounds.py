@@ -1,0 +1,176 @@
+"""`bounds`: what a network can do at all, on every sequence of finitely many inputs, with a proof.
+
+A node is a window, the last k inputs. A box for each holds all states that any sequence with these last inputs leads to
+(fastrnn.certify.prove); what outputs such states have, and how far the states of one box are apart, follows.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from fastrnn.arguments import as_array, as_whole
+from fastrnn.certify.automaton import Automaton
+from fastrnn.certify.boxes import Boxes, check_formula
+from fastrnn.certify.graph import Graph, windows
+from fastrnn.certify.prove import image, prove, tightened
+from fastrnn.certify.rounding import UNIT
+
+# Windows, and the longest, unless k says otherwise; windows for any k.
+MOST_WINDOWS, LONGEST, MOST = 1024, 8, 16384
+# Where no boxes are found from single states: boxes of this size, of twice this size, and so on.
+SIZES = tuple(1.01 * 2.0**power for power in range(21))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Intervals that hold on all sequences, of every length, of these inputs.
+
+    inputs (S, I); k: the length of windows; states (P H, 2), all parts of the state, h first; outputs (O, 2), before the
+    head's link; predictions (O, 2): each least and largest value, for the state before any input, too.
+    memory (k + 1): the most by which a prediction differs between two sequences whose last 0, 1, ... k inputs are the
+    same, both at least that long.
+    """
+
+    inputs: np.ndarray
+    k: int
+    states: np.ndarray
+    outputs: np.ndarray
+    predictions: np.ndarray
+    memory: np.ndarray
+
+    def forgotten(self, share):
+        """After how many inputs no prediction depends by more than `share` on those before them; None if not by k."""
+        found = np.flatnonzero(self.memory <= share)
+        return int(found[0]) if len(found) else None
+
+    def __str__(self):
+        spans = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in self.predictions)
+        return f"predictions {spans}; after {self.k} inputs earlier ones change them by at most {self.memory[-1]:.3g}"
+
+
+def bounds(model, inputs, *, k=None, progress=None):
+    """Bounds of states and predictions that hold for all sequences over a finite alphabet of inputs.
+
+    model: a Model, or a Fit; inputs (S, I): every input that may come at a step, as the network gets it, in any order
+    and number. k: the length of windows, by default the longest of which there are at most 1,024, and at most 8: longer
+    ones give tighter bounds. Sequences start from zero states, or learned ones. Rounding of the kernels in the model's
+    dtype is covered, as in `certify`. progress(): called now and then.
+    Raises ValueError for inputs of another shape, or whose numbers are not finite or not the dtype's own; k below 1 or
+    with more than 16,384 windows; a cell or head whose rounding is not bounded; and if no bounds are found.
+    """
+    view = _view(model)
+    inputs = as_array("inputs", inputs)
+    if inputs.ndim != 2 or inputs.shape[1] != view.input_size or not len(inputs):
+        raise ValueError(f"inputs: got shape {inputs.shape}, expected (S, {view.input_size}), a row for each input")
+    given, inputs = inputs, inputs.astype(view.dtype).astype(np.float64)
+    if not np.isfinite(inputs).all():
+        raise ValueError("inputs: holds values that are not finite")
+    if not np.array_equal(given, inputs):
+        raise ValueError(f"inputs: holds values that are no {view.dtype}: give inputs.astype({str(view.dtype)!r})")
+    k = _length(k, len(inputs))
+    graph = _graph(inputs, k, view.output_size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _boxes(view, graph, progress)
+        if not found.proved:
+            raise ValueError(f"bounds: found none with windows of {k} inputs: {found.reason}; try a larger k")
+        return _bounds(view, graph, inputs, k, found)
+
+
+def _view(model):
+    """What boxes need to know of a Model or a Fit."""
+    weights = {name: np.asarray(weight) for name, weight in model.weights.items()}
+    cell, head = model.cell, getattr(getattr(model, "head", None), "name", "sigmoid")
+    if head not in _PREDICTIONS:
+        raise ValueError(f"bounds: got the head {head}, expected one of {', '.join(_PREDICTIONS)}")
+    if not all(np.isfinite(weight).all() for weight in weights.values()):
+        raise ValueError("weights: hold values that are not finite")
+    outputs, hidden = weights["w_ho"].shape
+    start = [weights.pop(f"initial_{part}", np.zeros(hidden)) for part in cell.state]
+    check_formula(cell)
+    return SimpleNamespace(cell=cell, weights=weights, dtype=weights["w_ho"].dtype, head=head, hidden_size=hidden,
+                           start=np.concatenate(start).astype(np.float64), input_size=weights["w_ih"].shape[1],
+                           output_size=outputs)
+
+
+def _length(k, symbols):
+    if k is None:
+        return max([k for k in range(1, LONGEST + 1) if symbols**k <= MOST_WINDOWS], default=1)
+    k = as_whole("k", k, 1)
+    if symbols**k > MOST:
+        raise ValueError(f"k: got {k}, which is {symbols**k:,} windows of {symbols} inputs; expected at most {MOST:,}")
+    return k
+
+
+def _graph(inputs, k, outputs):
+    """Windows of k inputs, of which nothing is asked."""
+    symbols = len(inputs)
+    machine = Automaton(inputs, np.zeros((1, symbols), int), np.zeros((1, symbols, outputs), np.uint8))
+    graph = windows(machine, k)
+    return Graph(machine, graph.following, graph.state, np.zeros_like(graph.labels))
+
+
+def _boxes(view, graph, progress):
+    """The Proof of boxes: grown from single states, or, where that does not end, shrunk from large ones."""
+    found = prove(view, graph, progress, view.start)
+    if found.proved:
+        return found
+    boxes, start = Boxes(view, graph.automaton), np.zeros((graph.nodes, len(view.start)))
+    for size in SIZES:
+        low, high = start - size, start + size
+        low[0] = high[0] = view.start
+        new_low, new_high = image(boxes, graph, low, high)
+        new_low[0], new_high[0] = low[0], high[0]
+        if (new_low >= low).all() and (new_high <= high).all():
+            # Of no box does it matter where single states lie.
+            inside = (np.where(np.arange(graph.nodes)[:, None], end, view.start) for end in (np.inf, -np.inf))
+            return tightened(boxes, graph, tuple(inside), (low, high), (new_low, new_high), 1, progress)
+    return found
+
+
+def _bounds(view, graph, inputs, k, found):
+    boxes, span = Boxes(view, graph.automaton), _PREDICTIONS[view.head]
+    slack = 16 * (view.output_size + 4) * UNIT[str(view.dtype)]
+
+    def predictions(low, high):
+        low, high = span(*boxes.outputs(low, high))
+        return low - slack * (1 + np.abs(low)), high + slack * (1 + np.abs(high))
+
+    low, high = found.low, found.high
+    memory = []
+    for length in range(k + 1):
+        # Boxes of windows of k inputs, joined by their last ones; those after shorter beginnings have windows of their own.
+        symbols = len(inputs) ** length
+        joined = [[] for _ in range(symbols)]
+        for node, word in _words(graph, len(inputs), k, length):
+            joined[word].append(node)
+        ends = [(low[nodes].min(axis=0), high[nodes].max(axis=0)) for nodes in joined]
+        below, above = predictions(*map(np.array, zip(*ends)))
+        memory.append((above - below).max())
+    outputs, spans = boxes.outputs(low, high), predictions(low, high)
+    return Bounds(inputs, k, *(np.column_stack([below.min(axis=0), above.max(axis=0)])
+                               for below, above in ((low, high), outputs, spans)), np.array(memory))
+
+
+def _words(graph, symbols, k, length):
+    """(node, the number of its last `length` inputs) of all nodes after at least so many."""
+    first = 0
+    for steps in range(k + 1):
+        count = symbols**steps
+        if steps >= length:
+            yield from ((first + word, word % symbols**length) for word in range(count))
+        first += count
+
+
+def _softmax(low, high):
+    below = [1 / (1 + sum(np.exp(np.delete(high, o, 1) - low[:, o : o + 1]).T)) for o in range(low.shape[1])]
+    above = [1 / (1 + sum(np.exp(np.delete(low, o, 1) - high[:, o : o + 1]).T)) for o in range(low.shape[1])]
+    return np.array(below).T, np.array(above).T
+
+
+# Bounds of each head's predictions, from those of its outputs (N, O).
+_PREDICTIONS = {
+    "sigmoid": lambda low, high: (1 / (1 + np.exp(-low)), 1 / (1 + np.exp(-high))),
+    "softmax": _softmax,
+    "linear": lambda low, high: (low, high),
+}

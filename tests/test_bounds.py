@@ -1,0 +1,123 @@
+"""Bounds of what a network can do: they hold on every sequence that is tried, and say little more than that."""
+
+import numpy as np
+import pytest
+from certified_models import FIXTURES
+
+import fastrnn
+from fastrnn.data import Sequences
+from fastrnn.model import Model
+
+INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+COUNT, STEPS = 500, 200
+
+
+def choices(seed=0):
+    """Sequences of a learner that follows rewards: inputs are the last choice and reward."""
+    rng, xs, ys = np.random.default_rng(seed), [], []
+    for _ in range(40):
+        value, last = np.zeros(2), (0, 0)
+        x, y = np.zeros((60, 2), np.float32), np.zeros(60, int)
+        for t in range(60):
+            x[t] = last
+            y[t] = rng.random() < 1 / (1 + np.exp(-4 * (value[1] - value[0])))
+            last = y[t], int(rng.random() < (0.8 if y[t] == t // 30 else 0.2))
+            value[y[t]] += 0.3 * (last[1] - value[y[t]])
+        xs.append(x)
+        ys.append(y)
+    return Sequences(xs, ys)
+
+
+@pytest.fixture(scope="module", params=[fastrnn.GRU(2), fastrnn.Elman(2, "tanh")], ids=["gru", "elman"])
+def fit(request):
+    return fastrnn.train(request.param, choices(), epochs=40, learning_rate=0.03, seed=0)
+
+
+def tried(fit, seed=0):
+    """(symbols (N, T), predictions (N, T, O)): random sequences, those of one or two inputs, and greedy ones."""
+    rng = np.random.default_rng(seed)
+    symbols = rng.integers(0, 4, (COUNT, STEPS))
+    # Long runs, and rhythms of two inputs, drive states to their ends.
+    for i in range(16):
+        symbols[i] = np.where(np.arange(STEPS) // (1 + i % 3) % 2, i // 4, i % 4)
+    weights = rng.dirichlet(np.full(4, 0.3), COUNT // 2)
+    for i, share in enumerate(weights, COUNT // 2):
+        symbols[i] = rng.choice(4, STEPS, p=share)
+    return symbols, predicted(fit, symbols)
+
+
+def predicted(fit, symbols):
+    made = fit.predict(Sequences([INPUTS[row] for row in symbols]))
+    return np.asarray(made).reshape(*symbols.shape, -1)
+
+
+def test_no_sequence_leaves_the_bounds_and_they_are_not_far(fit):
+    found = fastrnn.bounds(fit, INPUTS)
+    symbols, made = tried(fit)
+    assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+    seen = made.max((0, 1)) - made.min((0, 1))
+    assert (np.diff(found.predictions)[:, 0] < 2 * seen + 0.2).all()
+    states = fit.states(Sequences([INPUTS[row] for row in symbols]))
+    assert (found.states[:, 0] <= states.min(0)).all() and (states.max(0) <= found.states[:, 1]).all()
+    z = fit.outputs(Sequences([INPUTS[row] for row in symbols]))
+    assert (found.outputs[:, 0] <= z.min(0)).all() and (z.max(0) <= found.outputs[:, 1]).all()
+    assert str(found).startswith("predictions ")
+
+
+def test_what_is_forgotten_changes_no_prediction_by_more(fit):
+    found, rng = fastrnn.bounds(fit, INPUTS, k=4), np.random.default_rng(1)
+    assert found.k == 4 and len(found.memory) == 5 and (np.diff(found.memory) <= 1e-12).all()
+    for length in range(5):
+        first, second = rng.integers(0, 4, (2, 300, 40))
+        second[:, 40 - length :] = first[:, 40 - length :]
+        change = np.abs(predicted(fit, first)[:, -1] - predicted(fit, second)[:, -1]).max()
+        assert change <= found.memory[length]
+    assert found.forgotten(2.0) == 0 and found.forgotten(0.0) is None
+
+
+@pytest.mark.slow
+def test_a_million_trials_stay_inside(fit):
+    found = fastrnn.bounds(fit, INPUTS)
+    for seed in range(10):
+        made = tried(fit, seed)[1]
+        assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "leaky"])
+def test_an_adder_is_sure_of_every_bit_and_forgets_all_but_the_carry(name):
+    model = Model.load(FIXTURES / f"proved-{name}.safetensors")
+    found = fastrnn.bounds(model, INPUTS, k=3)
+    assert found.predictions.shape == (1, 2) and found.states.shape == (8 * len(model.cell.state), 2)
+    rng = np.random.default_rng(0)
+    made = model.predict(INPUTS[rng.integers(0, 4, (200, 100))])
+    assert found.predictions[0, 0] <= made.min() and made.max() <= found.predictions[0, 1]
+
+
+def test_boxes_that_hold_what_grew_too_slowly_are_shrunk_from_large_ones():
+    # A unit that forgets over 200 steps, and takes in its input.
+    weights = {"w_ih": [[0.0], [4.0]], "w_hh": [[0.0], [0.0]], "b_ih": [5.3, -2.0], "b_hh": [0.0, 0.0], "w_ho": [[1.0]],
+               "b_o": [0.0]}
+    arrays = {name: np.array(weight, np.float32) for name, weight in weights.items()}
+    found = fastrnn.bounds(Model(fastrnn.UGRNN(1), arrays), np.array([[0.0], [1.0]]))
+    assert -1 < found.states[0, 0] <= -np.tanh(2) * 0.99 and np.tanh(2) * 0.99 <= found.states[0, 1] < 1
+
+
+def test_states_that_grow_without_end_have_none():
+    weights = {"w_ih": [[1.0]], "w_hh": [[1.0]], "w_ho": [[1.0]]}
+    model = Model(fastrnn.Elman(1, "relu", bias=False), {name: np.array(w, np.float32) for name, w in weights.items()})
+    with pytest.raises(ValueError, match="^bounds: found none with windows of 8 inputs: a box still grows"):
+        fastrnn.bounds(model, np.array([[0.0], [1.0]]))
+
+
+@pytest.mark.parametrize("inputs, options, said", [
+    (np.zeros((4, 3)), {}, "^inputs: got shape"),
+    (np.zeros((0, 2)), {}, "^inputs: got shape"),
+    (np.zeros(2), {}, "^inputs: got shape"),
+    (np.array([[np.nan, 0.0]]), {}, "^inputs: holds values that are not finite"),
+    (np.array([[0.1, 0.0]]), {}, "^inputs: holds values that are no float32"),
+    (INPUTS, {"k": 0}, "^k: got 0"),
+    (INPUTS, {"k": 9}, "^k: got 9, which is 262,144 windows"),
+])
+def test_what_makes_no_sense_is_refused(inputs, options, said):
+    with pytest.raises(ValueError, match=said):
+        fastrnn.bounds(Model.load(FIXTURES / "proved-gru.safetensors"), inputs, **options)

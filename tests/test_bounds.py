@@ -7,6 +7,7 @@ from certified_models import FIXTURES
 import fastrnn
 from fastrnn.data import Sequences
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 COUNT, STEPS = 500, 200
@@ -91,6 +92,21 @@ def test_an_adder_is_sure_of_every_bit_and_forgets_all_but_the_carry(name):
     rng = np.random.default_rng(0)
     made = model.predict(INPUTS[rng.integers(0, 4, (200, 100))])
     assert found.predictions[0, 0] <= made.min() and made.max() <= found.predictions[0, 1]
+
+
+# Inputs of a thousand would close the GRU's gate for good, and its state then widens by a rounding in each step.
+@pytest.mark.parametrize("cell, sizes", [(fastrnn.Elman(3, "tanh"), [1, 1e-3, 1e3]), (fastrnn.GRU(2), [1, 1e-3])])
+def test_inputs_may_be_any_numbers(cell, sizes):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shapes = shapes_of(cell, 3, 2)
+        model = Model(cell, {name: rng.normal(0, 0.6, shape).astype(np.float32) for name, shape in shapes.items()})
+        inputs = (rng.normal(0, 3, (5, 3)) * rng.choice(sizes, (5, 3))).astype(np.float32)
+        found = fastrnn.bounds(model, inputs, k=2)
+        made = model.predict(inputs[rng.integers(0, 5, (400, 60))])
+        assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+        z = model.logits(inputs[rng.integers(0, 5, (400, 60))])
+        assert (found.outputs[:, 0] <= z.min((0, 1))).all() and (z.max((0, 1)) <= found.outputs[:, 1]).all()
 
 
 def test_boxes_that_hold_what_grew_too_slowly_are_shrunk_from_large_ones():

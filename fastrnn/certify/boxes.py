@@ -34,11 +34,13 @@ class Boxes:
         self.w_q = _stacked([weights.w_h[symbol] for symbol in weights.operand], weights.hidden)
         self.w_ho = _stacked([weights.w_ho], weights.hidden)
         self.out_error = self.gamma_out * np.abs(weights.b_o)
+        self.farthest = np.abs(automaton.inputs).max()
         # What each symbol adds to the pre-activations (S, H), and its share of the errors.
         self.given, self.given_size = {}, {}
         for symbol in step.pre:
             w_x = weights.w_x.get(symbol, np.zeros((weights.hidden, model.input_size)))
-            value, size = automaton.inputs @ w_x.T + weights.b[symbol], automaton.inputs @ np.abs(w_x).T + weights.size[symbol]
+            value = automaton.inputs @ w_x.T + weights.b[symbol]
+            size = np.abs(automaton.inputs) @ np.abs(w_x).T + weights.size[symbol]
             error = np.nextafter(self.slack * (self.gamma_pre * size), np.inf)
             # Those that the state does not reach lose to underflow here, the others in their product.
             error = error if symbol in weights.w_h else error + self._lost(np.zeros((1, 1)))
@@ -63,7 +65,7 @@ class Boxes:
 
     def _lost(self, far):
         """What underflow may take from a sum, for states up to `far` (N, H): (N, 1)."""
-        return self.underflow * (3 + self.weights.largest + far.max(axis=1, keepdims=True))
+        return self.underflow * (3 + self.weights.largest + np.maximum(far.max(axis=1, keepdims=True), self.farthest))
 
     def fed(self, low, high):
         """Bounds of the recurrent part of the pre-activations, W_hh h (N, G H)."""
@@ -93,7 +95,8 @@ class Boxes:
                 low, high = (a[..., part] + b for a, b in zip(product, given(symbol)))
                 values[symbol] = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
 
-        old = [each((low[:, n * hidden : (n + 1) * hidden], high[:, n * hidden : (n + 1) * hidden])) for n in range(self.parts)]
+        parts = [slice(n * hidden, (n + 1) * hidden) for n in range(self.parts)]
+        old = [each((low[:, part], high[:, part])) for part in parts]
         values = {symbol: given(symbol) for symbol in step.pre if symbol not in self.weights.w_h}
         values |= dict(zip(step.old, old)) | self.vectors
         add(self.fed_pre, each(fed))
@@ -102,7 +105,8 @@ class Boxes:
             shape = q_low.shape
             flat = self._product(q_low.reshape(-1, hidden), q_high.reshape(-1, hidden), self.w_q)
             add(self.weights.operand, [end.reshape(*shape[:-1], -1) for end in flat])
-            sums = [largest, self.slack * self._sums(np.maximum(np.abs(q_low), np.abs(q_high)), self.w_q, self.weights.operand)]
+            far = np.maximum(np.abs(q_low), np.abs(q_high))
+            sums = [largest, self.slack * self._sums(far, self.w_q, self.weights.operand)]
         new, largest = self.formula(values)
         shape = (len(low), hidden) if symbols is not None else (len(low), len(self.given[step.pre[0]][0]), hidden)
         ends = [np.concatenate([np.broadcast_to(end, shape) for end in ends], axis=-1) for ends in zip(*new)]
@@ -133,7 +137,7 @@ class Boxes:
         return np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
 
     def margins(self, low, high, labels):
-        """(N): how far the logits of each box lie on the right side of zero, at least; labels (N, O) of +1 and -1, or 0."""
+        """(N): how far the logits of each box are on the right side of zero, at least; labels (N, O) of +1, -1, or 0."""
         centre, radius = self._outputs(low, high)
         least = np.nextafter((labels * centre - radius).min(axis=1), -np.inf)
         # Nothing is asked of the node before the first step.
@@ -146,7 +150,8 @@ def check_formula(cell):
     try:
         Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
     except KeyError as error:
-        raise ValueError(f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded") from None
+        said = f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded"
+        raise ValueError(said) from None
 
 
 def _stacked(weights, hidden):

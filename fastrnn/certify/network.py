@@ -26,9 +26,9 @@ class Network:
 
         def add(symbols, operand):
             for symbol in symbols:
-                values[symbol] = (
-                    weights.b[symbol] + inputs @ weights.w_x[symbol].T if symbol in weights.w_x else weights.b[symbol]
-                )
+                values[symbol] = weights.b[symbol]
+                if symbol in weights.w_x:
+                    values[symbol] = values[symbol] + inputs @ weights.w_x[symbol].T
                 if symbol in weights.w_h:
                     values[symbol] = values[symbol] + operand() @ weights.w_h[symbol].T
 

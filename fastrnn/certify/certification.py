@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from fastrnn.certify.boxes import Boxes, check_formula
 from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
-from fastrnn.certify.search import search
-from fastrnn.check import MOST_WORK, MOST_EDGES, MOST_PRODUCTS
-from fastrnn.model import check_model, check_weights
+from fastrnn.certify.search import Counterexample, search
+from fastrnn.check import MOST_EDGES, MOST_PRODUCTS, MOST_WORK
+from fastrnn.model import Model, check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
 # network's own machine, with at most MOST_OWN states.
@@ -31,12 +32,12 @@ class Certification:
     """
 
     status: str
-    model: object
-    task: object
+    model: Model
+    task: Any
     k: int | None
     graph: Graph
     proof: Proof
-    counterexample: object = None
+    counterexample: Counterexample | None = None
     obstacle: str = ""
     seconds: float = 0.0
 
@@ -66,7 +67,8 @@ class Certification:
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path, *, overwrite=True):
-        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as Model.save."""
+        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as
+        Model.save."""
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
         write_certificate(
@@ -74,7 +76,7 @@ class Certification:
         )
 
 
-def certify(model, task=None, *, k=None, find=True, seed=0, progress=None):
+def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Certification:
     """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
 
     task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the
@@ -109,7 +111,9 @@ def _certified(model, task, k, find, seed, progress):
         # The shortest windows at least say what stands in the way of a proof.
         if (k or length != 1) and not _checkable(graph, model):
             if k:
-                raise ValueError(f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k")
+                raise ValueError(
+                    f"k: got {k}, whose certificate is larger than fastrnn check takes; expected a smaller k"
+                )
             continue
         proof = prove(model, graph, progress)
         if proof.proved:
@@ -161,7 +165,7 @@ def _lengths(task, k):
     return [k]
 
 
-_known = {}
+_known: dict = {}
 
 
 def _windows(task, k):

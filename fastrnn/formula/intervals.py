@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.formula.graph import Expr, ordered
+from fastrnn.formula.graph import ordered
 
 POLYNOMIAL = ("+", "-", "*")
 # Terms of a polynomial whose corners are looked at: 2**MOST_TERMS.
@@ -81,7 +81,7 @@ class Intervals:
         return low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
 
     def _polynomial(self, expr, bounds, slips):
-        """((low, high), slip): how far the computed value is from that of the polynomial of its computed terms, at most."""
+        """((low, high), slip): slip is how far the computed value may be from the polynomial of its computed terms."""
         left, right = expr.args
         (a_low, a_high), (b_low, b_high) = bounds[left], bounds[right]
         a_far, b_far = _far(a_low, a_high), _far(b_low, b_high)

@@ -26,8 +26,8 @@ SIZES = tuple(1.01 * 2.0**power for power in range(21))
 class Bounds:
     """Intervals that hold on all sequences, of every length, of these inputs.
 
-    inputs (S, I); k: the length of windows; states (P H, 2), all parts of the state, h first; outputs (O, 2), before the
-    head's link; predictions (O, 2): each least and largest value, for the state before any input, too.
+    inputs (S, I); k: the length of windows; states (P H, 2), all parts of the state, h first; outputs (O, 2), before
+    the head's link; predictions (O, 2): each least and largest value, for the state before any input, too.
     memory (k + 1): the most by which a prediction differs between two sequences whose last 0, 1, ... k inputs are the
     same, both at least that long.
     """
@@ -49,7 +49,7 @@ class Bounds:
         return f"predictions {spans}; after {self.k} inputs earlier ones change them by at most {self.memory[-1]:.3g}"
 
 
-def bounds(model, inputs, *, k=None, progress=None):
+def bounds(model, inputs, *, k=None, progress=None) -> Bounds:
     """Bounds of states and predictions that hold for all sequences over a finite alphabet of inputs.
 
     model: a Model, or a Fit; inputs (S, I): every input that may come at a step, as the network gets it, in any order
@@ -139,7 +139,7 @@ def _bounds(view, graph, inputs, k, found):
     low, high = found.low, found.high
     memory = []
     for length in range(k + 1):
-        # Boxes of windows of k inputs, joined by their last ones; those after shorter beginnings have windows of their own.
+        # Boxes of windows, joined by their last inputs; shorter beginnings have boxes of their own.
         symbols = len(inputs) ** length
         joined = [[] for _ in range(symbols)]
         for node, word in _words(graph, len(inputs), k, length):

@@ -10,14 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample_bits
-from fastrnn.bits.source import label_words
+from fastrnn.bits.source import STATE_WORDS, label_words
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE = 1 << 13
 WORDS, PIECE_BITS = 4096, 1 << 26
-
-# Words of a task's state.
-STATE_WORDS = 64
 
 
 class Batch(NamedTuple):

@@ -20,7 +20,7 @@ from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
-from fastrnn.train.smallest import kinds, smallest
+from fastrnn.train.smallest import kinds, smallest_certified
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
 
@@ -190,7 +190,7 @@ def test_the_picture_of_two_units_shows_where_the_output_changes(tmp_path):
 
 
 def test_the_search_for_the_smallest_stops_at_the_first_size_with_a_proof():
-    tried = list(smallest(ADDITION, kinds("elman", ("sigmoid",)), seeds=8, most=4))
+    tried = list(smallest_certified(ADDITION, kinds("elman", ("sigmoid",)), seeds=8, most=4))
     assert [each.cell.hidden_size for each in tried] == [1, 2, 3] and [each.certified > 0 for each in tried] == [
         False,
         False,

@@ -27,7 +27,7 @@ from fastrnn.formula.intervals import Intervals
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
-from fastrnn.train.smallest import kinds, smallest
+from fastrnn.train.smallest import kinds, smallest_certified
 
 consolidation = importlib.import_module("fastrnn.train.consolidate")
 NAMES = ("gru", "gru-before", "mgu", "lstm", "leaky")
@@ -288,5 +288,5 @@ def test_the_smallest_of_a_cell_is_searched_for_among_its_kinds():
 @pytest.mark.slow
 def test_two_units_of_a_gated_cell_add():
     for name in ("gru", "mgu", "lstm"):
-        *_, last = smallest(ADDITION, kinds(name), seeds=64, most=2)
+        *_, last = smallest_certified(ADDITION, kinds(name), seeds=64, most=2)
         assert last.cell.hidden_size == 2 and last.best.proved and last.certified > 0

@@ -150,7 +150,7 @@ def test_a_run_that_ended_early_goes_on_to_the_same_bytes(whole, tmp_path, sampl
 
 @pytest.mark.parametrize("after", [1000, 5000, 9000])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch, after, ctrl_c):
-    monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CALL_SECONDS", 1e-4)
+    monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CHUNK_SECONDS", 1e-4)
     monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "FIRST_UPDATES", 32)
     seen = []
 

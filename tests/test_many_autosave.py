@@ -18,8 +18,8 @@ from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
 from fastrnn.train import autosave, pace
 from fastrnn.train.group import Job, LaneState, Taken
-from fastrnn.train.many_results import Results
-from fastrnn.train.many_state import LANES, Held, ManyAutosave, arrays_of, models_in
+from fastrnn.train.many_results import ModelResults
+from fastrnn.train.many_state import LANES, Held, ManyAutosave, models_in, state_arrays
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -70,7 +70,7 @@ CASES = {
 def often(eager, monkeypatch):  # noqa: F811
     """Calls of the kernels that last a fraction of a millisecond, and a checkpoint after some of them."""
     monkeypatch.setattr(autosave, "SECONDS", 0.003)
-    monkeypatch.setattr(pace, "CALL_SECONDS", 0.0005)
+    monkeypatch.setattr(pace, "CHUNK_SECONDS", 0.0005)
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.0005)
     # Waiting for the disk is tested elsewhere.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
@@ -224,14 +224,14 @@ def test_a_damaged_state_is_one_clear_line(path, case):
 def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     optimizer = types.SimpleNamespace(running=("q1", "rest1", "q2", "rest2"))
     recipe = types.SimpleNamespace(vectors=3, optimizer=optimizer)
-    before, after = (Results(5, 3, np.float32, 16) for _ in range(2))
+    before, after = (ModelResults(5, 3, np.float32, 16) for _ in range(2))
     before.begin(1, 0.5)
     before.end(1, Taken(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
     vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
     state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
     lanes = [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]
     again = [Job(3, 10, 4, 12)]
-    arrays = arrays_of(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)
+    arrays = state_arrays(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)
     known, held, waiting_again = models_in(arrays, 5, np.dtype(np.float32), 3, recipe)
     assert sorted(known) == [0, 1, 3, 4] and waiting_again == again
     for one, other in zip(held, lanes, strict=True):

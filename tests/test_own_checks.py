@@ -140,7 +140,7 @@ def test_time_does_not_decide(monkeypatch):
     runs = []
     for first, seconds in ((64, 0.05), (1, 1e-9), (7, 1e-4)):
         monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "FIRST_UPDATES", first)
-        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CALL_SECONDS", seconds)
+        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CHUNK_SECONDS", seconds)
         options = {**EXACT, "patience": 8}
         one, many = (
             fastrnn.train(CELL, data=data, **options),

@@ -119,7 +119,7 @@ def test_how_updates_are_cut_into_calls_does_not_matter(monkeypatch):
     one = fastrnn.train(seed=3)
     pace = importlib.import_module("fastrnn.train.pace")
     monkeypatch.setattr(pace, "FIRST_UPDATES", 7)
-    monkeypatch.setattr(pace, "CALL_SECONDS", 1e-5)
+    monkeypatch.setattr(pace, "CHUNK_SECONDS", 1e-5)
     assert same(one, fastrnn.train(seed=3))
 
 

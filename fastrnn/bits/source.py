@@ -16,6 +16,8 @@ from fastrnn.kernels.singles import lay_singles
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
 NUMBERS = 4
+# Words that `label` may keep from one step to the next.
+STATE_WORDS = 64
 
 
 class BitTask(NamedTuple):

@@ -6,12 +6,10 @@ from functools import lru_cache
 import numpy as np
 
 from fastrnn.bits.planes import sample_bits
-from fastrnn.bits.source import label_words
+from fastrnn.bits.source import STATE_WORDS, label_words
 
 MOST_STATES = 4096
 MOST_SYMBOLS = 256
-# Words of a kernel's state, as fastrnn.verify gives them.
-STATE_WORDS = 64
 
 
 @dataclass(frozen=True)

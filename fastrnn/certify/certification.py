@@ -14,12 +14,12 @@ from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.search import Counterexample, search
-from fastrnn.check import MOST_EDGES, MOST_PRODUCTS, MOST_WORK
+from fastrnn.check import MOST_EDGES, MOST_NODES, MOST_PRODUCTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
 # network's own machine, with at most MOST_OWN states.
-LONGEST, SHORT, MOST_NODES, MOST_OWN = 4, 2, 16384, 1024
+LONGEST, SHORT, MOST_OWN = 4, 2, 1024
 
 
 @dataclass

@@ -154,12 +154,12 @@ def _smallest(args):
 def _smallest_of(name, path, columns, args):
     """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
     from fastrnn.tasks.addition import Addition
-    from fastrnn.train.smallest import RATES, kinds, smallest
+    from fastrnn.train.smallest import RATES, kinds, smallest_certified
 
     print(columns, flush=True)
     best, activations = None, (args.activation,) if args.activation else tuple(RATES)
     with Bar(None, delay=1) as bar, compiling_noted():
-        results = smallest(
+        results = smallest_certified(
             Addition(),
             kinds(name, activations),
             seeds=args.seeds,

@@ -7,9 +7,9 @@ import shlex
 from fastrnn.cli.columns import described
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS, REFIT, REPORT, TABLE, chosen_model, own_data, write_json
-from fastrnn.cli.text import counted
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
+from fastrnn.summaries import counted
 
 KINDS = ("png", "svg", "pdf", "none")
 

@@ -35,11 +35,6 @@ def short(number, most=MOST_DIGITS):
     return digits if len(digits) <= most else f"{digits[:half]}...{digits[-half:]}"
 
 
-def counted(number, what):
-    """A number of things: 1 unit, 2 units."""
-    return f"{number:,} {what}" + "s" * (number != 1)
-
-
 def equation(task, operands, answer, truth=None):
     """`9 + 60 = 69`, or however the task writes it, in one line of the terminal.
 

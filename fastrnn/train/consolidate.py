@@ -22,7 +22,7 @@ from fastrnn.formula.retention import kept
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.data import arrays_of
+from fastrnn.train.data import training_arrays
 from fastrnn.train.driver import Training
 from fastrnn.train.history_bins import HistoryBins
 from fastrnn.train.state import CONSOLIDATION, metadata_of, run_from, with_metadata
@@ -204,7 +204,7 @@ class Consolidation:
         training = Training(
             model.cell,
             None if data else task,
-            data and arrays_of(data, config),
+            data and training_arrays(data, config),
             config,
             threads=self.threads,
             weights=partial["weights"] if partial else model.weights,

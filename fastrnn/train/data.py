@@ -86,7 +86,7 @@ def holds_bits(arrays):
     return bool(((arrays.y == 0) | (arrays.y == 1) | (arrays.mask == 0)[..., None]).all())
 
 
-def arrays_of(data, config):
+def training_arrays(data, config):
     """Arrays of (x, y, mask) as `training_data` gives them; until="exact" needs targets that are bits."""
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
     if config.until == "exact" and not holds_bits(arrays):

@@ -16,7 +16,7 @@ from fastrnn.train.checks import Checks
 from fastrnn.train.data import holds_bits
 from fastrnn.train.group import Group, Job, Recipe
 from fastrnn.train.many_checker import DataChecker, TaskChecker
-from fastrnn.train.many_results import Results
+from fastrnn.train.many_results import ModelResults
 from fastrnn.train.many_run import ManyRun
 from fastrnn.train.many_start import InitialWeights
 from fastrnn.train.many_state import Held, models_in
@@ -38,7 +38,7 @@ class ManyTraining:
         self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
         self.threads = min(threads or cores(), count, cores())
         self.recipe = Recipe(cell, source.sizes, kernel, source.steps, config, self._values(), self.threads)
-        self.results = Results(count, len(self.recipe.rows), self.dtype, config.batch_size)
+        self.results = ModelResults(count, len(self.recipe.rows), self.dtype, config.batch_size)
         # Only targets that are bits are right or wrong.
         bits = task is not None or holds_bits(source.arrays)
         self.checks = [Checks(kernel.x.shape[1], config) for _ in range(count)] if task is None else None

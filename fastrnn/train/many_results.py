@@ -4,13 +4,13 @@ import numpy as np
 
 from fastrnn.train.many_run import Entry
 
-STOPPED = ("exact", "samples", "diverged")
+REASONS = ("exact", "samples", "diverged")
 # Columns of the tables of finished models.
-FINISHED = ("model", "stopped", "exact", "steps", "samples_to_exact", "rows", "length")
+FINISHED_COLUMNS = ("model", "stopped", "exact", "steps", "samples_to_exact", "rows", "length")
 FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
 
 
-class Results:
+class ModelResults:
     """Arrays with one value for each of `count` models, as in a ManyRun, of those that ended: `finished`, `done` many.
 
     width: weights of a model; began: seconds of training before its first update.
@@ -60,14 +60,14 @@ class Results:
         """{name: array} of the finished models, from which `restore` continues."""
         done = np.flatnonzero(self.finished)
         entries = [self.entries[model] for model in done]
-        ends = (STOPPED.index(self.stopped[model]) for model in done)
+        ends = (REASONS.index(self.stopped[model]) for model in done)
         rows, lengths = (len(entry.history) for entry in entries), (entry.length for entry in entries)
         counts = zip(done, ends, self.exact[done], self.steps[done], self.samples_to_exact[done], rows, lengths)
         times = ((entry.began, entry.ended) for entry in entries)
         numbers = zip(self.loss[done], self.exact_accuracy[done], *zip(*times))
         return {
-            "finished": table(counts, len(FINISHED), np.int64),
-            "finished.numbers": table(numbers, len(FINISHED_NUMBERS), np.float64),
+            "finished": tabulated(counts, len(FINISHED_COLUMNS), np.int64),
+            "finished.numbers": tabulated(numbers, len(FINISHED_NUMBERS), np.float64),
             "finished.weights": self.weights[done],
             "finished.history": stacked(entry.history for entry in entries),
         }
@@ -75,20 +75,20 @@ class Results:
     def restore(self, arrays):
         """Continue from `arrays`. Raises ValueError for reasons to stop that are none."""
         finished, numbers = arrays["finished"], arrays["finished.numbers"]
-        if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < len(STOPPED):
-            raise ValueError(f"finished: expected reasons from 0 to {len(STOPPED) - 1}")
+        if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < len(REASONS):
+            raise ValueError(f"finished: expected reasons from 0 to {len(REASONS) - 1}")
         done = finished[:, 0]
         self.finished[done], self.weights[done] = True, arrays["finished.weights"]
         self.exact[done], self.steps[done], self.samples_to_exact[done] = finished[:, 2:5].T
         self.loss[done], self.exact_accuracy[done] = numbers[:, :2].T
-        histories = parts(arrays["finished.history"], finished[:, FINISHED.index("rows")])
+        histories = parts(arrays["finished.history"], finished[:, FINISHED_COLUMNS.index("rows")])
         for row, (_, _, began, ended), history in zip(finished.tolist(), numbers.tolist(), histories):
-            self.stopped[row[0]] = STOPPED[row[1]]
+            self.stopped[row[0]] = REASONS[row[1]]
             self.entries[row[0]] = Entry(history, row[6], row[3], began, ended)
         self.done = len(done)
 
 
-def table(rows, columns, dtype):
+def tabulated(rows, columns, dtype):
     """Rows as an array, also where there are none."""
     return np.array([tuple(row) for row in rows], dtype).reshape(-1, columns)
 

@@ -9,7 +9,7 @@ from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.train.autosave import TrainingAutosave
 from fastrnn.train.group import COUNTS, Job, LaneState
-from fastrnn.train.many_results import FINISHED, FINISHED_NUMBERS, parts, stacked, table
+from fastrnn.train.many_results import FINISHED_COLUMNS, FINISHED_NUMBERS, parts, stacked, tabulated
 
 # Columns of the tables of models to train again, and of those in lanes.
 JOB = ("model", "limit", "sound", "ruin")
@@ -53,11 +53,11 @@ class ManyAutosave(TrainingAutosave):
             "identity": self.identity,
             "seconds": training.seconds(),
         }
-        tensors = arrays_of(training, lanes)
+        tensors = state_arrays(training, lanes)
         self.write(lambda: encoded(tensors, parts), began)
 
 
-def arrays_of(training, lanes):
+def state_arrays(training, lanes):
     """{name: array} of models: finished, in lanes, or waiting to be trained again up to the update that diverged."""
     finished = training.results.finished
     lanes = [lane for lane in lanes if not finished[lane.job.model]]
@@ -80,12 +80,12 @@ def arrays_of(training, lanes):
     running = np.array([state.running for state in states], weights.dtype)
     return {
         **training.results.arrays(),
-        "lanes": table(rows, len(LANES), np.int64),
-        "lanes.numbers": table(began, LANES_NUMBERS, np.float64),
+        "lanes": tabulated(rows, len(LANES), np.int64),
+        "lanes.numbers": tabulated(began, LANES_NUMBERS, np.float64),
         "lanes.vectors": vectors.reshape(-1, recipe.vectors, weights.shape[1]),
         "lanes.running": running.reshape(len(states), len(recipe.optimizer.running)),
         "lanes.history": stacked(state.history for state in states),
-        "again": table(again, len(JOB), np.int64),
+        "again": tabulated(again, len(JOB), np.int64),
     }
 
 
@@ -99,7 +99,7 @@ def _job(model, limit, sound, ruin):
 
 
 def models_in(arrays, count, dtype, width, recipe):
-    """(models known, [Held] of those in lanes, [Job] to train again) of the result of `arrays_of`.
+    """(models known, [Held] of those in lanes, [Job] to train again) of the result of `state_arrays`.
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """
@@ -128,10 +128,10 @@ def _check_shapes(arrays, dtype, width, recipe):
     }
     entries = {
         name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
-        for name, column in (("finished", FINISHED.index("rows")), ("lanes", LANES.index("rows")))
+        for name, column in (("finished", FINISHED_COLUMNS.index("rows")), ("lanes", LANES.index("rows")))
     }
     expected = {
-        "finished": (np.int64, (rows["finished"], len(FINISHED))),
+        "finished": (np.int64, (rows["finished"], len(FINISHED_COLUMNS))),
         "again": (np.int64, (rows["again"], len(JOB))),
         "finished.numbers": (np.float64, (rows["finished"], len(FINISHED_NUMBERS))),
         "finished.weights": (dtype, (rows["finished"], width)),

@@ -20,7 +20,7 @@ from fastrnn.train.continuation import (
     state_digest,
     weights_digest,
 )
-from fastrnn.train.data import arrays_of, training_data
+from fastrnn.train.data import training_arrays, training_data
 from fastrnn.train.driver import Training
 from fastrnn.train.options import check_parts, checked_weights, configured
 from fastrnn.train.resume import load_run
@@ -83,7 +83,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
             raise ValueError(
                 f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'"
             ) from error
-    arrays = data and arrays_of(data, config)
+    arrays = data and training_arrays(data, config)
     digest = data and data_digest(arrays)
     if resume is not None:
         check_resumable(resume, cell, task, config, digest)

@@ -2,7 +2,7 @@
 
 # The duration of one call of the kernels: short enough for Ctrl-C and progress, long enough that Python's share is
 # negligible. The first call lasts that long on slow kernels, and has at most this many updates.
-CALL_SECONDS = 0.05
+CHUNK_SECONDS = 0.05
 FIRST_UPDATES, SLOW_FLOPS = 64, 2e9
 
 
@@ -13,12 +13,12 @@ class Pace:
     """
 
     def __init__(self, flops, steps, samples):
-        slow = CALL_SECONDS * SLOW_FLOPS / (3 * flops * steps * samples)
+        slow = CHUNK_SECONDS * SLOW_FLOPS / (3 * flops * steps * samples)
         self.updates = max(1, min(FIRST_UPDATES, int(slow)))
 
     def measured(self, updates, seconds):
         """Follow the speed of a call that made these updates."""
-        self.updates = max(1, min(2 * self.updates, int(updates * CALL_SECONDS / max(seconds, 1e-9))))
+        self.updates = max(1, min(2 * self.updates, int(updates * CHUNK_SECONDS / max(seconds, 1e-9))))
 
     def lengthened(self, before, after):
         """Follow a change of the length of sequences, from `before` to `after` steps."""

@@ -43,7 +43,7 @@ class Tried(NamedTuple):
     seed: int | None
 
 
-def smallest(task, prototypes=None, *, seeds=700, most=8, threads=None, progress=None):
+def smallest_certified(task, prototypes=None, *, seeds=700, most=8, threads=None, progress=None):
     """Yield a Tried for each of the cells with one hidden unit, with two, and so on, up to the first size with a proof.
 
     prototypes: cells, as `kinds` gives them; default: kinds("elman").

@@ -18,9 +18,9 @@ from fastrnn.sweep.unit import Done, Stopped
 from fastrnn.sweep.workers import Workers
 from fastrnn.training.fit import fit_sequences
 from fastrnn.training.fits import Fits
+from fastrnn.training.saved import ARRAYS
 
-# Arrays and tuples of Fits with an entry for each model.
-ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+# Tuples of Fits with an entry for each model, as ARRAYS have.
 TUPLES = ("stopped", "_rows", "_histories")
 
 

@@ -6,7 +6,7 @@ caller's compiled code, and its entry in the disk cache, do not depend on what i
 parameters. These are part of the Address's own type, so that a call with other arguments is an error of types while the
 caller compiles.
 
-Types that hold no data (a class, a Constant, an empty NamedTuple) choose what is compiled, and a caller has no use for
+Types that hold no data (a class, a Program, an empty NamedTuple) choose what is compiled, and a caller has no use for
 them. In the type of an Address they are all the same, and a caller hands over None.
 """
 
@@ -20,8 +20,6 @@ from numba.core import types
 from numba.core.datamodel import default_manager, models
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_model, typeof_impl, unbox
-
-from fastrnn.kernels.reference import Reference
 
 _EMPTY = types.Tuple(())
 
@@ -76,9 +74,6 @@ def _unbox(kind, instance, c):
 def _outside(kind):
     """What a caller has to know of a parameter's type: whether it holds data, and which."""
     kind = types.unliteral(kind)
-    if isinstance(kind, Reference):
-        # What a function was compiled to know of it changes nothing in how it is called.
-        return Reference(kind.target)
     if isinstance(kind, types.BaseTuple) and len(kind) == 0:
         return _EMPTY
     return types.none if type(default_manager.lookup(kind)) is models.OpaqueModel else kind

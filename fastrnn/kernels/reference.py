@@ -6,13 +6,10 @@ An array is a dozen machine words to numba, and the arrays of a block make a hun
     call(address, (block, samples))                 a word
     cell, layout, theta, work = held(block)         in what is called: loads of what it uses
 
-Where a function is compiled for sizes known beforehand, `held` gives them as constants: see Referred.
-
 numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write
-to them by `simd.store` and `simd.put`, or in a function that gets them as arguments.
+to them in a function that gets them as arguments.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import typeof
 from numba.core import cgutils, types
@@ -20,18 +17,15 @@ from numba.extending import intrinsic, models, register_model, typeof_impl
 
 
 class Reference(types.Type):
-    """The address of a tuple of type `target`; good for as long as the function runs that made it.
+    """The address of a tuple of type `target`; good for as long as the function runs that made it."""
 
-    numbers: what is known of the tuple, in the form of its value to LLVM, with None for what is not.
-    """
-
-    def __init__(self, target, numbers=None):
-        self.target, self.numbers = target, numbers
-        super().__init__(name=f"Reference({target}, {numbers})")
+    def __init__(self, target):
+        self.target = target
+        super().__init__(name=f"Reference({target})")
 
     @property
     def key(self):
-        return self.target, self.numbers
+        return self.target
 
 
 @register_model(Reference)
@@ -41,29 +35,15 @@ class ReferenceModel(models.PrimitiveModel):
 
 
 class Referred:
-    """Stands for a reference to the tuple `values` where a function is compiled from example arguments.
+    """Stands for a reference to the tuple `values` where a function is compiled from example arguments."""
 
-    known: the function is compiled for these values alone, whose integers and shapes of arrays are constants in it.
-    None of the integers may be an address: the disk cache outlives it.
-    """
-
-    def __init__(self, *values, known=False):
-        self.values, self.known = values, known
+    def __init__(self, *values):
+        self.values = values
 
 
 @typeof_impl.register(Referred)
 def _typeof(value, context):
-    return Reference(typeof(value.values), _numbers(value.values) if value.known else None)
-
-
-def _numbers(value):
-    """The `numbers` of a Reference to a value."""
-    if isinstance(value, tuple):
-        return tuple(_numbers(part) for part in value)
-    if isinstance(value, np.ndarray):
-        # As numba lays an array out: two owners, items, bytes of one, the data, the shape, and the strides.
-        return None, None, None, None, None, value.shape, value.strides
-    return int(value) if isinstance(value, int) else None
+    return Reference(typeof(value.values))
 
 
 @intrinsic
@@ -84,20 +64,19 @@ def held(typing_context, reference):
 
     def generate(context, builder, signature, arguments):
         kind = context.get_value_type(reference.target)
-        return _loaded(builder, builder.inttoptr(arguments[0], kind.as_pointer()), reference.numbers)
+        return _loaded(builder, builder.inttoptr(arguments[0], kind.as_pointer()))
 
     return reference.target(reference), generate
 
 
-def _loaded(builder, pointer, known):
+def _loaded(builder, pointer):
     """The value at a pointer, loaded part by part: LLVM is slow at large values, and drops the parts that nobody
     uses."""
     kind = pointer.type.pointee
     if not isinstance(kind, (ir.LiteralStructType, ir.ArrayType)):
-        return builder.load(pointer) if known is None else kind(known)
+        return builder.load(pointer)
     value = ir.Constant(kind, ir.Undefined)
     for i in range(len(kind.elements) if isinstance(kind, ir.LiteralStructType) else kind.count):
         place = builder.gep(pointer, [ir.IntType(32)(0), ir.IntType(32)(i)], inbounds=True)
-        part = _loaded(builder, place, None if known is None else known[i])
-        value = builder.insert_value(value, part, i)
+        value = builder.insert_value(value, _loaded(builder, place), i)
     return value

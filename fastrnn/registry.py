@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 
 
@@ -21,6 +22,19 @@ def discover(package_name, base, contract=None):
     name.
     """
     package = importlib.import_module(package_name)
+    # Thousands of models ask for the same optimizer; a file that is added or removed changes the time of its directory.
+    state = [(path, os.stat(path).st_mtime_ns) for path in package.__path__]
+    known = _known.get((package_name, base))
+    if known is None or known[0] != state:
+        known = _known[package_name, base] = state, _found(package, package_name, base, contract)
+    return dict(known[1])
+
+
+_known = {}
+
+
+def _found(package, package_name, base, contract):
+    """What `discover` returns."""
     found = {}
     for module_name in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
         module = importlib.import_module(f"{package_name}.{module_name}")

@@ -28,7 +28,7 @@ DOUBLE = dict(optimizer="adam", dtype="float64", until="samples")
 X = np.random.default_rng(0).integers(0, 2, (12, 5, 6, 2)).astype(float)
 # Kinds of kernels that other tests compile, too.
 CASES = {
-    "until samples": {**SMALL, "until": "samples", "max_samples": 6_000},
+    "until samples": {**SMALL, "until": "samples", "max_samples": 30_000},
     "until exact": {
         "cell": Elman(8, bias=False),
         "task": Addition(bits=4),
@@ -43,7 +43,7 @@ CASES = {
         "schedule": "drop",
         "clip": 0.05,
         "truncate": 3,
-        "max_samples": 3_000,
+        "max_samples": 12_000,
     },
     "some diverge": {
         "cell": Elman(9),
@@ -51,7 +51,7 @@ CASES = {
         "batch_size": 4,
         "weight_decay": 0.1,
         "l1": 0.03,
-        "max_samples": 2_000,
+        "max_samples": 12_000,
         "learning_rate": np.where(np.arange(12) % 3, 0.01, 1e300),
     },
     "arrays of one's own": {

@@ -1,5 +1,6 @@
 """A plug-in is found by its file alone, and a wrong one is refused with its place."""
 
+import importlib
 import sys
 from collections.abc import Callable
 
@@ -99,11 +100,23 @@ def test_what_a_contract_asks_for_is_missed_in_a_sentence(plug_ins, body, messag
         discover(package, base_of(package), CONTRACT)
 
 
-def test_what_the_base_has_is_not_a_class_s_own_and_a_property_is(plug_ins):
+def test_a_property_is_of_any_type(plug_ins):
     whole = "class Ant(Base):\n    name = 'ant'\n    legs = property(len)\n    def walk(self): pass\n"
     package = plug_ins(ant=whole, bee="from .ant import Ant\nclass Bee(Ant):\n    name = 'bee'\n")
     assert list(discover(package, base_of(package), CONTRACT)) == ["ant", "bee"]
+
+
+def test_what_the_base_has_is_not_a_class_s_own(plug_ins):
+    package = plug_ins(ant="class Ant(Base):\n    name = 'ant'\n    legs = 6\n")
     base = base_of(package)
-    base.walk = sys.modules[f"{package}.ant"].Ant.walk
+    base.walk = lambda self: None
     with pytest.raises(TypeError, match="needs a method walk"):
         discover(package, base, CONTRACT)
+
+
+def test_a_file_that_is_added_is_found(plug_ins, tmp_path):
+    package = plug_ins(ant="class Ant(Base):\n    name = 'ant'\n")
+    assert list(discover(package, base_of(package))) == list(discover(package, base_of(package))) == ["ant"]
+    (tmp_path / package / "bee.py").write_text(IMPORT.format(package=package) + "class Bee(Base):\n    name = 'bee'\n")
+    importlib.invalidate_caches()
+    assert list(discover(package, base_of(package))) == ["ant", "bee"]

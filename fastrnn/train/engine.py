@@ -109,8 +109,8 @@ def frame_for(program, arrays, **words):
     return np.array([words.get(name, 0) for name in program.names], np.int64)
 
 
-def options_of(config, optimizer, values=None):
-    """The numbers of OPTIONS and of the optimizer, in order; values: {name: number} in place of the config's."""
+def options_of(config, optimizer):
+    """The numbers of OPTIONS and of the optimizer, in order."""
     named = {
         "rate": config.rate,
         "scale": 1 / config.batch_size if config.reduction == "mean" else 1.0,
@@ -121,7 +121,6 @@ def options_of(config, optimizer, values=None):
         "saturation": config.saturation,
         "retention": config.retention,
         **config.build_optimizer()._asdict(),
-        **(values or {}),
     }
     return [named[name] for name in (*OPTIONS, *optimizer.options)]
 

@@ -74,7 +74,8 @@ class LaneState(NamedTuple):
         _, _, steps, _, _, _, length = self.counts
         history = self.history
         if steps > len(history) * length:
-            history = np.concatenate([history, [self.open[:4] + np.insert(self.open[4:], 1, 0)]])
+            loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
+            history = np.concatenate([history, [[loss, self.open[1], wrong, wrong_samples]]])
         return Taken(self.vectors[0], steps, history, length)
 
 
@@ -101,6 +102,7 @@ class Recipe:
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
         self.segment = min(config.truncate or steps, steps)
         self.at_once = at_once
+        self.options = self._options(len(varied["rate"]))
         self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
 
     def _network(self, cell, sizes, models):
@@ -114,6 +116,14 @@ class Recipe:
             return net
         self.lanes *= 2
         return network_for(cell, sizes, self.source, self.config, True, columns, 2)
+
+    def _options(self, models):
+        """(models, rows): OPTIONS and the optimizer's own of each model."""
+        names = (*OPTIONS, *self.optimizer.options)
+        options = np.tile(np.array(options_of(self.config, self.optimizer), float), (models, 1))
+        for name in set(names) & set(self.varied):
+            options[:, names.index(name)] = self.varied[name]
+        return options
 
     @property
     def vectors(self):
@@ -202,12 +212,11 @@ class Group:
         for name in ("theta", "slots", "running"):
             arrays[name][..., lane] = 0
         arrays["theta"][recipe.rows, lane] = weights
-        values = {name: values[job.model] for name, values in recipe.varied.items()}
-        arrays["options"][:, lane] = options_of(recipe.config, recipe.optimizer, values)
+        arrays["options"][:, lane] = recipe.options[job.model]
         arrays["active"][0, lane] = 1
         feed.active[lane], feed.seed[lane], feed.tag[lane], feed.step[lane] = 1, seed, -1, 0
         feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
-        held.rate[lane], held.outputs[lane], held.filled[lane] = values["rate"], 0, 0
+        held.rate[lane], held.outputs[lane], held.filled[lane] = recipe.varied["rate"][job.model], 0, 0
         held.length[lane], held.entries[lane] = recipe.stretch, 0
         arrays["open"][:, lane], arrays["streak"][lane], arrays["patience"][lane] = 0, 0, np.inf
 
@@ -220,7 +229,7 @@ class Group:
         slots = arrays["slots"][: self.recipe.vectors - 1, rows, lane]
         return LaneState(
             tuple(int(number) for number in numbers),
-            np.concatenate([np.insert(high, 1, held.outputs[lane]), low]),
+            np.array([high[0], held.outputs[lane], *high[1:], *low]),
             np.concatenate([arrays["theta"][None, rows, lane], slots]),
             arrays["running"][: len(self.recipe.optimizer.running), lane].copy(),
             held.history[lane, : held.entries[lane]].copy(),

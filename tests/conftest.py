@@ -1,14 +1,18 @@
 """What tests have in common: how the program is called, cores, and signals."""
 
+import io
 import os
+import random
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+import fastrnn
 from fastrnn import cores
 from fastrnn.cli import main
+from fastrnn.train.resume import save_run
 
 
 def pytest_configure(config):
@@ -53,3 +57,32 @@ def ctrl_c():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Files by kind: an exact adder, one that is wrong, an unfinished run, and what is no model at all."""
+    folder = tmp_path_factory.mktemp("files")
+    exact, unfinished = fastrnn.train(), fastrnn.train(max_samples=320)
+    assert exact.exact and unfinished.stopped == "samples"
+    exact.model.save(folder / "exact.safetensors")
+    unfinished.model.save(folder / "wrong.safetensors")
+    save_run(unfinished, folder / "unfinished.safetensors")
+    fastrnn.train(task=fastrnn.tasks.Addition(8, operands=3), max_samples=16).model.save(folder / "three.safetensors")
+    x = random.Random(0).choices([0.0, 1.0], k=64)
+    data = ([[[a], [b]] for a, b in zip(x, x[1:])],) * 2
+    arrays = fastrnn.train(data=data, max_samples=16, until="samples")
+    arrays.model.save(folder / "arrays.safetensors")
+    save_run(arrays, folder / "arrays-run.safetensors")
+    whole = (folder / "exact.safetensors").read_bytes()
+    (folder / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.safetensors").write_bytes(b"")
+    (folder / "text.safetensors").write_text("no model\n" * 20)
+    (folder / "folder").mkdir()
+    return folder
+
+
+@pytest.fixture
+def feed(monkeypatch):
+    """feed(bytes): standard input for what follows."""
+    return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))

@@ -6,8 +6,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from certified_models import FIXTURES
+from check_runs import Files
 from test_certify_cells import ADDITION, NAMES, proved
-from test_check import Files
 
 import fastrnn
 from fastrnn.cells.base import cells

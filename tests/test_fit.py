@@ -1,17 +1,14 @@
 """Fits of one's own sequences against independent float64 computations, and the promises that they keep."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, cross_validate, train_many
+from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, train_many
 from fastrnn.cells.base import cells
-from fastrnn.data import TEST, TRAIN, VALIDATION, folds, split
+from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.training.many import job_of
@@ -360,155 +357,3 @@ def test_more_seeds_go_through_the_values_of_a_group_again(tmp_path):
     made.save(tmp_path / "each.safetensors")
     again = Fits.load(tmp_path / "each.safetensors")
     assert again.to_frame().equals(made.to_frame()) and again[2:4].groups["learner"].tolist() == ["c", "a"]
-
-
-def test_progress_ends_with_all_models_and_the_least_validation_loss(fits):
-    calls = []
-    train_many(
-        GRU(2),
-        DATA,
-        seeds=range(11),
-        roles=ROLES,
-        patience=2,
-        threads=1,
-        **QUICK,
-        progress=lambda *call: calls.append(call),
-    )
-    done, models, losses = zip(*calls)
-    assert sorted(done) == list(done) and done[-1] == 11 and set(models) == {11}
-    assert losses[-1] == pytest.approx(fits.loss[:, 1].min(), rel=1e-6) and sorted(losses, reverse=True) == list(losses)
-
-
-def test_sizes_and_options_may_differ_from_model_to_model():
-    fits = train_many(GRU(1), DATA, seeds=[1, 2, 1], hidden_size=[2, 1, 2], l1=[0.0, 0.1, 0.5], roles=ROLES, **QUICK)
-    assert [fits.weights(i)["w_hh"].shape for i in range(3)] == [(6, 2), (3, 1), (6, 2)]
-    assert np.abs(fits.weights(2)["w_ih"]).sum() < np.abs(fits.weights(0)["w_ih"]).sum()
-    assert fits.predict(DATA).shape == (3, DATA.steps, 2)
-    frame = fits.to_frame()
-    assert list(frame.hidden_size) == [2, 1, 2] and list(frame.l1) == [0.0, 0.1, 0.5]
-    chosen = fits[fits.hidden_size == 2]
-    assert len(chosen) == 2 and chosen.states(DATA).shape == (2, DATA.steps, 2)
-
-
-def test_interrupted_models_keep_the_best_that_they_had(fits, ctrl_c):
-    made = train_many(GRU(2), DATA, seeds=range(40), roles=ROLES, patience=None, progress=press_once(),
-                      **{**QUICK, "epochs": 10**6})
-    assert set(made.stopped) == {"interrupted"}
-    trained = np.flatnonzero(made.epochs)
-    assert len(trained) and len(trained) < 40
-    for i in trained:
-        history = made.history(i)["loss"][:, 1]
-        assert made.loss[i, 1] == history.min() and len(history) == 1 + (made.epochs[i] - 1) // 5
-        expected = oracle.mean_loss(oracle.gru, as_float(made.weights(i)), DATA, np.flatnonzero(ROLES == VALIDATION))
-        assert made.loss[i, 1] == pytest.approx(expected, rel=2e-6)
-
-
-def test_fits_come_back_from_a_file(fits, tmp_path):
-    path = tmp_path / "fits.safetensors"
-    fits.save(path)
-    again = Fits.load(path)
-    assert repr(again) == repr(fits)
-    assert again.to_frame().equals(fits.to_frame())
-    assert all(
-        again.weights(i)[name].tobytes() == values.tobytes()
-        for i in range(19)
-        for name, values in fits.weights(i).items()
-    )
-    assert again.history(4)["loss"].tobytes() == fits.history(4)["loss"].tobytes()
-    with pytest.raises(FileExistsError):
-        fits.save(path)
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"lr": 0.1}, "did you mean learning_rate"),
-        ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
-        ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
-        ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
-        ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
-        ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
-        ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
-        ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),
-        ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
-        ({"seeds": [0.5]}, "seeds: got float64"),
-    ],
-)
-def test_wrong_arguments_are_named(arguments, message):
-    with pytest.raises((TypeError, ValueError)) as error:
-        train_many(GRU(2), DATA, **arguments)
-    assert message in str(error.value) and "\n" not in str(error.value)
-
-
-def test_nested_cross_validation_selects_by_validation_and_goes_on_from_what_it_kept(tmp_path):
-    def select(output=None):
-        return cross_validate(GRU(2), DATA, outer=3, inner=2, seeds=2, grid={"l1": [0.0, 0.3]}, output=output, **QUICK)
-
-    made = select(tmp_path)
-    assert len(made) == 3 * 2 * 2 * 2 and len(list(tmp_path.iterdir())) == 2
-    table, roles = made.table, folds(DATA, 3, 2)
-    for row in (0, 13, 23):
-        own = roles[table.outer[row] * 2 + table.inner[row]]
-        alone = train_many(GRU(2), DATA, seeds=[table.seed[row]], roles=own, l1=[table.l1[row]], **QUICK)
-        assert alone.weights(0)["w_hh"].tobytes() == made.fits.weights(row)["w_hh"].tobytes()
-    chosen = made.chosen()
-    for outer in range(3):
-        scores = {}
-        for l1 in (0.0, 0.3):
-            best = [
-                table[(table.outer == outer) & (table.inner == inner) & (table.l1 == l1)]
-                .sort_values("validation_loss")
-                .iloc[0]
-                for inner in range(2)
-            ]
-            steps = [sum(DATA.lengths[roles[outer * 2 + inner] == VALIDATION]) for inner in range(2)]
-            scores[l1] = (
-                np.average([each.validation_loss for each in best], weights=steps),
-                np.mean([each.test_loss for each in best]),
-            )
-        least = min(scores, key=lambda l1: scores[l1][0])
-        assert chosen.l1[outer] == least
-        assert chosen.test_loss[outer] == pytest.approx(scores[least][1], rel=1e-12)
-    again = select(tmp_path)
-    assert again.table.equals(table)
-
-
-NOTEBOOK = """
-import sys
-import numpy as np
-import fastrnn
-from fastrnn.formula import sigmoid, tanh
-from fastrnn.machine.execute import execute
-
-class Mine(fastrnn.Cell):
-    gates, separate = ("f", "n"), ("n",)
-    def step(self, pre, h):
-        f = sigmoid(pre.f)
-        return h + f * (tanh(pre.n_x - f * pre.n_h) - h)
-
-rng = np.random.default_rng(0)
-data = fastrnn.Sequences(rng.normal(size=(6, 8, 1)), rng.integers(0, 2, (6, 8)), kind="classes", classes=2)
-fits = fastrnn.train_many(Mine(1), data, epochs=30, evaluate_every=10)
-fits.save(sys.argv[1], overwrite=True)
-again = fastrnn.Fits.load(sys.argv[1], cell=Mine)
-assert again.weights(0)["w_hh"].tobytes() == fits.weights(0)["w_hh"].tobytes()
-loss = fits.history(0)["loss"][:, 0]
-print(sum(execute.stats.cache_misses.values()), sum(execute.stats.cache_hits.values()), loss[-1] < loss[0])
-"""
-
-
-def test_a_cell_of_ones_own_trains_is_saved_and_its_code_is_found_again(tmp_path):
-    (tmp_path / "notebook.py").write_text(NOTEBOOK)
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-    printed = [
-        subprocess.run(
-            [sys.executable, "notebook.py", "fits.safetensors"],
-            cwd=tmp_path,
-            env=environment,
-            text=True,
-            capture_output=True,
-            check=True,
-        ).stdout.split()
-        for _ in range(2)
-    ]
-    assert printed == [["1", "0", "True"], ["0", "1", "True"]]

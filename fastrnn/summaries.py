@@ -9,14 +9,11 @@ from html import escape
 
 import numpy as np
 
+from fastrnn.wording import counted
+
 # Rows of a table, and points of a curve, at most.
 MOST_ROWS, MOST_POINTS = 10, 200
 WIDTH, HEIGHT = 360, 130
-
-
-def counted(number, noun):
-    """`1 unit`, `1,200 units`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def network(cell):

@@ -138,7 +138,7 @@ WRONG = {
     "bits -1": (entry("task", "bits", value=-1), "task addition: bits: got -1, expected an integer of at least 1"),
     # What only the weights can tell.
     "size other": (entry("cell", "hidden_size", value=6), "b_hh: got shape (5,), expected (6,)"),
-    "size huge": (entry("cell", "hidden_size", value=10**30), "b_hh: got shape (5,), expected (1000000"),
+    "size huge": (entry("cell", "hidden_size", value=10**30), "cell elman: hidden_size: got 1000000"),
     "no biases": (
         entry("cell", "bias", value=False),
         "weights: got b_hh, b_ih, b_o, w_hh, w_ho, w_ih, expected w_ih, w_hh, w_ho",

@@ -31,7 +31,8 @@ LEVELS = (
     ("compiling", "threads"),
     ("cores",),
     ("drawing",),
-    ("arguments", "registry", "files", "interrupt", "errors", "program", "progress", "summaries"),
+    ("summaries",),
+    ("arguments", "registry", "files", "interrupt", "errors", "program", "progress", "wording"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

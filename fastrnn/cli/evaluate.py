@@ -4,7 +4,7 @@ from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import check_inputs, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
-from fastrnn.summaries import counted
+from fastrnn.wording import counted
 
 SUMMARY = "Report how well fitted networks predict a table"
 EXAMPLES = """\

@@ -9,7 +9,7 @@ from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS, REFIT, REPORT, TABLE, chosen_model, own_data, write_json
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
-from fastrnn.summaries import counted
+from fastrnn.wording import counted
 
 KINDS = ("png", "svg", "pdf", "none")
 

@@ -9,7 +9,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import open_folder
 from fastrnn.cli.options import listed, number, positive, seed
 from fastrnn.cli.output import check_writable
-from fastrnn.summaries import counted
+from fastrnn.wording import counted
 
 SUMMARY = "Let fitted networks act in an environment"
 EXAMPLES = """\

@@ -18,3 +18,14 @@ def test_ruff_finds_nothing():
 
 def test_mypy_finds_nothing_in_what_users_import():
     assert found("mypy", "--no-error-summary") == ""
+
+
+# Files that are longer than others may be: the checker is one page that a reader can take along.
+LONG = {"check.py", "kernels/recurrent/units.py", "machine/compiler.py", "train/group.py"}
+
+
+def test_files_are_short():
+    for folder, most, exceptions in (("fastrnn", 300, LONG), ("tests", 400, {"test_cells.py"})):
+        lengths = {path: len(path.read_text().splitlines()) for path in (ROOT / folder).rglob("*.py")}
+        long = {path.relative_to(ROOT / folder).as_posix() for path, length in lengths.items() if length > most}
+        assert long <= exceptions, f"{folder}: cut {sorted(long - exceptions)} by subject"

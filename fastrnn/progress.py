@@ -4,7 +4,7 @@ import contextlib
 
 
 @contextlib.contextmanager
-def shown(progress, unit, state, total=None):
+def progress_shown(progress, unit, state, total=None):
     """What training calls with its progress: a function as it is, None for False, or, for True, a bar that moves.
 
     unit: what is counted; state(*arguments) -> (done, total or None, note), of the arguments that training gives;

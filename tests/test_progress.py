@@ -5,7 +5,7 @@ import pytest
 from numba.core import event
 
 from fastrnn import GRU, Sequences, cross_validate, train, train_many
-from fastrnn.progress import models_done, on_compiling, shown
+from fastrnn.progress import models_done, on_compiling, progress_shown
 from fastrnn.training.entry import _samples_done
 
 X = np.random.default_rng(0).integers(0, 2, (20, 12, 2))
@@ -15,12 +15,12 @@ QUICK = {"epochs": 20, "threads": 1}
 
 def test_a_function_is_called_as_it_is_and_nothing_for_none():
     for progress, expected in ((print, print), (None, None), (False, None)):
-        with shown(progress, "models", models_done) as told:
+        with progress_shown(progress, "models", models_done) as told:
             assert told is expected
 
 
 def test_a_bar_shows_what_is_done_and_the_loss(capsys):
-    with shown(True, "models", models_done) as told:
+    with progress_shown(True, "models", models_done) as told:
         told(0, 1500, float("inf"))
         told(1500, 1500, 0.25)
     out, err = capsys.readouterr()
@@ -28,7 +28,7 @@ def test_a_bar_shows_what_is_done_and_the_loss(capsys):
 
 
 def test_the_bar_says_what_takes_time_before_the_first_update(capsys):
-    with shown(True, "models", models_done) as told:
+    with progress_shown(True, "models", models_done) as told:
         for _ in range(2):
             with event.trigger_event("numba:compile"):
                 pass
@@ -61,7 +61,7 @@ def test_training_with_a_bar_gives_the_same(call, capsys):
 
 
 def test_on_tasks_it_counts_samples(capsys):
-    with shown(True, "samples", _samples_done, 1000) as told:
+    with progress_shown(True, "samples", _samples_done, 1000) as told:
         told(500, 0.125, 0.5)
     err = capsys.readouterr().err
     assert "50%" in err and "loss 1.2e-01, exact 50%" in err and "samples" in err

@@ -9,14 +9,14 @@ from dataclasses import fields
 from fastrnn.arguments import as_whole
 from fastrnn.cores import cores
 from fastrnn.interrupt import raised_interrupt
-from fastrnn.progress import shown
+from fastrnn.progress import progress_shown
 from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.results import Results
-from fastrnn.sweep.sizes import SHARE, search
+from fastrnn.sweep.sizes import SHARE, search_sizes
 from fastrnn.sweep.table import Table, check_table_format
-from fastrnn.sweep.unit import Unit, note_of, run_unit, warm_up
+from fastrnn.sweep.unit import Unit, compile_points, note_of, run_unit
 from fastrnn.sweep.workers import Threads, Workers
 from fastrnn.train.options import configured
 
@@ -70,7 +70,7 @@ def smallest(
         raise ValueError(f"share: got {share}, expected a number above 0 and at most 1")
     grid = _grid_of(grid, options)
     with _driver(grid, output, force, executor, workers, progress, unit) as driver:
-        found = search(grid, driver.results, driver.complete, share)
+        found = search_sizes(grid, driver.results, driver.complete, share)
         _conclude(found.table, output, driver.journal)
     return found
 
@@ -109,7 +109,7 @@ def _driver(grid, output, force, executor, workers, progress, unit):
             )
     with raised_interrupt(), contextlib.ExitStack() as stack:
         # Before processes exist that would all compile the same, and before any file of a sweep that cannot begin.
-        warm_up(grid.points)
+        compile_points(grid.points)
         results, journal = Results(grid), None
         if output is not None:
             journal = Journal(journal_of(output), grid, replace=force)
@@ -118,7 +118,7 @@ def _driver(grid, output, force, executor, workers, progress, unit):
                 results.add(*earlier)
         pool = Workers(executor or functools.partial(Threads, workers or cores()), run_unit)
         stack.callback(pool.close)
-        told = stack.enter_context(shown(progress, "models", lambda *state: state))
+        told = stack.enter_context(progress_shown(progress, "models", lambda *state: state))
         units = {"together": workers, "unit": unit, "progress": told}
         yield Driver(results, pool, functools.partial(_unit_of, grid), note_of, journal=journal, **units)
 

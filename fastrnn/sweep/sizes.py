@@ -42,7 +42,7 @@ class Smallest:
     table: Table
 
 
-def search(grid, results, complete, share=SHARE):
+def search_sizes(grid, results, complete, share=SHARE):
     """The Smallest within a grid, whose hidden sizes are tried in ascending order until the share is reached.
 
     From below, so that no smaller size of the grid is left untried: a larger network need not be a better one.

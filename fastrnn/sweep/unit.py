@@ -64,7 +64,7 @@ def note_of(unit, rows):
     return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 
 
-def warm_up(points):
+def compile_points(points):
     """Compile the kernels of the points, or load them from the disk cache: one update for each kind of kernel."""
     kinds = {}
     for cell, task, config in points:

@@ -8,7 +8,7 @@ from typing import Any, overload
 from fastrnn.arguments import as_integer
 from fastrnn.cells.base import Cell
 from fastrnn.data.sequences import Sequences
-from fastrnn.progress import models_done, shown
+from fastrnn.progress import models_done, progress_shown
 from fastrnn.tasks.base import Task
 from fastrnn.train import many, one
 from fastrnn.train.config import TrainConfig
@@ -101,12 +101,12 @@ def train(
         _check_sequences("train", options)
         options.setdefault("lanes", "sequences")
         seeds = [0 if seed is None else as_integer("seed", seed, 0)]
-        with shown(progress, "models", models_done) as told:
+        with progress_shown(progress, "models", models_done) as told:
             return fit_sequences(cell, data, seeds=seeds, config=config, progress=told, **common, **options)[0]
     _check_tasks("train", data, options)
     if seed is not None:
         options["seed"] = seed
-    with shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
+    with progress_shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
         return one.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
 
 
@@ -165,7 +165,7 @@ def train_many(
         In one line, for arguments that make no sense, or belong to another kind of data.
     """
     common = {"seeds": seeds, "weights": weights, "threads": threads, "checkpoint": checkpoint}
-    with shown(progress, "models", models_done) as told:
+    with progress_shown(progress, "models", models_done) as told:
         if isinstance(data, Sequences) and task is None:
             _check_sequences("train_many", options)
             return fit_sequences(cell, data, config=config, progress=told, **common, **options)

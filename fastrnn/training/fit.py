@@ -13,7 +13,7 @@ from fastrnn.heads.base import Head, heads
 from fastrnn.networks import COLUMNS, VECTOR_BYTES
 from fastrnn.training.checks import check_kinds, check_range, check_trained
 from fastrnn.training.config import FitConfig
-from fastrnn.training.fit_autosave import FitAutosave, identity_of
+from fastrnn.training.fit_autosave import FitAutosave, fit_identity
 from fastrnn.training.fits import Fits
 from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
@@ -148,7 +148,7 @@ def fit_sequences(
             own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
             many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, start, sequences))
         manys.append(many)
-    identity = checkpoint and identity_of(
+    identity = checkpoint and fit_identity(
         cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
         weights=weights, only=chosen,
     )

@@ -115,7 +115,7 @@ def _parts(rows, counts):
     return np.split(rows, np.cumsum(counts)[:-1]) if len(counts) else []
 
 
-def identity_of(cell, head, data, config, lanes, each, weights, **arrays):
+def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
     """Plain values that are equal where fits end in the same bytes; arrays: those that differ between models."""
     described = {
         "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},

@@ -16,7 +16,7 @@ from fastrnn.arguments import as_whole
 from fastrnn.data.roles import TEST, TRAIN, VALIDATION, folds
 from fastrnn.data.targets import nearest
 from fastrnn.optimizers.base import optimizers
-from fastrnn.progress import models_done, shown
+from fastrnn.progress import models_done, progress_shown
 from fastrnn.training.checks import check_kinds
 from fastrnn.training.config import FitConfig
 from fastrnn.training.fit import PER_MODEL
@@ -118,7 +118,7 @@ def cross_validate(
         raise ValueError(f"refit: with inner=None nothing chooses among {len(points)} sizes; give refit=False")
     models = len(order) + (len(seeds) if refit else 0)
     common = {"output": output, "config": config, "where": where}
-    with shown(progress, "fits", models_done) as call:
+    with progress_shown(progress, "fits", models_done) as call:
         told = call and (lambda done, _, loss: call(done, models, loss))
         fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
         steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])

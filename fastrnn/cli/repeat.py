@@ -90,7 +90,7 @@ def _trained(args, cell, task, config, stack):
         if checkpoint.state:
             rows, before = [Row(*row) for row in checkpoint.more], checkpoint.state
             print(f"going on from {path}, after {len(rows)} seeds", flush=True)
-        checkpoint.more = rows
+        checkpoint.keep(rows)
     with compiling_noted(), user_errors(options_of(args)), Bar(args.seeds, delay=0.5) as bar:
         for seed in range(len(rows), args.seeds):
             run = train(cell, task, config, seed=seed, threads=args.threads, resume=before, checkpoint=checkpoint)

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import shlex
 import sys
+from dataclasses import replace
 
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.output import beside, how_to_check, save_under_free_name
@@ -27,9 +28,10 @@ def report(args, config, result, path, say):
     with deferred_interrupt() as interrupt:
         try:
             if not left and result.verification is None:
-                result.verification = verify(result.model, task.bits, threads=args.threads, progress=interrupt.check)
+                found = verify(result.model, task.bits, threads=args.threads, progress=interrupt.check)
+                result = replace(result, verification=found)
             if result.exact and not result.certified and result.stopped in ("exact", "samples"):
-                result.certification = _proof_of(result.model, interrupt.check)
+                result = replace(result, certification=_proof_of(result.model, interrupt.check))
         except Interrupted:
             left = True
         path = _written(functools.partial(save_run, result) if unfinished else result.model.save, path, replacing)

@@ -26,6 +26,10 @@ class RunAutosave(TrainingAutosave):
         self.more = run.model.metadata.pop("more", None)
         return run
 
+    def keep(self, more):
+        """Keep these plain values in the file from now on; a list may grow."""
+        self.more = more
+
     def offer(self, make):
         """Save make(), a Run, if it is time to."""
         if self.due(SIZE):

@@ -1,14 +1,18 @@
 """A task's samples for groups of models: 64 of a model at a time as words, of which each of its lanes has one bit."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba.extending import overload
 
 from fastrnn.bits.source import BitTask, draw_word
 from fastrnn.compiling import jit
+from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.feed import lay_lanes
+from fastrnn.kernels.inline import inlined
 
 
-@jit
+@inlined
 def _swap(a, b, distance, mask):
     """Exchange the bits of a under mask << distance with those of b under mask."""
     for n in range(a.size):
@@ -17,7 +21,7 @@ def _swap(a, b, distance, mask):
         a[n] ^= swapped << distance
 
 
-@jit
+@inlined
 def _transpose(rows):
     """Exchange, in each 16 bits of the words in rows (16, N), row and place of a bit.
 
@@ -34,7 +38,7 @@ def _transpose(rows):
         mask ^= mask << distance
 
 
-@jit
+@inlined
 def _cut(low, high, shift, row):
     """row = the bits of low from `shift` on, then those of high."""
     for n in range(row.size):
@@ -44,7 +48,7 @@ def _cut(low, high, shift, row):
             row[n] |= high[n] << (np.uint64(64) - shift)
 
 
-@jit
+@inlined
 def _take(rows, out, first):
     """Bits first to first + 15 of out (64, N) = 16 bits of the words in rows (16, N) after the other 16."""
     place = np.uint64(first)
@@ -56,75 +60,89 @@ def _take(rows, out, first):
                 out[16 * quarter + row, n] = bits if first == 0 else out[16 * quarter + row, n] | bits
 
 
+@inlined
+def _join(samples, sample, batch, columns, lanes):
+    """Join samples, the first of them `sample` of a batch, into blocks of so many columns; the number of whole blocks.
+
+    A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
+    """
+    number, laid = 0, 0
+    while True:
+        count = min(columns, batch - sample)
+        if number + count > 64:
+            return laid
+        for column in range(count):
+            shift = np.uint64(column * lanes)
+            for n in range(samples.shape[1]):
+                word = samples[number + column, n] << shift
+                samples[laid, n] = word if column == 0 else samples[laid, n] | word
+        number, laid, sample = number + count, laid + 1, (sample + count) % batch
+
+
 @jit
-def _spread(feed, words, rows, out, batch, sample):
-    """The next 64 samples of all lanes, from their own two words each, as a word of lanes for each; rows: scratch."""
-    count = rows.shape[1]
-    for first in range(0, feed.active.size, 16):
+def spread(active, step, words, rows, out, laid, batch, sample, columns):
+    """Lay the next 64 samples of all lanes, from their own two words each, as blocks of words of lanes.
+
+    words (L, 2, N), out (64, N), laid (1): the number of blocks; rows (16, N): scratch.
+    """
+    for first in range(0, active.size, 16):
         for row in range(16):
             lane = first + row
-            if lane < feed.active.size and feed.active[lane] != 0:
-                number = feed.step[lane] * batch + sample
+            if lane < active.size and active[lane] != 0:
+                number = step[lane] * batch + sample
                 word = number // 64
-                low, high = words[lane, word % 2].reshape(count), words[lane, (word + 1) % 2].reshape(count)
-                _cut(low, high, np.uint64(number % 64), rows[row])
+                _cut(words[lane, word % 2], words[lane, (word + 1) % 2], np.uint64(number % 64), rows[row])
             else:
-                for n in range(count):
+                for n in range(rows.shape[1]):
                     rows[row, n] = 0
         _transpose(rows)
-        _take(rows, out.reshape(64, count), first)
+        _take(rows, out, first)
+    laid[0] = _join(out, sample % batch, batch, columns, active.size)
 
 
-@jit
-def _refill(task, feed, batch, sample):
-    """Draw the words that the next 64 samples of each lane are in."""
+class LaneTask(NamedTuple):
+    """A BitTask as the source of groups of models, with the Addresses of draw_word and spread.
+
+    Compiled apart, they are not compiled again with what calls them.
+    """
+
+    task: BitTask
+    draw: Address
+    spread: Address
+
+
+def lane_source(source):
+    """A source as groups of models take it."""
+    if not source.inputs_are_bits:
+        return source
+    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1), np.uint64), np.zeros(1, np.int64)
+    return LaneTask(
+        source,
+        address_of(draw_word, source, np.uint64(0), 0, plane, plane, np.zeros(64, np.uint64)),
+        address_of(spread, flags, flags, words, plane, plane, flags, 0, 0, 0),
+    )
+
+
+def _lay(source, feed, block, batch, sample):
+    """Draw the words that the next 64 samples of each lane are in, and lay them."""
+    steps, inputs, outputs = feed.shape
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:
             continue
         number = feed.step[lane] * batch + sample
-        last = (number + 63) // 64
-        for word in range(number // 64, last + 1):
+        for word in range(number // 64, (number + 63) // 64 + 1):
             if feed.tag[lane, word % 2] != word:
                 feed.tag[lane, word % 2] = word
-                draw_word(
-                    task,
-                    feed.seed[lane],
-                    word,
-                    feed.x_words[lane, word % 2],
-                    feed.y_words[lane, word % 2],
-                    feed.state,
-                )
-    _spread(feed, feed.x_words, feed.x_rows, feed.x_blocks, batch, sample)
-    _spread(feed, feed.y_words, feed.y_rows, feed.y_blocks, batch, sample)
-
-
-@jit
-def _join(samples, block, first, count, lanes):
-    """samples[block] (N) = `count` samples from the first one on, each in the bits of its own column."""
-    for column in range(count):
-        shift = np.uint64(column * lanes)
-        for n in range(samples.shape[1]):
-            word = samples[first + column, n] << shift
-            samples[block, n] = word if column == 0 else samples[block, n] | word
-
-
-def _lay(source, feed, block, batch, sample):
-    columns, lanes = block.outputs.shape
-    _refill(source, feed, batch, sample)
-    x, y = feed.x_blocks.reshape(64, -1), feed.y_blocks.reshape(64, -1)
-    number, laid, sample = 0, 0, sample % batch
-    while True:
-        count = min(columns, batch - sample)
-        if number + count > 64:
-            break
-        # A block lies where its first sample did, or before.
-        if columns > 1:
-            _join(x, laid, number, count, lanes)
-            _join(y, laid, number, count, lanes)
-        number, laid, sample = number + count, laid + 1, (sample + count) % batch
-    feed.laid[0] = feed.left[0] = laid
+                x = feed.x_words[lane, word % 2].reshape(steps, inputs)
+                y = feed.y_words[lane, word % 2].reshape(steps, outputs)
+                call(source.draw, (source.task, feed.seed[lane], word, x, y, feed.state))
+    columns = block.outputs.shape[0]
+    active, step, laid = feed.active, feed.step, feed.laid
+    call(source.spread, (active, step, feed.x_words, feed.x_rows, feed.x_blocks, laid, batch, sample, columns))
+    call(source.spread, (active, step, feed.y_words, feed.y_rows, feed.y_blocks, laid, batch, sample, columns))
+    feed.left[0] = feed.laid[0]
 
 
 @overload(lay_lanes)
 def _overload_lay(source, feed, block, batch, sample):
-    return _lay if source.instance_class is BitTask else None
+    return _lay if source.instance_class is LaneTask else None

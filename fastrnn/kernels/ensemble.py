@@ -147,7 +147,7 @@ def _one_update(place, feed, block, plan, calls, arrays, lanes, made, stop):
     return True
 
 
-@jit
+@inlined
 def _remember(opened, streak, before):
     rows = opened.shape[0]
     for lane in range(streak.size):
@@ -156,7 +156,7 @@ def _remember(opened, streak, before):
             before[row, lane] = opened[row, lane]
 
 
-@jit
+@inlined
 def _take_back(opened, streak, before):
     rows = opened.shape[0]
     for lane in range(streak.size):
@@ -165,7 +165,7 @@ def _take_back(opened, streak, before):
             opened[row, lane] = before[row, lane]
 
 
-@jit
+@inlined
 def _cover(block, plan, samples):
     """Say which columns of a block hold a sample."""
     block.tag[2] = samples
@@ -174,14 +174,14 @@ def _cover(block, plan, samples):
             block.weights[0, column, lane] = 1 if column < samples else 0
 
 
-@jit
+@inlined
 def _sum_outputs(total, outputs):
     for column in range(outputs.shape[0]):
         for lane in range(total.size):
             total[lane] += outputs[column, lane]
 
 
-@jit
+@inlined
 def _quiet(feed, lanes):
     """Updates up to which no active lane ends, or fills a stretch of its history."""
     least = 1 << 62
@@ -191,7 +191,7 @@ def _quiet(feed, lanes):
     return least
 
 
-@jit
+@inlined
 def _advance(feed, plan, lanes, made):
     """Count the updates that were made in every active lane."""
     for lane in range(feed.active.size):

@@ -11,14 +11,15 @@ from fastrnn.kernels.workspace import aligned_zeros
 
 
 class Feed(NamedTuple):
-    """What the lanes draw from. Arrays (L) but the last five.
+    """What the lanes draw from: of sequences of shape (T, I, O); arrays (L) where nothing else is said.
 
     active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
-    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
-    T, O); x_blocks (64, T, I), y_blocks (64, T, O): of the next blocks, as bits; laid (1): how many blocks were laid
-    ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
+    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T * I), y_words (L,
+    2, T * O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks were
+    laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
     """
 
+    shape: tuple
     active: np.ndarray
     seed: np.ndarray
     data: np.ndarray
@@ -39,19 +40,21 @@ def feed_for(net, steps, lanes):
     """A Feed of empty lanes."""
     inputs, outputs = net.sizes.inputs, net.sizes.outputs
     held = 1 if net.bits else 0
+    x, y = steps * inputs, steps * outputs
     return Feed(
+        (steps, inputs, outputs),
         **{name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")},
         seed=np.zeros(lanes, np.uint64),
         tag=np.full((lanes, 2), -1),
-        x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
-        y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
-        x_blocks=np.zeros((held * 64, steps, inputs), np.uint64),
-        y_blocks=np.zeros((held * 64, steps, outputs), np.uint64),
+        x_words=np.zeros((held * lanes, 2, x), np.uint64),
+        y_words=np.zeros((held * lanes, 2, y), np.uint64),
+        x_blocks=np.zeros((held * 64, x), np.uint64),
+        y_blocks=np.zeros((held * 64, y), np.uint64),
         laid=np.zeros(1, np.int64),
         left=np.zeros(1, np.int64),
         state=np.zeros(64, np.uint64),
-        x_rows=aligned_zeros((16, held * steps * inputs), np.uint64),
-        y_rows=aligned_zeros((16, held * steps * outputs), np.uint64),
+        x_rows=aligned_zeros((16, held * x), np.uint64),
+        y_rows=aligned_zeros((16, held * y), np.uint64),
     )
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.bits.lanes import lane_source
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.block_data import block_for
 from fastrnn.kernels.ensemble import (
@@ -100,7 +101,7 @@ class Recipe:
         at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
-        self.segment = min(config.truncate or steps, steps)
+        self.segment, self.drawn_from = min(config.truncate or steps, steps), lane_source(source)
         self.at_once = at_once
         self.options = self._options(len(varied["rate"]))
         self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
@@ -175,7 +176,7 @@ class Group:
         self.kernel_arrays = Arrays(*frames, **own)
         self.plan = self._plan(words)
         self.calls = Calls(
-            lay_models_address(recipe.source, self.feed, block),
+            lay_models_address(recipe.drawn_from, self.feed, block),
             *(address_of(execute, program, frames[0]) for program in (recipe.learn, recipe.update)),
         )
         self.jobs = [None] * lanes
@@ -269,7 +270,7 @@ class Group:
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
         return run_models(
-            recipe.source,
+            recipe.drawn_from,
             self.plan,
             self.calls,
             self.feed,

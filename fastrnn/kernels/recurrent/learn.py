@@ -5,6 +5,7 @@ Two programs, for drivers that draw samples, let threads meet and decide about m
 
 from types import SimpleNamespace
 
+from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_POINTERS, TALLY_WORDS, tally
 from fastrnn.kernels.recurrent.train import clear, frame_of, run_block
 from fastrnn.kernels.recurrent.update import update_weights, updating
@@ -18,16 +19,7 @@ LEARN_POINTERS = (
     "lengths",
     "weights",
     "sums",
-    "pre",
-    "state",
-    "saved",
-    "d_z",
-    "d",
-    "d_state",
-    "column_sums",
-    "errors",
-    "operand",
-    "d_operand",
+    *BLOCK_ARRAYS,
 )
 # x, y: addresses of the block's data; fresh: whether the gradient begins with this block; segment: steps between two
 # borders that no derivative crosses.

@@ -26,6 +26,10 @@ SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN = 16
 
 
+# Names of what `Network.arrays` gives the sizes of.
+BLOCK_ARRAYS = ("pre", "state", "saved", "d_z", "d", "d_state", "operand", "d_operand", "column_sums", "errors")
+
+
 @dataclass(frozen=True)
 class Network:
     """A network as its loops are compiled.

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
 from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
+from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
@@ -36,17 +37,8 @@ POINTERS = (
     "criteria",
     "sums",
     "history",
-    "pre",
-    "state",
-    "saved",
-    "d_z",
-    "d",
-    "d_state",
-    "column_sums",
-    "errors",
-    "operand",
-    "d_operand",
     "norm",
+    *BLOCK_ARRAYS,
 )
 # stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
 # and all weights as they were before the round, unless updates came within it. made: blocks of the round.

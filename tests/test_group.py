@@ -12,7 +12,8 @@ from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.train.config import TrainConfig
-from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.group import Group, Job
+from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.many_start import source_of
 
 CELL, RUNS_ON = Elman(3), np.zeros(1, np.int64)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.bits.lanes import lane_source
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.block_data import block_for
 from fastrnn.kernels.ensemble import (
@@ -16,19 +15,12 @@ from fastrnn.kernels.ensemble import (
     run_models,
 )
 from fastrnn.kernels.feed import feed_for, lay_models_address
-from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
-from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.schedules import rates
-from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, terms_of
 
-# Bytes that are surely near.
-NEAREST_CACHE = 32768
-# Samples in one stretch of the history, until a model has too many stretches.
-STRETCH_SAMPLES = 256
 # In float32 a count of samples ends here.
 MOST_PATIENCE = 1 << 24
 
@@ -78,58 +70,6 @@ class LaneState(NamedTuple):
             loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
             history = np.concatenate([history, [[loss, self.open[1], wrong, wrong_samples]]])
         return Taken(self.vectors[0], steps, history, length)
-
-
-class Recipe:
-    """What all groups of one call of `train_many` share, and the programs they run.
-
-    cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
-    optimizer's options; threads: that share the models.
-    """
-
-    def __init__(self, cell, sizes, source, steps, config, varied, threads=1):
-        self.source, self.steps, self.config, self.varied = source, steps, config, varied
-        self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = self._network(cell, sizes, len(varied["rate"]) // threads)
-        places = places_of(cell, *sizes)
-        # A model's weights as one vector: the named ones, flattened one after the other.
-        self.rows = np.concatenate([each.ravel() for each in places.values()])
-        self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
-        penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
-        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), watched=False)
-        # Where all of a gradient is there at once, it never goes to memory.
-        at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
-        self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
-        self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
-        self.segment, self.drawn_from = min(config.truncate or steps, steps), lane_source(source)
-        self.at_once = at_once
-        self.options = self._options(len(varied["rate"]))
-        self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
-
-    def _network(self, cell, sizes, models):
-        """The Network; where it is small and a batch one sample, two registers of models, whose chains overlap."""
-        columns = min(COLUMNS, self.config.batch_size)
-        net = network_for(cell, sizes, self.source, self.config, True, columns)
-        arrays = net.arrays(min(self.steps, net.span))
-        if columns > 1 or models < 2 * self.lanes or self.steps > net.span:
-            return net
-        if 2 * (net.table.count + sum(arrays.values())) * net.vector_bytes > NEAREST_CACHE:
-            return net
-        self.lanes *= 2
-        return network_for(cell, sizes, self.source, self.config, True, columns, 2)
-
-    def _options(self, models):
-        """(models, rows): OPTIONS and the optimizer's own of each model."""
-        names = (*OPTIONS, *self.optimizer.options)
-        options = np.tile(np.array(options_of(self.config, self.optimizer), float), (models, 1))
-        for name in set(names) & set(self.varied):
-            options[:, names.index(name)] = self.varied[name]
-        return options
-
-    @property
-    def vectors(self):
-        """Number of vectors from which a model continues."""
-        return 1 + len(self.optimizer.slots)
 
 
 class Group:

@@ -14,8 +14,9 @@ from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
 from fastrnn.train.checks import Checks
 from fastrnn.train.data import holds_bits
-from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.group import Group, Job
 from fastrnn.train.many_checker import DataChecker, TaskChecker
+from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.many_results import ModelResults
 from fastrnn.train.many_run import ManyRun
 from fastrnn.train.many_start import InitialWeights

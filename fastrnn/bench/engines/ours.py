@@ -9,7 +9,8 @@ from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.driver import SAMPLES_A_THREAD
-from fastrnn.train.group import Group, Job, Recipe
+from fastrnn.train.group import Group, Job
+from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.session import session_for
 
 # The flag that nobody sets.

@@ -98,10 +98,12 @@ def escape(found, count, steps, seed):
     assert ((found.graph.labels[nodes] * logits).min(axis=2) >= found.proof.margins[nodes]).all()
     seen += looked
 
-    few = symbols[:: max(1, len(symbols) // 48)]
-    distance, looked = outside(found, few, online(found.model, few))
-    assert distance <= 0, f"online: a state is {distance} outside"
-    seen += looked
+    # Cells with an operand have no kernel for single samples.
+    if found.model.cell.traced().operand is None:
+        few = symbols[:: max(1, len(symbols) // 48)]
+        distance, looked = outside(found, few, online(found.model, few))
+        assert distance <= 0, f"online: a state is {distance} outside"
+        seen += looked
 
     whole = symbols[: len(symbols) // 64 * 64]
     for segment in (steps, 7):

@@ -14,7 +14,7 @@ BATCHES = (1, 64, 1024, 16384)
 
 
 class Case(NamedTuple):
-    """An engine at a workload on so many threads."""
+    """An engine at a workload on a number of threads."""
 
     engine: object
     work: Workload

@@ -93,7 +93,7 @@ class Opened:
         self.worker, self.key, self.together = worker, key, together
 
     def run(self, updates):
-        """Seconds that so many updates take; as many are made as whole calls of the engine make, at least."""
+        """Seconds that a number of updates take, rounded up to whole calls of the engine."""
         made = -(-updates // self.together) * self.together
         return self.worker.ask("run", key=self.key, updates=made) * updates / made
 
@@ -114,7 +114,7 @@ class Opened:
 
 
 def environment(threads, python=sys.executable):
-    """The environment of a worker with so many threads."""
+    """The environment of a worker with `threads` threads."""
     # NumPy's engine deals out threads itself, so its BLAS has one.
     numbers = {
         "OMP_NUM_THREADS": threads,

@@ -33,7 +33,7 @@ def gflops(row):
 
 
 def peak_gflops(result, threads, dtype="float32"):
-    """Measured peak of so many threads, as [GFLOP/s in each round], or None."""
+    """Measured peak of a number of threads, as [GFLOP/s in each round], or None."""
     peak = find(result, engine="fma", threads=threads, dtype=dtype)
     return peak and [peak["flops"] / seconds / 1e9 for seconds in peak["seconds"]]
 

@@ -12,7 +12,7 @@ UNSTABLE = 0.10
 
 
 def calibrate(run, seconds):
-    """Updates that take about so many seconds, after the warm-up that this is too."""
+    """Updates that take about `seconds` seconds; it warms up, too."""
     updates, taken = 1, run(1)
     taken = min(taken, run(1))
     while taken < seconds / 4:

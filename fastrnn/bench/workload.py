@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 INPUTS, OUTPUTS = 2, 1
-# The true gradient is formed from float64 states of at most so many numbers: 128 MB.
+# The true gradient is formed from float64 states of at most this number of numbers: 128 MB.
 LARGEST_CHECK = 1 << 24
 
 # A float32 update read back from the weights has an error of about 1e-5; a term forgotten shows as 1e-2 or more.

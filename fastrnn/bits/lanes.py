@@ -62,7 +62,7 @@ def _take(rows, out, first):
 
 @inlined
 def _join(samples, sample, batch, columns, lanes):
-    """Join samples, the first of them `sample` of a batch, into blocks of so many columns; the number of whole blocks.
+    """Join samples, of which the first is `sample` of a batch, into blocks; returns the number of whole blocks.
 
     A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
     """

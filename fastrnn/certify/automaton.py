@@ -94,7 +94,7 @@ def _from_words(words, count):
 
 
 def _smallest(inputs, following, outputs):
-    """The machine with states that no input can tell apart made one (E. F. Moore, 1956), and numbered anew."""
+    """The machine with states that no input can tell apart made one (E. F. Moore, 1956), and numbered again."""
     kinds = np.unique(outputs.reshape(len(outputs), -1), axis=0, return_inverse=True)[1].reshape(-1)
     while True:
         finer = np.unique(np.column_stack([kinds, kinds[following]]), axis=0, return_inverse=True)[1].reshape(-1)

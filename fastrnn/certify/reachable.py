@@ -153,7 +153,7 @@ def _bounds(view, graph, inputs, k, found):
 
 
 def _words(graph, symbols, k, length):
-    """(node, the number of its last `length` inputs) of all nodes after at least so many."""
+    """(node, the number of its last `length` inputs) of all nodes after at least that number."""
     first = 0
     for steps in range(k + 1):
         count = symbols**steps

@@ -18,7 +18,7 @@ def skewed(symbols, count, steps, rng):
 
 
 def every(symbols, most=16384):
-    """All sequences of the greatest length of which there are at most so many."""
+    """All sequences of the greatest length of which there are at most `most`."""
     length = max(1, int(np.log(most) / np.log(symbols) + 1e-9))
     return np.arange(symbols**length)[:, None] // symbols ** np.arange(length) % symbols
 

@@ -26,8 +26,8 @@ RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 class Plan(NamedTuple):
     """What a call is to do: updates first_step to first_step + len(rates) - 1.
 
-    size: samples in a block; patience: stop after so many samples without a mistake, counted over whole batches (0:
-    never).
+    size: samples in a block; patience: stop after this number of samples without a mistake, counted over whole batches
+    (0: never).
     """
 
     seed: int

@@ -86,7 +86,7 @@ class Lanes(NamedTuple):
 
 
 def lanes_for_models(lanes):
-    """So many empty Lanes."""
+    """Lanes without models."""
     names = ("limit", "event", "outputs", "batch", "filled", "length", "entries")
     counts = {name: np.zeros(lanes, np.int64) for name in names}
     return Lanes(**counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))

@@ -18,7 +18,7 @@ from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
 from fastrnn.simd.rows import join, load_vector, splat_value, split
 
-# A loop of known length is written out, step after step, where it makes at most so many vectors.
+# A loop of known length is written out, step after step, where it makes at most this number of vectors.
 UNROLLED = 64
 
 

@@ -36,8 +36,8 @@ class Split:
 
 TEST = Split(21, 270, 11)
 TRAINING = (Split(0, 19, 7), Split(0, 9, 6))
-# Their figures on these: of networks found by evolution, and the best of so many trained by gradients (Elman, GRU and
-# LSTM, 2 to 128 units, 1,000 epochs).
+# Their figures on these: of networks found by evolution, and the best of those trained by gradients (Elman, GRU and
+# LSTM, 2 to 128 units, 1,000 epochs) and their number.
 EVOLVED = 1.0
 THEIR_BEST = {TRAINING[0]: (0.8126, 248), TRAINING[1]: (0.7493, 246)}
 

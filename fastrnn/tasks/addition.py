@@ -110,8 +110,8 @@ def _chains_of_every_length(bits):
     """Pairs that run through carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends
     it.
 
-    In a chain one of the operands has its bit set: a carry runs along it, if there is one. So many chains fit that the
-    longest has about sqrt(2 bits) steps.
+    In a chain one of the operands has its bit set: a carry runs along it, if there is one. The longest chain that
+    fits has about sqrt(2 bits) steps.
     """
     made, ended, first, second = "11", "00", "10", "01"
     lengths = range(1, 2 + int((2 * bits) ** 0.5))

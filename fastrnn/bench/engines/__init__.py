@@ -2,7 +2,7 @@
 
 An engine is a class `Engine(work, threads, weights, x, y)` with two methods. `run(updates)` makes that many
 updates and is timed. `sample()` makes one update by the same code and returns (before, x, y, after). If the
-engine has a number `together`, it makes so many updates a call: `run` is asked for multiples of it, and
+engine has a number `together`, it makes that number of updates per call: `run` is asked for multiples of it, and
 `sample` makes that many. weights, x and y are as in fastrnn.bench.workload, the learning rate is work.rate.
 """
 

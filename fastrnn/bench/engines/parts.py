@@ -35,7 +35,7 @@ def _call(address, frame, times):
 
 
 class Part:
-    """A session in training; `blocks(times)` does the part's work so many times."""
+    """A session in training; `blocks(times)` does the part's work `times` times."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, elman, task = work, Elman(work.hidden, bias=False), Addition(bits=work.steps)

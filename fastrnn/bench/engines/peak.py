@@ -60,7 +60,7 @@ class MultiplyAdd:
 
     @staticmethod
     def flops(dtype, threads):
-        """Operations in one update of so many threads."""
+        """Operations in one update of `threads` threads."""
         return 2 * TURNS * SUMS * lanes_for(dtype) * threads
 
 

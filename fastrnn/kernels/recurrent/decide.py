@@ -1,6 +1,6 @@
 """Decisions about each model, in compiled code: which weights were best, and who is done.
 
-A model is evaluated every so many rounds, on the loss of its validation sequences before the round's last update. It
+A model is evaluated every few rounds, on the loss of its validation sequences before the round's last update. It
 is done after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after
 `limit` rounds, or when its training loss is no finite number. On a plateau, `plateau_patience` evaluations in a row
 without improvement, its learning rate is multiplied by `plateau_factor`, and they are counted from 0 again.

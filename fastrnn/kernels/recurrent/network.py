@@ -104,7 +104,7 @@ class Network:
         return chosen
 
     def arrays(self, steps):
-        """{name: vectors} of a block's own memory, for sequences of up to so many steps."""
+        """{name: vectors} of a block's own memory, for sequences of up to `steps` steps."""
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
         return {
             "pre": len(self.step.pre) * hidden * columns,

@@ -69,7 +69,7 @@ class UnitsNetwork:
         return m.splat(pointer, place)
 
     def arrays(self, steps):
-        """{name: vectors} of the memory that sequences of up to so many steps take."""
+        """{name: vectors} of the memory that sequences of up to `steps` steps take."""
         states, panels, chunks = len(self.step.new), self.panels, -(-steps // CHUNK)
         return {
             "turned": self.panels * self.lanes * self.step.from_h * panels,

@@ -70,9 +70,9 @@ def test_one_register_of_models_or_two_give_the_same_bytes():
     assert len({both.weights(lane).tobytes() for lane in range(models)}) == models
 
 
-def test_sums_lose_nothing_that_float64_would_keep():
-    lanes, updates = lanes_for("float32"), 5_000
-    values = np.random.default_rng(2).exponential(3.0, (updates, lanes)).astype(np.float32)
+def tallied(values, patience):
+    """(bits of lanes that somebody must look at, after each of the losses in values (updates, lanes); arrays)"""
+    lanes, seen = values.shape[1], []
 
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in (*TALLY_POINTERS, "active")})
@@ -83,15 +83,30 @@ def test_sums_lose_nothing_that_float64_would_keep():
     program = Program(kernel, names, "float32", lanes, "tally of a test")
     arrays = {"open": (6, lanes), "patience": (lanes,), "streak": (lanes,), "active": (lanes,)}
     arrays = {name: np.zeros(shape, np.float32) for name, shape in arrays.items()} | {"values": values}
-    arrays["patience"][:] = updates
+    arrays["patience"][:] = patience
     arrays["active"][: lanes // 2] = 1
     frame = np.array([arrays[name].ctypes.data if name in arrays else 0 for name in names])
     frame[names.index("samples")] = 1
-    for n in range(updates):
-        assert frame[names.index("seen")] == 0
+    for n in range(len(values)):
         frame[names.index("n")] = n
         program.run(frame)
-    assert frame[names.index("seen")] == 2 ** (lanes // 2) - 1
+        seen.append(int(frame[names.index("seen")]))
+    return seen, arrays
+
+
+def test_a_loss_that_is_not_finite_is_seen_after_later_blocks_of_its_batch_too():
+    lanes = lanes_for("float32")
+    values = np.ones((6, lanes), np.float32)
+    values[1, 0], values[3, 1], values[2, lanes - 1] = np.inf, np.nan, np.inf
+    # The last lane holds no model.
+    assert tallied(values, np.inf)[0] == [0, 1, 1, 3, 3, 3]
+
+
+def test_sums_lose_nothing_that_float64_would_keep():
+    lanes, updates = lanes_for("float32"), 5_000
+    values = np.random.default_rng(2).exponential(3.0, (updates, lanes)).astype(np.float32)
+    seen, arrays = tallied(values, updates)
+    assert set(seen[:-1]) == {0} and seen[-1] == 2 ** (lanes // 2) - 1
     for lane in range(lanes):
         loss, whole = sum(arrays["open"][:2, lane].astype(float)), math.fsum(values[:, lane].astype(float))
         assert abs(loss - whole) < 1e-12 * whole

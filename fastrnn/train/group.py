@@ -91,13 +91,11 @@ class Group:
             "patience": (lanes,),
             "streak": (lanes,),
             "before": (2 * len(SUMS) + 1, lanes),
-            "flags": (3, rows),
             "active": (1, lanes),
             "norm": (lanes, lanes),
         }
         shapes |= {name: (count, lanes) for name, count in net.arrays(recipe.steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
-        self.arrays["flags"][:] = recipe.flags
         block, arrays = self.block, self.arrays
         memory = {
             **arrays,

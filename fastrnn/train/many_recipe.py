@@ -6,7 +6,7 @@ from fastrnn.bits.lanes import lane_source
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.networks import COLUMNS, lanes_for, places_of
-from fastrnn.train.engine import flags_of, network_for, optimizer_of, options_of, terms_of
+from fastrnn.train.engine import network_for, optimizer_of, options_of, terms_of
 
 # Bytes that are surely near.
 NEAREST_CACHE = 32768
@@ -28,7 +28,7 @@ class Recipe:
         places = places_of(cell, *sizes)
         # A model's weights as one vector: the named ones, flattened one after the other.
         self.rows = np.concatenate([each.ravel() for each in places.values()])
-        self.optimizer, self.flags = optimizer_of(config), flags_of(self.net, places)
+        self.optimizer = optimizer_of(config)
         penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
         terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), watched=False)
         # Where all of a gradient is there at once, it never goes to memory.

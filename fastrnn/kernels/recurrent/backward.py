@@ -72,7 +72,7 @@ def _shares(m, net, block, t):
 
 
 def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):
-    """Derivatives of unit u. alone: there is nothing to add to d_state, which the product with the weights will be."""
+    """Derivatives of unit u. alone: the product with the weights is all of d_state, so nothing is stored there."""
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
     columns = range(net.columns)

@@ -28,11 +28,11 @@ def tally(m, frame, totals):
         added = after - before
         lost = (before - (after - added)) + (total - added)
         m.store(frame.open, low, m.load(frame.open, low) + lost)
-    loss, _, mistakes = totals
+    mistakes, loss = totals[2], m.load(frame.open, m.integer(0))
     streak = m.load(frame.streak, m.integer(0)) + m.from_integer(m.word("samples"))
     streak = m.select(mistakes > 0.0, zero - m.from_integer(m.word("left")), streak)
     m.store(frame.streak, m.integer(0), streak)
-    # A loss that is not finite, times 0, is no number, and what is no number is less than nothing.
+    # A sum that was infinite or no number once stays so; 0 times it is no number, which is not less than any.
     well = m.fma(loss, zero, streak) < m.load(frame.patience, m.integer(0))
     active = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
     m.set_word("seen", active - m.mask_bits(well).both(active))

@@ -18,13 +18,30 @@ MOST_INPUTS = 16
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """One model's change in a step, for K inputs, on a grid of states, and where the data led it.
+    """How one model's state changes in a step, for K inputs on a grid of P states of D dimensions, and along the data.
 
-    inputs (K, I); input_names; dimensions: 1 or 2; states (P, D): the grid; velocity (K, P, D): the change of the state
-    in a step; logit (P,): of the states; change (K, P): of the logit in a step; visited: {"input" (S,): number of the
-    input, -1 for another, "states" (S, D), "logit", "change" (S,)}: of each step of the data, before it and its change.
-    The logit is z_1 - z_0 for two classes; for more, z_1 less the logarithm of the sum of the others' exponentials;
-    else z.
+    The logit is z_1 - z_0 for two classes; for more classes, the output's z minus the logarithm of the sum of the
+    others' exponentials; otherwise z.
+
+    Attributes
+    ----------
+    inputs : float64 array (K, I)
+        The inputs.
+    input_names : tuple of str
+        Names of the columns of `inputs`.
+    dimensions : int
+        D, 1 or 2.
+    states : float64 array (P, D)
+        The grid.
+    velocity : float64 array (K, P, D)
+        The change of the state in a step.
+    logit : float64 array (P,)
+        The logit of each state of the grid.
+    change : float64 array (K, P)
+        The change of the logit in a step.
+    visited : dict
+        Of each of the S steps of the data: "input" (S,), the number of its input, -1 for one that is not among the K;
+        "states" (S, D) and "logit" (S,) before the step; "change" (S,), the change of the logit.
     """
 
     inputs: np.ndarray
@@ -37,8 +54,15 @@ class Portrait:
     visited: dict
 
     def labels(self):
-        """A short text for each input; of inputs that stand for values of one column, as side=left, the one that is
-        1."""
+        """Return a short text for each input.
+
+        Inputs that encode one column, for example side=left and side=right, are named by the one that is 1.
+
+        Returns
+        -------
+        list of str
+            K texts.
+        """
         columns = [name.partition("=")[0] if "=" in name else None for name in self.input_names]
         texts = []
         for row in self.inputs:
@@ -54,12 +78,35 @@ class Portrait:
 
 
 def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
-    """Return the Portrait of a Fit, or of one model of Fits, whose state has one or two numbers.
+    """Compute the phase portrait of a model whose state has one or two numbers.
 
-    data: Sequences on which the model is followed; the grid spans the states that it visits there. inputs: (K, I);
-    None: the different inputs of the data, at most 16, the most frequent first. points: of the grid, along each axis
-    (default: 101 for one dimension, 21 for two). output: which output's logit, for more than two classes or several
-    outputs (default: the last of the classes, else the first). Raises ValueError for larger states and wrong numbers.
+    Parameters
+    ----------
+    fits : Fits or Fit
+        The model, or models.
+    data : Sequences or a list of arrays (steps, inputs)
+        The model is followed on these sequences; the grid spans the states that it visits there.
+    model : int
+        The number of the model in `fits`.
+    inputs : array (K, I) or None
+        Inputs to draw; None: the different inputs of the data, at most the 16 most frequent.
+    points : int or None
+        Points of the grid along each axis; None: 101 for one dimension, 21 for two.
+    output : int or None
+        The output that the logit is of, for more than two classes or several outputs; None: the last class, or the
+        first output.
+
+    Returns
+    -------
+    Portrait
+
+    Raises
+    ------
+    ValueError
+        For larger states, and inputs or outputs that the model does not have.
+
+    References ---------- L. Ji-An, M. K. Benna and M. G. Mattar, "Discovering cognitive strategies with tiny recurrent
+    neural networks", Nature 644 (2025).
     """
     data = data if isinstance(data, Sequences) else Sequences(data)
     one = as_fits(fits)[int(model)]

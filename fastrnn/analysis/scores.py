@@ -8,10 +8,26 @@ from fastrnn.arguments import as_integer
 
 
 def normalised_likelihood(log_likelihood, steps):
-    """exp(log_likelihood / steps): the geometric mean of the probabilities given to the observed targets.
+    """Return the geometric mean of the probabilities that the observed targets were given.
 
-    log_likelihood: in nats, a sum over counted steps, any shape; steps: their number, or one for each.
-    Raises ValueError for a number of steps below 1.
+        exp(log_likelihood / steps)
+
+    Parameters
+    ----------
+    log_likelihood : float or array of any shape
+        In nats, summed over the counted steps.
+    steps : int or array
+        The number of counted steps, at least 1; one for all, or one for each log-likelihood.
+
+    Returns
+    -------
+    float64 or array
+        Between 0 and 1, in the shape of the log-likelihoods.
+
+    Raises
+    ------
+    ValueError
+        For a number of steps below 1.
     """
     steps = np.asarray(steps, float)
     if not (steps >= 1).all():
@@ -20,10 +36,33 @@ def normalised_likelihood(log_likelihood, steps):
 
 
 def auc(p, y, weight=None):
-    """Area under the ROC curve of a binary output: P(p of a one > p of a zero) + P(they are equal) / 2.
+    """Return the area under the ROC curve of a binary output.
 
-    p: (S,) predictions, larger where a one is likelier; y: (S,) 0 or 1; weight: (S,) of the steps, 0 leaves one out.
-    J. A. Hanley and B. J. McNeil, Radiology 143 (1982). Raises ValueError where y has only one of the two values.
+        P(p of a one > p of a zero) + P(p of a one = p of a zero) / 2
+
+    Parameters
+    ----------
+    p : array (S,) or (S, 1)
+        Predictions, larger where a one is more probable.
+    y : array (S,) or (S, 1)
+        The targets, 0 or 1.
+    weight : array (S,) or None
+        Weights of the steps; a step of weight 0 is left out. None: all weigh 1.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0.5 for predictions that are independent of the targets.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, targets other than 0 and 1, or targets that are all equal.
+
+    References
+    ----------
+    J. A. Hanley and B. J. McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC)
+    curve", Radiology 143 (1982).
     """
     p, y, weight = _binary(p, y, weight)
     if (ones := weight[y == 1].sum()) == 0 or (zeros := weight[y == 0].sum()) == 0:
@@ -35,10 +74,16 @@ def auc(p, y, weight=None):
 
 
 class Calibration(NamedTuple):
-    """Bins of predicted probabilities: mean prediction and share of ones (bins,), and steps in each; bins without steps
-    are left out.
+    """Predicted probabilities and observed shares of ones, in bins of predictions; empty bins are left out.
 
-    error: the expected calibration error, the mean of |predicted - observed| weighted by steps.
+    Attributes
+    ----------
+    predicted : float64 array (bins,)
+        The mean prediction in each bin.
+    observed : float64 array (bins,)
+        The share of ones in each bin.
+    steps : float64 array (bins,)
+        The sum of the weights of the steps in each bin.
     """
 
     predicted: np.ndarray
@@ -47,15 +92,36 @@ class Calibration(NamedTuple):
 
     @property
     def error(self):
-        """The mean distance between predicted and observed shares, weighted by steps."""
+        """The expected calibration error: the mean of |predicted - observed|, weighted by steps."""
         return float(np.average(np.abs(self.predicted - self.observed), weights=self.steps))
 
 
 def calibration(p, y, bins=10, weight=None):
-    """Return the Calibration of probabilities p (S,) of ones in y (S,), in `bins` intervals of equal width from 0 to 1.
+    """Compare predicted probabilities of ones with observed shares of ones, in bins of equal width from 0 to 1.
 
-    weight: (S,) of the steps, 0 leaves one out. A probability on an edge is in the lower interval.
-    M. H. DeGroot and S. E. Fienberg, The Statistician 32 (1983). Raises ValueError for probabilities outside [0, 1].
+    Parameters
+    ----------
+    p : array (S,) or (S, 1)
+        Predicted probabilities. A probability on the edge of two bins is in the lower one.
+    y : array (S,) or (S, 1)
+        The targets, 0 or 1.
+    bins : int
+        The number of bins.
+    weight : array (S,) or None
+        Weights of the steps; a step of weight 0 is left out. None: all weigh 1.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, probabilities outside [0, 1], or targets other than 0 and 1.
+
+    References
+    ----------
+    M. H. DeGroot and S. E. Fienberg, "The comparison and evaluation of forecasters", The Statistician 32 (1983).
     """
     p, y, weight = _binary(p, y, weight)
     bins = as_integer("bins", bins, 1)
@@ -68,11 +134,26 @@ def calibration(p, y, bins=10, weight=None):
 
 
 def confusion_matrix(predicted, y, classes=None):
-    """(K, K) int64: row k, column j counts steps of class k that are predicted to be j.
+    """Count the steps of each class by the class that was predicted.
 
-    predicted: (S,) class numbers, or (S, K) probabilities, of which the largest counts; y: (S,) class numbers, below 0
-    where a step does not count; classes: K, where it does not follow from the numbers.
-    Raises ValueError for numbers beyond K.
+    Parameters
+    ----------
+    predicted : array (S,) or (S, K)
+        Class numbers; or probabilities, where the class with the largest one counts.
+    y : array (S,)
+        Class numbers of the targets; steps with a negative number do not count.
+    classes : int or None
+        The number of classes K; None: the smallest that all numbers, or the probabilities, allow.
+
+    Returns
+    -------
+    int64 array (K, K)
+        Row k, column j: steps of class k that were predicted as class j.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, or class numbers of at least K.
     """
     predicted, y = np.asarray(predicted), np.asarray(y)
     if predicted.ndim == 2:
@@ -92,10 +173,26 @@ def confusion_matrix(predicted, y, classes=None):
 
 
 def nmse(predicted, y, weight=None):
-    """sum (predicted - y)^2 / sum (y - mean of y)^2: 1 for a prediction as good as the mean.
+    """Return the normalised mean squared error.
 
-    predicted, y: (S,) or (S, O), all outputs together, each with its own mean; weight: (S,) of the steps.
-    Raises ValueError where y is constant.
+        sum (predicted - y)^2 / sum (y - mean of y)^2
+
+    Parameters
+    ----------
+    predicted, y : array (S,) or (S, O)
+        Predictions and targets. The sums are over all outputs; each output has its own mean.
+    weight : array (S,) or None
+        Weights of the steps; None: all weigh 1.
+
+    Returns
+    -------
+    float
+        0 for perfect predictions, 1 for predictions as good as the mean.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, or targets that do not vary.
     """
     predicted, y, weight = _real(predicted, y, weight)
     total = (weight * (y - np.average(y, 0, weight[:, 0])) ** 2).sum()
@@ -105,9 +202,26 @@ def nmse(predicted, y, weight=None):
 
 
 def esr(predicted, y, weight=None):
-    """The error-to-signal ratio sum (predicted - y)^2 / sum y^2, as it is used for sound.
+    """Return the error-to-signal ratio, the usual error of models of sound.
 
-    Arguments as in `nmse`. Raises ValueError where y is 0 throughout.
+        sum (predicted - y)^2 / sum y^2
+
+    Parameters
+    ----------
+    predicted, y : array (S,) or (S, O)
+        Predictions and targets. The sums are over all outputs.
+    weight : array (S,) or None
+        Weights of the steps; None: all weigh 1.
+
+    Returns
+    -------
+    float
+        0 for perfect predictions, 1 for silence.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, or targets that are 0 throughout.
     """
     predicted, y, weight = _real(predicted, y, weight)
     total = (weight * y**2).sum()

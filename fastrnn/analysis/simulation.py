@@ -13,11 +13,18 @@ from fastrnn.training.outputs import states_of_sequences
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """The steps of M models in T steps of some sessions, in the order of the Fits.
+    """What M models did in sessions of T steps, in the order of the Fits.
 
-    x (M, sessions, T, I): inputs of each step; predictions (M, sessions, T, O): probabilities or real values; choices
-    (M, sessions, T) int64 class numbers, or of other heads (M, sessions, T, O): bits (int64) or real values; states
-    (M, sessions, T, states * H): after each step, all states of the cell one after the other; None where sizes differ.
+    Attributes
+    ----------
+    x : float64 array (M, sessions, T, I)
+        The inputs of each step.
+    predictions : float64 array (M, sessions, T, O)
+        Probabilities or real values.
+    choices : array (M, sessions, T) or (M, sessions, T, O)
+        Class numbers (int64); for other heads, bits (int64) or real values (float64) of each output.
+    states : float64 array (M, sessions, T, W) or None
+        After each step, all states of the cell one after the other; None if the models have different sizes.
     """
 
     x: np.ndarray
@@ -31,20 +38,42 @@ class Simulation:
 
 
 def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None, initial=None):
-    """Let each model of Fits (or a Fit) act in `sessions` sessions of `steps` steps, and return the Simulation.
+    """Let fitted models act in an environment, step by step, in float64.
 
-    environment(choices, draws): inputs (M, sessions, I) of the next step, or (I,) for all, from the choices of this
-    one, (M, sessions) class numbers, or (M, sessions, O) for heads of bits or reals; draws.uniform() and draws.normal()
-    give random numbers (M, sessions). An environment with a memory must work with arrays of this shape, and hold one
-    state for each. A function that takes one argument is called with the choices alone. first: inputs of the first
-    step, (I,) or (M, sessions, I). choose(predictions, draws): the choices; None: drawn from the predicted
-    probabilities, or the predicted real values themselves. seed: an integer of at least 0. initial: (sessions, W) or
-    (M, sessions, W), the states before the first step, as `predict` returns them with return_states; None: the models'
-    own.
+    A model's choices in a session depend only on its weights, the seed, the number of the session, and the environment.
+    Models of different sizes are simulated size by size, with separate calls of the environment.
 
-    Models of different sizes are simulated size by size, with one call of the environment for each size. The
-    choices of a model in a session depend on its weights, the seed and the number of the session alone, as far as this
-    holds for the environment. Computed in float64. Raises ValueError or TypeError, in one line, for wrong arguments.
+    Parameters
+    ----------
+    fits : Fits or Fit
+        M models.
+    environment : function
+        environment(choices, draws) returns the inputs of the next step, (M, sessions, I), or (I,) for all. `choices`
+        are those of this step: class numbers (M, sessions), or (M, sessions, O) for heads of bits or reals.
+        draws.uniform() and draws.normal() return random numbers (M, sessions). An environment with a memory must hold
+        one state for each model and session. A function of one argument gets the choices alone.
+    first : array (I,) or (M, sessions, I)
+        Inputs of the first step.
+    steps : int
+        Steps of each session.
+    sessions : int
+        Sessions of each model.
+    seed : int
+        At least 0.
+    choose : function or None
+        choose(predictions, draws) returns the choices. None: classes and bits are drawn from the predicted
+        probabilities, and real values are the predictions themselves.
+    initial : array (sessions, W) or (M, sessions, W), or None
+        States before the first step, as `predict` returns them with return_states; None: the models' own.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for wrong arguments.
     """
     steps, sessions, seed = (
         as_integer(name, value, least)

@@ -11,12 +11,21 @@ ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
 
 
 class Stepper:
-    """M fitted models of one size, side by side, that take one step when they are called.
+    """M fitted models of one size, side by side, in NumPy and float64; a call takes one step.
 
-    `start(*shape)` gives states (M, *shape, states * H): 0, or what the models learned. A call takes states (M, ...,
-    states * H) and inputs (..., I), the same for all models, or (M, ..., I), and returns the next states.
-    `outputs(states, after)` gives z (M, ..., O), before the head's link, of the states before and after a step. Raises
-    ValueError for models of different sizes.
+    `stepper(states, x)` takes states (M, ..., W) and inputs (..., I), the same for all models, or (M, ..., I), and
+    returns the next states. W is the number of states of the cell times the hidden size; all states of the cell follow
+    each other.
+
+    Parameters
+    ----------
+    fits : Fits or Fit
+        Models of one hidden size.
+
+    Raises
+    ------
+    ValueError
+        For models of different sizes.
     """
 
     def __init__(self, fits):
@@ -32,9 +41,23 @@ class Stepper:
         self.inputs, self.size = self.weights["w_ih"].shape[2], len(self.cell.state) * self.hidden
 
     def start(self, *shape, initial=None):
-        """States (M, *shape, states * H) before the first step: `initial`, if it is given, or the models' own.
+        """Return the states before the first step.
 
-        Raises ValueError for `initial` of another size.
+        Parameters
+        ----------
+        *shape : int
+            The axes between those of the models and of the state, for example the number of sequences.
+        initial : array (..., W) or None
+            The states to start from; None: the models' own, which are 0 unless they were learned.
+
+        Returns
+        -------
+        float64 array (M, *shape, W)
+
+        Raises
+        ------
+        ValueError
+            For `initial` of another size.
         """
         if initial is not None:
             if initial.shape[-1] != self.size:
@@ -49,13 +72,38 @@ class Stepper:
         return np.concatenate(self._values(self.step.new, states, x), -1)
 
     def outputs(self, states, after=None):
-        """z (M, ..., O) of states after a step; with both, of those that the models are configured to read."""
+        """Return the outputs z before the head's link.
+
+        Parameters
+        ----------
+        states : array (M, ..., W)
+            States after a step, or before it if `after` is given.
+        after : array (M, ..., W) or None
+            States after the step. The models read one of the two, as their option `before` says.
+
+        Returns
+        -------
+        float64 array (M, ..., O)
+        """
         h = (states if self.before or after is None else after)[..., : self.hidden]
         z = _product(h, self.weights["w_ho"])
         return z + _beside(self.weights["b_o"], z) if "b_o" in self.weights else z
 
     def gates(self, states, x):
-        """{gate: values (M, ..., H)} of the step that begins with these states."""
+        """Return the gates of the step that begins with these states.
+
+        Parameters
+        ----------
+        states : array (M, ..., W)
+            States before the step.
+        x : array (..., I) or (M, ..., I)
+            Inputs of the step.
+
+        Returns
+        -------
+        dict
+            {gate: float64 array (M, ..., H)}, values after the gate's activation.
+        """
         nodes = gate_nodes(self.cell)
         return dict(zip(nodes, self._values(tuple(nodes.values()), states, x)))
 
@@ -124,11 +172,26 @@ def gate_nodes(cell):
 
 
 def gates(fits, data):
-    """{gate: (M, S, H)} over all steps of Sequences: the value of each gate of the cell, after its activation.
+    """Return the value of each gate of the cell, after its activation, at all steps of sequences.
 
-    fits: Fits of one size, or a Fit; data: Sequences, or a list of arrays (steps, inputs). The gates of a GRU are r, z
-    and n, those of an LSTM i, f, g and o. Raises ValueError for models of different sizes, and for other inputs than
-    they have.
+    The gates of a GRU are r, z and n, those of an LSTM i, f, g and o.
+
+    Parameters
+    ----------
+    fits : Fits or Fit
+        Models of one hidden size.
+    data : Sequences or a list of arrays (steps, inputs)
+        The inputs.
+
+    Returns
+    -------
+    dict
+        {gate: float64 array (M, S, H)}.
+
+    Raises
+    ------
+    ValueError
+        For models of different sizes, or inputs of another number than the models have.
     """
     data, stepper = data if isinstance(data, Sequences) else Sequences(data), Stepper(fits)
     states, out = stepper.start(len(data), initial=data.initial), {}

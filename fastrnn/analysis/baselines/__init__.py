@@ -26,12 +26,24 @@ __all__ = [
 
 
 def suitable_baselines(data, roles, history=5):
-    """[Baseline]: those that suit the targets of Sequences.
+    """Fit the simple models that suit the targets.
 
-    Classes and bits: constant, n-grams of the last inputs where inputs take few different values, of the length up to
-    `history` that has the least validation loss, and logistic regression on the last `history` inputs, where
-    scikit-learn is installed. Reals: constant, persistence, linear regression on the last `history` inputs. roles:
-    (N,), as for train_many; only training sequences are learned from.
+    For classes and bits: a constant; n-grams of the last inputs, if inputs take few different values, of the length up
+    to `history` with the least validation loss; and logistic regression on the last `history` inputs, if scikit-learn
+    is installed. For reals: a constant, persistence, and linear regression on the last `history` inputs.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with targets.
+    roles : array (N,)
+        The role of each sequence, as for train_many; models are fitted to training sequences only.
+    history : int
+        The number of steps that the models look at.
+
+    Returns
+    -------
+    list of Baseline
     """
     made = [constant_baseline(data, roles)]
     if data.kind == "reals":
@@ -45,11 +57,27 @@ def suitable_baselines(data, roles, history=5):
 
 
 def baselines_in_folds(data, roles, history=5):
-    """{name: loss}: test losses of `suitable_baselines` over all outer folds, to compare with those of cross_validate.
+    """Return the test losses of `suitable_baselines` over all outer folds, to compare with those of cross_validate.
 
-    roles: (R, N), as fastrnn.data.folds gives them; of rows with the same test sequences the first one is taken. The
-    losses are means over the folds, weighted by counted steps, as in Selection.summary. Raises ValueError or TypeError,
-    in one line, for other roles, and where no test sequence has a counted step.
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with targets.
+    roles : array (R, N)
+        Roles of the sequences in R fits, as fastrnn.data.folds returns them; of rows with the same test sequences the
+        first one is used.
+    history : int
+        The number of steps that the models look at.
+
+    Returns
+    -------
+    dict
+        {name: loss}, means over the folds, weighted by counted steps, as in Selection.summary.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for roles that do not fit, or if no test sequence has a counted step.
     """
     roles = np.atleast_2d(check_roles(roles, len(data)))
     first = np.unique(roles == TEST, axis=0, return_index=True)[1]

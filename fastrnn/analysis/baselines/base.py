@@ -9,11 +9,18 @@ from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model's scores: loss (3,) and accuracy (3,) of training, validation and test steps.
+    """The scores of a simple model.
 
-    The loss is the mean over counted steps of what a network's head has: the cross-entropy in nats of classes, its sum
-    over outputs of bits, the squared error's mean over outputs of reals. accuracy: the share of right steps. Both are
-    nan where there are no steps, and the accuracy for reals.
+    Attributes
+    ----------
+    name : str
+        The model in words.
+    loss : tuple of 3 floats
+        Mean losses of the counted steps of training, validation and test sequences; nan where there are none. The loss
+        is that of a network's head: the cross-entropy in nats of classes, its sum over outputs of bits, the mean
+        squared error over outputs of reals.
+    accuracy : tuple of 3 floats
+        Shares of steps that were predicted right; nan for reals, and where there are no steps.
     """
 
     name: str
@@ -22,12 +29,12 @@ class Baseline:
 
     @property
     def test_loss(self):
-        """The mean loss of a counted step of the test sequences."""
+        """The mean loss of the counted steps of the test sequences."""
         return self.loss[2]
 
     @property
     def likelihood(self):
-        """exp(-loss) of test steps: the normalised likelihood, for classes and bits."""
+        """The normalised likelihood of the test steps, exp(-loss), for classes and bits."""
         return float(np.exp(-self.loss[2]))
 
 

@@ -6,7 +6,19 @@ from fastrnn.analysis.baselines.base import possible, scored, scored_probabiliti
 
 
 def constant_baseline(data, roles):
-    """The Baseline of one prediction for all steps: of training steps the shares of classes or ones, or the mean."""
+    """Fit one prediction for all steps: the shares of classes or ones, or the mean, of the training steps.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with targets.
+    roles : array (N,)
+        The role of each sequence.
+
+    Returns
+    -------
+    Baseline
+    """
     chosen = trained_on(data, roles)
     y, weight = data.y[chosen], data.weight[chosen]
     if data.kind == "classes":
@@ -21,9 +33,23 @@ def constant_baseline(data, roles):
 
 
 def persistence_baseline(data, roles):
-    """The Baseline that predicts the target of the step before, and in the first step the training mean.
+    """Predict the target of the step before, and the training mean in the first step.
 
-    Raises ValueError unless targets are reals.
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with real targets.
+    roles : array (N,)
+        The role of each sequence.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    ValueError
+        For targets that are not reals.
     """
     if data.kind != "reals":
         raise ValueError(f"data: the targets are {data.kind}, expected reals for persistence")

@@ -14,10 +14,31 @@ from fastrnn.program import install
 
 
 def logistic_baseline(data, roles, history=1, C=1.0):
-    """The Baseline of logistic regression on the last `history` inputs, 0 before the first step.
+    """Fit a logistic regression on the last inputs, with scikit-learn's LogisticRegression.
 
-    C: the inverse strength of its L2 penalty, as in scikit-learn, which does the fit. Bits have a regression for each
-    output. Raises ValueError for real targets, ImportError without scikit-learn.
+    Bits have one regression for each output.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences whose targets are classes or bits.
+    roles : array (N,)
+        The role of each sequence.
+    history : int
+        The number of steps whose inputs are used; inputs before the first step are 0.
+    C : float
+        The inverse strength of the L2 penalty.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    ValueError
+        For real targets.
+    ImportError
+        Without scikit-learn.
     """
     history = as_integer("history", history, 1)
     if data.kind not in ("classes", "bits"):
@@ -47,10 +68,29 @@ def logistic_baseline(data, roles, history=1, C=1.0):
 
 
 def linear_baseline(data, roles, history=1, ridge=0.0):
-    """The Baseline of linear regression, with a constant, of real targets on the last `history` inputs.
+    """Fit a linear regression with an intercept on the last inputs, by least squares.
 
-    ridge: added to the diagonal of X^T X, but for the constant. Where the inputs are the series itself this is its
-    autoregression of that order. Raises ValueError for other targets.
+    If the inputs are the series itself, this is its autoregression of order `history`.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with real targets.
+    roles : array (N,)
+        The role of each sequence.
+    history : int
+        The number of steps whose inputs are used; inputs before the first step are 0.
+    ridge : float
+        The strength of an L2 penalty on all coefficients except the intercept: it is added to the diagonal of X^T X.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    ValueError
+        For targets that are not reals.
     """
     history = as_integer("history", history, 1)
     if data.kind != "reals":

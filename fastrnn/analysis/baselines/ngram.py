@@ -7,13 +7,36 @@ from fastrnn.arguments import as_integer
 
 
 def ngram_baseline(data, roles, history=3, prior=1.0):
-    """The Baseline of n-grams: probabilities of the target given the last `history` inputs, counted on training steps.
+    """Fit n-grams: probabilities of the target given the last inputs, counted on training steps.
 
         p_k(y | context) = (count(context, y) + prior p_(k-1)(y | shorter context)) / (count(context) + prior)
 
-    from p_0, the shares of the targets, so that contexts which were rarely seen are left to shorter ones (D. J. C.
-    MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1, 1995). Inputs
-    count as equal where all their values are. prior: a positive number. Raises ValueError for targets that are reals.
+    p_0 are the shares of the targets. A context that is rare in training relies on the shorter one. Two inputs are
+    equal if all their values are.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences whose targets are classes or bits.
+    roles : array (N,)
+        The role of each sequence.
+    history : int
+        The longest context, in steps.
+    prior : float
+        The weight of the shorter context, above 0.
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    ValueError
+        For real targets, or a prior that is not positive.
+
+    References
+    ----------
+    D. J. C. MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1 (1995).
     """
     history = as_integer("history", history, 1)
     if data.kind not in ("classes", "bits"):

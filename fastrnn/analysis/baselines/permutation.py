@@ -13,8 +13,17 @@ from fastrnn.training.one import as_fits
 
 
 class Permutation(NamedTuple):
-    """loss: the model's; permuted (permutations,): with targets in random order; p: the share that is as good as the
-    model, (1 + count) / (1 + permutations)."""
+    """A model's loss, and its losses on permuted targets.
+
+    Attributes
+    ----------
+    loss : float
+        The model's mean loss.
+    permuted : float64 array (permutations,)
+        Its mean losses on targets in random order.
+    p : float
+        (1 + number of permuted losses that are not larger) / (1 + permutations).
+    """
 
     loss: float
     permuted: np.ndarray
@@ -22,12 +31,43 @@ class Permutation(NamedTuple):
 
 
 def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permutations=1000, seed=0):
-    """Return the Permutation of a Fit, or of one model of Fits: its mean loss on Sequences whose targets are shuffled.
+    """Return a model's mean loss on sequences whose targets are shuffled, to test whether it predicts anything.
 
-    Counted targets change places within their sequence, so that each keeps its own shares of targets; data of one
-    target a sequence change places between sequences. Of "esr" the loss is here the squared error, which looks at one
-    step at a time. roles (N,) and role: which sequences; None: all. R. A. Fisher, "The Design of Experiments" (1935).
-    Raises ValueError for other roles.
+    Counted targets are shuffled within their sequence, so that each sequence keeps its own shares of targets; if
+    sequences have one target each, targets are shuffled between sequences. For the head "esr" the loss is here the
+    squared error.
+
+    Parameters
+    ----------
+    fits : Fits or Fit
+        The model, or models.
+    data : Sequences
+        Sequences with targets.
+    roles : array (N,) or None
+        The role of each sequence; None: all sequences are used.
+    model : int
+        The number of the model in `fits`.
+    role : str
+        Which sequences to use: "train", "validation" or "test".
+    permutations : int
+        How many times the targets are shuffled.
+    seed : int
+        The seed of the permutations.
+
+    Returns
+    -------
+    Permutation
+        A NamedTuple: `loss`, that of the model; `permuted` (permutations,), those on shuffled targets; and `p`,
+        (1 + number of permuted losses that are not larger) / (1 + permutations).
+
+    Raises
+    ------
+    ValueError
+        For an unknown role, or a role without counted steps.
+
+    References
+    ----------
+    R. A. Fisher, "The Design of Experiments" (1935).
     """
     chosen = np.ones(data.steps, bool)
     if roles is not None:

@@ -8,8 +8,27 @@ from fastrnn.drawing import Picture, look
 def plot_calibration(found, path=None, axes=None):
     """Draw the share of ones against the predicted probability, with standard errors.
 
-    found: a Calibration or {name: Calibration}. A point on the diagonal is a right probability. path, axes and errors
-    as in plot_selection. Returns the axes.
+    Right probabilities lie on the diagonal.
+
+    Parameters
+    ----------
+    found : Calibration or dict
+        One Calibration, or {name: Calibration}.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
+    axes : matplotlib Axes or None
+        Where to draw; None: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, without matplotlib, for an unknown ending, or for both a path and axes.
+    OSError
+        If the file cannot be written.
     """
     picture = Picture(path, axes, size=(4.5, 4.5))
     (axes,) = picture.axes

@@ -11,10 +11,31 @@ MOST_LINES = 50
 
 
 def plot_learning_curves(fits, baselines=(), path=None, axes=None):
-    """Draw the losses of Fits, or of a Fit, against epochs: a line for each model and role, a point at the best epoch.
+    """Draw losses against epochs: a line for each model and role, and a point at the best epoch of validation.
 
-    Of more than 50 models 50 are drawn, evenly chosen. baselines: [Baseline] or {name: loss}, as horizontal lines;
-    path, axes and errors as in plot_selection. Returns the axes.
+    Of more than 50 models 50 are drawn, evenly spaced.
+
+    Parameters
+    ----------
+    fits : Fits or Fit
+        The models.
+    baselines : list of Baseline or dict
+        Baselines, or {name: loss}, drawn as horizontal lines.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
+    axes : matplotlib Axes or None
+        Where to draw; None: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, without matplotlib, for an unknown ending, or for both a path and axes.
+    OSError
+        If the file cannot be written.
     """
     fits, picture = as_fits(fits), Picture(path, axes)
     (axes,) = picture.axes

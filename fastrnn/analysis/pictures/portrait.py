@@ -11,9 +11,28 @@ MOST_POINTS = 400
 def plot_portrait(portrait, path=None, axes=None):
     """Draw the change of the logit in a step against the logit before it, in one colour for each input.
 
-    Points are steps of the data; for one-dimensional states a line shows all others. Where a curve crosses zero from
-    above to below, the input has a fixed point that attracts. path, axes and errors as in plot_selection. Returns the
-    axes.
+    Points are steps of the data; for one-dimensional states a line shows all other states. An input has an attracting
+    fixed point where its curve crosses zero from above to below.
+
+    Parameters
+    ----------
+    portrait : Portrait
+        From phase_portrait.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
+    axes : matplotlib Axes or None
+        Where to draw; None: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, without matplotlib, for an unknown ending, or for both a path and axes.
+    OSError
+        If the file cannot be written.
     """
     picture = Picture(path, axes)
     (axes,) = picture.axes
@@ -52,8 +71,28 @@ def plot_portrait(portrait, path=None, axes=None):
 def plot_field(portrait, path=None, axes=None):
     """Draw the plane of two-dimensional states: an arrow for each change in a step, a panel for each input.
 
-    Shades are the logit; the line is where it is 0. axes: as many as there are inputs, or None; path and errors as in
-    plot_selection. Returns the list of axes. Raises ValueError for one-dimensional states.
+    Shades show the logit; the line is where it is 0.
+
+    Parameters
+    ----------
+    portrait : Portrait
+        From phase_portrait, with two dimensions.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
+    axes : sequence of matplotlib Axes or None
+        Where to draw, one for each input; None: in a figure of its own.
+
+    Returns
+    -------
+    list of matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, for one-dimensional states, without matplotlib, for an unknown ending, both a path and axes, or
+        another number of axes than inputs.
+    OSError
+        If the file cannot be written.
     """
     if portrait.dimensions != 2:
         raise ValueError("portrait: has one dimension, expected two; plot_portrait draws it")

@@ -8,10 +8,27 @@ from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture
 def plot_selection(selection, baselines=(), path=None, axes=None):
     """Draw the test loss of each hidden size: a thin line for each outer fold, and the mean with its standard error.
 
-    selection: a Selection, or {name: Selection}, for example one for each subject, with one line each and their mean;
-    baselines: [Baseline] or {name: loss}, drawn as horizontal lines. path: a file that ends in .png, .svg, .pdf, ...;
-    axes: matplotlib's, or None for a figure of their own. Returns the axes. Raises ValueError, in one line, without
-    matplotlib.
+    Parameters
+    ----------
+    selection : Selection or dict
+        What cross_validate returned; or {name: Selection}, for example one for each subject, with one line each.
+    baselines : list of Baseline or dict
+        Baselines, or {name: loss}, drawn as horizontal lines.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
+    axes : matplotlib Axes or None
+        Where to draw; None: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, without matplotlib, for an unknown ending, or for both a path and axes.
+    OSError
+        If the file cannot be written.
     """
     picture = Picture(path, axes)
     (axes,) = picture.axes

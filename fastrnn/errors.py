@@ -5,8 +5,13 @@ LONGEST = 500
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be read or does not fit: the message names the file, the fault and a way out, in one
-    printable line."""
+    """A checkpoint cannot be read or does not fit.
+
+    Parameters
+    ----------
+    message : str
+        It names the file, the fault and a remedy, in one printable line.
+    """
 
     def __init__(self, message):
         super().__init__(shortened("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)))

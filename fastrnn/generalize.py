@@ -15,7 +15,17 @@ FIRST, LAST = 8, 1 << 20
 
 @dataclass
 class Generalization:
-    """What `generalize` found: tallies {bits: {family: Tally}}, widths and families in the order tried; seconds."""
+    """The result of `generalize`.
+
+    Attributes
+    ----------
+    task : Task
+        The task of the model.
+    tallies : dict
+        {bits: {family: Tally}}, in the order of the tests.
+    seconds : float
+        The time that the tests took.
+    """
 
     task: Task
     tallies: dict = field(default_factory=dict)
@@ -23,11 +33,23 @@ class Generalization:
 
     @property
     def families(self):
-        """Names of the families, in the order tried."""
+        """Names of the families of samples, in the order of the tests."""
         return list(dict.fromkeys(name for families in self.tallies.values() for name in families))
 
     def total(self, bits=None, family=None):
-        """The Tally at one width, or of one family, or of both, or of all there is."""
+        """Return the sum of tallies.
+
+        Parameters
+        ----------
+        bits : int or None
+            One width; None: all.
+        family : str or None
+            One family; None: all.
+
+        Returns
+        -------
+        Tally
+        """
         total = Tally()
         for width, families in self.tallies.items():
             for name, tally in families.items():
@@ -36,7 +58,18 @@ class Generalization:
         return total
 
     def first_wrong(self, family=None):
-        """The smallest width with a mistake (in one family), or None."""
+        """Return the smallest width with a mistake.
+
+        Parameters
+        ----------
+        family : str or None
+            One family; None: all.
+
+        Returns
+        -------
+        int or None
+            None if there is no mistake.
+        """
         return next((bits for bits in self.tallies if self.total(bits, family).wrong), None)
 
     @property
@@ -45,7 +78,12 @@ class Generalization:
         return self.first_wrong() is None
 
     def rows(self):
-        """One dict for each width and family, of plain values."""
+        """Return one dict of plain values for each width and family.
+
+        Returns
+        -------
+        list of dict
+        """
         return [
             {
                 "bits": bits,
@@ -63,7 +101,18 @@ class Generalization:
         ]
 
     def save(self, path):
-        """Write task, time and rows as JSON. Raises OSError; the file is written whole or not at all."""
+        """Write task, time and rows as JSON, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
         content = {"task": self.task.name, "trained_bits": self.task.bits, "seconds": self.seconds, "rows": self.rows()}
         write_atomically(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
@@ -81,11 +130,33 @@ def widths(task, most):
 
 
 def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None) -> Generalization:
-    """Run a Model on its task at 8, 16, ... `most` bits: a Generalization.
+    """Test a model on its task at 8, 16, 32, ... bits.
 
-    samples: random operands at each width, beside all of the task's hard cases. Time is streamed over: memory is that
-    of the operands. progress(done, total): called now and then, in bits.
-    Raises ValueError for a model without a task, or a `most` below the smallest width.
+    Steps are processed in pieces: memory does not grow with the width beyond the operands.
+
+    Parameters
+    ----------
+    model : Model
+        A network of a task.
+    most : int
+        The largest width.
+    samples : int
+        Random samples at each width, besides all hard cases of the task.
+    seed : int
+        The seed of the random samples.
+    threads : int or None
+        At most this many; None: all cores.
+    progress : function or None
+        progress(done, total), in bits, is called now and then.
+
+    Returns
+    -------
+    Generalization
+
+    Raises
+    ------
+    ValueError
+        For a model without a task, or a `most` below the smallest width.
     """
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)

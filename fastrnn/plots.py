@@ -6,9 +6,25 @@ from fastrnn.drawing import BLACK, BLUE, COLOURS, LINES, MARKERS, VERMILLION, Pi
 def plot_history(run, path=None, axes=None):
     """Draw the loss, on a logarithmic axis, and the accuracies of a Run against samples.
 
-    path: a .png, .svg, .pdf or other picture, which is replaced if it exists; axes: two of matplotlib's, or None for a
-    figure of their own. Returns the axes. Raises ValueError, in one line, without matplotlib, for an ending that it
-    cannot write, both a path and axes, or an empty history; OSError if the file cannot be written.
+    Parameters
+    ----------
+    run : Run
+        The finished training.
+    path : str or None
+        A file to write, ending in .png, .svg, .pdf or another format of matplotlib; an existing one is replaced.
+    axes : sequence of 2 matplotlib Axes, or None
+        Where to draw; None: in a figure of its own.
+
+    Returns
+    -------
+    list of 2 matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        In one line, without matplotlib, for an unknown ending, both a path and axes, or an empty history.
+    OSError
+        If the file cannot be written.
     """
     history, picture = run.history, Picture(path, axes, panels=2, size=(7, 2.75), columns=1, share_y=False)
     if not len(history.samples):

@@ -22,11 +22,24 @@ EXHAUSTIVE_BITS = 24
 
 @dataclass
 class Verification:
-    """What `verify` found: `exact`, and the counts behind it.
+    """The result of `verify`.
 
-    samples and wrong: how many were tried and how many had a wrong bit; exhaustive: whether these were
-    all; families: {name: (samples, wrong)}; mistakes: the first (operands, answer, truth); margin: the
-    smallest |logit|; seconds: the time it took.
+    Attributes
+    ----------
+    bits : int
+        The width that was tested.
+    exhaustive : bool
+        Whether all operands were tested.
+    samples, wrong : int
+        The number of samples, and of those with a wrong bit.
+    families : dict
+        {name: (samples, wrong)} for each kind of samples: all, random, and the hard cases.
+    mistakes : list
+        The first mistakes, (operands, answer, truth).
+    margin : float
+        The smallest |logit|.
+    seconds : float
+        The time that the test took.
     """
 
     bits: int
@@ -40,20 +53,43 @@ class Verification:
 
     @property
     def exact(self):
+        """Whether no sample was wrong."""
         return self.wrong == 0
 
 
 def verify(
     model, bits=None, samples=65536, seed=0, threads=None, progress=None, *, whole=True
 ) -> Verification:
-    """Run the model on its task at a width of `bits` (default: the width it was trained at).
+    """Test a model on its task: on all operands if they are few, otherwise on hard and random ones.
 
-    All operands where they have at most 24 free bits together (8 bits: 16,384 pairs; 13 bits: 16.7
-    million), else the task's hard cases and `samples` random ones, piece by piece in time: memory does not
-    grow with the width beyond the operands of one batch. progress(done, total) is called now and then.
-    whole: False ends it with the first batch that has a wrong sample. Returns a Verification.
-    Raises ValueError for a model without a task or an impossible width, and for a model's own width where that takes
-    more than 2**34 steps in all.
+    All operands are tested if they have at most 24 free bits together (8 bits: 16,384 pairs; 13 bits: 16.7 million).
+    Steps are processed in pieces: memory does not grow with the width beyond the operands of one batch.
+
+    Parameters
+    ----------
+    model : Model
+        A network of a task.
+    bits : int or None
+        The width; None: the width at which the model was trained.
+    samples : int
+        Random samples, besides the hard cases, if not all operands are tested.
+    seed : int
+        The seed of the random samples.
+    threads : int or None
+        At most this many; None: all cores.
+    progress : function or None
+        progress(done, total) is called now and then.
+    whole : bool
+        False: stop after the first batch with a wrong sample.
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    ValueError
+        For a model without a task, an impossible width, and, if no width is given, more than 2**34 steps in all.
     """
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)

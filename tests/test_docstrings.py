@@ -51,12 +51,14 @@ def resolves(name):
 
 
 def classes():
-    """{name: names of its attributes} of every class of the package; what __init__ and others set on self counts."""
-    found = {}
+    """{name: names of its attributes} of every class of the package; what __init__ and others set on self counts, and
+    what it inherits from classes of the package."""
+    found, bases = {}, {}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 names = found.setdefault(node.name, set())
+                bases.setdefault(node.name, []).extend(base.id for base in node.bases if isinstance(base, ast.Name))
                 names |= {child.name for child in ast.walk(node) if isinstance(child, ast.FunctionDef)}
                 names |= {
                     child.id
@@ -68,7 +70,7 @@ def classes():
                     for child in ast.walk(node)
                     if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store)
                 }
-    return found
+    return {name: names.union(*(found.get(base, ()) for base in bases[name])) for name, names in found.items()}
 
 
 CLASSES = classes()

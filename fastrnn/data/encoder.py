@@ -43,16 +43,40 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The Encoding of each column of inputs, in order: what is fitted on training sequences and applied to all."""
+    """How each column of inputs is encoded: unchanged, standardised, or one-hot; fitted on training sequences.
+
+    Parameters
+    ----------
+    encodings : tuple of Encoding
+        One for each column, in order.
+    """
 
     encodings: tuple
 
     @classmethod
     def fit(cls, columns, one_hot=(), standardize=(), rows=None):
-        """The Encoder of {name: Column}, fitted on `rows`, (rows,) bool, or on all.
+        """Fit the encodings to columns.
 
-        Standardised columns have mean 0 and standard deviation 1 there (divided by n, as scikit-learn does), constant
-        ones are only shifted to 0. Raises ValueError or TypeError for unknown columns and for text.
+        A standardised column has mean 0 and standard deviation 1 on the rows (divided by n, as in scikit-learn); a
+        constant one is only shifted to 0.
+
+        Parameters
+        ----------
+        columns : dict
+            {name: Column}.
+        one_hot, standardize : names of columns
+            A column may be in one of them.
+        rows : bool array (rows,) or None
+            The rows to fit on; None: all.
+
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ValueError, TypeError
+            For unknown columns, for text that is not one-hot, and for columns without a value.
         """
         for argument, names in (("one_hot", one_hot), ("standardize", standardize)):
             for name in names:
@@ -77,20 +101,48 @@ class Encoder:
 
     @property
     def names(self):
-        """Names of the inputs."""
+        """Names of the encoded inputs, a tuple."""
         return tuple(name for encoding in self.encodings for name in encoding.names)
 
     def apply(self, columns, place):
-        """[(rows, inputs) float64] of {name: Column}, one for each column; place(row): a row in words."""
+        """Encode columns.
+
+        Parameters
+        ----------
+        columns : dict
+            {name: Column}.
+        place : function
+            place(row) returns a row in words, for messages.
+
+        Returns
+        -------
+        list of float64 arrays (rows, inputs)
+            One for each column; nan where a value is missing.
+        """
         return [encoding.apply(columns[encoding.name], place) for encoding in self.encodings]
 
     def as_dict(self):
-        """Plain values, for JSON."""
+        """Return the encodings as plain values, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {"encodings": [asdict(encoding) for encoding in self.encodings]}
 
     @classmethod
     def from_dict(cls, values):
-        """The Encoder whose as_dict() this is."""
+        """Make the Encoder from what as_dict returned.
+
+        Parameters
+        ----------
+        values : dict
+            The plain values.
+
+        Returns
+        -------
+        Encoder
+        """
         return cls(tuple(
             Encoding(**{**each, "values": None if each["values"] is None else tuple(each["values"])})
             for each in values["encodings"]))

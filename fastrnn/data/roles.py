@@ -10,13 +10,32 @@ NAMES = ("train", "validation", "test", "unused")
 
 
 def split(data, validation=0.2, test=0.0, by=None, seed=0, within=None):
-    """Return (N,) int8: a role for each sequence, drawn at random.
+    """Draw a role for each sequence at random.
 
-    validation, test: shares of the sequences, or of the groups with `by`; rounded, but at least one unless 0.
-    by: name of a group, several names, "id", or (N,) values; sequences that agree in them have the same role.
-    seed: an integer of at least 0 and below 2**63; equal seeds give equal roles. within: name of a group, such as
-    "subject": the shares are drawn from the sequences of each of its values.
-    Raises ValueError if nothing is left to train on, if the group is unknown, or for shares outside [0, 1).
+    Parameters
+    ----------
+    data : Sequences
+        The sequences.
+    validation, test : float
+        Shares of the sequences, or of the groups with `by`, at least 0 and below 1; rounded, but at least one unless 0.
+    by : str, sequence of str, array (N,) or None
+        The name of a group, several names, "id", or a value for each sequence; sequences with equal values have the
+        same role.
+    seed : int
+        At least 0 and below 2**63; equal seeds draw equal roles.
+    within : str or None
+        The name of a group, for example "subject": the shares are drawn separately from the sequences of each of its
+        values.
+
+    Returns
+    -------
+    int8 array (N,)
+        0 train, 1 validation, 2 test.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If no sequence is left to train on, for an unknown group, or for shares out of range.
     """
     if within is not None:
         return _split_within(data, validation, test, by, seed, within)
@@ -52,13 +71,34 @@ def _split_within(data, validation, test, by, seed, within):
 
 
 def folds(data, outer=10, inner=9, by=None, seed=0):
-    """Return (outer * inner, N) int8: roles of nested cross-validation, row k * inner + j for folds k and j.
+    """Return the roles of nested cross-validation.
 
-    Each outer fold is tested on once; the rest is divided again, and each inner fold of it validates once.
-    inner=None: (outer, N) without validation. by, seed: as in `split`. Folds are those of scikit-learn: outside
-    KFold(outer, shuffle=True, random_state=seed), with `by` GroupKFold(outer, shuffle=True, random_state=seed), and
-    inside the same with `inner` on the sequences that are left.
-    Raises ValueError if there are fewer sequences, or groups, than folds, or if the group is unknown.
+    Each outer fold is the test set once; the other sequences are divided again, and each inner fold of them validates
+    once. The folds are those of scikit-learn: KFold(outer, shuffle=True, random_state=seed), or GroupKFold with the
+    same arguments for `by`; inside, the same with `inner` on the sequences that are left.
+
+    Parameters
+    ----------
+    data : Sequences
+        The sequences.
+    outer : int
+        The number of outer folds.
+    inner : int or None
+        The number of inner folds; None: no validation.
+    by : str, sequence of str, array (N,) or None
+        Groups that stay together, as in `split`.
+    seed : int
+        At least 0 and below 2**63.
+
+    Returns
+    -------
+    int8 array (outer * inner, N) or (outer, N)
+        Roles of each sequence in each fit; row k * inner + j for the folds k and j.
+
+    Raises
+    ------
+    ValueError
+        For more folds than sequences or groups, or an unknown group.
     """
     units, which = _units(data, by)
     _check_folds("outer", outer, units, by)
@@ -78,9 +118,23 @@ def folds(data, outer=10, inner=9, by=None, seed=0):
 
 
 def check_roles(roles, sequences):
-    """Return roles as a new int8 array, (N,) or (models, N): from codes or names of roles.
+    """Check roles, and return them as codes.
 
-    sequences: N. Raises ValueError or TypeError for other shapes and values, and where a model has none to train on.
+    Parameters
+    ----------
+    roles : array (N,) or (models, N)
+        Codes (0 train, 1 validation, 2 test, 3 unused) or their names.
+    sequences : int
+        N.
+
+    Returns
+    -------
+    int8 array, a copy
+
+    Raises
+    ------
+    ValueError, TypeError
+        For other shapes and values, or if a model has no sequence to train on.
     """
     roles = np.array(roles)
     if roles.ndim not in (1, 2) or roles.shape[-1] != sequences or not roles.size:

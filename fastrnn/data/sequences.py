@@ -1,50 +1,86 @@
 """The user's own sequences of any lengths, stored once."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import code_allowed
-from fastrnn.data.columns import Column
-from fastrnn.data.encoder import make_encoder
-from fastrnn.data.files import arguments_of, open_table, read_npz
+from fastrnn.data.constructors import Constructors
 from fastrnn.data.flatten import flatten
 from fastrnn.data.labels import check_names, enumerated, one_each, states_of_each
-from fastrnn.data.tables import sequences_of
 from fastrnn.data.targets import Targets, code_targets
-from fastrnn.data.wav import read_wav
 
 _SHARED = ("x", "y", "weight", "allowed")
 
 
 @dataclass(init=False, repr=False, eq=False, frozen=True)
-class Sequences:
+class Sequences(Constructors):
     """N sequences of inputs and targets with S steps in all, stored one after the other and never changed.
 
-    x: a list of arrays (steps, inputs), or (steps,) for one input; or an array (sequences, steps, inputs), whose
-    padding is said by `lengths`, `mask` or numpy.ma; or, with `offsets`, an array (S, inputs). y: in the same form,
-    (steps,) or (steps, outputs); or one target for each sequence, which counts at its last step; None: no targets.
-    Arrays are copied.
-    mask: in the form of y, whether a step's target counts; of a padded array, steps behind the last that counts are
-    dropped. Masked targets of numpy.ma do not count. lengths: (N,) steps of each sequence of a padded array. offsets:
-    (N + 1,), sequence n is steps offsets[n] to offsets[n + 1]. weight: one for each step, usually 1; 0 does not count.
-    kind: "classes", "bits" or "reals"; None: text means classes, 0 and 1 alone mean bits, other integers that come one
-    a step mean class numbers from 0 on, all others are reals. classes: their number, or their names in order; a class
-    number of -1 does not count. allowed: in the form of x, 0 or 1 for each step and class: the others are impossible
-    there; classes is then their number. initial: (N, W), the states before the first step of each sequence, all states
-    of a cell one after the other, as a model's `states` gives them.
-    ids: (N,) names or numbers of the sequences. groups: {name: (N,)}, as the subject that each comes from.
+    Parameters
+    ----------
+    x : list of arrays (steps, I) or (steps,), or array (N, T, I), or array (S, I)
+        Inputs: a list has one array for each sequence; an array (N, T, I) may be padded, as `lengths`, `mask` or
+        numpy.ma say; an array (S, I) needs `offsets`. Arrays are copied.
+    y : in the form of x, or array (N,) or (N, O), or None
+        Targets, (steps,) or (steps, O) for each sequence; or one for each sequence, which counts at its last step;
+        None: no targets. Masked targets of numpy.ma do not count.
+    mask : in the form of y, bool
+        Whether the target of a step counts. Steps of a padded array after the last that counts are dropped.
+    lengths : array (N,)
+        Steps of each sequence of a padded array.
+    offsets : array (N + 1,)
+        Sequence n has the steps offsets[n] to offsets[n + 1] - 1.
+    weight : in the form of a target of one output
+        The weight of each step, usually 1; a step of weight 0 does not count.
+    kind : "classes", "bits", "reals" or None
+        What targets are. None: text means classes; 0 and 1 alone mean bits; other integers, one for each step, mean
+        class numbers from 0 on; all other numbers are reals.
+    classes : int or sequence of names
+        The number of classes, or their names in order. A class number of -1 does not count.
+    allowed : in the form of x, with a column for each class
+        1 where a class is possible at a step, 0 where it is not.
+    initial : array (N, W)
+        States before the first step of each sequence, all states of a cell one after the other, as `predict` returns
+        them.
+    ids : array (N,)
+        Names or numbers of the sequences.
+    groups : dict
+        {name: array (N,)}, for example the subject that each sequence comes from.
+    input_names, target_names : sequences of str
+        Names of the columns of x and y.
 
-    Attributes: x (S, I) float64; y (S, O) float64, or (S,) int64 class numbers, -1 where a step does not count; weight
-    (S,) float64, 0 where it does not count; allowed (S, K) bool or None; initial (N, W) float64 or None; offsets
-    (N + 1,) int64; kind; classes, a number or None; class_names, a tuple or None; input_names and target_names, tuples;
-    ids (N,); groups, {name: (N,)}; pieces (N,) int64, the place of each among the segments of its sequence; encoder,
-    the Encoder of the inputs or None. All arrays are read-only.
-    Raises ValueError or TypeError, in one line that names sequence, step and column, for inputs and counted targets
-    that are missing or no finite numbers, shapes that do not fit, sequences without steps, and class numbers with gaps.
+    Attributes
+    ----------
+    x : float64 array (S, I)
+    y : float64 array (S, O), or int64 array (S,) of class numbers
+        -1 where a class does not count.
+    weight : float64 array (S,)
+        0 where a step does not count.
+    allowed : bool array (S, K) or None
+    initial : float64 array (N, W) or None
+    offsets : int64 array (N + 1,)
+    kind : str or None
+    classes : int or None
+    class_names, input_names, target_names : tuples
+    ids : array (N,)
+    groups : dict
+    pieces : int64 array (N,)
+        The place of each among the segments of its sequence.
+    encoder : Encoder or None
+        That of the inputs.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line that names sequence, step and column, for inputs and counted targets that are missing or not finite,
+        shapes that do not match, sequences without steps, and class numbers with gaps.
+
+    Notes
+    -----
+    All arrays are read-only.
     """
 
     x: np.ndarray
@@ -94,90 +130,6 @@ class Sequences:
             ids=one_each("ids", ids, count), pieces=np.zeros(count, np.int64), encoder=encoder,
             groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()})
 
-    @classmethod
-    def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,
-                   one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None,
-                   allowed=()):
-        """Return the Sequences of a long table: a row is a step.
-
-        table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array. inputs, target:
-        names of columns; where a target is missing, the step is fed but does not count. target=None: no targets. Empty
-        text is a missing value, as an empty cell of a CSV file.
-        subject, session, group: names of columns; rows that agree in all of them are one sequence, without any the
-        whole table is one. They become `groups`, named "subject", "session" and as in `group`; `ids` joins them by "/".
-        time: the column that rows of a sequence are sorted by; None: they stand together, in order.
-        lag: a number of rows; an input is the value that many rows before, in the same sequence, 0 in its first rows. A
-        dict {input: rows} shifts some inputs: a choice is predicted from the choice and the reward before it.
-        weight: a column of weights. one_hot: inputs of which each value becomes an input of its own. standardize:
-        inputs that are shifted and scaled to mean 0 and deviation 1, before `lag`. training: the sequences that both
-        are fitted on, (N,) booleans or numbers, or "all", which one_hot takes as the default. encoder: that of other
-        Sequences, to encode as there.
-        kind, classes: as in Sequences; whole numbers of which some are missing are class numbers, too. allowed: columns
-        of 0 and 1, one for each class in order.
-        Raises ValueError or TypeError, in one line that names the column and the row, counted from 0, for missing
-        inputs, text among numbers, unknown columns, a target that is an input of the same step, and rows of one
-        sequence that are apart or at the same time.
-        """
-        made = object.__new__(cls)
-        made._fill(**sequences_of(
-            table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder, weight,
-            kind, classes, allowed))
-        return made
-
-    @classmethod
-    def read(cls, path, inputs=None, target=None, **options):
-        """Return the Sequences in a file.
-
-        .csv, .tsv, .txt: a table in UTF-8 whose first line has the names; fields are separated by commas, semicolons
-        or tabs; empty fields, NA, N/A, NaN and null are missing. .parquet, .pq: a table (needs pyarrow). .npz with
-        `inputs`: columns by name. inputs, target and the options are those of from_table.
-        .npz without `inputs`: arrays x, y, mask, lengths, offsets, weight, allowed, initial and ids, as Sequences
-        takes them; others are groups, (N,) each. Options are those of Sequences.
-        Raises ValueError or TypeError, in one line that begins with the path, for what the file or the columns lack;
-        OSError if the file cannot be read.
-        """
-        path = os.fspath(path)
-        try:
-            if inputs is None and path.lower().endswith(".npz"):
-                return cls(**arguments_of(read_npz(path)) | options)
-            if inputs is None:
-                raise ValueError("inputs: say which columns are the inputs")
-            return cls.from_table(open_table(path), inputs, target, **options)
-        except (ValueError, TypeError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{path}: {error}") from error
-
-    @classmethod
-    def from_wav(cls, input, target, segment=None):
-        """Return Sequences of two sound files of equal rate and length: each sample is a step, each channel a column.
-
-        input, target: paths of .wav files, PCM of 8, 16, 24 or 32 bits, scaled to at least -1 and below 1, or floats.
-        segment: steps of the pieces that they are cut into; None: one sequence. Targets are reals.
-        Raises ValueError, in one line, for other files and where the two differ, OSError if a file cannot be read.
-        """
-        (rate, x), (other, y) = read_wav(input), read_wav(target)
-        for what, one, two in (("samples per second", rate, other), ("samples", len(x), len(y))):
-            if one != two:
-                raise ValueError(f"{target}: got {two:,} {what}, expected {one:,} as {input} has")
-        data = cls([x], [y], kind="reals")
-        return data if segment is None else data.segments(segment)
-
-    def encoded(self, one_hot=(), standardize=(), training=None, encoder=None):
-        """Return Sequences with some inputs standardised, or turned into an input for each value.
-
-        one_hot, standardize: names of inputs; training: the sequences that both are fitted on, (N,) booleans or
-        numbers, or "all", which one_hot takes as the default; encoder: that of other Sequences, to encode as there.
-        Raises ValueError or TypeError, in one line, for unknown names, for standardize without training, and for data
-        of a table, which are encoded as the table is read.
-        """
-        if self.encoder is not None:
-            raise ValueError("encoded: inputs of tables are encoded by from_table(one_hot=, standardize=, training=)")
-        present = np.zeros(self.steps, bool)
-        columns = {name: Column(self.x[:, i], present) for i, name in enumerate(self.input_names)}
-        encoder = make_encoder(encoder, columns, one_hot, standardize, training, self.offsets)
-        x = np.concatenate(encoder.apply(columns, str), 1)
-        return self._changed(x=x, input_names=encoder.names, encoder=encoder)
-
     def _set(self, **values):
         for name, value in values.items():
             for array in value.values() if isinstance(value, dict) else (value,):
@@ -199,22 +151,22 @@ class Sequences:
 
     @property
     def steps(self):
-        """Steps of all sequences."""
+        """The number of steps of all sequences, S."""
         return len(self.x)
 
     @property
     def lengths(self):
-        """(N,) int64: steps of each sequence."""
+        """The number of steps of each sequence, an int64 array (N,)."""
         return np.diff(self.offsets)
 
     @property
     def counted(self):
-        """(N,) int64: steps of each sequence that count."""
+        """The number of steps of each sequence that count, an int64 array (N,)."""
         return np.add.reduceat(self.weight > 0, self.offsets[:-1], dtype=np.int64)
 
     @property
     def digest(self):
-        """32 hex digits that depend on all values, weights and offsets, and on what the targets are."""
+        """A hash of all values, weights and offsets, and of the kind of the targets: 32 hex digits."""
         digest = hashlib.blake2b(f"{self.kind} {self.classes} {self.y.shape} {self.x.shape}".encode(), digest_size=16)
         for array in (self.x, self.y, self.weight, self.offsets, self.allowed, self.initial):
             if array is not None:
@@ -237,9 +189,21 @@ class Sequences:
         return (self[index] for index in range(len(self)))
 
     def select(self, indices):
-        """Return Sequences of those with these numbers, in this order: (K,) integers, or (N,) booleans.
+        """Return Sequences of some of the sequences.
 
-        Raises ValueError or IndexError for indices that are none.
+        Parameters
+        ----------
+        indices : int array (K,) or bool array (N,)
+            The numbers of the sequences, in the order of the result, or whether each is taken.
+
+        Returns
+        -------
+        Sequences
+
+        Raises
+        ------
+        ValueError, IndexError
+            For another shape or dtype, and for numbers out of range.
         """
         indices = np.asarray(indices)
         if indices.dtype == bool and indices.shape == (len(self),):
@@ -260,15 +224,40 @@ class Sequences:
             **{name: value[steps] for name in _SHARED if (value := getattr(self, name)) is not None})
 
     def target_rows(self, steps):
-        """(..., Y) float64: what a head reads at steps (...): the targets and, if the data say, what is allowed."""
+        """Return what a head reads at some steps: the targets and, if the data have them, the allowed classes.
+
+        Parameters
+        ----------
+        steps : int array (...) or slice
+            Numbers of steps.
+
+        Returns
+        -------
+        float64 array (..., Y)
+        """
         y = self.y[steps] if self.y.ndim == 2 else self.y[steps][..., None]
         return y.astype(float) if self.allowed is None else np.concatenate([y, self.allowed[steps]], -1, dtype=float)
 
     def segments(self, length):
-        """Return Sequences cut into pieces of `length` steps, the last of each as short as it comes; values are shared.
+        """Cut the sequences into segments of equal length; the last segment of each sequence may be shorter.
 
-        Ids and groups are those of the whole, `pieces` counts from 0 in each. Raises TypeError or ValueError for a
-        length that is no integer of at least 1, and for data of initial states, which later pieces would lack.
+        Ids and groups are those of the whole sequence; `pieces` counts its segments from 0. Values are shared, not
+        copied.
+
+        Parameters
+        ----------
+        length : int
+            Steps of a segment.
+
+        Returns
+        -------
+        Sequences
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a length that is not an integer of at least 1, and for data with initial states, which later segments
+            lack.
         """
         if self.initial is not None:
             raise ValueError("segments: the initial states are those of whole sequences; tbptt_steps cuts them in "

@@ -13,18 +13,18 @@ from fastrnn.heads.base import Head, heads
 
 
 def export(model, path, *, format=None, overwrite=False):
-    """Write a trained network to a file that other programs read; docs/exchange.md has what each format holds.
+    """Write a trained network to a file that other programs read; docs/exchange.md describes the formats.
 
     Parameters
     ----------
     model : Fit or Model
         One of Fits is fits[3] or fits.best; that of a Run is run.model, that of an estimator estimator.fit_.
     path : str
-        Its ending says which format: .onnx, .h (C), .safetensors (PyTorch), .weights.h5 (Keras), .nam; .json and .npz
-        are of several formats.
+        Its ending names the format: .onnx, .h (C), .safetensors (PyTorch), .weights.h5 (Keras), .nam; .json and .npz
+        are those of several formats.
     format : str or None
-        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox
-        or haiku for .npz.
+        The format's name, if the ending is that of several: rtneural or coreaudioml for .json, flax, nnx, equinox or
+        haiku for .npz.
     overwrite : bool
         Whether an existing file is replaced.
 

@@ -17,21 +17,23 @@ def write_page(model, path, *, data=None, certificate=None, sequences=5, overwri
     Parameters
     ----------
     model : Model or Fit
-        A Model of a task shows numbers bit by bit, the hidden states, and the answer; a Fit shows sequences.
+        The page of a Model of a task shows numbers bit by bit, the hidden states, and the answer; that of a Fit shows
+        sequences.
     path : str
+        The file to write.
     data : Sequences or a list of arrays (steps, inputs), optional
         For a Fit: sequences that the page plays; without them inputs are typed.
     certificate : str, optional
         For a Model: the path of its certificate, whose boxes are drawn around the hidden states.
     sequences : int
-        How many sequences of the data, the first ones, the page holds, of each up to 400 steps.
+        The number of sequences in the page, the first ones of the data, with at most 400 steps of each.
     overwrite : bool
         Whether an existing file is replaced.
 
     Raises
     ------
     ValueError, TypeError, CheckpointError
-        In one line, for a model that no page can show, or data or a certificate that are not the model's.
+        In one line, for a model that has no page, or data or a certificate that do not fit the model.
     OSError
         If the file cannot be written; FileExistsError if it exists and is not to be overwritten.
     """

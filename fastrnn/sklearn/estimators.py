@@ -17,43 +17,61 @@ class RNNClassifier(ClassifierMixin, RNN):
     Parameters
     ----------
     cell : str or Cell
-        Its name, such as "gru", "lstm", "elman", or a Cell.
+        The cell, or its name, for example "gru", "lstm" or "elman".
     hidden_size : int or None
-        Units; None: those of the Cell, or 16.
+        Hidden units; None: those of the Cell, or 16.
     optimizer, learning_rate, schedule, epochs, batch_size, patience, weight_decay, l1, max_grad_norm
         As in fastrnn.FitConfig.
     early_stopping : bool
-        Whether a share `validation_fraction` of the sequences is kept for validation, training stops after `patience`
-        evaluations without an improvement of their loss, and the weights are those of their least loss; otherwise all
-        sequences are trained on, for all epochs, and the weights are those of the least training loss.
+        True: a share of the sequences is kept for validation, training stops after `patience` evaluations without an
+        improvement of the validation loss, and the weights are those of its minimum. False: the network is trained on
+        all sequences for all epochs, and the weights are those of the smallest training loss.
+    validation_fraction : float
+        The share of the sequences that is kept for validation.
     options : dict or None
-        Further fields of fastrnn.FitConfig, such as {"dtype": "float64", "initial_state": "learned"}.
+        Further fields of fastrnn.FitConfig, for example {"dtype": "float64", "initial_state": "learned"}.
     warm_start : bool
-        Whether `fit` begins at the weights of the last one.
+        Whether `fit` starts from the weights of the last call.
     random_state : int, RandomState or None
         The seed of initial weights, validation and batches; an int gives the same bytes each time.
     threads : int or None
-        At most this many; None: all cores.
+        The number of threads at most; None: all cores.
 
     Attributes
     ----------
     classes_ : array (K,)
-        The labels.
+        The labels, in ascending order.
     fit_ : fastrnn.Fit
-        The network.
+        The fitted network.
     per_step_ : bool
-        Whether targets are those of steps.
+        Whether each step has a target, and not each sequence.
     n_features_in_ : int
-        Inputs of a step.
+        Inputs of each step.
     n_iter_ : int
-        Epochs that were made.
+        The number of epochs of training.
     """
 
     def fit(self, X, y, sample_weight=None):
-        """Train on sequences X and labels y: (N,) of sequences, or, of steps, a list of (steps,) or an array (N, T).
+        """Train the network.
 
-        sample_weight: (N,), or one for each step in the form of y; labels of weight 0 do not count.
-        Raises ValueError or TypeError, in one line, for what does not fit.
+        Parameters
+        ----------
+        X : list of arrays (steps, inputs), or array (N, T, inputs)
+            The sequences.
+        y : array (N,), or list of arrays (steps,), or array (N, T)
+            Labels of the sequences, or of their steps.
+        sample_weight : array (N,), or in the form of y, or None
+            Weights; labels of weight 0 do not count.
+
+        Returns
+        -------
+        RNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            In one line, for arrays that do not match, and labels of one class only.
         """
         data, labels, per_step = self._labelled(X, y)
         classes = np.unique(labels)
@@ -67,10 +85,26 @@ class RNNClassifier(ClassifierMixin, RNN):
         return self._train_on(data, labels, per_step, sample_weight)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """One epoch more, on sequences X alone, from the weights so far; the optimizer starts from zero in each call.
+        """Train for one more epoch on these sequences, from the weights so far.
 
-        classes: all labels that y will ever have, at the first call; X, y, sample_weight and errors are as in `fit`.
-        Nothing is kept for validation.
+        The optimizer starts from zero in each call. No sequence is kept for validation.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array or None
+            All labels that y will ever have; needed in the first call.
+
+        Returns
+        -------
+        RNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            In one line, for arrays that do not match, and unknown labels.
         """
         data, labels, per_step = self._labelled(X, y)
         if not hasattr(self, "classes_") and classes is None:
@@ -101,19 +135,52 @@ class RNNClassifier(ClassifierMixin, RNN):
         )
 
     def predict(self, X):
-        """The most probable labels: (N,); or one for each step, as X came: a list of (steps,), or (N, T)."""
+        """Return the most probable labels.
+
+        Parameters
+        ----------
+        X : list of arrays (steps, inputs), or array (N, T, inputs)
+            The sequences.
+
+        Returns
+        -------
+        array (N,), or list of arrays (steps,), or array (N, T)
+            Labels of the sequences; or those of their steps, in the form of X, if y of `fit` had them.
+        """
         check_is_fitted(self)
         data = sequences_of(X)
         return self._in_form_of(X, data, self._labels(data))
 
     def predict_proba(self, X):
-        """Probabilities in the order of classes_: (N, K); or for each step, a list of (steps, K), or (N, T, K)."""
+        """Return the probability of each class, in the order of classes_.
+
+        Parameters
+        ----------
+        X : list of arrays (steps, inputs), or array (N, T, inputs)
+            The sequences.
+
+        Returns
+        -------
+        float array (N, K), or list of arrays (steps, K), or array (N, T, K)
+            Probabilities for the sequences; or for their steps, in the form of X, if y of `fit` had them.
+        """
         check_is_fitted(self)
         data = sequences_of(X)
         return self._in_form_of(X, data, self._rows(data))
 
     def score(self, X, y, sample_weight=None):
-        """The share of labels, weighted, that are predicted right."""
+        """Return the share of labels that are predicted right.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            The weighted accuracy.
+        """
         check_is_fitted(self)
         return self._score(X, y, sample_weight, self._labels, accuracy_score)
 
@@ -124,8 +191,21 @@ class RNNClassifier(ClassifierMixin, RNN):
 class RNNRegressor(RegressorMixin, RNN):
     """A recurrent network that predicts real numbers of each sequence, or of each of its steps: mean squared error.
 
-    Parameters and attributes are those of RNNClassifier, without classes_. Inputs and targets should be scaled to a
-    deviation of about 1.
+    Inputs and targets should be scaled to a standard deviation of about 1.
+
+    Parameters
+    ----------
+    cell, hidden_size, options, warm_start, random_state, threads
+        As in RNNClassifier.
+    optimizer, learning_rate, schedule, epochs, batch_size, weight_decay, l1, max_grad_norm
+        As in fastrnn.FitConfig.
+    early_stopping, validation_fraction, patience
+        As in RNNClassifier.
+
+    Attributes
+    ----------
+    fit_, per_step_, n_features_in_, n_iter_
+        As in RNNClassifier.
     """
 
     def __sklearn_tags__(self):
@@ -134,18 +214,43 @@ class RNNRegressor(RegressorMixin, RNN):
         return tags
 
     def fit(self, X, y, sample_weight=None):
-        """Train on sequences X and numbers y: (N,) or (N, outputs) of sequences, or those of steps.
+        """Train the network.
 
-        y of steps: a list of arrays (steps,) or (steps, outputs), or an array (N, T) or (N, T, outputs).
-        sample_weight: (N,), or one for each step; targets of weight 0 do not count.
-        Raises ValueError or TypeError, in one line, for what does not fit.
+        Parameters
+        ----------
+        X : list of arrays (steps, inputs), or array (N, T, inputs)
+            The sequences.
+        y : array (N,) or (N, O), or list of arrays (steps,) or (steps, O), or array (N, T) or (N, T, O)
+            Real targets of the sequences, or of their steps.
+        sample_weight : array (N,), or one for each step, or None
+            Weights; targets of weight 0 do not count.
+
+        Returns
+        -------
+        RNNRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            In one line, for arrays that do not match.
         """
         return self._fit(X, y, sample_weight)
 
     def partial_fit(self, X, y, sample_weight=None):
-        """One epoch more, on sequences X alone, from the weights so far; the optimizer starts from zero in each call.
+        """Train for one more epoch on these sequences, from the weights so far.
 
-        X, y, sample_weight and errors are as in `fit`. Nothing is kept for validation.
+        The optimizer starts from zero in each call. No sequence is kept for validation.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        RNNRegressor
+            The estimator itself.
         """
         return self._fit(X, y, sample_weight, partial=True)
 
@@ -156,13 +261,35 @@ class RNNRegressor(RegressorMixin, RNN):
         return self._train(data, values, per_step, sample_weight, kind="reals", **options)
 
     def predict(self, X):
-        """Predictions in the form of y: (N,) or (N, outputs); of steps, a list of arrays or one array, as X came."""
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : list of arrays (steps, inputs), or array (N, T, inputs)
+            The sequences.
+
+        Returns
+        -------
+        array, or list of arrays
+            In the form of y of `fit`; predictions of steps are a list or an array, as X is.
+        """
         check_is_fitted(self)
         data = sequences_of(X)
         return self._in_form_of(X, data, self._values(data))
 
     def score(self, X, y, sample_weight=None):
-        """The coefficient of determination, R^2, over all targets that count."""
+        """Return the coefficient of determination, R^2, over all targets that count.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            At most 1; 0 for predictions as good as the mean.
+        """
         check_is_fitted(self)
         return self._score(X, y, sample_weight, self._values, r2_score)
 

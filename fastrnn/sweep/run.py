@@ -22,25 +22,51 @@ from fastrnn.train.options import configured
 
 
 def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):
-    """Train every model of a grid and return the Table.
+    """Train every model of a grid.
 
-    grid: a Grid; or its fields by name, and those of a TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0),
-    by default the task's recipe.
-    output: a .csv or .parquet file for the table. Results are kept beside it, in output + ".partial", as they come:
-    after an interruption of any kind the same call continues, to the same bytes. force: replace an
-    existing output, and the partial results of another sweep.
-    executor: a concurrent.futures.Executor (dask.distributed's Client.get_executor(pure=False),
-    mpi4py.futures.MPIPoolExecutor(), ...), or a function that makes one and is called again when its workers are
-    lost; default: one thread per core. Processes, for example functools.partial(Processes, 8) after
-    `from fastrnn.sweep import Processes`, share no interpreter: faster where models become exact within a hundredth of
-    a second each. workers: how many units of work the executor is given at once; default: as many as it has workers, or
-    64. progress(done, total, note): models, called some four times per second; True: a bar. unit: models of a unit of
-    work; default: as many as take some seconds.
-    The table does not depend on executor, workers or unit, as long as all machines are of one kind
-    (fastrnn.simd.host.arithmetic): a worker, or partial results, of another kind are refused.
-    Ctrl-C and SIGTERM raise KeyboardInterrupt. Raises ValueError or TypeError for arguments that make no sense,
-    FileExistsError for an output that exists, ForeignJournal for partial results of another sweep, OSError if a file
-    cannot be written, UnitFailed if a part of the work failed again and again.
+    The table does not depend on executor, workers or unit, if all machines have the same arithmetic
+    (fastrnn.simd.host.arithmetic); workers and partial results with another arithmetic are refused. Ctrl-C and SIGTERM
+    raise KeyboardInterrupt.
+
+    Parameters
+    ----------
+    grid : Grid or None
+        The grid; None: it is made of `options`.
+    output : str or None
+        A .csv or .parquet file for the table. Results are kept in output + ".partial" as they come; after an
+        interruption of any kind the same call continues, to the same bytes.
+    force : bool
+        Whether an existing output, and the partial results of another sweep, are replaced.
+    executor : concurrent.futures.Executor, function or None
+        Where to train: dask.distributed's Client.get_executor(pure=False), mpi4py.futures.MPIPoolExecutor(), ...; or a
+        function that makes an executor, which is called again when its workers are lost; None: one thread for each
+        core. functools.partial(Processes, 8), with `from fastrnn.sweep import Processes`, uses processes: they are
+        faster than threads for models that become exact within 0.01 s each.
+    workers : int or None
+        Units of work that the executor has at one time; None: as many as it has workers, or 64.
+    progress : function, True or None
+        progress(done, total, note), in models, is called some four times per second; True: a progress bar.
+    unit : int or None
+        Models in a unit of work; None: as many as take some seconds.
+    **options
+        Fields of Grid and TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0). Defaults are those of the task.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for wrong arguments.
+    FileExistsError
+        For an output that exists.
+    ForeignJournal
+        For partial results of another sweep.
+    OSError
+        If a file cannot be written.
+    UnitFailed
+        If a unit of work failed again and again.
     """
     grid = _grid_of(grid, options)
     with _driver(grid, output, force, executor, workers, progress, unit) as driver:
@@ -62,9 +88,27 @@ def smallest(
     unit=None,
     **options,
 ):
-    """Search a grid for the least hidden size of which at least `share` of the models become exact: a Smallest.
+    """Find the smallest hidden size of a grid with which most models become exact.
 
-    The sizes are tried in ascending order, up to the one sought. Arguments and errors are those of `sweep`.
+    Sizes are tried in ascending order, up to the one that is found.
+
+    Parameters
+    ----------
+    grid, output, force, executor, workers, progress, unit
+        As in `sweep`.
+    share : float
+        The share of the models that must become exact, above 0 and at most 1.
+    **options
+        Fields of Grid and TrainConfig.
+
+    Returns
+    -------
+    Smallest
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, ForeignJournal, UnitFailed
+        As in `sweep`.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: got {share}, expected a number above 0 and at most 1")

@@ -12,17 +12,23 @@ _OTHERS = tuple(axis for axis in AXES if axis != "hidden_size")
 
 
 class Evidence(NamedTuple):
-    """A hidden size, and the results of its models."""
+    """A hidden size, and a Summary of the results of its models."""
 
     hidden_size: int
     summary: Summary
 
 
 class Finding(NamedTuple):
-    """The result for one combination of the other axes, {axis: value}.
+    """The result for one combination of the other axes of the grid.
 
-    ever: Evidence of the least hidden size of which at least one model became exact, usually: that of which at least
-    the wanted share did; None if no size of the grid did.
+    Attributes
+    ----------
+    others : dict
+        {axis: value}.
+    ever : Evidence or None
+        The smallest hidden size with which at least one model became exact; None if there is none in the grid.
+    usually : Evidence or None
+        The smallest hidden size with which at least the required share did.
     """
 
     others: dict
@@ -32,9 +38,16 @@ class Finding(NamedTuple):
 
 @dataclass
 class Smallest:
-    """Findings, one for each combination of the axes but hidden_size, and the Table of all sizes that were tried.
+    """The result of `smallest`.
 
-    share: of the models, that were to become exact.
+    Attributes
+    ----------
+    share : float
+        The share of the models that had to become exact.
+    findings : list of Finding
+        One for each combination of the axes other than hidden_size.
+    table : Table
+        All sizes that were tried.
     """
 
     share: float

@@ -21,9 +21,56 @@ def option(default, help, choices=None):
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides the result of a training run, beside the cell and the task.
+    """All that determines the result of a training on a task or on arrays, besides cell and data.
 
-    Raises ValueError or TypeError, in one line, for values that make no sense.
+    Parameters
+    ----------
+    loss : str
+        "squared" or "cross-entropy".
+    optimizer : str
+        Its name.
+    learning_rate : float or None
+        None: the optimizer's own.
+    constants : dict
+        The optimizer's own options {name: number}.
+    batch_size : int
+        Samples in one update.
+    max_samples : int
+        Training ends after this many samples, in whole updates.
+    until : "exact", "certified" or "samples"
+        Training ends when the network is right on all of its verification, when it is proved right at every width, or
+        after max_samples.
+    patience : int
+        Consecutive samples without a mistake before a verification.
+    curriculum : Curriculum or None
+        The widths to train at before the width of the task.
+    seed : int
+        The seed of weights and data.
+    initializer, initial_scale : str, float
+        The distribution of the initial weights, and a factor on them.
+    schedule : str
+        The schedule of the learning rate over max_samples (fastrnn.schedules).
+    clip : float or None
+        Gradients with a larger global norm are scaled down to this norm; None: no clipping.
+    truncate : int or None
+        Truncated back-propagation: gradients stay within segments of this many steps; None: all steps.
+    saturation : float
+        Added to the loss: saturation * sum h (1 - h), which pushes hidden units to their extremes.
+    retention : float
+        Weight of the penalty on the share of its last state that a unit keeps.
+    weight_decay : float
+        Decoupled (AdamW): w -= rate * weight_decay * w.
+    l1 : float
+        Decoupled: w -= rate * l1 * sign(w).
+    reduction : "mean" or "sum"
+        Whether gradients are the mean or the sum over the batch.
+    dtype : "float32" or "float64"
+        The precision of the training.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for values out of range.
     """
 
     loss: str = option("squared", "loss function", lambda: LOSSES)
@@ -87,7 +134,17 @@ class TrainConfig:
             object.__setattr__(self, name, check(name, value, *bounds))
 
     def build_optimizer(self):
-        """The optimizer's NamedTuple."""
+        """Return the optimizer with its constants.
+
+        Returns
+        -------
+        NamedTuple
+
+        Raises
+        ------
+        ValueError
+            For constants that the optimizer does not have, or out of range.
+        """
         kind, values = optimizers()[self.optimizer], {}
         for name, value in self.constants:
             if name not in kind._fields:
@@ -104,16 +161,21 @@ class TrainConfig:
 
     @property
     def rate(self):
-        """The learning rate in force."""
+        """The learning rate, that of the optimizer if none was given."""
         return self.learning_rate if self.learning_rate is not None else optimizers()[self.optimizer].learning_rate
 
     @property
     def updates(self):
-        """Updates until max_samples are reached."""
+        """The number of updates that max_samples take."""
         return -(-self.max_samples // self.batch_size)
 
     def as_dict(self):
-        """Plain values, for JSON."""
+        """Return the fields as plain values, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {**asdict(self), "constants": dict(self.constants)}
 
 

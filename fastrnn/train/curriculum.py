@@ -12,13 +12,32 @@ from fastrnn.arguments import as_integer
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Widths start, start * factor, start * factor**2, ... below the task's own, then that one.
+    """Widths at which to train before that of the task: start, start * factor, start * factor**2, ...
 
-    Training moves on when the network is exact at the present width: to the first width at which it is not, or to
-    the end if it is exact at the last one. Raises ValueError or TypeError for a start below 1 or a factor below 2.
+    When the network is exact at the present width, training continues at the next width at which it is not; if it is
+    exact at all of them, training ends.
 
+    Parameters
+    ----------
+    start : int
+        The first width, at least 1.
+    factor : int
+        At least 2.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For values out of range.
+
+    Examples
+    --------
     >>> Curriculum(8, 4).widths(200)
     [8, 32, 128, 200]
+
+    References
+    ----------
+    Y. Bengio, J. Louradour, R. Collobert and J. Weston, "Curriculum learning", ICML 2009. W. Zaremba and I. Sutskever,
+    "Learning to execute", arXiv:1410.4615 (2014).
     """
 
     start: int = 8
@@ -29,7 +48,17 @@ class Curriculum:
             object.__setattr__(self, name, as_integer(f"curriculum: {name}", getattr(self, name), least))
 
     def widths(self, bits):
-        """The widths, in ascending order, for a task of `bits` bits."""
+        """Return the widths in ascending order.
+
+        Parameters
+        ----------
+        bits : int
+            The width of the task, the last one.
+
+        Returns
+        -------
+        list of int
+        """
         found, width = [], self.start
         while width < bits:
             found.append(width)
@@ -41,7 +70,22 @@ class Curriculum:
 
     @classmethod
     def parse(cls, text):
-        """The Curriculum of a text START or START:FACTOR, or None for `none`. Raises ValueError for anything else."""
+        """Read a text: START, START:FACTOR, or none.
+
+        Parameters
+        ----------
+        text : str
+            For example "8:2".
+
+        Returns
+        -------
+        Curriculum or None
+
+        Raises
+        ------
+        ValueError
+            For any other text.
+        """
         if text == "none":
             return None
         try:

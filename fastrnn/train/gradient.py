@@ -9,12 +9,36 @@ from fastrnn.train.session import session_for
 
 
 def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", truncate=None):
-    """(loss, {name: gradient}) of a Model on x (batch, time, input) and y (batch, time, output).
+    """Return the loss of a Model on arrays, and its gradient.
 
-    The loss is summed over batch, time and outputs, times mask (batch, time) if given; with reduction="mean"
-    both are divided by the batch size. truncate: no gradient flows from a segment of this many steps into the one
-    before it; states do. Gradients have the shapes and dtype of the weights; nothing is modified.
-    Raises ValueError for shapes that do not fit, values that are not finite, or an unknown loss.
+    The loss is the sum over batch, time and outputs of the losses of single outputs.
+
+    Parameters
+    ----------
+    model : Model
+        The network; it is not changed.
+    x : array (batch, time, inputs)
+        Inputs.
+    y : array (batch, time, outputs)
+        Targets, from 0 to 1.
+    mask : array (batch, time) or None
+        Factors on the loss of each step.
+    loss : "squared" or "cross-entropy"
+        The loss of one output.
+    reduction : "sum" or "mean"
+        "mean": loss and gradient are divided by the batch size.
+    truncate : int or None
+        Gradients do not pass from one segment of this many steps to the one before it; states do. None: all steps.
+
+    Returns
+    -------
+    (float, dict)
+        The loss, and {name: array} of the gradient, in the shapes and the dtype of the weights.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not match, values that are not finite, or an unknown loss.
     """
     check_model("model", model)
     dtype = str(model.dtype)

@@ -28,17 +28,33 @@ class Entry(NamedTuple):
 
 @dataclass
 class ManyRun:
-    """Finished trainings of N independent models, in the order of their seeds.
+    """The results of N independent models, in the order of their seeds.
 
-    seeds (N,) int64; stopped: N times "exact" (right on all of its verification), "samples" (max_samples reached),
-    "diverged" (the loss was not finite; the model is the last one whose loss was) or "interrupted"; exact (N,) bool:
-    verified, or tried on all of its own data, and found right at its end (never on data with targets between 0 and 1);
-    steps, samples (N,) int64: updates and samples; samples_to_exact (N,) int64: samples after which the model was first
-    verified and found right, -1 where it never was; loss, exact_accuracy (N,): mean loss per sample and share of
-    samples without a wrong bit over the last whole stretch of its history and what follows it; seconds: the time of all
-    models together; varied: {option: (N,) values} of those that differ between models, which `config` does not hold;
-    verification: the Verification of one of the models that were found right, the same for all of them; None if there
-    is none, or no task.
+    Attributes
+    ----------
+    cell, task, config : Cell, Task or None, TrainConfig
+        What was trained.
+    seeds : int64 array (N,)
+        The seed of each model.
+    stopped : list of N str
+        Why training ended: "exact" (right on all of its verification), "samples" (max_samples reached), "diverged" (the
+        loss was not finite; the model is the last one with a finite loss) or "interrupted".
+    exact : bool array (N,)
+        Whether the model was verified, or tested on all of its own data, and found right at its end; never for targets
+        between 0 and 1.
+    steps, samples : int64 arrays (N,)
+        Updates and samples of the training.
+    samples_to_exact : int64 array (N,)
+        Samples after which the model was first verified and found right; -1 if it never was.
+    loss, exact_accuracy : float64 arrays (N,)
+        The mean loss per sample, and the share of samples without a wrong bit, at the end: over the last whole interval
+        of the history and what follows it.
+    seconds : float
+        The time of all models together.
+    varied : dict
+        {option: array (N,)} of the options that differ between models, which `config` does not hold.
+    verification : Verification or None
+        That of one of the models that were found right, which is the same for all of them.
     """
 
     cell: Cell
@@ -65,7 +81,17 @@ class ManyRun:
         return len(self.seeds)
 
     def config_of(self, i):
-        """The TrainConfig of model i: `train` with it makes the same updates, up to the rounding of sums."""
+        """Return the configuration of one model: `train` with it makes the same updates, up to the rounding of sums.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        TrainConfig
+        """
         constants, others = dict(self.config.constants), {}
         for name, values in self.varied.items():
             if name in self.config.__dataclass_fields__:
@@ -75,11 +101,32 @@ class ManyRun:
         return replace(self.config, seed=int(self.seeds[i]), constants=tuple(constants.items()), **others)
 
     def weights(self, i):
-        """{name: array} of model i."""
+        """Return the weights of one model.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        dict
+            {name: array}.
+        """
         return named(self._weights[i], self._shapes)
 
     def model(self, i):
-        """Model i as an ordinary Model."""
+        """Return one of the networks.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        Model
+        """
         config = self.config_of(i)
         summary = {"stopped": self.stopped[i], "steps": int(self.steps[i]), "samples": int(self.samples[i]),
                    "loss": float(self.loss[i]), "exact_accuracy": float(self.exact_accuracy[i])}
@@ -93,11 +140,21 @@ class ManyRun:
 
     @property
     def models(self):
-        """All models, as a list."""
+        """All networks, a list of Model."""
         return [self.model(i) for i in range(len(self))]
 
     def history(self, i):
-        """The History of model i; its seconds are spread evenly from its first update to its last."""
+        """Return the history of one model; its times are interpolated between its first and last update.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        History
+        """
         entry = self._histories[i]
         updates = np.full(len(entry.history), float(entry.length))
         if len(updates):

@@ -12,11 +12,18 @@ from fastrnn.verify import Verification
 
 
 class History(NamedTuple):
-    """Columns of equal length, one entry for each stretch of updates.
+    """The history of a training: arrays of equal length, with one entry for each interval of updates.
 
-    step: updates made so far; samples: samples seen so far; loss: mean loss per sample over the stretch;
-    bit_accuracy, exact_accuracy: share of right bits and of samples without a wrong bit, before the
-    stretch's own updates; seconds: since the first update.
+    Attributes
+    ----------
+    step, samples : int64 arrays
+        Updates and samples so far, at the end of the interval.
+    loss : float64 array
+        The mean loss per sample over the interval.
+    bit_accuracy, exact_accuracy : float64 arrays
+        The shares of right bits and of samples without a wrong bit, each computed before the sample's own update.
+    seconds : float64 array
+        The time since the first update.
     """
 
     step: np.ndarray
@@ -29,14 +36,30 @@ class History(NamedTuple):
 
 @dataclass
 class Run:
-    """A finished training run.
+    """The result of a training on a task or on arrays.
 
-    model: the network; history: a History; stopped: "exact" (right on all of its verification), "certified" (and
-    proved for every width), "samples" (max_samples reached), "diverged" (the loss was not finite; the model is the
-    last one whose loss was) or "interrupted"; steps, samples, seconds: updates, samples and their time (verification
-    included); verification: the last Verification or None; certification: the proof, a Certification, or None; state:
-    what `train(resume=...)` needs to continue; right: whether the network was tested on all of its own data, and found
-    right.
+    Attributes
+    ----------
+    model : Model
+        The network.
+    history : History
+        Loss and accuracies over time.
+    stopped : str
+        Why training ended: "exact" (right on all of its verification), "certified" (and proved right at every width),
+        "samples" (max_samples reached), "diverged" (the loss was not finite; the model is the last one with a finite
+        loss) or "interrupted".
+    steps, samples : int
+        Updates and samples of the training.
+    seconds : float
+        Its time, verification included.
+    verification : Verification or None
+        The last verification.
+    certification : Certification or None
+        The proof.
+    state : dict or None
+        What `train(resume=...)` needs to continue.
+    right : bool
+        Whether the network was tested on all of its own data, and found right.
     """
 
     model: Model
@@ -54,7 +77,7 @@ class Run:
 
     @property
     def exact(self) -> bool:
-        """Whether the network was verified, or tried on all of its own data, and found right."""
+        """Whether the network was verified, or tested on all of its own data, and found right."""
         return self.right or self.verification is not None and self.verification.exact
 
     @property

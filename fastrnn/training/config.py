@@ -19,24 +19,30 @@ LONGEST = 2**24
 
 @dataclass(frozen=True)
 class FitConfig:
-    """All that decides the result of a fit, besides cell, head, data, roles and seed.
+    """All that determines the result of a fit, besides cell, head, data, roles and seed.
 
     Parameters
     ----------
-    optimizer, optimizer_options : str, dict
-        Its name, and its own options {name: number}.
+    optimizer : str
+        Its name.
+    optimizer_options : dict
+        Its own options {name: number}.
     learning_rate : float
+        The step size of the optimizer.
     schedule : str
-        Of the learning rate over all epochs (fastrnn.schedules), or "plateau": it is multiplied by plateau_factor after
-        each plateau_patience evaluations in a row without an improvement of more than min_delta.
+        The schedule of the learning rate over all epochs (fastrnn.schedules), or "plateau".
+    plateau_factor, plateau_patience : float, int
+        For "plateau": the learning rate is multiplied by plateau_factor after each plateau_patience evaluations in a
+        row without an improvement of more than min_delta.
     warmup : int
-        Epochs in which the rate rises first: (n + 1) / warmup of it in epoch n, before any schedule.
+        Epochs at the start in which the rate rises: it is multiplied by (n + 1) / warmup in epoch n, before any
+        schedule.
     epochs : int
-        At most, in whole evaluations; each is one pass over all training sequences.
+        The number of epochs at most, in whole evaluations; an epoch is one pass over all training sequences.
     batch_size : int or None
-        Sequences in one update, drawn without replacement in an order that the seed decides; None: all of them.
+        Sequences in one update, drawn without replacement in an order that depends on the seed; None: all of them.
     evaluate_every : int
-        Epochs between two evaluations, or all of them if they are fewer.
+        Epochs between two evaluations, at most `epochs`.
     patience, min_delta : int or None, float
         A model stops after `patience` evaluations in a row that did not improve the validation loss by more than
         min_delta (None: never), with the weights of the last improvement.
@@ -44,30 +50,35 @@ class FitConfig:
         A model ends after this many epochs, rounded down to whole evaluations, with its weights at that time, for any
         losses; schedules are still those of `epochs`. None: see patience.
     weight_decay, decay_on : float, names
-        Decoupled (AdamW): w -= rate * weight_decay * w, of the weights that are named.
+        Decoupled (AdamW): w -= rate * weight_decay * w, of the weights with these names.
     l1, l1_on : float, names
-        Added to the loss: l1 * sum |w| over the weights that are named.
+        Added to the loss: l1 * sum |w| over the weights with these names.
     activity : float
         Added to the loss: activity * mean(h^2) over counted steps and units.
     max_grad_norm : float or None
-        The gradient is scaled down to this norm; None: never.
+        Gradients with a larger global norm are scaled down to this norm; None: no clipping.
     tbptt_steps : int or None
-        Sequences are cut into pieces of this many steps, which derivatives do not cross; None: they reach through all
+        Truncated back-propagation: derivatives stay within segments of this many steps; None: they pass through all
         steps.
     carry : bool
-        An update after each of these pieces, from the state that the last piece left (stateful truncated
-        back-propagation); with batch_size.
+        An update after each of these segments, from the state that the last segment left (stateful truncated
+        back-propagation); needs batch_size.
     initializer, initial_scale : str, float
-        Of the weights.
+        The distribution of the initial weights, and a factor on them.
     initial_state : "zero" or "learned"
+        The state before the first step.
     before : bool
         Outputs are read from the state before a step's input: the first one is predicted from the initial state.
     dtype : "float32" or "float64"
+        The precision of the training.
 
     Raises
     ------
     ValueError, TypeError
-        In one line, for values that make no sense.
+        In one line, for values out of range.
+
+    References ---------- I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. R. Pascanu,
+    T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (clipping).
     """
 
     optimizer: str = "adam"
@@ -144,7 +155,7 @@ class FitConfig:
 
     @property
     def terms(self):
-        """What the kernels are compiled with."""
+        """The optional terms with which the kernels are compiled."""
         return Terms(
             self.weight_decay > 0 or self.l1 > 0,
             self.scheduled,
@@ -157,31 +168,48 @@ class FitConfig:
 
     @property
     def scheduled(self):
-        """Whether epochs have learning rates of their own."""
+        """Whether the learning rate depends on the epoch."""
         return self.warmup > 0 or self.schedule not in ("constant", PLATEAU)
 
     def factors(self, first, count):
-        """Factors on the learning rate of epochs first to first + count - 1, apart from those of plateaus."""
+        """Return the factors on the learning rate of some epochs, apart from those of plateaus.
+
+        Parameters
+        ----------
+        first : int
+            The first epoch.
+        count : int
+            The number of epochs.
+
+        Returns
+        -------
+        float64 array (count,)
+        """
         name = "constant" if self.schedule == PLATEAU else self.schedule
         return rates(name, 1.0, first, count, self.rounds, self.warmup)
 
     @property
     def every(self):
-        """Epochs between two evaluations."""
+        """The number of epochs between two evaluations."""
         return min(self.evaluate_every, self.epochs)
 
     @property
     def rounds(self):
-        """Epochs in whole evaluations."""
+        """The number of epochs, in whole evaluations."""
         return self.epochs // self.every * self.every
 
     @property
     def limit(self):
-        """Epochs that a model makes at most."""
+        """The largest number of epochs of a model."""
         return self.rounds if self.stop_after is None else min(self.rounds, self.stop_after // self.every * self.every)
 
     def build_optimizer(self):
-        """The optimizer's NamedTuple."""
+        """Return the optimizer with its options.
+
+        Returns
+        -------
+        NamedTuple
+        """
         return optimizers()[self.optimizer](**dict(self.optimizer_options))
 
 

@@ -58,43 +58,55 @@ def train(
 ):
     """Train one network on a task, on arrays of bits, or on Sequences of your own.
 
-    Returns a fastrnn.Run for a task or arrays, a fastrnn.Fit for Sequences.
-
     Parameters
     ----------
     cell : Cell
         Any cell for Sequences; an Elman, the default, for tasks and arrays.
     data : Sequences, Task, or (x, y) or (x, y, mask)
-        Default: the task Addition(). A task may also be given as `task`.
+        Default: the task Addition().
+    task : Task, optional
+        A task, instead of `data`.
     config : FitConfig for Sequences, else TrainConfig
-        Its fields may be given as options, which win.
+        Its fields may also be given as options, which have precedence.
     seed : int or None
-        Of the initial weights and the order of samples; default: 0, or that of `config`.
+        The seed of the initial weights and of the order of samples; default: 0, or that of `config`.
     weights : dict or None
-        Initial weights {name: array} instead of drawn ones.
+        Initial weights {name: array}; default: random ones.
     threads : int or None
-        At most this many; default: all cores. The result has the same bytes for any number.
+        The number of threads at most; default: all cores. The result has the same bytes for any number.
     checkpoint : str or None
         A file that keeps the state of a long training, written about every half minute and removed at the end: after a
         crash the same call continues from it, to the same bytes.
     progress : function, True or None
         Called some twenty times per second: progress(samples, loss, exact_accuracy) for tasks and arrays,
         progress(models_done, models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
-    options
+    **options
         Sequences: fields of fastrnn.FitConfig, and
 
-        - roles (N,): each sequence's role, as of fastrnn.data.split; or validation: the share that validates (0.2);
+        - roles (N,): the role of each sequence, as fastrnn.data.split returns them; or validation: the share of the
+          sequences that validates (0.2);
         - head: a Head or its name (softmax for classes, sigmoid for bits, linear for reals);
-        - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; True ends training;
-        - lanes: "sequences" (default), the lanes of a vector are sequences of the model, or "models".
+        - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; training ends when
+        it
+          returns True;
+        - lanes: what the lanes of SIMD vectors hold: "sequences" of the model (default) or "models".
 
         Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run to continue, or its file) and
         other_processor: see fastrnn.train.one.
 
+    Returns
+    -------
+    Fit or Run
+        A Fit for Sequences, a Run for a task or arrays.
+
     Raises
     ------
     ValueError, TypeError
-        In one line, for arguments that make no sense, or belong to another kind of data.
+        In one line, for wrong arguments, and for options of another kind of data.
+    CheckpointError
+        For a `checkpoint` that cannot be read, or belongs to another training.
+    OSError
+        If a file cannot be read or written.
     """
     common = {"weights": weights, "threads": threads, "checkpoint": checkpoint}
     if isinstance(data, Sequences) and task is None:
@@ -133,8 +145,8 @@ def train_many(
 ):
     """Train one network for each seed, side by side in the lanes of SIMD vectors.
 
-    Returns a fastrnn.ManyRun for a task or arrays, fastrnn.Fits for Sequences. Each model stops on its own, and makes
-    room for the next one. Its bytes depend on its own seed, data and options alone.
+    Each model stops on its own, and the next one takes its place. A model's bytes depend only on its own seed, data and
+    options.
 
     Parameters
     ----------
@@ -147,22 +159,31 @@ def train_many(
     progress : function, True or None
         Called some twenty times per second: progress(models_done, models) for tasks and arrays, progress(models_done,
         models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
-    options
-        Sequences: those of `train`, where roles may be a table (M, N), and hidden_size, learning_rate, l1,
-        weight_decay, activity and the optimizer's own options M numbers; and
+    **options
+        Sequences: those of `train`, where roles may be an array (M, N), and hidden_size, learning_rate, l1,
+        weight_decay, activity and the optimizer's own options may be M numbers; and
 
-        - each: the name of a group of the data, such as "subject": networks of its own for each of its values;
-        - only: numbers of the models to fit, so that several machines may share one call;
-        - lanes: "models" (default), a model in each lane, or "sequences", one model after the other;
+        - each: the name of a group of the data, for example "subject": separate networks for each of its values;
+        - only: numbers of the models to fit, so that several machines can share one call;
+        - lanes: "models" (default), one model in each lane, or "sequences", one model after the other;
         - callback: called at most some twenty times per second.
 
         Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale, saturation and
         the optimizer's constants may be M numbers: see fastrnn.train.many.
 
+    Returns
+    -------
+    Fits or ManyRun
+        Fits for Sequences, a ManyRun for a task or arrays.
+
     Raises
     ------
     ValueError, TypeError
-        In one line, for arguments that make no sense, or belong to another kind of data.
+        In one line, for wrong arguments, and for options of another kind of data.
+    CheckpointError
+        For a `checkpoint` that cannot be read, or belongs to another training.
+    OSError
+        If a file cannot be read or written.
     """
     common = {"seeds": seeds, "weights": weights, "threads": threads, "checkpoint": checkpoint}
     with progress_shown(progress, "models", models_done) as told:

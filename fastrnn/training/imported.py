@@ -13,21 +13,28 @@ from fastrnn.training.recipe import Recipe
 
 
 def import_network(source, *, format=None, head=None, activation=None, reset=None) -> Fit:
-    """The Fit of a network of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md has the formats.
+    """Read a network of PyTorch, Keras, JAX, ONNX or an audio plugin; docs/exchange.md describes the formats.
 
-    `fastrnn.train(fit.cell, data, weights=fit.weights)` trains on from it.
+    `fastrnn.train(fit.cell, data, weights=fit.weights)` continues training from it.
 
     Parameters
     ----------
     source : str, dict or fastrnn.exchange.base.Network
-        A file, whose ending says which format; or a state_dict of PyTorch, {name: array or tensor}; or a Network, as
-        from_keras and the like give it.
+        A file, whose ending names the format; or a state_dict of PyTorch, {name: array or tensor}; or a Network, for
+        example of from_keras.
     format : str or None
-        The format's name, where the ending does not say it: rtneural or coreaudioml for .json, flax, nnx, equinox
-        or haiku for .npz.
-    head, activation, reset : Head or str, str, str, or None
-        What a file does not say, with its default: the head (linear), the activation of an Elman (tanh), where the
-        reset gate of a GRU of Keras without biases acts (after).
+        The format's name, if the ending is that of several: rtneural or coreaudioml for .json, flax, nnx, equinox or
+        haiku for .npz.
+    head : Head, str or None
+        The head, if the file does not say it; None: linear.
+    activation : str or None
+        The activation of an Elman cell, if the file does not say it; None: tanh.
+    reset : str or None
+        Where the reset gate of a GRU of Keras without biases acts, "after" or "before" the product; None: after.
+
+    Returns
+    -------
+    Fit
 
     Raises
     ------

@@ -18,8 +18,12 @@ class Roles(NamedTuple):
 class Fit:
     """One fitted model, as `fastrnn.train` returns it for Sequences.
 
-    The weights are those of the epoch with the least validation loss, or the least training loss where no sequence
-    validates. fits: the same as Fits of one model.
+    The weights are those of the epoch with the smallest validation loss, or training loss if no sequence validates.
+
+    Parameters
+    ----------
+    fits : Fits
+        The same as Fits of one model.
     """
 
     def __init__(self, fits):
@@ -54,17 +58,17 @@ class Fit:
 
     @property
     def seed(self):
-        """The seed of its initial weights."""
+        """The seed of the initial weights."""
         return int(self.fits.seeds[0])
 
     @property
     def hidden_size(self):
-        """Hidden units."""
+        """The number of hidden units."""
         return int(self.fits.hidden_size[0])
 
     @property
     def options(self):
-        """{name: number} of the learning rate and all that may differ between models."""
+        """The learning rate and all other options that may differ between models, {name: number}."""
         return {name: float(values[0]) for name, values in self.fits.options.items()}
 
     @property
@@ -74,79 +78,167 @@ class Fit:
 
     @property
     def epochs(self):
-        """Epochs that were made."""
+        """The number of epochs of training."""
         return int(self.fits.epochs[0])
 
     @property
     def best_epoch(self):
-        """The epoch after which the weights were taken."""
+        """The epoch from which the weights are."""
         return int(self.fits.best_epoch[0])
 
     @property
     def loss(self):
-        """Roles: the mean loss of a counted step of training, validation and test sequences."""
+        """The mean loss of the counted steps of training, validation and test sequences: Roles, a NamedTuple."""
         return Roles(*self.fits.loss[0].tolist())
 
     @property
     def accuracy(self):
-        """Roles: the share of correct steps."""
+        """The share of counted steps that are predicted right: Roles, a NamedTuple."""
         return Roles(*self.fits.accuracy[0].tolist())
 
     @property
     def seconds(self):
-        """Seconds of training."""
+        """The time of the training in seconds."""
         return self.fits.seconds
 
     @property
     def arithmetic(self):
-        """That of the processor, on which its bytes depend."""
+        """The arithmetic of the processor, on which the bytes depend."""
         return self.fits.arithmetic
 
     @property
     def weights(self):
-        """{name: array} in PyTorch's shapes."""
+        """The weights, {name: array} in PyTorch's shapes."""
         return self.fits.weights(0)
 
     @property
     def history(self):
-        """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}, at each evaluation: training, validation, test."""
+        """The evaluations, {"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}.
+
+        Columns are training, validation and test.
+        """
         return self.fits.history(0)
 
     def predict(self, data, *, initial=None, return_states=False):
-        """The head's predictions (S, O) for all steps of Sequences: probabilities of classes or bits, or real values.
+        """Return the predictions for all steps: probabilities of classes or bits, or real values.
 
-        initial: (N, W), the states before the first step of each sequence; return_states: also return those after the
-        last steps, (N, W): see Fits.predict.
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+        initial : array (N, W) or None
+            The states before the first step of each sequence; None: those of the data, or else the model's own.
+        return_states : bool
+            Whether the states after the last steps are returned, too, from which the sequences can be continued.
+
+        Returns
+        -------
+        array (S, O), or (array (S, O), array (N, W))
+            The predictions, and the states if asked for: see Fits.predict.
         """
         made = self.fits.predict(data, initial=initial, return_states=return_states)
         return (made[0][0], made[1][0]) if return_states else made[0]
 
     def outputs(self, data):
-        """z (S, O) before the head's link, for all steps of Sequences (or of a list of arrays)."""
+        """Return the outputs z before the head's link, for all steps.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        array (S, O)
+        """
         return self.fits.outputs(data)[0]
 
     def states(self, data):
-        """States (S, states * H) after each step, all states of the cell one after the other."""
+        """Return the states after each step, all states of the cell one after the other.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        array (S, W)
+        """
         return self.fits.states(data)[0]
 
     def losses(self, data):
-        """Loss (S,) of each step, nan where it does not count."""
+        """Return the loss of each step.
+
+        Parameters
+        ----------
+        data : Sequences
+            Inputs and targets.
+
+        Returns
+        -------
+        float64 array (S,)
+            nan where a step does not count.
+        """
         return self.fits.losses(data)[0]
 
     def log_likelihood(self, data, per="model"):
-        """The log-likelihood in nats: a number per "model", (N,) per "sequence", (S,) per "step"."""
+        """Return the log-likelihood of the targets in nats, for heads of probabilities.
+
+        Parameters
+        ----------
+        data : Sequences
+            Inputs and targets.
+        per : "model", "sequence" or "step"
+            What to sum over.
+
+        Returns
+        -------
+        float, or float64 array (N,) or (S,)
+            The sum over all counted steps, those of each sequence, or each step.
+        """
         return self.fits.log_likelihood(data, per)[0]
 
     def state_dict(self, rnn="rnn.", linear="lin."):
-        """PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear: see fastrnn.exchange.torch."""
+        """Return the weights as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear.
+
+        Parameters
+        ----------
+        rnn, linear : str
+            Prefixes of the two modules.
+
+        Returns
+        -------
+        dict
+            {name: array}.
+        """
         return self.fits.state_dict(0, rnn, linear)
 
     def to_torch(self, rnn="rnn", linear="lin"):
-        """A torch.nn.Module, whose call on x (batch, time, inputs) gives (z, state): see fastrnn.exchange.torch."""
+        """Return the network as a torch.nn.Module: module(x (batch, time, inputs), state=None) gives (z, state).
+
+        Parameters
+        ----------
+        rnn, linear : str
+            Names of the two modules.
+
+        Returns
+        -------
+        torch.nn.Module
+            z (batch, time, outputs) is before the head's link; state continues the sequences.
+        """
         return to_torch(self, rnn, linear)
 
     def save(self, path, *, overwrite=False):
-        """Write the model to a file, which Fits.load reads: see Fits.save."""
+        """Write the model to a safetensors file, which Fits.load reads.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        overwrite : bool
+            Whether an existing file is replaced.
+        """
         self.fits.save(path, overwrite=overwrite)
 
 

@@ -45,49 +45,58 @@ def cross_validate(
     progress=None,
     **options,
 ):
-    """Fit a cell to Sequences in nested folds, with all choices of options, and return the Selection.
+    """Fit a cell to Sequences in nested folds, with all combinations of options.
 
     Parameters
     ----------
     cell : Cell
+        The cell; `grid` may change its hidden size.
     data : Sequences
+        Sequences with targets.
     outer, inner, by, seed
         The folds, as fastrnn.data.folds divides sequences, or groups of them.
     seeds : int or integers
-        A number of initial weights, or their seeds.
+        The number of random initialisations, or their seeds.
     grid : dict
         {name: values} of hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's options; each
         combination is fitted. With inner=None nothing validates, so that only hidden_size may have several values.
     refit : bool
-        Whether the options with the least mean validation loss over all folds are fitted once more, to all sequences,
-        including those of validation and test, with each seed, as in scikit-learn's searches: Selection.refitted. No
-        sequence is left to stop these models; they make as many epochs as the folds needed: the median of their best
-        epochs. Selection.estimate says what loss to expect of them.
+        Whether the options with the smallest mean validation loss over all folds are fitted again to all sequences,
+        including those of validation and test, with each seed, as scikit-learn's searches do: Selection.refitted. No
+        sequence is left to stop these models early; they train for the median of the best epochs of the folds.
+        Selection.estimate says what loss to expect of them.
     output : str or None
         A folder that keeps the fits; after an interruption the same call continues.
-    config, threads, options
+    config, threads
         As for `train_many`, for all fits.
     executor : concurrent.futures.Executor, function or None
         Where to fit, as for fastrnn.sweep: dask.distributed's Client.get_executor(pure=False),
-        mpi4py.futures.MPIPoolExecutor(), ...; or a function that makes an executor, and is called again when its
-        workers are lost, as functools.partial(Processes, 8) after `from fastrnn.sweep import Processes`; None: threads
-        of this process. The fits have the same bytes for any executor, as long as all machines are of one kind
+        mpi4py.futures.MPIPoolExecutor(), ...; or a function that makes an executor, which is called again when its
+        workers are lost, for example functools.partial(Processes, 8) after `from fastrnn.sweep import Processes`; None:
+        threads of this process. The fits have the same bytes for any executor, if all machines have the same arithmetic
         (fastrnn.simd.host.arithmetic).
     workers : int or None
-        Parts that the executor is given at once; default: as many as it has workers, or 64.
+        Units of work that the executor has at one time; None: as many as it has workers, or 64.
     unit : int or None
-        Models of a part; default: as many as take some seconds.
+        Models in a unit of work; None: as many as take some seconds.
     progress : function, True or None
-        progress(fits_done, fits, loss), called now and then, as by `train_many`; True: a bar.
+        progress(fits_done, fits, loss) is called now and then; True: a progress bar.
+    **options
+        As for `train_many`, for all fits.
+
+    Returns
+    -------
+    Selection
 
     Raises
     ------
     ValueError, TypeError
-        In one line, for arguments that make no sense.
+        In one line, for wrong arguments.
     NotADirectoryError
         If `output` is a file.
     UnitFailed
-        If a part failed again and again, or the executor takes no more work; finished fits are kept in `output`.
+        If a unit of work failed again and again, or the executor accepts no more work; finished fits are kept in
+        `output`.
     KeyboardInterrupt
         After Ctrl-C, with the finished fits kept in `output`.
     """

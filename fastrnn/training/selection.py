@@ -9,10 +9,20 @@ from fastrnn.training.fits import Fits
 
 
 class Estimate(NamedTuple):
-    """The mean test loss over outer folds, weighted by counted steps, of the choice in each fold.
+    """The mean test loss over the outer folds of the options chosen in each fold, weighted by counted steps.
 
-    error: its standard error over folds; likelihood: exp(-test_loss), the normalised likelihood of a step;
-    test_accuracy: the share of correct steps; folds: those in which a step counts.
+    Attributes
+    ----------
+    test_loss : float
+        The mean.
+    error : float
+        Its standard error over the folds.
+    likelihood : float
+        exp(-test_loss), the normalised likelihood.
+    test_accuracy : float
+        The share of steps that were predicted right.
+    folds : int
+        The number of folds with counted steps.
     """
 
     test_loss: float
@@ -24,10 +34,20 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection:
-    """Nested cross-validation: a row for each fit, and the choices from them.
+    """The result of nested cross-validation: M fits, and the options that validation chose.
 
-    fits: the Fits, row by row; outer, inner (M,): the folds of each; grid: {name: (M,) values}; validation_steps,
-    test_steps (M,): counted steps; refitted: the Fits of the best options to all sequences, one for each seed, or None.
+    Attributes
+    ----------
+    fits : Fits
+        All fits.
+    outer, inner : int arrays (M,)
+        The folds of each fit.
+    grid : dict
+        {name: array (M,)}, the options of each fit.
+    validation_steps, test_steps : int arrays (M,)
+        Counted steps of each fit.
+    refitted : Fits or None
+        The models with the best options, fitted to all sequences, one for each seed.
     """
 
     fits: Fits
@@ -47,9 +67,10 @@ class Selection:
 
     @property
     def best(self):
-        """The Fit of the best options to all sequences: of the seed with the least training loss.
+        """The model with the best options that was fitted to all sequences, a Fit.
 
-        `estimate` says what test loss to expect of it. Raises ValueError if cross_validate was called with refit=False.
+        Of the seeds it is that of the smallest training loss. `estimate` says what test loss to expect of it. Raises
+        ValueError if cross_validate was called with refit=False.
         """
         if self.refitted is None:
             raise ValueError("best: nothing was fitted to all sequences; call cross_validate with refit=True")
@@ -64,18 +85,27 @@ class Selection:
         return frame
 
     def chosen(self):
-        """A pandas table with a row for each outer fold and hidden size: the options chosen, and the test loss.
+        """Return the options that validation chose in each outer fold for each hidden size, and their test losses.
 
-        For each inner fold and choice of options the seed with the least validation loss is taken; the choice with the
-        least mean of these losses, weighted by counted steps, is that of the outer fold; its test loss is the mean
-        over the inner folds.
+        For each inner fold and combination of options the seed with the smallest validation loss counts. The options
+        with the smallest mean of these losses over the inner folds, weighted by counted steps, are chosen. Their test
+        loss is the mean over the inner folds.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each outer fold and hidden size.
         """
         return self._chosen(["outer", "hidden_size"])
 
     def summary(self):
-        """A pandas table with a row for each hidden size: mean test loss over outer folds, weighted by counted steps.
+        """Return the mean test loss of each hidden size over the outer folds, weighted by counted steps.
 
-        error: the standard error of the mean over folds; likelihood: exp(-loss), the normalised likelihood of a step.
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each hidden size. `error` is the standard error of the mean over folds, `likelihood` is
+            exp(-loss), the normalised likelihood.
         """
         import pandas
 
@@ -85,10 +115,14 @@ class Selection:
         return pandas.DataFrame([{"hidden_size": size, **_estimate(own)._asdict()} for size, own in tested])
 
     def estimate(self):
-        """The Estimate for the choice by validation among all sizes and options, made separately in each outer fold.
+        """Return the test loss to expect of `best`.
 
-        It is the test loss to expect of `best`, which the same rule chose. Without inner folds nothing chooses among
-        sizes: nan.
+        All options, hidden_size included, are chosen by validation separately in each outer fold, and tested there.
+
+        Returns
+        -------
+        Estimate
+            nan without inner folds, since nothing chooses among sizes.
         """
         if not self.validation_steps.any() and len(np.unique(self.fits.hidden_size)) > 1:
             return Estimate(*[np.nan] * 4, 0)
@@ -96,9 +130,12 @@ class Selection:
         return _estimate(chosen[chosen.test_steps > 0])
 
     def choice(self):
-        """({name: value}, epochs): the options with the least mean validation loss over all folds, and their epochs.
+        """Return the options with the smallest mean validation loss over all folds, and their epochs.
 
-        The mean is that of `chosen`; epochs: the median over folds of the best epochs, in whole evaluations.
+        Returns
+        -------
+        (dict, int)
+            {name: value}, and the median over the folds of the best epochs, in whole evaluations.
         """
         picked = self._picked()
         values, own = self._least(picked)

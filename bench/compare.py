@@ -1,4 +1,4 @@
-"""Sections `ladder` and `shapes`: fastrnn beside the scalar original, NumPy and the peers, all at the same work."""
+"""Sections `ladder` and `shapes`: fastrnn compared with the scalar original, NumPy and the peers on the same work."""
 
 from bench.peers.table import PEERS, pythons
 from fastrnn.bench import ladder

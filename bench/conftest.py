@@ -15,7 +15,7 @@ from fastrnn.bench import report
 
 
 class Clock:
-    """A timer that moves only when it is told to."""
+    """A timer that moves only on request."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -85,7 +85,7 @@ class Progress:
     def __init__(self, name):
         from tqdm import tqdm
 
-        self.name, self.began, self.told = name, time.monotonic(), time.monotonic()
+        self.name, self.began, self.reported = name, time.monotonic(), time.monotonic()
         self.bar = tqdm(
             desc=name, leave=False, dynamic_ncols=True, disable=None, bar_format="{desc} {bar} {n}/{total} {postfix}"
         )
@@ -94,8 +94,8 @@ class Progress:
     def __call__(self, done, total, note):
         if self.bar.disable:
             now = time.monotonic()
-            if now - self.told >= QUIET:
-                self.told = now
+            if now - self.reported >= QUIET:
+                self.reported = now
                 print(f"  {now - self.began:4.0f} s  {done} of {total}: {note}", flush=True)
             return
         self.bar.total, self.bar.n = total, done

@@ -29,7 +29,7 @@ WANTED = {
 
 
 class Duel(NamedTuple):
-    """A workload on so many threads: our row, the best other one, that of the common way (or None), rows of peers, and
+    """A workload on some threads: our row, the best other one, that of the common way (or None), rows of peers, and
     the ratios."""
 
     work: Workload

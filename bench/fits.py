@@ -1,7 +1,7 @@
-"""Fits of many models to one data set, beside the machine's peak and, where they are installed, JAX and PyTorch.
+"""Fits of many models to one data set, compared with the machine's peak and, if installed, with JAX and PyTorch.
 
     python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
-    python -m bench.fits --peers        16 and 270 GRUs beside JAX and PyTorch (first make bench-peers), and ratios
+    python -m bench.fits --peers        16 and 270 GRUs, and JAX and PyTorch (first make bench-peers), and ratios
     python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
     python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own

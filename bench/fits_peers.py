@@ -1,4 +1,4 @@
-"""The table of many GRUs on one data set beside JAX and PyTorch, and the ratios: ours over theirs, within rounds."""
+"""The table of many GRUs on one data set, compared with JAX and PyTorch, and ratios within rounds."""
 
 import json
 import os

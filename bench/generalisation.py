@@ -34,7 +34,7 @@ def more(run, seed, samples=MORE, **options):
 
 
 def carries(task, seed):
-    """Sequences with long runs, of which few uniformly random ones have any."""
+    """Sequences with long runs, which are rare in uniformly random ones."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
     planes = planes_of(skewed(2**task.input_size, SEQUENCES, STEPS, rng), task.input_size)
     return tuple(bits_of(each, SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))

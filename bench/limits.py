@@ -1,4 +1,4 @@
-"""Section `limits`: what a user waits for, and what training takes from the machine, each beside what it may be."""
+"""Section `limits`: waiting times and memory of training, each compared with its target."""
 
 import os
 import statistics

@@ -257,7 +257,7 @@ def digest(path):
 
 
 def draw_all(folder):
-    """Draw what the results in a folder have, as .png beside them; returns the paths."""
+    """Draw the results in a folder, as .png next to them; returns the paths."""
     drawn = []
     for name, (section, draw, _) in PICTURES.items():
         path = Path(folder) / f"{section}.json"

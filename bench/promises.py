@@ -11,7 +11,7 @@ LENGTH, LONG, COUNT = 10, 2000, 5000
 
 
 def threads(count, samples):
-    """Seconds of one training on so many threads."""
+    """Seconds of one training on `threads` threads."""
     return fastrnn.train(fastrnn.Elman(16), batch_size=64, until="samples", max_samples=samples, threads=count).seconds
 
 

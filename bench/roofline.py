@@ -1,4 +1,4 @@
-"""Section `roofline`: each part of an update beside the machine's arithmetic and memory, on one thread."""
+"""Section `roofline`: each part of an update compared with the machine's peak and bandwidth, on one thread."""
 
 from collections import namedtuple
 

@@ -9,7 +9,7 @@ from fastrnn.bench.timing import measure
 from fastrnn.bench.workload import Workload
 
 FASTRNN, LANES = (next(engine for engine in ENGINES if engine.name == name) for name in ("fastrnn", "fastrnn-models"))
-QUICK = 2  # of each series, so many sizes: its ends
+QUICK = 2  # the number of sizes of each series: its ends
 
 
 def series(quick=False):

@@ -1,4 +1,4 @@
-"""Five workloads on one core: fastrnn beside PyTorch, JAX and the tutorial's program."""
+"""Five workloads on one core: fastrnn compared with PyTorch, JAX and the tutorial's program."""
 
 from bench.duels import COMMON, duels
 from fastrnn.bench import report

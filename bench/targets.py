@@ -1,4 +1,4 @@
-"""What fastrnn is to reach, beside what was measured; each line follows from the stored results alone."""
+"""Targets for fastrnn, and what was measured; each line follows from the stored results alone."""
 
 from typing import NamedTuple
 

@@ -31,7 +31,7 @@ def row(task, seeds):
 
 
 def main(seeds):
-    """Print the table for so many seeds."""
+    """Print the table for `seeds` seeds."""
     print(HEAD)
     more = [Addition(operands=3), Multiplication(factor=7), Copy(delay=4), Xor(delay=3)]
     for task in [*(made_of() for made_of in tasks().values()), *more]:

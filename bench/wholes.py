@@ -64,7 +64,7 @@ def memory(quick):
 
 
 def digits(quick):
-    """Percent of recordings that were told right."""
+    """Percent of recordings that were classified right."""
     from examples import digits
 
     return 100 * digits.main(epochs=4 if quick else 40)

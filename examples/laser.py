@@ -1,4 +1,4 @@
-"""One step ahead in the chaos of a laser: GRUs beside persistence and autoregression: `make example ARGS=laser`.
+"""One step ahead in the chaos of a laser: GRUs, persistence and autoregression: `make example ARGS=laser`.
 
 Data set A of the Santa Fe competition (U. Huebner et al., Physical Review A 40, 1989), from the package reservoirpy.
 """
@@ -24,7 +24,7 @@ def laser():
 
 
 def main(size=8, seeds=4, epochs=1000):
-    """Print the normalised squared errors of the steps after the first 5,000, of which the last 1,000 stop training.
+    """Print the normalised squared errors of the steps after the first 5,000; the last 1,000 of those stop training.
 
     Returns that of the network with the least validation loss.
     """

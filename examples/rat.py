@@ -1,4 +1,4 @@
-"""Small GRUs on 20,000 decisions of one rat, beside logistic regression: `make example`.
+"""Small GRUs on 20,000 decisions of one rat, compared with logistic regression: `make example`.
 
 Rat W053 compares two sounds, s1 and s2, and goes left or right (A. Akrami et al., Nature 554, 2018). The data come with
 the package psytrack (N. A. Roy et al., Neuron 109, 2021; MIT licence). Writes build/rat: choices.csv, pictures.

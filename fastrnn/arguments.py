@@ -59,8 +59,8 @@ def as_array(name, value):
     """
     if np.ma.is_masked(value):
         raise ValueError(
-            f"{name}: is a masked array with masked values, which have no number; give {name}.filled(0), or whatever "
-            "they are"
+            f"{name}: is a masked array with masked values; replace them, for example by "
+            f"{name}.filled(0)"
         )
     try:
         array = np.asarray(value)
@@ -68,7 +68,7 @@ def as_array(name, value):
         array = np.empty(0, object)
     if array.dtype == object:
         raise ValueError(
-            f"{name}: is no array of numbers: its parts differ in length, or are no numbers; "
+            f"{name}: is not an array of numbers: its parts differ in length, or are not numbers; "
             "pad short sequences with zeros, and leave the padding out with a mask"
         )
     if array.dtype.kind not in "biuf":

@@ -7,8 +7,8 @@ of unknown origin cannot run any, as a pickle would. The header's metadata has t
      "cell": {"name": "elman", "hidden_size": 16, ...}, "task": {"name": "addition", ...} or null,
      "metadata": {...}, "digest": sha256}
 
-The digest is that of `hash_of` all arrays, then of this JSON without the digest, its keys sorted: a file of which any
-part has changed is refused. Files without one are read all the same.
+The digest is that of `hash_of` all arrays, then of this JSON without the digest, its keys sorted: a file that has
+changed in any part is refused. Files without a digest are read.
 """
 
 import hashlib
@@ -115,7 +115,7 @@ def digest_of(arrays, header):
 
 
 def code_version():
-    """What a training's bytes depend on beside its arguments: fastrnn's version, the stamp of kernels and compiler."""
+    """What a training's bytes depend on besides its arguments: fastrnn's version, the stamp of kernels and compiler."""
     return f"{version_of('fastrnn')} {compiling.stamp()}"
 
 
@@ -144,7 +144,7 @@ def _read(path):
     # AttributeError, ImportError. All mean that this is no file of ours.
     except Exception as error:
         raise CheckpointError(
-            f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or no safetensors file; "
+            f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or not a safetensors file; "
             "expected a checkpoint that Model.save wrote"
         ) from error
     if text is None:

@@ -53,7 +53,7 @@ def title_of(model):
 class Picture:
     """Axes to draw into: those given, or `panels` new ones, which are written to `path` at the end.
 
-    size: of a panel, in inches; columns: panels beside each other, at most; share_x, share_y: whether all have
+    size: of a panel, in inches; columns: panels next to each other, at most; share_x, share_y: whether all have
     one axis of this direction. Raises ValueError, in one line, without matplotlib, for an ending that it cannot write,
     for both a path and axes, and for another number of axes than there are panels.
     """

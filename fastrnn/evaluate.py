@@ -1,4 +1,4 @@
-"""A network beside the truth, on batches of operands of any width, piece by piece in time.
+"""A network compared with the truth, on batches of operands of any width, segment by segment in time.
 
 The truth is the task's own boolean algebra on words, which the tests hold against Python's int. What is held in
 memory is the operands of one batch and one piece of everything else.

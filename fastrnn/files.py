@@ -1,6 +1,6 @@
 """Writes a file so that a reader, or a crash, finds the old one or the new one, never half of one.
 
-The content goes to a temporary file beside the target, is synced, and gets its name in one step. Whoever writes a
+The content goes to a temporary file next to the target, is synced, and gets its name in one step. Whoever writes a
 temporary file holds a lock on it, which ends with the process: what a killed one left is removed by the next write
 into the same folder. Where there are no locks (Windows, some network file systems) it stays.
 """

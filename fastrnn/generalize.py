@@ -161,7 +161,7 @@ def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
     if model.task is None:
-        raise ValueError("generalize: this model was trained on arrays, so there is no task to hold it against")
+        raise ValueError("generalize: this model was trained on arrays, so there is no task to test it on")
     tried = widths(model.task, most)
     if not tried:
         raise ValueError(f"most: got {most}, expected at least {FIRST}, and as many bits as the task needs")

@@ -9,7 +9,7 @@ from fastrnn.kernels.recurrent.layout import Sizes, named_places
 from fastrnn.kernels.recurrent.network import Network
 from fastrnn.simd.host import has
 
-# Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, of which there are half as many.
+# Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, which has half as many.
 REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
 # Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
 COLUMNS = 4

@@ -9,7 +9,7 @@ import sys
 def program():
     """`fastrnn`, where the shell finds this one under that name; else how it was called, as `.venv/bin/fastrnn`."""
     called = sys.argv[0] if os.path.splitext(os.path.basename(sys.argv[0]))[0] == "fastrnn" else ""
-    # Of a program of the user's the command lies beside its Python.
+    # The command is in the folder of the environment's Python.
     script = called or os.path.join(os.path.dirname(sys.executable), "fastrnn")
     if _is_found("fastrnn", script):
         return "fastrnn"
@@ -23,7 +23,7 @@ def python():
 
 
 def install(package):
-    """The command that installs a package beside this one."""
+    """The command that installs another package."""
     return f"{python()} -m pip install {package}"
 
 

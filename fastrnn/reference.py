@@ -17,7 +17,7 @@ For bit pairs X[t] (least significant first), the true sum bits y[t] and layer_1
 and each weight matrix moves by +alpha times the sum over t of (its input).T @ (its delta), which is
 gradient descent on E = 0.5 * sum_t (y[t] - layer_2[t])**2.
 
-The tutorial's names beside this package's, with I = 2 inputs, H = hidden_dim and O = 1 output (the
+The tutorial's names and this package's, with I = 2 inputs, H = hidden_dim and O = 1 output (the
 tutorial multiplies rows from the left, the package has PyTorch's (out, in) shapes and W @ column):
 
     tutorial                    shape     fastrnn                          shape

@@ -95,7 +95,7 @@ def verify(
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
     threads = None if threads is None else as_integer("threads", threads, 1)
     if model.task is None:
-        raise ValueError("verify: this model was trained on arrays, so there is no task to hold it against")
+        raise ValueError("verify: this model was trained on arrays, so there is no task to test it on")
     task = model.task.at(bits) if bits is not None else model.task
     if bits is None and not enumerable(task) and samples * task.bits > MOST_STEPS:
         raise ValueError(

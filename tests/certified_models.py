@@ -39,7 +39,7 @@ def double():
 
 @lru_cache
 def unproved():
-    """A network that is exact at 8 bits, but of which nothing more is known."""
+    """A network that is exact at 8 bits, and nothing more is known of it."""
     run = fastrnn.train(fastrnn.Elman(16), fastrnn.tasks.Addition(bits=8), seed=0)
     assert run.exact
     return run.model

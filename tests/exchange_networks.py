@@ -10,7 +10,7 @@ from fastrnn.training.outputs import outputs_of
 from fastrnn.training.recipe import Recipe
 
 GATES = {Elman: 1, GRU: 3, LSTM: 4}
-# Sizes of which kernels are compiled for tests of ONNX, too.
+# Sizes for which kernels are compiled for tests of ONNX, too.
 TANH, AFTER, BEFORE, MEMORY = Elman(4, "tanh"), GRU(5), GRU(5, reset="before"), LSTM(3)
 RELU = Elman(4, "relu")
 

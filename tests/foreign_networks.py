@@ -9,7 +9,7 @@ from tests.numpy_network import sigmoid
 
 
 def run(step, states, hidden, x, w_o, b_o):
-    """z (T, O) of a sequence x (T, I): step(x, states) gives the next states, of which the first is the output."""
+    """z (T, O) of a sequence x (T, I): step(x, states) gives the next states; the first is the output."""
     state, z = tuple(np.zeros(hidden) for _ in range(states)), []
     for row in np.asarray(x, float):
         state = step(row, state)

@@ -42,7 +42,7 @@ def forward(weights, activation, x):
 def loss_and_grad(weights, activation, loss, x, y, mask=None, saturation=0.0, truncate=None):
     """(loss, {name: gradient}), summed over batch, time and outputs, weighted by mask (B, T).
 
-    truncate: segments of so many steps, the state that one begins with being a constant in it.
+    truncate: segments of `truncate` steps; the state at the start of each is a constant in it.
     """
     mask = np.ones(x.shape[:2]) if mask is None else mask
     z, states = forward(weights, activation, x)

@@ -36,7 +36,7 @@ SHORT = {
 def commands_in(text):
     """Every command of a text: lines of code, and words in backquotes."""
     found = []
-    text = re.sub(r" \\\\?\n\s*", " ", text)  # a command that goes on in the next line
+    text = re.sub(r" \\\\?\n\s*", " ", text)  # a command that continues in the next line
     for match in re.finditer(
         r"^ {2,}(?P<line>\S.*)$|`(?P<words>[^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
     ):

@@ -46,7 +46,7 @@ class Case:
         self.counts[0] = 1
 
     def run(self, rounds=1, rate=0.0):
-        """Run so many updates; self.arrays then holds all that the kernels left."""
+        """Run this number of updates; self.arrays then holds all that the kernels left."""
         lane = (self.lanes,) if self.own_weights else ()
         rows = self.rows if self.own_weights else -(-self.rows // self.lanes) * self.lanes
         slots = len(self.own.slots)

@@ -164,7 +164,7 @@ def test_simulation_takes_sizes_side_by_side_and_other_ways_to_choose():
         ({"seed": -1}, "seed: got -1"),
         ({"first": [1, 2, 3]}, "first: got inputs of shape (3,), expected (5, 1, 2)"),
         ({"environment": 3}, "environment: got 3, expected a function"),
-        ({"environment": lambda choices: None}, "environment: gave inputs that are no finite numbers"),
+        ({"environment": lambda choices: None}, "environment: gave inputs that are not finite"),
         ({"environment": lambda choices: np.zeros(4)}, "environment: got inputs of shape (4,)"),
     ],
 )

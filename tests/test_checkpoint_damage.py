@@ -47,7 +47,7 @@ def test_another_kind_of_file(path, raw):
     path.write_bytes(raw)
     assert fault_of(path).startswith("cannot be read (")
     assert fault_of(path).endswith(
-        "truncated, damaged, or no safetensors file; expected a checkpoint that Model.save wrote"
+        "truncated, damaged, or not a safetensors file; expected a checkpoint that Model.save wrote"
     )
 
 

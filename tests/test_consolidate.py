@@ -119,7 +119,7 @@ def test_a_run_whose_network_is_proved_at_once_is_no_longer_than_one_that_is_exa
 
 
 def until_proved(run, path, **options):
-    """Save, load and go on."""
+    """Save, load and continue."""
     save_run(run, path)
     loaded, config = load_run(path)
     assert_same_consolidation(loaded, run)

@@ -1,4 +1,4 @@
-"""A training goes on only with what it was begun with: whatever differs is named, in Python as on the command line."""
+"""A training continues only with its first options: differences are named, in Python and on the command line."""
 
 from dataclasses import replace
 
@@ -25,29 +25,29 @@ def on_arrays():
 
 
 OTHERS = {
-    "size": ({"cell": fastrnn.Elman(8)}, "hidden_size: got 8, but the run to resume was begun with 16"),
+    "size": ({"cell": fastrnn.Elman(8)}, "hidden_size: got 8, but the run to resume was started with 16"),
     "activation": (
         {"cell": fastrnn.Elman(activation="tanh")},
-        "activation: got tanh, but the run to resume was begun with sigmoid",
+        "activation: got tanh, but the run to resume was started with sigmoid",
     ),
     "bias": ({"cell": fastrnn.Elman(bias=False)}, "bias: got False, "),
     "task": (
         {"task": fastrnn.tasks.Subtraction(8)},
-        "task: got subtraction, but the run to resume was begun with addition",
+        "task: got subtraction, but the run to resume was started with addition",
     ),
     "width": ({"task": fastrnn.tasks.Addition(9)}, "bits: got 9, "),
     "operands": ({"task": fastrnn.tasks.Addition(operands=3)}, "operands: got 3, "),
-    "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to resume was begun with addition"),
+    "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to resume was started with addition"),
     "constants": (
         {"constants": (("beta2", 0.9),)},
-        "constants: got beta2=0.9, but the run to resume was begun with none",
+        "constants: got beta2=0.9, but the run to resume was started with none",
     ),
     "curriculum": (
         {"curriculum": None},
-        "curriculum: got none, but the run to resume was begun with start=8, factor=2",
+        "curriculum: got none, but the run to resume was started with start=8, factor=2",
     ),
     **{
-        name: ({name: value}, f"{name}: got {value}, but the run to resume was begun with ")
+        name: ({name: value}, f"{name}: got {value}, but the run to resume was started with ")
         for name, value in {
             "loss": "cross-entropy",
             "optimizer": "momentum",
@@ -109,7 +109,7 @@ def test_arrays_are_compared(on_arrays, tmp_path, saved):
             ValueError, match="^data: got other arrays than those that the run to resume was trained on"
         ):
             fastrnn.train(data=data, resume=run, max_samples=32)
-    with pytest.raises(ValueError, match="^task: got addition, but the run to resume was begun with none"):
+    with pytest.raises(ValueError, match="^task: got addition, but the run to resume was started with none"):
         fastrnn.train(task=fastrnn.tasks.Addition(8), resume=run)
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_run_to_go_on_from(run):
 @pytest.mark.parametrize(
     "option, message",
     {
-        "--activation tanh": "--activation: got tanh, but the run to resume was begun with sigmoid",
+        "--activation tanh": "--activation: got tanh, but the run to resume was started with sigmoid",
         "--hidden 8": "--hidden: got 8, but ",
         "--batch-size 64": "--batch-size: got 64, but ",
         "--dtype float64": "--dtype: got float64, but ",

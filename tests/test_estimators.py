@@ -36,7 +36,7 @@ def test_checks_of_scikit_learn(kind):
     assert {each["check_name"] for each in by_status["failed"]} == excused and len(results) > 55
     for each in by_status["failed"]:
         assert isinstance(each["exception"], AssertionError) and EXCUSED[each["check_name"]] in str(each["exception"])
-    # Arrays of other libraries, of which no estimator here says that it takes them.
+    # Arrays of other libraries, which no estimator here claims to accept.
     assert [each["check_name"] for each in by_status["skipped"]] == ["check_array_api_input"]
 
 
@@ -145,7 +145,7 @@ def test_a_warm_start_goes_on_from_the_weights():
     model = small(early_stopping=False, epochs=50, warm_start=True).fit(X, y)
     before = model.fit_.loss.train
     assert model.fit(X, y).fit_.history["loss"][0, 0] == before
-    with pytest.raises(ValueError, match="expected those of the fit that warm_start goes on from"):
+    with pytest.raises(ValueError, match="expected those of the fit that warm_start continues"):
         model.fit(X, np.where(y == "yes", "si", "no"))
 
 
@@ -161,7 +161,7 @@ def test_partial_fits_are_epochs():
     # The last weights are kept, also where the loss got worse.
     worse = small(**{**options, "learning_rate": 1e3}).partial_fit(X, y, ["no", "yes"])
     assert worse.fit_.best_epoch == 1 and worse.fit_.history["loss"][1, 0] > worse.fit_.history["loss"][0, 0]
-    # It goes on from a fit; a label need not be there each time.
+    # It continues from a fit; a label need not be there each time.
     fitted = small(epochs=50).fit(X, y)
     before = fitted.n_iter_
     yes = y == "yes"

@@ -1,4 +1,4 @@
-"""C headers of every cell, compiled by the system's compiler and run beside the kernels."""
+"""C headers of every cell, compiled by the system's compiler and compared with the kernels."""
 
 import shutil
 import subprocess

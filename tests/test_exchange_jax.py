@@ -144,7 +144,7 @@ HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(ran
         (from_flax, without(FLAX, "params", "cell", "hn", "bias"), "has params/cell/.*, expected one Elman"),
         (from_flax, without(FLAX, "params", "linear"), "has nothing, expected one Dense of Flax"),
         (from_flax, {**FLAX, "second": FLAX["params"]["cell"]}, "has params/cell, second, expected one Elman"),
-        (from_flax, changed(FLAX, np.ones(2), "params", "norm", "scale"), "has params/norm/scale beside one"),
+        (from_flax, changed(FLAX, np.ones(2), "params", "norm", "scale"), "has params/norm/scale besides a"),
         (from_flax, changed(FLAX, np.ones((3, 2)), "params", "cell", "hn", "kernel"), "has gates of shapes"),
         (from_flax, changed(FLAX, np.ones((2, 2)), "params", "linear", "kernel"), r"has w_ho of shape \(2, 2\)"),
         (from_nnx, without(NNX, "cell", "dense_i", "bias"), "has cell/.*, expected one SimpleCell or GRUCell or Opt"),
@@ -176,7 +176,7 @@ def test_damaged_files_give_one_line_or_a_network(name):
     form, rng = formats()[name](), np.random.default_rng(0)
     good = form.encode(random_network(LSTM(2)), "net")
     for content in (b"", b"no file", good[:-1], good[: len(good) // 2]):
-        with pytest.raises(ValueError, match="is damaged, or no file of this kind"):
+        with pytest.raises(ValueError, match="is damaged, or not a file of this kind"):
             form.decode(content)
     refused = 0
     for _ in range(100):

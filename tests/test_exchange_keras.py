@@ -69,7 +69,7 @@ def test_a_file_has_the_places_that_keras_looks_for():
 
 
 def test_a_file_of_another_model(here):
-    """Of layers with names of their own, beside an optimizer and a layer's random numbers."""
+    """With layers that have names of their own, an optimizer, and a layer's random numbers."""
     arrays = to_keras(random_network(MEMORY))
     with h5py.File("model.weights.h5", "w") as file:
         for place, own in (
@@ -121,7 +121,7 @@ def test_options_that_the_arrays_contradict():
 def test_files_of_something_else_are_refused():
     good = FORMAT.encode(random_network(AFTER), "net")
     for content in (b"", b"no file", good[: len(good) // 2], bytes(200)):
-        with pytest.raises(ValueError, match="is damaged, or no file of this kind"):
+        with pytest.raises(ValueError, match="is damaged, or not a file of this kind"):
             FORMAT.decode(content)
     stored = io.BytesIO()
     with h5py.File(stored, "w") as file:

@@ -1,4 +1,4 @@
-"""ONNX files, checked by onnx, run by its reference evaluator, beside an independent network and the kernels."""
+"""ONNX files, checked by onnx, run by its reference evaluator, compared with an independent network and the kernels."""
 
 import numpy as np
 import onnx

@@ -151,7 +151,7 @@ def test_a_damaged_file_gives_one_line_or_a_network(place, byte, cut):
 
 def test_files_of_others_are_refused(here):
     for content in (b"", b"no file of ONNX", bytes(100)):
-        with pytest.raises(ValueError, match="file: is damaged, or no file of this kind"):
+        with pytest.raises(ValueError, match="file: is damaged, or not a file of this kind"):
             from_onnx(content)
     model = onnx.load_from_string(GOOD)
     model.graph.initializer[-1].data_location = TensorProto.EXTERNAL

@@ -1,4 +1,4 @@
-"""Cells of any formula in ONNX: every cell, run by onnx's reference evaluator, beside float64 and the kernels."""
+"""Cells of any formula in ONNX, run by onnx's reference evaluator and compared with float64 and the kernels."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_every_cell_gives_the_numbers_of_its_formula(name, before):
     first = np.stack([weights["w_ho"] @ weights["initial_h"] + weights["b_o"]] * 2)[:, None]
     expected = np.concatenate([first, after[:, :-1]], 1) if before else after
     np.testing.assert_allclose(made["y"], expected, rtol=1e-5, atol=2e-6)
-    # Pieces go on from the last states.
+    # Pieces continue from the last states.
     one = run(session, x=x[:, :7])
     two = run(session, x=x[:, 7:], **{f"{state}_0": one[f"{state}_n"] for state in cell.state})
     np.testing.assert_allclose(np.concatenate([one["z"], two["z"]], 1), made["z"], rtol=1e-6, atol=1e-6)

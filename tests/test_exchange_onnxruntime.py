@@ -1,4 +1,4 @@
-"""ONNX files run by onnxruntime, beside independent networks in float64 over 1,000 steps, and in pieces."""
+"""ONNX files run by onnxruntime, compared with independent networks in float64 over 1,000 steps, and in pieces."""
 
 import numpy as np
 import onnxruntime

@@ -1,4 +1,4 @@
-"""Models side by side that learn from batches: each in an order of its own, whoever trains beside it."""
+"""Models side by side that learn from batches: each in an order of its own, whatever its neighbours are."""
 
 import numpy as np
 import pytest

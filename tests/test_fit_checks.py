@@ -36,7 +36,7 @@ def fits():
 @pytest.mark.parametrize("inputs", [1, 3])
 def test_data_with_other_inputs_are_refused(fits, use, inputs):
     data = Sequences([np.ones((4, inputs))], [[0, 1, 0, 1]], kind="classes", classes=2)
-    with pytest.raises(ValueError, match=f"^data: got {inputs} inputs a step, expected 2, as the models were"):
+    with pytest.raises(ValueError, match=f"^data: got {inputs} inputs per step, expected 2, as the models were"):
         getattr(fits, use)(data)
 
 

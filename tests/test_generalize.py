@@ -142,7 +142,7 @@ def test_the_command_prints_tables_that_fit_and_writes_what_was_asked_for(files,
 
 
 @pytest.mark.parametrize("words, message", [
-    (["bare.safetensors"], "this model was trained on arrays, so there is no task to hold it against"),
+    (["bare.safetensors"], "this model was trained on arrays, so there is no task to test it on"),
     (["right.safetensors", "--max-bits", "4"], "--max-bits: got 4, expected at least 8"),
     (["right.safetensors", "--max-bits", "0"], "--max-bits: got 0, expected an integer of at least 1"),
     (["right.safetensors", "--json", "right.safetensors"], "exists; give --force to replace it"),

@@ -39,7 +39,7 @@ def filled(recipe, models):
 
 
 def state(group, lane):
-    """All that a lane goes on from, as bytes."""
+    """All that a lane continues from, as bytes."""
     return [np.asarray(each).tobytes() for each in group.state(lane)]
 
 

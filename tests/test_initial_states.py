@@ -144,19 +144,19 @@ REFUSED = {
     "sequences": (lambda fits: Sequences(X, initial=INITIAL[1:]), r"got shape \(4, 4\), expected \(5, W\)"),
     "nan": (lambda fits: Sequences(X[:2], initial=[[1.0, 2.0], [np.nan, 0.0]]), "got .nan, 0.0. for sequence 1"),
     "text": (lambda fits: Sequences(X[:1], initial=["zero"]), "initial: expected numbers"),
-    "segments": (lambda fits: DATA.segments(2), "segments: the initial states are those of whole sequences"),
+    "segments": (lambda fits: DATA.segments(2), "segments: the initial states belong to whole sequences"),
     "units": (lambda fits: train_many(LSTM(3), DATA, **OPTIONS),
-              "initial: got 4 numbers a sequence, expected 6: 2 states of 3 units"),
+              "initial: got 4 numbers per sequence, expected 6: 2 states of 3 units"),
     "sizes": (lambda fits: train_many(GRU(4), DATA, seeds=[0, 1], hidden_size=[4, 2], **OPTIONS),
               "expected 2: 1 state of 2 units"),
     "learned": (lambda fits: train_many(LSTM(2), DATA, initial_state="learned", **OPTIONS),
                 "initial_state: got learned, expected zero"),
     "range": (lambda fits: train_many(LSTM(2), Sequences(X, Y, initial=INITIAL * 1e39), **OPTIONS | {
         "dtype": "float32"}), "initial reaches .*e.39, expected numbers that float32 can hold"),
-    "a model's units": (lambda fits: fits.predict(X, initial=np.zeros((5, 6))), "got 6 numbers a sequence, expected 4"),
+    "a model's units": (lambda fits: fits.predict(X, initial=np.zeros((5, 6))), "6 numbers per sequence, expected 4"),
     "models": (lambda fits: fits.predict(X, initial=np.zeros((2, 5, 4))),
                r"got shape \(2, 5, 4\), expected \(5, W\) or \(3, 5, W\)"),
-    "infinite": (lambda fits: fits.predict(X, initial=np.full((5, 4), np.inf)), "no finite numbers"),
+    "infinite": (lambda fits: fits.predict(X, initial=np.full((5, 4), np.inf)), "not finite"),
 }
 
 

@@ -153,7 +153,7 @@ def test_truncated_gradients_are_those_of_the_segments_each_begun_with_its_state
     got, total = loss_and_grad(model, x, y, truncate=6)[1], dict.fromkeys(weights, 0)
     states = model.forward(x)[1]
     for start in range(0, 22, 6):
-        # The state at the border comes in as so many more inputs of the segment's first step.
+        # The state at the border comes in as additional inputs of the segment's first step.
         part = x[:, start : start + 6]
         given = np.zeros((batch, part.shape[1], 7))
         if start:

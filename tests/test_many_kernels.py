@@ -1,4 +1,4 @@
-"""Many models at once, of which some have a gradient that is out of bounds."""
+"""Many models at once; some have a gradient that is out of bounds."""
 
 import numpy as np
 import numpy_elman as oracle

@@ -205,7 +205,7 @@ TRAINERS = {
     "train": lambda data, options: fastrnn.train(Elman(2, "relu"), data=data, seed=3, **options),
     "train_many": lambda data, options: fastrnn.train_many(Elman(2, "relu"), data=data, seeds=[3], **options),
 }
-# Trainer, batch and penalty, of which each choice is here once; others compile kernels of their own.
+# Trainer, batch and penalty; each choice is here once; others compile kernels of their own.
 QUICK = [("train", 1, 0.0), ("train", 20, 0.0), ("train_many", 4, 0.2)]
 
 

@@ -154,7 +154,7 @@ def test_a_model_that_is_proved_needs_no_second_certificate(run):
 
 
 def printed_by(command, folder, path):
-    """The commands that `command train` prints in a folder, of which the first is run in a shell."""
+    """The commands that `command train` prints in a folder; the first is run in a shell."""
     env = {**os.environ, "PATH": path}
     result = subprocess.run(
         f"{command} train", shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120

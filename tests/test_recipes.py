@@ -24,7 +24,7 @@ FILES = dict(re.findall(r"^```python\n# (fastrnn/\S+)\n(.*?)^```\n", TEXT, re.MU
 
 @pytest.fixture
 def added(tmp_path, monkeypatch):
-    """added(path, change=text -> text): the module of a recipe's file, beside those of its package."""
+    """added(path, change=text -> text): the module of a recipe's file, next to those of its package."""
     names = []
 
     def add(path, change=lambda text: text):

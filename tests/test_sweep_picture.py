@@ -94,6 +94,6 @@ def test_refuses_what_it_cannot_draw(tmp_path):
     with pytest.raises(ValueError, match="plot: got 'a.xyz', expected an ending of .*png"):
         check_picture("a.xyz", few)
     with pytest.raises(
-        ValueError, match="plot: got 9 lines, one for each combination beside hidden units, expected at most 8"
+        ValueError, match="one for each combination of the axes other than hidden units, expected at most 8"
     ):
         check_picture("a.png", many)

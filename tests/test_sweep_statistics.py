@@ -7,7 +7,7 @@ from fastrnn.sweep.statistics import summary, wilson
 
 
 def rows_of(samples):
-    """Rows of models that became exact after so many samples; -1: never."""
+    """Rows of models that became exact after these numbers of samples; -1: never."""
     return [("exact" if value >= 0 else "samples", 1, 1, value, 0.5, 1.0) for value in samples]
 
 

@@ -114,7 +114,7 @@ def test_weights_that_overflow_are_a_divergence_before_which_training_ends(optio
     assert run.stopped == many.stopped[0] == "diverged" and run.steps < 600
     for weights in (run.model.weights, many.weights(0)):
         assert all(np.isfinite(weight).all() for weight in weights.values())
-    # What comes out are the weights after so many updates, and one more ends in the same place.
+    # The results are the weights after this number of updates, and one more ends in the same place.
     again = fastrnn.train(Elman(8), **{**options, "max_samples": max(1, run.steps) * batch_size})
     assert run.steps == 0 or all(
         np.array_equal(run.model.weights[name], weight) for name, weight in again.model.weights.items()

@@ -12,7 +12,7 @@ from jax import lax
 
 # Updates a call, so that small batches are not eaten by Python; fewer where one takes milliseconds.
 TOGETHER, SAMPLES_TOGETHER = 32, 32768
-# Steps of time that XLA sees at once, and from so many hidden units on: more compile for long and gain nothing.
+# Steps that XLA unrolls, and the number of hidden units from which it does: more compile for long and gain nothing.
 UNROLL, UNROLL_WIDE, WIDE = 8, 32, 64
 # Samples that go through all steps together: their states stay in the cache.
 PIECE = 1024

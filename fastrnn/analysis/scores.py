@@ -243,7 +243,7 @@ def _binary(p, y, weight):
     if not np.isin(y, (0, 1)).all():
         raise ValueError(f"y: got {y[~np.isin(y, (0, 1))][0]:g}, expected 0 or 1")
     if not np.isfinite(p).all():
-        raise ValueError("p: holds values that are no finite numbers")
+        raise ValueError("p: holds values that are not finite")
     return p, y, weight
 
 

@@ -146,7 +146,7 @@ def _inputs(values, shape, name):
             f"{name}: got inputs of {got}, expected {shape}, (models, sessions, inputs), or " f"{shape[2:]}"
         ) from None
     if not np.isfinite(out).all():
-        raise ValueError(f"{name}: gave inputs that are no finite numbers")
+        raise ValueError(f"{name}: gave inputs that are not finite")
     return out
 
 

@@ -61,7 +61,7 @@ class Stepper:
         """
         if initial is not None:
             if initial.shape[-1] != self.size:
-                raise ValueError(f"initial: got {initial.shape[-1]} numbers a sequence, expected {self.size}")
+                raise ValueError(f"initial: got {initial.shape[-1]} numbers per sequence, expected {self.size}")
             return np.broadcast_to(initial, (self.models, *shape, self.size)).astype(float)
         own = [self.weights.get(f"initial_{name}", np.zeros((self.models, self.hidden))) for name in self.cell.state]
         first = np.concatenate(own, 1).reshape(self.models, *[1] * len(shape), self.size)

@@ -35,7 +35,7 @@ def cases(works, engines=ENGINES, everything=None):
 
 
 class Peaks(NamedTuple):
-    """What the machine can do at most, as a pseudo-engine beside the engines."""
+    """The machine's peak, measured like an engine."""
 
     name: str
     label: str
@@ -63,7 +63,7 @@ def peak_cases(everything=None, dtypes=("float32",)):
 def opened(wanted, pythons, absent, progress=None):
     """{case: its engine in a worker, checked}; what cannot run goes into `absent` with the reason.
 
-    pythons: {worker: path of a Python} beside "core". Raises WrongGradient for an engine that computes something else.
+    pythons: {worker: path of a Python} besides "core". Raises WrongGradient for an engine that computes something else.
     """
     with ExitStack() as stack:
         workers, found = {}, {}

@@ -49,7 +49,7 @@ load.known = {}
 
 
 class Commands:
-    """What a worker can be told; each returns something JSON can hold."""
+    """The commands of a worker; each returns something that JSON can hold."""
 
     def __init__(self):
         self.engines = {}

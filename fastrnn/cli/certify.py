@@ -84,7 +84,7 @@ def run(args):
         wrong = found.counterexample
         with long_numbers():
             print("wrong: " + equation(found.task.at(wrong.bits), wrong.operands, wrong.answer[0], wrong.truth[0]))
-        print(f"at {wrong.bits} bits, of which bit {wrong.step} is the first wrong one ({seconds(found.seconds)})")
+        print(f"at {wrong.bits} bits; bit {wrong.step} is the first wrong one ({seconds(found.seconds)})")
         return 1
     print(wrapped(f"{found} ({seconds(found.seconds)})"))
     if not found.proved:

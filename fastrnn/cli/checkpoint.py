@@ -1,4 +1,4 @@
-"""Checkpoints of long commands beside their output: after a crash the same command goes on from its own."""
+"""Checkpoints of long commands, next to their output: after a crash the same command continues from its own."""
 
 import contextlib
 import glob
@@ -38,7 +38,7 @@ def opened(kind, path, identity, say):
 
 
 def tell_of_others(output, identity, say):
-    """Say which other unfinished training has left a checkpoint beside the output, and how to go on with it."""
+    """Name another unfinished training that left a checkpoint next to the output, and how to continue it."""
     own, others = path_of(output, identity), []
     for path in glob.glob(f"{glob.escape(output)}.*{ENDING}"):
         if path != own and re.fullmatch(rf"\.[0-9a-f]{{8}}{re.escape(ENDING)}", path[len(output):]) and _is_left(path):

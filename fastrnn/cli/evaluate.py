@@ -14,7 +14,7 @@ examples:
   fastrnn evaluate runs/choices others.csv --model all
 
 The table has the columns that the fit was given. All its sequences count,
-also those of the fit. --model all prints a table with a row for each model.
+including those of the fit. --model all prints a table with a row for each model.
 """
 
 
@@ -67,7 +67,7 @@ def _print_one(one, data):
 
 
 def scores(one, data):
-    """{name: value} of one model: loss a step and what suits its targets."""
+    """{name: value} of one model: the loss per step, and the scores that suit its targets."""
     import numpy as np
 
     from fastrnn import analysis

@@ -54,7 +54,7 @@ def open_folder(folder):
     from fastrnn.training.fits import Fits
 
     if not os.path.isdir(folder):
-        raise UserError(f"{folder}: is no folder; expected one that fastrnn fit wrote")
+        raise UserError(f"{folder}: is not a folder; expected one that fastrnn fit wrote")
     path = os.path.join(folder, COLUMNS)
     if not os.path.exists(path):
         left = os.path.isdir(os.path.join(folder, PARTS))

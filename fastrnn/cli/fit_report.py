@@ -140,7 +140,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
 
     if args.cv:
         analysis.plot_selection(made, baselines, path("loss", "test loss against hidden units"))
-        # Curves are those of one fold, and so are the baselines beside them.
+        # Curves are those of one fold, and so are the baselines in the picture.
         baselines = _baselines(data, roles[made.outer[best] * args.cv[1] + made.inner[best]])
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
@@ -161,8 +161,8 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
 
 def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder):
     lines = [f"# Fit of {os.path.basename(args.table)}", "", str(data), ""]
-    what = "Mean test loss over outer folds, in nats a step" if args.cv else "The best seed of each"
-    lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats a step', '')}:", ""]
+    what = "Mean test loss over outer folds, in nats per step" if args.cv else "The best seed of each"
+    lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
     lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]

@@ -22,7 +22,7 @@ def load_network(path, model=None):
         fits = Fits.load(path)
         return fits[chosen_model(fits, model or "best")]
     if model is not None:
-        raise UserError(f"--model: {path} holds no fits, of which one could be chosen")
+        raise UserError(f"--model: {path} holds one network, not fits: leave --model out")
     return Model.load(path)
 
 

@@ -49,7 +49,7 @@ def parts_made(args):
 def parts_of(args):
     """(cell, task, config, Run to resume or None) for `fastrnn train`.
 
-    Without --until, training goes on to a proof wherever the recipe leads to one.
+    Without --until, training continues to a proof if the recipe can lead to one.
     Raises UserError for options that make no sense.
     """
     from dataclasses import replace

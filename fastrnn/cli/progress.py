@@ -44,7 +44,7 @@ class Bar:
                 file=sys.stderr,
                 postfix=note,
             )
-            # The clock beside it shows the time since the work began, not since the bar was shown.
+            # The clock next to it shows the time since the work began, not since the bar was shown.
             self.bar.start_t = self.started
         self.bar.total = total or self.bar.total
         self.bar.set_postfix_str(note, refresh=False)

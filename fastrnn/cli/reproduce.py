@@ -20,7 +20,7 @@ def arguments(parser, argv):
     parser.add_argument("experiment", metavar="NAME", help=f"one of: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--seeds", type=positive, default=20, metavar="N", help="seeds 0 to N - 1 (default: 20)")
     parser.add_argument("--restarts", type=positive, default=10, metavar="N",
-                        help="networks for each seed, of which one is chosen (default: 10)")
+                        help="networks for each seed; one of them is chosen (default: 10)")
 
 
 def run(args):

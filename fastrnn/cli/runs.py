@@ -15,7 +15,7 @@ SCALAR_SECONDS = 0.3
 
 
 def run_many(args):
-    """Train, print the distributions, and how long it took beside the scalar program; return 0, or 130 after Ctrl-C."""
+    """Train, print the distributions and the time compared with the scalar program; return 0, or 130 after Ctrl-C."""
     from fastrnn.cells.elman import Elman
     from fastrnn.cores import cores
     from fastrnn.tasks.addition import Addition

@@ -106,7 +106,7 @@ def _checkpoint(cell, task, config, before, resumed, output, say):
     from fastrnn.train.run_autosave import RunAutosave
 
     identity = before and before.state.get("identity")
-    # Whoever gives a checkpoint as --resume goes on with the training that it belongs to.
+    # A checkpoint given as --resume continues the training that it belongs to.
     if identity and identity == {**identity, **identity_of(cell, task, config)}:
         return opened(RunAutosave, resumed, identity, say)
     identity = _identity(cell, task, config, before)

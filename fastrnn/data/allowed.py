@@ -14,7 +14,7 @@ def code_allowed(allowed, targets, place):
     if allowed.dtype.kind not in "biuf" or not np.isin(allowed, (0, 1)).all():
         raise TypeError("allowed: expected 0 or 1 for each class and step")
     if targets.kind not in ("classes", None):
-        raise ValueError(f"allowed: the targets are {targets.kind}, which are no classes")
+        raise ValueError(f"allowed: the targets are {targets.kind}, which are not classes")
     if targets.classes not in (allowed.shape[1], None):
         raise ValueError(f"allowed: got {allowed.shape[1]} columns, expected {targets.classes}, one for each class")
     allowed = allowed.astype(bool)

@@ -27,7 +27,7 @@ class Column(NamedTuple):
         """
         values = np.ma.getdata(np.asanyarray(given))
         if values.ndim != 1:
-            raise ValueError(f"column {name!r}: got shape {values.shape}, expected one value a row")
+            raise ValueError(f"column {name!r}: got shape {values.shape}, expected one value per row")
         missing = _missing(given, values)
         if values.dtype.kind == "S":
             values = np.char.decode(values)
@@ -144,7 +144,7 @@ def _missing(given, values):
 
 
 def _of_objects(name, values, missing):
-    """The Column of objects that are all numbers or all str but for None, nan and NA; empty text is missing, too."""
+    """The Column of objects that are all numbers or all str, except None, nan and NA; empty text is missing, too."""
     present = values.tolist()
     kinds = set(map(type, present))
     if missing.any() or kinds - {str, int, float, bool}:
@@ -170,7 +170,7 @@ def _of_objects(name, values, missing):
         texts = [isinstance(each, str) for each in present]
         if any(texts):
             text, other = present[texts.index(True)], present[texts.index(False)]
-            raise TypeError(f"column {name!r}: got text ({text!r}) beside {other!r}, expected numbers or text alone")
+            raise TypeError(f"column {name!r}: got text ({text!r}) and {other!r}, expected numbers or text alone")
         raise TypeError(f"column {name!r}: got {type(present[0]).__name__}, expected numbers or text")
     truths = all(issubclass(kind, (bool, np.bool)) for kind in kinds)
     whole = all(issubclass(kind, (bool, int, np.integer, np.bool)) for kind in kinds)

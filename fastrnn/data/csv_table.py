@@ -33,7 +33,7 @@ class CsvTable(Table):
             try:
                 line = file.readline()
             except UnicodeDecodeError:
-                raise ValueError("some bytes are no UTF-8, expected a text file in UTF-8") from None
+                raise ValueError("some bytes are not UTF-8, expected a text file in UTF-8") from None
         self._delimiter = max(",;\t", key=line.count)
         self.names = [name.strip() for name in next(self._reader([line]), [])]
         if not self.names:
@@ -70,7 +70,7 @@ class CsvTable(Table):
                     for parser in parsers:
                         parser.add(fields[parser.place] if rows else ())
             except UnicodeDecodeError:
-                raise ValueError(f"after line {reader.line_num}: some bytes are no UTF-8, expected UTF-8") from None
+                raise ValueError(f"after line {reader.line_num}: some bytes are not UTF-8") from None
             except csv.Error as error:
                 raise ValueError(f"line {reader.line_num}: {error}") from None
 

@@ -81,7 +81,7 @@ class Encoder:
         for argument, names in (("one_hot", one_hot), ("standardize", standardize)):
             for name in names:
                 if name not in columns:
-                    raise ValueError(f"{argument}: {name!r} is no input: {nearest(name, columns)}")
+                    raise ValueError(f"{argument}: {name!r} is not an input: {nearest(name, columns)}")
         for name in set(one_hot) & set(standardize):
             raise ValueError(f"standardize: {name!r} is in one_hot, too: expected one of the two")
         encodings = []

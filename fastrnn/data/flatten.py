@@ -43,7 +43,7 @@ def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allow
     x, missing = form.per_step("x", x)
     x = x[:, None] if x.ndim == 1 else x
     if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(f"x: got steps of shape {x.shape[1:]}, expected at least one input a step")
+        raise ValueError(f"x: got steps of shape {x.shape[1:]}, expected at least one input per step")
     flat = Flat(as_numbers("x", x, form.offsets), None, None, None, form.offsets)
     if missing is not None:
         flat.x[missing.reshape(flat.x.shape)] = np.nan
@@ -109,7 +109,7 @@ def _one_a_step(name, form, values, dtype):
     if missing is not None and missing.any():
         raise ValueError(f"{name}: got masked values, expected a plain array")
     if values.ndim != 1:
-        raise ValueError(f"{name}: got {values.shape[1:]} values a step, expected one")
+        raise ValueError(f"{name}: got {values.shape[1:]} values per step, expected one")
     if dtype is bool:
         if values.dtype.kind not in "biuf" or not ((values == 0) | (values == 1)).all():
             raise TypeError(f"{name}: expected true or false for each step; other numbers are given as weight=")

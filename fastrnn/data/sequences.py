@@ -107,7 +107,7 @@ class Sequences(Constructors):
         if not np.isfinite(flat.x).all():
             step, column = np.argwhere(~np.isfinite(flat.x))[0]
             raise ValueError(f"x: got {flat.x[step, column]:g} at {flat.place(step)}, {input_names[column]}, expected "
-                             "a finite number: each input counts, since the state goes through it")
+                             "a finite number: the state depends on the inputs of all steps")
         step_weight = np.ones(steps) if flat.weight is None else flat.weight
         targets = Targets(np.zeros((steps, 0)), np.zeros(steps, bool), None)
         if y is not None:
@@ -260,8 +260,8 @@ class Sequences(Constructors):
             lack.
         """
         if self.initial is not None:
-            raise ValueError("segments: the initial states are those of whole sequences; tbptt_steps cuts them in "
-                             "training, from the states that earlier pieces leave")
+            raise ValueError("segments: the initial states belong to whole sequences; tbptt_steps cuts sequences in "
+                             "training and carries the state on")
         length = as_integer("length", length, 1)
         pieces = -(-self.lengths // length)
         owner = np.repeat(np.arange(len(self)), pieces)

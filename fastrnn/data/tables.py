@@ -60,7 +60,7 @@ def _lags(lag, inputs):
     lags = dict(lag) if isinstance(lag, dict) else dict.fromkeys(inputs, lag)
     for name, steps in lags.items():
         if name not in inputs:
-            raise ValueError(f"lag: {name!r} is no input: {nearest(name, inputs)}")
+            raise ValueError(f"lag: {name!r} is not an input: {nearest(name, inputs)}")
         as_integer("lag", steps, 0)  # the network may not see later rows
     return {name: int(lags.get(name, 0)) for name in inputs}
 
@@ -82,8 +82,8 @@ def _order(keys, time, time_name, rows, place):
     if time is None and numbers.max() + 1 < len(starts):
         again = starts[np.argmin(np.diff(numbers, prepend=-1) > 0)]
         named = ", ".join(f"{name}={column.contents([again])[0]}" for name, column in keys.items())
-        raise ValueError(f"group: rows of {named} are not together, they go on at {place(int(again))}: name the column "
-                         "that tells these sequences apart, sort the table, or give time=")
+        raise ValueError(f"group: rows of {named} are not together, they continue at {place(int(again))}: name the "
+                         "column that tells these sequences apart, sort the table, or give time=")
     owner = np.repeat(numbers, np.diff(starts, append=rows))
     offsets = np.concatenate(([0], np.cumsum(np.bincount(owner))))
     if time is None:
@@ -97,7 +97,7 @@ def _order(keys, time, time_name, rows, place):
     if twice.any():
         first = int(np.argmax(twice))
         raise ValueError(f"time: got {values[first]} at {place(order[first])} and {place(order[first + 1])} of one "
-                         "sequence, expected each time once: name the columns that tell sequences apart by group=")
+                         "sequence, expected different times: name the columns that tell sequences apart by group=")
     return order, offsets
 
 
@@ -127,7 +127,7 @@ def _inputs(encoder, columns, lags, offsets, place):
         if bad.any():
             step = int(np.argmax(bad))
             raise ValueError(f"inputs: column {encoding.name!r} is missing or infinite at {place(step - lag)}, "
-                             "expected a value in each row: each input counts, since the state goes through it")
+                             "expected a value in each row: the state depends on the inputs of all steps")
     return np.concatenate(parts, 1)
 
 

@@ -41,7 +41,7 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=No
         classes = allowed.shape[-1] if classes is None and allowed.ndim == 2 else classes
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim > 2 or 0 in y.shape:
-        raise ValueError(f"{name}: got targets of shape {y.shape[1:]} a step, expected one number or a row of them")
+        raise ValueError(f"{name}: got targets of shape {y.shape[1:]} per step, expected one number or a row of them")
     if not counts.any():
         raise ValueError(f"{name}: no step counts: all targets are missing or masked")
     names = _names_of(classes)
@@ -53,7 +53,7 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=No
         counts, count = _check_numbers(values, counts, place, len(names) if names else classes, name)
         return Targets(np.where(counts, values, -1).astype(np.int64), counts, kind, count, names)
     if kind == "bits":
-        _refuse(~np.isin(values, (0, 1)), values, counts, place, name, "0 or 1 as kind='bits' has")
+        _refuse(~np.isin(values, (0, 1)), values, counts, place, name, "0 or 1 for kind='bits'")
     values[~counts] = 0
     return Targets(values.reshape(len(values), -1), counts, kind)
 
@@ -97,9 +97,9 @@ def _is_text(y, counts, place, name):
 
 def _code_names(y, counts, place, kind, names, classes, name):
     if y.ndim == 2:
-        raise ValueError(f"{name}: got {y.shape[1]} names a step, expected one")
+        raise ValueError(f"{name}: got {y.shape[1]} names per step, expected one")
     if kind == "reals":
-        raise TypeError(f"{name}: got text ({y[counts][0]!s}), expected numbers as kind='reals' has")
+        raise TypeError(f"{name}: got text ({y[counts][0]!s}), expected numbers for kind='reals'")
     given = y[counts].astype(str).tolist() if y.dtype.kind == "S" else y[counts].tolist()
     known = names or tuple(sorted(set(given)))
     code = {each: number for number, each in enumerate(known)}
@@ -110,7 +110,7 @@ def _code_names(y, counts, place, kind, names, classes, name):
     if not code.keys() >= set(given):
         wrong = next(i for i, each in enumerate(given) if each not in code)
         step = int(np.flatnonzero(counts)[wrong])
-        raise ValueError(f"{name}: got {given[wrong]!r} at {place(step)}, which is no class: "
+        raise ValueError(f"{name}: got {given[wrong]!r} at {place(step)}, which is not a class: "
                          f"{nearest(given[wrong], known)}")
     if names is None and classes is not None and len(known) != classes:
         raise ValueError(f"classes: got {classes}, but {name} has {len(known)} names: give the names, in order")
@@ -119,7 +119,7 @@ def _code_names(y, counts, place, kind, names, classes, name):
     if kind != "bits":
         return Targets(y, counts, "classes", len(known), known)
     if len(known) > 2:
-        raise ValueError(f"{name}: got {len(known)} names, expected two as kind='bits' has")
+        raise ValueError(f"{name}: got {len(known)} names, expected two for kind='bits'")
     return Targets(np.where(counts, y, 0).astype(np.float64)[:, None], counts, "bits", None, known)
 
 
@@ -154,7 +154,7 @@ def _kind_of(y, values, name):
 def _check_numbers(values, counts, place, classes, name):
     """Which steps count, and how many classes there are."""
     if values.ndim == 2:
-        raise ValueError(f"{name}: got {values.shape[1]} class numbers a step, expected one")
+        raise ValueError(f"{name}: got {values.shape[1]} class numbers per step, expected one")
     counts = counts & (values != -1)
     if not counts.any():
         raise ValueError(f"{name}: no step counts: all are -1 or masked")

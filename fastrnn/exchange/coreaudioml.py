@@ -1,4 +1,4 @@
-"""CoreAudioML's JSON, of which plugins for guitar amplifiers load networks: PyTorch's state_dict as lists.
+"""CoreAudioML's JSON, which plugins for guitar amplifiers load: PyTorch's state_dict as lists.
 
     {"model_data": {"model": "SimpleRNN", "input_size": I, "skip": 0, "output_size": O, "unit_type": "GRU",
                     "num_layers": 1, "hidden_size": H, "bias_fl": true},

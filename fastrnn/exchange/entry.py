@@ -60,7 +60,7 @@ def read_network(source, format=None, *, head=None, activation=None, reset=None)
         given["reset"] = as_choice("reset", reset, RESETS)
     for option in given:
         if option not in form.asks:
-            said = ", ".join(form.asks) or "nothing beside the file"
+            said = ", ".join(form.asks) or "nothing but the file"
             raise ValueError(f"{option}: files of {form.name} say it themselves, or have none; expected {said}")
     try:
         if in_memory:

@@ -3,7 +3,7 @@
     {"params": {"cell": {"ir": {"kernel" (I, H), "bias" (H,)}, ..., "hn": {"kernel" (H, H), "bias"}},
                 "linear": {"kernel" (H, O), "bias" (O,)}}}
 
-A gate g has two layers, ig of the input and hg of the state; of each gate only one of them has a bias, but for n of the
+A gate g has two layers, ig of the input and hg of the state; only one of the two has a bias, except for n of the
 GRU: of a SimpleCell i, of a GRUCell ir, iz, in and hn, of an LSTMCell those of the state. OptimizedLSTMCell has the
 parameters of LSTMCell. Nothing here imports Flax.
 """

@@ -59,7 +59,7 @@ def assembled(kind, parts, head=None, **options):
     """The Network of a cell's class and {name: array, or None for a bias that is not there}, in our order.
 
     head: None for a linear one. Weights are float64 if one of them is, else float32. Raises ValueError, in one line,
-    for shapes that do not fit and for what is no finite number.
+    for shapes that do not match and for values that are not finite.
     """
     arrays = {name: _numbers(name, values) for name, values in parts.items() if values is not None}
     dtype = np.float64 if any(array.dtype == np.float64 for array in arrays.values()) else np.float32

@@ -41,6 +41,6 @@ def numbers(values, what):
     """A float32 array of lists of numbers. Raises ValueError, in one line, for anything else."""
     array = array_of(values)
     if array.dtype.kind not in "fi":
-        raise ValueError(f"has {what} that are no lists of numbers of equal lengths")
+        raise ValueError(f"has {what} that are not lists of numbers of equal lengths")
     with np.errstate(over="ignore"):
         return array.astype(np.float32)

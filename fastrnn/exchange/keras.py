@@ -114,7 +114,7 @@ class KerasWeights(Format):
 
 
 def _groups(h5py, content):
-    """{place of a layer: its arrays}, but for those of optimizers and random numbers."""
+    """{place of a layer: its arrays}, except those of optimizers and random numbers."""
     found = {}
 
     def visit(place, item):
@@ -128,7 +128,7 @@ def _groups(h5py, content):
         with h5py.File(io.BytesIO(content), "r") as opened:
             opened.visititems(visit)
     except Exception as error:  # whatever a damaged file makes of it
-        raise ValueError("is damaged, or no file of this kind") from error
+        raise ValueError("is damaged, or not a file of this kind") from error
     return {
         place: [arrays[n] for n in sorted(arrays)]
         for place, arrays in found.items()

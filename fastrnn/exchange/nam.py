@@ -66,7 +66,7 @@ def from_nam(found):
     joined, bias, h, c, w_o, b_o = np.split(weights, np.cumsum(lengths)[:-1])
     joined = joined.reshape(4 * hidden, inputs + hidden)
     parts = {"w_ih": joined[:, :inputs], "w_hh": joined[:, inputs:], "b_ih": bias, "w_ho": w_o[None], "b_o": b_o}
-    # Without any, a network begins at 0, and they do not learn where training goes on.
+    # Without any, a network begins at 0, and they are not learned if training continues.
     if h.any() or c.any():
         parts |= {"initial_h": h, "initial_c": c}
     return assembled(LSTM, parts)

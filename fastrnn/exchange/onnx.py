@@ -4,7 +4,7 @@
                network's own initial states; allowed (batch, time, classes), bool, where the head needs to know
     outputs    z (batch, time, outputs), before the head's link; y, the predictions; h_n (batch, hidden), and c_n
 
-batch and time are free. What h_n gives goes on as the next call's h_0. Weights keep their bytes and dtype; gates are
+batch and time are free. h_n is the next call's h_0. Weights keep their bytes and dtype; gates are
 reordered: GRU r z n -> z r h, LSTM i f g o -> i o f c. The operators get time first, since onnxruntime does not know
 their attribute `layout`. Nothing here imports onnx.
 """
@@ -90,7 +90,7 @@ def _operator(graph, cell, weights, x, first):
         options["activations"] = [cell.activation.capitalize()]
     if operator == "GRU":
         options["linear_before_reset"] = int(cell.reset == "after")
-    # The operators have an axis of directions, of which there is one here.
+    # The operators have an axis of directions; there is one direction here.
     first = [graph.node("Unsqueeze", each, graph.constant([0])) for each in first]
     # No lengths of sequences: all of a batch are equally long.
     states, *last = graph.nodes(operator, 1 + len(first), x, w, r, bias, "", *first, **options)

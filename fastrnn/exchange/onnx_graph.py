@@ -34,7 +34,7 @@ class Graph:
     def __init__(self, content):
         model = fields_of(content)
         if len(model.get(7, ())) != 1 or not isinstance(model[7][0], bytes):
-            raise ValueError("is damaged, or no file of this kind")
+            raise ValueError("is damaged, or not a file of this kind")
         graph = fields_of(model[7][0])
         self.nodes = [_node(fields_of(each)) for each in graph.get(1, ())]
         self.arrays = dict(_tensor(each) for each in graph.get(5, ()))

@@ -19,7 +19,7 @@ HEADS = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
 def from_onnx(file):
     """The fastrnn.exchange.base.Network of a file of ONNX: its path, or its bytes.
 
-    `fastrnn.train(network.cell, data, weights=network.weights)` goes on from it. Raises ValueError, in one line, for
+    `fastrnn.train(network.cell, data, weights=network.weights)` trains on from it. Raises ValueError, in one line, for
     damaged files, and for networks that are something else, by the name of what it is; OSError if it cannot be read.
     """
     content, name = file, "file"
@@ -38,7 +38,7 @@ def network_in(content):
     try:
         return _network(Graph(content))
     except (KeyError, IndexError, AttributeError, TypeError) as error:
-        raise ValueError("is damaged, or no file of this kind") from error
+        raise ValueError("is damaged, or not a file of this kind") from error
 
 
 def _network(graph):

@@ -1,4 +1,4 @@
-"""Messages of Protocol Buffers, of which a file of ONNX consists: lists of (field number, value), written and read."""
+"""Messages of Protocol Buffers, the format of ONNX files: lists of (field number, value), written and read."""
 
 VARINT, BYTES = 0, 2
 # Bytes of the kinds that have a fixed size.
@@ -27,7 +27,7 @@ def _varint(value):
 
 
 def fields_of(content):
-    """{field number: [values]} of a message: integers, or bytes, of which a message within it is read in turn.
+    """{field number: [values]} of a message: integers, or bytes; those of a message within it are read in turn.
 
     Raises ValueError for bytes that are no message.
     """
@@ -40,7 +40,7 @@ def fields_of(content):
         else:
             size, place = _read_varint(content, place) if kind == BYTES else (FIXED.get(kind), place)
             if size is None or number == 0 or place + size > len(content):
-                raise ValueError("is damaged, or no file of this kind")
+                raise ValueError("is damaged, or not a file of this kind")
             value, place = content[place : place + size], place + size
         fields.setdefault(number, []).append(value)
     return fields
@@ -67,4 +67,4 @@ def _read_varint(content, place):
         value, place, shift = value | (byte & 127) << shift, place + 1, shift + 7
         if byte < 128:
             return value & (1 << 64) - 1, place
-    raise ValueError("is damaged, or no file of this kind")
+    raise ValueError("is damaged, or not a file of this kind")

@@ -75,7 +75,7 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     """(cell, {name: array}) of a state_dict; activation: of nn.RNN, "tanh" (PyTorch's default) or "relu".
 
     state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one
-    layer in one direction with a linear module behind it. A bias that is missing beside others is 0.
+    layer in one direction with a linear module after it. If some biases are missing, they are 0.
     """
     names = {rnn + own: name for name, own in RECURRENT.items()} | {linear + own: name for name, own in LINEAR.items()}
     unknown = sorted(set(state) - set(names))

@@ -53,7 +53,7 @@ def one_module(leaves, kinds, library):
 def nothing_else(leaves, library):
     """Raise ValueError, in one line, if there are leaves that belong to nothing."""
     if leaves:
-        raise ValueError(f"has {', '.join(sorted(leaves)):.200} beside one recurrent and one linear layer of {library}")
+        raise ValueError(f"has {', '.join(sorted(leaves)):.200} besides a recurrent and a linear layer of {library}")
 
 
 def parted(tree, cells, linear, library):
@@ -96,4 +96,4 @@ def decoded(content):
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:  # whatever a damaged file makes of it
-        raise ValueError("is damaged, or no file of this kind") from error
+        raise ValueError("is damaged, or not a file of this kind") from error

@@ -45,11 +45,11 @@ def page_of(model, data=None, certificate=None, sequences=5):
     network, sequences = network_of(model), as_integer("sequences", sequences, 1)
     if hasattr(model, "fits"):
         if certificate is not None:
-            raise ValueError("certificate: got one, expected None: only networks of tasks have proofs")
+            raise ValueError("certificate: must be None for a Fit: only a Model of a task has one")
         data = Sequences(data) if data is not None and not isinstance(data, Sequences) else data
         return document(network, fit_data(model, data, sequences))
     if model.task is None:
         raise ValueError("model: has no task, so there is nothing to show; expected a Model of a task, or a Fit")
     if data is not None:
-        raise ValueError("data: got some, expected None: the numbers of a task are typed into the page")
+        raise ValueError("data: must be None for a Model: numbers are typed into the page")
     return document(network, task_data(model, certificate))

@@ -1,4 +1,4 @@
-"""What the page of a fitted network knows beside the network: some sequences, Python's predictions, the plane."""
+"""What the page of a fitted network contains besides the network: some sequences, Python's predictions, the plane."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ MOST_STEPS, MOST_INPUTS = 400, 6
 
 
 def fit_data(fit, data=None, sequences=5):
-    """A dict, for JSON, of a Fit; data: Sequences, of which the first `sequences` are shown, or None."""
+    """A dict, for JSON, of a Fit; data: Sequences, whose first `sequences` are shown, or None."""
     inputs, outputs = fit.fits.weights(0)["w_ih"].shape[1], fit.fits.weights(0)["w_ho"].shape[0]
     described = {
         "kind": "fit", "title": f"{fit.cell.described()}, seed {fit.seed}", "targets": fit.head.targets,

@@ -1,4 +1,4 @@
-"""What the page of a network with a task knows beside the network: the task as a machine, examples, the plane."""
+"""What the page of a network with a task contains besides the network: the task as a machine, examples, the plane."""
 
 import numpy as np
 

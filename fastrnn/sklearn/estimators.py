@@ -79,7 +79,7 @@ class RNNClassifier(ClassifierMixin, RNN):
             raise ValueError(f"y: got one class, {classes[0]!s}, expected at least two")
         if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"y: got the classes {classes!s:.80}, expected those of the fit that warm_start goes on from"
+                f"y: got the classes {classes!s:.80}, expected those of the fit that warm_start continues"
             )
         self.classes_ = classes
         return self._train_on(data, labels, per_step, sample_weight)

@@ -10,7 +10,7 @@ from fastrnn.sweep.unit import code_version
 # The duration of a unit, about: short enough that little is lost with it, long enough that submitting it, and a last
 # model that keeps a lane busy, cost little.
 UNIT_SECONDS = 5.0
-# Models of a unit of which nothing is known yet, and of which all others are multiples: they are trained side by side.
+# Models of the first unit, before any time is known; all later units are multiples of it: models train side by side.
 TOGETHER = 16
 # A unit that has failed this many times is not tried again.
 ATTEMPTS = 3

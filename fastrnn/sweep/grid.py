@@ -113,7 +113,7 @@ class Grid:
         return Point(*(replace(getattr(self, owner), **values) for owner, values in changes.items()))
 
     def identity(self):
-        """What decides the results, for JSON, beside the code: two grids are the same if their identities are."""
+        """What determines the results, for JSON, besides the code: two grids are the same if their identities are."""
         return {
             **{axis: list(self.along(axis)) for axis in AXES},
             "seeds": self.seeds,

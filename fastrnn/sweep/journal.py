@@ -28,7 +28,7 @@ class ForeignJournal(Exception):
 
 
 def journal_of(output):
-    """Where the results so far are kept, beside the output."""
+    """The file with the results so far, next to the output."""
     return f"{os.fspath(output)}.partial"
 
 
@@ -181,7 +181,7 @@ def _locked(path):
 def _lock(file, path):
     try:
         import fcntl
-    except ImportError:  # Windows; there two sweeps into one file are not told apart
+    except ImportError:  # Windows; there two sweeps into one file are not detected
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,8 +42,8 @@ def check_picture(path, grid):
     ending, lines = check_format(path), len(grid.points) // len(grid.along(_across(grid)))
     if lines > len(MARKERS):
         raise ValueError(
-            f"plot: got {lines} lines, one for each combination beside {LABELS[_across(grid)]}, expected at most "
-            f"{len(MARKERS)}; sweep over fewer values, or draw the table yourself"
+            f"plot: got {lines} lines, one for each combination of the axes other than {LABELS[_across(grid)]}, "
+            f"expected at most {len(MARKERS)}; sweep over fewer values, or draw the table yourself"
         )
     return ending
 

@@ -122,7 +122,7 @@ def smallest(
 def owns(grid, output):
     """Whether an existing output was written by this sweep before an interruption at its end.
 
-    Raises ForeignJournal if the partial results beside it are another sweep's.
+    Raises ForeignJournal if the partial results next to it are another sweep's.
     """
     try:
         return read_journal(journal_of(output), grid).finished
@@ -133,7 +133,7 @@ def owns(grid, output):
 def _grid_of(grid, options):
     if grid is not None:
         if options:
-            raise TypeError(f"sweep: got {sorted(options)[0]!r} beside a grid, which holds all there is to choose")
+            raise TypeError(f"sweep: got {sorted(options)[0]!r} in addition to a grid; put it into the grid")
         return grid
     axes = {field.name: options.pop(field.name) for field in fields(Grid) if field.name in options}
     return Grid(**axes, config=configured(axes.pop("config", None), options, axes.get("task")))
@@ -162,8 +162,8 @@ def _driver(grid, output, force, executor, workers, progress, unit):
                 results.add(*earlier)
         pool = Workers(executor or functools.partial(Threads, workers or cores()), run_unit)
         stack.callback(pool.close)
-        told = stack.enter_context(progress_shown(progress, "models", lambda *state: state))
-        units = {"together": workers, "unit": unit, "progress": told}
+        reported = stack.enter_context(progress_shown(progress, "models", lambda *state: state))
+        units = {"together": workers, "unit": unit, "progress": reported}
         yield Driver(results, pool, functools.partial(_unit_of, grid), note_of, journal=journal, **units)
 
 

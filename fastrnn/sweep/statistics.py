@@ -51,7 +51,7 @@ def wilson(successes, trials, z=Z):
     share, square = successes / trials, z * z / trials
     centre = share + square / 2
     half = math.sqrt(square * (share * (1 - share) + square / 4))
-    # At the ends the two are equal but for rounding.
+    # At the ends the two are equal up to rounding.
     low = 0.0 if successes == 0 else (centre - half) / (1 + square)
     high = 1.0 if successes == trials else (centre + half) / (1 + square)
     return low, high

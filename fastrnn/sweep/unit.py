@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 
 class Stopped(Exception):
-    """A unit was told to stop before its end; it has no result."""
+    """A unit was stopped before its end; it has no result."""
 
 
 def run_unit(unit, stopped=None):

@@ -125,5 +125,5 @@ class TrainingAutosave(Autosave):
         """Raise ValueError, naming what differs, unless the file's identity is this training's."""
         if differing := difference(theirs, self.identity):
             raise ValueError(
-                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
+                f"checkpoint: {self.path} belongs to another training:  {differing}; give another file, or delete it"
             )

@@ -82,7 +82,7 @@ def arithmetics_of(run):
 def _check(name, before, now):
     if type(before) is not type(now) or before != now:
         raise ValueError(
-            f"{name}: got {_shown(now)}, but the run to resume was begun with {_shown(before)}; leave it out to "
+            f"{name}: got {_shown(now)}, but the run to resume was started with {_shown(before)}; leave it out to "
             "continue with that"
         )
 

@@ -16,7 +16,7 @@ from fastrnn.train.many_start import source_of
 from fastrnn.train.many_state import ManyAutosave
 from fastrnn.train.options import check_parts, checked_weights, configured
 
-# Options that may differ between models, beside the optimizer's constants.
+# Options that may differ between models, besides the optimizer's constants.
 PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
 
 def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,

@@ -36,7 +36,7 @@ class ManyAutosave(TrainingAutosave):
     def _loaded(self):
         tensors, metadata = read_checkpoint(self.path)
         if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
-            raise ValueError(f"checkpoint: {self.path} is no checkpoint of train_many; give another file")
+            raise ValueError(f"checkpoint: {self.path} is not a checkpoint of train_many; give another file")
         self.check_identity(metadata["identity"])
         seconds = metadata.get("seconds")
         if not isinstance(seconds, (int, float)):

@@ -7,7 +7,7 @@ FIRST_UPDATES, SLOW_FLOPS = 64, 2e9
 
 
 class Pace:
-    """`updates`: those of the next call, of which each has `samples` samples of `steps` steps.
+    """`updates`: those of the next call, each of `samples` samples of `steps` steps.
 
     flops: operations of one step forward of a sample. The speed of the kernels is not known before the first call.
     """

@@ -105,7 +105,7 @@ def load_run(path):
         if CONSOLIDATION in training:
             state[CONSOLIDATION] = _consolidation(model, optimizer, later, training[CONSOLIDATION])
         if not isinstance(training["stopped"], str):
-            raise ValueError(f"stopped: got {training['stopped']!r}, expected a word")
+            raise ValueError(f"stopped: got {training['stopped']!r}, expected a str")
         run = run_from(model, config, state, training["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fault = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error

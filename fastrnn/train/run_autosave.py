@@ -20,8 +20,8 @@ class RunAutosave(TrainingAutosave):
         run, _ = load_run(self.path)
         theirs = run.state.pop("identity", None)
         if theirs is None:
-            raise ValueError(f"checkpoint: {self.path} is a saved run, no checkpoint; give a free name, and the run as "
-                             "`resume`")
+            raise ValueError(f"checkpoint: {self.path} is a saved run, not a checkpoint; give a free name, "
+                             "and the run as `resume`")
         self.check_identity(theirs)
         self.more = run.model.metadata.pop("more", None)
         return run

@@ -24,7 +24,7 @@ OPTIONS = {"elman": tuple({"activation": activation} for activation in RATES), "
 
 
 def kinds(name, activations=tuple(RATES)):
-    """Cells of this name, with one unit each, of which the smallest is searched for."""
+    """Cells of this name, with one unit each, whose smallest network is searched for."""
     options = [each for each in OPTIONS.get(name, ({},)) if each.get("activation", activations[0]) in activations]
     return tuple(cells()[name](hidden_size=1, **each) for each in options)
 

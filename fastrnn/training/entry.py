@@ -113,13 +113,13 @@ def train(
         _check_sequences("train", options)
         options.setdefault("lanes", "sequences")
         seeds = [0 if seed is None else as_integer("seed", seed, 0)]
-        with progress_shown(progress, "models", models_done) as told:
-            return fit_sequences(cell, data, seeds=seeds, config=config, progress=told, **common, **options)[0]
+        with progress_shown(progress, "models", models_done) as reported:
+            return fit_sequences(cell, data, seeds=seeds, config=config, progress=reported, **common, **options)[0]
     _check_tasks("train", data, options)
     if seed is not None:
         options["seed"] = seed
-    with progress_shown(progress, "samples", _samples_done, options.get("max_samples")) as told:
-        return one.train(cell, config=config, progress=told, **_source(data, task), **common, **options)
+    with progress_shown(progress, "samples", _samples_done, options.get("max_samples")) as reported:
+        return one.train(cell, config=config, progress=reported, **_source(data, task), **common, **options)
 
 
 @overload
@@ -186,12 +186,12 @@ def train_many(
         If a file cannot be read or written.
     """
     common = {"seeds": seeds, "weights": weights, "threads": threads, "checkpoint": checkpoint}
-    with progress_shown(progress, "models", models_done) as told:
+    with progress_shown(progress, "models", models_done) as reported:
         if isinstance(data, Sequences) and task is None:
             _check_sequences("train_many", options)
-            return fit_sequences(cell, data, config=config, progress=told, **common, **options)
+            return fit_sequences(cell, data, config=config, progress=reported, **common, **options)
         _check_tasks("train_many", data, options)
-        return many.train_many(cell, config=config, progress=told, **_source(data, task), **common, **options)
+        return many.train_many(cell, config=config, progress=reported, **_source(data, task), **common, **options)
 
 
 def _samples_done(samples, loss, exact):

@@ -30,7 +30,7 @@ class Epochs:
         return np.add.reduceat(self.data.weight, self.data.offsets[:-1])
 
     def _scale(self, job, scale):
-        # Each batch brings its own, in the weights of its sequences, but for a relative loss: that of all of them.
+        # Each batch brings its own, the weights of its sequences; for a relative loss it is that of all of them.
         return job.counts(self.weight_of)[0] / job.counts(self.counted)[0]
 
     def run(self, rounds):

@@ -19,7 +19,7 @@ from fastrnn.training.fitting import Fitting
 from fastrnn.training.many import Many, job_of
 from fastrnn.training.outputs import check_inputs, check_targets
 
-# Options that may differ from model to model, beside the optimizer's own and the hidden size.
+# Options that may differ from model to model, besides the optimizer's own and the hidden size.
 PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
 MOST_BYTES = 1 << 28
@@ -60,7 +60,7 @@ def fit_sequences(
         seed 0, validates all models.
     each : str or None
         The name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted
-        to the sequences of that value alone, of each of which a share validates. Seeds are then one for all, or one
+        to the sequences of that value alone; a share of each value validates. Seeds are then one for all, or one
         for each, or more: the values are gone through again and again. Roles are (N,).
     head : Head or its name
         Default: softmax for classes, sigmoid for bits, linear for reals.
@@ -295,6 +295,6 @@ def _given(weights, recipe, models):
         if array.shape not in ((models, *shape), shape):
             raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
         if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
-            raise ValueError(f"weights: {name} holds values that are no finite numbers in {recipe.dtype}")
+            raise ValueError(f"weights: {name} holds values that are not finite in {recipe.dtype}")
         own[name] = np.broadcast_to(array, (models, *shape))
     return own

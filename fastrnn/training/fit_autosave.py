@@ -45,7 +45,7 @@ class FitAutosave(TrainingAutosave):
                     _take_up(many, own)
             return float(header["seconds"])
         except (KeyError, ValueError, IndexError, TypeError) as error:
-            raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to begin from the start") from error
+            raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
 
     def save(self, manys, current, held, seconds):
         """Write the models that are done, and the lanes of the Many at work: see Many.held."""

@@ -26,7 +26,7 @@ class Fitting:
         self.manys, self.progress, self.callback, self.autosave = manys, progress, callback, autosave
         self.models = sum(len(many.jobs) for many in manys)
         self.stepwise = callback is not None and self.models == 1
-        self.reason, self.told, self.current = "interrupted", 0, manys[0]
+        self.reason, self.reported, self.current = "interrupted", 0, manys[0]
         self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
         self.earlier = autosave.take_up(manys) if autosave else 0.0
 
@@ -81,8 +81,8 @@ class Fitting:
                 self.progress(self.done, self.models, self.least)
             if self.stepwise:
                 self._step()
-            elif self.callback and (evaluated := self._evaluated()) != self.told:
-                self.told = evaluated
+            elif self.callback and (evaluated := self._evaluated()) != self.reported:
+                self.reported = evaluated
                 self._call()
         except BaseException:
             self.stop()

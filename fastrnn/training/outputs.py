@@ -12,7 +12,7 @@ def check_inputs(data, recipe, initial=None):
     """
     if data.x.shape[1] != recipe.net.sizes.inputs:
         raise ValueError(
-            f"data: got {data.x.shape[1]} inputs a step, expected {recipe.net.sizes.inputs}, as the models were "
+            f"data: got {data.x.shape[1]} inputs per step, expected {recipe.net.sizes.inputs}, as the models were "
             "fitted to"
         )
     if initial is not None:
@@ -35,7 +35,7 @@ def states_of_sequences(initial, models, sequences):
             "of each sequence"
         )
     if not np.isfinite(initial).all():
-        raise ValueError("initial: holds values that are no finite numbers")
+        raise ValueError("initial: holds values that are not finite")
     return initial
 
 
@@ -44,7 +44,7 @@ def check_initial(initial, recipe):
     states, hidden = len(recipe.net.step.new), recipe.net.sizes.hidden
     if initial.shape[-1] != states * hidden:
         raise ValueError(
-            f"initial: got {initial.shape[-1]} numbers a sequence, expected {states * hidden}: {states} "
+            f"initial: got {initial.shape[-1]} numbers per sequence, expected {states * hidden}: {states} "
             f"state{'s' * (states > 1)} of {hidden} unit{'s' * (hidden > 1)}"
         )
 

@@ -159,10 +159,10 @@ def fit_in_parts(call, where, stem=None, progress=None):
         _warm_up(parts)
         pool = Workers(where.executor, run_part)
         stack.callback(pool.close)
-        told = progress and (lambda done, total, note: progress(done, total, parts.least))
+        reported = progress and (lambda done, total, note: progress(done, total, parts.least))
         driver = Driver(
             parts, pool, parts.unit_of, lambda part, fits: "", journal=parts if stem else None,
-            together=where.workers, unit=where.unit, progress=told,
+            together=where.workers, unit=where.unit, progress=reported,
         )
         driver.complete(range(len(parts.points)))
         return parts.whole(), parts

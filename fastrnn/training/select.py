@@ -128,8 +128,8 @@ def cross_validate(
     models = len(order) + (len(seeds) if refit else 0)
     common = {"output": output, "config": config, "where": where}
     with progress_shown(progress, "fits", models_done) as call:
-        told = call and (lambda done, _, loss: call(done, models, loss))
-        fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=told, options=options, **common)
+        reported = call and (lambda done, _, loss: call(done, models, loss))
+        fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=reported, options=options, **common)
         steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
         validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
         made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
@@ -149,11 +149,11 @@ def _refitted(cell, data, seeds, selection, progress, options, common):
     point, epochs = selection.choice()
     done, count = len(selection), len(seeds)
     least = float(selection.fits.loss[selection.fits.best_index, 1 if selection.validation_steps.any() else 0])
-    told = progress and (lambda more, _, loss: progress(done + more, done + count, least))
+    reported = progress and (lambda more, _, loss: progress(done + more, done + count, least))
     columns = {name: np.full(count, value) for name, value in point.items()}
     # A table of roles, as that of the folds: the same kernels fit both.
     roles, options = np.full((count, len(data)), TRAIN), {**options, "patience": None, "stop_after": epochs}
-    return fit_kept(cell, data, seeds, roles, columns, progress=told, options=options, **common)
+    return fit_kept(cell, data, seeds, roles, columns, progress=reported, options=options, **common)
 
 
 def _checked(grid, options, inner, config):

@@ -85,7 +85,7 @@ class _Running:
 
 
 def run(trials, together):
-    """Yield (key, outcome or Fault) of (key, generator) pairs, so many at a time, in the order of their ends."""
+    """Yield (key, outcome or Fault) of (key, generator) pairs, some at a time, in the order of their ends."""
     trials, running = iter(trials), []
     try:
         while True:

@@ -178,7 +178,7 @@ _GATES = (tasks.Copy, tasks.Xor, tasks.And, tasks.Or)
 
 
 def _gate(rng, scale, dtype):
-    """relu networks that compute a gate of the last inputs, and multiply large or tiny numbers beside it."""
+    """relu networks that compute a gate of the last inputs, and also multiply large or tiny numbers."""
     kind = _GATES[rng.integers(len(_GATES))]
     task, hidden = kind(8, delay=0), 4
     weights = {

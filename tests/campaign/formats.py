@@ -120,7 +120,7 @@ class CraftedRun(RunFile):
     def wrong(self, loaded):
         return None
 
-    # What `train` says of a run that it cannot go on with.
+    # What `train` says of a run that it cannot continue.
     refusals = (CheckpointError, ValueError, TypeError)
 
 
@@ -177,7 +177,7 @@ class CraftedJournal(JournalFile):
 
 
 class CertificateFile(Kind):
-    """A certificate beside its intact network."""
+    """A certificate next to its intact network."""
 
     name, refusals = "certificate", (Refused,)
 
@@ -216,7 +216,7 @@ class CraftedCertificate(CertificateFile):
 
 
 class CheckedModel(CertificateFile):
-    """A damaged network beside its intact certificate."""
+    """A damaged network next to its intact certificate."""
 
     name = "network of a certificate"
 

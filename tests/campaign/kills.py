@@ -1,4 +1,4 @@
-"""Commands killed at random: files are whole, and the same command, or the printed one, goes on to the same."""
+"""Commands killed at random: files are whole, and the same or the printed command gives the same result."""
 
 import functools
 import os
@@ -138,7 +138,7 @@ def _reference(name, base):
 
 
 def _following(ended, command):
-    """The command that goes on: the one that was printed, else the same."""
+    """The command that continues: the one that was printed, else the same."""
     printed = re.search(r"^continue: .*?fastrnn (.*)$", ended.err, re.MULTILINE)
     return tuple(shlex.split(printed[1])) if printed else command
 

@@ -86,7 +86,7 @@ def possible(data, chosen, p):
     """Probabilities p, (S, K) of classes or (S, O) of ones, in which nothing is impossible because it never came.
 
     A value that never came in the chosen steps, of weight W in all, gets the probability 1 / (K (W + 1)), and the
-    others so much less.
+    others are reduced accordingly.
     """
     weight = data.weight[chosen]
     least = 1 / ((data.classes or 2) * (weight.sum() + 1))

@@ -60,7 +60,7 @@ def plot_learning_curves(fits, baselines=(), path=None, axes=None):
     if len(finite) and finite.min() > 0 and finite.max() > 10 * finite.min():
         axes.set_yscale("log")
     axes.set_xlabel("epochs")
-    axes.set_ylabel("loss a step")
+    axes.set_ylabel("loss per step")
     picture.legend(axes)
     picture.finish()
     return axes

@@ -56,7 +56,7 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("hidden units")
-    axes.set_ylabel("test loss a step")
+    axes.set_ylabel("test loss per step")
     picture.legend(axes)
     picture.finish()
     return axes

@@ -19,7 +19,7 @@ INPUTS = ("s1", "s2", "choice", "reward", "side")
 
 
 def rat():
-    """The dict that psytrack ships: one array an entry, a row a trial."""
+    """The dict that psytrack ships: one array for each entry, with a row for each trial."""
     found = importlib.util.find_spec("psytrack")
     if found is None:
         sys.exit("examples/rat.py: psytrack is missing: pip install '.[examples]'")
@@ -29,7 +29,7 @@ def rat():
 
 
 def write_table(data, path):
-    """A row a trial: the two sounds, the choice, whether it was rewarded, and which side was right."""
+    """Write a row for each trial: the two sounds, the choice, whether it was rewarded, and which side was right."""
     day = np.repeat(np.arange(len(data["dayLength"])), data["dayLength"])
     choice, side = (data["y"] == 2).astype(int), (data["answer"] == 2).astype(int)
     sounds = data["inputs"]["s1"][:, 0], data["inputs"]["s2"][:, 0]
@@ -41,7 +41,7 @@ def write_table(data, path):
 
 
 def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
-    """Print test losses in nats a trial; every fifth day is tested on, and another fifth stops training.
+    """Print test losses in nats per trial; every fifth day is tested on, and another fifth stops training.
 
     Returns {size: that of the network with the least validation loss}.
     """
@@ -63,7 +63,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
         "logistic regression, and last trial": analysis.logistic_baseline(data, learned).test_loss,
         "logistic regression, and last 5 trials": analysis.logistic_baseline(data, learned, history=5).test_loss,
     }
-    print("\ntest loss, nats a trial")
+    print("\ntest loss, nats per trial")
     for name, loss in baselines.items():
         print(f"  {name:40} {loss:.4f}")
     best = {}

@@ -50,6 +50,15 @@ def title_of(model):
     return f"{task}: {model.cell.described()}" + (f", seed {seed}" if seed is not None else "")
 
 
+def title_of_fits(fits):
+    """`GRU network with 2 units, seed 5`, or `GRU, 1 to 4 units: 12 models`: what these Fits are."""
+    if len(fits) == 1:
+        return f"{fits.cell.described()}, seed {fits.seeds[0]}"
+    sizes = sorted({int(fits.hidden_size.min()), int(fits.hidden_size.max())})
+    units = f"{' to '.join(map(str, sizes))} unit{'s' * (sizes != [1])}"
+    return f"{type(fits.cell).__name__}, {units}: {len(fits):,} models"
+
+
 class Picture:
     """Axes to draw into: those given, or `panels` new ones, which are written to `path` at the end.
 
@@ -80,9 +89,10 @@ class Picture:
             if len(self.axes) != panels:
                 raise ValueError(f"axes: got {len(self.axes)}, expected {panels}")
 
-    def legend(self, axes):
-        """A legend above the axes, where no line is."""
-        axes.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    def legend(self, axes, title=None):
+        """A legend above the axes, where no line is, and a title above it."""
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
+        axes.legend(frameon=False, fontsize="small", title=title, title_fontsize="medium", **above)
 
     @property
     def figure(self):

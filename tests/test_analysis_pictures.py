@@ -56,6 +56,19 @@ def test_portraits_draw_each_input_in_one_panel_or_many(fits):
         analysis.plot_field(found, axes=panels[0])
 
 
+def test_titles_say_cell_size_and_seed_or_how_many_models(fits, selection):
+    def title(axes):
+        return axes.get_legend().get_title().get_text()
+
+    found = analysis.phase_portrait(fits, DATA, model=1, points=5)
+    one = f"GRU network with {fits.hidden_size[1]} units, seed {fits.seeds[1]}"
+    assert title(analysis.plot_portrait(found)) == one == title(analysis.plot_learning_curves(fits[1]))
+    assert analysis.plot_field(found)[0].figure.get_suptitle() == one
+    assert title(analysis.plot_learning_curves(fits)) == f"GRU, {fits.hidden_size[0]} units: {len(fits)} models"
+    assert title(analysis.plot_learning_curves(selection.fits)) == "GRU, 1 to 2 units: 12 models"
+    assert title(analysis.plot_selection(selection)) == "GRU, 3 outer folds"
+
+
 @pytest.mark.parametrize("ending, first", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_files_are_of_their_ending_and_equal_pictures_are_equal_bytes(tmp_path, ending, first):
     found = analysis.calibration([0.1, 0.2, 0.8, 0.9], [0, 1, 1, 1], bins=2)

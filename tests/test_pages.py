@@ -197,8 +197,8 @@ def test_what_no_page_can_show_is_refused_in_one_line(adder, tmp_path):
         (CheckpointError, "other weights", (other, None, tmp_path / "proof.safetensors")),
         (CheckpointError, "is no certificate", (model, None, tmp_path / "junk")),
         (ValueError, "has no task", (Model(model.cell, model.weights),)),
-        (ValueError, "^data: got some", (model, data)),
-        (ValueError, "^certificate: got one", (fit, data, tmp_path / "proof.safetensors")),
+        (ValueError, "^data: must be None", (model, data)),
+        (ValueError, "^certificate: must be None", (fit, data, tmp_path / "proof.safetensors")),
         (TypeError, "expected one, for example fits", (fit.fits,)),
         (ValueError, "^sequences: got 0", (fit, data, None, 0)),
     ):

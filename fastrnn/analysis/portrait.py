@@ -42,6 +42,8 @@ class Portrait:
     visited : dict
         Of each of the S steps of the data: "input" (S,), the number of its input, -1 for one that is not among the K;
         "states" (S, D) and "logit" (S,) before the step; "change" (S,), the change of the logit.
+    title : str
+        The model in words, with its seed.
     """
 
     inputs: np.ndarray
@@ -52,6 +54,7 @@ class Portrait:
     logit: np.ndarray
     change: np.ndarray
     visited: dict
+    title: str = ""
 
     def labels(self):
         """Return a short text for each input.
@@ -133,7 +136,8 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     first = logit_of(before)
     visited = {"input": where, "states": before, "logit": first, "change": logit_of(after) - first}
     change = np.stack([logit_of(states) for states in moved]) - logit
-    return Portrait(inputs, data.input_names, stepper.size, grid, moved - grid, logit, change, visited)
+    title = f"{one.cell.described()}, seed {one.seed}"
+    return Portrait(inputs, data.input_names, stepper.size, grid, moved - grid, logit, change, visited, title)
 
 
 def _logit(head, stepper, output):

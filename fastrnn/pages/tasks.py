@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.certify.automaton import automaton_of
+from fastrnn.drawing import title_of
 from fastrnn.pages.plane import task_plane
 
 # Sequences that the page computes again when it opens, to compare with Python's outputs.
@@ -20,7 +21,7 @@ def task_data(model, certificate=None):
     x = np.random.Generator(np.random.Philox(key=7)).integers(0, 2, (CHECKED, CHECKED_STEPS, model.input_size))
     return {
         "kind": "task",
-        "title": f"{task.described().capitalize()}: {model.cell.described()}",
+        "title": title_of(model),
         "task": {
             "name": task.name, "bits": task.bits, "headroom": task.bits - task.free_bits, "lastOnly": task.last_only,
             "stateName": "carry" if task.name == "addition" else "state",

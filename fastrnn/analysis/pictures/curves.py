@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.drawing import BLUE, GREEN, VERMILLION, Picture
+from fastrnn.drawing import BLUE, GREEN, VERMILLION, Picture, title_of_fits
 from fastrnn.training.one import as_fits
 
 ROLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))
@@ -61,6 +61,6 @@ def plot_learning_curves(fits, baselines=(), path=None, axes=None):
         axes.set_yscale("log")
     axes.set_xlabel("epochs")
     axes.set_ylabel("loss per step")
-    picture.legend(axes)
+    picture.legend(axes, title_of_fits(fits))
     picture.finish()
     return axes

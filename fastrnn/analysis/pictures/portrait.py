@@ -63,7 +63,7 @@ def plot_portrait(portrait, path=None, axes=None):
             )
     axes.set_xlabel("logit")
     axes.set_ylabel("change of the logit in a step")
-    picture.legend(axes)
+    picture.legend(axes, portrait.title or None)
     picture.finish()
     return axes
 
@@ -97,6 +97,8 @@ def plot_field(portrait, path=None, axes=None):
     if portrait.dimensions != 2:
         raise ValueError("portrait: has one dimension, expected two; plot_portrait draws it")
     picture = Picture(path, axes, panels=len(portrait.inputs), size=(3.4, 3.2))
+    if axes is None:
+        picture.figure.suptitle(portrait.title)
     points = int(round(np.sqrt(len(portrait.states))))
     x, y = (portrait.states[:, d].reshape(points, points) for d in range(2))
     logit = portrait.logit.reshape(points, points)

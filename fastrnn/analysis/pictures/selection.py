@@ -33,6 +33,7 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     picture = Picture(path, axes)
     (axes,) = picture.axes
     lines, sizes, mean, error, unit = _lines(selection)
+    one = next(iter(selection.values())) if isinstance(selection, dict) else selection
     for n, losses in enumerate(lines.values()):
         axes.plot(sizes, losses, color=SKY, linewidth=0.9, zorder=1.5, label=f"one {unit}" if n == 0 else None)
     axes.errorbar(
@@ -57,7 +58,7 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     axes.set_xticks([], minor=True)
     axes.set_xlabel("hidden units")
     axes.set_ylabel("test loss per step")
-    picture.legend(axes)
+    picture.legend(axes, f"{type(one.fits.cell).__name__}, {one.outer.max() + 1} outer folds")
     picture.finish()
     return axes
 

@@ -1,5 +1,5 @@
 "use strict";
-// A network fitted to sequences: one is played, with the predictions against what came.
+// A network fitted to sequences: one is played, with the predictions against the observed ones.
 
 const MOST_NAMES = 24;
 const inputNames = DATA.inputNames,
@@ -56,7 +56,7 @@ function predictions(sequence, run) {
   const values = n => run.p.map(p => p[n]);
   if (classes && outputNames.length > 2)
     return {
-      label: "probabilities, □ what came",
+      label: "probabilities, □ observed",
       kind: "heat",
       matrix: outputNames.map((_, n) => values(n)),
       names: outputNames.length <= MOST_NAMES ? outputNames : null,
@@ -64,7 +64,7 @@ function predictions(sequence, run) {
     };
   if (classes)
     return {
-      label: `probability of ${outputNames[1]}, ● what came`,
+      label: `probability of ${outputNames[1]}, ● observed`,
       kind: "lines",
       low: 0,
       high: 1,
@@ -81,20 +81,20 @@ function predictions(sequence, run) {
     values: values(n),
     dots: run.p.map((_, t) => (came(t) ? came(t)[n] : null)),
   }));
-  if (DATA.targets === "bits") return {label: "probability of 1, ● what came", kind: "lines", low: 0, high: 1, series};
+  if (DATA.targets === "bits") return {label: "probability of 1, ● observed", kind: "lines", low: 0, high: 1, series};
   const all = series.flatMap(each => [...each.values, ...each.dots.filter(value => value !== null)]);
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  return {label: "prediction, ● what came", kind: "lines", low, high: high > low ? high : low + 1, series};
+  return {label: "prediction, ● observed", kind: "lines", low, high: high > low ? high : low + 1, series};
 }
 
-// Of classes: how probable what came was, on average.
+// Of classes: the mean probability of the observed ones.
 function score(sequence, run) {
   if (!classes || !sequence.y) return "";
   const counted = sequence.y.map((y, t) => [y, run.p[t]]).filter(([y]) => y);
   if (!counted.length) return "";
   const right = counted.filter(([y, p]) => p.indexOf(Math.max(...p)) === y[0]).length;
   const loss = counted.reduce((sum, [y, p]) => sum - Math.log(p[y[0]]), 0) / counted.length;
-  return `: ${right} of ${counted.length} steps predicted, ${digits(Math.exp(-loss))} the mean probability of what came`;
+  return `: ${right} of ${counted.length} steps predicted, ${digits(Math.exp(-loss))} the mean probability of the observed classes`;
 }
 
 function showStep(step) {
@@ -116,7 +116,7 @@ function showStep(step) {
     .map(n => `${outputNames[n]} ${digits(p[n], 4)}`)
     .join(", ");
   const y = sequence.y && sequence.y[step];
-  const came = y ? `; what came: ${classes ? outputNames[y[0]] : y.map(value => digits(value)).join(", ")}` : "";
+  const came = y ? `; observed: ${classes ? outputNames[y[0]] : y.map(value => digits(value)).join(", ")}` : "";
   byId("readout").textContent = `Step ${step + 1} of ${run.p.length}: ${given}; predicted: ${told}${came}.`;
   if (plane) {
     plane.under = width === 2 ? (view, ...ends) => arrows(view, x, ...ends) : () => [];
@@ -148,7 +148,7 @@ function typed(text) {
 
 byId("title").textContent = DATA.title;
 byId("about").textContent =
-  "Play a sequence: inputs go in step by step, the hidden units change, and the network predicts what comes.";
+  "Play a sequence: inputs go in step by step, the hidden units change, and the network predicts the targets.";
 byId("equation").textContent =
   `${network.equation}\nz = W_ho h' + b_o,  ` +
   {classes: "p = softmax(z)", bits: "p = sigmoid(z)", reals: "prediction = z"}[DATA.targets];

@@ -5,6 +5,11 @@ Each initializer fills shapes {name: shape} with {name: float64 array}. fan_in o
 
 import numpy as np
 
+from fastrnn.kernels.philox import random_rows
+
+# Of the streams of a seed, the one of initial weights; models whose weights are drawn at once.
+STREAM, AT_ONCE = 2, 1024
+
 
 def uniform(shapes, rng):
     """The tutorial's: every weight uniform on [-1, 1); biases 0."""
@@ -52,6 +57,35 @@ def orthogonal(shapes, rng):
 INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "orthogonal": orthogonal}
 
 
+class _Generators:
+    """np.random.Generator(np.random.Philox(key=[seed, STREAM])) for several seeds, which draw at most `words` numbers.
+
+    Arrays have a leading axis of seeds; a generator of NumPy's for each would take longer than training.
+    """
+
+    def __init__(self, seeds, words):
+        self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
+        random_rows(np.asarray(seeds, np.uint64), STREAM, self.words)
+
+    def uniform(self, low, high, shape):
+        size = int(np.prod(shape))
+        words = self.words[:, self.drawn : self.drawn + size]
+        self.drawn += size
+        return (low + (high - low) * ((words >> np.uint64(11)) * 2.0**-53)).reshape(-1, *shape)
+
+
 def initial_weights(name, shapes, seed):
-    """Weights by the initializer called `name` for an integer seed."""
-    return INITIALIZERS[name](shapes, np.random.Generator(np.random.Philox(key=[seed, 2])))
+    """Weights by the initializer called `name` for an integer seed; for seeds (N,), with a leading axis of N."""
+    if np.ndim(seed) == 0:
+        return {key: weight[0] for key, weight in initial_weights(name, shapes, [seed]).items()}
+    count, parts = len(seed), [{key: np.zeros((0, *shape)) for key, shape in shapes.items()}]
+    if INITIALIZERS[name] is orthogonal:
+        rngs = (np.random.Generator(np.random.Philox(key=[int(each), STREAM])) for each in seed)
+        parts += [{key: weight[None] for key, weight in orthogonal(shapes, rng).items()} for rng in rngs]
+    else:
+        words = sum(int(np.prod(shape)) for shape in shapes.values())
+        for first in range(0, count, AT_ONCE):
+            drawn = INITIALIZERS[name](shapes, _Generators(seed[first : first + AT_ONCE], words))
+            models = len(seed[first : first + AT_ONCE])
+            parts.append({key: np.broadcast_to(weight, (models, *shapes[key])) for key, weight in drawn.items()})
+    return {key: np.concatenate([part[key] for part in parts]) for key in shapes}

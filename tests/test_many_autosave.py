@@ -225,7 +225,7 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     optimizer = types.SimpleNamespace(running=("q1", "rest1", "q2", "rest2"))
     recipe = types.SimpleNamespace(vectors=3, optimizer=optimizer)
     before, after = (ModelResults(5, 3, np.float32, 16) for _ in range(2))
-    before.begin(1, 0.5)
+    before.began[1] = 0.5
     before.end(1, Taken(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
     vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
     state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
@@ -238,7 +238,10 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
         assert one[:-1] == other[:-1] and one.state.counts == state.counts
         assert all(map(np.array_equal, one.state[1:], state[1:]))
     after.restore(arrays)
-    assert after.done == 1 and after.stopped == before.stopped and list(after.finished) == [False, True, *[False] * 3]
+    assert after.done == 1 and after.stopped() == before.stopped()
+    assert list(after.finished) == [False, True, *[False] * 3]
     assert np.array_equal(after.weights[1], before.weights[1]) and after.steps[1] == 30
     assert np.array_equal(after.loss, before.loss, equal_nan=True) and after.loss[1] == 2 / (30 * 16)
-    assert np.array_equal(after.entries[1].history, np.ones((2, 4))) and after.entries[1][1:] == (16, 30, 0.5, 1.5)
+    histories = after.histories()
+    assert np.array_equal(histories.of(1), np.ones((2, 4))) and len(histories.of(0)) == 0
+    assert (histories.length[1], histories.began[1], histories.ended[1]) == (16, 0.5, 1.5)

@@ -11,7 +11,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.block_data import lay
 from fastrnn.kernels.philox import random_words
-from fastrnn.kernels.recurrent.units_network import CHUNK
+from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.singles import lay_singles
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
@@ -134,9 +134,10 @@ def _expand(words, sample, out):
 
 @jit
 def _expand_steps(words, sample, output, out):
-    """out (C, L) = the bits of a sample's output, CHUNK steps in each row."""
+    """out (C, L) = the bits of a sample's output, a chunk of steps in each row."""
     for t in range(words.shape[0]):
-        out[t // CHUNK, t % CHUNK] = (words[t, output] >> np.uint64(sample)) & np.uint64(1)
+        chunk, lane = place_of_step(t, out.shape[1])
+        out[chunk, lane] = (words[t, output] >> np.uint64(sample)) & np.uint64(1)
 
 
 @jit
@@ -146,7 +147,8 @@ def _count_steps(samples, steps, first):
         samples.steps[sample] = steps
         samples.outputs[sample] = samples.y.shape[1] * (steps - first)
         for t in range(first, steps):
-            samples.mask[sample, t // CHUNK, t % CHUNK] = 1
+            chunk, lane = place_of_step(t, samples.mask.shape[2])
+            samples.mask[sample, chunk, lane] = 1
 
 
 def _lay_singles(source, seed, word, samples):

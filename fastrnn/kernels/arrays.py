@@ -9,7 +9,7 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.block_data import lay
 from fastrnn.kernels.feed import lay_lanes
 from fastrnn.kernels.philox import random_words
-from fastrnn.kernels.recurrent.units_network import CHUNK
+from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.singles import lay_singles
 
 
@@ -82,13 +82,14 @@ def _lay_singles(source, seed, word, samples):
         steps, counted = source.lengths[row], 0
         for t in range(samples.x.shape[1]):
             inside = t < steps
+            chunk, lane = place_of_step(t, samples.mask.shape[2])
             weight = source.mask[row, t] if inside else 0
-            samples.mask[sample, t // CHUNK, t % CHUNK] = weight
+            samples.mask[sample, chunk, lane] = weight
             counted += 1 if weight > 0 else 0
             for i in range(samples.x.shape[2]):
                 samples.x[sample, t, i] = source.x[row, t, i] if inside else 0
             for o in range(samples.y.shape[1]):
-                samples.y[sample, o, t // CHUNK, t % CHUNK] = source.y[row, t, o] if inside else 0
+                samples.y[sample, o, chunk, lane] = source.y[row, t, o] if inside else 0
         samples.steps[sample], samples.outputs[sample] = steps, counted * samples.y.shape[1]
 
 

@@ -1,8 +1,9 @@
 """Many updates of a group of models inside one compiled call; a lane is a model.
 
-Each lane has its own stream of samples, its own step, its own end and its own count of samples without a mistake. The
-call returns as soon as a lane needs a decision, so that no lane waits: the model is right and must be verified, its
-loss is not finite, or it has had all its updates. Whether weights are finite is for the caller to see.
+Each lane has its own stream of samples, its own step, its own end and its own count of samples without a mistake. A
+lane needs a decision where its model is right and must be verified, its loss is not finite, or it has had all its
+updates. The call returns as soon as a decision is the caller's, so that no lane waits. Whether weights are finite is
+for the caller to see.
 """
 
 from typing import NamedTuple
@@ -11,15 +12,13 @@ import numpy as np
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, call
+from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
+from fastrnn.kernels.model_queue import Ended, Queue, Walk, has_room, settle
 from fastrnn.kernels.reference import refer
 from fastrnn.simd.integers import atomic_load
-
-# Why a call returned, by lane.
-RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
-
-# Entries of a model's history; when they are full, neighbours are joined.
-MOST = 256
 
 
 class Plan(NamedTuple):
@@ -56,11 +55,16 @@ class Calls(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """A group's: frames of the two programs; options (rows, L); open, patience and streak of
-    fastrnn.kernels.recurrent.tally; before (open and streak, L): as they were before a batch of several blocks."""
+    """A group's: frames of the two programs; weights theta (R, L), slots (S, R, L), running (N, L) of the optimizer,
+    active (1, L); options (rows, L); open, patience and streak of fastrnn.kernels.recurrent.tally; before (open and
+    streak, L): as they were before a batch of several blocks."""
 
     learn: np.ndarray
     update: np.ndarray
+    theta: np.ndarray
+    slots: np.ndarray
+    running: np.ndarray
+    active: np.ndarray
     options: np.ndarray
     open: np.ndarray
     patience: np.ndarray
@@ -68,46 +72,17 @@ class Arrays(NamedTuple):
     before: np.ndarray
 
 
-class Lanes(NamedTuple):
-    """A group's lanes. limit: updates to make; rate: learning rates; event: why a call returned; outputs: that count in
-    the stretch that is not full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries:
-    full stretches in history (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples
-    with a wrong one."""
+class Models(NamedTuple):
+    """A group: what its lanes draw from, the present Block of samples, and all that lies in lanes; the queue and the
+    judge of its models, and those that ended."""
 
-    limit: np.ndarray
-    rate: np.ndarray
-    event: np.ndarray
-    outputs: np.ndarray
-    batch: np.ndarray
-    filled: np.ndarray
-    length: np.ndarray
-    entries: np.ndarray
-    history: np.ndarray
-
-
-def lanes_for_models(lanes):
-    """Lanes without models."""
-    names = ("limit", "event", "outputs", "batch", "filled", "length", "entries")
-    counts = {name: np.zeros(lanes, np.int64) for name in names}
-    return Lanes(**counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))
-
-
-@jit
-def keep(lanes, opened, lane):
-    """Take the open stretch of a lane, whose tally is `opened`, into its history."""
-    entry = lanes.entries[lane]
-    lanes.history[lane, entry, 1] = lanes.outputs[lane]
-    for row, i in enumerate((0, 2, 3)):
-        lanes.history[lane, entry, i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
-        opened[2 * row, lane] = opened[2 * row + 1, lane] = 0
-    lanes.outputs[lane], lanes.filled[lane], lanes.entries[lane] = 0, 0, entry + 1
-    if entry + 1 == MOST:
-        for entry in range(MOST // 2):
-            for i in range(4):
-                lanes.history[lane, entry, i] = (
-                    lanes.history[lane, 2 * entry, i] + lanes.history[lane, 2 * entry + 1, i]
-                )
-        lanes.entries[lane], lanes.length[lane] = MOST // 2, 2 * lanes.length[lane]
+    feed: Feed
+    block: Block
+    arrays: Arrays
+    lanes: Lanes
+    queue: Queue
+    ended: Ended
+    walk: Walk
 
 
 @inlined
@@ -222,13 +197,10 @@ def _attend(feed, arrays, lanes):
     return decide
 
 
-@jit
-def run_models(source, plan, calls, feed, block, arrays, lanes, factors, updates, stop):
-    """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
-
-    factors (L, updates): the schedule's, if there is one. stop (1): not 0 once the call must end, from outside.
-    """
-    place, made, counted = refer((source, feed, block)), 0, 0
+@inlined
+def _until_event(place, plan, calls, feed, block, arrays, lanes, factors, updates, stop):
+    """Up to `updates` updates of every active lane, until one needs a decision; returns the updates made."""
+    made, counted = 0, 0
     feed.left[0] = 0
     quiet = _quiet(feed, lanes)
     while made < updates:
@@ -245,4 +217,32 @@ def run_models(source, plan, calls, feed, block, arrays, lanes, factors, updates
                 break
             quiet = _quiet(feed, lanes)
     _advance(feed, plan, lanes, made - counted)
+    return made
+
+
+@inlined
+def _settle_all(queue, ended, walk, feed, arrays, lanes, now, stop):
+    """Decide on all lanes that need it; whether none is left, and a model is in training."""
+    settled, active = True, False
+    for lane in range(feed.active.size):
+        if lanes.event[lane] != RUNNING:
+            settled &= settle(queue, ended, walk, feed, arrays, lanes, lane, now, stop)
+        active |= feed.active[lane] != 0
+    return settled and active
+
+
+@jit
+def run_models(source, plan, calls, group, factors, updates, now, stop):
+    """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
+
+    group: a Models; factors (L, updates): the schedule's, if there is one; then every decision ends the call.
+    now: in seconds, of the models that begin. stop (1): not 0 once the call must end, from outside.
+    """
+    feed, block, arrays, lanes, queue, ended, walk = group
+    place, made = refer((source, feed, block)), 0
+    while made < updates:
+        made += _until_event(place, plan, calls, feed, block, arrays, lanes, factors, updates - made, stop)
+        settled = _settle_all(queue, ended, walk, feed, arrays, lanes, now, stop)
+        if not settled or plan.scheduled or atomic_load(stop, 0) != 0 or not has_room(ended, feed.active.size):
+            break
     return made

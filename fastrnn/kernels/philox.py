@@ -49,3 +49,10 @@ def random_words(seed, stream, c1, c2, words):
             words[first + 2] = x2
         if first + 3 < words.size:
             words[first + 3] = x3
+
+
+@jit
+def random_rows(seeds, stream, words):
+    """The first words of several seeds: seeds (N,), words (N, W)."""
+    for row in range(seeds.size):
+        random_words(seeds[row], stream, 0, 0, words[row])

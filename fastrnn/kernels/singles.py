@@ -12,15 +12,15 @@ from fastrnn.compiling import jit
 from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.units_network import CHUNK
+from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.reference import Referred, held, refer
 from fastrnn.kernels.workspace import aligned_zeros
 
 
 class Samples(NamedTuple):
-    """A word's samples one by one. x (WORD, T, I), y (WORD, O, C, L), mask (WORD, C, L), CHUNK steps in each vector;
-    steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I), y_words (T,
-    O) of bits, and state (64): scratch."""
+    """A word's samples one by one. x (WORD, T, I), y (WORD, O, C, L), mask (WORD, C, L), a chunk of steps in each
+    vector; steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I),
+    y_words (T, O) of bits, and state (64): scratch."""
 
     x: np.ndarray
     y: np.ndarray
@@ -34,7 +34,7 @@ class Samples(NamedTuple):
 
 def samples_for(sizes, steps, dtype, lanes):
     """Empty Samples for sequences of `steps` steps of a network of these Sizes."""
-    chunks = -(-steps // CHUNK)
+    chunks = -(-steps // chunk_of(lanes))
     return Samples(
         aligned_zeros((WORD, steps, sizes.inputs), dtype),
         aligned_zeros((WORD, sizes.outputs, chunks, lanes), dtype),

@@ -37,9 +37,12 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
 
 
 def drawn_weights(cell, sizes, config, seed, scale):
-    """{name: float64 array} of initial weights; the cell's own vectors begin where it says."""
+    """{name: float64 array} of initial weights; the cell's own vectors begin where it says.
+
+    For seeds (N,) with a leading axis of N; scale: a number, or one for each.
+    """
     drawn = initial_weights(config.initializer, shapes_of(cell, *sizes), seed)
-    weights = {name: scale * weight for name, weight in drawn.items()}
+    weights = {name: (np.transpose(weight) * scale).T for name, weight in drawn.items()}
     return weights | {name: np.full(drawn[name].shape, value) for name, value in cell.starts.items()}
 
 

@@ -6,23 +6,16 @@ import numpy as np
 
 from fastrnn.kernels.address import address_of
 from fastrnn.kernels.block_data import block_for
-from fastrnn.kernels.ensemble import (
-    RUNNING,
-    Arrays,
-    Calls,
-    Plan,
-    lanes_for_models,
-    run_models,
-)
+from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
 from fastrnn.kernels.feed import feed_for, lay_models_address
+from fastrnn.kernels.model_lanes import RUNNING, lanes_for_models
+from fastrnn.kernels.model_queue import Walk, begin, begin_next, clear, ended_for
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
 from fastrnn.schedules import rates
-
-# In float32 a count of samples ends here.
-MOST_PATIENCE = 1 << 24
+from fastrnn.train.many_queue import patience_of, queue_for
 
 
 class Job(NamedTuple):
@@ -73,10 +66,10 @@ class LaneState(NamedTuple):
 
 
 class Group:
-    """One thread's lanes."""
+    """One thread's lanes; queue: what waits for them (default: nothing); tree: the Tree that judges their models."""
 
-    def __init__(self, recipe):
-        self.recipe = recipe
+    def __init__(self, recipe, queue=None, tree=None):
+        self.recipe, self.queue = recipe, queue_for(recipe) if queue is None else queue
         net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
         rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
         self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
@@ -117,8 +110,19 @@ class Group:
             lay_models_address(recipe.drawn_from, self.feed, block),
             *(address_of(execute, program, frames[0]) for program in (recipe.learn, recipe.update)),
         )
-        self.jobs = [None] * lanes
-        self.run(0, np.zeros(1, np.int64))  # compile, or load from the cache
+        # Jobs that only the caller decides on.
+        self.again = [None] * lanes
+        self.ended, self.walk = ended_for(lanes), self._walk(tree)
+        # Compile, or load from the cache.
+        self.run(0, np.zeros(1, np.int64))
+        clear(self.feed, self.kernel_arrays, self.held, 0)
+
+    def _walk(self, tree):
+        """The Walk of a Tree, or one that is never taken."""
+        if tree is None:
+            return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
+        address = address_of(execute, tree.program, tree.frame)
+        return Walk(address, tree.frame, tree.mistake, tree.stop, tree.theta)
 
     def _plan(self, words):
         """The Plan of a group; words: of the learning program's frame."""
@@ -144,20 +148,21 @@ class Group:
             **named,
         )
 
-    def put(self, lane, job, weights, seed):
-        """Begin to train a model from `weights`, in the order of recipe.rows."""
-        recipe, arrays, held, feed = self.recipe, self.arrays, self.held, self.feed
-        self.jobs[lane] = job
-        for name in ("theta", "slots", "running"):
-            arrays[name][..., lane] = 0
-        arrays["theta"][recipe.rows, lane] = weights
-        arrays["options"][:, lane] = recipe.options[job.model]
-        arrays["active"][0, lane] = 1
-        feed.active[lane], feed.seed[lane], feed.tag[lane], feed.step[lane] = 1, seed, -1, 0
-        feed.data[lane] = job.model if getattr(recipe.source, "x", np.empty(1)).shape[0] > 1 else 0
-        held.rate[lane], held.outputs[lane], held.filled[lane] = recipe.varied["rate"][job.model], 0, 0
-        held.length[lane], held.entries[lane] = recipe.stretch, 0
-        arrays["open"][:, lane], arrays["streak"][lane], arrays["patience"][lane] = 0, 0, np.inf
+    def put(self, lane, job, weights, seed, now=0.0):
+        """Begin to train a model from `weights`, in the order of recipe.rows; now: in seconds."""
+        queue = self.queue
+        queue.weights[job.model], queue.seeds[job.model] = weights, seed
+        begin(queue, self.feed, self.kernel_arrays, self.held, lane, job.model, now)
+        self.again[lane], self.held.asks[lane] = job, job.ruin is not None
+
+    def put_next(self, lane, now):
+        """Begin to train the first model that waits; whether there was one."""
+        return begin_next(self.queue, self.feed, self.kernel_arrays, self.held, lane, now)
+
+    def job(self, lane):
+        """The Job in a lane, or None."""
+        model = int(self.held.model[lane])
+        return (self.again[lane] if self.held.asks[lane] else Job(model, self.queue.limit)) if model >= 0 else None
 
     def state(self, lane):
         """The LaneState of a model between two calls of the kernels."""
@@ -192,33 +197,28 @@ class Group:
 
     def expect(self, lane, patience, limit, event=RUNNING):
         """Ask for a decision after `patience` samples without a mistake (0: never), or after `limit` updates in all."""
-        self.arrays["patience"][lane] = min(patience, MOST_PATIENCE) or np.inf
+        self.arrays["patience"][lane] = patience_of(patience)
         self.held.limit[lane], self.held.event[lane] = limit, event
 
-    def run(self, updates, stop):
-        """At most `updates` updates, until a model needs a decision or stop[0] is not 0; returns their number."""
+    def run(self, updates, stop, now=0.0):
+        """At most `updates` updates, until a decision is the caller's or stop[0] is not 0; returns their number.
+
+        now: in seconds, of models that begin.
+        """
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
-        for lane, job in enumerate(self.jobs):
-            if job is not None:
-                updates = min(updates, int(self.held.limit[lane] - self.feed.step[lane]))
+        self.walk.frame[self.walk.stop] = stop.ctypes.data
         if self.plan.scheduled:
+            active = self.feed.active > 0
+            updates = int((self.held.limit - self.feed.step)[active].min(initial=updates))
             of_step = {
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(
-            recipe.drawn_from,
-            self.plan,
-            self.calls,
-            self.feed,
-            self.block,
-            self.kernel_arrays,
-            self.held,
-            factors,
-            updates,
-            stop,
+        held = Models(
+            self.feed, self.block, self.kernel_arrays, self.held, self.queue, self.ended, self.walk
         )
+        return run_models(recipe.drawn_from, self.plan, self.calls, held, factors, updates, now, stop)
 
     def steps(self, lane):
         """Updates that a model has made."""
@@ -228,17 +228,32 @@ class Group:
         """The present weights of a model, in the order of recipe.rows."""
         return self.arrays["theta"][self.recipe.rows, lane]
 
-    def ruined(self):
-        """The lanes in use whose weights are not finite; they stay so."""
-        return (self.feed.active > 0) & ~np.isfinite(self.arrays["theta"]).all(axis=0)
+    def active(self):
+        """Whether any lane has a model."""
+        return bool(self.feed.active.any())
+
+    def empty(self, share):
+        """Those of the first `share` lanes that have no model."""
+        return np.flatnonzero(self.held.model[:share] < 0)
+
+    def occupied(self):
+        """The lanes that have a model."""
+        return np.flatnonzero(self.held.model >= 0)
+
+    def events(self):
+        """The lanes that wait for a decision, or whose weights are not finite, which they stay."""
+        ruined = (self.feed.active > 0) & ~np.isfinite(self.arrays["theta"]).all(axis=0)
+        return np.flatnonzero((self.held.event != RUNNING) | ruined)
 
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""
         taken = self.state(lane).taken()
-        self.jobs[lane] = None
-        self.feed.active[lane] = self.arrays["active"][0, lane] = 0
-        # An empty lane computes, too: zeros from zeros.
-        for name in ("theta", "slots", "running"):
-            self.arrays[name][..., lane] = 0
-        self.held.event[lane] = RUNNING
+        clear(self.feed, self.kernel_arrays, self.held, lane)
         return taken
+
+    def ends(self):
+        """The table of the models that ended since this was last called, and their history, as an Ended has them."""
+        models, rows = self.ended.counts
+        table, history = self.ended.table[:models].copy(), self.ended.history[:rows].copy()
+        self.ended.counts[:] = 0
+        return table, history

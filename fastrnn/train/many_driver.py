@@ -8,7 +8,8 @@ import numpy as np
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.interrupt import Interrupted, deferred_interrupt
-from fastrnn.kernels.ensemble import CLEAN, DIVERGED, RUNNING
+from fastrnn.kernels.model_lanes import CLEAN, DIVERGED
+from fastrnn.kernels.model_queue import CALLER, NOBODY, WALK
 from fastrnn.model import Model
 from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
@@ -16,13 +17,14 @@ from fastrnn.train.checks import Checks
 from fastrnn.train.data import holds_bits
 from fastrnn.train.group import Group, Job
 from fastrnn.train.many_checker import DataChecker, TaskChecker
+from fastrnn.train.many_queue import queue_for
 from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.many_results import ModelResults
 from fastrnn.train.many_run import ManyRun
 from fastrnn.train.many_start import InitialWeights
 from fastrnn.train.many_state import Held, models_in
 from fastrnn.train.pace import Pace
-from fastrnn.verify import exactness, warm_up
+from fastrnn.verify import enumerable, exactness, warm_up
 
 
 class ManyTraining:
@@ -46,8 +48,9 @@ class ManyTraining:
         self.checker = self._checker if bits else lambda: None
         self.verification = None
         self.lock, self.again = threading.Lock(), []
-        # Models that have not begun, and those in lanes that a checkpoint held.
-        self.waiting, self.restored, self.earlier = iter(range(count)), [], 0.0
+        self.queue = self._queue(bits)
+        # Models in lanes that a checkpoint held.
+        self.restored, self.earlier = [], 0.0
         # Groups at work, and the contents of lanes while a checkpoint is put together; None otherwise.
         self.working, self.deposits = set(), None
 
@@ -62,8 +65,14 @@ class ManyTraining:
             if self.checks:
                 self.checks[model] = Checks(self.checks[model].rows, self.config, held.failed, held.looked_at)
             self.restored.append((held.job, held.state))
-        self.waiting = iter(np.setdiff1d(np.arange(count), known).tolist())
+        self.queue = self.queue._replace(order=np.setdiff1d(np.arange(count), known))
         self.earlier = seconds
+
+    def _queue(self, bits):
+        """The Queue of all models; bits: whether they can be right."""
+        judge = NOBODY if not bits else WALK if self.task is not None and enumerable(self.task) else CALLER
+        first = self.checks[0].first_step if bits and self.checks else None
+        return queue_for(self.recipe, self.seeds, self.results, judge, first)
 
     def seconds(self):
         """Seconds of training so far."""
@@ -93,8 +102,9 @@ class ManyTraining:
         """Train all models, and return the ManyRun; autosave: a ManyAutosave."""
         if self.task is not None:
             warm_up(self._model(self.initial.of(0)))
-        groups = [Group(self.recipe) for _ in range(self.threads)]
+        self.results.weights[self.queue.order] = self.initial.of_all(self.queue.order)
         checkers = [self.checker() for _ in range(self.threads)]
+        groups = [Group(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
         results, left, self.autosave = self.results, [], autosave
         self.started = time.perf_counter() - self.earlier
 
@@ -122,25 +132,11 @@ class ManyTraining:
         if self.verification is None and self.task is not None and results.exact.any():
             # All of them were right before the checkpoint from which this training continued.
             self.verification = exactness(self._model(results.weights[results.exact.argmax()]))
-        results.end_unbegun(self.initial.of)
+        samples = results.steps * self.config.batch_size
         return ManyRun(
-            self.cell,
-            self.task,
-            self.config,
-            self.seeds,
-            results.stopped,
-            results.exact,
-            results.steps,
-            results.steps * self.config.batch_size,
-            results.samples_to_exact,
-            results.loss,
-            results.exact_accuracy,
-            seconds,
-            self.varied,
-            results.weights,
-            self.shapes,
-            results.entries,
-            self.verification,
+            self.cell, self.task, self.config, self.seeds, results.stopped(), results.exact, results.steps, samples,
+            results.samples_to_exact, results.loss, results.exact_accuracy, seconds, self.varied, results.weights,
+            self.shapes, results.histories(), self.verification
         )
 
     def _work(self, group, checker, threads):
@@ -154,15 +150,14 @@ class ManyTraining:
             self.working.add(group)
         try:
             while not self.stop():
-                for lane in range(share):
-                    while group.jobs[lane] is None and self._begin(group, checker, lane):
-                        pass
-                if not any(group.jobs):
+                self._fill(group, checker, share)
+                if not group.active():
                     break
                 began = time.perf_counter()
-                made = group.run(pace.updates, self.stop.flag)
+                made = group.run(pace.updates, self.stop.flag, self.seconds())
                 pace.measured(made, time.perf_counter() - began)
-                for lane in np.flatnonzero((group.held.event != RUNNING) | group.ruined()):
+                self._collect(group)
+                for lane in group.events():
                     self._decide(group, checker, int(lane))
                 self._save(group)
         except Interrupted:
@@ -173,42 +168,51 @@ class ManyTraining:
         finally:
             with self.lock:
                 self.working.remove(group)
+        self._collect(group)
         left = self._lanes(group)
-        for lane, job in enumerate(group.jobs):
-            if job is not None:
-                self._finish(group, lane, "interrupted", False)
+        for lane in group.occupied():
+            self._finish(group, lane, "interrupted", False)
         return left
 
+    def _fill(self, group, checker, share):
+        """Put models into the first `share` lanes, as long as there are any."""
+        for lane in group.empty(share):
+            while group.job(lane) is None and self._begin(group, checker, lane):
+                pass
+
     def _begin(self, group, checker, lane):
-        """Put the next waiting model into a lane; whether there was one."""
+        """Put the next model into a lane; whether there was one."""
+        job, state = None, None
         with self.lock:
             if self.restored:
                 job, state = self.restored.pop()
                 if self.deposits and group in self.deposits:
                     self.deposits[group].append(self._held(job, state))
             elif self.again:
-                job, state = self.again.pop(), None
-            else:
-                model, state = next(self.waiting, None), None
-                if model is None:
-                    return False
-                job = Job(model, self.config.updates)
+                job = self.again.pop()
+        if job is None:
+            return group.put_next(lane, self.seconds())
         if state:
             group.restore(lane, job, state, self.seeds[job.model])
             # It was interrupted before its decision.
-            if group.held.event[lane] != RUNNING or group.ruined()[lane]:
+            if lane in group.events():
                 self._decide(group, checker, lane)
             return True
-        self.results.begin(job.model, self.seconds())
-        group.put(lane, job, self.initial.of(job.model), self.seeds[job.model])
+        group.put(lane, job, self.initial.of(job.model), self.seeds[job.model], self.seconds())
         self._expect(group, checker, lane)
         if job.limit == 0:
             self._finish(group, lane, "diverged", False)
         return True
 
+    def _collect(self, group):
+        """Take the results of the models that ended in the compiled call."""
+        if group.ended.counts[0]:
+            with self.lock:
+                self.results.end_all(*group.ends(), self.seconds())
+
     def _decide(self, group, checker, lane):
         """Decide on a model for which the kernels returned."""
-        job, event, steps = group.jobs[lane], group.held.event[lane], group.steps(lane)
+        job, event, steps = group.job(lane), group.held.event[lane], group.steps(lane)
         weights = group.weights(lane)
         if event == DIVERGED:
             # The loss was not finite with the weights before the last update.
@@ -234,7 +238,7 @@ class ManyTraining:
 
     def _expect(self, group, checker, lane):
         """Set when the kernels return for the model in this lane."""
-        job = group.jobs[lane]
+        job = group.job(lane)
         if job.ruin is not None or checker is None or self.results.samples_to_exact[job.model] >= 0:
             group.expect(lane, 0, job.limit)
         elif self.task is not None:
@@ -246,14 +250,14 @@ class ManyTraining:
 
     def _again(self, group, lane, sound, ruin):
         """Train once more, from the start, up to the update before the ruin; where that is too late, halfway."""
-        job = group.jobs[lane]
+        job = group.job(lane)
         limit = ruin - 1 if job.ruin is None else min((sound + ruin + 1) // 2, ruin - 1)
         group.take(lane)
         with self.lock:
             self.again.append(Job(job.model, limit, sound, ruin))
 
     def _finish(self, group, lane, stopped, exact):
-        model, taken = group.jobs[lane].model, group.take(lane)
+        model, taken = group.job(lane).model, group.take(lane)
         with self.lock:
             self.results.end(model, taken, stopped, exact, self.seconds())
 
@@ -275,7 +279,7 @@ class ManyTraining:
                 self.deposits = None
 
     def _lanes(self, group):
-        return [self._held(job, group.state(lane)) for lane, job in enumerate(group.jobs) if job is not None]
+        return [self._held(group.job(lane), group.state(lane)) for lane in group.occupied()]
 
     def _unrestored(self):
         return [self._held(job, state) for job, state in self.restored]

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from fastrnn.train.many_run import Entry
+from fastrnn.train.many_run import Histories
 
-REASONS = ("exact", "samples", "diverged")
+# Why a model ended; the first two are EXACT and SAMPLES of fastrnn.kernels.model_queue.
+REASONS = ("exact", "samples", "diverged", "interrupted")
+INTERRUPTED = REASONS.index("interrupted")
 # Columns of the tables of finished models.
 FINISHED_COLUMNS = ("model", "stopped", "exact", "steps", "samples_to_exact", "rows", "length")
 FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
@@ -13,23 +15,24 @@ FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
 class ModelResults:
     """Arrays with one value for each of `count` models, as in a ManyRun, of those that ended: `finished`, `done` many.
 
-    width: weights of a model; began: seconds of training before its first update.
+    width: weights of a model; reason: its place in REASONS; began, ended: seconds of training before its first update,
+    and at its end; first, rows, length: of its history.
     """
 
     def __init__(self, count, width, dtype, batch_size):
         self.batch_size, self.done = batch_size, 0
-        self.stopped, self.entries = ["interrupted"] * count, [None] * count
         self.weights = np.empty((count, width), dtype)
         self.exact, self.finished = np.zeros(count, bool), np.zeros(count, bool)
-        self.steps, self.samples_to_exact = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+        self.reason = np.full(count, INTERRUPTED)
+        self.steps, self.first, self.rows = (np.zeros(count, np.int64) for _ in range(3))
+        self.samples_to_exact, self.length = np.full(count, -1), np.ones(count, np.int64)
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
-        self.began = np.zeros(count)
+        self.began, self.ended = np.zeros(count), np.zeros(count)
+        self._sums, self._rows = [np.zeros((0, 4))], 0
 
-    def begin(self, model, seconds, samples_to_exact=None):
-        """A model is in training, since `seconds`; samples_to_exact: where a checkpoint held it."""
-        self.began[model] = seconds
-        if samples_to_exact is not None:
-            self.samples_to_exact[model] = samples_to_exact
+    def begin(self, model, seconds, samples_to_exact):
+        """A model is in training, since `seconds`, as a checkpoint says."""
+        self.began[model], self.samples_to_exact[model] = seconds, samples_to_exact
 
     def found_exact(self, model, steps):
         """A model was found right after these updates."""
@@ -38,53 +41,67 @@ class ModelResults:
 
     def end(self, model, taken, stopped, exact, seconds):
         """A model ended, with the Taken content of its lane."""
-        self.weights[model], self.steps[model] = taken.weights, taken.steps
-        self.stopped[model], self.exact[model] = stopped, exact
-        self.entries[model] = Entry(taken.history, taken.length, taken.steps, self.began[model], seconds)
-        if len(taken.history):
-            whole = len(taken.history) > 1 and taken.steps % taken.length > 0
-            last = taken.history[-1 - whole :].sum(0)
-            samples = (taken.steps - taken.length * (len(taken.history) - 1 - whole)) * self.batch_size
-            self.loss[model], self.exact_accuracy[model] = last[0] / samples, 1 - last[3] / samples
-        self.finished[model] = stopped != "interrupted"
-        self.done += 1
+        self.weights[model] = taken.weights
+        row = model, REASONS.index(stopped), exact, taken.steps, len(taken.history), taken.length
+        self.end_all(np.array([row]), taken.history, seconds)
 
-    def end_unbegun(self, initial):
-        """Models that never began keep the weights that initial(model) gives."""
-        for model, entry in enumerate(self.entries):
-            if entry is None:
-                self.weights[model] = initial(model)
-                self.entries[model] = Entry(np.zeros((0, 4)), 1, 0, 0.0, 0.0)
+    def end_all(self, table, history, seconds):
+        """Models ended, whose weights are here: table and history as an Ended of fastrnn.kernels.model_queue."""
+        model, reason, exact, steps, rows, length = table.T
+        self.reason[model], self.exact[model], self.steps[model], self.ended[model] = reason, exact, steps, seconds
+        self._take(model, rows, length, history)
+        self._summarise(model[rows > 0])
+        self.finished[model] = reason != INTERRUPTED
+        self.done += len(model)
+
+    def _take(self, model, rows, length, history):
+        """Keep histories that lie one after the other."""
+        self.first[model], self.rows[model] = self._rows + np.cumsum(rows) - rows, rows
+        self.length[model] = length
+        self._sums.append(history)
+        self._rows += len(history)
+
+    def _summarise(self, model):
+        """The mean loss and accuracy over the last whole stretch, and what follows it."""
+        rows, length, steps, history = self.rows[model], self.length[model], self.steps[model], self._sums[-1]
+        last = self.first[model] + rows - 1 - (self._rows - len(history))
+        whole = (rows > 1) & (steps % length > 0)
+        sums = history[last] + np.where(whole[:, None], history[last - 1], 0)
+        samples = (steps - length * (rows - 1 - whole)) * self.batch_size
+        self.loss[model], self.exact_accuracy[model] = sums[:, 0] / samples, 1 - sums[:, 3] / samples
+
+    def stopped(self):
+        """The reasons of all models, as words."""
+        return [REASONS[reason] for reason in self.reason.tolist()]
+
+    def histories(self):
+        """The Histories of all models."""
+        self._sums = [np.concatenate(self._sums)]
+        return Histories(self._sums[0], self.first, self.rows, self.length, self.began, self.ended)
 
     def arrays(self):
         """{name: array} of the finished models, from which `restore` continues."""
-        done = np.flatnonzero(self.finished)
-        entries = [self.entries[model] for model in done]
-        ends = (REASONS.index(self.stopped[model]) for model in done)
-        rows, lengths = (len(entry.history) for entry in entries), (entry.length for entry in entries)
-        counts = zip(done, ends, self.exact[done], self.steps[done], self.samples_to_exact[done], rows, lengths)
-        times = ((entry.began, entry.ended) for entry in entries)
-        numbers = zip(self.loss[done], self.exact_accuracy[done], *zip(*times))
+        done, histories = np.flatnonzero(self.finished), self.histories()
+        counts = (done, *(each[done] for each in (self.reason, self.exact, self.steps, self.samples_to_exact,
+                                                  self.rows, self.length)))
+        numbers = (each[done] for each in (self.loss, self.exact_accuracy, self.began, self.ended))
         return {
-            "finished": tabulated(counts, len(FINISHED_COLUMNS), np.int64),
-            "finished.numbers": tabulated(numbers, len(FINISHED_NUMBERS), np.float64),
+            "finished": np.stack([np.asarray(each, np.int64) for each in counts], 1),
+            "finished.numbers": np.stack(list(numbers), 1),
             "finished.weights": self.weights[done],
-            "finished.history": stacked(entry.history for entry in entries),
+            "finished.history": stacked(map(histories.of, done)),
         }
 
     def restore(self, arrays):
         """Continue from `arrays`. Raises ValueError for reasons to stop that are none."""
         finished, numbers = arrays["finished"], arrays["finished.numbers"]
-        if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < len(REASONS):
-            raise ValueError(f"finished: expected reasons from 0 to {len(REASONS) - 1}")
+        if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < INTERRUPTED:
+            raise ValueError(f"finished: expected reasons from 0 to {INTERRUPTED - 1}")
         done = finished[:, 0]
         self.finished[done], self.weights[done] = True, arrays["finished.weights"]
-        self.exact[done], self.steps[done], self.samples_to_exact[done] = finished[:, 2:5].T
-        self.loss[done], self.exact_accuracy[done] = numbers[:, :2].T
-        histories = parts(arrays["finished.history"], finished[:, FINISHED_COLUMNS.index("rows")])
-        for row, (_, _, began, ended), history in zip(finished.tolist(), numbers.tolist(), histories):
-            self.stopped[row[0]] = REASONS[row[1]]
-            self.entries[row[0]] = Entry(history, row[6], row[3], began, ended)
+        self.reason[done], self.exact[done], self.steps[done], self.samples_to_exact[done] = finished[:, 1:5].T
+        self.loss[done], self.exact_accuracy[done], self.began[done], self.ended[done] = numbers.T
+        self._take(done, finished[:, 5], finished[:, 6], arrays["finished.history"])
         self.done = len(done)
 
 

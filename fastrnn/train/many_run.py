@@ -16,14 +16,23 @@ from fastrnn.train.run import History
 from fastrnn.verify import Verification
 
 
-class Entry(NamedTuple):
-    """A model's history as it lay in its lane, and when it began and ended."""
+class Histories(NamedTuple):
+    """The histories of all models, as they lay in their lanes: sums (R, 4), one model after the other.
 
-    history: np.ndarray
-    length: int
-    steps: int
-    began: float
-    ended: float
+    Of each model (N): first, rows: where they begin, and how many; length: updates in one of them, but the last;
+    began, ended: in seconds.
+    """
+
+    sums: np.ndarray
+    first: np.ndarray
+    rows: np.ndarray
+    length: np.ndarray
+    began: np.ndarray
+    ended: np.ndarray
+
+    def of(self, i):
+        """The rows of model i."""
+        return self.sums[self.first[i] : self.first[i] + self.rows[i]]
 
 
 @dataclass
@@ -72,7 +81,7 @@ class ManyRun:
     varied: dict
     _weights: np.ndarray
     _shapes: dict
-    _histories: list
+    _histories: Histories
     verification: Verification | None = None
 
     __repr__, _repr_html_ = summaries.many_run, summaries.many_run_html
@@ -155,11 +164,12 @@ class ManyRun:
         -------
         History
         """
-        entry = self._histories[i]
-        updates = np.full(len(entry.history), float(entry.length))
+        histories, made = self._histories, int(self.steps[i])
+        sums, length, began = histories.of(i), int(histories.length[i]), float(histories.began[i])
+        updates = np.full(len(sums), float(length))
         if len(updates):
-            updates[-1] = entry.steps - entry.length * (len(updates) - 1)
-        batch, sums = self.config.batch_size, entry.history
+            updates[-1] = made - length * (len(updates) - 1)
+        batch = self.config.batch_size
         steps, samples = np.cumsum(updates).astype(np.int64), updates * batch
         return History(
             steps,
@@ -167,5 +177,5 @@ class ManyRun:
             sums[:, 0] / samples,
             1 - sums[:, 2] / np.maximum(sums[:, 1], 1),
             1 - sums[:, 3] / samples,
-            entry.began + (entry.ended - entry.began) * steps / max(entry.steps, 1),
+            began + (float(histories.ended[i]) - began) * steps / max(made, 1),
         )

@@ -59,8 +59,13 @@ class InitialWeights:
 
     def of(self, model):
         """The vector of model number `model`."""
+        return self.of_all(np.array([model]))[0]
+
+    def of_all(self, models):
+        """The vectors (N, W) of models with these numbers."""
         if self.given is not None:
-            return self.given[model % len(self.given)]
-        scale = self.config.initial_scale if self.scales is None else self.scales[model]
-        drawn = drawn_weights(self.cell, self.source.sizes, self.config, int(self.seeds[model]), scale)
-        return flat(drawn, self.shapes).astype(self.config.dtype)
+            return self.given[models % len(self.given)]
+        scales = self.config.initial_scale if self.scales is None else self.scales[models]
+        drawn = drawn_weights(self.cell, self.source.sizes, self.config, self.seeds[models], scales)
+        vectors = [drawn[name].reshape(len(models), int(np.prod(shape))) for name, shape in self.shapes.items()]
+        return np.concatenate(vectors, 1).astype(self.config.dtype)

@@ -8,7 +8,6 @@ sums, so that few additions wait for the one before. Arrays: see .units_network.
 from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.train import frame_of
-from fastrnn.kernels.recurrent.units_network import CHUNK
 from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
 from fastrnn.machine.execute import Program
 
@@ -29,7 +28,7 @@ def learn_program(net, terms, dtype):
 
     def kernel(m):
         frame, steps = frame_of(m, LEARN_POINTERS), m.word("steps")
-        chunks = (steps + (CHUNK - 1)) // CHUNK
+        chunks = (steps + (net.chunk - 1)) // net.chunk
         # Vectors of each output: those of the longest sample.
         frame.chunks = m.word("chunks")
         states = len(net.step.new) * net.panels
@@ -164,13 +163,13 @@ def _turn(m, net, frame):
 
 
 def _head(m, net, frame, chunk):
-    """Outputs, losses and their derivatives of CHUNK steps."""
+    """Outputs, losses and their derivatives of a chunk of steps."""
     head, states, zero = net.head, len(net.step.new), m.constant(0.0)
     values = {}
     for o, symbol in enumerate(head.z):
         products = []
-        for step in range(CHUNK):
-            t, total = chunk * CHUNK + step + 1, None
+        for step in range(net.chunk):
+            t, total = chunk * net.chunk + step + 1, None
             for p in range(net.panels):
                 h = m.load(frame.state, _place(net, states, t, 0, p))
                 w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
@@ -191,7 +190,7 @@ def _back(m, net, frame, t, terms):
     step, sizes, states = net.step, net.sizes, len(net.step.new)
     first_h = len(step.pre) - step.from_h
     # Where a step's derivatives lie, as numbers.
-    at = (t // CHUNK) * net.lanes + t % CHUNK
+    at = (t // net.chunk) * net.lanes + t % net.chunk
     environments = []
     for p in range(net.panels):
         d_h = m.load(frame.d_state, m.integer(p))
@@ -295,7 +294,7 @@ def _gradients(m, net, frame, steps, chunks):
         for p in range(panels):
 
             def of_outputs(t, sums, p=p, o=o):
-                at = (o * frame.chunks + t // CHUNK) * lanes + t % CHUNK
+                at = (o * frame.chunks + t // net.chunk) * lanes + t % net.chunk
                 return [m.fma(m.splat(frame.d_z, at), m.load(frame.state, _place(net, states, t + 1, 0, p)), sums[0])]
 
             (value,) = m.fold(steps, [zero], of_outputs)

@@ -6,17 +6,31 @@ Arrays, in vectors; P panels hold a network's H units:
     b_o (O)                                            in the first lane
     turned (H, Gh, P)                                  w_h with the units that read and those that are read exchanged
     state (T + 1, S, P)   saved (T, V, P)   d (T, D, P)   d_state (S, P)
-    y (O, C)   mask (C)   d_z (O, C)                   CHUNK steps in each vector
+    y (O, C)   mask (C)   d_z (O, C)                   `chunk` steps in each vector
     x (T, I)                                           numbers
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
+from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.recurrent.layout import Table, gates_of
 
-# Steps whose outputs are computed together.
-CHUNK = 8
+# Steps whose outputs are computed together; in vectors of four numbers, no more fit.
+CHUNK, NARROW_CHUNK = 8, 4
+
+
+def chunk_of(lanes):
+    """Steps whose outputs are computed together in vectors of `lanes` numbers."""
+    return CHUNK if lanes >= CHUNK else NARROW_CHUNK
+
+
+@inlined
+def place_of_step(t, lanes):
+    """(vector, lane) of a step's outputs."""
+    if lanes < CHUNK:
+        return t // NARROW_CHUNK, t % NARROW_CHUNK
+    return t // CHUNK, t % CHUNK
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,11 @@ class UnitsNetwork:
     def text(self):
         """All that compiled code depends on."""
         return f"units: {self.step.text} | {self.head.text} | {self.sizes} {self.lanes}"
+
+    @property
+    def chunk(self):
+        """Steps whose outputs are computed together."""
+        return chunk_of(self.lanes)
 
     @property
     def panels(self):
@@ -70,10 +89,10 @@ class UnitsNetwork:
 
     def arrays(self, steps):
         """{name: vectors} of the memory that sequences of up to `steps` steps take."""
-        states, panels, chunks = len(self.step.new), self.panels, -(-steps // CHUNK)
+        states, panels, chunks = len(self.step.new), self.panels, -(-steps // self.chunk)
         return {
             "turned": self.panels * self.lanes * self.step.from_h * panels,
-            "state": (chunks * CHUNK + 1) * states * panels,
+            "state": (chunks * self.chunk + 1) * states * panels,
             "saved": steps * len(self.step.saved) * panels,
             "d": steps * self.derived * panels,
             "d_state": states * panels,

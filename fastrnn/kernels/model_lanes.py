@@ -1,0 +1,57 @@
+"""What lies in the lanes of a group of models beside the weights: counts, limits and histories."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.compiling import jit
+
+# Why a call returned, by lane.
+RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
+
+# Entries of a model's history; when they are full, neighbours are joined.
+MOST = 256
+
+
+class Lanes(NamedTuple):
+    """A group's lanes. model: its place among all, -1 for none; asks: 1 where only the caller decides on it; limit:
+    updates to make; rate: learning rates; event: why a call returned; outputs: that count in the stretch that is not
+    full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries: full stretches in history
+    (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples with a wrong one."""
+
+    model: np.ndarray
+    asks: np.ndarray
+    limit: np.ndarray
+    rate: np.ndarray
+    event: np.ndarray
+    outputs: np.ndarray
+    batch: np.ndarray
+    filled: np.ndarray
+    length: np.ndarray
+    entries: np.ndarray
+    history: np.ndarray
+
+
+def lanes_for_models(lanes):
+    """Lanes without models."""
+    names = ("asks", "limit", "event", "outputs", "batch", "filled", "length", "entries")
+    counts = {name: np.zeros(lanes, np.int64) for name in names}
+    return Lanes(np.full(lanes, -1), **counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))
+
+
+@jit
+def keep(lanes, opened, lane):
+    """Take the open stretch of a lane, whose tally is `opened`, into its history."""
+    entry = lanes.entries[lane]
+    lanes.history[lane, entry, 1] = lanes.outputs[lane]
+    for row, i in enumerate((0, 2, 3)):
+        lanes.history[lane, entry, i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
+        opened[2 * row, lane] = opened[2 * row + 1, lane] = 0
+    lanes.outputs[lane], lanes.filled[lane], lanes.entries[lane] = 0, 0, entry + 1
+    if entry + 1 == MOST:
+        for entry in range(MOST // 2):
+            for i in range(4):
+                lanes.history[lane, entry, i] = (
+                    lanes.history[lane, 2 * entry, i] + lanes.history[lane, 2 * entry + 1, i]
+                )
+        lanes.entries[lane], lanes.length[lane] = MOST // 2, 2 * lanes.length[lane]

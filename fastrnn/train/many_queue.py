@@ -1,0 +1,38 @@
+"""The Queue of many models in training, and what was asked of each of them."""
+
+import numpy as np
+
+from fastrnn.kernels.model_queue import CALLER, WALK, Queue
+
+# In float32 a count of samples ends here.
+MOST_PATIENCE = 1 << 24
+
+
+def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
+    """The Queue of a Recipe's models, of which all wait; seeds: of each; results: the ModelResults that hold initial
+    weights, and that the kernels write to. Without them no model waits."""
+    config, count = recipe.config, len(recipe.options)
+    return Queue(
+        next=np.zeros(1, np.int64),
+        order=np.zeros(0, np.int64) if seeds is None else np.arange(count),
+        seeds=np.zeros(count, np.uint64) if seeds is None else seeds.astype(np.uint64),
+        options=recipe.options,
+        rates=recipe.varied["rate"],
+        weights=np.zeros((count, len(recipe.rows)), recipe.dtype) if results is None else results.weights,
+        rows=recipe.rows,
+        samples_to_exact=np.full(count, -1) if results is None else results.samples_to_exact,
+        began=np.zeros(count) if results is None else results.began,
+        shared=len(getattr(recipe.source, "x", "x")) == 1,
+        stretch=recipe.stretch,
+        batch=config.batch_size,
+        limit=config.updates,
+        first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
+        patience=float(patience_of(config.patience if judge == WALK else 0)),
+        judge=judge,
+        stops=config.until == "exact",
+    )
+
+
+def patience_of(samples):
+    """What the kernels compare with: samples without a mistake before a decision; 0: none is asked for."""
+    return min(samples, MOST_PATIENCE) or np.inf

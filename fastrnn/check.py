@@ -20,6 +20,11 @@ finite argument. With these errors included, `check` verifies that
 
 By induction over the steps the network's outputs are then right on all sequences of any length.
 
+A certificate of format 4 states what is proved: the task's automaton and the cell's formula. Those of names that are
+known here must equal the definitions here. For other names the file's own automaton and formula are the statement, and
+`verdict` says that they are: the proof then holds for the network of these weights and this formula, whatever else the
+name may stand for.
+
 Whatever the files hold, an answer takes some seconds and 100 MB at most; what would take more is refused.
 """
 
@@ -28,7 +33,9 @@ import itertools
 import json
 import math
 import os
+import re
 import stat
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -76,9 +83,10 @@ FIELDS = {"addition": {"operands": range(2, 9)}, "multiplication": {"factor": ra
 INPUTS = {"addition": lambda task: task["operands"], "multiplication": lambda task: 1, "increment": lambda task: 1,
           "parity": lambda task: 1, "copy": lambda task: 1}
 
-# The gates of a cell, as their weights are stacked, and its formula: pre-activations (of which the first so many are
-# reached by the input, the last so many by the state), vectors of weights, parts of the state, the step of a unit, and
-# what the first pre-activations are fed in place of the state. x and h: the parts of a pre-activation that stand apart.
+# The gates of a cell, as their weights are stacked, and its formula: pre-activations (with the number of the first ones
+# that the input reaches, and of the last ones that the state reaches), vectors of weights, parts of the state, the step
+# of a unit, and the number of the first pre-activations that are fed a formula in place of the state, with it. x and h:
+# the parts of a pre-activation that stand apart.
 FORMULAS = {
     "elman": "a | a (1, 1) |  | h | v0 = {activation}(a); return v0",
     "leaky": "a | a (1, 1) |  | h | "
@@ -140,13 +148,29 @@ PLACES = {"float32": 300, "float64": 1200}
 # Bits of mpmath's intervals.
 PRECISION = 80
 
-# What is refused for its size: bytes of a file and of its header, arrays in it, weights in one array, nodes, entries of
-# `following`, products of weights with boxes, operations of formulas. Weights and products of float64 count four times.
-MOST_BYTES, MOST_HEADER, MOST_ARRAYS, MOST_WEIGHTS = 1 << 23, 1 << 20, 64, 1 << 18
+# What is refused for its size: bytes of a file and of its header, arrays in it, weights, nodes, entries of `following`,
+# products of weights with boxes, operations of formulas. Weights and products of float64 count four times.
+MOST_BYTES, MOST_HEADER, MOST_ARRAYS, MOST_WEIGHTS = 1 << 23, 1 << 20, 64, (1 << 18) + (1 << 14)
 MOST_NODES, MOST_EDGES, MOST_PRODUCTS, MOST_WORK = 1 << 14, 1 << 19, 10**7, 1 << 18
-# Characters of a reason, and of a value in it.
-LONGEST, SHORT = 200, 60
+# Inputs, outputs, and entries of an automaton; names and statements of a formula, and the terms of a polynomial whose
+# corners are looked at.
+MOST_INPUTS, MOST_OUTPUTS, MOST_ENTRIES, MOST_NAMES, MOST_STATEMENTS, MOST_TERMS = 8, 32, 1 << 16, 16, 100, 6
+# Sums of weights that are kept.
+MOST_KEPT = 1 << 16
+# Characters of a reason, of a value in it, of a name, and of a formula.
+LONGEST, SHORT, NAME, TEXT = 200, 60, 40, 10_000
+# The parts of a formula's text.
+PARTS = ("gates", "pre-activations", "vectors", "state", "step", "operand")
+# Entries of an automaton that `verdict` prints.
+SHOWN = 16
+# Fields of each format, beside those that all have.
+FIELDS_OF = {2: {"rounding"}, 3: {"formula", "head"}, 4: {"formula", "head", "automaton"}}
 TOO_LARGE, OVERFLOW = "larger than this checker takes", "boxes: values on the way could overflow"
+
+# Arguments of a formula's operations.
+ARITY = {"+": 2, "-": 2, "*": 2, "sigmoid": 1, "tanh": 1, "relu": 1}
+# What no gate, vector or state may be called.
+TAKEN = {"w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o", "inf", "nan"}
 
 # Types of safetensors that NumPy has.
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8",
@@ -187,9 +211,8 @@ def check(certificate, model):
 
 def _checked(boxes, claim, tensors, header):
     number = claim.get("format") if isinstance(claim, dict) else None
-    require(same(number, 2) or same(number, 3), f"format: got {printable(number)}, this checker reads 2 and 3")
-    fields = {"format", "task", "cell", "dtype", "weights", "margin"}
-    fields |= {"formula", "head"} if number == 3 else {"rounding"}
+    require(any(same(number, each) for each in FIELDS_OF), f"format: got {printable(number)}, expected 2, 3 or 4")
+    fields = {"format", "task", "cell", "dtype", "weights", "margin", *FIELDS_OF[number]}
     require(set(claim) == fields, f"certificate: expected {', '.join(sorted(fields))}")
     task = task_of(header, tensors)
     weights = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
@@ -197,15 +220,38 @@ def _checked(boxes, claim, tensors, header):
     for name, right in (("task", task), ("cell", header["cell"])):
         require(same(claim[name], right),
                 f"{name}: the certificate is for {printable(claim[name])}, the model for {printable(right)}")
-    network = Network(weights, claim["cell"], claim["dtype"], inputs_of(task))
-    if number == 3:
-        right = formula_of(claim["cell"])
-        require(same(claim["formula"], right), f"formula: not that of the cell {claim['cell']['name']}")
-        require(same(claim["head"], "sigmoid"), f"head: got {printable(claim['head'])}, expected sigmoid")
-    else:
+    step, inputs, outputs = machine_of(claim, weights)
+    network = Network(weights, claim["cell"], text_of(claim), claim["dtype"], inputs, outputs)
+    if number == 2:
         network.check_rounding(claim["cell"], claim["dtype"], claim["rounding"])
-    Proof(network, STEPS[task["name"]](task), boxes, claim["margin"]).verify()
+    else:
+        require(same(claim["head"], "sigmoid"), f"head: got {printable(claim['head'])}, expected sigmoid")
+    Proof(network, step, boxes, claim["margin"]).verify()
     return claim
+
+
+def verdict(claim):
+    """Lines that say what a certificate proves that `check` has accepted."""
+    task, cell, machine = claim["task"]["name"], claim["cell"]["name"], claim.get("automaton")
+    if task in STEPS:
+        lines = [f"proved for every width: {task}, every |logit| at least {claim['margin']:.3g}"]
+    else:
+        states, symbols = len(machine["next"]), len(machine["next"][0])
+        counted = f"{states} state{'s' * (states > 1)} and {symbols} symbols"
+        lines = [f"proved for every width, for the automaton in this file ({counted}): "
+                 f"every |logit| at least {claim['margin']:.3g}",
+                 f"this checker has no definition of its own of the task {ascii(task)}"]
+        if states * symbols <= SHOWN:
+            inputs = symbols.bit_length() - 1
+            rows = enumerate(zip(machine["next"], machine["outputs"]))
+            entries = ((state, symbol, *entry) for state, row in rows for symbol, entry in enumerate(zip(*row)))
+            lines += [f"  state {state}, inputs {f'{symbol:0{inputs}b}'[::-1]}: outputs {f'{output:b}'[::-1]}, "
+                      f"next state {after}" for state, symbol, after, output in entries]
+    if cell not in FORMULAS:
+        lines += [f"this checker has no definition of its own of the cell {ascii(cell)}: "
+                  "the proof is for these weights and this formula",
+                  *(f"  {name}: {part or 'none'}" for name, part in zip(PARTS, claim["formula"].split(" | ")))]
+    return lines
 
 
 def same(a, b):
@@ -277,10 +323,17 @@ def hash_of(weights):
     return digest.hexdigest()
 
 
+def is_known(kind, described, known):
+    """Whether a task or a cell is one that is defined here. Its name must be one that can be printed."""
+    name = described.get("name") if isinstance(described, dict) else None
+    require(isinstance(name, str) and 0 < len(name) <= NAME and all(c.isalnum() or c in "-_." for c in name),
+            f"{kind}: got {printable(described)}, expected a name of letters, digits, - and _")
+    return name in known
+
+
 def inputs_of(task):
-    """The number of inputs of a task's description, which must be complete."""
-    require(isinstance(task, dict) and isinstance(task.get("name"), str) and task["name"] in STEPS,
-            f"task: got {printable(task)}, this checker defines {', '.join(STEPS)}")
+    """The number of inputs of the description of a task that is defined here; it must be complete."""
+    require(is_known("task", task, STEPS), f"task: got {printable(task)}, this checker defines {', '.join(STEPS)}")
     fields = FIELDS.get(task["name"], {})
     require(
         set(task) == {"name", *fields}
@@ -303,25 +356,85 @@ def task_of(header, tensors):
     rest = json.dumps({name: value for name, value in header.items() if name != "digest"}, sort_keys=True)
     digest = hashlib.sha256(f"{hash_of(tensors)}\n{rest}".encode()).hexdigest()
     require(header.get("digest", digest) == digest, "model: its content is not what was saved")
-    task = {name: value for name, value in header["task"].items() if name != "bits"}
-    inputs_of(task)
-    bits, least = header["task"].get("bits"), 1 + max(task.get("delay", 0), (task.get("operands", 1) - 1).bit_length())
+    task, least = {name: value for name, value in header["task"].items() if name != "bits"}, 1
+    if is_known("task", task, STEPS):
+        inputs_of(task)
+        least += max(task.get("delay", 0), (task.get("operands", 1) - 1).bit_length())
+    bits = header["task"].get("bits")
     require(type(bits) is int and bits >= least, f"model: bits: got {printable(bits)}, expected at least {least}")
     return task
 
 
-def formula_of(cell):
-    """The text of a cell's formula, from its description, which must be complete."""
-    name = cell.get("name")
-    known = [each for each in FORMULAS if "," not in each]
-    require(name in known, f"cell: got {printable(name)}, this checker knows {', '.join(known)}")
-    options = OPTIONS.get(name, {})
+def machine_of(claim, weights):
+    """(step, inputs, outputs) of a claim's task: step(state, symbol) gives the next state and the output, of which bit
+    o is that of output o; bit i of a symbol is input i; the first state is 0."""
+    task, step = claim["task"], None
+    known = claim["format"] < 4 or is_known("task", task, STEPS)
+    if known:
+        inputs, outputs, own = inputs_of(task), 1, STEPS[task["name"]](task)
+        bits = [[symbol >> i & 1 for i in range(inputs)] for symbol in range(2**inputs)]
+
+        def step(state, symbol):
+            after, (bit,) = own(state, bits[symbol])
+            return after, bit
+    else:
+        inputs, outputs = None, weights["w_ho"].shape[0] if "w_ho" in weights and weights["w_ho"].ndim else 0
+        require(0 < outputs <= MOST_OUTPUTS, f"w_ho: got {outputs} outputs, expected 1 to {MOST_OUTPUTS}")
+    if claim["format"] < 4:
+        return step, inputs, outputs
+    following, answers = automaton_of(claim["automaton"], inputs, outputs)
+
+    def stated(state, symbol):
+        return following[state][symbol], answers[state][symbol]
+
+    # The automaton equals the task's own if each of its states stands for one there, with the same outputs.
+    meanings, order = {0: 0}, [0]
+    for state in order:
+        for symbol, after in enumerate(following[state]):
+            right, answer = (step or stated)(meanings[state], symbol)
+            if after not in meanings:
+                order.append(after)
+            require(answer == answers[state][symbol] and meanings.setdefault(after, right) == right,
+                    f"automaton: not that of the task {task['name']}")
+    require(len(order) == len(following), f"automaton: no way leads to {len(following) - len(order)} of its states")
+    return stated, len(following[0]).bit_length() - 1, outputs
+
+
+def automaton_of(described, inputs, outputs):
+    """(next states, outputs), a row for each state and in it one number for each symbol."""
+    require(isinstance(described, dict) and set(described) == {"next", "outputs"}, "automaton: expected next, outputs")
+    tables = described["next"], described["outputs"]
+    require(all(isinstance(rows, list) and all(isinstance(row, list) for row in rows) for rows in tables),
+            "automaton: expected rows of numbers")
+    states, symbols = len(tables[0]), len(tables[0][0]) if tables[0] else 0
+    counts = [2**inputs] if inputs else [2**count for count in range(1, MOST_INPUTS + 1)]
+    require(symbols in counts and states * symbols <= MOST_ENTRIES,
+            f"automaton: got {states} states and {symbols} symbols, expected {' or '.join(map(str, counts))} symbols "
+            f"and at most {MOST_ENTRIES:,} entries")
+    for name, rows, most in (("next", tables[0], states), ("outputs", tables[1], 2**outputs)):
+        require(len(rows) == states and all(len(row) == symbols for row in rows)
+                and all(type(number) is int and 0 <= number < most for row in rows for number in row),
+                f"automaton: {name}: expected {states} rows of {symbols} numbers below {most}")
+    return tables
+
+
+def text_of(claim):
+    """The text of the formula of a claim's cell, whose description must be complete."""
+    cell = claim["cell"]
+    name, known = cell.get("name"), is_known("cell", cell, FORMULAS)
+    names = [each for each in FORMULAS if "," not in each]
+    require(known or claim["format"] == 4, f"cell: got {printable(name)}, this checker knows {', '.join(names)}")
+    options = OPTIONS.get(name, {}) if known else dict.fromkeys(set(cell) - {"name", "hidden_size", "bias"})
     require(set(cell) == {"name", "hidden_size", "bias", *options} and type(cell["bias"]) is bool
-            and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0
-            and all(isinstance(cell[each], str | float | None) and fits(cell[each]) for each, fits in options.items()),
+            and type(cell["hidden_size"]) is int and cell["hidden_size"] > 0, f"cell: got {printable(cell)}")
+    if not known:
+        return claim["formula"]
+    require(all(isinstance(cell[each], str | float | None) and fits(cell[each]) for each, fits in options.items()),
             f"cell: got {printable(cell)}")
     kind = ", before" if cell.get("reset") == "before" else ", learned" if cell.get("alpha", 0) is None else ""
-    return FORMULAS[name + kind].format(**cell)
+    own = FORMULAS[name + kind].format(**cell)
+    require(claim["format"] == 2 or same(claim["formula"], own), f"formula: not that of the cell {name}")
+    return own
 
 
 def scaled(array, places, up=False):
@@ -331,53 +444,134 @@ def scaled(array, places, up=False):
     return np.array(integers, object).reshape(array.shape)
 
 
-class Formula:
-    """Statements "name = op(a, b)" of one unit, as text, on intervals: rounded as any kernel may round them."""
+class Structure:
+    """What the text of a formula says, "gates | pre-activations | vectors | state | statements", maybe with " | count:
+    statements" of what stands in place of the state; its names are checked, its statements not yet.
 
-    def __init__(self, text, iv, dtype):
-        *lines, results = text.split("; ")
-        self.iv, self.results = iv, results.removeprefix("return ").split(", ")
-        self.lines, self.uses, self.together = {}, {}, {}
+    pre: names of pre-activations; from_x, from_h: {name: the place of its rows in w_ih, in w_hh}; rows: how many gates
+    W_hh has rows of; late: the pre-activations that are fed the operand.
+    """
+
+    def __init__(self, text):
+        require(isinstance(text, str) and text.isascii() and len(text) <= TEXT,
+                f"formula: got {printable(text)}, expected ASCII text of at most {TEXT:,} characters")
+        parts = re.fullmatch(
+            r"([^|]+) \| ([^|]+) \((\d\d?), (\d\d?)\) \| ([^|]*) \| ([^|]+) \| ([^|]+)(?: \| (\d\d?): ([^|]+))?", text
+        )
+        require(parts, f"formula: got {printable(text)}, expected gates | pre-activations | vectors | state | step")
+        gates, pre, from_x, from_h, vectors, state, self.statements, count, self.operand = parts.groups()
+        self.gates, self.pre, self.vectors, state = (names(part) for part in (gates, pre, vectors, state))
+        self.state = [f"old_{part}" for part in state]
+        first_h, from_x, count = len(self.pre) - int(from_h), int(from_x), int(count or 0)
+        # Gates that inputs alone reach; those of which x and h stand apart; those that both reach.
+        apart = [name[:-2] for name in self.pre[from_x:]]
+        alone, both = self.pre[: max(first_h - len(apart), 0)], self.pre[max(first_h, 0) : from_x]
+        right = [*alone, *(f"{gate}_x" for gate in apart), *both, *(f"{gate}_h" for gate in apart)]
+        require(len(apart) <= first_h <= from_x <= len(self.pre) and self.pre == right
+                and sorted([*alone, *apart, *both]) == sorted(self.gates),
+                "formula: its pre-activations are not those of its gates")
+        require(count <= len(alone) and (count > 0) == (self.operand is not None), "formula: no gates with an operand")
+        self.late = alone[:count]
+        named = [*self.pre, *self.vectors, *self.state]
+        require(len({*named}) == len(named) and not any(name in TAKEN or re.fullmatch(r"v\d+", name) for name in named),
+                "formula: a name that is given twice, or means something else")
+        gate_of = {f"{gate}_{side}": gate for gate in apart for side in "xh"}
+        reached = {*apart, *both, *self.late}
+        rows = [gate for gate in self.gates if gate in reached]
+        self.rows = len(rows)
+        self.from_x = {name: self.gates.index(gate_of.get(name, name)) for name in self.pre[:from_x]}
+        self.from_h = {name: rows.index(gate_of.get(name, name)) for name in (*self.pre[first_h:], *self.late)}
+
+
+def names(part):
+    """Names with a space between, none of them twice."""
+    found = part.split(" ") if part else []
+    require(len({*found}) == len(found) <= MOST_NAMES
+            and all(re.fullmatch(r"[A-Za-z_]\w*", name) and len(name) <= NAME for name in found),
+            f"formula: got {printable(part)}, expected at most {MOST_NAMES} names")
+    return found
+
+
+class Formula:
+    """Statements "v0 = op(a, b); ...; return v0" of one unit on intervals: rounded as any kernel may round them.
+
+    known: names that they may read; results: how many values they return.
+    """
+
+    def __init__(self, text, known, results, iv, dtype):
+        self.iv, self.lines, self.together, self.below, self.uses = iv, {}, {}, {}, {}
         self.unit, self.eta = (self.bound(number[dtype]) for number in (UNIT, UNDERFLOW))
         errors = ACTIVATION_ERROR.items()
         self.errors = {op: self.bound(Fraction(error)) for (op, kind), error in errors if kind == dtype}
-        for line in lines:
-            name, call = line.split(" = ")
-            op, arguments = call[:-1].split("(")
-            self.lines[name] = op, arguments.split(", ")
-            if op in "+-*":
-                self._count(name, op, *self.lines[name][1])
+        self._parse(text, {*known}, results, LARGEST[dtype])
+        self.read = {*self.results}.union(*(arguments for _, arguments in self.lines.values()))
         # Constants, which kernels of float32 round.
-        numbers = {arg for _, arguments in self.lines.values() for arg in arguments if arg[0].isdigit()}
+        numbers = self.read - {*known} - {*self.lines}
         ends = {arg: sorted([float(arg), float(np.dtype(dtype).type(float(arg)))]) for arg in numbers}
         self.constants = {arg: iv.mpf(pair) for arg, pair in ends.items()}
-        self.work = len(lines) + sum(2 ** len(terms) for terms in self.together.values())
+        self.exact = {arg: iv.mpf(float(arg)) for arg in numbers}
+        for name, (op, arguments) in self.lines.items():
+            if op in "+-*":
+                self._count(name, op, *arguments)
+        corners = sum(2 ** len(terms) * len(self.below[name]) for name, terms in self.together.items())
+        # An operation without its rounding takes a fourth of the time.
+        self.work = len(self.lines) + corners // 4
+
+    def _parse(self, text, known, results, largest):
+        *lines, last = text.split("; ")
+        require(len(lines) <= MOST_STATEMENTS, f"formula: {TOO_LARGE}")
+        used, calls = set(), set()
+
+        def use(arguments, line):
+            for arg in arguments:
+                require(arg in known or arg in self.lines or is_constant(arg, largest),
+                        f"formula: {printable(line)}: {printable(arg)} is no value before it")
+            used.update(arguments)
+
+        for number, line in enumerate(lines):
+            call = re.fullmatch(r"v(\d+) = ([-+*]|[a-z]+)\(([^ ()]+)(?:, ([^ ()]+))?\)", line)
+            require(call, f"formula: got {printable(line)}, expected v{number} = op(a, b)")
+            place, op, *arguments = call.groups()
+            arguments = [arg for arg in arguments if arg is not None]
+            require(place == str(number) and len(arguments) == ARITY.get(op) and (op, *arguments) not in calls,
+                    f"formula: {printable(line)}: out of order, given twice, or no operation of so many values")
+            use(arguments, line)
+            calls.add((op, *arguments))
+            self.lines[f"v{number}"] = op, arguments
+        self.results = last.removeprefix("return ").split(", ")
+        require(last.startswith("return ") and len(self.results) == results,
+                f"formula: got {printable(last)}, expected return and {results} values")
+        use(self.results, last)
+        require({*self.lines} <= used, "formula: a value that nothing reads")
 
     def bound(self, fraction):
         """A number that is not below a fraction."""
         return (self.iv.mpf(fraction.numerator) / fraction.denominator).b
 
     def _count(self, name, op, *arguments):
-        """Note in what degree, and how often, a sum or product has each of its terms."""
-        a, b = (self.uses.get(arg, {} if arg[0].isdigit() else {arg: (1, 1)}) for arg in arguments)
+        """Note in what degree, and how often, a sum or product has each of its terms, and what it is made of."""
+        a, b = (self.uses.get(arg, {} if arg in self.exact else {arg: (1, 1)}) for arg in arguments)
         self.uses[name] = {}
-        for term in [*a, *b]:
+        self.below[name] = {**self.below.get(arguments[0], {}), **self.below.get(arguments[1], {}), name: None}
+        for term in {**a, **b}:
             (i, m), (j, n) = a.get(term, (0, 0)), b.get(term, (0, 0))
             self.uses[name][term] = i + j if op == "*" else max(i, j), m + n
-        degrees, times = zip(*self.uses[name].values())
-        if max(degrees) == 1 < max(times):
+        degrees, times = zip(*self.uses[name].values(), (0, 0))
+        if max(degrees) == 1 < max(times) and len(degrees) <= MOST_TERMS + 1:
             self.together[name] = list(self.uses[name])
 
     def __call__(self, values, limit):
         """The intervals of the results for those of the inputs; none of its values may reach the limit."""
-        known = {**self.constants, **values}
+        known, slips = {**self.constants, **values}, {arg: value.delta for arg, value in self.constants.items()}
         for name, (op, arguments) in self.lines.items():
             parts = [known[arg] for arg in arguments]
             if op in "+-*":
-                exact = apply(op, *parts)
+                exact, lost = apply(op, *parts), [slips.get(arg, 0) for arg in arguments]
                 known[name] = exact + self.about(self._rounding(exact, *parts))
+                if self.together:
+                    slips[name] = self._slip(op, known[name], *parts, *lost)
                 if name in self.together:
-                    known[name] = self._corners(name, known)
+                    known[name] = self._corners(name, known, slips[name].b)
             else:
                 known[name] = self._function(op, *parts)
             require(abs(known[name]).b < limit, OVERFLOW)
@@ -394,32 +588,35 @@ class Formula:
     def _function(self, op, z):
         """Each has z once, so that its interval is as tight as the operations are."""
         if op == "relu":
-            return self.iv.mpf([max(z.a, 0), max(z.b, 0)])
+            # A subnormal number may be taken for zero.
+            return self.iv.mpf([z.a if z.a >= self.eta else 0, max(z.b, 0)])
         value = 1 / (1 + self.iv.exp(-z)) if op == "sigmoid" else 1 - 2 / (1 + self.iv.exp(2 * z))
         return value + self.about(self.errors[op])
 
-    def _corners(self, name, known):
+    def _corners(self, name, known, slip):
         """A polynomial that is linear in each of its terms takes its extremes at the corners of their box."""
-        terms, slip = self.together[name], self._slip(name, known).b
-        corners = itertools.product(*((known[term].a, known[term].b) for term in terms))
-        values = [self._value(name, dict(zip(terms, corner))) for corner in corners]
+        terms, values = self.together[name], []
+        for corner in itertools.product(*((known[term].a, known[term].b) for term in terms)):
+            point = {**self.exact, **dict(zip(terms, corner))}
+            for part in self.below[name]:
+                op, arguments = self.lines[part]
+                point[part] = apply(op, *(point[arg] for arg in arguments))
+            values.append(point[name])
         low, high = min(value.a for value in values) - slip, max(value.b for value in values) + slip
         return self.iv.mpf([max(low.a, known[name].a), min(high.b, known[name].b)])
 
-    def _value(self, name, point):
-        if name in point or name in self.constants:
-            return point[name] if name in point else self.iv.mpf(float(name))
-        op, arguments = self.lines[name]
-        return apply(op, *(self._value(arg, point) for arg in arguments))
-
-    def _slip(self, name, known):
+    def _slip(self, op, value, a, b, first, second):
         """How far a computed value may be from the polynomial of its computed terms."""
-        if name not in self.uses:
-            return known[name].delta if name in self.constants else self.iv.mpf(0)
-        op, (a, b) = self.lines[name]
-        first, second = self._slip(a, known), self._slip(b, known)
-        both = abs(known[a]) * second + abs(known[b]) * first + first * second if op == "*" else first + second
-        return both + self._rounding(known[name], known[a], known[b])
+        both = abs(a) * second + abs(b) * first + first * second if op == "*" else first + second
+        return both + self._rounding(value, a, b)
+
+
+def is_constant(text, largest):
+    """Whether a text is a number as Python writes it, and not too large."""
+    try:
+        return repr(float(text)) == text and abs(float(text)) < largest
+    except ValueError:
+        return False
 
 
 def apply(op, a, b):
@@ -427,49 +624,41 @@ def apply(op, a, b):
 
 
 class Network:
-    """The network on boxes, with every rounding error of its kernels; it has one output.
+    """The network on boxes, with every rounding error of its kernels.
 
     Boxes are in units of 2**-PLACES, sums in units of 2**-(2 PLACES + 1).
     """
 
-    def __init__(self, weights, cell, dtype, inputs):
+    def __init__(self, weights, cell, text, dtype, inputs, outputs):
         from mpmath import MPIntervalContext
 
         self.iv = MPIntervalContext()
         self.iv.prec = PRECISION
-        gates, groups, vectors, state, text, *late = formula_of(cell).split(" | ")
         require(isinstance(dtype, str) and dtype in UNIT, f"dtype: got {printable(dtype)}")
-        self.hidden, self.inputs, self.limit, self.places = cell["hidden_size"], inputs, LARGEST[dtype], PLACES[dtype]
-        self.cost, self.vectors = self.places // PLACES["float32"], vectors.split()
-        self.state = [f"old_{part}" for part in state.split()]
-        count, operand = late[0].split(": ") if late else (0, None)
-        self.formula, self.operand = Formula(text, self.iv, dtype), operand and Formula(operand, self.iv, dtype)
-        self._set_groups(gates.split(), groups, int(count))
-        self._set_weights(weights, len(gates.split()), cell["bias"], dtype)
+        self.hidden, self.inputs, self.outputs = cell["hidden_size"], inputs, outputs
+        self.limit, self.places = LARGEST[dtype], PLACES[dtype]
+        self.cost, self.cell = self.places // PLACES["float32"], Structure(text)
+        made = self.cell
+        known = [*made.pre, *made.vectors, *made.state]
+        self.formula = Formula(made.statements, known, len(made.state), self.iv, dtype)
+        self.operand = made.operand and Formula(made.operand, {*known} - {*made.late}, 1, self.iv, dtype)
+        # Where the formula does not read the state, nodes that lead to the same ones are joined after W_hh h.
+        self.joins = not self.operand and not self.formula.read & {*made.state}
+        read = self.formula.read.union(self.operand.read if self.operand else ())
+        require({*made.pre, *made.vectors} <= read, "formula: a pre-activation or vector that nothing reads")
+        self._set_weights(weights, cell["bias"], dtype)
         terms = inputs + self.hidden + 2
         gammas = (n * UNIT[dtype] / (1 - n * UNIT[dtype]) for n in (terms, self.hidden + 1))
         self.gamma_pre, self.gamma_out = (math.ceil(gamma * 2**self.places) for gamma in gammas)
-        self.work = self.formula.work + (self.operand.work if self.operand else 0)
+        self.work = max(self.formula.work + (self.operand.work if self.operand else 0), len(made.pre))
         self.underflow, self.known = terms * UNDERFLOW[dtype], {}
 
-    def _set_groups(self, gates, groups, operands):
-        """Which pre-activations inputs, the state and the operand reach, and which rows of the weights they have."""
-        names, counts = groups[:-1].split(" (")
-        self.pre, (from_x, from_h) = names.split(), map(int, counts.split(", "))
-        self.late, first_h = self.pre[:operands], len(self.pre) - from_h
-        reached = [name.removesuffix("_h") for name in (*self.pre[first_h:], *self.late)]
-        self.rows = [gate for gate in gates if gate in reached]
-        self.from_x = {name: gates.index(name.removesuffix("_x")) for name in self.pre[:from_x]}
-        self.from_h = {name: self.rows.index(name.removesuffix("_h")) for name in (*self.pre[first_h:], *self.late)}
-        # Where the formula does not read the state, nodes that lead to the same ones are joined after W_hh h.
-        read = {*self.formula.results}.union(*(arguments for _, arguments in self.formula.lines.values()))
-        self.joins = not self.operand and not read & {*self.state}
-
-    def _set_weights(self, weights, gates, bias, dtype):
-        hidden, rows = self.hidden, len(self.rows)
-        shapes = {"w_ih": (gates * hidden, self.inputs), "w_hh": (rows * hidden, hidden), "w_ho": (1, hidden)}
-        biases = {"b_ih": (gates * hidden,), "b_hh": (rows * hidden,), "b_o": (1,)}
-        shapes |= {**(biases if bias else {}), **dict.fromkeys(self.vectors, (hidden,))}
+    def _set_weights(self, weights, bias, dtype):
+        hidden, made = self.hidden, self.cell
+        gates, rows, outputs = len(made.gates) * hidden, made.rows * hidden, self.outputs
+        shapes = {"w_ih": (gates, self.inputs), "w_hh": (rows, hidden), "w_ho": (outputs, hidden)}
+        biases = {"b_ih": (gates,), "b_hh": (rows,), "b_o": (outputs,)}
+        shapes |= {**(biases if bias else {}), **dict.fromkeys(made.vectors, (hidden,))}
         require(set(weights) == set(shapes), f"weights: got {', '.join(sorted(weights))}, expected {', '.join(shapes)}")
         for name, array in weights.items():
             require(array.dtype.name == dtype, f"dtype: {name} is not {dtype}")
@@ -478,13 +667,13 @@ class Network:
                 f"{name}: the shape {array.shape} does not fit the cell and the task's inputs",
             )
             require(np.isfinite(array).all(), f"{name}: holds values that are not finite")
-        require(rows * hidden**2 * self.cost <= MOST_WEIGHTS, f"w_hh: {TOO_LARGE}")
+        require(sum(array.size for array in weights.values()) * self.cost <= MOST_WEIGHTS, f"weights: {TOO_LARGE}")
         weights = {name: array.astype(np.float64) for name, array in weights.items()}
         self.weights = {**{name: np.zeros(shape) for name, shape in biases.items()}, **weights}
         self.sizes = {name: np.abs(array) for name, array in self.weights.items()}
         self.largest = max(Fraction(float(size.max(initial=0))) for size in self.sizes.values())
         self.scaled = {name: scaled(array, self.places) for name, array in self.weights.items()}
-        self.own = [{name: self.iv.mpf(float(weights[name][unit])) for name in self.vectors} for unit in range(hidden)]
+        self.own = [{name: self.iv.mpf(float(weights[name][unit])) for name in made.vectors} for unit in range(hidden)]
 
     def check_rounding(self, cell, dtype, rounding):
         """Refuse a certificate of format 2 of other networks than Elman's, or with other bounds of rounding errors."""
@@ -509,21 +698,23 @@ class Network:
     def _given(self, weights, name, inputs):
         """What inputs and biases add to a pre-activation."""
         terms = []
-        if name in self.from_x:
-            columns = self._of(weights["w_ih"], self.from_x[name]).T
-            terms = [self._of(weights["b_ih"], self.from_x[name]), *(columns[i] for i in inputs)]
-        return sum(terms + [self._of(weights["b_hh"], self.from_h[name])] if name in self.from_h else terms)
+        if name in self.cell.from_x:
+            columns = self._of(weights["w_ih"], self.cell.from_x[name]).T
+            terms += [self._of(weights["b_ih"], self.cell.from_x[name]), *(columns[i] for i in inputs)]
+        if name in self.cell.from_h:
+            terms += [self._of(weights["b_hh"], self.cell.from_h[name])]
+        return sum(terms)
 
     def _magnitudes(self, name, far):
         """The largest sum of magnitudes in a pre-activation that is fed states, or operands, up to `far` (N, H)."""
-        fed = far @ self._of(self.sizes["w_hh"], self.from_h[name]).T if name in self.from_h else 0
+        fed = far @ self._of(self.sizes["w_hh"], self.cell.from_h[name]).T if name in self.cell.from_h else 0
         return np.max(fed + self._given(self.sizes, name, range(self.inputs)))
 
     def magnitudes(self, low, high):
         """The largest sum of magnitudes in any step from boxes (N, H) of floats; those with operands come later."""
         far = np.maximum(np.abs(low), np.abs(high))
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = [self._magnitudes(name, far) for name in self.pre if name not in self.late]
+            sums = [self._magnitudes(name, far) for name in self.cell.pre if name not in self.cell.late]
             return np.max([*sums, np.max(far @ self.sizes["w_ho"].T + self.sizes["b_o"])])
 
     def _lost(self, far):
@@ -541,17 +732,17 @@ class Network:
 
     def fed(self, low, high):
         """What each pre-activation takes from the state, or loses to underflow: {name: (lower, upper)}."""
-        return {name: self._fed(name, low, high) for name in self.pre if name not in self.late}
+        return {name: self._fed(name, low, high) for name in self.cell.pre if name not in self.cell.late}
 
     def _fed(self, name, low, high):
-        if name in self.from_h:
-            return self.sums(self._of(self.scaled["w_hh"], self.from_h[name]), self.gamma_pre, low, high)
+        if name in self.cell.from_h:
+            return self.sums(self._of(self.scaled["w_hh"], self.cell.from_h[name]), self.gamma_pre, low, high)
         lost = np.full(self.hidden, self._lost(low * 0))
         return -lost, lost
 
     def step(self, fed, old, bits):
         """The states after a step with these input bits, as intervals, for those before it, part by part."""
-        values = [dict(own, **{part: old[n * self.hidden + unit] for n, part in enumerate(self.state)})
+        values = [dict(own, **{part: old[n * self.hidden + unit] for n, part in enumerate(self.cell.state)})
                   for unit, own in enumerate(self.own)]
         self._put(values, fed, bits)
         if self.operand:
@@ -561,15 +752,17 @@ class Network:
             low, high = (np.array([way(Fraction(*to_rational(end)) * 2**self.places) for end in side], object)
                          for way, side in zip((math.floor, math.ceil), zip(*(end._mpi_ for end in ends))))
             far = np.array([float(abs(end).b) for end in ends])
-            require(max(self._magnitudes(name, far) for name in self.late) < self.limit, OVERFLOW)
-            self._put(values, {name: self._fed(name, low, high) for name in self.late}, bits)
+            require(max(self._magnitudes(name, far) for name in self.cell.late) < self.limit, OVERFLOW)
+            self._put(values, {name: self._fed(name, low, high) for name in self.cell.late}, bits)
         new = [self.formula(own, self.limit) for own in values]
-        return [parts[n] for n in range(len(self.state)) for parts in new]
+        return [parts[n] for n in range(len(self.cell.state)) for parts in new]
 
     def _put(self, values, fed, bits):
         """Give each unit its pre-activations, as intervals."""
         for name, ends in fed.items():
             if (name, *bits) not in self.known:
+                if len(self.known) * self.hidden > MOST_KEPT:
+                    self.known.clear()
                 inputs = [i for i, bit in enumerate(bits) if bit]
                 parts = {each: self.scaled[each] for each in ("w_ih", "b_ih", "b_hh")}
                 sizes = {each: np.abs(array) for each, array in parts.items()}
@@ -591,13 +784,15 @@ class Network:
                                  from_man_exp(upper, exponent, PRECISION, round_ceiling)))
 
     def margin(self, low, high, output):
-        """A float not above the least distance of the logit from the wrong side, on all of the state's box."""
+        """A float not above the least distance of any logit from the wrong side, on all of the state's box; bit o of
+        the output is that of logit o."""
         bias = self.scaled["b_o"]
-        (lower,), (upper,) = self.added(
+        ends = self.added(
             *self.sums(self.scaled["w_ho"], self.gamma_out, low, high), bias, np.abs(bias), self.gamma_out
         )
+        least = min(lower if output >> o & 1 else -upper for o, (lower, upper) in enumerate(zip(*ends)))
         # Division rounds to nearest, so one step down is below.
-        return math.nextafter((lower if output else -upper) / 2 ** (2 * self.places + 1), -math.inf)
+        return math.nextafter(least / 2 ** (2 * self.places + 1), -math.inf)
 
 
 class Proof:
@@ -609,7 +804,7 @@ class Proof:
         require(set(arrays) == {"low", "high", "following"}, f"arrays: got {', '.join(sorted(arrays))}")
         nodes = len(arrays["following"]) if arrays["following"].ndim else 0
         require(1 <= nodes <= MOST_NODES, f"following: got {nodes} nodes, expected 1 to {MOST_NODES}")
-        units = network.hidden * len(network.state)
+        units, made = network.hidden * len(network.cell.state), network.cell
         shapes = {"low": (nodes, units), "high": (nodes, units), "following": (nodes, len(self.bits))}
         for name, shape in shapes.items():
             right = np.int64 if name == "following" else np.float64
@@ -618,7 +813,8 @@ class Proof:
         self.low, self.high, following = arrays["low"], arrays["high"], arrays["following"]
         require(np.isfinite(self.low).all() and np.isfinite(self.high).all(), "boxes: not all ends are finite")
         require((self.low <= self.high).all(), "boxes: a lower end is above its upper end")
-        products = nodes * len(network.rows) * network.hidden**2 * network.cost
+        rows = made.rows * network.hidden + len(made.pre) + network.outputs
+        products = nodes * rows * network.hidden * network.cost
         require(following.size <= MOST_EDGES and products <= MOST_PRODUCTS, f"boxes: {TOO_LARGE}")
         require((following >= 0).all() and (following < nodes).all(), f"following: expected nodes 0 to {nodes - 1}")
         self.following = list(map(tuple, following.tolist()))
@@ -646,7 +842,7 @@ class Proof:
                     lower, upper = joined.get(name, ends)
                     joined[name] = np.minimum(lower, ends[0]), np.maximum(upper, ends[1])
                 if node:
-                    least = min(least, self.network.margin(*state, *meanings[node][1]))
+                    least = min(least, self.network.margin(*state, meanings[node][1]))
             old = [iv.mpf(pair) for pair in zip(self.low[nodes[0]].tolist(), self.high[nodes[0]].tolist())]
             for bits, after in zip(self.bits, following):
                 self._inside(self.network.step(joined, old, bits), after)
@@ -662,8 +858,8 @@ class Proof:
         """{node: (the task's state, the output on the way there)}, which must not depend on the way."""
         meanings, order = {0: (0, None)}, [0]
         for node in order:
-            for bits, after in zip(self.bits, self.following[node]):
-                meaning = self.step(meanings[node][0], bits)
+            for symbol, after in enumerate(self.following[node]):
+                meaning = self.step(meanings[node][0], symbol)
                 if after not in meanings:
                     order.append(after)
                 require(meanings.setdefault(after, meaning) == meaning,
@@ -677,3 +873,20 @@ class Proof:
         for unit, part in enumerate(state):
             require(part.a >= float(self.low[node, unit]) and part.b <= float(self.high[node, unit]),
                     f"node {node}: unit {unit} leaves its box")
+
+
+def main(paths):
+    """Print what came of checking a certificate for a model; return 0, 1 if it is refused, or 2 for other arguments."""
+    if len(paths) != 2:
+        print("usage: python check.py CERTIFICATE MODEL", file=sys.stderr)
+        return 2
+    try:
+        print(*verdict(check(*paths)), sep="\n")
+    except Refused as refused:
+        print(f"refused: {refused}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

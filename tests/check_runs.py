@@ -11,8 +11,10 @@ from certified_models import proved
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from fastrnn.certify.file import hash_of
+from fastrnn.certify.automaton import automaton_of
+from fastrnn.certify.file import described, hash_of
 from fastrnn.check import Refused, check
+from fastrnn.tasks.base import tasks
 
 SOURCE = Path(sys.modules["fastrnn.check"].__file__)
 
@@ -20,6 +22,12 @@ SOURCE = Path(sys.modules["fastrnn.check"].__file__)
 def digest_of(arrays, header):
     """The digest that a model file has."""
     return hashlib.sha256(f"{hash_of(arrays)}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
+
+
+def automaton_in_file(task):
+    """The automaton of a task, by its description, as a certificate has it."""
+    fields = {name: value for name, value in task.items() if name not in ("name", "bits")}
+    return described(automaton_of(tasks()[task["name"]](**fields)))
 
 
 class Files:

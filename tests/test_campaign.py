@@ -16,7 +16,7 @@ TESTS = Path(__file__).resolve().parent
     [
         ("kills", 6),
         ("mutations", 200),
-        ("forgeries", 6),
+        ("forgeries", 8),
         # Forked children compile for 40 s of processor time where there is no cache: too long on a busy machine.
         pytest.param("callers", 3, marks=pytest.mark.slow),
     ],

@@ -48,7 +48,7 @@ def test_a_gated_network_is_proved_and_its_certificate_accepted(tmp_path, name):
     assert found.proved and found.margin > 1
     found.save(tmp_path / "certificate")
     claim = check(tmp_path / "certificate", FIXTURES / f"proved-{name}.safetensors")
-    assert claim["format"] == 3 and claim["margin"] == found.margin and claim["head"] == "sigmoid"
+    assert claim["format"] == 4 and claim["margin"] == found.margin and claim["head"] == "sigmoid"
     assert claim["formula"].endswith(found.model.cell.traced().text)
     assert fastrnn.verify(found.model, bits=1024, samples=128).margin >= found.margin
 

@@ -180,19 +180,13 @@ def test_certificates_forged_for_wrong_networks_from_the_states_that_they_visit_
                 check(tmp_path / "forged", tmp_path / "model")
 
 
-def test_cells_that_it_does_not_know_are_refused_by_name(tmp_path):
-    class Own(fastrnn.MGU):
-        pass
-
-    assert "cell: got Own, this checker knows elman" in Files(tmp_path, proved("gru")).refuses(**lie(Own(8)))
-
-
 @pytest.mark.parametrize("name", cells())
 def test_its_steps_are_those_of_the_prover(name):
     cell, rng = cells()[name](3), np.random.default_rng(0)
     weights = {each: rng.normal(0, 1, shape).astype(np.float32) for each, shape in shapes_of(cell, 2, 1).items()}
-    model, described = Model(cell, weights, ADDITION), {"name": name, **asdict(cell)}
-    boxes, network = Boxes(model, automaton_of(ADDITION)), Checked(weights, described, "float32", 2)
+    model = Model(cell, weights, ADDITION)
+    boxes = Boxes(model, automaton_of(ADDITION))
+    network = Checked(weights, asdict(cell), formula_of(cell), "float32", 2, 1)
     for radius in (0.0, 1e-5, 0.2):
         low = rng.uniform(-1, 1, (1, 3 * boxes.parts))
         high = low + radius

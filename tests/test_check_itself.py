@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from check_runs import SOURCE, Files, files  # noqa: F401
+from check_runs import SOURCE, Files, automaton_in_file, files  # noqa: F401
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import MPIntervalContext, mp
@@ -22,7 +22,7 @@ from fastrnn.certify.file import description_of, formula_of
 from fastrnn.certify.rounding import operations
 from fastrnn.check import ACTIVATION_ERROR, FORMULAS, STEPS, Formula, Network, Refused, check, inputs_of, scaled
 from fastrnn.check import FIELDS as TASK_FIELDS
-from fastrnn.check import formula_of as checked_formula
+from fastrnn.check import text_of as checked_text
 
 # ---- the checker itself
 
@@ -37,7 +37,9 @@ def test_it_imports_nothing_but_the_standard_library_numpy_and_mpmath():
         "json",
         "math",
         "os",
+        "re",
         "stat",
+        "sys",
         "fractions",
         "numpy",
         "mpmath",
@@ -123,12 +125,16 @@ def test_a_certificate_of_each_task_is_accepted_and_of_no_other(tmp_path, name):
     lies = [{**dict.fromkeys(TASK_FIELDS.get(other, ()), 1), "name": other} for other in others]
     for lie in lies:
         if inputs_of(lie) == task.input_size:
-            def replace_task(boxes, claim, lie=lie):
+            def rename(boxes, claim, lie=lie):
                 claim["task"] = dict(lie)
+
+            def replace_task(boxes, claim, lie=lie):
+                claim.update(task=dict(lie), automaton=automaton_in_file(lie))
 
             def replace_model(weights, header, lie=lie):
                 header["task"] = {**lie, "bits": 8}
 
+            assert f"automaton: not that of the task {lie['name']}" in files.refuses(rename, replace_model)
             assert "two ways" in (said := files.refuses(replace_task, replace_model)) or "margin" in said, (lie, said)
 
 
@@ -146,7 +152,8 @@ def test_its_formulas_are_those_of_the_cells():
             if key in FORMULAS:
                 cell = made_of(3, **options)
                 fields = {"name": name, **asdict(cell)}
-                assert checked_formula(fields) == formula_of(cell) == FORMULAS[key].format(**fields)
+                claim = {"format": 4, "cell": fields, "formula": formula_of(cell)}
+                assert checked_text(claim) == formula_of(cell) == FORMULAS[key].format(**fields)
     assert len(known) == len([key for key in FORMULAS if "," not in key]) >= 8
 
 
@@ -156,7 +163,8 @@ def test_its_activations_contain_those_of_real_numbers(activation, low, width, p
     iv = MPIntervalContext()
     iv.prec = 80
     z = min(low + width * place, low + width)
-    (found,) = Formula(f"v0 = {activation}(a); return v0", iv, "float64")({"a": iv.mpf([low, low + width])}, 1e300)
+    formula = Formula(f"v0 = {activation}(a); return v0", ["a"], 1, iv, "float64")
+    (found,) = formula({"a": iv.mpf([low, low + width])}, 1e300)
     with mp.workprec(200):
         exact = {"sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "tanh": mp.tanh, "relu": lambda x: max(x, mp.mpf(0))}[
             activation
@@ -177,9 +185,8 @@ def test_its_sums_are_those_of_fractions(hidden, dtype, scale, seed):
         "b_o": (1,),
     }
     weights = {name: (10.0**scale * rng.normal(size=shape)).astype(dtype) for name, shape in shapes.items()}
-    network = Network(
-        weights, {"name": "elman", "hidden_size": hidden, "activation": "relu", "bias": True}, dtype, inputs
-    )
+    cell = fastrnn.Elman(hidden, "relu")
+    network = Network(weights, asdict(cell), formula_of(cell), dtype, inputs, 1)
     low, high = np.sort(10.0 ** rng.uniform(-9, 9, (2, hidden)) * rng.choice([-1, 1], (2, hidden)), axis=0)
     w = {name: [[Fraction(float(x)) for x in row] for row in np.atleast_2d(weight)] for name, weight in weights.items()}
     ends = list(zip(map(Fraction, low.tolist()), map(Fraction, high.tolist())))

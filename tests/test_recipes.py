@@ -83,6 +83,9 @@ def test_a_task_is_learned(added, call):
     status, out, _ = call("train", "--task", "edges")
     assert status == 0 and "edges" in out
     assert fastrnn.train(Elman(), made.Edges(8)).exact
+    certificate = re.search(r"saved (\S+-certificate.safetensors)", out)[1]
+    status, out, _ = call("check", certificate)
+    assert status == 0 and "for the automaton in this file (2 states and 2 symbols)" in out
 
 
 def test_an_export_writes_what_numbers_there_are(added, tmp_path):

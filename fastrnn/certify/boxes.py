@@ -49,7 +49,7 @@ class Boxes:
         self.vectors = {symbol: (value, value) for symbol, value in weights.vectors.items()}
         self.formula = Intervals(step.new, self.rounding.operations)
         self.operand = step.operand and Intervals([step.operand.node], self.rounding.operations)
-        self.work = self.formula.work + (self.operand.work if self.operand else 0)
+        self.work = max(self.formula.work + (self.operand.work if self.operand else 0), len(step.pre))
         self.joins = not step.operand and not set(step.old) & set(ordered(step.new))
 
     def _spread(self, low, high, weight, share):
@@ -145,10 +145,14 @@ class Boxes:
 
 
 def check_formula(cell):
-    """Raise ValueError unless the rounding of a cell's formula is bounded."""
+    """Raise ValueError unless a cell's formula reads all that it declares, and its rounding is bounded."""
     step = cell.traced()
+    results = [*step.new, *([step.operand.node] if step.operand else [])]
+    if unread := {*step.pre, *step.vectors} - set(ordered(results)):
+        first = min(each.args[0] for each in unread)
+        raise ValueError(f"certify: the formula of the cell {cell.name} does not read {first}")
     try:
-        Intervals([*step.new, *([step.operand.node] if step.operand else [])], operations("float32"))
+        Intervals(results, operations("float32"))
     except KeyError as error:
         said = f"certify: the formula of the cell {cell.name} has {error}, whose rounding is not bounded"
         raise ValueError(said) from None

@@ -14,7 +14,7 @@ from fastrnn.certify.file import write_certificate
 from fastrnn.certify.graph import Graph, own_machine, windows
 from fastrnn.certify.prove import Proof, prove
 from fastrnn.certify.search import Counterexample, search
-from fastrnn.check import MOST_EDGES, MOST_NODES, MOST_PRODUCTS, MOST_WORK
+from fastrnn.check import MOST_EDGES, MOST_ENTRIES, MOST_NODES, MOST_PRODUCTS, MOST_WEIGHTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
 
 # Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
@@ -127,9 +127,12 @@ def _checkable(graph, model):
     """Whether `fastrnn check` takes a certificate of this size: nobody could verify a larger one."""
     boxes, cost = Boxes(model, graph.automaton), model.weights["w_hh"].itemsize**2 // 16
     steps = (len(graph.starts) if boxes.joins else graph.nodes) * graph.automaton.symbols
-    products = graph.nodes * model.weights["w_hh"].size * cost
+    rows = len(model.weights["w_hh"]) + len(model.cell.traced().pre) + model.output_size
+    products = graph.nodes * rows * model.hidden_size * cost
     work = steps * model.hidden_size * boxes.work
-    return work <= MOST_WORK and products <= MOST_PRODUCTS and graph.following.size <= MOST_EDGES
+    weights = sum(weight.size for weight in model.weights.values()) * cost
+    small = weights <= MOST_WEIGHTS and graph.automaton.following.size <= MOST_ENTRIES
+    return small and work <= MOST_WORK and products <= MOST_PRODUCTS and graph.following.size <= MOST_EDGES
 
 
 def check_provable(cell, task):

@@ -4,12 +4,15 @@ Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int
 is the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has one
 key, "certificate":
 
-    {"format": 3, "task": {"name": "addition", "operands": 2}, "cell": {...}, "formula": "a | a (1, 1) | ...",
-     "head": "sigmoid", "dtype": "float32", "weights": sha256, "margin": ...}
+    {"format": 4, "task": {"name": "addition", "operands": 2}, "automaton": {"next": [...], "outputs": [...]},
+     "cell": {...}, "formula": "a | a (1, 1) | ...", "head": "sigmoid", "dtype": "float32", "weights": sha256,
+     "margin": ...}
 
-The task has no width: the proof is for all of them. "formula" has the cell's gates, as their weights are stacked, and
-the text of its Step; "weights" is fastrnn.checkpoint.hash_of the weights. H counts all parts of the state, h first.
-Format 2, of Elman networks alone, had the error bounds ("rounding") in place of formula and head.
+The task has no width: the proof is for all of them. Its automaton has a row for each state, the first of which is where
+sequences start, and in it a number for each symbol, of which bit i is input i: the next state, and the output, of which
+bit o is that of output o. "formula" has the cell's gates, as their weights are stacked, and the text of its Step;
+"weights" is fastrnn.checkpoint.hash_of the weights. H counts all parts of the state, h first. Format 3 had no
+automaton; format 2, of Elman networks alone, had the error bounds ("rounding") in place of formula and head.
 """
 
 import json
@@ -24,7 +27,7 @@ from fastrnn.checkpoint import hash_of
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
-FORMAT = 3
+FORMAT = 4
 KEY = "certificate"
 
 
@@ -38,11 +41,17 @@ def formula_of(cell):
     return f"{' '.join(cell.gates)} | {cell.traced().text}"
 
 
+def described(automaton):
+    """An Automaton as JSON has it: the next state and the output, a number of all its bits, by state and symbol."""
+    outputs = automaton.outputs.astype(int) @ (1 << np.arange(automaton.outputs.shape[2]))
+    return {"next": automaton.following.tolist(), "outputs": outputs.tolist()}
+
+
 def write_certificate(path, model, task, graph, proof, *, overwrite=True):
     """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
-    header = {"format": FORMAT, "task": description_of(task), "cell": {"name": model.cell.name, **asdict(model.cell)},
-              "formula": formula_of(model.cell), "head": "sigmoid", "dtype": str(model.dtype),
-              "weights": hash_of(model.weights), "margin": proof.margin}
+    header = {"format": FORMAT, "task": description_of(task), "automaton": described(graph.automaton),
+              "cell": {"name": model.cell.name, **asdict(model.cell)}, "formula": formula_of(model.cell),
+              "head": "sigmoid", "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin}
     arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
               "following": graph.following.astype(np.int64)}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

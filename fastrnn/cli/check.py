@@ -28,7 +28,7 @@ def run(args):
     """Print the verdict; return 0 if the certificate proves the model right, else 1."""
     import os
 
-    from fastrnn.check import Refused, check, printable
+    from fastrnn.check import Refused, check, printable, verdict
 
     model = args.model or model_beside(args.certificate)
     if model is None:
@@ -40,12 +40,12 @@ def run(args):
             raise UserError(f"{printable(path)}: no such file")
     began = time.perf_counter()
     try:
-        claim = check(args.certificate, model)
+        lines = verdict(check(args.certificate, model))
     except ImportError as error:
         raise UserError(f"mpmath is missing ({error}): {install('mpmath')}") from error
     except Refused as error:
         print(f"refused: {error}")
         return 1
-    print(f"proved for every width: {claim['task']['name']}, every |logit| at least {claim['margin']:.3g}")
+    print(*lines, sep="\n")
     print(f"checked in {seconds(time.perf_counter() - began)}")
     return 0

@@ -51,9 +51,10 @@ class Intervals:
 
     @property
     def work(self):
-        """Operations, and corners that are looked at."""
+        """Operations; those at corners, which round nothing, count a fourth."""
         own = sum(expr.op not in ("input", "constant") for expr in self.order)
-        return own + sum(2 ** len(terms) for terms in self.together.values())
+        corners = ((2 ** len(terms), ordered([expr], leaves=terms)) for expr, terms in self.together.items())
+        return own + sum(count * sum(each.op in POLYNOMIAL for each in below) for count, below in corners) // 4
 
     def __call__(self, values):
         """([(low, high)] of the outputs, the largest magnitude of any value, NaN if some are)."""
@@ -74,7 +75,8 @@ class Intervals:
     def _function(self, expr, bounds):
         if expr.op == "relu":
             # It rounds nothing.
-            return tuple(np.maximum(end, 0.0) for end in bounds[expr.args[0]])
+            low, high = bounds[expr.args[0]]
+            return _flushed(np.maximum(low, 0.0), self.errors.underflow), np.maximum(high, 0.0)
         relative, absolute = self.errors.functions[expr.op]
         relative, absolute = relative + OWN_FUNCTION, (absolute + self.underflow) * (1 + OWN)
         low, high = (_FUNCTIONS[expr.op](end) for end in bounds[expr.args[0]])
@@ -105,6 +107,11 @@ class Intervals:
         return (low, high), slip
 
 
+def _flushed(low, least):
+    """Lower ends of numbers, not negative, of which those below `least` may be taken for zero."""
+    return np.where(low < least, 0.0, low)
+
+
 def _far(low, high):
     return np.maximum(np.abs(low), np.abs(high))
 
@@ -121,19 +128,19 @@ def _together(order):
         joined = sum if expr.op == "*" else max
         degrees[expr] = {term: joined([degree.get(term, 0) for degree, _ in parts]) for term in terms}
         counts[expr] = {term: sum(count.get(term, 0) for _, count in parts) for term in terms}
-        if len(terms) <= MOST_TERMS and max(degrees[expr].values()) == 1 < max(counts[expr].values()):
+        if 0 < len(terms) <= MOST_TERMS and max(degrees[expr].values()) == 1 < max(counts[expr].values()):
             found[expr] = tuple(terms)
     return found
 
 
 def _value(expr, values):
-    """A polynomial at a point, {term: value}."""
-    if expr in values:
-        return values[expr]
+    """A polynomial at a point, {term: value}, in which its parts are noted."""
     if expr.op == "constant":
         return expr.args[0]
-    a, b = (_value(arg, values) for arg in expr.args)
-    return a + b if expr.op == "+" else a - b if expr.op == "-" else a * b
+    if expr not in values:
+        a, b = (_value(arg, values) for arg in expr.args)
+        values[expr] = a + b if expr.op == "+" else a - b if expr.op == "-" else a * b
+    return values[expr]
 
 
 def _sigmoid(x):

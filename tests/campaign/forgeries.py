@@ -15,6 +15,7 @@ import numpy as np
 
 import fastrnn
 from campaign.children import Child, Fault, check_words, in_turn
+from campaign.statements import STATEMENTS, forge
 from fastrnn import tasks
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
@@ -51,6 +52,8 @@ def _trial(seed, number, name, folder):
 
 def _forge(seed, number, name):
     rng = np.random.default_rng([3, seed, number])
+    if name in STATEMENTS:
+        return forge(rng, STATEMENTS[name])
     model = FAMILIES[name](rng)
     if name not in KNOWN and not is_wrong(model, rng):
         print("a right network")
@@ -251,6 +254,7 @@ FAMILIES = {
     "overflow": _overflow,
     "underflow": _underflow,
     "random weights": _random,
+    **STATEMENTS,
 }
 # Wrong so seldom that running them on some sequences does not show it.
 KNOWN = {"right at 8 bits only"}

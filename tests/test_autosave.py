@@ -175,7 +175,7 @@ def test_what_is_no_checkpoint_is_refused_and_stays(path):
         fastrnn.train(checkpoint=path)
     save_run(run, path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="is a saved run, no checkpoint"):
+    with pytest.raises(ValueError, match="is a saved run, not a checkpoint"):
         fastrnn.train(checkpoint=path)
     assert path.read_bytes() == before
     path.unlink()

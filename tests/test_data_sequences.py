@@ -296,7 +296,7 @@ WRONG = {
      "mask: expected true or false for each step"),
     "weight": (lambda: Sequences(X, X, weight=[[1.0, -1.0], [1.0]]),
      "weight: got -1.0, expected finite numbers of at least 0"),
-    "two weights a step": (lambda: Sequences(X, X, weight=[[[1, 1], [1, 1]], [[1, 1]]]),
+    "two weights per step": (lambda: Sequences(X, X, weight=[[[1, 1], [1, 1]], [[1, 1]]]),
      "weight: got (2,) values per step, expected one"),
     "offsets": (lambda: Sequences(np.ones((3, 1)), offsets=[0, 2]), "offsets: got 0 to 2, expected 0 to 3"),
     "empty by offsets": (lambda: Sequences(np.ones((3, 1)), offsets=[0, 2, 2, 3]), "offsets: sequence 1 has no steps"),

@@ -347,7 +347,7 @@ def test_mistakes_about_the_folder_are_one_line_each(call, fitted, here):
         return err
 
     assert "has fits already; give --force" in fault("fit", "choices.csv", *COLUMNS, *QUICK)
-    assert "nothing: is no folder" in fault("evaluate", "nothing", "choices.csv")
+    assert "nothing: is not a folder" in fault("evaluate", "nothing", "choices.csv")
     assert "--model: got '3', expected best or a number from 0 to 2" in fault(
         "predict", "runs/choices", "choices.csv", "--model", 3
     )

@@ -124,7 +124,7 @@ WRONG = {
     "workers: got 0": {"workers": 0},
     "unit: got 0": {"unit": 0},
     "expected a name that ends in .csv": {"output": "x.txt"},
-    "'clip' beside a grid": {"grid": GRID, "clip": 1},
+    "'clip' in addition to a grid": {"grid": GRID, "clip": 1},
 }
 
 

@@ -97,7 +97,7 @@ def read_sealed(path, kind, what):
     except Exception as error:
         if os.path.isdir(path):
             raise CheckpointError(f"{path}: is a folder; expected a {what}") from None
-        raise CheckpointError(f"{path}: is no {what} ({type(error).__name__})") from error
+        raise CheckpointError(f"{path}: is not a {what} ({type(error).__name__})") from error
     digest = header.pop("digest", None)
     if digest is not None and digest != digest_of(tensors, header):
         raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")

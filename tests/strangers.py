@@ -248,6 +248,7 @@ def formulas(text):
         "other digits": text.replace("(2, ", "(٢, "), "two spaces": text.replace(" = ", "  = ", 1),
         "an input too many": text.replace("(2, 2)", "(9, 2)"), "states to none": text.replace("(2, 2)", "(2, 0)"),
         "states to all": text.replace("(2, 2)", "(3, 3)"), "none": text.replace("(2, 2)", "(0, 0)"),
+        "a gate in two places": re.sub(r"\bf\b", "n", text),
         "a gate twice": of(lines, gates=f"{gates} f"), "a gate that is not stacked": of(lines, gates=gates.split()[0]),
         "gates in another order": of(lines, gates=" ".join(gates.split()[::-1])),
         "x and h exchanged": text.replace("n_x", "?").replace("n_h", "n_x").replace("?", "n_h"),

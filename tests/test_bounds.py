@@ -1,11 +1,17 @@
 """Bounds of what a network can do: they hold on every sequence that is tried, and say little more than that."""
 
+import itertools
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from certified_models import FIXTURES
+from test_simd import apply
 
 import fastrnn
 from fastrnn.data import Sequences
+from fastrnn.formula.intervals import _RANGES, power_above
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 
@@ -100,14 +106,15 @@ def test_an_adder_is_sure_of_every_bit_and_forgets_all_but_the_carry(name):
     assert found.predictions[0, 0] <= made.min() and made.max() <= found.predictions[0, 1]
 
 
-# Inputs of a thousand would close the GRU's gate for good, and its state then widens by a rounding in each step.
-@pytest.mark.parametrize("cell, sizes", [(fastrnn.Elman(3, "tanh"), [1, 1e-3, 1e3]), (fastrnn.GRU(2), [1, 1e-3])])
-def test_inputs_may_be_any_numbers(cell, sizes):
+# Inputs of a thousand close a gate for good: its unit holds what it has.
+@pytest.mark.parametrize("cell", [fastrnn.Elman(3, "tanh"), fastrnn.GRU(2), fastrnn.MGU(2), fastrnn.Leaky(2)],
+                         ids=lambda cell: cell.name)
+def test_inputs_may_be_any_numbers(cell):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         shapes = shapes_of(cell, 3, 2)
         model = Model(cell, {name: rng.normal(0, 0.6, shape).astype(np.float32) for name, shape in shapes.items()})
-        inputs = (rng.normal(0, 3, (5, 3)) * rng.choice(sizes, (5, 3))).astype(np.float32)
+        inputs = (rng.normal(0, 3, (5, 3)) * rng.choice([1, 1e-3, 1e3], (5, 3))).astype(np.float32)
         found = fastrnn.bounds(model, inputs, k=2)
         made = model.predict(inputs[rng.integers(0, 5, (400, 60))])
         assert inside(made, found.predictions)
@@ -122,6 +129,47 @@ def test_boxes_that_hold_what_grew_too_slowly_are_shrunk_from_large_ones():
     arrays = {name: np.array(weight, np.float32) for name, weight in weights.items()}
     found = fastrnn.bounds(Model(fastrnn.UGRNN(1), arrays), np.array([[0.0], [1.0]]))
     assert -1 < found.states[0, 0] <= -np.tanh(2) * 0.99 and np.tanh(2) * 0.99 <= found.states[0, 1] < 1
+
+
+def test_what_a_gate_holds_for_ever_is_bounded():
+    # The gate is 1 in float32 on the first input, and open on the second.
+    weights = {"w_ih": [[40.0, -40.0], [1.0, 3.0]], "w_hh": [[0.0], [0.7]], "w_ho": [[1.0]]}
+    arrays = {name: np.array(weight, np.float32) for name, weight in weights.items()}
+    model = Model(fastrnn.UGRNN(1, bias=False), arrays)
+    found, rng = fastrnn.bounds(model, np.eye(2)), np.random.default_rng(0)
+    assert (found.states == [[-1.0, 1.0]]).all()
+    inputs = np.eye(2, dtype=np.float32)[(rng.random((8, 20_000)) < 1e-3).astype(int)]
+    assert inside(model.forward(inputs)[1], found.states) and inside(model.logits(inputs), found.outputs)
+
+
+def rounded(x, bits):
+    """A Fraction to the nearest float of so many bits, a tie to the even one."""
+    if x == 0:
+        return x
+    unit = Fraction(2) ** (math.frexp(float(abs(x)))[1] - bits)
+    return round(x / unit) * unit
+
+
+def test_a_gate_keeps_every_number_within_its_power_of_two_however_it_is_rounded():
+    # All floats of three bits.
+    positive = {Fraction(part, 4) * Fraction(2) ** power for part in range(4, 8) for power in range(-5, 0)} | {1}
+    numbers, tried = sorted({0, *positive, *(-each for each in positive)}), 0
+    for a, b in itertools.product(numbers, repeat=2):
+        most = Fraction(float(power_above(float(max(abs(a), abs(b))))))
+        difference = rounded(b - a, 3)
+        for z in (each for each in numbers if each >= 0):
+            for product in (z * difference, rounded(z * difference, 3)):
+                tried += 1
+                assert abs(rounded(a + product, 3)) <= most
+    assert tried > 50_000
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_of_the_kernels_stay_within_their_ranges(dtype):
+    z = np.concatenate([np.linspace(-110, 110, 200_001), np.linspace(-1e-3, 1e-3, 20_001), [-1e30, 1e30]]).astype(dtype)
+    for name, (least, most) in _RANGES.items():
+        made = apply(name, z)
+        assert least <= made.min() and made.max() <= most and made.max() == most
 
 
 def test_states_that_grow_without_end_have_none():

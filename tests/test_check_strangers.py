@@ -1,5 +1,6 @@
 """Certificates of cells and tasks that the checker does not define: what it says of them, and what it refuses."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -120,14 +121,23 @@ def of_stranger(kind):
     return automata(claim) if kind == "automaton" else formulas(claim["formula"])
 
 
+# Forgeries that are well-formed: what the network does refuses them.
+WELL_FORMED = {
+    "automaton": r"(output|next) \d \d|another first state|rows of states exchanged|a state left out, and ways to it|"
+                 r"symbols in another order|twice the symbols|all outputs 0|outputs exchanged for states",
+    "formula": r"gates in another order|doubled|squared|another constant at \d+",
+}
+
+
 @pytest.mark.parametrize("kind, least", [("automaton", 50), ("formula", 70)])
 def test_no_forged_statement_is_accepted(files, kind, least):
     made = of_stranger(kind)
     reasons = {what: files.refuses(lambda boxes, claim, change=change: change(claim)) for what, change in made.items()}
     assert len(reasons) >= least
-    # Those that are well-formed are refused by what the network does.
-    told = [what for what, reason in reasons.items() if not reason.startswith((f"{kind}: ", "certificate: expected"))]
-    assert 4 < len(told) < len(reasons) / 2, {what: reasons[what] for what in told}
+    for what, reason in reasons.items():
+        # Where one entry is changed, the only way to a state may be lost.
+        lost = "automaton: no way leads to 1 of its states" in reason
+        assert lost or reason.startswith(f"{kind}: ") != bool(re.fullmatch(WELL_FORMED[kind], what)), (what, reason)
 
 
 def told_twice(task=None, cell=None):
@@ -142,6 +152,14 @@ def test_names_that_could_pass_for_others_are_refused(files, name):
     cell = described_cell(Floored(8))
     assert files.refuses(**told_twice(task={"name": name})).startswith("task: got")
     assert files.refuses(**told_twice(cell={**cell, "name": name})).startswith("cell: got")
+
+
+def test_a_name_that_is_known_but_for_its_case_is_unknown(tmp_path):
+    found = proved_stranger()
+    cell, task = type("Floored", (Floored,), {"name": "MGU"})(8), type("Sums", (Sums,), {"name": "Addition"})(8)
+    lines = verdict(accepted(tmp_path, certify(fastrnn.Model(cell, found.model.weights, task))))
+    said = "\n".join(lines)
+    assert "definition of its own of the task 'Addition'" in said and "definition of its own of the cell 'MGU'" in said
 
 
 def test_a_known_name_needs_its_own_automaton_and_formula(files):

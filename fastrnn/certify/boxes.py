@@ -18,9 +18,10 @@ class Boxes:
     """A network on boxes: arrays (N, P H), float64, of lower and upper ends of all P parts of the state, h first.
 
     joins: whether a step depends on the state by W_hh h alone, so that boxes may be joined after this product.
+    hulls: as for Intervals.
     """
 
-    def __init__(self, model, automaton):
+    def __init__(self, model, automaton, hulls=False):
         self.rounding, self.weights, dtype = Rounding.of(model), Weights(model), str(model.dtype)
         weights, step = self.weights, self.weights.step
         self.parts, self.limit = len(step.new), LARGEST[dtype]
@@ -47,7 +48,7 @@ class Boxes:
             self.given[symbol] = np.nextafter(value - error, -np.inf), np.nextafter(value + error, np.inf)
             self.given_size[symbol] = size.max(axis=0)
         self.vectors = {symbol: (value, value) for symbol, value in weights.vectors.items()}
-        self.formula = Intervals(step.new, self.rounding.operations)
+        self.formula = Intervals(step.new, self.rounding.operations, hulls)
         self.operand = step.operand and Intervals([step.operand.node], self.rounding.operations)
         self.work = max(self.formula.work + (self.operand.work if self.operand else 0), len(step.pre))
         self.joins = not step.operand and not set(step.old) & set(ordered(step.new))

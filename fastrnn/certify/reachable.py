@@ -18,8 +18,9 @@ from fastrnn.certify.rounding import UNIT
 
 # Windows, and the longest, unless k says otherwise; windows for any k.
 MOST_WINDOWS, LONGEST, MOST = 1024, 8, 16384
-# Where no boxes are found from single states: boxes of this size, of twice this size, and so on.
-SIZES = tuple(1.01 * 2.0**power for power in range(21))
+# Where no boxes are found from single states: boxes of this size, of twice this size, and so on; powers of two for what
+# gates hold.
+SIZES = tuple(size * 2.0**power for power in range(21) for size in (1.0, 1.01))
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _boxes(view, graph, progress):
     found = prove(view, graph, progress, view.start)
     if found.proved:
         return found
-    boxes, start = Boxes(view, graph.automaton), np.zeros((graph.nodes, len(view.start)))
+    boxes, start = Boxes(view, graph.automaton, hulls=True), np.zeros((graph.nodes, len(view.start)))
     for size in SIZES:
         low, high = start - size, start + size
         low[0] = high[0] = view.start

@@ -6,6 +6,16 @@ its arguments, operation by operation (R. E. Moore, "Interval Analysis", 1966). 
 parts of z h + (1 - z) n. So sums and products in which a term occurs twice are bounded together where they can be: a
 polynomial that is linear in each of its terms takes its extremes at the corners of their box, since along each edge it
 is linear. What the kernels' roundings add to it is bounded separately, by magnitudes.
+
+A state that a gate holds, a + z (b - a) with z = 1, widens by a rounding in each step under these bounds. Yet it never
+leaves [-P, P], P the least power of two that bounds |a| and |b|, for 0 <= z <= 1, whether the product is rounded or
+fused into the sum. Proof, for b >= a (the other case is its mirror image): rounding never reverses an order, so the
+result is not below a, and not above fl(a + fl(P - a)). Let fl(P - a) = P - a + e, and u the unit roundoff. If a >= 0,
+then P - a <= P and |e| <= u P / 2; else P - a <= 2 P and |e| <= u P. Floats above P are 2 u P apart, so P + e rounds to
+P, in the case of a tie because P is even. Taking subnormal numbers for zero reverses no order and makes nothing larger.
+The kernels' sigmoid is within [0, 1], their tanh within [-1, 1]: they are quotients a / b with |a| <= b, and no number
+below 1 rounds to one above it. Where a / b comes from an approximation x of 1 / b, as q + x fl(a - q b), q = fl(a x),
+it is at most 1 + 2 u**2 before its rounding.
 """
 
 from itertools import product
@@ -38,16 +48,20 @@ class Errors(NamedTuple):
 class Intervals:
     """Bounds of nodes, from bounds of a graph's inputs: a function of {input: (low, high)}, float64 arrays.
 
+    hulls: whether these ranges, and the power of two for what a gate holds, are used; `fastrnn.check` does not know
+    them.
     Raises KeyError, with the operation, for a graph with one whose error is not known.
     """
 
-    def __init__(self, outputs, errors):
+    def __init__(self, outputs, errors, hulls=False):
         self.outputs, self.order, self.errors = tuple(outputs), ordered(outputs), errors
         self.unit, self.underflow = errors.unit + OWN, errors.underflow + OWN_UNDERFLOW
         for expr in self.order:
             if expr.op not in (*POLYNOMIAL, "input", "constant", "relu"):
                 errors.functions[expr.op]
         self.together = _together(self.order)
+        self.hulls = {expr: ends for expr in self.order if (ends := _between(expr))} if hulls else {}
+        self.ranges = _RANGES if hulls else {}
 
     @property
     def work(self):
@@ -67,6 +81,9 @@ class Intervals:
                 slips[expr], bounds[expr] = abs(value - rounded), (min(value, rounded), max(value, rounded))
             elif expr.op in POLYNOMIAL:
                 bounds[expr], slips[expr] = self._polynomial(expr, bounds, slips)
+                if expr in self.hulls:
+                    most = np.maximum(*(power_above(_far(*bounds[end])) for end in self.hulls[expr]))
+                    bounds[expr] = np.maximum(bounds[expr][0], -most), np.minimum(bounds[expr][1], most)
             else:
                 bounds[expr], slips[expr] = self._function(expr, bounds), 0.0
             largest = np.maximum(largest, max(np.abs(end).max() for end in bounds[expr]))
@@ -80,7 +97,9 @@ class Intervals:
         relative, absolute = self.errors.functions[expr.op]
         relative, absolute = relative + OWN_FUNCTION, (absolute + self.underflow) * (1 + OWN)
         low, high = (_FUNCTIONS[expr.op](end) for end in bounds[expr.args[0]])
-        return low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
+        least, most = self.ranges.get(expr.op, (-np.inf, np.inf))
+        low, high = low - (relative * np.abs(low) + absolute), high + (relative * np.abs(high) + absolute)
+        return np.maximum(low, least), np.minimum(high, most)
 
     def _polynomial(self, expr, bounds, slips):
         """((low, high), slip): slip is how far the computed value may be from the polynomial of its computed terms."""
@@ -110,6 +129,24 @@ class Intervals:
 def _flushed(low, least):
     """Lower ends of numbers, not negative, of which those below `least` may be taken for zero."""
     return np.where(low < least, 0.0, low)
+
+
+def _between(expr):
+    """(a, b) of an expression a + z (b - a) with a sigmoid z, or a constant one from 0 to 1; else None."""
+    if expr.op != "+":
+        return None
+    for a, held in (expr.args, expr.args[::-1]):
+        for z, difference in (held.args, held.args[::-1]) if held.op == "*" else ():
+            share = z.op == "sigmoid" or z.op == "constant" and 0 <= z.args[0] <= 1
+            if share and difference.op == "-" and difference.args[1] is a:
+                return a, difference.args[0]
+    return None
+
+
+def power_above(size):
+    """The least power of two that is not below numbers > 0, and at least 2**-64."""
+    part, exponent = np.frexp(np.maximum(size, 2.0**-64))
+    return np.ldexp(1.0, exponent - (part == 0.5))
 
 
 def _far(low, high):
@@ -150,3 +187,4 @@ def _sigmoid(x):
 
 # Functions that never fall; the kernels' own clamp their arguments, which the absolute errors cover.
 _FUNCTIONS = {"sigmoid": _sigmoid, "tanh": np.tanh}
+_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}

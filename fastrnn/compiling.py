@@ -29,6 +29,7 @@ _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags'
 UNCOMPILED = frozenset(
     {
         "analysis",
+        "answers.py",
         "arguments.py",
         "bench",
         "certify",
@@ -52,6 +53,8 @@ UNCOMPILED = frozenset(
         "reference.py",
         "reproduce",
         "runner.py",
+        "sklearn",
+        "summaries.py",
         "sweep",
         "threads.py",
         "train",
@@ -83,7 +86,7 @@ def jit(function=None, /, **options):
     may be given.
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
-    `__pycache__` beside the function's file, else in the user's cache directory; if none of them
+    `__pycache__` next to the function's file, else in the user's cache directory; if none of them
     can be written, functions are compiled again in each process.
     Raises nothing itself; numba's errors come when the function is first called.
     """
@@ -184,7 +187,7 @@ class _StampedFiles(IndexDataCacheFile):
 
     numba numbers the data files 1, 2, 3 and writes the index before the data. Two processes that
     compile different signatures at once then share a number, and one killed between the two writes
-    leaves a fresh index beside stale code. And it unpickles a stale index before it looks at the
+    leaves a fresh index next to stale code. And it unpickles a stale index before it looks at the
     stamp, which fails when a type in it has been renamed. Names that hold the stamp, and data
     names that are never used twice, rule out all three; a race lost costs one compilation.
 
@@ -215,7 +218,7 @@ class _StampedFiles(IndexDataCacheFile):
     def _load_data(self, name):
         content = self._read(name)
         if content is None:
-            raise FileNotFoundError(name)  # of which `load` makes no entry
+            raise FileNotFoundError(name)  # `load` then makes no entry
         return pickle.loads(content)
 
     def _save_data(self, name, data):

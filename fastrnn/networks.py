@@ -93,3 +93,25 @@ def named(vector, shapes):
         weights[name] = vector[start : start + size].reshape(shape).copy()
         start += size
     return weights
+
+
+def check_weights(cell, weights):
+    """Raise ValueError unless `weights` are what the cell needs."""
+    names = weights_that_learn(cell)
+    if set(weights) != set(names):
+        raise ValueError(f"weights: got {', '.join(sorted(weights)) or 'none'}, expected {', '.join(names)}")
+    dtypes = {np.asarray(weight).dtype for weight in weights.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError(f"weights: got {', '.join(sorted(map(str, dtypes)))}, expected all float32 or all float64")
+    w_ih, w_ho = np.asarray(weights["w_ih"]), np.asarray(weights["w_ho"])
+    if w_ih.ndim != 2 or w_ho.ndim != 2:
+        raise ValueError(
+            f"weights: got w_ih {w_ih.shape} and w_ho {w_ho.shape}, expected (gates x hidden, input) "
+            "and (output, hidden)"
+        )
+    shapes = shapes_of(cell, w_ih.shape[1], w_ho.shape[0])
+    for name, weight in weights.items():
+        if np.shape(weight) != shapes[name]:
+            raise ValueError(f"{name}: got shape {np.shape(weight)}, expected {shapes[name]}")
+        if not np.isfinite(weight).all():
+            raise ValueError(f"{name}: holds values that are not finite")

@@ -45,7 +45,7 @@ def _shown(value):
 def curves(x, lines, xlabel, ylabel):
     """SVG of lines {name: values} against x, which begins at 0; logarithmic where all values are above 0.
 
-    Values that are no finite numbers are left out; "" where no line has two of them.
+    Values that are not finite are left out; "" where no line has two of them.
     """
     x, points = np.asarray(x, float), {}
     for name, values in lines.items():
@@ -140,7 +140,7 @@ def fit_html(self):
     rows = [("loss", *self.loss), ("accuracy", *self.accuracy)]
     history = self.history
     lines = {name: history["loss"][:, n] for n, name in enumerate(roles)}
-    return _page(self, table(("", *roles), rows), curves(history["epoch"], lines, "epochs", "loss a step"))
+    return _page(self, table(("", *roles), rows), curves(history["epoch"], lines, "epochs", "loss per step"))
 
 
 def fits_html(self):
@@ -158,7 +158,7 @@ def fits_html(self):
     history = self.history(int(chosen[0]))
     lines = {name: history["loss"][:, n] for n, name in enumerate(("train", "validation", "test"))}
     return _page(self, table(columns, rows, len(self) - len(rows)),
-                 curves(history["epoch"], lines, "epochs", f"loss a step of model {chosen[0]}"))
+                 curves(history["epoch"], lines, "epochs", f"loss per step of model {chosen[0]}"))
 
 
 def sweep_table(self):

@@ -19,7 +19,7 @@ LEVELS = (
     ("evaluate",),
     ("model",),
     ("exchange",),
-    ("checkpoint", "runner", "plots"),
+    ("answers", "checkpoint", "runner", "plots"),
     ("tasks", "optimizers", "schedules", "initializers"),
     ("bits",),
     ("networks",),

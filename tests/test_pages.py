@@ -19,7 +19,8 @@ from fastrnn.errors import CheckpointError
 from fastrnn.exchange.base import Network
 from fastrnn.formula import exp, greater, log, maximum, relu, softplus, square_root, where
 from fastrnn.formula.evaluate import on_numpy
-from fastrnn.formula.graph import detach, symbol
+from fastrnn.formula.functions import detach
+from fastrnn.formula.graph import symbol
 from fastrnn.formula.javascript import JAVASCRIPT
 from fastrnn.formula.statements import statements
 from fastrnn.heads.linear import Linear

@@ -1,4 +1,4 @@
-"""A task's samples for groups of models: 64 of a model at a time as words, of which each of its lanes has one bit."""
+"""A task's samples for groups of models: 64 of a model at a time, as words with one bit for each of its lanes."""
 
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ def _take(rows, out, first):
 
 @inlined
 def _join(samples, sample, batch, columns, lanes):
-    """Join samples, of which the first is `sample` of a batch, into blocks; returns the number of whole blocks.
+    """Join samples, from number `sample` of a batch on, into blocks; returns the number of whole blocks.
 
     A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
     """

@@ -30,7 +30,7 @@ def counting(first, words, bits, free_bits, operands):
 
 
 class Digits:
-    """`count` tuples of non-negative ints, of which the low `bits` bits are kept, as bytes (count, operands, bytes)."""
+    """The low `bits` bits of `count` tuples of non-negative ints, as bytes (count, operands, bytes)."""
 
     def __init__(self, count, operands, bits):
         self.bits = bits
@@ -96,7 +96,7 @@ def _transposed(octets):
 
 
 def to_words(samples, bits):
-    """Planes of tuples of non-negative ints, of which the low `bits` bits are kept."""
+    """Planes of the low `bits` bits of tuples of non-negative ints."""
     return Digits.of(samples, bits).planes(0, bits)
 
 

@@ -142,7 +142,7 @@ def _expand_steps(words, sample, output, out):
 
 @jit
 def _count_steps(samples, steps, first):
-    """Note that all samples have all steps, of which those from `first` on count."""
+    """Note that all samples have all steps, and that those from `first` on count."""
     for sample in range(samples.steps.size):
         samples.steps[sample] = steps
         samples.outputs[sample] = samples.y.shape[1] * (steps - first)

@@ -85,7 +85,7 @@ def _program(net, dtype):
 
 
 class Tree:
-    """All samples of a task, of which there are 2^(inputs * free bits), for networks of a cell and a dtype; one
+    """All samples of a task, 2^(inputs * free bits) of them, for networks of a cell and a dtype; one
     thread's."""
 
     def __init__(self, cell, task, dtype):

@@ -34,18 +34,40 @@ class Cell:
                 n = tanh(pre.n_x + f * pre.n_h)
                 return h + f * (n - h)
 
-    gates: names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and
-    w_hh (G H, H); separate: those of which `step` needs W_ih x + b_ih and W_hh h + b_hh apart, as pre.n_x and pre.n_h;
-    inputs_only: those that the state does not reach; operand_gates: those whose W_hh multiplies operand(pre, *state) in
-    place of h, a formula of the state and all other gates; vectors: weights (H,) of their own, which `step` reads as
-    pre.name; starts: {name: number} where they begin, 0 if nothing is said; state: names of the states, of which the
-    first is the output h; extremes: the two numbers between which h lies, or None.
-    step(pre, *state) returns the next state, or a tuple of states; it may use + - * / and the functions of
-    fastrnn.formula. It is run once, on symbols: the forward step, the derivatives and all else follow from it.
+    `step` is run once, on symbols; the forward step, the derivatives and all else follow from it. A cell with more
+    options is a frozen dataclass, and each option a number, a string, True, False or None.
 
-    hidden_size: units; bias: whether b_ih and b_hh, and b_o of the outputs, learn. A cell with more options is a frozen
-    dataclass, and each option a number, a string, True, False or None.
-    Raises ValueError or TypeError for options that make no sense.
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Attributes
+    ----------
+    gates : tuple of str
+        Names of the pre-activations, in the order in which their weights are stacked in w_ih (G H, I) and w_hh (G H,
+        H).
+    separate : tuple of str
+        Gates of which `step` needs W_ih x + b_ih and W_hh h + b_hh separately, as pre.n_x and pre.n_h.
+    inputs_only : tuple of str
+        Gates that do not depend on the state.
+    operand_gates : tuple of str
+        Gates whose W_hh multiplies operand(pre, *state) instead of h.
+    vectors : tuple of str
+        Weights (H,) of their own, which `step` reads as pre.name.
+    starts : dict
+        {name: number}, the initial values of vectors; 0 by default.
+    state : tuple of str
+        Names of the states, the first of which is the output h.
+    extremes : (float, float) or None
+        The limits of h.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
     """
 
     hidden_size: int = 16
@@ -80,34 +102,97 @@ class Cell:
                 raise TypeError(f"{each.name}: got {value!r}, expected a number, a string, True, False or None")
 
     def described(self):
-        """The cell in words: "GRU network with 2 units"."""
+        """Return the cell in words, for example "GRU network with 2 units".
+
+        Returns
+        -------
+        str
+        """
         return f"{type(self).__name__} network with {self.hidden_size} unit{'s' * (self.hidden_size != 1)}"
 
     def choose(self, name, choices):
-        """Make an option the one of the choices that it names, in whatever case.
+        """Replace an option by the one of the choices that it names, in upper or lower case.
 
-        Raises ValueError unless there is one.
+        Parameters
+        ----------
+        name : str
+            The option.
+        choices : iterable of str
+            Its allowed values.
+
+        Raises
+        ------
+        ValueError
+            For another value.
         """
         object.__setattr__(self, name, as_choice(name, getattr(self, name), choices))
 
     def step(self, pre, *state):
-        """The next state, or states, from the pre-activations and the state before."""
+        """Return the next state, or a tuple of states; the formula of the cell.
+
+        Parameters
+        ----------
+        pre : object
+            The pre-activations and vectors of a unit, as attributes.
+        *state : Expr
+            The states before the step.
+
+        Returns
+        -------
+        Expr or tuple of Expr
+            Made by + - * / and the functions of fastrnn.formula.
+
+        Raises
+        ------
+        NotImplementedError
+            If the cell does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step(self, pre, {', '.join(self.state)})")
 
     def operand(self, pre, *state):
-        """What W_hh multiplies for the operand_gates, from the other pre-activations and the state before."""
+        """Return what W_hh multiplies for the operand_gates, a formula.
+
+        Parameters
+        ----------
+        pre : object
+            The other pre-activations, and the vectors, as attributes.
+        *state : Expr
+            The states before the step.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        NotImplementedError
+            If a cell with operand_gates does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no operand(self, pre, {', '.join(self.state)})")
 
     def traced(self):
-        """The fastrnn.formula.step.Step of the formula.
+        """Return the formula as a graph.
 
-        Raises ValueError, TypeError or AttributeError, in one line, for a formula that does not fit.
+        Returns
+        -------
+        fastrnn.formula.step.Step
+
+        Raises
+        ------
+        ValueError, TypeError, AttributeError
+            In one line, for a formula that is not valid.
         """
         return _traced(self)
 
     def equation(self):
-        """The equations of a step as text, a line each, with weights named as PyTorch's documentation names them; x' is
-        x after the step."""
+        """Return the equations of a step as text, one on each line.
+
+        Weights have the names of PyTorch's documentation; x' is x after the step.
+
+        Returns
+        -------
+        str
+        """
         step, lines, late = self.traced(), [], []
         for gate in self.gates:
             # PyTorch's names: W_ir for gate r, and W_ih where there is only one gate.

@@ -1,7 +1,4 @@
-"""The Elman cell: h_t = f(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh).
-
-J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
-"""
+"""The Elman cell."""
 
 from dataclasses import dataclass
 
@@ -10,9 +7,27 @@ from fastrnn.cells.base import ACTIVATIONS, Cell
 
 @dataclass(frozen=True, init=False)
 class Elman(Cell):
-    """`hidden_size` units with activation "sigmoid", "tanh" or "relu", with or without biases, as in PyTorch's nn.RNN.
+    """The Elman network, PyTorch's nn.RNN.
 
-    Raises ValueError for a size that is no integer of at least 1, or an unknown activation.
+        h' = f(W_ih x + b_ih + W_hh h + b_hh)
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    activation : "sigmoid", "tanh" or "relu"
+        The function f.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References
+    ----------
+    J. L. Elman, "Finding structure in time", Cognitive Science 14 (1990).
     """
 
     activation: str = "sigmoid"

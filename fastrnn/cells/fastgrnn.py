@@ -1,10 +1,4 @@
-"""FastGRNN: a gated unit whose gate and candidate have the same matrices, and so the weights of an Elman network.
-
-    a = W x + U h    z = sigmoid(a + b_z)    n = tanh(a + b_n)    h' = (zeta (1 - z) + nu) n + z h
-
-A. Kusupati et al., "FastGRNN: a fast, accurate, stable and tiny kilobyte sized gated recurrent neural network", NeurIPS
-2018. There zeta and nu are two numbers, sigmoids of weights; here each unit has its own.
-"""
+"""FastGRNN."""
 
 from dataclasses import dataclass
 
@@ -14,7 +8,27 @@ from fastrnn.formula import sigmoid, tanh
 
 @dataclass(frozen=True)
 class FastGRNN(Cell):
-    """`hidden_size` gated units with one pair of matrices; shift: b_z - b_n; zeta, nu: before their sigmoids."""
+    """A gated unit whose gate and candidate share their matrices.
+
+        a = W x + U h    z = sigmoid(a + b_z)    n = tanh(a + b_n)    h' = (zeta (1 - z) + nu) n + z h
+
+    Each unit has the weights shift = b_z - b_n, and zeta and nu before their sigmoids.
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References ---------- A. Kusupati et al., "FastGRNN: a fast, accurate, stable and tiny kilobyte sized gated
+    recurrent neural network", NeurIPS 2018. There zeta and nu are two numbers; here each unit has its own.
+    """
 
     name = "fastgrnn"
     gates = ("a",)

@@ -1,12 +1,4 @@
-"""The gated recurrent unit, as PyTorch has it or as Keras 1 and Haiku have it, with both biases.
-
-    r = sigmoid(W_r x + U_r h)    z = sigmoid(W_z x + U_z h)    h' = (1 - z) n + z h
-    n = tanh(W_n x + r (U_n h))          the reset gate after the product
-    n = tanh(W_n x + U_n (r h))          the reset gate before it
-
-K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014, has it before the product; cuDNN
-and PyTorch after it.
-"""
+"""The gated recurrent unit."""
 
 from dataclasses import dataclass, field
 
@@ -18,10 +10,28 @@ RESETS = ("after", "before")
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    """`hidden_size` gated recurrent units, with the weights of PyTorch's nn.GRU.
+    """Gated recurrent units, with the weights of PyTorch's nn.GRU.
 
-    reset: "after" or "before", where the reset gate acts: on the product with U_n, or on h, which U_n then multiplies.
-    "before" takes two products a step, one after the other. Raises ValueError for others.
+        r = sigmoid(W_r x + U_r h)    z = sigmoid(W_z x + U_z h)    h' = (1 - z) n + z h
+        n = tanh(W_n x + r (U_n h))          with the reset gate after the product
+        n = tanh(W_n x + U_n (r h))          with the reset gate before the product
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+    reset : "after" or "before"
+        Where the reset gate acts. "before" takes two products in a step, one after the other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References ---------- K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation", EMNLP 2014 (reset gate before the product; cuDNN and PyTorch have it after the product).
     """
 
     reset: str = field(default="after", kw_only=True)

@@ -1,10 +1,4 @@
-"""Leaky units, which follow their input with a time constant, as rate models of neurons do.
-
-    h' = h + alpha (f(W x + U h) - h)
-
-H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator neurons", Neural Networks
-20 (2007).
-"""
+"""Leaky units."""
 
 from dataclasses import dataclass, field
 
@@ -14,9 +8,28 @@ from fastrnn.formula import sigmoid
 
 @dataclass(frozen=True)
 class Leaky(Cell):
-    """Leaky units; alpha: the step from h towards f, between 0 and 1, the same for all, or learned by each unit.
+    """Leaky units, which follow their input with a time constant, like rate models of neurons.
 
-    Learned (alpha=None), it is sigmoid(leak), leak being a weight of each unit.
+        h' = h + alpha (f(W x + U h) - h)
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+    alpha : float or None
+        The step towards f, above 0 and at most 1; None: sigmoid(leak), where `leak` is a weight of each unit.
+    activation : "sigmoid", "tanh" or "relu"
+        The function f.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References ---------- H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator
+    neurons", Neural Networks 20 (2007).
     """
 
     alpha: float | None = field(default=0.2, kw_only=True)

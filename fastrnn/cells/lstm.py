@@ -1,10 +1,4 @@
-"""Long short-term memory, with the weights and equations of PyTorch's nn.LSTM.
-
-    i, f, o = sigmoid(W x + U h), g = tanh(W_g x + U_g h)    c' = f c + i g    h' = o tanh(c')
-
-S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997); the forget gate is that of F.
-Gers, J. Schmidhuber and F. Cummins, Neural Computation 12 (2000).
-"""
+"""Long short-term memory."""
 
 from dataclasses import dataclass
 
@@ -14,7 +8,26 @@ from fastrnn.formula import sigmoid, tanh
 
 @dataclass(frozen=True)
 class LSTM(Cell):
-    """`hidden_size` units with a memory c each, with the weights of PyTorch's nn.LSTM."""
+    """Long short-term memory, with the weights of PyTorch's nn.LSTM; each unit has a memory c.
+
+        i, f, o = sigmoid(W x + U h)    g = tanh(W_g x + U_g h)    c' = f c + i g    h' = o tanh(c')
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References ---------- S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997). F.
+    Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation 12
+    (2000).
+    """
 
     name = "lstm"
     extremes = (-1.0, 1.0)

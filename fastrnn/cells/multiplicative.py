@@ -1,9 +1,4 @@
-"""Multiplicative integration: input and state also multiply each other, so that one can gate the other.
-
-    h' = tanh(alpha (W x) (U h) + beta_h (U h) + beta_x (W x))
-
-Y. Wu et al., "On multiplicative integration with recurrent neural networks", NIPS 2016. Biases belong to W x and U h.
-"""
+"""Multiplicative integration."""
 
 from dataclasses import dataclass
 
@@ -13,7 +8,28 @@ from fastrnn.formula import tanh
 
 @dataclass(frozen=True)
 class MultiplicativeRNN(Cell):
-    """`hidden_size` units; alpha, beta_h and beta_x are weights of each, and begin at 1."""
+    """Multiplicative integration: input and state multiply each other.
+
+        h' = tanh(alpha (W x) (U h) + beta_h (U h) + beta_x (W x))
+
+    Each unit has its own alpha, beta_h and beta_x, initially 1; biases belong to W x and U h.
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References
+    ----------
+    Y. Wu et al., "On multiplicative integration with recurrent neural networks", NIPS 2016.
+    """
 
     name = "multiplicative"
     extremes = (-1.0, 1.0)

@@ -1,10 +1,4 @@
-"""The LSTM with peepholes: its gates see the memory, each unit through weights of its own.
-
-    i, f = sigmoid(W x + U h + p c)    g = tanh(W_g x + U_g h)    c' = f c + i g
-    o = sigmoid(W_o x + U_o h + p_o c')    h' = o tanh(c')
-
-F. Gers and J. Schmidhuber, "Recurrent nets that time and count", IJCNN 2000.
-"""
+"""The LSTM with peepholes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +8,27 @@ from fastrnn.formula import sigmoid, tanh
 
 @dataclass(frozen=True)
 class PeepholeLSTM(Cell):
-    """`hidden_size` units with a memory c each; peep_i, peep_f and peep_o: the weights with which gates see it."""
+    """The LSTM with peepholes: gates see the memory, each unit through its own weights peep_i, peep_f, peep_o.
+
+        i, f = sigmoid(W x + U h + p c)    g = tanh(W_g x + U_g h)    c' = f c + i g
+        o = sigmoid(W_o x + U_o h + p_o c')    h' = o tanh(c')
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References
+    ----------
+    F. Gers and J. Schmidhuber, "Recurrent nets that time and count", IJCNN 2000.
+    """
 
     name = "peephole-lstm"
     extremes = (-1.0, 1.0)

@@ -1,9 +1,4 @@
-"""The update gate RNN: one gate between the state and what would replace it.
-
-    n = tanh(W_n x + U_n h)    z = sigmoid(W_z x + U_z h)    h' = z h + (1 - z) n
-
-J. Collins, J. Sohl-Dickstein and D. Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017.
-"""
+"""The update gate RNN."""
 
 from dataclasses import dataclass
 
@@ -13,7 +8,26 @@ from fastrnn.formula import sigmoid, tanh
 
 @dataclass(frozen=True)
 class UGRNN(Cell):
-    """`hidden_size` units with an update gate, the GRU without its reset gate."""
+    """The update gate RNN: the GRU without its reset gate.
+
+        n = tanh(W_n x + U_n h)    z = sigmoid(W_z x + U_z h)    h' = z h + (1 - z) n
+
+    Parameters
+    ----------
+    hidden_size : int
+        The number of hidden units, at least 1.
+    bias : bool
+        Whether b_ih and b_hh, and b_o of the outputs, exist and are learned.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options out of range.
+
+    References
+    ----------
+    J. Collins, J. Sohl-Dickstein and D. Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017.
+    """
 
     name = "ugrnn"
     extremes = (-1.0, 1.0)

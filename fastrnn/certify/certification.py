@@ -24,11 +24,28 @@ LONGEST, SHORT, MOST_OWN = 4, 2, 1024
 
 @dataclass
 class Certification:
-    """What `certify` found about `model` on `task`.
+    """The result of `certify`.
 
-    status: "proved", "refuted" or "unknown"; graph: the nodes of the proof; k: the length of their windows, None where
-    they are those of the network's own machine; proof: the Proof; counterexample: a Counterexample if refuted;
-    obstacle: a sentence, if not proved; seconds.
+    Attributes
+    ----------
+    status : "proved", "refuted" or "unknown"
+        What was found.
+    model : Model
+        The network.
+    task : Task
+        The task.
+    k : int or None
+        The length of the windows; None if the nodes are those of the network's own machine.
+    graph : Graph
+        The nodes of the proof.
+    proof : Proof
+        The boxes and what follows from them.
+    counterexample : Counterexample or None
+        A sequence on which the network is wrong, if refuted.
+    obstacle : str
+        Why there is no proof, in one sentence.
+    seconds : float
+        The time that it took.
     """
 
     status: str
@@ -55,7 +72,7 @@ class Certification:
 
     @property
     def margin(self):
-        """How far every logit is from the wrong side, at least, in any sequence; None if not proved."""
+        """A lower bound of every |logit| on its right side, in any sequence; None if not proved."""
         return self.proof.margin if self.proved else None
 
     def __str__(self):
@@ -67,8 +84,22 @@ class Certification:
         return f"wrong: {self.counterexample}" if self.refuted else f"neither proved nor refuted: {self.obstacle}"
 
     def save(self, path, *, overwrite=True):
-        """Write the certificate, which `fastrnn check` can verify. Raises ValueError unless proved, and OSError as
-        Model.save."""
+        """Write the certificate, which `fastrnn check` verifies.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        overwrite : bool
+            Whether an existing file is replaced.
+
+        Raises
+        ------
+        ValueError
+            If the network is not proved.
+        OSError
+            As Model.save.
+        """
         if not self.proved:
             raise ValueError(f"certificate: {self}; only a proof can be saved")
         write_certificate(
@@ -77,15 +108,37 @@ class Certification:
 
 
 def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Certification:
-    """Prove that a Model is right on its task at every width and length, or find out why not: a Certification.
+    """Prove that a Model is right on its task at every width and length, or find an error.
 
-    task: default the model's own; its width does not matter. k: the length of windows; default 1 and 2, then the
-    network's own machine, then 3 and 4: see fastrnn.certify.graph.
-    find: search for a counterexample where there is no proof. progress(): called now and then. The theorem is in
-    fastrnn.certify.prove, the bound on rounding errors, for all kernels, in fastrnn.certify.rounding.
-    Raises ValueError for a model without a task or with weights that are not finite, a cell without an interval
-    extension, a task of other inputs or outputs or with more than 4,096 states, or a k below 1, with more than 16,384
-    nodes, or whose certificate would be larger than `fastrnn check` takes.
+    The theorem is in fastrnn.certify.prove; the bound on rounding errors, which holds for all kernels, is in
+    fastrnn.certify.rounding.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    task : Task or None
+        None: the model's own. Its width does not matter.
+    k : int or None
+        The length of the windows; None: 1 and 2, then the network's own machine, then 3 and 4: see
+        fastrnn.certify.graph.
+    find : bool
+        Whether to search for a counterexample if there is no proof.
+    seed : int
+        The seed of this search.
+    progress : function or None
+        progress() is called now and then.
+
+    Returns
+    -------
+    Certification
+
+    Raises
+    ------
+    ValueError
+        For a model without a task or with weights that are not finite, a cell without an interval extension, a task of
+        other inputs or outputs or with more than 4,096 states, and a k below 1, with more than 16,384 nodes, or with a
+        certificate larger than `fastrnn check` accepts.
     """
     began = time.perf_counter()
     check_model("model", model)

@@ -27,10 +27,21 @@ SIZES = tuple(size * 2.0**power for power in range(21) for size in (1.0, 1.01))
 class Bounds:
     """Intervals that hold on all sequences, of every length, of these inputs.
 
-    inputs (S, I); k: the length of windows; states (P H, 2), all parts of the state, h first; outputs (O, 2), before
-    the head's link; predictions (O, 2): each least and largest value, for the state before any input, too.
-    memory (k + 1): the most by which a prediction differs between two sequences whose last 0, 1, ... k inputs are the
-    same, both at least that long.
+    Attributes
+    ----------
+    inputs : float64 array (S, I)
+        The inputs.
+    k : int
+        The length of the windows.
+    states : float64 array (W, 2)
+        The smallest and largest value of each number of the state, h first.
+    outputs : float64 array (O, 2)
+        Those of each output before the head's link.
+    predictions : float64 array (O, 2)
+        Those of each prediction, that of the state before any input included.
+    memory : float64 array (k + 1,)
+        An upper bound of the difference between the predictions on two sequences whose last 0, 1, ..., k inputs are
+        equal.
     """
 
     inputs: np.ndarray
@@ -41,7 +52,18 @@ class Bounds:
     memory: np.ndarray
 
     def forgotten(self, share):
-        """After how many inputs no prediction depends by more than `share` on those before them; None if not by k."""
+        """Return the number of inputs after which no prediction depends by more than `share` on those before them.
+
+        Parameters
+        ----------
+        share : float
+            The difference of predictions that is allowed.
+
+        Returns
+        -------
+        int or None
+            None if it is larger than k.
+        """
         found = np.flatnonzero(self.memory <= share)
         return int(found[0]) if len(found) else None
 
@@ -51,14 +73,32 @@ class Bounds:
 
 
 def bounds(model, inputs, *, k=None, progress=None) -> Bounds:
-    """Bounds of states and predictions that hold for all sequences over a finite alphabet of inputs.
+    """Bound states and predictions on all sequences over a finite set of inputs.
 
-    model: a Model, or a Fit; inputs (S, I): every input that may come at a step, as the network gets it, in any order
-    and number. k: the length of windows, by default the longest of which there are at most 1,024, and at most 8: longer
-    ones give tighter bounds. Sequences start from zero states, or learned ones. Rounding of the kernels in the model's
-    dtype is covered, as in `certify`. progress(): called now and then.
-    Raises ValueError for inputs of another shape, or whose numbers are not finite or not the dtype's own; k below 1 or
-    with more than 16,384 windows; a cell or head whose rounding is not bounded; and if no bounds are found.
+    The rounding of the kernels in the model's dtype is covered, as in `certify`. Sequences start from zero states, or
+    learned ones.
+
+    Parameters
+    ----------
+    model : Model or Fit
+        The network.
+    inputs : array (S, I)
+        Every input that a step may have; they may come in any order and number.
+    k : int or None
+        The length of the windows: longer ones give tighter bounds. None: the longest, up to 8, with at most 1,024
+        windows.
+    progress : function or None
+        progress() is called now and then.
+
+    Returns
+    -------
+    Bounds
+
+    Raises
+    ------
+    ValueError
+        For inputs of another shape, not finite, or not exact in the model's dtype; a k below 1 or with more than 16,384
+        windows; a cell or head whose rounding is not bounded; and if no bounds are found.
     """
     view = _view(model)
     inputs = as_array("inputs", inputs)

@@ -1,5 +1,17 @@
 """Formulas: what cells, heads and optimizers are written in, and everything that is derived from them."""
 
-from fastrnn.formula.graph import detach, exp, greater, log, maximum, relu, sigmoid, softplus, square_root, tanh, where
+from fastrnn.formula.functions import (
+    detach,
+    exp,
+    greater,
+    log,
+    maximum,
+    relu,
+    sigmoid,
+    softplus,
+    square_root,
+    tanh,
+    where,
+)
 
 __all__ = ["detach", "exp", "greater", "log", "maximum", "relu", "sigmoid", "softplus", "square_root", "tanh", "where"]

@@ -137,63 +137,6 @@ def _multiply(a, b):
     return b if _is(a, 1) else a if _is(b, 1) else node("*", a, b)
 
 
-def sigmoid(x):
-    """1 / (1 + exp(-x))"""
-    return node("sigmoid", lift(x))
-
-
-def tanh(x):
-    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))"""
-    return node("tanh", lift(x))
-
-
-def exp(x):
-    """e to the power of x"""
-    return node("exp", lift(x))
-
-
-def log(x):
-    """The natural logarithm of x > 0"""
-    return node("log", lift(x))
-
-
-def softplus(x):
-    """log(1 + exp(x))"""
-    return node("softplus", lift(x))
-
-
-def square_root(x):
-    """The square root of x >= 0"""
-    return node("square_root", lift(x))
-
-
-def greater(a, b):
-    """A condition for `where`: a > b."""
-    return node(">", lift(a), lift(b))
-
-
-def where(condition, a, b):
-    """a where the condition (made by `greater`) holds, else b."""
-    if not (isinstance(condition, Expr) and condition.op == ">"):
-        raise TypeError(f"where: got {condition!r} as its condition, expected greater(a, b)")
-    return node("where", condition, lift(a), lift(b))
-
-
-def maximum(a, b):
-    """The larger of a and b; b where either is not a number."""
-    return where(greater(a, b), a, b)
-
-
-def relu(x):
-    """max(x, 0); a NaN stays one, so that a diverged network is seen"""
-    return node("relu", lift(x))
-
-
-def detach(x):
-    """x, taken for a constant by derivatives"""
-    return node("detach", lift(x))
-
-
 def ordered(roots, leaves=()):
     """All nodes that the roots are made of, each after its arguments; nothing below a leaf."""
     leaves, done, order = set(leaves), set(), []

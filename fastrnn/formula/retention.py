@@ -8,7 +8,8 @@ and the errors in it, are gone.
 
 from functools import lru_cache
 
-from fastrnn.formula.graph import lift, maximum, symbol
+from fastrnn.formula.functions import maximum
+from fastrnn.formula.graph import lift, symbol
 from fastrnn.formula.reverse import gradient
 
 RETENTION = symbol("retention")

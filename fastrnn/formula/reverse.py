@@ -4,7 +4,8 @@ S. Linnainmaa, "Taylor expansion of the accumulated rounding error", BIT 16 (197
 "Evaluating Derivatives", SIAM (2008).
 """
 
-from fastrnn.formula.graph import greater, lift, ordered, sigmoid, where
+from fastrnn.formula.functions import greater, sigmoid, where
+from fastrnn.formula.graph import lift, ordered
 
 
 def gradient(outputs, d_outputs, inputs):

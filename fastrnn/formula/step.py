@@ -39,7 +39,7 @@ class Step:
 
     groups: names of the pre-activations; the input reaches the first `from_x` of them, the state h the last `from_h`;
     pre, vectors, old: symbols of the pre-activations, of the cell's own vectors and of the state before the step; new:
-    nodes of the state after it; saved: nodes that the step backwards reads, beside old, new and vectors; d_new: symbols
+    nodes of the state after it; saved: nodes that the backward step reads, besides old, new and vectors; d_new: symbols
     of the loss's derivatives by new; back: nodes of its derivatives by pre, vectors and old;
     operand: the Operand, or None.
     """

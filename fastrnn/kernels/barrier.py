@@ -1,7 +1,7 @@
-"""A barrier for threads inside compiled code: a few hundred nanoseconds, where a fork and join costs microseconds.
+"""A barrier for threads inside compiled code: it takes some 100 ns, while a fork and join takes microseconds.
 
 Threads are plain Python threads that run `nogil` kernels (fastrnn.threads), so each of them is
-sure to exist; numba's own layers promise neither that nor that two callers may use them at once.
+sure to exist; numba's own layers promise neither that nor that two callers may use them at the same time.
 """
 
 from fastrnn.kernels.inline import inlined

@@ -24,7 +24,7 @@ RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
 class Plan(NamedTuple):
-    """What a call is to do: updates first_step to first_step + len(rates) - 1.
+    """The arguments of a call, which makes the updates first_step to first_step + len(rates) - 1.
 
     size: samples in a block; patience: stop after this number of samples without a mistake, counted over whole batches
     (0: never).
@@ -92,7 +92,7 @@ class Shared(NamedTuple):
 
 @jit
 def group_gradient(place, block, plan, calls, places, step, half, group, work, shared):
-    """Gradient and sums of one group of the batch, into shared.gradients[half, group]."""
+    """Compute gradient and sums of one group of the batch, into shared.gradients[half, group]."""
     blocks = (plan.batch_size + plan.size - 1) // plan.size
     first, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
     for lane in range(shared.sums.shape[2]):
@@ -117,7 +117,7 @@ def group_gradient(place, block, plan, calls, places, step, half, group, work, s
 
 @jit
 def add_up(gradients, total):
-    """total (R,) = the sum of gradients (groups, R), in their order."""
+    """Set total (R,) to the sum of gradients (groups, R), in their order."""
     for row in range(total.size):
         total[row] = gradients[0, row]
     for group in range(1, gradients.shape[0]):
@@ -127,7 +127,7 @@ def add_up(gradients, total):
 
 @jit
 def gradient_of(source, block, plan, calls, places, step, work, shared):
-    """The batch's gradient into work.gradient, its statistics into shared.history[0]; one thread."""
+    """Compute the batch's gradient (work.gradient) and its statistics (shared.history[0]), on one thread."""
     place = refer((source, block))
     for group in range(plan.groups):
         group_gradient(place, block, plan, calls, places, step, 0, group, work, shared)
@@ -137,14 +137,14 @@ def gradient_of(source, block, plan, calls, places, step, work, shared):
 
 @jit
 def copy(source, target):
-    """target (n,) = source (n,)"""
+    """Set target (n,) = source (n,)."""
     for row in range(target.size):
         target[row] = source[row]
 
 
 @jit
 def statistics(shared, half, row):
-    """row (4) = the loss, the outputs that count, wrong ones, and samples with a wrong one, of a batch."""
+    """Set row (4) to the loss, the outputs that count, wrong ones, and samples with a wrong one, of a batch."""
     for i in range(4):
         row[i] = 0
     for group in range(shared.sums.shape[1]):
@@ -171,7 +171,7 @@ def run_batches(source, block, plan, calls, places, rates, saturations, work, sh
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
             group_gradient(place, block, plan, calls, places, step, half, group, work, shared)
         wait(shared.barrier, threads)
-        # Not shared.stop, of which a slower thread would see more.
+        # Not shared.stop: a slower thread would see a later value.
         if shared.given_up[half] != 0:
             shared.clean[0] = clean
             return i, STOPPED

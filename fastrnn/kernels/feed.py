@@ -37,7 +37,7 @@ class Feed(NamedTuple):
 
 
 def feed_for(net, steps, lanes):
-    """A Feed of empty lanes."""
+    """Return a Feed of empty lanes."""
     inputs, outputs = net.sizes.inputs, net.sizes.outputs
     held = 1 if net.bits else 0
     x, y = steps * inputs, steps * outputs

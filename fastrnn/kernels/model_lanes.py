@@ -1,4 +1,4 @@
-"""What lies in the lanes of a group of models beside the weights: counts, limits and histories."""
+"""The contents of a group's lanes besides the weights: counts, limits and histories."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Lanes(NamedTuple):
 
 
 def lanes_for_models(lanes):
-    """Lanes without models."""
+    """Return lanes without models."""
     names = ("asks", "limit", "event", "outputs", "batch", "filled", "length", "entries")
     counts = {name: np.zeros(lanes, np.int64) for name in names}
     return Lanes(np.full(lanes, -1), **counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))

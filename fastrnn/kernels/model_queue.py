@@ -99,7 +99,7 @@ def begin(queue, feed, arrays, lanes, lane, model, now):
 
 @jit
 def clear(feed, arrays, lanes, lane):
-    """Leave a lane empty. It computes, too: zeros from zeros."""
+    """Empty a lane; it still computes, zeros from zeros."""
     for row in range(arrays.theta.shape[0]):
         arrays.theta[row, lane] = 0
         for slot in range(arrays.slots.shape[0]):

@@ -113,7 +113,7 @@ class Compiler(LaneSums):
         self.builder.store(number, self._element(pointer, index))
 
     def constant(self, number):
-        """A number in all lanes."""
+        """Return a number, broadcast to all lanes."""
         return Vector(self.builder, None, self.dtype).like(ir.Constant(self.vector, None)).constant(number)
 
     def from_integer(self, value):

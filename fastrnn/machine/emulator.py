@@ -108,7 +108,7 @@ class Emulator:
 
     def write(self, integers, index, value):
         """Set an element of an array of int64."""
-        # As 64 bits, of which a word of bits may have the highest.
+        # As 64 bits: a word of bits may have the highest set.
         _at(integers, index, np.dtype(np.int64), 1)[0] = (value + 2**63) % 2**64 - 2**63
 
     # ----------------------------------------------------------------------------------------------------- memory
@@ -133,7 +133,7 @@ class Emulator:
         self._numbers(pointer, index, 1)[0] = value[0]
 
     def constant(self, number):
-        """A number in all lanes."""
+        """Return a number, broadcast to all lanes."""
         return np.full(self.lanes, number, self.dtype).view(Vector)
 
     from_integer = constant

@@ -39,8 +39,19 @@ def _label(numbers, x, y, state):
 class Addition(Task):
     """The sum of `operands` non-negative integers, modulo 2**bits, as `bits` bits.
 
-    Training operands are below 2**free_bits, free_bits = bits - ceil(log2(operands)).
-    Raises ValueError for a width or number of operands that leaves no bit free.
+    Operands of training are below 2**free_bits, free_bits = bits - ceil(log2(operands)).
+
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    operands : int
+        The number of integers in a sum, at least 2.
+
+    Raises
+    ------
+    ValueError
+        If the width and the number of operands leave no bit free.
     """
 
     bits: int = 8
@@ -115,7 +126,7 @@ def _chains_of_every_length(bits):
     """
     made, ended, first, second = "11", "00", "10", "01"
     lengths = range(1, 2 + int((2 * bits) ** 0.5))
-    # What comes before the chains, by turns, and a chain's pairs of bits, by turns.
+    # What precedes the chains, alternately, and the pairs of bits of a chain, alternately.
     kinds = ([made], [first]), ([ended], [first]), ([made, ended], [second]), ([ended, made], [first, second])
 
     def operand(starts, steps, i):

@@ -96,7 +96,7 @@ class Task:
         return slice(-1 if self.last_only else 0, None)
 
     def hard_cases(self):
-        """(family, operands) that networks get wrong first: of each hard number alone, or beside zeros, ones and
+        """(family, operands) that networks get wrong first: of each hard number alone, or with zeros, ones and
         itself."""
         ones = 2**self.free_bits - 1
         cases = []
@@ -167,7 +167,7 @@ def counter_planes(most):
 
 @jit
 def count(counters, planes, place, bits):
-    """Add `bits`, of weight 2**place, to 64 binary counters, of which counters[p] holds bit p."""
+    """Add `bits`, of weight 2**place, to 64 binary counters; counters[p] holds bit p of each."""
     for plane in range(place, planes):
         counters[plane], bits = counters[plane] ^ bits, counters[plane] & bits
 

@@ -83,7 +83,17 @@ class _Bitwise(Task):
 class Copy(_Bitwise):
     """The input itself, `delay` steps later.
 
-    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    delay : int
+        The steps from the inputs to their answer, 0 to 32.
+
+    Raises
+    ------
+    ValueError
+        For a delay out of range, or a width without an answer.
     """
 
     bits: int = 16
@@ -102,7 +112,17 @@ class Copy(_Bitwise):
 class Xor(_Bitwise):
     """The exclusive or of two inputs, `delay` steps later.
 
-    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    delay : int
+        The steps from the inputs to their answer, 0 to 32.
+
+    Raises
+    ------
+    ValueError
+        For a delay out of range, or a width without an answer.
     """
 
     name, sign = "xor", "^"
@@ -116,7 +136,17 @@ class Xor(_Bitwise):
 class And(_Bitwise):
     """The conjunction of two inputs, `delay` steps later.
 
-    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    delay : int
+        The steps from the inputs to their answer, 0 to 32.
+
+    Raises
+    ------
+    ValueError
+        For a delay out of range, or a width without an answer.
     """
 
     name, sign = "and", "&"
@@ -130,7 +160,17 @@ class And(_Bitwise):
 class Or(_Bitwise):
     """The disjunction of two inputs, `delay` steps later.
 
-    Raises ValueError for a delay that is not from 0 to 32, or a width that leaves no answer.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    delay : int
+        The steps from the inputs to their answer, 0 to 32.
+
+    Raises
+    ------
+    ValueError
+        For a delay out of range, or a width without an answer.
     """
 
     name, sign = "or", "|"

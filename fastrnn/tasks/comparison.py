@@ -27,7 +27,15 @@ def _label(numbers, x, y, state):
 class Comparison(Task):
     """Whether the first of two integers is the smaller one, as one bit, answered at the last step.
 
-    Raises ValueError for a width below 1.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+
+    Raises
+    ------
+    ValueError
+        For a width below 1.
     """
 
     bits: int = 8
@@ -61,7 +69,15 @@ class Comparison(Task):
 class RunningComparison(Comparison):
     """Whether the first of two integers is the smaller one, answered at each bit for the bits so far.
 
-    Raises ValueError for a width below 1.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+
+    Raises
+    ------
+    ValueError
+        For a width below 1.
     """
 
     name = "running-comparison"

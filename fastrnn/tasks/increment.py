@@ -25,7 +25,15 @@ def _label(numbers, x, y, state):
 class Increment(Task):
     """An integer plus one, modulo 2**bits, as `bits` bits.
 
-    Raises ValueError for a width below 1.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+
+    Raises
+    ------
+    ValueError
+        For a width below 1.
     """
 
     bits: int = 16

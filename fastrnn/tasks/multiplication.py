@@ -31,7 +31,17 @@ def _label(numbers, x, y, state):
 class Multiplication(Task):
     """An integer times a constant `factor`, modulo 2**bits, as `bits` bits.
 
-    Raises ValueError for a width below 1 or a factor that is not from 1 to 4096.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+    factor : int
+        From 1 to 4096.
+
+    Raises
+    ------
+    ValueError
+        For a width below 1, or a factor out of range.
     """
 
     bits: int = 16

@@ -24,7 +24,15 @@ def _label(numbers, x, y, state):
 class Parity(Task):
     """The parity of the bits so far, answered at each bit.
 
-    Raises ValueError for a width below 1.
+    Parameters
+    ----------
+    bits : int
+        The width of operands and answer, in bits; each bit is one step.
+
+    Raises
+    ------
+    ValueError
+        For a width below 1.
     """
 
     bits: int = 16

@@ -16,7 +16,7 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 
 
 def back_step(m, net, frame, block, t, slot, terms):
-    """Derivatives by the pre-activations of step t, into d[slot], and by the state before it."""
+    """Compute the derivatives with respect to the pre-activations of step t (d[slot]) and the state before it."""
     penalties = _penalties(m, net, frame, block, t, terms) if terms.active or terms.saturating else None
     retention = _retention(m, net, frame, block, t) if terms.retaining else None
     units, columns = net.tile(1, net.sizes.hidden)
@@ -57,7 +57,7 @@ def _penalties(m, net, frame, block, t, terms):
 
 
 def _retention(m, net, frame, block, t):
-    """RETENTION for each column, of a counted step."""
+    """Return the retention penalty's weight for each column, 0 where the step does not count."""
     strength = _strength(m, net, frame, "retention")
     return [m.select(weight > 0.0, weight * strength, 0.0) for weight in _shares(m, net, block, t)]
 
@@ -67,7 +67,7 @@ def _strength(m, net, frame, name):
 
 
 def _shares(m, net, block, t):
-    """The share of each column in the loss of a step."""
+    """Return the weight of each column in the loss of a step."""
     return [net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c)) for c in range(net.columns)]
 
 
@@ -138,7 +138,7 @@ def _through_weights(m, net, frame, slot, tile, product, alone):
 
 
 def gradients(m, net, frame, block, t, count, use=None):
-    """Take the derivatives of steps t to t + count - 1 into the gradients.
+    """Add the derivatives of steps t to t + count - 1 to the gradients.
 
     use(places, values): called with parts of the gradient, which it is, in place of adding them to memory.
     """
@@ -190,7 +190,7 @@ def gradients(m, net, frame, block, t, count, use=None):
 
 
 def output_gradients(m, net, frame, time, count, use=None):
-    """The gradients of W_o and b_o from the states at `time` and the count - 1 that follow."""
+    """Add to the gradients of W_o and b_o from the states at `time` and the count - 1 that follow."""
     hidden, outputs, table = net.sizes.hidden, net.sizes.outputs, net.table
     rest = len(net.step.new) * hidden
 
@@ -208,7 +208,7 @@ def output_gradients(m, net, frame, time, count, use=None):
 
 
 def initial_gradients(m, net, frame):
-    """The gradients of the initial state, from the derivatives by the state before the first step."""
+    """Add to the gradients of the initial state the derivatives with respect to the state before the first step."""
     hidden, outputs = net.sizes.hidden, net.sizes.outputs
     for row in m.range(len(net.step.new) * hidden):
         total = m.constant(0.0)

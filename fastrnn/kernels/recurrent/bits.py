@@ -54,7 +54,7 @@ def words_program(net, dtype, lanes):
 
 
 def bits_of(m, columns):
-    """The word whose bits say which of an output's logits, of all columns, are above 0."""
+    """Return a word: a bit is set where the output's logit of this column is above 0."""
     word = m.integer(0)
     for column, z in enumerate(columns):
         word = word.either(m.mask_bits(z > 0.0) * 2 ** (column * m.lanes))
@@ -62,7 +62,7 @@ def bits_of(m, columns):
 
 
 def _narrow(m, net, frame, word, logits):
-    """Take |z| into the margins; one that is no number is none."""
+    """Lower the margins to |z|; a NaN leaves no margin."""
     for column in range(net.columns):
         place = word * net.columns + column
         least = m.load(frame.margins, place)

@@ -2,7 +2,7 @@
 
 A model is evaluated every few rounds, on the loss of its validation sequences before the round's last update. It
 is done after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after
-`limit` rounds, or when its training loss is no finite number. On a plateau, `plateau_patience` evaluations in a row
+`limit` rounds, or when its training loss is not finite. On a plateau, `plateau_patience` evaluations in a row
 without improvement, its learning rate is multiplied by `plateau_factor`, and they are counted from 0 again.
 """
 
@@ -24,7 +24,7 @@ SUMS = 2 * ROLES
 
 
 def begin(m, net, frame):
-    """At an evaluation: models that wait take part from here on."""
+    """Let the waiting models take part from this evaluation on."""
     pending = m.load(frame.progress, m.integer(PROGRESS.index("pending")))
     active = m.load(frame.active, m.integer(0))
     m.store(frame.active, m.integer(0), m.select(pending > 0.0, pending, active))

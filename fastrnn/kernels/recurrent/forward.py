@@ -32,7 +32,7 @@ def forward_step(m, net, frame, block, t):
 
 
 def _products(m, net, frame, block, t, u, units, c, columns):
-    """Pre-activations of a tile of units and columns."""
+    """Compute the pre-activations of a tile of units and columns."""
     step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
 
@@ -84,7 +84,7 @@ def _products(m, net, frame, block, t, u, units, c, columns):
 
 
 def _cells(m, net, frame, t, u, alive):
-    """The formula of unit u in all columns: next states, and what the step backwards reads."""
+    """Compute unit u in all columns: the next states, and the values that the backward step reads."""
     step, states = net.step, len(net.step.new)
     early = 0 if step.operand is None else step.operand.saved
     environments = environments_of(m, net, frame, t, u, early)
@@ -99,7 +99,7 @@ def _cells(m, net, frame, t, u, alive):
 
 
 def _bias(m, net, frame, group, unit):
-    """b_ih and b_hh of a pre-activation, those of them that reach it."""
+    """Return b_ih and b_hh of a pre-activation, those that it has."""
     if not net.biased:
         return m.constant(0.0)
     hidden, first_h = net.sizes.hidden, len(net.step.pre) - net.step.from_h
@@ -116,7 +116,7 @@ def _output_bias(m, net, frame, o):
 
 
 def outputs(m, net, frame, cells):
-    """z of each output and cell (lists), from the states at the cells' (time, column)."""
+    """Return z of each output and cell (lists), from the states at the cells' (time, column)."""
     hidden, states, results = net.sizes.hidden, len(net.step.new), []
     high = net.tile(1, net.sizes.outputs)[0]
     for first in range(0, net.sizes.outputs, high):
@@ -147,13 +147,13 @@ def head_steps(m, net, frame, block, learning, evaluating):
 
 
 def head_step(m, net, frame, block, t, learning, evaluating):
-    """Outputs of step t; their loss, where `evaluating`, and its weighted derivatives d_z, where `learning`."""
+    """Compute the outputs of step t; their loss if `evaluating`, and its weighted derivatives d_z if `learning`."""
     for c, columns in tiles(m, net.columns, net.tile(1, net.sizes.outputs)[1]):
         _head(m, net, frame, block, [(t, c + n) for n in range(columns)], learning, evaluating)
 
 
 def _head(m, net, frame, block, cells, learning, evaluating):
-    """The outputs, losses and derivatives of cells, (step, column)."""
+    """Compute the outputs, losses and derivatives of cells, (step, column)."""
     head, after = net.head, 0 if net.before else 1
     zero = m.constant(0.0)
     z = outputs(m, net, frame, [(t + after, c) for t, c in cells])

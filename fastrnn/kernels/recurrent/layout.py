@@ -1,4 +1,4 @@
-"""Where each weight lies: one table of (name, axes), from which every place follows.
+"""The layout of the weights: one table of (name, axes), from which every place follows.
 
 Weights inside the kernels, each a vector (one number for each model) or a number:
 
@@ -21,7 +21,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sizes:
-    """A network's sizes: inputs, hidden units, outputs."""
+    """The sizes of a network: inputs, hidden units, outputs."""
 
     inputs: int
     hidden: int
@@ -29,7 +29,7 @@ class Sizes:
 
 
 class Table:
-    """Arrays one after the other: table[name] is the first place of an array, `count` that behind the last."""
+    """Arrays one after the other: table[name] is the first place of an array, `count` the length of all."""
 
     def __init__(self, *arrays):
         self.axes, self._start, self.count = dict(arrays), {}, 0
@@ -41,16 +41,16 @@ class Table:
         return self._start[name]
 
     def size(self, name):
-        """Numbers in an array."""
+        """Return the number of elements of an array."""
         return prod(self.axes[name])
 
     def places(self, name):
-        """The place of each element, in the array's own shape."""
+        """Return the place of each element, in the shape of the array."""
         return self[name] + np.arange(self.size(name)).reshape(self.axes[name])
 
 
 def weights_table(step, sizes, biased=True):
-    """The Table of a network's weights, with biases or without."""
+    """Return the Table of a network's weights, with biases or without."""
     inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
     one = 1 if biased else 0
     return Table(
@@ -68,7 +68,7 @@ def weights_table(step, sizes, biased=True):
 
 
 def named_places(cell, step, sizes, biased=True):
-    """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
+    """Return {name: places (int64, in PyTorch's shape)} of every public weight."""
     table = weights_table(step, sizes, biased)
     from_x, from_h = gates_of(cell, step)
     w_h = np.concatenate([table.places("w_h"), table.places("w_q")], -1)
@@ -87,7 +87,7 @@ def named_places(cell, step, sizes, biased=True):
 
 
 def gates_of(cell, step):
-    """Where the cell's gates, in its own order, lie among those that inputs reach, and those that states reach."""
+    """Return the positions of the cell's gates among those that inputs reach, and among those that states reach."""
     x_names = step.groups[: step.from_x]
     h_names = step.groups[len(step.groups) - step.from_h :] + step.groups[: step.from_operand]
     from_x = [_place(x_names, gate, "_x") for gate in cell.gates]

@@ -1,4 +1,4 @@
-"""What the loops of a network are compiled for, and how they see its memory.
+"""The properties of a network for which its loops are compiled, and its layout in memory.
 
 Time, units and columns: a block is a few columns of sequences, each column one vector wide. A lane is a model (each has
 weights of its own: `own_weights`), or a sequence of one model. Inputs are numbers that all lanes share, or one for
@@ -32,7 +32,7 @@ BLOCK_ARRAYS = ("pre", "state", "saved", "d_z", "d", "d_state", "operand", "d_op
 
 @dataclass(frozen=True)
 class Network:
-    """A network as its loops are compiled.
+    """A network in the form for which its loops are compiled.
 
     step: the cell's Step; head: a TracedHead; registers: of vectors of this width; columns: of a block; before:
     outputs are read from the state before the step's input, not after it; bits: see above; biased: there are biases.
@@ -54,7 +54,7 @@ class Network:
 
     @property
     def text(self):
-        """All that compiled code depends on."""
+        """Everything that the compiled code depends on."""
         return (
             f"{self.step.text} | {self.head.text} | {self.sizes} {self.own_weights} {self.own_data} {self.columns} "
             f"{self.registers} {self.vector_bytes} {self.before} {self.bits} {self.biased}"
@@ -66,12 +66,12 @@ class Network:
 
     @property
     def derived(self):
-        """Derivatives that a step gives: by each pre-activation, and by each of the cell's vectors."""
+        """The number of derivatives of a step: one for each pre-activation, and for each of the cell's vectors."""
         return len(self.step.pre) + len(self.step.vectors)
 
     @property
     def span(self):
-        """Steps whose derivatives are kept before gradients take them in."""
+        """The number of steps whose derivatives are kept before they are added to the gradients."""
         step = (
             (self.sizes.hidden if self.own_weights else self.derived * self.sizes.hidden)
             * self.columns
@@ -104,7 +104,7 @@ class Network:
         return chosen
 
     def arrays(self, steps):
-        """{name: vectors} of a block's own memory, for sequences of up to `steps` steps."""
+        """Return {name: number of vectors} of a block's memory, for sequences of up to `steps` steps."""
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
         return {
             "pre": len(self.step.pre) * hidden * columns,
@@ -123,23 +123,23 @@ class Network:
     # ----------------------------------------------------------------------------------- operands, in all modes
 
     def weight(self, m, pointer, place):
-        """A weight in all lanes."""
+        """Return a weight, broadcast to all lanes."""
         return m.load(pointer, place) if self.own_weights else m.splat(pointer, place)
 
     def weight_place(self, name, unit, k, gate):
-        """Where a matrix has the weight of a unit's gate for the k-th number that it reads."""
+        """Return the place in a matrix of the weight of a unit's gate for its k-th operand."""
         _, size, gates = self.table.axes[name]
         return (unit * size + k) * gates + (self.table[name] + gate)
 
     def vectors_of(self, m, theta, unit):
-        """{symbol: the cell's own vector, of one unit}"""
+        """Return {symbol: the cell's vector, of one unit}."""
         hidden, first = self.sizes.hidden, self.table["vectors"]
         return {
             symbol: self.weight(m, theta, unit + (first + n * hidden)) for n, symbol in enumerate(self.step.vectors)
         }
 
     def place(self, unit, count, time, n, column):
-        """Where an array (T, count, H, C) has the n-th number of a unit and column at a time."""
+        """Return the place of the n-th number of a unit and column at a time, in an array (T, count, H, C)."""
         return ((time * count + n) * self.sizes.hidden + unit) * self.columns + column
 
     def datum(self, m, pointer, row, column):
@@ -150,7 +150,7 @@ class Network:
         return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
 
     def mask(self, m, block, t, column):
-        """What a step counts."""
+        """Return the weight of a step."""
         return m.splat(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
 
 

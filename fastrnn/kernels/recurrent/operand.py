@@ -1,4 +1,4 @@
-"""The second product of a step: an operand, a formula of gates and state, stands in the place of h for some gates.
+"""The second product of a step: an operand, a formula of gates and state, replaces h for some gates.
 
 operand[t] = f(pre[t], state[t])      pre[t] += W_q operand[t] + b_q
 d_operand = W_q' d_pre[t]             d_pre[t], d_state[t] += the derivatives of f, times d_operand
@@ -28,7 +28,7 @@ def environments_of(m, net, frame, t, u, saved):
 
 
 def second_products(m, net, frame, t):
-    """The operand of step t, and its products, added to the pre-activations that it reaches."""
+    """Compute the operand of step t, and add its products to the pre-activations of its gates."""
     step = net.step
     for u in m.range(net.sizes.hidden):
         own = [step.operand.node, *step.saved[: step.operand.saved]]
@@ -43,7 +43,7 @@ def second_products(m, net, frame, t):
 
 
 def _add_products(m, net, frame, t, u, units, c, columns):
-    """The products of a tile of units and columns."""
+    """Compute the products of a tile of units and columns."""
     hidden, gates = net.sizes.hidden, net.step.operand.gates
     rows = [(gate, unit) for gate in range(gates) for unit in range(units)]
 
@@ -72,7 +72,7 @@ def _add_products(m, net, frame, t, u, units, c, columns):
 
 
 def operand_back(m, net, frame, t, slot):
-    """Add what comes through the operand to the derivatives of step t, from d_operand."""
+    """Add to the derivatives of step t those that pass through the operand, from d_operand."""
     step, states = net.step, len(net.step.new)
     given = [n for n, expr in enumerate(step.operand.back) if expr is not lift(0.0)]
     nodes = [step.operand.back[n] for n in given]

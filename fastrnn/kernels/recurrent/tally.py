@@ -16,7 +16,7 @@ TALLY_WORDS = ("samples", "left", "seen")
 
 
 def tally(m, frame, totals):
-    """Take the block's SUMS in."""
+    """Add the block's SUMS."""
     zero = m.constant(0.0)
     for n, total in enumerate(totals):
         high, low = m.integer(2 * n), m.integer(2 * n + 1)

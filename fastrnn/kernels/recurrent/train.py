@@ -46,7 +46,7 @@ WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations"
 
 
 def frame_of(m, names):
-    """The arrays of a frame by name."""
+    """Return the arrays of a frame by name."""
     return SimpleNamespace(**{name: m.pointer(name) for name in names})
 
 
@@ -91,12 +91,12 @@ def train_program(net, optimizer, terms, dtype, lanes):
 
 
 def _has(flags, flag):
-    """A condition: one of the flags is set."""
+    """Return the condition that one of the flags is set."""
     return (flags % (2 * flag)) // flag
 
 
 def _block(m, table, number):
-    """(a block's arrays, its flags)."""
+    """Return (a block's arrays, its flags)."""
     row = number * len(ITEM)
     words = {name: m.read(table, row + n) for n, name in enumerate(ITEM)}
     block = {name: m.as_pointer(words[name]) for name in ("x", "y", "mask", "lengths", "weights")}

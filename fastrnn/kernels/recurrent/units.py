@@ -58,12 +58,12 @@ def update_program(net, optimizer, terms, dtype):
 
 
 def _place(net, count, time, n, panel):
-    """Where an array (T, count, P) has the n-th vector of a panel at a time."""
+    """Return the place of the n-th vector of a panel at a time, in an array (T, count, P)."""
     return (time * count + n) * net.panels + panel
 
 
 def _tree(values):
-    """Their sum, neighbours first."""
+    """Return the sum of the vectors, added pairwise."""
     while len(values) > 1:
         values = [a + b for a, b in zip(values[::2], values[1::2])] + values[len(values) // 2 * 2 :]
     return values[0]
@@ -137,7 +137,7 @@ def _forward(m, net, frame, t):
 
 
 def _vectors(m, net, frame, p):
-    """{symbol: the cell's own vector, of a panel}"""
+    """Return {symbol: the cell's vector, of a panel}."""
     return {
         symbol: m.load(frame.theta, m.integer(net.row("vectors", n * net.panels + p)))
         for n, symbol in enumerate(net.step.vectors)
@@ -145,7 +145,7 @@ def _vectors(m, net, frame, p):
 
 
 def _turn(m, net, frame):
-    """turned[j, gate, k] = w_h[k, gate, j]"""
+    """Set turned[j, gate, k] = w_h[k, gate, j]."""
     lanes, panels, gates = net.lanes, net.panels, net.step.from_h
     for gate in range(gates):
         for q in m.range(panels):
@@ -163,7 +163,7 @@ def _turn(m, net, frame):
 
 
 def _head(m, net, frame, chunk):
-    """Outputs, losses and their derivatives of a chunk of steps."""
+    """Compute the outputs of a chunk of steps, their losses and the derivatives."""
     head, states, zero = net.head, len(net.step.new), m.constant(0.0)
     values = {}
     for o, symbol in enumerate(head.z):
@@ -255,7 +255,7 @@ def _gradients(m, net, frame, steps, chunks):
     first_h, zero = len(step.pre) - step.from_h, m.constant(0.0)
 
     def outer(name, count, gates, first, number):
-        """gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)"""
+        """Set gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)."""
         high = max(1, TILE // gates) if gates else 1
         for p in range(panels):
             for k, width in tiles(m, count, high) if gates else ():

@@ -1,4 +1,4 @@
-"""What the loops of single samples are compiled for: hidden units lie in the lanes of vectors.
+"""The properties for which the loops of single samples are compiled; hidden units lie in the lanes of vectors.
 
 Arrays, in vectors; P panels hold a network's H units:
 
@@ -21,13 +21,13 @@ CHUNK, NARROW_CHUNK = 8, 4
 
 
 def chunk_of(lanes):
-    """Steps whose outputs are computed together in vectors of `lanes` numbers."""
+    """Return the number of steps whose outputs are computed together in vectors of `lanes` numbers."""
     return CHUNK if lanes >= CHUNK else NARROW_CHUNK
 
 
 @inlined
 def place_of_step(t, lanes):
-    """(vector, lane) of a step's outputs."""
+    """Return (vector, lane) of a step's outputs."""
     if lanes < CHUNK:
         return t // NARROW_CHUNK, t % NARROW_CHUNK
     return t // CHUNK, t % CHUNK
@@ -48,12 +48,12 @@ class UnitsNetwork:
 
     @property
     def text(self):
-        """All that compiled code depends on."""
+        """Everything that the compiled code depends on."""
         return f"units: {self.step.text} | {self.head.text} | {self.sizes} {self.lanes}"
 
     @property
     def chunk(self):
-        """Steps whose outputs are computed together."""
+        """The number of steps whose outputs are computed together."""
         return chunk_of(self.lanes)
 
     @property
@@ -62,12 +62,12 @@ class UnitsNetwork:
 
     @property
     def derived(self):
-        """Derivatives that a step gives: by each pre-activation, and by each of the cell's vectors."""
+        """The number of derivatives of a step: one for each pre-activation, and for each of the cell's vectors."""
         return len(self.step.pre) + len(self.step.vectors)
 
     @cached_property
     def table(self):
-        """The Table of weights, in numbers."""
+        """The Table of the weights, counted in numbers, not vectors."""
         step, sizes, units = self.step, self.sizes, self.panels * self.lanes
         return Table(
             ("w_x", (sizes.inputs, step.from_x, units)),
@@ -80,15 +80,15 @@ class UnitsNetwork:
         )
 
     def row(self, name, place=0):
-        """The vector of a weight: the first one of its array, and `place` more."""
+        """Return the number of a vector of weights: that of the array's first, plus `place`."""
         return place + self.table[name] // self.lanes
 
     def weight(self, m, pointer, place):
-        """A number in all lanes."""
+        """Return a number, broadcast to all lanes."""
         return m.splat(pointer, place)
 
     def arrays(self, steps):
-        """{name: vectors} of the memory that sequences of up to `steps` steps take."""
+        """Return {name: number of vectors} of the memory for sequences of up to `steps` steps."""
         states, panels, chunks = len(self.step.new), self.panels, -(-steps // self.chunk)
         return {
             "turned": self.panels * self.lanes * self.step.from_h * panels,
@@ -100,7 +100,7 @@ class UnitsNetwork:
         }
 
     def places(self, cell):
-        """{name: places (int64, in PyTorch's shape)} of every weight that a user knows."""
+        """Return {name: places (int64, in PyTorch's shape)} of every public weight."""
         table, hidden, sizes = self.table, self.sizes.hidden, self.sizes
         from_x, from_h = gates_of(cell, self.step)
         places = {

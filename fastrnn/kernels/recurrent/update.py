@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from fastrnn.formula.graph import Expr, lift, ordered, square_root, symbol, text
+from fastrnn.formula.functions import square_root
+from fastrnn.formula.graph import Expr, lift, ordered, symbol, text
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.decide import PROGRESS
 
@@ -24,10 +25,10 @@ class Terms(NamedTuple):
 
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
-    states that go on from one block to another; plateau: learning rates that fall where the loss no longer improves;
+    states that continue from one block to another; plateau: learning rates that fall where the loss no longer improves;
     saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states;
-    decoupled: L1 beside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are not
-    finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
+    decoupled: L1 outside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are
+    not finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
     initial states; summed: the scale is 1.
     """
 
@@ -106,7 +107,7 @@ def updating(m, net, optimizer, frame, terms):
 
 
 def updater(m, net, optimizer, frame, terms, moment):
-    """(rows of weights, step(row, gradient)): the step updates a row, and returns the weights."""
+    """Return (rows of weights, step(row, gradient)): the step updates a row, and returns the weights."""
     options = {
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
@@ -132,7 +133,7 @@ def updater(m, net, optimizer, frame, terms, moment):
     count = net.table["initial"] if terms.together and net.own_weights else whole
 
     def flagged(value, kind, row):
-        """value, or 0 where a flag of the weight is not set."""
+        """Return value, or 0 where a flag of the weight is not set."""
         if terms.together and not net.padded:
             return value
         at = m.integer(kind * whole) + row
@@ -172,7 +173,7 @@ def updater(m, net, optimizer, frame, terms, moment):
 
 
 def _clipped(m, net, frame, scale, limit, flagged, count):
-    """The scale of a gradient whose norm is at most `limit`; one that is no number stays so."""
+    """Return the factor that limits a gradient's norm to `limit`; a NaN stays NaN."""
     little = m.constant(LITTLE[str(m.dtype)])
 
     def body(row, sums):
@@ -206,7 +207,7 @@ def _keep(m, net, pointer, row, value):
 
 
 def _fixed(roots, own):
-    """The largest terms of a formula that are the same for all weights: computed once an update."""
+    """Return the largest terms of a formula that are equal for all weights; they are computed once per update."""
     varying = set()
     for expr in ordered(roots):
         if expr in own or any(arg in varying for arg in expr.args if isinstance(arg, Expr)):

@@ -155,7 +155,7 @@ MOST_NODES, MOST_EDGES, MOST_PRODUCTS, MOST_WORK = 1 << 14, 1 << 19, 10**7, 1 <<
 # Inputs, outputs, and entries of an automaton; names and statements of a formula, and the terms of a polynomial whose
 # corners are looked at.
 MOST_INPUTS, MOST_OUTPUTS, MOST_ENTRIES, MOST_NAMES, MOST_STATEMENTS, MOST_TERMS = 8, 32, 1 << 16, 16, 100, 6
-# Sums of weights that are kept.
+# Sums of weights that are kept, and numbers that a step has of all units.
 MOST_KEPT = 1 << 16
 # Characters of a reason, of a value in it, of a name, and of a formula.
 LONGEST, SHORT, NAME, TEXT = 200, 60, 40, 10_000
@@ -500,9 +500,11 @@ class Formula:
 
     def __init__(self, text, known, results, iv, dtype):
         self.iv, self.lines, self.together, self.below, self.uses = iv, {}, {}, {}, {}
+        # To convert numbers to intervals takes longer than to compute with them.
+        self.one, self.two, self.three = map(iv.mpf, (1, 2, 3))
         self.unit, self.eta = (self.bound(number[dtype]) for number in (UNIT, UNDERFLOW))
         errors = ACTIVATION_ERROR.items()
-        self.errors = {op: self.bound(Fraction(error)) for (op, kind), error in errors if kind == dtype}
+        self.errors = {op: self.about(self.bound(Fraction(error))) for (op, kind), error in errors if kind == dtype}
         self._parse(text, {*known}, results, LARGEST[dtype])
         self.read = {*self.results}.union(*(arguments for _, arguments in self.lines.values()))
         # Constants, which kernels of float32 round.
@@ -563,6 +565,7 @@ class Formula:
     def __call__(self, values, limit):
         """The intervals of the results for those of the inputs; none of its values may reach the limit."""
         known, slips = {**self.constants, **values}, {arg: value.delta for arg, value in self.constants.items()}
+        limit = self.iv.mpf(limit)
         for name, (op, arguments) in self.lines.items():
             parts = [known[arg] for arg in arguments]
             if op in "+-*":
@@ -579,19 +582,23 @@ class Formula:
 
     def about(self, error):
         """[-error, error]"""
-        return self.iv.mpf([-error, error])
+        from mpmath.libmp import mpf_neg
+
+        end = error._mpi_[1]
+        return self.iv.make_mpf((mpf_neg(end), end))
 
     def _rounding(self, exact, a, b):
         """What an operation may lose, where subnormal numbers may be taken for zero, too."""
-        return (self.unit * abs(exact) + self.eta * (3 + abs(a) + abs(b))).b
+        return (self.unit * abs(exact) + self.eta * (self.three + abs(a) + abs(b))).b
 
     def _function(self, op, z):
         """Each has z once, so that its interval is as tight as the operations are."""
         if op == "relu":
             # A subnormal number may be taken for zero.
             return self.iv.mpf([z.a if z.a >= self.eta else 0, max(z.b, 0)])
-        value = 1 / (1 + self.iv.exp(-z)) if op == "sigmoid" else 1 - 2 / (1 + self.iv.exp(2 * z))
-        return value + self.about(self.errors[op])
+        one, two = self.one, self.two
+        value = one / (one + self.iv.exp(-z)) if op == "sigmoid" else one - two / (one + self.iv.exp(two * z))
+        return value + self.errors[op]
 
     def _corners(self, name, known, slip):
         """A polynomial that is linear in each of its terms takes its extremes at the corners of their box."""
@@ -640,6 +647,7 @@ class Network:
         self.cost, self.cell = self.places // PLACES["float32"], Structure(text)
         made = self.cell
         known = [*made.pre, *made.vectors, *made.state]
+        require(self.hidden * len(known) <= MOST_KEPT, f"cell: {TOO_LARGE}")
         self.formula = Formula(made.statements, known, len(made.state), self.iv, dtype)
         self.operand = made.operand and Formula(made.operand, {*known} - {*made.late}, 1, self.iv, dtype)
         # Where the formula does not read the state, nodes that lead to the same ones are joined after W_hh h.

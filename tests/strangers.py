@@ -224,7 +224,7 @@ def formulas(text):
     made = {
         "empty": "", "no text": None, "a list": [text], "only gates": gates, "long": text + " " * 20_000,
         "a statement that nothing reads": of([*lines, f"v{number} = +({result}, old_h)"]),
-        "a statement twice": ending(lines[0].split(" = ")[1], f"-(v{number}, v0)"),
+        "a statement twice": ending(lines[0].split(" = ")[1], f"-(v{number}, v0)", f"+({result}, v{number + 1})"),
         "itself": ending(f"+(v{number}, {result})"),
         "a value that comes later": ending(f"+(v{number + 1}, {result})", f"+(v{number}, old_h)"),
         "an unknown name": ending(f"+({result}, secret)"),

@@ -254,3 +254,18 @@ def test_gates_may_be_called_as_they_like(tmp_path):
     accepted(tmp_path, found)
     with pytest.raises(ValueError, match="does not read f_x"):
         check_formula(Odd(8))
+
+
+# ---- from training to the check
+
+
+class Mine(fastrnn.MGU):
+    """A cell of one's own, with kernels that other tests have compiled."""
+
+
+def test_a_cell_and_a_task_of_ones_own_are_trained_to_a_proof(tmp_path):
+    run = fastrnn.train(Mine(8), Sums(8), until="certified", seed=1)
+    assert run.certified
+    lines = verdict(accepted(tmp_path, run.certification))
+    assert "cell 'Mine'" in "\n".join(lines) and "task 'my.sums'" in "\n".join(lines)
+    assert fastrnn.verify(run.model, bits=200, samples=256).exact

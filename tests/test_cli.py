@@ -140,7 +140,7 @@ WRONG_USE = {
     "resume at another width": (f"train --resume {OF}unfinished.safetensors --bits 9", "--bits: got 9, but "),
     "resume at another seed": (
         f"train --resume {OF}unfinished.safetensors --max-samples 9999 --seed 4",
-        "was begun with 0",
+        "was started with 0",
     ),
     "resume to nonsense": (f"train --resume {OF}unfinished.safetensors --max-samples 0", "--max-samples: got 0"),
     "verify nothing": ("verify", "the following arguments are required: MODEL; see fastrnn verify --help"),

@@ -7,7 +7,7 @@ from fastrnn.cli.output import model_beside
 from fastrnn.cli.text import seconds
 from fastrnn.program import install
 
-SUMMARY = "Check a certificate, independently of what made it"
+SUMMARY = "Check a certificate with an independent program"
 EXAMPLES = """\
 examples:
   fastrnn check runs/addition-8-certificate.safetensors

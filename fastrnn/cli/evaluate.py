@@ -14,7 +14,7 @@ examples:
   fastrnn evaluate runs/choices others.csv --model all
 
 The table has the columns that the fit was given. All its sequences count,
-including those of the fit. --model all prints a table with a row for each model.
+including those of the fit. --model all prints a table, one row for each model.
 """
 
 
@@ -24,7 +24,7 @@ def arguments(parser, argv):
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
         "--model", default="best", metavar="N",
-        help="a row of table.csv, best (of the least validation loss; after folds, the refit) or all",
+        help="a row of table.csv, best (the smallest validation loss; after --cv, the refit) or all",
     )
 
 

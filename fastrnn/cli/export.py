@@ -30,7 +30,7 @@ def arguments(parser, argv):
         "--format", metavar="NAME", help=f"one of: {', '.join(formats())} (default: that of the ending of OUTPUT)"
     )
     parser.add_argument(
-        "--model", metavar="N", help="of fits: a row of table.csv, or best (the default), of the least validation loss"
+        "--model", metavar="N", help="for fits: a row of table.csv, or best (default): the smallest validation loss"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 

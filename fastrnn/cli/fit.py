@@ -125,7 +125,7 @@ def arguments(parser, argv):
         metavar = "NAME" if kind is str and name != "patience" else "X" if kind is number else "N"
         training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     training.add_argument(
-        "--threads", type=positive, metavar="N", help="threads; the result is the same for any number"
+        "--threads", type=positive, metavar="N", help="threads (default: all cores); they do not change the result"
     )
     add_cluster(parser.add_argument_group("other machines").add_mutually_exclusive_group())
     results = parser.add_argument_group("results")

@@ -35,12 +35,16 @@ def arguments(parser, argv):
     parser.add_argument(
         "--format", metavar="NAME", help=f"one of: {', '.join(known)} (default: that of the ending of FILE)"
     )
-    parser.add_argument("--head", metavar="NAME", help=f"where FILE does not say it: {', '.join(heads())} (linear)")
     parser.add_argument(
-        "--activation", metavar="NAME", help=f"of an Elman, where FILE does not say it: {', '.join(ACTIVATIONS)} (tanh)"
+        "--head", metavar="NAME", help=f"if FILE does not say it: {', '.join(heads())} (default: linear)"
     )
     parser.add_argument(
-        "--reset", metavar="WHERE", help=f"of a GRU, where FILE does not say it: {', '.join(RESETS)} (after)"
+        "--activation",
+        metavar="NAME",
+        help=f"of an Elman, if FILE does not say it: {', '.join(ACTIVATIONS)} (default: tanh)",
+    )
+    parser.add_argument(
+        "--reset", metavar="WHERE", help=f"of a GRU, if FILE does not say it: {', '.join(RESETS)} (default: after)"
     )
     parser.add_argument("--task", metavar="NAME", help=f"save a network for a task: {', '.join(tasks())}")
     parser.add_argument("--bits", metavar="N", type=int, help="width of the task")

@@ -8,7 +8,7 @@ from fastrnn.cli.options import integer, number, positive
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.text import seconds
 
-SUMMARY = "Run the tutorial's scalar program and print what it prints"
+SUMMARY = "Run the tutorial's scalar program and print its output"
 EXAMPLES = """\
 examples:
   fastrnn original                    the tutorial's ten blocks
@@ -25,7 +25,7 @@ OPTIONS = (
     ("--hidden", "hidden_dim", integer, 16, "hidden units"),
     ("--alpha", "alpha", number, 0.1, "learning rate"),
     ("--bits", "binary_dim", integer, 8, "bits of the sum"),
-    ("--report-every", "report_every", integer, 1000, "samples from one block to the next"),
+    ("--report-every", "report_every", integer, 1000, "samples between two printed blocks"),
 )
 
 
@@ -38,7 +38,7 @@ def arguments(parser, argv):
         "--runs",
         type=positive,
         metavar="N",
-        help="train for N seeds from --seed on, side by side in SIMD lanes, "
+        help="train N seeds, the first of them --seed, side by side in SIMD lanes, "
         "and print how many became exact, and how fast",
     )
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of --runs (default: all cores)")

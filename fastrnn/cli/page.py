@@ -27,15 +27,15 @@ def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("network", metavar="MODEL", help="a file of a network or of fits, or what fastrnn fit wrote")
     parser.add_argument("output", metavar="OUTPUT", help="an .html file")
-    parser.add_argument("--data", metavar="TABLE", help="of a fit: sequences to play (default: the table of the fit)")
+    parser.add_argument("--data", metavar="TABLE", help="for a fit: sequences to play (default: the table of the fit)")
     parser.add_argument(
-        "--sequences", type=positive, default=5, metavar="N", help="of a fit: how many sequences (default: 5)"
+        "--sequences", type=positive, default=5, metavar="N", help="for a fit: number of sequences (default: 5)"
     )
     parser.add_argument(
-        "--model", metavar="N", help="of fits: a row of table.csv, or best (the default), of the least validation loss"
+        "--model", metavar="N", help="for fits: a row of table.csv, or best (default): the smallest validation loss"
     )
     parser.add_argument(
-        "--certificate", metavar="FILE", help="of a task: the proof to show (default: MODEL-certificate.safetensors)"
+        "--certificate", metavar="FILE", help="for a task: the proof to show (default: MODEL-certificate.safetensors)"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 

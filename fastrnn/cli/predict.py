@@ -30,7 +30,7 @@ def arguments(parser, argv):
         "--model",
         default="best",
         metavar="N",
-        help="a row of table.csv, or best (of the least validation loss; after folds, the refit)",
+        help="a row of table.csv, or best (the smallest validation loss; after --cv, the refit)",
     )
     parser.add_argument("--states", action="store_true", help="write the hidden states, too")
     parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")

@@ -41,7 +41,9 @@ class Row(NamedTuple):
 def arguments(parser, argv):
     """Declare the options: the number of seeds, and those of the task, the cell and the training."""
     parser.add_argument("--seeds", type=positive, default=200, metavar="N", help="seeds 0 to N - 1 (default: 200)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="threads (default: all cores); they do not change the result"
+    )
     add_parts(parser, argv)
 
 

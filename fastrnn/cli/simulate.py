@@ -19,8 +19,8 @@ examples:
   fastrnn simulate runs/choices --environment maze.py --model all
 
 --reward: a bandit. Choice number k is rewarded with the k-th probability; the
-inputs are the choice and the reward of the step before, so the fit was one with
---inputs CHOICE,REWARD --lag 1. --swap N reverses the order of the probabilities
+inputs are the choice and the reward of the step before, so the fit must have
+used --inputs CHOICE,REWARD --lag 1. --swap N reverses the order of the probabilities
 every N steps. The output has the columns of the table of the fit, and can be
 fitted with the same options and --group model,session.
 Any other environment is a Python file with a function
@@ -44,7 +44,7 @@ def arguments(parser, argv):
     parser.add_argument("--steps", type=positive, default=100, metavar="N", help="steps of a session (default: 100)")
     parser.add_argument("--sessions", type=positive, default=1, metavar="N", help="sessions of each model (default: 1)")
     parser.add_argument("--model", default="best", metavar="N", help="a row of table.csv, best or all (default: best)")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of choices and rewards (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of choices and rewards (default: 0)")
     parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 

@@ -45,7 +45,7 @@ AXES = (
     ("--activation", "activation", str, "activations of the hidden units"),
     ("--learning-rate", "learning_rate", number, "learning rates"),
     ("--batch-size", "batch_size", integer, "samples in one update"),
-    ("--bits", "bits", integer, "bits of the result, the steps of time"),
+    ("--bits", "bits", integer, "bits of the result; each is one step"),
 )
 NAMES = tuple(axis for _, axis, _, _ in AXES)
 
@@ -74,7 +74,7 @@ def arguments(parser, argv):
         "--force", action="store_true", help="replace existing files, and partial results of another sweep"
     )
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="parts computed at a time (default: all cores; 64 on a cluster)"
+        "--workers", type=positive, metavar="N", help="units of work at one time (default: all cores; 64 on a cluster)"
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--processes", action="store_true", help=f"work in processes (default from {MANY:,} models on)")

@@ -42,7 +42,9 @@ def arguments(parser, argv):
     parser.add_argument("--resume", metavar="FILE", help="continue the unfinished run in FILE")
     parser.add_argument("--other-processor", action="store_true",
                         help="continue a run of another kind of processor; results then differ in rounding")
-    parser.add_argument("--threads", type=positive, metavar="N", help="threads; the result is the same for any number")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="threads (default: all cores); they do not change the result"
+    )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     add_parts(parser, argv, {"until": "certified where a proof covers the task, else exact"})
 

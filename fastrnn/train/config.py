@@ -84,7 +84,7 @@ class TrainConfig:
     )
     patience: int = option(256, "consecutive samples without a mistake before verification")
     curriculum: Curriculum | None = option(
-        Curriculum(), "FIRST:FACTOR: train at width FIRST, and multiply it by FACTOR once exact; or none"
+        Curriculum(), "START:FACTOR: train at width START, and multiply it by FACTOR once exact; or none"
     )
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))

@@ -20,9 +20,9 @@ examples:
 
 --reward: a bandit. Choice number k is rewarded with the k-th probability; the
 inputs are the choice and the reward of the step before, so the fit must have
-used --inputs CHOICE,REWARD --lag 1. --swap N reverses the order of the probabilities
-every N steps. The output has the columns of the table of the fit, and can be
-fitted with the same options and --group model,session.
+used --inputs CHOICE,REWARD --lag 1. --swap N reverses the order of the
+probabilities every N steps. The output has the columns of the table of the
+fit, and can be fitted with the same options and --group model,session.
 Any other environment is a Python file with a function
   environment(choices, draws) -> inputs of the next step
 and `first`, the inputs of the first one, as fastrnn.analysis.simulate has them.

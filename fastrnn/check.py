@@ -647,7 +647,7 @@ class Network:
         self.cost, self.cell = self.places // PLACES["float32"], Structure(text)
         made = self.cell
         known = [*made.pre, *made.vectors, *made.state]
-        require(self.hidden * len(known) <= MOST_KEPT, f"cell: {TOO_LARGE}")
+        require(self.hidden * (2 + len(known)) <= MOST_KEPT, f"cell: {TOO_LARGE}")
         self.formula = Formula(made.statements, known, len(made.state), self.iv, dtype)
         self.operand = made.operand and Formula(made.operand, {*known} - {*made.late}, 1, self.iv, dtype)
         # Where the formula does not read the state, nodes that lead to the same ones are joined after W_hh h.

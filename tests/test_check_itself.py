@@ -16,6 +16,7 @@ from mpmath.libmp import to_rational
 from task_runs import variants
 
 import fastrnn
+from fastrnn import formula as formulas
 from fastrnn.cells.base import cells
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import description_of, formula_of
@@ -23,7 +24,7 @@ from fastrnn.certify.rounding import operations
 from fastrnn.check import ACTIVATION_ERROR, FORMULAS, STEPS, Formula, Network, Refused, check, inputs_of, scaled
 from fastrnn.check import FIELDS as TASK_FIELDS
 from fastrnn.check import text_of as checked_text
-from fastrnn.formula import graph
+from fastrnn.formula.graph import symbol as symbol_of
 from fastrnn.formula.intervals import Intervals
 
 # ---- the checker itself
@@ -176,10 +177,10 @@ def test_its_activations_contain_those_of_real_numbers(activation, low, width, p
 
 def test_relu_may_take_a_subnormal_number_for_zero():
     iv, least = MPIntervalContext(), 2.0**-126
-    z, formula = graph.relu(graph.symbol("a")), Formula("v0 = relu(a); return v0", ["a"], 1, iv, "float32")
+    z, formula = formulas.relu(symbol_of("a")), Formula("v0 = relu(a); return v0", ["a"], 1, iv, "float32")
     for low, high, right in ((1e-40, 1.0, 0.0), (least, 1.0, least), (-1.0, 2.0, 0.0), (-1.0, -0.5, 0.0)):
         (found,) = formula({"a": iv.mpf([low, high])}, 1e30)
-        ends = Intervals([z], operations("float32"))({graph.symbol("a"): (np.array([low]), np.array([high]))})[0][0]
+        ends = Intervals([z], operations("float32"))({symbol_of("a"): (np.array([low]), np.array([high]))})[0][0]
         assert (float(found.a), float(found.b)) == (ends[0][0], ends[1][0]) == (right, max(high, 0.0))
 
 

@@ -88,6 +88,20 @@ def test_a_task_is_learned(added, call):
     assert status == 0 and "for the automaton in this file (2 states and 2 symbols)" in out
 
 
+@pytest.mark.slow
+def test_a_cell_and_a_task_are_trained_to_a_proof_on_the_command_line(added, call):
+    # Kernels of a formula that no other test has: half a minute of compiling.
+    added("fastrnn/tasks/edges.py")
+    added("fastrnn/cells/highway.py", lambda text: text.replace("    gates =", "    extremes = (-1.0, 1.0)\n    gates ="))
+    status, out, _ = call("train", "--task", "edges", "--cell", "highway", "--hidden", "8", "--until", "certified")
+    assert status == 0 and "proved for every width" in out
+    certificate = re.search(r"saved (\S+-certificate.safetensors)", out)[1]
+    status, out, _ = call("check", certificate)
+    assert status == 0 and "of the task 'edges'" in out and "of the cell 'highway'" in out
+    status, out, _ = call("certify", certificate.replace("-certificate", ""))
+    assert status == 0 and "proved for every width" in out
+
+
 def test_an_export_writes_what_numbers_there_are(added, tmp_path):
     added("fastrnn/exchange/text.py")
     assert "text" in formats()

@@ -92,7 +92,8 @@ def test_a_task_is_learned(added, call):
 def test_a_cell_and_a_task_are_trained_to_a_proof_on_the_command_line(added, call):
     # Kernels of a formula that no other test has: half a minute of compiling.
     added("fastrnn/tasks/edges.py")
-    added("fastrnn/cells/highway.py", lambda text: text.replace("    gates =", "    extremes = (-1.0, 1.0)\n    gates ="))
+    extremes = "    extremes = (-1.0, 1.0)\n    gates ="
+    added("fastrnn/cells/highway.py", lambda text: text.replace("    gates =", extremes))
     status, out, _ = call("train", "--task", "edges", "--cell", "highway", "--hidden", "8", "--until", "certified")
     assert status == 0 and "proved for every width" in out
     certificate = re.search(r"saved (\S+-certificate.safetensors)", out)[1]

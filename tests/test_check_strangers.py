@@ -1,5 +1,6 @@
 """Certificates of cells and tasks that the checker does not define: what it says of them, and what it refuses."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,14 +11,15 @@ import pytest
 import strangers
 from certified_models import FIXTURES
 from check_runs import SOURCE, Files, accepted
+from safetensors.numpy import save_file
 from strangers import Floored, HalfAdder, Sums, automata, described_cell, formulas, is_true, logits, proved_stranger
 
 import fastrnn
 from fastrnn.cells.base import cells
-from fastrnn.certify import certify
+from fastrnn.certify import certify, file
 from fastrnn.certify.boxes import check_formula
 from fastrnn.certify.file import formula_of
-from fastrnn.check import check, main, verdict
+from fastrnn.check import Refused, check, main, verdict
 from fastrnn.formula import exp, sigmoid, tanh
 from fastrnn.networks import shapes_of
 
@@ -269,3 +271,44 @@ def test_a_cell_and_a_task_of_ones_own_are_trained_to_a_proof(tmp_path):
     lines = verdict(accepted(tmp_path, run.certification))
     assert "cell 'Mine'" in "\n".join(lines) and "task 'my.sums'" in "\n".join(lines)
     assert fastrnn.verify(run.model, bits=200, samples=256).exact
+
+
+# ---- what would take long or much memory
+
+
+def largest(folder, gates, units, symbols, dtype):
+    """Files of a formula without statements, whose gates are all its states: as large as the checker takes."""
+    names, parts = ([f"{letter}{i}" for i in range(gates)] for letter in "gs")
+    weights = {"w_ih": np.full((gates * units, symbols.bit_length() - 1), 1e-3, dtype),
+               "w_hh": np.zeros((0, units), dtype), "w_ho": np.full((1, units), 1e-3, dtype)}
+    cell = {"name": "large", "hidden_size": units, "bias": False}
+    claim = {"format": 4, "task": {"name": "none"}, "cell": cell, "head": "sigmoid", "dtype": dtype, "margin": 1.0,
+             "automaton": {"next": [[0] * symbols], "outputs": [[0] * symbols]}, "weights": file.hash_of(weights),
+             "formula": f"{' '.join(names)} | {' '.join(names)} ({gates}, 0) |  | {' '.join(parts)} | "
+                        f"return {', '.join(names)}"}
+    header = {"format": 1, "versions": {}, "metadata": {}, "cell": cell, "task": {"name": "none", "bits": 8}}
+    boxes = {"low": np.full((2, gates * units), -3.0), "high": np.full((2, gates * units), 3.0),
+             "following": np.ones((2, symbols), np.int64)}
+    save_file(boxes, folder / "certificate", {"certificate": json.dumps(claim)})
+    save_file(weights, folder / "model", {"fastrnn": json.dumps(header)})
+    return folder / "certificate", folder / "model"
+
+
+# Long since all is checked, up to the margin.
+@pytest.mark.slow
+@pytest.mark.parametrize("gates, units, symbols, dtype", [(16, 1900, 2, "float32"), (1, 16000, 2, "float32"),
+                                                          (16, 63, 256, "float64")])
+def test_the_largest_formulas_take_less_than_100_megabytes(tmp_path, gates, units, symbols, dtype):
+    code = ("import sys\nfrom fastrnn.check import main\nmain(sys.argv[1:])\n"
+            "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))")
+    paths = map(str, largest(tmp_path, gates, units, symbols, dtype))
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
+    reason, kilobytes = done.stdout.splitlines()
+    assert reason.startswith("refused: margin") and int(kilobytes) < 100_000
+    assert "larger than this checker takes" in reason_of(largest(tmp_path, gates, 2 * units, symbols, dtype))
+
+
+def reason_of(paths):
+    with pytest.raises(Refused) as refused:
+        check(*paths)
+    return str(refused.value)

@@ -108,6 +108,11 @@ def jit(function=None, /, **options):
     return dispatcher
 
 
+def inner(function):
+    """`jit` for what only compiled code calls, or an Address: nothing that takes Python's objects apart is compiled."""
+    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 @functools.cache
 def stamp():
     """Return 16 hex digits that change with any .py file that kernels are made of, and with numba or llvmlite.

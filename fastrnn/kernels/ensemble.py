@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner, jit
 from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.block_data import Block
 from fastrnn.kernels.feed import Feed
-from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
-from fastrnn.kernels.model_queue import Ended, Queue, Walk, has_room, settle
-from fastrnn.kernels.reference import refer
+from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
+from fastrnn.kernels.reference import Handle
 from fastrnn.simd.integers import atomic_load
 
 
@@ -30,8 +29,8 @@ class Plan(NamedTuple):
     batch: int
     size: int
     counted: int
-    scheduled: bool
-    at_once: bool
+    scheduled: int
+    at_once: int
     steps: int
     fresh: int
     samples: int
@@ -73,11 +72,14 @@ class Arrays(NamedTuple):
 
 
 class Models(NamedTuple):
-    """A group: what its lanes draw from, the present Block of samples, and all that lies in lanes; the queue and the
-    judge of its models, and those that ended."""
+    """A group: a Reference to what lay_models takes, what lanes draw from, the present Block of samples, all that lies
+    in lanes, the queue and the judge of its models, and those that ended."""
 
+    laid: Handle
     feed: Feed
     block: Block
+    plan: Plan
+    calls: Calls
     arrays: Arrays
     lanes: Lanes
     queue: Queue
@@ -85,12 +87,14 @@ class Models(NamedTuple):
     walk: Walk
 
 
-@inlined
-def _one_update(place, feed, block, plan, calls, arrays, lanes, made, stop):
+@inner
+def _one_update(group, made, stop):
     """One update of every active lane, `made` updates after feed.step says; whether it was made.
 
     Between two blocks of samples it may be given up, which leaves no trace but in workspace.
     """
+    laid, calls, arrays, lanes = group.laid, group.calls, group.arrays, group.lanes
+    feed, block, plan = group.feed, group.block, group.plan
     sample, learn = 0, arrays.learn
     if plan.batch > plan.size:
         _remember(arrays.open, arrays.streak, arrays.before)
@@ -102,7 +106,7 @@ def _one_update(place, feed, block, plan, calls, arrays, lanes, made, stop):
             return False
         samples = min(plan.size, plan.batch - sample)
         if feed.left[0] == 0:
-            call(calls.lay, (place, plan.batch, made * plan.batch + sample))
+            call(calls.lay, (laid, plan.batch, made * plan.batch + sample))
         number = feed.laid[0] - feed.left[0]
         feed.left[0] -= 1
         if block.tag[2] != samples:
@@ -117,12 +121,12 @@ def _one_update(place, feed, block, plan, calls, arrays, lanes, made, stop):
     if plan.counted == 0:
         for lane in range(lanes.batch.size):
             lanes.outputs[lane] += lanes.batch[lane]
-    if not plan.at_once:
+    if plan.at_once == 0:
         call(calls.update, (None, arrays.update))
     return True
 
 
-@inlined
+@inner
 def _remember(opened, streak, before):
     rows = opened.shape[0]
     for lane in range(streak.size):
@@ -131,7 +135,7 @@ def _remember(opened, streak, before):
             before[row, lane] = opened[row, lane]
 
 
-@inlined
+@inner
 def _take_back(opened, streak, before):
     rows = opened.shape[0]
     for lane in range(streak.size):
@@ -140,7 +144,7 @@ def _take_back(opened, streak, before):
             opened[row, lane] = before[row, lane]
 
 
-@inlined
+@inner
 def _cover(block, plan, samples):
     """Say which columns of a block hold a sample."""
     block.tag[2] = samples
@@ -149,14 +153,14 @@ def _cover(block, plan, samples):
             block.weights[0, column, lane] = 1 if column < samples else 0
 
 
-@inlined
+@inner
 def _sum_outputs(total, outputs):
     for column in range(outputs.shape[0]):
         for lane in range(total.size):
             total[lane] += outputs[column, lane]
 
 
-@inlined
+@inner
 def _quiet(feed, lanes):
     """Updates up to which no active lane ends, or fills a stretch of its history."""
     least = 1 << 62
@@ -166,7 +170,7 @@ def _quiet(feed, lanes):
     return least
 
 
-@inlined
+@inner
 def _advance(feed, plan, lanes, made):
     """Count the updates that were made in every active lane."""
     for lane in range(feed.active.size):
@@ -176,7 +180,7 @@ def _advance(feed, plan, lanes, made):
             lanes.outputs[lane] += made * plan.batch * plan.counted
 
 
-@jit
+@inner
 def _attend(feed, arrays, lanes):
     """Keep full stretches, and say what happened in every lane; whether one needs a decision."""
     decide = False
@@ -197,17 +201,18 @@ def _attend(feed, arrays, lanes):
     return decide
 
 
-@inlined
-def _until_event(place, plan, calls, feed, block, arrays, lanes, factors, updates, stop):
+@inner
+def _until_event(group, factors, updates, stop):
     """Up to `updates` updates of every active lane, until one needs a decision; returns the updates made."""
+    feed, plan, arrays, lanes = group.feed, group.plan, group.arrays, group.lanes
     made, counted = 0, 0
     feed.left[0] = 0
     quiet = _quiet(feed, lanes)
     while made < updates:
-        if plan.scheduled:
+        if plan.scheduled != 0:
             for lane in range(feed.active.size):
                 arrays.options[plan.rate, lane] = lanes.rate[lane] * factors[lane, made]
-        if not _one_update(place, feed, block, plan, calls, arrays, lanes, made - counted, stop):
+        if not _one_update(group, made - counted, stop):
             break
         made += 1
         if arrays.learn[plan.seen] != 0 or made - counted == quiet:
@@ -220,29 +225,16 @@ def _until_event(place, plan, calls, feed, block, arrays, lanes, factors, update
     return made
 
 
-@inlined
-def _settle_all(queue, ended, walk, feed, arrays, lanes, now, stop):
-    """Decide on all lanes that need it; whether none is left, and a model is in training."""
-    settled, active = True, False
-    for lane in range(feed.active.size):
-        if lanes.event[lane] != RUNNING:
-            settled &= settle(queue, ended, walk, feed, arrays, lanes, lane, now, stop)
-        active |= feed.active[lane] != 0
-    return settled and active
-
-
 @jit
-def run_models(source, plan, calls, group, factors, updates, now, stop):
+def run_models(group, factors, updates, now, stop):
     """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
 
-    group: a Models; factors (L, updates): the schedule's, if there is one; then every decision ends the call.
-    now: in seconds, of the models that begin. stop (1): not 0 once the call must end, from outside.
+    group: a Reference to the Models; factors (L, updates): the schedule's, if there is one; then every decision ends
+    the call. now: in seconds, of the models that begin. stop (1): not 0 once the call must end, from outside.
     """
-    feed, block, arrays, lanes, queue, ended, walk = group
-    place, made = refer((source, feed, block)), 0
-    while made < updates:
-        made += _until_event(place, plan, calls, feed, block, arrays, lanes, factors, updates - made, stop)
-        settled = _settle_all(queue, ended, walk, feed, arrays, lanes, now, stop)
-        if not settled or plan.scheduled or atomic_load(stop, 0) != 0 or not has_room(ended, feed.active.size):
-            break
-    return made
+    made = 0
+    while True:
+        continues = settle(group, now, stop)
+        if not continues or made >= updates or group.plan.scheduled * made != 0 or atomic_load(stop, 0) != 0:
+            return made
+        made += _until_event(group, factors, updates - made, stop)

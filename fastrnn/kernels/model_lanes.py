@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner
 
-# Why a call returned, by lane.
-RUNNING, CLEAN, DIVERGED, ENDED = 0, 1, 2, 3
+
+# Why a call returned, by lane; and what the caller asks for: to begin the lane's model, or the next one that waits, or
+# to leave the lane empty.
+RUNNING, CLEAN, DIVERGED, ENDED, BEGIN, NEXT, LEAVE = range(7)
 
 # Entries of a model's history; when they are full, neighbours are joined.
 MOST = 256
@@ -39,7 +41,7 @@ def lanes_for_models(lanes):
     return Lanes(np.full(lanes, -1), **counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))
 
 
-@jit
+@inner
 def keep(lanes, opened, lane):
     """Take the open stretch of a lane, whose tally is `opened`, into its history."""
     entry = lanes.entries[lane]

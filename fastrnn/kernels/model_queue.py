@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner
 from fastrnn.kernels.address import Address, call
-from fastrnn.kernels.model_lanes import DIVERGED, MOST, RUNNING
+from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUNNING
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 # Who finds out whether a model is right: nobody (it has real-valued targets), a Walk, or the caller.
@@ -25,9 +25,9 @@ class Queue(NamedTuple):
 
     next (1): the place in `order` of the first model that waits; seeds, options (N, rows), rates: of each model;
     weights (N, W): initial ones, of those that ended the final ones; rows (W): their rows in theta; samples_to_exact:
-    -1 where a model was not exact yet; began, in seconds; shared: whether all models learn the same data; stretch: the
-    updates of one in the history; limit: updates of a model; first_limit: updates before its first decision, and
-    patience: samples without a mistake before one; judge: NOBODY, WALK or CALLER; stops: whether exact models end.
+    -1 where a model was not exact yet; began, in seconds; own_data: 1 where each model has data of its own; stretch:
+    the updates of one in the history; limit: updates of a model; first_limit: updates before its first decision, and
+    patience: samples without a mistake before one; judge: NOBODY, WALK or CALLER; stops: 1 where exact models end.
     """
 
     next: np.ndarray
@@ -39,14 +39,14 @@ class Queue(NamedTuple):
     rows: np.ndarray
     samples_to_exact: np.ndarray
     began: np.ndarray
-    shared: bool
+    own_data: int
     stretch: int
     batch: int
     limit: int
     first_limit: int
     patience: float
     judge: int
-    stops: bool
+    stops: int
 
 
 class Ended(NamedTuple):
@@ -79,17 +79,17 @@ def ended_for(lanes):
     return Ended(np.zeros(2, np.int64), np.zeros((most, 6), np.int64), np.zeros((rows, 4)))
 
 
-@jit
-def begin(queue, feed, arrays, lanes, lane, model, now):
+@inner
+def _begin(queue, feed, arrays, lanes, lane, model, now):
     """Put a model into a lane, at its beginning."""
-    clear(feed, arrays, lanes, lane)
+    _clear(feed, arrays, lanes, lane)
     for i in range(queue.rows.size):
         arrays.theta[queue.rows[i], lane] = queue.weights[model, i]
     for row in range(arrays.options.shape[0]):
         arrays.options[row, lane] = queue.options[model, row]
     arrays.active[0, lane], feed.active[lane], feed.seed[lane] = 1, 1, queue.seeds[model]
     feed.tag[lane, 0] = feed.tag[lane, 1] = -1
-    feed.step[lane], feed.data[lane] = 0, 0 if queue.shared else model
+    feed.step[lane], feed.data[lane] = 0, model * queue.own_data
     lanes.model[lane], lanes.rate[lane], lanes.length[lane] = model, queue.rates[model], queue.stretch
     lanes.limit[lane], arrays.patience[lane] = queue.first_limit, queue.patience
     for row in range(arrays.open.shape[0]):
@@ -97,8 +97,8 @@ def begin(queue, feed, arrays, lanes, lane, model, now):
     arrays.streak[lane], queue.began[model] = 0, now
 
 
-@jit
-def clear(feed, arrays, lanes, lane):
+@inner
+def _clear(feed, arrays, lanes, lane):
     """Empty a lane; it still computes, zeros from zeros."""
     for row in range(arrays.theta.shape[0]):
         arrays.theta[row, lane] = 0
@@ -111,78 +111,105 @@ def clear(feed, arrays, lanes, lane):
     lanes.outputs[lane] = lanes.filled[lane] = lanes.entries[lane] = 0
 
 
-@jit
-def begin_next(queue, feed, arrays, lanes, lane, now):
-    """Put the first model that waits into a lane, or leave it empty where none does; whether one did."""
-    place = atomic_add(queue.next, 0, 1)
-    if place >= queue.order.size:
-        clear(feed, arrays, lanes, lane)
-        return False
-    begin(queue, feed, arrays, lanes, lane, queue.order[place], now)
-    return True
-
-
-@jit
+@inner
 def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
     """Note the results of a model that ends."""
     model, entries, steps = lanes.model[lane], lanes.entries[lane], feed.step[lane]
     for i in range(queue.rows.size):
         queue.weights[model, i] = arrays.theta[queue.rows[i], lane]
-    row = ended.counts[1]
+    first = ended.counts[1]
     for entry in range(entries):
         for i in range(4):
-            ended.history[row + entry, i] = lanes.history[lane, entry, i]
+            ended.history[first + entry, i] = lanes.history[lane, entry, i]
     if steps > entries * lanes.length[lane]:
-        last = row + entries
+        last = first + entries
         ended.history[last, 1] = lanes.outputs[lane]
-        for sum, i in enumerate((0, 2, 3)):
-            high, low = arrays.open[2 * sum, lane], arrays.open[2 * sum + 1, lane]
+        for total, i in enumerate((0, 2, 3)):
+            high, low = arrays.open[2 * total, lane], arrays.open[2 * total + 1, lane]
             ended.history[last, i] = np.float64(high) + np.float64(low)
         entries += 1
     table, row = ended.table, ended.counts[0]
-    table[row, 0], table[row, 1], table[row, 2] = model, reason, 1 if exact else 0
+    table[row, 0], table[row, 1], table[row, 2] = model, reason, exact
     table[row, 3], table[row, 4], table[row, 5] = steps, entries, lanes.length[lane]
     ended.counts[0] += 1
     ended.counts[1] += entries
 
 
-@jit
-def has_room(ended, lanes):
+@inner
+def _has_room(ended, lanes):
     """Whether all models of a group may end before its caller looks."""
-    models, rows = ended.counts
+    models, rows = ended.counts[0], ended.counts[1]
     return models + lanes <= ended.table.shape[0] and rows + lanes * MOST <= ended.history.shape[0]
 
 
-@jit
-def _is_right(walk, queue, arrays, lane):
-    """Whether the network in a lane makes no mistake on any sample."""
+@inner
+def _is_finite(theta, lane):
+    finite = True
+    for row in range(theta.shape[0]):
+        finite &= np.isfinite(theta[row, lane])
+    return finite
+
+
+@inner
+def _is_right(walk, queue, arrays, lane, stop):
+    """1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
     for i in range(queue.rows.size):
         walk.theta[queue.rows[i]] = arrays.theta[queue.rows[i], lane]
     call(walk.call, (None, walk.frame))
-    return walk.frame[walk.mistake] == 0
+    if atomic_load(stop, 0) != 0:
+        return -1
+    return 1 if walk.frame[walk.mistake] == 0 else 0
 
 
-@jit
-def settle(queue, ended, walk, feed, arrays, lanes, lane, now, stop):
-    """Decide on a model that has an event: it ends and another one begins, or it continues; False where the caller has
-    to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
+@inner
+def _judge(group, lane, stop):
+    """What a lane's event becomes: NEXT where its model has ended, RUNNING where it continues; the event itself where
+    the caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
+    queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
     event, model, steps = lanes.event[lane], lanes.model[lane], feed.step[lane]
-    if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER:
-        return False
-    for row in range(arrays.theta.shape[0]):
-        if not np.isfinite(arrays.theta[row, lane]):
-            return False
-    exact = False
+    if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER or not _is_finite(arrays.theta, lane):
+        return event
+    exact = 0
     if queue.judge == WALK:
-        exact = _is_right(walk, queue, arrays, lane)
-        if atomic_load(stop, 0) != 0:
-            return False
-    if exact and queue.samples_to_exact[model] < 0:
+        exact = _is_right(group.walk, queue, arrays, lane, stop)
+    if exact < 0:
+        return event
+    if exact != 0 and queue.samples_to_exact[model] < 0:
         queue.samples_to_exact[model] = steps * queue.batch
-    if exact and queue.stops or steps == queue.limit:
-        _end(queue, ended, feed, arrays, lanes, lane, EXACT if exact and queue.stops else SAMPLES, exact)
-        begin_next(queue, feed, arrays, lanes, lane, now)
-        return True
-    arrays.streak[lane], lanes.event[lane], lanes.limit[lane] = 0, RUNNING, queue.limit
+    stops = exact * queue.stops
+    if stops != 0 or steps == queue.limit:
+        _end(queue, group.ended, feed, arrays, lanes, lane, EXACT if stops != 0 else SAMPLES, exact)
+        return NEXT
+    arrays.streak[lane], lanes.limit[lane] = 0, queue.limit
     arrays.patience[lane] = np.inf if queue.samples_to_exact[model] >= 0 else queue.patience
-    return True
+    return RUNNING
+
+
+@inner
+def _settle(group, lane, now, stop):
+    """Do what a lane's event asks for."""
+    queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
+    if lanes.event[lane] < BEGIN:
+        lanes.event[lane] = _judge(group, lane, stop)
+    event, model = lanes.event[lane], lanes.model[lane]
+    if event == NEXT:
+        place, event = atomic_add(queue.next, 0, 1), LEAVE
+        if place < queue.order.size:
+            model, event = queue.order[place], BEGIN
+    if event == BEGIN:
+        _begin(queue, feed, arrays, lanes, lane, model, now)
+    if event == LEAVE:
+        _clear(feed, arrays, lanes, lane)
+
+
+@inner
+def settle(group, now, stop):
+    """Do what the events of all lanes of a group (a Reference to Models) ask for; whether the group can continue: no decision is left to the caller, a
+    model is in training, and there is room for the results of all."""
+    feed, lanes, settled, active = group.feed, group.lanes, True, False
+    for lane in range(lanes.event.size):
+        if lanes.event[lane] != RUNNING:
+            _settle(group, lane, now, stop)
+        settled &= lanes.event[lane] == RUNNING
+        active |= feed.active[lane] != 0
+    return settled and active and _has_room(group.ended, lanes.event.size)

@@ -5,19 +5,40 @@ An array is a dozen machine words to numba, and the arrays of a block make a hun
     block = refer((cell, layout, theta, work))      once, in the owner of the loop
     call(address, (block, samples))                 a word
     cell, layout, theta, work = held(block)         in what is called: loads of what it uses
+    place.work.gradient                             of NamedTuples: one load
 
 numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write
 to them in a function that gets them as arguments.
 """
 
+import functools
+import struct
+from typing import NamedTuple
+
+import numpy as np
 from llvmlite import ir
 from numba import typeof
 from numba.core import cgutils, types
-from numba.extending import intrinsic, models, register_model, typeof_impl
+from numba.core.imputils import lower_getattr_generic
+from numba.core.registry import cpu_target
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, models, register_model, typeof_impl, unbox
+
+from fastrnn.kernels.address import Address
+
+
+class AnyReference(types.Type):
+    """The address of a tuple, whose type only what is called by an Address knows."""
+
+    def __init__(self):
+        super().__init__(name="Reference")
 
 
 class Reference(types.Type):
-    """The address of a tuple of type `target`; good for as long as the function runs that made it."""
+    """The address of a tuple of type `target`; good for as long as the function runs that made it, or the Stored."""
+
+    # As callers by Address know it.
+    outside = AnyReference()
 
     def __init__(self, target):
         self.target = target
@@ -28,10 +49,35 @@ class Reference(types.Type):
         return self.target
 
 
+@register_model(AnyReference)
 @register_model(Reference)
 class ReferenceModel(models.PrimitiveModel):
     def __init__(self, data_model_manager, kind):
         super().__init__(data_model_manager, kind, ir.IntType(64))
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    """reference.field: what the NamedTuple has there; where that is a tuple itself, a Reference to it."""
+
+    key = Reference
+
+    def generic_resolve(self, reference, name):
+        fields = getattr(reference.target, "fields", ())
+        if name in fields:
+            kind = reference.target.types[fields.index(name)]
+            return Reference(kind) if isinstance(kind, types.BaseTuple) else kind
+        return None
+
+
+@lower_getattr_generic(Reference)
+def _field(context, builder, reference, value, name):
+    kind, place = reference.target, reference.target.fields.index(name)
+    pointer = builder.inttoptr(value, context.get_value_type(kind).as_pointer())
+    pointer = builder.gep(pointer, [ir.IntType(32)(0), ir.IntType(32)(place)], inbounds=True)
+    if isinstance(kind.types[place], types.BaseTuple):
+        return builder.ptrtoint(pointer, ir.IntType(64))
+    return _loaded(builder, pointer)
 
 
 class Referred:
@@ -80,3 +126,67 @@ def _loaded(builder, pointer):
         place = builder.gep(pointer, [ir.IntType(32)(0), ir.IntType(32)(i)], inbounds=True)
         value = builder.insert_value(value, _loaded(builder, place), i)
     return value
+
+
+class Handle(NamedTuple):
+    """A Reference that a function called from Python takes; each Reference type has a subclass, as Addresses have."""
+
+    address: int
+
+
+@typeof_impl.register(Handle)
+def _typeof_handle(value, context):
+    return value.kind
+
+
+@unbox(AnyReference)
+@unbox(Reference)
+def _unbox(kind, instance, c):
+    return c.unbox(types.int64, c.pyapi.tuple_getitem(instance, 0))
+
+
+@functools.cache
+def _handle_of(kind):
+    return type(kind.name, (Handle,), {"__slots__": (), "kind": kind})
+
+
+class Stored:
+    """A tuple of arrays, numbers, Addresses and tuples of these, in memory as compiled code has it.
+
+    reference: to it; outside: the same, of the one type that callers by Address know.
+
+    Its arrays live as long as this. A call that takes the reference unboxes one word, where the arrays themselves would
+    take microseconds, and seconds to compile.
+    """
+
+    def __init__(self, values):
+        kind, context, memory = typeof(values), cpu_target.target_context, bytearray()
+        _lay(values, memory)
+        if context.get_abi_sizeof(context.get_value_type(kind)) != len(memory):
+            raise TypeError(f"Stored: expected arrays, numbers and Addresses, got {kind}")
+        # A copy, whose words are aligned.
+        self.values, self._memory = values, np.frombuffer(memory, np.uint8).copy()
+        address = self._memory.ctypes.data
+        self.reference, self.outside = _handle_of(Reference(kind))(address), _handle_of(Reference.outside)(address)
+
+
+def _lay(value, memory):
+    """Append a value as compiled code keeps it: words of 64 bits, where they are aligned, and truth values as bytes."""
+    if isinstance(value, bool):
+        memory.append(value)
+        return
+    memory.extend(bytes(-len(memory) % 8))
+    if isinstance(value, np.ndarray):
+        # No owner: nothing counts references to it.
+        for number in (0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides):
+            memory.extend(struct.pack("=q", number))
+    elif isinstance(value, (Address, Handle, int)):
+        memory.extend(struct.pack("=q", value if isinstance(value, int) else value[0]))
+    elif isinstance(value, float):
+        memory.extend(struct.pack("=d", value))
+    elif isinstance(value, tuple):
+        for each in value:
+            _lay(each, memory)
+        memory.extend(bytes(-len(memory) % 8))
+    else:
+        raise TypeError(f"Stored: expected arrays, numbers and Addresses, got {type(value).__name__}")

@@ -8,14 +8,18 @@ from fastrnn.kernels.address import address_of
 from fastrnn.kernels.block_data import block_for
 from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
 from fastrnn.kernels.feed import feed_for, lay_models_address
-from fastrnn.kernels.model_lanes import RUNNING, lanes_for_models
-from fastrnn.kernels.model_queue import Walk, begin, begin_next, clear, ended_for
+from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
+from fastrnn.kernels.model_queue import Walk, ended_for
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
+from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import execute
 from fastrnn.schedules import rates
 from fastrnn.train.many_queue import patience_of, queue_for
+
+# A flag that nobody sets.
+GOES_ON = np.zeros(1, np.int64)
 
 
 class Job(NamedTuple):
@@ -113,9 +117,13 @@ class Group:
         # Jobs that only the caller decides on.
         self.again = [None] * lanes
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
+        self.laid = Stored((recipe.drawn_from, self.feed, block))
+        self.models = Stored(Models(
+            self.laid.outside, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
+            self.ended, self.walk
+        ))
         # Compile, or load from the cache.
-        self.run(0, np.zeros(1, np.int64))
-        clear(self.feed, self.kernel_arrays, self.held, 0)
+        self.run(0, GOES_ON)
 
     def _walk(self, tree):
         """The Walk of a Tree, or one that is never taken."""
@@ -142,8 +150,8 @@ class Group:
         return Plan(
             batch=config.batch_size,
             size=recipe.net.columns,
-            scheduled=config.schedule != "constant",
-            at_once=recipe.at_once,
+            scheduled=int(config.schedule != "constant"),
+            at_once=int(recipe.at_once),
             rate=OPTIONS.index("rate"),
             **named,
         )
@@ -152,12 +160,18 @@ class Group:
         """Begin to train a model from `weights`, in the order of recipe.rows; now: in seconds."""
         queue = self.queue
         queue.weights[job.model], queue.seeds[job.model] = weights, seed
-        begin(queue, self.feed, self.kernel_arrays, self.held, lane, job.model, now)
+        self.held.model[lane], self.held.event[lane] = job.model, BEGIN
+        self.run(0, GOES_ON, now)
         self.again[lane], self.held.asks[lane] = job, job.ruin is not None
 
-    def put_next(self, lane, now):
-        """Begin to train the first model that waits; whether there was one."""
-        return begin_next(self.queue, self.feed, self.kernel_arrays, self.held, lane, now)
+    def put_next(self, lanes):
+        """Begin to train models that wait in these lanes, as long as there are any, when the kernels run next."""
+        if self.waits():
+            self.held.event[lanes] = NEXT
+
+    def waits(self):
+        """Whether a model of the queue waits."""
+        return self.queue.next[0] < len(self.queue.order)
 
     def job(self, lane):
         """The Job in a lane, or None."""
@@ -215,10 +229,7 @@ class Group:
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        held = Models(
-            self.feed, self.block, self.kernel_arrays, self.held, self.queue, self.ended, self.walk
-        )
-        return run_models(recipe.drawn_from, self.plan, self.calls, held, factors, updates, now, stop)
+        return run_models(self.models.reference, factors, updates, now, stop)
 
     def steps(self, lane):
         """Updates that a model has made."""
@@ -229,8 +240,8 @@ class Group:
         return self.arrays["theta"][self.recipe.rows, lane]
 
     def active(self):
-        """Whether any lane has a model."""
-        return bool(self.feed.active.any())
+        """Whether any lane has a model, or will get one."""
+        return self.waits() or bool(self.feed.active.any())
 
     def empty(self, share):
         """Those of the first `share` lanes that have no model."""
@@ -248,7 +259,8 @@ class Group:
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""
         taken = self.state(lane).taken()
-        clear(self.feed, self.kernel_arrays, self.held, lane)
+        self.held.event[lane] = LEAVE
+        self.run(0, GOES_ON)
         return taken
 
     def ends(self):

@@ -176,12 +176,15 @@ class ManyTraining:
 
     def _fill(self, group, checker, share):
         """Put models into the first `share` lanes, as long as there are any."""
-        for lane in group.empty(share):
-            while group.job(lane) is None and self._begin(group, checker, lane):
-                pass
+        lanes = group.empty(share)
+        for i, lane in enumerate(lanes):
+            while group.job(lane) is None:
+                if not self._begin(group, checker, lane):
+                    group.put_next(lanes[i:])
+                    return
 
     def _begin(self, group, checker, lane):
-        """Put the next model into a lane; whether there was one."""
+        """Put a model that was begun before into a lane; whether there was one."""
         job, state = None, None
         with self.lock:
             if self.restored:
@@ -191,7 +194,7 @@ class ManyTraining:
             elif self.again:
                 job = self.again.pop()
         if job is None:
-            return group.put_next(lane, self.seconds())
+            return False
         if state:
             group.restore(lane, job, state, self.seeds[job.model])
             # It was interrupted before its decision.

@@ -22,14 +22,14 @@ def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
         rows=recipe.rows,
         samples_to_exact=np.full(count, -1) if results is None else results.samples_to_exact,
         began=np.zeros(count) if results is None else results.began,
-        shared=len(getattr(recipe.source, "x", "x")) == 1,
+        own_data=int(len(getattr(recipe.source, "x", "x")) > 1),
         stretch=recipe.stretch,
         batch=config.batch_size,
         limit=config.updates,
         first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
         patience=float(patience_of(config.patience if judge == WALK else 0)),
         judge=judge,
-        stops=config.until == "exact",
+        stops=int(config.until == "exact"),
     )
 
 

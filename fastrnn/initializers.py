@@ -71,7 +71,7 @@ class _Generators:
         size = int(np.prod(shape))
         words = self.words[:, self.drawn : self.drawn + size]
         self.drawn += size
-        return (low + (high - low) * ((words >> np.uint64(11)) * 2.0**-53)).reshape(-1, *shape)
+        return (low + (high - low) * ((words >> np.uint64(11)) * 2.0**-53)).reshape(len(words), *shape)
 
 
 def initial_weights(name, shapes, seed):

@@ -7,8 +7,7 @@ parameters. These are part of the Address's own type, so that a call with other 
 caller compiles.
 
 Types that hold no data (a class, a Program, an empty NamedTuple) choose what is compiled, and a caller has no use for
-them. In the type of an Address they are all the same, and a caller hands over None. References, too, are all the same:
-what a Reference stands for is the business of who is called.
+them. In the type of an Address they are all the same, and a caller hands over None.
 """
 
 import functools
@@ -77,7 +76,6 @@ def _outside(kind):
     kind = types.unliteral(kind)
     if isinstance(kind, types.BaseTuple) and len(kind) == 0:
         return _EMPTY
-    kind = getattr(kind, "outside", kind)
     return types.none if type(default_manager.lookup(kind)) is models.OpaqueModel else kind
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from fastrnn.compiling import inner
 
-
 # Why a call returned, by lane; and what the caller asks for: to begin the lane's model, or the next one that waits, or
 # to leave the lane empty.
 RUNNING, CLEAN, DIVERGED, ENDED, BEGIN, NEXT, LEAVE = range(7)

@@ -204,8 +204,11 @@ def _settle(group, lane, now, stop):
 
 @inner
 def settle(group, now, stop):
-    """Do what the events of all lanes of a group (a Reference to Models) ask for; whether the group can continue: no decision is left to the caller, a
-    model is in training, and there is room for the results of all."""
+    """Do what the events of all lanes of a group ask for; group: a Reference to Models.
+
+    Returns whether the group can continue: no decision is left to the caller, a model is in training, and there is room
+    for the results of all.
+    """
     feed, lanes, settled, active = group.feed, group.lanes, True, False
     for lane in range(lanes.event.size):
         if lanes.event[lane] != RUNNING:

@@ -27,18 +27,8 @@ from numba.extending import infer_getattr, intrinsic, models, register_model, ty
 from fastrnn.kernels.address import Address
 
 
-class AnyReference(types.Type):
-    """The address of a tuple, whose type only what is called by an Address knows."""
-
-    def __init__(self):
-        super().__init__(name="Reference")
-
-
 class Reference(types.Type):
     """The address of a tuple of type `target`; good for as long as the function runs that made it, or the Stored."""
-
-    # As callers by Address know it.
-    outside = AnyReference()
 
     def __init__(self, target):
         self.target = target
@@ -49,7 +39,6 @@ class Reference(types.Type):
         return self.target
 
 
-@register_model(AnyReference)
 @register_model(Reference)
 class ReferenceModel(models.PrimitiveModel):
     def __init__(self, data_model_manager, kind):
@@ -139,7 +128,6 @@ def _typeof_handle(value, context):
     return value.kind
 
 
-@unbox(AnyReference)
 @unbox(Reference)
 def _unbox(kind, instance, c):
     return c.unbox(types.int64, c.pyapi.tuple_getitem(instance, 0))
@@ -153,7 +141,7 @@ def _handle_of(kind):
 class Stored:
     """A tuple of arrays, numbers, Addresses and tuples of these, in memory as compiled code has it.
 
-    reference: to it; outside: the same, of the one type that callers by Address know.
+    reference: to it.
 
     Its arrays live as long as this. A call that takes the reference unboxes one word, where the arrays themselves would
     take microseconds, and seconds to compile.
@@ -166,8 +154,7 @@ class Stored:
             raise TypeError(f"Stored: expected arrays, numbers and Addresses, got {kind}")
         # A copy, whose words are aligned.
         self.values, self._memory = values, np.frombuffer(memory, np.uint8).copy()
-        address = self._memory.ctypes.data
-        self.reference, self.outside = _handle_of(Reference(kind))(address), _handle_of(Reference.outside)(address)
+        self.reference = _handle_of(Reference(kind))(self._memory.ctypes.data)
 
 
 def _lay(value, memory):

@@ -119,7 +119,7 @@ class Group:
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
         self.laid = Stored((recipe.drawn_from, self.feed, block))
         self.models = Stored(Models(
-            self.laid.outside, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
+            self.laid.reference, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
             self.ended, self.walk
         ))
         # Compile, or load from the cache.

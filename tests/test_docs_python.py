@@ -37,7 +37,7 @@ def test_python_blocks_print_what_is_shown(page, tmp_path, monkeypatch):
 
 
 def test_no_page_with_python_is_missed():
-    tested = {*PAGES, "CONTRIBUTING.md", "docs/cells.md", "docs/exchange.md", "docs/fit.md"}
+    tested = {*PAGES, "CONTRIBUTING.md", "docs/cells.md", "docs/exchange.md", "docs/fit.md", "docs/speed.md"}
     found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {
         str(path.relative_to(ROOT)) for path in found if path.exists() and "```python" in path.read_text()

@@ -63,29 +63,50 @@ def peak_cases(everything=None, dtypes=("float32",)):
 def opened(wanted, pythons, absent, progress=None):
     """{case: its engine in a worker, checked}; what cannot run goes into `absent` with the reason.
 
-    pythons: {worker: path of a Python} besides "core". Raises WrongGradient for an engine that computes something else.
+    pythons: {worker: path of a Python} besides "core". Raises WrongGradient for an engine that computes something else,
+    and WorkerError for a user's engine that cannot run.
     """
     with ExitStack() as stack:
         workers, found = {}, {}
-        for done, case in enumerate(wanted):
+        # Users' engines first: what is wrong with them shows before anything is compiled.
+        for done, case in enumerate(sorted(wanted, key=lambda case: case.engine.kind != "own")):
             if progress:
                 progress(done, len(wanted), f"open {case.name}")
-            key = case.engine.worker, case.threads
+            key, own = (case.engine.worker, case.threads), case.engine.kind == "own"
             try:
-                if key[0] != "core" and key[0] not in pythons:
+                if not own and key[0] != "core" and key[0] not in pythons:
                     raise WorkerError("not installed: make bench-peers")
                 if key not in workers:
-                    workers[key] = Worker(case.threads, *([pythons[key[0]]] if key[0] != "core" else []))
+                    workers[key] = Worker(case.threads, *([pythons[key[0]]] if key[0] in pythons else []))
                     stack.callback(workers[key].stop)
                 found[case] = workers[key].open(case.engine.target, case.work, case.engine.draws)
                 if case.engine.kind != "peak":
                     checked(workers[key], case, found[case])
             except WorkerError as error:
+                machine.log(error.trace)
+                if own:
+                    raise named(case, error) from error
                 found.pop(case, None)
                 absent[case] = str(error)
-                if error.trace:
-                    machine.log(error.trace)
         yield found
+
+
+def named(case, error):
+    """The WorkerError with the name of the engine and the workload at which it failed."""
+    return WorkerError(f"{case.engine.label}, {case.work.name}: {error}", error.trace)
+
+
+def running(case, engine):
+    """run(updates) of an opened engine, whose error says which engine it was."""
+
+    def run(updates):
+        try:
+            return engine.run(updates)
+        except WorkerError as error:
+            machine.log(error.trace)
+            raise named(case, error) from error
+
+    return run
 
 
 def checked(worker, case, opened_engine):
@@ -98,12 +119,16 @@ def checked(worker, case, opened_engine):
 
 
 def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
-    """Check and time the cases; returns a result that JSON can hold, with a row for each, absent ones too."""
+    """Check and time the cases; returns a result that JSON can hold, with a row for each, absent ones too.
+
+    Raises WrongGradient for an engine that computes something else, and WorkerError for one that fails while it is
+    timed.
+    """
     absent, wanted = {}, list(wanted)
     with opened(wanted, pythons or {}, absent, progress) as found:
-        taken = measure({case: engine.run for case, engine in found.items()}, rounds, seconds,
+        taken = measure({case: running(case, engine) for case, engine in found.items()}, rounds, seconds,
                         progress and (lambda done, total, case: progress(done, total, case.name)))
-        versions = {case.engine.worker: engine.worker.ask("versions", modules=machine.modules_of(case.engine.worker))
+        versions = {case.engine.worker: engine.worker.ask("versions", modules=machine.modules_of(case.engine))
                     for case, engine in found.items()}
     rows = [row(case, *taken[case]) if case in taken else row(case, 0, [], absent[case]) for case in wanted]
     return {

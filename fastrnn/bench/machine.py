@@ -10,9 +10,9 @@ from fastrnn.bench.processes import all_threads
 MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
 
 
-def modules_of(worker):
-    """Distributions whose versions matter to the engines of a worker."""
-    return MODULES.get(worker, ())
+def modules_of(engine):
+    """Distributions whose versions matter to an engine."""
+    return MODULES.get(engine.worker, ()) + getattr(engine, "packages", ())
 
 
 def describe():
@@ -58,5 +58,5 @@ def _version(name):
 
 def log(text):
     """Write to standard error, for whoever looks for the reason of an absent row, if FASTRNN_BENCH_TRACE is set."""
-    if os.environ.get("FASTRNN_BENCH_TRACE"):
+    if text and os.environ.get("FASTRNN_BENCH_TRACE"):
         print(text, file=sys.stderr)

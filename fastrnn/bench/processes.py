@@ -1,5 +1,6 @@
 """The other end of fastrnn.bench.worker: start workers, ask them, end them."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -55,7 +56,7 @@ class Worker:
             self.messages.seek(0)
             words = self.messages.read().strip()
             raise WorkerError(
-                f"the worker ended with status {self.process.wait()}: {words.splitlines()[-1:] or ['no message']}",
+                f"its process ended with status {self.process.wait()}: {(words.splitlines() or ['no message'])[-1]}",
                 words,
             )
         answer = json.loads(line)
@@ -79,7 +80,8 @@ class Worker:
 
     def stop(self):
         """End the process."""
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it may have ended by itself
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
         self.messages.close()

@@ -92,7 +92,7 @@ def threads_of(row):
 LADDER = ("engine", "threads", "batch", "samples/s", "time steps/s", "GFLOP/s", "of peak", "× scalar", "spread")
 
 
-def ladder(result, kinds=("scalar", "batched", "ours")):
+def ladder(result, kinds=("scalar", "batched", "ours", "own")):
     """Every rung at every batch with all its figures."""
     base = find(result, engine="scalar")
     rows = []

@@ -5,6 +5,7 @@ was promised, and its peak memory is its own. Arrays travel in .npz files that h
 """
 
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -34,18 +35,55 @@ def peak_megabytes():
         return peak / 2**20 if sys.platform == "darwin" else peak / 1024
 
 
+class Unfit(Exception):
+    """An engine is not what its class must be; the message says what it lacks."""
+
+
 def load(target):
     """The class that "FILE.py:Class" names."""
     path, name = target.rsplit(":", 1)
-    module = os.path.splitext(os.path.basename(path))[0]
     if path not in load.known:
-        spec = importlib.util.spec_from_file_location(f"engine_{module}", path)
-        load.known[path] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(load.known[path])
-    return getattr(load.known[path], name)
+        spec = importlib.util.spec_from_file_location(f"engine_{os.path.splitext(os.path.basename(path))[0]}", path)
+        # Dataclasses look their module up. Files next to it may be imported, but hide no library.
+        sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+        sys.path.append(os.path.dirname(path))
+        spec.loader.exec_module(module)
+        load.known[path] = module
+    module = load.known[path]
+    if not isinstance(getattr(module, name, None), type):
+        classes = [key for key, value in vars(module).items()
+                   if isinstance(value, type) and value.__module__ == module.__name__]
+        raise Unfit(f"the file has no class {name!r}; it has {', '.join(classes) or 'none'}")
+    return getattr(module, name)
 
 
 load.known = {}
+
+
+METHODS = {"__init__": "work threads weights x y", "run": "updates", "sample": ""}
+# What an engine may say of itself: the default, and what is allowed.
+SAYS = {
+    "label": (None, "text", lambda value: isinstance(value, str) and value.strip()),
+    "activation": ("sigmoid", "'sigmoid' or 'tanh'", lambda value: value in ("sigmoid", "tanh")),
+    "threads": ("each", "'one' or 'each'", lambda value: value in ("one", "each")),
+    "most_samples": (0, "an integer from 0 on", lambda value: type(value) is int and value >= 0),
+    "packages": ((), "a tuple of names", lambda value: type(value) is tuple and all(type(n) is str for n in value)),
+}
+
+
+def said(engine):
+    """{name: value} of what a class says of itself. Raises Unfit where it is no engine."""
+    for name, arguments in METHODS.items():
+        method, names = getattr(engine, name, None), arguments.split()
+        try:
+            inspect.signature(method).bind("self", *names)
+        except (TypeError, ValueError):
+            raise Unfit(f"{engine.__name__} needs a method {name}({', '.join(['self', *names])})") from None
+    found = {name: getattr(engine, name, default) for name, (default, _, _) in SAYS.items()}
+    for name, (default, expected, allowed) in SAYS.items():
+        if found[name] is not default and not allowed(found[name]):
+            raise Unfit(f"{name}: got {found[name]!r}, expected {expected}")
+    return found
 
 
 class Commands:
@@ -54,24 +92,33 @@ class Commands:
     def __init__(self):
         self.engines = {}
 
+    def describe(self, target):
+        found = said(load(target))
+        self.versions(found["packages"])  # which fails where one of them is not installed
+        return found
+
     def open(self, key, target, work, threads, data):
         import numpy as np
 
         arrays = np.load(data, allow_pickle=False)
         weights = {name[2:]: arrays[name] for name in arrays.files if name.startswith("w.")}
         self.engines[key] = load(target)(Workload(*work), threads, weights, arrays.get("x"), arrays.get("y"))
-        return getattr(self.engines[key], "together", 1)
+        together = getattr(self.engines[key], "together", 1)
+        if type(together) is not int or together < 1:
+            raise Unfit(f"together: got {together!r}, expected a positive integer")
+        return together
 
     def sample(self, key, path):
         import numpy as np
 
-        before, x, y, after = self.engines[key].sample()
-        sides = {
-            f"{side}.{name}": weight
-            for side, weights in (("before", before), ("after", after))
-            for name, weight in weights.items()
-        }
-        np.savez(path, x=x, y=y, **sides)
+        sample = self.engines[key].sample()
+        try:
+            before, x, y, after = sample
+            sides = {f"{side}.{name}": np.asarray(weight, np.float64)
+                     for side, weights in (("before", before), ("after", after)) for name, weight in weights.items()}
+            np.savez(path, x=np.asarray(x, np.float64), y=np.asarray(y, np.float64), **sides)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Unfit(f"sample() must return (before, x, y, after), two of them dicts: {error}") from error
 
     def run(self, key, updates):
         began = time.perf_counter()
@@ -98,7 +145,8 @@ def serve(lines, answer):
             result = getattr(commands, request.pop("do"))(**request)
             answer({"result": result})
         except Exception as error:
-            answer({"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()})
+            kind = "" if isinstance(error, Unfit) else f"{type(error).__name__}: "
+            answer({"error": f"{kind}{error}", "trace": traceback.format_exc()})
 
 
 def main():

@@ -86,10 +86,13 @@ def initial_weights(work, seed=0):
         each = [initial_weights(work._replace(models=1), model) for model in range(work.models)]
         return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
     rng = np.random.default_rng([seed, work.hidden])
-    shapes = {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
-    return {
-        name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype) for name, shape in shapes.items()
-    }
+    return {name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype)
+            for name, shape in weight_shapes(work).items()}
+
+
+def weight_shapes(work):
+    """{name: shape} of one model's weights."""
+    return {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
 
 
 def sums(work, seed=0):
@@ -164,15 +167,25 @@ def check(work, updates, name="engine", activation="sigmoid"):
         work.batch * work.steps > 256 and not 0.2 < x[:, :-1].mean() < 0.8
     ):
         raise WrongGradient(f"{name}: its batch does not consist of random sums")
-    before = {weight: value.astype(np.float64) for weight, value in updates.before.items()}
+    for side, weights in (("before", updates.before), ("after", updates.after)):
+        found = {weight: np.shape(value) for weight, value in weights.items()}
+        if found != weight_shapes(work):
+            raise WrongGradient(
+                f"{name}: its weights {side} the update have shapes {found}, expected {weight_shapes(work)}"
+            )
+    before = {weight: updates.before[weight].astype(np.float64) for weight in weight_shapes(work)}
     truth = _stepped(before, x.astype(np.uint8), work.rate, activation, updates.count)
     for weight, start in before.items():
         moved, should = np.asarray(updates.after[weight], np.float64) - start, truth[weight] - start
-        error = np.linalg.norm(moved - should) / np.linalg.norm(should)
+        size = np.linalg.norm(should)
+        error = np.linalg.norm(moved - should) / size
         if not error < TOLERANCE:
+            # One at least is off by its share of the tolerance, or is not a number.
+            place = tuple(map(int, np.argwhere(~(abs(moved - should) < TOLERANCE * size / should.size**0.5))[0]))
             raise WrongGradient(
-                f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, "
-                f"allowed {TOLERANCE:.0e}"
+                f"{name}: its gradient of {weight} is off by {error:.1e} of its norm at {work.name}, allowed "
+                f"{TOLERANCE:.0e}; the first wrong weight, {weight}{list(place)}, moved by {moved[place]:.3g}, "
+                f"expected {should[place]:.3g}"
             )
 
 

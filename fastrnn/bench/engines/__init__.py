@@ -16,12 +16,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Engine:
     """One row of the table.
 
-    name: unique; label: for people; kind: "scalar", "batched", "ours" or "peer"; target: "FILE.py:Class";
-    worker: engines of one worker share a process ("core": this Python; else a peer's library, which the
-    peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
+    name: unique; label: for people; kind: "scalar", "batched", "ours", "peer" or "own" (a user's); target:
+    "FILE.py:Class"; worker: engines of one worker share a process ("core": this Python, as for a user's; else a peer's
+    library, which the peers' Python must be able to import); threads: "one", or "each" for both one thread and all;
     most_samples: the largest batch it is timed at, 0 for any; most_steps likewise; dtypes: those it knows; activation:
     of its hidden units, for the check; draws: it draws its own batches, and is given None for x and y; models: it
-    trains several independent models at once, and nothing else.
+    trains several independent models at once, and nothing else; packages: whose versions are noted.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Engine:
     activation: str = "sigmoid"
     draws: bool = False
     models: bool = False
+    packages: tuple = ()
 
     def takes(self, work):
         """Whether this engine is timed at this Workload."""

@@ -12,6 +12,7 @@ examples:
   fastrnn bench --hidden 64 --bits 32 --batch-size 256
   fastrnn bench --json mine.json
   fastrnn bench --engine mine.py:Mine --batch-size 64
+  fastrnn bench --processor      what the kernels chose for it, and why
 
 Each engine's update is checked against a float64 gradient before it is timed.
 An engine of your own is a class Mine(work, threads, weights, x, y) with methods
@@ -36,6 +37,8 @@ def arguments(parser, argv):
     parser.add_argument("--quick", action="store_true", help="batches of 1 and 1,024 in 3 short rounds")
     parser.add_argument("--engine", action="append", default=[], metavar="FILE.py:Class",
                         help="an engine of your own as a further row, may be repeated")
+    parser.add_argument("--processor", action="store_true",
+                        help="print what was found of the processor, what the kernels chose and why, and its peak")
     parser.add_argument("--json", metavar="FILE", help="write the result to FILE too")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
@@ -52,6 +55,8 @@ def run(args):
         raise UserError(f"--bits: got {args.bits}, expected at least 2, so that there is something to add")
     if args.json:
         check_writable(args.json, args.force)
+    if args.processor:
+        return describe(args)
     engines = (*ENGINES, *own_engines(args.engine))
     batches = dict.fromkeys(args.batch_size or ((1, 1024) if args.quick else ladder.BATCHES))
     works = [Workload(args.hidden, args.bits, batch) for batch in batches]
@@ -86,3 +91,20 @@ def own_engines(targets):
 
     with user_errors(prefix="--engine: "):
         return [own_engine(target, number) for number, target in enumerate(targets)]
+
+
+def describe(args):
+    """Print what is known of the processor; return 0."""
+    from fastrnn.bench import processor, report
+    from fastrnn.bench.workload import Workload
+
+    if args.engine:
+        raise UserError("--engine: --processor times no engine; give one of the two")
+    with Bar(None, delay=0.2) as bar, compiling_noted():
+        facts = processor.found() | processor.chosen(Workload(args.hidden, args.bits))
+        result = processor.measured(args.threads, lambda done, total, name: bar(done, name, total=total))
+    facts |= processor.reached(result)
+    if args.json:
+        report.save({**result, "facts": facts}, args.json)
+    print(processor.plain(facts))
+    return 0

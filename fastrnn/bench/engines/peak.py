@@ -33,15 +33,16 @@ def multiply_add(dtype):
 
 
 def triad(dtype):
-    """The Program of a = b + 3 c, `count` vectors of each."""
+    """The Program of a = b + 3 c, `count` vectors of each, `turns` times."""
 
     def kernel(m):
         a, b, c = (m.pointer(name) for name in "abc")
         three = m.constant(3.0)
-        for row in m.range(m.word("count")):
-            m.store(a, row, m.fma(three, m.load(c, row), m.load(b, row)))
+        for _ in m.range(m.word("turns")):
+            for row in m.range(m.word("count")):
+                m.store(a, row, m.fma(three, m.load(c, row), m.load(b, row)))
 
-    return Program(kernel, ("a", "b", "c", "count"), dtype, lanes_for(dtype), "triad")
+    return Program(kernel, ("a", "b", "c", "count", "turns"), dtype, lanes_for(dtype), "triad")
 
 
 class MultiplyAdd:
@@ -67,7 +68,7 @@ class MultiplyAdd:
 class Triad:
     """Memory bandwidth: three arrays of LENGTH float32 read or written an update, whatever the number of threads."""
 
-    length = LENGTH
+    length, turns = LENGTH, 1
 
     def __init__(self, work, threads, weights, x, y):
         self.threads, self.program = threads, triad("float32")
@@ -81,7 +82,7 @@ class Triad:
             for _ in range(updates):
                 for i in range(thread, self.threads, threads):
                     starts = [array[i * share * lanes :].ctypes.data for array in self.arrays]
-                    self.program.run(np.array([*starts, share]))
+                    self.program.run(np.array([*starts, share, self.turns]))
 
         on_threads(self.threads, part)
 
@@ -89,10 +90,10 @@ class Triad:
     def bytes(cls, threads):
         """Bytes that one update reads or writes; the line that a store reads before it writes is not counted."""
         lanes = lanes_for("float32")
-        return 12 * (cls.length // lanes // threads * lanes * threads)
+        return 12 * cls.turns * (cls.length // lanes // threads * lanes * threads)
 
 
 class NearTriad(Triad):
-    """The same in the second-level cache, on one thread."""
+    """The same in the second-level cache, on one thread; many times, or most of the time went to the call."""
 
-    length = NEAR
+    length, turns = NEAR, 256

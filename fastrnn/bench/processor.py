@@ -1,0 +1,143 @@
+"""What was found of the processor, what the kernels chose for it and why, and what it does at most, measured."""
+
+import os
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.bench import ladder, machine
+from fastrnn.bench.report import find, peak_gflops
+from fastrnn.bench.timing import median
+from fastrnn.bench.workload import INPUTS, OUTPUTS, Workload
+from fastrnn.cells.elman import Elman
+from fastrnn.cores import cores, quota, threads_setting
+from fastrnn.kernels.batches import GROUPS
+from fastrnn.kernels.recurrent.network import SPAN_BYTES
+from fastrnn.kernels.recurrent.units_network import chunk_of
+from fastrnn.networks import COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
+from fastrnn.simd.host import arithmetic, has
+from fastrnn.tasks.addition import Addition
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.driver import SAMPLES_A_THREAD
+from fastrnn.train.engine import network_for
+from fastrnn.train.many_recipe import NEAREST_CACHE, Recipe
+
+WIDTH = 79
+# In a cache's folder.
+FILES = ("level", "type", "size", "shared_cpu_list")
+
+
+class Cache(NamedTuple):
+    """A cache of one core: level, kind ("Data", "Instruction", "Unified"), kB, number of cores that share it."""
+
+    level: int
+    kind: str
+    size: int
+    shared: int
+
+    @property
+    def text(self):
+        size = f"{self.size // 1024} MB" if self.size % 1024 == 0 else f"{self.size} kB"
+        shared = f", of {self.shared} cores" if self.shared > 1 else ""
+        return f"L{self.level}{'' if self.kind == 'Unified' else f' {self.kind.lower()}'} {size}{shared}"
+
+
+def caches(root="/", core=0):
+    """The Caches of a core as Linux has them below `root`, none elsewhere (Documentation/ABI/testing/sysfs-devices-
+    system-cpu)."""
+    found = []
+    for folder in sorted(Path(root, "sys/devices/system/cpu", f"cpu{core}", "cache").glob("index*")):
+        try:
+            level, kind, size, shared = ((folder / name).read_text(encoding="ascii").strip() for name in FILES)
+        except OSError:
+            continue
+        spans = [list(map(int, part.split("-"))) for part in shared.split(",")]
+        count = sum(span[-1] - span[0] + 1 for span in spans)
+        found.append(Cache(int(level), kind, int(size.removesuffix("K")), count))
+    return found
+
+
+def found():
+    """{what: text} of what the system and numba say of the processor."""
+    here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    limit, setting, known = quota("/"), threads_setting(), caches(core=min(here))
+    return {
+        "processor": machine.describe()["processor"],
+        "instructions": f"{arithmetic()}; code is compiled for this kind, which is NUMBA_CPU_NAME where that is set",
+        "cores": f"{cores()} are used: the system has {os.cpu_count()}, this process may use {len(here)}, "
+        + (f"its quota is {limit:g}" if np.isfinite(limit) else "no quota")
+        + (f", NUMBA_NUM_THREADS is {setting}" if setting else ""),
+        "caches": "; ".join(each.text for each in known) or "this system does not say",
+    }
+
+
+def chosen(work):
+    """{what: text} of what the kernels chose for an Elman network of this Workload's size on a task, and why."""
+    lanes, elman, task = lanes_for(work.dtype), Elman(work.hidden, bias=False), Addition(bits=work.steps)
+    config = TrainConfig(optimizer="sgd", dtype=work.dtype)
+    batches = network_for(elman, (INPUTS, OUTPUTS), task.kernel, config, False, COLUMNS)
+    # Enough models for the choice to be free.
+    many = 64 * lanes
+    varied = {name: np.zeros(many) for name in ("rate", "decay", "l1", "saturation")}
+    online = TrainConfig(optimizer="sgd", dtype=work.dtype, batch_size=1)
+    recipe = Recipe(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, online, varied)
+    units, columns = batches.tile(1, work.hidden)
+    return {
+        "vectors": f"{VECTOR_BYTES} bytes, {lanes_for('float32')} float32 or {lanes_for('float64')} float64: "
+        + ("a register of AVX-512" if has("avx512f") else "there is no AVX-512"),
+        "registers": f"{REGISTERS}, which the sums of a tile, its operands and a weight share",
+        "batches": f"blocks of {COLUMNS * lanes} samples, {COLUMNS} columns of one vector: chains of activations "
+        "overlap, and a weight that was loaded serves all columns",
+        "tile": f"hidden {work.hidden}: {units} units x {columns} columns are summed together, the shape with the "
+        f"fewest loads for {batches.registers} registers",
+        "span": f"derivatives of {batches.span} steps are kept before gradients take them in, at most "
+        f"{SPAN_BYTES[False] // 1024} kB, for the second-level cache; of models side by side, {recipe.net.span} "
+        f"steps and {SPAN_BYTES[True] // 1024} kB, for the first-level cache",
+        "models": f"{recipe.lanes} side by side in batches of 1: {_why(recipe, lanes, work)}",
+        "single samples": f"hidden units in the lanes, {-(-work.hidden // lanes)} vectors for hidden {work.hidden}; "
+        f"outputs of {chunk_of(lanes)} steps are computed together",
+        "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(GROUPS, cores())}; models are "
+        "shared among all",
+    }
+
+
+def _why(recipe, lanes, work):
+    """Why there are one or two registers of models."""
+    if recipe.lanes > lanes:
+        return f"two vectors, whose chains overlap; weights and history of both fit {NEAREST_CACHE // 1024} kB"
+    if work.steps > recipe.net.span:
+        return f"one vector, for sequences of more than {recipe.net.span} steps"
+    return f"one vector; weights and history of two do not fit {NEAREST_CACHE // 1024} kB"
+
+
+def measured(threads=None, progress=None):
+    """A result of the peaks: multiply-adds, loads and stores in the second-level cache and in memory."""
+    cases = [*ladder.peak_cases(threads), ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)]
+    return ladder.run(cases, 5, 0.05, "processor", progress=progress)
+
+
+def reached(result):
+    """{what: text} of what was measured."""
+    counts, lines = sorted({row["threads"] for row in result["rows"]}), {}
+    for threads in counts:
+        name = "one core" if threads == 1 else f"{threads} cores"
+        memory = find(result, engine="triad", threads=threads)
+        text = f"{median(peak_gflops(result, threads)):.0f} GFLOP/s of float32 multiply-adds; {_speed(memory)} of "
+        text += "memory"
+        if near := find(result, engine="triad-cache", threads=threads):
+            text += f", {_speed(near)} of the second-level cache (two loads and a store)"
+        lines[name] = text
+    return lines
+
+
+def _speed(row):
+    return f"{row['bytes'] / median(row['seconds']) / 1e9:.0f} GB/s"
+
+
+def plain(facts):
+    """Lines for a terminal of 80 columns."""
+    wide = max(map(len, facts)) + 2
+    lines = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * wide, break_on_hyphens=False)
+    return "\n".join(lines.fill(name.ljust(wide) + text) for name, text in facts.items())

@@ -52,7 +52,7 @@ BENCH := $(BIN)/python -m pytest bench -q --benchmark-only --benchmark-columns=m
 # Each section is saved as it is done, so `make bench ARGS="-k ladder"` measures one again and keeps the others; two
 # saved runs are compared by `make bench ARGS=--benchmark-compare`. Sections of bench/wholes.py run only where they are
 # named: make bench ARGS="-k animal".
-bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results; first make bench-peers
+bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results/PROCESSOR; first make bench-peers
 	@$(BENCH) --benchmark-save=bench $(ARGS)
 	@$(BIN)/python -m bench.render
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import processors
 from bench.suite import SECTIONS
 from fastrnn.bench import report
 
@@ -29,9 +30,8 @@ CLOCK = Clock()
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="few sizes, short rounds, no peers")
-    parser.addoption(
-        "--results", default=str(Path(__file__).parent / "results"), help="folder for results (default: bench/results)"
-    )
+    parser.addoption("--results", default=str(processors.here()),
+                     help="folder for results (default: this processor's in bench/results)")
     parser.addoption("--section", action="append", choices=list(SECTIONS), help="only these sections")
 
 

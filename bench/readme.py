@@ -4,13 +4,15 @@
     ... replaced ...
     <!-- /bench -->
 
-What stands after `bench:` is a name that bench.render knows: "summary", "targets", "SECTION/TABLE" or "picture/NAME".
+What stands after `bench:` is a name that bench.render knows: "summary", "targets", "processors", "SECTION/TABLE"
+or "picture/NAME". The figures are those of the processor that pyproject.toml names, "processors" has all.
 Nothing outside the markers is touched.
 """
 
 import re
 from pathlib import Path
 
+from bench import processors
 from bench.plots import draw_all
 from bench.render import RESULTS, markdown
 from fastrnn.files import write_atomically
@@ -40,7 +42,8 @@ def main(paths=DOCUMENTS, folder=RESULTS):
             write_atomically(path, after.encode())
         if parts := len(MARKED.findall(after)):
             print(f"{path.name}: {parts} marked parts, {'rewritten' if after != before else 'unchanged'}")
-    draw_all(folder)
+    for each in processors.folders(folder.parent):
+        draw_all(each)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
-"""`python -m bench.render [FOLDER]`: report.md and the pictures, from the results saved in a folder."""
+"""`python -m bench.render [FOLDER]`: report.md and the pictures, from the results saved in a folder.
+
+Without a folder, from those of this processor.
+"""
 
 import json
 import os
 import sys
 from pathlib import Path
 
-from bench import plots, targets
-from bench.summary import summary
+from bench import plots, processors, targets
+from bench.summary import side_by_side, summary
 from bench.tables import TABLES
 from fastrnn.files import write_atomically
 
-RESULTS = Path(__file__).parent / "results"
+# What README.md and docs/ show.
+RESULTS = processors.shown()
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def load(folder, section):
@@ -21,18 +26,21 @@ def load(folder, section):
 
 def names():
     """What `markdown` knows."""
-    return ["summary", "targets", *(f"{section}/{table}" for section, tables in TABLES.items() for table in tables),
-            *(f"picture/{name}" for name in plots.PICTURES)]
+    tables = (f"{section}/{table}" for section, tables in TABLES.items() for table in tables)
+    return ["summary", "targets", "processors", *tables, *(f"picture/{name}" for name in plots.PICTURES)]
 
 
-def markdown(name, folder=RESULTS, document=RESULTS.parent.parent / "README.md"):
+def markdown(name, folder=RESULTS, document=ROOT / "README.md"):
     """The table called "summary", "targets" or "SECTION/TABLE", or the link from `document` to "picture/NAME".
 
-    Raises ValueError for an unknown one or a result that is not there.
+    "processors" is the table of this folder and those beside it, with links from `document` to their reports. Raises
+    ValueError for an unknown name or a result that is not there.
     """
     if name not in names():
         raise ValueError(f"table: got {name!r}, expected one of {', '.join(names())}")
     section, _, table = name.partition("/")
+    if name == "processors":
+        return beside(Path(folder).parent, document)
     if name in ("summary", "targets"):
         results = {section: load(folder, section) for section in TABLES}
         section = "ladder"
@@ -41,10 +49,20 @@ def markdown(name, folder=RESULTS, document=RESULTS.parent.parent / "README.md")
     elif section == "picture":
         section, _, shows = plots.PICTURES[table]
         if load(folder, section):
-            return f"![{shows}]({os.path.relpath(RESULTS / table, document.parent)}.png)\n"
+            return f"![{shows}]({os.path.relpath(Path(folder) / table, document.parent)}.png)\n"
     elif result := load(folder, section):
         return TABLES[section][table][1](result)
     raise ValueError(f"table: {Path(folder) / section}.json is not there: make bench")
+
+
+def beside(root, document):
+    """The table of all processors below `root`."""
+    return side_by_side({
+        f"[{path.name}]({os.path.relpath(path / 'report.md', document.parent)})": {
+            section: load(path, section) for section in ("ladder", "shapes")
+        }
+        for path in processors.folders(root)
+    })
 
 
 def report(folder=RESULTS):
@@ -61,9 +79,12 @@ def report(folder=RESULTS):
     return "\n".join(parts)
 
 
-def main(folder=RESULTS):
+def main(folder=None):
+    folder = folder or processors.here()
     write_atomically(Path(folder) / "report.md", report(folder).encode())
     drawn = plots.draw_all(folder)
+    if load(folder, "ladder"):
+        print(markdown("summary", folder))
     print(f"wrote {', '.join(str(path) for path in (Path(folder) / 'report.md', *drawn))}")
 
 

@@ -1,8 +1,10 @@
-"""Five workloads on one core: fastrnn compared with PyTorch, JAX and the tutorial's program."""
+"""Five workloads on one core: fastrnn compared with PyTorch, JAX and the tutorial's program, and on several
+processors."""
 
 from bench.duels import COMMON, duels
 from fastrnn.bench import report
-from fastrnn.bench.report import mark, number, samples_a_second, table, work_of
+from fastrnn.bench.report import mark, number, percent, samples_a_second, share_of_peak, table, work_of
+from fastrnn.bench.timing import median
 from fastrnn.bench.workload import Workload
 
 # (what a reader calls it, the section that measures it, the workload)
@@ -24,6 +26,11 @@ def best(rows, *engines):
     return number(samples_a_second(row)) + mark(row) if row else ""
 
 
+def duel_of(result, work):
+    """The Duel of a workload on one thread, or None."""
+    return next((each for each in duels(result) if each.work == work and each.threads == 1), None)
+
+
 def summary(results):
     """The table, and how it was measured.
 
@@ -33,7 +40,7 @@ def summary(results):
     for name, section, work in ROWS:
         if not results[section]:
             continue
-        duel = next((each for each in duels(results[section]) if each.work == work and each.threads == 1), None)
+        duel = duel_of(results[section], work)
         same = [row for row in results[section]["rows"]
                 if row["seconds"] and row["threads"] == 1 and row["kind"] != "peak" and work_of(row) == work]
         if duel:
@@ -43,3 +50,27 @@ def summary(results):
     # The peak says nothing here.
     timed = [row for row in results["ladder"]["rows"] if row["kind"] != "peak"]
     return table(HEADER, rows) + "\n" + report.note({**results["ladder"], "rows": timed})
+
+
+def side_by_side(processors):
+    """The same workloads with a column for each processor: samples per second, share of the peak, ratio to the others.
+
+    processors: {column's name: results as above}.
+    """
+    rows = [["one core's peak, GFLOP/s", *map(_peak, processors.values())]]
+    for name, section, work in ROWS:
+        rows.append([name, *(_cell(results[section], work) for results in processors.values())])
+    return table(("fastrnn on one core", *processors), rows)
+
+
+def _peak(results):
+    peaks = report.peak_gflops(results["ladder"], 1)
+    return f"{median(peaks):.0f}" if peaks else ""
+
+
+def _cell(result, work):
+    duel = duel_of(result, work) if result else None
+    if not duel:
+        return ""
+    cells = [number(samples_a_second(duel.ours)) + mark(duel.ours), percent(share_of_peak(result, duel.ours))]
+    return ", ".join([*cells, *([f"{duel.best_times:.1f} ×"] if duel.complete else [])])

@@ -18,12 +18,20 @@ PAGES = {
     "LICENSE": "LICENSE.txt",
     "examples/fit.ipynb": "fit.ipynb",
     "examples/tutorial.ipynb": "tutorial.ipynb",
-    "bench/results/report.md": "measurements.md",
     "fastrnn/cells": "reference/cells.md",
 }
-PICTURES = ("batches", "ladder", "roofline", "scaling")
+# Of each processor its report and pictures; where they are in the site.
+RESULTS, MEASUREMENTS = "bench/results/", "measurements/"
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:)([^)#\s]*)(?=[)#])")
 NAME = re.compile(r"^::: (fastrnn(?:\.\w+)+)", re.MULTILINE)
+
+
+def on_config(config):
+    """Add the measurements of each processor to the menu."""
+    (speed,) = (each["Speed"] for each in config.nav if "Speed" in each)
+    for path in sorted((ROOT / RESULTS).glob("*/report.md")):
+        speed.append({f"All of {path.parent.name}": f"{MEASUREMENTS}{path.parent.name}/report.md"})
+    return config
 
 
 def on_files(files, config):
@@ -31,9 +39,10 @@ def on_files(files, config):
     for source, place in PAGES.items():
         if (ROOT / source).is_file():
             files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
-    for name in PICTURES:
-        path = ROOT / "bench" / "results" / f"{name}.png"
-        files.append(File.generated(config, f"{name}.png", abs_src_path=str(path)))
+    for path in sorted((ROOT / RESULTS).glob("*/*")):
+        if path.suffix in (".md", ".png"):
+            place = MEASUREMENTS + path.relative_to(ROOT / RESULTS).as_posix()
+            files.append(File.generated(config, place, abs_src_path=str(path)))
     files.append(File.generated(config, "commands.md", content=commands()))
     return files
 
@@ -42,6 +51,8 @@ def on_page_markdown(markdown, page, config, files):
     """Point links at the places of files in the site, and names of the reference at the modules that define them."""
     here = page.file.src_uri
     source = next((path for path, place in PAGES.items() if place == here and (ROOT / path).is_file()), f"docs/{here}")
+    if here.startswith(MEASUREMENTS):
+        source = RESULTS + here.removeprefix(MEASUREMENTS)
     markdown = NAME.sub(lambda match: f"::: {canonical(match[1])}", markdown)
     return LINK.sub(lambda match: moved(match[1], os.path.dirname(source), os.path.dirname(here)), markdown)
 
@@ -51,8 +62,8 @@ def moved(link, before, after):
     target = os.path.normpath(os.path.join(before, link)) if link else ""
     if target in PAGES:
         place = PAGES[target]
-    elif target.startswith("bench/results/"):
-        place = target.removeprefix("bench/results/")
+    elif target.startswith(RESULTS):
+        place = MEASUREMENTS + target.removeprefix(RESULTS)
     elif target.startswith("docs/"):
         place = target.removeprefix("docs/")
     else:

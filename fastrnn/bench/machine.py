@@ -2,7 +2,9 @@
 
 import os
 import platform
+import re
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 
 from fastrnn.bench.processes import all_threads
@@ -16,8 +18,9 @@ def modules_of(engine):
 
 
 def describe():
-    """{name: text} of processor, cores, system and versions."""
+    """{name: text} of processor, cores, system and versions, and the day (UTC)."""
     return {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "processor": _processor(),
         "cores": all_threads(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -47,6 +50,15 @@ def _processor():
         "no SIMD",
     )
     return f"{name} ({binding.get_host_cpu_name()}, {simd})"
+
+
+def slug(processor):
+    """A folder's name for a processor as `describe` has it: maker, LLVM's name and vectors, "amd-zen3-avx2"."""
+    name, llvm, simd = re.fullmatch(r"(.*) \((.+), (.+)\)", processor).groups()
+    maker = next((each for each in ("intel", "amd", "apple") if each in f"{name} {llvm}".lower()), name.split()[0])
+    llvm = llvm.removeprefix(f"{maker}-").replace("znver", "zen")
+    words = (maker, llvm, simd.replace("-", ""))
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
 def _version(name):

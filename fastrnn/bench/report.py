@@ -195,7 +195,7 @@ def note(result, method=METHOD):
         notes.append(f"{threads} thread{'s' * (threads > 1)} {median(peak_gflops(result, threads)):.0f} GFLOP/s"
                      + (f" and {stream['bytes'] / median(stream['seconds']) / 1e9:.0f} GB/s" if stream else ""))
     versions = {name: version for worker in [machine, *result["versions"].values()] for name, version in worker.items()
-                if name not in ("processor", "cores", "system", "python", "fastrnn", "llvmlite")}
+                if name not in ("processor", "cores", "date", "system", "python", "fastrnn", "llvmlite")}
     text = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
     text += (
         ", ".join(f"{name} {version}" for name, version in versions.items())

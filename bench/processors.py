@@ -1,0 +1,39 @@
+"""Results of several processors, side by side: each has a folder of its own in bench/results."""
+
+import json
+import tomllib
+from pathlib import Path
+
+from fastrnn.bench import machine
+
+HERE = Path(__file__).resolve().parent
+RESULTS, SETTINGS = HERE / "results", HERE.parent / "pyproject.toml"
+
+
+def here():
+    """The folder of this processor's results."""
+    return RESULTS / machine.slug(machine.describe()["processor"])
+
+
+def folders(root=RESULTS):
+    """The folders below `root` that hold a ladder, by name."""
+    return sorted(path.parent for path in Path(root).glob("*/ladder.json"))
+
+
+def shown(root=RESULTS, settings=SETTINGS):
+    """The folder that README.md shows: the one that pyproject.toml names, or the newest; this processor's without any.
+
+    Raises ValueError where the named one is not there.
+    """
+    found, named = folders(root), tomllib.loads(Path(settings).read_text(encoding="utf-8"))["tool"].get("bench", {})
+    if name := named.get("shown"):
+        if Path(root, name) not in found:
+            names = ", ".join(path.name for path in found) or "none"
+            raise ValueError(f"pyproject.toml: tool.bench.shown: got {name!r}, there are results of {names}")
+        return Path(root, name)
+    return max(found, key=measured, default=here())
+
+
+def measured(folder):
+    """The day of a folder's ladder, as text that sorts; empty for one that does not say."""
+    return json.loads(Path(folder, "ladder.json").read_text(encoding="utf-8"))["machine"].get("date", "")

@@ -1,13 +1,15 @@
 """Engines of users in `fastrnn bench --engine`: the contract of docs/speed.md, and what a wrong engine is told."""
 
 import ast
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench.peers.check import example
-from fastrnn.bench import ladder, report
+from fastrnn.bench import ladder, report, worker
 from fastrnn.bench.own import own_engine
 from fastrnn.bench.processes import WorkerError
 from fastrnn.bench.worker import METHODS, SAYS, said
@@ -59,7 +61,8 @@ class Mine:
 class Doubled(Mine):
     def sample(self):
         before, x, y, after = super().sample()
-        after["w_hh"][3, 4] += after["w_hh"][3, 4] - before["w_hh"][3, 4]
+        for place in ((3, 4), (4, 1)):
+            after["w_hh"][place] += after["w_hh"][place] - before["w_hh"][place]
         return before, x, y, after
 
 class Misnamed(Mine):
@@ -137,23 +140,33 @@ def test_an_engine_of_a_user_is_a_row_like_the_others(mine):
         ("none.py:Mine", "none.py: no such file"),
         ("mine.py", "got 'mine.py', expected FILE.py:Class"),
         ("mine.py:Nobody", "mine.py: the file has no class 'Nobody'; it has Kept, Mine, "),
-        ("mine.py:number", "mine.py: the file has no class 'number'; it has Kept, Mine, "),
-        ("mine.py:Still", "mine.py: Still needs a method run(self, updates)"),
-        ("mine.py:Narrow", "mine.py: Narrow needs a method __init__(self, work, threads, weights, x, y)"),
-        ("mine.py:Relu", "mine.py: activation: got 'relu', expected 'sigmoid' or 'tanh'"),
-        ("mine.py:Borrows", "mine.py: PackageNotFoundError: No package metadata was found for no-such-package"),
-        ("broken.py:Mine", "broken.py: SyntaxError: '(' was never closed (broken.py, line 1)"),
-        ("lost.py:Mine", "lost.py: ModuleNotFoundError: No module named 'nowhere'"),
         ("quits.py:Mine", "quits.py: its process ended with status 4: no message"),
     ),
 )
 def test_what_is_no_engine_is_refused_in_one_line(mine, call, target, message):
-    (mine / "broken.py").write_text("x = (")
-    (mine / "lost.py").write_text("import nowhere")
     (mine / "quits.py").write_text("raise SystemExit(4)")
     status, out, err = call("bench", "--engine", target)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"fastrnn: --engine: {message}")
+
+
+def test_what_a_class_or_its_file_lacks_is_said(mine, monkeypatch):
+    (mine / "broken.py").write_text("x = (")
+    (mine / "lost.py").write_text("import nowhere")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(worker.load, "known", {})
+    for target, message in (
+        ("mine.py:number", "the file has no class 'number'; it has Kept, Mine, "),
+        ("mine.py:Still", "Still needs a method run(self, updates)"),
+        ("mine.py:Narrow", "Narrow needs a method __init__(self, work, threads, weights, x, y)"),
+        ("mine.py:Relu", "activation: got 'relu', expected 'sigmoid' or 'tanh'"),
+        ("mine.py:Borrows", "PackageNotFoundError: No package metadata was found for no-such-package"),
+        ("broken.py:Mine", "SyntaxError: '(' was never closed (broken.py, line 1)"),
+        ("lost.py:Mine", "ModuleNotFoundError: No module named 'nowhere'"),
+    ):
+        answers = []
+        worker.serve([json.dumps({"do": "describe", "target": f"{mine}/{target}"})], answers.append)
+        assert answers[0]["error"].startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,15 @@ class _StampedFiles(IndexDataCacheFile):
     def _save_data(self, name, data):
         self._write(name, self._dump(data))
 
+    def read_code(self, key):
+        """What `write_code` wrote under a key, or None."""
+        return self._read(f"{self._stem}.{key}.nbc")
+
+    def write_code(self, key, code):
+        """Write bytes under a key of 32 hex digits, and remove what has another stamp."""
+        self._write(f"{self._stem}.{key}.nbc", code)
+        self._remove_stale()
+
     def _read(self, name):
         """What was written under a name; None if there is nothing, or not what was written."""
         try:
@@ -243,16 +252,43 @@ class _StampedFiles(IndexDataCacheFile):
         with self._open_for_write(self._data_path(name)) as file:
             file.write(_digest(name, content) + content)
 
-    def _remove_stale(self, live):
-        """Remove what no process will read again: other stamps, and data that left our index."""
+    def _remove_stale(self, live=None):
+        """Remove what no process will read again: other stamps, and data that left our index, if there is one."""
         for entry in os.scandir(self._cache_path):
             match = _ENTRY.search(entry.name)
             if match is None:
                 continue
-            ours = entry.name.startswith(f"{self._stem}.") and entry.name.endswith(".nbc")
+            ours = live is not None and entry.name.startswith(f"{self._stem}.") and entry.name.endswith(".nbc")
             if match["stamp"] != stamp() or (ours and entry.name not in live):
                 with contextlib.suppress(OSError):  # gone already, or held open by Windows
                     os.unlink(entry.path)
+
+
+class CodeFiles:
+    """Machine code by key (32 hex digits), in files where the cache of a Python function lies, under the stamp.
+
+    No state of the disk stops a program: what cannot be read is not there, what cannot be written is not kept.
+    """
+
+    def __init__(self, function):
+        self._files = self._locator = None
+        if stamp():
+            with contextlib.suppress(RuntimeError):  # numba found no directory that can be written
+                cache = _PackageCache(function)
+                self._files, self._locator = cache._cache_file, cache._impl.locator
+
+    def load(self, key):
+        """The bytes that were saved under a key, or None."""
+        with contextlib.suppress(OSError):
+            return self._files and self._files.read_code(key)
+        return None
+
+    def save(self, key, code):
+        """Keep bytes under a key, and remove those of other stamps."""
+        with contextlib.suppress(OSError):
+            if self._files:
+                self._locator.ensure_cache_path()
+                self._files.write_code(key, code)
 
 
 def _digest(name, content):

@@ -5,11 +5,9 @@ from functools import lru_cache
 import numpy as np
 
 from fastrnn.heads.sigmoid import Sigmoid
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.recurrent.predict import predict_program
 from fastrnn.kernels.runs import SEGMENT, run_arrays
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.execute import execute
 from fastrnn.networks import lanes_for, network_of
 
 
@@ -26,7 +24,7 @@ class Runner:
         self.net, self.program = _program(cell, sizes.inputs, sizes.outputs, dtype)
         self.dtype, self.theta, self.steps, self.lanes = dtype, theta, min(steps, SEGMENT), lanes_for(dtype)
         self.size = self.net.columns * self.lanes
-        self.address = address_of(execute, self.program, np.zeros(1, np.int64))
+        self.address = self.program.address
 
     def run(self, x, z, states, first, last):
         """Fill logits z (N, T, O) and states (N, T, H), or (0, T, H), of blocks first to last - 1 of x (N, T, I)."""

@@ -129,7 +129,7 @@ import sys
 import numpy as np
 import fastrnn
 from fastrnn.formula import sigmoid, tanh
-from fastrnn.machine.execute import execute
+from fastrnn.machine.native import native
 
 class Mine(fastrnn.Cell):
     gates, separate = ("f", "n"), ("n",)
@@ -144,7 +144,7 @@ fits.save(sys.argv[1], overwrite=True)
 again = fastrnn.Fits.load(sys.argv[1], cell=Mine)
 assert again.weights(0)["w_hh"].tobytes() == fits.weights(0)["w_hh"].tobytes()
 loss = fits.history(0)["loss"][:, 0]
-print(sum(execute.stats.cache_misses.values()), sum(execute.stats.cache_hits.values()), loss[-1] < loss[0])
+print(native().misses, native().hits, loss[-1] < loss[0])
 """
 
 

@@ -87,16 +87,13 @@ def address_of(dispatcher, *arguments):
     if signature not in dispatcher.overloads:
         dispatcher.compile(signature)
     compiled = dispatcher.overloads[signature]
-    return _class_of(signature)(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+    return address_for(signature, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
-def is_ready(dispatcher, *arguments):
-    """Whether `dispatcher` has been compiled for arguments of these types, in this process or in the disk cache."""
-    signature = tuple(numba.typeof(argument) for argument in arguments)
-    return (
-        signature in dispatcher.overloads
-        or dispatcher._cache.load_overload(signature, dispatcher.targetctx) is not None
-    )
+def address_for(signature, value):
+    """The Address of machine code that lies at `value` and takes arguments of these types, as numba's own takes them;
+    it returns nothing."""
+    return _class_of(signature)(value)
 
 
 @intrinsic

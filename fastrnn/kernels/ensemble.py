@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_models, and of `execute` with the programs of fastrnn.kernels.recurrent.learn."""
+    """Addresses of lay_models, and of the programs of fastrnn.kernels.recurrent.learn."""
 
     lay: Address
     learn: Address

@@ -62,8 +62,8 @@ class Ended(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The Address of `execute` with the program of fastrnn.bits.tree; its frame, and the places in it where a mistake
-    and the address of the flag that ends it lie; theta: the weights that it reads."""
+    """The Address of the program of fastrnn.bits.tree; its frame, and the places in it where a mistake and the address
+    of the flag that ends it lie; theta: the weights that it reads."""
 
     call: Address
     frame: np.ndarray

@@ -11,7 +11,7 @@ SEGMENT = 256
 def run_arrays(predict_at, frame, places, x, z, states, block_x, block_z, block_states, carried, lengths, first, last):
     """Logits z (N, T, O) and states (N, T, H) of blocks first to last - 1 of x (N, T, I); states may have 0 rows.
 
-    predict_at: the address of `execute` with fastrnn.kernels.recurrent.predict.predict_program; frame: its words, of
+    predict_at: the Address of fastrnn.kernels.recurrent.predict.predict_program; frame: its words, of
     which places (2) holds where steps and start are; block_x (S, I, C, L), block_z (S, O, C, L), block_states
     (S + 1, W, C, L): of up to S steps; carried (W, C, L): states between two pieces; lengths (C, L): all S.
     """

@@ -65,7 +65,7 @@ def lay_word_address(source, samples):
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_word, and of `execute` with the programs of fastrnn.kernels.recurrent.units."""
+    """Addresses of lay_word, and of the programs of fastrnn.kernels.recurrent.units."""
 
     lay: Address
     learn: Address

@@ -1,8 +1,8 @@
 """The machine that compiles: what a kernel does with it becomes LLVM instructions.
 
-A kernel is a Python function of one machine. It runs once, while numba compiles `execute`, and emits its loops, loads
-and arithmetic directly: nothing is left for type inference, so that a kernel of some thousand instructions compiles
-in about a second. The same function runs on fastrnn.machine.emulator as plain Python.
+A kernel is a Python function of one machine. It runs once and emits its loops, loads and arithmetic directly: nothing
+is left for type inference, so that a kernel of some thousand instructions compiles in less than half a second. The same
+function runs on fastrnn.machine.emulator as plain Python.
 
     for t in m.range(steps):                        a loop; t is an Int
         for _ in m.when(t.below(length)):           a branch

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.block_data import block_for
 from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
 from fastrnn.kernels.feed import feed_for, lay_models_address
@@ -14,7 +13,6 @@ from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.execute import execute
 from fastrnn.schedules import rates
 from fastrnn.train.many_queue import patience_of, queue_for
 
@@ -112,7 +110,7 @@ class Group:
         self.plan = self._plan(words)
         self.calls = Calls(
             lay_models_address(recipe.drawn_from, self.feed, block),
-            *(address_of(execute, program, frames[0]) for program in (recipe.learn, recipe.update)),
+            *(program.address for program in (recipe.learn, recipe.update)),
         )
         # Jobs that only the caller decides on.
         self.again = [None] * lanes
@@ -129,8 +127,7 @@ class Group:
         """The Walk of a Tree, or one that is never taken."""
         if tree is None:
             return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
-        address = address_of(execute, tree.program, tree.frame)
-        return Walk(address, tree.frame, tree.mistake, tree.stop, tree.theta)
+        return Walk(tree.program.address, tree.frame, tree.mistake, tree.stop, tree.theta)
 
     def _plan(self, words):
         """The Plan of a group; words: of the learning program's frame."""

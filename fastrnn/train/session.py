@@ -4,14 +4,12 @@ import numpy as np
 
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.barrier import BARRIER_SIZE
 from fastrnn.kernels.batches import DIVERGED, GROUPS, Calls, Places, Plan, Shared, Work, gradient_of, run_batches
 from fastrnn.kernels.block_data import block_for, lay_address
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.execute import execute
 from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
@@ -55,7 +53,7 @@ class Session(Resumable):
         learn, update = self.programs
         self.calls = Calls(
             lay_address(source, self.blocks[0]),
-            *(address_of(execute, program, np.zeros(1, np.int64)) for program in self.programs),
+            *(program.address for program in self.programs),
         )
         self.where = Places(
             learn.names.index("gradient"),

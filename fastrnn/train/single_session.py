@@ -5,14 +5,12 @@ import numpy as np
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.heads.base import traced as traced_head
 from fastrnn.heads.sigmoid import Sigmoid
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.batches import DIVERGED
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.units import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.singles import Calls, Places, Work, gradient_of_one, lay_word_address, run_singles, samples_for
-from fastrnn.machine.execute import execute
 from fastrnn.networks import lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, optimizer_of, slots_named, terms_of
@@ -40,7 +38,7 @@ class SingleSession(Resumable):
         self.arrays = [arrays]
         self.calls = Calls(
             lay_word_address(source, self.samples),
-            *(address_of(execute, program, np.zeros(1, np.int64)) for program in self.programs),
+            *(program.address for program in self.programs),
         )
         learn, update = (program.names.index for program in self.programs)
         self.where = Places(

@@ -1,0 +1,109 @@
+"""Programs as machine code, by LLVM with the few passes that their instructions need, kept in files.
+
+numba itself would take three times as long: it infers types where there are none, runs all of LLVM's passes twice, and
+wraps the code for Python. A kernel's instructions are chosen already: what is left is to take values out of memory, to
+fold constants, and to simplify branches.
+"""
+
+import hashlib
+import threading
+
+from llvmlite import binding, ir
+from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+
+from fastrnn.compiling import CodeFiles
+from fastrnn.interrupt import postponed
+from fastrnn.machine.compiler import Compiler
+
+FRAME = types.Array(types.int64, 1, "C")
+# As `call` of fastrnn.kernels.address calls it, with None and a frame.
+SIGNATURE = (types.none, FRAME)
+# Loops test their condition at their end, which leaves the recurrence fewer jumps. All of LLVM's passes take five times
+# as long, for code that is at most 3 % faster.
+PASSES = ("simplify_cfg", "sroa", "instruction_combine", "loop_simplify", "lcssa", "loop_rotate", "instruction_combine",
+          "simplify_cfg")
+
+
+class _Native:
+    """The compiler of this process. hits, misses: programs whose code was in a file, and that were compiled."""
+
+    def __init__(self):
+        codegen = cpu_target.target_context.codegen()
+        self.triple, cpu, features = self.target = codegen.magic_tuple()
+        target = binding.Target.from_triple(binding.get_process_triple())
+        # On x86, code that runs where it was compiled is relocated once and for all.
+        reloc = "static" if self.triple.startswith("x86") else "default"
+        self.machine = target.create_target_machine(
+            cpu=cpu, features=features, opt=3, reloc=reloc, codemodel="jitdefault", jit=True
+        )
+        self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), self.machine)
+        self.layout = str(self.engine.target_data)
+        self.files = CodeFiles(_emitted)
+        self.addresses, self.hits, self.misses = {}, 0, 0
+
+    def address(self, program):
+        """Where the code of a Program lies."""
+        if program.digest not in self.addresses:
+            # LLVM's objects that an exception leaves half made complain on the error stream.
+            with global_compiler_lock, postponed():
+                if program.digest not in self.addresses:
+                    self.addresses[program.digest] = self._loaded(program)
+        return self.addresses[program.digest]
+
+    def _loaded(self, program):
+        key = hashlib.blake2b(" ".join((program.digest, *self.target)).encode(), digest_size=16).hexdigest()
+        code = self.files.load(key)
+        if code is None:
+            code = self._compiled(program)
+            self.files.save(key, code)
+            self.misses += 1
+        else:
+            self.hits += 1
+        self.engine.add_object_file(binding.ObjectFileRef.from_data(bytes(code)))
+        self.engine.finalize_object()
+        return self.engine.get_function_address(_name_of(program))
+
+    def _compiled(self, program):
+        """The object code of a Program."""
+        module = binding.parse_assembly(str(_emitted(program, self.triple, self.layout)))
+        module.verify()
+        builder = binding.create_pass_builder(self.machine, binding.create_pipeline_tuning_options(speed_level=3))
+        passes = binding.create_new_function_pass_manager()
+        for name in PASSES:
+            getattr(passes, f"add_{name}_pass")()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+        return self.machine.emit_object(module)
+
+
+def _name_of(program):
+    return f"program_{program.digest}"
+
+
+def _emitted(program, triple, layout):
+    """A Program as LLVM's instructions: a function that numba's compiled code can call."""
+    context = cpu_target.target_context
+    convention = context.call_conv
+    module = ir.Module(program.digest)
+    module.triple, module.data_layout = triple, layout
+    function = ir.Function(module, convention.get_function_type(types.none, SIGNATURE), _name_of(program))
+    builder = ir.IRBuilder(function.append_basic_block())
+    _, frame = context.get_arg_packer(SIGNATURE).from_arguments(builder, convention.get_arguments(function))
+    words = context.make_array(FRAME)(context, builder, frame).data
+    program.kernel(Compiler(builder, words, program.names, program.dtype, program.lanes))
+    convention.return_value(builder, context.get_dummy_value())
+    return module
+
+
+_lock, _made = threading.Lock(), []
+
+
+def native():
+    """The compiler of this process, made when it is first asked for."""
+    with _lock:
+        if not _made:
+            _made.append(_Native())
+    return _made[0]

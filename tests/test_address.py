@@ -8,8 +8,8 @@ from numba import typeof
 from numba.core.errors import TypingError
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.reference import Referred, held, refer
+from fastrnn.machine.address import Address, address_of, call
 
 
 class Sizes(NamedTuple):

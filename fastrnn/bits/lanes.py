@@ -7,9 +7,9 @@ from numba.extending import overload
 
 from fastrnn.bits.source import BitTask, draw_word
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.feed import lay_lanes
 from fastrnn.kernels.inline import inlined
+from fastrnn.machine.address import Address, address_of, call
 
 
 @inlined

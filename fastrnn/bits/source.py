@@ -8,11 +8,11 @@ import numpy as np
 from numba.extending import overload
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.block_data import lay
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.singles import lay_singles
+from fastrnn.machine.address import Address, address_of, call
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
 NUMBERS = 4

@@ -12,8 +12,8 @@ import numpy as np
 
 from fastrnn.bits.stream import WORD, bits_network, memory_of
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
 from fastrnn.kernels.recurrent.bits import ITEM, walk_program
+from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.reference import refer
+from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
 # Groups of blocks, at most. Enough to share out evenly, few enough to add up.

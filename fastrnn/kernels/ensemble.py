@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import inner, jit
-from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.block_data import Block
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
 from fastrnn.kernels.reference import Handle
+from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_of
 from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.address import address_of
 
 
 class Feed(NamedTuple):

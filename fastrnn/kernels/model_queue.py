@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import inner
-from fastrnn.kernels.address import Address, call
 from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUNNING
+from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 # Who finds out whether a model is right: nobody (it has real-valued targets), a Walk, or the caller.

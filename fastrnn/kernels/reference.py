@@ -24,7 +24,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, models, register_model, typeof_impl, unbox
 
-from fastrnn.kernels.address import Address
+from fastrnn.machine.address import Address
 
 
 class Reference(types.Type):

@@ -1,7 +1,7 @@
 """Networks run on the user's own float arrays: outputs and states, many sequences in the lanes."""
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
+from fastrnn.machine.address import call
 
 # Steps of one call of the program: their states stay in the second-level cache.
 SEGMENT = 256

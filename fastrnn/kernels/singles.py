@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import Address, address_of, call
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.reference import Referred, held, refer
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.address import Address, address_of, call
 
 
 class Samples(NamedTuple):

@@ -8,7 +8,7 @@ import hashlib
 import os
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import address_for, call
+from fastrnn.machine.address import address_for, call
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.native import SIGNATURE, native
 

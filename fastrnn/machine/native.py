@@ -18,7 +18,7 @@ from fastrnn.interrupt import postponed
 from fastrnn.machine.compiler import Compiler
 
 FRAME = types.Array(types.int64, 1, "C")
-# As `call` of fastrnn.kernels.address calls it, with None and a frame.
+# As `call` of fastrnn.machine.address calls it, with None and a frame.
 SIGNATURE = (types.none, FRAME)
 # Loops test their condition at their end, which leaves the recurrence fewer jumps. All of LLVM's passes take five times
 # as long, for code that is at most 3 % faster.

@@ -11,8 +11,8 @@ from fastrnn.bench.workload import INPUTS, OUTPUTS
 from fastrnn.bits.stream import WORD, Stream
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.address import call
 from fastrnn.kernels.block_data import lay
+from fastrnn.machine.address import call
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
 from fastrnn.train.config import TrainConfig

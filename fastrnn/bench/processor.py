@@ -65,7 +65,8 @@ def found():
     limit, setting, known = quota("/"), threads_setting(), caches(core=min(here))
     return {
         "processor": machine.describe()["processor"],
-        "instructions": f"{arithmetic()}; code is compiled for this kind, which is NUMBA_CPU_NAME where that is set",
+        "arithmetic": f"{arithmetic()}, for which code is compiled"
+        + (", as NUMBA_CPU_NAME says" if os.environ.get("NUMBA_CPU_NAME") else ""),
         "cores": f"{cores()} are used: the system has {os.cpu_count()}, this process may use {len(here)}, "
         + (f"its quota is {limit:g}" if np.isfinite(limit) else "no quota")
         + (f", NUMBA_NUM_THREADS is {setting}" if setting else ""),

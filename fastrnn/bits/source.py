@@ -84,7 +84,7 @@ def _word(task, seed, word, x_words, y_words, tag, state):
     slot = word % 2
     if tag[slot] != word:
         tag[slot] = word
-        draw_word(task, seed, word, x_words[slot], y_words[slot], state)
+        draw_word(task, np.uint64(seed), word, x_words[slot], y_words[slot], state)
     return slot
 
 
@@ -153,7 +153,7 @@ def _count_steps(samples, steps, first):
 
 def _lay_singles(source, seed, word, samples):
     steps = samples.x_words.shape[0]
-    draw_word(source, seed, word, samples.x_words, samples.y_words, samples.state)
+    draw_word(source, np.uint64(seed), word, samples.x_words, samples.y_words, samples.state)
     flat = samples.x_words.reshape(samples.x_words.size)
     for sample in range(samples.steps.size):
         _expand(flat, sample, samples.x[sample].reshape(flat.size))

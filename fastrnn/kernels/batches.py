@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner, jit
 from fastrnn.kernels.barrier import wait
-from fastrnn.kernels.reference import refer
+from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.reference import Handle
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
@@ -24,18 +25,12 @@ RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
 class Plan(NamedTuple):
-    """The arguments of a call, which makes the updates first_step to first_step + len(rates) - 1.
-
-    size: samples in a block; patience: stop after this number of samples without a mistake, counted over whole batches
-    (0: never).
-    """
+    """The seed of the data, samples in an update and in a block, and groups of blocks."""
 
     seed: int
-    first_step: int
     batch_size: int
     size: int
     groups: int
-    patience: int
 
 
 class Calls(NamedTuple):
@@ -77,47 +72,76 @@ class Work(NamedTuple):
 
 class Shared(NamedTuple):
     """What threads exchange: gradients (2, groups, R), sums (2, groups, L) of fastrnn.kernels.recurrent.learn, outputs
-    (2, groups), history (steps, 4), clean (1: samples since the last mistake), barrier, stop (1: not 0 once the call
-    must end, from outside), given_up (2: 1 where an update of this half was left because of that)."""
+    (2, groups), clean (1: samples since the last mistake), barrier, given_up (2: 1 where an update of this half was
+    left because the call must end)."""
 
     gradients: np.ndarray
     sums: np.ndarray
     outputs: np.ndarray
-    history: np.ndarray
     clean: np.ndarray
     barrier: np.ndarray
-    stop: np.ndarray
     given_up: np.ndarray
 
 
-@jit
-def group_gradient(place, block, plan, calls, places, step, half, group, work, shared):
-    """Compute gradient and sums of one group of the batch, into shared.gradients[half, group]."""
+class Thread(NamedTuple):
+    """All that one thread works on; laid: a Reference to what lay_block takes, a source and this Block."""
+
+    laid: Handle
+    block: Block
+    plan: Plan
+    calls: Calls
+    places: Places
+    work: Work
+    shared: Shared
+
+
+@inner
+def _sum(outputs):
+    """The sum of outputs (C, L)."""
+    total = 0
+    for column in range(outputs.shape[0]):
+        for lane in range(outputs.shape[1]):
+            total += outputs[column, lane]
+    return total
+
+
+@inner
+def is_finite(bad):
+    """Whether all numbers of bad (1, L) are finite."""
+    finite = True
+    for lane in range(bad.shape[1]):
+        finite &= np.isfinite(bad[0, lane])
+    return finite
+
+
+@inner
+def _group_gradient(own, step, half, group, stop):
+    """Gradient and sums of one group of the batch, into shared.gradients[half, group]."""
+    plan, places, shared, frame = own.plan, own.places, own.shared, own.work.learn
     blocks = (plan.batch_size + plan.size - 1) // plan.size
     first, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
     for lane in range(shared.sums.shape[2]):
         shared.sums[half, group, lane] = 0
     shared.outputs[half, group] = 0
-    frame = work.learn
     frame[places.gradient] = shared.gradients[half, group].ctypes.data
     frame[places.sums] = shared.sums[half, group].ctypes.data
     number = first
     # A single update may take minutes.
-    while number < end and atomic_load(shared.stop, 0) == 0:
+    while number < end and atomic_load(stop, 0) == 0:
         samples = min(plan.size, plan.batch_size - number * plan.size)
-        call(calls.lay, (place, plan.seed, step * plan.batch_size + number * plan.size, samples))
-        shared.outputs[half, group] += block.outputs.sum()
-        frame[places.steps] = block.steps[0]
+        call(own.calls.lay, (own.laid, plan.seed, step * plan.batch_size + number * plan.size, samples))
+        shared.outputs[half, group] += _sum(own.block.outputs)
+        frame[places.steps] = own.block.steps[0]
         frame[places.fresh] = number == first
-        call(calls.learn, (None, frame))
+        call(own.calls.learn, (None, frame))
         number += 1
     if number < end:
         shared.given_up[half] = 1
 
 
-@jit
-def add_up(gradients, total):
-    """Set total (R,) to the sum of gradients (groups, R), in their order."""
+@inner
+def _add_up(gradients, total):
+    """total (R,) = the sum of gradients (groups, R), in their order."""
     for row in range(total.size):
         total[row] = gradients[0, row]
     for group in range(1, gradients.shape[0]):
@@ -125,26 +149,16 @@ def add_up(gradients, total):
             total[row] += gradients[group, row]
 
 
-@jit
-def gradient_of(source, block, plan, calls, places, step, work, shared):
-    """Compute the batch's gradient (work.gradient) and its statistics (shared.history[0]), on one thread."""
-    place = refer((source, block))
-    for group in range(plan.groups):
-        group_gradient(place, block, plan, calls, places, step, 0, group, work, shared)
-    statistics(shared, 0, shared.history[0])
-    add_up(shared.gradients[0], work.gradient)
-
-
-@jit
-def copy(source, target):
-    """Set target (n,) = source (n,)."""
+@inner
+def _copy(source, target):
+    """target (n,) = source (n,)"""
     for row in range(target.size):
         target[row] = source[row]
 
 
-@jit
-def statistics(shared, half, row):
-    """Set row (4) to the loss, the outputs that count, wrong ones, and samples with a wrong one, of a batch."""
+@inner
+def _statistics(shared, half, row):
+    """row (4) = the loss, the outputs that count, wrong ones, and samples with a wrong one, of a batch."""
     for i in range(4):
         row[i] = 0
     for group in range(shared.sums.shape[1]):
@@ -155,44 +169,55 @@ def statistics(shared, half, row):
 
 
 @jit
-def run_batches(source, block, plan, calls, places, rates, saturations, work, shared, thread, threads):
-    """Updates until the rates run out, the batches stay clean, loss or weights are not finite, or shared.stop is set.
+def gradient_of(own, step, row, stop):
+    """The batch's gradient into work.gradient, its statistics into row (4); one thread's, a Reference to a Thread."""
+    for group in range(own.plan.groups):
+        _group_gradient(own, step, 0, group, stop)
+    _statistics(own.shared, 0, row)
+    _add_up(own.shared.gradients[0], own.work.gradient)
 
-    Returns (updates made, why). rates and saturations: learning rate and weight of the saturation penalty, of each
-    update. Every thread returns the same. After DIVERGED, theta is what it was before the last update made; an update
-    that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was begun has left no
-    trace.
+
+@jit
+def run_batches(own, first_step, patience, rates, saturations, history, stop, thread, threads):
+    """Updates until the rates run out, the batches stay clean, loss or weights are not finite, or stop[0] is not 0.
+
+    own: a Reference to the Thread that is number `thread` of `threads`; patience: stop after this number of samples
+    without a mistake, counted over whole batches (0: never); rates and saturations: learning rate and weight of the
+    saturation penalty, of each update; history (updates, 4) is filled.
+    Returns (updates made, why). Every thread returns the same. After DIVERGED, theta is what it was before the last
+    update made; an update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that
+    was begun has left no trace.
     """
-    place = refer((source, block))
-    clean, own = shared.clean[0], work.statistics
+    plan, places, work, shared = own.plan, own.places, own.work, own.shared
+    clean, sums = shared.clean[0], work.statistics
     for i in range(rates.size):
-        step, half = plan.first_step + i, i % 2
+        step, half = first_step + i, i % 2
         work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
         for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
-            group_gradient(place, block, plan, calls, places, step, half, group, work, shared)
+            _group_gradient(own, step, half, group, stop)
         wait(shared.barrier, threads)
-        # Not shared.stop: a slower thread would see a later value.
+        # Not stop, of which a slower thread would see more.
         if shared.given_up[half] != 0:
             shared.clean[0] = clean
             return i, STOPPED
-        statistics(shared, half, own)
-        if not np.isfinite(own[0]):
-            copy(work.previous, work.theta)
+        _statistics(shared, half, sums)
+        if not np.isfinite(sums[0]):
+            _copy(work.previous, work.theta)
             return i, DIVERGED
         if plan.groups > 1:
-            add_up(shared.gradients[half], work.gradient)
+            _add_up(shared.gradients[half], work.gradient)
             work.update[places.whole] = work.gradient.ctypes.data
         else:
             work.update[places.whole] = shared.gradients[half, 0].ctypes.data
-        copy(work.theta, work.previous)
-        call(calls.update, (None, work.update))
+        _copy(work.theta, work.previous)
+        call(own.calls.update, (None, work.update))
         if thread == 0:
-            copy(own, shared.history[i])
-        clean = clean + plan.batch_size if own[3] == 0 else 0
-        if not np.isfinite(work.bad.sum()):
-            copy(work.previous, work.theta)
+            _copy(sums, history[i])
+        clean = clean + plan.batch_size if sums[3] == 0 else 0
+        if not is_finite(work.bad):
+            _copy(work.previous, work.theta)
             return i + 1, DIVERGED
-        if 0 < plan.patience <= clean:
+        if 0 < patience <= clean:
             shared.clean[0] = clean
             return i + 1, CLEAN
     shared.clean[0] = clean

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner
 from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import address_of
@@ -74,7 +74,7 @@ def lay(source, seed, first, samples, block):
     raise NotImplementedError
 
 
-@jit
+@inner
 def lay_block(place, seed, first, samples):
     """`lay`, as a compiled function of its own; place: a Reference to (source, Block)."""
     source, block = held(place)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner
 from fastrnn.kernels.reference import Referred, held
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import address_of
@@ -69,7 +69,7 @@ def lay_lanes(source, feed, block, batch, sample):
     raise NotImplementedError
 
 
-@jit
+@inner
 def lay_models(place, batch, sample):
     """`lay_lanes`, as a compiled function of its own; place: a Reference to (source, Feed, Block)."""
     source, feed, block = held(place)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import jit
-from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN
+from fastrnn.compiling import inner, jit
+from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.units_network import chunk_of
-from fastrnn.kernels.reference import Referred, held, refer
+from fastrnn.kernels.reference import Handle, Referred, held
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import Address, address_of, call
 
@@ -52,7 +52,7 @@ def lay_singles(source, seed, word, samples):
     raise NotImplementedError
 
 
-@jit
+@inner
 def lay_word(place, seed, word):
     """`lay_singles`, as a compiled function of its own; place: a Reference to (source, Samples)."""
     source, samples = held(place)
@@ -102,48 +102,61 @@ class Work(NamedTuple):
     clean: np.ndarray
 
 
-@jit
-def _learn(samples, number, calls, places, work, row):
+class Single(NamedTuple):
+    """All that a session works on; laid: a Reference to what lay_word takes, a source and these Samples."""
+
+    laid: Handle
+    samples: Samples
+    calls: Calls
+    places: Places
+    work: Work
+
+
+@inner
+def _learn(own, number, row):
     """The gradient of a sample, and its statistics (4)."""
+    samples, places, work = own.samples, own.places, own.work
     frame, weights = work.learn, work.weights
     frame[places.theta] = weights[work.present[0]].ctypes.data
     frame[places.x], frame[places.y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
     frame[places.mask], frame[places.steps] = samples.mask[number].ctypes.data, samples.steps[number]
     work.sums[0], work.sums[1] = 0, 0
-    call(calls.learn, (None, frame))
+    call(own.calls.learn, (None, frame))
     row[0], row[1], row[2] = work.sums[0], samples.outputs[number], work.sums[1]
     row[3] = 1 if row[2] > 0 else 0
 
 
 @jit
-def gradient_of_one(source, samples, calls, places, seed, step, work, row):
-    """The gradient of the sample of a step, and its statistics (4)."""
-    call(calls.lay, (refer((source, samples)), seed, step // WORD))
-    _learn(samples, step % WORD, calls, places, work, row)
+def gradient_of_one(own, seed, step, row):
+    """The gradient of the sample of a step, and its statistics (4); own: a Reference to a Single."""
+    call(own.calls.lay, (own.laid, seed, step // WORD))
+    _learn(own, step % WORD, row)
 
 
 @jit
-def run_singles(source, samples, calls, places, seed, first_step, patience, rates, saturations, work, history):
+def run_singles(own, seed, first_step, patience, rates, saturations, history):
     """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
 
-    Returns (updates made, why), and fills history (updates, 4), as fastrnn.kernels.batches.run_batches does.
+    own: a Reference to a Single. Returns (updates made, why), and fills history (updates, 4), as
+    fastrnn.kernels.batches.run_batches does.
     """
-    place, clean, weights = refer((source, samples)), work.clean[0], work.weights
+    places, work = own.places, own.work
+    clean, weights = work.clean[0], work.weights
     for i in range(rates.size):
         step = first_step + i
         if step % WORD == 0 or i == 0:
-            call(calls.lay, (place, seed, step // WORD))
+            call(own.calls.lay, (own.laid, seed, step // WORD))
         work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
         row, present = history[i], work.present[0]
-        _learn(samples, step % WORD, calls, places, work, row)
+        _learn(own, step % WORD, row)
         work.update[places.before] = weights[present].ctypes.data
         work.update[places.following] = weights[(present + 1) % 3].ctypes.data
-        call(calls.update, (None, work.update))
+        call(own.calls.update, (None, work.update))
         if not np.isfinite(row[0]):
             work.present[0] = (present + 2) % 3
             return i, DIVERGED
         clean = clean + 1 if row[3] == 0 else 0
-        if not np.isfinite(work.bad.sum()):
+        if not is_finite(work.bad):
             return i + 1, DIVERGED
         work.present[0] = (present + 1) % 3
         if 0 < patience <= clean:

@@ -12,3 +12,7 @@ def aligned_zeros(shape, dtype):
     memory = np.zeros(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+# A flag to stop that nobody sets.
+GOES_ON = np.zeros(1, np.int64)

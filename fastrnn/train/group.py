@@ -12,12 +12,9 @@ from fastrnn.kernels.model_queue import Walk, ended_for
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
-from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.schedules import rates
 from fastrnn.train.many_queue import patience_of, queue_for
-
-# A flag that nobody sets.
-GOES_ON = np.zeros(1, np.int64)
 
 
 class Job(NamedTuple):

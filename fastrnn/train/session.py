@@ -5,11 +5,23 @@ import numpy as np
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.kernels.barrier import BARRIER_SIZE
-from fastrnn.kernels.batches import DIVERGED, GROUPS, Calls, Places, Plan, Shared, Work, gradient_of, run_batches
+from fastrnn.kernels.batches import (
+    DIVERGED,
+    GROUPS,
+    Calls,
+    Places,
+    Plan,
+    Shared,
+    Thread,
+    Work,
+    gradient_of,
+    run_batches,
+)
 from fastrnn.kernels.block_data import block_for, lay_address
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.kernels.reference import Stored
+from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
@@ -47,8 +59,8 @@ class Session(Resumable):
         self.work = [self._work(block, weights) for block in self.blocks]
         self.shared = Shared(
             aligned_zeros((2, self.groups, self.rows), dtype), aligned_zeros((2, self.groups, lanes), dtype),
-            np.zeros((2, self.groups), np.int64), np.zeros((1, 4)), np.zeros(1, np.int64),
-            np.zeros(BARRIER_SIZE, np.int64), np.zeros(1, np.int64), np.zeros(2, np.int64))
+            np.zeros((2, self.groups), np.int64), np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64),
+            np.zeros(2, np.int64))
         self.step = self.first_step = 0
         learn, update = self.programs
         self.calls = Calls(
@@ -64,6 +76,7 @@ class Session(Resumable):
             OPTIONS.index("rate"),
             OPTIONS.index("saturation"),
         )
+        self.stored = [self._thread(block, work) for block, work in zip(self.blocks, self.work)]
 
     def _work(self, block, weights):
         """One thread's Work."""
@@ -80,8 +93,11 @@ class Session(Resumable):
         own = {name: arrays[name] for name in (*shapes, "options", "bad")}
         return Work(*frames, **own, statistics=np.zeros(4))
 
-    def _plan(self, patience=0):
-        return Plan(self.config.seed, self.step, self.config.batch_size, self.size, self.groups, patience)
+    def _thread(self, block, work):
+        """One thread's Thread, and what it refers to."""
+        laid = Stored((self.source, block))
+        plan = Plan(self.config.seed, self.config.batch_size, self.size, self.groups)
+        return Stored(Thread(laid.reference, block, plan, self.calls, self.where, work, self.shared)), laid
 
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why
@@ -90,19 +106,16 @@ class Session(Resumable):
         stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
         DIVERGED takes the last update back: self.step may be one less than before the call.
         """
-        shared = self.shared._replace(history=np.zeros((len(rates), 4)), given_up=np.zeros(2, np.int64))
-        if stop is not None:
-            shared = shared._replace(stop=stop)
-        arguments = (self._plan(patience), self.calls, self.where, rates, saturations)
+        history = np.zeros((len(rates), 4))
+        self.shared.given_up[:] = 0
+        arguments = self.step, patience, rates, saturations, history, GOES_ON if stop is None else stop
 
         def work(thread, threads):
             if thread >= self.current:
                 # It took no part in the last call. No thread writes into these before all threads have met.
                 for name in ("theta", "previous", "slots", "running"):
                     self.arrays[thread][name][:] = self.arrays[0][name]
-            return run_batches(
-                self.source, self.blocks[thread], *arguments, self.work[thread], shared, thread, threads
-            )
+            return run_batches(self.stored[thread][0].reference, *arguments, thread, threads)
 
         # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
         results = on_threads(self.threads if len(rates) else 1, work, nothing if len(rates) == 1 else None)
@@ -113,14 +126,14 @@ class Session(Resumable):
             # update may have been the last one of the call before.
             made = max(made - 1, self.first_step - self.step)
         self.step += made
-        return shared.history[: max(made, 0)], why
+        return history[: max(made, 0)], why
 
     def gradient(self):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
-        plan, work = self._plan(), self.work[0]
+        work, row = self.work[0], np.zeros(4)
         work.options[self.where.saturation] = self.config.saturation
-        gradient_of(self.source, self.blocks[0], plan, self.calls, self.where, self.step, work, self.shared)
-        return self._named(work.gradient), self.shared.history[0].copy()
+        gradient_of(self.stored[0][0].reference, self.step, row, GOES_ON)
+        return self._named(work.gradient), row
 
     @property
     def theta(self):

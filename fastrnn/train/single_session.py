@@ -10,7 +10,17 @@ from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.units import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.singles import Calls, Places, Work, gradient_of_one, lay_word_address, run_singles, samples_for
+from fastrnn.kernels.reference import Stored
+from fastrnn.kernels.singles import (
+    Calls,
+    Places,
+    Single,
+    Work,
+    gradient_of_one,
+    lay_word_address,
+    run_singles,
+    samples_for,
+)
 from fastrnn.networks import lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, optimizer_of, slots_named, terms_of
@@ -46,6 +56,8 @@ class SingleSession(Resumable):
             *(update(name) for name in ("theta", "following")),
             *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
+        self.laid = Stored((source, self.samples))
+        self.stored = Stored(Single(self.laid.reference, self.samples, self.calls, self.where, self.work))
 
     def _work(self, weights):
         """({name: array}, Work)"""
@@ -65,17 +77,7 @@ class SingleSession(Resumable):
 
         def work(thread, threads):
             return run_singles(
-                self.source,
-                self.samples,
-                self.calls,
-                self.where,
-                self.config.seed,
-                self.step,
-                patience,
-                rates,
-                saturations,
-                self.work,
-                history,
+                self.stored.reference, self.config.seed, self.step, patience, rates, saturations, history
             )
 
         made, why = on_threads(1, work, nothing if len(rates) == 1 else None)[0]
@@ -90,9 +92,7 @@ class SingleSession(Resumable):
         """(gradients by name, statistics (4)) of the sample of the present step, without an update."""
         row = np.zeros(4)
         self.work.options[self.where.saturation] = self.config.saturation
-        gradient_of_one(
-            self.source, self.samples, self.calls, self.where, self.config.seed, self.step, self.work, row
-        )
+        gradient_of_one(self.stored.reference, self.config.seed, self.step, row)
         return self._named(self.arrays[0]["gradient"]), row
 
     @property

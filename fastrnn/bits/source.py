@@ -71,7 +71,7 @@ def restrict(task, x):
 @jit
 def draw_word(task, seed, word, x, y, state):
     """Fill x (T, I) and y (T, O) with samples 64 * word and on of the stream of a seed; `state` (64) is scratch."""
-    random_words(seed, 0, word, 0, x.reshape(x.size))
+    random_words(seed, np.uint64(0), np.uint64(word), np.uint64(0), x.reshape(x.size))
     restrict(task, x)
     for i in range(state.size):
         state[i] = 0

@@ -59,7 +59,7 @@ def _lay(source, seed, first, samples, block):
     for n in range(block.lengths.size):
         row, column, lane = (first + n) % rows, n // lanes, n % lanes
         if source.drawn:
-            random_words(np.uint64(seed), 1, first + n, 0, draw)
+            random_words(np.uint64(seed), np.uint64(1), np.uint64(first + n), np.uint64(0), draw)
             row = np.int64(draw[0] % np.uint64(rows))
         steps = source.lengths[row] if n < samples else 0
         copy_row(source.x[row], source.y[row], source.mask[row], steps, block, column, lane)
@@ -77,7 +77,7 @@ def _lay_singles(source, seed, word, samples):
         number = word * samples.steps.size + sample
         row = number % rows
         if source.drawn:
-            random_words(np.uint64(seed), 1, number, 0, draw)
+            random_words(np.uint64(seed), np.uint64(1), np.uint64(number), np.uint64(0), draw)
             row = np.int64(draw[0] % np.uint64(rows))
         steps, counted = source.lengths[row], 0
         for t in range(samples.x.shape[1]):
@@ -122,7 +122,7 @@ def _lay_lanes(source, feed, block, batch, sample):
             number = feed.step[lane] * batch + sample + column
             row, model = number % rows, feed.data[lane]
             if source.drawn:
-                random_words(feed.seed[lane], 1, number, 0, draw)
+                random_words(feed.seed[lane], np.uint64(1), np.uint64(number), np.uint64(0), draw)
                 row = np.int64(draw[0] % np.uint64(rows))
             steps = source.lengths[model, row] if there else 0
             copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)

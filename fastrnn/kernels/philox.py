@@ -22,7 +22,7 @@ def _round(x0, x1, x2, x3, k0, k1):
 
 @jit
 def random_words(seed, stream, c1, c2, words):
-    """Fill the flat uint64 array `words`."""
+    """Fill the flat uint64 array `words`; all other arguments are uint64: each type more is one compilation more."""
     c1, c2 = np.uint64(c1), np.uint64(c2)
     first = 0
     while words.size - first >= 8:
@@ -55,4 +55,4 @@ def random_words(seed, stream, c1, c2, words):
 def random_rows(seeds, stream, words):
     """The first words of several seeds: seeds (N,), words (N, W)."""
     for row in range(seeds.size):
-        random_words(seeds[row], stream, 0, 0, words[row])
+        random_words(seeds[row], np.uint64(stream), np.uint64(0), np.uint64(0), words[row])

@@ -95,7 +95,7 @@ def test_the_command(call, fits):
         (["adder.safetensors", "a.h", "--format", "caffe"], "--format: got 'caffe', expected one of c, coreaudioml, "),
         (["adder.safetensors", "a.npz"], "a.npz: .npz is the ending of several formats, name one: equinox, "),
         (["adder.safetensors", "a.safetensors"], "adder.safetensors: cell: PyTorch has no module for Elman"),
-        (["adder.safetensors", "a.h", "--model", "1"], "--model: adder.safetensors holds no fits"),
+        (["adder.safetensors", "a.h", "--model", "1"], "--model: adder.safetensors holds one network, not fits"),
         (["fits.safetensors", "a.h", "--model", "2"], "--model: got '2', expected best or a number from 0 to 1"),
         (["nothing", "a.h"], "nothing: no such file"),
         (["adder.onnx", "a.h"], "adder.onnx: "),

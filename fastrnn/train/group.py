@@ -217,6 +217,8 @@ class Group:
         factors = np.zeros((1, 1))
         self.walk.frame[self.walk.stop] = stop.ctypes.data
         if self.plan.scheduled:
+            # Models that begin now have rates of their own.
+            run_models(self.models.reference, factors, 0, now, stop)
             active = self.feed.active > 0
             updates = int((self.held.limit - self.feed.step)[active].min(initial=updates))
             of_step = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.kernels.model_queue import CALLER, WALK, Queue
+from fastrnn.kernels.model_queue import CALLER, NOBODY, Queue
 
 # In float32 a count of samples ends here.
 MOST_PATIENCE = 1 << 24
@@ -26,8 +26,9 @@ def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
         stretch=recipe.stretch,
         batch=config.batch_size,
         limit=config.updates,
+        # On their own data, models are checked after a number of updates, and the patience is set after that.
         first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
-        patience=float(patience_of(config.patience if judge == WALK else 0)),
+        patience=float(patience_of(config.patience if first_limit is None and judge != NOBODY else 0)),
         judge=judge,
         stops=int(config.until == "exact"),
     )

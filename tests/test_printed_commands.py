@@ -76,8 +76,14 @@ def check(command):
         assert words[0] == "mpiexec", command
 
 
+# Proofs and large widths take longest.
+LONG = ("certificate.md", "widths.md")
+
+
 @pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["small", "whole"])
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in TEXTS]
+)
 def test_commands_of_documents_and_help(run, name, small):
     for command in dict.fromkeys(commands_in(TEXTS[name])):
         command = command.removeprefix("python -m ") if command.startswith("python -m fastrnn ") else command

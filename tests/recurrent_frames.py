@@ -27,7 +27,8 @@ class Case:
                            columns, 16,
                            lanes * self.dtype.itemsize, before)
         self.own = update.traced(optimizer)
-        self.program = train.train_program(self.net, self.own, update.Terms(penalties=penalties), dtype, lanes)
+        terms = update.Terms(penalties=penalties, long=self.net.long(steps))
+        self.program = train.train_program(self.net, self.own, terms, dtype, lanes)
         self.models, self.rows = lanes if own_weights else 1, self.net.table.count
         self.theta = rng.normal(size=(self.rows, self.models)) * 0.7
         self.lengths = rng.integers(2, steps + 1, sequences)
@@ -56,7 +57,7 @@ class Case:
                   "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane), "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
                   "sums": (16, *lane), "norm": (self.lanes, *lane), "history": (rounds + 1, decide.SUMS, self.lanes)}
-        shapes |= {name: (count, self.lanes) for name, count in self.net.arrays(self.x.shape[1]).items()}
+        shapes |= {name: (count, self.lanes) for name, count in self.net.training_arrays(self.x.shape[1]).items()}
         a = self.arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
         a["theta"][: self.rows] = self.theta if self.own_weights else self.theta[:, 0]
         a["flags"][:], a["factor"][:] = 1, 1
@@ -67,13 +68,14 @@ class Case:
         a["progress"][progress("best")], a["progress"][progress("pending")] = np.inf, 1
         a["criteria"][criteria("train_scale")], a["criteria"][criteria("patience")] = 1, np.inf
         a["criteria"][criteria("limit")] = 1e9
-        for name in self.net.arrays(self.x.shape[1]):
+        for name in self.net.training_arrays(self.x.shape[1]):
             # What the kernels read without having written it becomes visible.
             a[name][:] = np.nan
         table, self.kept = self._blocks()
         self.stop = np.zeros(1, np.int64)
         words = {
             "stop": self.stop.ctypes.data,
+            "window": self.net.window(self.x.shape[1]),
             "blocks": table.ctypes.data,
             "count": len(table),
             "rounds": rounds,

@@ -151,18 +151,22 @@ def _count_steps(samples, steps, first):
             samples.mask[sample, chunk, lane] = 1
 
 
-def _lay_singles(source, seed, word, samples):
-    steps = samples.x_words.shape[0]
-    draw_word(source, np.uint64(seed), word, samples.x_words, samples.y_words, samples.state)
+def _lay_singles(source, seed, part, samples):
+    steps, first = samples.x_words.shape[0], part * samples.steps.size
+    # A seed has one Samples.
+    if samples.tag[0] != first // 64:
+        samples.tag[0] = first // 64
+        draw_word(source, np.uint64(seed), first // 64, samples.x_words, samples.y_words, samples.state)
     flat = samples.x_words.reshape(samples.x_words.size)
     for sample in range(samples.steps.size):
-        _expand(flat, sample, samples.x[sample].reshape(flat.size))
+        bit = first % 64 + sample
+        _expand(flat, bit, samples.x[sample].reshape(flat.size))
         for output in range(samples.y.shape[1]):
-            _expand_steps(samples.y_words, sample, output, samples.y[sample, output])
+            _expand_steps(samples.y_words, bit, output, samples.y[sample, output])
     if samples.steps[0] == 0:
         _count_steps(samples, steps, steps - 1 if source.last_only else 0)
 
 
 @overload(lay_singles)
-def _overload_lay_singles(source, seed, word, samples):
+def _overload_lay_singles(source, seed, part, samples):
     return _lay_singles if source.instance_class is BitTask else None

@@ -71,10 +71,10 @@ def _overload_lay(source, seed, first, samples, block):
     return _lay if source.instance_class is Arrays else None
 
 
-def _lay_singles(source, seed, word, samples):
+def _lay_singles(source, seed, part, samples):
     rows, draw = source.x.shape[0], samples.state[:1]
     for sample in range(samples.steps.size):
-        number = word * samples.steps.size + sample
+        number = part * samples.steps.size + sample
         row = number % rows
         if source.drawn:
             random_words(np.uint64(seed), np.uint64(1), np.uint64(number), np.uint64(0), draw)
@@ -94,7 +94,7 @@ def _lay_singles(source, seed, word, samples):
 
 
 @overload(lay_singles)
-def _overload_lay_singles(source, seed, word, samples):
+def _overload_lay_singles(source, seed, part, samples):
     return _lay_singles if source.instance_class is Arrays else None
 
 

@@ -16,11 +16,14 @@ from fastrnn.kernels.reference import Handle, Referred, held
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import Address, address_of, call
 
+# Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
+MOST_NUMBERS = 1 << 20
+
 
 class Samples(NamedTuple):
-    """A word's samples one by one. x (WORD, T, I), y (WORD, O, C, L), mask (WORD, C, L), a chunk of steps in each
-    vector; steps (WORD): up to a sample's last one that counts; outputs (WORD): that count; words x_words (T, I),
-    y_words (T, O) of bits, and state (64): scratch."""
+    """Some samples of a word, one by one. x (N, T, I), y (N, O, C, L), mask (N, C, L), a chunk of steps in each vector;
+    steps (N): up to a sample's last one that counts; outputs (N): that count; x_words (T, I), y_words (T, O): word
+    tag (1) of bits; state (64): scratch."""
 
     x: np.ndarray
     y: np.ndarray
@@ -29,34 +32,39 @@ class Samples(NamedTuple):
     outputs: np.ndarray
     x_words: np.ndarray
     y_words: np.ndarray
+    tag: np.ndarray
     state: np.ndarray
 
 
 def samples_for(sizes, steps, dtype, lanes):
-    """Empty Samples for sequences of `steps` steps of a network of these Sizes."""
-    chunks = -(-steps // chunk_of(lanes))
+    """Empty Samples for sequences of `steps` steps of a network of these Sizes: a word of them, of long ones fewer."""
+    chunks, count = -(-steps // chunk_of(lanes)), WORD
+    while count > 1 and count * steps * (sizes.inputs + sizes.outputs + 1) > MOST_NUMBERS:
+        count //= 2
     return Samples(
-        aligned_zeros((WORD, steps, sizes.inputs), dtype),
-        aligned_zeros((WORD, sizes.outputs, chunks, lanes), dtype),
-        aligned_zeros((WORD, chunks, lanes), dtype),
-        np.zeros(WORD, np.int64),
-        np.zeros(WORD, np.int64),
+        aligned_zeros((count, steps, sizes.inputs), dtype),
+        aligned_zeros((count, sizes.outputs, chunks, lanes), dtype),
+        aligned_zeros((count, chunks, lanes), dtype),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.int64),
         np.zeros((steps, sizes.inputs), np.uint64),
         np.zeros((steps, sizes.outputs), np.uint64),
+        np.full(1, -1, np.int64),
         np.zeros(64, np.uint64),
     )
 
 
-def lay_singles(source, seed, word, samples):
-    """Write samples WORD * word and on of the stream that fastrnn.kernels.block_data.lay has into Samples."""
+def lay_singles(source, seed, part, samples):
+    """Write samples N * part and on of the stream that fastrnn.kernels.block_data.lay has into the N places of Samples.
+    """
     raise NotImplementedError
 
 
 @inner
-def lay_word(place, seed, word):
+def lay_word(place, seed, part):
     """`lay_singles`, as a compiled function of its own; place: a Reference to (source, Samples)."""
     source, samples = held(place)
-    lay_singles(source, seed, word, samples)
+    lay_singles(source, seed, part, samples)
 
 
 def lay_word_address(source, samples):
@@ -65,7 +73,7 @@ def lay_word_address(source, samples):
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_word, and of the programs of fastrnn.kernels.recurrent.units."""
+    """Addresses of lay_word, and of the programs of fastrnn.kernels.recurrent.units_learn."""
 
     lay: Address
     learn: Address
@@ -129,8 +137,9 @@ def _learn(own, number, row):
 @jit
 def gradient_of_one(own, seed, step, row):
     """The gradient of the sample of a step, and its statistics (4); own: a Reference to a Single."""
-    call(own.calls.lay, (own.laid, seed, step // WORD))
-    _learn(own, step % WORD, row)
+    count = own.samples.steps.size
+    call(own.calls.lay, (own.laid, seed, step // count))
+    _learn(own, step % count, row)
 
 
 @jit
@@ -141,14 +150,14 @@ def run_singles(own, seed, first_step, patience, rates, saturations, history):
     fastrnn.kernels.batches.run_batches does.
     """
     places, work = own.places, own.work
-    clean, weights = work.clean[0], work.weights
+    clean, weights, count = work.clean[0], work.weights, own.samples.steps.size
     for i in range(rates.size):
         step = first_step + i
-        if step % WORD == 0 or i == 0:
-            call(own.calls.lay, (own.laid, seed, step // WORD))
+        if step % count == 0 or i == 0:
+            call(own.calls.lay, (own.laid, seed, step // count))
         work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
         row, present = history[i], work.present[0]
-        _learn(own, step % WORD, row)
+        _learn(own, step % count, row)
         work.update[places.before] = weights[present].ctypes.data
         work.update[places.following] = weights[(present + 1) % 3].ctypes.data
         call(own.calls.update, (None, work.update))

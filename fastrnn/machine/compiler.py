@@ -68,6 +68,14 @@ class Compiler(LaneSums):
         """The array of int64 whose address is in the frame."""
         return self.as_integers(self.word(name))
 
+    def part(self, numbers, index):
+        """The array of numbers that begins at an element of another one."""
+        return self._element(numbers, index)
+
+    def part_of_integers(self, integers, index):
+        """The array of int64 that begins at an element of another one."""
+        return self._element(integers, index)
+
     def as_integers(self, address):
         """The array of int64 at an address."""
         return self.builder.inttoptr(address.ir(), INT.as_pointer())
@@ -101,6 +109,14 @@ class Compiler(LaneSums):
     def store(self, pointer, index, value):
         """Write a vector `index` vectors from the pointer."""
         self.builder.store(value.value, self._vector_at(pointer, index)).align = 4
+
+    def prefetch(self, pointer, index, write=False):
+        """Have the caches fetch the vector `index` vectors from the pointer, which will soon be read or written."""
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        place = self.builder.bitcast(self._vector_at(pointer, index), byte)
+        self.builder.call(function, [place, word(int(write)), word(3), word(1)])
 
     def splat(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""

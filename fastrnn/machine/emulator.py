@@ -102,6 +102,14 @@ class Emulator:
 
     as_integers = as_pointer
 
+    def part(self, numbers, index):
+        """The array of numbers that begins at an element of another one."""
+        return numbers + index * self.dtype.itemsize
+
+    def part_of_integers(self, integers, index):
+        """The array of int64 that begins at an element of another one."""
+        return integers + index * 8
+
     def read(self, integers, index):
         """An element of an array of int64."""
         return Int(_at(integers, index, np.dtype(np.int64), 1)[0])
@@ -123,6 +131,9 @@ class Emulator:
     def store(self, pointer, index, value):
         """Write a vector `index` vectors from the pointer."""
         self._numbers(pointer, index * self.lanes, self.lanes)[:] = value
+
+    def prefetch(self, pointer, index, write=False):
+        """Do nothing: memory is as near as it gets."""
 
     def splat(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""

@@ -98,7 +98,7 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
         "norm": (lanes, 1),
         "bad": (1, lanes),
     }
-    shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
+    shapes |= {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
     arrays = {name: aligned_zeros(shape, config.dtype) for name, shape in shapes.items()}
     arrays["active"][:] = 1
     arrays["flags"][:, : net.table.count] = flags_of(net, places)

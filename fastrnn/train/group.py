@@ -86,7 +86,7 @@ class Group:
             "active": (1, lanes),
             "norm": (lanes, lanes),
         }
-        shapes |= {name: (count, lanes) for name, count in net.arrays(recipe.steps).items()}
+        shapes |= {name: (count, lanes) for name, count in net.training_arrays(recipe.steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         block, arrays = self.block, self.arrays
         memory = {
@@ -97,7 +97,8 @@ class Group:
             "x": block.x,
             "y": block.y,
         }
-        words = {name: array.ctypes.data for name, array in memory.items()} | {"segment": recipe.segment}
+        words = {name: array.ctypes.data for name, array in memory.items()}
+        words |= {"segment": recipe.segment, "window": net.window(recipe.steps)}
         frames = [
             np.array([words.get(name, 0) for name in program.names], np.int64)
             for program in (recipe.learn, recipe.update)

@@ -31,6 +31,7 @@ class Recipe:
         self.optimizer = optimizer_of(config)
         penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
         terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), watched=False)
+        terms = terms._replace(long=self.net.long(steps))
         # Where all of a gradient is there at once, it never goes to memory.
         at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)

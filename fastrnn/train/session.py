@@ -46,6 +46,7 @@ class Session(Resumable):
         self.threads = self.current = min(threads, self.groups, cores())
         self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
+        terms = terms._replace(long=self.net.long(steps))
         self.slots = slots_named(self.optimizer)
         self.programs = (
             learn_program(self.net, terms, config.dtype, lanes),
@@ -88,8 +89,8 @@ class Session(Resumable):
         arrays["previous"][:] = arrays["theta"]
         self.arrays.append(arrays)
         given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
-        segment = min(config.truncate or self.steps, self.steps)
-        frames = [frame_for(program, arrays | given, segment=segment) for program in self.programs]
+        segment, window = min(config.truncate or self.steps, self.steps), self.net.window(self.steps)
+        frames = [frame_for(program, arrays | given, segment=segment, window=window) for program in self.programs]
         own = {name: arrays[name] for name in (*shapes, "options", "bad")}
         return Work(*frames, **own, statistics=np.zeros(4))
 

@@ -7,7 +7,7 @@ from fastrnn.heads.base import traced as traced_head
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.batches import DIVERGED
 from fastrnn.kernels.recurrent.layout import Sizes
-from fastrnn.kernels.recurrent.units import learn_program, update_program
+from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
@@ -21,7 +21,7 @@ from fastrnn.kernels.singles import (
     run_singles,
     samples_for,
 )
-from fastrnn.networks import lanes_for, weights_that_learn
+from fastrnn.networks import VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, optimizer_of, slots_named, terms_of
 from fastrnn.train.resumable import Resumable, nothing
@@ -33,9 +33,11 @@ class SingleSession(Resumable):
     def __init__(self, cell, sizes, source, steps, config, weights):
         self.config, self.source, self.steps, self.dtype = config, source, steps, np.dtype(config.dtype)
         lanes, head = lanes_for(config.dtype), traced_head(Sigmoid(config.loss), sizes[1], "mistakes")
-        self.net = UnitsNetwork(cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes)
+        self.net = UnitsNetwork(cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes,
+                                VECTOR_BYTES)
         self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
+        terms = terms._replace(long=self.net.long(steps))
         self.slots, self.threads, self.step, self.first_step = slots_named(self.optimizer), 1, 0, 0
         self.programs = (
             learn_program(self.net, terms, config.dtype),
@@ -66,7 +68,12 @@ class SingleSession(Resumable):
         arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["weights"][:, places] = weights[name]
-        words = {"segment": min(config.truncate or self.steps, self.steps), "chunks": self.samples.y.shape[2]}
+        words = {
+            "segment": min(config.truncate or self.steps, self.steps),
+            "chunks": self.samples.y.shape[2],
+            "window": net.window(self.steps),
+            "whole": int(net.whole(self.steps)),
+        }
         frames = [frame_for(program, arrays, **words) for program in self.programs]
         own = {name: arrays[name] for name in ("weights", "sums", "options", "bad")}
         return arrays, Work(*frames, **own, present=np.zeros(1, np.int64), clean=np.zeros(1, np.int64))

@@ -48,7 +48,7 @@ class Group:
             "history": (EVALUATIONS + 1, SUMS, lanes),
         }
         steps = self._longest()
-        shapes |= {name: (count, lanes) for name, count in net.arrays(steps).items()}
+        shapes |= {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
@@ -59,6 +59,7 @@ class Group:
         self._set(
             stop=flag.ctypes.data,
             every=recipe.config.every,
+            window=net.window(steps),
             # A piece longer than all sequences has no border, for any length.
             segment=min(recipe.config.tbptt_steps or 0, steps),
         )

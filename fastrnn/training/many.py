@@ -36,7 +36,7 @@ class Many:
         sequences, or "sequences" of one model.
         """
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
-                             data.initial is not None)
+                             data.initial is not None, int(data.lengths.max()))
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
         # The divisors of sums of losses, and of correct steps.
         self.counted, self.steps = loss_weights(head, data), data.counted.astype(float)

@@ -13,15 +13,17 @@ from fastrnn.networks import lanes_for, network_of, weights_that_learn
 class Recipe:
     """Everything that all models of a call with the same cell share.
 
-    places: {name: rows} of the named weights; given: whether the data give initial states.
+    places: {name: rows} of the named weights; given: whether the data give initial states; steps: of the longest
+    sequence to train on.
     """
 
-    def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False, given=False):
+    def __init__(self, cell, head, outputs, config, inputs, own_weights=True, own_data=False, given=False,
+                 steps=1):
         self.cell, self.head, self.config = cell, head, config
-        self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given)
-        self.terms = config.terms._replace(carried=config.terms.carried or given)
+        self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given, steps)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
         self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
+        self.terms = config.terms._replace(carried=config.terms.carried or given, long=self.net.long(steps))
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count

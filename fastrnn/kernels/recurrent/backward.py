@@ -10,6 +10,7 @@ from functools import partial
 
 from fastrnn.formula.graph import lift
 from fastrnn.formula.retention import RETENTION, back_with_retention
+from fastrnn.kernels.recurrent.forward import AHEAD, prefetch_cells
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -24,6 +25,9 @@ def back_step(m, net, frame, block, t, slot, terms):
     # Whether h reaches the next state through weights alone.
     alone = net.step.operand is None and back[net.derived] is lift(0.0)
     for u in m.range(net.sizes.hidden):
+        if terms.long:
+            # Hardware fetches what comes next in memory; steps come in the other order.
+            prefetch_cells(m, net, frame, t - AHEAD, t - AHEAD, u, write=False)
         _cell(m, net, frame, t, slot, u, penalties, retention, back, alone)
     products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
     if net.step.operand is not None:

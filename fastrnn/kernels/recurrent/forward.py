@@ -5,16 +5,21 @@
 
 from fastrnn.kernels.recurrent.network import formula, tiles
 from fastrnn.kernels.recurrent.operand import environments_of, second_products
+from fastrnn.kernels.workspace import LINE
 
 # Steps of one column whose outputs are computed together.
 AT_ONCE = 4
+# Steps between the one that is computed and the one whose memory is fetched.
+AHEAD = 2
 
 
-def forward_step(m, net, frame, block, t):
-    """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside
-    chain."""
+def forward_step(m, net, frame, block, t, first=0, far=False):
+    """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain.
+
+    first: the step of its sequences that the block begins with; far: states of later steps are in no near cache.
+    """
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
-    now = m.from_integer(t)
+    now = m.from_integer(t + first)
     # Of bits, all sequences have all steps.
     alive = None
     if not net.bits:
@@ -24,11 +29,11 @@ def forward_step(m, net, frame, block, t):
             _products(m, net, frame, block, t, u, high, c, wide)
         if net.step.operand is None:
             for unit in m.range(high):
-                _cells(m, net, frame, t, u + unit, alive)
+                _cells(m, net, frame, t, u + unit, alive, far)
     if net.step.operand is not None:
         second_products(m, net, frame, t)
         for u in m.range(net.sizes.hidden):
-            _cells(m, net, frame, t, u, alive)
+            _cells(m, net, frame, t, u, alive, far)
 
 
 def _products(m, net, frame, block, t, u, units, c, columns):
@@ -83,10 +88,12 @@ def _products(m, net, frame, block, t, u, units, c, columns):
         keep(group, sums[group])
 
 
-def _cells(m, net, frame, t, u, alive):
+def _cells(m, net, frame, t, u, alive, far):
     """Compute unit u in all columns: the next states, and the values that the backward step reads."""
     step, states = net.step, len(net.step.new)
     early = 0 if step.operand is None else step.operand.saved
+    if far:
+        prefetch_cells(m, net, frame, t + (1 + AHEAD), t + AHEAD, u, write=True)
     environments = environments_of(m, net, frame, t, u, early)
     for column, values in enumerate(formula(m, [*step.new, *step.saved[early:]], environments)):
         for n in range(states):
@@ -96,6 +103,14 @@ def _cells(m, net, frame, t, u, alive):
             m.store(frame.state, net.place(u, states, t + 1, n, column), value)
         for n in range(early, len(step.saved)):
             m.store(frame.saved, net.place(u, len(step.saved), t, n, column), values[states + n - early])
+
+
+def prefetch_cells(m, net, frame, time, t, u, write):
+    """Have the caches fetch the states of unit u at `time`, and what step t saves, in all columns."""
+    for pointer, count, at in ((frame.state, len(net.step.new), time), (frame.saved, len(net.step.saved), t)):
+        for n in range(count):
+            for column in range(0, net.columns, max(1, LINE // net.vector_bytes)):
+                m.prefetch(pointer, net.place(u, count, at, n, column), write)
 
 
 def _bias(m, net, frame, group, unit):
@@ -179,7 +194,7 @@ def _head(m, net, frame, block, cells, learning, evaluating):
                 place = ((t + after) * net.sizes.outputs + o) * net.columns + c
                 value = m.select(learns > 0.0, value * learns, zero)
                 m.store(frame.d_z, place, value)
-                for _ in m.when(m.integer(0).below(t)) if head.emphasis else ():
+                for _ in m.when(m.integer(0).below(t + block.first)) if head.emphasis else ():
                     before = place - net.sizes.outputs * net.columns
                     m.store(frame.d_z, before, m.fma(shares[n], value, m.load(frame.d_z, before)))
 

@@ -5,9 +5,10 @@ Two programs, for drivers that draw samples, let threads meet and decide about m
 
 from types import SimpleNamespace
 
+from fastrnn.kernels.recurrent.block import run_block
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_POINTERS, TALLY_WORDS, tally
-from fastrnn.kernels.recurrent.train import clear, frame_of, run_block
+from fastrnn.kernels.recurrent.train import clear, frame_of
 from fastrnn.kernels.recurrent.update import update_weights, updating
 from fastrnn.machine.execute import Program
 
@@ -21,9 +22,9 @@ LEARN_POINTERS = (
     "sums",
     *BLOCK_ARRAYS,
 )
-# x, y: addresses of the block's data; fresh: whether the gradient begins with this block; segment: steps between two
-# borders that no derivative crosses.
-LEARN_WORDS = ("x", "y", "steps", "fresh", "segment")
+# x, y: addresses of the block's data; fresh: whether the gradient begins with this block; window: steps of a window;
+# segment: steps between two borders that no derivative crosses.
+LEARN_WORDS = ("x", "y", "steps", "fresh", "window", "segment")
 UPDATE_POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
 
 

@@ -7,11 +7,16 @@ all steps. Arrays of a block, counted in vectors:
 
     x (T, I, C)   y (T, Y, C)   mask (T, C)                    numbers instead, where lanes share them
     x (T, I)      y (T, Y)      mask (T)                       words, and numbers, of bits
-    state (T + 1, S, H, C)   saved (T, V, H, C)   d_z (T + 1, O, C)
+    state (W + 1, S, H, C)   saved (W, V, H, C)   d_z (W + 1, O, C), or (T + 1, O, C) where a step's loss sees another's
+    checkpoints (N, S, H, C) states before the first step of each window of W steps
     d (SPAN, P, H, C)        derivatives by pre-activations (and the cell's vectors), of a few steps
     pre (P, H, C)            pre-activations of one step
     d_state (S, H, C)        derivatives by the state, of one step
-    operand (T, H, C)   d_operand (H, C)      what stands in the place of h for some gates
+    operand (W, H, C)   d_operand (H, C)      what stands in the place of h for some gates
+
+Short sequences have one window, W = T. Of long ones the states of one window at a time are kept, in the second-level
+cache, and computed once more from its checkpoint on the way back: A. Griewank, "Achieving logarithmic growth of
+temporal and spatial complexity in reverse automatic differentiation", Optimization Methods and Software 1 (1992).
 """
 
 from dataclasses import dataclass
@@ -24,10 +29,15 @@ from fastrnn.kernels.recurrent.layout import weights_table
 # the lanes at the end, in the second one, so that there are many steps to a sum.
 SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN = 16
+# States of more than NEAR_BYTES leave the nearer caches; of up to WHOLE_BYTES, all are kept, else those of a window.
+NEAR_BYTES, WHOLE_BYTES, WINDOW_BYTES = 1 << 20, 1 << 26, 1 << 18
+# All checkpoints together: windows of very long sequences are longer.
+CHECKPOINT_BYTES = 1 << 26
 
 
 # Names of what `Network.arrays` gives the sizes of.
-BLOCK_ARRAYS = ("pre", "state", "saved", "d_z", "d", "d_state", "operand", "d_operand", "column_sums", "errors")
+BLOCK_ARRAYS = ("pre", "state", "saved", "d_z", "d", "d_state", "operand", "d_operand", "column_sums", "errors",
+                "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,14 @@ class Network:
         )
         return max(1, min(LONGEST_SPAN, SPAN_BYTES[self.own_weights] // step))
 
+    def window(self, steps):
+        """The number of steps whose states are kept at a time, of sequences of up to `steps` steps; if fewer, spans."""
+        return window_of(self, steps, self.span)
+
+    def long(self, steps):
+        """Whether the states of sequences of up to `steps` steps leave the nearer caches."""
+        return kept_bytes(self, steps) > NEAR_BYTES
+
     def tile(self, groups, units, columns=None):
         """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.
 
@@ -103,6 +121,11 @@ class Network:
                     best, chosen = cost, (high, wide)
         return chosen
 
+    @property
+    def checkpoint(self):
+        """The number of vectors of the states of one step."""
+        return len(self.step.new) * self.sizes.hidden * self.columns
+
     def arrays(self, steps):
         """Return {name: number of vectors} of a block's memory, for sequences of up to `steps` steps."""
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
@@ -119,6 +142,13 @@ class Network:
             # Of the step before: the errors of outputs, and what the loss takes of them.
             "errors": (self.sizes.outputs + 1) * columns if self.head.emphasis else 0,
         }
+
+    def training_arrays(self, steps):
+        """Return `arrays` for forward and back through sequences of up to `steps` steps, window by window."""
+        window = self.window(steps)
+        checkpoints = -(-steps // window) if window < steps else 0
+        arrays = self.arrays(window) | {"checkpoints": self.checkpoint * checkpoints}
+        return arrays | ({"d_z": self.arrays(steps)["d_z"]} if self.head.emphasis else {})
 
     # ----------------------------------------------------------------------------------- operands, in all modes
 
@@ -149,9 +179,33 @@ class Network:
         place = row * self.columns + column
         return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
 
+    def data_from(self, m, pointer, row):
+        """The data from a row on, of `datum`."""
+        if self.bits:
+            return m.part_of_integers(pointer, row)
+        return m.part(pointer, row * (self.columns * (m.lanes if self.own_data else 1)))
+
+    def mask_from(self, m, pointer, t):
+        """The weights of steps from one on, of `mask`."""
+        return m.part(pointer, t) if self.bits else self.data_from(m, pointer, t)
+
     def mask(self, m, block, t, column):
         """Return the weight of a step."""
         return m.splat(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
+
+
+def kept_bytes(net, steps):
+    """Bytes that a network (`arrays`, `vector_bytes`) keeps of sequences of up to `steps` steps."""
+    return sum(net.arrays(steps).values()) * net.vector_bytes
+
+
+def window_of(net, steps, span):
+    """The steps of a window: all of `steps`, or a multiple of `span`."""
+    if kept_bytes(net, steps) <= WHOLE_BYTES:
+        return steps
+    kept, checkpoint = kept_bytes(net, 2 * span) - kept_bytes(net, span), net.checkpoint * net.vector_bytes
+    spans = max(1, WINDOW_BYTES // kept, -(-steps * checkpoint // (CHECKPOINT_BYTES * span)))
+    return min(steps, spans * span)
 
 
 def tiles(m, count, size):

@@ -8,8 +8,7 @@ is to stop.
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent import decide
-from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
-from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
+from fastrnn.kernels.recurrent.block import run_block
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
@@ -42,7 +41,8 @@ POINTERS = (
 )
 # stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
 # and all weights as they were before the round, unless updates came within it. made: blocks of the round.
-WORDS = ("segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done", "stop", "made")
+# window: steps of a window; segment: steps between two borders that no derivative crosses.
+WORDS = ("window", "segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done", "stop", "made")
 
 
 def frame_of(m, names):
@@ -101,83 +101,6 @@ def _block(m, table, number):
     words = {name: m.read(table, row + n) for n, name in enumerate(ITEM)}
     block = {name: m.as_pointer(words[name]) for name in ("x", "y", "mask", "lengths", "weights")}
     return SimpleNamespace(**block, **{name: words[name] for name in ("steps", "start", "finish")}), words["flags"]
-
-
-def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
-    """Forward, with the loss where `evaluating` holds, and back where `learning` holds; use: see `gradients`."""
-    columns, states, outputs = net.columns, len(net.step.new) * net.sizes.hidden, net.sizes.outputs
-    zero = m.constant(0.0)
-    for row in m.range(2 * columns):
-        m.store(frame.column_sums, row, zero)
-    for row in range((outputs + 1) * columns if net.head.emphasis else 0):
-        m.store(frame.errors, m.integer(row), zero)
-    given = m.integer(0)
-    if terms.carried:
-        given = first_states(m, net, frame, block.start)
-    else:
-        start_states(m, net, frame)
-    # Outputs of one column come after all states; of more, while the states are in the nearest cache.
-    apart = net.columns == 1 and not net.head.emphasis
-    for t in m.range(block.steps):
-        forward_step(m, net, frame, block, t)
-        if not apart:
-            head_step(m, net, frame, block, t, learning, evaluating)
-    if apart:
-        head_steps(m, net, frame, block, learning, evaluating)
-    if terms.carried:
-        for _ in m.when(m.integer(0).below(block.finish)):
-            _copy(m, frame.state, block.steps * (states * columns), m.as_pointer(block.finish), states * columns)
-    for _ in m.when(learning):
-        edge = m.integer(0) if not net.before else block.steps * (outputs * columns)
-        for row in m.range(outputs * columns):
-            m.store(frame.d_z, edge + row, zero)
-        for row in m.range(states * columns):
-            m.store(frame.d_state, row, zero)
-        spans = (block.steps + (net.span - 1)) // net.span
-        for number in m.down(spans):
-            first = number * net.span
-            count = (block.steps - first).least(net.span)
-            for slot in m.down(count):
-                back_step(m, net, frame, block, first + slot, slot, terms)
-                if terms.truncated:
-                    # What came before a border is given, for what comes after it.
-                    at_border = ((first + slot) % m.word("segment")).equals(0)
-                    for _ in m.when(at_border.both(m.integer(0).below(first + slot))):
-                        for row in m.range(states * columns):
-                            m.store(frame.d_state, row, zero)
-            gradients(m, net, frame, block, first, count, use)
-        if net.before:
-            output_gradients(m, net, frame, m.integer(0), 1)
-        for _ in m.when(given.equals(0)) if not terms.together else ():
-            initial_gradients(m, net, frame)
-
-
-def _copy(m, source, first, target, count):
-    """`count` vectors from the first one of an array to the beginning of another."""
-    for row in m.range(count):
-        m.store(target, row, m.load(source, first + row))
-
-
-def first_states(m, net, frame, start):
-    """The states before the first step: those at an address, or, where that is 0, the model's own.
-
-    Returns whether there is an address.
-    """
-    given = m.integer(0).below(start)
-    for _ in m.when(given):
-        rows = len(net.step.new) * net.sizes.hidden * net.columns
-        _copy(m, m.as_pointer(start), m.integer(0), frame.state, rows)
-    for _ in m.when(given.equals(0)):
-        start_states(m, net, frame)
-    return given
-
-
-def start_states(m, net, frame):
-    """The state before the first step: a learned one, which is zero where it does not learn."""
-    for row in m.range(len(net.step.new) * net.sizes.hidden):
-        value = net.weight(m, frame.theta, row + net.table["initial"])
-        for c in range(net.columns):
-            m.store(frame.state, row * net.columns + c, value)
 
 
 def _add_up(m, net, frame, block):

@@ -7,54 +7,12 @@ sums, so that few additions wait for the one before. Arrays: see .units_network.
 
 from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.network import formula, tiles
-from fastrnn.kernels.recurrent.train import frame_of
-from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
-from fastrnn.machine.execute import Program
+from fastrnn.kernels.recurrent.update import OPTIONS
 
 # Sums that a recurrent product is cut into: as many multiply-adds wait for each other as a tree of additions is high.
 SPLIT = 8
 # Gradients that are summed over time at once.
 TILE = 12
-
-LEARN_POINTERS = (
-    "theta", "turned", "gradient", "options", "x", "y", "mask", "sums", "state", "saved", "d", "d_state", "d_z",
-)
-LEARN_WORDS = ("steps", "chunks", "segment")
-UPDATE_POINTERS = ("theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
-
-
-def learn_program(net, terms, dtype):
-    """The Program that computes the gradient of one sample, and adds its SUMS (fastrnn.kernels.recurrent.learn)."""
-
-    def kernel(m):
-        frame, steps = frame_of(m, LEARN_POINTERS), m.word("steps")
-        chunks = (steps + (net.chunk - 1)) // net.chunk
-        # Vectors of each output: those of the longest sample.
-        frame.chunks = m.word("chunks")
-        states = len(net.step.new) * net.panels
-        for row in range(states):
-            m.store(frame.state, m.integer(row), m.constant(0.0))
-            m.store(frame.d_state, m.integer(row), m.constant(0.0))
-        for t in m.range(steps):
-            _forward(m, net, frame, t)
-        # Not needed before the way back: the processor does it while the recurrence waits.
-        _turn(m, net, frame)
-        for chunk in m.range(chunks):
-            _head(m, net, frame, chunk)
-        for t in m.down(steps):
-            _back(m, net, frame, t, terms)
-        _gradients(m, net, frame, steps, chunks)
-
-    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
-
-
-def update_program(net, optimizer, terms, dtype):
-    """The Program that makes one update, from weights `theta` to weights `following`."""
-
-    def kernel(m):
-        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms, m.integer(0))
-
-    return Program(kernel, UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
 
 
 def _place(net, count, time, n, panel):
@@ -95,7 +53,8 @@ def _product(m, starts, count, step, weight, number):
     return [_tree(sums[n * ways : (n + 1) * ways]) for n in range(len(starts))]
 
 
-def _forward(m, net, frame, t):
+def forward_step(m, net, frame, t):
+    """Compute the states after step t, and what the step back reads."""
     step, sizes, states = net.step, net.sizes, len(net.step.new)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
     environments = []
@@ -144,7 +103,7 @@ def _vectors(m, net, frame, p):
     }
 
 
-def _turn(m, net, frame):
+def turn(m, net, frame):
     """Set turned[j, gate, k] = w_h[k, gate, j]."""
     lanes, panels, gates = net.lanes, net.panels, net.step.from_h
     for gate in range(gates):
@@ -162,7 +121,7 @@ def _turn(m, net, frame):
                     m.store(frame.turned, ((p * lanes + lane) * gates + gate) * panels + q, row)
 
 
-def _head(m, net, frame, chunk):
+def head_chunk(m, net, frame, chunk):
     """Compute the outputs of a chunk of steps, their losses and the derivatives."""
     head, states, zero = net.head, len(net.step.new), m.constant(0.0)
     values = {}
@@ -186,7 +145,8 @@ def _head(m, net, frame, chunk):
     m.add_sums(frame.sums, [m.integer(0), m.integer(1)], [m.select(counts, loss * mask, zero), wrong])
 
 
-def _back(m, net, frame, t, terms):
+def back_step(m, net, frame, t, terms):
+    """Compute the derivatives by the pre-activations of step t, and by the states before it."""
     step, sizes, states = net.step, net.sizes, len(net.step.new)
     first_h = len(step.pre) - step.from_h
     # Where a step's derivatives lie, as numbers.
@@ -245,17 +205,21 @@ def _back(m, net, frame, t, terms):
         m.store(frame.d_state, m.integer(p), total)
     if terms.truncated:
         # What came before a border is given, for what comes after it.
-        for _ in m.when((t % m.word("segment")).equals(0)):
+        for _ in m.when(((frame.first + t) % m.word("segment")).equals(0)):
             for row in range(states * net.panels):
                 m.store(frame.d_state, m.integer(row), m.constant(0.0))
 
 
-def _gradients(m, net, frame, steps, chunks):
+def gradients(m, net, frame, steps, chunks, add):
+    """Set the gradients to the sums over these steps, or add these to them."""
     step, sizes, states, panels, lanes = net.step, net.sizes, len(net.step.new), net.panels, net.lanes
     first_h, zero = len(step.pre) - step.from_h, m.constant(0.0)
 
+    def keep(place, value):
+        m.store(frame.gradient, place, m.load(frame.gradient, place) + value if add else value)
+
     def outer(name, count, gates, first, number):
-        """Set gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)."""
+        """gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)."""
         high = max(1, TILE // gates) if gates else 1
         for p in range(panels):
             for k, width in tiles(m, count, high) if gates else ():
@@ -270,7 +234,7 @@ def _gradients(m, net, frame, steps, chunks):
                     ]
 
                 for n, value in enumerate(m.fold(steps, [zero] * (width * gates), body)):
-                    m.store(frame.gradient, ((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
+                    keep(((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
 
     outer(
         "w_h", sizes.hidden, step.from_h, first_h, lambda t, k: m.splat(frame.state, t * (states * panels * lanes) + k)
@@ -285,11 +249,11 @@ def _gradients(m, net, frame, steps, chunks):
         # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
         for group, value in enumerate(values):
             if group < step.from_x:
-                m.store(frame.gradient, m.integer(net.row("b_x", group * panels + p)), value)
+                keep(m.integer(net.row("b_x", group * panels + p)), value)
             if first_h <= group < len(step.pre):
-                m.store(frame.gradient, m.integer(net.row("b_h", (group - first_h) * panels + p)), value)
+                keep(m.integer(net.row("b_h", (group - first_h) * panels + p)), value)
             if group >= len(step.pre):
-                m.store(frame.gradient, m.integer(net.row("vectors", (group - len(step.pre)) * panels + p)), value)
+                keep(m.integer(net.row("vectors", (group - len(step.pre)) * panels + p)), value)
     for o in m.range(sizes.outputs):
         for p in range(panels):
 
@@ -298,6 +262,6 @@ def _gradients(m, net, frame, steps, chunks):
                 return [m.fma(m.splat(frame.d_z, at), m.load(frame.state, _place(net, states, t + 1, 0, p)), sums[0])]
 
             (value,) = m.fold(steps, [zero], of_outputs)
-            m.store(frame.gradient, o * panels + net.row("w_o", p), value)
+            keep(o * panels + net.row("w_o", p), value)
         (total,) = m.fold(chunks, [zero], lambda c, sums, o=o: [sums[0] + m.load(frame.d_z, o * frame.chunks + c)])
-        m.store(frame.gradient, o + net.row("b_o"), m.sums([total]))
+        keep(o + net.row("b_o"), m.sums([total]))

@@ -5,19 +5,25 @@ Arrays, in vectors; P panels hold a network's H units:
     w_x (I, Gx, P)   w_h (H, Gh, P)   w_o (O, P)   vectors (V, P)   b_x (Gx, P)   b_h (Gh, P)
     b_o (O)                                            in the first lane
     turned (H, Gh, P)                                  w_h with the units that read and those that are read exchanged
-    state (T + 1, S, P)   saved (T, V, P)   d (T, D, P)   d_state (S, P)
+    state (T + 1, S, P)   saved (T, V, P)   d (W, D, P)   d_state (S, P)
     y (O, C)   mask (C)   d_z (O, C)                   `chunk` steps in each vector
     x (T, I)                                           numbers
+
+W = T steps, or those of a window of a long sequence; where T states would be too many, there are W, too, and
+checkpoints (N, S, P).
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.recurrent import network
 from fastrnn.kernels.recurrent.layout import Table, gates_of
 
 # Steps whose outputs are computed together; in vectors of four numbers, no more fit.
 CHUNK, NARROW_CHUNK = 8, 4
+# Steps of a window of a long sequence: derivatives are kept of one window, and summed while they are near.
+WINDOW = 256
 
 
 def chunk_of(lanes):
@@ -35,12 +41,13 @@ def place_of_step(t, lanes):
 
 @dataclass(frozen=True)
 class UnitsNetwork:
-    """A network as these loops are compiled: a Step, a TracedHead, sizes, and numbers in a vector."""
+    """A network as these loops are compiled: a Step, a TracedHead, sizes, and numbers and bytes in a vector."""
 
     step: object
     head: object
     sizes: object
     lanes: int
+    vector_bytes: int
 
     own_weights = False
     # Of the numbers in the table, some belong to no weight.
@@ -98,6 +105,37 @@ class UnitsNetwork:
             "d_state": states * panels,
             "d_z": self.sizes.outputs * chunks,
         }
+
+    @property
+    def checkpoint(self):
+        """The number of vectors of the states of one step."""
+        return len(self.step.new) * self.panels
+
+    def long(self, steps):
+        """Whether what is kept of sequences of up to `steps` steps leaves the nearer caches."""
+        return self._bytes(self.arrays(steps)) > network.NEAR_BYTES
+
+    def window(self, steps):
+        """The steps of a window: whole chunks."""
+        return min(steps, WINDOW)
+
+    def whole(self, steps):
+        """Whether all states of sequences of up to `steps` steps are kept, not those of one window."""
+        arrays = self.arrays(steps)
+        return self._bytes({name: arrays[name] for name in ("state", "saved")}) <= network.WHOLE_BYTES
+
+    def training_arrays(self, steps):
+        """Return `arrays` for forward and back through sequences of up to `steps` steps, window by window."""
+        if not self.long(steps):
+            return self.arrays(steps) | {"checkpoints": 0}
+        whole, part, more = self.arrays(steps), self.arrays(self.window(steps)), {"checkpoints": 0}
+        if not self.whole(steps):
+            more["checkpoints"] = self.checkpoint * -(-steps // self.window(steps))
+            more |= {name: part[name] for name in ("state", "saved")}
+        return whole | {"d": part["d"]} | more
+
+    def _bytes(self, arrays):
+        return sum(arrays.values()) * self.vector_bytes
 
     def places(self, cell):
         """Return {name: places (int64, in PyTorch's shape)} of every public weight."""

@@ -29,7 +29,8 @@ class Terms(NamedTuple):
     saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states;
     decoupled: L1 outside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are
     not finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
-    initial states; summed: the scale is 1.
+    initial states; summed: the scale is 1; long: states of a sequence leave the nearer caches, and may be kept of
+    a window of steps at a time.
     """
 
     penalties: bool = False
@@ -45,6 +46,7 @@ class Terms(NamedTuple):
     watched: bool = False
     together: bool = False
     summed: bool = False
+    long: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""One block of sequences: forward in time, and back, window by window.
+
+States are kept of one window of steps at a time. Forward leads through all windows and leaves a checkpoint before each;
+back leads through the last window at once, and through each one before it after its states are computed once more.
+"""
+
+from types import SimpleNamespace
+
+from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
+from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
+
+
+def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
+    """Forward, with the loss where `evaluating` holds, and back where `learning` holds; use: see `gradients`."""
+    zero = m.constant(0.0)
+    for row in m.range(2 * net.columns):
+        m.store(frame.column_sums, row, zero)
+    for row in range((net.sizes.outputs + 1) * net.columns if net.head.emphasis else 0):
+        m.store(frame.errors, m.integer(row), zero)
+    given = m.integer(0)
+    if terms.carried:
+        given = first_states(m, net, frame, block.start)
+    else:
+        start_states(m, net, frame)
+    if terms.long:
+        _run_windows(m, net, frame, block, learning, evaluating, terms)
+    else:
+        part = _part(m, net, block)
+        _forward(m, net, frame, part, learning, evaluating, terms)
+        _turn(m, net, frame, part, learning, terms)
+        for _ in m.when(learning):
+            _back(m, net, frame, part, terms, use)
+    for _ in m.when(learning):
+        if net.before:
+            output_gradients(m, net, frame, m.integer(0), 1)
+        for _ in m.when(given.equals(0)) if not terms.together else ():
+            initial_gradients(m, net, frame)
+
+
+def _run_windows(m, net, frame, block, learning, evaluating, terms):
+    size, rows = m.word("window"), net.checkpoint
+    windows = (block.steps + (size - 1)) // size
+    # Without steps there is one, too.
+    windows = windows + windows.equals(0)
+    for visit in m.range(windows + learning * (windows - 1)):
+        again, number = (windows - 1).below(visit), visit.least(windows * 2 - 2 - visit)
+        checkpoint = m.part(frame.checkpoints, number * (rows * m.lanes))
+        for _ in m.when(again):
+            _copy(m, checkpoint, m.integer(0), frame.state, rows)
+        for _ in m.when(m.integer(0).below(visit).both(visit.below(windows))):
+            _copy(m, frame.state, size * rows, frame.state, rows)
+        for _ in m.when(visit.below(windows - 1)):
+            _copy(m, frame.state, m.integer(0), checkpoint, rows)
+        part = _part(m, net, block, number * size, size)
+        own = frame
+        if net.head.emphasis:
+            # A step's derivative reaches the one before it, in another window, too.
+            place = part.first * (net.sizes.outputs * net.columns * m.lanes)
+            own = SimpleNamespace(**vars(frame) | {"d_z": m.part(frame.d_z, place)})
+        once, turned = again.equals(0), learning.both((windows - 2).below(visit))
+        deriving = learning.both(once) if net.head.emphasis else turned
+        _forward(m, net, own, part, deriving, evaluating.both(once), terms)
+        for _ in m.when(visit.equals(windows - 1)):
+            _turn(m, net, own, part, learning, terms)
+        for _ in m.when(turned):
+            _back(m, net, own, part, terms)
+            if net.before and not net.head.emphasis:
+                # The first outputs belong to the states that the window before this one ends with.
+                outputs = net.sizes.outputs * net.columns
+                _copy(m, own.d_z, m.integer(0), m.part(own.d_z, size * (outputs * m.lanes)), outputs)
+
+
+def _part(m, net, block, first=None, size=None):
+    """The block from step `first` on, of up to `size` steps; None: the whole block."""
+    if first is None:
+        return SimpleNamespace(**vars(block), first=m.integer(0))
+    x, y = (net.data_from(m, array, first * rows) for array, rows in (
+        (block.x, net.sizes.inputs), (block.y, len(net.head.y))))
+    changed = {"x": x, "y": y, "mask": net.mask_from(m, block.mask, first), "first": first}
+    return SimpleNamespace(**vars(block) | changed | {"steps": (block.steps - first).least(size)})
+
+
+def _forward(m, net, frame, part, deriving, scoring, terms):
+    """The states of all steps, and outputs with their losses where `scoring` holds, derivatives where `deriving`."""
+    # Outputs of one column come after all states; of more, while the states are in the nearest cache.
+    apart = net.columns == 1 and not net.head.emphasis
+    for t in m.range(part.steps):
+        forward_step(m, net, frame, part, t, part.first, terms.long)
+        if not apart:
+            for _ in m.when(deriving.either(scoring)):
+                head_step(m, net, frame, part, t, deriving, scoring)
+    if apart:
+        for _ in m.when(deriving.either(scoring)):
+            head_steps(m, net, frame, part, deriving, scoring)
+
+
+def _turn(m, net, frame, part, learning, terms):
+    """After the last step: keep its states where they are carried, and begin the way back."""
+    outputs = net.sizes.outputs * net.columns
+    if terms.carried:
+        for _ in m.when(m.integer(0).below(part.finish)):
+            _copy(m, frame.state, part.steps * net.checkpoint, m.as_pointer(part.finish), net.checkpoint)
+    for _ in m.when(learning):
+        # No output is read from the last states.
+        for row in m.range(outputs) if net.before else ():
+            m.store(frame.d_z, part.steps * outputs + row, m.constant(0.0))
+        _clear_derivatives(m, net, frame)
+
+
+def _back(m, net, frame, part, terms, use=None):
+    """Back through all steps, with their gradients."""
+    spans = (part.steps + (net.span - 1)) // net.span
+    for number in m.down(spans):
+        first = number * net.span
+        count = (part.steps - first).least(net.span)
+        for slot in m.down(count):
+            back_step(m, net, frame, part, first + slot, slot, terms)
+            if terms.truncated:
+                # What came before a border is given, for what comes after it.
+                t = part.first + first + slot
+                for _ in m.when((t % m.word("segment")).equals(0).both(m.integer(0).below(t))):
+                    _clear_derivatives(m, net, frame)
+        gradients(m, net, frame, part, first, count, use)
+
+
+def _clear_derivatives(m, net, frame):
+    for row in m.range(net.checkpoint):
+        m.store(frame.d_state, row, m.constant(0.0))
+
+
+def _copy(m, source, first, target, count):
+    """`count` vectors from the first one of an array to the beginning of another."""
+    for row in m.range(count):
+        m.store(target, row, m.load(source, first + row))
+
+
+def first_states(m, net, frame, start):
+    """The states before the first step: those at an address, or, where that is 0, the model's own.
+
+    Returns whether there is an address.
+    """
+    given = m.integer(0).below(start)
+    for _ in m.when(given):
+        rows = len(net.step.new) * net.sizes.hidden * net.columns
+        _copy(m, m.as_pointer(start), m.integer(0), frame.state, rows)
+    for _ in m.when(given.equals(0)):
+        start_states(m, net, frame)
+    return given
+
+
+def start_states(m, net, frame):
+    """The state before the first step: a learned one, which is zero where it does not learn."""
+    for row in m.range(len(net.step.new) * net.sizes.hidden):
+        value = net.weight(m, frame.theta, row + net.table["initial"])
+        for c in range(net.columns):
+            m.store(frame.state, row * net.columns + c, value)

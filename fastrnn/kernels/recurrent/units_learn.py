@@ -1,0 +1,108 @@
+"""The gradient of one sample of one network, and the update with it; hidden units lie in the lanes.
+
+The states of long samples are all kept, or, like those of batches (see .block), of one window of steps at a time;
+derivatives are always kept of one window, and summed there.
+"""
+
+from types import SimpleNamespace
+
+from fastrnn.kernels.recurrent.train import frame_of
+from fastrnn.kernels.recurrent.units import back_step, forward_step, gradients, head_chunk, turn
+from fastrnn.kernels.recurrent.update import update_weights
+from fastrnn.machine.execute import Program
+
+LEARN_POINTERS = (
+    "theta", "turned", "gradient", "options", "x", "y", "mask", "sums", "state", "saved", "d", "d_state", "d_z",
+    "checkpoints",
+)
+# chunks: vectors of each output of the longest sample; window: steps of a window; whole: 1 where all states are kept.
+LEARN_WORDS = ("steps", "chunks", "window", "whole", "segment")
+UPDATE_POINTERS = ("theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
+
+
+def learn_program(net, terms, dtype):
+    """The Program that computes the gradient of one sample, and adds its SUMS (fastrnn.kernels.recurrent.learn)."""
+
+    def kernel(m):
+        frame, zero = frame_of(m, LEARN_POINTERS), m.constant(0.0)
+        frame.first, frame.steps, frame.chunks = m.integer(0), m.word("steps"), m.word("chunks")
+        for row in range(net.checkpoint):
+            m.store(frame.state, m.integer(row), zero)
+            m.store(frame.d_state, m.integer(row), zero)
+        if not terms.long:
+            for t in m.range(frame.steps):
+                forward_step(m, net, frame, t)
+            # Not needed before the way back: the processor does it while the recurrence waits.
+            turn(m, net, frame)
+            for chunk in m.range(_chunks(net, frame)):
+                head_chunk(m, net, frame, chunk)
+            _back(m, net, frame, terms)
+            return
+        turn(m, net, frame)
+        for row in m.range(net.table.count // net.lanes):
+            m.store(frame.gradient, row, zero)
+        _run_windows(m, net, frame, terms)
+
+    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
+
+
+def update_program(net, optimizer, terms, dtype):
+    """The Program that makes one update, from weights `theta` to weights `following`."""
+
+    def kernel(m):
+        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms, m.integer(0))
+
+    return Program(kernel, UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
+
+
+def _chunks(net, part):
+    return (part.steps + (net.chunk - 1)) // net.chunk
+
+
+def _back(m, net, part, terms):
+    """Back through all steps, with their gradients."""
+    for t in m.down(part.steps):
+        back_step(m, net, part, t, terms)
+    gradients(m, net, part, part.steps, _chunks(net, part), terms.long)
+
+
+def _run_windows(m, net, frame, terms):
+    """Forward through all windows, and back through them; see .block."""
+    size, whole, rows = m.word("window"), m.word("whole"), net.checkpoint
+    windows = (frame.steps + (size - 1)) // size
+    for visit in m.range(windows * 2 - 1):
+        once, number = visit.below(windows), visit.least(windows * 2 - 2 - visit)
+        part, pieces = _part(m, net, frame, number * size, size, whole), whole.equals(0)
+        checkpoint = m.part(frame.checkpoints, number * (rows * net.lanes))
+        for _ in m.when(pieces.both(once.equals(0))):
+            _copy(m, checkpoint, m.integer(0), frame.state, rows)
+        for _ in m.when(pieces.both(once).both(m.integer(0).below(visit))):
+            _copy(m, frame.state, size * rows, frame.state, rows)
+        for _ in m.when(pieces.both(visit.below(windows - 1))):
+            _copy(m, frame.state, m.integer(0), checkpoint, rows)
+        for _ in m.when(pieces.either(once)):
+            for t in m.range(part.steps):
+                forward_step(m, net, part, t)
+        for _ in m.when(once):
+            for chunk in m.range(_chunks(net, part)):
+                head_chunk(m, net, part, chunk)
+        for _ in m.when((windows - 2).below(visit)):
+            _back(m, net, part, terms)
+
+
+def _part(m, net, frame, first, size, whole):
+    """The arrays of a window from step `first` on, of up to `size` steps."""
+    numbers, chunks = net.panels * net.lanes, (first // net.chunk) * net.lanes
+    begins = {
+        "x": first * net.sizes.inputs,
+        "state": first * whole * (len(net.step.new) * numbers),
+        "saved": first * whole * (len(net.step.saved) * numbers),
+        **dict.fromkeys(("y", "mask", "d_z"), chunks),
+    }
+    changed = {name: m.part(getattr(frame, name), place) for name, place in begins.items()}
+    return SimpleNamespace(**vars(frame) | changed | {"first": first, "steps": (frame.steps - first).least(size)})
+
+
+def _copy(m, source, first, target, count):
+    for row in m.range(count):
+        m.store(target, row, m.load(source, first + row))

@@ -124,11 +124,12 @@ class ManyTraining:
                 tell,
             )
             tell()
-            if autosave and not results.finished.all():
+            if autosave and not results.absorb().finished.all():
                 autosave.save(self, [*left, *self._unrestored()])
         for job, state in self.restored:
             results.end(job.model, state.taken(), "interrupted", False, self.seconds())
         seconds = self.seconds()
+        results.absorb()
         if self.verification is None and self.task is not None and results.exact.any():
             # All of them were right before the checkpoint from which this training continued.
             self.verification = exactness(self._model(results.weights[results.exact.argmax()]))

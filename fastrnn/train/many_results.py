@@ -28,7 +28,7 @@ class ModelResults:
         self.samples_to_exact, self.length = np.full(count, -1), np.ones(count, np.int64)
         self.loss, self.exact_accuracy = np.full(count, np.nan), np.full(count, np.nan)
         self.began, self.ended = np.zeros(count), np.zeros(count)
-        self._sums, self._rows = [np.zeros((0, 4))], 0
+        self._sums, self._rows, self._ended = [np.zeros((0, 4))], 0, []
 
     def begin(self, model, seconds, samples_to_exact):
         """A model is in training, since `seconds`, as a checkpoint says."""
@@ -47,12 +47,22 @@ class ModelResults:
 
     def end_all(self, table, history, seconds):
         """Models ended, whose weights are here: table and history as an Ended of fastrnn.kernels.model_queue."""
-        model, reason, exact, steps, rows, length = table.T
-        self.reason[model], self.exact[model], self.steps[model], self.ended[model] = reason, exact, steps, seconds
-        self._take(model, rows, length, history)
+        self._ended.append((table, history, seconds))
+        self.done += len(table)
+
+    def absorb(self):
+        """Take what `end_all` got into the arrays: many calls at once, as each costs Python a while."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return self
+        tables, histories, seconds = zip(*ended)
+        model, reason, exact, steps, rows, length = np.concatenate(tables).T
+        self.reason[model], self.exact[model], self.steps[model] = reason, exact, steps
+        self.ended[model] = np.repeat(seconds, [len(table) for table in tables])
+        self._take(model, rows, length, np.concatenate(histories))
         self._summarise(model[rows > 0])
         self.finished[model] = reason != INTERRUPTED
-        self.done += len(model)
+        return self
 
     def _take(self, model, rows, length, history):
         """Keep histories that lie one after the other."""

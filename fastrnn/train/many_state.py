@@ -59,7 +59,7 @@ class ManyAutosave(TrainingAutosave):
 
 def state_arrays(training, lanes):
     """{name: array} of models: finished, in lanes, or waiting to be trained again up to the update that diverged."""
-    finished = training.results.finished
+    finished = training.results.absorb().finished
     lanes = [lane for lane in lanes if not finished[lane.job.model]]
     inside, states = {lane.job.model for lane in lanes}, [lane.state for lane in lanes]
     again = [_row(job) for job in training.again if not finished[job.model] and job.model not in inside]

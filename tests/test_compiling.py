@@ -231,6 +231,7 @@ def test_the_users_directory_comes_first(tree, tmp_path):
     assert list(chosen.rglob("*.nbi")) and not tree.entries()
 
 
+@pytest.mark.slow
 def test_nowhere_to_write_is_no_error(tree):
     # A file in the folder's place refuses the superuser too, unlike permission bits.
     tree.pycache.write_text("")
@@ -270,7 +271,12 @@ def test_a_function_outside_the_package_follows_its_own_file_too(tree):
 
 
 @pytest.mark.parametrize(
-    "command", [("train",), ("original", "--samples", "1"), ("verify", "model.safetensors"), ("bench", "--quick")]
+    "command",
+    [
+        ("train",),
+        *(pytest.param(words, marks=pytest.mark.slow)
+          for words in (("original", "--samples", "1"), ("verify", "model.safetensors"), ("bench", "--quick"))),
+    ],
 )
 def test_a_compiler_that_is_switched_off_is_named_in_one_line(tmp_path, command):
     done = subprocess.run(

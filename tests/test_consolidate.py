@@ -31,6 +31,7 @@ def test_the_recipe_proves_networks_of_every_size():
         assert counted(hidden, "sigmoid", 4) >= (1 if hidden == 3 else 4)
 
 
+@pytest.mark.slow
 def test_the_recipe_proves_sums_of_three():
     assert proved(16, operands=3).graph.automaton.states == 3
 

@@ -28,7 +28,7 @@ def start():
     return train_many(GRU(2), DATA, epochs=1, evaluate_every=1, learning_rate=1e-30, **COMMON).weights(0)
 
 
-@pytest.mark.parametrize("lanes", ["models", "sequences"])
+@pytest.mark.parametrize("lanes", ["models", pytest.param("sequences", marks=pytest.mark.slow)])
 def test_the_rate_falls_on_a_plateau_after_a_warmup(start, lanes):
     epochs, every, warmup, patience, factor, delta, rate = 24, 2, 3, 2, 0.25, 0.003, 3.0
     state = {"best": np.inf, "waited": 0, "rate": rate}

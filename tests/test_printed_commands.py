@@ -173,6 +173,7 @@ def printed_by(command, folder, path):
     return found
 
 
+@pytest.mark.slow
 def test_commands_are_spelled_as_the_program_was_called(tmp_path):
     bin_folder, rest = str(Path(sys.executable).parent), "/usr/bin:/bin"
     (tmp_path / ".venv").symlink_to(Path(bin_folder).parent)

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
+from fastrnn.interrupt import postponed
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import code_version
 
@@ -48,7 +49,9 @@ class Driver:
             while waiting or running:
                 while waiting and len(running) < self.together:
                     self._submit(self._cut(waiting), waiting, running)
-                done, _ = wait(running, timeout=REFRESH_SECONDS, return_when=FIRST_COMPLETED)
+                # `wait` locks all futures: an exception between would leave some locked, and the executor waiting.
+                with postponed():
+                    done, _ = wait(running, timeout=REFRESH_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._collect(future, *running.pop(future), waiting)
                 if not done:
@@ -87,7 +90,8 @@ class Driver:
     def _collect(self, future, work, unit, executor, waiting):
         point, first, _ = work
         try:
-            done = future.result()
+            with postponed():
+                done = future.result()
         # Cancelled, killed with its worker, out of memory, ...: wherever it ran, it may succeed at another try.
         except Exception as error:
             self._lost(error, work, unit, executor, waiting)

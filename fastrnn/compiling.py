@@ -71,10 +71,22 @@ _ENTRY = re.compile(
 )
 
 
+# A child of a fork that another thread's compilation was in the middle of would wait for these for ever.
+_LOCKS = global_compiler_lock._lock, llvmlite.binding.ffi.lib._lock._lock
+
+
+def _hold():
+    for lock in _LOCKS:
+        lock.acquire()
+
+
+def _release():
+    for lock in reversed(_LOCKS):
+        lock.release()
+
+
 if hasattr(os, "register_at_fork"):
-    # A child of a fork that another thread's compilation was in the middle of would wait for its lock for ever.
-    _lock = global_compiler_lock._lock
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+    os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
 
 
 def jit(function=None, /, **options):
@@ -152,12 +164,12 @@ def _cache_of(function):
     if not stamp():
         return NullCache()
     try:
-        return _PackageCache(function)
+        return PackageCache(function)
     except RuntimeError:  # numba found no directory that can be written
         return NullCache()
 
 
-class _PackageCache(FunctionCache):
+class PackageCache(FunctionCache):
     """numba's cache of one function, where it lies and what it holds, under the package's stamp.
 
     A cache only saves time, so no state of the disk may stop a program: an unreadable entry counts
@@ -262,33 +274,6 @@ class _StampedFiles(IndexDataCacheFile):
             if match["stamp"] != stamp() or (ours and entry.name not in live):
                 with contextlib.suppress(OSError):  # gone already, or held open by Windows
                     os.unlink(entry.path)
-
-
-class CodeFiles:
-    """Machine code by key (32 hex digits), in files where the cache of a Python function lies, under the stamp.
-
-    No state of the disk stops a program: what cannot be read is not there, what cannot be written is not kept.
-    """
-
-    def __init__(self, function):
-        self._files = self._locator = None
-        if stamp():
-            with contextlib.suppress(RuntimeError):  # numba found no directory that can be written
-                cache = _PackageCache(function)
-                self._files, self._locator = cache._cache_file, cache._impl.locator
-
-    def load(self, key):
-        """The bytes that were saved under a key, or None."""
-        with contextlib.suppress(OSError):
-            return self._files and self._files.read_code(key)
-        return None
-
-    def save(self, key, code):
-        """Keep bytes under a key, and remove those of other stamps."""
-        with contextlib.suppress(OSError):
-            if self._files:
-                self._locator.ensure_cache_path()
-                self._files.write_code(key, code)
 
 
 def _digest(name, content):

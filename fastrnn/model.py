@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from fastrnn import summaries
 from fastrnn.answers import Answers
 from fastrnn.arguments import as_array, shown
 from fastrnn.bits.stream import flops_of_step, in_parts
+from fastrnn.caching import cached_property
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.exchange.base import network_of

@@ -32,7 +32,7 @@ LEVELS = (
     ("cores",),
     ("drawing",),
     ("summaries",),
-    ("arguments", "registry", "files", "interrupt", "errors", "program", "progress", "wording"),
+    ("arguments", "caching", "registry", "files", "interrupt", "errors", "program", "progress", "wording"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastrnn import compiling
+from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.execute import Program
 from fastrnn.machine.native import native
 
@@ -37,16 +38,16 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def compiler(folder, monkeypatch):
     """The compiler of this process with empty files."""
-    monkeypatch.setattr(native(), "files", compiling.CodeFiles(add_one))
+    monkeypatch.setattr(native(), "files", CodeFiles(add_one))
     return native()
 
 
 def test_code_is_kept_under_its_key_and_the_stamp(folder):
-    files = compiling.CodeFiles(add_one)
+    files = CodeFiles(add_one)
     assert files.load(KEY) is None
     files.save(KEY, b"machine code")
-    assert bytes(compiling.CodeFiles(add_one).load(KEY)) == b"machine code"
-    assert compiling.CodeFiles(program).load(KEY) is None
+    assert bytes(CodeFiles(add_one).load(KEY)) == b"machine code"
+    assert CodeFiles(program).load(KEY) is None
     (path,) = folder.rglob("*.nbc")
     stale = path.with_name(path.name.replace(compiling.stamp(), "f" * 16))
     stale.write_bytes(path.read_bytes())
@@ -55,7 +56,7 @@ def test_code_is_kept_under_its_key_and_the_stamp(folder):
 
 
 def test_code_with_a_changed_bit_is_no_code(folder):
-    files = compiling.CodeFiles(add_one)
+    files = CodeFiles(add_one)
     files.save(KEY, b"machine code")
     (path,) = folder.rglob("*.nbc")
     content = path.read_bytes()
@@ -69,7 +70,7 @@ def test_code_with_a_changed_bit_is_no_code(folder):
 
 
 def test_a_folder_that_can_no_longer_be_written_is_no_error(folder):
-    files = compiling.CodeFiles(add_one)
+    files = CodeFiles(add_one)
     (inside,) = folder.iterdir()
     inside.rmdir()
     inside.write_text("")

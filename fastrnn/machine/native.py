@@ -6,15 +6,14 @@ fold constants, and to simplify branches.
 """
 
 import hashlib
-import threading
 
 from llvmlite import binding, ir
 from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
-from fastrnn.compiling import CodeFiles
 from fastrnn.interrupt import postponed
+from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
 
 FRAME = types.Array(types.int64, 1, "C")
@@ -98,12 +97,13 @@ def _emitted(program, triple, layout):
     return module
 
 
-_lock, _made = threading.Lock(), []
+_made = []
 
 
 def native():
     """The compiler of this process, made when it is first asked for."""
-    with _lock:
+    # A forked child has this lock free.
+    with global_compiler_lock:
         if not _made:
             _made.append(_Native())
     return _made[0]

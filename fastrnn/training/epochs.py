@@ -1,9 +1,8 @@
 """Groups whose models learn from batches: a round is an epoch, and an evaluation comes before its batches."""
 
-from functools import cached_property
-
 import numpy as np
 
+from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 
 # More rounds than any call makes: such a call has no evaluation.

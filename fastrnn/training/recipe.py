@@ -1,9 +1,8 @@
 """What a group of models shares: the compiled program, the places of weights, the optimizer."""
 
-from functools import cached_property
-
 import numpy as np
 
+from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.update import traced as traced_optimizer

@@ -20,8 +20,8 @@ temporal and spatial complexity in reverse automatic differentiation", Optimizat
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
+from fastrnn.caching import cached_property
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
 

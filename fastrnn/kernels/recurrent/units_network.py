@@ -14,8 +14,8 @@ checkpoints (N, S, P).
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
+from fastrnn.caching import cached_property
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.recurrent import network
 from fastrnn.kernels.recurrent.layout import Table, gates_of

@@ -8,6 +8,7 @@ import itertools
 import math
 import numbers
 import operator
+import os
 import threading
 import weakref
 
@@ -85,6 +86,16 @@ class Expr:
 
     def __repr__(self):
         return text([self])
+
+
+def _unlock():
+    """In a forked child, which has none of the threads that may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def node(op, *args):

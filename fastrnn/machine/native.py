@@ -102,8 +102,9 @@ _made = []
 
 def native():
     """The compiler of this process, made when it is first asked for."""
-    # A forked child has this lock free.
-    with global_compiler_lock:
-        if not _made:
-            _made.append(_Native())
+    if not _made:
+        # A forked child has this lock free. Looked up without it, which another thread may hold for long.
+        with global_compiler_lock:
+            if not _made:
+                _made.append(_Native())
     return _made[0]

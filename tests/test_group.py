@@ -8,6 +8,7 @@ import pytest
 
 from fastrnn import Elman
 from fastrnn.kernels.recurrent.tally import TALLY_POINTERS, TALLY_WORDS, tally
+from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
@@ -16,7 +17,7 @@ from fastrnn.train.group import Group, Job
 from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.many_start import source_of
 
-CELL, RUNS_ON = Elman(3), np.zeros(1, np.int64)
+CELL = Elman(3)
 VARIED = {"rate": 0.3, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
 
 
@@ -50,12 +51,12 @@ def test_an_update_that_is_given_up_between_two_blocks_leaves_no_trace(own):
     recipe = recipe_for(batch=6, data=data)
     assert recipe.net.columns < 6
     stopped, free = filled(recipe, 5), filled(recipe, 5)
-    assert stopped.run(7, RUNS_ON) == free.run(7, RUNS_ON) == 7
+    assert stopped.run(7, GOES_ON) == free.run(7, GOES_ON) == 7
     before = [state(stopped, lane) for lane in range(5)]
     for _ in range(3):
         assert stopped.run(1, np.ones(1, np.int64)) == 0
     assert [state(stopped, lane) for lane in range(5)] == before
-    stopped.run(50, RUNS_ON), free.run(50, RUNS_ON)
+    stopped.run(50, GOES_ON), free.run(50, GOES_ON)
     assert [state(stopped, lane) for lane in range(5)] == [state(free, lane) for lane in range(5)]
 
 
@@ -65,7 +66,7 @@ def test_one_register_of_models_or_two_give_the_same_bytes():
     assert (wide.lanes, narrow.lanes) == (models, models // 2)
     both, half = filled(wide, models), filled(narrow, models // 2)
     for group in (both, half):
-        group.run(200, RUNS_ON)
+        group.run(200, GOES_ON)
     assert [state(both, lane) for lane in range(models // 2)] == [state(half, lane) for lane in range(models // 2)]
     assert len({both.weights(lane).tobytes() for lane in range(models)}) == models
 

@@ -14,7 +14,7 @@ import numpy as np
 from fastrnn.compiling import inner, jit
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.block_data import Block
-from fastrnn.kernels.reference import Handle
+from fastrnn.kernels.reference import Stored
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
@@ -86,7 +86,7 @@ class Shared(NamedTuple):
 class Thread(NamedTuple):
     """All that one thread works on; laid: a Reference to what lay_block takes, a source and this Block."""
 
-    laid: Handle
+    laid: Stored
     block: Block
     plan: Plan
     calls: Calls

@@ -15,7 +15,7 @@ from fastrnn.kernels.block_data import Block
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
-from fastrnn.kernels.reference import Handle
+from fastrnn.kernels.reference import Stored
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
@@ -75,7 +75,7 @@ class Models(NamedTuple):
     """A group: a Reference to what lay_models takes, what lanes draw from, the present Block of samples, all that lies
     in lanes, the queue and the judge of its models, and those that ended."""
 
-    laid: Handle
+    laid: Stored
     feed: Feed
     block: Block
     plan: Plan

@@ -41,13 +41,20 @@ def lanes_for_models(lanes):
 
 
 @inner
+def read_open(lanes, opened, lane, sums):
+    """Write the open stretch of a lane, whose tally is `opened`, to sums (4), as the history has it."""
+    sums[1] = lanes.outputs[lane]
+    for row, i in enumerate((0, 2, 3)):
+        sums[i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
+
+
+@inner
 def keep(lanes, opened, lane):
     """Take the open stretch of a lane, whose tally is `opened`, into its history."""
     entry = lanes.entries[lane]
-    lanes.history[lane, entry, 1] = lanes.outputs[lane]
-    for row, i in enumerate((0, 2, 3)):
-        lanes.history[lane, entry, i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
-        opened[2 * row, lane] = opened[2 * row + 1, lane] = 0
+    read_open(lanes, opened, lane, lanes.history[lane, entry])
+    for row in range(opened.shape[0]):
+        opened[row, lane] = 0
     lanes.outputs[lane], lanes.filled[lane], lanes.entries[lane] = 0, 0, entry + 1
     if entry + 1 == MOST:
         for entry in range(MOST // 2):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import inner
-from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUNNING
+from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUNNING, read_open
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
@@ -122,11 +122,7 @@ def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
         for i in range(4):
             ended.history[first + entry, i] = lanes.history[lane, entry, i]
     if steps > entries * lanes.length[lane]:
-        last = first + entries
-        ended.history[last, 1] = lanes.outputs[lane]
-        for total, i in enumerate((0, 2, 3)):
-            high, low = arrays.open[2 * total, lane], arrays.open[2 * total + 1, lane]
-            ended.history[last, i] = np.float64(high) + np.float64(low)
+        read_open(lanes, arrays.open, lane, ended.history[first + entries])
         entries += 1
     table, row = ended.table, ended.counts[0]
     table[row, 0], table[row, 1], table[row, 2] = model, reason, exact

@@ -5,10 +5,13 @@ An array is a dozen machine words to numba, and the arrays of a block make a hun
     block = refer((cell, layout, theta, work))      once, in the owner of the loop
     call(address, (block, samples))                 a word
     cell, layout, theta, work = held(block)         in what is called: loads of what it uses
-    place.work.gradient                             of NamedTuples: one load
+    block.work.gradient                             of NamedTuples: one load
 
-numba takes the arrays that `held` gives for new ones, and drops `array[i] = x` on those that nobody reads later: write
-to them in a function that gets them as arguments.
+    stored = Stored(Work(theta, gradient))          in Python, which keeps it alive
+    run(stored.reference, 100)                      a word, too
+
+numba takes the arrays that `held` gives for new ones, and may drop `array[i] = x` on those that nobody reads later:
+write to `block.work.gradient`, or in a function that gets them as arguments.
 """
 
 import functools
@@ -117,13 +120,13 @@ def _loaded(builder, pointer):
     return value
 
 
-class Handle(NamedTuple):
-    """A Reference that a function called from Python takes; each Reference type has a subclass, as Addresses have."""
+class _Handle(NamedTuple):
+    """A Reference as Python hands it over; each Reference type has a subclass, as Addresses have."""
 
     address: int
 
 
-@typeof_impl.register(Handle)
+@typeof_impl.register(_Handle)
 def _typeof_handle(value, context):
     return value.kind
 
@@ -135,16 +138,14 @@ def _unbox(kind, instance, c):
 
 @functools.cache
 def _handle_of(kind):
-    return type(kind.name, (Handle,), {"__slots__": (), "kind": kind})
+    return type(kind.name, (_Handle,), {"__slots__": (), "kind": kind})
 
 
 class Stored:
-    """A tuple of arrays, numbers, Addresses and tuples of these, in memory as compiled code has it.
+    """A tuple of arrays, numbers, Addresses, Stored tuples and tuples of these, in memory as compiled code has it.
 
-    reference: to it.
-
-    Its arrays live as long as this. A call that takes the reference unboxes one word, where the arrays themselves would
-    take microseconds, and seconds to compile.
+    reference: what a compiled function takes. Arrays and Stored tuples live as long as this. A call unboxes one word;
+    the arrays themselves would take it microseconds, and seconds to compile. Raises TypeError for other values.
     """
 
     def __init__(self, values):
@@ -157,6 +158,11 @@ class Stored:
         self.reference = _handle_of(Reference(kind))(self._memory.ctypes.data)
 
 
+@typeof_impl.register(Stored)
+def _typeof_stored(value, context):
+    return value.reference.kind
+
+
 def _lay(value, memory):
     """Append a value as compiled code keeps it: words of 64 bits, where they are aligned, and truth values as bytes."""
     if isinstance(value, bool):
@@ -167,8 +173,10 @@ def _lay(value, memory):
         # No owner: nothing counts references to it.
         for number in (0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides):
             memory.extend(struct.pack("=q", number))
-    elif isinstance(value, (Address, Handle, int)):
-        memory.extend(struct.pack("=q", value if isinstance(value, int) else value[0]))
+    elif isinstance(value, Stored):
+        memory.extend(struct.pack("=q", value.reference.address))
+    elif isinstance(value, (Address, int)):
+        memory.extend(struct.pack("=q", value if isinstance(value, int) else value.value))
     elif isinstance(value, float):
         memory.extend(struct.pack("=d", value))
     elif isinstance(value, tuple):

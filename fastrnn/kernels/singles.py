@@ -12,7 +12,7 @@ from fastrnn.compiling import inner, jit
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.units_network import chunk_of
-from fastrnn.kernels.reference import Handle, Referred, held
+from fastrnn.kernels.reference import Referred, Stored, held
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import Address, address_of, call
 
@@ -113,7 +113,7 @@ class Work(NamedTuple):
 class Single(NamedTuple):
     """All that a session works on; laid: a Reference to what lay_word takes, a source and these Samples."""
 
-    laid: Handle
+    laid: Stored
     samples: Samples
     calls: Calls
     places: Places

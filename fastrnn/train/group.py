@@ -113,9 +113,9 @@ class Group:
         # Jobs that only the caller decides on.
         self.again = [None] * lanes
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
-        self.laid = Stored((recipe.drawn_from, self.feed, block))
+        laid = Stored((recipe.drawn_from, self.feed, block))
         self.models = Stored(Models(
-            self.laid.reference, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
+            laid, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
             self.ended, self.walk
         ))
         # Compile, or load from the cache.

@@ -1,4 +1,4 @@
-"""The Queue of many models in training, and what was asked of each of them."""
+"""The Queue of many models in training, made from their Recipe."""
 
 import numpy as np
 

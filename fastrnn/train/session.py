@@ -95,10 +95,10 @@ class Session(Resumable):
         return Work(*frames, **own, statistics=np.zeros(4))
 
     def _thread(self, block, work):
-        """One thread's Thread, and what it refers to."""
-        laid = Stored((self.source, block))
+        """One thread's Thread."""
         plan = Plan(self.config.seed, self.config.batch_size, self.size, self.groups)
-        return Stored(Thread(laid.reference, block, plan, self.calls, self.where, work, self.shared)), laid
+        laid = Stored((self.source, block))
+        return Stored(Thread(laid, block, plan, self.calls, self.where, work, self.shared))
 
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why
@@ -116,7 +116,7 @@ class Session(Resumable):
                 # It took no part in the last call. No thread writes into these before all threads have met.
                 for name in ("theta", "previous", "slots", "running"):
                     self.arrays[thread][name][:] = self.arrays[0][name]
-            return run_batches(self.stored[thread][0].reference, *arguments, thread, threads)
+            return run_batches(self.stored[thread].reference, *arguments, thread, threads)
 
         # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
         results = on_threads(self.threads if len(rates) else 1, work, nothing if len(rates) == 1 else None)
@@ -133,7 +133,7 @@ class Session(Resumable):
         """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
         work, row = self.work[0], np.zeros(4)
         work.options[self.where.saturation] = self.config.saturation
-        gradient_of(self.stored[0][0].reference, self.step, row, GOES_ON)
+        gradient_of(self.stored[0].reference, self.step, row, GOES_ON)
         return self._named(work.gradient), row
 
     @property

@@ -58,8 +58,8 @@ class SingleSession(Resumable):
             *(update(name) for name in ("theta", "following")),
             *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
-        self.laid = Stored((source, self.samples))
-        self.stored = Stored(Single(self.laid.reference, self.samples, self.calls, self.where, self.work))
+        laid = Stored((source, self.samples))
+        self.stored = Stored(Single(laid, self.samples, self.calls, self.where, self.work))
 
     def _work(self, weights):
         """({name: array}, Work)"""

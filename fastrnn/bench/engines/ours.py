@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn.bench.workload import INPUTS, added
 from fastrnn.cells.elman import Elman
+from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.networks import flat, named, shapes_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
@@ -12,9 +13,6 @@ from fastrnn.train.driver import SAMPLES_A_THREAD
 from fastrnn.train.group import Group, Job
 from fastrnn.train.many_recipe import Recipe
 from fastrnn.train.session import session_for
-
-# The flag that nobody sets.
-RUNS_ON = np.zeros(1, np.int64)
 
 
 class Fastrnn:
@@ -77,7 +75,7 @@ class Models:
     def run(self, updates):
         made = on_threads(
             self.threads,
-            lambda thread, threads: [group.run(updates, RUNS_ON) for group in self.groups[thread::threads]],
+            lambda thread, threads: [group.run(updates, GOES_ON) for group in self.groups[thread::threads]],
         )
         if any(count != updates for each in made for count in each):
             raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")

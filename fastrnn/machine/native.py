@@ -19,13 +19,13 @@ from fastrnn.machine.compiler import Compiler
 FRAME = types.Array(types.int64, 1, "C")
 # As `call` of fastrnn.machine.address calls it, with None and a frame.
 SIGNATURE = (types.none, FRAME)
-# Loops test their condition at their end, which leaves the recurrence fewer jumps. All of LLVM's passes take five times
-# as long, for code that is at most 3 % faster.
+# Loops test their condition at their end, which leaves the recurrence fewer jumps. What all of LLVM's passes take, and
+# what they are worth: `python -m bench.passes`.
 PASSES = ("simplify_cfg", "sroa", "instruction_combine", "loop_simplify", "lcssa", "loop_rotate", "instruction_combine",
           "simplify_cfg")
 
 
-class _Native:
+class Native:
     """The compiler of this process. hits, misses: programs whose code was in a file, and that were compiled."""
 
     def __init__(self):
@@ -40,7 +40,7 @@ class _Native:
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), self.machine)
         self.layout = str(self.engine.target_data)
         self.files = CodeFiles(_emitted)
-        self.addresses, self.hits, self.misses = {}, 0, 0
+        self.optimise, self.addresses, self.hits, self.misses = optimised, {}, 0, 0
 
     def address(self, program):
         """Where the code of a Program lies."""
@@ -68,14 +68,19 @@ class _Native:
         """The object code of a Program."""
         module = binding.parse_assembly(str(_emitted(program, self.triple, self.layout)))
         module.verify()
-        builder = binding.create_pass_builder(self.machine, binding.create_pipeline_tuning_options(speed_level=3))
-        passes = binding.create_new_function_pass_manager()
-        for name in PASSES:
-            getattr(passes, f"add_{name}_pass")()
-        for function in module.functions:
-            if not function.is_declaration:
-                passes.run(function, builder)
+        self.optimise(self.machine, module)
         return self.machine.emit_object(module)
+
+
+def optimised(machine, module):
+    """Run PASSES on a module."""
+    builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
+    passes = binding.create_new_function_pass_manager()
+    for name in PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
 
 
 def _name_of(program):
@@ -97,14 +102,14 @@ def _emitted(program, triple, layout):
     return module
 
 
-_made = []
+MADE = []
 
 
 def native():
     """The compiler of this process, made when it is first asked for."""
-    if not _made:
+    if not MADE:
         # A forked child has this lock free. Looked up without it, which another thread may hold for long.
         with global_compiler_lock:
-            if not _made:
-                _made.append(_Native())
-    return _made[0]
+            if not MADE:
+                MADE.append(Native())
+    return MADE[0]

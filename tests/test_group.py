@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from fastrnn import Elman
+from fastrnn.kernels.model_lanes import ENDED
+from fastrnn.kernels.model_queue import NOBODY
 from fastrnn.kernels.recurrent.tally import TALLY_POINTERS, TALLY_WORDS, tally
 from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.machine.execute import Program
@@ -14,7 +16,9 @@ from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.train.config import TrainConfig
 from fastrnn.train.group import Group, Job
+from fastrnn.train.many_queue import queue_for
 from fastrnn.train.many_recipe import Recipe
+from fastrnn.train.many_results import ModelResults
 from fastrnn.train.many_start import source_of
 
 CELL = Elman(3)
@@ -112,3 +116,17 @@ def test_sums_lose_nothing_that_float64_would_keep():
         loss, whole = sum(arrays["open"][:2, lane].astype(float)), math.fsum(values[:, lane].astype(float))
         assert abs(loss - whole) < 1e-12 * whole
     assert (arrays["open"][2] == updates).all()
+
+
+def test_what_is_asked_for_one_lane_decides_on_no_other():
+    recipe = recipe_for(batch=1)
+    results = ModelResults(16, len(recipe.rows), recipe.dtype, 1)
+    results.weights[:] = np.random.default_rng(0).uniform(-1, 1, results.weights.shape)
+    group = Group(recipe, queue_for(recipe, np.arange(16), results, NOBODY))
+    group.put_next(np.arange(3))
+    assert group.run(5, GOES_ON) == 5
+    # As where Ctrl-C came before the decision.
+    group.held.event[1] = ENDED
+    before = state(group, 1)
+    assert group.take(0).steps == 5
+    assert group.job(0) is None and state(group, 1) == before and not group.ended.counts.any()

@@ -227,14 +227,16 @@ def _until_event(group, factors, updates, stop):
 
 @jit
 def run_models(group, factors, updates, now, stop):
-    """Up to `updates` updates of every active lane; lanes.event says what ended the call. Returns the updates made.
+    """Make up to `updates` updates of every active lane; lanes.event says what ended the call. Return their number.
+
+    With none, do only what the caller asks for: no model is decided on.
 
     group: a Reference to the Models; factors (L, updates): the schedule's, if there is one; then every decision ends
     the call. now: in seconds, of the models that begin. stop (1): not 0 once the call must end, from outside.
     """
     made = 0
     while True:
-        continues = settle(group, now, stop)
+        continues = settle(group, updates > 0, now, stop)
         if not continues or made >= updates or group.plan.scheduled * made != 0 or atomic_load(stop, 0) != 0:
             return made
         made += _until_event(group, factors, updates - made, stop)

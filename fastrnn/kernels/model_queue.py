@@ -182,10 +182,10 @@ def _judge(group, lane, stop):
 
 
 @inner
-def _settle(group, lane, now, stop):
-    """Do what a lane's event asks for."""
+def _settle(group, lane, decides, now, stop):
+    """Do what a lane's event asks for; decides: whether to decide on a model that has one of its own."""
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
-    if lanes.event[lane] < BEGIN:
+    if decides and lanes.event[lane] < BEGIN:
         lanes.event[lane] = _judge(group, lane, stop)
     event, model = lanes.event[lane], lanes.model[lane]
     if event == NEXT:
@@ -199,8 +199,10 @@ def _settle(group, lane, now, stop):
 
 
 @inner
-def settle(group, now, stop):
+def settle(group, decides, now, stop):
     """Do what the events of all lanes of a group ask for; group: a Reference to Models.
+
+    decides: whether to decide on models, or only to do what the caller asks for.
 
     Returns whether the group can continue: no decision is left to the caller, a model is in training, and there is room
     for the results of all.
@@ -208,7 +210,7 @@ def settle(group, now, stop):
     feed, lanes, settled, active = group.feed, group.lanes, True, False
     for lane in range(lanes.event.size):
         if lanes.event[lane] != RUNNING:
-            _settle(group, lane, now, stop)
+            _settle(group, lane, decides, now, stop)
         settled &= lanes.event[lane] == RUNNING
         active |= feed.active[lane] != 0
     return settled and active and _has_room(group.ended, lanes.event.size)

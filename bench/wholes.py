@@ -71,7 +71,7 @@ def digits(quick):
 
 
 def laser(quick):
-    """The normalised squared error of the network with the least validation loss."""
+    """The normalised squared error of the network with the lowest validation loss."""
     from examples import laser
 
     return laser.main(seeds=2, epochs=50) if quick else laser.main()

@@ -26,7 +26,7 @@ def laser():
 def main(size=8, seeds=4, epochs=1000):
     """Print the normalised squared errors of the steps after the first 5,000; the last 1,000 of those stop training.
 
-    Returns that of the network with the least validation loss.
+    Returns that of the network with the lowest validation loss.
     """
     series = laser()
     series = (series - series[:TRAINING].mean()) / series[:TRAINING].std()
@@ -45,7 +45,7 @@ def main(size=8, seeds=4, epochs=1000):
     fits = train_many(GRU(size), data, seeds=range(seeds), roles=roles, **training)
     error = fits.loss[:, 2] / variance
     chosen = float(error[fits.loss[:, 1].argmin()])
-    print(f"  {f'GRU, {size} units, of least validation loss':40} {chosen:.4f}"
+    print(f"  {f'GRU, {size} units, of lowest validation loss':40} {chosen:.4f}"
           f"    {seeds} seeds: {error.min():.4f} to {error.max():.4f}")
     return chosen
 

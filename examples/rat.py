@@ -43,7 +43,7 @@ def write_table(data, path):
 def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
     """Print test losses in nats per trial; every fifth day is tested on, and another fifth stops training.
 
-    Returns {size: that of the network with the least validation loss}.
+    Returns {size: that of the network with the lowest validation loss}.
     """
     os.makedirs(FOLDER, exist_ok=True)
     path = os.path.join(FOLDER, "choices.csv")
@@ -74,7 +74,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
         chosen = int(np.argmin(fits.loss[:, 1]))
         best[size] = fits[chosen]
         test = fits.loss[:, 2]
-        print(f"  GRU, {size} unit{'s' * (size > 1)}, of least validation loss    {test[chosen]:.4f}".ljust(43)
+        print(f"  GRU, {size} unit{'s' * (size > 1)}, of lowest validation loss    {test[chosen]:.4f}".ljust(43)
               + f"    {seeds} seeds: {test.mean():.4f}, standard deviation {test.std(ddof=1):.4f}")
     _draw(best, data, roles, baselines)
     print(f"\npictures in {FOLDER}")

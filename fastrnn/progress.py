@@ -33,7 +33,7 @@ def progress_shown(progress, unit, state, total=None):
 
 
 def models_done(done, models, loss=None):
-    """The state of a bar of models, with the least loss of those that are done."""
+    """The state of a bar of models, with the lowest loss of those that are done."""
     return done, models, "" if loss is None or not loss < float("inf") else f"loss {loss:.4g}"
 
 

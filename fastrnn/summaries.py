@@ -93,7 +93,7 @@ def model(self):
 def model_html(self):
     """The names, shapes and ranges of its weights."""
     rows = [(name, "×".join(map(str, w.shape)), float(w.min()), float(w.max())) for name, w in self.weights.items()]
-    return _page(self, table(("weights", "shape", "least", "largest"), rows))
+    return _page(self, table(("weights", "shape", "smallest", "largest"), rows))
 
 
 def run(self):
@@ -144,7 +144,7 @@ def fit_html(self):
 
 
 def fits_html(self):
-    """The models of Fits with the least losses, and the learning curves of the best."""
+    """The models of Fits with the lowest losses, and the learning curves of the best."""
     losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
     chosen = np.argsort(losses, kind="stable")[:MOST_ROWS]
     groups = [(name, values) for name, values in self.groups.items()]

@@ -84,7 +84,7 @@ def still_improving(fits):
 
 
 def best_of_each(fits):
-    """A pandas table with a row for each combination of size and options: the seed with the least validation loss."""
+    """A pandas table with a row for each combination of size and options: the seed with the lowest validation loss."""
     import numpy as np
 
     frame = fits.to_frame()
@@ -174,7 +174,7 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     else:
         size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
         which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"
-        lines += ["", f"The model with the least validation loss is {which}."]
+        lines += ["", f"The model with the lowest validation loss is {which}."]
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
     lines += [line for picture, text in pictures.items() for line in ("", f"![{text}]({picture})")]

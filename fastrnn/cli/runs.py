@@ -86,7 +86,7 @@ def _table(args, many, task):
     )
     if "diverged" in many.stopped:
         print(f"diverged: {many.stopped.count('diverged'):,}; what counts are their last weights with a finite loss")
-    print(f"\n{'':30}{'least':>10}{'25 %':>10}{'median':>10}{'75 %':>10}{'most':>10}")
+    print(f"\n{'':30}{'lowest':>10}{'25 %':>10}{'median':>10}{'75 %':>10}{'highest':>10}")
     print(_row("final error, sum over bits", _final_errors(many, task), "10.3f"))
     reached = many.samples_to_exact[many.samples_to_exact >= 0]
     if len(reached):

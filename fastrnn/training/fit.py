@@ -80,7 +80,7 @@ def fit_sequences(
     threads : int or None
         At most this many; default: all cores.
     progress : function or None
-        progress(models_done, models, loss), called now and then; loss: the least validation loss of the models that
+        progress(models_done, models, loss), called now and then; loss: the lowest validation loss of the models that
         are done, or training loss where there is no validation, inf while there is none.
     callback : function or None
         callback(state), with a fastrnn.training.fit_state.FitState, called in the thread that called this; True ends

@@ -8,7 +8,7 @@ from fastrnn.kernels.recurrent.decide import SUMS
 class FitState:
     """The state of a fit at a call of its callback.
 
-    done, models: models that are done, and all; loss: the least validation loss so far, of any model (training loss
+    done, models: models that are done, and all; loss: the lowest validation loss so far, of any model (training loss
     where a model has none to validate), inf before the first evaluation; running: numbers of models in training.
     """
 
@@ -25,7 +25,7 @@ class FitState:
         self.loss, self.running = min(losses), tuple(sorted(self._lanes))
 
     def __repr__(self):
-        return f"FitState({self.done:,} of {self.models:,} models done; least loss {self.loss:.4g})"
+        return f"FitState({self.done:,} of {self.models:,} models done; lowest loss {self.loss:.4g})"
 
     def history(self, i=0):
         """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i so far: training, validation, test."""

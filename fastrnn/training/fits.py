@@ -169,8 +169,8 @@ class Fits(Predictions):
         losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
         best = losses.min(where=~np.isnan(losses), initial=np.inf)
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
-        least = "" if np.isnan(losses).all() else f"; least {kind} loss {best:.4g}"
-        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}{least})"
+        lowest = "" if np.isnan(losses).all() else f"; lowest {kind} loss {best:.4g}"
+        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}{lowest})"
 
     _repr_html_ = summaries.fits_html
 

@@ -60,7 +60,7 @@ class Fitting:
 
     @property
     def least(self):
-        """The least validation loss of models that are done."""
+        """The lowest validation loss of models that are done."""
         return min((many.least for many in self.manys), default=math.inf)
 
     def _all(self):

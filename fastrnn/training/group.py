@@ -204,7 +204,7 @@ class Group:
         return -before % every + 1
 
     def best_loss(self, slot):
-        """The least validation loss so far of the model in a slot, or its training loss; inf before any evaluation."""
+        """The lowest validation loss so far of the model in a slot, or its training loss; inf before any evaluation."""
         return float(self._progress("best")[slot])
 
     def _call(self, rounds):

@@ -11,7 +11,7 @@ IMPORTED = "imported"
 # Why a model stopped, in a few words.
 ENDS = {
     "patience": "stopped early",
-    "epochs": "made all epochs",
+    "epochs": "completed all epochs",
     "diverged": "diverged",
     "callback": "stopped by the callback",
     "interrupted": "interrupted",

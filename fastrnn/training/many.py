@@ -26,7 +26,7 @@ CALL_SECONDS = 0.1
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}; least: the least validation loss of those, or training loss where a model has none to
+    taken: {model: Taken}; least: the lowest validation loss of those, or training loss where a model has none to
     validate; held: [(round, [(slot, Job, Lane)])] of groups of models to continue, all models of a group together,
     since they are evaluated in the same rounds.
     """

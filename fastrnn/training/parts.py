@@ -76,7 +76,7 @@ class Parts:
     """The Fits of a Call so far, as the Results and the journal of a Driver; `points`: a run of models of each size.
 
     stem: how the files of parts begin, one a part, or None to keep them in memory alone; their names hold the digest of
-    the call, so that they are those of the same call. least: the least loss so far.
+    the call, so that they are those of the same call. least: the lowest loss so far.
     """
 
     def __init__(self, call, stem):

@@ -29,7 +29,7 @@ def suitable_baselines(data, roles, history=5):
     """Fit the simple models that suit the targets.
 
     For classes and bits: a constant; n-grams of the last inputs, if inputs take few different values, of the length up
-    to `history` with the least validation loss; and logistic regression on the last `history` inputs, if scikit-learn
+    to `history` with the lowest validation loss; and logistic regression on the last `history` inputs, if scikit-learn
     is installed. For reals: a constant, persistence, and linear regression on the last `history` inputs.
 
     Parameters
@@ -94,7 +94,7 @@ def baselines_in_folds(data, roles, history=5):
 
 
 def best_ngram(data, roles, history):
-    """The n-grams of 1 to `history` inputs with the least validation loss; of `history` where nothing validates."""
+    """The n-grams of 1 to `history` inputs with the lowest validation loss; of `history` where nothing validates."""
     history = as_integer("history", history, 1)
     made = [ngram_baseline(data, roles, length) for length in range(1, history + 1)]
     losses = [each.loss[1] for each in made]

@@ -1,9 +1,8 @@
 """Many updates of a group of models inside one compiled call; a lane is a model.
 
 Each lane has its own stream of samples, its own step, its own end and its own count of samples without a mistake. A
-lane needs a decision where its model is right and must be verified, its loss is not finite, or it has had all its
-updates. The call returns as soon as a decision is the caller's, so that no lane waits. Whether weights are finite is
-for the caller to see.
+lane needs a decision where its model is right and must be verified, its loss or its weights are not finite, or it has
+had all its updates. The call returns as soon as a decision is the caller's, so that no lane waits.
 """
 
 from typing import NamedTuple

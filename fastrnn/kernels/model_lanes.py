@@ -6,9 +6,9 @@ import numpy as np
 
 from fastrnn.compiling import inner
 
-# Why a call returned, by lane; and what the caller asks for: to begin the lane's model, or the next one that waits, or
-# to leave the lane empty.
-RUNNING, CLEAN, DIVERGED, ENDED, BEGIN, NEXT, LEAVE = range(7)
+# What happened in a lane: nothing; a streak without a mistake; a loss that is not finite; the last update; weights that
+# are not finite. And what the caller asks for: to begin the lane's model, or the next one that waits, or to empty it.
+RUNNING, CLEAN, DIVERGED, ENDED, RUINED, BEGIN, NEXT, LEAVE = range(8)
 
 # Entries of a model's history; when they are full, neighbours are joined.
 MOST = 256

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import inner
-from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUNNING, read_open
+from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUINED, RUNNING, read_open
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
@@ -211,6 +211,8 @@ def settle(group, decides, now, stop):
     for lane in range(lanes.event.size):
         if lanes.event[lane] != RUNNING:
             _settle(group, lane, decides, now, stop)
+        elif feed.active[lane] != 0 and not _is_finite(group.arrays.theta, lane):
+            lanes.event[lane] = RUINED
         settled &= lanes.event[lane] == RUNNING
         active |= feed.active[lane] != 0
     return settled and active and _has_room(group.ended, lanes.event.size)

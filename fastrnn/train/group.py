@@ -249,9 +249,8 @@ class Group:
         return np.flatnonzero(self.held.model >= 0)
 
     def events(self):
-        """The lanes that wait for a decision, or whose weights are not finite, which they stay."""
-        ruined = (self.feed.active > 0) & ~np.isfinite(self.arrays["theta"]).all(axis=0)
-        return np.flatnonzero((self.held.event != RUNNING) | ruined)
+        """The lanes that wait for a decision."""
+        return np.flatnonzero(self.held.event != RUNNING)
 
     def take(self, lane):
         """End a model's training, free its lane and return what it held."""

@@ -2,7 +2,7 @@
 
 # The duration of one call of the kernels: short enough for Ctrl-C and progress, long enough that Python's share is
 # negligible. The first call lasts that long on slow kernels, and has at most this many updates.
-CHUNK_SECONDS = 0.05
+CHUNK_SECONDS = 0.1
 FIRST_UPDATES, SLOW_FLOPS = 64, 2e9
 
 

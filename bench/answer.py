@@ -35,7 +35,7 @@ LOOK, MOST = 1000, 400_000
 
 
 def process(command, **environment):
-    """(seconds, words printed) of a fresh process."""
+    """Run a command in a fresh process and return (seconds, printed words)."""
     began = time.perf_counter()
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **environment}
@@ -56,14 +56,14 @@ def outcome(seed, exact, samples, training, total):
 
 
 def all_pairs(bits=8):
-    """Operand pairs (16,384, 2) and their bits, first steps first: x (T, N, 2), y (T, N)."""
+    """Return all operand pairs (16,384, 2) and their bits, least significant first: x (T, N, 2), y (T, N)."""
     pairs = np.stack(np.meshgrid(*[np.arange(2 ** (bits - 1))] * 2), -1).reshape(-1, 2)
     shifts = np.arange(bits)[:, None]
     return pairs, np.stack([pairs[:, 0] >> shifts & 1, pairs[:, 1] >> shifts & 1], -1), pairs.sum(1) >> shifts & 1
 
 
 def exact(synapses, x, y):
-    """Whether the tutorial's network is right on all pairs."""
+    """Return whether the tutorial's network is right on all pairs."""
     h = np.zeros((x.shape[1], len(synapses.synapse_h)))
     for x_t, y_t in zip(x, y):
         h = 1 / (1 + np.exp(-(x_t @ synapses.synapse_0 + h @ synapses.synapse_h)))
@@ -73,7 +73,7 @@ def exact(synapses, x, y):
 
 
 def original(seed):
-    """The tutorial's training by its compiled twin until exact, or MOST samples."""
+    """Train as the tutorial does, with its compiled twin, until exact or for MOST samples."""
     rng = np.random.RandomState(seed)
     synapses, pred = reference.initial_synapses(rng), np.zeros(8, np.uint8)
     _, x, y = all_pairs()
@@ -92,7 +92,7 @@ def original(seed):
 
 
 def scalar_speed():
-    """Samples a second of the scalar loop, and the seconds until it and its compiled twin can begin in a new
+    """Measure the scalar loop's samples per second, and the start-up seconds of it and of its compiled twin in a new
     process."""
     began = time.perf_counter()
     list(reference.train(samples=500, report_every=500))
@@ -103,7 +103,8 @@ def scalar_speed():
 
 
 def peer(python, seeds):
-    """The best peer with fastrnn's own recipe: one process, and one start-up for each seed as a user would have."""
+    """Run the fastest peer with fastrnn's own recipe in one process; each seed is charged the start-up that a user
+    would have."""
     began = time.perf_counter()
     done = subprocess.run([python, str(HERE / "peers" / "jax_answer.py"), str(seeds)], capture_output=True, text=True)
     if done.returncode:
@@ -114,7 +115,7 @@ def peer(python, seeds):
 
 
 class Answer:
-    """Rows: who, and one outcome a seed."""
+    """Rows of the section: an engine, and one outcome for each seed."""
 
     name = "answer"
     LABELS = {

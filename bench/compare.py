@@ -10,7 +10,7 @@ SHAPES = (Workload(16, 256, 256), Workload(64, 32, 256), Workload(128, 64, 256))
 
 
 class Compare:
-    """A table of engines at several workloads."""
+    """A table of engines on several workloads."""
 
     def __init__(self, name, works, quick_works):
         self.name, self.works, self.quick_works = name, works, quick_works
@@ -21,7 +21,7 @@ class Compare:
         return ladder.peak_cases() + ladder.cases(works, ENGINES if quick else ENGINES + PEERS)
 
     def names(self, quick):
-        """Rows that can be measured here: (group, name)."""
+        """Return the rows that can be measured here: (group, name)."""
         here = {"core", *pythons()}
         return [(f"{self.name} {case.work.name if case.engine.kind != 'peak' else 'peak'}", case.name)
                 for case in self.cases(quick) if case.engine.worker in here]

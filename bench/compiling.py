@@ -22,8 +22,8 @@ print(imported - began, time.perf_counter() - imported)
 
 
 def first_training(cell, batch, cache):
-    """(seconds of importing, seconds of the first 16 samples) in a new process; cache: numba's folder, None for the
-    usual one."""
+    """Return (seconds of the import, seconds of the first 16 samples) in a new process; cache: numba's cache folder,
+    None for the default one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     done = subprocess.run(
         [sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True
@@ -32,7 +32,8 @@ def first_training(cell, batch, cache):
 
 
 class Compiling:
-    """Rows: a cell, batched or online, cold or warm; seconds are those of the first training."""
+    """Rows of the section: a cell, batched or online, with a cold or a warm cache; seconds are those of the first
+    training."""
 
     name = "compiling"
 

@@ -1,4 +1,4 @@
-"""pytest options of the benchmarks, and the clock by which pytest-benchmark takes over what was measured.
+"""pytest options of the benchmarks, and the clock that hands measured times to pytest-benchmark.
 
 A section measures all of its rows in interleaved rounds, which pytest-benchmark, one test after the other, cannot.
 Each row is then a test whose rounds last, by this clock, exactly what they lasted: groups, saved JSON and
@@ -16,7 +16,7 @@ from fastrnn.bench import report
 
 
 class Clock:
-    """A timer that moves only on request."""
+    """A timer that advances only when told to."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def results(request):
-    """Section name -> its result, measured when first asked for, and saved at once."""
+    """{section: result}; each is measured when first requested, and saved at once."""
     found, failed, config = {}, {}, request.config
     capture = config.pluginmanager.getplugin("capturemanager")
 
@@ -80,7 +80,7 @@ QUIET = 15
 
 
 class Progress:
-    """What a section is doing: a bar on a terminal, elsewhere a line from time to time."""
+    """Shows what a section is doing: a bar on a terminal, else a line from time to time."""
 
     def __init__(self, name):
         from tqdm import tqdm

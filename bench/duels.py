@@ -1,4 +1,4 @@
-"""fastrnn against the best of the others at the same work, as ratios within rounds."""
+"""fastrnn compared with the fastest other library on the same work, as ratios within rounds."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ COMMON = "torch-module"
 
 
 class Wanted(NamedTuple):
-    """How many times as fast as the best peer, and as the common way, fastrnn is to be."""
+    """The targets: how many times as fast as the fastest peer, and as the usual way to write it, fastrnn should be."""
 
     best: float
     common: float | None = None
@@ -29,8 +29,8 @@ WANTED = {
 
 
 class Duel(NamedTuple):
-    """A workload on some threads: our row, the best other one, that of the common way (or None), rows of peers, and
-    the ratios."""
+    """A workload on a number of threads: fastrnn's row, the fastest other row, the row of the usual way (or None), all
+    peers' rows, and the ratios."""
 
     work: Workload
     threads: int
@@ -41,7 +41,7 @@ class Duel(NamedTuple):
 
     @property
     def complete(self):
-        """Whether a peer was there; NumPy alone is no measure."""
+        """Whether a peer was measured; NumPy alone does not count."""
         return self.peers > 0
 
     @property
@@ -54,7 +54,7 @@ class Duel(NamedTuple):
 
 
 def duels(result):
-    """The Duels of a result, by threads and then by workload.
+    """Return the Duels of a result, sorted by threads and then by workload.
 
     With all threads, the others too may have as many as serve them best: a faster row of one thread counts.
     """
@@ -79,5 +79,5 @@ def duels(result):
 
 
 def best_of(result, work, threads):
-    """Our row of a workload, or None."""
+    """Return fastrnn's row of a workload, or None."""
     return find(result, kind="ours", threads=threads, **work._asdict())

@@ -35,7 +35,8 @@ ANIMAL = [1, 2, 3, 4, 5, 10, 20]
 
 
 def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
-    """Sequences of choices between two options, one input for the last choice, one for its reward, the rest noise."""
+    """Return sequences of choices between two options: one input for the last choice, one for its reward, the others
+    noise."""
     rng = np.random.default_rng(seed)
     x, y = [], []
     for steps in rng.integers(shortest, longest + 1, sequences):
@@ -56,17 +57,18 @@ def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
 
 
 def flops_of(net):
-    """Operations in the products of matrices, forward, back and gradients, of one step of one model on one sequence."""
+    """Return the operations in the matrix products (forward, backward, gradients) of one step of one model on one
+    sequence."""
     sizes, step = net.sizes, net.step
     recurrent, output = step.from_h * sizes.hidden**2, sizes.outputs * sizes.hidden
     return 2 * (2 * (step.from_x * sizes.hidden * sizes.inputs + recurrent + output) + recurrent + output)
 
 
 class Ours:
-    """Models that never stop, in as many groups as they need, one after the other."""
+    """Models that never stop, in as many groups as they need, run one after the other."""
 
     def __init__(self, cell, data, dtype, lanes="models", models=None):
-        """models: None for one full group."""
+        """models: the number of models; None for one full group."""
         config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4)
         head, outputs = head_for(None, data)
         # As in folds, each model has sequences of its own to validate.
@@ -95,7 +97,7 @@ class Ours:
 
 
 class Peak:
-    """Multiply-adds in registers."""
+    """Fused multiply-adds in registers."""
 
     def __init__(self, dtype):
         class Work:
@@ -111,7 +113,7 @@ class Peak:
 
 
 def epochs(sizes, cells, dtypes, rounds, seconds):
-    """The table of one epoch."""
+    """Return the table of the time of one epoch."""
     data = choices()
     cases, ours = {("peak", dtype): Peak(dtype) for dtype in dtypes}, {}
     for dtype in dtypes:
@@ -129,7 +131,7 @@ def epochs(sizes, cells, dtypes, rounds, seconds):
 
 
 def sequences(rounds, seconds):
-    """The table of one model on batches of 256 sequences of 64 steps."""
+    """Return the table of one model on batches of 256 sequences of 64 steps."""
     rng = np.random.default_rng(0)
     data = fastrnn.Sequences(rng.normal(size=(256, 64, 3)), rng.integers(0, 2, (256, 64)), kind="classes", classes=2)
     cases = {"peak": Peak("float32")}
@@ -148,7 +150,7 @@ def sequences(rounds, seconds):
 
 
 def animal(dtype, threads, outer, sizes):
-    """Fit one animal's grid; returns the seconds that it takes."""
+    """Fit one animal's grid; return the seconds that it took."""
     data = choices()
     began, worked = time.perf_counter(), time.process_time()
     grid = {"hidden_size": sizes, "l1": [1e-5, 1e-4, 1e-3]}
@@ -178,7 +180,7 @@ def animal(dtype, threads, outer, sizes):
 
 
 def learners(count, threads):
-    """Fit many learners with sequences of their own; returns the seconds that it takes."""
+    """Fit many learners, each on sequences of its own; return the seconds that it took."""
     rng = np.random.default_rng(0)
     lengths = [rng.integers(10, 65, rng.integers(300, 501)) for _ in range(count)]
     learner = np.repeat(np.arange(count), [len(each) for each in lengths])
@@ -218,7 +220,7 @@ def learners(count, threads):
 
 
 def memory(count, threads):
-    """Fit many models to one data set; returns the most bytes that this process has taken."""
+    """Fit many models to one data set; return the largest number of bytes that this process held."""
     data, before = choices(12, 10, 20), peak_bytes()
     began = time.perf_counter()
     made = fastrnn.train_many(
@@ -234,12 +236,12 @@ def memory(count, threads):
 
 
 def peak_bytes():
-    """The most memory that this process has taken so far."""
+    """Return the largest number of bytes of memory that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def table(head, rows):
-    """A Markdown table."""
+    """Return a Markdown table."""
     print("| " + " | ".join(head) + " |")
     print("|" + "|".join("---" for _ in head) + "|")
     for row in rows:

@@ -17,7 +17,7 @@ PADDED_STEPS = 96 * 60
 
 
 class Peer:
-    """A case in a process of another library, on one thread."""
+    """A case that runs in a process of another library, on one thread."""
 
     def __init__(self, engine, hidden, dtype):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
@@ -50,7 +50,8 @@ class Peer:
 
 
 def compare(ours_of, sizes, dtypes, rounds, seconds):
-    """(head, rows) of the table; ours_of(hidden, dtype, models) is a case with `steps` and run(epochs) -> seconds."""
+    """Return (head, rows) of the table; ours_of(hidden, dtype, models) makes a case with `steps` and run(epochs) ->
+    seconds."""
     head = ["dtype", "H", *(f"ours, {models} models" for models in OURS), "JAX (models)", "PyTorch compiled (models)",
             "nn.GRU", *(f"{models}: over best, over nn.GRU" for models in OURS)]
     rows = []
@@ -73,7 +74,7 @@ def compare(ours_of, sizes, dtypes, rounds, seconds):
 
 
 def cells(cases, taken):
-    """Rates in M model-steps/s, and ratios."""
+    """Return the table's cells: rates in M model-steps/s, and ratios."""
     rate = {key: [case.steps / each / 1e6 for each in taken[key]] for key, case in cases.items()}
     middle = {key: timing.median(values) for key, values in rate.items()}
     best = max(MANY, key=middle.get)
@@ -86,7 +87,7 @@ def cells(cases, taken):
 
 
 def report(line):
-    """Progress, on stderr."""
+    """Print progress on stderr."""
     if sys.stderr.isatty():
         print(f"\r{line:<60}", end="" if line else "\r", file=sys.stderr, flush=True)
     elif line.endswith("compiling"):

@@ -1,4 +1,4 @@
-"""What makes a network that was trained at 8 bits right at a million: one recipe after the other, over many seeds.
+"""Compares recipes over many seeds: which networks that were trained at 8 bits are right at a million bits?
 
     python -m bench.generalisation                the table, 100 seeds (some minutes)
     python -m bench.generalisation --seeds 20 --bits 65536
@@ -25,7 +25,7 @@ TASK = Addition(8)
 
 
 def more(run, seed, samples=MORE, **options):
-    """The network after further training of an exact one."""
+    """Return the network after further training of an exact one."""
     options = {"schedule": "drop", "seed": seed + 2**32, **options}
     cell, task = (run.model.cell, run.model.task) if "data" not in options else (run.model.cell, None)
     return train(
@@ -34,7 +34,7 @@ def more(run, seed, samples=MORE, **options):
 
 
 def carries(task, seed):
-    """Sequences with long runs, which are rare in uniformly random ones."""
+    """Return sequences with long runs, which uniformly random sequences rarely contain."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
     planes = planes_of(skewed(2**task.input_size, SEQUENCES, STEPS, rng), task.input_size)
     return tuple(bits_of(each, SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))
@@ -53,7 +53,7 @@ RECIPES = {
 
 
 def batch_at(bits, samples):
-    """One Batch of all hard cases of this width and as many random ones as make it `samples`."""
+    """Return one Batch of this width: all hard cases, filled up with random ones to `samples`."""
     task = TASK.at(bits)
     hard, draw = [operands for _, operands in task.hard_cases()], random.Random(bits)
     rest = [tuple(draw.getrandbits(task.free_bits) for _ in range(task.input_size)) for _ in range(samples - len(hard))]
@@ -62,7 +62,7 @@ def batch_at(bits, samples):
 
 
 def right(model, batches):
-    """The smallest |logit| on the last of {bits: Batch}, or None if there is a mistake on any."""
+    """Return the smallest |logit| on the last of {bits: Batch}, or None after a mistake on any of them."""
     for bits, batch in batches.items():
         tally = evaluate(model, TASK.at(bits), batch)
         if tally.wrong:

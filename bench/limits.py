@@ -49,7 +49,8 @@ fastrnn.train_many(seeds=range(1000), **options)
 
 
 def process(command, cache=None):
-    """(seconds, lines printed) of a fresh process; cache: numba's folder, None for the usual one."""
+    """Run a command in a fresh process and return (seconds, printed lines); cache: numba's cache folder, None for the
+    default one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -60,7 +61,8 @@ def process(command, cache=None):
 
 
 def shell(rounds, empty):
-    """Seconds of `fastrnn train`: (the first time with this cache, each time after); empty: with a cache of its own."""
+    """Return the seconds of `fastrnn train`: (the first run with this cache, each later run); empty: start with an
+    empty cache."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*SHELL, os.path.join(folder, "model.safetensors")]
         first, *warm = [
@@ -70,21 +72,21 @@ def shell(rounds, empty):
 
 
 def progress_cost(rounds):
-    """Percent by which training with a bar is slower than without, in each round."""
+    """Return the slowdown of training with a progress bar in each round, in percent."""
     _, words = process([sys.executable, "-c", PROGRESS, str(rounds)])
     seconds = [float(word) for word in words]
     return seconds, [100 * (shown / hidden - 1) for shown, hidden in zip(seconds[::2], seconds[1::2])]
 
 
 def memory(code):
-    """(seconds, peak MB) of a fresh process."""
+    """Return (seconds, peak MB) of a fresh process."""
     process([sys.executable, "-c", "import fastrnn; fastrnn.train()"])
     seconds, (megabytes,) = process([sys.executable, "-c", MEMORY % code])
     return [seconds], float(megabytes)
 
 
 class Limits:
-    """Rows: what, seconds, the figure that counts with its unit, and the most that it may be."""
+    """Rows of the section: a label, seconds, the figure that is compared with its unit, and its upper limit."""
 
     name = "limits"
     LABELS = {

@@ -1,4 +1,4 @@
-"""What an update on long sequences costs: `python -m bench.long [CELL [STEPS ...]]` prints the time of a step and the
+"""The cost of an update on long sequences: `python -m bench.long [CELL [STEPS ...]]` prints the time of a step and the
 memory.
 
 Hidden 16, full back-propagation through time, one thread. Each row has a process of its own: memory is its peak less
@@ -29,7 +29,7 @@ HEAD = f"{'path':<10}{'steps':>10}{'MB':>8}{'data':>7}{'ns/step':>9}{'at 8':>8}{
 
 
 def own(sequences, steps):
-    """(x, y) of random numbers and bits, in float32."""
+    """Return (x, y) of random numbers and bits, in float32."""
     rng = np.random.default_rng(0)
     shape = (sequences, steps)
     y = rng.integers(0, 2, (*shape, 1), np.uint8)
@@ -37,7 +37,7 @@ def own(sequences, steps):
 
 
 def session(cell, path, steps):
-    """(updates -> None, bytes of data) of one network on batches, or on single samples."""
+    """Return (function updates -> None, bytes of data) of one network on batches, or on single samples."""
     batch = BATCHES[path]
     config = TrainConfig(batch_size=batch, learning_rate=1e-30, optimizer="sgd")
     x, y = (None, None) if path == "bits" else own(batch, steps)
@@ -50,7 +50,8 @@ def session(cell, path, steps):
 
 
 def called(cell, path, steps):
-    """(updates -> None, bytes of data) of models side by side, and of one model on Sequences, by a call of each."""
+    """Return (function updates -> None, bytes of data) of models side by side, or of one model on Sequences; each call
+    trains anew."""
     side = path == "models"
     x, y = own(1 if side else BATCHES[path], steps)
     data = (x, y) if side else fastrnn.Sequences(x, y[..., 0])
@@ -67,7 +68,7 @@ def called(cell, path, steps):
 
 
 def one(name, path, steps):
-    """Print a row."""
+    """Print one row."""
     cell, made = CELLS[name](HIDDEN), session if path in ("bits", "arrays", "single") else called
     whole = made is session
 

@@ -1,4 +1,5 @@
-"""What LLVM's passes are worth: `python -m bench.passes` compares the few that programs go through to all of -O3.
+"""The effect of LLVM's passes: `python -m bench.passes` compares the few passes that kernels are compiled with to all
+of -O3.
 
 For some networks: seconds that the passes take, and nanoseconds of a step of training, of the two codes in turns in one
 process; medians of the fastest tenth.
@@ -27,7 +28,7 @@ ROUNDS = 120
 
 
 class Compiler(Native):
-    """A compiler of its own, which runs `passes` and keeps no files; seconds: that the passes took."""
+    """A compiler that runs `passes` and writes no files; seconds: the time that the passes took."""
 
     def __init__(self, passes):
         super().__init__()
@@ -46,13 +47,13 @@ class Compiler(Native):
 
 
 def everything(machine, module):
-    """All of -O3."""
+    """Run all passes of -O3."""
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=3))
     builder.getModulePassManager().run(module, builder)
 
 
 def trained(cell, batch, steps, passes):
-    """(a session whose programs went through these passes, the Compiler that holds its code)"""
+    """Return (a session whose kernels were compiled with these passes, the Compiler that holds their code)."""
     compiler = Compiler(passes)
     before, MADE[:] = list(MADE), [compiler]
     try:

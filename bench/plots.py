@@ -1,5 +1,4 @@
-"""The pictures, from saved results: hatches, markers and dashes tell what colours tell, for paper in black and
-white."""
+"""Draws the pictures from saved results; hatches, markers and dashes repeat what colours say, for black and white."""
 
 import hashlib
 import json
@@ -23,7 +22,7 @@ FAMILIES = {
 
 
 def canvas(width, height, rows=1, columns=1):
-    """A Figure with its axes; no window system, no state shared with anyone."""
+    """Return a Figure with its axes, without a window system or shared state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -37,7 +36,7 @@ def canvas(width, height, rows=1, columns=1):
 
 
 def plain(axis):
-    """Numbers as numbers, not powers of ten."""
+    """Print numbers on an axis as numbers, not as powers of ten."""
     letters = ((1e9, " G"), (1e6, " M"), (1e3, " k"), (0, ""))
     axis.set_major_formatter(
         lambda value, _: next(f"{value / (limit or 1):g}{letter}" for limit, letter in letters if value >= limit)
@@ -45,7 +44,7 @@ def plain(axis):
 
 
 def ladder(result):
-    """Samples per second of every engine at its best batch, on a logarithmic scale: a dot for each."""
+    """Draw the samples per second of every engine at its best batch, on a logarithmic axis: a dot for each."""
     rows = {}
     for row in result["rows"]:
         if row["kind"] != "peak" and row["seconds"]:
@@ -82,7 +81,7 @@ def _size(row):
 
 
 def scaling(result):
-    """Four series side by side."""
+    """Draw four series side by side."""
     panels = {
         "width": ("steps", "bits of the sum", "ns per time step and sample"),
         "hidden": ("hidden", "hidden units", "GFLOP/s"),
@@ -128,7 +127,7 @@ def scaling(result):
 
 
 def roofline(result):
-    """Left the roofline, right where the time goes."""
+    """Draw the roofline on the left, and on the right how the time is divided."""
     figure, (roof, where) = canvas(10, 5, 1, 2)
     peak = median(report.peak_gflops(result, 1))
     points = rooflines(result)
@@ -206,7 +205,7 @@ def roofline(result):
 
 
 def batches(result):
-    """Samples per second against the batch, the best of each family on one thread."""
+    """Draw samples per second against the batch: the best engine of each family on one thread."""
     figure, axes = canvas(8, 5)
     engines = list(
         dict.fromkeys(
@@ -252,12 +251,12 @@ PICTURES = {
 
 
 def digest(path):
-    """What a picture carries of the file that it was drawn from."""
+    """Return what identifies, in a picture, the file that it was drawn from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def draw_all(folder):
-    """Draw the results in a folder, as .png next to them; returns the paths."""
+    """Draw the results in a folder, as .png next to them; return the paths."""
     drawn = []
     for name, (section, draw, _) in PICTURES.items():
         path = Path(folder) / f"{section}.json"

@@ -1,4 +1,4 @@
-"""Results of several processors, side by side: each has a folder of its own in bench/results."""
+"""Results of several processors: each has a folder in bench/results."""
 
 import json
 import tomllib
@@ -11,17 +11,18 @@ RESULTS, SETTINGS = HERE / "results", HERE.parent / "pyproject.toml"
 
 
 def here():
-    """The folder of this processor's results."""
+    """Return the folder of this processor's results."""
     return RESULTS / machine.slug(machine.describe()["processor"])
 
 
 def folders(root=RESULTS):
-    """The folders below `root` that hold a ladder, by name."""
+    """Return the folders below `root` that hold a ladder, by name."""
     return sorted(path.parent for path in Path(root).glob("*/ladder.json"))
 
 
 def shown(root=RESULTS, settings=SETTINGS):
-    """The folder that README.md shows: the one that pyproject.toml names, or the newest; this processor's without any.
+    """Return the folder whose results README.md shows: the one that pyproject.toml names, else the newest; without any,
+    this processor's.
 
     Raises ValueError where the named one is not there.
     """
@@ -35,5 +36,5 @@ def shown(root=RESULTS, settings=SETTINGS):
 
 
 def measured(folder):
-    """The day of a folder's ladder, as text that sorts; empty for one that does not say."""
+    """Return the day on which a folder's ladder was measured, as text that sorts; "" where it is not known."""
     return json.loads(Path(folder, "ladder.json").read_text(encoding="utf-8"))["machine"].get("date", "")

@@ -1,4 +1,5 @@
-"""`python -m bench.promises`: what must cost no more: threads beyond the cores, a long sequence among short ones.
+"""`python -m bench.promises`: measures what must not cost more: threads beyond the cores, one long sequence among short
+ones.
 
 Prints ratios of seconds, medians over pairs of runs that alternate.
 """
@@ -11,12 +12,12 @@ LENGTH, LONG, COUNT = 10, 2000, 5000
 
 
 def threads(count, samples):
-    """Seconds of one training on `threads` threads."""
+    """Return the seconds of one training on `threads` threads."""
     return fastrnn.train(fastrnn.Elman(16), batch_size=64, until="samples", max_samples=samples, threads=count).seconds
 
 
 def sequences(longest):
-    """(x, y, mask): COUNT sequences of LENGTH steps, one of them of `longest`."""
+    """Return (x, y, mask): COUNT sequences of LENGTH steps, one of them of `longest`."""
     rng, lengths = np.random.default_rng(0), np.full(COUNT, LENGTH)
     lengths[7] = longest
     mask = (np.arange(longest) < lengths[:, None]).astype(float)
@@ -24,7 +25,8 @@ def sequences(longest):
 
 
 def seconds(data, batch_size, many):
-    """Of training one network, or 16 side by side, on these arrays, without the time to take them in."""
+    """Return the seconds of training one network, or 16 side by side, on these arrays, without the time to read them.
+    """
     train = fastrnn.train_many if many else fastrnn.train
     seeds = {"seeds": range(16)} if many else {}
     made = train(
@@ -34,7 +36,7 @@ def seconds(data, batch_size, many):
 
 
 def ratio(one, other, rounds):
-    """The median of other() / one(), after a call of each."""
+    """Return the median of other() / one(), after one call of each."""
     one(), other()
     return float(np.median([other() / one() for _ in range(rounds)]))
 

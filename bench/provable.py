@@ -1,4 +1,4 @@
-"""Which penalties lead from exact networks with gates to provable ones: networks of 16 units, addition of 8 bits.
+"""Compares penalties that make exact gated networks provable: networks of 16 units, addition of 8 bits.
 
     python -m bench.provable [SEEDS]
 
@@ -17,7 +17,7 @@ ATTEMPTS = 4
 
 
 def proved(run, config, saturation, retention):
-    """Whether an exact network becomes a proved one."""
+    """Return whether an exact network becomes a proved one."""
     return consolidate(run.model, config, attempts=ATTEMPTS, saturation=saturation, retention=retention)[1].proved
 
 

@@ -24,7 +24,7 @@ MARKED = re.compile(r"(?P<start><!-- bench:(?P<name>[\w/]+) -->\n)(?P<text>.*?)(
 
 
 def filled(text, folder=RESULTS, document=README):
-    """The text of a document with every marked part replaced by what it names.
+    """Return the text of a document with every marked part replaced by the table or picture that it names.
 
     Raises ValueError for a marker without a table, or without its end.
     """

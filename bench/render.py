@@ -1,4 +1,4 @@
-"""`python -m bench.render [FOLDER]`: report.md and the pictures, from the results saved in a folder.
+"""`python -m bench.render [FOLDER]`: writes report.md and the pictures from the results saved in a folder.
 
 Without a folder, from those of this processor.
 """
@@ -19,19 +19,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def load(folder, section):
-    """A saved result, or None."""
+    """Return a saved result, or None."""
     path = Path(folder) / f"{section}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def names():
-    """What `markdown` knows."""
+    """Return the names that `markdown` knows."""
     tables = (f"{section}/{table}" for section, tables in TABLES.items() for table in tables)
     return ["summary", "targets", "processors", *tables, *(f"picture/{name}" for name in plots.PICTURES)]
 
 
 def markdown(name, folder=RESULTS, document=ROOT / "README.md"):
-    """The table called "summary", "targets" or "SECTION/TABLE", or the link from `document` to "picture/NAME".
+    """Return the table called "summary", "targets" or "SECTION/TABLE", or the link from `document` to "picture/NAME".
 
     "processors" is the table of this folder and those beside it, with links from `document` to their reports. Raises
     ValueError for an unknown name or a result that is not there.
@@ -56,7 +56,7 @@ def markdown(name, folder=RESULTS, document=ROOT / "README.md"):
 
 
 def beside(root, document):
-    """The table of all processors below `root`."""
+    """Return the table of all processors below `root`."""
     return side_by_side({
         f"[{path.name}]({os.path.relpath(path / 'report.md', document.parent)})": {
             section: load(path, section) for section in ("ladder", "shapes")
@@ -66,7 +66,7 @@ def beside(root, document):
 
 
 def report(folder=RESULTS):
-    """All tables of the results that are there."""
+    """Return all tables of the saved results."""
     parts = ["# Benchmarks\n", f"## Targets, and measured values\n\n{markdown('targets', folder)}"]
     for section, tables in TABLES.items():
         if load(folder, section):

@@ -1,4 +1,4 @@
-"""Section `roofline`: each part of an update compared with the machine's peak and bandwidth, on one thread."""
+"""Section `roofline`: each part of an update compared with the machine's peak and memory bandwidth, on one thread."""
 
 from collections import namedtuple
 
@@ -19,7 +19,7 @@ def part(name):
 
 
 class Roofline:
-    """The peaks, the parts, and the whole they are parts of."""
+    """Rows of the section: the peaks, the parts of an update, and the whole update."""
 
     name = "roofline"
 

@@ -1,4 +1,4 @@
-"""Section `scaling`: what happens to fastrnn's speed and memory as one size grows."""
+"""Section `scaling`: fastrnn's speed and memory as one size grows."""
 
 from contextlib import ExitStack
 
@@ -13,7 +13,7 @@ QUICK = 2  # the number of sizes of each series: its ends
 
 
 def series(quick=False):
-    """{name of what grows: cases}"""
+    """Return {name of the size that grows: cases}."""
     threads, doubling = all_threads(), [1 << n for n in range(17)]
     found = {
         "width": [(Workload(16, bits, 256), 1) for bits in doubling[3:13]],
@@ -36,7 +36,7 @@ def series(quick=False):
 
 
 class Scaling:
-    """Rows of all series, each in a process of its own, whose peak memory is the row's."""
+    """Rows of all series, each measured in a process of its own, whose peak memory is the row's."""
 
     name = "scaling"
 

@@ -14,7 +14,7 @@ HIDDEN = (2, 8, 16)
 
 
 class Timed:
-    """A function whose thread's time is added up."""
+    """A function that adds up the time its calls take in this thread."""
 
     def __init__(self, function):
         self.function, self.seconds, self.calls = function, 0.0, 0
@@ -28,7 +28,7 @@ class Timed:
 
 
 def measured(hidden, models, threads):
-    """(seconds of threads, seconds in kernels, calls of kernels)"""
+    """Return (seconds of all threads, seconds in kernels, calls of kernels)."""
     options = {"optimizer": "sgd", "batch_size": 1, "threads": threads, "max_samples": 100_000}
     cell = fastrnn.Elman(hidden)
     # Kernels are ready, and every thread has started once.

@@ -20,19 +20,20 @@ HEADER = ("training on one core, samples per second", "fastrnn", "JAX", "PyTorch
 
 
 def best(rows, *engines):
-    """The rate of the fastest of some engines (those whose names begin so), with its mark, or nothing."""
+    """Return the rate, with its mark, of the fastest of the engines whose names begin with one of these; nothing
+    without any."""
     rows = [row for row in rows if row["engine"].startswith(engines)]
     row = max(rows, key=samples_a_second, default=None)
     return number(samples_a_second(row)) + mark(row) if row else ""
 
 
 def duel_of(result, work):
-    """The Duel of a workload on one thread, or None."""
+    """Return the Duel of a workload on one thread, or None."""
     return next((each for each in duels(result) if each.work == work and each.threads == 1), None)
 
 
 def summary(results):
-    """The table, and how it was measured.
+    """Return the table and a note on how it was measured.
 
     `results` maps "ladder" and "shapes" to their saved results, or to None; rows without a result are left out.
     """
@@ -53,7 +54,8 @@ def summary(results):
 
 
 def side_by_side(processors):
-    """The same workloads with a column for each processor: samples per second, share of the peak, ratio to the others.
+    """Return the same workloads with a column for each processor: samples per second, share of the peak, ratio to the
+    others.
 
     processors: {column's name: results as above}.
     """

@@ -1,4 +1,4 @@
-"""Markdown tables of every section; each follows from the stored result alone."""
+"""Markdown tables of every section; each depends on the stored result alone."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fastrnn.bench.timing import median, spread
 
 
 def versus(result):
-    """fastrnn against the best peer, and against nn.RNN with autograd, on at most as many threads."""
+    """Compare fastrnn with the fastest peer and with nn.RNN and autograd, on at most as many threads."""
     rows = []
     for duel in duels(result):
         rows.append(
@@ -50,7 +50,7 @@ GROWS = {
 
 
 def scaling(result):
-    """All series, one table each."""
+    """Return one table for each series."""
     parts = []
     for series in dict.fromkeys(row["series"] for row in result["rows"] if "series" in row):
         title, key = GROWS[series]
@@ -92,7 +92,7 @@ def scaling(result):
 
 
 def parts_of(result, work):
-    """[(part, nanoseconds a sample, row)] of a workload; the way forward is its own part."""
+    """Return [(part, nanoseconds per sample, row)] of a workload; the forward pass counts as a part."""
     found = {}
     for row in result["rows"]:
         if row.get("part") and work_of(row) == work:
@@ -109,7 +109,7 @@ def parts_of(result, work):
 
 
 def rooflines(result):
-    """[(work, part, flops a byte, GFLOP/s)] of the parts that multiply, as they were timed."""
+    """Return [(work, part, flops per byte, GFLOP/s)] of the parts that multiply, in measured order."""
     points = []
     for row in result["rows"]:
         if row.get("part") and row["flops"]:
@@ -120,7 +120,7 @@ def rooflines(result):
 
 
 def roofline(result):
-    """Each part's time and share of the peak."""
+    """Return the table of each part's time and share of the peak."""
     peak, rows = median(report.peak_gflops(result, 1)), []
     for work in dict.fromkeys(work_of(row) for row in result["rows"] if row.get("part")):
         parts = parts_of(result, work)
@@ -162,7 +162,7 @@ def roofline(result):
 
 
 def answer(result):
-    """Seconds until exact: median and worst over seeds."""
+    """Return the table of seconds until exact: median and worst over seeds."""
     rows = []
     for row in result["rows"]:
         if row["absent"]:
@@ -190,7 +190,7 @@ def answer(result):
 
 
 def answer_note(result):
-    """How the rows were measured that are not what they seem."""
+    """Return the note on rows that were measured in another way than the others."""
     text = (
         "The scalar loop's seconds are the samples of its compiled twin at the speed of the loop, "
         f"{result['scalar_rate']:,.0f} samples/s; {{rounds}} seeds."
@@ -208,7 +208,7 @@ def seconds(value):
 
 
 def compiling(result):
-    """Import and first training, cold and warm."""
+    """Return the table of import and first training, with a cold and a warm cache."""
     rows = []
     for row in result["rows"]:
         kind = "online" if row["batch"] == 1 else "batches"
@@ -219,7 +219,7 @@ def compiling(result):
 
 
 def limits(result):
-    """What was measured, and the most that it may be."""
+    """Return the table of measured values and their upper limits."""
     return table(
         ("", "measured", "at most"),
         [
@@ -230,7 +230,7 @@ def limits(result):
 
 
 def wholes(result):
-    """What was measured as a whole, and its bound."""
+    """Return the table of complete tasks: measured value and bound."""
     rows = []
     for row in result["rows"]:
         bound = f"at {'least' if row['least'] else 'most'} {row['bound']:g} {row['unit']}".rstrip()

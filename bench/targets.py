@@ -1,4 +1,4 @@
-"""Targets for fastrnn, and what was measured; each line follows from the stored results alone."""
+"""Targets for fastrnn and the measured values; each line depends on the stored results alone."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ WHOLE = ("limits", "animal", "learners", "memory", "digits", "laser", "rat")
 
 
 class Target(NamedTuple):
-    """One line: what, the value or None, and the bound: at least, or at most where `most`."""
+    """One line: a label, the value or None, and the bound: a lower bound, or an upper one where `most`."""
 
     what: str
     value: float | None
@@ -40,12 +40,12 @@ class Target(NamedTuple):
 
 
 def spelled(value):
-    """Two or three digits, none after the point where they would all be noughts."""
+    """Return two or three digits, with none after the point where all of them would be zeros."""
     return f"{value:,.0f}" if value == round(value) else digits(value)
 
 
 def targets(results):
-    """All Targets. results: {section: stored result or None}."""
+    """Return all Targets. results: {section: stored result or None}."""
     return [
         *_ladder(results["ladder"]),
         *_duels(results),
@@ -60,12 +60,12 @@ def _threads(count):
 
 
 def _counts(result):
-    """(1, all) threads of a result."""
+    """Return the thread counts of a result: (1, all)."""
     return sorted({row["threads"] for row in result["rows"] if row["kind"] == "ours"}) if result else (1, 2)
 
 
 def _ladder(result):
-    """Against the scalar loop, on one thread and on two."""
+    """Return the Targets against the scalar loop, on one thread and on two."""
     base = find(result, engine="scalar") if result else None
 
     def times(row):
@@ -98,7 +98,7 @@ def _ladder(result):
 
 
 def _duels(results):
-    """Against the best of the others, and the common way."""
+    """Return the Targets against the fastest other library, and against the usual way to write it."""
     found = {
         (duel.work, duel.threads): duel
         for section in ("ladder", "shapes")
@@ -120,7 +120,7 @@ def _duels(results):
 
 
 def _shares(results):
-    """Of the peak of one core."""
+    """Return the Targets for the share of one core's peak."""
     for section, work, bound in (
         ("ladder", Workload(16, 8, 1024), 70),
         ("shapes", Workload(64, 32, 256), 85),
@@ -132,7 +132,7 @@ def _shares(results):
 
 
 def _scaling(result):
-    """Cost of a time step by width; the models in lanes."""
+    """Return the Targets for the cost of a time step by width, and for models in the lanes."""
     rows = {
         series: [row for row in result["rows"] if row.get("series") == series] if result else []
         for series in ("width", "models")
@@ -155,13 +155,13 @@ def _scaling(result):
 
 
 def _limits(result):
-    """What was timed or weighed as a whole."""
+    """Return the Targets for complete runs: seconds and memory."""
     for row in result["rows"] if result else ():
         yield Target(row["label"], row["value"], row["bound"], row["unit"], not row.get("least", False))
 
 
 def markdown(results):
-    """The table of all Targets."""
+    """Return the table of all Targets."""
     found = targets(results)
     measured = [target for target in found if target.value is not None]
     text = f"\n{sum(target.reached for target in measured)} of {len(measured)} reached.\n"

@@ -17,7 +17,7 @@ HEAD = f"{'task':<36}{'inputs':>7}{'states':>7}{'exact':>7}{'unseen':>7}{'proved
 
 
 def row(task, seeds):
-    """One line of the table."""
+    """Return one line of the table."""
     exact = [fastrnn.train(task=task, seed=seed) for seed in range(seeds)]
     unseen = sum(
         all(fastrnn.verify(run.model, bits, samples).exact for bits, samples in UNSEEN.items())

@@ -1,4 +1,4 @@
-"""Every row of every section, handed to pytest-benchmark as it was measured."""
+"""Hands every row of every section to pytest-benchmark, as it was measured."""
 
 import pytest
 

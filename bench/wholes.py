@@ -1,4 +1,5 @@
-"""Sections that run when they are named, by -k or --section: what many fits cost as a whole, and fits to real data."""
+"""Sections that run only when they are named, by -k or --section: the cost of many fits from start to end, and fits to
+real data."""
 
 import subprocess
 import sys
@@ -14,7 +15,7 @@ MEMORY = "from bench.fits import memory; print(memory({count}, None))"
 
 
 class Row(NamedTuple):
-    """One number: measure(quick) -> it, in `unit`, at most `bound`, or at least where `least`."""
+    """One number: measure(quick) returns it, in `unit`; `bound` is an upper limit, or a lower one where `least`."""
 
     label: str
     measure: Callable
@@ -24,7 +25,7 @@ class Row(NamedTuple):
 
 
 class Whole:
-    """A section of Rows, each measured once. asked: whether it runs only where it is named."""
+    """A section of Rows, each measured once. asked: whether it runs only when it is named."""
 
     asked = True
 
@@ -52,33 +53,33 @@ class Whole:
 
 
 def animal(dtype):
-    """measure(quick) of one animal's grid of fits."""
+    """Return measure(quick) of one animal's grid of fits."""
     return lambda quick: fits.animal(dtype, None, 2 if quick else 10, [1, 2] if quick else fits.ANIMAL)
 
 
 def memory(quick):
-    """GB that a process of its own takes."""
+    """Return the GB of memory that a separate process takes."""
     command = [sys.executable, "-c", MEMORY.format(count=1000 if quick else 100_000)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PACKAGE_ROOT, check=True)
     return int(done.stdout.split()[-1]) / 1e9
 
 
 def digits(quick):
-    """Percent of recordings that were classified right."""
+    """Return the percentage of recordings that were classified correctly."""
     from examples import digits
 
     return 100 * digits.main(epochs=4 if quick else 40)
 
 
 def laser(quick):
-    """The normalised squared error of the network with the lowest validation loss."""
+    """Return the normalised squared error of the network with the lowest validation loss."""
     from examples import laser
 
     return laser.main(seeds=2, epochs=50) if quick else laser.main()
 
 
 def rat(quick):
-    """The test loss, in nats, of 8 units."""
+    """Return the test loss, in nats, of 8 units."""
     from examples import rat
 
     return (rat.main(sizes=(8,), seeds=2, epochs=50) if quick else rat.main())[8]

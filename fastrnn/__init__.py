@@ -117,8 +117,7 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    """Keeps `train`, `verify` and the like the functions: importing a module of the same name would put it in their
-    place."""
+    """Keeps `train`, `verify` and other functions in place: importing a module of the same name would replace them."""
 
     def __setattr__(self, name, value):
         if not (name in _HOME and isinstance(value, ModuleType)):

@@ -1,4 +1,4 @@
-"""Networks of tasks on bits and on integers."""
+"""Applies networks of tasks to bits and to integers."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ PIECE = 1 << 13
 
 
 class Answers:
-    """What a network of a task answers; the base class of Model."""
+    """The answers of a task's network; the base class of Model."""
 
     def stream(self, samples, threads=None):
         """Start to run the network on bits, segment by segment in time.
@@ -141,7 +141,7 @@ class Answers:
         return answer >> task.bits - 1 if task.last_only else answer
 
     def _answers(self, samples, width):
-        """The outputs after `width` steps on tuples of ints, as ints."""
+        """Return the outputs as ints, after `width` steps on tuples of ints."""
         stream = self.stream(len(samples))
         given, answers = Digits.of(samples, width), Digits(len(samples), 1, width)
         for start in range(0, width, PIECE):
@@ -150,7 +150,8 @@ class Answers:
 
 
 def check_operands(operands, count, does):
-    """Raise unless `operands` are `count` non-negative Python ints; `does` says what the model does with them."""
+    """Raise an error unless `operands` are `count` non-negative Python ints; `does` says what the model does with them.
+    """
     if len(operands) != count:
         raise ValueError(f"operands: got {len(operands)}, this model {does} {count}")
     for operand in operands:

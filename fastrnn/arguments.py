@@ -1,4 +1,4 @@
-"""What a caller may give for a count, a name or an array, and one line for what he may not."""
+"""Checks of arguments: counts, numbers, names and arrays; a wrong one raises an error of one line."""
 
 import difflib
 import numbers
@@ -10,7 +10,8 @@ POSITIVE = "a positive number", np.nextafter(0, 1)
 
 
 def as_integer(name, value, least, most=None, *, whole=False):
-    """`value` as an int: an integer of Python or NumPy, and with `whole` also a float without a fraction, as 1e5.
+    """Return `value` as an int: an integer of Python or NumPy, and with `whole` also a float without a fraction, such
+    as 1e5.
 
     Raises ValueError for anything else, and for numbers that are not from `least` to `most`, by default 2**63 - 1.
     """
@@ -25,12 +26,13 @@ def as_integer(name, value, least, most=None, *, whole=False):
 
 
 def as_whole(name, value, least):
-    """As `as_integer`, of a float without a fraction as well."""
+    """As `as_integer`, but a float without a fraction is also allowed."""
     return as_integer(name, value, least, whole=True)
 
 
 def as_number(name, value, expected="a finite number of at least 0", least=0.0):
-    """`value` as a float. Raises TypeError or ValueError unless it is a finite real number of at least `least`."""
+    """Return `value` as a float. Raises TypeError or ValueError unless it is a finite real number of at least `least`.
+    """
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
         raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
     try:
@@ -43,7 +45,8 @@ def as_number(name, value, expected="a finite number of at least 0", least=0.0):
 
 
 def as_choice(name, value, choices):
-    """The one of `choices` that `value` names, whatever its case, with - or _. Raises ValueError for anything else."""
+    """Return the member of `choices` that `value` names, in upper or lower case, with - or _. Raises ValueError for
+    anything else."""
     spelled = value.lower().replace("_", "-") if isinstance(value, str) else None
     if spelled not in choices:
         # Few are all named anyhow.
@@ -53,7 +56,7 @@ def as_choice(name, value, choices):
 
 
 def as_array(name, value):
-    """`value` as an array of real numbers, copied only where it is none.
+    """Return `value` as an array of real numbers; an array is not copied.
 
     Raises ValueError for sequences of different lengths, masked values, and anything but numbers.
     """
@@ -77,13 +80,13 @@ def as_array(name, value):
 
 
 def meant(word, known):
-    """`; did you mean 'adam'?` where one of the known words is near, else nothing."""
+    """Return `; did you mean 'adam'?` where a known word is similar, else ""."""
     near = difflib.get_close_matches(str(word), known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def shown(value):
-    """How a value reads in a message: of a long one the beginning, of an array its shape."""
+    """Return a value as text for a message: the beginning of a long one, the shape of an array."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}"
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""`cached_property` without a lock: functools' has one before Python 3.12, for which a forked child may wait for ever.
+"""`cached_property` without a lock: before Python 3.12 functools' has one, which a forked child may wait for forever.
 
 Two threads that ask at once may both compute a value, which is the same.
 """

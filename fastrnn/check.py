@@ -1,4 +1,4 @@
-"""Checks a certificate that a network is right at every width, and trusts nothing but this file.
+"""Checks a certificate that a network is right at every width; it relies on no other code of fastrnn.
 
 It shares no code with the prover and imports nothing of fastrnn: files are read here, byte by byte; the task is
 defined here, on Python's integers; sums are exact, in Python's integers as well; activations are intervals of mpmath,
@@ -187,7 +187,7 @@ class Refused(Exception):
 
 
 def printable(value, most=SHORT):
-    """`value` as text of at most `most` characters, with escapes for those that could steer a terminal."""
+    """Return `value` as text of at most `most` characters, with escapes for those that could control a terminal."""
     characters = (c if c.isprintable() else ascii(c)[1:-1] for c in str(value)[: most + 1])
     text = "".join(characters)
     return text if len(text) <= most else text[: most - 3] + "..."
@@ -231,7 +231,7 @@ def _checked(boxes, claim, tensors, header):
 
 
 def verdict(claim):
-    """Lines that say what a certificate proves that `check` has accepted."""
+    """Return lines that say what a certificate proves that `check` has accepted."""
     task, cell, machine = claim["task"]["name"], claim["cell"]["name"], claim.get("automaton")
     if task in STEPS:
         lines = [f"proved for every width: {task}, every |logit| at least {claim['margin']:.3g}"]
@@ -255,12 +255,13 @@ def verdict(claim):
 
 
 def same(a, b):
-    """Equality that also tells 1 from 1.0 and True."""
+    """Return whether two values are equal; 1 differs from 1.0 and from True."""
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
 def read(path, key):
-    """(arrays, metadata[key] as JSON) of a safetensors file: 8 bytes of length, a JSON header, the arrays' bytes."""
+    """Return (arrays, metadata[key] as JSON) of a safetensors file: 8 bytes of length, a JSON header, the arrays'
+    bytes."""
     try:
         content, arrays = content_of(path), {}
         start = place = 8 + int.from_bytes(content[:8], "little")
@@ -288,7 +289,7 @@ def read(path, key):
 
 
 def content_of(path):
-    """The bytes of a regular file: pipes and devices, which may have no end, are not opened."""
+    """Return the bytes of a regular file; pipes and devices, which may have no end, are not opened."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("no regular file")
     # Nor waited for, should it be one by now.
@@ -300,7 +301,8 @@ def content_of(path):
 
 
 def parsed(text):
-    """JSON without names given twice, of which readers take one or the other, and without endless integers."""
+    """Parse JSON; repeated names, of which readers take one or the other, and integers of more than 40 digits are
+    refused."""
     def whole(digits):
         if len(digits) > 40:
             raise ValueError("an integer of more than 40 digits")
@@ -324,7 +326,7 @@ def hash_of(weights):
 
 
 def is_known(kind, described, known):
-    """Whether a task or a cell is one that is defined here. Its name must be one that can be printed."""
+    """Return whether a task or a cell is defined here. Its name must be printable."""
     name = described.get("name") if isinstance(described, dict) else None
     require(isinstance(name, str) and 0 < len(name) <= NAME and all(c.isalnum() or c in "-_." for c in name),
             f"{kind}: got {printable(described)}, expected a name of letters, digits, - and _")
@@ -332,7 +334,7 @@ def is_known(kind, described, known):
 
 
 def inputs_of(task):
-    """The number of inputs of the description of a task that is defined here; it must be complete."""
+    """Return the number of inputs of a task that is defined here; its description must be complete."""
     require(is_known("task", task, STEPS), f"task: got {printable(task)}, this checker defines {', '.join(STEPS)}")
     fields = FIELDS.get(task["name"], {})
     require(
@@ -344,7 +346,8 @@ def inputs_of(task):
 
 
 def task_of(header, tensors):
-    """The task of a model's header, which must be complete; without its width, since the proof is for all of them."""
+    """Return the task of a model's header, which must be complete, without its width, since the proof is for all
+    widths."""
     require(isinstance(header, dict) and same(header.get("format"), 1), "model: no format, or another than 1")
     require(
         all(isinstance(header.get(name), dict) for name in ("versions", "metadata", "cell"))
@@ -366,8 +369,8 @@ def task_of(header, tensors):
 
 
 def machine_of(claim, weights):
-    """(step, inputs, outputs) of a claim's task: step(state, symbol) gives the next state and the output, of which bit
-    o is that of output o; bit i of a symbol is input i; the first state is 0."""
+    """Return (step, inputs, outputs) of a claim's task: step(state, symbol) gives the next state and the output; bit o
+    of the output is that of output o; bit i of a symbol is input i; the first state is 0."""
     task, step = claim["task"], None
     known = claim["format"] < 4 or is_known("task", task, STEPS)
     if known:
@@ -401,7 +404,7 @@ def machine_of(claim, weights):
 
 
 def automaton_of(described, inputs, outputs):
-    """(next states, outputs), a row for each state and in it one number for each symbol."""
+    """Return (next states, outputs), with a row for each state and in it one number for each symbol."""
     require(isinstance(described, dict) and set(described) == {"next", "outputs"}, "automaton: expected next, outputs")
     tables = described["next"], described["outputs"]
     require(all(isinstance(rows, list) and all(isinstance(row, list) for row in rows) for rows in tables),
@@ -419,7 +422,7 @@ def automaton_of(described, inputs, outputs):
 
 
 def text_of(claim):
-    """The text of the formula of a claim's cell, whose description must be complete."""
+    """Return the text of the formula of a claim's cell, whose description must be complete."""
     cell = claim["cell"]
     name, known = cell.get("name"), is_known("cell", cell, FORMULAS)
     names = [each for each in FORMULAS if "," not in each]
@@ -438,15 +441,16 @@ def text_of(claim):
 
 
 def scaled(array, places, up=False):
-    """Floats as integers in units of 2**-places, rounded down, or up; arrays of objects compute with Python's ints."""
+    """Return floats as integers in units of 2**-places, rounded down or up; arrays of objects compute with Python's
+    ints."""
     ratios = map(float.as_integer_ratio, array.ravel().tolist())
     integers = [-((-above << places) // below) if up else (above << places) // below for above, below in ratios]
     return np.array(integers, object).reshape(array.shape)
 
 
 class Structure:
-    """What the text of a formula says, "gates | pre-activations | vectors | state | statements", maybe with " | count:
-    statements" of what stands in place of the state; its names are checked, its statements not yet.
+    """The parts of a formula's text, "gates | pre-activations | vectors | state | statements", optionally with " |
+    count: statements" of the operand that replaces the state; its names are checked, its statements not yet.
 
     pre: names of pre-activations; from_x, from_h: {name: the place of its rows in w_ih, in w_hh}; rows: how many gates
     W_hh has rows of; late: the pre-activations that are fed the operand.
@@ -484,7 +488,7 @@ class Structure:
 
 
 def names(part):
-    """Names with a space between, none of them twice."""
+    """Return names separated by spaces, none of them repeated."""
     found = part.split(" ") if part else []
     require(len({*found}) == len(found) <= MOST_NAMES
             and all(re.fullmatch(r"[A-Za-z_]\w*", name) and len(name) <= NAME for name in found),
@@ -493,7 +497,8 @@ def names(part):
 
 
 class Formula:
-    """Statements "v0 = op(a, b); ...; return v0" of one unit on intervals: rounded as any kernel may round them.
+    """Statements "v0 = op(a, b); ...; return v0" of one unit, evaluated on intervals that cover every kernel's
+    rounding.
 
     known: names that they may read; results: how many values they return.
     """
@@ -547,11 +552,12 @@ class Formula:
         require({*self.lines} <= used, "formula: a value that nothing reads")
 
     def bound(self, fraction):
-        """A number that is not below a fraction."""
+        """Return a number that is not below a fraction."""
         return (self.iv.mpf(fraction.numerator) / fraction.denominator).b
 
     def _count(self, name, op, *arguments):
-        """Note in what degree, and how often, a sum or product has each of its terms, and what it is made of."""
+        """Record the degree and the number of occurrences of each term in a sum or product, and the values it is
+        computed from."""
         a, b = (self.uses.get(arg, {} if arg in self.exact else {arg: (1, 1)}) for arg in arguments)
         self.uses[name] = {}
         self.below[name] = {**self.below.get(arguments[0], {}), **self.below.get(arguments[1], {}), name: None}
@@ -563,7 +569,7 @@ class Formula:
             self.together[name] = list(self.uses[name])
 
     def __call__(self, values, limit):
-        """The intervals of the results for those of the inputs; none of its values may reach the limit."""
+        """Return the intervals of the results for those of the inputs; none of the values may reach the limit."""
         known, slips = {**self.constants, **values}, {arg: value.delta for arg, value in self.constants.items()}
         limit = self.iv.mpf(limit)
         for name, (op, arguments) in self.lines.items():
@@ -581,18 +587,18 @@ class Formula:
         return [known[name] for name in self.results]
 
     def about(self, error):
-        """[-error, error]"""
+        """Return [-error, error]."""
         from mpmath.libmp import mpf_neg
 
         end = error._mpi_[1]
         return self.iv.make_mpf((mpf_neg(end), end))
 
     def _rounding(self, exact, a, b):
-        """What an operation may lose, where subnormal numbers may be taken for zero, too."""
+        """Return the rounding error of an operation, including subnormal numbers that are taken for zero."""
         return (self.unit * abs(exact) + self.eta * (self.three + abs(a) + abs(b))).b
 
     def _function(self, op, z):
-        """Each has z once, so that its interval is as tight as the operations are."""
+        """Apply a function; each contains z once, so that its interval is as tight as the operations are."""
         if op == "relu":
             # A subnormal number may be taken for zero.
             return self.iv.mpf([z.a if z.a >= self.eta else 0, max(z.b, 0)])
@@ -601,7 +607,7 @@ class Formula:
         return value + self.errors[op]
 
     def _corners(self, name, known, slip):
-        """A polynomial that is linear in each of its terms takes its extremes at the corners of their box."""
+        """Bound a polynomial that is linear in each of its terms: its extremes lie at the corners of their box."""
         terms, values = self.together[name], []
         for corner in itertools.product(*((known[term].a, known[term].b) for term in terms)):
             point = {**self.exact, **dict(zip(terms, corner))}
@@ -613,13 +619,13 @@ class Formula:
         return self.iv.mpf([max(low.a, known[name].a), min(high.b, known[name].b)])
 
     def _slip(self, op, value, a, b, first, second):
-        """How far a computed value may be from the polynomial of its computed terms."""
+        """Bound the distance of a computed value from the polynomial of its computed terms."""
         both = abs(a) * second + abs(b) * first + first * second if op == "*" else first + second
         return both + self._rounding(value, a, b)
 
 
 def is_constant(text, largest):
-    """Whether a text is a number as Python writes it, and not too large."""
+    """Return whether a text is a number in Python's notation, and not too large."""
     try:
         return repr(float(text)) == text and abs(float(text)) < largest
     except ValueError:
@@ -700,11 +706,11 @@ class Network:
                     f"rounding: {name}: got {printable(given)}, the kernels need {float(bound)}")
 
     def _of(self, array, row):
-        """The rows of a weight that belong to a gate."""
+        """Return the rows of a weight that belong to a gate."""
         return array[row * self.hidden : (row + 1) * self.hidden]
 
     def _given(self, weights, name, inputs):
-        """What inputs and biases add to a pre-activation."""
+        """Return what inputs and biases add to a pre-activation."""
         terms = []
         if name in self.cell.from_x:
             columns = self._of(weights["w_ih"], self.cell.from_x[name]).T
@@ -714,24 +720,26 @@ class Network:
         return sum(terms)
 
     def _magnitudes(self, name, far):
-        """The largest sum of magnitudes in a pre-activation that is fed states, or operands, up to `far` (N, H)."""
+        """Return the largest sum of magnitudes in a pre-activation of states, or operands, up to `far` (N, H)."""
         fed = far @ self._of(self.sizes["w_hh"], self.cell.from_h[name]).T if name in self.cell.from_h else 0
         return np.max(fed + self._given(self.sizes, name, range(self.inputs)))
 
     def magnitudes(self, low, high):
-        """The largest sum of magnitudes in any step from boxes (N, H) of floats; those with operands come later."""
+        """Return the largest sum of magnitudes in any step from boxes (N, H) of floats; sums with operands are added
+        later."""
         far = np.maximum(np.abs(low), np.abs(high))
         with np.errstate(over="ignore", invalid="ignore"):
             sums = [self._magnitudes(name, far) for name in self.cell.pre if name not in self.cell.late]
             return np.max([*sums, np.max(far @ self.sizes["w_ho"].T + self.sizes["b_o"])])
 
     def _lost(self, far):
-        """What underflow may take from a sum."""
+        """Return what underflow may take from a sum."""
         lost = 2 * self.underflow * (3 + self.largest + Fraction(int(far.max()), 2**self.places))
         return math.ceil(lost * 2 ** (2 * self.places + 1))
 
     def sums(self, weight, gamma, low, high):
-        """(lower, upper) ends of the kernels' product of a weight with states from low to high, one for each row."""
+        """Return (lower, upper) ends of the kernels' product of a weight with states from low to high, one for each
+        row."""
         far = np.maximum(np.abs(low), np.abs(high))
         # Twice the centre and the radius; the shift rounds down, hence the one.
         twice, spread = low + high, high - low + (2 * gamma * far >> self.places) + 1
@@ -739,7 +747,7 @@ class Network:
         return centre - radius, centre + radius
 
     def fed(self, low, high):
-        """What each pre-activation takes from the state, or loses to underflow: {name: (lower, upper)}."""
+        """Return the state's contribution to each pre-activation, underflow included: {name: (lower, upper)}."""
         return {name: self._fed(name, low, high) for name in self.cell.pre if name not in self.cell.late}
 
     def _fed(self, name, low, high):
@@ -749,7 +757,7 @@ class Network:
         return -lost, lost
 
     def step(self, fed, old, bits):
-        """The states after a step with these input bits, as intervals, for those before it, part by part."""
+        """Return the states after a step with these input bits, as intervals, part by part."""
         values = [dict(own, **{part: old[n * self.hidden + unit] for n, part in enumerate(self.cell.state)})
                   for unit, own in enumerate(self.own)]
         self._put(values, fed, bits)
@@ -766,7 +774,7 @@ class Network:
         return [parts[n] for n in range(len(self.cell.state)) for parts in new]
 
     def _put(self, values, fed, bits):
-        """Give each unit its pre-activations, as intervals."""
+        """Set the pre-activations of each unit, as intervals."""
         for name, ends in fed.items():
             if (name, *bits) not in self.known:
                 if len(self.known) * self.hidden > MOST_KEPT:
@@ -779,12 +787,13 @@ class Network:
                 own[name] = self.interval(lower, upper)
 
     def added(self, lower, upper, value, size, gamma):
-        """The ends of sums to which weights are added: their sum and that of their magnitudes."""
+        """Return the ends of sums to which weights were added; value: the weights' sum; size: that of their magnitudes.
+        """
         value, error = value << self.places + 1, size * gamma << 1
         return lower + value - error, upper + value + error
 
     def interval(self, lower, upper):
-        """The interval of mpmath around integers in the units of sums."""
+        """Return the interval of mpmath around integers in the units of sums."""
         from mpmath.libmp import from_man_exp, round_ceiling, round_floor
 
         exponent = -2 * self.places - 1
@@ -792,8 +801,8 @@ class Network:
                                  from_man_exp(upper, exponent, PRECISION, round_ceiling)))
 
     def margin(self, low, high, output):
-        """A float not above the least distance of any logit from the wrong side, on all of the state's box; bit o of
-        the output is that of logit o."""
+        """Return a lower bound, a float, of the distance of any logit from the wrong side on all of the state's box;
+        bit o of the output is that of logit o."""
         bias = self.scaled["b_o"]
         ends = self.added(
             *self.sums(self.scaled["w_ho"], self.gamma_out, low, high), bias, np.abs(bias), self.gamma_out
@@ -804,7 +813,7 @@ class Network:
 
 
 class Proof:
-    """The graph of a certificate, and the three things to verify of it."""
+    """The graph of a certificate, and the three conditions to verify."""
 
     def __init__(self, network, step, arrays, margin):
         self.network, self.step, self.margin = network, step, margin
@@ -828,7 +837,7 @@ class Proof:
         self.following = list(map(tuple, following.tolist()))
 
     def verify(self):
-        """Raise Refused unless all holds."""
+        """Raise Refused unless all conditions hold."""
         # 1. The task's state is 0 there because the walk below begins with it.
         require((self.low[0] <= 0).all() and (self.high[0] >= 0).all(), "node 0: its box does not hold the zero state")
         meanings, least = self._walk(), math.inf
@@ -863,7 +872,7 @@ class Proof:
         )
 
     def _walk(self):
-        """{node: (the task's state, the output on the way there)}, which must not depend on the way."""
+        """Return {node: (the task's state, the output on the way there)}, which must not depend on the way."""
         meanings, order = {0: (0, None)}, [0]
         for node in order:
             for symbol, after in enumerate(self.following[node]):
@@ -884,7 +893,8 @@ class Proof:
 
 
 def main(paths):
-    """Print what came of checking a certificate for a model; return 0, 1 if it is refused, or 2 for other arguments."""
+    """Print the result of checking a certificate for a model; return 0, 1 if it is refused, or 2 for wrong arguments.
+    """
     if len(paths) != 2:
         print("usage: python check.py CERTIFICATE MODEL", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file for the weights, with everything else as JSON in its header.
+"""Checkpoints: one safetensors file with the weights as arrays and everything else as JSON in its header.
 
 safetensors is a table of arrays behind a JSON header, which many programs read; it holds no code, so a file
 of unknown origin cannot run any, as a pickle would. The header's metadata has the one key "fastrnn":
@@ -45,7 +45,7 @@ def write_checkpoint(path, weights, metadata, *, overwrite=True):
 
 
 def encoded(weights, metadata):
-    """The bytes of a file with weights and metadata, as for `write_checkpoint`."""
+    """Return the bytes of a file with weights and metadata, as for `write_checkpoint`."""
     rest = {name: value for name, value in metadata.items() if name not in ("cell", "task")}
     try:
         # There and back first: keys become strings before they are sorted, as they will be after loading.
@@ -58,7 +58,8 @@ def encoded(weights, metadata):
 
 
 def sealed(arrays, header):
-    """The bytes of a file of arrays {name: array} with a header that JSON can hold, and the digest of both in it."""
+    """Return the bytes of a file of arrays {name: array} with a header that JSON can store, and the digest of both in
+    it."""
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = {**header, "digest": digest_of(arrays, header)}
     # One key only: safetensors writes several in a random order.
@@ -66,7 +67,8 @@ def sealed(arrays, header):
 
 
 def read_checkpoint(path):
-    """(weights {name: array}, metadata) as given to `write_checkpoint`; the arrays' names and shapes are not checked.
+    """Return (weights {name: array}, metadata) as given to `write_checkpoint`; the arrays' names and shapes are not
+    checked.
 
     Raises CheckpointError, in one line, for anything that `write_checkpoint` has not written.
     """
@@ -99,8 +101,8 @@ def read_checkpoint(path):
 
 
 def hash_of(arrays):
-    """The sha256 of arrays {name: array}, in hexadecimal: of "NAME DTYPE SHAPE" and a newline, then the little-endian
-    bytes, of each in the order of their names."""
+    """Return the sha256 of arrays {name: array}, in hexadecimal: of "NAME DTYPE SHAPE" and a newline, then the
+    little-endian bytes, of each in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -110,17 +112,18 @@ def hash_of(arrays):
 
 
 def digest_of(arrays, header):
-    """The sha256 of arrays and of a header without its digest, in hexadecimal."""
+    """Return the sha256 of arrays and of a header without its digest, in hexadecimal."""
     return hashlib.sha256(f"{hash_of(arrays)}\n{json.dumps(header, sort_keys=True)}".encode()).hexdigest()
 
 
 def code_version():
-    """What a training's bytes depend on besides its arguments: fastrnn's version, the stamp of kernels and compiler."""
+    """Return what a training's bytes depend on besides its arguments: fastrnn's version, the stamp of kernels and
+    compiler."""
     return f"{version_of('fastrnn')} {compiling.stamp()}"
 
 
 def version_of(package):
-    """The installed version of a package; "unknown" for one that is not installed, such as a bare checkout."""
+    """Return the installed version of a package; "unknown" for one that is not installed, such as a source tree."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -128,7 +131,7 @@ def version_of(package):
 
 
 def _read(path):
-    """(weights, header): the file's arrays and its decoded JSON."""
+    """Return (weights, header): the file's arrays and its decoded JSON."""
     if not os.path.exists(path):
         raise CheckpointError(f"{path}: no such file; expected a checkpoint that Model.save wrote")
     if not os.path.isfile(path):
@@ -164,7 +167,7 @@ def _description(part):
 
 
 def _rebuilt(path, kind, description, classes):
-    """The dataclass that `_description` described."""
+    """Return the dataclass that `_description` described."""
     if not isinstance(description, dict):
         raise CheckpointError(
             f"{path}: {kind}: got {description!r:.80}, expected its name and fields; save the model again"

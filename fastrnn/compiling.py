@@ -1,4 +1,4 @@
-"""`jit`: numba's compiler with this package's options and a disk cache that notices every edit.
+"""`jit`: numba's compiler with this package's options and a disk cache that is renewed after every edit.
 
 numba's own cache watches only the file a function is written in. Here a kernel's machine code
 depends on files it never names (the cell chosen by type, the vector vocabulary below it), so each
@@ -121,7 +121,8 @@ def jit(function=None, /, **options):
 
 
 def inner(function):
-    """`jit` for what only compiled code calls, or an Address: nothing that takes Python's objects apart is compiled."""
+    """As `jit`, for functions that only compiled code calls, directly or by an Address: no wrapper for Python objects
+    is compiled."""
     return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
@@ -170,7 +171,7 @@ def _cache_of(function):
 
 
 class PackageCache(FunctionCache):
-    """numba's cache of one function, where it lies and what it holds, under the package's stamp.
+    """numba's cache of one function; its files lie where numba puts them, under the package's stamp.
 
     A cache only saves time, so no state of the disk may stop a program: an unreadable entry counts
     as none, and an entry that cannot be written is not written.
@@ -242,16 +243,16 @@ class _StampedFiles(IndexDataCacheFile):
         self._write(name, self._dump(data))
 
     def read_code(self, key):
-        """What `write_code` wrote under a key, or None."""
+        """Return the bytes that `write_code` wrote under a key, or None."""
         return self._read(f"{self._stem}.{key}.nbc")
 
     def write_code(self, key, code):
-        """Write bytes under a key of 32 hex digits, and remove what has another stamp."""
+        """Write bytes under a key of 32 hex digits, and remove files with another stamp."""
         self._write(f"{self._stem}.{key}.nbc", code)
         self._remove_stale()
 
     def _read(self, name):
-        """What was written under a name; None if there is nothing, or not what was written."""
+        """Return the content of a file; None if it does not exist or is damaged."""
         try:
             with open(self._data_path(name), "rb") as file:
                 written = memoryview(file.read())
@@ -265,7 +266,8 @@ class _StampedFiles(IndexDataCacheFile):
             file.write(_digest(name, content) + content)
 
     def _remove_stale(self, live=None):
-        """Remove what no process will read again: other stamps, and data that left our index, if there is one."""
+        """Remove files that no process will read again: those of other stamps, and data that the index, if there is
+        one, no longer lists."""
         for entry in os.scandir(self._cache_path):
             match = _ENTRY.search(entry.name)
             if match is None:

@@ -1,4 +1,4 @@
-"""How many cores this process may use: those it is bound to, up to what the quotas of its control groups are worth."""
+"""The number of cores that this process may use: those it is bound to, limited by the quotas of its control groups."""
 
 import functools
 import math
@@ -9,7 +9,8 @@ from fastrnn.errors import SettingError
 
 
 def cores():
-    """Cores that this process may use, at least one, and at most NUMBA_NUM_THREADS where that is set.
+    """Return the number of cores that this process may use, at least one, and at most NUMBA_NUM_THREADS where that is
+    set.
 
     A quota of 2.5 cores counts as 2: a third thread would be stopped half of the time, and the others wait for it.
     Raises SettingError for a NUMBA_NUM_THREADS that is no positive integer.
@@ -19,7 +20,7 @@ def cores():
 
 
 def threads_setting():
-    """NUMBA_NUM_THREADS, or None where it is not set. Raises SettingError unless it is a positive integer."""
+    """Return NUMBA_NUM_THREADS, or None where it is not set. Raises SettingError unless it is a positive integer."""
     text = os.environ.get("NUMBA_NUM_THREADS", "")
     if not text:
         return None
@@ -39,7 +40,7 @@ def _quota():
 
 
 def quota(root):
-    """Cores' worth of time that the control groups of this process allow, infinity where there is no limit.
+    """Return how many cores' worth of time the control groups of this process allow; infinity without a limit.
 
     root: the folder that holds proc/self/cgroup and sys/fs/cgroup. Of version 1 and 2 alike, every group from the
     process's own to the outermost that can be seen may set a limit, and the least one holds (Linux, Documentation/

@@ -1,4 +1,4 @@
-"""What all pictures have in common: colours, axes, files. matplotlib is imported only when something is drawn."""
+"""Helpers of all pictures: colours, titles, axes, files. matplotlib is imported only when something is drawn."""
 
 import os
 
@@ -23,12 +23,12 @@ MARKERS = "osD^vPX*"
 
 
 def look(number):
-    """(colour, dashes) of the line with this number."""
+    """Return (colour, dashes) of the line with this number."""
     return COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
 
 
 def check_format(path):
-    """The picture format of a file's ending, as matplotlib names it.
+    """Return the picture format of a file's ending, by matplotlib's name.
 
     Raises ValueError, in one line, without matplotlib or for an ending that it cannot write.
     """
@@ -44,14 +44,14 @@ def check_format(path):
 
 
 def title_of(model):
-    """`Addition, 8 bits: Elman network with 16 units, seed 0`: what a Model is and was trained on."""
+    """Return `Addition, 8 bits: Elman network with 16 units, seed 0`: the task, the network and the seed of a Model."""
     seed = model.metadata.get("config", {}).get("seed")
     task = "Own data" if model.task is None else model.task.described().capitalize()
     return f"{task}: {model.cell.described()}" + (f", seed {seed}" if seed is not None else "")
 
 
 def title_of_fits(fits):
-    """`GRU network with 2 units, seed 5`, or `GRU, 1 to 4 units: 12 models`: what these Fits are."""
+    """Return `GRU network with 2 units, seed 5`, or `GRU, 1 to 4 units: 12 models`, for these Fits."""
     if len(fits) == 1:
         return f"{fits.cell.described()}, seed {fits.seeds[0]}"
     sizes = sorted({int(fits.hidden_size.min()), int(fits.hidden_size.max())})
@@ -60,7 +60,7 @@ def title_of_fits(fits):
 
 
 class Picture:
-    """Axes to draw into: those given, or `panels` new ones, which are written to `path` at the end.
+    """Axes to draw into: the given ones, or `panels` new ones, which are written to `path` at the end.
 
     size: of a panel, in inches; columns: panels next to each other, at most; share_x, share_y: whether all have
     one axis of this direction. Raises ValueError, in one line, without matplotlib, for an ending that it cannot write,
@@ -90,7 +90,7 @@ class Picture:
                 raise ValueError(f"axes: got {len(self.axes)}, expected {panels}")
 
     def legend(self, axes, title=None):
-        """A legend above the axes, where no line is, and a title above it."""
+        """Put a legend above the axes, where it covers no line, and a title above it."""
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
         axes.legend(frameon=False, fontsize="small", title=title, title_fontsize="medium", **above)
 
@@ -100,7 +100,7 @@ class Picture:
         return self.axes[0].figure
 
     def finish(self):
-        """Take away what distracts, and write the file."""
+        """Draw grid lines, remove the upper and right frame, and write the file."""
         from matplotlib import rc_context
 
         for axes in self.axes:

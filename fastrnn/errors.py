@@ -1,4 +1,4 @@
-"""Exceptions of our own; wrong arguments raise `ValueError` or `TypeError`."""
+"""Exceptions of this package; wrong arguments raise `ValueError` or `TypeError`."""
 
 # Characters of a message at most: what a file holds may be quoted in it.
 LONGEST = 500
@@ -18,9 +18,9 @@ class CheckpointError(Exception):
 
 
 def shortened(text):
-    """The text, without its middle if it is long: the file's name stands before it, the way out after it."""
+    """Return the text, without its middle if it is long; messages put a file's name before it and advice after it."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 + 5 :]}"
 
 
 class SettingError(Exception):
-    """An environment variable holds what nothing can be done with: the message names it, its value and what to do."""
+    """An environment variable has an unusable value: the message names it, its value and what to do."""

@@ -1,4 +1,4 @@
-"""A network compared with the truth, on batches of operands of any width, segment by segment in time.
+"""Compares a network with the right answers, on batches of operands of any width, segment by segment in time.
 
 The truth is the task's own boolean algebra on words, which the tests hold against Python's int. What is held in
 memory is the operands of one batch and one piece of everything else.
@@ -27,7 +27,8 @@ class Batch(NamedTuple):
 
 @dataclass
 class Tally:
-    """Samples tried, and those with a wrong bit; bits asked for, and wrong ones; the smallest |logit|."""
+    """The number of samples, and of those with a wrong bit; the number of bits, and of wrong ones; the smallest
+    |logit|."""
 
     samples: int = 0
     wrong: int = 0
@@ -36,7 +37,7 @@ class Tally:
     margin: float = float("inf")
 
     def add(self, other):
-        """Count another's samples too."""
+        """Add another Tally's counts."""
         self.samples, self.wrong = self.samples + other.samples, self.wrong + other.wrong
         self.bits, self.wrong_bits = self.bits + other.bits, self.wrong_bits + other.wrong_bits
         self.margin = min(self.margin, other.margin)
@@ -61,7 +62,7 @@ class Mistakes:
 
 
 def every_batch(task):
-    """Batches of all operands the task can have."""
+    """Yield batches of all operands that the task can have."""
     count, words = 2 ** (task.free_bits * task.input_size), _words(task)
     for first in range(0, -(-count // 64), words):
         planes = counting(first, min(words, -(-count // 64) - first), task.bits, task.free_bits, task.input_size)
@@ -71,7 +72,7 @@ def every_batch(task):
 
 
 def hard_batches(task):
-    """Batches of the task's hard cases, family after family."""
+    """Yield batches of the task's hard cases, family after family."""
     hard, most = task.hard_cases(), 64 * _words(task)
     for name in dict.fromkeys(name for name, _ in hard):
         cases = [operands for family, operands in hard if family == name]
@@ -81,8 +82,8 @@ def hard_batches(task):
 
 
 def random_batches(task, samples, seed):
-    """Batches of `samples` uniformly random operands; the bits of each depend on the seed and the batch's place
-    alone."""
+    """Yield batches of `samples` uniformly random operands; the bits of each depend only on the seed and the batch's
+    number."""
     most = 64 * _words(task)
     for number, first in enumerate(range(0, samples, most)):
         count = min(most, samples - first)
@@ -97,7 +98,8 @@ def random_batches(task, samples, seed):
 
 
 def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
-    """The Tally of a Model on one Batch, in pieces of time; mistakes: a Mistakes to add wrong samples to.
+    """Return the Tally of a Model on one Batch, in pieces of time; mistakes: a Mistakes to which wrong samples are
+    added.
 
     progress(share): called with the share of the batch that is done.
     """
@@ -117,7 +119,7 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
 
 
 def _run(model, task, batch, threads, progress=None):
-    """(start, stop, planes, outputs, right outputs, margins so far) of each piece of time."""
+    """Yield (start, stop, planes, outputs, right outputs, margins so far) of each piece of time."""
     stream = model.stream(batch.samples, threads)
     state = np.zeros((-(-batch.samples // 64), STATE_WORDS), np.uint64)
     for start in range(0, task.bits, PIECE):
@@ -132,12 +134,12 @@ def _run(model, task, batch, threads, progress=None):
 
 
 def _silent(task, start, stop):
-    """How many of the steps start to stop - 1 have outputs that do not count."""
+    """Return how many of the steps start to stop - 1 have outputs that do not count."""
     return min(stop, task.bits - 1) - start if task.last_only else 0
 
 
 def _shown(model, task, batch, samples, threads):
-    """[(operands, answer, truth)] of a few samples: the batch is run once more."""
+    """Return [(operands, answer, truth)] of a few samples; this runs the batch once more."""
     pieces = [[_picked(planes, samples) for planes in (words, given, truth)]
               for _, _, words, given, truth, _ in _run(model, task, batch, threads)]
     words, given, truth = (np.concatenate(columns, axis=1) for columns in zip(*pieces))
@@ -146,7 +148,7 @@ def _shown(model, task, batch, samples, threads):
 
 
 def _picked(planes, samples):
-    """Planes (1, T, C) of a few samples of planes (W, T, C)."""
+    """Return planes (1, T, C) of a few samples of planes (W, T, C)."""
     found = np.zeros((1, *planes.shape[1:]), np.uint64)
     for place, sample in enumerate(samples):
         found[0] |= ((planes[sample // 64] >> np.uint64(sample % 64)) & np.uint64(1)) << np.uint64(place)
@@ -154,7 +156,7 @@ def _picked(planes, samples):
 
 
 def _counting_samples(samples):
-    """Words with a bit set for each sample that counts."""
+    """Return words with a bit set for each sample that counts."""
     words = np.full(-(-samples // 64), 2**64 - 1, np.uint64)
     if samples % 64:
         words[-1] = (1 << samples % 64) - 1

@@ -1,4 +1,4 @@
-"""Writes a file so that a reader, or a crash, finds the old one or the new one, never half of one.
+"""Writes a file so that a reader, or a crash, finds the old content or the new one, never a part of it.
 
 The content goes to a temporary file next to the target, is synced, and gets its name in one step. Whoever writes a
 temporary file holds a lock on it, which ends with the process: what a killed one left is removed by the next write
@@ -24,7 +24,7 @@ _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def write_atomically(path, content, *, overwrite=True):
-    """Give `path` a content in one step that survives a power cut.
+    """Replace the content of `path` in one step that survives a power cut.
 
     `content` is bytes, or a function that is given a binary file open for writing. A new file has
     the permissions a plain `open()` would give it, a replaced one keeps its own. A symbolic link
@@ -38,7 +38,7 @@ def write_atomically(path, content, *, overwrite=True):
 
 
 class Replacement:
-    """The same, with the lock kept on what is there now until `close`: see `locked`."""
+    """As write_atomically, but the lock on the file is held until `close`: see `locked`."""
 
     def __init__(self, path, content, *, overwrite=True):
         path = os.fspath(path)
@@ -73,13 +73,13 @@ class Replacement:
         sync_folder(folder)
 
     def close(self):
-        """Let go of the lock."""
+        """Release the lock."""
         if self._file is not None:
             self._file.close()
 
 
 def check_regular(path):
-    """Raise OSError, naming `path`, if there is something there that is not a regular file, or it names a folder."""
+    """Raise OSError, naming `path`, if it exists and is not a regular file, or if it names a folder."""
     if not os.path.basename(path):
         raise IsADirectoryError(errno.EISDIR, "is a directory, expected the name of a file", path)
     with contextlib.suppress(FileNotFoundError):
@@ -96,7 +96,7 @@ def _kind(mode):
 
 
 def locked(path):
-    """A descriptor that holds the lock on an existing file, or None if a living process holds it.
+    """Return a descriptor that holds the lock on an existing file, or None if a living process holds it.
 
     Without locks (Windows) nobody is known to hold it. Raises OSError, naming the path, if the file cannot be opened.
     """
@@ -112,7 +112,7 @@ def locked(path):
 
 
 def remove_leftovers(folder):
-    """Delete the temporary files in a folder that belong to no living process; what cannot be deleted stays."""
+    """Delete the temporary files in a folder that belong to no living process; files that cannot be deleted stay."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -127,7 +127,7 @@ def remove_leftovers(folder):
 
 
 def _locked(path):
-    """A file open for writing that did not exist, which nobody removes."""
+    """Return a newly created file, open for writing and locked, so that no other process removes it."""
     while True:
         # open() rather than tempfile, which would give 0600 whatever the umask.
         file = open(path, "xb")
@@ -146,7 +146,7 @@ def _locked(path):
 
 
 def _put_in_place(temporary, target):
-    """Give the temporary file the name `target`, which must be free."""
+    """Rename the temporary file to `target`, which must be free."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -164,7 +164,7 @@ def _put_in_place(temporary, target):
 
 @contextlib.contextmanager
 def _folder_locked(folder):
-    """Nobody else is in this body for the same folder, as far as the system has locks."""
+    """Ensure that no other process is in this body for the same folder, as far as the system has locks."""
     if fcntl is None:  # os.rename replaces nothing there
         yield
         return
@@ -183,7 +183,7 @@ def _copy_mode(source, destination):
 
 
 def sync_folder(folder):
-    """Make durable which files a folder holds, as far as the system can."""
+    """Make a folder's list of files durable, as far as the system can."""
     # A rename or a new file is durable only once the folder is; some systems cannot open or sync one,
     # and by now the file is in place, so that is no failure.
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""How far does a network stay right? Operands of 8, 16, 32, ... bits, random ones and each hard family."""
+"""Tests how far a network stays right: operands of 8, 16, 32, ... bits, random ones and each hard family."""
 
 import json
 import time
@@ -118,7 +118,7 @@ class Generalization:
 
 
 def widths(task, most):
-    """8, 16, 32, ... up to `most`, without those that are too narrow for the task."""
+    """Return 8, 16, 32, ... up to `most`, without those that are too narrow for the task."""
     found, bits = [], FIRST
     while bits <= most:
         try:
@@ -174,7 +174,7 @@ def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None
 
 
 def _at(model, task, samples, seed, threads, result, tell):
-    """Add the tallies of one width to the result; tell(share): how much of it is done."""
+    """Add the tallies of one width to the result; tell(share) reports progress, from 0 to 1."""
     batches = [*random_batches(task, samples, seed), *hard_batches(task)]
     tallies = result.tallies[task.bits] = {}
     count, done = sum(batch.samples for batch in batches), 0

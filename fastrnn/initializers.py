@@ -12,12 +12,12 @@ STREAM, AT_ONCE = 2, 1024
 
 
 def uniform(shapes, rng):
-    """The tutorial's: every weight uniform on [-1, 1); biases 0."""
+    """Draw every weight uniformly from [-1, 1), as the tutorial does; biases are 0."""
     return {name: rng.uniform(-1, 1, shape) if len(shape) > 1 else np.zeros(shape) for name, shape in shapes.items()}
 
 
 def xavier(shapes, rng):
-    """Uniform on [-a, a), a = sqrt(6 / (fan_in + fan_out)); biases 0.
+    """Draw uniformly from [-a, a), a = sqrt(6 / (fan_in + fan_out)); biases are 0.
 
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     AISTATS 2010.
@@ -29,7 +29,8 @@ def xavier(shapes, rng):
 
 
 def pytorch(shapes, rng):
-    """PyTorch's: every weight and bias uniform on [-a, a), a = 1 / sqrt(hidden units); vectors and initial states 0.
+    """Draw every weight and bias uniformly from [-a, a), a = 1 / sqrt(hidden units), as PyTorch does; vectors and
+    initial states are 0.
 
     The number of hidden units is the last axis of w_hh.
     """
@@ -41,7 +42,7 @@ def pytorch(shapes, rng):
 
 
 def orthogonal(shapes, rng):
-    """w_hh a random orthogonal matrix (Haar measure) for each gate, the others as `xavier`.
+    """Draw w_hh as a random orthogonal matrix (Haar measure) for each gate, the others as `xavier` does.
 
     A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", ICLR 2014; the sign correction is F. Mezzadri's, Notices of the AMS 54 (2007).
@@ -58,7 +59,8 @@ INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "ortho
 
 
 class _Generators:
-    """np.random.Generator(np.random.Philox(key=[seed, STREAM])) for several seeds, which draw at most `words` numbers.
+    """As np.random.Generator(np.random.Philox(key=[seed, STREAM])) for several seeds, which draw at most `words`
+    numbers.
 
     Arrays have a leading axis of seeds; a generator of NumPy's for each would take longer than training.
     """
@@ -75,7 +77,7 @@ class _Generators:
 
 
 def initial_weights(name, shapes, seed):
-    """Weights by the initializer called `name` for an integer seed; for seeds (N,), with a leading axis of N."""
+    """Return weights by the initializer called `name` for an integer seed; for seeds (N,), with a leading axis of N."""
     if np.ndim(seed) == 0:
         return {key: weight[0] for key, weight in initial_weights(name, shapes, [seed]).items()}
     count, parts = len(seed), [{key: np.zeros((0, *shape)) for key, shape in shapes.items()}]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request: training ends soon, with everything consistent."""
+"""Ctrl-C and SIGTERM as a request to stop: training ends soon, in a consistent state."""
 
 import contextlib
 import signal
@@ -8,11 +8,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """Something was left unfinished because training was asked to end."""
+    """Work was left unfinished because training was asked to stop."""
 
 
 class Interrupt:
-    """Whether training was asked to end; compiled code sees it in `flag` (1), int64, within one block of samples."""
+    """Whether training was asked to stop; compiled code reads it in `flag` (1), int64, within one block of samples."""
 
     def __init__(self):
         import numpy as np  # `fastrnn --help` does not wait for it
@@ -23,18 +23,18 @@ class Interrupt:
         return self.flag[0] != 0
 
     def set(self):
-        """Ask it to end."""
+        """Request a stop."""
         self.flag[0] = 1
 
     def check(self, *_):
-        """Raise Interrupted if it was; any arguments are taken, so that this may be a `progress`."""
+        """Raise Interrupted if a stop was requested; arguments are ignored, so that this can serve as `progress`."""
         if self():
             raise Interrupted
 
 
 @contextlib.contextmanager
 def deferred_interrupt():
-    """Yields an Interrupt, which Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt at once.
+    """Yield an Interrupt, which Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt at once.
 
     A signal that is ignored stays ignored. Outside the main thread, where Python delivers no signals, nothing changes.
     """
@@ -51,7 +51,7 @@ def deferred_interrupt():
 
 @contextlib.contextmanager
 def postponed():
-    """Within, Ctrl-C and SIGTERM wait for the end of the block; a second one acts at once.
+    """Postpone Ctrl-C and SIGTERM to the end of the block; a second one acts at once.
 
     For code of others that an exception would leave half done.
     """
@@ -81,7 +81,8 @@ _postponing = []
 
 @contextlib.contextmanager
 def raised_interrupt():
-    """Within, SIGTERM raises KeyboardInterrupt, as Ctrl-C does, unless the caller has made it do something else."""
+    """Let SIGTERM raise KeyboardInterrupt within the block, as Ctrl-C does, unless the caller has set another handler.
+    """
 
     def raise_it(number, frame):
         raise KeyboardInterrupt
@@ -98,7 +99,7 @@ def raised_interrupt():
 
 @contextlib.contextmanager
 def _handled(handler, signals):
-    """Within, the signals go to `handler`, but those that are ignored, or are not Python's to handle."""
+    """Send the signals to `handler` within the block, except those that are ignored or not handled by Python."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.getsignal(number) for number in signals}

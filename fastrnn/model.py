@@ -1,4 +1,4 @@
-"""A trained network: its weights, and what one can do with them."""
+"""A trained network: its weights, and methods that run, save and export it."""
 
 import os
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Model(Answers):
 
     @cached_property
     def theta(self):
-        """The weights as the loops take them, an array (R,)."""
+        """The weights in the kernels' order, an array (R,)."""
         places = places_of(self.cell, self.input_size, self.output_size)
         theta = aligned_zeros(weights_table(self.cell.traced(), self._sizes, self.cell.bias).count, self.dtype)
         for name, weight in self.weights.items():
@@ -269,13 +269,13 @@ class Model(Answers):
 
 
 def sigmoid(z):
-    """1 / (1 + exp(-z)), without overflow."""
+    """Return 1 / (1 + exp(-z)), without overflow."""
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1, e) / (1 + e)
 
 
 def as_sequences(name, x, features, dtype):
-    """x as a C-contiguous (batch, time, features) array of dtype; a copy only where needed."""
+    """Return x as a C-contiguous (batch, time, features) array of dtype; copied only where needed."""
     array = as_array(name, x)
     if array.ndim != 3 or array.shape[2] != features or array.shape[0] < 1 or array.shape[1] < 1:
         raise ValueError(
@@ -285,7 +285,7 @@ def as_sequences(name, x, features, dtype):
 
 
 def check_model(name, model):
-    """Raise TypeError, naming the argument, unless this is a Model."""
+    """Raise TypeError, naming the argument, unless the value is a Model."""
     if isinstance(model, Model):
         return
     instead = f"{name}.model" if isinstance(getattr(model, "model", None), Model) else "Model.load(path)"

@@ -1,4 +1,4 @@
-"""A network as its compiled loops take it: from a cell, a head and sizes, for vectors as this processor has them."""
+"""Networks in the form for which kernels are compiled: from a cell, a head and sizes, for this processor's vectors."""
 
 from functools import lru_cache
 
@@ -31,7 +31,7 @@ def network_of(
     counted="correct",
     wide=1,
 ):
-    """The Network of a cell and a head.
+    """Return the Network of a cell and a head.
 
     own_weights: lanes are models; own_data: each lane has data of its own; before: outputs are read from the state
     before a step's input; bits: data are words of bits; counted: the head's formula that is counted; wide: registers
@@ -53,19 +53,19 @@ def network_of(
 
 
 def lanes_for(dtype):
-    """Numbers in a vector of this processor."""
+    """Return how many numbers a vector of this processor holds."""
     return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
 def weights_that_learn(cell, initial_state="zero"):
-    """Names of a network's weights, in their order."""
+    """Return the names of a network's weights, in their order."""
     biases = ("b_ih", "b_hh", "b_o") if cell.bias else ()
     states = tuple(f"initial_{name}" for name in cell.state) if initial_state == "learned" else ()
     return ("w_ih", "w_hh", *biases[:2], "w_ho", *biases[2:], *cell.vectors, *states)
 
 
 def shapes_of(cell, inputs, outputs, initial_state="zero"):
-    """{name: shape} of a network's weights."""
+    """Return {name: shape} of a network's weights."""
     hidden, gates = cell.hidden_size, len(cell.gates)
     rows = hidden * gates, hidden * (gates - len(cell.inputs_only))
     shapes = {"w_ih": (rows[0], inputs), "w_hh": (rows[1], hidden), "b_ih": (rows[0],), "b_hh": (rows[1],)}
@@ -75,18 +75,18 @@ def shapes_of(cell, inputs, outputs, initial_state="zero"):
 
 @lru_cache(maxsize=256)
 def places_of(cell, inputs, outputs, initial_state="zero"):
-    """{name: places (int64, in PyTorch's shape)} of a network's weights in the loops' one array."""
+    """Return {name: places (int64, in PyTorch's shape)} of a network's weights in the kernels' single array."""
     places = named_places(cell, cell.traced(), Sizes(inputs, cell.hidden_size, outputs), cell.bias)
     return {name: places[name] for name in weights_that_learn(cell, initial_state)}
 
 
 def flat(weights, names):
-    """The named weights in one vector, one after the other."""
+    """Return the named weights in one vector, one after the other."""
     return np.concatenate([np.ravel(weights[name]) for name in names])
 
 
 def named(vector, shapes):
-    """{name: array} of what `flat` put together, as fresh arrays of these shapes."""
+    """Return {name: array} of a vector that `flat` made, as new arrays of these shapes."""
     weights, start = {}, 0
     for name, shape in shapes.items():
         size = int(np.prod(shape))
@@ -96,7 +96,7 @@ def named(vector, shapes):
 
 
 def check_weights(cell, weights):
-    """Raise ValueError unless `weights` are what the cell needs."""
+    """Raise ValueError unless `weights` have the cell's names, shapes and a floating-point dtype."""
     names = weights_that_learn(cell)
     if set(weights) != set(names):
         raise ValueError(f"weights: got {', '.join(sorted(weights)) or 'none'}, expected {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""The tutorial's whole program, training and printout, by the scalar engine or the compiled one.
+"""The tutorial's complete program, training and output, by the scalar engine or the compiled one.
 
 Both engines take the same random draws and make the same updates in float64; the compiled one is
 plain loops that numba turns into machine code.  The tutorial is a translation of i am trask,

@@ -1,4 +1,4 @@
-"""Pictures of training on tasks. matplotlib is needed, and imported, only when something is drawn."""
+"""Pictures of training on tasks. matplotlib is imported only when something is drawn."""
 
 from fastrnn.drawing import BLACK, BLUE, COLOURS, LINES, MARKERS, VERMILLION, Picture, title_of
 

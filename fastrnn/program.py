@@ -1,4 +1,4 @@
-"""How this program was called, so that the commands it prints work where they are printed."""
+"""The name by which this program was called, so that the commands it prints can be pasted."""
 
 import os
 import shlex
@@ -7,7 +7,8 @@ import sys
 
 
 def program():
-    """`fastrnn`, where the shell finds this one under that name; else how it was called, as `.venv/bin/fastrnn`."""
+    """Return `fastrnn`, where the shell finds this program under that name; else how it was called, such as
+    `.venv/bin/fastrnn`."""
     called = sys.argv[0] if os.path.splitext(os.path.basename(sys.argv[0]))[0] == "fastrnn" else ""
     # The command is in the folder of the environment's Python.
     script = called or os.path.join(os.path.dirname(sys.executable), "fastrnn")
@@ -17,18 +18,18 @@ def program():
 
 
 def python():
-    """The command of the Python that runs this program."""
+    """Return the command of the Python that runs this program."""
     name = os.path.basename(sys.executable)
     return name if _is_found(name, sys.executable) else _spelled(sys.executable)
 
 
 def install(package):
-    """The command that installs another package."""
+    """Return the command that installs another package."""
     return f"{python()} -m pip install {package}"
 
 
 def _is_found(name, path):
-    """Whether the shell finds the file at `path` when it is given a bare name."""
+    """Return whether the shell finds the file at `path` when it is given a bare name."""
     found = shutil.which(name)
     # By its place, not by what it is: the Python of an environment is often a link to that of the system.
     return found is not None and _place(found) == _place(path)
@@ -39,7 +40,7 @@ def _place(path):
 
 
 def _spelled(path):
-    """A path as one would type it here: relative where it lies below the current directory."""
+    """Return a path as one would type it here: relative where it lies below the current directory."""
     if os.path.isabs(path):
         relative = os.path.relpath(path)
         path = path if relative.startswith(os.pardir) else relative

@@ -1,11 +1,13 @@
-"""A bar of tqdm where progress=True is given, in a terminal and in a notebook; the notice that kernels are compiled."""
+"""The progress bar of progress=True, in a terminal and in a notebook, by tqdm; and the notice that kernels are
+compiled."""
 
 import contextlib
 
 
 @contextlib.contextmanager
 def progress_shown(progress, unit, state, total=None):
-    """What training calls with its progress: a function as it is, None for False, or, for True, a bar that moves.
+    """Yield the function that training calls with its progress: a given function, None for False, or, for True, a
+    moving bar.
 
     unit: what is counted; state(*arguments) -> (done, total or None, note), of the arguments that training gives;
     total: how many there are, where they do not say.
@@ -33,13 +35,13 @@ def progress_shown(progress, unit, state, total=None):
 
 
 def models_done(done, models, loss=None):
-    """The state of a bar of models, with the lowest loss of those that are done."""
+    """Return the state of a bar of models, with the lowest loss of the finished models."""
     return done, models, "" if loss is None or not loss < float("inf") else f"loss {loss:.4g}"
 
 
 @contextlib.contextmanager
 def on_compiling(say):
-    """Call say(), once, if numba compiles anything in the body: the disk cache did not have it yet."""
+    """Call say(), once, if numba compiles anything in the body because the disk cache lacks it."""
     from numba.core.event import Listener, install_listener
 
     class Notice(Listener):

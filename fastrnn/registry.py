@@ -1,4 +1,4 @@
-"""Finds plug-ins by looking into a package's directory, so that a new one is one new file."""
+"""Finds plug-ins by searching a package's directory: to add one, add one file."""
 
 import importlib
 import inspect
@@ -34,7 +34,7 @@ _known = {}
 
 
 def _found(package, package_name, base, contract):
-    """What `discover` returns."""
+    """Return the result of `discover`."""
     found = {}
     for module_name in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
         module = importlib.import_module(f"{package_name}.{module_name}")
@@ -59,7 +59,7 @@ def _plug_ins(module, base):
 
 
 def _check(plug_in, base, attribute, kind, what):
-    """Raise TypeError unless a class has an attribute of its own, and of this type."""
+    """Raise TypeError unless a class defines an attribute itself, of this type."""
     value = getattr(plug_in, attribute, None)
     if value is None or value is getattr(base, attribute, None):
         raise TypeError(f"{_where(plug_in)} needs {what}")

@@ -1,4 +1,4 @@
-"""A network run on float arrays: many sequences in the lanes, piece by piece in time."""
+"""Runs a network on float arrays: many sequences in the lanes, piece by piece in time."""
 
 from functools import lru_cache
 

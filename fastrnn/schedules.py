@@ -4,17 +4,17 @@ import numpy as np
 
 
 def constant(p):
-    """1 throughout."""
+    """Return 1."""
     return np.ones_like(p)
 
 
 def linear(p):
-    """1 - n / N: from 1 at the first update in a straight line to 1 / N at the last; update N would have 0."""
+    """Return 1 - n / N: a straight line from 1 at the first update to 1 / N at the last; update N would have 0."""
     return 1 - p
 
 
 def cosine(p):
-    """(1 + cos(pi n / N)) / 2: from 1 down along half a cosine; update N would have 0.
+    """Return (1 + cos(pi n / N)) / 2: from 1 down along half a cosine; update N would have 0.
 
     I. Loshchilov and F. Hutter, "SGDR", ICLR 2017.
     """
@@ -22,12 +22,12 @@ def cosine(p):
 
 
 def drop(p):
-    """1 in the first 70 % of the updates, then 0.3."""
+    """Return 1 in the first 70 % of the updates, then 0.3."""
     return np.where(p < 0.7, 1.0, 0.3)
 
 
 def exponential(p):
-    """0.01^p: the same factor from each update to the next, down to a hundredth."""
+    """Return 0.01^p: the same factor from each update to the next, down to a hundredth."""
     return 0.01**p
 
 
@@ -35,7 +35,7 @@ SCHEDULES = {"constant": constant, "linear": linear, "cosine": cosine, "drop": d
 
 
 def rates(name, learning_rate, first, count, total, warmup=0):
-    """Learning rates (float64) of updates first to first + count - 1, counted from 0, out of `total`.
+    """Return the learning rates (float64) of updates first to first + count - 1, counted from 0, out of `total`.
 
     warmup: this many of the first updates n have (n + 1) / warmup of the rate, and the schedule begins after them
     (P. Goyal and others, "Accurate, large minibatch SGD", arXiv:1706.02677, 2017). Past the end rates are those of

@@ -1,4 +1,5 @@
-"""Results in one line, and as small tables and curves in notebooks: __repr__ and _repr_html_ of what training returns.
+"""Results in one line, and as small tables and curves in notebooks: __repr__ and _repr_html_ of the results of
+training.
 
 Functions here take the object whose method they are. A curve is SVG within the page, in the colour of its text, and
 needs no other library.
@@ -17,17 +18,17 @@ WIDTH, HEIGHT = 360, 130
 
 
 def network(cell):
-    """`elman of 16 units`."""
+    """Return `elman of 16 units`."""
     return f"{cell.name or type(cell).__name__} of {counted(cell.hidden_size, 'unit')}"
 
 
 def ends(stopped):
-    """`exact: 95, samples: 5`: how many models ended how."""
+    """Return `exact: 95, samples: 5`: how many models ended for each reason."""
     return ", ".join(f"{end}: {count:,}" for end, count in Counter(stopped).items())
 
 
 def table(columns, rows, left_out=0):
-    """An HTML table of values, numbers to four digits; left_out: how many rows are not among them."""
+    """Return an HTML table of values, numbers with four digits; left_out: the number of rows that are not shown."""
     head = "".join(f"<th>{escape(str(name))}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_shown(value)}</td>' for value in row)}</tr>" for row in rows)
     more = f"<p>and {counted(left_out, 'more row')}</p>" if left_out else ""
@@ -43,7 +44,7 @@ def _shown(value):
 
 
 def curves(x, lines, xlabel, ylabel):
-    """SVG of lines {name: values} against x, which begins at 0; logarithmic where all values are above 0.
+    """Return SVG of lines {name: values} against x, which begins at 0; logarithmic where all values are above 0.
 
     Values that are not finite are left out; "" where no line has two of them.
     """
@@ -84,27 +85,27 @@ def _page(result, *parts):
 
 
 def model(self):
-    """One line for a Model."""
+    """Return one line for a Model."""
     task = f"; {self.task.described()}" if self.task else ""
     sizes = f"{counted(self.input_size, 'input')}, {counted(self.output_size, 'output')}"
     return f"Model({network(self.cell)}; {sizes}{task}; {self.dtype})"
 
 
 def model_html(self):
-    """The names, shapes and ranges of its weights."""
+    """Return the names, shapes and ranges of its weights."""
     rows = [(name, "×".join(map(str, w.shape)), float(w.min()), float(w.max())) for name, w in self.weights.items()]
     return _page(self, table(("weights", "shape", "smallest", "largest"), rows))
 
 
 def run(self):
-    """One line for a Run."""
+    """Return one line for a Run."""
     task = self.model.task.described() if self.model.task else "arrays"
     return (f"Run({network(self.model.cell)}; {task}; {self.stopped} after {counted(self.samples, 'sample')}; "
             f"{self.seconds:.3g} s)")
 
 
 def run_html(self):
-    """Its learning curve, and what was verified and proved."""
+    """Return its learning curve, and what was verified and proved."""
     found, tried = [], self.verification
     if tried is not None:
         wrong = f"{tried.wrong:,} of {counted(tried.samples, 'sample')} wrong at {tried.bits:,} bits"
@@ -116,14 +117,14 @@ def run_html(self):
 
 
 def many_run(self):
-    """One line for a ManyRun."""
+    """Return one line for a ManyRun."""
     task = self.task.described() if self.task else "arrays"
     models = f"{counted(len(self), 'model')}; {network(self.cell)}"
     return f"ManyRun({models}; {task}; {ends(self.stopped)}; {self.seconds:.3g} s)"
 
 
 def many_run_html(self):
-    """The models that became exact first."""
+    """Return the models that became exact first."""
     order = sorted(range(len(self)), key=lambda i: (self.samples_to_exact[i] < 0, self.samples_to_exact[i], i))
     rows = [
         (i, self.seeds[i], self.stopped[i], self.samples[i],
@@ -135,7 +136,7 @@ def many_run_html(self):
 
 
 def fit_html(self):
-    """The losses and the learning curves of a Fit."""
+    """Return the losses and the learning curves of a Fit."""
     roles = self.loss._fields
     rows = [("loss", *self.loss), ("accuracy", *self.accuracy)]
     history = self.history
@@ -144,7 +145,7 @@ def fit_html(self):
 
 
 def fits_html(self):
-    """The models of Fits with the lowest losses, and the learning curves of the best."""
+    """Return the models of Fits with the lowest losses, and the learning curves of the best."""
     losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
     chosen = np.argsort(losses, kind="stable")[:MOST_ROWS]
     groups = [(name, values) for name, values in self.groups.items()]
@@ -162,14 +163,14 @@ def fits_html(self):
 
 
 def sweep_table(self):
-    """One line for a Table."""
+    """Return one line for a Table."""
     exact = sum(each.exact for each in self.summaries)
     return (f"Table({counted(len(self.points), 'point')} of {counted(self.grid.seeds, 'seed')}: "
             f"{counted(len(self), 'model')}, {exact:,} exact)")
 
 
 def sweep_table_html(self, axes):
-    """The points with the largest shares of exact models, by those of the axes in which the points differ."""
+    """Return the points with the largest shares of exact models, by those axes in which the points differ."""
     summaries = self.summaries
     varied = [axis for axis in axes if len({str(point.value(axis)) for point in self.points}) > 1]
     order = sorted(range(len(self.points)), key=lambda n: (-summaries[n].share, n))[:MOST_ROWS]
@@ -183,12 +184,12 @@ def sweep_table_html(self, axes):
 
 
 def certification(self):
-    """One line for a Certification."""
+    """Return one line for a Certification."""
     return f"Certification({self})"
 
 
 def certification_html(self):
-    """What the proof consists of."""
+    """Return the facts of the proof."""
     rows = [("status", self.status), ("task", self.task.name), ("boxes", self.graph.nodes), ("margin", self.margin),
             ("seconds", self.seconds)]
     return _page(self, table(("", ""), rows))

@@ -1,4 +1,4 @@
-"""Run one nogil kernel on several threads at once, each certain to run.
+"""Runs one nogil kernel on several threads at once; all of them are guaranteed to run.
 
 Every call has workers of its own, taken from those that are idle or started for it. So calls from any number of
 threads, from callbacks, from workers themselves and in a forked child never wait for each other.
@@ -19,7 +19,7 @@ _idle, _running, _lock = collections.deque(), 0, threading.Lock()
 
 
 def on_threads(most, work, tend=None):
-    """[work(0, n), ..., work(n - 1, n)], all running at the same time, for some n of at most `most`.
+    """Return [work(0, n), ..., work(n - 1, n)], all running at the same time, for some n of at most `most`.
 
     n is the number of cores that no other call works on, at least 1: what `work` computes must not depend on it. A
     single share runs in the caller, unless there is a `tend`; else all of them run on workers, and the caller waits,
@@ -45,14 +45,14 @@ def on_threads(most, work, tend=None):
 
 
 class _Call:
-    """One call of `on_threads`, led by its first worker: signals, which may come at any step, reach no worker."""
+    """One call of `on_threads`, led by its first worker, so that no signal interrupts a worker."""
 
     def __init__(self, most, work, cores):
         self.most, self.work, self.cores, self.error = most, work, cores, None
         self._shares, self._done = queue.SimpleQueue(), queue.SimpleQueue()
 
     def ended(self, seconds):
-        """Wait for the end, at most so long (None: for ever); whether it has come."""
+        """Wait for the end, at most this many seconds (None: without limit); return whether it has come."""
         try:
             self._done.get(timeout=seconds)
         except queue.Empty:
@@ -90,7 +90,7 @@ class _Call:
 
 
 def _worker():
-    """The inbox of a worker that nobody else has, or None where the system starts no more threads."""
+    """Return the inbox of an idle worker, or None where the system starts no more threads."""
     try:
         return _idle.pop()
     except IndexError:
@@ -110,7 +110,7 @@ def _serve(inbox):
 
 
 def _forget():
-    """In a forked child, which has none of the threads."""
+    """Forget all workers in a forked child, which has none of the threads."""
     global _running, _lock
     _idle.clear()
     _running, _lock = 0, threading.Lock()

@@ -1,4 +1,4 @@
-"""Is a network right? Every pair of operands where that is feasible, else random and hard ones.
+"""Tests whether a network is right: on every pair of operands where that is feasible, else on random and hard ones.
 
 The truth is the task's own boolean algebra on words, which the tests hold against Python's int.
 """
@@ -127,18 +127,18 @@ def verify(
 
 
 def enumerable(task):
-    """Whether all samples of a task are tried."""
+    """Return whether all samples of a task are tried."""
     return task.free_bits * task.input_size <= EXHAUSTIVE_BITS
 
 
 def right_on_all(task):
-    """The Verification of a network without a mistake on any sample of a task."""
+    """Return the Verification of a network without a mistake on any sample of a task."""
     return Verification(task.bits, True, 2 ** (task.free_bits * task.input_size))
 
 
 def exactness(model, progress=None):
-    """The Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`, and at
-    once where there are many mistakes.
+    """Return the Verification of a model if it is exact, else None: on one thread, several times as fast as `verify`,
+    and at once where there are many mistakes.
 
     progress(done, total): called now and then, where not all samples are tried.
     """
@@ -150,7 +150,7 @@ def exactness(model, progress=None):
 
 
 def warm_up(model):
-    """Compile what `verify` will call, or load it from the cache."""
+    """Compile the kernels that `verify` uses, or load them from the cache."""
     evaluate(
         model,
         model.task,

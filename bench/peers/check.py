@@ -1,4 +1,4 @@
-"""`python -m bench.peers.check`: every peer at every size of the suite, compared with the true gradient once.
+"""`python -m bench.peers.check`: compares one update of every peer, at every size of the suite, with the true gradient.
 
 Compiled code goes to disk on the way, so that the benchmarks that follow need not wait for it.
 """
@@ -18,13 +18,13 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "speed.md"
 
 
 def example():
-    """The file with an engine that docs/speed.md shows."""
+    """Return the engine file that docs/speed.md shows."""
     (text,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return text
 
 
 def check_example(python):
-    """Run that engine as `fastrnn bench --engine` does, with its check."""
+    """Run the engine of the example as `fastrnn bench --engine` does, with its check."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mine.py")
         path.write_text(example(), encoding="utf-8")
@@ -34,7 +34,7 @@ def check_example(python):
 
 
 def main():
-    """Print a line a peer; returns 1 if one cannot run or computes something else."""
+    """Print a line for each peer; return 1 if one cannot run or computes something else."""
     absent, found = {}, pythons()
     wanted = ladder.cases([*LADDER.works, *SHAPES], PEERS)
     for name in dict.fromkeys(case.engine.name for case in wanted):

@@ -1,4 +1,4 @@
-"""`python -m bench.peers.exchange`: networks that go out and come in, run by the other libraries themselves.
+"""`python -m bench.peers.exchange`: runs exported and imported networks in the other libraries themselves.
 
 Of each format, cell and size, the outputs of a random network over 1,000 steps: ours in the library's runtime, and one
 that the library drew in ours, in float32. Distances are shares of the largest output, or of 1 where that is less.
@@ -35,7 +35,7 @@ PACKAGES = {"nnx": "flax"}
 
 
 def jobs():
-    """(job as exchange_runtimes.py takes it, Network) of all that is compared."""
+    """Return (job as exchange_runtimes.py takes it, Network) for everything that is compared."""
     rng = np.random.default_rng(0)
     for library, cells in CELLS.items():
         for cell in cells:
@@ -56,12 +56,12 @@ def jobs():
 
 
 def outputs(network, x):
-    """z (T, O) of a Network, by our kernels."""
+    """Return z (T, O) of a Network, computed by fastrnn's kernels."""
     return fit_of(network).outputs(Sequences([x]))
 
 
 def main():
-    """Print a line a format and cell; returns 1 if one differs, or a library is not there."""
+    """Print a line for each format and cell; return 1 if one differs or a library is missing."""
     python = next(iter(pythons().values()), None)
     if python is None:
         print("no library is installed: run make bench-peers", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Networks in the forms of exchange, run by the libraries themselves, in float32.
+"""Runs exchanged networks in the libraries themselves, in float32.
 
 `python exchange_runtimes.py FOLDER`
 
@@ -18,7 +18,7 @@ import numpy as np
 
 
 def random_biases(arrays):
-    """The same arrays, with numbers in place of zeros, which libraries begin biases with."""
+    """Return the same arrays with random numbers in place of zeros, with which libraries initialize biases."""
     rng = np.random.default_rng(0)
     return [np.asarray(a) if np.any(a) else rng.normal(size=np.shape(a)).astype(np.float32) for a in arrays]
 

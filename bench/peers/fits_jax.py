@@ -1,4 +1,4 @@
-"""Many GRUs side by side in JAX: backward passes by hand, many updates a call.
+"""Many GRUs side by side in JAX: hand-written backward passes, many updates per call.
 
 Which layout is fastest depends on the hidden size. Up to 2 units: an array (sequences, models) for each unit, which
 XLA makes one loop of. Above: products of matrices, models in the batch and sequences in the last axis. Few models in a
@@ -13,18 +13,18 @@ from jax import lax
 
 
 def sigmoid(v):
-    """0.5 tanh(v / 2) + 0.5, since XLA's tanh is faster than its exponential and division."""
+    """Return 0.5 tanh(v / 2) + 0.5; XLA's tanh is faster than its exponential and division."""
     return 0.5 * jnp.tanh(0.5 * v) + 0.5
 
 
 def make(task_of):
-    """The fastest layout for a task."""
+    """Make the engine with the fastest layout for a task."""
     hidden = task_of(1).hidden
     return Engine(task_of(64), Units) if hidden <= 2 else Engine(task_of(16 if hidden < 20 else 8), Products)
 
 
 class Engine:
-    """Models of a task, and their slots of AdamW."""
+    """The models of a task, with AdamW's state."""
 
     updates = TOGETHER
 
@@ -67,7 +67,7 @@ class Engine:
 
 
 class Units:
-    """An array (B, M) for each unit and gate."""
+    """Layout: one array (B, M) for each unit and gate."""
 
     def __init__(self, task):
         self.task = task
@@ -140,20 +140,21 @@ class Units:
 
 
 def affine(bias, weights, values):
-    """bias + sum over k of weights[k] values[k]"""
+    """Return bias + sum over k of weights[k] values[k]."""
     for weight, value in zip(weights, values):
         bias = bias + weight * value
     return bias
 
 
 def over_sequences(a, b):
-    """(len(a), len(b), M), sums over sequences; as a product with ones, which XLA vectorises better than a sum."""
+    """Return (len(a), len(b), M), sums over sequences; as a product with ones, which XLA vectorises better than a sum.
+    """
     ones = jnp.ones((1, SEQUENCES), a[0].dtype)
     return jnp.stack([jnp.stack([(ones @ (p * q))[0] for q in b]) for p in a])
 
 
 class Products:
-    """Arrays (M, units, B)."""
+    """Layout: arrays (M, units, B)."""
 
     def __init__(self, task):
         self.task = task
@@ -219,5 +220,5 @@ class Products:
 
 
 def joined(weights, bias):
-    """Weights with the bias as one more column."""
+    """Return the weights with the bias appended as a column."""
     return jnp.concatenate([weights, bias[..., None]], -1)

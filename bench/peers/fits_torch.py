@@ -1,4 +1,5 @@
-"""Many GRUs side by side in PyTorch: a step forward and a step back by hand, each compiled; and nn.GRU, one by one."""
+"""Many GRUs side by side in PyTorch: hand-written forward and backward steps, each compiled; and nn.GRU, one model
+after the other."""
 
 import numpy as np
 import torch
@@ -8,17 +9,17 @@ torch.set_num_threads(1)
 
 
 def product(weights, values):
-    """weights (G, K, M), values (K, B, M or 1): (G, B, M)"""
+    """Multiply weights (G, K, M) by values (K, B, M or 1); return (G, B, M)."""
     return sum(weights[:, k, None] * values[k][None] for k in range(weights.shape[1]))
 
 
 def over_sequences(a, b):
-    """a (G, B, M), b (K, B, M or 1): (G, K, M)"""
+    """Return the sums over sequences of a (G, B, M) times b (K, B, M or 1): (G, K, M)."""
     return (a[:, None] * b[None]).sum(2)
 
 
 def forward(w_ih, w_hh, b_ih, b_hh, x, h):
-    """(next h, gates (2 H, B, M), the products inside the reset gate, candidates)"""
+    """Return (next h, gates (2 H, B, M), the products inside the reset gate, candidates)."""
     size = h.shape[0]
     a, b = product(w_ih, x) + b_ih[:, None], product(w_hh, h) + b_hh[:, None]
     gates, inner = torch.sigmoid(a[: 2 * size] + b[: 2 * size]), b[2 * size :]
@@ -27,7 +28,7 @@ def forward(w_ih, w_hh, b_ih, b_hh, x, h):
 
 
 def backward(w_hh, w_out, b_out, x, y, weight, role, h, after, gates, inner, n, dh, di, dr, dbi, dbr, do, dbo):
-    """The gradient by h; gradients by weights are added in place."""
+    """Return the gradient by h; gradients by weights are added in place."""
     size = h.shape[0]
     r, z = gates[:size], gates[size:]
     d = (torch.sigmoid(b_out + sum(w_out[k] * after[k] for k in range(size))) - y) * (weight * role)
@@ -45,7 +46,7 @@ def backward(w_hh, w_out, b_out, x, y, weight, role, h, after, gates, inner, n, 
 
 
 class Compiled:
-    """Models in the last axis, arrays (units, sequences, models)."""
+    """Layout: models in the last axis, arrays (units, sequences, models)."""
 
     updates = 1
 
@@ -62,7 +63,7 @@ class Compiled:
         self.count = 0
 
     def _forward(self):
-        """[(h, gates, inner, candidates) of each step], and the last h."""
+        """Return [(h, gates, inner, candidates) of each step], and the last h."""
         w = self.w
         h, saved = torch.zeros((self.task.hidden, *self.roles.shape[1:]), dtype=self.x.dtype), []
         for x in self.x:
@@ -115,7 +116,7 @@ class Compiled:
 
 
 class Module:
-    """nn.GRU, one model after the other, as fits are mostly written."""
+    """nn.GRU, one model after the other, as most users write fits."""
 
     updates = 1
 
@@ -136,7 +137,7 @@ class Module:
             self.models.append((rnn, out, optimizer, parameters))
 
     def _losses(self, model):
-        """(2,)"""
+        """Return the losses, (2,)."""
         rnn, out, *_ = self.models[model]
         each = torch.nn.functional.cross_entropy(out(rnn(self.x)[0]).reshape(-1, CLASSES), self.y, reduction="none")
         return self.weight[:, :, model] @ each

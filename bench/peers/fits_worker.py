@@ -1,4 +1,4 @@
-"""Fits as an expert in JAX or PyTorch writes them, in a process of their own.
+"""Runs fits as an expert in JAX or PyTorch writes them, in a process of their own.
 
     python bench/peers/fits_worker.py --check       every engine against nn.GRU and AdamW of PyTorch, in float64
     python bench/peers/fits_worker.py               one JSON line each way:
@@ -28,7 +28,7 @@ TOLERANCE = 1e-9
 
 
 class Task:
-    """Data, roles and initial weights.
+    """The data, roles and initial weights.
 
     x (T, B, K); y (T, B), 0 or 1; mask (T, B); roles (2, B, M), weights of sequences in the mean training and
     validation loss; weights {name: (M, ...)}, named and shaped as in PyTorch.
@@ -49,14 +49,15 @@ class Task:
 
 
 def engine(name, hidden, dtype, models=None):
-    """An engine: run(calls) of `updates` each, weights(), losses() (2, M); `models` are the fastest number if None."""
+    """Make an engine with run(calls) of `updates` each, weights() and losses() (2, M); `models`: their number, None for
+    the fastest one."""
     file, made = ENGINES[name]
     make = getattr(importlib.import_module(file), made)
     return make(lambda fastest: Task(hidden, models or fastest, dtype))
 
 
 def check():
-    """Print the largest differences of weights and losses after a call; returns 1 if one is beyond the tolerance."""
+    """Print the largest differences of weights and losses after one call; return 1 if one exceeds the tolerance."""
     wrong = 0
     for hidden in (1, 2, 4, 10, 20):
         results = {}

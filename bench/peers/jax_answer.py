@@ -1,4 +1,4 @@
-"""fastrnn's recipe in JAX: Adam, squared error, batches of 16, many updates a call, until exact on all 8-bit pairs.
+"""fastrnn's recipe in JAX: Adam, squared error, batches of 16, many updates per call, until exact on all 8-bit pairs.
 
 Run as a script with a number of seeds. Prints the seconds that start-up and compiling took, then for each seed:
 seed, whether it became exact, samples, seconds of training.
@@ -20,7 +20,7 @@ TOGETHER = 16
 
 
 def outputs(w, x):
-    """Logits (T, B) for x (T, B, 2)."""
+    """Return the logits (T, B) for x (T, B, 2)."""
 
     def step(h, x_t):
         h = jax.nn.sigmoid(x_t @ w["w_ih"] + w["b"] + h @ w["w_hh"])

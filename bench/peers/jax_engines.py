@@ -1,4 +1,4 @@
-"""JAX on the CPU: lax.scan over time under jit, many updates inside one call; by grad, and with its own backward
+"""JAX on the CPU: lax.scan over time under jit, many updates inside one call; by grad, and with a hand-written backward
 pass."""
 
 import os
@@ -39,7 +39,8 @@ def by_tanh(z):
 
 
 class _Engine:
-    """gradients(weights, x, y) under jit, inside a loop of updates; x and y as the layout of the engine wants them."""
+    """Base of the engines: gradients(weights, x, y) under jit, inside a loop of updates; x and y have the engine's
+    layout."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, self.given = work, (x, y)
@@ -114,13 +115,13 @@ def _loss(weights, x, y):
 
 
 class Grad(_Engine):
-    """The loss as one writes it, and jax.grad."""
+    """The loss as most users write it, and jax.grad."""
 
     layouts = {"samples first": jax.grad(_loss)}
 
 
 def _rows(weights, x, y):
-    """(T, B, features), gradients of the weights added up on the way back."""
+    """Layout (T, B, features); the gradients of the weights are accumulated in the backward pass."""
     w_ih, w_hh, w_ho = weights
     hidden, zero = len(w_hh), jnp.zeros((x.shape[1], len(w_hh)), x.dtype)
     fused = jnp.concatenate([w_ih, w_hh], 1).T
@@ -148,7 +149,7 @@ def _rows(weights, x, y):
 
 
 def _columns(weights, x, y):
-    """The same with (T, features, B): better where B fills vectors and H does not."""
+    """Layout (T, features, B): better where B fills vectors and H does not."""
     w_ih, w_hh, w_ho = weights
     zero = jnp.zeros((len(w_hh), x.shape[2]), x.dtype)
     fused = jnp.concatenate([w_ih, w_hh], 1)
@@ -176,13 +177,13 @@ def _columns(weights, x, y):
 
 
 class Handwritten(_Engine):
-    """x and h in one product, gradients added up on the way back, the better of two layouts."""
+    """x and h in one product, gradients accumulated in the backward pass; the faster of two layouts."""
 
     layouts = {"samples first": _rows, "samples last": _columns}
 
 
 class Models:
-    """Many models by vmap, each with its own samples, one at a time; time unrolled, many updates a call."""
+    """Many models by vmap, each with its own samples, one at a time; time unrolled, many updates per call."""
 
     together = 64
 
@@ -215,7 +216,8 @@ class Models:
 
 
 def _of_one(weights, x, y):
-    """Gradients of one model and one sample: x (T, 2), y (T, 1). Twice as fast under vmap as with the models last."""
+    """Return the gradients of one model on one sample: x (T, 2), y (T, 1). Under vmap this is twice as fast as a layout
+    with the models last."""
     w_ih, w_hh, w_ho = weights
     pre = x[:, :1] * w_ih[:, 0] + x[:, 1:] * w_ih[:, 1]
     states = [by_exp(pre[0])]

@@ -1,4 +1,5 @@
-"""`python -m bench.peers.networks`: losses, gradients and updates against PyTorch's modules and optimizers, in float64.
+"""`python -m bench.peers.networks`: compares losses, gradients and updates with PyTorch's modules and optimizers, in
+float64.
 
 GRU, LSTM and Elman with each head, learned initial states and ragged, weighted sequences; then 50 updates by every
 optimizer.
@@ -24,7 +25,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Case:
-    """A network and an optimizer, here and in PyTorch."""
+    """A network and an optimizer, in fastrnn and in PyTorch."""
 
     cell: object
     head: str
@@ -45,7 +46,7 @@ class Case:
 
 
 def cases():
-    """All that is compared."""
+    """Return everything that is compared."""
     sgd = ("sgd", 0.05, {}, "SGD", {"lr": 0.05})
     for cell in (Elman(5, "tanh"), Elman(4, "relu"), GRU(5), LSTM(5)):
         for head in ("softmax", "linear", "sigmoid"):
@@ -64,7 +65,7 @@ def cases():
 
 
 def problem(case, number):
-    """(lists of x, y and weights of the sequences, initial weights)"""
+    """Return (lists of x, y and weights of the sequences, initial weights)."""
     rng = np.random.default_rng(number)
     inputs, outputs, hidden, gates = 3, 1 if case.head == "linear" else 3, case.cell.hidden_size, len(case.cell.gates)
     x = [rng.normal(size=(steps, inputs)) for steps in (4, 9, 6, 1, 7)]
@@ -79,7 +80,7 @@ def problem(case, number):
 
 
 def padded(values):
-    """(N, T, ...)"""
+    """Return the sequences padded to one length, (N, T, ...)."""
     out = np.zeros((len(values), max(map(len, values)), *values[0].shape[1:]))
     for row, value in zip(out, values):
         row[: len(value)] = value
@@ -87,7 +88,7 @@ def padded(values):
 
 
 def here(case, x, y, weight, weights):
-    """(losses (updates + 1), gradients, weights at some update, that update), by fastrnn."""
+    """Return fastrnn's (losses (updates + 1), gradients, weights after some update, the number of that update)."""
     # A class that no step has would not be known otherwise.
     data = Sequences(x, y, weight=weight, **({"kind": "classes", "classes": 3} if case.head == "softmax" else {}))
     common = dict(roles=[TRAIN] * len(x), head=case.head, weights=weights, initial_state="learned", before=case.before,
@@ -113,12 +114,12 @@ def here(case, x, y, weight, weights):
 
 
 def distance(a, b):
-    """Largest difference, by the largest number."""
+    """Return the largest difference, divided by the largest number."""
     return float(np.abs(a - b).max() / max(1e-3, np.abs(b).max()))
 
 
 def main():
-    """Print a line a case; returns 1 if one differs, or PyTorch is not there."""
+    """Print a line for each case; return 1 if one differs or PyTorch is missing."""
     python = pythons().get("torch")
     if python is None:
         print("PyTorch is not installed: run make bench-peers", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The peers' rows of the table of engines, and which of them can run here."""
+"""The peers' rows in the table of engines; tells which of them can run here."""
 
 import os
 import subprocess
@@ -27,8 +27,8 @@ PEERS = (
 
 
 def pythons():
-    """{worker: Python} of the libraries that are installed for the peers; FASTRNN_PEERS names another Python than
-    .venv-peers'."""
+    """Return {worker: Python} of the libraries that are installed for the peers; FASTRNN_PEERS names another Python
+    than .venv-peers'."""
     python = os.environ.get("FASTRNN_PEERS") or str(PYTHON)
     found = {}
     for library in sorted({peer.worker for peer in PEERS}):

@@ -1,4 +1,5 @@
-"""PyTorch on the CPU: as most people write it, with the loop written out, with its own backward pass, and compiled."""
+"""PyTorch on the CPU: as most people write it, with an explicit loop over time, with a hand-written backward pass, and
+compiled."""
 
 import torch
 
@@ -11,8 +12,7 @@ def _numpy(names, tensors):
 
 
 class _Engine:
-    """Weights w_ih (H, 2), w_hh (H, H), w_ho (1, H); x (T, B, 2) and y (T, B, 1) with time first, as PyTorch likes
-    them."""
+    """Base of the engines. Weights w_ih (H, 2), w_hh (H, H), w_ho (1, H); x (T, B, 2) and y (T, B, 1), time first."""
 
     names = ("w_ih", "w_hh", "w_ho")
     together = 1
@@ -35,7 +35,7 @@ class _Engine:
 
 
 class Module(_Engine):
-    """nn.RNN, nn.Linear, the loss, backward(), optim.SGD. nn.RNN knows tanh and relu: this one row is a tanh
+    """nn.RNN, nn.Linear, the loss, backward(), optim.SGD. nn.RNN supports tanh and relu only, so this row is a tanh
     network."""
 
     def prepare(self):
@@ -82,7 +82,7 @@ class Eager(_Engine):
 
 
 class Handwritten(_Engine):
-    """Forward and backward written out, every array allocated once, a thousand samples at a time."""
+    """Hand-written forward and backward pass; each array is allocated once; a thousand samples at a time."""
 
     def prepare(self):
         hidden, steps = self.work.hidden, self.work.steps
@@ -128,7 +128,7 @@ class Handwritten(_Engine):
 
 
 def _gradients(weights, x, y):
-    """The same as one expression, for the compiler to fuse."""
+    """Return the gradients as one expression, which the compiler can fuse."""
     (w_ih, w_hh, w_ho), (steps, batch, _) = weights, x.shape
     # One sample at a time, products written as sums become part of the fused loops; as calls of a matrix
     # library they would be most of the time.
@@ -152,7 +152,7 @@ def _gradients(weights, x, y):
 
 
 class Compiled(_Engine):
-    """torch.compile (Inductor, C++ wrapper) over whole updates: four a call where the call would cost more than its
+    """torch.compile (Inductor, C++ wrapper) over whole updates: four per call where a call would cost more than its
     work."""
 
     def prepare(self):

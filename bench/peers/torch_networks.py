@@ -1,4 +1,4 @@
-"""PyTorch's own modules, losses and optimizers on given networks, in float64.
+"""Runs PyTorch's own modules, losses and optimizers on given networks, in float64.
 
 `python torch_networks.py CASES.npz RESULTS.npz`
 
@@ -52,7 +52,7 @@ class Network(torch.nn.Module):
 
 
 def run(what, x, y, weight, weights):
-    """Results of one case."""
+    """Return the results of one case."""
     network = Network(what, weights)
     optimizer = getattr(torch.optim, what["optimizer"])(network.parameters(), **what["options"])
     results = {"loss": [], **{f"w.{name}": [] for name in network.named}}

@@ -1,4 +1,4 @@
-"""What fitted networks do: scores of predictions, phase portraits, gates, simulated behaviour, simple baselines.
+"""Analysis of fitted networks: scores of predictions, phase portraits, gates, simulated behaviour, simple baselines.
 
     >>> from fastrnn import analysis
     >>> analysis.calibration(fits.predict(data)[0, :, 0], data.y[:, 0])

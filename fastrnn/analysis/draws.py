@@ -1,4 +1,4 @@
-"""Random numbers for simulated sessions: a stream for each, independent of other models in the simulation."""
+"""Random numbers for simulated sessions: one independent stream for each model and session."""
 
 import hashlib
 
@@ -8,7 +8,8 @@ BUFFER = 256
 
 
 class Draws:
-    """Independent random numbers: `uniform()` and `normal()` give one for each agent, (M, sessions) float64.
+    """Independent random numbers: `uniform()` and `normal()` return one for each model and session, (M, sessions)
+    float64.
 
     The stream of a session depends on the seed, its number and its model's weights alone.
     """
@@ -22,11 +23,11 @@ class Draws:
         self._shape, self._buffers = (len(weights), sessions), {}
 
     def uniform(self):
-        """Numbers in [0, 1)."""
+        """Return numbers in [0, 1)."""
         return self._next("random")
 
     def normal(self):
-        """Numbers of a normal distribution with mean 0 and deviation 1."""
+        """Return numbers from the standard normal distribution."""
         return self._next("standard_normal")
 
     def _next(self, kind):
@@ -38,7 +39,7 @@ class Draws:
 
 
 def _words(weights):
-    """Integers that name a model."""
+    """Return integers that identify a model."""
     digest = hashlib.blake2b(digest_size=16)
     for name, values in weights.items():
         digest.update(f"{name} {values.dtype} {values.shape}".encode())

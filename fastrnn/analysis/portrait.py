@@ -141,7 +141,7 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
 
 
 def _logit(head, stepper, output):
-    """A function from states (P, D) to logits (P,)."""
+    """Return a function from states (P, D) to logits (P,)."""
     outputs = stepper.weights["w_ho"].shape[1]
     output = (outputs - 1 if head.targets == "classes" else 0) if output is None else output
     if not 0 <= output < outputs:
@@ -165,7 +165,7 @@ def _frequent(x):
 
 
 def _span(values):
-    """Limits a little beyond the values."""
+    """Return limits slightly beyond the range of the values."""
     low, high = values.min(), values.max()
     room = 0.1 * (high - low) or 1.0
     return low - room, high + room

@@ -1,4 +1,4 @@
-"""`simulate`: fitted networks that act in an environment, one step at a time."""
+"""`simulate`: lets fitted networks act in an environment, one step at a time."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from fastrnn.training.outputs import states_of_sequences
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What M models did in sessions of T steps, in the order of the Fits.
+    """The actions of M models in sessions of T steps, in the order of the Fits.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
 
 
 def _simulated(fits, environment, first, steps, seed, choose, states):
-    """(x, predictions, choices, states) of models of one size."""
+    """Return (x, predictions, choices, states) of models of one size."""
     stepper, takes, sessions = Stepper(fits), _arguments(environment), states.shape[1]
     draws = Draws(seed, [fits.weights(i) for i in range(len(fits))], sessions)
     inputs, kept = first, ([], [], [], [])
@@ -124,12 +124,12 @@ def _simulated(fits, environment, first, steps, seed, choose, states):
 
 
 def _draw_classes(p, draws):
-    """Class numbers with probabilities p (M, sessions, K)."""
+    """Draw class numbers with probabilities p (M, sessions, K)."""
     return (draws.uniform()[..., None] > np.cumsum(p[..., :-1], -1)).sum(-1)
 
 
 def _draw_bits(p, draws):
-    """Bits with probabilities p (M, sessions, O)."""
+    """Draw bits with probabilities p (M, sessions, O)."""
     return np.stack([draws.uniform() < p[..., n] for n in range(p.shape[-1])], -1).astype(np.int64)
 
 
@@ -151,7 +151,7 @@ def _inputs(values, shape, name):
 
 
 def _of_models(first, chosen):
-    """The first inputs of these models."""
+    """Return the first inputs of these models."""
     array = np.asarray(first, float)
     return array[chosen] if array.ndim == 3 and len(array) > 1 else array
 

@@ -1,4 +1,5 @@
-"""Networks one step at a time, in NumPy and float64, on the traced formula of any cell; and their gates."""
+"""Runs networks one step at a time, in NumPy and float64, on the traced formula of any cell; and returns their gates.
+"""
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Stepper:
         return np.broadcast_to(first, (self.models, *shape, self.size)).copy()
 
     def __call__(self, states, x):
-        """The states after a step."""
+        """Return the states after a step."""
         return np.concatenate(self._values(self.step.new, states, x), -1)
 
     def outputs(self, states, after=None):
@@ -119,7 +120,7 @@ class Stepper:
         return [np.broadcast_to(each, (*states.shape[:-1], self.hidden)) for each in on_numpy(nodes, values)]
 
     def _set_pre(self, values, x, h):
-        """Add the pre-activations to the values of nodes: first those that do not wait for the operand."""
+        """Add the pre-activations to the values of nodes: first those that do not depend on the operand."""
         rows = {"ih": 0, "hh": 0}
         own = {gate: {side: self._rows(rows, side) for side in self._sides(gate)} for gate in self.cell.gates}
         operand, late = self.step.operand, self.cell.operand_gates
@@ -131,7 +132,7 @@ class Stepper:
         return ("ih",) if gate in self.cell.inputs_only else ("ih", "hh")
 
     def _rows(self, rows, side):
-        """The next gate's rows of a matrix."""
+        """Return the rows of the next gate in a matrix."""
         rows[side] += self.hidden
         return slice(rows[side] - self.hidden, rows[side])
 
@@ -151,7 +152,7 @@ class Stepper:
 
 
 def gate_nodes(cell):
-    """{gate: node}: the first activation that a gate's pre-activation reaches, or the pre-activation itself."""
+    """Return {gate: node}: the first activation that reads the gate's pre-activation, or the pre-activation itself."""
     step, found = cell.traced(), {}
     reached = {
         symbol: {group.removesuffix("_x").removesuffix("_h") if group not in cell.gates else group}
@@ -205,11 +206,11 @@ def gates(fits, data):
 
 
 def _product(values, matrix):
-    """(M, ..., R) of values (M, ..., C) and a matrix (M, R, C) for each model."""
+    """Multiply a matrix (M, R, C) of each model by values (M, ..., C); return (M, ..., R)."""
     flat = values.reshape(len(values), -1, values.shape[-1])
     return (flat @ matrix.transpose(0, 2, 1)).reshape(*values.shape[:-1], matrix.shape[1])
 
 
 def _beside(vectors, values):
-    """Vectors (M, R) of the models, shaped for values (M, ..., R)."""
+    """Return vectors (M, R) of the models in a shape that broadcasts with values (M, ..., R)."""
     return vectors.reshape(len(vectors), *[1] * (values.ndim - 2), vectors.shape[-1])

@@ -1,4 +1,4 @@
-"""Engines side by side: open them, check their gradients, time them in interleaved rounds, store the result."""
+"""Compares engines: opens them, checks their gradients, times them in interleaved rounds, stores the result."""
 
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -14,7 +14,7 @@ BATCHES = (1, 64, 1024, 16384)
 
 
 class Case(NamedTuple):
-    """An engine at a workload on a number of threads."""
+    """An engine on a workload and a number of threads."""
 
     engine: object
     work: Workload
@@ -26,8 +26,8 @@ class Case(NamedTuple):
 
 
 def cases(works, engines=ENGINES, everything=None):
-    """The cases of a table: each engine at each workload it takes, on one thread and, if it can, on `everything` of
-    them."""
+    """Return the cases of a table: each engine on each workload it takes, on one thread and, if it can, on `everything`
+    of them."""
     everything = everything or all_threads()
     counts = (1,) if everything == 1 else (1, everything)
     return [Case(engine, work, threads) for work in works for engine in engines if engine.takes(work)
@@ -51,7 +51,7 @@ CACHE = Peaks("triad-cache", "triad in the second-level cache", f"{HERE}/peak.py
 
 
 def peak_cases(everything=None, dtypes=("float32",)):
-    """The peaks of one thread and of all."""
+    """Return the peaks of one thread and of all."""
     everything = everything or all_threads()
     work = Workload(hidden=1, steps=1, batch=1)
     return [
@@ -61,7 +61,7 @@ def peak_cases(everything=None, dtypes=("float32",)):
 
 @contextmanager
 def opened(wanted, pythons, absent, progress=None):
-    """{case: its engine in a worker, checked}; what cannot run goes into `absent` with the reason.
+    """Return {case: its engine in a worker, checked}; engines that cannot run are put into `absent` with the reason.
 
     pythons: {worker: path of a Python} besides "core". Raises WrongGradient for an engine that computes something else,
     and WorkerError for a user's engine that cannot run.
@@ -92,12 +92,12 @@ def opened(wanted, pythons, absent, progress=None):
 
 
 def named(case, error):
-    """The WorkerError with the name of the engine and the workload at which it failed."""
+    """Return the WorkerError with the name of the engine and the workload at which it failed."""
     return WorkerError(f"{case.engine.label}, {case.work.name}: {error}", error.trace)
 
 
 def running(case, engine):
-    """run(updates) of an opened engine, whose error says which engine it was."""
+    """Return run(updates) of an opened engine, whose error names the engine."""
 
     def run(updates):
         try:
@@ -110,7 +110,7 @@ def running(case, engine):
 
 
 def checked(worker, case, opened_engine):
-    """Hold one update of the engine against the true gradient, on a smaller batch where the workload's is too large."""
+    """Compare one update of the engine with the true gradient, on a smaller batch where the workload's is too large."""
     small = case.work.to_check()
     engine = opened_engine if small == case.work else worker.open(case.engine.target, small, case.engine.draws)
     check(small, engine.sample(), case.engine.label, case.engine.activation)
@@ -119,7 +119,7 @@ def checked(worker, case, opened_engine):
 
 
 def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
-    """Check and time the cases; returns a result that JSON can hold, with a row for each, absent ones too.
+    """Check and time the cases; return a result that JSON can store, with a row for each case, absent ones included.
 
     Raises WrongGradient for an engine that computes something else, and WorkerError for one that fails while it is
     timed.
@@ -143,7 +143,7 @@ def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, set
 
 
 def row(case, updates, seconds, absent=None, **more):
-    """One row of a result: who, what, and the seconds an update took in each round."""
+    """Return one row of a result: engine, workload, and the seconds per update in each round."""
     engine, work = case.engine, case.work
     return {
         "name": case.name,
@@ -161,7 +161,7 @@ def row(case, updates, seconds, absent=None, **more):
 
 
 def work_done(case):
-    """What one update of a peak does."""
+    """Return the operations or bytes of one update of a peak."""
     if case.engine not in (FMA, TRIAD, CACHE):
         return {}
     from fastrnn.bench.engines.peak import MultiplyAdd, NearTriad, Triad

@@ -1,4 +1,4 @@
-"""What a result was measured on."""
+"""Describes the machine and the versions that a result was measured with."""
 
 import os
 import platform
@@ -13,12 +13,12 @@ MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": (
 
 
 def modules_of(engine):
-    """Distributions whose versions matter to an engine."""
+    """Return the distributions whose versions matter to an engine."""
     return MODULES.get(engine.worker, ()) + getattr(engine, "packages", ())
 
 
 def describe():
-    """{name: text} of processor, cores, system and versions, and the day (UTC)."""
+    """Return {name: text} of processor, cores, system and versions, and the day (UTC)."""
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "processor": _processor(),
@@ -53,7 +53,7 @@ def _processor():
 
 
 def slug(processor):
-    """A folder's name for a processor as `describe` has it: maker, LLVM's name and vectors, "amd-zen3-avx2"."""
+    """Return a folder name for a processor from `describe`: maker, LLVM's name and vectors, such as "amd-zen3-avx2"."""
     name, llvm, simd = re.fullmatch(r"(.*) \((.+), (.+)\)", processor).groups()
     maker = next((each for each in ("intel", "amd", "apple") if each in f"{name} {llvm}".lower()), name.split()[0])
     llvm = llvm.removeprefix(f"{maker}-").replace("znver", "zen")
@@ -69,6 +69,6 @@ def _version(name):
 
 
 def log(text):
-    """Write to standard error, for whoever looks for the reason of an absent row, if FASTRNN_BENCH_TRACE is set."""
+    """Write to standard error the reason why a row is absent, if FASTRNN_BENCH_TRACE is set."""
     if text and os.environ.get("FASTRNN_BENCH_TRACE"):
         print(text, file=sys.stderr)

@@ -9,7 +9,7 @@ from fastrnn.bench.processes import Worker, WorkerError
 
 
 def own_engine(target, number=0, python=sys.executable):
-    """The Engine of a user's "FILE.py:Class"; number: of the engines of one run.
+    """Return the Engine for a user's "FILE.py:Class"; number: its place among the engines of one run.
 
     The file is run once, in a process of its own, by `python`.
     Raises ValueError, in one line, where there is no file, the file fails, or the class is no engine.

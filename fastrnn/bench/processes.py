@@ -1,4 +1,4 @@
-"""The other end of fastrnn.bench.worker: start workers, ask them, end them."""
+"""The client of fastrnn.bench.worker: starts workers, sends them commands, ends them."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ PACKAGE_ROOT = WORKER.parents[2]
 
 
 class WorkerError(RuntimeError):
-    """A worker could not do what it was asked, in one line; `trace` has the whole story."""
+    """A worker could not run a command; the message has one line, `trace` the traceback."""
 
     def __init__(self, message, trace=""):
         super().__init__(message)
@@ -26,7 +26,7 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """A process for engines. threads: 1 pins it to one core, more leaves it free."""
+    """A process for engines. With `threads` = 1 it is pinned to one core, otherwise it is free."""
 
     def __init__(self, threads, python=sys.executable):
         self.threads = threads
@@ -45,7 +45,7 @@ class Worker:
         self.count = 0
 
     def ask(self, do, **arguments):
-        """The worker's answer. Raises WorkerError."""
+        """Return the worker's answer. Raises WorkerError."""
         try:
             self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self.process.stdin.flush()
@@ -65,7 +65,7 @@ class Worker:
         return answer["result"]
 
     def open(self, target, work, draws=False):
-        """An Opened engine, ready to run; one that draws its own batches gets none."""
+        """Return an Opened engine, ready to run; engines that draw their own batches get no data."""
         self.count += 1
         path = os.path.join(self.folder.name, f"{self.count}.npz")
         arrays = {f"w.{name}": weight for name, weight in initial_weights(work).items()}
@@ -89,18 +89,18 @@ class Worker:
 
 
 class Opened:
-    """An engine with its workload, in a worker; it makes `together` updates a call."""
+    """An engine with its workload, in a worker; it makes `together` updates per call."""
 
     def __init__(self, worker, key, together):
         self.worker, self.key, self.together = worker, key, together
 
     def run(self, updates):
-        """Seconds that a number of updates take, rounded up to whole calls of the engine."""
+        """Return the seconds that a number of updates take; the number is rounded up to whole calls of the engine."""
         made = -(-updates // self.together) * self.together
         return self.worker.ask("run", key=self.key, updates=made) * updates / made
 
     def sample(self):
-        """The Updates of one call, to be checked."""
+        """Return the Updates of one call, to be checked."""
         path = os.path.join(self.worker.folder.name, f"sample-{self.key}.npz")
         self.worker.ask("sample", key=self.key, path=path)
         with np.load(path, allow_pickle=False) as arrays:
@@ -111,12 +111,12 @@ class Opened:
         return updates
 
     def close(self):
-        """Let the engine go."""
+        """Release the engine."""
         self.worker.ask("close", key=self.key)
 
 
 def environment(threads, python=sys.executable):
-    """The environment of a worker with `threads` threads."""
+    """Return the environment variables of a worker with `threads` threads."""
     # NumPy's engine deals out threads itself, so its BLAS has one.
     numbers = {
         "OMP_NUM_THREADS": threads,
@@ -133,5 +133,5 @@ def environment(threads, python=sys.executable):
 
 
 def all_threads():
-    """How many threads "all" are."""
+    """Return the number of threads that "all" stands for."""
     return cores()

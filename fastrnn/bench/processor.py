@@ -1,4 +1,4 @@
-"""What was found of the processor, what the kernels chose for it and why, and what it does at most, measured."""
+"""The properties of the processor, what the kernels chose for it and why, and its measured peak."""
 
 import os
 import textwrap
@@ -45,8 +45,8 @@ class Cache(NamedTuple):
 
 
 def caches(root="/", core=0):
-    """The Caches of a core as Linux has them below `root`, none elsewhere (Documentation/ABI/testing/sysfs-devices-
-    system-cpu)."""
+    """Return the Caches of a core as Linux lists them below `root`, none elsewhere
+    (Documentation/ABI/testing/sysfs-devices-system-cpu)."""
     found = []
     for folder in sorted(Path(root, "sys/devices/system/cpu", f"cpu{core}", "cache").glob("index*")):
         try:
@@ -60,7 +60,7 @@ def caches(root="/", core=0):
 
 
 def found():
-    """{what: text} of what the system and numba say of the processor."""
+    """Return {label: text} of what the system and numba report about the processor."""
     here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     limit, setting, known = quota("/"), threads_setting(), caches(core=min(here))
     return {
@@ -75,7 +75,8 @@ def found():
 
 
 def chosen(work):
-    """{what: text} of what the kernels chose for an Elman network of this Workload's size on a task, and why."""
+    """Return {label: text} of what the kernels chose for an Elman network of this Workload's size on a task, and why.
+    """
     lanes, elman, task = lanes_for(work.dtype), Elman(work.hidden, bias=False), Addition(bits=work.steps)
     config = TrainConfig(optimizer="sgd", dtype=work.dtype)
     batches = network_for(elman, (INPUTS, OUTPUTS), task.kernel, config, False, COLUMNS)
@@ -105,7 +106,7 @@ def chosen(work):
 
 
 def _why(recipe, lanes, work):
-    """Why there are one or two registers of models."""
+    """Return the reason why there are one or two registers of models."""
     if recipe.lanes > lanes:
         return f"two vectors, whose chains overlap; weights and history of both fit {NEAREST_CACHE // 1024} kB"
     if work.steps > recipe.net.span:
@@ -114,13 +115,13 @@ def _why(recipe, lanes, work):
 
 
 def measured(threads=None, progress=None):
-    """A result of the peaks: multiply-adds, loads and stores in the second-level cache and in memory."""
+    """Measure the peaks: multiply-adds, loads and stores in the second-level cache and in memory; return the result."""
     cases = [*ladder.peak_cases(threads), ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)]
     return ladder.run(cases, 5, 0.05, "processor", progress=progress)
 
 
 def reached(result):
-    """{what: text} of what was measured."""
+    """Return {label: text} of what was measured."""
     counts, lines = sorted({row["threads"] for row in result["rows"]}), {}
     for threads in counts:
         name = "one core" if threads == 1 else f"{threads} cores"
@@ -138,7 +139,7 @@ def _speed(row):
 
 
 def plain(facts):
-    """Lines for a terminal of 80 columns."""
+    """Return lines for a terminal of 80 columns."""
     wide = max(map(len, facts)) + 2
     lines = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * wide, break_on_hyphens=False)
     return "\n".join(lines.fill(name.ljust(wide) + text) for name, text in facts.items())

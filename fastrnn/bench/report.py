@@ -1,4 +1,4 @@
-"""From stored seconds to figures and Markdown; what a table says follows from the result alone."""
+"""Turns stored seconds into figures and Markdown; a table depends on the result alone."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from fastrnn.files import write_atomically
 
 
 def work_of(row):
-    """The Workload of a result's row."""
+    """Return the Workload of a result's row."""
     return Workload(row["hidden"], row["steps"], row["batch"], row["dtype"], row["models"])
 
 
 def find(result, **wanted):
-    """The first row with these values that was measured, or None."""
+    """Return the first measured row with these values, or None."""
     return next(
         (row for row in result["rows"] if row["seconds"] and all(row[key] == value for key, value in wanted.items())),
         None,
@@ -23,23 +23,23 @@ def find(result, **wanted):
 
 
 def samples_a_second(row):
-    """Median over rounds."""
+    """Return the samples per second, the median over rounds."""
     return work_of(row).samples / median(row["seconds"])
 
 
 def gflops(row):
-    """1e9 counted floating-point operations per second."""
+    """Return 1e9 counted floating-point operations per second."""
     return work_of(row).flops * samples_a_second(row) / 1e9
 
 
 def peak_gflops(result, threads, dtype="float32"):
-    """Measured peak of a number of threads, as [GFLOP/s in each round], or None."""
+    """Return the measured peak of a number of threads, [GFLOP/s in each round], or None."""
     peak = find(result, engine="fma", threads=threads, dtype=dtype)
     return peak and [peak["flops"] / seconds / 1e9 for seconds in peak["seconds"]]
 
 
 def share_of_peak(result, row):
-    """GFLOP/s over the peak of as many threads: the median of the ratios within rounds, or None."""
+    """Return GFLOP/s divided by the peak of as many threads: the median of the ratios within rounds, or None."""
     peaks = peak_gflops(result, row["threads"], row["dtype"])
     if peaks is None:
         return None
@@ -48,12 +48,12 @@ def share_of_peak(result, row):
 
 
 def times_row(base, row):
-    """How many times as many samples per second as `base`, as ratios within rounds."""
+    """Return how many times as many samples per second as `base`, as ratios within rounds."""
     return times(*([seconds / work_of(each).samples for seconds in each["seconds"]] for each in (base, row)))
 
 
 def number(value, unit=""):
-    """Three digits and k, M or G."""
+    """Return three digits and k, M or G."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= 0.9995 * limit:
             return f"{digits(value / limit)} {letter}{unit}"
@@ -61,7 +61,7 @@ def number(value, unit=""):
 
 
 def digits(value):
-    """Three digits, or all before the point."""
+    """Return three digits, or all digits before the point."""
     return (
         f"{value:,.0f}"
         if value >= 99.95
@@ -74,14 +74,14 @@ def digits(value):
 
 
 def table(header, rows):
-    """A Markdown table; the first column to the left, the others to the right."""
+    """Return a Markdown table, with the first column left-aligned and the others right-aligned."""
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
     lines.insert(1, "|---" + "|---:" * (len(header) - 1) + "|")
     return "\n".join(lines) + "\n"
 
 
 def mark(row):
-    """An asterisk for a row that cannot be relied on."""
+    """Return an asterisk for an unstable row, else ""."""
     return "\\*" if unstable(row["seconds"]) else ""
 
 
@@ -93,7 +93,7 @@ LADDER = ("engine", "threads", "batch", "samples/s", "time steps/s", "GFLOP/s", 
 
 
 def ladder(result, kinds=("scalar", "batched", "ours", "own")):
-    """Every rung at every batch with all its figures."""
+    """Return the table of every engine at every batch with all its figures."""
     base = find(result, engine="scalar")
     rows = []
     for row in result["rows"]:
@@ -123,7 +123,7 @@ def ladder(result, kinds=("scalar", "batched", "ours", "own")):
 
 
 def short(result):
-    """One line a rung: its best batch."""
+    """Return a table with one line per engine: its best batch."""
     base, rows = find(result, engine="scalar"), []
     for (label, threads), group in _groups(result, ("scalar", "batched", "ours")):
         best = max((row for row in group if row["seconds"]), key=samples_a_second, default=None)
@@ -145,7 +145,7 @@ def short(result):
 
 
 def percent(share):
-    """Two digits, or all before the point; nothing where there is no share."""
+    """Return two digits, or all digits before the point; "" where there is no share."""
     return "" if not share else f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.2g} %"
 
 
@@ -154,7 +154,7 @@ def _times(value):
 
 
 def _groups(result, kinds):
-    """[((label, threads), rows)] in the order of the result."""
+    """Return [((label, threads), rows)] in the order of the result."""
     groups = {}
     for row in result["rows"]:
         if row["kind"] in kinds:
@@ -163,7 +163,7 @@ def _groups(result, kinds):
 
 
 def batches(result, kinds=("scalar", "batched", "ours", "peer")):
-    """Samples per second: engines down, workloads across."""
+    """Return the table of samples per second, with engines in rows and workloads in columns."""
     works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
     rows = []
     for (label, threads), group in _groups(result, kinds):
@@ -178,7 +178,7 @@ def batches(result, kinds=("scalar", "batched", "ours", "peer")):
 
 
 def shape_of(work):
-    """A workload in a few words: hidden units, time steps, batch, and models if there are several."""
+    """Return a workload in short: hidden units, time steps, batch, and models if there are several."""
     return f"H {work.hidden}, T {work.steps}, B {work.batch:,}" + (
         f", {work.models:,} models" if work.models > 1 else ""
     )
@@ -188,7 +188,7 @@ METHOD = "Float32 (the scalar loops float64), medians of {rounds} interleaved ro
 
 
 def note(result, method=METHOD):
-    """What was measured where and how, and what the asterisk means."""
+    """Return the note below a table: where and how it was measured, and what the asterisk means."""
     machine, notes = result["machine"], []
     for threads in sorted({row["threads"] for row in result["rows"] if row.get("engine") == "fma"}):
         stream = find(result, engine="triad", threads=threads)
@@ -209,7 +209,7 @@ def note(result, method=METHOD):
 
 
 def plain(result):
-    """The ladder for a terminal of 80 columns: the Markdown table's cells, without those that follow from others."""
+    """Return the ladder for a terminal of 80 columns, without columns that follow from others."""
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines()]
     keep = [column for column, name in enumerate(header) if name not in ("threads", "time steps/s")]
     for row in rows:

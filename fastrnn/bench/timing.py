@@ -1,4 +1,4 @@
-"""How time is taken: warmed up, in rounds that visit all cases in changing order, as medians with their spread.
+"""The timing method: after a warm-up, rounds visit all cases in changing order; results are medians with their spread.
 
 A machine drifts: it warms, its clock changes, others use it. Every case runs once in each round, so a drift hits
 all of them, and ratios are formed within a round before the median is taken over rounds.
@@ -12,7 +12,7 @@ UNSTABLE = 0.10
 
 
 def calibrate(run, seconds):
-    """Updates that take about `seconds` seconds; it warms up, too."""
+    """Return the number of updates that take about `seconds` seconds; this also warms up."""
     updates, taken = 1, run(1)
     taken = min(taken, run(1))
     while taken < seconds / 4:
@@ -22,7 +22,8 @@ def calibrate(run, seconds):
 
 
 def measure(cases, rounds, seconds, progress=None):
-    """{key: (updates a round, [seconds an update in each round])} for cases {key: run}, run(updates) -> seconds.
+    """Return {key: (updates per round, [seconds per update in each round])} for cases {key: run}, run(updates) ->
+    seconds.
 
     progress(done, total, key) is called before each piece of work.
     """
@@ -49,7 +50,7 @@ def median(values):
 
 
 def spread(values):
-    """The distance between the quartiles as a share of the median."""
+    """Return the distance between the quartiles as a share of the median."""
     if len(values) < 2:
         return 0.0
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -57,10 +58,10 @@ def spread(values):
 
 
 def unstable(values):
-    """Whether a row's figures should not be relied on."""
+    """Return whether a row's figures vary too much between rounds."""
     return spread(values) > UNSTABLE
 
 
 def times(base, values):
-    """How many times as fast as `base` the values are: the median of the ratios within rounds."""
+    """Return how many times as fast as `base` the values are: the median of the ratios within rounds."""
     return statistics.median(b / v for b, v in zip(base, values))

@@ -1,4 +1,5 @@
-"""A process in which engines wait to be timed: JSON lines in, JSON lines out. Stands alone, for any Python with NumPy.
+"""A process that times engines on request: JSON lines in, JSON lines out. It imports only NumPy, so any Python can run
+it.
 
 Engines of different libraries do not share threads, allocators or environment variables, each has the threads it
 was promised, and its peak memory is its own. Arrays travel in .npz files that hold no pickles.
@@ -17,13 +18,13 @@ Workload = namedtuple("Workload", "hidden steps batch dtype models rate")
 
 
 def pin(core):
-    """Keep this process, and all that its libraries start, on one core; before they are imported."""
+    """Pin this process, and all that its libraries start, to one core; call this before they are imported."""
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
 
 
 def peak_megabytes():
-    """The most memory this process has held."""
+    """Return the largest amount of memory that this process has held, in MB."""
     try:
         # ru_maxrss starts at the peak of the process that started this one; VmHWM at zero.
         with open("/proc/self/status") as status:
@@ -36,11 +37,11 @@ def peak_megabytes():
 
 
 class Unfit(Exception):
-    """An engine is not what its class must be; the message says what it lacks."""
+    """The engine's class lacks something; the message says what."""
 
 
 def load(target):
-    """The class that "FILE.py:Class" names."""
+    """Return the class that "FILE.py:Class" names."""
     path, name = target.rsplit(":", 1)
     if path not in load.known:
         spec = importlib.util.spec_from_file_location(f"engine_{os.path.splitext(os.path.basename(path))[0]}", path)
@@ -72,7 +73,7 @@ SAYS = {
 
 
 def said(engine):
-    """{name: value} of what a class says of itself. Raises Unfit where it is no engine."""
+    """Return {name: value} of the attributes that a class declares. Raises Unfit where it is not an engine."""
     for name, arguments in METHODS.items():
         method, names = getattr(engine, name, None), arguments.split()
         try:
@@ -87,7 +88,7 @@ def said(engine):
 
 
 class Commands:
-    """The commands of a worker; each returns something that JSON can hold."""
+    """The commands of a worker; each returns something that JSON can store."""
 
     def __init__(self):
         self.engines = {}

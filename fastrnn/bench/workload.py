@@ -1,4 +1,4 @@
-"""What is timed: one update of a network that learns to add, its data, its work, and the true gradient.
+"""The work that is timed: one update of a network that learns to add, its data, its operations, and the true gradient.
 
 Every engine does the same work for the same weights: forward, back-propagation through time, the gradients of
 all weights, and one step of gradient descent on the batch's mean of sum_t (o[t] - y[t])^2 / 2. The network is
@@ -41,7 +41,7 @@ class Workload(NamedTuple):
 
     @property
     def flops(self):
-        """Floating-point operations of one sample: products of weights, forward and back; nothing else counts.
+        """Floating-point operations per sample: products of weights, forward and backward; nothing else is counted.
 
         The step from the zero state has no recurrent product, and nothing flows back into that state.
         """
@@ -50,24 +50,26 @@ class Workload(NamedTuple):
 
     @property
     def rate(self):
-        """Learning rate: the tutorial's at 8 steps; the loss is a sum over time, so longer ones take smaller steps."""
+        """The learning rate: the tutorial's at 8 steps; the loss is a sum over time, so longer sequences have smaller
+        rates."""
         return 0.8 / self.steps
 
     @property
     def name(self):
-        """Short, unique, and good in file names."""
+        """A short, unique name that can be part of a file name."""
         models = "" if self.models == 1 else f"-m{self.models}"
         return f"h{self.hidden}-t{self.steps}-b{self.batch}{models}" + (
             "" if self.dtype == "float32" else f"-{self.dtype}"
         )
 
     def to_check(self):
-        """The same work on a batch small enough to check."""
+        """Return the same work on a batch that is small enough to check."""
         return self._replace(batch=max(1, min(self.batch, LARGEST_CHECK // (self.hidden * self.steps))))
 
 
 class Updates(NamedTuple):
-    """`count` updates that an engine made on one batch: x (B, T, 2), y (B, T, 1), weights before and after by name.
+    """`count` updates that an engine made on one batch: x (B, T, 2), y (B, T, 1), and the weights before and after, by
+    name.
 
     Of several models, all arrays have a leading axis of models.
     """
@@ -80,8 +82,8 @@ class Updates(NamedTuple):
 
 
 def initial_weights(work, seed=0):
-    """{"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype; units neither sleep nor
-    saturate."""
+    """Return {"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype, scaled so that units
+    are neither inactive nor saturated."""
     if work.models > 1:
         each = [initial_weights(work._replace(models=1), model) for model in range(work.models)]
         return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
@@ -91,12 +93,13 @@ def initial_weights(work, seed=0):
 
 
 def weight_shapes(work):
-    """{name: shape} of one model's weights."""
+    """Return {name: shape} of one model's weights."""
     return {"w_ih": (work.hidden, INPUTS), "w_hh": (work.hidden, work.hidden), "w_ho": (OUTPUTS, work.hidden)}
 
 
 def sums(work, seed=0):
-    """Bits of random sums, least significant first: x (B, T, 2) and y (B, T, 1), uint8; top bits of x are 0."""
+    """Return the bits of random sums, least significant first: x (B, T, 2) and y (B, T, 1), uint8; the top bits of x
+    are 0."""
     shape = (work.batch, work.steps, INPUTS) if work.models == 1 else (work.models, work.batch, work.steps, INPUTS)
     x = np.random.default_rng([seed, 1]).integers(0, 2, shape, np.uint8)
     x[..., -1, :] = 0
@@ -104,7 +107,7 @@ def sums(work, seed=0):
 
 
 def added(x):
-    """Bits (..., T, 1) of the sums of the operands' bits x (..., T, 2)."""
+    """Return the bits (..., T, 1) of the sums of the operands' bits x (..., T, 2)."""
     y, carry = np.empty((*x.shape[:-1], OUTPUTS), x.dtype), np.zeros(x.shape[:-2], x.dtype)
     for t in range(x.shape[-2]):
         total = x[..., t, 0] + x[..., t, 1] + carry
@@ -117,8 +120,8 @@ def sigmoid(z):
 
 
 def gradient(weights, x, y, activation="sigmoid"):
-    """The true gradient {name: array} in float64: the equations above, one step after the other; h by "sigmoid" or
-    "tanh"."""
+    """Return the true gradient {name: array} in float64: the equations above, one step after the other; h by "sigmoid"
+    or "tanh"."""
     w_ih, w_hh, w_ho = (weights[name].astype(np.float64) for name in ("w_ih", "w_hh", "w_ho"))
     batch, steps = x.shape[:2]
     h = np.zeros((steps + 1, batch, len(w_hh)))
@@ -142,7 +145,7 @@ _KNOWN, _MOST_KNOWN = {}, 8
 
 
 def _stepped(before, x, rate, activation, count):
-    """The weights after `count` steps along the true gradient on the sums x."""
+    """Return the weights after `count` steps along the true gradient on the sums x."""
     digest = hashlib.sha256(np.packbits(x))
     for name, value in sorted(before.items()):
         digest.update(name.encode() + value.tobytes())
@@ -157,7 +160,7 @@ def _stepped(before, x, rate, activation, count):
 
 
 def check(work, updates, name="engine", activation="sigmoid"):
-    """Raise WrongGradient unless the Updates are what steps along the true gradient of `work` make."""
+    """Raise WrongGradient unless the Updates equal steps along the true gradient of `work`."""
     x, y = np.asarray(updates.x), np.asarray(updates.y)
     if work.models > 1:
         return _check_models(work, updates, name, activation)

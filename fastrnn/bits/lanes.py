@@ -1,4 +1,5 @@
-"""A task's samples for groups of models: 64 of a model at a time, as words with one bit for each of its lanes."""
+"""A task's samples for groups of models: 64 samples of a model at a time, as words with one bit for each of its lanes.
+"""
 
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from fastrnn.machine.address import Address, address_of, call
 
 @inlined
 def _swap(a, b, distance, mask):
-    """Exchange the bits of a under mask << distance with those of b under mask."""
+    """Exchange the bits of a that lie under mask << distance with those of b under mask."""
     for n in range(a.size):
         swapped = ((a[n] >> distance) ^ b[n]) & mask
         b[n] ^= swapped
@@ -23,7 +24,7 @@ def _swap(a, b, distance, mask):
 
 @inlined
 def _transpose(rows):
-    """Exchange, in each 16 bits of the words in rows (16, N), row and place of a bit.
+    """Transpose each square of 16 by 16 bits in the words in rows (16, N).
 
     A matrix of 16 x 16 bits is transposed by swapping halves of halves: H. S. Warren, "Hacker's Delight",
     Addison-Wesley 2012, section 7-3.
@@ -40,7 +41,7 @@ def _transpose(rows):
 
 @inlined
 def _cut(low, high, shift, row):
-    """row = the bits of low from `shift` on, then those of high."""
+    """Set row to the bits of low from `shift` on, followed by those of high."""
     for n in range(row.size):
         row[n] = low[n] >> shift
     if shift > 0:
@@ -50,7 +51,7 @@ def _cut(low, high, shift, row):
 
 @inlined
 def _take(rows, out, first):
-    """Bits first to first + 15 of out (64, N) = 16 bits of the words in rows (16, N) after the other 16."""
+    """Copy 16 bits of the words in rows (16, N) to bits first to first + 15 of out (64, N)."""
     place = np.uint64(first)
     for quarter in range(4):
         shift = np.uint64(16 * quarter)
@@ -62,7 +63,7 @@ def _take(rows, out, first):
 
 @inlined
 def _join(samples, sample, batch, columns, lanes):
-    """Join samples, from number `sample` of a batch on, into blocks; returns the number of whole blocks.
+    """Join samples, from number `sample` of a batch on, into blocks; return the number of whole blocks.
 
     A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
     """
@@ -81,7 +82,7 @@ def _join(samples, sample, batch, columns, lanes):
 
 @jit
 def spread(active, step, words, rows, out, laid, batch, sample, columns):
-    """Lay the next 64 samples of all lanes, from their own two words each, as blocks of words of lanes.
+    """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes.
 
     words (L, 2, N), out (64, N), laid (1): the number of blocks; rows (16, N): scratch.
     """
@@ -112,7 +113,7 @@ class LaneTask(NamedTuple):
 
 
 def lane_source(source):
-    """A source as groups of models take it."""
+    """Return a source in the form that groups of models take."""
     if not source.inputs_are_bits:
         return source
     plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1), np.uint64), np.zeros(1, np.int64)
@@ -124,7 +125,7 @@ def lane_source(source):
 
 
 def _lay(source, feed, block, batch, sample):
-    """Draw the words that the next 64 samples of each lane are in, and lay them."""
+    """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
     steps, inputs, outputs = feed.shape
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:

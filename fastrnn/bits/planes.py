@@ -11,7 +11,7 @@ _COUNTING = [sum(((s >> q) & 1) << s for s in range(64)) for q in range(6)]
 
 
 def counting(first, words, bits, free_bits, operands):
-    """Planes (words, bits, operands) of samples 64 * first and on of all tuples of operands below 2**free_bits.
+    """Return planes (words, bits, operands) of samples 64 * first and on, of all tuples of operands below 2**free_bits.
 
     Sample n has the operands n % 2**free_bits, (n >> free_bits) % 2**free_bits, and so on.
     """
@@ -38,7 +38,7 @@ class Digits:
 
     @classmethod
     def of(cls, samples, bits):
-        """Of tuples of ints."""
+        """Make the Digits of tuples of ints."""
         self = cls(0, len(samples[0]), bits)
         size, mask = -(-bits // 8), (1 << bits) - 1
         raw = b"".join((int(operand) & mask).to_bytes(size, "little") for row in samples for operand in row)
@@ -46,7 +46,7 @@ class Digits:
         return self
 
     def planes(self, start, stop):
-        """Planes (W, stop - start, I) of steps `start`, a multiple of 8, to stop - 1."""
+        """Return planes (W, stop - start, I) of steps `start`, a multiple of 8, to stop - 1."""
         count, operands, _ = self.octets.shape
         # Eights of samples side by side; those that no sample is in stay zero.
         eights = -(-count // 8)
@@ -75,7 +75,7 @@ class Digits:
         self.octets[:, :, start // 8 : start // 8 + size] = rows[:count]
 
     def ints(self):
-        """The tuples of ints."""
+        """Return the tuples of ints."""
         mask = (1 << self.bits) - 1
         return [tuple(int.from_bytes(operand.tobytes(), "little") & mask for operand in row) for row in self.octets]
 
@@ -85,8 +85,7 @@ _EXCHANGES = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000
 
 
 def _transposed(octets):
-    """Eight bytes (..., 8) as a square of bits, with rows and columns exchanged: bit k of byte j becomes bit j of byte
-    k."""
+    """Transpose eight bytes (..., 8) as a square of bits: bit k of byte j becomes bit j of byte k."""
     squares = np.array(octets, order="C").view("<u8")
     for shift, mask in _EXCHANGES:
         shift = np.uint64(shift)
@@ -96,23 +95,24 @@ def _transposed(octets):
 
 
 def to_words(samples, bits):
-    """Planes of the low `bits` bits of tuples of non-negative ints."""
+    """Return planes of the low `bits` bits of tuples of non-negative ints."""
     return Digits.of(samples, bits).planes(0, bits)
 
 
 def from_words(words, count):
-    """The ints of samples 0 to count - 1 of planes (W, T)."""
+    """Return the ints of samples 0 to count - 1 of planes (W, T)."""
     digits = Digits(count, 1, words.shape[1])
     digits.put(0, words[:, :, None])
     return [number for number, in digits.ints()]
 
 
 def answers_of(task, planes, count):
-    """The answers in output planes (W, T, O) for samples 0 to count - 1, as ints, as the task's oracle gives them."""
+    """Return the answers in output planes (W, T, O) for samples 0 to count - 1, as ints, in the form of the task's
+    oracle."""
     return from_words(planes[:, task.counted, 0], count)
 
 
 def sample_bits(words):
-    """(W, 64) array of 0 and 1: the bit of each sample."""
+    """Return an array (W, 64) of 0 and 1: the bit of each sample."""
     octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8).reshape(-1, 8)
     return np.unpackbits(octets, axis=1, bitorder="little")

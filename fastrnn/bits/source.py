@@ -1,5 +1,5 @@
-"""A task's samples as bits, 64 in a word: what a kernel knows of a task, its answers, and the streams that are
-drawn."""
+"""A task's samples as bits, 64 in a word: what the kernels need of a task, its answers, and random streams of samples.
+"""
 
 from functools import cache
 from typing import NamedTuple
@@ -21,7 +21,7 @@ STATE_WORDS = 64
 
 
 class BitTask(NamedTuple):
-    """A task as the kernels take it.
+    """A task in the form that the kernels take.
 
     label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
     last_only: whether only the answer at the last step counts.
@@ -38,7 +38,7 @@ class BitTask(NamedTuple):
 
 @cache
 def label_address(function):
-    """The address of a compiled `label`."""
+    """Return the address of a compiled `label`."""
     plane = np.zeros((1, 1), np.uint64)
     return address_of(function, (0,) * NUMBERS, plane, plane, np.zeros(1, np.uint64))
 
@@ -62,7 +62,7 @@ def _label_words(task, x, y, state):
 
 @jit
 def restrict(task, x):
-    """Clear the bits of the random words x (T, I) that the task's operands may not have."""
+    """Clear those bits of the random words x (T, I) that the task's operands may not have."""
     for t in range(x.shape[0] - task.headroom, x.shape[0]):
         for i in range(x.shape[1]):
             x[t, i] = 0
@@ -70,7 +70,7 @@ def restrict(task, x):
 
 @jit
 def draw_word(task, seed, word, x, y, state):
-    """Fill x (T, I) and y (T, O) with samples 64 * word and on of the stream of a seed; `state` (64) is scratch."""
+    """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch."""
     random_words(seed, np.uint64(0), np.uint64(word), np.uint64(0), x.reshape(x.size))
     restrict(task, x)
     for i in range(state.size):
@@ -80,7 +80,7 @@ def draw_word(task, seed, word, x, y, state):
 
 @jit
 def _word(task, seed, word, x_words, y_words, tag, state):
-    """The place in x_words and y_words where samples 64 * word and on are."""
+    """Return the place in x_words and y_words that holds samples 64 * word and on."""
     slot = word % 2
     if tag[slot] != word:
         tag[slot] = word
@@ -90,7 +90,7 @@ def _word(task, seed, word, x_words, y_words, tag, state):
 
 @jit
 def _cut(words, slot, other, shift, out):
-    """out = the bits of words[slot] from `shift` on, then those of words[other]."""
+    """Set out to the bits of words[slot] from `shift` on, followed by those of words[other]."""
     for t in range(out.shape[0]):
         for i in range(out.shape[1]):
             bits = words[slot, t, i] >> np.uint64(shift)
@@ -101,7 +101,7 @@ def _cut(words, slot, other, shift, out):
 
 @jit
 def _count(samples, weights, outputs, counted):
-    """Set how many samples a block holds."""
+    """Set the number of samples in a block."""
     for n in range(weights.size):
         weights[n] = 1 if n < samples else 0
         outputs[n] = counted if n < samples else 0
@@ -127,14 +127,14 @@ def _overload_lay(source, seed, first, samples, block):
 
 @jit
 def _expand(words, sample, out):
-    """out = the bits of a sample, as numbers."""
+    """Set out to the bits of a sample, as numbers."""
     for n in range(words.size):
         out[n] = (words[n] >> np.uint64(sample)) & np.uint64(1)
 
 
 @jit
 def _expand_steps(words, sample, output, out):
-    """out (C, L) = the bits of a sample's output, a chunk of steps in each row."""
+    """Set out (C, L) to the bits of a sample's output, a chunk of steps in each row."""
     for t in range(words.shape[0]):
         chunk, lane = place_of_step(t, out.shape[1])
         out[chunk, lane] = (words[t, output] >> np.uint64(sample)) & np.uint64(1)
@@ -142,7 +142,7 @@ def _expand_steps(words, sample, output, out):
 
 @jit
 def _count_steps(samples, steps, first):
-    """Note that all samples have all steps, and that those from `first` on count."""
+    """Record that all samples have all steps, and that those from `first` on count."""
     for sample in range(samples.steps.size):
         samples.steps[sample] = steps
         samples.outputs[sample] = samples.y.shape[1] * (steps - first)

@@ -1,4 +1,4 @@
-"""A network run on bit planes piece by piece in time, with states carried from one piece to the next."""
+"""Runs a network on bit planes piece by piece in time; states are carried from one piece to the next."""
 
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ ROUND_FLOPS, THREAD_FLOPS = 1e9, 1e6
 
 @lru_cache(maxsize=64)
 def bits_network(cell, inputs, outputs, dtype):
-    """The Network that runs words of bits."""
+    """Return the Network that runs on words of bits."""
     columns = WORD // lanes_for(dtype)
     return network_of(cell, Sigmoid(), inputs, outputs, False, True, dtype, columns=columns, bits=True)
 
@@ -31,14 +31,15 @@ def _program(net, dtype):
 
 
 def memory_of(net, dtype, steps, theta, names):
-    """{name: array}, the working memory of a program on bits: numbers theta (R,), and states of `steps` steps."""
+    """Return {name: array}, the working memory of a program on bits: numbers theta (R,), and states of `steps` steps.
+    """
     arrays = {name: aligned_zeros((count, lanes_for(dtype)), dtype) for name, count in net.arrays(steps).items()}
     arrays["theta"] = theta
     return {name: arrays[name] for name in names if name in arrays}
 
 
 class Stream:
-    """`samples` sequences under way of a Model.
+    """`samples` sequences that a Model processes piece by piece.
 
     margins (samples,): the smallest |z| so far, over steps and outputs.
     """
@@ -63,8 +64,8 @@ class Stream:
         return self._margins.reshape(-1)[: self.samples]
 
     def run(self, words, since=0, progress=None):
-        """Outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins count from step `since` of
-        them on.
+        """Return the outputs (W, T, O), uint64, of the next T steps, words (W, T, I), uint64; margins include steps
+        from `since` on.
 
         Sample i is bit i % 64 of word i // 64. Nothing that is kept grows with T. progress(share): called with the
         share of the samples that is done.
@@ -88,7 +89,7 @@ class Stream:
 
 
 def in_parts(blocks, threads, work, flops, progress=None):
-    """work(first, last) on all of `blocks` blocks of `flops` operations each, divided among threads, in rounds.
+    """Run work(first, last) on all of `blocks` blocks of `flops` operations each, divided among threads, in rounds.
 
     threads: the most that work, default all cores; progress(share): called after each round.
     """
@@ -105,6 +106,6 @@ def in_parts(blocks, threads, work, flops, progress=None):
 
 
 def flops_of_step(sizes, gates=1):
-    """Floating-point operations of one step forward of one sample, for a network's Sizes; training takes three times as
-    many."""
+    """Return the floating-point operations of one step forward of one sample, for a network's Sizes; training takes
+    three times as many."""
     return 2 * sizes.hidden * (gates * (sizes.inputs + sizes.hidden) + sizes.outputs)

@@ -1,5 +1,5 @@
-"""Is a network right on every sample of a task? Each beginning that samples share is run once, and the first mistake
-ends it.
+"""Tests a network on every sample of a task: each prefix that samples share is run once, and the first mistake ends the
+test.
 
 Samples of T steps and I inputs are the leaves of a tree in which every step has 2^I branches. Walked depth first in
 blocks of 64 nodes, it takes 597 blocks of one step for the 16,384 pairs of 8 bits, where one sample after the other
@@ -19,7 +19,8 @@ from fastrnn.networks import lanes_for
 
 @jit
 def _walk(task, free, inputs, outputs, items, states, branch, x, y, write):
-    """The walk's items (N, ITEM + I + O), as fastrnn.kernels.recurrent.bits has them, if `write`; returns their number.
+    """Count the items (N, ITEM + I + O) of the walk, in the form of fastrnn.kernels.recurrent.bits; fill them if
+    `write`.
 
     free: low bits of an operand that may be set; states (T + 1, words), branch (T), x (1, I), y (1, O): scratch.
     """
@@ -61,7 +62,7 @@ def _walk(task, free, inputs, outputs, items, states, branch, x, y, write):
 
 @functools.lru_cache(maxsize=4)
 def items_of(task):
-    """The walk's items of a task, and a word of the samples in a block that count."""
+    """Return the items of a task's walk, and a word with the bits of the samples in a block that count."""
     inputs, outputs, steps = task.input_size, task.output_size, task.bits
     scratch = (
         np.zeros((steps + 1, 64), np.uint64),
@@ -85,8 +86,7 @@ def _program(net, dtype):
 
 
 class Tree:
-    """All samples of a task, 2^(inputs * free bits) of them, for networks of a cell and a dtype; one
-    thread's."""
+    """All 2^(inputs * free bits) samples of a task, for networks of one cell and dtype; for use in one thread."""
 
     def __init__(self, cell, task, dtype):
         net = bits_network(cell, task.input_size, task.output_size, str(dtype))
@@ -102,7 +102,7 @@ class Tree:
         self.program.compile()
 
     def has_mistake(self, theta, stop=None):
-        """Whether the network with weights theta (R,) is wrong on any sample.
+        """Return whether the network with weights theta (R,) is wrong on any sample.
 
         stop (1), int64: True is returned soon after it is set to anything but 0.
         """

@@ -1,4 +1,4 @@
-"""What a cell is: its gates, its states and one formula, from which all else is derived."""
+"""The base of every cell: its gates, its states and one formula, from which everything else is derived."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -111,7 +111,7 @@ class Cell:
         return f"{type(self).__name__} network with {self.hidden_size} unit{'s' * (self.hidden_size != 1)}"
 
     def choose(self, name, choices):
-        """Replace an option by the one of the choices that it names, in upper or lower case.
+        """Replace an option by the choice that it names, in upper or lower case.
 
         Parameters
         ----------
@@ -220,5 +220,5 @@ def _traced(cell):
 
 
 def cells():
-    """{name: class} of every cell."""
+    """Return {name: class} of every cell."""
     return discover("fastrnn.cells", Cell, CONTRACT)

@@ -50,5 +50,5 @@ class Elman(Cell):
 
     @property
     def extremes(self):
-        """Where a unit rests when it has decided."""
+        """The values of h at which a unit is saturated."""
         return {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.activation)

@@ -46,12 +46,12 @@ class GRU(Cell):
 
     @property
     def separate(self):
-        """The gate whose parts r stands between."""
+        """The gate whose two parts are needed apart, because r multiplies one of them."""
         return ("n",) if self.reset == "after" else ()
 
     @property
     def operand_gates(self):
-        """The gate that sees r h in place of h."""
+        """The gate whose matrix multiplies r h instead of h."""
         return ("n",) if self.reset == "before" else ()
 
     def operand(self, pre, h):

@@ -47,7 +47,7 @@ class Leaky(Cell):
 
     @property
     def extremes(self):
-        """Where a unit rests when it has decided."""
+        """The values of h at which a unit is saturated."""
         return {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.activation)
 
     @property

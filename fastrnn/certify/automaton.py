@@ -36,7 +36,7 @@ class Automaton:
 
 @lru_cache(maxsize=64)
 def automaton_of(task):
-    """The Automaton of a task without its width: every symbol may come at every step.
+    """Return the Automaton of a task without its width: every symbol may come at every step.
 
     The states are found by running the task's kernel for one step from each state and on each symbol.
     Raises ValueError for a task with more than MOST_SYMBOLS symbols or MOST_STATES states.
@@ -69,7 +69,7 @@ def automaton_of(task):
 
 
 def _run_once(task, states, inputs):
-    """(next states (Q, S, STATE_WORDS), outputs (Q, S, O)) of every state, as bits, on every symbol."""
+    """Return (next states (Q, S, STATE_WORDS), outputs (Q, S, O)) of every state, as bits, on every symbol."""
     count = len(states) * len(inputs)
     words = -(-count // 64)
     before = _in_words(np.repeat(np.array(states), len(inputs), axis=0), words)
@@ -81,7 +81,7 @@ def _run_once(task, states, inputs):
 
 
 def _in_words(bits, words):
-    """(samples, C) of 0 and 1 as words (words, C), sample i being bit i % 64 of word i // 64."""
+    """Pack (samples, C) of 0 and 1 into words (words, C); sample i is bit i % 64 of word i // 64."""
     padded = np.zeros((words * 64, bits.shape[1]), np.uint8)
     padded[: len(bits)] = bits
     octets = np.packbits(padded.reshape(words, 64, -1), axis=1, bitorder="little")
@@ -94,7 +94,8 @@ def _from_words(words, count):
 
 
 def _smallest(inputs, following, outputs):
-    """The machine with states that no input can tell apart made one (E. F. Moore, 1956), and numbered again."""
+    """Return the minimal machine (E. F. Moore, 1956): states that no input can distinguish are merged, and states are
+    renumbered."""
     kinds = np.unique(outputs.reshape(len(outputs), -1), axis=0, return_inverse=True)[1].reshape(-1)
     while True:
         finer = np.unique(np.column_stack([kinds, kinds[following]]), axis=0, return_inverse=True)[1].reshape(-1)

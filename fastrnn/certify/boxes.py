@@ -1,4 +1,4 @@
-"""Boxes of states, pushed through a network in interval arithmetic with outward rounding.
+"""Boxes of states, propagated through a network in interval arithmetic with outward rounding.
 
 Products are in centre-radius form, W [c - r, c + r] within W c +- |W| r, which is two ordinary matrix products
 (S. M. Rump, "Fast and parallel interval arithmetic", BIT 39, 1999); all rounding errors, the kernels' and
@@ -15,7 +15,8 @@ from fastrnn.formula.intervals import Intervals
 
 
 class Boxes:
-    """A network on boxes: arrays (N, P H), float64, of lower and upper ends of all P parts of the state, h first.
+    """Propagates boxes through a network: arrays (N, P H), float64, of lower and upper ends of all P parts of the
+    state, h first.
 
     joins: whether a step depends on the state by W_hh h alone, so that boxes may be joined after this product.
     hulls: as for Intervals.
@@ -54,7 +55,7 @@ class Boxes:
         self.joins = not step.operand and not set(step.old) & set(ordered(step.new))
 
     def _spread(self, low, high, weight, share):
-        """(centre, radius) of the product of boxes with a weight and its magnitudes, errors included."""
+        """Return (centre, radius) of the product of boxes with a weight and its magnitudes, errors included."""
         centre, far = 0.5 * (low + high), np.maximum(np.abs(low), np.abs(high))
         # The true distance of either end, whatever the rounding of the centre: half an ulp more is in the slack.
         radius = np.maximum(high - centre, centre - low) + share * far
@@ -65,26 +66,27 @@ class Boxes:
         return np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
 
     def _lost(self, far):
-        """What underflow may take from a sum, for states up to `far` (N, H): (N, 1)."""
+        """Return what a sum may lose by underflow, (N, 1), for states up to `far` (N, H)."""
         return self.underflow * (3 + self.weights.largest + np.maximum(far.max(axis=1, keepdims=True), self.farthest))
 
     def fed(self, low, high):
-        """Bounds of the recurrent part of the pre-activations, W_hh h (N, G H)."""
+        """Return bounds of the recurrent part of the pre-activations, W_hh h (N, G H)."""
         return self._product(low[:, : self.weights.hidden], high[:, : self.weights.hidden], self.w_hh)
 
     def step(self, low, high, fed, symbols=None):
-        """Boxes after one more input: of every symbol (N, S, P H), or of symbols (N) one for each box (N, P H).
+        """Return the boxes after one more input: of every symbol (N, S, P H), or of one symbol for each box (N) (N, P
+        H).
 
         low, high: the boxes before it, of which only those parts count that the formula reads; fed: W_hh h.
         """
         return self._step(low, high, fed, symbols)[:2]
 
     def _step(self, low, high, fed, symbols=None):
-        """(low, high, the largest magnitude of any value on the way)"""
+        """Return (low, high, the largest magnitude of any intermediate value)."""
         hidden, step, sums = self.weights.hidden, self.weights.step, []
 
         def each(ends):
-            """Ends (N, H) beside those of symbols."""
+            """Return ends (N, H) in a shape that broadcasts with those of symbols."""
             return tuple(end[:, None] if symbols is None else end for end in ends)
 
         def given(symbol):
@@ -114,12 +116,12 @@ class Boxes:
         return *ends, np.max([largest, *sums])
 
     def _sums(self, far, weight, pre):
-        """The largest sum of magnitudes in pre-activations that read numbers up to `far`."""
+        """Return the largest sum of magnitudes in pre-activations that read numbers up to `far`."""
         given = np.concatenate([self.given_size[symbol] for symbol in pre])
         return (far @ weight[1] + given).max(axis=-1).max()
 
     def magnitude(self, low, high):
-        """The largest magnitude in a step from any box: of sums of magnitudes, and of values of the formula."""
+        """Return the largest magnitude in a step from any box: of sums of magnitudes, and of values of the formula."""
         far = np.maximum(np.abs(low), np.abs(high))[:, : self.weights.hidden]
         sums = [self._sums(far, self.w_hh, self.fed_pre)] if self.fed_pre else []
         sums += [(far @ self.w_ho[1] + np.abs(self.weights.b_o)).max()]
@@ -127,18 +129,19 @@ class Boxes:
         return self.slack * np.max([*sums, self._step(low, high, self.fed(low, high))[2]])
 
     def _outputs(self, low, high):
-        """(centre, radius) of the outputs z of each box."""
+        """Return (centre, radius) of the outputs z of each box."""
         hidden = self.weights.hidden
         centre, radius = self._spread(low[:, :hidden], high[:, :hidden], self.w_ho, self.gamma_out)
         return centre + self.weights.b_o, self.slack * (radius + self.out_error)
 
     def outputs(self, low, high):
-        """Bounds of the outputs z (N, O) of each box."""
+        """Return bounds of the outputs z (N, O) of each box."""
         centre, radius = self._outputs(low, high)
         return np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
 
     def margins(self, low, high, labels):
-        """(N): how far the logits of each box are on the right side of zero, at least; labels (N, O): +1, -1, or 0."""
+        """Return a lower bound (N) of the distance of each box's logits from the wrong side of zero; labels (N, O): +1,
+        -1, or 0."""
         centre, radius = self._outputs(low, high)
         least = np.nextafter((labels * centre - radius).min(axis=1), -np.inf)
         # Nothing is asked of the node before the first step.
@@ -146,7 +149,7 @@ class Boxes:
 
 
 def check_formula(cell):
-    """Raise ValueError unless a cell's formula reads all that it declares, and its rounding is bounded."""
+    """Raise ValueError unless a cell's formula reads everything that it declares, and its rounding is bounded."""
     step = cell.traced()
     results = [*step.new, *([step.operand.node] if step.operand else [])]
     if unread := {*step.pre, *step.vectors} - set(ordered(results)):
@@ -160,6 +163,6 @@ def check_formula(cell):
 
 
 def _stacked(weights, hidden):
-    """Matrices (rows, H) side by side, transposed, and their magnitudes."""
+    """Return matrices (rows, H) side by side, transposed, and their magnitudes."""
     joined = np.concatenate([np.zeros((0, hidden)), *weights]).T
     return np.ascontiguousarray(joined), np.ascontiguousarray(np.abs(joined))

@@ -1,4 +1,4 @@
-"""`certify`: proved for every width, refuted by an example, or unknown and why."""
+"""`certify`: proves a network for every width, refutes it by an example, or says why neither was possible."""
 
 import time
 from dataclasses import dataclass
@@ -177,7 +177,7 @@ def _certified(model, task, k, find, seed, progress):
 
 
 def _checkable(graph, model):
-    """Whether `fastrnn check` takes a certificate of this size: nobody could verify a larger one."""
+    """Return whether `fastrnn check` accepts a certificate of this size; a larger one could not be verified."""
     boxes, cost = Boxes(model, graph.automaton), model.weights["w_hh"].itemsize**2 // 16
     steps = (len(graph.starts) if boxes.joins else graph.nodes) * graph.automaton.symbols
     rows = len(model.weights["w_hh"]) + len(model.cell.traced().pre) + model.output_size
@@ -197,7 +197,7 @@ def check_provable(cell, task):
 
 
 def longest(task):
-    """The length of the longest windows that are tried for a task."""
+    """Return the length of the longest windows that are tried for a task."""
     automaton = automaton_of(task)
     return max([k for k in range(1, LONGEST + 1) if _nodes(automaton, k) <= MOST_NODES], default=1)
 
@@ -207,7 +207,7 @@ def _nodes(automaton, k):
 
 
 def _lengths(task, k):
-    """Lengths of windows in the order in which they are tried; None for the network's own machine."""
+    """Return the lengths of windows in the order in which they are tried; None stands for the network's own machine."""
     automaton = automaton_of(task)
     if k is None:
         lengths = list(range(1, longest(task) + 1))
@@ -225,7 +225,7 @@ _known: dict = {}
 
 
 def _windows(task, k):
-    """The Graph of windows; kept, since training asks again and again."""
+    """Return the Graph of windows; it is cached, since training asks for it repeatedly."""
     key = task.at(64) if hasattr(task, "at") else task, k
     if key not in _known:
         _known[key] = windows(automaton_of(task), k)

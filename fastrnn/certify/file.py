@@ -1,4 +1,4 @@
-"""The certificate: one safetensors file with all that a checker needs, beside the model itself.
+"""The certificate: a safetensors file, stored beside the model, with everything that a checker needs.
 
 Arrays: low and high (N, H), float64, the boxes' ends, and following (N, S), int64, the node after each symbol; node 0
 is the zero state. Which state of the task a node stands for follows from the way to it. The header's metadata has one
@@ -32,23 +32,24 @@ KEY = "certificate"
 
 
 def description_of(task):
-    """A task's name and fields, without its width."""
+    """Return a task's name and fields, without its width."""
     return {"name": task.name, **{name: value for name, value in asdict(task).items() if name != "bits"}}
 
 
 def formula_of(cell):
-    """A cell's gates and formula in one line."""
+    """Return a cell's gates and formula in one line."""
     return f"{' '.join(cell.gates)} | {cell.traced().text}"
 
 
 def described(automaton):
-    """An Automaton as JSON has it: the next state and the output, a number of all its bits, by state and symbol."""
+    """Return an Automaton in a form for JSON: the next state and the output, a number of all its bits, by state and
+    symbol."""
     outputs = automaton.outputs.astype(int) @ (1 << np.arange(automaton.outputs.shape[2]))
     return {"next": automaton.following.tolist(), "outputs": outputs.tolist()}
 
 
 def write_certificate(path, model, task, graph, proof, *, overwrite=True):
-    """Write a Proof that succeeded to `path`, in one step. Raises OSError if that fails."""
+    """Write a successful Proof to `path`, in one step. Raises OSError if that fails."""
     header = {"format": FORMAT, "task": description_of(task), "automaton": described(graph.automaton),
               "cell": {"name": model.cell.name, **asdict(model.cell)}, "formula": formula_of(model.cell),
               "head": "sigmoid", "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin}
@@ -59,7 +60,8 @@ def write_certificate(path, model, task, graph, proof, *, overwrite=True):
 
 
 def read_boxes(path, model):
-    """(low, high, following) of a certificate for this Model: boxes of h (N, H), and the box after each symbol (N, S).
+    """Return (low, high, following) of a certificate for this Model: boxes of h (N, H), and the box after each symbol
+    (N, S).
 
     The proof itself is not verified: that is what fastrnn.check does.
     Raises CheckpointError, in one line, for another file, or a certificate for other weights.

@@ -1,4 +1,4 @@
-"""The graphs that proofs run on: nodes that know the task's state, and where each symbol leads from each.
+"""The graphs of proofs: each node has a state of the task, and a successor for each symbol.
 
 A graph is a machine that does the task, with as many states more than it needs as it takes to say where the hidden
 states are. `windows` knows the last k inputs; `own_machine` knows what the network itself remembers.
@@ -58,7 +58,7 @@ class Graph:
         return levels
 
     def way(self, node):
-        """The symbols of a shortest way from the first node."""
+        """Return the symbols of a shortest path from the first node."""
         way = []
         for before, symbols, nodes in reversed(self.levels):
             here = np.flatnonzero(nodes == node)
@@ -68,7 +68,7 @@ class Graph:
         return way[::-1]
 
     def name(self, node):
-        """A node in words: "after 01 11", the inputs that lead there, first to last in each symbol."""
+        """Return a node in words: "after 01 11", the inputs that lead there, first to last in each symbol."""
         inputs = self.automaton.inputs
         return (
             "after " + " ".join("".join(str(int(bit)) for bit in inputs[symbol]) for symbol in self.way(node))
@@ -78,8 +78,8 @@ class Graph:
 
 
 def windows(automaton, k):
-    """The Graph whose nodes are (the task's state before the last k symbols, these symbols), after all shorter
-    beginnings.
+    """Return the Graph whose nodes are (the task's state before the last k symbols, these symbols), and all shorter
+    prefixes.
 
     To know the state *before* the last k symbols is what makes it work: the state after them says less than what the
     hidden units still remember.
@@ -108,7 +108,8 @@ def windows(automaton, k):
 
 
 def own_machine(model, automaton, most):
-    """The Graph of what the network remembers: (the task's state, the output, each unit's nearer extreme); or None.
+    """Return the Graph of the network's own states: (the task's state, the output, the nearer extreme of each unit); or
+    None.
 
     A network whose units are near their extremes is a finite automaton, which often is small, but remembers more than
     the last inputs. It is found by running the network from a state in each node (C. W. Omlin and C. L. Giles,

@@ -1,4 +1,4 @@
-"""A network in plain float64, step by step beside its task: where to look for proofs and for mistakes."""
+"""A network in plain float64, run step by step beside its task, to look for proofs and for mistakes."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from fastrnn.formula.evaluate import on_numpy
 
 
 class Network:
-    """The model in float64 and its task, step by step; states (N, P H) are all parts of the state, h first."""
+    """The model in float64 and its task, step by step; states (N, P H) contain all parts of the state, h first."""
 
     def __init__(self, model, automaton):
         self.automaton, self.weights = automaton, Weights(model)
@@ -15,11 +15,11 @@ class Network:
 
     @property
     def start(self):
-        """The state before any input."""
+        """Return the state before any input."""
         return np.zeros((1, self.parts * self.weights.hidden))
 
     def step(self, states, task_states):
-        """(states, task states, margins) after each symbol, (N * S, P H), (N * S), (N * S)."""
+        """Return (states, task states, margins) after each symbol, (N * S, P H), (N * S), (N * S)."""
         weights, inputs = self.weights, self.automaton.inputs
         old = np.split(states[:, None], self.parts, axis=2)
         values = dict(zip(weights.step.old, old)) | weights.vectors

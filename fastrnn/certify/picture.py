@@ -1,4 +1,4 @@
-"""A picture of a proof: the boxes that the hidden states never leave, in the plane that separates the task's states."""
+"""Draws a proof: the boxes that the hidden states never leave, in the plane that separates the task's states."""
 
 import numpy as np
 
@@ -64,7 +64,8 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
 
 
 def _draw(axes, outlines, labels, dots, after, name, spans):
-    """Boxes and dots; spans: width and height of what is seen, by which boxes are found to be tiny."""
+    """Draw boxes and dots; spans: width and height of the visible area, which decide which boxes are too small to see.
+    """
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
 
@@ -90,7 +91,7 @@ def _draw(axes, outlines, labels, dots, after, name, spans):
 
 
 def _window(outlines, axes):
-    """((x limits, y limits), times) around the box with the largest shadow."""
+    """Return ((x limits, y limits), times) of a window around the box with the largest shadow."""
     sizes = np.ptp(outlines, axis=1)
     spans = np.array([np.diff(axes.get_xlim())[0], np.diff(axes.get_ylim())[0]])
     widest = outlines[(sizes / spans).max(1).argmax()]
@@ -100,7 +101,7 @@ def _window(outlines, axes):
 
 
 def _draw_output(axes, model, plane):
-    """The line on which the output changes, where two units are all there are."""
+    """Draw the line on which the output changes, for networks of two units."""
     if model.hidden_size != 2 or model.output_size != 1:
         return
     normal = plane @ model.weights["w_ho"][0].astype(float)

@@ -1,4 +1,5 @@
-"""Hidden states of any number of units in a plane: directions that separate a task's states, and shadows of boxes."""
+"""Projects hidden states of any number of units on a plane: directions that separate a task's states, and shadows of
+boxes."""
 
 import numpy as np
 
@@ -9,7 +10,8 @@ RIDGE = 1e-3
 
 
 def real_states(model, automaton, sequences, steps, seed=0):
-    """(hidden states (N, H), the task's state after each (N)) of skewed sequences, by the model's own kernels."""
+    """Return (hidden states (N, H), the task's state after each (N)) of skewed sequences, computed by the model's own
+    kernels."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 9]))
     symbols = skewed(automaton.symbols, sequences, steps, rng)
     hidden = model.forward(bits_of(planes_of(symbols, model.input_size), sequences))[1]
@@ -20,7 +22,7 @@ def real_states(model, automaton, sequences, steps, seed=0):
 
 
 def directions(points, labels):
-    """Two orthonormal directions (2, H) in which labelled points (N, H) are seen best.
+    """Return two orthonormal directions (2, H) that separate labelled points (N, H) best.
 
     The first is Fisher's: the means of the labels differ most there for how far the points vary within a label. The
     second is Fisher's next, if there are three labels or more, else the direction of the largest variation that is
@@ -45,7 +47,8 @@ def directions(points, labels):
 
 
 def shadows(low, high, plane):
-    """Outlines (N, 2 H, 2) of boxes (N, H), projected on a plane (2, H): the zonotopes that their edges span.
+    """Return the outlines (N, 2 H, 2) of boxes (N, H), projected on a plane (2, H): zonotopes spanned by the boxes'
+    edges.
 
     Boxes (N, W) of cells with further states are projected by their first H numbers, those of h.
     """
@@ -63,5 +66,5 @@ def _unit(vector):
 
 
 def _signed(vector):
-    """The vector or its opposite: its largest number is positive."""
+    """Return the vector or its negative, so that its largest number is positive."""
     return vector * np.sign(vector[np.abs(vector).argmax()])

@@ -1,4 +1,4 @@
-"""A fixed point of boxes: states that no sequence of any length leaves.
+"""Searches a fixed point of boxes: states that no sequence of any length leaves.
 
 **Theorem.** Let a task be an automaton, and let a graph have nodes n with the task's state q(n), required outputs y(n)
 and a box B(n) of hidden states, and a node n' after each symbol s, such that, in arithmetic that covers every rounding
@@ -35,8 +35,8 @@ NEAR_ZERO, OVERFLOW = "the logits of a box reach zero", "sums of magnitude {:.3g
 
 
 class Proof(NamedTuple):
-    """What came out of one graph: `proved`; boxes low and high (N, H); margins (N), the first infinite; rounds; why
-    not, and at which node."""
+    """The result for one graph: `proved`; boxes low and high (N, H); margins (N), the first infinite; rounds; the
+    reason of a failure, and its node."""
 
     proved: bool
     low: np.ndarray
@@ -53,7 +53,7 @@ class Proof(NamedTuple):
 
 
 def prove(model, graph, progress=None, initial=0.0):
-    """A Proof for boxes on a Graph. progress(): called in every round; initial: the state of the first node."""
+    """Try to prove boxes on a Graph. progress(): called in every round; initial: the state of the first node."""
     boxes, failure = Boxes(model, graph.automaton), None
     start = _single_states(boxes, graph, initial)
     for rounds, share in ATTEMPTS:
@@ -67,7 +67,7 @@ def prove(model, graph, progress=None, initial=0.0):
 
 
 def image(boxes, graph, low, high):
-    """What the cell makes of the boxes, joined where it leads; the first node gets nothing."""
+    """Return the images of the boxes under the cell, joined at the nodes they lead to; the first node gets none."""
     before, arrivals, fed = (low, high), graph.apart, boxes.fed(low, high)
     if boxes.joins:
         arrivals, joins = graph.joined, (np.minimum, np.maximum)
@@ -100,7 +100,7 @@ def _attempt(boxes, graph, start, rounds, share, progress):
 
 
 def tightened(boxes, graph, start, proved, images, rounds, progress):
-    """The Proof of boxes that hold their images, made smaller as long as they still do.
+    """Return the Proof with smaller boxes that still contain their images.
 
     In real arithmetic the images could take the boxes' place at once, for they hold their own images.
     """
@@ -127,7 +127,7 @@ def tightened(boxes, graph, start, proved, images, rounds, progress):
 
 
 def _single_states(boxes, graph, initial):
-    """Boxes around one state a node: that after a shortest way to it from the zero state."""
+    """Return boxes around one state for each node: the state after a shortest path to it from the zero state."""
     low, high = (np.zeros((graph.nodes, boxes.parts * boxes.weights.hidden)) for _ in range(2))
     low[0] = high[0] = initial
     for before, symbols, nodes in graph.levels:

@@ -1,4 +1,4 @@
-"""`bounds`: what a network can do at all, on every sequence of finitely many inputs, with a proof.
+"""`bounds`: proved bounds of a network's states and predictions, on every sequence of finitely many inputs.
 
 A node is a window, the last k inputs. A box for each holds all states that any sequence with these last inputs leads to
 (fastrnn.certify.prove); what outputs such states have, and how far the states of one box are apart, follows.
@@ -119,7 +119,7 @@ def bounds(model, inputs, *, k=None, progress=None) -> Bounds:
 
 
 def _view(model):
-    """What boxes need to know of a Model or a Fit."""
+    """Return what Boxes need to know about a Model or a Fit."""
     weights = {name: np.asarray(weight) for name, weight in model.weights.items()}
     cell, head = model.cell, getattr(getattr(model, "head", None), "name", "sigmoid")
     if head not in _PREDICTIONS:
@@ -144,7 +144,7 @@ def _length(k, symbols):
 
 
 def _graph(inputs, k, outputs):
-    """Windows of k inputs, of which nothing is asked."""
+    """Return the Graph of windows of k inputs, which requires no outputs."""
     symbols = len(inputs)
     machine = Automaton(inputs, np.zeros((1, symbols), int), np.zeros((1, symbols, outputs), np.uint8))
     graph = windows(machine, k)
@@ -152,7 +152,8 @@ def _graph(inputs, k, outputs):
 
 
 def _boxes(view, graph, progress):
-    """The Proof of boxes: grown from single states, or, where that does not end, shrunk from large ones."""
+    """Return the Proof of boxes that grew from single states or, where these do not converge, shrank from large ones.
+    """
     found = prove(view, graph, progress, view.start)
     if found.proved:
         return found
@@ -194,7 +195,7 @@ def _bounds(view, graph, inputs, k, found):
 
 
 def _words(graph, symbols, k, length):
-    """(node, the number of its last `length` inputs) of all nodes after at least that number."""
+    """Yield (node, its last `length` inputs as one number) for all nodes after at least that many inputs."""
     first = 0
     for steps in range(k + 1):
         count = symbols**steps

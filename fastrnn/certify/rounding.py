@@ -1,4 +1,4 @@
-"""How far a kernel's hidden states and logits may be from those of real arithmetic.
+"""Bounds of the rounding errors of the kernels' hidden states and logits.
 
 **Lemma** (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, section 3.1 and
 problem 4.2; C.-P. Jeannerod and S. M. Rump, SIAM J. Matrix Anal. Appl. 34, 2013). Let u be the unit roundoff, eta the
@@ -47,12 +47,12 @@ LEAST_MARGIN = 2.0**-18
 
 
 def gamma(n, u):
-    """n u / (1 - n u), rounded up."""
+    """Return n u / (1 - n u), rounded up."""
     return float(np.nextafter(n * u / (1 - n * u), 1.0))
 
 
 def operations(dtype):
-    """The Errors of the kernels' operations and functions in float32 or float64."""
+    """Return the Errors of the kernels' operations and functions in float32 or float64."""
     functions = {op: (0.0, errors[dtype]) for op, errors in ALLOWED.items()}
     return Errors(UNIT[dtype], UNDERFLOW[dtype], functions, dtype)
 
@@ -68,7 +68,7 @@ class Rounding(NamedTuple):
 
     @classmethod
     def of(cls, model):
-        """The Rounding of a model."""
+        """Return the Rounding of a model."""
         dtype, inputs, hidden = str(model.dtype), model.input_size, model.hidden_size
         terms = inputs + hidden + 2
         return cls(
@@ -77,6 +77,6 @@ class Rounding(NamedTuple):
 
 
 def own(n):
-    """What to add to gamma_n for the prover's own sums of n products, and the factor that covers the rounding of a
-    radius: both several times what the lemma asks for."""
+    """Return what to add to gamma_n for the prover's own sums of n products, and the factor that covers the rounding of
+    a radius: both several times the lemma's bound."""
     return 4 * gamma(n + 8, UNIT["float64"]), 1 + 8 * gamma(n + 8, UNIT["float64"])

@@ -1,4 +1,4 @@
-"""A concrete wrong answer, if there is one to be found: every short sequence, rhythms, skewed ones, and a beam.
+"""Searches for a wrong answer: every short sequence, rhythms, skewed sequences, and a beam search.
 
 Whatever is suspected is run through the model's own kernels before it is called a counterexample.
 """
@@ -20,7 +20,7 @@ DEPTH, NEAREST, RANDOM, NEAR = 96, 64, 32, 1e-3
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A sum, or whatever the task is, that the network gets wrong: the model's own kernels were asked.
+    """A sum, or another sample of the task, that the network gets wrong; the model's own kernels computed it.
 
     operands: one int an input; bits: the width; step: the first wrong bit; answer and truth: the outputs at that
     width, as ints, output after output.
@@ -39,7 +39,7 @@ class Counterexample:
 
 
 def search(model, task, automaton, seed=0):
-    """A Counterexample, as short as the search finds it, or None."""
+    """Return a Counterexample, as short as the search finds it, or None."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 6]))
     symbols = automaton.symbols
     for sequences in (every(symbols), rhythms(symbols, STEPS), skewed(symbols, COUNT, LONG, rng)):
@@ -51,7 +51,7 @@ def search(model, task, automaton, seed=0):
 
 
 def _first_wrong(model, task, sequences):
-    """The earliest mistake on symbols (N, T), or None."""
+    """Return the earliest mistake on symbols (N, T), or None."""
     planes = planes_of(sequences, task.input_size)
     wrong = model.run_bits(planes, len(sequences))[0] ^ answers(task, planes)
     wrong = bits_of(np.bitwise_or.reduce(wrong, axis=2)[..., None], len(sequences))[..., 0]
@@ -63,7 +63,8 @@ def _first_wrong(model, task, sequences):
 
 
 def _explained(model, task, sequence):
-    """The Counterexample of a sequence whose last step is wrong, at the least width whose operands may be so long."""
+    """Return the Counterexample of a sequence whose last step is wrong, at the smallest width that fits the operands.
+    """
     steps = len(sequence)
     bits = max(steps + task.bits - task.free_bits, task.least_bits)
     padded = np.zeros((1, bits), np.int64)
@@ -75,7 +76,7 @@ def _explained(model, task, sequence):
 
 
 def _beam(model, automaton, rng):
-    """Symbol sequences (N, T) on which the network, computed here in float64, comes out wrong; or none.
+    """Return symbol sequences (N, T) on which the network, computed here in float64, is wrong; none if it finds none.
 
     Each step tries every symbol on every state kept; kept are those from which the next output comes nearest to
     wrong, those that go furthest in each hidden unit, and some at random.

@@ -1,4 +1,4 @@
-"""Sequences of symbols in bulk, chosen to be hard: long runs and rhythms that uniform ones hardly ever have."""
+"""Large sets of hard symbol sequences: long runs and rhythms that uniformly random sequences rarely contain."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from fastrnn.bits.source import label_words
 
 
 def skewed(symbols, count, steps, rng):
-    """(count, steps) random symbols, each sequence with frequencies of its own (Dirichlet, 0.3).
+    """Return (count, steps) random symbols; each sequence has its own symbol frequencies (Dirichlet, 0.3).
 
     Some sequences use nearly one symbol only: among them are the long runs that carry or keep a state.
     """
@@ -18,13 +18,13 @@ def skewed(symbols, count, steps, rng):
 
 
 def every(symbols, most=16384):
-    """All sequences of the greatest length of which there are at most `most`."""
+    """Return all sequences of the greatest length for which there are at most `most`."""
     length = max(1, int(np.log(most) / np.log(symbols) + 1e-9))
     return np.arange(symbols**length)[:, None] // symbols ** np.arange(length) % symbols
 
 
 def rhythms(symbols, steps, most=8192):
-    """Up to two symbols, then a period of one to three repeated, then up to two others: the longest lists that fit."""
+    """Return sequences of up to two symbols, then a repeated period of one to three, then up to two others."""
     def words(least, longest):
         return [
             word for length in range(least, longest + 1) for word in itertools.product(range(symbols), repeat=length)
@@ -43,7 +43,7 @@ def rhythms(symbols, steps, most=8192):
 
 
 def planes_of(symbols, inputs):
-    """Bit planes (W, T, I) of symbols (N, T): sample i is bit i % 64 of word i // 64."""
+    """Return bit planes (W, T, I) of symbols (N, T): sample i is bit i % 64 of word i // 64."""
     count, steps = symbols.shape
     padded = np.zeros((-(-count // 64) * 64, steps), np.int64)
     padded[:count] = symbols
@@ -53,13 +53,13 @@ def planes_of(symbols, inputs):
 
 
 def bits_of(planes, count):
-    """(N, T, C) of 0 and 1: what `planes_of` packs."""
+    """Unpack the first `count` samples of bit planes (W, T, C); return (N, T, C) of 0 and 1."""
     bits = sample_bits(planes.reshape(-1)).reshape(*planes.shape, 64)
     return np.ascontiguousarray(bits.transpose(0, 3, 1, 2)).reshape(-1, *planes.shape[1:])[:count]
 
 
 def answers(task, planes):
-    """The right outputs (W, T, O) for planes (W, T, I), from the task's start, whatever its width."""
+    """Return the right outputs (W, T, O) for planes (W, T, I), from the task's start, independent of its width."""
     truth = np.zeros((*planes.shape[:2], task.output_size), np.uint64)
     label_words(task.kernel, planes, truth, np.zeros((len(planes), 64), np.uint64))
     return truth

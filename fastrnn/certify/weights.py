@@ -6,7 +6,7 @@ from fastrnn.kernels.recurrent.layout import gates_of
 
 
 class Weights:
-    """What each pre-activation is made of: pre = w_x x + b + w_h h, the state's part left out where it does not reach.
+    """The parts of each pre-activation: pre = w_x x + b + w_h h; w_h is missing where the state does not reach.
 
     step: the cell's Step; hidden; w_x {symbol: (H, I)}, w_h {symbol: (H, H)}, b {symbol: (H)}, and size {symbol: (H)},
     the magnitudes of both biases; operand: symbols of those whose w_h multiplies the operand in place of h; vectors

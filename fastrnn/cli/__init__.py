@@ -1,4 +1,4 @@
-"""The command `fastrnn`: finds the subcommand, runs it, and turns whatever goes wrong into one line.
+"""The command `fastrnn`: finds the subcommand, runs it, and reports any error in one line.
 
 A subcommand is a module here, named in COMMANDS, with SUMMARY (one line), EXAMPLES (text below its --help),
 `arguments(parser, argv)`, which declares its options, and `run(args)`, which returns the exit status. Its
@@ -114,13 +114,13 @@ def _see(message, name):
 
 
 def _called(examples, name):
-    """Examples with the program as it was called here, in lines that fit a terminal of 80 columns."""
+    """Return the examples with the name by which the program was called, in lines that fit a terminal of 80 columns."""
     called = re.sub(r"^(  |.* \| )fastrnn ", rf"\g<1>{name} ", examples, flags=re.MULTILINE)
     return "\n".join(fitted for line in called.split("\n") for fitted in _fitted(line))
 
 
 def _fitted(line):
-    """An example in one line, or with its comment below it and its options in lines of their own."""
+    """Return an example in one line, or with its comment below it and its options in lines of their own."""
     if len(line) <= WIDTH or not line.startswith("  "):
         return [line]
     command, comment = re.fullmatch(r"(  .*?)(?:\s{2,}(\S.*))?", line).groups()
@@ -133,7 +133,7 @@ def _fitted(line):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors in our form and help that keeps its line breaks."""
+    """argparse with errors in this program's form, and help that keeps its line breaks."""
 
     def __init__(self, **options):
         super().__init__(formatter_class=_Help, allow_abbrev=False, **options)
@@ -166,7 +166,7 @@ def _fail(message, status=2):
 
 
 def _abandon_stdout():
-    """Let what is still buffered go nowhere, or Python complains about it once more on its way out."""
+    """Discard buffered output; Python would report the broken pipe once more at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""`fastrnn add`: sums, as a network computes them."""
+"""`fastrnn add`: sums, computed by a network."""
 
 import sys
 
@@ -61,7 +61,7 @@ def _answer_stdin(model):
 
 
 def _answer(model, group, warned):
-    """Print the answers to a list of (place, operands), warn of the wrong ones and return how many these are."""
+    """Print the answers to a list of (place, operands), warn of wrong ones and return their number."""
     answers = model.add_many([operands for _, operands in group])
     print("\n".join(map(str, answers)), flush=True)
     mistakes = [(place, sum(operands)) for (place, operands), answer in zip(group, answers) if answer != sum(operands)]
@@ -71,7 +71,7 @@ def _answer(model, group, warned):
 
 
 def _groups(stream, count):
-    """Lists of (place, operands): what has arrived, cut where its bits side by side become too many."""
+    """Yield lists of (place, operands), cut where the bits of a list would become too many."""
     line = 0
     for arrived in _arrivals(stream):
         group, longest = [], 1
@@ -97,7 +97,8 @@ def _groups(stream, count):
 
 
 def _arrivals(stream):
-    """Lists of whole lines, as soon as they are there: who asks one sum at a time is answered at once."""
+    """Yield lists of complete lines as soon as they arrive, so that sums that are entered one at a time are answered at
+    once."""
     rest = b""
     while chunk := stream.read1(READ):
         *lines, rest = (rest + chunk).split(b"\n")

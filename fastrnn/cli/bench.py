@@ -1,4 +1,4 @@
-"""`fastrnn bench`: how fast is this machine, and by how much is batched SIMD code faster than a scalar loop?"""
+"""`fastrnn bench`: the speed of this machine, and of batched SIMD code compared with a scalar loop."""
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
@@ -86,7 +86,7 @@ def run(args):
 
 
 def own_engines(targets):
-    """The Engines of --engine. Raises UserError."""
+    """Return the Engines of --engine. Raises UserError."""
     from fastrnn.bench.own import own_engine
 
     with user_errors(prefix="--engine: "):
@@ -94,7 +94,7 @@ def own_engines(targets):
 
 
 def describe(args):
-    """Print what is known of the processor; return 0."""
+    """Print the properties of the processor; return 0."""
     from fastrnn.bench import processor, report
     from fastrnn.bench.workload import Workload
 

@@ -63,7 +63,7 @@ def arguments(parser, argv):
 
 
 def run(args):
-    """Print what was found and save the proof; return 0 if there is one, else 1."""
+    """Print the result and save the proof; return 0 if there is one, else 1."""
     from fastrnn.certify import certify
     from fastrnn.model import Model
 
@@ -100,7 +100,7 @@ def run(args):
 
 
 def _is_proof(path, model):
-    """Whether a file is a certificate for this model."""
+    """Return whether a file is a certificate for this model."""
     from fastrnn.check import Refused, check
 
     if not os.path.isfile(path):
@@ -122,7 +122,7 @@ def _plot(found, path):
 
 
 def _one_of(names):
-    """One of these names; for argparse."""
+    """Return an argparse type that accepts these names."""
     def parse(text):
         if text not in names:
             raise argparse.ArgumentTypeError(f"got {text!r}, expected one or more of {', '.join(names)}")
@@ -132,7 +132,7 @@ def _one_of(names):
 
 
 def _smallest(args):
-    """Search for the smallest network of each cell; return 0 if there is one of each, else 1."""
+    """Search for the smallest network of each cell; return 0 if there is one for each, else 1."""
     if args.model is not None:
         raise UserError(f"--smallest: trains networks of its own, got {args.model} as well")
     if len(args.cell) > 1:

@@ -1,4 +1,4 @@
-"""Checkpoints of long commands, next to their output: after a crash the same command continues from its own."""
+"""Checkpoints of long commands, stored next to their output: after a crash the same command continues from them."""
 
 import contextlib
 import glob
@@ -18,13 +18,13 @@ ENDING = ".partial"
 
 
 def path_of(output, identity):
-    """The name of the checkpoint of what has this identity: OUTPUT.DIGEST.partial, so that others have other names."""
+    """Return the name of the checkpoint for this identity: OUTPUT.DIGEST.partial; other trainings have other names."""
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
     return f"{output}.{digest}{ENDING}"
 
 
 def opened(kind, path, identity, say):
-    """kind(path, identity), a RunAutosave; None, and a line, if another process writes the file.
+    """Return kind(path, identity), a RunAutosave; None, after printing a line, if another process writes the file.
 
     Raises UserError for a file that is damaged.
     """
@@ -38,7 +38,8 @@ def opened(kind, path, identity, say):
 
 
 def tell_of_others(output, identity, say):
-    """Name another unfinished training that left a checkpoint next to the output, and how to continue it."""
+    """Print the name of another unfinished training that left a checkpoint next to the output, and how to continue it.
+    """
     own, others = path_of(output, identity), []
     for path in glob.glob(f"{glob.escape(output)}.*{ENDING}"):
         if path != own and re.fullmatch(rf"\.[0-9a-f]{{8}}{re.escape(ENDING)}", path[len(output):]) and _is_left(path):
@@ -59,7 +60,7 @@ def forget_finished(output, identity, cell, task, config):
 
 
 def _ended_in(path, cell, task, config):
-    """Whether the file is the network of a training that ended, of these parts."""
+    """Return whether the file is the network of a finished training of these parts."""
     from fastrnn.model import Model
 
     try:
@@ -74,7 +75,7 @@ def _ended_in(path, cell, task, config):
 
 
 def _is_left(path):
-    """Whether no living process writes the file."""
+    """Return whether no living process writes the file."""
     try:
         descriptor = locked(path)
     except OSError:

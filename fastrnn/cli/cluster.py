@@ -1,4 +1,4 @@
-"""Options of commands whose work other machines may do, --dask and --mpi, and the executors that they name."""
+"""Options of commands that can run on other machines, --dask and --mpi, and the executors that they name."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ def add_cluster(group):
 
 @contextlib.contextmanager
 def cluster(args, own=None):
-    """The executor of --dask or --mpi, or what makes one; `own` where neither is given."""
+    """Return the executor of --dask or --mpi, or a function that makes one; `own` where neither is given."""
     if args.dask:
         with _dask(args.dask) as executor:
             yield executor
@@ -34,7 +34,7 @@ def cluster(args, own=None):
 
 @contextlib.contextmanager
 def _dask(address):
-    """The executor of a Dask cluster."""
+    """Return the executor of a Dask cluster."""
     try:
         from distributed import Client
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Which columns of a table are what: options, and the same from the folder of a fit."""
+"""The roles of a table's columns, from options or from the folder of a fit."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def add_columns(parser):
 
 
 def sequences_of(args, training=None):
-    """The Sequences that the options name; training: sequences that standardised inputs are fitted on."""
+    """Return the Sequences that the options describe; training: the sequences that standardisation is fitted to."""
     from fastrnn.data import Sequences
 
     is_table = not args.table.lower().endswith(".npz") or args.inputs
@@ -83,14 +83,14 @@ def _errors_of(table):
 
 
 def described(args, data):
-    """A dict, for JSON, from which `read_again` reads tables in the same way."""
+    """Return a dict, for JSON, from which `read_again` reads tables in the same way."""
     own = {name: getattr(args, name) for name in KEPT}
     own |= {"kind": data.kind, "classes": list(data.class_names or ()) or data.classes, "names": data.input_names}
     return own | {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
 
 
 def read_again(path, own):
-    """Sequences of another table with the columns that a description names; targets are None where it has none."""
+    """Return Sequences of another table with the described columns; targets are None where it has none."""
     from fastrnn.data import Encoder, Sequences
     from fastrnn.data.files import open_table
 
@@ -115,5 +115,5 @@ def _classes(own):
 
 
 def _plain(names):
-    """One name rather than a list of one."""
+    """Return one name instead of a list of one."""
     return list(names) if names else None

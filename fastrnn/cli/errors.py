@@ -1,4 +1,4 @@
-"""Errors of users: each is one line."""
+"""Errors of users, each reported in one line."""
 
 import contextlib
 import re
@@ -13,12 +13,12 @@ SPELLED = (
 )
 
 class UserError(Exception):
-    """Wrong use of the command line: the message says what came and what was expected."""
+    """Wrong use of the command line: the message says what was given and what was expected."""
 
 
 @contextlib.contextmanager
 def user_errors(options=None, prefix=""):
-    """Turn ValueError and TypeError of the body into UserError.
+    """Turn a ValueError or TypeError of the body into a UserError.
 
     Messages of the library begin with an argument's name; options {name: option} puts the option in its place. What
     they recommend to do in Python is spelled as options, too.
@@ -34,5 +34,5 @@ def user_errors(options=None, prefix=""):
 
 
 def one_line(message):
-    """The message without line breaks."""
+    """Return the message without line breaks."""
     return " ".join(str(message).split())

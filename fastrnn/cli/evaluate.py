@@ -67,7 +67,7 @@ def _print_one(one, data):
 
 
 def scores(one, data):
-    """{name: value} of one model: the loss per step, and the scores that suit its targets."""
+    """Return {name: value} of one model: the loss per step, and the scores that suit its targets."""
     import numpy as np
 
     from fastrnn import analysis

@@ -1,4 +1,4 @@
-"""`fastrnn export`: a network in a file that another library or language reads."""
+"""`fastrnn export`: writes a network to a file that another library or language reads."""
 
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.networks import load_network

@@ -1,4 +1,4 @@
-"""`fastrnn fit`: networks of several sizes on one's own table, and which of them predicts best."""
+"""`fastrnn fit`: fits networks of several sizes to a table, and chooses the one that predicts best."""
 
 import os
 import re
@@ -68,7 +68,7 @@ SETTINGS = (
 
 
 def arguments(parser, argv):
-    """Declare the options: of the table, the networks, training and the folds."""
+    """Declare the options of the table, the networks, the training and the folds."""
     import argparse
 
     from fastrnn.cells.base import cells
@@ -157,7 +157,7 @@ def run(args):
 
 
 def _fitted(args, cell, data, roles, settings, grid, folder, values):
-    """The Fits or the Selection; None if Ctrl-C was pressed, which is said."""
+    """Return the Fits or the Selection; None, after printing a line, if Ctrl-C was pressed."""
     import itertools
 
     import numpy as np
@@ -200,7 +200,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
 
 def _parts(args):
-    """(cell, FitConfig, grid) of the options."""
+    """Return (cell, FitConfig, grid) of the options."""
     from fastrnn.training.config import FitConfig
 
     grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in AXES}
@@ -225,12 +225,12 @@ def _parts(args):
 
 
 def given_cell(args):
-    """Options of the cell that were given."""
+    """Return the options of the cell that were given."""
     return {name: value for name, value in given(args, args.made_of).items() if name != "hidden_size"}
 
 
 def _names(args):
-    """{name in a message: option}"""
+    """Return {name in a message: option}."""
     names = {name: option for option, name, _, _ in AXES} | {
         name: f"--{name.replace('_', '-')}" for name, _, _ in SETTINGS
     }
@@ -246,7 +246,7 @@ def _names(args):
 
 
 def _division(args, data):
-    """(N,) roles, or None with --cv."""
+    """Return the roles of the sequences, (N,), or None with --cv."""
     from fastrnn.data import folds, split
 
     if args.seed + args.seeds > 2**63:

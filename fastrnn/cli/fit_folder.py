@@ -15,14 +15,16 @@ REFIT = "refit.safetensors"
 
 
 class Folder(NamedTuple):
-    """What `fastrnn fit` wrote: the Fits of table.csv, how columns were read, and the Fits of the refit, or None."""
+    """The files that `fastrnn fit` wrote: the Fits of table.csv, how columns were read, and the Fits of the refit, or
+    None."""
 
     fits: object
     columns: dict
     refitted: object
 
     def chosen(self, text):
-        """(Fits, number, name) of a model: of a row of table.csv, or of the "best": that of the refit, if there is one.
+        """Return (Fits, number, name) of a model: of a row of table.csv, or of the "best": that of the refit, if there
+        is one.
 
         Raises UserError for others.
         """
@@ -33,7 +35,7 @@ class Folder(NamedTuple):
 
 
 def check_folder(folder, force):
-    """Make the folder. Raises UserError where it has models already, or cannot be written to."""
+    """Create the folder. Raises UserError where it has models already, or cannot be written to."""
     from fastrnn.cli.output import check_writable
 
     if os.path.isfile(folder):
@@ -44,13 +46,13 @@ def check_folder(folder, force):
 
 
 def write_json(folder, columns):
-    """Keep how the table was read."""
+    """Save how the table was read."""
     text = json.dumps(columns, indent=1, sort_keys=True)
     write_atomically(os.path.join(folder, COLUMNS), (text + "\n").encode())
 
 
 def open_folder(folder):
-    """The Folder that `fastrnn fit` wrote."""
+    """Return the Folder that `fastrnn fit` wrote."""
     from fastrnn.training.fits import Fits
 
     if not os.path.isdir(folder):
@@ -76,7 +78,8 @@ def open_folder(folder):
 
 
 def chosen_model(fits, text):
-    """The number of a model: of the least validation, else training, loss for "best". Raises UserError for others."""
+    """Return the number of a model; "best" is the one with the lowest validation loss, or training loss. Raises
+    UserError for other words."""
     if text == "best":
         return fits.best_index
     model = digits(text)
@@ -86,7 +89,7 @@ def chosen_model(fits, text):
 
 
 def own_data(fits, model, data, table):
-    """The sequences of the group that a model was fitted to, of those in a table."""
+    """Return those sequences of a table that belong to the group that a model was fitted to."""
     for name, values in fits.groups.items():
         own = data.groups[name] == values[model]
         if not own.any():

@@ -1,20 +1,20 @@
-"""How many models `fastrnn fit` is to make, and of what, in words."""
+"""The plan of `fastrnn fit` in words: how many models of which kinds."""
 
 import math
 
 
 def points(grid):
-    """Combinations of the options in a grid {name: values}."""
+    """Return the number of combinations of the options in a grid {name: values}."""
     return math.prod(len(values) for values in grid.values())
 
 
 def own_values(args, data):
-    """Values of --each that have networks of their own, or 1."""
+    """Return the number of values of the column --each, each of which has separate networks; 1 without it."""
     return len(set(data.groups[args.each].tolist())) if args.each else 1
 
 
 def planned(args, grid, values):
-    """What will be fitted, in words; values: those of `own_values`."""
+    """Return what will be fitted, in words; values: the result of `own_values`."""
     words = {"hidden_size": "size", "learning_rate": "learning rate", "l1": "L1", "weight_decay": "weight decay"}
     axes = [
         f"{len(each)} {words[name]}{'s' * (name == 'hidden_size' and len(each) > 1)}"

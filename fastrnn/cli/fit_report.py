@@ -1,4 +1,4 @@
-"""The end of `fastrnn fit`: what is printed, and what the folder holds."""
+"""The end of `fastrnn fit`: prints the summary and writes the folder."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ KINDS = ("png", "svg", "pdf", "none")
 
 
 def check_pictures(args):
-    """Raise UserError for kinds of pictures that are not known, or cannot be drawn."""
+    """Raise UserError for unknown kinds of pictures, or where they cannot be drawn."""
     if args.pictures not in KINDS:
         raise UserError(f"--pictures: got {args.pictures!r}, expected one of {', '.join(KINDS)}")
     if args.pictures != "none":
@@ -67,7 +67,7 @@ def report(args, folder, data, roles, made):
 
 
 def _refit(selection):
-    """What the folds chose, on how many epochs it was fitted to all sequences, and what loss to expect of it."""
+    """Describe the refit: the chosen options, the number of epochs on all sequences, and the loss to expect."""
     point, epochs = selection.choice()
     varied = [name for name, values in selection.grid.items() if name != "hidden_size" and len(set(values)) > 1]
     options = [f"{name} {point[name]:g}" for name in varied]
@@ -78,13 +78,14 @@ def _refit(selection):
 
 
 def still_improving(fits):
-    """How many models had their best evaluation at the end of all epochs."""
+    """Return the number of models whose best evaluation was the last one of all epochs."""
     ends = zip(fits.stopped, fits.best_epoch, fits.epochs)
     return sum(stopped == "epochs" and best == epochs for stopped, best, epochs in ends)
 
 
 def best_of_each(fits):
-    """A pandas table with a row for each combination of size and options: the seed with the lowest validation loss."""
+    """Return a pandas table with a row for each combination of size and options: the seed with the lowest validation
+    loss."""
     import numpy as np
 
     frame = fits.to_frame()
@@ -98,7 +99,7 @@ def best_of_each(fits):
 
 
 def _shown(frame, kind):
-    """The table with the numbers that people read."""
+    """Return the table with the columns that are printed."""
     if kind == "reals":
         frame = frame.drop(columns=["likelihood", "test_accuracy"], errors="ignore")
     return frame.rename(columns={"hidden_size": "hidden"}).reset_index(drop=True)
@@ -115,7 +116,7 @@ def _cell(value):
 
 
 def _baselines(data, roles):
-    """{name: loss} on the sequences of `_compared`."""
+    """Return {name: loss} on the sequences of `_compared`."""
     from fastrnn.analysis.baselines import suitable_baselines
     from fastrnn.data.roles import NAMES
 
@@ -124,12 +125,13 @@ def _baselines(data, roles):
 
 
 def _compared(roles):
-    """The role of the sequences on which networks and baselines are compared: test, else validation, else training."""
+    """Return the role of the sequences on which networks and baselines are compared: test, else validation, else
+    training."""
     return "test" if (roles == 2).any() else "validation" if (roles == 1).any() else "train"
 
 
 def _draw(args, folder, data, roles, made, fits, best, baselines):
-    """{file: what it shows} of the pictures that were drawn."""
+    """Draw the pictures; return {file: what it shows}."""
     from fastrnn import analysis
 
     drawn = {}

@@ -1,4 +1,4 @@
-"""`fastrnn generalize`: up to which width is a network right?"""
+"""`fastrnn generalize`: tests up to which width a network is right."""
 
 import os
 
@@ -35,7 +35,7 @@ def arguments(parser, argv):
 
 
 def run(args):
-    """Print the tables, write what was asked for; return 0 if there was no mistake, else 1."""
+    """Print the tables, write the requested files; return 0 if there was no mistake, else 1."""
     from fastrnn.drawing import check_format, title_of
     from fastrnn.generalize import generalize
     from fastrnn.model import Model
@@ -85,7 +85,7 @@ def _print_table(name, rows):
 
 
 def share(wrong, of, digits):
-    """What is right, in percent: 100 % only where all of it is."""
+    """Return the share of right answers in percent; 100 % only if all are right."""
     percent = 100 * (1 - wrong / of)
     text = f"{percent:.{digits}f}"
     if wrong and float(text) == 100:

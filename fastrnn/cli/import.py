@@ -1,4 +1,4 @@
-"""`fastrnn import`: a network of another library's file in one of fastrnn's own."""
+"""`fastrnn import`: turns another library's file into a network of fastrnn."""
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.output import check_writable
@@ -72,7 +72,7 @@ def run(args):
 
 
 def _model(network, args):
-    """The Model of a Network for a task. Raises UserError for one that cannot be."""
+    """Return the Model of a Network for a task. Raises UserError where that is not possible."""
     from fastrnn.model import Model
     from fastrnn.tasks.base import tasks
 

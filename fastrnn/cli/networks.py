@@ -1,4 +1,4 @@
-"""A network from a file that a command wrote: a model's file, a file of fits, or the folder of a fit."""
+"""Loads a network from a file that a command wrote: a model, a file of fits, or the folder of a fit."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from fastrnn.cli.fit_folder import chosen_model, open_folder
 
 
 def load_network(path, model=None):
-    """The Fit or Model of a folder or a file; model: which one of fits, as the user typed it, or None: the best.
+    """Return the Fit or Model of a folder or a file; model: which of several fits, as the user typed it, or None: the
+    best.
 
     Raises UserError or CheckpointError for what holds none.
     """
@@ -27,7 +28,7 @@ def load_network(path, model=None):
 
 
 def _holds_fits(path):
-    """Whether a file says that it is of fits; what is wrong with others is said where they are read."""
+    """Return whether a file says that it contains fits; errors are reported by the function that reads it."""
     from safetensors import SafetensorError, safe_open
 
     from fastrnn.checkpoint import KEY

@@ -1,4 +1,4 @@
-"""Options from the fields of a dataclass, and the dataclass's values back from the options that were given."""
+"""Makes options from the fields of a dataclass, and collects the values that were given."""
 
 import argparse
 from dataclasses import MISSING, fields
@@ -22,18 +22,19 @@ HELP = {
 
 
 def flag(field):
-    """The option of a field: --batch-size of batch_size, --no-bias of a bias that is there by default."""
+    """Return the option of a field: --batch-size for batch_size, --no-bias for a bias that is on by default."""
     spelled = field.name.replace("_", "-")
     return f"--no-{spelled}" if field.default is True else SHORT.get(field.name, f"--{spelled}")
 
 
 def flags(made_of):
-    """{field name: option} of a dataclass."""
+    """Return {field name: option} of a dataclass."""
     return {field.name: flag(field) for field in fields(made_of)}
 
 
 def add_options(parser, title, made_of, defaults=None, without=()):
-    """Declare an option for each field of the dataclass `made_of`; those not given stay out of the namespace.
+    """Declare an option for each field of the dataclass `made_of`; options that are not given stay out of the
+    namespace.
 
     defaults: {field: what --help says of its default, where this is not the dataclass's own}; without: fields that
     get no option.
@@ -69,12 +70,12 @@ def add_options(parser, title, made_of, defaults=None, without=()):
 
 
 def given(args, made_of):
-    """{field: value} of the fields that were given on the command line."""
+    """Return {field: value} of the fields that were given on the command line."""
     return {field.name: getattr(args, field.name) for field in fields(made_of) if hasattr(args, field.name)}
 
 
 def integer(text):
-    """An int; for argparse."""
+    """Parse an int; for argparse."""
     try:
         return int(text)
     except ValueError:
@@ -82,7 +83,7 @@ def integer(text):
 
 
 def digits(text):
-    """The number that decimal digits write, or None for any other text, and for more digits than Python reads."""
+    """Return the number that decimal digits spell, or None for any other text, or more digits than Python reads."""
     try:
         return int(text) if text.isascii() and text.isdigit() else None
     except ValueError:
@@ -90,21 +91,21 @@ def digits(text):
 
 
 def positive(text):
-    """An int of at least 1; for argparse."""
+    """Parse an int of at least 1; for argparse."""
     if integer(text) < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
     return int(text)
 
 
 def seed(text):
-    """An int from 0 to 2**63 - 1; for argparse."""
+    """Parse an int from 0 to 2**63 - 1; for argparse."""
     if not 0 <= integer(text) < 2**63:
         raise argparse.ArgumentTypeError(f"got {text}, expected an integer from 0 to 2**63 - 1")
     return int(text)
 
 
 def number(text):
-    """A float; for argparse."""
+    """Parse a float; for argparse."""
     try:
         return float(text)
     except ValueError:
@@ -112,7 +113,7 @@ def number(text):
 
 
 def listed(kind):
-    """Parses values apart by commas, each by `kind`, into a tuple; for argparse."""
+    """Return a parser of values separated by commas, each parsed by `kind`, into a tuple; for argparse."""
     def parse(text):
         values = [value.strip() for value in text.split(",")]
         if not all(values):
@@ -134,7 +135,7 @@ def _pair(text):
 
 
 def _parsed(kind):
-    """kind.parse with its errors in argparse's way; the option's name stands before them already."""
+    """Apply kind.parse with errors for argparse, which puts the option's name before them."""
 
     def parse(text):
         try:
@@ -146,12 +147,12 @@ def _parsed(kind):
 
 
 def _optional(parse):
-    """Takes "none" for None as well."""
+    """Return a parser that also accepts "none" for None."""
     return lambda text: None if text == "none" else parse(text)
 
 
 def _kind(hint):
-    """The type itself of an optional one."""
+    """Return the type inside an optional one."""
     if isinstance(hint, UnionType):
         return next(part for part in get_args(hint) if part is not type(None))
     return hint

@@ -45,7 +45,7 @@ def arguments(parser, argv):
 
 
 def run(args):
-    """Print the blocks, and on standard error what they took; return 0."""
+    """Print the blocks, and on standard error their time and speed; return 0."""
     from fastrnn import original
 
     chosen = {name: getattr(args, name) for _, name, _, _, _ in OPTIONS}

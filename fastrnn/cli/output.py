@@ -1,4 +1,4 @@
-"""Where results are written: checked before the work that makes them, and no file is replaced without --force."""
+"""Output files: they are checked before the work that makes them, and no file is replaced without --force."""
 
 import contextlib
 import itertools
@@ -14,7 +14,7 @@ CERTIFICATE = "-certificate.safetensors"
 
 
 def check_writable(path, force, make=False):
-    """Raise UserError unless a file can be written to `path`; make: whether its folder is made if it is missing."""
+    """Raise UserError unless a file can be written to `path`; make: create its folder if it is missing."""
     folder = os.path.dirname(path) or "."
     try:
         check_regular(path)
@@ -36,17 +36,17 @@ def check_writable(path, force, make=False):
 
 
 def beside(model):
-    """Where the certificate of a model goes: MODEL-certificate.safetensors."""
+    """Return the path of a model's certificate: MODEL-certificate.safetensors."""
     return os.path.splitext(model)[0] + CERTIFICATE
 
 
 def model_beside(certificate):
-    """The model's name from that of its certificate; None if it does not say."""
+    """Return the model's path from that of its certificate; None for another name."""
     return certificate.removesuffix(CERTIFICATE) + ".safetensors" if certificate.endswith(CERTIFICATE) else None
 
 
 def how_to_check(certificate, model):
-    """The command that checks a certificate."""
+    """Return the command that checks a certificate."""
     names = [certificate] if model_beside(certificate) == model else [certificate, model]
     return f"{program()} check {' '.join(map(shlex.quote, names))}"
 
@@ -64,7 +64,7 @@ def save_under_free_name(save, path):
 
 
 def names_like(path):
-    """`path`, then its stem with -2, -3, ... added."""
+    """Yield `path`, then its stem with -2, -3, ... added."""
     stem, ending = os.path.splitext(path)
     yield path
     for attempt in itertools.count(2):

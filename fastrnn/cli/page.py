@@ -1,4 +1,4 @@
-"""`fastrnn page`: a network at work, in one HTML file."""
+"""`fastrnn page`: shows a network at work, in one HTML file."""
 
 import os
 
@@ -65,7 +65,7 @@ def run(args):
 
 
 def _data(args):
-    """Sequences of the table that is given, or of the fit's own while it is there; else None."""
+    """Return the Sequences of the given table, or of the fit's own table if it still exists; else None."""
     if not os.path.isdir(args.network):
         if args.data is None:
             return None
@@ -80,7 +80,7 @@ def _data(args):
 
 
 def _certificate(args):
-    """The path of a certificate that proves the model right, or None. Raises UserError for one that does not."""
+    """Return the path of a certificate that proves the model right, or None. Raises UserError for one that does not."""
     from fastrnn.check import Refused, check
 
     path = args.certificate or beside(args.network)

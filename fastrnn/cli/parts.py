@@ -1,4 +1,4 @@
-"""What is to be trained, from the options or the file of an unfinished run; and the numbers for a network to run on."""
+"""What is trained: cell, task and configuration from options or from an unfinished run; and operands for a network."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from fastrnn.cli.text import short
 
 
 def add_parts(parser, argv, defaults=None, without=()):
-    """Declare --task and --cell, the options of those that argv chooses, and TrainConfig's.
+    """Declare --task and --cell, the options of the task and the cell that argv names, and TrainConfig's.
 
     defaults: {field of TrainConfig: what --help says of its default, where the command has another}; without: fields
     that get no option.
@@ -37,7 +37,7 @@ def add_parts(parser, argv, defaults=None, without=()):
 
 
 def parts_made(args):
-    """(cell, task, config) of the options. Raises UserError for options that make no sense."""
+    """Return (cell, task, config) of the options. Raises UserError for options that contradict each other."""
     parts, recipe = {}, {}
     for name, made_of in args.made_of.items():
         with user_errors(flags(made_of)):
@@ -47,7 +47,7 @@ def parts_made(args):
 
 
 def parts_of(args):
-    """(cell, task, config, Run to resume or None) for `fastrnn train`.
+    """Return (cell, task, config, Run to resume or None) for `fastrnn train`.
 
     Without --until, training continues to a proof if the recipe can lead to one.
     Raises UserError for options that make no sense.
@@ -97,12 +97,12 @@ def _resumed(args):
 
 
 def options_of(args):
-    """{field: option} of all that was declared from dataclasses."""
+    """Return {field: option} of everything that was declared from dataclasses."""
     return {name: option for made_of in args.made_of.values() for name, option in flags(made_of).items()}
 
 
 def operands_of(place, words, count, does):
-    """The ints of a list of words. Raises UserError, naming the place, unless they are `count` non-negative
+    """Return the ints of a list of words. Raises UserError, naming the place, unless they are `count` non-negative
     integers."""
     if len(words) != count:
         raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network {does} {count}")

@@ -1,4 +1,4 @@
-"""`fastrnn predict`: what a fitted network predicts in each row of a table."""
+"""`fastrnn predict`: writes what a fitted network predicts in each row of a table."""
 
 import csv
 import io
@@ -58,7 +58,7 @@ def run(args):
 
 
 def table_of(one, data, columns, states):
-    """The text of a CSV file."""
+    """Return the text of a CSV file."""
     import numpy as np
 
     p = one.predict(data)

@@ -1,4 +1,4 @@
-"""What is shown on standard error while something runs: bars, and why the first run takes longer."""
+"""Progress on standard error: bars, and a notice that kernels are being compiled."""
 
 import contextlib
 import shutil
@@ -9,8 +9,8 @@ from fastrnn.progress import on_compiling
 
 
 class Bar:
-    """A progress bar that appears `delay` seconds after the first call, and only on a terminal; call it with what is
-    done.
+    """A progress bar that appears `delay` seconds after the first call, on a terminal only; call it with the progress
+    so far.
 
     Used as a context manager, it leaves no trace on the screen.
     """
@@ -60,7 +60,8 @@ class Bar:
 
 @contextlib.contextmanager
 def compiling_noted(enabled=True):
-    """Say so, once and on a terminal, if numba compiles anything in the body: the disk cache did not have it yet."""
+    """Print a notice, once and on a terminal, if numba compiles anything in the body because the disk cache lacks it.
+    """
 
     def say():
         if enabled and sys.stderr.isatty():

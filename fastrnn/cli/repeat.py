@@ -1,4 +1,4 @@
-"""`fastrnn repeat`: the same training for many seeds, and how it went."""
+"""`fastrnn repeat`: repeats a training for many seeds and prints the distribution of results."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def arguments(parser, argv):
 
 
 def run(args):
-    """Train, print the distribution, return 0 if every run is exact, and proved if that was asked for."""
+    """Train, print the distribution, return 0 if every run is exact, and proved if requested."""
     cell, task, config = parts_made(args)
     with contextlib.ExitStack() as stack:
         rows, checkpoint = _trained(args, cell, task, config, stack)
@@ -79,7 +79,7 @@ def _printed(args, cell, task, config, rows):
 
 
 def _trained(args, cell, task, config, stack):
-    """(a Row for each seed, or None after Ctrl-C; the RunAutosave, open until `stack` ends, or None)."""
+    """Return (a Row for each seed, or None after Ctrl-C; the RunAutosave, open until `stack` ends, or None)."""
     from fastrnn.train import train
     from fastrnn.train.continuation import identity_of
     from fastrnn.train.run_autosave import RunAutosave

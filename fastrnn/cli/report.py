@@ -1,4 +1,4 @@
-"""The end of `fastrnn train`: save what came out, print it, and say what to do next."""
+"""The end of `fastrnn train`: saves and prints the result, and names the next commands."""
 
 import contextlib
 import functools
@@ -16,7 +16,7 @@ SHOWN = 3
 
 
 def report(args, config, result, path, say):
-    """Save what came out, print it, and return the exit status; say(text) prints what is no fault."""
+    """Save and print the result, and return the exit status; say(text) prints messages that are not errors."""
     from fastrnn.interrupt import Interrupted, deferred_interrupt
     from fastrnn.plots import plot_history
     from fastrnn.train.resume import save_run
@@ -66,7 +66,7 @@ def report(args, config, result, path, say):
 
 
 def _is_provable(model):
-    """Whether `fastrnn certify` has an answer for networks on this task."""
+    """Return whether `fastrnn certify` can treat networks on this task."""
     from fastrnn.certify import check_provable
 
     try:
@@ -77,7 +77,7 @@ def _is_provable(model):
 
 
 def _proof_of(model, progress):
-    """The Certification of a model that is proved as it is, or None."""
+    """Return the Certification of a model that is proved as it is, or None."""
     from fastrnn.certify import certify
 
     # Tasks that no proof covers are an error to `certify`, but none here.
@@ -87,7 +87,8 @@ def _proof_of(model, progress):
 
 
 def _written(save, path, replacing):
-    """The name under which save(name, overwrite=...) wrote a file: a free one, unless it may replace another."""
+    """Return the name under which save(name, overwrite=...) wrote a file: a free name, unless it may replace another
+    file."""
     if not replacing:
         return save_under_free_name(functools.partial(save, overwrite=False), path)
     save(path, overwrite=True)
@@ -95,7 +96,7 @@ def _written(save, path, replacing):
 
 
 def _conclude(config, result, path, check, say):
-    """Say what to do next, and return the exit status; check: the command that checks the certificate, or None."""
+    """Print the next commands, and return the exit status; check: the command that checks the certificate, or None."""
     reached = result.certified if config.until == "certified" else result.exact
     if reached and result.stopped != "diverged":
         count = result.model.input_size
@@ -129,14 +130,14 @@ def _conclude(config, result, path, check, say):
 
 
 def is_improving(history):
-    """Whether the mean loss of the last quarter is at least a tenth below that of the quarter before; of a short
-    history, always."""
+    """Return whether the mean loss of the last quarter is at least a tenth below that of the quarter before; always
+    true for a short history."""
     quarter = len(history.loss) // 4
     return quarter < 2 or history.loss[-quarter:].mean() < 0.9 * history.loss[-2 * quarter : -quarter].mean()
 
 
 def _examples(model, seed):
-    """A few (operands, the network's answer), drawn from the seed."""
+    """Return a few (operands, the network's answer), drawn from the seed."""
     import random
 
     from fastrnn.bits.planes import answers_of, to_words

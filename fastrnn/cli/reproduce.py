@@ -1,4 +1,4 @@
-"""`fastrnn reproduce`: published experiments, done again."""
+"""`fastrnn reproduce`: repeats published experiments."""
 
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.options import positive
@@ -77,5 +77,5 @@ Not used: the test sequences, a proof, or that the task is addition.""")
 
 
 def _floor(value):
-    """Rounded down: 1.0000 means all."""
+    """Round down, so that 1.0000 means all."""
     return int(value * 10**4) / 10**4

@@ -1,4 +1,4 @@
-"""`fastrnn run`: the task of a network, on numbers of any size."""
+"""`fastrnn run`: applies a network of a task to numbers of any size."""
 
 import sys
 

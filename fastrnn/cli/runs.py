@@ -56,7 +56,7 @@ def run_many(args):
 
 
 def _scalar_speed(args):
-    """Samples per second of the scalar program, the best of some short runs."""
+    """Return the samples per second of the scalar program, the best of some short runs."""
     from fastrnn import original
 
     best, count, until = 0.0, 100, time.perf_counter() + SCALAR_SECONDS
@@ -95,7 +95,7 @@ def _table(args, many, task):
 
 
 def _final_errors(many, task):
-    """Mean over SUMS random sums of what the tutorial prints as overallError, the sum of |y - layer_2| over bits."""
+    """Return the mean over SUMS random sums of the tutorial's overallError, the sum of |y - layer_2| over bits."""
     import numpy as np
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,5 @@
-"""`fastrnn simulate`: fitted networks that act in an environment, as a table like the one that they were fitted to."""
+"""`fastrnn simulate`: lets fitted networks act in an environment, and writes a table like the one that they were fitted
+to."""
 
 import csv
 import io
@@ -97,7 +98,8 @@ def _by_size(fits, models):
 
 
 def _simulated(simulate, fits, environment, first, args):
-    """choices (M, sessions, steps, ...), and of each step the rewards of a bandit, or the inputs, (M, ..., columns)."""
+    """Return choices (M, sessions, steps, ...), and for each step the rewards of a bandit, or the inputs, (M, ...,
+    columns)."""
     import numpy as np
 
     bandit = isinstance(environment, Bandit)
@@ -109,7 +111,7 @@ def _simulated(simulate, fits, environment, first, args):
 
 
 class Bandit:
-    """Choices that are rewarded with given probabilities, which are reversed every `swap` steps."""
+    """An environment that rewards choices with given probabilities, which are reversed every `swap` steps."""
 
     def __init__(self, args, columns):
         import numpy as np
@@ -135,7 +137,7 @@ class Bandit:
         self.begin()
 
     def begin(self):
-        """The first step again."""
+        """Return to the first step."""
         self.rewards = []
 
     def __call__(self, choices, draws):
@@ -155,7 +157,7 @@ class Bandit:
 
 
 def _loaded(path):
-    """(environment, first) of a Python file."""
+    """Return (environment, first) of a Python file."""
     import numpy as np
 
     if not os.path.exists(path):
@@ -174,7 +176,7 @@ def _loaded(path):
 
 
 def _guarded(path, function):
-    """The function, whose own errors become one line."""
+    """Return the function with its errors reported in one line."""
     import functools
 
     @functools.wraps(function)
@@ -188,7 +190,8 @@ def _guarded(path, function):
 
 
 def _table(made, columns, bandit):
-    """The text of a CSV file: model, session, step, choice, and the reward of a bandit, or the inputs of the step."""
+    """Return the text of a CSV file: model, session, step, choice, and the reward of a bandit, or the inputs of the
+    step."""
     import numpy as np
 
     classes, targets = columns["classes"], list(columns["target"] or ["y"])

@@ -1,4 +1,4 @@
-"""How the result of a sweep is written: within the 80 columns of a terminal, however many axes vary."""
+"""Formats the result of a sweep within the 80 columns of a terminal, for any number of axes."""
 
 # (axis, heading, width); the figures take the rest of the line.
 _AXES = (
@@ -11,7 +11,7 @@ _AXES = (
 
 
 def table_text(table):
-    """A line for each point: share of exact models, its 95 % interval, quartiles of the samples to exactness."""
+    """Return a line for each point: share of exact models, its 95 % interval, quartiles of the samples to exactness."""
     axes = [each for each in _AXES if each[0] == "hidden_size" or each[0] in table.grid.varied]
     head = "".join(f"{name:>{width}}" for _, name, width in axes)
     lines = [f"{head}{'exact':>7}{'interval':>13}{'25 %':>9}{'50 %':>9}{'75 %':>9}"]
@@ -28,7 +28,7 @@ def table_text(table):
 
 
 def findings_text(found):
-    """What is the least hidden size, with the figures it rests on."""
+    """Return the smallest hidden size in words, with the figures that it is based on."""
     return "\n".join(line for finding in found.findings for line in _finding(found, finding))
 
 

@@ -1,4 +1,4 @@
-"""`fastrnn sweep`: thousands of models over a grid of settings, and what came out."""
+"""`fastrnn sweep`: trains thousands of models over a grid of settings, and prints a summary."""
 
 import functools
 import os
@@ -51,7 +51,7 @@ NAMES = tuple(axis for _, axis, _, _ in AXES)
 
 
 def arguments(parser, argv):
-    """Declare the options: the axes, this command's, and those of the chosen cell, task and training that are no
+    """Declare the options: the axes, this command's own, and those of the chosen cell, task and training that are not
     axes."""
     axes = parser.add_argument_group("axes of the grid, each a LIST, for example 2,3,4")
     for option, axis, kind, text in AXES:
@@ -124,12 +124,12 @@ def _grid(args):
 
 
 def _options(args):
-    """{name in a message: option}"""
+    """Return {name in a message: option}."""
     return {**options_of(args), **{axis: option for option, axis, _, _ in AXES}, "seeds": "--seeds"}
 
 
 def _is_free(output, grid):
-    """Whether there is neither a finished table nor the partial one of another sweep."""
+    """Return whether the output is free: neither a finished table nor the partial one of another sweep exists."""
     from fastrnn.sweep import ForeignJournal, owns
 
     try:
@@ -158,7 +158,7 @@ def _check_files(args, grid):
 
 
 def _worked(args, grid):
-    """The Table or Smallest; None after Ctrl-C, which is printed."""
+    """Return the Table or Smallest; None after Ctrl-C, which is printed."""
     from fastrnn.sweep import ForeignJournal, UnitFailed, smallest, sweep
 
     state = [0, grid.models]
@@ -185,7 +185,7 @@ def _worked(args, grid):
 
 
 def _own(args, grid):
-    """What makes an executor of this machine."""
+    """Return a function that makes an executor on this machine."""
     from fastrnn.cores import cores
     from fastrnn.sweep.workers import Processes, Threads
 

@@ -1,4 +1,4 @@
-"""`fastrnn tasks`: what networks can be trained on."""
+"""`fastrnn tasks`: lists the tasks on which networks can be trained."""
 
 SUMMARY = "List the tasks that networks can learn"
 EXAMPLES = """\
@@ -10,7 +10,7 @@ examples:
 
 
 def arguments(parser, argv):
-    """Nothing to declare."""
+    """Declare no options."""
 
 
 def run(args):

@@ -1,4 +1,4 @@
-"""How numbers, sums and counts are written."""
+"""Formats numbers, sums and counts for printing."""
 
 import contextlib
 import re
@@ -14,7 +14,7 @@ WIDTH = 77
 
 @contextlib.contextmanager
 def long_numbers():
-    """Let ints of any length be read and written; Python stops at 4,300 digits otherwise."""
+    """Allow ints of any length to be read and printed; by default Python stops at 4,300 digits."""
     before = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
@@ -24,19 +24,19 @@ def long_numbers():
 
 
 def wrapped(text):
-    """The text in lines that fit the terminal; all but the first are indented."""
+    """Return the text in lines that fit the terminal; all but the first are indented."""
     return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False)
 
 
 def short(number, most=MOST_DIGITS):
-    """The number, or its digits, without the middle ones if there are very many."""
+    """Return the number, or its digits, as text; the middle digits are left out if there are very many."""
     digits = str(number)
     half = (most - 3) // 2
     return digits if len(digits) <= most else f"{digits[:half]}...{digits[-half:]}"
 
 
 def equation(task, operands, answer, truth=None):
-    """`9 + 60 = 69`, or however the task writes it, in one line of the terminal.
+    """Return `9 + 60 = 69`, or the task's notation, in one line of the terminal.
 
     With a `truth`, `, not 70` follows.
     """
@@ -51,7 +51,8 @@ def equation(task, operands, answer, truth=None):
 
 
 def equations(model):
-    """A small network as formulas in its inputs a, b, ... and states h0, h1, ...: some lines a unit, then its outputs.
+    """Return a small network as formulas in its inputs a, b, ... and states h0, h1, ...: some lines per unit, then its
+    outputs.
 
     A state after the step has a prime where the formula reads that before it as well.
     """
@@ -67,7 +68,7 @@ def equations(model):
         names[unit] |= {symbol: f"{value[unit]:.7g}" for symbol, value in weights.vectors.items()}
 
     def define(symbols, fed):
-        """Pre-activations: in their place where a function alone reads them, else in lines of their own."""
+        """Write pre-activations: inline where only a function reads them, else in separate lines."""
         for symbol, unit in ((symbol, unit) for symbol in symbols for unit in units):
             rows = [(own[symbol][unit], on) for own, on in ((weights.w_x, inputs), (weights.w_h, fed)) if symbol in own]
             factors = [factor for row, _ in rows for factor in row] + [weights.b[symbol][unit]]
@@ -94,14 +95,14 @@ def equations(model):
 
 
 def _reads(nodes, symbols):
-    """Whether a formula has some of these symbols."""
+    """Return whether a formula contains some of these symbols."""
     from fastrnn.formula.graph import ordered
 
     return bool(set(ordered(nodes)) & set(symbols))
 
 
 def _alone(symbol, nodes):
-    """Whether a formula has a symbol only as the argument of functions."""
+    """Return whether a formula contains a symbol only as the argument of functions."""
     from fastrnn.formula.graph import ordered
 
     return all(expr.op not in ("+", "-", "*", "/") for expr in ordered(nodes) if symbol in expr.args)
@@ -115,7 +116,7 @@ def _terms(factors, names):
 
 
 def bit_row(number, bits):
-    """`[0 1 0 0 0 1 0 1]`, most significant first; of wide numbers both ends."""
+    """Return `[0 1 0 0 0 1 0 1]`, most significant bit first; of wide numbers both ends."""
     digits = format(number, f"0{bits}b")
     if bits <= MOST_BITS:
         return f"[{' '.join(digits)}]"
@@ -124,27 +125,27 @@ def bit_row(number, bits):
 
 
 def solved(task, operands, answer):
-    """One block in the manner of the tutorial: the network's bits, the true ones, and the network's sum."""
+    """Return one block in the tutorial's style: the network's bits, the true ones, and the network's sum."""
     bits = 1 if task.last_only else task.bits
     return "\n".join((f"Pred:{bit_row(answer, bits)}", f"True:{bit_row(task.oracle(operands), bits)}",
                       equation(task, operands, answer), "-" * 12))
 
 
 def verdict(verification, operands):
-    """`exact on all 16,384 pairs`, or how many were wrong."""
+    """Return `exact on all 16,384 pairs`, or how many were wrong."""
     if verification.exact:
         return f"exact on {tried(verification, operands)}"
     return f"not exact: {verification.wrong:,} wrong of {tried(verification, operands)}"
 
 
 def tried(verification, operands):
-    """`all 16,384 pairs`, or `65,566 pairs, random and hard ones`: what a Verification looked at."""
+    """Return `all 16,384 pairs`, or `65,566 pairs, random and hard ones`: the samples of a Verification."""
     kind = "pairs" if operands == 2 else "combinations" if operands > 2 else "numbers"
     count = f"{verification.samples:,} {kind}"
     return f"all {count}" if verification.exhaustive else f"{count}, random and hard ones"
 
 
 def seconds(value):
-    """A duration, in milliseconds or seconds."""
+    """Return a duration in milliseconds or seconds, as text."""
     return f"{1000 * value:.1f} ms" if value < 0.1 else f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
 

@@ -1,4 +1,4 @@
-"""`fastrnn train`: train a network, prove it, save it."""
+"""`fastrnn train`: trains a network, proves it right, saves it."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ exit status: 0 the --until criterion is reached; 1 it is not; 2 wrong use;
 
 
 def arguments(parser, argv):
-    """Declare the options: this command's, TrainConfig's, and those of the chosen cell and task."""
+    """Declare the options: this command's own, TrainConfig's, and those of the chosen cell and task."""
     parser.add_argument(
         "--output", metavar="FILE", help="where to save (default: runs/TASK-BITS.safetensors, or a free name)"
     )
@@ -103,7 +103,7 @@ def _trained(args, cell, task, config, before, checkpoint):
 
 
 def _checkpoint(cell, task, config, before, resumed, output, say):
-    """The RunAutosave of this command, or None if another process has it."""
+    """Return the RunAutosave of this command, or None if another process holds it."""
     from fastrnn.train.continuation import identity_of
     from fastrnn.train.run_autosave import RunAutosave
 
@@ -123,7 +123,7 @@ def _identity(cell, task, config, before):
 
 
 def _nothing(text):
-    """`print` for --quiet."""
+    """Print nothing: the `print` of --quiet."""
 
 
 def _check_plot(path, output, force):

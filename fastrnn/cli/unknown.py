@@ -1,11 +1,11 @@
-"""Options and words that a command does not take: what was meant."""
+"""Suggestions for unknown options and words."""
 
 from fastrnn.arguments import meant
 from fastrnn.cli.options import flags
 
 
 def what_was_meant(word, args):
-    """One line about a word that is no option of the command in args, or one thing too many."""
+    """Return one line about a word that is not an option of the command, or is one argument too many."""
     if not word.startswith("-"):
         return f"got {word!r}, which {args.command} does not take"
     option = word.partition("=")[0]

@@ -1,4 +1,4 @@
-"""Sequences of one's own: how they are stored, read from files and tables, and divided for training and testing.
+"""Sequences of the user: how they are stored, read from files and tables, and divided for training and testing.
 
     >>> data = fastrnn.Sequences.read("choices.csv", inputs=["choice", "reward"], target="choice", lag=1,
     ...                               group=["subject", "session"])

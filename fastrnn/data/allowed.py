@@ -1,10 +1,10 @@
-"""Which classes are allowed at a step: choices that were there to be made."""
+"""The classes that are allowed at each step, such as the choices on offer."""
 
 import numpy as np
 
 
 def code_allowed(allowed, targets, place):
-    """(S, K) bool of 0 and 1 (S, K), after a check against the Targets.
+    """Return (S, K) bool from 0 and 1 (S, K), after a check against the Targets.
 
     place(step): a step in words, for messages. Raises ValueError or TypeError, in one line, for another number of
     classes, for a step at which none is allowed, and for a counted target that is forbidden.

@@ -1,4 +1,4 @@
-"""Columns of a table of any library: numbers or text, and where they are missing."""
+"""Columns of a table of any library: their numbers or text, and where values are missing."""
 
 import datetime
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ class Column(NamedTuple):
 
     @classmethod
     def of(cls, name, given):
-        """The Column of a pandas, polars or pyarrow column, an array or a list.
+        """Make the Column of a pandas, polars or pyarrow column, an array or a list.
 
         Raises TypeError for text among numbers and for what is neither, ValueError for more than one value a row.
         """
@@ -44,20 +44,20 @@ class Column(NamedTuple):
         return cls(values, missing)
 
     def numbers(self):
-        """(rows,) float64, nan where missing; for columns without text and times."""
+        """Return (rows,) float64, nan where missing; for columns without text and times."""
         return np.where(self.missing, np.nan, self.values.astype(np.float64))
 
     def contents(self, rows=slice(None)):
-        """Numbers, or str in an array of objects, of these rows."""
+        """Return numbers, or an object array of str, of these rows."""
         return self.values[rows] if self.names is None else np.array(self.names or ("",), object)[self.values[rows]]
 
     def take(self, order):
-        """The Column with rows in another order."""
+        """Return the Column with its rows in another order."""
         return self._replace(values=self.values[order], missing=self.missing[order])
 
 
 class Table:
-    """Columns by name, read when asked for, so that the others cost nothing.
+    """Columns by name, each read when first needed.
 
     table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array.
     """
@@ -78,11 +78,11 @@ class Table:
         self._table, self._keys = table, dict(zip(self.names, names))
 
     def columns(self, wanted):
-        """{name: Column} of these names."""
+        """Return {name: Column} of these names."""
         return {name: Column.of(name, self._table[self._keys[name]]) for name in wanted}
 
     def place(self, row):
-        """A row in words; rows count from 0."""
+        """Return a row in words; rows are counted from 0."""
         return f"row {row}"
 
 
@@ -109,7 +109,7 @@ def read_columns(table, wanted):
 
 
 def listed(argument, names):
-    """Names of columns as a list, from one or several. Raises ValueError for one that is given twice."""
+    """Return names of columns as a list, from one or several. Raises ValueError for a repeated name."""
     names = [names] if isinstance(names, str) else names or ()
     if not isinstance(names, Iterable):
         raise TypeError(f"{argument}: got {names!r}, expected names of columns")
@@ -121,7 +121,7 @@ def listed(argument, names):
 
 
 def refuse_text(column, argument, name, place, hint=""):
-    """Raise TypeError, with the first place, if a column holds text or times instead of numbers."""
+    """Raise TypeError, with the first place, if a column contains text or times instead of numbers."""
     if column.values.dtype.kind in "mM":
         raise TypeError(f"{argument}: column {name!r} holds times ({column.values.dtype}), expected numbers")
     if column.names is not None and column.names:
@@ -134,7 +134,7 @@ def refuse_text(column, argument, name, place, hint=""):
 
 
 def _missing(given, values):
-    """(rows,) bool, as far as the library says; nan and NaT are found by the caller."""
+    """Return (rows,) bool, as far as the library knows; the caller finds nan and NaT."""
     for method in ("isna", "is_null"):
         if hasattr(given, method):
             return np.array(getattr(given, method)(), bool)
@@ -144,7 +144,8 @@ def _missing(given, values):
 
 
 def _of_objects(name, values, missing):
-    """The Column of objects that are all numbers or all str, except None, nan and NA; empty text is missing, too."""
+    """Return the Column of objects that are all numbers or all str, except None, nan and NA; empty text is missing,
+    too."""
     present = values.tolist()
     kinds = set(map(type, present))
     if missing.any() or kinds - {str, int, float, bool}:
@@ -185,7 +186,7 @@ def _of_objects(name, values, missing):
 
 
 def _without_zone(time):
-    """The time in UTC, as NumPy knows it; a date, or a time without a zone, as it is."""
+    """Return the time in UTC, for NumPy; a date, or a time without a zone, is unchanged."""
     if getattr(time, "tzinfo", None) is None:
         return time
     return time.astimezone(datetime.UTC).replace(tzinfo=None)

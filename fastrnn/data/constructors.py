@@ -12,7 +12,7 @@ from fastrnn.data.wav import read_wav
 
 
 class Constructors:
-    """The ways to make Sequences other than from arrays; the base class of Sequences."""
+    """The methods that make Sequences from anything but arrays; the base class of Sequences."""
 
     @classmethod
     def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,

@@ -1,4 +1,4 @@
-"""Tables in CSV files: numbers, truths and text by what all fields of a column are."""
+"""Tables in CSV files: a column is numbers, truth values or text, according to all of its fields."""
 
 import csv
 import itertools
@@ -46,7 +46,7 @@ class CsvTable(Table):
         return csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True)
 
     def columns(self, wanted):
-        """{name: Column} of these names."""
+        """Return {name: Column} of these names."""
         text = set()
         while True:  # once more for each column that turns out to be text behind its first block
             parsers = {name: _Parser(self.names.index(name), name in text) for name in wanted}
@@ -75,7 +75,7 @@ class CsvTable(Table):
                 raise ValueError(f"line {reader.line_num}: {error}") from None
 
     def _refuse_lengths(self):
-        """Raise ValueError for the first line of another length."""
+        """Raise ValueError for the first line with another number of fields."""
         with self._open() as file:
             reader = self._reader(file)
             fields = next(row for row in reader if len(row) not in (0, len(self.names)))
@@ -83,7 +83,7 @@ class CsvTable(Table):
                              "first line has")
 
     def place(self, row):
-        """A row in words: its line."""
+        """Return a row in words: its line."""
         with self._open() as file:
             reader = self._reader(file)
             lines = (reader.line_num for fields in reader if fields)
@@ -91,11 +91,12 @@ class CsvTable(Table):
 
 
 class _NoNumbers(Exception):
-    """Text came behind numbers: the column has to be read again as text."""
+    """Text follows numbers: the column has to be read again as text."""
 
 
 class _Parser:
-    """Makes a Column of blocks of str: whole numbers, numbers, truths or text: the first kind of all but MISSING."""
+    """Makes a Column from blocks of str: integers, numbers, truth values or text, the first kind that fits all fields
+    but MISSING."""
 
     def __init__(self, place, text):
         self.place, self.failed = place, False
@@ -104,7 +105,7 @@ class _Parser:
         self._codes.default_factory = self._codes.__len__
 
     def add(self, texts):
-        """Add a block, a tuple of str. Raises _NoNumbers where it is text and others were not."""
+        """Add a block, a tuple of str. Raises _NoNumbers where it is text and earlier blocks were not."""
         kind, values, missing = (str, None, None) if self._kind is str else _parsed(texts, self._kind)
         if {self._kind, kind} == {int, float}:
             self._kind = float
@@ -120,7 +121,7 @@ class _Parser:
             self._missing.append(missing)
 
     def column(self):
-        """The Column of all blocks."""
+        """Return the Column of all blocks."""
         if self._kind is not str:
             none = np.zeros(0, bool)
             values = np.concatenate([none, *self._blocks]).astype(_DTYPES[self._kind])
@@ -133,7 +134,8 @@ class _Parser:
 
 
 def _parsed(texts, likely):
-    """(kind, values, missing) of a block: int, float or bool; str where it is text; None where all is missing."""
+    """Return (kind, values, missing) of a block: int, float or bool; str where it is text; None where all is missing.
+    """
     # Python would read the name 1_0 as the number 10.
     if "_" in "".join(texts):
         return str, None, None

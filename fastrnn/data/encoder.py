@@ -1,4 +1,4 @@
-"""How columns become inputs: as they are, standardised, or an input for each value."""
+"""How columns become inputs: unchanged, standardised, or one input for each value."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,7 +10,8 @@ from fastrnn.data.targets import nearest
 
 @dataclass(frozen=True)
 class Encoding:
-    """One column: x -> (x - mean) / scale, or with `values` an input for each of them, 1 where x equals it, else 0."""
+    """The encoding of one column: x -> (x - mean) / scale, or with `values` one input for each of them, 1 where x
+    equals it, else 0."""
 
     name: str
     mean: float = 0.0
@@ -19,13 +20,14 @@ class Encoding:
 
     @property
     def names(self):
-        """Names of the inputs."""
+        """The names of the inputs."""
         if self.values is None:
             return (self.name,)
         return tuple(f"{self.name}={value if isinstance(value, str) else format(value, 'g')}" for value in self.values)
 
     def apply(self, column, place):
-        """(rows, inputs) float64 of a Column, nan where it is missing; a value that is none of `values` gives zeros."""
+        """Return (rows, inputs) float64 of a Column, nan where it is missing; a value that is not in `values` gives
+        zeros."""
         if self.values is None:
             refuse_text(column, "inputs", self.name, place,
                         f": one_hot=[{self.name!r}] makes an input for each value")
@@ -166,7 +168,7 @@ def _standardised(name, column, used):
 
 
 def make_encoder(encoder, columns, one_hot, standardize, training, offsets):
-    """The Encoder of {name: Column}: the one given, or one fitted on training sequences.
+    """Return the Encoder of {name: Column}: the given one, or one fitted to training sequences.
 
     Raises ValueError or TypeError, in one line, where both are asked for, or training sequences are not said.
     """
@@ -184,7 +186,7 @@ def make_encoder(encoder, columns, one_hot, standardize, training, offsets):
 
 
 def _training_steps(training, offsets):
-    """(S,) bool: steps of training sequences, given by (N,) booleans or numbers; None for all."""
+    """Return (S,) bool: steps of training sequences, given by (N,) booleans or numbers; None for all."""
     if training is None or isinstance(training, str) and training == "all":
         return None
     count = len(offsets) - 1

@@ -1,4 +1,4 @@
-"""Tables and arrays in files, by their endings."""
+"""Tables and arrays in files, recognised by their endings."""
 
 import os
 
@@ -11,7 +11,8 @@ from fastrnn.program import install
 
 
 class ParquetTable(Table):
-    """A Parquet file as a Table. Raises ValueError without pyarrow, or where the file is none; OSError as open does."""
+    """A Parquet file as a Table. Raises ValueError without pyarrow, or for another kind of file; OSError as open does.
+    """
 
     def __init__(self, path):
         try:
@@ -27,12 +28,12 @@ class ParquetTable(Table):
             raise ValueError(f"expected a Parquet file: {str(error).splitlines()[0]}") from None
 
     def columns(self, wanted):
-        """{name: Column} of these names."""
+        """Return {name: Column} of these names."""
         return Table(self._read(self._path, columns=list(wanted))).columns(wanted)
 
 
 def read_npz(path):
-    """{name: array} of an .npz file. Raises ValueError where it is none or holds pickled objects."""
+    """Return {name: array} of an .npz file. Raises ValueError for another kind of file, or one with pickled objects."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -43,7 +44,7 @@ def read_npz(path):
 
 
 def arguments_of(arrays):
-    """What Sequences are made of, as a dict, from arrays by name. Raises ValueError where there is no x."""
+    """Return the arguments of Sequences, as a dict, from arrays by name. Raises ValueError where there is no x."""
     if "x" not in arrays:
         raise ValueError(f"got no array x among {', '.join(arrays) or 'none'}: name columns by inputs=, or save x")
     known = ("x", "y", "mask", "lengths", "offsets", "weight", "allowed", "initial", "ids")
@@ -52,7 +53,7 @@ def arguments_of(arrays):
 
 
 def open_table(path):
-    """The table in a file, by its ending. Raises ValueError for endings that are not known."""
+    """Return the table in a file, by its ending. Raises ValueError for unknown endings."""
     ending = os.path.splitext(path)[1].lower()
     kinds = {".csv": CsvTable, ".tsv": CsvTable, ".txt": CsvTable, ".parquet": ParquetTable, ".pq": ParquetTable,
              ".npz": lambda path: Table(read_npz(path))}

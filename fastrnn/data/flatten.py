@@ -1,4 +1,4 @@
-"""From lists of arrays, padded arrays or flat arrays with offsets to steps one after the other."""
+"""Turns lists of arrays, padded arrays, or flat arrays with offsets into steps one after the other."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Flat(NamedTuple):
-    """Steps of all sequences one after the other; y, weight and allowed are None where none were given.
+    """The steps of all sequences one after the other; y, weight and allowed are None where none were given.
 
     x: (S, I) float64. y: (S,) or (S, O), as it came. counts: (S,) bool, whether the step's target counts. weight: (S,)
     float64. offsets: (N + 1,) int64.
@@ -20,13 +20,13 @@ class Flat(NamedTuple):
     allowed: np.ndarray | None = None
 
     def place(self, step):
-        """Where a step lies, in words."""
+        """Return the place of a step, in words."""
         sequence = int(np.searchsorted(self.offsets, step, "right")) - 1
         return f"sequence {sequence}, step {step - self.offsets[sequence]}"
 
 
 def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allowed=None):
-    """Return the Flat of what the constructor of Sequences takes, in arrays of its own.
+    """Return the Flat of the arguments of Sequences, in new arrays.
 
     Raises ValueError or TypeError, naming argument and sequence, where shapes do not fit or inputs are not finite.
     """
@@ -64,7 +64,7 @@ def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allow
 
 
 def as_numbers(name, values, offsets):
-    """Steps in float64; text and objects are refused, with the sequence they are in. None becomes nan."""
+    """Return the steps in float64; text and objects are refused, naming the sequence they are in. None becomes nan."""
     if values.dtype.kind in "biuf" or values.dtype.kind == "O" and all(map(_is_number, values.flat)):
         return values.astype(np.float64, copy=False)
     for sequence, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:])):
@@ -104,7 +104,7 @@ def _offsets_of(lengths, name="x"):
 
 
 def _one_a_step(name, form, values, dtype):
-    """(S,) array of a mask or of weights."""
+    """Return (S,) array of a mask or of weights."""
     values, missing = form.per_step(name, values)
     if missing is not None and missing.any():
         raise ValueError(f"{name}: got masked values, expected a plain array")
@@ -122,12 +122,13 @@ def _one_a_step(name, form, values, dtype):
 
 
 class _Form:
-    """What sequences came as; knows their offsets and brings arrays of the same form into steps."""
+    """The form in which sequences were given; knows their offsets and turns arrays of the same form into steps."""
 
     offsets: np.ndarray
 
     def targets(self, y):
-        """Steps of y, and where they are missing (None: nowhere); a target of a sequence stands at its last step."""
+        """Return the steps of y, and where they are missing (None: nowhere); the target of a sequence is put at its
+        last step."""
         if not _is_row(y):
             return self.per_step("y", y)
         values, sequences, steps = np.asanyarray(y), len(self.offsets) - 1, self.offsets[-1]
@@ -144,7 +145,7 @@ class _Form:
 
 
 def _is_row(values):
-    """Whether these are numbers or names, one after the other, rather than sequences of them."""
+    """Return whether these are numbers or names, one after the other, rather than sequences of them."""
     if not isinstance(values, (list, tuple)):
         values = np.asanyarray(values)
         if values.ndim != 1 or values.dtype != object:
@@ -173,7 +174,7 @@ class _Steps(_Form):
 
 
 class _Padded(_Form):
-    """Arrays (sequences, steps, ...) with what follows a sequence's end to be cut off."""
+    """Arrays (sequences, steps, ...); the steps after the end of each sequence are cut off."""
 
     def __init__(self, x, lengths, mask):
         x = np.asanyarray(x)

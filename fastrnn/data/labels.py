@@ -1,10 +1,11 @@
-"""Names of columns, and what is said of each sequence: names, numbers, initial states."""
+"""Names of columns, and properties of each sequence: names, numbers, initial states."""
 
 import numpy as np
 
 
 def check_names(argument, given, count, of):
-    """`count` names as a tuple, numbered ones for None. Raises ValueError for another number and for equal ones."""
+    """Return `count` names as a tuple; None: numbered names. Raises ValueError for another number of names and for
+    repeated ones."""
     if given is None:
         word = argument.removesuffix("_names")
         return tuple(f"{word} {n}" for n in range(count)) if count != 1 else (word,)
@@ -17,7 +18,7 @@ def check_names(argument, given, count, of):
 
 
 def one_each(argument, values, count):
-    """A new (count,) array of numbers or text. Raises ValueError for other shapes and for objects."""
+    """Return a new (count,) array of numbers or text. Raises ValueError for other shapes and for objects."""
     values = np.array(values)
     if values.dtype == object and all(isinstance(value, str) for value in values.flat):
         values = values.astype(str)
@@ -28,7 +29,8 @@ def one_each(argument, values, count):
 
 
 def states_of_each(values, count):
-    """A new (count, W) float64 array of initial states. Raises ValueError for other shapes and infinite numbers."""
+    """Return a new (count, W) float64 array of initial states. Raises ValueError for other shapes and infinite numbers.
+    """
     try:
         values = np.array(values, float)
     except (TypeError, ValueError):
@@ -43,7 +45,7 @@ def states_of_each(values, count):
 
 
 def enumerated(word, names):
-    """The names in words, or how many they are."""
+    """Return the names in words, or how many they are."""
     if len(names) > 6:
         return f"{len(names)} {word}s"
     return f"{word}{'s' if len(names) != 1 else ''}: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Which sequences a model learns from, which say when to stop, and which it is tested on."""
+"""The roles of sequences: training, validation (which decides when to stop), and test."""
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def check_roles(roles, sequences):
 
 
 def _units(data, by):
-    """How many sequences or groups there are, and (N,) which of them each sequence is in."""
+    """Return the number of sequences or groups, and (N,) the unit of each sequence."""
     if by is None:
         return len(data), np.arange(len(data))
     names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else None
@@ -179,7 +179,7 @@ def _units(data, by):
 
 
 def _shuffled(count, seed):
-    """The numbers below `count` in random order."""
+    """Return the numbers below `count` in random order."""
     seed = as_integer("seed", seed, 0)
     # scikit-learn's generator, whose stream NumPy has promised to keep; it takes longer seeds as words of 32 bits.
     words = seed if seed < 2**32 else [seed % 2**32, seed // 2**32]

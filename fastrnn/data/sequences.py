@@ -1,4 +1,4 @@
-"""The user's own sequences of any lengths, stored once."""
+"""Sequences of the user, of any lengths, stored once."""
 
 import hashlib
 from dataclasses import dataclass
@@ -174,7 +174,7 @@ class Sequences(Constructors):
         return digest.hexdigest()
 
     def __getitem__(self, index):
-        """x (steps, inputs), y and weight of sequence `index`, as views; Sequences for a slice."""
+        """Return x (steps, inputs), y and weight of sequence `index`, as views; Sequences for a slice."""
         if isinstance(index, slice):
             return self.select(range(*index.indices(len(self))))
         if isinstance(index, bool) or not isinstance(index, (int, np.integer)):

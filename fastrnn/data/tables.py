@@ -1,4 +1,4 @@
-"""From a long table, a row for each step, to sequences."""
+"""Turns a long table, with a row for each step, into sequences."""
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def _refuse_missing(argument, name, column, place):
 
 
 def _order(keys, time, time_name, rows, place):
-    """(rows,) which row is each step, and (N + 1,) offsets; sequences are in the order of their first rows."""
+    """Return (rows,) the row of each step, and (N + 1,) offsets; sequences are in the order of their first rows."""
     changes = np.zeros(rows, bool)
     changes[0] = True
     for column in keys.values():
@@ -102,7 +102,7 @@ def _order(keys, time, time_name, rows, place):
 
 
 def _numbered(columns, rows):
-    """(rows,) int64: equal rows of the columns have equal numbers, given in the order of first rows."""
+    """Return (rows,) int64: equal rows of the columns have equal numbers, given in the order of first rows."""
     code = np.zeros(rows, np.int64)
     for values in columns:
         different, inverse = np.unique(values, return_inverse=True)
@@ -115,7 +115,7 @@ def _numbered(columns, rows):
 
 
 def _inputs(encoder, columns, lags, offsets, place):
-    """(rows, I) float64: encoded, then shifted within sequences."""
+    """Return (rows, I) float64: encoded, then shifted within sequences."""
     position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
     parts = encoder.apply(columns, place)
     for encoding, part in zip(encoder.encodings, parts):
@@ -142,7 +142,7 @@ def _weights(column, name, place):
 
 
 def _allowed(names, columns, place):
-    """(rows, K) numbers."""
+    """Return (rows, K) numbers."""
     for name in names:
         refuse_text(columns[name], "allowed", name, place)
         _refuse_missing("allowed", name, columns[name], place)
@@ -150,7 +150,7 @@ def _allowed(names, columns, place):
 
 
 def _targets(names, columns, place):
-    """(rows,) or (rows, O) as code_targets takes them, and (rows,) bool where one is missing."""
+    """Return (rows,) or (rows, O) as code_targets takes them, and (rows,) bool where one is missing."""
     missing = np.logical_or.reduce([columns[name].missing for name in names])
     if len(names) == 1:
         values = columns[names[0]].contents()

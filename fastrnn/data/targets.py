@@ -1,4 +1,4 @@
-"""What targets are, class numbers, bits or reals, and how they are stored."""
+"""The kinds of targets (class numbers, bits or reals), and how they are stored."""
 
 import difflib
 from typing import NamedTuple
@@ -59,12 +59,12 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=No
 
 
 def is_whole(values):
-    """Which of these floats are whole numbers."""
+    """Return which of these floats are integers."""
     return np.isfinite(values) & (np.floor(values) == values)
 
 
 def nearest(word, words):
-    """A hint at the known word that comes nearest, or at all of them, for the end of a message."""
+    """Return a hint at the known word that is most similar, or at all of them, for the end of a message."""
     words = list(map(str, words))
     close = difflib.get_close_matches(str(word), words, 1) or [w for w in words if w.lower() == str(word).lower()]
     known = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
@@ -124,7 +124,7 @@ def _code_names(y, counts, place, kind, names, classes, name):
 
 
 def _finite(y, counts, place, name):
-    """A float64 copy, after a check of what counts."""
+    """Return a float64 copy, after a check of the steps that count."""
     try:
         values = y.astype(np.float64)
     except (TypeError, ValueError):
@@ -152,7 +152,7 @@ def _kind_of(y, values, name):
 
 
 def _check_numbers(values, counts, place, classes, name):
-    """Which steps count, and how many classes there are."""
+    """Return which steps count, and the number of classes."""
     if values.ndim == 2:
         raise ValueError(f"{name}: got {values.shape[1]} class numbers per step, expected one")
     counts = counts & (values != -1)

@@ -1,1 +1,1 @@
-"""Weights in the forms of other libraries: a file for each."""
+"""Weights in the formats of other libraries, one file for each."""

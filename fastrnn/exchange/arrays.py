@@ -1,4 +1,4 @@
-"""Weights of any cell as its formula reads them: by group of pre-activations, for any names of gates."""
+"""Weights of any cell in the form that its formula reads: by group of pre-activations, for any names of gates."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from fastrnn.kernels.recurrent.layout import Sizes, named_places, weights_table
 
 
 def arrays_of(cell, weights, dtype):
-    """{name: array} of a cell's named weights in a dtype; what is missing is 0.
+    """Return {name: array} of a cell's named weights in a dtype; missing ones are 0.
 
     w_x (Gx, H, I) and w_h (Gh, H, H) are those of the first and the last groups, of Gx + Gh - groups that both reach;
     w_q (Gq, H, H), of the operand, those of the first; bias (P, H) is the sum of both for each of all P groups; w_o

@@ -1,4 +1,5 @@
-"""What a format is: a file here with a class that derives from Format, which `fastrnn.export` finds by itself."""
+"""The base of every format: a file in this package with a class that derives from Format, which `fastrnn.export` finds
+by itself."""
 
 import os
 import re
@@ -9,7 +10,8 @@ from fastrnn.registry import discover
 
 
 class Network(NamedTuple):
-    """What is written: a Cell, its Head, named weights; before: outputs are read from the state before a step."""
+    """The network that is written: a Cell, its Head, named weights; before: outputs are read from the state before a
+    step."""
 
     cell: object
     head: object
@@ -18,7 +20,7 @@ class Network(NamedTuple):
 
 
 def network_of(model):
-    """The Network of a Fit, a Model or a Network. Raises TypeError, in one line, for anything else."""
+    """Return the Network of a Fit, a Model or a Network. Raises TypeError, in one line, for anything else."""
     if isinstance(model, Network):
         return model
     if hasattr(model, "best_index"):
@@ -37,7 +39,7 @@ CONTRACT = {
 
 
 class Format:
-    """Base of every format of files. name; ending: of its files, with the dot; summary: what they hold, in some words;
+    """Base of every file format. name; ending: of its files, with the dot; summary: what they contain, in a few words;
     also: further endings of files that it reads.
 
     encode(network, name): the bytes of a file of a Network; name: a C identifier, made of the file's name. Raises
@@ -54,21 +56,22 @@ class Format:
     asks: tuple[str, ...] = ()
 
     def encode(self, network, name):
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         raise NotImplementedError(f"{type(self).__name__} has no encode(self, network, name)")
 
     def decode(self, content, **options):
-        """The Network of a file."""
+        """Return the Network of a file."""
         raise ValueError(f"format: files of {self.name} are written only")
 
 
 def formats():
-    """{name: class} of every format."""
+    """Return {name: class} of every format."""
     return discover("fastrnn.exchange", Format, CONTRACT)
 
 
 def format_of(path, name=None, reading=False):
-    """The Format of a path's ending, or the one of this name; reading: endings are those of files that can be read.
+    """Return the Format of a path's ending, or the one with this name; reading: consider endings of files that can be
+    read.
 
     Raises ValueError, in one line, for an unknown one, and for an ending that is of several.
     """
@@ -90,6 +93,6 @@ def format_of(path, name=None, reading=False):
 
 
 def identifier_of(path):
-    """A C identifier made of a file's name."""
+    """Return a C identifier made of a file's name."""
     stem = re.sub(r"\W", "_", os.path.splitext(os.path.basename(path))[0], flags=re.ASCII)
     return stem if re.match(r"[A-Za-z_]", stem) else f"network_{stem}".rstrip("_")

@@ -28,19 +28,19 @@ _FUNCTIONS = {
 
 
 class CHeader(Format):
-    """See the module."""
+    """The C99 header of this module as a format."""
 
     name = "c"
     ending = ".h"
     summary = "C99: any cell, in float"
 
     def encode(self, network, name):
-        """The text of `to_c`, whose z is the output before the head's link."""
+        """Return the text of `to_c`, whose z is the output before the head's link."""
         return to_c(network.cell, network.weights, name, before=network.before).encode()
 
 
 def to_c(cell, weights, name="network", *, before=False):
-    """The text of a header for a cell and its named weights {name: array}.
+    """Return the text of a header for a cell and its named weights {name: array}.
 
     name: of its functions and types, a C identifier; before: z is read from the state before the step's input. All
     arithmetic is in float. Raises ValueError for a name that is none, or weights whose shapes do not fit the cell.
@@ -141,7 +141,7 @@ def _step(name, cell, step, arrays, before):
 
 
 def _formulas(name, cell, step, results):
-    """A loop over units j that sets each result {place: node}."""
+    """Return a loop over units j that sets each result {place: node}."""
     names = {symbol: f"pre[{n}][j]" for n, symbol in enumerate(step.pre)}
     names |= {symbol: f"{name}_vectors[{n}][j]" for n, symbol in enumerate(step.vectors)}
     used, code = set(ordered(results.values())), [f"    for (int j = 0; j < {name}_hidden; j++) {{"]

@@ -25,7 +25,7 @@ PREFIXES = {"rnn": "rec.", "linear": "lin."}
 
 
 def to_coreaudioml(model):
-    """The JSON object of a model, with arrays in it; model: a Fit, a Model or a Network.
+    """Return the JSON object of a model, with arrays in it; model: a Fit, a Model or a Network.
 
     Raises ValueError, in one line, for cells and heads that CoreAudioML does not have, learned initial states, and
     outputs that are read before a step.
@@ -53,7 +53,8 @@ def check_linear(head, library):
 
 
 def from_coreaudioml(found):
-    """The Network, in float32, of a JSON object. Raises ValueError, in one line, for anything but a SimpleRNN."""
+    """Return the Network, in float32, of a JSON object. Raises ValueError, in one line, for anything but a SimpleRNN.
+    """
     said, state = found.get("model_data"), found.get("state_dict")
     if not isinstance(said, dict) or not isinstance(state, dict):
         raise ValueError("has no model_data and state_dict of CoreAudioML")
@@ -76,7 +77,7 @@ def from_coreaudioml(found):
 
 
 class CoreAudioML(Json, Format):
-    """See the module."""
+    """The JSON of this module as a format."""
 
     name = "coreaudioml"
     summary = "CoreAudioML: Elman with tanh, GRU, LSTM"

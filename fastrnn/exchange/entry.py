@@ -1,4 +1,5 @@
-"""`fastrnn.export`, and what reads its files: a trained network in a file of another library or language."""
+"""`fastrnn.export` and the function that reads its files: a trained network in a file of another library or language.
+"""
 
 import os
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ def export(model, path, *, format=None, overwrite=False):
 
 
 def read_network(source, format=None, *, head=None, activation=None, reset=None):
-    """The fastrnn.exchange.base.Network of a file that another library wrote, or of a state_dict of PyTorch.
+    """Return the fastrnn.exchange.base.Network of a file that another library wrote, or of a state_dict of PyTorch.
 
     format: the file's, where its ending does not say it; head (a Head or its name), activation (of an Elman) and reset
     (of a GRU): what the file does not say, with the defaults of its library.

@@ -1,4 +1,4 @@
-"""Equinox' GRUCell or LSTMCell with a Linear behind it, as a tree of their arrays by the names of their attributes.
+"""Equinox' GRUCell or LSTMCell followed by a Linear, as a tree of their arrays by the names of their attributes.
 
     {"cell": {"weight_ih" (G H, I), "weight_hh" (G H, H), "bias" (G H,), "bias_n" (H,)},
      "linear": {"weight" (O, H), "bias" (O,)}}
@@ -22,7 +22,7 @@ LINEAR = {"Linear": [{"weight", "bias"}, {"weight"}]}
 
 
 def to_equinox(model, cell="cell", linear="linear"):
-    """The arrays {cell: {...}, linear: {...}} of a model; cell, linear: names of its two layers.
+    """Return the arrays {cell: {...}, linear: {...}} of a model; cell, linear: names of its two layers.
 
     model: a Fit, a Model or a Network. Raises ValueError, in one line, for cells that Equinox does not have, learned
     initial states, and outputs that are read before a step.
@@ -40,7 +40,7 @@ def to_equinox(model, cell="cell", linear="linear"):
 
 
 def from_equinox(tree, head=None):
-    """The Network of a tree with one cell and one Linear in it, wherever they are; head: None for a linear one.
+    """Return the Network of a tree that contains one cell and one Linear, anywhere; head: None for a linear one.
 
     Raises ValueError, in one line, for anything else.
     """
@@ -59,7 +59,7 @@ def from_equinox(tree, head=None):
 
 
 class Equinox(Npz, Format):
-    """See the module."""
+    """The tree of this module as a format."""
 
     name = "equinox"
     summary = "Equinox' arrays: GRU, LSTM"

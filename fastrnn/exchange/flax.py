@@ -1,4 +1,4 @@
-"""Flax's (linen) SimpleCell, GRUCell or LSTMCell with a Dense behind it, as a tree of parameters.
+"""Flax's (linen) SimpleCell, GRUCell or LSTMCell followed by a Dense, as a tree of parameters.
 
     {"params": {"cell": {"ir": {"kernel" (I, H), "bias" (H,)}, ..., "hn": {"kernel" (H, H), "bias"}},
                 "linear": {"kernel" (H, O), "bias" (O,)}}}
@@ -30,7 +30,7 @@ DENSE = {"Dense": [{"kernel", "bias"}, {"kernel"}]}
 
 
 def to_flax(model, cell="cell", linear="linear"):
-    """The variables {"params": {cell: ..., linear: ...}} of a model; cell, linear: names of its two layers.
+    """Return the variables {"params": {cell: ..., linear: ...}} of a model; cell, linear: names of its two layers.
 
     model: a Fit, a Model or a Network. Raises ValueError, in one line, for cells that Flax does not have, learned
     initial states, and outputs that are read before a step.
@@ -50,7 +50,7 @@ def to_flax(model, cell="cell", linear="linear"):
 
 
 def from_flax(tree, activation=None, head=None):
-    """The Network of a tree with one cell and one Dense in it, wherever they are.
+    """Return the Network of a tree that contains one cell and one Dense, anywhere.
 
     activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
     one line, for anything else.
@@ -75,7 +75,7 @@ def _stacked(blocks):
 
 
 class Flax(Npz, Format):
-    """See the module."""
+    """The tree of this module as a format."""
 
     name = "flax"
     summary = "Flax's parameters (linen): Elman, GRU, LSTM"

@@ -1,4 +1,4 @@
-"""What formats of weights have in common: which cells they know, gates in another order, biases that are one.
+"""Helpers of all formats of weights: the cells they support, gates in another order, combined biases.
 
 Where another library has one bias for our two, it gets b_ih + b_hh, rounded once; what comes back is b_ih, and b_hh is
 0, so that what came from there goes back as the same bytes.
@@ -19,7 +19,7 @@ UPDATE_FIRST = (1, 0, 2)
 
 
 def known_weights(network, library, cells, initial=False):
-    """{name: array} of a Network's weights, with biases of 0 where it has none.
+    """Return {name: array} of a Network's weights, with biases of 0 where it has none.
 
     library: as it is called in messages; cells: {class: {option: values}} that it has; initial: whether it keeps
     initial states. Raises ValueError, in one line, for other cells, for initial states that are not 0 where it keeps
@@ -50,13 +50,13 @@ def _described(cells):
 
 
 def reordered(array, order):
-    """Equal blocks of rows in another order."""
+    """Return equal blocks of rows in another order."""
     blocks = np.split(np.asarray(array), len(order))
     return np.concatenate([blocks[gate] for gate in order])
 
 
 def assembled(kind, parts, head=None, **options):
-    """The Network of a cell's class and {name: array, or None for a bias that is not there}, in our order.
+    """Return the Network of a cell's class and {name: array, or None for a missing bias}, in fastrnn's order.
 
     head: None for a linear one. Weights are float64 if one of them is, else float32. Raises ValueError, in one line,
     for shapes that do not match and for values that are not finite.
@@ -82,7 +82,7 @@ def assembled(kind, parts, head=None, **options):
 
 
 def _sizes(arrays):
-    """(inputs, hidden, outputs)."""
+    """Return (inputs, hidden, outputs)."""
     for name in ("w_ih", "w_hh", "w_ho"):
         if arrays[name].ndim != 2 or 0 in arrays[name].shape:
             raise ValueError(f"has {name} of shape {arrays[name].shape}, expected two axes, of at least 1 each")
@@ -90,7 +90,7 @@ def _sizes(arrays):
 
 
 def array_of(values):
-    """An array of values, or of nothing, whose dtype is object, where they are lists of unequal lengths."""
+    """Return an array of values; lists of unequal lengths give an array with dtype object."""
     try:
         return np.asarray(values)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Haiku's VanillaRNN, GRU or LSTM with a Linear behind it, as a tree of parameters.
+"""Haiku's VanillaRNN, GRU or LSTM followed by a Linear, as a tree of parameters.
 
     {"gru": {"w_i" (I, 3 H), "w_h" (H, 3 H), "b" (3 H,)}, "linear": {"w" (H, O), "b" (O,)}}
     {"lstm/linear": {"w" (I + H, 4 H), "b" (4 H,)}, "linear": ...}
@@ -26,7 +26,7 @@ LINEAR = {"Linear": [{"w", "b"}, {"w"}]}
 
 
 def to_haiku(model):
-    """The parameters of a model, with the names that its first modules get.
+    """Return the parameters of a model, with the names that Haiku gives to its first modules.
 
     model: a Fit, a Model or a Network. Raises ValueError, in one line, for cells that Haiku does not have, learned
     initial states, and outputs that are read before a step.
@@ -49,7 +49,8 @@ def to_haiku(model):
 
 
 def from_haiku(tree, head=None):
-    """The Network of a tree with one recurrent core and one Linear in it; head: a Head, None for a linear one.
+    """Return the Network of a tree that contains one recurrent core and one Linear; head: a Head, None for a linear
+    one.
 
     Raises ValueError, in one line, for anything else.
     """
@@ -70,7 +71,7 @@ def from_haiku(tree, head=None):
 
 
 def _update(array):
-    """Blocks z r a with the sign of z changed."""
+    """Return blocks z r a with the sign of z changed."""
     if len(array) % 3:
         raise ValueError(f"has gates of {len(array)} rows, expected a multiple of 3")
     z, rest = np.split(array, [len(array) // 3])
@@ -78,12 +79,12 @@ def _update(array):
 
 
 def _forget(hidden):
-    """(4 H,), in our order: what Haiku adds to the forget gate."""
+    """Return (4 H,), in fastrnn's order: what Haiku adds to the forget gate."""
     return np.repeat([0.0, FORGET, 0.0, 0.0], hidden)
 
 
 def _lstm(leaves, linear):
-    """The parts of the one of two Linears (I + H, 4 H) behind which the other one, (H, O), fits."""
+    """Return the parts of that one of two Linears, (I + H, 4 H), which the other one, (H, O), can follow."""
     for path, other in (linear, linear[::-1]):
         w, behind = leaves[f"{path}w"], leaves[f"{other}w"]
         if w.ndim == 2 and behind.ndim == 2 and w.shape[1] == 4 * len(behind) and len(w) > len(behind):
@@ -103,7 +104,7 @@ def _lstm(leaves, linear):
 
 
 def _vanilla(leaves, linear):
-    """The parts of the two Linears of one module."""
+    """Return the parts of the two Linears of one module."""
     pairs = [(path, f"{path[:-1]}_1/") for path in linear if f"{path[:-1]}_1/" in linear]
     if len(pairs) != 1:
         places = ", ".join(sorted(leaves)) or "nothing"
@@ -113,7 +114,7 @@ def _vanilla(leaves, linear):
 
 
 class Haiku(Npz, Format):
-    """See the module."""
+    """The tree of this module as a format."""
 
     name = "haiku"
     summary = "Haiku's parameters: Elman with relu, GRU with reset before, LSTM"

@@ -1,4 +1,4 @@
-"""JSON as formats of weights have it: an object, with lists of numbers in full digits."""
+"""JSON files of weights: an object, with lists of numbers in full digits."""
 
 import json
 
@@ -8,21 +8,21 @@ from fastrnn.exchange.gates import array_of
 
 
 class Json:
-    """Mixed into a Format: its files hold the objects that its function `to` makes of a Network, and `of` reads."""
+    """A mixin for a Format: its files contain the objects that its function `to` makes of a Network, and `of` reads."""
 
     ending = ".json"
 
     def encode(self, network, name):
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         return written(self.to(network))
 
     def decode(self, content):
-        """The Network of a file."""
+        """Return the Network of a file."""
         return self.of(object_of(content))
 
 
 def object_of(content):
-    """The dict in the bytes of a file. Raises ValueError, in one line, for anything else."""
+    """Return the dict in the bytes of a file. Raises ValueError, in one line, for anything else."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -33,12 +33,13 @@ def object_of(content):
 
 
 def written(found):
-    """The bytes of an object, whose arrays become lists: each number with the digits of its exact value, as float64."""
+    """Return the bytes of an object; arrays become lists of numbers with all digits of their exact value, as float64.
+    """
     return (json.dumps(found, default=lambda array: array.tolist(), allow_nan=False) + "\n").encode()
 
 
 def numbers(values, what):
-    """A float32 array of lists of numbers. Raises ValueError, in one line, for anything else."""
+    """Return a float32 array of lists of numbers. Raises ValueError, in one line, for anything else."""
     array = array_of(values)
     if array.dtype.kind not in "fi":
         raise ValueError(f"has {what} that are not lists of numbers of equal lengths")

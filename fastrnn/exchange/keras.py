@@ -1,4 +1,4 @@
-"""Keras' SimpleRNN, GRU or LSTM with a Dense behind it: its lists of arrays, and its files .weights.h5.
+"""Keras' SimpleRNN, GRU or LSTM followed by a Dense: its lists of arrays, and its files .weights.h5.
 
     [kernel (I, G H), recurrent_kernel (H, G H), bias, kernel (H, O), bias (O,)]
 
@@ -27,7 +27,7 @@ LAYERS = {Elman: "simple_rnn", GRU: "gru", LSTM: "lstm"}
 
 
 def to_keras(model):
-    """The arrays of a model [layer, Dense], as its `set_weights` takes them; model: a Fit, a Model or a Network.
+    """Return the arrays of a model [layer, Dense], as its `set_weights` takes them; model: a Fit, a Model or a Network.
 
     Raises ValueError, in one line, for cells that Keras does not have, learned initial states, and outputs that are
     read before a step.
@@ -42,7 +42,7 @@ def to_keras(model):
 
 
 def from_keras(arrays, activation=None, reset=None, head=None):
-    """The Network of arrays as `get_weights` of a model [layer, Dense] gives them.
+    """Return the Network of the arrays that `get_weights` of a model [layer, Dense] returns.
 
     activation: of a SimpleRNN, "tanh" if it is not given; reset: of a GRU without biases, "after" if it is not given,
     as Keras has it, where the shape of the bias does not say it; head: a Head, None for a linear one.
@@ -79,7 +79,7 @@ def from_keras(arrays, activation=None, reset=None, head=None):
 
 
 class KerasWeights(Format):
-    """See the module."""
+    """The files .weights.h5 as a format."""
 
     name = "keras"
     ending = ".weights.h5"
@@ -87,7 +87,7 @@ class KerasWeights(Format):
     asks = ("activation", "reset", "head")
 
     def encode(self, network, name):
-        """The bytes of a file that `load_weights` of a model [layer, Dense] reads."""
+        """Return the bytes of a file that `load_weights` of a model [layer, Dense] reads."""
         arrays, split = to_keras(network), 3 if network.cell.bias else 2
         file, stored = _h5py(), io.BytesIO()
         layer = f"layers/{LAYERS[type(network.cell)]}"
@@ -101,7 +101,7 @@ class KerasWeights(Format):
         return stored.getvalue()
 
     def decode(self, content, activation=None, reset=None, head=None):
-        """The Network of a file."""
+        """Return the Network of a file."""
         found = _groups(_h5py(), content)
         cells = [place for place in found if place.rpartition("/")[2] == "cell"]
         rest = [place for place in found if place not in cells]
@@ -114,7 +114,7 @@ class KerasWeights(Format):
 
 
 def _groups(h5py, content):
-    """{place of a layer: its arrays}, except those of optimizers and random numbers."""
+    """Return {place of a layer: its arrays}, except those of optimizers and random numbers."""
     found = {}
 
     def visit(place, item):

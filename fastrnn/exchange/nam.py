@@ -21,7 +21,7 @@ READ = range(5, 8)
 
 
 def to_nam(model):
-    """The JSON object of a model, with an array in it; model: a Fit, a Model or a Network.
+    """Return the JSON object of a model, with an array in it; model: a Fit, a Model or a Network.
 
     Raises ValueError, in one line, for other cells than an LSTM, other heads than a linear one, more than one output,
     and outputs that are read before a step.
@@ -45,7 +45,7 @@ def to_nam(model):
 
 
 def from_nam(found):
-    """The Network, in float32, of a JSON object.
+    """Return the Network, in float32, of a JSON object.
 
     Raises ValueError, in one line, for anything but an LSTM of one layer.
     """
@@ -73,7 +73,7 @@ def from_nam(found):
 
 
 class NAM(Json, Format):
-    """See the module."""
+    """The JSON of this module as a format."""
 
     name = "nam"
     ending = ".nam"

@@ -1,4 +1,4 @@
-"""Flax's (nnx) SimpleCell, GRUCell, OptimizedLSTMCell or LSTMCell with a Linear behind it, as a tree of parameters.
+"""Flax's (nnx) SimpleCell, GRUCell, OptimizedLSTMCell or LSTMCell followed by a Linear, as a tree of parameters.
 
     {"cell": {"dense_i": {"kernel" (I, G H), "bias" (G H,)}, "dense_h": {"kernel" (H, G H)}},
      "linear": {"kernel" (H, O), "bias" (O,)}}
@@ -27,7 +27,7 @@ MODULES = {
 
 
 def to_nnx(model, cell="cell", linear="linear"):
-    """The parameters {cell: ..., linear: ...} of a model; cell, linear: names of its two layers.
+    """Return the parameters {cell: ..., linear: ...} of a model; cell, linear: names of its two layers.
 
     model: a Fit, a Model or a Network. An LSTM becomes an OptimizedLSTMCell. Raises ValueError, in one line, for cells
     that nnx does not have, a GRU whose b_hh of n is not 0, learned initial states, and outputs that are read before a
@@ -46,12 +46,12 @@ def to_nnx(model, cell="cell", linear="linear"):
 
 
 def _copied(tree):
-    """Nested dicts with arrays of their own, row by row in memory."""
+    """Return nested dicts with copies of the arrays, row by row in memory."""
     return {name: _copied(each) if isinstance(each, dict) else np.array(each, order="C") for name, each in tree.items()}
 
 
 def from_nnx(tree, activation=None, head=None):
-    """The Network of a tree with one cell and one Linear in it, wherever they are.
+    """Return the Network of a tree that contains one cell and one Linear, anywhere.
 
     activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
     one line, for anything else.
@@ -72,7 +72,7 @@ def from_nnx(tree, activation=None, head=None):
 
 
 class NNX(Npz, Format):
-    """See the module."""
+    """The tree of this module as a format."""
 
     name = "nnx"
     summary = "Flax's parameters (nnx): Elman, GRU without an inner bias, LSTM"

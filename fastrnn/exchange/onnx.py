@@ -25,26 +25,26 @@ DTYPES = {"float32": FLOAT, "float64": DOUBLE, "int64": INT64}
 
 
 class ONNX(Format):
-    """See the module."""
+    """Files of ONNX as a format."""
 
     name = "onnx"
     ending = ".onnx"
     summary = "ONNX: any cell"
 
     def encode(self, network, name):
-        """The bytes of a ModelProto.
+        """Return the bytes of a ModelProto.
 
         Raises ValueError for heads that have no standard operator.
         """
         return to_onnx(network, name)
 
     def decode(self, content):
-        """The Network of a file."""
+        """Return the Network of a file."""
         return network_in(content)
 
 
 def to_onnx(network, name="network"):
-    """The bytes of a ModelProto of a fastrnn.exchange.base.Network; name: the graph's."""
+    """Return the bytes of a ModelProto of a fastrnn.exchange.base.Network; name: the graph's."""
     cell, head, weights = network.cell, network.head, network.weights
     if head.name not in LINKS:
         raise ValueError(f"head: ONNX has no operator for {head.name}, expected one of {', '.join(LINKS)}")
@@ -78,7 +78,7 @@ def to_onnx(network, name="network"):
 
 
 def _operator(graph, cell, weights, x, first):
-    """Names of the states (time, batch, hidden), and of the last ones (batch, hidden)."""
+    """Return the names of the states (time, batch, hidden), and of the last ones (batch, hidden)."""
     operator, order = OPERATORS[type(cell)]
 
     bias = ""
@@ -107,11 +107,11 @@ class _Graph:
         self.count = 0
 
     def within(self, prefix):
-        """A graph of the same dtype for an attribute of a node, whose names begin with a prefix."""
+        """Return a graph of the same dtype for an attribute of a node; its names begin with a prefix."""
         return _Graph(self.dtype, prefix)
 
     def fields(self, name):
-        """The GraphProto."""
+        """Return the fields of the GraphProto."""
         numbers = {"node": 1, "initializer": 5, "input": 11, "output": 12}
         return [(2, name), *((numbers[kind], each) for kind, parts in self.parts.items() for each in parts)]
 
@@ -120,7 +120,7 @@ class _Graph:
         return self._declare("input", name, shape, kind)
 
     def output(self, name, shape):
-        """Declare a value to be an output."""
+        """Declare a value as an output."""
         return self._declare("output", name, shape, None)
 
     def _declare(self, part, name, shape, kind):
@@ -130,7 +130,7 @@ class _Graph:
         return name
 
     def store(self, name, values):
-        """Keep an array under a name, in the weights' dtype unless it holds integers, and return the name."""
+        """Store an array under a name, in the weights' dtype unless it contains integers, and return the name."""
         values = np.asarray(values)
         dtype = np.dtype(np.int64) if values.dtype.kind == "i" else self.dtype
         raw, dims = values.astype(dtype.newbyteorder("<")).tobytes(), [(1, size) for size in values.shape]
@@ -138,7 +138,7 @@ class _Graph:
         return name
 
     def constant(self, integers):
-        """Keep integers, and return their name."""
+        """Store integers, and return their name."""
         self.count += 1
         return self.store(f"constant_{self.count}", np.array(integers, np.int64))
 
@@ -162,7 +162,7 @@ class _Graph:
 
 
 def _attribute(name, value):
-    """An AttributeProto of an integer, of a list of integers or of text, or of a _Graph."""
+    """Return an AttributeProto of an integer, of a list of integers or of text, or of a _Graph."""
     if isinstance(value, _Graph):
         return [(1, name), (6, value.fields(name)), (20, 5)]
     if isinstance(value, int):

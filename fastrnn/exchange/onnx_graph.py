@@ -29,7 +29,8 @@ class Node(NamedTuple):
 
 
 class Graph:
-    """Nodes in their order; arrays {name: array} of initializers and constants; names of the inputs without any."""
+    """The nodes in their order; arrays {name: array} of initializers and constants; names of the inputs that have no
+    array."""
 
     def __init__(self, content):
         model = fields_of(content)
@@ -45,20 +46,20 @@ class Graph:
         self.made_by = {name: node for node in self.nodes for name in node.outputs}
 
     def array(self, name, what):
-        """The array of a name. Raises ValueError if it is computed."""
+        """Return the array with a name. Raises ValueError if it is computed."""
         if name not in self.arrays:
             raise ValueError(f"{what} are computed in the graph, expected constants")
         return self.arrays[name]
 
     def source(self, name):
-        """The name of what a value was before it was brought into another form."""
+        """Return the name of the value from which another was made by reshaping, transposing or casting."""
         for _ in self.nodes:
             if name in self.made_by and self.made_by[name].operator in FORMS:
                 name = self.made_by[name].inputs[0]
         return name
 
     def readers(self, name):
-        """Nodes that read a value."""
+        """Return the nodes that read a value."""
         return [node for node in self.nodes if name in node.inputs]
 
 
@@ -91,7 +92,7 @@ def _node(fields):
 
 
 def _tensor(content):
-    """(name, array) of a TensorProto; None for an array of a type that no weight has."""
+    """Return (name, array) of a TensorProto; None for an array of a type that no weight has."""
     fields = fields_of(content)
     name, kind, dims = _text(fields, 8), fields.get(2, [0])[0], integers(fields.get(1, ()))
     if fields.get(14, [0])[0]:

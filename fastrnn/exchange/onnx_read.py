@@ -1,4 +1,4 @@
-"""Networks from files of ONNX: one RNN, GRU or LSTM operator in one direction, and the linear layer behind it."""
+"""Reads networks from ONNX files: one RNN, GRU or LSTM operator in one direction, followed by a linear layer."""
 
 import os
 
@@ -17,7 +17,7 @@ HEADS = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
 
 
 def from_onnx(file):
-    """The fastrnn.exchange.base.Network of a file of ONNX: its path, or its bytes.
+    """Return the fastrnn.exchange.base.Network of an ONNX file: its path, or its bytes.
 
     `fastrnn.train(network.cell, data, weights=network.weights)` trains on from it. Raises ValueError, in one line, for
     damaged files, and for networks that are something else, by the name of what it is; OSError if it cannot be read.
@@ -34,7 +34,7 @@ def from_onnx(file):
 
 
 def network_in(content):
-    """The Network in the bytes of a file of ONNX. Raises ValueError, without a name before it."""
+    """Return the Network in the bytes of an ONNX file. Raises ValueError, without a file name before it."""
     try:
         return _network(Graph(content))
     except (KeyError, IndexError, AttributeError, TypeError) as error:
@@ -75,7 +75,7 @@ def _network(graph):
 
 
 def _options(node, inputs):
-    """Options of the cell. Raises ValueError for attributes that none of ours has."""
+    """Return the options of the cell. Raises ValueError for attributes that no cell of fastrnn has."""
     given, operator = node.attributes, node.operator
     if given.get("direction", b"forward") != b"forward":
         raise ValueError(f"runs {given['direction'].decode(errors='replace')!r:.80}, expected forward alone")
@@ -98,7 +98,7 @@ def _options(node, inputs):
 
 
 def _initial(graph, name, hidden):
-    """(H,): the initial state, 0 where the caller gives it."""
+    """Return (H,): the initial state, 0 where the caller gives it."""
     name = graph.source(name)
     made, values = graph.made_by.get(name), graph.arrays.get(name)
     if made is not None and made.operator == "ConstantOfShape":
@@ -116,7 +116,7 @@ def _initial(graph, name, hidden):
 
 
 def _linear(graph, states, initial):
-    """(w_ho (O, H), b_o (O,) or None, name of z, whether it sees the states before a step's input)."""
+    """Return (w_ho (O, H), b_o (O,) or None, name of z, whether it reads the states before a step's input)."""
     waiting, seen = [(name, False) for name in states], set()
     while waiting:
         name, before = waiting.pop(0)
@@ -133,7 +133,7 @@ def _linear(graph, states, initial):
 
 
 def _weights(graph, node, states):
-    """(w_ho (O, H), b_o (O,) or None, name of z) of a node that multiplies the states."""
+    """Return (w_ho (O, H), b_o (O,) or None, name of z) of a node that multiplies the states."""
     if node.inputs[0] != states:
         raise ValueError("has a linear layer that multiplies states from the left, expected from the right")
     w, z, given = graph.array(node.inputs[1], "the weights of the linear layer"), node.outputs[0], node.attributes
@@ -152,7 +152,7 @@ def _weights(graph, node, states):
 
 
 def _head(graph, z):
-    """The head behind z, linear where there is none."""
+    """Return the head that follows z, linear where there is none."""
     masked = False
     for _ in graph.nodes:
         readers = [node for node in graph.readers(z) if node.operator in (*HEADS, "Where", *FORMS)]

@@ -22,7 +22,7 @@ OPERATORS = {
 
 
 def scanned(graph, cell, weights, x, first):
-    """Names of the states (time, batch, hidden) after each step, and of the last ones (batch, hidden).
+    """Return the names of the states (time, batch, hidden) after each step, and of the last ones (batch, hidden).
 
     x: the name of the inputs (time, batch, inputs); first: names of the states before, (batch, hidden).
     """
@@ -53,7 +53,7 @@ def scanned(graph, cell, weights, x, first):
 
 
 def _for_all(body, name, state, to=None):
-    """The name of a value as (batch, hidden), also where the formula gives a number or a vector."""
+    """Return the name of a value in the shape (batch, hidden), also where the formula gives a number or a vector."""
     return body.node("Expand", name, body.node("Shape", state), to=to)
 
 
@@ -62,7 +62,7 @@ def _with_product(body, bias, values, weights, name):
 
 
 def _write(body, results, names):
-    """Add the nodes of formulas; names {expression: name} gets those of all of their parts."""
+    """Add the nodes of formulas; names {expression: name} receives those of all their parts."""
     for expr in ordered(results, leaves=names):
         if expr in names:
             continue

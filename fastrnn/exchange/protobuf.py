@@ -6,7 +6,7 @@ FIXED = {1: 8, 5: 4}
 
 
 def message(fields):
-    """The bytes of a message: values are integers, text, bytes, or lists, which are messages within it."""
+    """Return the bytes of a message: values are integers, text, bytes, or lists, which are nested messages."""
     return b"".join(_field(number, value) for number, value in fields)
 
 
@@ -18,7 +18,8 @@ def _field(number, value):
 
 
 def _varint(value):
-    """Seven bits a byte, the lowest first; a negative number is one of 64 bits."""
+    """Return an integer in groups of seven bits, one group per byte, the lowest first; a negative number has 64 bits.
+    """
     value, out = value & (1 << 64) - 1, bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -27,7 +28,8 @@ def _varint(value):
 
 
 def fields_of(content):
-    """{field number: [values]} of a message: integers, or bytes; those of a message within it are read in turn.
+    """Return {field number: [values]} of a message: integers, or bytes; pass the bytes of a nested message to this
+    function again.
 
     Raises ValueError for bytes that are no message.
     """
@@ -47,7 +49,7 @@ def fields_of(content):
 
 
 def integers(values):
-    """Signed integers of a field, which may be packed into bytes."""
+    """Return the signed integers of a field, which may be packed into bytes."""
     found = []
     for value in values:
         place = 0

@@ -1,4 +1,4 @@
-"""RTNeural's JSON: a GRU or LSTM with a Dense behind it, for real-time audio in C++.
+"""RTNeural's JSON: a GRU or LSTM followed by a Dense, for real-time audio in C++.
 
     {"in_shape": [null, null, I],
      "layers": [{"type": "gru", "activation": "", "shape": [null, null, H], "weights": [kernel, recurrent, bias]},
@@ -27,7 +27,7 @@ DENSE = ("dense", "time-distributed-dense")
 
 
 def to_rtneural(model):
-    """The JSON object of a model, with arrays in it; model: a Fit, a Model or a Network.
+    """Return the JSON object of a model, with arrays in it; model: a Fit, a Model or a Network.
 
     Raises ValueError, in one line, for cells and heads that RTNeural does not have, learned initial states, and outputs
     that are read before a step.
@@ -49,7 +49,7 @@ def to_rtneural(model):
 
 
 def from_rtneural(found):
-    """The Network, in float32, of a JSON object.
+    """Return the Network, in float32, of a JSON object.
 
     Raises ValueError, in one line, for anything but a GRU or LSTM and a Dense.
     """
@@ -81,7 +81,7 @@ def from_rtneural(found):
 
 
 class RTNeural(Json, Format):
-    """See the module."""
+    """The JSON of this module as a format."""
 
     name = "rtneural"
     summary = "RTNeural: GRU, LSTM"

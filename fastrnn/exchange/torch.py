@@ -1,4 +1,4 @@
-"""PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear behind it, as NumPy arrays by its names.
+"""PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM followed by an nn.Linear, as NumPy arrays by its names.
 
     {"rnn.weight_ih_l0": w_ih, "rnn.weight_hh_l0": w_hh, "rnn.bias_ih_l0": b_ih, "rnn.bias_hh_l0": b_hh,
      "lin.weight": w_ho, "lin.bias": b_o}
@@ -30,7 +30,7 @@ MODULES = {Elman: "RNN", GRU: "GRU", LSTM: "LSTM"}
 
 
 class StateDict(Format):
-    """See the module."""
+    """Files with a state_dict as a format."""
 
     name = "torch"
     ending = ".safetensors"
@@ -39,14 +39,15 @@ class StateDict(Format):
     asks = ("activation", "head")
 
     def encode(self, network, name):
-        """The bytes of a safetensors file of a state_dict, which safetensors.torch.load_file reads.
+        """Return the bytes of a safetensors file of a state_dict, which safetensors.torch.load_file reads.
 
         Raises ValueError for cells that PyTorch has no module for, and for what a state_dict does not say.
         """
         return save(state_of(network), {"format": "pt"})
 
     def decode(self, content, activation=None, head=None):
-        """The Network of a file of safetensors, or of one of torch.save that holds tensors only, which PyTorch reads.
+        """Return the Network of a safetensors file, or of a file of torch.save that contains only tensors, which
+        PyTorch reads.
 
         The two modules may have any names.
         """
@@ -54,7 +55,7 @@ class StateDict(Format):
 
 
 def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
-    """The state_dict {name: array} of a cell's named weights; rnn, linear: prefixes of the two modules.
+    """Return the state_dict {name: array} of a cell's named weights; rnn, linear: prefixes of the two modules.
 
     Raises ValueError for cells that PyTorch has no module for, and for learned initial states, which it does not have.
     """
@@ -72,7 +73,7 @@ def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
 
 
 def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
-    """(cell, {name: array}) of a state_dict; activation: of nn.RNN, "tanh" (PyTorch's default) or "relu".
+    """Return (cell, {name: array}) of a state_dict; activation: of nn.RNN, "tanh" (PyTorch's default) or "relu".
 
     state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one
     layer in one direction with a linear module after it. If some biases are missing, they are 0.
@@ -100,7 +101,7 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
 
 
 def network_of_state(state, activation=None, head=None):
-    """The Network of a state_dict whose two modules may have any names; head: a Head, None for a linear one.
+    """Return the Network of a state_dict whose two modules may have any names; head: a Head, None for a linear one.
 
     Errors are those of `from_state_dict`.
     """
@@ -109,7 +110,7 @@ def network_of_state(state, activation=None, head=None):
 
 
 def _array_of(name, values):
-    """A tensor as an array, or what is one already."""
+    """Return a tensor as an array; an array is returned unchanged."""
     try:
         for method in ("detach", "cpu", "numpy"):
             values = getattr(values, method, lambda values=values: values)()
@@ -120,7 +121,8 @@ def _array_of(name, values):
 
 
 def to_torch(model, rnn="rnn", linear="lin"):
-    """A torch.nn.Module of a model: module(x (batch, time, inputs), state=None) -> (z (batch, time, outputs), state).
+    """Return a torch.nn.Module of a model: module(x (batch, time, inputs), state=None) -> (z (batch, time, outputs),
+    state).
 
     model: a Fit, a Model or a Network; rnn, linear: names of its two modules. z is before the head's link; a state goes
     on where the call before it ended, as nn.RNN, nn.GRU and nn.LSTM give it. Raises ValueError for cells that PyTorch
@@ -132,7 +134,7 @@ def to_torch(model, rnn="rnn", linear="lin"):
     options = {"nonlinearity": cell.activation} if type(cell) is Elman else {}
 
     class Recurrent(torch.nn.Module):
-        """One recurrent layer with a linear one behind it."""
+        """One recurrent layer followed by a linear one."""
 
         def __init__(self):
             super().__init__()
@@ -152,14 +154,14 @@ def to_torch(model, rnn="rnn", linear="lin"):
 
 
 def state_of(network, rnn="rnn.", linear="lin."):
-    """The state_dict of a Network. Raises ValueError for what a state_dict does not say, too."""
+    """Return the state_dict of a Network. Raises ValueError for properties that a state_dict cannot store."""
     if network.before:
         raise ValueError("before: a state_dict does not say that outputs are read from the state before a step")
     return to_state_dict(network.cell, network.weights, rnn, linear)
 
 
 def prefixes_of(state):
-    """(prefix of the recurrent module, prefix of the linear one) in the names of a state_dict.
+    """Return (prefix of the recurrent module, prefix of the linear one) in the names of a state_dict.
 
     Raises ValueError unless there is one of each.
     """
@@ -173,7 +175,7 @@ def prefixes_of(state):
 
 
 def _loaded(content):
-    """{name: array or tensor} of the bytes of a file."""
+    """Return {name: array or tensor} of the bytes of a file."""
     try:
         if not content.startswith(TORCH_SAVE):
             return load(content)

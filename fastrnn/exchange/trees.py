@@ -1,4 +1,4 @@
-"""Trees of parameters, as JAX has them: nested dicts of arrays, and files .npz of their leaves by path.
+"""Trees of parameters in JAX's form: nested dicts of arrays, and .npz files of their leaves by path.
 
 In a file a leaf's name is its path with "/" between the keys, so that `flax.traverse_util.unflatten_dict(dict(file),
 sep="/")` gives the tree back.
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def flattened(tree, path=""):
-    """{"a/b/c": array} of nested dicts; leaves that are None are left out.
+    """Return {"a/b/c": array} of nested dicts; leaves that are None are left out.
 
     Raises ValueError, in one line, for what is no dict of dicts and arrays.
     """
@@ -27,7 +27,7 @@ def flattened(tree, path=""):
 
 
 def modules(leaves, names):
-    """[path of each module that has leaves of exactly these names], "" for the tree itself, sorted."""
+    """Return [path of each module that has leaves of exactly these names], "" for the tree itself, sorted."""
     found = []
     for path in sorted({place[: len(place) - len(name)] for place in leaves for name in names if place.endswith(name)}):
         own = {place[len(path) :] for place in leaves if place.startswith(path)}
@@ -37,7 +37,7 @@ def modules(leaves, names):
 
 
 def one_module(leaves, kinds, library):
-    """(kind, {name: array}) of the only module that is one of {kind: sets of names}, taken out of the leaves.
+    """Remove from the leaves the only module that is one of {kind: sets of names}; return (kind, {name: array}).
 
     Raises ValueError, in one line, where there is none, or several.
     """
@@ -51,13 +51,13 @@ def one_module(leaves, kinds, library):
 
 
 def nothing_else(leaves, library):
-    """Raise ValueError, in one line, if there are leaves that belong to nothing."""
+    """Raise ValueError, in one line, if leaves remain that belong to nothing."""
     if leaves:
         raise ValueError(f"has {', '.join(sorted(leaves)):.200} besides a recurrent and a linear layer of {library}")
 
 
 def parted(tree, cells, linear, library):
-    """(kind, {name: array} of the cell, those of the linear layer) of a tree that holds one of each.
+    """Return (kind, {name: array} of the cell, those of the linear layer) of a tree that contains one of each.
 
     cells, linear: {kind: sets of names}. Raises ValueError, in one line, for anything else.
     """
@@ -69,29 +69,29 @@ def parted(tree, cells, linear, library):
 
 
 class Npz:
-    """Mixed into a Format: its files hold the trees that its function `to` makes of a Network, and `of` reads."""
+    """A mixin for a Format: its files contain the trees that its function `to` makes of a Network, and `of` reads."""
 
     ending = ".npz"
     asks = ("head",)
 
     def encode(self, network, name):
-        """The bytes of a file of the tree."""
+        """Return the bytes of a file of the tree."""
         return encoded(self.to(network))
 
     def decode(self, content, **options):
-        """The Network of a file."""
+        """Return the Network of a file."""
         return self.of(decoded(content), **options)
 
 
 def encoded(tree):
-    """The bytes of a file .npz."""
+    """Return the bytes of an .npz file."""
     stored = io.BytesIO()
     np.savez(stored, **flattened(tree))
     return stored.getvalue()
 
 
 def decoded(content):
-    """{"a/b/c": array} of the bytes of a file .npz. Raises ValueError for anything else."""
+    """Return {"a/b/c": array} of the bytes of an .npz file. Raises ValueError for anything else."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

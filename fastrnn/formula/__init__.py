@@ -1,4 +1,4 @@
-"""Formulas: what cells, heads and optimizers are written in, and everything that is derived from them."""
+"""Formulas: the language of cells, heads and optimizers, and everything that is derived from them."""
 
 from fastrnn.formula.functions import (
     detach,

@@ -1,4 +1,4 @@
-"""The graph of a formula: it is built by running the formula once on symbols.
+"""The graph of a formula, built by running the formula once on symbols.
 
 A node is an operation and its arguments; equal nodes are one object, so that a value used twice is computed once, and a
 graph has one canonical text (`text`), by which compiled code is found again.
@@ -71,7 +71,7 @@ class Expr:
                         "and the functions of math use those of fastrnn.formula")
 
     def __array_ufunc__(self, ufunc, method, *arguments, **options):
-        """Arithmetic with NumPy's numbers."""
+        """Support arithmetic with NumPy's numbers."""
         if method == "__call__" and ufunc in _ARITHMETIC and not options:
             return _ARITHMETIC[ufunc](*map(lift, arguments))
         raise TypeError(f"a formula is traced once for all values, so NumPy cannot compute with its terms: "
@@ -89,7 +89,7 @@ class Expr:
 
 
 def _unlock():
-    """In a forked child, which has none of the threads that may have held the lock."""
+    """Make a new lock in a forked child, which lacks the thread that may have held the old one."""
     global _lock
     _lock = threading.Lock()
 
@@ -99,7 +99,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def node(op, *args):
-    """The node of this operation and arguments."""
+    """Return the node of this operation and arguments."""
     key = (op, *args)
     with _lock:
         found = _nodes.get(key)
@@ -111,12 +111,12 @@ def node(op, *args):
 
 
 def symbol(name):
-    """An input of a graph."""
+    """Return an input of a graph."""
     return node("input", name)
 
 
 def lift(value):
-    """A node: `value` itself, or a constant."""
+    """Return a node: `value` itself, or a constant."""
     if isinstance(value, Expr):
         return value
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or math.isnan(value):
@@ -149,7 +149,7 @@ def _multiply(a, b):
 
 
 def ordered(roots, leaves=()):
-    """All nodes that the roots are made of, each after its arguments; nothing below a leaf."""
+    """Return all nodes below the roots, each after its arguments; nothing below a leaf."""
     leaves, done, order = set(leaves), set(), []
     stack = [(root, False) for root in reversed(list(roots))]
     while stack:
@@ -166,7 +166,7 @@ def ordered(roots, leaves=()):
 
 
 def text(roots):
-    """One line that names a graph: equal for equal formulas, in every process."""
+    """Return one line that identifies a graph: equal for equal formulas, in every process."""
     names, lines = {}, []
     for expr in ordered(roots):
         if expr.op == "input":

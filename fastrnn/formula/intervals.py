@@ -1,4 +1,4 @@
-"""A graph on intervals: bounds of what the kernels may compute from any values within them.
+"""Evaluates a graph on intervals: bounds of what the kernels may compute from any values within them.
 
 Every operation of the kernels rounds its result, or, within a fused multiply-add, does not; bounds are rounded outward
 by as much, and by the rounding errors of NumPy, so that no rounding mode need be set. A value is bounded from those of
@@ -33,7 +33,7 @@ OWN, OWN_FUNCTION, OWN_UNDERFLOW = 2.0**-51, 2.0**-48, 2.0**-1020
 
 
 class Errors(NamedTuple):
-    """What the kernels' operations may be off by.
+    """Error bounds of the kernels' operations.
 
     unit: relative, of a rounding; underflow: the least normal number; functions: {op: (relative, absolute)}; dtype: of
     constants.
@@ -71,7 +71,7 @@ class Intervals:
         return own + sum(count * sum(each.op in POLYNOMIAL for each in below) for count, below in corners) // 4
 
     def __call__(self, values):
-        """([(low, high)] of the outputs, the largest magnitude of any value, NaN if some are)."""
+        """Return ([(low, high)] of the outputs, the largest magnitude of any value, NaN if some are)."""
         bounds, slips, largest = dict(values), {}, 0.0
         for expr in self.order:
             if expr.op == "input":
@@ -102,7 +102,8 @@ class Intervals:
         return np.maximum(low, least), np.minimum(high, most)
 
     def _polynomial(self, expr, bounds, slips):
-        """((low, high), slip): slip is how far the computed value may be from the polynomial of its computed terms."""
+        """Return ((low, high), slip): slip bounds the distance of the computed value from the polynomial of its
+        computed terms."""
         left, right = expr.args
         (a_low, a_high), (b_low, b_high) = bounds[left], bounds[right]
         a_far, b_far = _far(a_low, a_high), _far(b_low, b_high)
@@ -127,12 +128,12 @@ class Intervals:
 
 
 def _flushed(low, least):
-    """Lower ends of numbers, not negative, of which those below `least` may be taken for zero."""
+    """Return the lower ends of non-negative numbers, with 0 for those below `least`, which may be taken for zero."""
     return np.where(low < least, 0.0, low)
 
 
 def _between(expr):
-    """(a, b) of an expression a + z (b - a) with a sigmoid z, or a constant one from 0 to 1; else None."""
+    """Return (a, b) of an expression a + z (b - a) with a sigmoid z, or a constant z from 0 to 1; else None."""
     if expr.op != "+":
         return None
     for a, held in (expr.args, expr.args[::-1]):
@@ -144,7 +145,7 @@ def _between(expr):
 
 
 def power_above(size):
-    """The least power of two that is not below numbers > 0, and at least 2**-64."""
+    """Return the smallest power of two that is not below numbers > 0, and at least 2**-64."""
     part, exponent = np.frexp(np.maximum(size, 2.0**-64))
     return np.ldexp(1.0, exponent - (part == 0.5))
 
@@ -154,7 +155,7 @@ def _far(low, high):
 
 
 def _together(order):
-    """{node: its terms} of the polynomials that are linear in each of a few terms, of which one occurs twice."""
+    """Return {node: its terms} of the polynomials that are linear in each of a few terms, of which one occurs twice."""
     degrees, counts, found = {}, {}, {}
     for expr in order:
         if expr.op not in POLYNOMIAL:
@@ -171,7 +172,7 @@ def _together(order):
 
 
 def _value(expr, values):
-    """A polynomial at a point, {term: value}, in which its parts are noted."""
+    """Return a polynomial at a point, {term: value}, into which its parts are written."""
     if expr.op == "constant":
         return expr.args[0]
     if expr not in values:

@@ -1,4 +1,4 @@
-"""Formulas in JavaScript, in double precision: what fastrnn.formula.statements writes them with."""
+"""The JavaScript syntax of formulas, in double precision, for fastrnn.formula.statements."""
 
 import math
 
@@ -6,7 +6,7 @@ from fastrnn.formula.statements import Language
 
 
 def number(value):
-    """A number as JavaScript writes it, to the last bit; in brackets where a minus sign could join another one."""
+    """Return a number in JavaScript, exact to the last bit; in brackets where a minus sign could join another one."""
     value = float(value)
     text = repr(value) if math.isfinite(value) else repr(value).replace("inf", "Infinity").replace("nan", "NaN")
     return f"({text})" if text.startswith("-") else text

@@ -17,13 +17,13 @@ NEAREST = 1e-3
 
 
 def kept(step):
-    """What a unit keeps of each part of its state: nodes."""
+    """Return nodes: the share that a unit keeps of each part of its state."""
     return tuple(gradient([new], [lift(1.0)], [old])[0] for new, old in zip(step.new, step.old))
 
 
 @lru_cache(maxsize=256)
 def back_with_retention(step):
-    """The nodes of step.back with those of the penalty, in terms of the same values and of RETENTION."""
+    """Return the nodes of step.back plus those of the penalty, in terms of the same values and of RETENTION."""
     shares = kept(step)
     slopes = [RETENTION / maximum(1.0 - share, NEAREST) for share in shares]
     penalties = gradient(shares, slopes, (*step.pre, *step.vectors, *step.old))

@@ -9,7 +9,7 @@ from fastrnn.formula.graph import lift, ordered
 
 
 def gradient(outputs, d_outputs, inputs):
-    """Derivatives by the inputs of sum_i d_outputs[i] * outputs[i], in terms of the graph's own values."""
+    """Return the derivatives by the inputs of sum_i d_outputs[i] * outputs[i], in terms of the graph's own values."""
     derivatives = {}
 
     def give(expr, value):

@@ -1,4 +1,4 @@
-"""A graph as statements of a language that writes formulas as C does: a declaration for each node."""
+"""Writes a graph as statements of a C-like language: a declaration for each node."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Language(NamedTuple):
 
 
 def statements(nodes, names, language):
-    """(lines, terms): declarations such as "const v0 = a * b;", and a term for each of the nodes.
+    """Return (lines, terms): declarations such as "const v0 = a * b;", and a term for each of the nodes.
 
     names: {node: term} of all inputs, and of other nodes that are known already. Raises KeyError for an input without a
     name.

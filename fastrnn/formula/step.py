@@ -19,7 +19,7 @@ WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
 
 @dataclass(frozen=True)
 class Operand:
-    """What stands in the place of h for some gates, one number for each unit.
+    """The value that replaces h for some gates, one number for each unit.
 
     node: its formula; gates: how many groups it reaches, the first ones; d_node: the symbol of the loss's derivative by
     it; back: nodes of what that adds to the derivatives by pre, vectors and old; saved: how many of the step's `saved`
@@ -35,7 +35,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Step:
-    """What a cell computes in one step.
+    """Everything that a cell computes in one step.
 
     groups: names of the pre-activations; the input reaches the first `from_x` of them, the state h the last `from_h`;
     pre, vectors, old: symbols of the pre-activations, of the cell's own vectors and of the state before the step; new:
@@ -59,7 +59,7 @@ class Step:
 
     @property
     def from_operand(self):
-        """How many groups, the first ones, the operand reaches."""
+        """The number of groups, the first ones, that read the operand."""
         return 0 if self.operand is None else self.operand.gates
 
 
@@ -76,7 +76,7 @@ class Terms:
 
 
 def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(), operand=None):
-    """The Step of a formula: formula(pre, *state) gives the next state, or a tuple of states.
+    """Return the Step of a formula: formula(pre, *state) gives the next state, or a tuple of states.
 
     operand(pre, *state): what stands in the place of h for operand_gates, from all other gates.
     Raises ValueError or TypeError, in one line, for a formula that does not fit what it declares.
@@ -118,7 +118,7 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
 
 
 def _run(name, formula, terms, state, old):
-    """What a formula gives for symbols."""
+    """Return the results of a formula on symbols."""
     try:
         inspect.signature(formula).bind(None, *old)
     except TypeError:
@@ -128,7 +128,8 @@ def _run(name, formula, terms, state, old):
 
 
 def _saved(results, back, readable, pre):
-    """Nodes that the step backwards reads: results of costly operations, and pre-activations, that are not readable."""
+    """Return the nodes to save for the backward step: results of costly operations, and pre-activations, except
+    readable ones."""
     kept = {expr for expr in ordered(results) if expr.op in KEPT} | {expr for expr in readable if expr in results}
     return tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
 

@@ -1,4 +1,4 @@
-"""Run a graph on vectors while a kernel is compiled: each node becomes its instructions, once.
+"""Runs a graph on vectors while a kernel is compiled: each node becomes its instructions, once.
 
 Vectors of other kinds, such as arrays, bring `operations` and `fma` of their own (fastrnn.machine.emulator).
 """
@@ -16,7 +16,7 @@ _OPERATIONS = {
 
 
 def on_vectors(outputs, values, like):
-    """The outputs as Vectors; values: {node: Vector}; like: any Vector of the same type.
+    """Return the outputs as Vectors; values: {node: Vector}; like: any Vector of the same type.
 
     A product that only one sum uses becomes a fused multiply-add.
     """

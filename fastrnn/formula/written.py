@@ -1,4 +1,4 @@
-"""A graph written out, as a paper has it: one equation for each result, and for each term that is used twice."""
+"""Writes a graph as a paper would: one equation for each result, and for each term that is used twice."""
 
 from fastrnn.formula.graph import Expr, ordered
 
@@ -6,7 +6,8 @@ _SIGNS = {"+": 1, "-": 1, "*": 2, "/": 2}
 
 
 def written(results, names):
-    """Lines such as "h' = n + z * (h - n)"; results: {name: node}; names: {node: name} of inputs, or of other nodes."""
+    """Return lines such as "h' = n + z * (h - n)"; results: {name: node}; names: {node: name} of inputs, or of other
+    nodes."""
     names, order = dict(names), ordered(results.values(), leaves=names)
     uses = {}
     for expr in [*results.values(), *(arg for node in order if node not in names for arg in node.args)]:
@@ -26,7 +27,7 @@ def written(results, names):
 
 
 def _text(expr, names, binding):
-    """An expression, in brackets where its operator binds less than `binding`."""
+    """Return an expression, in brackets where its operator binds less than `binding`."""
     if expr in names:
         return names[expr]
     if expr.op == "constant":

@@ -1,4 +1,4 @@
-"""What a head is: the output of a network and its loss, as formulas over all outputs of one step.
+"""The base of every head: the output of a network and its loss, as formulas over all outputs of one step.
 
     z = W_ho h + b_o        outputs
     prediction(z)           probabilities, or real values
@@ -45,20 +45,20 @@ class Head:
     relative: bool = False
 
     def prediction(self, z):
-        """The predictions of a step, one for each output."""
+        """Return the predictions of a step, one for each output."""
         raise NotImplementedError(f"{type(self).__name__} has no prediction(self, z)")
 
     def link(self, z):
-        """The predictions (..., O) of an array of outputs z (..., O), in its dtype."""
+        """Return the predictions (..., O) of an array of outputs z (..., O), in its dtype."""
         terms = _terms("z", z.shape[-1])
         return np.stack(on_numpy(self.prediction(terms), dict(zip(terms, np.moveaxis(z, -1, 0)))), -1)
 
     def target_size(self, outputs):
-        """Numbers in the target of one step."""
+        """Return how many numbers the target of one step has."""
         return 1 if self.targets == "classes" else outputs
 
     def suited(self, masked):
-        """The head for data that say which classes are allowed at each step, or not.
+        """Return the head for data that do, or do not, say which classes are allowed at each step.
 
         Raises ValueError for a head that cannot forbid any.
         """
@@ -68,15 +68,14 @@ class Head:
 
 
 def heads():
-    """{name: class} of every head."""
+    """Return {name: class} of every head."""
     return discover("fastrnn.heads", Head, CONTRACT)
 
 
 @dataclass(frozen=True)
 class TracedHead:
-    """A head's formulas for a number of outputs: symbols z and y, and `seen`, what the loss sees of z; nodes of the
-    loss, of d_z, its derivatives by `seen`, and of what is correct; the head's emphasis.
-    """
+    """A head's formulas for a number of outputs: symbols z and y; `seen`, what the loss reads of z; nodes of the loss,
+    of d_z, its derivatives by `seen`, and of correctness; the head's emphasis."""
 
     z: tuple
     seen: tuple
@@ -90,7 +89,7 @@ class TracedHead:
 
 @cache
 def traced(head, outputs, counted="correct"):
-    """The TracedHead of a head; counted: the formula that evaluations count, the name of a method."""
+    """Return the TracedHead of a head; counted: the formula that evaluations count, the name of a method."""
     z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))
     share = float(head.emphasis)
     seen = _terms("s", outputs) if share else z

@@ -44,16 +44,16 @@ class Linear(Head):
 
     @property
     def emphasis(self):
-        """What the loss takes off, of the error of the step before."""
+        """The share of the previous step's error that the loss subtracts."""
         return self.pre_emphasis if self.relative else 0.0
 
     def loss(self, z, y):
-        """The mean over outputs of the squared errors."""
+        """Return the mean over outputs of the squared errors."""
         terms = [(a - b) ** 2 for a, b in zip(z, y)]
         return sum(terms[1:], terms[0]) * (1 / len(terms))
 
     def correct(self, z, y):
-        """1 where every output lies within the tolerance."""
+        """Return 1 where every output lies within the tolerance."""
         right = None
         for a, b in zip(z, y):
             near = where(greater((a - b) ** 2, self.tolerance**2), 0.0, 1.0)
@@ -61,5 +61,5 @@ class Linear(Head):
         return right
 
     def prediction(self, z):
-        """The outputs as they are."""
+        """Return the outputs unchanged."""
         return z

@@ -25,7 +25,7 @@ class Sigmoid(Head):
             raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(LOSSES)}")
 
     def loss(self, z, y):
-        """The sum over outputs."""
+        """Return the sum of the losses over outputs."""
         if self.measure == "squared":
             terms = [0.5 * (sigmoid(a) - b) ** 2 for a, b in zip(z, y)]
         else:
@@ -33,11 +33,11 @@ class Sigmoid(Head):
         return sum(terms[1:], terms[0])
 
     def correct(self, z, y):
-        """1 where every bit, z > 0, is that of its target, y > 0.5."""
+        """Return 1 where every bit, z > 0, equals that of its target, y > 0.5."""
         return where(greater(self.mistakes(z, y), 0.5), 0.0, 1.0)
 
     def mistakes(self, z, y):
-        """How many bits, z > 0, are not that of their target, y > 0.5."""
+        """Return how many bits, z > 0, differ from that of their target, y > 0.5."""
         wrong = [
             where(greater(b, 0.5), where(greater(a, 0.0), 0.0, 1.0), where(greater(a, 0.0), 1.0, 0.0))
             for a, b in zip(z, y)
@@ -45,5 +45,5 @@ class Sigmoid(Head):
         return sum(wrong[1:], wrong[0])
 
     def prediction(self, z):
-        """Probabilities of ones."""
+        """Return the probabilities of ones."""
         return tuple(map(sigmoid, z))

@@ -29,15 +29,15 @@ class Softmax(Head):
     targets = "classes"
 
     def target_size(self, outputs):
-        """The number of a class, and which are allowed."""
+        """Return the size of a step's target: a class number, and which classes are allowed."""
         return 1 + outputs * self.masked
 
     def suited(self, masked):
-        """The head for data that say which classes are allowed at each step, or not."""
+        """Return the head for data that do, or do not, say which classes are allowed at each step."""
         return replace(self, masked=masked)
 
     def loss(self, z, y):
-        """-log p_y, with the largest z taken out, so that no exponential overflows."""
+        """Return -log p_y, with the largest z subtracted, so that no exponential overflows."""
         z = self._allowed(z, y)
         if len(z) == 2:
             # One exponential, and one sigmoid for the derivatives.
@@ -47,28 +47,28 @@ class Softmax(Head):
         return log(sum((exp(each - largest) for each in z[1:]), exp(z[0] - largest))) + (largest - _chosen(z, y[0]))
 
     def correct(self, z, y):
-        """1 where no other class has a larger z."""
+        """Return 1 where no other class has a larger z."""
         z = self._allowed(z, y)
         return where(greater(reduce(maximum, z), _chosen(z, y[0])), 0.0, 1.0)
 
     def prediction(self, z):
-        """exp(z_k - m) / sum_j exp(z_j - m), m the largest z, so that no exponential overflows."""
+        """Return exp(z_k - m) / sum_j exp(z_j - m), m the largest z, so that no exponential overflows."""
         largest = reduce(maximum, z)
         powers = [exp(each - largest) for each in z]
         total = sum(powers[1:], powers[0])
         return tuple(each / total for each in powers)
 
     def link(self, z, allowed=None):
-        """Probabilities (..., K); allowed: (..., K) bool, the classes that are allowed, or None: all."""
+        """Return probabilities (..., K); allowed: (..., K) bool, the classes that are allowed, or None: all."""
         return super().link(z if allowed is None else np.where(allowed, z, -np.inf).astype(z.dtype))
 
     def _allowed(self, z, y):
-        """z, and LEAST for forbidden classes."""
+        """Return z, with LEAST for forbidden classes."""
         return [where(greater(a, 0.5), each, LEAST) for each, a in zip(z, y[1:])] if self.masked else z
 
 
 def _chosen(z, y):
-    """z_y."""
+    """Return z_y."""
     chosen = z[0]
     for number, each in enumerate(z[1:], 1):
         chosen = where(greater(y, number - 0.5), each, chosen)

@@ -1,1 +1,1 @@
-"""A machine of vectors, loops and memory, on which kernels are written as plain Python functions."""
+"""A machine with vectors, loops and memory, for which kernels are written as plain Python functions."""

@@ -33,7 +33,7 @@ class Adam(NamedTuple):
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        """(w, m, v)"""
+        """Return (w, m, v)."""
         m = options.beta1 * slots.m + (1 - options.beta1) * g
         v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
         spread = square_root(v) * (1 / square_root(running.q2)) + options.epsilon

@@ -29,7 +29,7 @@ class AMSGrad(NamedTuple):
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        """(w, m, v, top)"""
+        """Return (w, m, v, top)."""
         m = options.beta1 * slots.m + (1 - options.beta1) * g
         v = options.beta2 * slots.v + (1 - options.beta2) * (g * g)
         top = maximum(slots.top, v)

@@ -1,4 +1,4 @@
-"""What an optimizer is: one update of one weight, as a formula, and the registry of all of them.
+"""The base of every optimizer: the update of one weight, as a formula; and the registry of all optimizers.
 
 A file here defines a NamedTuple whose fields are its options, with the class attributes
 
@@ -32,12 +32,12 @@ CONTRACT = {
 
 
 def optimizers():
-    """{name: class} of every optimizer."""
+    """Return {name: class} of every optimizer."""
     return discover("fastrnn.optimizers", "is_optimizer", CONTRACT)
 
 
 def corrected(beta, q, rest):
-    """(1 - beta^n, the rounding error of it) at update n, from both at update n - 1.
+    """Return (1 - beta^n, its rounding error) at update n, from both at update n - 1.
 
     q <- q + (1 - beta) (1 - q) subtracts no two neighbours, and the error that each sum leaves is taken into the next
     one, so that q is right to the last digits at every n, in float32 as well.
@@ -49,6 +49,6 @@ def corrected(beta, q, rest):
 
 
 def corrections_of_both(options, running):
-    """`advance` of an optimizer with beta1 and beta2; its running numbers are q1, rest1, q2, rest2 (see
-    `corrected`)."""
+    """`advance` of an optimizer with beta1 and beta2; its running numbers are q1, rest1, q2, rest2 (see `corrected`).
+    """
     return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))

@@ -20,11 +20,11 @@ class Nesterov(NamedTuple):
 
     @staticmethod
     def advance(options, running):
-        """Nothing runs."""
+        """Return no running numbers."""
         return ()
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        """(w, m)"""
+        """Return (w, m)."""
         m = options.beta * slots.m + g
         return w - rate * (g + options.beta * m), m

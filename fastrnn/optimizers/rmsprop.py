@@ -23,12 +23,12 @@ class RMSprop(NamedTuple):
 
     @staticmethod
     def advance(options, running):
-        """Nothing runs."""
+        """Return no running numbers."""
         return ()
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        """(w, v, m)"""
+        """Return (w, v, m)."""
         v = options.alpha * slots.v + (1 - options.alpha) * (g * g)
         m = options.momentum * slots.m + g / (square_root(v) + options.epsilon)
         return w - rate * m, v, m

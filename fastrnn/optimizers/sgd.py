@@ -14,10 +14,10 @@ class SGD(NamedTuple):
 
     @staticmethod
     def advance(options, running):
-        """Nothing runs."""
+        """Return no running numbers."""
         return ()
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        """(w,)"""
+        """Return (w,)."""
         return (w - rate * g,)

@@ -1,4 +1,4 @@
-"""One HTML file of a network and its data: style, text, scripts, all inside."""
+"""One HTML file of a network and its data, which contains style, text and scripts."""
 
 import html
 import json
@@ -14,7 +14,7 @@ SCRIPTS = {
 
 
 def document(network, data):
-    """The text of a page; network: a fastrnn.exchange.base.Network; data: a dict that JSON can hold."""
+    """Return the text of a page; network: a fastrnn.exchange.base.Network; data: a dict that JSON can store."""
     # No text of the data can end the script.
     encoded = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     scripts = [network_script(network).replace("</", "<\\/"), f"const DATA = {encoded};"]

@@ -41,7 +41,7 @@ def write_page(model, path, *, data=None, certificate=None, sequences=5, overwri
 
 
 def page_of(model, data=None, certificate=None, sequences=5):
-    """The text of the page."""
+    """Return the text of the page."""
     network, sequences = network_of(model), as_integer("sequences", sequences, 1)
     if hasattr(model, "fits"):
         if certificate is not None:

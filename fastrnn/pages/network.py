@@ -18,7 +18,7 @@ from fastrnn.formula.statements import statements
 
 
 def network_script(network):
-    """The text that defines `network`; network: a fastrnn.exchange.base.Network.
+    """Return the text that defines `network`; network: a fastrnn.exchange.base.Network.
 
     Raises ValueError, in one line, for weights whose shapes do not fit the cell.
     """
@@ -60,7 +60,7 @@ def network_script(network):
 
 
 def _units(step, hidden, nodes, places):
-    """A loop over units j that puts each node into its place."""
+    """Return the lines of a loop over units j that stores each node in its place."""
     names = {each: f"pre[{n}][j]" for n, each in enumerate(step.pre)}
     names |= {each: f"vectors[{n}][j]" for n, each in enumerate(step.vectors)}
     names |= {each: f"old[{n}][j]" for n, each in enumerate(step.old)}
@@ -81,5 +81,5 @@ def _predict(head, outputs):
 
 
 def _numbers(values):
-    """An array as text, in nine digits: all that a float32 has."""
+    """Return an array as text, with nine digits, enough for every float32."""
     return json.dumps(np.array([float(f"{each:.9g}") for each in values.ravel()]).reshape(values.shape).tolist())

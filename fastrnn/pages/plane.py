@@ -1,4 +1,4 @@
-"""The plane in which a page shows hidden states: its directions, what lies in it, and the boxes of a certificate."""
+"""The plane in which a page shows hidden states: its directions, the states, and the boxes of a certificate."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ MOST_BOXES = 2000
 
 
 def task_plane(model, certificate):
-    """(plane, boxes or None) of a Model with a task; certificate: the path of its certificate, or None.
+    """Return (plane, boxes or None) of a Model with a task; certificate: the path of its certificate, or None.
 
     Raises CheckpointError for a certificate that is not the model's.
     """
@@ -32,7 +32,7 @@ def task_plane(model, certificate):
 
 
 def fitted_plane(states):
-    """The plane of states (S, W) of a fitted network: its two numbers, or the two principal directions."""
+    """Return the plane of states (S, W) of a fitted network: its two numbers, or the first two principal components."""
     width = states.shape[1]
     if width <= 2:
         axes = np.eye(2, width)
@@ -50,7 +50,7 @@ def _names(width, kind):
 
 
 def _labels(automaton, following):
-    """The task's state in each box, by the ways that lead there from the first one."""
+    """Return the task's state in each box, found by walking from the first box."""
     labels, todo = {0: 0}, [0]
     for box in todo:
         for symbol, after in enumerate(following[box].tolist()):

@@ -1,4 +1,4 @@
-"""What the page of a fitted network contains besides the network: some sequences, Python's predictions, the plane."""
+"""The data on the page of a fitted network: some sequences, Python's predictions, the plane."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ MOST_STEPS, MOST_INPUTS = 400, 6
 
 
 def fit_data(fit, data=None, sequences=5):
-    """A dict, for JSON, of a Fit; data: Sequences, whose first `sequences` are shown, or None."""
+    """Return a dict, for JSON, of a Fit; data: Sequences, whose first `sequences` are shown, or None."""
     inputs, outputs = fit.fits.weights(0)["w_ih"].shape[1], fit.fits.weights(0)["w_ho"].shape[0]
     described = {
         "kind": "fit", "title": f"{fit.cell.described()}, seed {fit.seed}", "targets": fit.head.targets,
@@ -49,7 +49,7 @@ def _outputs(head, outputs, data):
 
 
 def _targets(data, own):
-    """Targets of some steps, null where they do not count; None if there are none."""
+    """Return the targets of some steps, null where they do not count; None if there are none."""
     if data.kind is None:
         return None
     counts = data.weight[own] > 0
@@ -58,6 +58,6 @@ def _targets(data, own):
 
 
 def _plain_inputs(inputs):
-    """Inputs of a phase portrait without data: nothing, and 1 in each input."""
+    """Return the inputs of a phase portrait without data: all 0, and 1 in each single input."""
     rows = np.concatenate([np.zeros((1, inputs)), np.eye(inputs)])[:MOST_INPUTS]
     return {"inputs": rows.tolist(), "labels": ["0", *(f"x{n} 1" for n in range(inputs))][:MOST_INPUTS]}

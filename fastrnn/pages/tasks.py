@@ -1,4 +1,4 @@
-"""What the page of a network with a task contains besides the network: the task as a machine, examples, the plane."""
+"""The data on the page of a network with a task: the task as an automaton, examples, the plane."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ CHECKED, CHECKED_STEPS = 16, 24
 
 
 def task_data(model, certificate=None):
-    """A dict, for JSON, of a Model with a task; certificate: the path of its certificate, or None.
+    """Return a dict, for JSON, of a Model with a task; certificate: the path of its certificate, or None.
 
     Raises ValueError for a task without a finite machine, CheckpointError for a certificate that is not the model's.
     """
@@ -37,7 +37,7 @@ def task_data(model, certificate=None):
 
 
 def _examples(task):
-    """[(name, operands)]: one of each family of hard cases, as text, for JavaScript's large integers."""
+    """Return [(name, operands)], one of each family of hard cases, as text, for JavaScript's large integers."""
     found = {}
     for family, operands in task.hard_cases():
         found.setdefault(family, [str(operand) for operand in operands])

@@ -1,1 +1,1 @@
-"""Published experiments, done again with networks trained here."""
+"""Published experiments, repeated with networks trained here."""

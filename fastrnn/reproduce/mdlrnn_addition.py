@@ -17,14 +17,14 @@ from fastrnn.train import train
 
 @dataclass(frozen=True)
 class Split:
-    """All pairs of first to last as sequences of `steps` bits, least significant first."""
+    """All pairs of the numbers first to last as sequences of `steps` bits, least significant first."""
 
     first: int
     last: int
     steps: int
 
     def sequences(self):
-        """(x (N, T, 2), y (N, T, 1)), float32."""
+        """Return (x (N, T, 2), y (N, T, 1)), float32."""
         numbers, t = np.arange(self.first, self.last + 1), np.arange(self.steps)
         a, b = (each.reshape(-1, 1) for each in np.meshgrid(numbers, numbers, indexing="ij"))
         x, y = np.stack([a >> t & 1, b >> t & 1], axis=2), ((a + b) >> t & 1)[:, :, None]
@@ -47,8 +47,8 @@ RESTARTS, SAMPLES, SATURATION = 10, 65536, 0.02
 
 @dataclass
 class Candidate:
-    """A network that was trained on a split, and what is known of it without the test: states and margin on the
-    training sequences.
+    """A network that was trained on a split, and its states and margin on the training sequences; it is chosen without
+    the test.
 
     states: distinct hidden states there, units rounded to 0 and 1; margin: the smallest logit on the right side of 0,
     negative where one is on the wrong side.
@@ -60,12 +60,13 @@ class Candidate:
 
     @property
     def rank(self):
-        """What is chosen by: networks that fit, of these the one with the fewest states, of these the surest."""
+        """Return the criterion of the choice: networks that fit, of these those with the fewest states, of these the
+        largest margin."""
         return self.margin <= 0, self.states, -self.margin
 
 
 def candidate(split, seed, number, hidden=16, samples=SAMPLES):
-    """One Candidate, the `number`-th of this seed."""
+    """Train and return one Candidate, the `number`-th of this seed."""
     x, y = data = split.sequences()
     drawn = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
     options = {"seed": drawn, "threads": 1, "data": data}
@@ -84,29 +85,28 @@ def candidate(split, seed, number, hidden=16, samples=SAMPLES):
 
 
 def states_on(model, x):
-    """How many different hidden states a sigmoid network passes through on x (N, T, I), its units rounded to 0 and
-    1."""
+    """Return how many different hidden states a sigmoid network passes through on x (N, T, I), with units rounded to 0
+    and 1."""
     units = model.forward(x, threads=1)[1].reshape(-1, model.hidden_size) > 0.5
     return len(np.unique(np.packbits(units, axis=1), axis=0))
 
 
 def accuracy(model, split=TEST):
-    """The share of right bits on the sequences of a Split."""
+    """Return the share of right bits on the sequences of a Split."""
     x, y = split.sequences()
     return float(((model.logits(x) > 0) == (y > 0.5)).mean())
 
 
 @dataclass
 class Outcome:
-    """Accuracies by bit on the test sequences: of the chosen network of each seed, and of every network that was
-    trained."""
+    """Accuracies by bit on the test sequences: of the chosen network of each seed, and of every trained network."""
 
     chosen: list
     every: list
 
 
 def reproduce(split, seeds=20, restarts=RESTARTS, progress=None):
-    """The Outcome for seeds 0 to seeds - 1; progress(): called after each network. The test comes after every
+    """Return the Outcome for seeds 0 to seeds - 1; progress(): called after each network. The test comes after every
     choice."""
     outcome = Outcome([], [])
     for seed in range(seeds):

@@ -57,9 +57,8 @@ TABLE_TANH = {
 
 
 def _powers(dtype, integer, shift, steps=STEPS, scale=1.0):
-    """scale * 2**(j / steps) as float bits less j << shift, as floats: n << shift, n = steps k + j, adds k to the
-    exponent and j to the bits that this takes away.
-    """
+    """Return scale * 2**(j / steps) as float bits less j << shift, as floats; adding n << shift, n = steps k + j, adds
+    k to the exponent and cancels the subtracted j."""
     j = np.arange(steps, dtype=integer)
     return ((scale * 2 ** (j / steps)).astype(dtype).view(integer) - (j << shift)).view(dtype).tolist()
 
@@ -94,7 +93,8 @@ def polynomial(coefficients, x):
 
 
 def _split(x, sign=1):
-    """sign * x = n ln 2 + r: n in the low bits of a float, and sign * r. |x| leaves 2**n a normal number."""
+    """Return (n in the low bits of a float, sign * r) for sign * x = n ln 2 + r. |x| is small enough for 2**n to be a
+    normal number."""
     magic = ROUND_64 if x.double else ROUND_32
     shifted = fma(x, sign * LOG2_E, magic)
     n = shifted - magic
@@ -104,7 +104,7 @@ def _split(x, sign=1):
 
 
 def _power(shifted):
-    """2**n, n being the low bits of `shifted`: one shift and one integer addition.
+    """Return 2**n, n being the low bits of `shifted`: one shift and one integer addition.
 
     Multiply by it; to add n to the exponent of another value saves nothing, and would turn a NaN that has
     its low bits set, as R's NA has, into a number.
@@ -114,8 +114,8 @@ def _power(shifted):
 
 
 def _raise(value, shifted):
-    """value * 2**n by adding n to the exponent, which leaves the multipliers free: a twentieth of all the time of
-    training.
+    """Return value * 2**n by adding n to the exponent, which leaves the multipliers free and saves a twentieth of
+    training time.
 
     Every NaN that arithmetic makes stays one; a NaN with its low bits set, made by hand, may not.
     """
@@ -130,7 +130,7 @@ def exp(x):
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)); the sign goes into the constants, which saves an instruction on every vector."""
+    """Return 1 / (1 + exp(-x)); the sign is part of the constants, which saves one instruction per vector."""
     if TABLE and not x.double:
         return _sigmoid_by_squares(x)
     x = clamp(x, -708.0, 708.0) if x.double else clamp(x, -87.0, 87.0)

@@ -1,4 +1,4 @@
-"""What the processor has that code is compiled for: the machine's own, or the one named in NUMBA_CPU_NAME."""
+"""The processor's properties for which code is compiled: the machine's own, or those of NUMBA_CPU_NAME."""
 
 from numba.core.registry import cpu_target
 
@@ -9,7 +9,7 @@ AMD = "znver"
 
 
 def has(feature):
-    """Whether numba compiles for a processor with an LLVM feature, such as "avx512f"."""
+    """Return whether numba compiles for a processor with an LLVM feature, such as "avx512f"."""
     return f"+{feature}" in _target()[2].split(",")
 
 
@@ -32,5 +32,5 @@ def arithmetic():
 
 
 def _target():
-    """(triple, name of the processor, its features) as LLVM has them."""
+    """Return (triple, name of the processor, its features) by LLVM's names."""
     return cpu_target.target_context.codegen().magic_tuple()

@@ -1,4 +1,5 @@
-"""Integer instructions that NumPy's types cannot say: the high half of a product, atomics, a polite wait."""
+"""Integer instructions that NumPy lacks: the high half of a product, atomic operations, and yielding to another thread.
+"""
 
 import sys
 
@@ -9,7 +10,7 @@ from numba.extending import intrinsic
 
 @intrinsic
 def multiply_wide(typing_context, a, b):
-    """(upper, lower) 64 bits of the 128-bit product of two uint64, in one multiplication."""
+    """Return (upper, lower) 64 bits of the 128-bit product of two uint64, in one multiplication."""
 
     def generate(context, builder, signature, values):
         wide, word = ir.IntType(128), ir.IntType(64)
@@ -22,7 +23,7 @@ def multiply_wide(typing_context, a, b):
 
 @intrinsic
 def atomic_add(typing_context, array, index, amount):
-    """Add to one int64 of the array as no other thread can interrupt; returns what it held before."""
+    """Add to one int64 of the array atomically; return the value before."""
 
     def generate(context, builder, signature, values):
         pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
@@ -33,7 +34,7 @@ def atomic_add(typing_context, array, index, amount):
 
 @intrinsic
 def atomic_load(typing_context, array, index):
-    """One int64 of the array, with everything its writer wrote before it."""
+    """Read one int64 of the array, with acquire order: everything its writer wrote before it is visible."""
 
     def generate(context, builder, signature, values):
         pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
@@ -44,7 +45,7 @@ def atomic_load(typing_context, array, index):
 
 @intrinsic
 def give_way(typing_context):
-    """Let another thread of the operating system run, where it offers that."""
+    """Yield to another thread of the operating system, where it offers that."""
 
     def generate(context, builder, signature, values):
         if sys.platform != "win32":
@@ -56,7 +57,7 @@ def give_way(typing_context):
 
 
 def _element_strides(context, builder, kind, array):
-    """Elements between neighbours along each axis."""
+    """Return the number of elements between neighbours along each axis."""
     shape = cgutils.unpack_tuple(builder, context.make_array(kind)(context, builder, array).shape, kind.ndim)
     strides = [ir.Constant(ir.IntType(64), 1)]
     for length in reversed(shape[1:]):

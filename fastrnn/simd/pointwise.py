@@ -1,4 +1,4 @@
-"""Vectors of floats while code is compiled: their operators emit SIMD instructions.
+"""Vectors of floats at compile time: their operators emit SIMD instructions.
 
 `+ - * /` and comparisons of Vectors, `fma`, `select` and the functions of fastrnn.simd.functions emit LLVM
 instructions: a sequence without calls, branches or type inference.
@@ -30,7 +30,7 @@ class Vector:
         return self.dtype == types.float64
 
     def constant(self, number):
-        """`number` in every lane; float32 constants stay float32."""
+        """Return `number` in every lane; float32 constants stay float32."""
         vector_type = ir.VectorType(element_type(self.dtype), self.lanes)
         return self.like(ir.Constant(vector_type, [round_to(self.dtype, number)] * self.lanes))
 
@@ -74,7 +74,7 @@ class Vector:
         return self.lift(other) > self
 
     def bits(self):
-        """The same bits as integers (an LLVM value)."""
+        """Return the same bits as integers (an LLVM value)."""
         return self.builder.bitcast(self.value, self.integer_type())
 
     def from_bits(self, integers):
@@ -100,7 +100,7 @@ class Bits(Vector):
 
 
 def fma(a, b, c):
-    """a * b + c, in one instruction where the machine has it.
+    """Return a * b + c, in one instruction where the machine has it.
 
     `llvm.fmuladd`, not `llvm.fma`: without the instruction the latter becomes a library call.
     """
@@ -118,21 +118,22 @@ def fma_value(builder, a, b, c):
 
 
 def select(mask, a, b):
-    """a where mask, else b."""
+    """Return a where mask holds, else b."""
     like = a if isinstance(a, Vector) else b if isinstance(b, Vector) else Vector(mask.builder, mask.value, mask.dtype)
     a, b = (like.lift(x) for x in (a, b))
     return like.like(like.builder.select(mask.value, a.value, b.value))
 
 
 def clamp(x, low, high):
-    """x held in [low, high]; a NaN stays a NaN, since every comparison with it is false."""
+    """Return x limited to [low, high]; a NaN stays a NaN, since every comparison with it is false."""
     low, high = x.lift(low), x.lift(high)
     x = select(low > x, low, x)
     return select(high < x, high, x)
 
 
 def pick(x, table, bits):
-    """table[i] for i the low bits of each lane of the integers `bits`; one or two registers of numbers, of AVX-512."""
+    """Return table[i] for i the low bits of each lane of the integers `bits`; the table is one or two registers of
+    AVX-512."""
     builder, entries = x.builder, [round_to(x.dtype, entry) for entry in table]
     size, kind, width = (8, "pd", 64) if x.double else (16, "ps", 32)
     piece, index = ir.VectorType(element_type(x.dtype), size), ir.VectorType(ir.IntType(width), size)
@@ -150,7 +151,7 @@ def pick(x, table, bits):
 
 
 def permuted(builder, vector, lanes):
-    """Lane i: the lane of a vector of 16 float32 that lane i of the integers `lanes` names; where AVX-512 is."""
+    """Return in lane i the lane of a vector of 16 float32 that lane i of the integers `lanes` names; needs AVX-512."""
     kind = ir.FunctionType(vector.type, [vector.type, lanes.type])
     return builder.call(
         cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes]
@@ -158,7 +159,7 @@ def permuted(builder, vector, lanes):
 
 
 def divide(a, b):
-    """a / b for a finite normal b, within one unit in the last place; a: a Vector or 1.
+    """Return a / b for a finite normal b, within one unit in the last place; a: a Vector or 1.
 
     With AVX-512 from an approximation of 1 / b to 14 bits, which each step of Newton's doubles: a division of 16
     float32 keeps its unit for 10 to 16 cycles, the approximation and a step take three instructions.
@@ -173,7 +174,7 @@ def divide(a, b):
 
 
 def square_root(x):
-    """The square root of 0, infinity or a normal number, within one unit in the last place.
+    """Return the square root of 0, infinity or a normal number, within one unit in the last place.
 
     With AVX-512 from an approximation of 1 / sqrt(x) to 14 bits: the instruction for square roots keeps its unit for 12
     to 24 cycles, this takes eight instructions in float32, and one step of Newton's more in float64.
@@ -194,7 +195,7 @@ def square_root(x):
 
 
 def _approximate(x, what):
-    """An approximation of 1 / x ("rcp14") or of 1 / sqrt(x) ("rsqrt14") to 14 bits."""
+    """Return an approximation of 1 / x ("rcp14") or of 1 / sqrt(x) ("rsqrt14") to 14 bits."""
     builder, width = x.builder, 64 if x.double else 32
     pieces = []
     for piece in split(builder, x.value, min(512 // width, x.lanes)):

@@ -1,36 +1,36 @@
-"""Vectors as LLVM has them: one number in all lanes, lanes in another order, several vectors as one."""
+"""Operations on LLVM's vectors: one number in all lanes, lanes in another order, several vectors as one."""
 
 from llvmlite import ir
 from numba.core import types
 
 
 def element_type(dtype):
-    """LLVM's type of one element."""
+    """Return LLVM's type of one element."""
     return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[dtype]
 
 
 def load_vector(builder, pointer, vector_type):
-    """A vector in memory, which lies at any number."""
+    """Load a vector from memory, at an address aligned to one number."""
     value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
     value.align = 4
     return value
 
 
 def splat_value(builder, scalar, lanes):
-    """A vector that holds `scalar` in every lane."""
+    """Return a vector with `scalar` in every lane."""
     vector_type = ir.VectorType(scalar.type, lanes)
     first = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
     return shuffle(builder, first, first, [0] * lanes)
 
 
 def shuffle(builder, first, second, lanes):
-    """LLVM's shufflevector: lane i is lane lanes[i] of the two vectors laid end to end."""
+    """Apply LLVM's shufflevector: lane i is lane lanes[i] of the two vectors laid end to end."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
     return builder.shuffle_vector(first, second, mask)
 
 
 def join(builder, vectors):
-    """Neighbouring vectors as one long one, on which each operation becomes one instruction for each."""
+    """Return neighbouring vectors as one long one; each operation on it becomes one instruction for each of them."""
     while len(vectors) > 1:
         paired = [shuffle(builder, a, b, range(2 * a.type.count)) for a, b in zip(vectors[::2], vectors[1::2])]
         if len(vectors) % 2:
@@ -40,7 +40,7 @@ def join(builder, vectors):
 
 
 def split(builder, value, lanes):
-    """The inverse of `join`: the vectors of `lanes` elements that `value` is made of."""
+    """Return the vectors of `lanes` elements that `join` joined."""
     if value.type.count == lanes:
         return [value]
     return [shuffle(builder, value, value, range(first, first + lanes)) for first in range(0, value.type.count, lanes)]

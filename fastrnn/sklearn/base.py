@@ -1,4 +1,4 @@
-"""What both estimators share: parameters, training, the form of predictions."""
+"""The base of both estimators: parameters, training, the form of predictions."""
 
 from dataclasses import fields, replace
 
@@ -18,7 +18,7 @@ ONE_EPOCH = {"stop_after": 1, "evaluate_every": 1, "patience": None}
 
 
 class RNN(BaseEstimator):
-    """Parameters, sequences, training; a class that derives from it says what targets are."""
+    """Parameters, sequences, training; a derived class defines the targets."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class RNN(BaseEstimator):
         return tags
 
     def _train(self, data, targets, per_step, sample_weight, partial=False, **kind):
-        """Fit on Sequences without targets, and targets of each step or each sequence; partial: by one epoch more."""
+        """Fit to Sequences without targets, and targets of each step or each sequence; partial: for one more epoch."""
         weight, rows = step_weights(sample_weight, data, per_step), targets
         if not per_step:
             rows = np.zeros((data.steps, *targets.shape[1:]), targets.dtype)
@@ -121,12 +121,13 @@ class RNN(BaseEstimator):
         return cell if self.hidden_size is None else replace(cell, hidden_size=self.hidden_size)
 
     def _rows(self, data):
-        """The head's predictions of each step, or of each sequence: (S, O) or (N, O)."""
+        """Return the head's predictions of each step, or of each sequence: (S, O) or (N, O)."""
         made = self.fit_.predict(data)
         return made if self.per_step_ else made[data.offsets[1:] - 1]
 
     def _in_form_of(self, X, data, rows):
-        """Rows of steps as a list of arrays or an array (N, T, ...), as X came; rows of sequences as they are."""
+        """Return the rows of steps in the form of X, a list of arrays or an array (N, T, ...); rows of sequences are
+        unchanged."""
         if not self.per_step_:
             return rows
         pieces = np.split(rows, data.offsets[1:-1])

@@ -121,7 +121,7 @@ class RNNClassifier(ClassifierMixin, RNN):
 
     @staticmethod
     def _labelled(X, y):
-        """(Sequences without targets, labels, whether there is one for each step)."""
+        """Return (Sequences without targets, labels, whether there is one for each step)."""
         data = sequences_of(X)
         labels, per_step = targets_of(y, data)
         labels = column_or_1d(labels, warn=True)

@@ -1,4 +1,4 @@
-"""Sequences, targets and weights of the forms that scikit-learn's users have: lists of arrays, arrays, tables."""
+"""Converts sequences, targets and weights from the forms of scikit-learn's users: lists of arrays, arrays, tables."""
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
@@ -7,12 +7,12 @@ from fastrnn.data.sequences import Sequences
 
 
 def is_list(X):
-    """Whether these are sequences one by one, which may differ in length."""
+    """Return whether these are separate sequences, which may differ in length."""
     return isinstance(X, (list, tuple)) or (getattr(X, "dtype", None) == object and np.ndim(X) == 1)
 
 
 def sequences_of(X):
-    """Sequences without targets."""
+    """Return Sequences without targets."""
     if is_list(X):
         return Sequences(list(X))
     X = check_array(X, dtype=np.float64, allow_nd=True, input_name="X")
@@ -20,7 +20,7 @@ def sequences_of(X):
 
 
 def targets_of(y, data, dtype=None):
-    """(values, whether there is one for each step): (S, ...) of each step, or (N, ...) of each sequence."""
+    """Return (values, whether there is one for each step): (S, ...) of each step, or (N, ...) of each sequence."""
     if y is None:
         raise ValueError("y: requires y to be passed, but the target y is None")
     values, per_step = _flat("y", y, data)
@@ -28,7 +28,7 @@ def targets_of(y, data, dtype=None):
 
 
 def _flat(name, values, data):
-    """(array (S, ...), True) of values for each step; (array (N, ...), False) for each sequence."""
+    """Return (array (S, ...), True) of values for each step; (array (N, ...), False) for each sequence."""
     if is_list(values) and len(values) and np.ndim(values[0]) > 0:
         check_consistent_length(data.lengths, values)
         pieces = [np.asarray(piece) for piece in values]
@@ -51,7 +51,7 @@ def _flat(name, values, data):
 
 
 def step_weights(sample_weight, data, per_step):
-    """(S,) float64: the weight of each step's target, 0 where there is none."""
+    """Return the weight of each step's target, (S,) float64, 0 where there is none."""
     counts = np.zeros(data.steps)
     counts[slice(None) if per_step else data.offsets[1:] - 1] = 1
     if sample_weight is None:

@@ -1,4 +1,4 @@
-"""Gives units to the workers, takes results as they come, and repeats units that were lost."""
+"""Sends units to the workers, collects results as they arrive, and repeats units that were lost."""
 
 import math
 from collections import deque
@@ -19,7 +19,7 @@ REFRESH_SECONDS = 0.25
 
 
 class UnitFailed(RuntimeError):
-    """A unit has failed again and again, or there are no workers left; the message is one line."""
+    """A unit has failed repeatedly, or there are no workers left; the message has one line."""
 
 
 class Driver:
@@ -40,7 +40,7 @@ class Driver:
         self.pace, self.attempts, self.total, self.note = {}, {}, 0, ""
 
     def complete(self, points):
-        """Run what is missing of the points, given by their numbers. Raises UnitFailed."""
+        """Run the missing models of the points, given by their numbers. Raises UnitFailed."""
         waiting = deque((point, first, last) for point in points for first, last in self.results.missing(point))
         running = {}
         self.total = self.results.done + sum(last - first for _, first, last in waiting)
@@ -62,7 +62,7 @@ class Driver:
             raise
 
     def _cut(self, waiting):
-        """(point, first, last): the next unit, cut from what is waiting."""
+        """Remove the next unit, (point, first, last), from the waiting work, and return it."""
         left = sum(last - first for _, first, last in waiting)
         point, first, last = waiting.popleft()
         end = min(last, first + self._size(point, left))
@@ -71,7 +71,7 @@ class Driver:
         return point, first, end
 
     def _size(self, point, left):
-        """Models of the next unit of a point; left: models of all points that are left."""
+        """Return the number of models in the next unit of a point; left: the waiting models of all points."""
         if self.unit:
             return self.unit
         groups = UNIT_SECONDS / self.pace[point] / TOGETHER if point in self.pace else 1
@@ -112,7 +112,7 @@ class Driver:
         self._tell(self.note_of(unit, done.rows))
 
     def _lost(self, error, work, unit, executor, waiting):
-        """Put the unit back to what is waiting."""
+        """Put a lost unit back into the waiting work."""
         if isinstance(error, BrokenExecutor) and not self.workers.renew(executor):
             raise UnitFailed(f"the executor has lost its workers ({_reason(error)})") from error
         self.attempts[work] = self.attempts.get(work, 0) + 1

@@ -25,14 +25,14 @@ _OWNER = {
 
 
 class Point(NamedTuple):
-    """One combination: all that decides a model but its seed."""
+    """One combination of values: everything that determines a model except its seed."""
 
     cell: object
     task: object
     config: TrainConfig
 
     def value(self, axis):
-        """The value on an axis, as tables show it; None for a cell without an activation to choose."""
+        """Return the value on an axis, as tables show it; None for a cell without an activation to choose."""
         return self.config.rate if axis == "learning_rate" else getattr(getattr(self, _OWNER[axis]), axis, None)
 
 
@@ -71,7 +71,7 @@ class Grid:
         )
 
     def along(self, axis):
-        """The values on an axis."""
+        """Return the values on an axis."""
         return getattr(self, axis)
 
     @property
@@ -86,7 +86,7 @@ class Grid:
 
     @property
     def models(self):
-        """How many models the grid has."""
+        """The number of models in the grid."""
         return len(self.points) * self.seeds
 
     def _values(self, axis):
@@ -113,7 +113,7 @@ class Grid:
         return Point(*(replace(getattr(self, owner), **values) for owner, values in changes.items()))
 
     def identity(self):
-        """What determines the results, for JSON, besides the code: two grids are the same if their identities are."""
+        """Return what determines the results besides the code, for JSON: equal identities mean equal grids."""
         return {
             **{axis: list(self.along(axis)) for axis in AXES},
             "seeds": self.seeds,

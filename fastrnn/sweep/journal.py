@@ -1,4 +1,4 @@
-"""The results so far, on disk: a file to which units are appended, each whole or not at all.
+"""The results so far, on disk: a file to which units are appended, each in full or not at all.
 
 Every line is a checksum and JSON: first the grid's identity, the version of the code and the kind of arithmetic, then
 for each unit the number of its point, the offset of its first seed and its rows, and FINISHED before the output is
@@ -24,16 +24,16 @@ TYPES = [str, int, int, int, float, float]
 
 
 class ForeignJournal(Exception):
-    """The file belongs to another sweep, or to no sweep at all, or is damaged; the message is one line."""
+    """The file belongs to another sweep or to none, or is damaged; the message has one line."""
 
 
 def journal_of(output):
-    """The file with the results so far, next to the output."""
+    """Return the path of the file with the results so far, next to the output."""
     return f"{os.fspath(output)}.partial"
 
 
 class Kept(NamedTuple):
-    """A journal's units (point's number, offset, rows), whether it is finished, and how many bytes of it are whole."""
+    """A journal's units (point's number, offset, rows), whether it is finished, and the number of undamaged bytes."""
 
     units: list
     finished: bool
@@ -41,7 +41,7 @@ class Kept(NamedTuple):
 
 
 def read_journal(path, grid):
-    """The Kept of the file at `path`.
+    """Return the Kept of the file at `path`.
 
     Raises FileNotFoundError, OSError for what is no regular file, and ForeignJournal unless the file is this grid's and
     every line that has not been torn is a unit that it can have.
@@ -79,7 +79,7 @@ def read_journal(path, grid):
 
 
 def _checked(entry, grid, seen):
-    """(point, offset, rows) of a line.
+    """Return (point, offset, rows) of a line.
 
     Raises ValueError unless they are ones that `run_unit` can have given, and none is in `seen`.
     """
@@ -108,7 +108,7 @@ def _is_possible(row, config):
 
 
 class Journal:
-    """An open journal: `units` that it held, and `append`.
+    """An open journal: `units`, those found in the file, and `append`.
 
     replace: start over if the file is not this grid's. Raises ForeignJournal if it is not, or if another process
     appends to it; OSError if it cannot be written.
@@ -141,7 +141,7 @@ class Journal:
         self._write(_encoded([point, offset, rows]))
 
     def finish(self):
-        """Note that nothing is missing: an output that exists from now on is this sweep's own."""
+        """Record that nothing is missing: an output that exists from now on belongs to this sweep."""
         self._write(_encoded(FINISHED))
 
     def _write(self, line):
@@ -154,16 +154,16 @@ class Journal:
             raise OSError(error.errno, error.strerror, os.fspath(self.path)) from error
 
     def remove(self):
-        """Delete the file, which the output has made superfluous."""
+        """Delete the file, which the output has replaced."""
         os.unlink(self.path)
 
     def close(self):
-        """Let go of the file."""
+        """Release the file."""
         os.close(self.file)
 
 
 def _locked(path):
-    """A descriptor of the file at `path`, made where there is none, to which no other process appends."""
+    """Return a descriptor of the file at `path`, created if necessary, that no other process can append to."""
     check_regular(os.fspath(path))
     while True:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
@@ -199,7 +199,7 @@ def _encoded(value):
 
 
 def _decoded(line):
-    """What `_encoded` wrote, or TORN. Raises ValueError for what it cannot have written."""
+    """Return what `_encoded` wrote, or TORN. Raises ValueError for bytes that it cannot have written."""
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         return TORN

@@ -1,4 +1,4 @@
-"""A picture of a sweep: how a setting, such as the number of hidden units, influences convergence."""
+"""Draws a sweep: how a setting, such as the number of hidden units, influences convergence."""
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def draw_table(table, path=None, axes=None):
 
 
 def check_picture(path, grid):
-    """The picture format of a file's ending, as matplotlib names it. Raises ValueError as `draw_table` does."""
+    """Return the picture format of a file's ending, by matplotlib's name. Raises ValueError as `draw_table` does."""
     ending, lines = check_format(path), len(grid.points) // len(grid.along(_across(grid)))
     if lines > len(MARKERS):
         raise ValueError(
@@ -53,7 +53,7 @@ def _across(grid):
 
 
 def _lines(table):
-    """(axis that goes across, {name of a line: [(value, Summary)]})"""
+    """Return (the axis of the grid that is horizontal, {name of a line: [(value, Summary)]})."""
     across = _across(table.grid)
     others = [axis for axis in table.grid.varied if axis != across]
     lines = {}
@@ -66,7 +66,7 @@ def _lines(table):
 
 
 def _places(axes, table, across):
-    """{value: where it is across}; sets scale and ticks."""
+    """Return {value: its horizontal place}; sets scale and ticks."""
     values = list(dict.fromkeys(point.value(across) for point in table.points))
     numbers = not isinstance(values[0], str)
     places = dict(zip(values, values if numbers else range(len(values))))

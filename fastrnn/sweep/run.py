@@ -120,7 +120,7 @@ def smallest(
 
 
 def owns(grid, output):
-    """Whether an existing output was written by this sweep before an interruption at its end.
+    """Return whether an existing output was written by this sweep before an interruption at its end.
 
     Raises ForeignJournal if the partial results next to it are another sweep's.
     """
@@ -141,7 +141,7 @@ def _grid_of(grid, options):
 
 @contextlib.contextmanager
 def _driver(grid, output, force, executor, workers, progress, unit):
-    """A Driver whose journal and own workers are released at the end."""
+    """Yield a Driver; its journal and its own workers are released at the end."""
     workers, unit = (
         value if value is None else as_whole(name, value, 1) for name, value in (("workers", workers), ("unit", unit))
     )

@@ -1,4 +1,4 @@
-"""How many models of a point became exact, and how soon."""
+"""Statistics of a point: how many models became exact, and after how many samples."""
 
 import math
 from statistics import NormalDist
@@ -12,7 +12,7 @@ Z = NormalDist().inv_cdf(0.975)
 
 
 class Summary(NamedTuple):
-    """A point's models in figures.
+    """The statistics of a point's models.
 
     models, exact, diverged: counts; share: exact / models; low, high: its 95 % Wilson interval; first_quartile, median,
     third_quartile: samples to exactness, of all models, those that never became exact counted as the slowest; None
@@ -31,7 +31,7 @@ class Summary(NamedTuple):
 
 
 def summary(rows):
-    """The Summary of a point's rows, tuples of MEASURES."""
+    """Return the Summary of a point's rows, tuples of MEASURES."""
     models = len(rows)
     samples = sorted(row[_EXACT] for row in rows if row[_EXACT] >= 0)
     exact = len(samples)
@@ -41,7 +41,7 @@ def summary(rows):
 
 
 def wilson(successes, trials, z=Z):
-    """(low, high): the score interval of a binomial share.
+    """Return (low, high): the score interval of a binomial share.
 
     (p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n), p = successes / trials, n = trials. It stays within
     [0, 1] and keeps its level also near 0 and 1, where p -+ z sqrt(p (1 - p)/n) has no width left.
@@ -58,7 +58,7 @@ def wilson(successes, trials, z=Z):
 
 
 def _quantile(samples, models, share):
-    """The least value that at least `share` of the models do not exceed; None if it is one of those not in
+    """Return the smallest value that at least `share` of the models do not exceed; None if it belongs to models not in
     `samples`."""
     rank = math.ceil(share * models)
     return samples[rank - 1] if rank <= len(samples) else None

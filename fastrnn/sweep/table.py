@@ -1,4 +1,4 @@
-"""The result of a sweep: one row per model, as columns, as a file, and in summary."""
+"""The result of a sweep: one row for each model, as columns, as a file, and in summary."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ COLUMNS = (*AXES, "seed", *MEASURES, "arithmetic")
 
 @dataclass
 class Table:
-    """The models of some points of a grid, all its seeds each.
+    """The models of some points of a grid, with all seeds.
 
     points: the points; summaries: the Summary of each; rows: tuples of COLUMNS, in the grid's order, then by seed;
     arithmetic: the kind that they were computed in.
@@ -32,7 +32,7 @@ class Table:
 
     @classmethod
     def of(cls, results, numbers):
-        """The table of the complete points with these numbers."""
+        """Return the table of the complete points with these numbers."""
         return cls(results.grid, tuple(results.grid.points[i] for i in numbers), [results.rows[i] for i in numbers])
 
     @property
@@ -42,7 +42,7 @@ class Table:
 
     @property
     def rows(self):
-        """Yields a tuple of COLUMNS for each model."""
+        """Yield a tuple of COLUMNS for each model."""
         first = self.grid.config.seed
         for point, rows in zip(self.points, self.measured):
             values = tuple(point.value(axis) for axis in AXES)
@@ -84,7 +84,8 @@ class Table:
 
 
 def check_table_format(path):
-    """"csv" or "parquet", by the ending. Raises ValueError, in one line, for another one, or for lack of pyarrow."""
+    """Return "csv" or "parquet", by the ending. Raises ValueError, in one line, for another ending, or without pyarrow.
+    """
     ending = os.path.splitext(os.fspath(path))[1].lower()
     if ending not in (".csv", ".parquet"):
         raise ValueError(f"output: got {os.fspath(path)!r}, expected a name that ends in .csv or .parquet")
@@ -97,7 +98,7 @@ def check_table_format(path):
 
 
 def _written(row):
-    """The row's fields as text; repr gives the shortest digits that read back as the same float."""
+    """Return the row's fields as text; repr gives the shortest digits that read back as the same float."""
     values = dict(zip(COLUMNS, row))
     if values["samples_to_exact"] < 0:
         values["samples_to_exact"] = None

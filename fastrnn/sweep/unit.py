@@ -1,4 +1,4 @@
-"""A unit of work: some seeds of one point of the grid, seconds of training, for any worker anywhere."""
+"""A unit of work: some seeds of one point of the grid, seconds of training, for any worker on any machine."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class Unit(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A unit's result.
+    """The result of a unit.
 
     rows: an entry for each model, here a tuple of MEASURES; seconds: of training; version: of the worker's code;
     arithmetic: of its processor.
@@ -59,7 +59,7 @@ def run_unit(unit, stopped=None):
 
 
 def note_of(unit, rows):
-    """The note on a unit in the progress of a sweep."""
+    """Return a unit's text for the progress display of a sweep."""
     exact = sum(row[EXACT] >= 0 for row in rows)
     return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 

@@ -1,4 +1,4 @@
-"""Where units run: any `concurrent.futures.Executor`, and two of our own for this machine."""
+"""The workers that run units: any `concurrent.futures.Executor`, and two for this machine."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ SUBMITTED = 64
 
 
 class Workers:
-    """An executor, or a function that makes one and is called again when its workers are lost, and what it runs.
+    """An executor, or a function that makes one and is called again when its workers are lost, and the function to run.
 
     run(unit, stopped=None) -> Done: see fastrnn.sweep.unit. It shuts down the executors that it made, whose running
     units then stop; a given executor is left running.
@@ -33,7 +33,7 @@ class Workers:
         return getattr(self.executor, "workers", SUBMITTED)
 
     def submit(self, unit):
-        """A Future of the unit's Done."""
+        """Return a Future of the unit's Done."""
         return self.executor.submit(self.run, unit)
 
     def renew(self, broken):
@@ -46,13 +46,13 @@ class Workers:
         return True
 
     def close(self):
-        """Shut down an executor of our own."""
+        """Shut down an executor that was made here."""
         if self.make is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
 
 
 class Threads(ThreadPoolExecutor):
-    """Threads of this process, in which the kernels run side by side; a shutdown ends their units early."""
+    """Threads of this process, in which the kernels run in parallel; a shutdown stops their units early."""
 
     def __init__(self, workers):
         super().__init__(workers, thread_name_prefix="fastrnn-sweep")
@@ -69,7 +69,7 @@ class Threads(ThreadPoolExecutor):
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes of this machine, begun afresh; a shutdown ends their units early, the parent's death ends them."""
+    """New processes of this machine; a shutdown stops their units early, and they end when the parent dies."""
 
     def __init__(self, workers):
         # A forked copy of a process with threads may inherit locks that nobody will open.

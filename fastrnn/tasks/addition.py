@@ -87,7 +87,7 @@ class Addition(Task):
 
     @property
     def states(self):
-        """Carries that can occur: 0 to operands - 1."""
+        """The number of possible carries: 0 to operands - 1."""
         return self.operands
 
     def oracle(self, operands):
@@ -101,7 +101,7 @@ class Addition(Task):
         return f"{' + '.join(shown)} = {answer}"
 
     def hard_cases(self):
-        """(family, operands) of the sums that networks get wrong first, in free bits."""
+        """Return (family, operands) of the sums on which networks fail first, in free bits."""
         n, zeros = self.free_bits, (0,) * (self.operands - 2)
         ones, (even, odd) = 2**n - 1, alternating(n)
         chains = [(2**n - 2**start, 2**start) for start in sorted({0, 1, n // 4, n // 2, n - 1})]
@@ -118,8 +118,7 @@ class Addition(Task):
 
 
 def _chains_of_every_length(bits):
-    """Pairs that run through carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends
-    it.
+    """Yield pairs with carry chains of 1, 2, 3, ... steps, each after a step that makes a carry or one that ends it.
 
     In a chain one of the operands has its bit set: a carry runs along it, if there is one. The longest chain that
     fits has about sqrt(2 bits) steps.

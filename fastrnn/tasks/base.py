@@ -1,4 +1,4 @@
-"""What a task is: a transducer on bits, computed for 64 samples at once in the bits of a word.
+"""The base of every task: a transducer on bits, computed for 64 samples at once in the bits of a word.
 
 A task file holds a frozen dataclass (names, validation, the oracle on Python's integers) and one compiled function,
 its boolean algebra on words:
@@ -63,7 +63,7 @@ class Task:
 
     @property
     def free_bits(self):
-        """How many low bits of each operand may be set."""
+        """The number of low bits of each operand that may be set."""
         return self.bits
 
     @property
@@ -96,8 +96,8 @@ class Task:
         return slice(-1 if self.last_only else 0, None)
 
     def hard_cases(self):
-        """(family, operands) that networks get wrong first: of each hard number alone, or with zeros, ones and
-        itself."""
+        """Return (family, operands) of inputs on which networks fail first: each hard number alone, or with zeros, ones
+        and itself."""
         ones = 2**self.free_bits - 1
         cases = []
         for family, numbers in hard_numbers(self.free_bits).items():
@@ -115,36 +115,36 @@ class Task:
         return f"{self.name}, {self.bits} bit{'s' * (self.bits != 1)}{''.join(others)}"
 
     def equation(self, operands, answer):
-        """How a solved sample reads, from operands and answer as text."""
+        """Return a solved sample as text, from operands and answer as text."""
         return f"{self.name}({', '.join(operands)}) = {answer}"
 
     def spelled(self, answer):
-        """How an answer reads."""
+        """Return an answer as text."""
         return str(answer)
 
     @property
     def modulus(self):
-        """`256`, or `2**64`: 2 to the width, as text."""
+        """Return `256`, or `2**64`: 2 to the power of the width, as text."""
         return str(2**self.bits) if self.bits <= 16 else f"2**{self.bits}"
 
 
 def tasks():
-    """{name: class} of every task."""
+    """Return {name: class} of every task."""
     return discover("fastrnn.tasks", Task, CONTRACT)
 
 
 def alternating(bits):
-    """(...10101, ...01010): every second bit, from bit 0 and from bit 1."""
+    """Return (...10101, ...01010): every second bit, from bit 0 and from bit 1."""
     return (4 ** ((bits + 1) // 2) - 1) // 3, 2 * ((4 ** (bits // 2) - 1) // 3)
 
 
 def places(bits):
-    """Bits at both ends and between."""
+    """Return some bit positions: both ends, the middle and a quarter."""
     return sorted({0, bits // 4, bits // 2, bits - 1})
 
 
 def hard_numbers(bits):
-    """{family: numbers below 2**bits} with runs that no random number has."""
+    """Return {family: numbers below 2**bits} with runs that random numbers rarely contain."""
     ones = 2**bits - 1
     return {
         "zero": [0],
@@ -158,7 +158,7 @@ def hard_numbers(bits):
 
 @jit
 def counter_planes(most):
-    """Planes that binary counters up to `most` need."""
+    """Return the number of planes that binary counters up to `most` need."""
     planes = 1
     while 2**planes <= most:
         planes += 1
@@ -174,7 +174,7 @@ def count(counters, planes, place, bits):
 
 @jit
 def take_lowest(counters, planes):
-    """The counters' lowest bits, which leave them: the others move down."""
+    """Return the counters' lowest bits, and shift the other bits down."""
     lowest = counters[0]
     for plane in range(planes - 1):
         counters[plane] = counters[plane + 1]

@@ -61,7 +61,7 @@ class Multiplication(Task):
 
     @property
     def states(self):
-        """Carries that can occur: 0 to factor - 1."""
+        """The number of possible carries: 0 to factor - 1."""
         return self.factor
 
     def oracle(self, operands):

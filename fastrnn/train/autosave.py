@@ -1,4 +1,4 @@
-"""Checkpoints of long trainings: written while they run, found by the same training after a crash, removed at its end.
+"""Checkpoints of long trainings: written during training, found by the same training after a crash, removed at its end.
 
 One file, which is always whole, and locked by the process that writes it.
 """
@@ -39,13 +39,13 @@ class Autosave:
         self.spent, self._cost = 0.0, None
 
     def due(self, size):
-        """Whether it is time to write about `size` bytes."""
+        """Return whether it is time to write about `size` bytes."""
         now = time.perf_counter()
         cost = SYNC_SECONDS + size / BYTES_A_SECOND if self._cost is None else self._cost
         return not self._lost and now - self.saved >= SECONDS and self.spent + cost <= SHARE * (now - self.begun)
 
     def write(self, content, began=None):
-        """Replace the file by content(), bytes; a failure is noted once, and training continues without checkpoints.
+        """Replace the file by content(), bytes; a failure is reported once, and training continues without checkpoints.
 
         began: start of the work whose time counts as the cost of saving, by time.perf_counter.
         """
@@ -75,7 +75,7 @@ class Autosave:
         self.spent += self._cost
 
     def remove(self):
-        """Delete the file, if it is there and this training's."""
+        """Delete the file, if it exists and belongs to this training."""
         if self._held is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)

@@ -1,4 +1,4 @@
-"""When a network in training is tried on all of its own data, and whether it is right there.
+"""When a network in training is tested on all of its own data, and whether it is right there.
 
 A check may cost more than the training before it. Therefore it waits for a number of samples without a mistake, which
 doubles after each failed check, and for a number of samples trained on, in proportion to the sequences tested so far.
@@ -19,23 +19,24 @@ MOST_UPDATES = 1 << 23
 
 
 class Checks:
-    """The checks of one network on `rows` sequences; failed: checks that failed; looked_at: sequences looked at."""
+    """The tests of one network on `rows` sequences; failed: the number of failed tests; looked_at: sequences tested so
+    far."""
 
     def __init__(self, rows, config, failed=0, looked_at=0):
         self.rows, self.config, self.failed, self.looked_at = rows, config, failed, looked_at
 
     @property
     def patience(self):
-        """Samples without a mistake before the next check; 0: none is made."""
+        """Samples without a mistake before the next test; 0: no test is made."""
         return min(self.config.patience << min(self.failed, 64), MOST_UPDATES * self.config.batch_size)
 
     @property
     def first_step(self):
-        """Updates before the next check, however few mistakes there are."""
+        """The number of updates before the next test, however few mistakes there are."""
         return -(-SHARE * (self.looked_at + self.rows) // self.config.batch_size)
 
     def passes(self, model, arrays, threads=None, progress=None):
-        """Whether a Model is right on the Arrays; if not, the next check is put off."""
+        """Return whether a Model is right on the Arrays; if not, the next test is postponed."""
         wrong = first_wrong(model, arrays, threads, progress)
         if wrong is None:
             return True
@@ -43,12 +44,13 @@ class Checks:
         return False
 
     def saved(self):
-        """Plain values: the arguments of a Checks that continues from here."""
+        """Return plain values: the arguments of a Checks that continues from here."""
         return {"failed": self.failed, "looked_at": self.looked_at}
 
 
 def first_wrong(model, arrays, threads=None, progress=None):
-    """The number of the first sequence of Arrays in which a Model has a wrong output at a step that counts, or None.
+    """Return the number of the first sequence of Arrays in which a Model has a wrong output at a step that counts, or
+    None.
 
     progress(share of a piece): called now and then; what it raises ends this.
     """
@@ -62,7 +64,8 @@ def first_wrong(model, arrays, threads=None, progress=None):
 
 
 def _wrong_of(model, x, y, mask, lengths, threads, progress):
-    """The numbers of a piece's sequences that have a wrong output; those of about one length are run side by side."""
+    """Return the numbers of a piece's sequences that have a wrong output; those of similar length are run side by side.
+    """
     order, wrong = np.argsort(lengths, kind="stable"), []
     for first in range(0, len(x), SAME_LENGTH):
         rows = order[first : first + SAME_LENGTH]

@@ -15,7 +15,7 @@ UNTIL = ("exact", "certified", "samples")
 
 
 def option(default, help, choices=None):
-    """A field with what the command line says about it; choices may be a function."""
+    """Return a dataclass field with its text for the command line; choices may be a function."""
     return field(default=default, metadata={"help": help, "choices": choices})
 
 
@@ -128,7 +128,7 @@ class TrainConfig:
         object.__setattr__(self, "constants", tuple((name, float(value)) for name, value in constants))
 
     def _set(self, name, check, *bounds):
-        """Replace a field by what `check` makes of it; None stays where it is the default."""
+        """Replace a field by what `check` returns for it; None is left unchanged where it is the default."""
         value = getattr(self, name)
         if value is not None or self.__dataclass_fields__[name].default is not None:
             object.__setattr__(self, name, check(name, value, *bounds))
@@ -180,7 +180,7 @@ class TrainConfig:
 
 
 def _dtype(value):
-    """The name of a floating-point type of NumPy; any other value unchanged."""
+    """Return the name of a floating-point type of NumPy; any other value unchanged."""
     try:
         return np.dtype(value).name if value is not None else value
     except TypeError:

@@ -1,4 +1,4 @@
-"""From exact to provable: a short second training that makes hidden units decide.
+"""Makes exact networks provable: a short second training that drives hidden units into saturation.
 
 A network that has just learned a task holds its state in intermediate values of its units, which no proof by boxes can
 follow for arbitrarily many steps. Three things change that within some thousand samples: a penalty on units that are
@@ -30,7 +30,7 @@ from fastrnn.verify import verify
 
 
 class Recipe(NamedTuple):
-    """Weights of the penalties, and samples of an attempt."""
+    """The weights of the penalties, and the number of samples of an attempt."""
 
     saturation: float
     retention: float
@@ -55,7 +55,8 @@ SEQUENCES, STEPS = 2048, 16
 
 
 def covers(cell, task):
-    """Whether a recipe leads to proofs: units that can saturate and forget, a task with few states and symbols."""
+    """Return whether a recipe leads to proofs: units that can saturate and forget, a task with few states and symbols.
+    """
     try:
         check_provable(cell, task)
     except ValueError:
@@ -66,13 +67,13 @@ def covers(cell, task):
 
 
 def recipe_of(cell):
-    """The Recipe for a cell's networks."""
+    """Return the Recipe for a cell's networks."""
     constant = all(expr.op != "input" for expr in ordered(kept(cell.traced())))
     return AFRESH if constant else KEEPING
 
 
 def consolidate(model, config=None, *, attempts=10, threads=None, saturation=None, retention=None, samples=None):
-    """(model, Certification): trained until the model is proved, or unchanged if no attempt succeeds.
+    """Return (model, Certification): trained until the model is proved, or unchanged if no attempt succeeds.
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
     model's weights with samples of its own, takes `samples` of them (twice as many in every third later attempt), and
@@ -91,7 +92,7 @@ def consolidate(model, config=None, *, attempts=10, threads=None, saturation=Non
 
 
 def certified(run, config, threads=None, progress=None, autosave=None):
-    """The Run that continues an exact one until its network is proved: stopped is "certified".
+    """Return the Run that continues an exact one until its network is proved; its `stopped` is "certified".
 
     Otherwise stopped is "samples" or "interrupted", the model is the exact one of the given Run, and the attempts are
     in the state. All updates count and are in the history, those of failed attempts, too. autosave: a
@@ -141,7 +142,7 @@ class Consolidation:
         self.bins, self.found = HistoryBins(BATCH, saved["stretches"]), None
 
     def saved(self):
-        """All that another Consolidation of the same model needs to continue to the same bytes."""
+        """Return everything that another Consolidation of the same model needs to continue to the same bytes."""
         return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
                 "partial": self.partial, "stretches": self.bins.saved()}
 
@@ -180,7 +181,7 @@ class Consolidation:
 
     @contextmanager
     def timed(self):
-        """Within, time counts as this work's."""
+        """Add the time of the block to this work's."""
         began = time.perf_counter()
         try:
             yield
@@ -188,7 +189,7 @@ class Consolidation:
             self.seconds += time.perf_counter() - began
 
     def _train(self, interrupt, samples, progress, offer):
-        """(why it stopped, weights), after the rest of one attempt; no weights if there is more of it to come.
+        """Train for the rest of one attempt; return (why it stopped, weights); no weights if the attempt is unfinished.
 
         Its end is kept, too, as long as it is not known whether there is a proof.
         """
@@ -242,7 +243,7 @@ class Consolidation:
 
 
 def _skewed(task, seed):
-    """(x, y) of sequences with long runs."""
+    """Return (x, y) of sequences with long runs."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
     planes = planes_of(skewed(2**task.input_size, SEQUENCES, STEPS, rng), task.input_size)
     return bits_of(planes, SEQUENCES).astype(np.float32), bits_of(answers(task, planes), SEQUENCES).astype(np.float32)

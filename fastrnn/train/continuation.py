@@ -15,17 +15,17 @@ THEN = ", then "
 
 
 def data_digest(arrays):
-    """A digest of the Arrays (or ModelArrays) that a training draws from, in the form that the kernels take."""
+    """Return a digest of the Arrays (or ModelArrays) that a training draws from, in the form that the kernels take."""
     return hash_of({"x": arrays.x, "y": arrays.y, "mask": arrays.mask})
 
 
 def weights_digest(weights):
-    """A digest of initial weights by name, or None where they are drawn."""
+    """Return a digest of initial weights by name, or None where they are drawn."""
     return weights and hash_of(weights)
 
 
 def config_of(run):
-    """The TrainConfig that a Run was made by."""
+    """Return the TrainConfig of a Run."""
     return TrainConfig(**run.state["config"])
 
 
@@ -70,7 +70,7 @@ def check_processor(run, option="other_processor=True"):
 
 
 def arithmetics_of(run):
-    """The kinds of arithmetic in which a Run to resume was computed, followed by this processor's, in words."""
+    """Return the kinds of arithmetic in which a Run to resume was computed, followed by this processor's, in words."""
     before = run and run.model.metadata.get("arithmetic")
     return (
         f"{before}{THEN}{arithmetic()}"
@@ -94,7 +94,7 @@ def _shown(value):
 
 
 def identity_of(cell, task, config, **others):
-    """Plain values that are equal where trainings end in the same bytes.
+    """Return plain values that are equal for trainings that end in the same bytes.
 
     others: everything else that decides the result, as digests or plain values, or None: `data`, `weights`, and
     `resumed`, the state from which training continues.
@@ -109,7 +109,7 @@ def identity_of(cell, task, config, **others):
 
 
 def state_digest(run):
-    """A digest of the state that a Run ended in, or None for none."""
+    """Return a digest of the state in which a Run ended, or None without a Run."""
     if run is None:
         return None
     partial = (run.state.get("consolidation") or {}).get("partial") or {"weights": {}, "arrays": {}, "numbers": None}
@@ -125,7 +125,7 @@ def state_digest(run):
 
 
 def difference(theirs, ours):
-    """The first thing in which two identities differ, in words, or None."""
+    """Return the first difference of two identities, in words, or None."""
     for name in {**ours, **theirs}:
         one, other = theirs.get(name), ours.get(name)
         if one != other:

@@ -1,4 +1,4 @@
-"""From narrow to wide: the widths at which a network is trained before the width of its task.
+"""Training from narrow to wide: the widths at which a network is trained before the width of its task.
 
 What a transducer has to learn does not depend on the width, but the cost of an update does; and a loss summed over
 thousands of steps, all of them still wrong, is a poor guide. Y. Bengio, J. Louradour, R. Collobert and J. Weston,
@@ -98,7 +98,7 @@ class Curriculum:
 
 
 def stages(task, curriculum):
-    """The task at each of the widths, without those that are too narrow for it; without a curriculum, the task
+    """Return the task at each of the widths, without those that are too narrow for it; without a curriculum, the task
     alone."""
     found = []
     for bits in curriculum.widths(task.bits)[:-1] if curriculum else ():

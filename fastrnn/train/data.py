@@ -1,4 +1,4 @@
-"""The user's own sequences, checked, as arrays for the kernels."""
+"""The user's own arrays, checked and converted for the kernels."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ EPOCHS, LEAST_SAMPLES = 100, 10_000
 
 
 def sequences(data, models=None):
-    """(x (..., T, I), y (..., T, O), mask (..., T)) of the argument `data`, shapes checked.
+    """Return (x (..., T, I), y (..., T, O), mask (..., T)) of the argument `data`, with checked shapes.
 
     In a numpy.ma.MaskedArray whole steps may be masked: they do not count, and hold zeros. models: their number, if
     each may have data of its own: x (models, N, T, I). Raises TypeError or ValueError, with what to write
@@ -50,7 +50,7 @@ def sequences(data, models=None):
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):
-    """Arrays of this dtype for the kernels, from the result of `sequences`.
+    """Return Arrays of this dtype for the kernels, from the result of `sequences`.
 
     Raises ValueError for values that are not finite, targets outside [0, 1], and negative masks.
     """
@@ -74,7 +74,7 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
 
 
 def training_data(data, models=None):
-    """`sequences` to train on. Raises ValueError, too, for a mask that leaves a model nothing."""
+    """Return `sequences` to train on. Raises ValueError, too, for a mask that leaves a model no step that counts."""
     x, y, mask = sequences(data, models)
     if not mask.reshape(*mask.shape[:-2], -1).any(-1).all():
         raise ValueError("mask: is 0 everywhere, so that nothing counts; expected 1 where the loss counts")
@@ -82,12 +82,12 @@ def training_data(data, models=None):
 
 
 def holds_bits(arrays):
-    """Whether all targets that count are 0 or 1, so that an answer is right or wrong."""
+    """Return whether all targets that count are 0 or 1, so that an answer is right or wrong."""
     return bool(((arrays.y == 0) | (arrays.y == 1) | (arrays.mask == 0)[..., None]).all())
 
 
 def training_arrays(data, config):
-    """Arrays of (x, y, mask) as `training_data` gives them; until="exact" needs targets that are bits."""
+    """Return Arrays of (x, y, mask) from `training_data`; until="exact" needs targets that are bits."""
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
     if config.until == "exact" and not holds_bits(arrays):
         raise ValueError(NO_BITS)
@@ -95,12 +95,12 @@ def training_arrays(data, config):
 
 
 def default_samples(x):
-    """The max_samples of training on own data x (..., N, T, I), where the user gives none."""
+    """Return the default of max_samples for training on own data x (..., N, T, I)."""
     return max(EPOCHS * x.shape[-3], LEAST_SAMPLES)
 
 
 def _unpacked(data):
-    """(x, y, mask or None)"""
+    """Return (x, y, mask or None)."""
     if isinstance(data, dict):
         names = ", ".join(f"data[{name!r}]" for name in list(data)[:3])
         raise TypeError(f"data: got a dict; {EXPECTED}; as data=({names})")
@@ -114,7 +114,7 @@ def _unpacked(data):
 
 
 def _parts(name, value):
-    """(array with zeros where it is masked, True where it is or None)"""
+    """Return (array with zeros where it is masked, True where it is or None)."""
     if isinstance(value, (tuple, list)) and any(isinstance(part, np.ma.MaskedArray) for part in value):
         value = np.ma.stack(value)
     if not isinstance(value, np.ma.MaskedArray):

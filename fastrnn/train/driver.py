@@ -1,4 +1,4 @@
-"""One network in training: calls of the kernels, with history, tests and stops in between."""
+"""Trains one network: calls of the kernels, with history, tests and stops in between."""
 
 import time
 
@@ -23,7 +23,7 @@ SAMPLES_A_THREAD = 64
 
 
 class Training:
-    """One training, which `updates` takes to its end.
+    """One training, which `updates` runs to its end.
 
     task: a Task, or None for arrays (kernels.arrays.Arrays); weights: initial ones by name, None: the config's own;
     before: the state of a training to continue (fastrnn.train.state), or None; bins, earlier: the HistoryBins to add
@@ -55,7 +55,7 @@ class Training:
             self.session.restore(before["arrays"], numbers)
 
     def _session(self, weights):
-        """A Session of the present stage with these weights."""
+        """Return a Session of the present stage with these weights."""
         cell, config, arrays, stage = self.cell, self.config, self.arrays, self.stage
         if stage is None:
             source, sizes, steps = arrays, (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
@@ -77,12 +77,12 @@ class Training:
         return Model(self.cell, self.session.weights(), self.task)
 
     def state(self):
-        """({name: array}, {name: value}): the entries "arrays" and "numbers" of fastrnn.train.state."""
+        """Return ({name: array}, {name: value}): the entries "arrays" and "numbers" of fastrnn.train.state."""
         arrays, numbers = self.session.state()
         return arrays, numbers | (self.checks.saved() if self.checks else {})
 
     def seconds(self):
-        """Seconds of training so far."""
+        """The seconds of training so far."""
         return self.earlier + time.perf_counter() - self.started
 
     def updates(self, interrupt, *, limit=None, progress=None, offer=None):
@@ -138,24 +138,24 @@ class Training:
         return "samples"
 
     def _tell(self, statistics):
-        """Report the last update of a call."""
+        """Report the last update of a call to the user's progress function."""
         if self.progress and len(statistics):
             batch, (loss, _, _, wrong) = self.config.batch_size, statistics[-1]
             self.told = self.session.step * batch, loss / batch, 1 - wrong / batch
             self.progress(*self.told)
 
     def _due(self):
-        """Whether there were enough samples without a mistake to check the network."""
+        """Return whether there were enough samples without a mistake to test the network."""
         if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
             return False
         return 0 < (self.checks or self.config).patience <= self.session.clean_samples
 
     def _last(self):
-        """Whether enough updates were made to check the network."""
+        """Return whether enough updates were made to test the network."""
         return self.config.until != "samples" and self.session.step == self.config.updates
 
     def _checked(self, earned):
-        """Whether the network is right in all tests there are; if not, samples without a mistake count from here on.
+        """Return whether the network passes all tests; if not, the count of samples without a mistake starts again.
 
         earned: whether samples without a mistake led here, or else the end of training, which another one may continue.
         """
@@ -170,11 +170,11 @@ class Training:
         return exact
 
     def right_on_arrays(self):
-        """Whether the network is right on all of its arrays."""
+        """Return whether the network is right on all of its arrays."""
         return first_wrong(self.model(), self.arrays, self.threads, self.interrupt.check) is None
 
     def _right_on_task(self):
-        """Whether the network is right on all of the task; if only at the present width, a wider stage begins."""
+        """Return whether the network is right on all of the task; if only at the present width, start a wider stage."""
         if not self._right_at(self.stage.bits):
             return False
         wider = self.stages[self.stages.index(self.stage) + 1 :]
@@ -187,7 +187,7 @@ class Training:
         return False
 
     def _right_at(self, bits):
-        """Whether the network is right on all of its verification at this width."""
+        """Return whether the network is right on all samples that are verified at this width."""
 
         def tell(done, total):
             self.interrupt.check()

@@ -1,4 +1,4 @@
-"""What one network in training and groups of networks share: the network, the optimizer and the terms of updates."""
+"""Shared by single networks and groups in training: the network, the optimizer and the terms of updates."""
 
 import numpy as np
 
@@ -16,12 +16,12 @@ SLOTS = ("first", "second", "third", "fourth")
 
 
 def sizes_of(cell, sizes):
-    """The Sizes of a cell's network with (inputs, outputs)."""
+    """Return the Sizes of a cell's network with (inputs, outputs)."""
     return Sizes(sizes[0], cell.hidden_size, sizes[1])
 
 
 def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
-    """The Network of a cell with outputs that are bits; its loops count wrong outputs."""
+    """Return the Network of a cell with outputs that are bits; its kernels count wrong outputs."""
     return network_of(
         cell,
         Sigmoid(config.loss),
@@ -37,7 +37,7 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
 
 
 def drawn_weights(cell, sizes, config, seed, scale):
-    """{name: float64 array} of initial weights; the cell's own vectors begin where it says.
+    """Return {name: float64 array} of initial weights; the cell's own vectors begin at the cell's `starts`.
 
     For seeds (N,) with a leading axis of N; scale: a number, or one for each.
     """
@@ -47,17 +47,18 @@ def drawn_weights(cell, sizes, config, seed, scale):
 
 
 def optimizer_of(config):
-    """The formulas of the optimizer."""
+    """Return the formulas of the optimizer."""
     return traced(config.build_optimizer())
 
 
 def slots_named(optimizer):
-    """Names of the slots in files."""
+    """Return the names of the optimizer's slots in files."""
     return SLOTS[: len(optimizer.slots)]
 
 
 def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
-    """The Terms of updates; penalised, saturated: whether some model has a penalty, where not the config says it."""
+    """Return the Terms of updates; penalised, saturated: whether some model has a penalty, where the config does not
+    say it."""
     penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
     saturated = config.saturation > 0 if saturated is None else saturated
     return Terms(
@@ -74,7 +75,7 @@ def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
 
 
 def flags_of(net, places):
-    """(3, R): 1 where a weight learns, and penalties apply to it."""
+    """Return (3, R): 1 where a weight learns, and where penalties apply to it."""
     flags = np.zeros((3, net.table.count))
     for each in places.values():
         flags[:, each] = 1
@@ -82,7 +83,8 @@ def flags_of(net, places):
 
 
 def arrays_for(net, optimizer, config, places, steps, shapes):
-    """{name: array} of what a session of one network works in: `shapes`, and what all of them have.
+    """Return {name: array} of the working memory of one network's session: `shapes`, and the arrays that all sessions
+    have.
 
     places: of the weights, which all learn; steps: of the longest sequence.
     """
@@ -107,13 +109,13 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
 
 
 def frame_for(program, arrays, **words):
-    """The frame of a Program: the addresses of arrays by name, and words."""
+    """Return the frame of a Program: the addresses of arrays by name, and words."""
     words |= {name: array.ctypes.data for name, array in arrays.items()}
     return np.array([words.get(name, 0) for name in program.names], np.int64)
 
 
 def options_of(config, optimizer):
-    """The numbers of OPTIONS and of the optimizer, in order."""
+    """Return the numbers of OPTIONS and of the optimizer, in order."""
     named = {
         "rate": config.rate,
         "scale": 1 / config.batch_size if config.reduction == "mean" else 1.0,
@@ -129,7 +131,7 @@ def options_of(config, optimizer):
 
 
 def running_at(optimizer, config, steps):
-    """The optimizer's running numbers after this many updates, for files that do not hold them."""
+    """Return the optimizer's running numbers after this many updates, for files that do not store them."""
     options = {
         symbol(name): np.full(1, value, config.dtype) for name, value in config.build_optimizer()._asdict().items()
     }

@@ -1,4 +1,4 @@
-"""A group of models in training side by side, one in each SIMD lane, between calls of the compiled kernels."""
+"""A group of models that train side by side, one in each SIMD lane, between calls of the compiled kernels."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from fastrnn.train.many_queue import patience_of, queue_for
 
 
 class Job(NamedTuple):
-    """A model to train: its place among all, and the updates to make.
+    """A model to train: its number among all models, and the updates to make.
 
     Where it has diverged and is trained once more, to find the last update before that: sound: updates after which
     weights and loss were finite; ruin: the least known after which they were not.
@@ -31,8 +31,8 @@ class Job(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """The content of a lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches have
-    `length` updates each, the last one the remaining updates."""
+    """The content of a freed lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches
+    have `length` updates each, the last one the remaining updates."""
 
     weights: np.ndarray
     steps: int
@@ -44,9 +44,9 @@ COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
 
 
 class LaneState(NamedTuple):
-    """All from which a lane continues: COUNTS, sums (4) of the open stretch and what is lost of three of them in the
-    kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the full
-    stretches of the history (entries, 4)."""
+    """Everything from which a lane continues: COUNTS, sums (4) of the open stretch and the rounding errors of three of
+    them in the kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the
+    full stretches of the history (entries, 4)."""
 
     counts: tuple
     open: np.ndarray
@@ -65,7 +65,8 @@ class LaneState(NamedTuple):
 
 
 class Group:
-    """One thread's lanes; queue: what waits for them (default: nothing); tree: the Tree that judges their models."""
+    """The lanes of one thread; queue: the models that wait for them (default: none); tree: the Tree that tests their
+    models."""
 
     def __init__(self, recipe, queue=None, tree=None):
         self.recipe, self.queue = recipe, queue_for(recipe) if queue is None else queue
@@ -122,13 +123,13 @@ class Group:
         self.run(0, GOES_ON)
 
     def _walk(self, tree):
-        """The Walk of a Tree, or one that is never taken."""
+        """Return the Walk of a Tree, or one that is never used."""
         if tree is None:
             return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
         return Walk(tree.program.address, tree.frame, tree.mistake, tree.stop, tree.theta)
 
     def _plan(self, words):
-        """The Plan of a group; words: of the learning program's frame."""
+        """Return the Plan of a group; words: of the learning program's frame."""
         recipe, feed, config = self.recipe, self.feed, self.recipe.config
         words_of_a_block = ("steps", "fresh", "samples", "left", "seen", "x", "y")
         named = {name: recipe.learn.names.index(name) for name in words_of_a_block}
@@ -152,7 +153,7 @@ class Group:
         )
 
     def put(self, lane, job, weights, seed, now=0.0):
-        """Begin to train a model from `weights`, in the order of recipe.rows; now: in seconds."""
+        """Begin to train a model from `weights`, in the order of recipe.rows; now: the time in seconds."""
         queue = self.queue
         queue.weights[job.model], queue.seeds[job.model] = weights, seed
         self.held.model[lane], self.held.event[lane] = job.model, BEGIN
@@ -160,21 +161,21 @@ class Group:
         self.again[lane], self.held.asks[lane] = job, job.ruin is not None
 
     def put_next(self, lanes):
-        """Begin to train models that wait in these lanes, as long as there are any, when the kernels run next."""
+        """Let waiting models begin in these lanes, as long as there are any, when the kernels run next."""
         if self.waits():
             self.held.event[lanes] = NEXT
 
     def waits(self):
-        """Whether a model of the queue waits."""
+        """Return whether a model of the queue waits."""
         return self.queue.next[0] < len(self.queue.order)
 
     def job(self, lane):
-        """The Job in a lane, or None."""
+        """Return the Job in a lane, or None."""
         model = int(self.held.model[lane])
         return (self.again[lane] if self.held.asks[lane] else Job(model, self.queue.limit)) if model >= 0 else None
 
     def state(self, lane):
-        """The LaneState of a model between two calls of the kernels."""
+        """Return the LaneState of a model between two calls of the kernels."""
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
         patience, high, low = arrays["patience"][lane], *arrays["open"][:, lane].astype(float).reshape(-1, 2).T
         numbers = held.limit[lane], held.event[lane], self.feed.step[lane], arrays["streak"][lane]
@@ -201,7 +202,7 @@ class Group:
         held.history[lane, : len(state.history)] = state.history
 
     def forget(self, lane):
-        """Count samples without a mistake from now."""
+        """Restart the count of samples without a mistake."""
         self.arrays["streak"][lane] = 0
 
     def expect(self, lane, patience, limit, event=RUNNING):
@@ -210,7 +211,7 @@ class Group:
         self.held.limit[lane], self.held.event[lane] = limit, event
 
     def run(self, updates, stop, now=0.0):
-        """At most `updates` updates, until a decision is the caller's or stop[0] is not 0; returns their number.
+        """Make at most `updates` updates, until the caller has to decide or stop[0] is not 0; return their number.
 
         now: in seconds, of models that begin.
         """
@@ -229,38 +230,38 @@ class Group:
         return run_models(self.models.reference, factors, updates, now, stop)
 
     def steps(self, lane):
-        """Updates that a model has made."""
+        """Return the number of updates that a model has made."""
         return int(self.feed.step[lane])
 
     def weights(self, lane):
-        """The present weights of a model, in the order of recipe.rows."""
+        """Return the present weights of a model, in the order of recipe.rows."""
         return self.arrays["theta"][self.recipe.rows, lane]
 
     def active(self):
-        """Whether any lane has a model, or will get one."""
+        """Return whether any lane has a model, or will get one."""
         return self.waits() or bool(self.feed.active.any())
 
     def empty(self, share):
-        """Those of the first `share` lanes that have no model."""
+        """Return those of the first `share` lanes that have no model."""
         return np.flatnonzero(self.held.model[:share] < 0)
 
     def occupied(self):
-        """The lanes that have a model."""
+        """Return the lanes that have a model."""
         return np.flatnonzero(self.held.model >= 0)
 
     def events(self):
-        """The lanes that wait for a decision."""
+        """Return the lanes that wait for a decision."""
         return np.flatnonzero(self.held.event != RUNNING)
 
     def take(self, lane):
-        """End a model's training, free its lane and return what it held."""
+        """End a model's training, free its lane and return the lane's content."""
         taken = self.state(lane).taken()
         self.held.event[lane] = LEAVE
         self.run(0, GOES_ON)
         return taken
 
     def ends(self):
-        """The table of the models that ended since this was last called, and their history, as an Ended has them."""
+        """Return the table of the models that ended since the last call, and their history, as an Ended has them."""
         models, rows = self.ended.counts
         table, history = self.ended.table[:models].copy(), self.ended.history[:rows].copy()
         self.ended.counts[:] = 0

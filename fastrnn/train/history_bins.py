@@ -10,7 +10,7 @@ MOST = 4096
 
 
 class HistoryBins:
-    """Sums statistics over stretches of updates; when there are too many, neighbours are joined.
+    """Sums statistics over stretches of updates; when there are too many stretches, neighbours are joined.
 
     The result depends on the updates alone, not on how they were divided into calls.
     """
@@ -23,7 +23,7 @@ class HistoryBins:
         self._before = self.length, list(self.rows)
 
     def add(self, statistics, seconds):
-        """statistics (updates, 4), as the kernels give them; seconds (updates): since the start, at each one's end."""
+        """Add statistics (updates, 4), as the kernels give them; seconds (updates): the time at the end of each."""
         if len(statistics) == 0:
             return
         self._add(statistics[:-1], seconds[:-1])
@@ -61,7 +61,7 @@ class HistoryBins:
         self.length *= 2
 
     def saved(self):
-        """Plain values, from which another object continues."""
+        """Return plain values, from which another object continues."""
         return {"length": self.length, "rows": [list(row) for row in self.rows]}
 
     def history(self):

@@ -80,7 +80,7 @@ def _checked_seeds(seeds):
 
 
 def _separated(config, options, models, data):
-    """(config, {option: float64 (models,)}): options that all models share, and options that differ."""
+    """Return (config, {option: float64 (models,)}): options that all models share, and options that differ."""
     if "seed" in options:
         raise TypeError("seed: each model has one of its own: give them as seeds")
     options, varied = dict(options), {}

@@ -1,4 +1,4 @@
-"""Whether one of many networks in training is right in all tests there are."""
+"""Tests of many networks in training: whether one of them is right."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class TaskChecker:
         self.theta = np.zeros_like(self.tree.theta) if self.tree else None
 
     def exactness(self, model, weights, stop):
-        """(whether a network is right, the Verification that says so or None); stop: an Interrupt."""
+        """Return (whether a network is right, the Verification that says so or None); stop: an Interrupt."""
         if self.tree is None:
             found = exactness(self.made(weights), stop.check)
         else:
@@ -38,7 +38,7 @@ class DataChecker:
         self.source, self.checks, self.made = source, checks, made
 
     def exactness(self, model, weights, stop):
-        """(whether network number `model` is right, None); stop: an Interrupt."""
+        """Return (whether network number `model` is right, None); stop: an Interrupt."""
         own = model if len(self.source.x) > 1 else 0
         arrays = Arrays(*(array[own] for array in self.source[:4]), False)
         return self.checks[model].passes(self.made(weights), arrays, threads=1, progress=stop.check), None

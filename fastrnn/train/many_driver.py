@@ -1,4 +1,4 @@
-"""Many networks in training: the lanes of groups, one group a thread, kept filled until no model waits."""
+"""Trains many networks: one group of lanes for each thread, kept filled until no model waits."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ from fastrnn.verify import enumerable, exactness, warm_up
 
 
 class ManyTraining:
-    """One training of a model for each seed, which `run` takes to its end.
+    """One training of a model for each seed, which `run` runs to its end.
 
     varied: {option: float64 (models,)} of those that differ; weights: initial ones by name, None: drawn;
     threads: at most this many, None: all cores.
@@ -69,17 +69,17 @@ class ManyTraining:
         self.earlier = seconds
 
     def _queue(self, bits):
-        """The Queue of all models; bits: whether they can be right."""
+        """Return the Queue of all models; bits: whether they can be right."""
         judge = NOBODY if not bits else WALK if self.task is not None and enumerable(self.task) else CALLER
         first = self.checks[0].first_step if bits and self.checks else None
         return queue_for(self.recipe, self.seeds, self.results, judge, first)
 
     def seconds(self):
-        """Seconds of training so far."""
+        """Return the seconds of training so far."""
         return time.perf_counter() - self.started
 
     def _values(self):
-        """{name: float64 (models,)} of all options that lie in lanes."""
+        """Return {name: float64 (models,)} of all options that may differ between lanes."""
         config, count = self.config, len(self.seeds)
         scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
                    **config.build_optimizer()._asdict()}
@@ -93,7 +93,7 @@ class ManyTraining:
         return Model(self.cell, named(weights, self.shapes), self.task)
 
     def _checker(self):
-        """A thread's tests of networks."""
+        """Return a thread's tests of networks."""
         if self.task is None:
             return DataChecker(self.recipe.source, self.checks, self._model)
         return TaskChecker(self.cell, self.task, self.dtype, self.recipe.rows, self._model)
@@ -141,7 +141,7 @@ class ManyTraining:
         )
 
     def _work(self, group, checker, threads):
-        """A thread of `threads`: keep the lanes of a group filled until no model waits."""
+        """Keep the lanes of a group filled until no model waits; runs on each of `threads` threads."""
         # Where there are fewer models than lanes, all threads take some.
         recipe, net = self.recipe, self.recipe.net
         share = min(recipe.lanes, -(-len(self.seeds) // threads))
@@ -185,7 +185,7 @@ class ManyTraining:
                     return
 
     def _begin(self, group, checker, lane):
-        """Put a model that was begun before into a lane; whether there was one."""
+        """Put a model that was begun before into a lane; return whether there was one."""
         job, state = None, None
         with self.lock:
             if self.restored:
@@ -209,7 +209,7 @@ class ManyTraining:
         return True
 
     def _collect(self, group):
-        """Take the results of the models that ended in the compiled call."""
+        """Store the results of the models that ended in the compiled call."""
         if group.ended.counts[0]:
             with self.lock:
                 self.results.end_all(*group.ends(), self.seconds())
@@ -241,7 +241,7 @@ class ManyTraining:
         self._expect(group, checker, lane)
 
     def _expect(self, group, checker, lane):
-        """Set when the kernels return for the model in this lane."""
+        """Set after how many updates the kernels return for the model in this lane."""
         job = group.job(lane)
         if job.ruin is not None or checker is None or self.results.samples_to_exact[job.model] >= 0:
             group.expect(lane, 0, job.limit)
@@ -253,7 +253,7 @@ class ManyTraining:
             group.expect(lane, self.checks[job.model].patience, job.limit)
 
     def _again(self, group, lane, sound, ruin):
-        """Train once more, from the start, up to the update before the ruin; where that is too late, halfway."""
+        """Train once more, from the start, up to the update before the divergence; where that is too late, halfway."""
         job = group.job(lane)
         limit = ruin - 1 if job.ruin is None else min((sound + ruin + 1) // 2, ruin - 1)
         group.take(lane)

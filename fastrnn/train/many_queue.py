@@ -9,8 +9,8 @@ MOST_PATIENCE = 1 << 24
 
 
 def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
-    """The Queue of a Recipe's models, of which all wait; seeds: of each; results: the ModelResults that hold initial
-    weights, and that the kernels write to. Without them no model waits."""
+    """Return the Queue of a Recipe's models, all of which wait; seeds: of each; results: the ModelResults with their
+    initial weights, to which the kernels write. Without them no model waits."""
     config, count = recipe.config, len(recipe.options)
     return Queue(
         next=np.zeros(1, np.int64),
@@ -35,5 +35,5 @@ def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
 
 
 def patience_of(samples):
-    """What the kernels compare with: samples without a mistake before a decision; 0: none is asked for."""
+    """Return the kernels' limit of samples without a mistake before a decision; 0 samples: no decision is requested."""
     return min(samples, MOST_PATIENCE) or np.inf

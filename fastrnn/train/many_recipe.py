@@ -1,4 +1,4 @@
-"""What all groups of models of one training share: the network, the programs, options of all models."""
+"""Shared by all groups of models of one training: the network, the programs, options of all models."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ STRETCH_SAMPLES = 256
 
 
 class Recipe:
-    """What all groups of one call of `train_many` share, and the programs they run.
+    """Everything that all groups of one call of `train_many` share, and the programs they run.
 
     cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
     optimizer's options; threads: that share the models.
@@ -42,7 +42,8 @@ class Recipe:
         self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
 
     def _network(self, cell, sizes, models):
-        """The Network; where it is small and a batch one sample, two registers of models, whose chains overlap."""
+        """Return the Network; where it is small and a batch is one sample, two registers of models are used, whose
+        chains overlap."""
         columns = min(COLUMNS, self.config.batch_size)
         net = network_for(cell, sizes, self.source, self.config, True, columns)
         arrays = net.arrays(min(self.steps, net.span))
@@ -54,7 +55,7 @@ class Recipe:
         return network_for(cell, sizes, self.source, self.config, True, columns, 2)
 
     def _options(self, models):
-        """(models, rows): OPTIONS and the optimizer's own of each model."""
+        """Return (models, rows): OPTIONS and the optimizer's own options of each model."""
         names = (*OPTIONS, *self.optimizer.options)
         options = np.tile(np.array(options_of(self.config, self.optimizer), float), (models, 1))
         for name in set(names) & set(self.varied):
@@ -63,5 +64,5 @@ class Recipe:
 
     @property
     def vectors(self):
-        """Number of vectors from which a model continues."""
+        """The number of vectors from which a model continues."""
         return 1 + len(self.optimizer.slots)

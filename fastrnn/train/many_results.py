@@ -1,4 +1,4 @@
-"""What is known about each of many models in training, and the tables of it in a checkpoint."""
+"""The results of many models in training, and their tables in a checkpoint."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ FINISHED_NUMBERS = ("loss", "exact_accuracy", "began", "ended")
 
 
 class ModelResults:
-    """Arrays with one value for each of `count` models, as in a ManyRun, of those that ended: `finished`, `done` many.
+    """Arrays with one value for each of `count` models, as in a ManyRun; `finished`: which ended; `done`: their number.
 
     width: weights of a model; reason: its place in REASONS; began, ended: seconds of training before its first update,
     and at its end; first, rows, length: of its history.
@@ -31,27 +31,28 @@ class ModelResults:
         self._sums, self._rows, self._ended = [np.zeros((0, 4))], 0, []
 
     def begin(self, model, seconds, samples_to_exact):
-        """A model is in training, since `seconds`, as a checkpoint says."""
+        """Record that a model is in training, since `seconds`, as a checkpoint says."""
         self.began[model], self.samples_to_exact[model] = seconds, samples_to_exact
 
     def found_exact(self, model, steps):
-        """A model was found right after these updates."""
+        """Record that a model was found right after these updates."""
         if self.samples_to_exact[model] < 0:
             self.samples_to_exact[model] = steps * self.batch_size
 
     def end(self, model, taken, stopped, exact, seconds):
-        """A model ended, with the Taken content of its lane."""
+        """Record that a model ended, with the Taken content of its lane."""
         self.weights[model] = taken.weights
         row = model, REASONS.index(stopped), exact, taken.steps, len(taken.history), taken.length
         self.end_all(np.array([row]), taken.history, seconds)
 
     def end_all(self, table, history, seconds):
-        """Models ended, whose weights are here: table and history as an Ended of fastrnn.kernels.model_queue."""
+        """Record models that ended, whose weights are already stored: table and history as an Ended of
+        fastrnn.kernels.model_queue."""
         self._ended.append((table, history, seconds))
         self.done += len(table)
 
     def absorb(self):
-        """Take what `end_all` got into the arrays: many calls at once, as each costs Python a while."""
+        """Move the records of `end_all` into the arrays, many calls at once, since each costs Python time."""
         ended, self._ended = self._ended, []
         if not ended:
             return self
@@ -65,14 +66,14 @@ class ModelResults:
         return self
 
     def _take(self, model, rows, length, history):
-        """Keep histories that lie one after the other."""
+        """Store histories that lie one after the other."""
         self.first[model], self.rows[model] = self._rows + np.cumsum(rows) - rows, rows
         self.length[model] = length
         self._sums.append(history)
         self._rows += len(history)
 
     def _summarise(self, model):
-        """The mean loss and accuracy over the last whole stretch, and what follows it."""
+        """Compute the mean loss and accuracy over the last whole stretch and the updates after it."""
         rows, length, steps, history = self.rows[model], self.length[model], self.steps[model], self._sums[-1]
         last = self.first[model] + rows - 1 - (self._rows - len(history))
         whole = (rows > 1) & (steps % length > 0)
@@ -81,16 +82,16 @@ class ModelResults:
         self.loss[model], self.exact_accuracy[model] = sums[:, 0] / samples, 1 - sums[:, 3] / samples
 
     def stopped(self):
-        """The reasons of all models, as words."""
+        """Return the reasons of all models, as words."""
         return [REASONS[reason] for reason in self.reason.tolist()]
 
     def histories(self):
-        """The Histories of all models."""
+        """Return the Histories of all models."""
         self._sums = [np.concatenate(self._sums)]
         return Histories(self._sums[0], self.first, self.rows, self.length, self.began, self.ended)
 
     def arrays(self):
-        """{name: array} of the finished models, from which `restore` continues."""
+        """Return {name: array} of the finished models, from which `restore` continues."""
         done, histories = np.flatnonzero(self.finished), self.histories()
         counts = (done, *(each[done] for each in (self.reason, self.exact, self.steps, self.samples_to_exact,
                                                   self.rows, self.length)))
@@ -103,7 +104,7 @@ class ModelResults:
         }
 
     def restore(self, arrays):
-        """Continue from `arrays`. Raises ValueError for reasons to stop that are none."""
+        """Continue from `arrays`. Raises ValueError for unknown reasons to stop."""
         finished, numbers = arrays["finished"], arrays["finished.numbers"]
         if len(finished) and not 0 <= finished[:, 1].min() <= finished[:, 1].max() < INTERRUPTED:
             raise ValueError(f"finished: expected reasons from 0 to {INTERRUPTED - 1}")
@@ -116,15 +117,15 @@ class ModelResults:
 
 
 def tabulated(rows, columns, dtype):
-    """Rows as an array, also where there are none."""
+    """Return rows as an array, also where there are none."""
     return np.array([tuple(row) for row in rows], dtype).reshape(-1, columns)
 
 
 def stacked(histories):
-    """Histories (entries, 4), one after the other."""
+    """Return histories (entries, 4), one after the other."""
     return np.concatenate([np.zeros((0, 4)), *histories])
 
 
 def parts(rows, counts):
-    """The arrays of counts[i] rows that were stacked."""
+    """Split stacked rows into arrays of counts[i] rows; the inverse of `stacked`."""
     return np.split(rows, np.cumsum(counts)[:-1]) if len(counts) else []

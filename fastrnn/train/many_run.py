@@ -1,4 +1,4 @@
-"""What training many models returns."""
+"""The result of training many models."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from fastrnn.verify import Verification
 
 
 class Histories(NamedTuple):
-    """The histories of all models, as they lay in their lanes: sums (R, 4), one model after the other.
+    """The histories of all models: sums (R, 4), one model after the other.
 
     Of each model (N): first, rows: where they begin, and how many; length: updates in one of them, but the last;
     began, ended: in seconds.
@@ -31,7 +31,7 @@ class Histories(NamedTuple):
     ended: np.ndarray
 
     def of(self, i):
-        """The rows of model i."""
+        """Return the rows of model i."""
         return self.sums[self.first[i] : self.first[i] + self.rows[i]]
 
 

@@ -1,4 +1,4 @@
-"""What many models start from: a task or their own data, and initial weights."""
+"""The start of many models: a task or their own data, and initial weights."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from fastrnn.train.engine import drawn_weights
 
 
 class Source(NamedTuple):
-    """What models learn: a task, or ModelArrays; sizes: inputs and outputs; steps: of a sequence."""
+    """The data of models: a task, or ModelArrays; sizes: inputs and outputs; steps: of a sequence."""
 
     task: object
     arrays: object
@@ -21,7 +21,7 @@ class Source(NamedTuple):
 
 
 def source_of(task, data, config):
-    """The Source of a task, or of (x, y, mask) as `training_data` gives them."""
+    """Return the Source of a task, or of (x, y, mask) from `training_data`."""
     if data is None:
         return Source(task, None, (task.input_size, task.output_size), task.bits)
     arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != data[0].shape[-3])
@@ -34,7 +34,7 @@ def source_of(task, data, config):
 
 
 class InitialWeights:
-    """The weights that each model starts from, as one vector; given: {name: array} or None, which draws them.
+    """The initial weights of each model, as one vector; given: {name: array}, or None, to draw them.
 
     scales (models,): initial scales where they differ, else None.
     """
@@ -46,7 +46,7 @@ class InitialWeights:
             self.given = self._rows(given)
 
     def _rows(self, weights):
-        """Given weights as one row for all models, or one for each."""
+        """Return given weights as one row for all models, or one for each."""
         count, dtype = len(self.seeds), self.config.dtype
         own = all(np.ndim(weight) == len(self.shapes.get(name, ())) + 1 for name, weight in weights.items())
         if own and any(len(weight) != count for weight in weights.values()):
@@ -58,11 +58,11 @@ class InitialWeights:
         return np.array([flat(Model(self.cell, row, self.source.task).weights, self.shapes) for row in rows])
 
     def of(self, model):
-        """The vector of model number `model`."""
+        """Return the vector of model number `model`."""
         return self.of_all(np.array([model]))[0]
 
     def of_all(self, models):
-        """The vectors (N, W) of models with these numbers."""
+        """Return the vectors (N, W) of models with these numbers."""
         if self.given is not None:
             return self.given[models % len(self.given)]
         scales = self.config.initial_scale if self.scales is None else self.scales[models]

@@ -20,7 +20,8 @@ KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """A lane: its Job, samples until its model was exact, state of its Checks, when it began, LaneState."""
+    """A lane with a model: its Job, samples until the model was exact, state of its Checks, when it began, LaneState.
+    """
 
     job: object
     samples_to_exact: int
@@ -31,7 +32,7 @@ class Held(NamedTuple):
 
 
 class ManyAutosave(TrainingAutosave):
-    """An Autosave of the states of many models; `state`: (tensors, seconds) of the file that was found, or None."""
+    """An Autosave of the states of many models; `state`: (tensors, seconds) of the existing file, or None."""
 
     def _loaded(self):
         tensors, metadata = read_checkpoint(self.path)
@@ -44,7 +45,7 @@ class ManyAutosave(TrainingAutosave):
         return tensors, seconds
 
     def save(self, training, lanes):
-        """Save the state of a training with these Held."""
+        """Save the state of a training whose lanes hold these Held."""
         began = time.perf_counter()
         parts = {
             "cell": training.cell,
@@ -58,7 +59,8 @@ class ManyAutosave(TrainingAutosave):
 
 
 def state_arrays(training, lanes):
-    """{name: array} of models: finished, in lanes, or waiting to be trained again up to the update that diverged."""
+    """Return {name: array} of models: finished, in lanes, or waiting to be trained again up to the update that
+    diverged."""
     finished = training.results.absorb().finished
     lanes = [lane for lane in lanes if not finished[lane.job.model]]
     inside, states = {lane.job.model for lane in lanes}, [lane.state for lane in lanes]
@@ -90,7 +92,7 @@ def state_arrays(training, lanes):
 
 
 def _row(job):
-    """A Job as integers, -1 for None."""
+    """Return a Job as integers, -1 for None."""
     return *job[:3], -1 if job.ruin is None else job.ruin
 
 
@@ -99,7 +101,7 @@ def _job(model, limit, sound, ruin):
 
 
 def models_in(arrays, count, dtype, width, recipe):
-    """(models known, [Held] of those in lanes, [Job] to train again) of the result of `state_arrays`.
+    """Return (known models, [Held] of those in lanes, [Job] to train again) from the result of `state_arrays`.
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """

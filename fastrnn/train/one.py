@@ -115,7 +115,7 @@ class _Call(NamedTuple):
 
 
 def _trained(call, resume, autosave):
-    """The Run of a training to its end, after the Run `resume` or None."""
+    """Return the Run of a training to its end, after the Run `resume` or None."""
     config = call.config
     run = resume if resume and CONSOLIDATION in (resume.state or {}) else _begun(call, resume, autosave)
     if config.until == "certified" and (run is resume or run.stopped == "exact"):
@@ -125,7 +125,7 @@ def _trained(call, resume, autosave):
 
 
 def _begun(call, resume, autosave):
-    """The Run of a training until the network is right, or its samples are used."""
+    """Return the Run of a training until the network is right, or its samples are used up."""
     training = Training(
         call.cell, call.task, call.arrays, call.config, threads=call.threads,
         weights=resume.model.weights if resume else call.weights, before=resume and resume.state,
@@ -150,7 +150,7 @@ def _begun(call, resume, autosave):
 
 
 def _run_of(call, training, stopped, verification=None, right=False):
-    """The Run of a training that stops here."""
+    """Return the Run of a training that stops here."""
     arrays, numbers = training.state()
     state = {"arrays": arrays, "numbers": numbers, "stretches": training.bins.saved(), "seconds": training.seconds(),
              "config": call.config.as_dict(), "data": call.digest}

@@ -1,4 +1,4 @@
-"""Checks of the arguments of `train` and `train_many`: one line for a wrong one, with the right way to write it."""
+"""Checks of the arguments of `train` and `train_many`; an error of one line says how to write a wrong one."""
 
 from dataclasses import fields, replace
 
@@ -55,7 +55,7 @@ def check_parts(cell, task, config, data=None, progress=None):
 
 
 def checked_weights(weights):
-    """{name: array} of initial weights, or None."""
+    """Return {name: array} of initial weights, or None."""
     if weights is None:
         return None
     if not isinstance(weights, dict):
@@ -65,7 +65,7 @@ def checked_weights(weights):
 
 
 def configured(config, options, task=None, x=None):
-    """The TrainConfig, by default the recipe of the task or of data x, with `options` in place of its values."""
+    """Return the TrainConfig, by default the recipe of the task or of data x, with `options` in place of its values."""
     known = TrainConfig.__dataclass_fields__
     for name in options:
         if name not in known:
@@ -88,13 +88,13 @@ def _check_object(name, value, kinds, expected):
 
 
 def _spelled(task):
-    """How to write the task that a word may mean."""
+    """Return how to write the task that a word may mean."""
     made_of = tasks().get(task.lower()) if isinstance(task, str) else None
     return f"tasks.{(made_of or tasks()['addition']).__name__}()"
 
 
 def _instead(name, known):
-    """A hint for an unknown option."""
+    """Return a hint for an unknown option."""
     if name in ELSEWHERE:
         return f"; it is called {ELSEWHERE[name]} here" + ", samples in all" * (ELSEWHERE[name] == "max_samples")
     for what, classes in (("cell", cells()), ("task", tasks())):

@@ -1,4 +1,4 @@
-"""How many updates one call of the kernels makes: Ctrl-C and progress wait for its end."""
+"""The number of updates in one call of the kernels: Ctrl-C and progress wait for the end of a call."""
 
 # The duration of one call of the kernels: short enough for Ctrl-C and progress, long enough that Python's share is
 # negligible. The first call lasts that long on slow kernels, and has at most this many updates.
@@ -17,9 +17,9 @@ class Pace:
         self.updates = max(1, min(FIRST_UPDATES, int(slow)))
 
     def measured(self, updates, seconds):
-        """Follow the speed of a call that made these updates."""
+        """Adapt to the measured speed of a call with these updates."""
         self.updates = max(1, min(2 * self.updates, int(updates * CHUNK_SECONDS / max(seconds, 1e-9))))
 
     def lengthened(self, before, after):
-        """Follow a change of the length of sequences, from `before` to `after` steps."""
+        """Adapt to a change of the length of sequences, from `before` to `after` steps."""
         self.updates = max(1, self.updates * before // after)

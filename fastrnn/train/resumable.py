@@ -1,4 +1,4 @@
-"""What all sessions of training share: weights by name, and the state from which they continue."""
+"""The base of all sessions of training: weights by name, and the state from which they continue."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Resumable:
         self.counter[0] = samples
 
     def state(self):
-        """({name: array}, {name: value}) from which `restore` continues to the same bytes."""
+        """Return ({name: array}, {name: value}), from which `restore` continues to the same bytes."""
         arrays = {
             f"{slot}.{name}": array
             for slot, rows in zip(self.slots, self.arrays[0]["slots"])
@@ -39,7 +39,7 @@ class Resumable:
         return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
 
     def restore(self, arrays, numbers):
-        """Continue from the result of `state`; the weights come with the constructor."""
+        """Continue from the result of `state`; the weights are arguments of the constructor."""
         running = numbers.get("running")
         running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
         for own in self.arrays:
@@ -52,4 +52,4 @@ class Resumable:
 
 
 def nothing():
-    """What a caller does while it waits."""
+    """Do nothing: the default of a function that is called while waiting."""

@@ -33,7 +33,7 @@ def save_run(run, path, *, overwrite=True):
 
 
 def content_of(run, identity=None):
-    """(tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
+    """Return (tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
     model, state = run.model, run.state
     arrays = {HISTORY: _rows(state), **state["arrays"]}
     training = {
@@ -73,7 +73,7 @@ def _rows(state):
 
 
 def load_run(path):
-    """(run, config) of a file that `save_run` wrote; train(resume=run) continues it.
+    """Return (run, config) of a file that `save_run` wrote; train(resume=run) continues it.
 
     Raises CheckpointError, in one line, for any other file.
     """
@@ -114,7 +114,7 @@ def load_run(path):
 
 
 def _named(arrays, prefix):
-    """Entries whose names begin with `prefix`, without the prefix; they are removed from the dict."""
+    """Remove the entries whose names begin with `prefix` from the dict, and return them without the prefix."""
     return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
 
 
@@ -131,7 +131,8 @@ def _consolidation(model, optimizer, arrays, saved):
 
 
 def _progress(model, optimizer, arrays, saved, numbers, updates=None):
-    """arrays, stretches and seconds of a training with the counters `numbers`; without counters, of one not begun."""
+    """Return arrays, stretches and seconds of a training with the counters `numbers`; without counters, of one that has
+    not begun."""
     rows = arrays.pop(HISTORY)
     if numbers is not None:
         for name in ("step", "clean", "bits"):
@@ -157,7 +158,7 @@ def _progress(model, optimizer, arrays, saved, numbers, updates=None):
 
 
 def _check_arrays(arrays, like):
-    """Raise unless there is an array in the shape of each of `like`."""
+    """Raise an error unless there is an array in the shape of each of `like`."""
     for name, weight in like.items():
         array = arrays[name]
         if array.shape != weight.shape or array.dtype != weight.dtype or not np.isfinite(array).all():
@@ -165,7 +166,8 @@ def _check_arrays(arrays, like):
 
 
 def _check_running(values, optimizer):
-    """Raise unless these are the optimizer's running numbers, or None: those of single samples follow from the step."""
+    """Raise an error unless these are the optimizer's running numbers, or None: those of single samples follow from the
+    step."""
     if values is None:
         return
     numbers = isinstance(values, list) and all(isinstance(value, float) and np.isfinite(value) for value in values)

@@ -1,4 +1,4 @@
-"""What training returns."""
+"""The result of training one model."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

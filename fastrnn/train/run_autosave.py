@@ -11,8 +11,7 @@ SIZE = 200_000
 
 
 class RunAutosave(TrainingAutosave):
-    """An Autosave of Runs; state: the unfinished one that the file held, or None; more: plain values kept in the
-    file."""
+    """An Autosave of Runs; state: the unfinished one from the file, or None; more: plain values stored in the file."""
 
     more = None
 
@@ -27,7 +26,7 @@ class RunAutosave(TrainingAutosave):
         return run
 
     def keep(self, more):
-        """Keep these plain values in the file from now on; a list may grow."""
+        """Store these plain values in the file from now on; a list may grow."""
         self.more = more
 
     def offer(self, make):

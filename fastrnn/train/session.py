@@ -80,7 +80,7 @@ class Session(Resumable):
         self.stored = [self._thread(block, work) for block, work in zip(self.blocks, self.work)]
 
     def _work(self, block, weights):
-        """One thread's Work."""
+        """Return one thread's Work."""
         rows, config = self.rows, self.config
         shapes = dict.fromkeys(("theta", "gradient", "previous"), (rows,))
         arrays = arrays_for(self.net, self.optimizer, config, self.places, self.steps, shapes)
@@ -95,14 +95,14 @@ class Session(Resumable):
         return Work(*frames, **own, statistics=np.zeros(4))
 
     def _thread(self, block, work):
-        """One thread's Thread."""
+        """Return one thread's Thread."""
         plan = Plan(self.config.seed, self.config.batch_size, self.size, self.groups)
         laid = Stored((self.source, block))
         return Stored(Thread(laid, block, plan, self.calls, self.where, work, self.shared))
 
     def run(self, rates, saturations, patience, stop=None):
-        """Make updates with these learning rates and saturation penalties: (statistics of the updates made (n, 4), why
-        the kernel stopped).
+        """Make updates with these learning rates and saturation penalties; return (statistics of the updates made (n,
+        4), why the kernel stopped).
 
         stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
         DIVERGED takes the last update back: self.step may be one less than before the call.
@@ -130,7 +130,7 @@ class Session(Resumable):
         return history[: max(made, 0)], why
 
     def gradient(self):
-        """(gradients by name, statistics (4)) of the batch of the present step, without an update."""
+        """Return (gradients by name, statistics (4)) of the batch of the present step, without an update."""
         work, row = self.work[0], np.zeros(4)
         work.options[self.where.saturation] = self.config.saturation
         gradient_of(self.stored[0].reference, self.step, row, GOES_ON)
@@ -148,7 +148,7 @@ class Session(Resumable):
 
 
 def session_for(cell, sizes, source, steps, config, threads, weights):
-    """The Session, or for single samples the SingleSession, which has hidden units in the lanes."""
+    """Return the Session, or for single samples the SingleSession, which has hidden units in the lanes."""
     if config.batch_size == 1 and cell.traced().operand is None:
         return SingleSession(cell, sizes, source, steps, config, weights)
     return Session(cell, sizes, source, steps, config, threads, weights)

@@ -28,7 +28,7 @@ from fastrnn.train.resumable import Resumable, nothing
 
 
 class SingleSession(Resumable):
-    """As the Session of batches, for batches of one sample, whose hidden units lie in the lanes; on one thread."""
+    """As Session, but for batches of one sample: hidden units lie in the lanes, and one thread is used."""
 
     def __init__(self, cell, sizes, source, steps, config, weights):
         self.config, self.source, self.steps, self.dtype = config, source, steps, np.dtype(config.dtype)
@@ -62,7 +62,7 @@ class SingleSession(Resumable):
         self.stored = Stored(Single(laid, self.samples, self.calls, self.where, self.work))
 
     def _work(self, weights):
-        """({name: array}, Work)"""
+        """Return ({name: array}, Work)."""
         net, config, rows = self.net, self.config, self.net.table.count
         shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.lanes,)}
         arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
@@ -79,7 +79,7 @@ class SingleSession(Resumable):
         return arrays, Work(*frames, **own, present=np.zeros(1, np.int64), clean=np.zeros(1, np.int64))
 
     def run(self, rates, saturations, patience, stop=None):
-        """As the Session of batches; a call lasts as long as its updates."""
+        """As Session.run; a call lasts as long as its updates."""
         history = np.zeros((len(rates), 4))
 
         def work(thread, threads):
@@ -96,7 +96,7 @@ class SingleSession(Resumable):
         return history[: max(made, 0)], why
 
     def gradient(self):
-        """(gradients by name, statistics (4)) of the sample of the present step, without an update."""
+        """Return (gradients by name, statistics (4)) of the sample of the present step, without an update."""
         row = np.zeros(4)
         self.work.options[self.where.saturation] = self.config.saturation
         gradient_of_one(self.stored.reference, self.config.seed, self.step, row)

@@ -1,4 +1,4 @@
-"""The least number of hidden units for which a network is proved right at every width.
+"""Searches for the smallest number of hidden units for which a network is proved right at every width.
 
 A network of the smallest size has no unit to spare: one keeps the task's state, and others need intermediate values,
 which the penalty of fastrnn.train.consolidate would push away. Therefore the penalty is thirty times weaker here, and
@@ -24,13 +24,13 @@ OPTIONS = {"elman": tuple({"activation": activation} for activation in RATES), "
 
 
 def kinds(name, activations=tuple(RATES)):
-    """Cells of this name, with one unit each, whose smallest network is searched for."""
+    """Return the cells of this name, with one unit each, whose smallest network is searched for."""
     options = [each for each in OPTIONS.get(name, ({},)) if each.get("activation", activations[0]) in activations]
     return tuple(cells()[name](hidden_size=1, **each) for each in options)
 
 
 class Tried(NamedTuple):
-    """Results of networks of one cell: how many were trained, exact and certified.
+    """The results of networks of one cell: how many were trained, exact and certified.
 
     best: the Certification with the largest margin, or None; seed: of its network.
     """

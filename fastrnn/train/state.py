@@ -20,7 +20,7 @@ CONSOLIDATION = "consolidation"
 
 
 def run_from(model, config, state, stopped, verification=None, certification=None):
-    """The Run of a training in this state."""
+    """Return the Run of a training in this state."""
     steps, seconds = state["numbers"]["step"], state["seconds"]
     samples, history = steps * config.batch_size, HistoryBins(config.batch_size, state["stretches"]).history()
     if more := state.get(CONSOLIDATION):
@@ -31,7 +31,7 @@ def run_from(model, config, state, stopped, verification=None, certification=Non
 
 
 def _joined(first, second, seconds):
-    """One History after another that began `seconds` later."""
+    """Return one History followed by another that began `seconds` later."""
     steps, samples = (first.step[-1], first.samples[-1]) if len(first.step) else (0, 0)
     moved = second._replace(
         step=second.step + steps, samples=second.samples + samples, seconds=second.seconds + seconds
@@ -40,7 +40,7 @@ def _joined(first, second, seconds):
 
 
 def metadata_of(run, config):
-    """Metadata of a model's Run, which are saved with the model."""
+    """Return the metadata of a model's Run, which are saved with the model."""
     summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
     if len(run.history.loss):
         summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
@@ -53,7 +53,7 @@ def metadata_of(run, config):
 
 
 def with_metadata(run, **metadata):
-    """The Run with these entries in the metadata of its model."""
+    """Return the Run with these entries in the metadata of its model."""
     model, proof = run.model, run.certification
     model = Model(model.cell, model.weights, model.task, {**model.metadata, **metadata})
     return replace(run, model=model, certification=proof and replace(proof, model=model))

@@ -1,1 +1,1 @@
-"""Training on one's own sequences: any cell, any head, one network or thousands."""
+"""Training on sequences of the user: any cell, any head, one network or thousands."""

@@ -1,4 +1,4 @@
-"""One model on batches of its sequences, which lie in the lanes."""
+"""One model on batches of its sequences; sequences lie in the lanes."""
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class BatchedGroup(Epochs, Group):
                 rows, kept = [], []
 
     def _pieces(self, blocks):
-        """(rows of the table, the arrays that they point to) of a batch: of one update, or of one for each piece."""
+        """Return (rows of the table, the arrays that they point to) of a batch: of one update, or of one for each
+        piece."""
         net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
         steps = blocks[0].steps
         length = config.tbptt_steps if config.carry else steps

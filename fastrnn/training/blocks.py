@@ -1,4 +1,4 @@
-"""Sequences laid out as the kernels read them: in blocks of a few columns, of sequences of about the same length."""
+"""Sequences in the kernels' layout: blocks of a few columns, with sequences of similar length."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from fastrnn.networks import lanes_for
 
 @dataclass(frozen=True)
 class Block:
-    """Arrays of one block and its sequences.
+    """The arrays of one block and its sequences.
 
     x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
     sequences: numbers of its sequences, in the order of columns and lanes; start: states before the first step, where
@@ -30,7 +30,8 @@ class Block:
         return len(self.x)
 
     def piece(self, first, steps):
-        """The Block of a few steps of time: views, except for the lengths: the remaining steps of each sequence."""
+        """Return the Block of a few steps of time: views, except for the lengths, which are the remaining steps of each
+        sequence."""
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
         start = None if first else self.start
@@ -38,7 +39,7 @@ class Block:
 
     @property
     def start_address(self):
-        """Where `start` lies in memory, or 0."""
+        """The address of `start` in memory, or 0."""
         return 0 if self.start is None else self.start.ctypes.data
 
 
@@ -49,7 +50,7 @@ def _moved(lengths, first):
 
 
 class Layout:
-    """The block of each sequence of a model, and its place there.
+    """Which block, and which place in it, each sequence of a model has.
 
     Sequences of one role share no block with those of another, and long ones come first: sums over a model's training
     sequences then have the same bytes for any other sequences, and most rounds skip all others.
@@ -72,12 +73,12 @@ class Layout:
         self.steps = np.concatenate(needed)
 
     def _sections(self, job):
-        """[numbers of a model's sequences of each role, long ones first]"""
+        """Return [numbers of a model's sequences of each role, long ones first]."""
         sections = [job.own[job.roles == role] for role in range(ROLES)]
         return [own[np.argsort(-self.lengths[own], kind="stable")] for own in sections]
 
     def places(self, job):
-        """(sequences, role, block, place), each (n,): of all sequences of a model that have a role."""
+        """Return (sequences, role, block, place), each (n,): of all sequences of a model that have a role."""
         sections = self._sections(job)
         counts = [len(own) for own in sections]
         within = np.concatenate([np.arange(count) for count in counts])
@@ -87,7 +88,7 @@ class Layout:
 
 
 def blocks_for(job, data, columns, lanes, dtype):
-    """([Block], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a model.
+    """Return ([Block], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a model.
 
     lanes: as for blocks_of.
     """
@@ -101,8 +102,8 @@ def blocks_for(job, data, columns, lanes, dtype):
 
 
 def blocks_of(data, columns, lanes, dtype):
-    """[Block] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None where all lanes
-    share a sequence.
+    """Return [Block] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None where all
+    lanes share a sequence.
 
     A block takes as many steps as its longest sequence has.
     """
@@ -111,7 +112,7 @@ def blocks_of(data, columns, lanes, dtype):
 
 
 def block_of(data, sequences, columns, lanes, dtype):
-    """The Block of a few sequences, in this order."""
+    """Return the Block of a few sequences, in this order."""
     lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)
     steps, size = int(lengths.max()), columns * (lanes or 1)
     time = np.arange(steps)[:, None]
@@ -119,7 +120,7 @@ def block_of(data, sequences, columns, lanes, dtype):
     at = np.where(counts, data.offsets[sequences] + time, 0)
 
     def laid(values):
-        """(T, ..., C) of values (T, N, ...)."""
+        """Return (T, ..., C) of values (T, N, ...)."""
         values = np.where(counts.reshape(*counts.shape, *[1] * (values.ndim - 2)), values, 0)
         rows = np.moveaxis(values, 1, -1)
         out = aligned_zeros((*rows.shape[:-1], size), dtype)
@@ -134,7 +135,8 @@ def block_of(data, sequences, columns, lanes, dtype):
 
 
 def start_of(states, columns, lanes, dtype):
-    """(W, C, lanes of a vector) of states (W, N): one for each lane of a column, or, without lanes, for all of them."""
+    """Return (W, C, lanes of a vector) of states (W, N): one for each lane of a column, or, without lanes, for all of
+    them."""
     size = columns * (lanes or 1)
     rows = np.zeros((len(states), size))
     rows[:, : states.shape[1]] = states

@@ -1,4 +1,4 @@
-"""How to train on one's own sequences: one frozen object."""
+"""How to train on sequences of the user: one frozen object."""
 
 from dataclasses import dataclass
 
@@ -229,7 +229,7 @@ def _dtype(value):
 
 
 def _names(name, value):
-    """A tuple of names of weights, of one or several."""
+    """Return a tuple of names of weights, from one or several."""
     value = (value,) if isinstance(value, str) else value
     if not isinstance(value, (tuple, list)) or not all(isinstance(each, str) for each in value):
         raise TypeError(f"{name}: got {value!r:.80}, expected names of weights, for example {MATRICES!r}")
@@ -237,7 +237,7 @@ def _names(name, value):
 
 
 def _options(value):
-    """A dict of an optimizer's options."""
+    """Return a dict of an optimizer's options."""
     try:
         return dict(value)
     except (TypeError, ValueError):

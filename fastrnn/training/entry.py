@@ -199,7 +199,8 @@ def _samples_done(samples, loss, exact):
 
 
 def _source(data, task):
-    """A task may be given as data, and so may its class or its name, by mistake."""
+    """Return the keyword argument for the data; a task may also be given as `data`, even as its class or name by
+    mistake."""
     meant = isinstance(data, (Task, type)) or isinstance(data, str) and not os.path.splitext(data)[1]
     return {"task": data} if task is None and meant else {"task": task, "data": data}
 

@@ -12,20 +12,21 @@ STREAM = 5
 
 
 def order_of(job, training, epoch):
-    """The numbers of training sequences as an epoch visits them: its seed and the epoch decide."""
+    """Return the numbers of training sequences in the order of an epoch, which depends on its seed and the epoch alone.
+    """
     rng = np.random.Generator(np.random.Philox(key=[job.seed, STREAM], counter=[0, 0, 0, epoch]))
     return rng.permutation(training)
 
 
 class Epochs:
-    """How a Group of batches differs from a Group; comes before Group, or a kind of it, among the bases.
+    """The mixin that turns a Group into one of batches; it precedes Group, or a class derived from it, among the bases.
 
     Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
     """
 
     @cached_property
     def weight_of(self):
-        """(N,): the summed weight of each sequence's steps."""
+        """The sum of the weights of each sequence's steps, (N,)."""
         return np.add.reduceat(self.data.weight, self.data.offsets[:-1])
 
     def _scale(self, job, scale):
@@ -33,7 +34,7 @@ class Epochs:
         return job.counts(self.weight_of)[0] / job.counts(self.counted)[0]
 
     def run(self, rounds):
-        """One epoch."""
+        """Run one epoch."""
         return super().run(1)
 
     def _flags(self):
@@ -42,7 +43,7 @@ class Epochs:
         return flags
 
     def _call(self, rounds):
-        """One epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""
+        """Run one epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""
         every, before, active = self.recipe.config.every, self._word("round"), self.arrays["active"][0]
         self._set(rounds=1, evaluations=0, done=0, blocks=self.table.ctypes.data, count=len(self.table), every=every)
         # An epoch that stopped after its evaluation is not evaluated again.
@@ -54,7 +55,7 @@ class Epochs:
         self._set(round=before + bool(made), done=done)
 
     def _learn(self):
-        """Learn from the batches of an epoch; returns whether it did, else all is as before."""
+        """Learn from the batches of an epoch; return whether it was completed; otherwise everything is as before."""
         before = {name: self.arrays[name].copy() for name in ("theta", "slots", "running")}
         active = self.arrays["active"].copy()
         for table, kept, taking_part in self._portions():

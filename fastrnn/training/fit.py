@@ -1,4 +1,4 @@
-"""`fit_sequences`: train any cell on one's own sequences, for many seeds, roles, options and sizes at once."""
+"""`fit_sequences`: trains any cell on sequences of the user, for many seeds, roles, options and sizes at once."""
 
 import contextlib
 import difflib
@@ -171,7 +171,7 @@ def fit_sequences(
 
 
 def _lanes(config, lanes, owned, roles, data):
-    """What lies in the lanes: "models" on the same sequences, on their "own" ones, or on "batches"; or "sequences"."""
+    """Return what lanes hold: "models" on the same sequences, on their "own" ones, or on "batches"; or "sequences"."""
     if lanes not in ("models", "sequences", None):
         raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
     if config.carry:
@@ -191,7 +191,7 @@ def _lanes(config, lanes, owned, roles, data):
 
 
 def owned_by(data, each):
-    """The numbers of the sequences of each value of a group."""
+    """Return the numbers of the sequences of each value of a group."""
     if not isinstance(each, str) or each not in data.groups:
         raise ValueError(
             f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
@@ -202,7 +202,7 @@ def owned_by(data, each):
 
 
 def head_for(head, data):
-    """(Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
+    """Return (Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
     if head is None or isinstance(head, str):
         name = head or HEADS.get(data.kind, "softmax")
         if name not in heads():
@@ -215,7 +215,7 @@ def head_for(head, data):
 
 
 def _alike(models, roles):
-    """Models with the same roles next to each other, so that sequences that no lane needs can be left out."""
+    """Return the models in an order with equal roles together, so that sequences that no lane needs can be left out."""
     if roles.ndim == 1:
         return models
     return sorted(models, key=lambda model: (roles[model].tobytes(), model))
@@ -231,7 +231,7 @@ def _seeds(seeds):
 
 
 def _chosen(only, models):
-    """Sorted numbers of models."""
+    """Return sorted numbers of models."""
     found = np.unique(only)
     if not len(found) or found.dtype.kind not in "iu" or found[0] < 0 or found[-1] >= models:
         raise ValueError(f"only: got {only!r:.80}, expected numbers of models from 0 to {models - 1}")
@@ -246,7 +246,7 @@ def _each(name, value, models):
 
 
 def _separated(config, options, models):
-    """(FitConfig, {option of the kernels: (M,) values})."""
+    """Return (FitConfig, {option of the kernels: (M,) values})."""
     known = {each.name for each in fields(FitConfig)}
     for name in options:
         if name not in known:
@@ -276,7 +276,7 @@ def _separated(config, options, models):
 
 
 def _one(name, value, models):
-    """One number for all models: the largest, so that an option that one model uses is compiled in."""
+    """Return one number for all models: the largest, so that an option that one model uses is compiled in."""
     return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
 
 
@@ -286,7 +286,7 @@ def _column(name, value, models, positive):
 
 
 def _given(weights, recipe, models):
-    """{name: (M, ...)} initial weights of all models, where those that share them see the same numbers."""
+    """Return {name: (M, ...)} initial weights of all models, views of the same numbers where models share them."""
     own = {}
     for name, shape in recipe.shapes().items():
         if name not in weights:

@@ -1,4 +1,4 @@
-"""The checkpoint of a fit: models that are done, and the states of those in lanes.
+"""The checkpoint of a fit: finished models, and the states of those in lanes.
 
 For the models of each hidden size H: `H.done` (n, 5) int64: model, best_round, rounds, why it stopped, evaluations;
 `H.done.best` (n, R); `H.done.history` (E, 6), one after the other. `H.lanes` (l, 6) int64: model, group, round of the
@@ -33,7 +33,7 @@ class FitAutosave(TrainingAutosave):
         return header, tensors
 
     def take_up(self, manys):
-        """Put the content of the file into Manys that have not begun; returns the seconds of training so far."""
+        """Load the content of the file into Manys that have not begun; return the seconds of training so far."""
         if self.state is None:
             return 0.0
         header, tensors = self.state
@@ -48,7 +48,7 @@ class FitAutosave(TrainingAutosave):
             raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
 
     def save(self, manys, current, held, seconds):
-        """Write the models that are done, and the lanes of the Many at work: see Many.held."""
+        """Write the finished models, and the lanes of the Many at work: see Many.held."""
         tensors = {}
         for many in manys:
             own = _arrays(many, held if many is current else many.held)
@@ -61,7 +61,7 @@ def _is_of(name, many):
 
 
 def _arrays(many, held):
-    """{name: array} of the models of one size."""
+    """Return {name: array} of the models of one size."""
     taken = list(many.taken.values())
     rows = [
         (each.job.model, each.best_round, each.rounds, list(ENDS).index(each.stopped), len(each.history))
@@ -90,7 +90,7 @@ def _arrays(many, held):
 
 
 def _take_up(many, arrays):
-    """Put the arrays of one size into its Many."""
+    """Load the arrays of one size into its Many."""
     jobs = {job.model: job for job in many.jobs}
     done = arrays["done"]
     for row, best, history in zip(
@@ -116,7 +116,8 @@ def _parts(rows, counts):
 
 
 def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
-    """Plain values that are equal where fits end in the same bytes; arrays: those that differ between models."""
+    """Return plain values that are equal for fits that end in the same bytes; arrays: those that differ between models.
+    """
     described = {
         "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},
         "starts": cell.starts,

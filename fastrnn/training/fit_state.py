@@ -28,7 +28,7 @@ class FitState:
         return f"FitState({self.done:,} of {self.models:,} models done; lowest loss {self.loss:.4g})"
 
     def history(self, i=0):
-        """{"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i so far: training, validation, test."""
+        """Return {"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)} of model i so far: training, validation, test."""
         found = [(many, job) for many in self._manys for job in many.jobs if job.model == i]
         if not found:
             raise IndexError(f"i: got {i!r}, expected a model from 0 to {self.models - 1}")

@@ -16,7 +16,7 @@ WAIT_SECONDS = 0.05
 
 
 class Fitting:
-    """Trains Manys in turn; `run` returns all models in their order.
+    """Trains Manys one after the other; `run` returns all models in their order.
 
     progress(done, models, loss), callback(FitState): functions or None; autosave: a FitAutosave or None; stepwise:
     whether a single model waits after each evaluation until the callback has returned.
@@ -31,7 +31,7 @@ class Fitting:
         self.earlier = autosave.take_up(manys) if autosave else 0.0
 
     def run(self):
-        """[Taken] of all models, in the order of their numbers."""
+        """Return [Taken] of all models, in the order of their numbers."""
         self.began, self.caller = time.perf_counter(), threading.get_ident()
         with deferred_interrupt() as self.interrupt:
             self.flag = self.interrupt.flag
@@ -50,17 +50,17 @@ class Fitting:
 
     @property
     def seconds(self):
-        """Seconds of training so far."""
+        """The seconds of training so far."""
         return self.earlier + time.perf_counter() - self.began
 
     @property
     def done(self):
-        """Models that are done."""
+        """The number of finished models."""
         return sum(len(many.taken) for many in self.manys)
 
     @property
     def least(self):
-        """The lowest validation loss of models that are done."""
+        """The lowest validation loss of the finished models."""
         return min((many.least for many in self.manys), default=math.inf)
 
     def _all(self):
@@ -89,7 +89,7 @@ class Fitting:
             raise
 
     def _step(self):
-        """Answer a single model, until it is done or takes longer to its next evaluation."""
+        """Call the callback for a single model, until it is finished or its next evaluation takes longer."""
         try:
             while self.events.get(timeout=WAIT_SECONDS):
                 try:
@@ -111,11 +111,11 @@ class Fitting:
     # ------------------------------------------------------------------------------------------ in threads that work
 
     def stop(self):
-        """End all training soon."""
+        """Ask all training to stop soon."""
         self.interrupt.set()
 
     def pause(self, evaluated):
-        """After a call of the kernels with `evaluated` evaluations: a single model waits for the callback."""
+        """Let a single model wait for the callback, after a call of the kernels with `evaluated` evaluations."""
         if not self.stepwise or not evaluated:
             return
         if threading.get_ident() == self.caller:  # the system starts no more threads
@@ -128,19 +128,19 @@ class Fitting:
                 pass
 
     def ended(self):
-        """A thread has no more to do."""
+        """Record that a thread has finished its work."""
         if self.stepwise:
             self.events.put(False)
 
     def due(self):
-        """Whether it is time to write a checkpoint."""
+        """Return whether it is time to write a checkpoint."""
         return self.autosave is not None and self.autosave.due(self._size())
 
     def _size(self):
-        """The approximate bytes of a checkpoint."""
+        """Return the approximate number of bytes of a checkpoint."""
         models = sum(many.recipe.rows * many.recipe.dtype.itemsize * len(many.jobs) for many in self.manys)
         return models + sum(taken.history.nbytes for many in self.manys for taken in many.taken.values())
 
     def save(self, held):
-        """Write the checkpoint: models that are done, and `held`, the lanes of the models at work."""
+        """Write the checkpoint: finished models, and `held`, the lanes of the models at work."""
         self.autosave.save(self.manys, self.current, held, self.seconds)

@@ -15,7 +15,7 @@ LONGEST = 1024
 
 
 class Group:
-    """Models in training, a lane each, or one model whose sequences lie in the lanes.
+    """Models in training, one in each lane, or one model whose sequences lie in the lanes.
 
     `put` a Job into a free slot, `run`, and `take` what is done. Models that `suits` allows side by side have the same
     roles. slots: models at a time. counted: (N,), sums of the weights of each sequence's steps. flag (1,) int64: not 0
@@ -73,7 +73,7 @@ class Group:
         self.seen, self.evaluated = [None] * self.slots, 0
 
     def _longest(self):
-        """Steps of the longest block that there will be."""
+        """Return the steps of the longest block."""
         return int(self.data.lengths.max())
 
     def _set(self, **words):
@@ -84,15 +84,15 @@ class Group:
         return int(self.frame[self.recipe.program.names.index(name)])
 
     def _progress(self, name):
-        """(slots,): a number of each model."""
+        """Return (slots,): a number of each model."""
         return self.arrays["progress"][PROGRESS.index(name), : self.slots]
 
     def lanes_of(self, slot):
-        """The lanes of a model."""
+        """Return the lanes of a model."""
         return slot if self.recipe.net.own_weights else slice(None)
 
     def suits(self, job):
-        """Whether a model may begin now: the blocks are those of one division of the sequences."""
+        """Return whether a model may begin now: its roles must be those for which the blocks were laid out."""
         return not any(self.jobs) or self.laid_for == job.roles.tobytes()
 
     def put(self, slot, job):
@@ -153,11 +153,11 @@ class Group:
         self._set(blocks=self.table.ctypes.data, count=len(blocks))
 
     def _scale(self, job, scale):
-        """The factor on gradients: one over the counted steps that they are summed over."""
+        """Return the factor on gradients: one over the counted steps that they are summed over."""
         return scale
 
     def _settle(self):
-        """Set the work on each block, after models came or went."""
+        """Update the work on each block, after models came or left."""
         self.changed = False
         self.table[:, loops.ITEM.index("flags")] = self._flags()
 
@@ -169,7 +169,7 @@ class Group:
         return flags
 
     def run(self, rounds):
-        """At most `rounds` rounds, until a model is done; returns (rounds made, slots that are done)."""
+        """Run at most `rounds` rounds, until a model is finished; return (rounds made, slots that are finished)."""
         config, every = self.recipe.config, self.recipe.config.every
         if self.changed:
             self._settle()
@@ -199,22 +199,23 @@ class Group:
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
 
     def to_evaluation(self):
-        """Rounds up to the end of the next one with an evaluation."""
+        """Return the number of rounds up to the end of the next one with an evaluation."""
         before, every = self._word("round") * bool(self.arrays["active"].any()), self.recipe.config.every
         return -before % every + 1
 
     def best_loss(self, slot):
-        """The lowest validation loss so far of the model in a slot, or its training loss; inf before any evaluation."""
+        """Return the lowest validation loss so far of the model in a slot, or its training loss; inf before any
+        evaluation."""
         return float(self._progress("best")[slot])
 
     def _call(self, rounds):
-        """`rounds` rounds in compiled code."""
+        """Run `rounds` rounds in compiled code."""
         self._set(rounds=rounds, evaluations=0, done=0)
         self.recipe.program.run(self.frame)
 
     @property
     def round(self):
-        """Rounds that were made; evaluations are in multiples of `every`."""
+        """The number of rounds made; evaluations are in multiples of `every`."""
         return self._word("round")
 
     def go_on(self, round_):
@@ -222,7 +223,7 @@ class Group:
         self._set(round=round_)
 
     def take(self, slot):
-        """Free the slot of a model that is done."""
+        """Free the slot of a finished model."""
         arrays, job, rows = self.arrays, self.jobs[slot], self.recipe.rows
         rounds, limit = int(self._progress("rounds")[slot]), arrays["criteria"][CRITERIA.index("limit"), slot]
         stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
@@ -241,6 +242,6 @@ class Group:
 
 
 def item_of(block, weights, flags=0, start=0, finish=0):
-    """A row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
+    """Return a row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
     arrays = (block.x, block.y, block.mask, block.lengths, weights)
     return [block.steps, *(array.ctypes.data for array in arrays), flags, start, finish]

@@ -1,4 +1,5 @@
-"""`fastrnn.import_network`: a network of another library's file as a Fit, which predicts, is saved, and trains on."""
+"""`fastrnn.import_network`: reads a network of another library's file as a Fit, which predicts, is saved, and can be
+trained further."""
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def import_network(source, *, format=None, head=None, activation=None, reset=Non
 
 
 def fit_of(network):
-    """The Fit of a fastrnn.exchange.base.Network, of no epochs, with losses that are nan."""
+    """Return the Fit of a fastrnn.exchange.base.Network, with no epochs and with losses that are nan."""
     cell, weights = network.cell, network.weights
     learned = "learned" if any(name.startswith("initial_") for name in weights) else "zero"
     config = FitConfig(initial_state=learned, before=network.before, dtype=weights["w_hh"].dtype.name)

@@ -34,17 +34,18 @@ class Job(NamedTuple):
 
     @property
     def own(self):
-        """Numbers of its sequences."""
+        """The numbers of its sequences."""
         return np.arange(len(self.roles)) if self.sequences is None else self.sequences
 
     def counts(self, values):
-        """(3,) sums of values (N,) over the sequences of each role."""
+        """Return (3,) sums of values (N,) over the sequences of each role."""
         own = values if self.sequences is None else values[self.sequences]
         # One by one, so that a sum depends only on its own summands.
         return np.array([own[self.roles == role].sum() for role in range(ROLES)])
 
     def means(self, sums, weight, steps):
-        """(E, 2, 3): mean loss and share of correct steps at each evaluation, from sums (E, 6); nan where none count.
+        """Return (E, 2, 3): mean loss and share of correct steps at each evaluation, from sums (E, 6); nan where none
+        count.
 
         weight, steps (N,): the summed weight and the counted steps of each sequence.
         """
@@ -64,7 +65,7 @@ class Taken(NamedTuple):
     stopped: str
 
     def chosen_loss(self, counted, every):
-        """The validation loss, or without one the training loss, of the weights that are kept.
+        """Return the validation loss, or without one the training loss, of the weights that are kept.
 
         counted (N,): the weight of each sequence; every: epochs between two evaluations. Before the first evaluation
         it is inf.

@@ -1,4 +1,4 @@
-"""Fits that are kept in a folder: finished ones, and the state of those that were interrupted."""
+"""Fits stored in a folder: finished ones, and the state of interrupted ones."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from fastrnn.training.parts import Call, fit_in_parts
 
 
 def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress, options):
-    """The Fits of `fit_sequences`; after an interruption the same call continues.
+    """Return the Fits of `fit_sequences`; after an interruption the same call continues.
 
     seeds (M,); roles (N,) or (M, N); columns: {name: (M,)} of hidden_size, learning_rate, l1, weight_decay and the
     optimizer's options; output: the folder, or None; where: a Where; options: of fit_sequences. Raises
@@ -52,7 +52,7 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
 
 
 def _digest(cell, data, arguments):
-    """A digest of all that decides the fits."""
+    """Return a digest of everything that determines the fits."""
     text = f"{arithmetic()} {code_version()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
     digest = hashlib.blake2b(text.encode(), digest_size=8)
     for name, value in sorted(arguments.items()):
@@ -65,7 +65,7 @@ def _digest(cell, data, arguments):
 
 
 def _saved(path, kind, arguments):
-    """The Fits in a file, or None if there are none, or those of other arguments."""
+    """Return the Fits in a file, or None if there are none, or those of other arguments."""
     if path is None or not os.path.exists(path):
         return None
     try:

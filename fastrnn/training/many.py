@@ -1,4 +1,4 @@
-"""Fit many models of one size to one set of sequences: a model in each lane, groups of lanes on threads."""
+"""Fits many models of one size to one set of sequences: a model in each lane, one group of lanes for each thread."""
 
 import math
 import threading
@@ -33,8 +33,7 @@ class Many:
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or on their own "batches" of
-        sequences, or "sequences" of one model.
-        """
+        sequences, or "sequences" of one model."""
         self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None, int(data.lengths.max()))
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
@@ -56,7 +55,8 @@ class Many:
         self.groups = [self._group() for _ in range(self.threads)]
 
     def run(self, fitting):
-        """Train all, as far as a Fitting (fastrnn.training.fitting) lets them; `held` has those that are not done."""
+        """Train all models, unless a Fitting (fastrnn.training.fitting) stops it; `held` then has the unfinished ones.
+        """
         self.fitting, self.flag = fitting, fitting.flag
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
         self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
@@ -74,7 +74,7 @@ class Many:
         return kind(self.recipe, self.data, self.counted, self.flag, self._blocks_for)
 
     def _blocks_for(self, job):
-        """The result of blocks_for for the roles of a model: the same arrays for all groups."""
+        """Return the result of blocks_for for the roles of a model: the same arrays for all groups."""
         roles, net = job.roles.tobytes(), self.recipe.net
         with self.laying:
             if self.laid[0] != roles:
@@ -159,7 +159,7 @@ class Many:
 
 
 def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):
-    """The Job of a model: its initial weights are drawn from its seed alone."""
+    """Return the Job of a model: its initial weights are drawn from its seed alone."""
     config = recipe.config
     if weights is None:
         drawn = initial_weights(config.initializer, recipe.shapes(), seed)

@@ -8,7 +8,7 @@ from fastrnn.training.blocks import blocks_of
 
 
 def check_inputs(data, recipe, initial=None):
-    """Raise ValueError unless Sequences, and initial states, are as large as the models: kernels read what they expect.
+    """Raise ValueError unless Sequences, and initial states, have the sizes of the models; kernels do not check them.
     """
     if data.x.shape[1] != recipe.net.sizes.inputs:
         raise ValueError(
@@ -27,7 +27,8 @@ def check_inputs(data, recipe, initial=None):
 
 
 def states_of_sequences(initial, models, sequences):
-    """(N, W) or (M, N, W) float64 of given initial states. Raises ValueError for other shapes and infinite numbers."""
+    """Return (N, W) or (M, N, W) float64 of given initial states. Raises ValueError for other shapes and infinite
+    numbers."""
     initial = np.asarray(initial, float)
     if initial.ndim not in (2, 3) or initial.shape[:-1] not in ((sequences,), (models, sequences)):
         raise ValueError(
@@ -40,7 +41,7 @@ def states_of_sequences(initial, models, sequences):
 
 
 def check_initial(initial, recipe):
-    """Raise ValueError unless initial states (..., W) are as many as a network has."""
+    """Raise ValueError unless initial states (..., W) have the size of the network's."""
     states, hidden = len(recipe.net.step.new), recipe.net.sizes.hidden
     if initial.shape[-1] != states * hidden:
         raise ValueError(
@@ -50,7 +51,7 @@ def check_initial(initial, recipe):
 
 
 def check_targets(data, head, outputs=None):
-    """Raise ValueError unless Sequences have targets that a head takes, and that many outputs suit."""
+    """Raise ValueError unless Sequences have targets that suit a head and this number of outputs."""
     if data.kind is None:
         raise ValueError("data: has no targets; give y")
     if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
@@ -65,7 +66,8 @@ def check_targets(data, head, outputs=None):
 
 
 def outputs_of(recipe, weights, data, states=False, initial=None):
-    """(z (M, S, O), states (M, S, W) or None, last (M, N, W)) of models with weights (M, R), on all steps of Sequences.
+    """Return (z (M, S, O), states (M, S, W) or None, last (M, N, W)) of models with weights (M, R), on all steps of
+    Sequences.
 
     States are those after each step, and after the last one, all states of the cell one after the other. initial
     (M, N, W): those before the first step, or None.

@@ -1,4 +1,4 @@
-"""Models side by side, each on sequences of its own."""
+"""Models side by side, each on its own sequences."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fastrnn.training.group import Group
 
 
 class OwnGroup(Group):
-    """A Group whose lanes have sequences of their own, which are written into its blocks when a model begins.
+    """A Group whose lanes have separate sequences, which are written into its blocks when a model begins.
 
     layout: the Layout of all models that may come. targets: data.target_rows of all steps.
     """
@@ -44,7 +44,7 @@ class OwnGroup(Group):
         return int(self.layout.steps.max())
 
     def suits(self, job):
-        """Whether a model may begin now: always."""
+        """Return True: a model may always begin."""
         return True
 
     def _lay(self, slot, job):
@@ -68,7 +68,7 @@ class OwnGroup(Group):
         self._write()
 
     def _write(self):
-        """Write the sequences of models that have come since the last round: those of neighbours together."""
+        """Write the sequences of models that began since the last round: those of neighbouring lanes together."""
         data, slots = self.data, np.array(sorted(self.late), int)
         source, self.late = (data.offsets, data.lengths, data.x, self.targets, data.weight), set()
         for lanes in np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1):
@@ -78,7 +78,7 @@ class OwnGroup(Group):
                 gather(self.chosen[..., part], self.layout.steps, self.firsts, *source, *arrays)
 
     def take(self, slot):
-        """As a Group does."""
+        """Free the slot of a finished model, as a Group does."""
         self.lengths[:, :, slot] = 0
         self.late.discard(slot)
         return super().take(slot)

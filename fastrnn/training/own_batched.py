@@ -1,4 +1,4 @@
-"""Models side by side, each on batches of its own."""
+"""Models side by side, each on batches of its own sequences."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ PORTION = 1 << 18
 
 
 class OwnBatchedGroup(Epochs, OwnGroup):
-    """An OwnGroup whose lanes learn from batches, each in an order of its own; a round is an epoch of all.
+    """An OwnGroup whose lanes learn from batches, each in its own order; a round is an epoch of all.
 
     A lane with fewer batches than its neighbours rests at the end of an epoch.
     """
@@ -47,7 +47,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
             first = last
 
     def _chosen(self, taking):
-        """((U, B, C, L) numbers of the sequences of each update, -1 for none; (L,) updates of each lane)."""
+        """Return ((U, B, C, L) numbers of the sequences of each update, -1 for none; (L,) updates of each lane)."""
         columns, size = self.recipe.net.columns, self.recipe.config.batch_size
         orders = []
         for slot, job in enumerate(self.jobs):
@@ -67,7 +67,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         return out.reshape(chosen.shape[1], blocks, columns, self.recipe.lanes), counts
 
     def _laid_out(self, chosen, lengths, steps, scale):
-        """(table of blocks, the arrays that it points to) of a few updates."""
+        """Return (table of blocks, the arrays that it points to) of a few updates."""
         net, dtype, lanes, data = self.recipe.net, self.recipe.dtype, self.recipe.lanes, self.data
         update, block = np.nonzero(steps)
         chosen, lengths, steps = chosen[update, block], lengths[update, block], steps[update, block]
@@ -102,7 +102,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         return table, (x, y, mask, weights, own_lengths)
 
     def _buffer(self, name, shape):
-        """An array of this shape in reused memory."""
+        """Return an array of this shape in reused memory."""
         size = int(np.prod(shape))
         if name not in self.buffers or self.buffers[name].size < size:
             self.buffers[name] = aligned_zeros((size,), self.recipe.dtype)

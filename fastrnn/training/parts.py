@@ -1,4 +1,5 @@
-"""One call of `fit_sequences` in parts, which any executor fits, on this machine or others, to the same bytes."""
+"""Divides one call of `fit_sequences` into parts, which any executor fits, on this machine or others, to the same
+bytes."""
 
 import glob
 import os
@@ -26,8 +27,7 @@ TUPLES = ("stopped", "_rows", "_histories")
 
 class Where(NamedTuple):
     """Where to fit: on threads of this process; or by an executor, or a function that makes one, which gets `workers`
-    parts at once, of `unit` models each (None: of some seconds).
-    """
+    parts at once, of `unit` models each (None: parts of some seconds)."""
 
     threads: int | None = None
     executor: object = None
@@ -73,7 +73,7 @@ def run_part(part, stopped=None):
 
 
 class Parts:
-    """The Fits of a Call so far, as the Results and the journal of a Driver; `points`: a run of models of each size.
+    """The Fits of a Call so far, as the Results and the journal of a Driver; `points`: a range of models of each size.
 
     stem: how the files of parts begin, one a part, or None to keep them in memory alone; their names hold the digest of
     the call, so that they are those of the same call. least: the lowest loss so far.
@@ -102,7 +102,7 @@ class Parts:
         return any(first <= model < first + len(fits) for first, fits in self.found.items())
 
     def add(self, point, first, fits):
-        """Keep the Fits of a part."""
+        """Add the Fits of a part."""
         self.found[first] = fits
         self.done += len(fits)
         role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
@@ -116,7 +116,7 @@ class Parts:
         return f"{self.stem}.part-{first}.safetensors"
 
     def missing(self, point):
-        """[(first, last)]: runs of models of a point that are not there; last is one too far."""
+        """Return [(first, last)]: ranges of missing models of a point; last is exclusive."""
         (begin, end), runs = self.points[point], []
         for first, fits in [*sorted(self.found.items(), key=lambda item: item[0]), (end, ())]:
             if begin < min(first, end):
@@ -125,11 +125,11 @@ class Parts:
         return runs
 
     def unit_of(self, point, first, last):
-        """The Part of these models."""
+        """Return the Part of these models."""
         return Part(self.call, first, last)
 
     def whole(self):
-        """The Fits of all models."""
+        """Return the Fits of all models."""
         fits = [self.found[first] for first in sorted(self.found)]
         arrays = {name: np.concatenate([getattr(each, name) for each in fits]) for name in ARRAYS}
         tuples = {name: sum((getattr(each, name) for each in fits), ()) for name in TUPLES}
@@ -142,13 +142,14 @@ class Parts:
         return replace(fits[0], cell=self.call.cell, seconds=seconds, _recipes=recipes, **arrays, **tuples, **columns)
 
     def remove(self):
-        """Delete the files: the file of the whole has all that they have."""
+        """Delete the files, whose content is now in the file of all models."""
         for path in glob.glob(f"{glob.escape(self.stem)}.part-*.safetensors"):
             os.unlink(path)
 
 
 def fit_in_parts(call, where, stem=None, progress=None):
-    """(Fits of a Call, Parts), by the executor of a Where; stem: how files of parts begin, or None.
+    """Return (Fits of a Call, Parts), by the executor of a Where; stem: the beginning of the names of part files, or
+    None.
 
     progress(done, models, loss): as that of `fit_sequences`. After an interruption the same call with the same
     stem continues, by any executor. Raises KeyboardInterrupt after Ctrl-C, UnitFailed if a part failed again and again,

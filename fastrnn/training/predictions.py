@@ -10,7 +10,7 @@ from fastrnn.training.relative import emphasised, loss_weights
 
 
 class Predictions:
-    """What fitted models compute from sequences; the base class of Fits, which holds the weights."""
+    """Computes outputs, states and losses of fitted models; the base class of Fits, which has the weights."""
 
     def outputs(self, data):
         """Return the outputs z before the head's link, for all steps.
@@ -135,7 +135,7 @@ class Predictions:
         return steps.sum(1)
 
     def _run(self, data, states=False, initial=None):
-        """z (M, S, O), and for each model its states (S, W), or None, and the last ones (N, W)."""
+        """Return z (M, S, O), and for each model its states (S, W), or None, and the last ones (N, W)."""
         data = _sequences(data)
         if initial is None:
             initial = data.initial

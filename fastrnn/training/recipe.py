@@ -1,4 +1,4 @@
-"""What a group of models shares: the compiled program, the places of weights, the optimizer."""
+"""Shared by a group of models: the compiled program, the places of weights, the optimizer."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Recipe:
 
     @cached_property
     def side_by_side(self):
-        """The Network with a model in each lane and shared sequences, for any lanes in training.
+        """The Network with a model in each lane and shared sequences, whatever the lanes hold in training.
 
         Its weights lie as those of `net`.
         """
@@ -53,7 +53,7 @@ class Recipe:
 
     @cached_property
     def flags(self):
-        """(3, R): 1 where a row learns, where L1 and where weight decay applies."""
+        """The flags of weights, (3, R): 1 where a row learns, where L1 and where weight decay applies."""
         flags = np.zeros((3, self.rows), self.dtype)
         for name in self.names:
             flags[0, self.places[name]] = 1
@@ -62,16 +62,16 @@ class Recipe:
         return flags
 
     def shapes(self):
-        """{name: shape} of the weights that learn."""
+        """Return {name: shape} of the weights that learn."""
         return {name: self.places[name].shape for name in self.names}
 
     def vector(self, weights):
-        """(R,) of named weights; rows of missing ones are 0."""
+        """Return (R,) of named weights; rows of missing ones are 0."""
         rows = np.zeros(self.rows, self.dtype)
         for name, values in weights.items():
             rows[self.places[name]] = values
         return rows
 
     def named(self, rows):
-        """{name: array} of the weights in (R,) rows."""
+        """Return {name: array} of the weights in (R,) rows."""
         return {name: np.ascontiguousarray(rows[self.places[name]]) for name in self.names}

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def loss_weights(head, data):
-    """(N,) float64: the divisor of the summed loss of each of the Sequences.
+    """Return (N,) float64: the divisor of the summed loss of each of the Sequences.
 
     The weights of its steps or, for a relative head, the energy of its filtered targets: the loss of z = 0.
     """
@@ -15,7 +15,8 @@ def loss_weights(head, data):
 
 
 def emphasised(values, data, share):
-    """(..., S, O) values less a share of those of the step before, in the same sequence, if that counts."""
+    """Return (..., S, O) values minus a share of those of the previous step in the same sequence, if that step counts.
+    """
     before = np.zeros_like(values)
     before[..., 1:, :] = np.where((data.weight[:-1] > 0)[:, None], values[..., :-1, :], 0)
     before[..., data.offsets[:-1], :] = 0

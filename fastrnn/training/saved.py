@@ -1,4 +1,4 @@
-"""Fits in one safetensors file: weights in PyTorch's shapes with a leading axis of models, and all else.
+"""Stores Fits in one safetensors file: weights in PyTorch's shapes with a leading axis of models, and everything else.
 
 Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds,
 hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other,
@@ -63,7 +63,7 @@ def write_fits(path, fits, overwrite=False):
 
 
 def read_fits(path, cell=None):
-    """(Fits's fields as a dict) of a file that `write_fits` wrote.
+    """Return the fields of Fits, as a dict, of a file that `write_fits` wrote.
 
     cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
     """
@@ -81,7 +81,8 @@ def read_fits(path, cell=None):
 
 
 def read_sealed(path, kind, what):
-    """(header, {name: array}) of a file of fastrnn.checkpoint.sealed; kind: its own; what: in words.
+    """Return (header, {name: array}) of a file of fastrnn.checkpoint.sealed; kind: the expected kind; what: the same in
+    words.
 
     Files without a digest are read all the same. Raises CheckpointError, in one line, for anything else.
     """

@@ -1,4 +1,4 @@
-"""`cross_validate`: nested cross-validation of cells, sizes and options on one's own sequences.
+"""`cross_validate`: nested cross-validation of cells, sizes and options on sequences of the user.
 
 M. Stone, "Cross-validatory choice and assessment of statistical predictions", Journal of the Royal Statistical
 Society B 36 (1974); nested folds as in S. Varma and R. Simon, "Bias in error estimation when using cross-validation
@@ -137,7 +137,7 @@ def cross_validate(
 
 
 def _where(threads, executor, **counts):
-    """The Where of these arguments. Raises ValueError or TypeError for counts that make no sense."""
+    """Return the Where of these arguments. Raises ValueError or TypeError for impossible counts."""
     for name, count in counts.items():
         if count is not None and executor is None:
             raise ValueError(f"{name}: is of an executor; give executor=, too")
@@ -145,7 +145,7 @@ def _where(threads, executor, **counts):
 
 
 def _refitted(cell, data, seeds, selection, progress, options, common):
-    """The Fits of a Selection's best options to all sequences, one for each seed."""
+    """Return the Fits of a Selection's best options to all sequences, one for each seed."""
     point, epochs = selection.choice()
     done, count = len(selection), len(seeds)
     least = float(selection.fits.loss[selection.fits.best_index, 1 if selection.validation_steps.any() else 0])
@@ -157,7 +157,8 @@ def _refitted(cell, data, seeds, selection, progress, options, common):
 
 
 def _checked(grid, options, inner, config):
-    """{name: (K,) values} of a grid. Raises ValueError or TypeError for one that cannot be fitted, or chosen from."""
+    """Return {name: (K,) values} of a grid. Raises ValueError or TypeError for a grid that cannot be fitted, or chosen
+    from."""
     if not isinstance(grid, (dict, type(None))):
         raise TypeError(f"grid: got {type(grid).__name__}, expected {{name: values}}")
     grid = {name: _axis(name, values) for name, values in (grid or {}).items()}
@@ -185,7 +186,7 @@ def _checked(grid, options, inner, config):
 
 
 def _axis(name, values):
-    """(K,) values of an axis of a grid."""
+    """Return the (K,) values of an axis of a grid."""
     try:
         return np.atleast_1d(np.asarray(values))
     except ValueError:

@@ -143,7 +143,8 @@ class Selection:
         return dict(zip(self.grid, values)), int(np.quantile(epochs, 0.5, method="lower"))
 
     def _picked(self):
-        """The rows of `table` with the best seed of each fold and choice of options, and their `score` and `steps`."""
+        """Return the rows of `table` with the best seed of each fold and combination of options, and their `score` and
+        `steps`."""
         frame = self.table
         validation = frame.validation_loss.fillna(np.inf).to_numpy()
         # Where nothing validates, the training loss says which seed is best.
@@ -152,7 +153,7 @@ class Selection:
         return frame.loc[frame.groupby([*self.grid, "outer", "inner"], sort=False).score.idxmin()]
 
     def _least(self, picked):
-        """(values of the grid, rows) of the choice with the least mean score."""
+        """Return (values of the grid, rows) of the combination with the lowest mean score."""
         points = list(picked.groupby(list(self.grid), sort=False))
         return min(points, key=lambda point: np.nan_to_num(_mean_score(point[1]), nan=np.inf))
 
@@ -176,13 +177,13 @@ class Selection:
 
 
 def _mean_score(rows):
-    """The mean score of folds, weighted by counted steps; nan where none counts."""
+    """Return the mean score of folds, weighted by counted steps; nan where none counts."""
     counted = rows.steps > 0
     return np.average(rows.score[counted], weights=rows.steps[counted]) if counted.any() else np.nan
 
 
 def _estimate(chosen):
-    """The Estimate from rows with test_loss, test_accuracy and test_steps, one for each outer fold."""
+    """Return the Estimate from rows with test_loss, test_accuracy and test_steps, one for each outer fold."""
     weights, folds = chosen.test_steps / chosen.test_steps.sum(), len(chosen)
     mean = (chosen.test_loss * weights).sum()
     error = np.sqrt((weights**2 * (chosen.test_loss - mean) ** 2).sum() * folds / max(folds - 1, 1))

@@ -94,7 +94,8 @@ def baselines_in_folds(data, roles, history=5):
 
 
 def best_ngram(data, roles, history):
-    """The n-grams of 1 to `history` inputs with the lowest validation loss; of `history` where nothing validates."""
+    """Return the n-grams of 1 to `history` inputs with the lowest validation loss; those of `history` where no sequence
+    validates."""
     history = as_integer("history", history, 1)
     made = [ngram_baseline(data, roles, length) for length in range(1, history + 1)]
     losses = [each.loss[1] for each in made]
@@ -103,5 +104,5 @@ def best_ngram(data, roles, history):
 
 
 def few_values(data, most=64):
-    """Whether inputs take so few different values that n-grams make sense."""
+    """Return whether the inputs take so few different values that n-grams are useful."""
     return len(np.unique(data.x[:10_000], axis=0)) <= most

@@ -1,4 +1,4 @@
-"""What baselines share: scores by role, inputs of earlier steps."""
+"""Helpers of all baselines: scores by role, inputs of earlier steps."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,8 @@ class Baseline:
 
 
 def step_roles(data, roles):
-    """(S,) the role of each step's sequence, of roles (N,). Raises ValueError or TypeError for other roles."""
+    """Return the role of each step's sequence, (S,), from the roles of sequences (N,). Raises ValueError or TypeError
+    for other roles."""
     if data.kind is None:
         raise ValueError("data: has no targets; give y")
     roles = check_roles(roles, len(data))
@@ -49,12 +50,12 @@ def step_roles(data, roles):
 
 
 def trained_on(data, roles):
-    """(S,) bool: counted steps of training sequences."""
+    """Return which steps are counted steps of training sequences, (S,) bool."""
     return (step_roles(data, roles) == TRAIN) & (data.weight > 0)
 
 
 def scored(name, data, roles, losses, correct=None):
-    """The Baseline of losses (S,) and correct (S,) of all steps."""
+    """Return the Baseline with these losses (S,) and correct (S,) of all steps."""
     own, loss, accuracy = step_roles(data, roles), [], []
     for role in (TRAIN, VALIDATION, TEST):
         weight = np.where(own == role, data.weight, 0)
@@ -66,7 +67,7 @@ def scored(name, data, roles, losses, correct=None):
 
 
 def scored_probabilities(name, data, roles, p):
-    """The Baseline of probabilities p: (S, K) of classes, or (S, O) of bits.
+    """Return the Baseline with these probabilities p: (S, K) of classes, or (S, O) of bits.
 
     Those of classes that are not allowed at a step go to the others, in proportion.
     """
@@ -83,7 +84,8 @@ def scored_probabilities(name, data, roles, p):
 
 
 def possible(data, chosen, p):
-    """Probabilities p, (S, K) of classes or (S, O) of ones, in which nothing is impossible because it never came.
+    """Return the probabilities p, (S, K) of classes or (S, O) of ones, in which outcomes that never occurred are
+    possible.
 
     A value that never came in the chosen steps, of weight W in all, gets the probability 1 / (K (W + 1)), and the
     others are reduced accordingly.
@@ -98,7 +100,8 @@ def possible(data, chosen, p):
 
 
 def earlier_inputs(data, history):
-    """(S, history, I): the inputs of each step and of those before it in the same sequence, 0 before its first."""
+    """Return the inputs of each step and of the steps before it in the same sequence, (S, history, I); 0 before the
+    first step."""
     place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)
     out = np.zeros((data.steps, history, data.x.shape[1]))
     for lag in range(history):

@@ -1,4 +1,4 @@
-"""Predictions that look at no input."""
+"""Predictions that do not depend on the inputs."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""n-grams: counts of targets after the last inputs."""
+"""n-grams: how often each target follows the last inputs."""
 
 import numpy as np
 

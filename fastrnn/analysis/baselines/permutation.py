@@ -1,4 +1,4 @@
-"""Permutations: what a network's loss would be if its predictions had nothing to do with the targets."""
+"""Permutation tests: the loss that a network would have if its predictions were unrelated to the targets."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Pictures of fits. Each function draws into `axes`, or into a figure of its own, and writes `path` if there is one."""
+"""Pictures of fits. Each function draws into `axes`, or into a new figure, and writes it to `path` if one is given."""
 
 from fastrnn.analysis.pictures.calibration import plot_calibration
 from fastrnn.analysis.pictures.curves import plot_learning_curves

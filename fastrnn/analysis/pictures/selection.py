@@ -64,7 +64,7 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
 
 
 def _lines(selection):
-    """({name: losses by size}, sizes, mean, standard error, what a line is)."""
+    """Return ({name: losses by size}, sizes, mean, standard error, the word for a line)."""
     if not isinstance(selection, dict):
         table, summary = selection.chosen(), selection.summary()
         wide = table.pivot(index="outer", columns="hidden_size", values="test_loss")

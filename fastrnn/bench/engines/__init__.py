@@ -1,4 +1,4 @@
-"""The table of engines: whatever does the work of a Workload, registered once, for tests and benchmarks alike.
+"""The table of engines: programs that do the work of a Workload, registered once for tests and benchmarks.
 
 An engine is a class `Engine(work, threads, weights, x, y)` with two methods. `run(updates)` makes that many
 updates and is timed. `sample()` makes one update by the same code and returns (before, x, y, after). If the
@@ -39,7 +39,7 @@ class Engine:
     packages: tuple = ()
 
     def takes(self, work):
-        """Whether this engine is timed at this Workload."""
+        """Return whether this engine is timed on this Workload."""
         return (work.batch <= (self.most_samples or work.batch) and work.steps <= (self.most_steps or work.steps)
                 and work.dtype in self.dtypes and self.models == (work.models > 1))
 

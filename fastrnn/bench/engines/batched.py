@@ -1,4 +1,4 @@
-"""NumPy as its users would write it for speed: float32, no allocation, in-place ufuncs, pieces that fit the cache."""
+"""NumPy as an expert would write it for speed: float32, no allocation, in-place ufuncs, pieces that fit the cache."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ PIECE, NUMBERS = 1024, 1 << 16
 
 
 class Batched:
-    """With several threads each takes its share of the samples; the matrix products themselves run on one."""
+    """With several threads, each works on its share of the samples; the matrix products themselves run on one."""
 
     def __init__(self, work, threads, weights, x, y):
         self.w_ih, self.w_hh, self.w_ho = (weights[name].astype(np.float32) for name in ("w_ih", "w_hh", "w_ho"))
@@ -51,7 +51,7 @@ class Batched:
 
 
 class _Piece:
-    """Some samples, and everything that is computed about them, a span of steps at a time."""
+    """Some samples, and all values that are computed for them, a span of steps at a time."""
 
     def __init__(self, hidden, x, y):
         batch, steps = x.shape[:2]
@@ -89,7 +89,7 @@ class _Piece:
             self._back(start, min(steps, start + self.span), w_hh, w_ho)
 
     def _back(self, start, end, w_hh, w_ho):
-        """The steps of one span, after those that follow it."""
+        """Go backwards through the steps of one span, after the steps that follow it."""
         count, product, hidden = end - start, self.product, self.h.shape[2]
         h, o, d_z, slope, d = self.h[start:end], self.o[:count], self.d_z[:count], self.slope[:count], self.d[:count]
         flat = h.reshape(-1, hidden)

@@ -1,4 +1,4 @@
-"""fastrnn itself, as `train` runs it: many updates a call, data drawn inside, statistics kept."""
+"""fastrnn itself, as `train` runs it: many updates per call, data drawn inside, statistics recorded."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from fastrnn.train.session import session_for
 
 
 class Fastrnn:
-    """The trainer's session on the addition task; x and y are not used."""
+    """The session of `train` on the addition task; x and y are not used."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work = work
@@ -43,7 +43,7 @@ class Fastrnn:
 
 
 def drawn(seed, first, work):
-    """The operands' bits (B, T, 2) that the kernels draw, from NumPy's generator of the same words."""
+    """Return the operands' bits (B, T, 2) that the kernels draw, computed with NumPy's generator."""
     last, steps = first + work.batch, work.steps
     words = [np.random.Philox(key=[seed, 0], counter=[0, word, 0, 0]).random_raw(steps * INPUTS)
              for word in range(first // 64, -(-last // 64))]
@@ -55,7 +55,7 @@ def drawn(seed, first, work):
 
 
 class Models:
-    """The groups of lanes of `train_many`, seed i for model i; no model ever stops."""
+    """The groups of lanes of `train_many`, with seed i for model i; no model ever stops."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, self.threads, self.made = work, min(threads, work.models), 0

@@ -1,4 +1,4 @@
-"""The parts of an update, each timed alone on the arrays of one block, as they lie in the cache during training.
+"""The parts of an update, each timed alone on the arrays of one block, which lie in the cache as during training.
 
 One update of a part is REPEATS blocks of SAMPLES samples (for `Update`, REPEATS updates of the weights). For each part
 `work_of_block` says what one block computes and how much of its arrays it reads and writes. The sum of the parts is not
@@ -35,7 +35,7 @@ def _call(address, frame, times):
 
 
 class Part:
-    """A session in training; `blocks(times)` does the part's work `times` times."""
+    """A session during training; `blocks(times)` does the part's work `times` times."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, elman, task = work, Elman(work.hidden, bias=False), Addition(bits=work.steps)
@@ -72,8 +72,8 @@ class Update(Part):
 
 
 def work_of_block(part, work):
-    """(floating-point operations, bytes) of one block in a part; each array counts once where it is read and once where
-    it is written."""
+    """Return (floating-point operations, bytes) of a part for one block; each array counts once where it is read and
+    once where it is written."""
     h, t = work.hidden, work.steps
     states, square = 4 * t * h * SAMPLES, 4 * h * h
     flops, size = {

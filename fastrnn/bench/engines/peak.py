@@ -1,4 +1,4 @@
-"""What the machine can do at most: fused multiply-adds in registers, and three streams through memory.
+"""The peak performance of the machine: fused multiply-adds in registers, and three streams through memory.
 
 Timed like engines, in the same rounds; one update is a fixed amount of work.
 """
@@ -19,8 +19,8 @@ TURNS, LENGTH = 4096, 1 << 24
 
 
 def multiply_add(dtype):
-    """The Program of `turns` times SUMS vectors of sums = sums * a + b; data (2 + SUMS, lanes) are a, b and the
-    sums."""
+    """Return the Program that repeats sums = sums * a + b `turns` times on SUMS vectors; data (2 + SUMS, lanes) are a,
+    b and the sums."""
 
     def kernel(m):
         data = m.pointer("data")
@@ -33,7 +33,7 @@ def multiply_add(dtype):
 
 
 def triad(dtype):
-    """The Program of a = b + 3 c, `count` vectors of each, `turns` times."""
+    """Return the Program that computes a = b + 3 c `turns` times, on `count` vectors of each."""
 
     def kernel(m):
         a, b, c = (m.pointer(name) for name in "abc")
@@ -46,7 +46,7 @@ def triad(dtype):
 
 
 class MultiplyAdd:
-    """Peak rate: 2 * TURNS * SUMS * lanes floating-point operations an update on each thread."""
+    """Peak rate: 2 * TURNS * SUMS * lanes floating-point operations per update on each thread."""
 
     def __init__(self, work, threads, weights, x, y):
         self.threads, self.program = threads, multiply_add(work.dtype)
@@ -61,12 +61,13 @@ class MultiplyAdd:
 
     @staticmethod
     def flops(dtype, threads):
-        """Operations in one update of `threads` threads."""
+        """Return the operations in one update of `threads` threads."""
         return 2 * TURNS * SUMS * lanes_for(dtype) * threads
 
 
 class Triad:
-    """Memory bandwidth: three arrays of LENGTH float32 read or written an update, whatever the number of threads."""
+    """Memory bandwidth: three arrays of LENGTH float32 are read or written in each update, for any number of threads.
+    """
 
     length, turns = LENGTH, 1
 
@@ -88,12 +89,13 @@ class Triad:
 
     @classmethod
     def bytes(cls, threads):
-        """Bytes that one update reads or writes; the line that a store reads before it writes is not counted."""
+        """Return the bytes that one update reads or writes, without the lines that a store reads before it writes."""
         lanes = lanes_for("float32")
         return 12 * cls.turns * (cls.length // lanes // threads * lanes * threads)
 
 
 class NearTriad(Triad):
-    """The same in the second-level cache, on one thread; many times, or most of the time went to the call."""
+    """The same in the second-level cache, on one thread; repeated many times, so that the call's own cost is
+    negligible."""
 
     length, turns = NEAR, 256

@@ -1,4 +1,4 @@
-"""The tutorial's own loop, one sample after the other, in Python and as numba compiles it."""
+"""The tutorial's own loop, one sample after the other, in Python and as compiled by numba."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from fastrnn.original import _update_per_sample
 
 
 def _synapses(weights):
-    """The tutorial's names and shapes; see the table in fastrnn.reference."""
+    """Return the weights by the tutorial's names and shapes; see the table in fastrnn.reference."""
     return reference.Synapses(*(np.ascontiguousarray(weights[name].T, np.float64) for name in ("w_ih", "w_ho", "w_hh")))
 
 
@@ -17,7 +17,7 @@ def _named(synapses):
 
 
 class Scalar:
-    """fastrnn.reference: draws, look-ups, forward, back-propagation and update, as in its `train`."""
+    """fastrnn.reference: draws, look-ups, forward pass, backpropagation and update, as in its `train`."""
 
     def __init__(self, work, threads, weights, x, y):
         self.synapses, self.rng = _synapses(weights), np.random.RandomState(0)
@@ -45,7 +45,7 @@ class Scalar:
 
 
 class Compiled:
-    """fastrnn.original's compiled engine: the same arithmetic, many samples a call."""
+    """fastrnn.original's compiled engine: the same arithmetic, many samples per call."""
 
     def __init__(self, work, threads, weights, x, y):
         self.synapses, self.rng = _synapses(weights), np.random.RandomState(0)

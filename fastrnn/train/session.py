@@ -1,5 +1,7 @@
 """A network in training on batches, between calls of the compiled kernels: weights, slots and counters."""
 
+import time
+
 import numpy as np
 
 from fastrnn.bits.stream import flops_of_step
@@ -8,6 +10,7 @@ from fastrnn.kernels.barrier import BARRIER_SIZE
 from fastrnn.kernels.batches import (
     DIVERGED,
     GROUPS,
+    RAN,
     Calls,
     Places,
     Plan,
@@ -27,6 +30,7 @@ from fastrnn.threads import on_threads
 from fastrnn.train.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.train.resumable import Resumable, nothing
 from fastrnn.train.single_session import SingleSession
+from fastrnn.train.thread_choice import ThreadChoice
 
 
 class Session(Resumable):
@@ -44,6 +48,7 @@ class Session(Resumable):
         self.groups = min(GROUPS, -(-config.batch_size // self.size))
         # Each thread makes the whole update on its own weights: more threads than cores would only make it more often.
         self.threads = self.current = min(threads, self.groups, cores())
+        self.choice = ThreadChoice(self.threads)
         self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
         terms = terms._replace(long=self.net.long(steps))
@@ -107,9 +112,27 @@ class Session(Resumable):
         stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
         DIVERGED takes the last update back: self.step may be one less than before the call.
         """
-        history = np.zeros((len(rates), 4))
+        history, made = np.zeros((len(rates), 4)), 0
         self.shared.given_up[:] = 0
-        arguments = self.step, patience, rates, saturations, history, GOES_ON if stop is None else stop
+        while True:
+            threads, count = self.choice.next(len(rates) - made)
+            part = slice(made, made + count)
+            began = time.perf_counter()
+            threads, more, why = self._run(
+                threads, self.step, patience, rates[part], saturations[part], history[part],
+                GOES_ON if stop is None else stop)
+            self.choice.measured(threads, more, time.perf_counter() - began)
+            if why == DIVERGED:
+                # The weights before the last update came with a finite loss, those after it did not or are not finite.
+                # That update may have been the last one of the call before.
+                more = max(more - 1, self.first_step - self.step)
+            self.step, made = self.step + more, made + more
+            if why != RAN or made == len(rates):
+                return history[: max(made, 0)], why
+
+    def _run(self, threads, *arguments):
+        """One call of the kernels: (threads that worked, updates made, why they stopped)."""
+        updates = len(arguments[2])
 
         def work(thread, threads):
             if thread >= self.current:
@@ -119,15 +142,9 @@ class Session(Resumable):
             return run_batches(self.stored[thread].reference, *arguments, thread, threads)
 
         # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
-        results = on_threads(self.threads if len(rates) else 1, work, nothing if len(rates) == 1 else None)
+        results = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)
         self.current = len(results)
-        made, why = results[0]
-        if why == DIVERGED:
-            # The weights before the last update came with a finite loss, those after it did not or are not finite. That
-            # update may have been the last one of the call before.
-            made = max(made - 1, self.first_step - self.step)
-        self.step += made
-        return history[: max(made, 0)], why
+        return self.current, *results[0]
 
     def gradient(self):
         """Return (gradients by name, statistics (4)) of the batch of the present step, without an update."""

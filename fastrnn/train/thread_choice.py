@@ -1,0 +1,52 @@
+"""How many threads share the updates of one network: as many as are fastest for it."""
+
+# A trial takes about PROBE_SECONDS. Trials are made within calls of at least CALL_SECONDS, and again after
+# AGAIN_SECONDS of training, as other programs come and go.
+PROBE_SECONDS, CALL_SECONDS, AGAIN_SECONDS = 0.005, 0.05, 5.0
+# Where a trial takes this much longer than the fastest, it is not repeated, and fewer threads are not tried.
+HOPELESS = 1.5
+
+
+class ThreadChoice:
+    """Of 1 to `most` threads, the number to use: ask `next`, make the updates, and report with `measured`.
+
+    Tried are `most` threads, half as many, and so on, twice each; the fastest trial of each counts.
+    """
+
+    def __init__(self, most):
+        self.best, self.most = most, most
+        # Seconds per update by number of threads, at the latest; those of the trials; and of training since the trials.
+        self.pace, self.tried, self.since = {}, {}, AGAIN_SECONDS
+        self.trials = []
+
+    def next(self, updates):
+        """(threads, updates) of the next call, which is to make at most this many updates."""
+        pace = self.pace.get(self.best)
+        if self.most == 1 or pace is None:
+            return self.best, updates
+        if not self.trials and self.since >= AGAIN_SECONDS and updates * pace >= CALL_SECONDS:
+            self.tried, self.since = {}, 0.0
+            self.trials = 2 * [self.most >> n for n in range(self.most.bit_length())]
+        if not self.trials:
+            return self.best, updates
+        threads = self.trials[0]
+        # An unknown number of threads takes as long as one thread may, at most.
+        pace = self.pace.get(threads, pace * max(1, self.best / threads))
+        return threads, max(1, min(updates, int(PROBE_SECONDS / pace)))
+
+    def measured(self, threads, updates, seconds):
+        """Follow a call on this many threads; fewer than were asked for may have been granted."""
+        if updates < 1:
+            return
+        pace, self.since = seconds / updates, self.since + seconds
+        self.pace[threads] = pace
+        if not self.trials:
+            return
+        if self.trials.pop(0) == threads:
+            self.tried[threads] = min(pace, self.tried.get(threads, pace))
+            limit = HOPELESS * min(self.tried.values())
+            if pace > limit:
+                self.trials = [trial for trial in self.trials if trial > threads]
+            self.trials = [trial for trial in self.trials if self.tried.get(trial, 0) <= limit]
+        if not self.trials and self.tried:
+            self.best = min(self.tried, key=self.tried.get)

@@ -25,9 +25,9 @@ import fastrnn
 from bench.fits_peers import compare
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.peak import MultiplyAdd
-from fastrnn.training.config import FitConfig
-from fastrnn.training.fit import head_for
-from fastrnn.training.many import Many, job_of
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.fit import head_for
+from fastrnn.training.sequences.many import Many, job_of
 
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
 SIZES = "1,2,4,8,16,20"

@@ -15,8 +15,8 @@ from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
 from fastrnn.tasks import Addition
-from fastrnn.train import TrainConfig, train
-from fastrnn.train.consolidate import consolidate
+from fastrnn.training.tasks import TrainConfig, train
+from fastrnn.training.tasks.consolidate import consolidate
 
 # What follows exactness takes as many updates as one attempt at a proof: 512, and eight times as many where said so.
 BATCH, MORE, LONG = 16, 8192, 65536

@@ -8,7 +8,7 @@ A row for each pair of penalties, and how many seeds of each cell are proved aft
 import sys
 
 import fastrnn
-from fastrnn.train.consolidate import KEEPING, consolidate
+from fastrnn.training.tasks.consolidate import KEEPING, consolidate
 
 CELLS = fastrnn.GRU(16), fastrnn.MGU(16), fastrnn.LSTM(16)
 # (saturation, retention)

@@ -8,7 +8,7 @@ import sys
 import time
 
 import fastrnn
-from fastrnn.train import group, many_driver
+from fastrnn.training.tasks import group, many_driver
 
 HIDDEN = (2, 8, 16)
 

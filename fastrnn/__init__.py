@@ -42,20 +42,20 @@ if TYPE_CHECKING:
     from fastrnn.pages.entry import write_page as write_page
     from fastrnn.sweep import smallest as smallest
     from fastrnn.sweep import sweep as sweep
-    from fastrnn.train import Curriculum as Curriculum
-    from fastrnn.train import History as History
-    from fastrnn.train import ManyRun as ManyRun
-    from fastrnn.train import Run as Run
-    from fastrnn.train import TrainConfig as TrainConfig
-    from fastrnn.train import loss_and_grad as loss_and_grad
-    from fastrnn.training.config import FitConfig as FitConfig
     from fastrnn.training.entry import train as train
     from fastrnn.training.entry import train_many as train_many
-    from fastrnn.training.fits import Fits as Fits
-    from fastrnn.training.imported import import_network as import_network
-    from fastrnn.training.one import Fit as Fit
-    from fastrnn.training.select import cross_validate as cross_validate
-    from fastrnn.training.selection import Selection as Selection
+    from fastrnn.training.sequences.config import FitConfig as FitConfig
+    from fastrnn.training.sequences.fits import Fits as Fits
+    from fastrnn.training.sequences.imported import import_network as import_network
+    from fastrnn.training.sequences.one import Fit as Fit
+    from fastrnn.training.sequences.select import cross_validate as cross_validate
+    from fastrnn.training.sequences.selection import Selection as Selection
+    from fastrnn.training.tasks import Curriculum as Curriculum
+    from fastrnn.training.tasks import History as History
+    from fastrnn.training.tasks import ManyRun as ManyRun
+    from fastrnn.training.tasks import Run as Run
+    from fastrnn.training.tasks import TrainConfig as TrainConfig
+    from fastrnn.training.tasks import loss_and_grad as loss_and_grad
     from fastrnn.verify import Verification as Verification
     from fastrnn.verify import verify as verify
 
@@ -85,14 +85,14 @@ _EXPORTS = {
     "model": ("Model",),
     "pages.entry": ("write_page",),
     "sweep": ("smallest", "sweep"),
-    "training.config": ("FitConfig",),
     "training.entry": ("train", "train_many"),
-    "training.fits": ("Fits",),
-    "training.imported": ("import_network",),
-    "training.one": ("Fit",),
-    "training.select": ("cross_validate",),
-    "training.selection": ("Selection",),
-    "train": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
+    "training.sequences.config": ("FitConfig",),
+    "training.sequences.fits": ("Fits",),
+    "training.sequences.imported": ("import_network",),
+    "training.sequences.one": ("Fit",),
+    "training.sequences.select": ("cross_validate",),
+    "training.sequences.selection": ("Selection",),
+    "training.tasks": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
     "verify": ("Verification", "verify"),
 }
 _PACKAGES = ("analysis", "data", "tasks")

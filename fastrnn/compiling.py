@@ -57,7 +57,6 @@ UNCOMPILED = frozenset(
         "summaries.py",
         "sweep",
         "threads.py",
-        "train",
         "training",
         "verify.py",
     }

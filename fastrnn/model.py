@@ -20,7 +20,7 @@ from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import check_weights, places_of, weights_that_learn
 from fastrnn.runner import Runner
 
-# Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.train.resume.
+# Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.training.tasks.resume.
 TRAINING = "training"
 
 

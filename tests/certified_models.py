@@ -6,7 +6,7 @@ from pathlib import Path
 import fastrnn
 from fastrnn.certify import certify
 from fastrnn.model import Model
-from fastrnn.train.consolidate import consolidate
+from fastrnn.training.tasks.consolidate import consolidate
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # Exact on all pairs of 8 bits, wrong at some larger width: plain training of the default recipe, or of tanh's.

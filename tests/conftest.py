@@ -12,7 +12,7 @@ import pytest
 import fastrnn
 from fastrnn import cores
 from fastrnn.cli import main
-from fastrnn.train.resume import save_run
+from fastrnn.training.tasks.resume import save_run
 
 
 def pytest_configure(config):

@@ -6,8 +6,8 @@ from fastrnn import GRU, LSTM, Elman, FitConfig, Sequences
 from fastrnn.exchange.base import Network
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
-from fastrnn.training.outputs import outputs_of
-from fastrnn.training.recipe import Recipe
+from fastrnn.training.sequences.outputs import outputs_of
+from fastrnn.training.sequences.recipe import Recipe
 
 GATES = {Elman: 1, GRU: 3, LSTM: 4}
 # Sizes for which kernels are compiled for tests of ONNX, too.

@@ -5,8 +5,8 @@ import numpy as np
 from fastrnn.certify.sequences import bits_of, planes_of
 from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.networks import lanes_for
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.single_session import SingleSession
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.single_session import SingleSession
 
 
 def batched(model, symbols):

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import fastrnn
-from fastrnn.train.resume import save_run
+from fastrnn.training.tasks.resume import save_run
 
 STARTS = ("fastrnn ", "make ", "python -m ", "mpiexec ", "printf ")
 MODEL, CERTIFICATE = "runs/addition-8.safetensors", "runs/addition-8-certificate.safetensors"

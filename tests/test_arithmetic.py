@@ -11,7 +11,7 @@ from fastrnn.model import Model
 from fastrnn.simd import host
 from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, sweep
 from fastrnn.sweep.journal import Journal, journal_of
-from fastrnn.train.resume import save_run
+from fastrnn.training.tasks.resume import save_run
 
 GRID = Grid(hidden_size=4, seeds=3, config=fastrnn.TrainConfig(max_samples=512))
 

@@ -15,9 +15,9 @@ import fastrnn
 from fastrnn.cli import main
 from fastrnn.errors import CheckpointError
 from fastrnn.files import Replacement
-from fastrnn.train import autosave
-from fastrnn.train.autosave import Autosave
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks import autosave
+from fastrnn.training.tasks.autosave import Autosave
+from fastrnn.training.tasks.resume import load_run, save_run
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -107,7 +107,7 @@ def test_attempts_at_a_proof_go_on_too(eager, path):
 # Trains with a checkpoint after each call, until it is killed.
 LONG = """
 import sys, fastrnn
-from fastrnn.train import autosave
+from fastrnn.training.tasks import autosave
 autosave.SECONDS, autosave.SHARE = 0, float("inf")
 options = dict(until="samples", max_samples=10_000_000, progress=lambda *state: print(flush=True))
 fastrnn.train(checkpoint=sys.argv[1], **options)
@@ -353,7 +353,7 @@ def test_repeat_goes_on_from_its_checkpoint(eager, tmp_path, monkeypatch, capsys
             return train(cell, task, config, progress=crash_after(2), **options)
         return train(cell, task, config, **options)
 
-    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", dying)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks"], "train", dying)
     with pytest.raises(Crash):
         main(command)
     (path,) = names("runs")
@@ -370,7 +370,7 @@ def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command, train = ["repeat", "--seeds", "3", "--max-samples", "50000", "--until", "samples"], fastrnn.train
     monkeypatch.setattr(
-        sys.modules["fastrnn.train"],
+        sys.modules["fastrnn.training.tasks"],
         "train",
         lambda *parts, seed, **options: train(*parts, seed=seed, progress=press_after(1) if seed else None, **options),
     )

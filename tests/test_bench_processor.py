@@ -16,8 +16,8 @@ from fastrnn.bench.engines.peak import NearTriad
 from fastrnn.bench.workload import Workload
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.many_recipe import Recipe
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.many_recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 

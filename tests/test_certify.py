@@ -20,7 +20,7 @@ from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
-from fastrnn.train.smallest import kinds, smallest_certified
+from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
 

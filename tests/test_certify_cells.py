@@ -27,9 +27,9 @@ from fastrnn.formula.intervals import Intervals
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
-from fastrnn.train.smallest import kinds, smallest_certified
+from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
-consolidation = importlib.import_module("fastrnn.train.consolidate")
+consolidation = importlib.import_module("fastrnn.training.tasks.consolidate")
 NAMES = ("gru", "gru-before", "mgu", "lstm", "leaky")
 ADDITION = fastrnn.tasks.Addition(8)
 _found = {}

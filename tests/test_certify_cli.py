@@ -145,7 +145,7 @@ def test_the_smallest_network_is_searched_for_and_saved(call, tmp_path):
 
 
 def test_a_search_that_finds_nothing_says_so(call, monkeypatch):
-    module = importlib.import_module("fastrnn.train.smallest")
+    module = importlib.import_module("fastrnn.training.tasks.smallest")
     real = module.smallest_certified
     one = lambda task, cells, **options: real(task, cells, **options, most=1)
     monkeypatch.setattr(module, "smallest_certified", one)

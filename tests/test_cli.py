@@ -48,12 +48,12 @@ def test_help_waits_for_no_heavy_import():
 
 def test_exports_are_what_they_were_before_they_were_lazy():
     code = """if True:
-        import fastrnn.train.config, fastrnn.verify, fastrnn
+        import fastrnn.training.tasks.config, fastrnn.verify, fastrnn
         assert set(fastrnn.__all__) <= set(dir(fastrnn))
         import inspect
         assert inspect.isfunction(fastrnn.train) and inspect.isfunction(fastrnn.verify)
         from fastrnn import *
-        import fastrnn.train.one
+        import fastrnn.training.tasks.one
         assert train is fastrnn.train is fastrnn.train.__globals__["train"] and tasks.Addition(8).bits == 8
         assert {name for name in fastrnn.__all__ if name not in globals()} == set()
         assert not hasattr(fastrnn, "nothing")

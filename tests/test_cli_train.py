@@ -18,7 +18,7 @@ from fastrnn.cli.output import save_under_free_name
 from fastrnn.cli.text import bit_row
 from fastrnn.model import Model
 from fastrnn.program import program
-from fastrnn.train.resume import load_run
+from fastrnn.training.tasks.resume import load_run
 
 # ---- train
 
@@ -145,7 +145,7 @@ def test_each_option_of_train_arrives(call, monkeypatch, name):
         seen.append(parts)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", stop)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks"], "train", stop)
     value = getattr(expected, {"hidden": "hidden_size", "no-bias": "bias"}.get(name, name))
     words = [] if value is False else [f"{k}={v}" for k, v in value] if name == "constants" else [value]
     assert call("train", f"--{name.replace('_', '-')}", *words)[0] == 130
@@ -303,7 +303,8 @@ def test_ctrl_c_saves_and_resume_goes_on_to_the_same_bytes(call, here, ctrl_c):
 
 
 def test_ctrl_c_while_kernels_are_made_ready_leaves_nothing(call, here, monkeypatch, ctrl_c):
-    monkeypatch.setattr(sys.modules["fastrnn.train.one"], "warm_up", lambda model: signal.raise_signal(signal.SIGINT))
+    driver = sys.modules["fastrnn.training.tasks.one"]
+    monkeypatch.setattr(driver, "warm_up", lambda model: signal.raise_signal(signal.SIGINT))
     status, _, err = call("train")
     assert (status, err) == (130, "fastrnn: interrupted\n")
     assert not contents(here)

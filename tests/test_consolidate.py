@@ -10,8 +10,8 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn.certify import certify
-from fastrnn.train.consolidate import AFRESH, BATCH, Consolidation, consolidate, covers
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks.consolidate import AFRESH, BATCH, Consolidation, consolidate, covers
+from fastrnn.training.tasks.resume import load_run, save_run
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
 
@@ -57,7 +57,7 @@ def test_consolidation_without_success_gives_the_model_back():
 
 
 def test_consolidation_goes_on_with_skewed_sequences_where_the_task_does_not_suffice(monkeypatch):
-    module = sys.modules["fastrnn.train.consolidate"]
+    module = sys.modules["fastrnn.training.tasks.consolidate"]
     real, seen = module.certify, []
 
     def refuse_twice(model, **options):
@@ -151,8 +151,8 @@ def test_a_run_that_ended_early_goes_on_to_the_same_bytes(whole, tmp_path, sampl
 
 @pytest.mark.parametrize("after", [1000, 5000, 9000])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch, after, ctrl_c):
-    monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CHUNK_SECONDS", 1e-4)
-    monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "FIRST_UPDATES", 32)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "CHUNK_SECONDS", 1e-4)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "FIRST_UPDATES", 32)
     seen = []
 
     def progress(samples, loss, exact):
@@ -171,7 +171,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypat
 
 
 def test_an_interruption_during_a_proof_is_not_lost(monkeypatch, ctrl_c):
-    module = sys.modules["fastrnn.train.consolidate"]
+    module = sys.modules["fastrnn.training.tasks.consolidate"]
     real = module.certify
 
     def interrupted(model, **options):

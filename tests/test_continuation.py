@@ -8,8 +8,8 @@ from test_resume import assert_same
 
 import fastrnn
 from fastrnn.cli import main
-from fastrnn.train.continuation import difference
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks.continuation import difference
+from fastrnn.training.tasks.resume import load_run, save_run
 
 X = np.array([[[0.0], [1.0]], [[1.0], [1.0]], [[1.0], [0.0]]])
 

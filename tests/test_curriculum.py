@@ -11,16 +11,16 @@ from test_resume import assert_same
 import fastrnn
 from fastrnn import Curriculum
 from fastrnn.tasks import Addition
-from fastrnn.train import pace
-from fastrnn.train.curriculum import stages
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks import pace
+from fastrnn.training.tasks.curriculum import stages
+from fastrnn.training.tasks.resume import load_run, save_run
 
 # From two bits on: what is exact there knows little of carries, and has to learn on at larger widths.
 NARROW = {"curriculum": Curriculum(2, 3), "seed": 2}
 
 
 def test_the_example_in_the_docstring():
-    assert doctest.testmod(sys.modules["fastrnn.train.curriculum"]) == (0, 1)
+    assert doctest.testmod(sys.modules["fastrnn.training.tasks.curriculum"]) == (0, 1)
 
 
 def test_widths_grow_up_to_the_tasks_own():

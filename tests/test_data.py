@@ -6,7 +6,7 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman, Model
-from fastrnn.train.data import as_arrays, sequences
+from fastrnn.training.tasks.data import as_arrays, sequences
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 2, (20, 6, 2)).astype(float)

@@ -17,7 +17,7 @@ from fastrnn.exchange.keras import from_keras, to_keras
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
-from fastrnn.training.imported import fit_of
+from fastrnn.training.sequences.imported import fit_of
 from tests.exchange_networks import AFTER, BEFORE, MEMORY, RELU, TANH, random_network, same
 
 X = np.random.default_rng(0).normal(size=(4, 20, 2)).astype(np.float32)

@@ -14,8 +14,8 @@ from fastrnn.heads.base import Head
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
-from fastrnn.training.outputs import outputs_of
-from fastrnn.training.recipe import Recipe
+from fastrnn.training.sequences.outputs import outputs_of
+from fastrnn.training.sequences.recipe import Recipe
 from tests.numpy_network import gru, keras_gru, lstm, outputs, sigmoid
 
 

@@ -8,8 +8,8 @@ from fastrnn.cells.base import Cell, cells
 from fastrnn.exchange import onnx as ours
 from fastrnn.formula import exp, greater, log, relu, sigmoid, softplus, square_root, where
 from fastrnn.heads.linear import Linear
-from fastrnn.training.outputs import outputs_of
-from fastrnn.training.recipe import Recipe
+from fastrnn.training.sequences.outputs import outputs_of
+from fastrnn.training.sequences.recipe import Recipe
 from tests.test_exchange_c import INPUTS, OUTPUTS, Swap, by_formula, random_weights
 from tests.test_exchange_onnx import evaluator, run
 

@@ -10,7 +10,7 @@ from fastrnn import GRU, LSTM, MGU, Elman, Model
 from fastrnn.exchange.base import Network
 from fastrnn.exchange.torch import from_state_dict, to_state_dict, to_torch
 from fastrnn.heads.linear import Linear
-from fastrnn.training.imported import fit_of
+from fastrnn.training.sequences.imported import fit_of
 
 GATES = {"Elman": 1, "GRU": 3, "LSTM": 4}
 

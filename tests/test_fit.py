@@ -11,8 +11,8 @@ from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
-from fastrnn.training.many import job_of
-from fastrnn.training.recipe import Recipe
+from fastrnn.training.sequences.many import job_of
+from fastrnn.training.sequences.recipe import Recipe
 from tests import numpy_network as oracle
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,9 +12,9 @@ from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
-from fastrnn.training import many as many_models
-from fastrnn.training.kept import _digest
-from fastrnn.training.many import Many, job_of
+from fastrnn.training.sequences import many as many_models
+from fastrnn.training.sequences.kept import _digest
+from fastrnn.training.sequences.many import Many, job_of
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 

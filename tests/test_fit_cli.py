@@ -17,7 +17,7 @@ from fastrnn.cli import fit as command
 from fastrnn.cli.columns import described
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
-from fastrnn.training import kept, many
+from fastrnn.training.sequences import kept, many
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, as_float
 
@@ -381,7 +381,7 @@ def test_examples_of_the_help_are_commands(call, here, monkeypatch, example):
         raise Reached
 
     monkeypatch.setattr("fastrnn.cli.fit.cluster", contextlib.nullcontext)
-    monkeypatch.setattr("fastrnn.training.kept.fit_kept", reached)
-    monkeypatch.setattr("fastrnn.training.select.cross_validate", reached)
+    monkeypatch.setattr("fastrnn.training.sequences.kept.fit_kept", reached)
+    monkeypatch.setattr("fastrnn.training.sequences.select.cross_validate", reached)
     with pytest.raises(Reached):
         call(*shlex.split(example)[1:])

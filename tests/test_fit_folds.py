@@ -59,7 +59,7 @@ def test_validation_sequences_decide_when_to_stop_and_nothing_else(how):
 
 def test_models_that_wait_for_others_of_their_roles_are_the_same(fits, how, monkeypatch):
     """Where sequences are too large to be laid out for each model, lanes have models of the same roles."""
-    monkeypatch.setattr("fastrnn.training.fit.MOST_BYTES", 0)
+    monkeypatch.setattr("fastrnn.training.sequences.fit.MOST_BYTES", 0)
     again = train_many(GRU(2), DATA, seeds=range(20), roles=ROWS, **how, patience=3, **QUICK)
     assert all(same(again, i, fits, i) for i in range(20))
     twice = train_many(

@@ -10,11 +10,11 @@ from test_autosave import Crash, eager  # noqa: F401
 from fastrnn import GRU, FitConfig, Fits, Sequences, threads, train, train_many
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
-from fastrnn.train import autosave
-from fastrnn.training import fitting
-from fastrnn.training import many as many_models
-from fastrnn.training.fit_autosave import FitAutosave
-from fastrnn.training.many import Many, job_of
+from fastrnn.training.sequences import fitting
+from fastrnn.training.sequences import many as many_models
+from fastrnn.training.sequences.fit_autosave import FitAutosave
+from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.tasks import autosave
 from tests.test_fit import DATA, QUICK, ROLES, choices, press_once
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -105,8 +105,8 @@ def press_at_the_end(done, models, loss):
 @pytest.mark.parametrize("case", ["batches", "batches of one"])
 def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
     """Ctrl-C comes in the middle of the batches of an epoch that was evaluated before."""
-    monkeypatch.setattr("fastrnn.training.batched.PORTION", 1)
-    monkeypatch.setattr("fastrnn.training.own_batched.PORTION", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.batched.PORTION", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.own_batched.PORTION", 1)
     whole = train_many(GRU(2), DATA, **CASES[case])
     runs, run = [], Many.prepare
 

@@ -14,12 +14,12 @@ from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.group import Group, Job
-from fastrnn.train.many_queue import queue_for
-from fastrnn.train.many_recipe import Recipe
-from fastrnn.train.many_results import ModelResults
-from fastrnn.train.many_start import source_of
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.group import Group, Job
+from fastrnn.training.tasks.many_queue import queue_for
+from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.many_results import ModelResults
+from fastrnn.training.tasks.many_start import source_of
 
 CELL = Elman(3)
 VARIED = {"rate": 0.3, "decay": 0.0, "l1": 0.0, "saturation": 0.0}

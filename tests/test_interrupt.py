@@ -21,8 +21,8 @@ from fastrnn.interrupt import deferred_interrupt
 from fastrnn.kernels.batches import STOPPED
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.tasks import Addition
-from fastrnn.train.pace import CHUNK_SECONDS, Pace
-from fastrnn.train.session import session_for
+from fastrnn.training.tasks.pace import CHUNK_SECONDS, Pace
+from fastrnn.training.tasks.session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -146,7 +146,7 @@ def test_a_run_interrupted_while_it_is_verified_goes_on_to_the_same_bytes(monkey
     options = dict(until="exact", task=Addition(9), seed=1)
     whole = fastrnn.train(**options)
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.train.driver", "verify", call)
+        interrupted_in(patch, "fastrnn.training.tasks.driver", "verify", call)
         run = fastrnn.train(**options)
     assert run.stopped == "interrupted" and run.verification is None
     assert_same(fastrnn.train(resume=run, **options), whole)
@@ -155,7 +155,7 @@ def test_a_run_interrupted_while_it_is_verified_goes_on_to_the_same_bytes(monkey
 def test_the_last_verification_may_be_interrupted(monkeypatch):
     options = dict(until="samples", max_samples=160)
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.train.one", "verify", 1)
+        interrupted_in(patch, "fastrnn.training.tasks.one", "verify", 1)
         run = fastrnn.train(**options)
     assert (run.stopped, run.samples, run.verification) == ("interrupted", 160, None)
     assert_same(fastrnn.train(resume=run, **options), fastrnn.train(**options))
@@ -165,7 +165,7 @@ def test_the_last_verification_may_be_interrupted(monkeypatch):
 def test_a_run_interrupted_while_it_is_proved_goes_on_to_the_same_bytes(monkeypatch, call):
     whole = fastrnn.train(until="certified")
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.train.consolidate", "certify", call)
+        interrupted_in(patch, "fastrnn.training.tasks.consolidate", "certify", call)
         run = fastrnn.train(until="certified")
     assert run.stopped == "interrupted" and run.exact and not run.certified
     assert (run.samples < whole.samples) == (call == 1)
@@ -226,9 +226,9 @@ def test_both_signals_end_a_sweep(number):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_both_signals_end_a_command(monkeypatch, tmp_path, capsys, number):
     monkeypatch.chdir(tmp_path)
-    real = sys.modules["fastrnn.train"].train
+    real = sys.modules["fastrnn.training.tasks"].train
     monkeypatch.setattr(
-        sys.modules["fastrnn.train"],
+        sys.modules["fastrnn.training.tasks"],
         "train",
         lambda *parts, **options: real(*parts, **{**options, "progress": pressing(number)}),
     )
@@ -236,7 +236,8 @@ def test_both_signals_end_a_command(monkeypatch, tmp_path, capsys, number):
     assert "interrupted after" in capsys.readouterr().err and (tmp_path / "net").exists()
     assert main(["repeat", "--until", "samples", "--max-samples", "100000000", "--seeds", "2"]) == 130
     # Where nothing waits for it, it ends the command as Ctrl-C does.
-    monkeypatch.setattr(sys.modules["fastrnn.train"], "train", lambda *parts, **options: signal.raise_signal(number))
+    package = sys.modules["fastrnn.training.tasks"]
+    monkeypatch.setattr(package, "train", lambda *parts, **options: signal.raise_signal(number))
     assert main(["train"]) == 130 and capsys.readouterr().err.endswith("fastrnn: interrupted\n")
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 

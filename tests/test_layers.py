@@ -15,7 +15,8 @@ LEVELS = (
     ("bench", "reproduce", "pages"),
     ("analysis", "sklearn"),
     ("training",),
-    ("train", "verify", "certify", "generalize", "sweep"),
+    ("training.sequences",),
+    ("training.tasks", "verify", "certify", "generalize", "sweep"),
     ("evaluate",),
     ("model",),
     ("exchange",),
@@ -37,9 +38,9 @@ LEVELS = (
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,
 # many times over.
-EXCEPTIONS = {("train", "verify"), ("train", "certify"), ("sweep", "train")}
+EXCEPTIONS = {("training.tasks", "verify"), ("training.tasks", "certify"), ("sweep", "training.tasks")}
 
-# What stands beside the levels: all that it may import. Only the rows down to `train` may use it.
+# What stands beside the levels: all that it may import. Only the rows down to `training.tasks` may use it.
 BESIDE = {
     "reference": (),
     "original": ("reference", "compiling"),
@@ -51,7 +52,13 @@ BESIDE = {
 PLUG_INS = ("cells", "heads", "tasks", "optimizers")
 
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
-USERS_OF_BESIDE = LEVEL_OF["train"]
+USERS_OF_BESIDE = LEVEL_OF["training.tasks"]
+
+
+def part_of(place):
+    """The name in the table of a place inside the package: of two parts where the table has that."""
+    pair = ".".join(place[:2])
+    return pair if pair in LEVEL_OF else place[0] if place else ""
 
 
 def modules_of(package):
@@ -81,7 +88,7 @@ def imports_of(tree, place, name):
 
 def fault_of(place, target):
     """Say what is wrong with a module at `place` importing `target`; None if nothing is."""
-    own, other = place[0], target[0] if target else ""
+    own, other = part_of(place), part_of(target)
     if other not in LEVEL_OF and other not in BESIDE:
         return "imports the package itself, which is above all its modules: name the module instead"
     if own in BESIDE:
@@ -89,7 +96,7 @@ def fault_of(place, target):
         return None if allowed else f"{own} may import only {', '.join(BESIDE[own]) or 'nothing'}"
     if other in BESIDE:
         allowed = LEVEL_OF[own] <= USERS_OF_BESIDE
-        return None if allowed else f"only rows down to train may import {other}"
+        return None if allowed else f"only rows down to training.tasks may import {other}"
     if own == other:
         return sibling_fault_of(place, target)
     if (own, other) in EXCEPTIONS or LEVEL_OF[own] < LEVEL_OF[other]:
@@ -115,9 +122,9 @@ def faults_in(package):
         if place == ("__init__",):
             continue
         where = f"{package.name}/{path.relative_to(package).as_posix()}"
-        if place[0] not in LEVEL_OF and place[0] not in BESIDE:
+        if part_of(place) not in LEVEL_OF and part_of(place) not in BESIDE:
             faults.append(
-                f"{where}: {place[0]!r} is in no level; put it into LEVELS in tests/test_layers.py, "
+                f"{where}: {part_of(place)!r} is in no level; put it into LEVELS in tests/test_layers.py, "
                 "above all that it imports and below all that import it"
             )
             continue
@@ -147,11 +154,13 @@ def write_tree(folder, files):
 WRONG = {
     "upward": ("cells/elman.py", "import fastrnn.kernels.forward", "imports upward kernels"),
     "upward, lazily": ("simd/rows.py", "def f():\n    from fastrnn import cells", "upward cells"),
-    "upward, relative": ("kernels/forward.py", "from ..train import fit", "upward train"),
+    "upward, relative": ("kernels/forward.py", "from ..training.tasks import fit", "upward training.tasks"),
+    "upward, within training": ("training/tasks/one.py", "from ..sequences import fit", "upward training.sequences"),
+    "upward, a part to its package": ("training/tasks/one.py", "from .. import entry", "upward training"),
     "upward, relative to the root": ("checkpoint.py", "from . import model", "upward model"),
     "upward, by a string": ("registry.py", 'load("fastrnn.tasks")', "upward tasks"),
     "upward, under a condition": ("files.py", "if 0:\n    import fastrnn.cli", "upward cli"),
-    "siblings": ("verify.py", "from fastrnn.train import fit", "its sibling train"),
+    "siblings": ("verify.py", "from fastrnn.training.tasks import fit", "its sibling training.tasks"),
     "siblings, a package": ("verify.py", "from .sweep import grid", "its sibling sweep"),
     "the package": ("model.py", "from fastrnn import __version__", "imports the package itself"),
     "plain package": ("model.py", "import fastrnn", "imports the package itself"),
@@ -162,7 +171,7 @@ WRONG = {
     "reference": ("reference.py", "from fastrnn.compiling import jit", "may import only nothing"),
     "original": ("original.py", "from fastrnn import simd", "only reference, compiling"),
     "data": ("data/roles.py", "from fastrnn.kernels import head", "only arguments, errors, files"),
-    "a user of reference": ("kernels/runs.py", "from fastrnn import reference", "down to train"),
+    "a user of reference": ("kernels/runs.py", "from fastrnn import reference", "down to training.tasks"),
     "an unknown module": ("helpers.py", "", "'helpers' is in no level; put it into LEVELS"),
     "an unknown package": ("util/text.py", "", "'util' is in no level"),
 }
@@ -179,10 +188,12 @@ def test_a_wrong_import_is_reported_with_its_place(tmp_path, case):
 
 def test_right_imports_are_not_reported(tmp_path):
     package = write_tree(tmp_path, {
-        "__init__.py": "from fastrnn.train import fit\nfrom fastrnn.cells.elman import Elman",
-        "cli.py": '"""Run fastrnn.train."""\nfrom fastrnn import train, tasks\nimport numpy as np',
-        "train/__init__.py": "from .run import fit\nfrom fastrnn.verify import verify",
-        "train/run.py": "from ..certify import certify\nfrom .history import History",
+        "__init__.py": "from fastrnn.training.tasks import fit\nfrom fastrnn.cells.elman import Elman",
+        "cli.py": '"""Run fastrnn.train."""\nfrom fastrnn import verify, tasks\nimport numpy as np',
+        "training/entry.py": "from fastrnn.training import tasks\nfrom fastrnn.training.sequences.fit import fit",
+        "training/sequences/fit.py": "from fastrnn.training.tasks import autosave\nfrom fastrnn import sweep",
+        "training/tasks/__init__.py": "from .run import fit\nfrom fastrnn.verify import verify",
+        "training/tasks/run.py": "from ...certify import certify\nfrom .history import History",
         "bench.py": "from fastrnn import original, reference",
         "original.py": "from fastrnn import reference\nfrom fastrnn.compiling import jit",
         "tasks/__init__.py": 'from fastrnn.registry import discover\nT = discover("fastrnn.tasks", 0)',

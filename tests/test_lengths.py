@@ -6,10 +6,10 @@ import pytest
 import fastrnn
 from fastrnn import Elman
 from fastrnn.kernels.arrays import lengths_of
-from fastrnn.train import data as data_module
-from fastrnn.train.checks import first_wrong
-from fastrnn.train.data import as_arrays
-from fastrnn.train.session import session_for
+from fastrnn.training.tasks import data as data_module
+from fastrnn.training.tasks.checks import first_wrong
+from fastrnn.training.tasks.data import as_arrays
+from fastrnn.training.tasks.session import session_for
 
 ROWS, STEPS = 40, 37
 LENGTHS = np.random.default_rng(0).integers(0, STEPS + 1, ROWS)
@@ -26,7 +26,7 @@ def sequences(lengths=LENGTHS, steps=STEPS, padding=0.0):
 
 def all_steps(monkeypatch):
     """Compute every step, as if each counted."""
-    for module in (data_module, __import__("sys").modules["fastrnn.train.many_start"]):
+    for module in (data_module, __import__("sys").modules["fastrnn.training.tasks.many_start"]):
         monkeypatch.setattr(module, "lengths_of", lambda mask: np.full(mask.shape[:-1], mask.shape[-1]))
 
 

@@ -16,10 +16,10 @@ from fastrnn import Elman, threads
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
-from fastrnn.train import autosave, pace
-from fastrnn.train.group import Job, LaneState, Taken
-from fastrnn.train.many_results import ModelResults
-from fastrnn.train.many_state import LANES, Held, ManyAutosave, models_in, state_arrays
+from fastrnn.training.tasks import autosave, pace
+from fastrnn.training.tasks.group import Job, LaneState, Taken
+from fastrnn.training.tasks.many_results import ModelResults
+from fastrnn.training.tasks.many_state import LANES, Held, ManyAutosave, models_in, state_arrays
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -165,7 +165,7 @@ def test_ctrl_c_leaves_all_that_was_done_in_the_checkpoint(path):
 
 LONG = """
 import sys, fastrnn
-from fastrnn.train import autosave
+from fastrnn.training.tasks import autosave
 autosave.SECONDS, autosave.SHARE = 0, float("inf")
 options = dict(optimizer="sgd", batch_size=1, reduction="sum", until="samples", max_samples=100_000_000, threads=1)
 options |= dict(checkpoint=sys.argv[1], progress=lambda *state: print(flush=True))

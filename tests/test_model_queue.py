@@ -5,7 +5,7 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman
-from fastrnn.train import many_driver
+from fastrnn.training.tasks import many_driver
 
 # Some are exact early, some late, some never; with the large rates some diverge.
 CASES = {

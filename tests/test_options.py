@@ -15,8 +15,8 @@ from fastrnn.arguments import as_whole
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.optimizers.base import optimizers
-from fastrnn.train.many import PER_MODEL
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks.many import PER_MODEL
+from fastrnn.training.tasks.resume import load_run, save_run
 
 SCALARS = [np.dtype(code).type for code in "bBhHiIlLqQefdg"]
 KINDS = {field.name: {field.type, *get_args(field.type)} for field in fields(TrainConfig)}

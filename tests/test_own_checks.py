@@ -8,8 +8,8 @@ import pytest
 import fastrnn
 from fastrnn import Elman, Model, TrainConfig
 from fastrnn.kernels.arrays import Arrays, lengths_of
-from fastrnn.train import checks
-from fastrnn.train.checks import Checks, first_wrong
+from fastrnn.training.tasks import checks
+from fastrnn.training.tasks.checks import Checks, first_wrong
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 2, (30, 4, 2)).astype(float)
@@ -96,7 +96,7 @@ def looked_at(monkeypatch, call):
         return wrong
 
     for name in ("checks", "driver"):
-        monkeypatch.setattr(sys.modules[f"fastrnn.train.{name}"], "first_wrong", count)
+        monkeypatch.setattr(sys.modules[f"fastrnn.training.tasks.{name}"], "first_wrong", count)
     return call(), counts
 
 
@@ -139,8 +139,8 @@ def test_time_does_not_decide(monkeypatch):
     data = tuple(np.repeat(array, 20, axis=0) for array in (X, Y))
     runs = []
     for first, seconds in ((64, 0.05), (1, 1e-9), (7, 1e-4)):
-        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "FIRST_UPDATES", first)
-        monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "FIRST_UPDATES", first)
+        monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "CHUNK_SECONDS", seconds)
         options = {**EXACT, "patience": 8}
         one, many = (
             fastrnn.train(CELL, data=data, **options),

@@ -11,7 +11,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.plots import plot_history
-from fastrnn.train.run import History, Run
+from fastrnn.training.tasks.run import History, Run
 
 
 def run(entries=20, **changes):

@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 import fastrnn
 from fastrnn.errors import CheckpointError
 from fastrnn.model import Model
-from fastrnn.train import history_bins
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks import history_bins
+from fastrnn.training.tasks.resume import load_run, save_run
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 

@@ -8,8 +8,8 @@ import pytest
 
 from fastrnn import GRU, Sequences, cross_validate, train_many
 from fastrnn.data import TEST, TRAIN, VALIDATION, folds, split
-from fastrnn.training import kept
-from fastrnn.training.selection import Selection
+from fastrnn.training.sequences import kept
+from fastrnn.training.sequences.selection import Selection
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, as_float, choices
 

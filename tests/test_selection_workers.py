@@ -13,7 +13,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.sweep import Processes, UnitFailed
 from fastrnn.sweep.unit import Done
 from fastrnn.sweep.workers import Threads
-from fastrnn.training import parts
+from fastrnn.training.sequences import parts
 from tests.test_fit import DATA, QUICK
 
 # 2 x 2 x 2 folds of 2 sizes, and 2 penalties: 32 fits, and 2 on all sequences.

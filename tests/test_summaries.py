@@ -10,8 +10,8 @@ import fastrnn
 from fastrnn import Elman, ManyRun, Model, Run, Sequences, TrainConfig, Verification, certify, summaries, train_many
 from fastrnn.sweep import Grid, Table
 from fastrnn.tasks import Addition
-from fastrnn.train import History
-from fastrnn.training.imported import fit_of
+from fastrnn.training.sequences.imported import fit_of
+from fastrnn.training.tasks import History
 from tests.exchange_networks import AFTER, random_network
 
 

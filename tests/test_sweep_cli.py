@@ -19,7 +19,7 @@ from fastrnn.sweep.sizes import Evidence, Finding, Smallest
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.workers import Processes, Threads
-from fastrnn.train import TrainConfig
+from fastrnn.training.tasks import TrainConfig
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 QUICK = ("--seeds", "6", "--max-samples", "3000")

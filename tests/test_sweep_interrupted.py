@@ -60,7 +60,7 @@ PROGRAM = """
 import sys
 import time
 from fastrnn.sweep import Grid, sweep
-from fastrnn.train import TrainConfig
+from fastrnn.training.tasks import TrainConfig
 
 grid = Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=TrainConfig(max_samples=3000))
 sweep(grid, output=sys.argv[1], workers=2, unit=1, progress=lambda *state: time.sleep(0.05))

@@ -71,8 +71,8 @@ def test_the_number_of_threads_may_change_from_call_to_call(many_cores, monkeypa
         begun.append(count)
         return on_threads(count, work, tend)
 
-    monkeypatch.setattr(sys.modules["fastrnn.train.session"], "on_threads", changing)
-    monkeypatch.setattr(sys.modules["fastrnn.train.pace"], "CHUNK_SECONDS", 1e-4)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks.session"], "on_threads", changing)
+    monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "CHUNK_SECONDS", 1e-4)
     assert bytes_of(fastrnn.train(**{**BATCH, "threads": 4})) == bytes_of(right)
     assert {1, 2, 3, 4} <= set(begun)
 

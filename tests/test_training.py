@@ -16,8 +16,8 @@ from fastrnn.networks import shapes_of
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
-from fastrnn.train.history_bins import MOST, HistoryBins
-from fastrnn.train.run import History
+from fastrnn.training.tasks.history_bins import MOST, HistoryBins
+from fastrnn.training.tasks.run import History
 
 
 def stream(seed, bits, first, count):
@@ -117,7 +117,7 @@ def test_any_number_of_threads_gives_the_same_bytes(dtype, batch_size):
 
 def test_how_updates_are_cut_into_calls_does_not_matter(monkeypatch):
     one = fastrnn.train(seed=3)
-    pace = importlib.import_module("fastrnn.train.pace")
+    pace = importlib.import_module("fastrnn.training.tasks.pace")
     monkeypatch.setattr(pace, "FIRST_UPDATES", 7)
     monkeypatch.setattr(pace, "CHUNK_SECONDS", 1e-5)
     assert same(one, fastrnn.train(seed=3))

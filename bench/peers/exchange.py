@@ -17,8 +17,8 @@ from fastrnn import GRU, LSTM, Elman, Sequences
 from fastrnn.exchange.base import Network, formats
 from fastrnn.exchange.entry import read_network
 from fastrnn.heads.linear import Linear
-from fastrnn.training.imported import fit_of
-from fastrnn.training.recipe import weights_that_learn
+from fastrnn.training.sequences.imported import fit_of
+from fastrnn.training.sequences.recipe import weights_that_learn
 
 STEPS, INPUTS, OUTPUTS, SIZES = 1000, 2, 3, (1, 5, 16)
 TOLERANCE = 1e-6

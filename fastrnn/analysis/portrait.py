@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.data.sequences import Sequences
-from fastrnn.training.one import as_fits
+from fastrnn.training.sequences.one import as_fits
 
 MOST_INPUTS = 16
 

@@ -7,8 +7,8 @@ import numpy as np
 from fastrnn.analysis.draws import Draws
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.arguments import as_integer
-from fastrnn.training.one import as_fits
-from fastrnn.training.outputs import states_of_sequences
+from fastrnn.training.sequences.one import as_fits
+from fastrnn.training.sequences.outputs import states_of_sequences
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 from fastrnn.data.sequences import Sequences
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
-from fastrnn.training.one import as_fits
+from fastrnn.training.sequences.one import as_fits
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
 

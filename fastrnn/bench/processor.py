@@ -19,10 +19,10 @@ from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.networks import COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
 from fastrnn.simd.host import arithmetic, has
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.driver import SAMPLES_A_THREAD
-from fastrnn.train.engine import network_for
-from fastrnn.train.many_recipe import NEAREST_CACHE, Recipe
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
+from fastrnn.training.tasks.engine import network_for
+from fastrnn.training.tasks.many_recipe import NEAREST_CACHE, Recipe
 
 WIDTH = 79
 # In a cache's folder.

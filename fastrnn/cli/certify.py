@@ -154,7 +154,7 @@ def _smallest(args):
 def _smallest_of(name, path, columns, args):
     """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
     from fastrnn.tasks.addition import Addition
-    from fastrnn.train.smallest import RATES, kinds, smallest_certified
+    from fastrnn.training.tasks.smallest import RATES, kinds, smallest_certified
 
     print(columns, flush=True)
     best, activations = None, (args.activation,) if args.activation else tuple(RATES)

@@ -73,7 +73,7 @@ def arguments(parser, argv):
 
     from fastrnn.cells.base import cells
     from fastrnn.optimizers.base import optimizers
-    from fastrnn.training.config import FitConfig
+    from fastrnn.training.sequences.config import FitConfig
 
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     add_columns(parser)
@@ -163,9 +163,9 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     import numpy as np
 
     from fastrnn.sweep.driver import UnitFailed
-    from fastrnn.training.kept import fit_kept
-    from fastrnn.training.parts import Where
-    from fastrnn.training.select import cross_validate
+    from fastrnn.training.sequences.kept import fit_kept
+    from fastrnn.training.sequences.parts import Where
+    from fastrnn.training.sequences.select import cross_validate
 
     outer, inner = args.cv or (1, 1)
     total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
@@ -201,7 +201,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
 def _parts(args):
     """Return (cell, FitConfig, grid) of the options."""
-    from fastrnn.training.config import FitConfig
+    from fastrnn.training.sequences.config import FitConfig
 
     grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in AXES}
     grid["hidden_size"] = grid["hidden_size"] or [4]

@@ -53,7 +53,7 @@ def write_json(folder, columns):
 
 def open_folder(folder):
     """Return the Folder that `fastrnn fit` wrote."""
-    from fastrnn.training.fits import Fits
+    from fastrnn.training.sequences.fits import Fits
 
     if not os.path.isdir(folder):
         raise UserError(f"{folder}: is not a folder; expected one that fastrnn fit wrote")

@@ -54,7 +54,7 @@ def arguments(parser, argv):
 def run(args):
     """Write the file; return 0."""
     from fastrnn.exchange.entry import read_network
-    from fastrnn.training.imported import fit_of
+    from fastrnn.training.sequences.imported import fit_of
 
     if args.bits is not None and args.task is None:
         raise UserError("--bits: is the width of a task; give --task, too")

@@ -14,7 +14,7 @@ def load_network(path, model=None):
     Raises UserError or CheckpointError for what holds none.
     """
     from fastrnn.model import Model
-    from fastrnn.training.fits import Fits
+    from fastrnn.training.sequences.fits import Fits
 
     if os.path.isdir(path):
         fits, number, _ = open_folder(path).chosen(model or "best")
@@ -32,7 +32,7 @@ def _holds_fits(path):
     from safetensors import SafetensorError, safe_open
 
     from fastrnn.checkpoint import KEY
-    from fastrnn.training.saved import KIND
+    from fastrnn.training.sequences.saved import KIND
 
     try:
         with safe_open(path, "np") as file:

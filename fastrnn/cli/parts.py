@@ -15,7 +15,7 @@ def add_parts(parser, argv, defaults=None, without=()):
     """
     from fastrnn.cells.base import cells
     from fastrnn.tasks.base import tasks
-    from fastrnn.train.config import TrainConfig
+    from fastrnn.training.tasks.config import TrainConfig
 
     known = {"task": tasks(), "cell": cells()}
     default = {"task": "addition", "cell": "elman"}
@@ -54,7 +54,7 @@ def parts_of(args):
     """
     from dataclasses import replace
 
-    from fastrnn.train.consolidate import covers
+    from fastrnn.training.tasks.consolidate import covers
 
     if args.resume is not None:
         return _resumed(args)
@@ -67,8 +67,8 @@ def parts_of(args):
 def _resumed(args):
     from dataclasses import asdict, fields
 
-    from fastrnn.train.continuation import check_processor, check_resumable
-    from fastrnn.train.resume import load_run
+    from fastrnn.training.tasks.continuation import check_processor, check_resumable
+    from fastrnn.training.tasks.resume import load_run
 
     before, config = load_run(args.resume)
     task, cell = before.model.task, before.model.cell

@@ -80,9 +80,9 @@ def _printed(args, cell, task, config, rows):
 
 def _trained(args, cell, task, config, stack):
     """Return (a Row for each seed, or None after Ctrl-C; the RunAutosave, open until `stack` ends, or None)."""
-    from fastrnn.train import train
-    from fastrnn.train.continuation import identity_of
-    from fastrnn.train.run_autosave import RunAutosave
+    from fastrnn.training.tasks import train
+    from fastrnn.training.tasks.continuation import identity_of
+    from fastrnn.training.tasks.run_autosave import RunAutosave
 
     identity = identity_of(cell, task, config, seeds=args.seeds)
     path = path_of(os.path.join("runs", f"repeat-{task.name}-{task.bits}"), identity)

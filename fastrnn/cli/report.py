@@ -19,7 +19,7 @@ def report(args, config, result, path, say):
     """Save and print the result, and return the exit status; say(text) prints messages that are not errors."""
     from fastrnn.interrupt import Interrupted, deferred_interrupt
     from fastrnn.plots import plot_history
-    from fastrnn.train.resume import save_run
+    from fastrnn.training.tasks.resume import save_run
     from fastrnn.verify import verify
 
     task, unfinished = result.model.task, result.stopped in ("interrupted", "samples")

@@ -19,7 +19,7 @@ def run_many(args):
     from fastrnn.cells.elman import Elman
     from fastrnn.cores import cores
     from fastrnn.tasks.addition import Addition
-    from fastrnn.train import TrainConfig, train_many
+    from fastrnn.training.tasks import TrainConfig, train_many
 
     names = {"learning_rate": "--alpha", "max_samples": "--samples", "bits": "--bits", "seed": "--seed"}
     with user_errors(names):

@@ -82,7 +82,7 @@ def run(args):
 
 
 def _trained(args, cell, task, config, before, checkpoint):
-    from fastrnn.train import train
+    from fastrnn.training.tasks import train
 
     with Bar(config.max_samples, delay=0.3, enabled=not args.quiet) as bar, compiling_noted(not args.quiet):
 
@@ -104,8 +104,8 @@ def _trained(args, cell, task, config, before, checkpoint):
 
 def _checkpoint(cell, task, config, before, resumed, output, say):
     """Return the RunAutosave of this command, or None if another process holds it."""
-    from fastrnn.train.continuation import identity_of
-    from fastrnn.train.run_autosave import RunAutosave
+    from fastrnn.training.tasks.continuation import identity_of
+    from fastrnn.training.tasks.run_autosave import RunAutosave
 
     identity = before and before.state.get("identity")
     # A checkpoint given as --resume continues the training that it belongs to.
@@ -117,7 +117,7 @@ def _checkpoint(cell, task, config, before, resumed, output, say):
 
 
 def _identity(cell, task, config, before):
-    from fastrnn.train.continuation import identity_of, state_digest
+    from fastrnn.training.tasks.continuation import identity_of, state_digest
 
     return identity_of(cell, task, config, data=None, weights=None, resumed=state_digest(before))
 

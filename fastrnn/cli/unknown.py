@@ -17,7 +17,7 @@ def _instead(option, args):
     if hasattr(args, "made_of"):
         from fastrnn.cells.base import cells
         from fastrnn.tasks.base import tasks
-        from fastrnn.train.options import ELSEWHERE
+        from fastrnn.training.tasks.options import ELSEWHERE
 
         for kind, classes in (("task", tasks()), ("cell", cells())):
             owners = [name for name, made_of in classes.items() if option in flags(made_of).values()]

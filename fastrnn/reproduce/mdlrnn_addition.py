@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.cells.elman import Elman
-from fastrnn.train import train
+from fastrnn.training.tasks import train
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from fastrnn.cells.base import Cell, cells
 from fastrnn.data.roles import TRAIN, split
 from fastrnn.data.sequences import Sequences
 from fastrnn.sklearn.forms import is_list, sequences_of, step_weights, targets_of
-from fastrnn.training.config import FitConfig
 from fastrnn.training.entry import train
+from fastrnn.training.sequences.config import FitConfig
 
 # The options of partial_fit: the epoch's own weights are kept, for any loss.
 ONE_EPOCH = {"stop_after": 1, "evaluate_every": 1, "patience": None}

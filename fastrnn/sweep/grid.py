@@ -10,7 +10,7 @@ import numpy as np
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig
+from fastrnn.training.tasks.config import TrainConfig
 
 AXES = ("hidden_size", "activation", "learning_rate", "batch_size", "bits")
 

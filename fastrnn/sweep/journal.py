@@ -14,7 +14,7 @@ from fastrnn.checkpoint import code_version
 from fastrnn.files import check_regular, sync_folder
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import MEASURES
-from fastrnn.train.continuation import difference
+from fastrnn.training.tasks.continuation import difference
 
 FINISHED = "finished"
 # What no line holds.

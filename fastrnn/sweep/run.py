@@ -18,7 +18,7 @@ from fastrnn.sweep.sizes import SHARE, search_sizes
 from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import Unit, compile_points, note_of, run_unit
 from fastrnn.sweep.workers import Threads, Workers
-from fastrnn.train.options import configured
+from fastrnn.training.tasks.options import configured
 
 
 def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, progress=None, unit=None, **options):

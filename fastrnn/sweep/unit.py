@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from fastrnn.checkpoint import code_version
 from fastrnn.simd.host import arithmetic
-from fastrnn.train import train_many
+from fastrnn.training.tasks import train_many
 
 # Measures of a model, in the order of its tuple.
 MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")

@@ -1,1 +1,1 @@
-"""Training on sequences of the user: any cell, any head, one network or thousands."""
+"""Training: `train` and `train_many`, which choose by the kind of data between `tasks` and `sequences`."""

@@ -10,15 +10,15 @@ from fastrnn.cells.base import Cell
 from fastrnn.data.sequences import Sequences
 from fastrnn.progress import models_done, progress_shown
 from fastrnn.tasks.base import Task
-from fastrnn.train import many, one
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.many_run import ManyRun
-from fastrnn.train.options import ELSEWHERE
-from fastrnn.train.run import Run
-from fastrnn.training.config import FitConfig
-from fastrnn.training.fit import fit_sequences
-from fastrnn.training.fits import Fits
-from fastrnn.training.one import Fit
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.fit import fit_sequences
+from fastrnn.training.sequences.fits import Fits
+from fastrnn.training.sequences.one import Fit
+from fastrnn.training.tasks import many, one
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.many_run import ManyRun
+from fastrnn.training.tasks.options import ELSEWHERE
+from fastrnn.training.tasks.run import Run
 
 # Options of tasks and arrays, and of Sequences.
 TASK_ONLY = {"resume", "other_processor", "seed", *(each.name for each in fields(TrainConfig))}
@@ -86,13 +86,12 @@ def train(
         - roles (N,): the role of each sequence, as fastrnn.data.split returns them; or validation: the share of the
           sequences that validates (0.2);
         - head: a Head or its name (softmax for classes, sigmoid for bits, linear for reals);
-        - callback(state): called after each evaluation with a fastrnn.training.fit_state.FitState; training ends when
-        it
-          returns True;
+        - callback(state): called after each evaluation with a fastrnn.training.sequences.fit_state.FitState; training
+          ends when it returns True;
         - lanes: what the lanes of SIMD vectors hold: "sequences" of the model (default) or "models".
 
         Tasks and arrays: fields of fastrnn.TrainConfig, and resume (a Run to continue, or its file) and
-        other_processor: see fastrnn.train.one.
+        other_processor: see fastrnn.training.tasks.one.
 
     Returns
     -------
@@ -169,7 +168,7 @@ def train_many(
         - callback: called at most some twenty times per second.
 
         Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale, saturation and
-        the optimizer's constants may be M numbers: see fastrnn.train.many.
+        the optimizer's constants may be M numbers: see fastrnn.training.tasks.many.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from fastrnn.sweep.journal import Journal, read_journal
 from fastrnn.sweep.results import Results
 from fastrnn.sweep.table import Table
 from fastrnn.sweep.unit import Unit, run_unit
-from fastrnn.train.resume import load_run, save_run
+from fastrnn.training.tasks.resume import load_run, save_run
 
 
 class Kind:

@@ -15,7 +15,7 @@ import fastrnn
 from campaign.children import Child, Fault, check_words, in_turn
 from fastrnn.checkpoint import read_checkpoint
 from fastrnn.cli import main
-from fastrnn.train import autosave
+from fastrnn.training.tasks import autosave
 
 COUNT = 1000
 

@@ -9,7 +9,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.data.roles import NAMES
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.heads.base import traced
-from fastrnn.training.one import as_fits
+from fastrnn.training.sequences.one import as_fits
 
 
 class Permutation(NamedTuple):

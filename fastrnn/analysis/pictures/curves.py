@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.drawing import BLUE, GREEN, VERMILLION, Picture, title_of_fits
-from fastrnn.training.one import as_fits
+from fastrnn.training.sequences.one import as_fits
 
 ROLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))
 # More lines than this are one black surface.

@@ -8,11 +8,11 @@ from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.networks import flat, named, shapes_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.driver import SAMPLES_A_THREAD
-from fastrnn.train.group import Group, Job
-from fastrnn.train.many_recipe import Recipe
-from fastrnn.train.session import session_for
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
+from fastrnn.training.tasks.group import Group, Job
+from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.session import session_for
 
 
 class Fastrnn:

@@ -15,8 +15,8 @@ from fastrnn.kernels.block_data import lay
 from fastrnn.machine.address import call
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.session import Session
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.session import Session
 
 REPEATS = 100
 SAMPLES = WORD

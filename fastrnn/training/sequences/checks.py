@@ -1,0 +1,56 @@
+"""Checks of the arguments of `train_many`, before anything is computed."""
+
+import numpy as np
+
+from fastrnn.cells.base import Cell
+from fastrnn.data.roles import TRAIN
+from fastrnn.data.sequences import Sequences
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.relative import loss_weights
+
+
+def check_kinds(cell, data, config, weights, functions):
+    """Raise TypeError for arguments of a kind that `train_many` does not take."""
+    if not isinstance(cell, Cell):
+        raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
+    if not isinstance(data, Sequences):
+        raise TypeError(f"data: got {type(data).__name__}, expected fastrnn.Sequences")
+    if not isinstance(config, (FitConfig, type(None))):
+        raise TypeError(f"config: got {config!r:.80}, expected a FitConfig or None")
+    if not hasattr(weights, "keys") and weights is not None:
+        raise TypeError(f"weights: got {type(weights).__name__}, expected {{name: array}} or None")
+    for name, function in functions.items():
+        if not callable(function) and function is not None:
+            raise TypeError(f"{name}: got {function!r:.80}, expected a function or None")
+
+
+def check_range(data, dtype):
+    """Raise ValueError where numbers of the data are infinite in `dtype`."""
+    initial = () if data.initial is None else data.initial
+    for name, values in (("x", data.x), ("y", data.y), ("weight", data.weight), ("initial", initial)):
+        largest = np.abs(values).max(initial=0)
+        if largest > np.finfo(dtype).max:
+            raise ValueError(f"data: {name} reaches {largest:g}, expected numbers that {dtype} can hold: scale them")
+
+
+def check_trained(data, head, roles, owned, each):
+    """Raise ValueError for a model that has no counted step to train on, or, with a relative head, no signal there.
+
+    roles (N,) or (M, N); owned: the numbers of each model's own sequences, of the group `each`, or None.
+    """
+    for weights, fault in (
+        (
+            data.counted,
+            "roles: {} has no counted step in its training sequences, expected at least one: give other roles",
+        ),
+        (
+            loss_weights(head, data),
+            "head: the targets that {} trains on are 0 throughout, expected a signal to divide by",
+        ),
+    ):
+        trains = (np.atleast_2d(roles) == TRAIN) * weights
+        sums = trains.sum(1) if owned is None else np.array([trains[0, own].sum() for own in owned])
+        if not (sums > 0).all():
+            model = int(np.argmax(sums == 0))
+            called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
+            raise ValueError(fault.format(called))

@@ -1,0 +1,300 @@
+"""`fit_sequences`: trains any cell on sequences of the user, for many seeds, roles, options and sizes at once."""
+
+import contextlib
+import difflib
+from dataclasses import fields, replace
+
+import numpy as np
+
+from fastrnn.arguments import POSITIVE, as_number, as_whole
+from fastrnn.cores import cores
+from fastrnn.data.roles import check_roles, split
+from fastrnn.heads.base import Head, heads
+from fastrnn.networks import COLUMNS, VECTOR_BYTES
+from fastrnn.training.sequences.checks import check_kinds, check_range, check_trained
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
+from fastrnn.training.sequences.fits import Fits
+from fastrnn.training.sequences.fitting import Fitting
+from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.sequences.outputs import check_inputs, check_targets
+
+# Options that may differ from model to model, besides the optimizer's own and the hidden size.
+PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
+# Bytes of sequences that are laid out for each thread, where models have roles of their own.
+MOST_BYTES = 1 << 28
+# The head that is trained unless another one is given.
+HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
+
+
+def fit_sequences(
+    cell,
+    data,
+    *,
+    seeds=(0,),
+    roles=None,
+    validation=0.2,
+    each=None,
+    head=None,
+    hidden_size=None,
+    weights=None,
+    config=None,
+    lanes=None,
+    only=None,
+    threads=None,
+    progress=None,
+    callback=None,
+    checkpoint=None,
+    **options,
+):
+    """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
+
+    Parameters
+    ----------
+    cell : Cell
+    data : Sequences
+    seeds : M integers
+        Initial weights are drawn from them.
+    roles : (N,) or (M, N), or None
+        What each sequence is to each model (fastrnn.data); None: a share `validation` of the sequences, drawn by
+        seed 0, validates all models.
+    each : str or None
+        The name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted
+        to the sequences of that value alone; a share of each value validates. Seeds are then one for all, or one
+        for each, or more: the values are gone through again and again. Roles are (N,).
+    head : Head or its name
+        Default: softmax for classes, sigmoid for bits, linear for reals.
+    hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
+        A number, or M numbers.
+    weights : dict or None
+        Initial weights {name: array} of all models, or with a leading axis of M.
+    lanes : "models", "sequences" or None
+        Models side by side, each on all its sequences in every update, or on batches of its own; or the sequences of
+        one model after the other, which is faster for a few large models, takes less memory with batches, and is the
+        only way to carry states. None: models, unless states are carried.
+    config, options
+        A FitConfig, and fields of it, which win.
+    only : integers or None
+        Numbers of the models to fit, of all M; the others are left out. Each is what it is without `only`, so that
+        several machines may share one call.
+    threads : int or None
+        At most this many; default: all cores.
+    progress : function or None
+        progress(models_done, models, loss), called now and then; loss: the lowest validation loss of the models that
+        are done, or training loss where there is no validation, inf while there is none.
+    callback : function or None
+        callback(state), with a fastrnn.training.sequences.fit_state.FitState, called in the caller's thread; True ends
+        all training, with the best weights so far and "callback" as stopped. For a single model it is called after
+        each evaluation, and training waits for it, so that the same callback gives the same bytes. Models side by side
+        do not wait: it is called at most some twenty times per second, if there were evaluations meanwhile.
+    checkpoint : str or None
+        A file that keeps the state of a long training, written about every half minute in at most 1 % of the time, and
+        removed at the end. After a crash or Ctrl-C the same call continues from it, to the same bytes; with batches,
+        from the last whole epoch.
+
+    Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
+    its own seed, options and sequences alone: the model of a fold is, to the byte, the one that is trained alone on
+    data.select(roles != UNUSED), and its weights after an epoch are those without any validation and test sequences.
+    Where models have roles of their own, the sequences are laid out for each lane: in each thread, 64 bytes for each
+    number of the data, at most 256 MiB; larger data are shared by models of the same roles, which then train together.
+    Ctrl-C or SIGTERM ends training within a second, or the time of one block of sequences; `stopped` is "interrupted"
+    for models that are not done. What progress and callback raise is raised here, once training has ended.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for arguments that make no sense.
+    """
+    check_kinds(cell, data, config, weights, {"progress": progress, "callback": callback})
+    seeds, owned, groups = _seeds(seeds), None, {}
+    if each is not None:
+        owned = owned_by(data, each)
+        if len(seeds) > 1 and len(seeds) % len(owned):
+            raise ValueError(
+                f"seeds: got {len(seeds)}, expected one, or {len(owned)}, one for each {each}, or a multiple of these"
+            )
+        seeds = np.resize(seeds, len(owned)) if len(seeds) == 1 else seeds
+        owned = owned * (len(seeds) // len(owned))
+        groups = {each: np.array([data.groups[each][own[0]] for own in owned])}
+    models = len(seeds)
+    config, varied = _separated(config, options, models)
+    head, outputs = head_for(head, data)
+    roles = split(data, validation=validation, within=each) if roles is None else roles
+    roles = check_roles(roles, len(data))
+    if roles.ndim == 2 and (owned or len(roles) != models):
+        raise ValueError(
+            f"roles: got shape {roles.shape}, expected ({len(data)},)"
+            + ("" if owned else f" or ({models}, {len(data)})")
+        )
+    check_trained(data, head, roles, owned, each)
+    check_range(data, config.dtype)
+    sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
+    chosen = np.arange(models) if only is None else _chosen(only, models)
+    distinct = dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes[chosen])
+    cells = {size: replace(cell, hidden_size=size) for size in distinct}
+    if data.initial is not None and config.initial_state == "learned":
+        raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
+    threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
+    lanes = _lanes(config, lanes, owned, roles, data)
+    rows, manys = np.atleast_2d(roles), []
+    for size, own in cells.items():
+        many = Many(own, head, outputs, data, config, threads, lanes)
+        check_inputs(data, many.recipe, data.initial)
+        given = None if weights is None else _given(weights, many.recipe, models)
+        for model in _alike([model for model in chosen.tolist() if sizes[model] == size], roles):
+            values = {name: float(column[model]) for name, column in varied.items()}
+            start = given and {name: array[model] for name, array in given.items()}
+            sequences = owned and owned[model]
+            own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
+            many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, start, sequences))
+        manys.append(many)
+    identity = checkpoint and fit_identity(
+        cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
+        weights=weights, only=chosen,
+    )
+    with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
+        fitting = Fitting(manys, progress, callback, autosave)
+        taken = fitting.run()
+    fits = Fits.of(
+        cell,
+        head,
+        data,
+        config,
+        seeds[chosen],
+        sizes[chosen].astype(int),
+        {name: values[chosen] for name, values in varied.items()},
+        taken,
+        {many.recipe.cell.hidden_size: many.recipe for many in manys},
+        fitting.seconds,
+    )
+    return replace(fits, groups={name: values[chosen] for name, values in groups.items()})
+
+
+def _lanes(config, lanes, owned, roles, data):
+    """Return what lanes hold: "models" on the same sequences, on their "own" ones, or on "batches"; or "sequences"."""
+    if lanes not in ("models", "sequences", None):
+        raise ValueError(f"lanes: got {lanes!r}, expected models, sequences or None")
+    if config.carry:
+        if lanes == "models" or owned:
+            raise ValueError("carry: models side by side do not carry states from batch to batch; expected False")
+        return "sequences"
+    if owned and lanes == "sequences":
+        raise ValueError("lanes: models of their own sequences lie side by side; expected models or None")
+    if lanes == "sequences":
+        return lanes
+    if config.batch_size is not None:
+        return "batches"
+    # Models of different roles each have their own sequences laid out, unless these would take too much memory.
+    steps = np.sort(data.lengths)[::-COLUMNS].sum() * COLUMNS
+    own = owned or roles.ndim == 2 and steps * (data.x.shape[1] + 2) * VECTOR_BYTES <= MOST_BYTES
+    return "own" if own else "models"
+
+
+def owned_by(data, each):
+    """Return the numbers of the sequences of each value of a group."""
+    if not isinstance(each, str) or each not in data.groups:
+        raise ValueError(
+            f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
+        )
+    _, which = np.unique(data.groups[each], return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+
+
+def head_for(head, data):
+    """Return (Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
+    if head is None or isinstance(head, str):
+        name = head or HEADS.get(data.kind, "softmax")
+        if name not in heads():
+            raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
+        head = heads()[name]()
+    if not isinstance(head, Head):
+        raise TypeError(f"head: got {head!r}, expected a Head or its name, for example {next(iter(heads()))!r}")
+    check_targets(data, head)
+    return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
+
+
+def _alike(models, roles):
+    """Return the models in an order with equal roles together, so that sequences that no lane needs can be left out."""
+    if roles.ndim == 1:
+        return models
+    return sorted(models, key=lambda model: (roles[model].tobytes(), model))
+
+
+def _seeds(seeds):
+    array = np.asarray(seeds)
+    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
+        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected integers, for example range(100)")
+    if array.min() < 0 or int(array.max()) >= 2**63:
+        raise ValueError(f"seeds: got {array.min()} to {array.max()}, expected integers from 0 to 2**63 - 1")
+    return array.astype(np.int64)
+
+
+def _chosen(only, models):
+    """Return sorted numbers of models."""
+    found = np.unique(only)
+    if not len(found) or found.dtype.kind not in "iu" or found[0] < 0 or found[-1] >= models:
+        raise ValueError(f"only: got {only!r:.80}, expected numbers of models from 0 to {models - 1}")
+    return found
+
+
+def _each(name, value, models):
+    array = np.asarray(value)
+    if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
+        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models} numbers, one for each seed")
+    return np.broadcast_to(array, (models,))
+
+
+def _separated(config, options, models):
+    """Return (FitConfig, {option of the kernels: (M,) values})."""
+    known = {each.name for each in fields(FitConfig)}
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
+    values = {name: options.pop(name) for name in PER_MODEL if name in options}
+    own = dict(options.get("optimizer_options", ()))
+    single = {name: _one(name, value, models) for name, value in values.items()}
+    options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
+    if not own and config is not None:
+        options.pop("optimizer_options")
+    config = replace(config or FitConfig(), **options, **single)
+    optimizer = config.build_optimizer()
+    names = {
+        "rate": ("learning_rate", config.learning_rate),
+        "l1": ("l1", config.l1),
+        "decay": ("weight_decay", config.weight_decay),
+        "activity": ("activity", config.activity),
+    }
+    columns = {}
+    for kernel_name, (name, number) in names.items():
+        columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")
+    for name in optimizer._fields:
+        columns[name] = _column(name, own.get(name, getattr(optimizer, name)), models, False)
+    return config, columns
+
+
+def _one(name, value, models):
+    """Return one number for all models: the largest, so that an option that one model uses is compiled in."""
+    return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
+
+
+def _column(name, value, models, positive):
+    bounds, values = POSITIVE if positive else (), np.asarray(_each(name, value, models), object)
+    return np.array([as_number(name, each, *bounds) for each in values])
+
+
+def _given(weights, recipe, models):
+    """Return {name: (M, ...)} initial weights of all models, views of the same numbers where models share them."""
+    own = {}
+    for name, shape in recipe.shapes().items():
+        if name not in weights:
+            raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")
+        array = np.asarray(weights[name], float)
+        if array.shape not in ((models, *shape), shape):
+            raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
+        if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
+            raise ValueError(f"weights: {name} holds values that are not finite in {recipe.dtype}")
+        own[name] = np.broadcast_to(array, (models, *shape))
+    return own

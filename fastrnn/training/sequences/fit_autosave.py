@@ -1,0 +1,136 @@
+"""The checkpoint of a fit: finished models, and the states of those in lanes.
+
+For the models of each hidden size H: `H.done` (n, 5) int64: model, best_round, rounds, why it stopped, evaluations;
+`H.done.best` (n, R); `H.done.history` (E, 6), one after the other. `H.lanes` (l, 6) int64: model, group, round of the
+group, slot, updates, evaluations; `H.lanes.theta` and so on: the arrays of their Lanes.
+"""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from fastrnn.checkpoint import code_version, hash_of, sealed
+from fastrnn.errors import CheckpointError
+from fastrnn.kernels.recurrent.decide import SUMS
+from fastrnn.simd.host import arithmetic
+from fastrnn.training.sequences.job import ENDS, Taken
+from fastrnn.training.sequences.lanes import Lane
+from fastrnn.training.sequences.saved import read_sealed
+from fastrnn.training.tasks.autosave import TrainingAutosave
+from fastrnn.training.tasks.continuation import weights_digest
+
+KIND = "fit checkpoint"
+STACKED = ("theta", "best", "slots", "running", "progress", "active")
+
+
+class FitAutosave(TrainingAutosave):
+    """An Autosave of the models of one call of `fit_sequences`; `state`: (header, tensors) of the file, or None."""
+
+    def _loaded(self):
+        header, tensors = read_sealed(self.path, KIND, "checkpoint of a fit")
+        self.check_identity(header["identity"])
+        return header, tensors
+
+    def take_up(self, manys):
+        """Load the content of the file into Manys that have not begun; return the seconds of training so far."""
+        if self.state is None:
+            return 0.0
+        header, tensors = self.state
+        self.state = None
+        try:
+            for many in manys:
+                own = {name.partition(".")[2]: array for name, array in tensors.items() if _is_of(name, many)}
+                if own:
+                    _take_up(many, own)
+            return float(header["seconds"])
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
+
+    def save(self, manys, current, held, seconds):
+        """Write the finished models, and the lanes of the Many at work: see Many.held."""
+        tensors = {}
+        for many in manys:
+            own = _arrays(many, held if many is current else many.held)
+            tensors |= {f"{many.recipe.cell.hidden_size}.{name}": array for name, array in own.items()}
+        self.write(lambda: sealed(tensors, {"kind": KIND, "format": 1, "identity": self.identity, "seconds": seconds}))
+
+
+def _is_of(name, many):
+    return name.partition(".")[0] == str(many.recipe.cell.hidden_size)
+
+
+def _arrays(many, held):
+    """Return {name: array} of the models of one size."""
+    taken = list(many.taken.values())
+    rows = [
+        (each.job.model, each.best_round, each.rounds, list(ENDS).index(each.stopped), len(each.history))
+        for each in taken
+    ]
+    lanes = [
+        (number, round_, slot, job, lane)
+        for number, (round_, group) in enumerate(held)
+        for slot, job, lane in group
+        if job.model not in many.taken
+    ]
+    dtype, width = many.recipe.dtype, many.recipe.rows
+    out = {
+        "done": np.array(rows, np.int64).reshape(-1, 5),
+        "done.best": np.array([each.best for each in taken], dtype).reshape(-1, width),
+        "done.history": np.concatenate([np.zeros((0, SUMS), dtype), *(each.history for each in taken)]),
+    }
+    if lanes:
+        out["lanes"] = np.array(
+            [(job.model, n, round_, slot, lane.updates, len(lane.history)) for n, round_, slot, job, lane in lanes]
+        )
+        own = [lane for *_, lane in lanes]
+        out |= {f"lanes.{name}": np.stack([getattr(lane, name) for lane in own]) for name in STACKED}
+        out["lanes.history"] = np.concatenate([lane.history for lane in own])
+    return out
+
+
+def _take_up(many, arrays):
+    """Load the arrays of one size into its Many."""
+    jobs = {job.model: job for job in many.jobs}
+    done = arrays["done"]
+    for row, best, history in zip(
+        done.tolist(), arrays["done.best"], _parts(arrays["done.history"], done[:, 4]), strict=True
+    ):
+        model, best_round, rounds, end, _ = row
+        taken = Taken(jobs[model], best, history, best_round, rounds, list(ENDS)[end])
+        many.taken[model] = taken
+        many.least = min(many.least, taken.chosen_loss(many.counted, many.recipe.config.every))
+    if "lanes" not in arrays:
+        return
+    rows, groups = arrays["lanes"], {}
+    columns = [arrays[f"lanes.{name}"] for name in STACKED]
+    for row, history, *values in zip(rows.tolist(), _parts(arrays["lanes.history"], rows[:, 5]), *columns, strict=True):
+        model, number, round_, slot, updates, _ = row
+        lane = Lane(*values, history=history, updates=updates)
+        groups.setdefault((number, round_), []).append((slot, jobs[model], lane))
+    many.held = [(round_, lanes) for (_, round_), lanes in groups.items()]
+
+
+def _parts(rows, counts):
+    return np.split(rows, np.cumsum(counts)[:-1]) if len(counts) else []
+
+
+def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
+    """Return plain values that are equal for fits that end in the same bytes; arrays: those that differ between models.
+    """
+    described = {
+        "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},
+        "starts": cell.starts,
+        "head": {"name": head.name, **asdict(head)},
+        "data": data.digest,
+        "config": asdict(config),
+        "lanes": lanes,
+        "each": each,
+        "weights": weights_digest(weights and {name: np.asarray(values) for name, values in weights.items()}),
+        "code": code_version(),
+        "arithmetic": arithmetic(),
+    }
+    for name, value in arrays.items():
+        described[name] = hash_of(value if isinstance(value, dict) else {"": value})
+    # There and back: JSON knows no tuples.
+    return json.loads(json.dumps(described))

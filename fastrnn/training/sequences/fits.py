@@ -1,0 +1,295 @@
+"""The result of `train_many` on Sequences: models, histories and how they ended."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fastrnn import summaries
+from fastrnn.cells.base import Cell
+from fastrnn.exchange.base import network_of
+from fastrnn.exchange.torch import state_of
+from fastrnn.heads.base import Head
+from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.simd.host import arithmetic
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.job import ENDS
+from fastrnn.training.sequences.one import Fit
+from fastrnn.training.sequences.predictions import Predictions
+from fastrnn.training.sequences.relative import loss_weights
+from fastrnn.training.sequences.saved import read_fits, write_fits
+
+NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fits(Predictions):
+    """M fitted models, in the order of their seeds.
+
+    fits[i] is the Fit of model i; a slice or an index array gives Fits.
+
+    Attributes
+    ----------
+    cell : Cell
+        That of the first model, where sizes differ.
+    head : Head
+        The link and the loss.
+    config : FitConfig
+        The configuration of all models.
+    seeds, hidden_size : int64 arrays (M,)
+        Seed and number of hidden units of each model.
+    options : dict
+        {name: array (M,)} of the learning rate and all other options that may differ between models.
+    stopped : tuple of M str
+        Why training ended: "patience", "epochs" (all were trained), "diverged" (the training loss was not finite),
+        "callback", "interrupted", or "imported" (from another library's file).
+    epochs : int array (M,)
+        Epochs of training.
+    best_epoch : int array (M,)
+        The epoch from which the weights are: that of the smallest validation loss, or training loss if no sequence
+        validates; the last one that improved it by more than min_delta.
+    loss : float array (M, 3)
+        The mean loss of the counted steps of training, validation and test sequences at that epoch; nan where there are
+        none.
+    accuracy : float array (M, 3)
+        The share of steps that were predicted right.
+    seconds : float
+        The time of all models together.
+    arithmetic : str
+        The arithmetic of the processor, on which the bytes depend (fastrnn.simd.host); "" if a file does not say it.
+    groups : dict
+        {name: array (M,)} of the group whose sequences each model was fitted to, if `each` was used.
+    """
+
+    cell: Cell
+    head: Head
+    config: FitConfig
+    seeds: np.ndarray
+    hidden_size: np.ndarray
+    options: dict
+    stopped: tuple
+    epochs: np.ndarray
+    best_epoch: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+    seconds: float
+    arithmetic: str
+    _rows: tuple
+    _histories: tuple
+    _recipes: dict
+    groups: dict = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
+        """Collect the models of a training; for internal use.
+
+        Parameters
+        ----------
+        cell, head, data, config, seeds, sizes, options
+            What was trained.
+        taken : list
+            The results of the models, in the order of the seeds.
+        recipes : dict
+            {hidden size: Recipe}.
+        seconds : float
+            The time of all models together.
+
+        Returns
+        -------
+        Fits
+        """
+        weight, steps = loss_weights(head, data), data.counted.astype(float)
+        histories, loss, accuracy = [], [], []
+        for each in taken:
+            # In the precision of the sums: histories take most of the memory of many models.
+            histories.append(each.job.means(each.history, weight, steps).astype(config.dtype))
+            at = each.best_round // config.every
+            last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
+            loss.append(last[0])
+            accuracy.append(last[1])
+        return cls(
+            cell,
+            head,
+            config,
+            seeds,
+            sizes,
+            {names.get(name, name): values for name, values in options.items()},
+            tuple(each.stopped for each in taken),
+            np.array([each.rounds for each in taken]),
+            np.array([each.best_round for each in taken]),
+            np.array(loss),
+            np.array(accuracy),
+            seconds,
+            arithmetic(),
+            tuple(each.best for each in taken),
+            tuple(histories),
+            recipes,
+        )
+
+    def __len__(self):
+        return len(self.seeds)
+
+    def __getitem__(self, index):
+        """The Fit of one model (an integer), or Fits of several (a slice, integers or booleans)."""
+        chosen = np.atleast_1d(np.arange(len(self))[index])
+        if chosen.ndim > 1 or index is True or index is False:
+            raise IndexError(f"index: got {index!r}, expected an integer, a slice, or one axis of integers or booleans")
+        if not len(chosen):
+            raise IndexError(f"index: got {index!r}, which chooses none of {len(self)} models")
+        arrays = {
+            name: getattr(self, name)[chosen]
+            for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+        }
+        lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
+        options, groups = (
+            {name: values[chosen] for name, values in columns.items()} for columns in (self.options, self.groups)
+        )
+        cell = replace(self.cell, hidden_size=int(arrays["hidden_size"][0]))
+        fits = replace(self, cell=cell, options=options, groups=groups, **arrays, **lists)
+        return Fit(fits) if np.ndim(index) == 0 and not isinstance(index, slice) else fits
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def best_index(self):
+        """The number of the model with the smallest validation loss, or training loss if no sequence validates."""
+        losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
+        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+
+    @property
+    def best(self) -> Fit:
+        """The model `best_index`, a Fit."""
+        return self[self.best_index]
+
+    def __repr__(self):
+        sizes = np.unique(self.hidden_size).tolist()
+        sizes = f"{', '.join(map(str, sizes))} unit{'s' if sizes != [1] else ''}"
+        ends = ", ".join(f"{ENDS[end]}: {self.stopped.count(end)}" for end in dict.fromkeys(self.stopped))
+        count = f"{len(self):,} model{'s' if len(self) != 1 else ''}"
+        losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
+        best = losses.min(where=~np.isnan(losses), initial=np.inf)
+        kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
+        lowest = "" if np.isnan(losses).all() else f"; lowest {kind} loss {best:.4g}"
+        return f"Fits({count}; {self.cell.name} of {sizes}; {ends}{lowest})"
+
+    _repr_html_ = summaries.fits_html
+
+    def save(self, path, *, overwrite=False):
+        """Write all models to one safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        overwrite : bool
+            Whether an existing file is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; FileExistsError if it exists and is not to be overwritten.
+        """
+        write_fits(path, self, overwrite)
+
+    @classmethod
+    def load(cls, path, cell=None):
+        """Read the models of a file.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        cell : type or None
+            The class of a cell that is not one of fastrnn's.
+
+        Returns
+        -------
+        Fits
+
+        Raises
+        ------
+        CheckpointError
+            For other files.
+        """
+        return cls(**read_fits(path, cell))
+
+    def weights(self, i=0):
+        """Return the weights of a model.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        dict
+            {name: array} in PyTorch's shapes.
+        """
+        return self._recipe(i).named(self._rows[i])
+
+    def state_dict(self, i=0, rnn="rnn.", linear="lin."):
+        """Return the weights of a model as PyTorch's state_dict of nn.RNN, nn.GRU or nn.LSTM with an nn.Linear.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+        rnn, linear : str
+            Prefixes of the two modules.
+
+        Returns
+        -------
+        dict
+            {name: array}.
+        """
+        return state_of(network_of(self[int(i)]), rnn, linear)
+
+    def history(self, i=0):
+        """Return the evaluations of a model.
+
+        Parameters
+        ----------
+        i : int
+            The number of the model.
+
+        Returns
+        -------
+        dict
+            {"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}, with columns of training, validation and test.
+        """
+        history = self._histories[i].copy()
+        return {
+            "epoch": np.arange(len(history)) * self.config.every,
+            "loss": history[:, 0],
+            "accuracy": history[:, 1],
+        }
+
+    def to_frame(self):
+        """Return a table with a row for each model.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
+        import pandas
+
+        columns = {
+            **self.groups,
+            "seed": self.seeds,
+            "hidden_size": self.hidden_size,
+            **self.options,
+            "stopped": self.stopped,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+        }
+        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(NAMES)}
+        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(NAMES)}
+        return pandas.DataFrame(columns)
+
+    def _recipe(self, i):
+        return self._recipes[int(self.hidden_size[i])]
+
+
+# Names, for users, of options of the kernels.
+names = {"rate": "learning_rate", "decay": "weight_decay"}

@@ -1,0 +1,146 @@
+"""One running call of `fit_sequences`: models of each size in turn, Ctrl-C, progress, callback, checkpoint."""
+
+import math
+import queue
+import threading
+import time
+
+import numpy as np
+
+from fastrnn.interrupt import deferred_interrupt
+from fastrnn.training.sequences.fit_state import FitState
+from fastrnn.training.sequences.lanes import left_behind
+
+# With a callback for one model, the caller waits this long for its next evaluation before it looks at other events.
+WAIT_SECONDS = 0.05
+
+
+class Fitting:
+    """Trains Manys one after the other; `run` returns all models in their order.
+
+    progress(done, models, loss), callback(FitState): functions or None; autosave: a FitAutosave or None; stepwise:
+    whether a single model waits after each evaluation until the callback has returned.
+    """
+
+    def __init__(self, manys, progress, callback, autosave):
+        self.manys, self.progress, self.callback, self.autosave = manys, progress, callback, autosave
+        self.models = sum(len(many.jobs) for many in manys)
+        self.stepwise = callback is not None and self.models == 1
+        self.reason, self.reported, self.current = "interrupted", 0, manys[0]
+        self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
+        self.earlier = autosave.take_up(manys) if autosave else 0.0
+
+    def run(self):
+        """Return [Taken] of all models, in the order of their numbers."""
+        self.began, self.caller = time.perf_counter(), threading.get_ident()
+        with deferred_interrupt() as self.interrupt:
+            self.flag = self.interrupt.flag
+            for self.current in self.manys:
+                if self.flag[0]:
+                    break
+                self.current.run(self)
+            if not self.flag[0]:
+                self.tend()
+            if self.autosave:
+                if self.done < self.models and self.reason == "interrupted":
+                    self.save(self.current.held)
+                else:
+                    self.autosave.remove()
+        return self._all()
+
+    @property
+    def seconds(self):
+        """The seconds of training so far."""
+        return self.earlier + time.perf_counter() - self.began
+
+    @property
+    def done(self):
+        """The number of finished models."""
+        return sum(len(many.taken) for many in self.manys)
+
+    @property
+    def least(self):
+        """The lowest validation loss of the finished models."""
+        return min((many.least for many in self.manys), default=math.inf)
+
+    def _all(self):
+        taken = {}
+        for many in self.manys:
+            lanes = {job.model: lane for _, group in many.held for _, job, lane in group}
+            for job in many.jobs:
+                own = many.taken.get(job.model)
+                taken[job.model] = own or left_behind(job, lanes.get(job.model), self.reason)
+        return [taken[model] for model in sorted(taken)]
+
+    # -------------------------------------------------------------------------------------- in the caller's thread
+
+    def tend(self):
+        """Call progress and callback, if there is news; their exceptions end training."""
+        try:
+            if self.progress:
+                self.progress(self.done, self.models, self.least)
+            if self.stepwise:
+                self._step()
+            elif self.callback and (evaluated := self._evaluated()) != self.reported:
+                self.reported = evaluated
+                self._call()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _step(self):
+        """Call the callback for a single model, until it is finished or its next evaluation takes longer."""
+        try:
+            while self.events.get(timeout=WAIT_SECONDS):
+                try:
+                    self._call()
+                finally:
+                    self.answers.put(None)
+        except queue.Empty:
+            pass
+
+    def _call(self):
+        asked = self.callback(FitState(self))
+        if isinstance(asked, (bool, np.bool_)) and asked and not self.flag[0]:
+            self.reason = "callback"
+            self.stop()
+
+    def _evaluated(self):
+        return sum(group.evaluated for many in self.manys for group in many.groups)
+
+    # ------------------------------------------------------------------------------------------ in threads that work
+
+    def stop(self):
+        """Ask all training to stop soon."""
+        self.interrupt.set()
+
+    def pause(self, evaluated):
+        """Let a single model wait for the callback, after a call of the kernels with `evaluated` evaluations."""
+        if not self.stepwise or not evaluated:
+            return
+        if threading.get_ident() == self.caller:  # the system starts no more threads
+            return self._call()
+        self.events.put(True)
+        while not self.flag[0]:
+            try:
+                return self.answers.get(timeout=WAIT_SECONDS)
+            except queue.Empty:
+                pass
+
+    def ended(self):
+        """Record that a thread has finished its work."""
+        if self.stepwise:
+            self.events.put(False)
+
+    def due(self):
+        """Return whether it is time to write a checkpoint."""
+        return self.autosave is not None and self.autosave.due(self._size())
+
+    def _size(self):
+        """Return the approximate number of bytes of a checkpoint."""
+        models = sum(many.recipe.rows * many.recipe.dtype.itemsize * len(many.jobs) for many in self.manys)
+        return models + sum(taken.history.nbytes for many in self.manys for taken in many.taken.values())
+
+    def save(self, held):
+        """Write the checkpoint: finished models, and `held`, the lanes of the models at work."""
+        self.autosave.save(self.manys, self.current, held, self.seconds)

@@ -1,0 +1,78 @@
+"""Fits stored in a folder: finished ones, and the state of interrupted ones."""
+
+import hashlib
+import os
+
+import numpy as np
+
+from fastrnn.checkpoint import code_version
+from fastrnn.errors import CheckpointError
+from fastrnn.simd.host import arithmetic
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.fit import fit_sequences
+from fastrnn.training.sequences.fits import Fits
+from fastrnn.training.sequences.parts import Call, fit_in_parts
+
+
+def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress, options):
+    """Return the Fits of `fit_sequences`; after an interruption the same call continues.
+
+    seeds (M,); roles (N,) or (M, N); columns: {name: (M,)} of hidden_size, learning_rate, l1, weight_decay and the
+    optimizer's options; output: the folder, or None; where: a Where; options: of fit_sequences. Raises
+    KeyboardInterrupt after Ctrl-C, UnitFailed if an executor cannot fit.
+    """
+    known = {"hidden_size", *FitConfig.__dataclass_fields__}
+    arguments = {**options, **{name: values for name, values in columns.items() if name in known}}
+    own = {name: values for name, values in columns.items() if name not in known}
+    if own:
+        arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **own}
+    arguments |= {"seeds": seeds, "roles": roles, "config": config}
+    path = output and os.path.join(output, f"fits-{_digest(cell, data, arguments)}.safetensors")
+    fits = _saved(path, type(cell), arguments)
+    if fits is not None:
+        if progress:
+            role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
+            progress(len(fits), len(fits), float(fits.loss[fits.best_index, role]))
+        return fits
+    if path:
+        os.makedirs(output, exist_ok=True)
+    stem = path and os.path.splitext(path)[0]
+    if where.executor is not None:
+        fits, parts = fit_in_parts(Call(cell, data, arguments), where, stem, progress)
+    else:
+        checkpoint, parts = path and f"{stem}.checkpoint", None
+        fits = fit_sequences(cell, data, threads=where.threads, progress=progress, checkpoint=checkpoint, **arguments)
+    if "interrupted" in fits.stopped:
+        raise KeyboardInterrupt
+    if path:
+        fits.save(path, overwrite=True)
+        if parts:
+            parts.remove()
+    return fits
+
+
+def _digest(cell, data, arguments):
+    """Return a digest of everything that determines the fits."""
+    text = f"{arithmetic()} {code_version()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
+    digest = hashlib.blake2b(text.encode(), digest_size=8)
+    for name, value in sorted(arguments.items()):
+        if isinstance(value, dict):
+            value = sorted((key, np.asarray(each).tolist()) for key, each in value.items())
+        if isinstance(value, np.ndarray):
+            value = f"{value.dtype} {value.shape} {hashlib.blake2b(np.ascontiguousarray(value)).hexdigest()}"
+        digest.update(f" {name}={value!r}".encode())
+    return digest.hexdigest()
+
+
+def _saved(path, kind, arguments):
+    """Return the Fits in a file, or None if there are none, or those of other arguments."""
+    if path is None or not os.path.exists(path):
+        return None
+    try:
+        fits = Fits.load(path, cell=kind)
+    except CheckpointError:
+        return None
+    sizes = arguments.get("hidden_size", fits.hidden_size)
+    same = np.array_equal(fits.seeds, arguments["seeds"]) and np.all(fits.hidden_size == sizes)
+    options = (np.all(values == arguments.get(name, values)) for name, values in fits.options.items())
+    return fits if same and all(options) else None

@@ -1,0 +1,120 @@
+"""Outputs and states of many models on sequences, computed by the kernels that train them."""
+
+import numpy as np
+
+from fastrnn.kernels.recurrent.predict import predict_program
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.sequences.blocks import blocks_of
+
+
+def check_inputs(data, recipe, initial=None):
+    """Raise ValueError unless Sequences, and initial states, have the sizes of the models; kernels do not check them.
+    """
+    if data.x.shape[1] != recipe.net.sizes.inputs:
+        raise ValueError(
+            f"data: got {data.x.shape[1]} inputs per step, expected {recipe.net.sizes.inputs}, as the models were "
+            "fitted to"
+        )
+    if initial is not None:
+        check_initial(initial, recipe)
+    if data.allowed is not None:
+        recipe.head.suited(True)
+        if data.allowed.shape[1] != recipe.net.sizes.outputs:
+            raise ValueError(
+                f"data: allowed has {data.allowed.shape[1]} classes, expected {recipe.net.sizes.outputs}, as the "
+                "models have"
+            )
+
+
+def states_of_sequences(initial, models, sequences):
+    """Return (N, W) or (M, N, W) float64 of given initial states. Raises ValueError for other shapes and infinite
+    numbers."""
+    initial = np.asarray(initial, float)
+    if initial.ndim not in (2, 3) or initial.shape[:-1] not in ((sequences,), (models, sequences)):
+        raise ValueError(
+            f"initial: got shape {initial.shape}, expected ({sequences}, W) or ({models}, {sequences}, W), the states "
+            "of each sequence"
+        )
+    if not np.isfinite(initial).all():
+        raise ValueError("initial: holds values that are not finite")
+    return initial
+
+
+def check_initial(initial, recipe):
+    """Raise ValueError unless initial states (..., W) have the size of the network's."""
+    states, hidden = len(recipe.net.step.new), recipe.net.sizes.hidden
+    if initial.shape[-1] != states * hidden:
+        raise ValueError(
+            f"initial: got {initial.shape[-1]} numbers per sequence, expected {states * hidden}: {states} "
+            f"state{'s' * (states > 1)} of {hidden} unit{'s' * (hidden > 1)}"
+        )
+
+
+def check_targets(data, head, outputs=None):
+    """Raise ValueError unless Sequences have targets that suit a head and this number of outputs."""
+    if data.kind is None:
+        raise ValueError("data: has no targets; give y")
+    if data.kind != head.targets and not (data.kind == "bits" and head.targets == "reals"):
+        raise ValueError(
+            f"head: {head.name} takes {head.targets}, but the targets are {data.kind}; Sequences(kind=) says "
+            "what they are"
+        )
+    found = data.classes if head.targets == "classes" else data.y.shape[1]
+    # A class that does not occur may be missing.
+    if outputs is not None and (found > outputs if head.targets == "classes" else found != outputs):
+        raise ValueError(f"data: has targets for {found} outputs, expected {outputs}, as the models have")
+
+
+def outputs_of(recipe, weights, data, states=False, initial=None):
+    """Return (z (M, S, O), states (M, S, W) or None, last (M, N, W)) of models with weights (M, R), on all steps of
+    Sequences.
+
+    States are those after each step, and after the last one, all states of the cell one after the other. initial
+    (M, N, W): those before the first step, or None.
+    """
+    net, dtype, lanes = recipe.side_by_side, recipe.dtype, recipe.lanes
+    models, sizes = len(weights), net.sizes
+    width = len(net.step.new) * sizes.hidden
+    blocks = blocks_of(data, net.columns, None, dtype)
+    program = predict_program(net, recipe.config.dtype, lanes)
+    longest = max(block.steps for block in blocks)
+    z = np.empty((models, data.steps, sizes.outputs), dtype)
+    kept = np.empty((models, data.steps, width), dtype) if states else None
+    arrays = {
+        "theta": aligned_zeros((recipe.rows, lanes), dtype),
+        "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
+    }
+    last = np.empty((models, len(data), width), dtype)
+    arrays |= {
+        name: aligned_zeros((count, lanes), dtype)
+        for name, count in net.arrays(longest).items()
+        if name in ("pre", "state", "saved", "operand")
+    }
+    for first in range(0, models, lanes):
+        count = min(lanes, models - first)
+        arrays["theta"][:] = 0
+        arrays["theta"][:, :count] = weights[first : first + count].T
+        for block in blocks:
+            start = None
+            if initial is not None:
+                start = aligned_zeros((width, net.columns, lanes), dtype)
+                start[:, : len(block.sequences), :count] = initial[first : first + count, block.sequences].T
+            values = {
+                **{name: array.ctypes.data for name, array in arrays.items()},
+                "x": block.x.ctypes.data,
+                "lengths": block.lengths.ctypes.data,
+                "steps": block.steps,
+                "start": 0 if start is None else start.ctypes.data,
+            }
+            program.run(np.array([values[name] for name in program.names], np.int64))
+            state = arrays["state"].reshape(longest + 1, width, net.columns, lanes)
+            for column, sequence in enumerate(block.sequences):
+                start, stop = data.offsets[sequence], data.offsets[sequence + 1]
+                steps = stop - start
+                z[first : first + count, start:stop] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
+                last[first : first + count, sequence] = state[steps, :, column, :count].T
+                if states:
+                    kept[first : first + count, start:stop] = np.moveaxis(
+                        state[1 : steps + 1, :, column, :count], -1, 0
+                    )
+    return z, kept, last

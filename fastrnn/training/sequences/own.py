@@ -1,0 +1,84 @@
+"""Models side by side, each on its own sequences."""
+
+import numpy as np
+
+from fastrnn.kernels.gather import gather
+from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.sequences.blocks import Block
+from fastrnn.training.sequences.group import Group
+
+
+class OwnGroup(Group):
+    """A Group whose lanes have separate sequences, which are written into its blocks when a model begins.
+
+    layout: the Layout of all models that may come. targets: data.target_rows of all steps.
+    """
+
+    def __init__(self, recipe, data, counted, flag, layout, targets):
+        net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
+        self.layout, self.targets, count = layout, targets, len(layout.steps)
+        ends = np.cumsum(layout.steps)
+        self.firsts, steps = ends - layout.steps, int(ends[-1])
+        super().__init__(recipe, data, counted, flag, None)
+        self.laid = [
+            aligned_zeros((steps, *shape, net.columns, lanes), dtype)
+            for shape in ((net.sizes.inputs,), (targets.shape[1],), ())
+        ]
+        self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
+        # The sequence in each place, and the lanes whose sequences are to be written before the next round.
+        self.chosen, self.late = np.full((count, net.columns, lanes), -1), set()
+        width = 0 if data.initial is None else data.initial.shape[1]
+        self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
+        self._take_blocks([
+            Block(
+                *(array[first:last] for array in self.laid),
+                self.lengths[n],
+                np.zeros(0, int),
+                self.first_states[n] if width else None,
+            )
+            for n, (first, last) in enumerate(zip(self.firsts, ends))
+        ])
+
+    def _longest(self):
+        return int(self.layout.steps.max())
+
+    def suits(self, job):
+        """Return True: a model may always begin."""
+        return True
+
+    def _lay(self, slot, job):
+        own, role, block, column = self.layout.places(job)
+        self.chosen[:, :, slot] = -1
+        self.chosen[block, column, slot] = own
+        self.lengths[:, :, slot] = 0
+        self.lengths[block, column, slot] = self.data.lengths[own]
+        self.weights[:, :, :, slot] = 0
+        self.weights[block, role, column, slot] = 1
+        if self.data.initial is not None:
+            self.first_states[block, :, column, slot] = self.data.initial[own]
+        self.late.add(slot)
+
+    def _settle(self):
+        super()._settle()
+        steps = self.lengths.max((1, 2)).astype(np.int64)
+        self.table[:, loops.ITEM.index("steps")] = steps
+        # A block that no model has any more is skipped, except for the work after it.
+        self.table[steps == 0, loops.ITEM.index("flags")] &= ~(loops.LEARN | loops.EVALUATE)
+        self._write()
+
+    def _write(self):
+        """Write the sequences of models that began since the last round: those of neighbouring lanes together."""
+        data, slots = self.data, np.array(sorted(self.late), int)
+        source, self.late = (data.offsets, data.lengths, data.x, self.targets, data.weight), set()
+        for lanes in np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1):
+            if len(lanes):
+                part = slice(lanes[0], lanes[-1] + 1)
+                arrays = [array[..., part] for array in self.laid]
+                gather(self.chosen[..., part], self.layout.steps, self.firsts, *source, *arrays)
+
+    def take(self, slot):
+        """Free the slot of a finished model, as a Group does."""
+        self.lengths[:, :, slot] = 0
+        self.late.discard(slot)
+        return super().take(slot)

@@ -1,0 +1,113 @@
+"""Models side by side, each on batches of its own sequences."""
+
+import numpy as np
+
+from fastrnn.kernels.gather import gather
+from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.sequences.epochs import Epochs, order_of
+from fastrnn.training.sequences.own import OwnGroup
+
+# Numbers of the data that are laid out for one call of the kernels: they should stay in the second cache.
+PORTION = 1 << 18
+
+
+class OwnBatchedGroup(Epochs, OwnGroup):
+    """An OwnGroup whose lanes learn from batches, each in its own order; a round is an epoch of all.
+
+    A lane with fewer batches than its neighbours rests at the end of an epoch.
+    """
+
+    def __init__(self, recipe, data, counted, flag, layout, targets):
+        super().__init__(recipe, data, counted, flag, layout, targets)
+        dtype = recipe.dtype
+        # Converted once to the precision of the kernels, since they are copied again and again.
+        self.source = [np.ascontiguousarray(values, dtype) for values in (data.x, targets, data.weight)]
+        self.buffers = {}
+
+    def _portions(self):
+        net, taking = self.recipe.net, self.arrays["active"][0, : self.slots] > 0
+        chosen, counts = self._chosen(taking)
+        # (U, B, C, L) lengths, the longest of each block first, and what a batch of each lane is divided by.
+        lengths = np.where(chosen >= 0, self.data.lengths[chosen], 0)
+        weight = np.where(chosen >= 0, self.weight_of[chosen], 0).sum((1, 2))
+        scale = np.divide(1, weight, out=np.zeros_like(weight), where=weight > 0)
+        steps = lengths.max((2, 3))
+        numbers = np.cumsum(steps.sum(1)) * net.columns * self.recipe.lanes * sum(a[0].size for a in self.source)
+        # Portions end where they are large enough, and where a lane has had its last batch.
+        ends = {int(count) for count in counts[taking]} | {len(chosen)}
+        first = 0
+        while first < len(chosen):
+            begun = numbers[first - 1] if first else 0
+            last = max(first + 1, int(np.searchsorted(numbers, begun + PORTION, "right")))
+            last = min(last, min(end for end in ends if end > first))
+            part = slice(first, last)
+            table, kept = self._laid_out(chosen[part], lengths[part], steps[part], scale[part])
+            yield table, kept, counts > first
+            first = last
+
+    def _chosen(self, taking):
+        """Return ((U, B, C, L) numbers of the sequences of each update, -1 for none; (L,) updates of each lane)."""
+        columns, size = self.recipe.net.columns, self.recipe.config.batch_size
+        orders = []
+        for slot, job in enumerate(self.jobs):
+            training = job.own[job.roles == 0] if job is not None and taking[slot] else np.zeros(0, np.int64)
+            orders.append(order_of(job, training, int(self.updates[slot])) if len(training) else training)
+        size = min(size, max(map(len, orders)))
+        counts = np.array([-(-len(order) // size) for order in orders])
+        blocks = -(-size // columns)
+        chosen = np.full((len(orders), counts.max() * size), -1)
+        for row, order in zip(chosen, orders):
+            row[: len(order)] = order
+        chosen = chosen.reshape(len(orders), -1, size)
+        keys = np.where(chosen >= 0, -self.data.lengths[chosen], 1)
+        chosen = np.take_along_axis(chosen, np.argsort(keys, axis=2, kind="stable"), 2)
+        out = np.full((chosen.shape[1], blocks * columns, self.recipe.lanes), -1)
+        out[:, :size, : len(orders)] = chosen.transpose(1, 2, 0)
+        return out.reshape(chosen.shape[1], blocks, columns, self.recipe.lanes), counts
+
+    def _laid_out(self, chosen, lengths, steps, scale):
+        """Return (table of blocks, the arrays that it points to) of a few updates."""
+        net, dtype, lanes, data = self.recipe.net, self.recipe.dtype, self.recipe.lanes, self.data
+        update, block = np.nonzero(steps)
+        chosen, lengths, steps = chosen[update, block], lengths[update, block], steps[update, block]
+        firsts = np.cumsum(steps) - steps
+        rows, count = int(steps.sum()), len(steps)
+        x, y, mask = (
+            self._buffer(name, (rows, *own.shape[1:], net.columns, lanes)) for name, own in zip("xym", self.source)
+        )
+        gather(chosen, steps, firsts, data.offsets, data.lengths, *self.source, x, y, mask)
+        weights = self._buffer("weights", (count, loops.ROLES, net.columns, lanes))
+        weights[:, 0] = scale[update][:, None]
+        own_lengths = self._buffer("lengths", lengths.shape)
+        own_lengths[:] = lengths
+        table = np.zeros((count, len(loops.ITEM)), np.int64)
+        begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
+        columns = {
+            "steps": steps,
+            "x": _addresses(x, firsts),
+            "y": _addresses(y, firsts),
+            "mask": _addresses(mask, firsts),
+            "lengths": _addresses(own_lengths, np.arange(count)),
+            "weights": _addresses(weights, np.arange(count)),
+            "flags": loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends,
+        }
+        if data.initial is not None:
+            start = aligned_zeros((count, data.initial.shape[1], net.columns, lanes), dtype)
+            start[:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
+            columns["start"] = _addresses(start, np.arange(count))
+            self.buffers["start"] = start
+        for name, values in columns.items():
+            table[:, loops.ITEM.index(name)] = values
+        return table, (x, y, mask, weights, own_lengths)
+
+    def _buffer(self, name, shape):
+        """Return an array of this shape in reused memory."""
+        size = int(np.prod(shape))
+        if name not in self.buffers or self.buffers[name].size < size:
+            self.buffers[name] = aligned_zeros((size,), self.recipe.dtype)
+        return self.buffers[name][:size].reshape(shape)
+
+
+def _addresses(array, rows):
+    return array.ctypes.data + array.strides[0] * rows

@@ -1,0 +1,188 @@
+"""Stores Fits in one safetensors file: weights in PyTorch's shapes with a leading axis of models, and everything else.
+
+Tensors: `H.w_ih` (M, G H, I) and the like for each hidden size H, with `H.models` (M), their numbers; seeds,
+hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3) of all models one after the other,
+history_offsets (M + 1).
+"""
+
+import json
+import os
+from dataclasses import asdict, fields, replace
+
+import numpy as np
+from safetensors import safe_open
+
+from fastrnn.cells.base import Cell, cells
+from fastrnn.checkpoint import KEY, digest_of, sealed
+from fastrnn.errors import CheckpointError
+from fastrnn.files import write_atomically
+from fastrnn.heads.base import heads
+from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.optimizers.base import optimizers
+from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.job import ENDS
+from fastrnn.training.sequences.recipe import Recipe
+
+KIND = "fits"
+ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+
+
+def write_fits(path, fits, overwrite=False):
+    """Write Fits to a file, whole or not at all.
+
+    Raises OSError if it cannot be written, FileExistsError if it exists and is not to be overwritten.
+    """
+    tensors = {name: np.ascontiguousarray(getattr(fits, name)) for name in ARRAYS}
+    tensors |= {f"option.{name}": np.ascontiguousarray(values) for name, values in fits.options.items()}
+    lengths = [len(history) for history in fits._histories]
+    tensors["history"] = np.concatenate(fits._histories)
+    tensors["history_offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    for size, recipe in fits._recipes.items():
+        models = np.flatnonzero(fits.hidden_size == size)
+        if not len(models):
+            continue
+        rows = np.stack([fits._rows[i] for i in models])
+        tensors[f"{size}.models"] = models
+        tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
+    recipe = next(iter(fits._recipes.values()))
+    header = {
+        "kind": KIND,
+        "format": 1,
+        "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
+        "head": {"name": fits.head.name, **asdict(fits.head)},
+        "options": list(fits.options),
+        "config": asdict(fits.config),
+        "stopped": fits.stopped,
+        "seconds": fits.seconds,
+        "arithmetic": fits.arithmetic,
+        "groups": {name: values.tolist() for name, values in fits.groups.items()},
+        "inputs": recipe.net.sizes.inputs,
+        "outputs": recipe.net.sizes.outputs,
+    }
+    write_atomically(path, sealed(tensors, header), overwrite=overwrite)
+
+
+def read_fits(path, cell=None):
+    """Return the fields of Fits, as a dict, of a file that `write_fits` wrote.
+
+    cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
+    """
+    header, tensors = read_sealed(path, KIND, "file of fits that Fits.save wrote")
+    if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
+        raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, for example GRU")
+    try:
+        return _rebuilt(header, tensors, _cell(path, header["cell"], cell))
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again"
+        ) from error
+
+
+def read_sealed(path, kind, what):
+    """Return (header, {name: array}) of a file of fastrnn.checkpoint.sealed; kind: the expected kind; what: the same in
+    words.
+
+    Files without a digest are read all the same. Raises CheckpointError, in one line, for anything else.
+    """
+    path = os.fspath(path)
+    try:
+        with safe_open(path, "np") as file:
+            header = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if header.get("kind") != kind or header.get("format") != 1:
+            raise KeyError("kind")
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; expected a {what}") from None
+    except Exception as error:
+        if os.path.isdir(path):
+            raise CheckpointError(f"{path}: is a folder; expected a {what}") from None
+        raise CheckpointError(f"{path}: is not a {what} ({type(error).__name__})") from error
+    digest = header.pop("digest", None)
+    if digest is not None and digest != digest_of(tensors, header):
+        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
+    return header, tensors
+
+
+def _cell_name(cell):
+    return cell.name or type(cell).__name__
+
+
+def _cell(path, description, given):
+    values = dict(description)
+    name, formula = values.pop("name"), values.pop("formula")
+    known = cells()
+    if given is None and name not in known:
+        raise CheckpointError(
+            f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
+            f"give its class, Fits.load(path, cell={name})"
+        )
+    kind = given or known[name]
+    own = {each.name for each in fields(kind)}
+    cell = kind(**{field: value for field, value in values.items() if field in own})
+    if cell.traced().text != formula:
+        raise CheckpointError(f"{path}: was made with another formula of the cell {name!r} than the present one")
+    return cell
+
+
+def _rebuilt(header, tensors, cell):
+    config = dict(header["config"])
+    for name in ("decay_on", "l1_on"):
+        config[name] = tuple(config[name])
+    config["optimizer_options"] = tuple((name, value) for name, value in config["optimizer_options"])
+    if config["optimizer"] not in optimizers():
+        raise ValueError(f"optimizer {config['optimizer']!r} is unknown")
+    config = FitConfig(**config)
+    description = dict(header["head"])
+    head = heads()[description.pop("name")](**description)
+    models = len(tensors["seeds"])
+    _check_shapes(header, tensors, models)
+    rows, recipes = [None] * models, {}
+    for size in np.unique(tensors["hidden_size"]).tolist():
+        # Before anything is made in the size that a file claims.
+        inputs, (outputs, units) = tensors[f"{size}.w_ih"].shape[-1], tensors[f"{size}.w_ho"].shape[1:]
+        if (inputs, outputs, units) != (header["inputs"], header["outputs"], size):
+            raise ValueError(f"weights of {size} units have other shapes")
+        recipe = recipes[size] = Recipe(
+            replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"]
+        )
+        own = np.flatnonzero(tensors["hidden_size"] == size)
+        if not np.array_equal(tensors[f"{size}.models"], own):
+            raise ValueError(f"models of {size} units are not those with that hidden_size")
+        for n, model in enumerate(own):
+            rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
+    offsets = tensors["history_offsets"]
+    histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
+    options = {name: tensors[f"option.{name}"] for name in header["options"]}
+    return {
+        "cell": cell,
+        "head": head,
+        "config": config,
+        "options": options,
+        "stopped": tuple(header["stopped"]),
+        "seconds": header["seconds"],
+        "arithmetic": header.get("arithmetic", ""),
+        "groups": {name: np.array(values) for name, values in header.get("groups", {}).items()},
+        "_rows": tuple(rows),
+        "_histories": histories,
+        "_recipes": recipes,
+        **{name: tensors[name] for name in ARRAYS},
+    }
+
+
+def _check_shapes(header, tensors, models):
+    """Raise ValueError unless each array has an entry for each model."""
+    shapes = dict.fromkeys((*ARRAYS, *(f"option.{name}" for name in header["options"])), (models,))
+    shapes |= {"loss": (models, ROLES), "accuracy": (models, ROLES), "history_offsets": (models + 1,)}
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} has shape {tensors[name].shape}, expected {shape}")
+    offsets, history = tensors["history_offsets"], tensors["history"]
+    ordered = offsets[0] == 0 and offsets[-1] == len(history) and (np.diff(offsets) >= 0).all()
+    if not ordered or history.shape[1:] != (2, ROLES):
+        raise ValueError("histories do not fit the models")
+    if any(len(values) != models for values in header.get("groups", {}).values()):
+        raise ValueError("it does not say whose sequences each model was fitted to")
+    if len(header["stopped"]) != models or not set(header["stopped"]) <= set(ENDS):
+        raise ValueError("it does not say why each model stopped")

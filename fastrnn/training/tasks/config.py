@@ -1,0 +1,187 @@
+"""How to train: one frozen object, from which the command line is derived and which every model file embeds."""
+
+from dataclasses import asdict, dataclass, field, fields
+
+import numpy as np
+
+from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
+from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.initializers import INITIALIZERS
+from fastrnn.optimizers.base import optimizers
+from fastrnn.schedules import SCHEDULES
+from fastrnn.training.tasks.curriculum import Curriculum
+
+UNTIL = ("exact", "certified", "samples")
+
+
+def option(default, help, choices=None):
+    """Return a dataclass field with its text for the command line; choices may be a function."""
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that determines the result of a training on a task or on arrays, besides cell and data.
+
+    Parameters
+    ----------
+    loss : str
+        "squared" or "cross-entropy".
+    optimizer : str
+        Its name.
+    learning_rate : float or None
+        None: the optimizer's own.
+    constants : dict
+        The optimizer's own options {name: number}.
+    batch_size : int
+        Samples in one update.
+    max_samples : int
+        Training ends after this many samples, in whole updates.
+    until : "exact", "certified" or "samples"
+        Training ends when the network is right on all of its verification, when it is proved right at every width, or
+        after max_samples.
+    patience : int
+        Consecutive samples without a mistake before a verification.
+    curriculum : Curriculum or None
+        The widths to train at before the width of the task.
+    seed : int
+        The seed of weights and data.
+    initializer, initial_scale : str, float
+        The distribution of the initial weights, and a factor on them.
+    schedule : str
+        The schedule of the learning rate over max_samples (fastrnn.schedules).
+    clip : float or None
+        Gradients with a larger global norm are scaled down to this norm; None: no clipping.
+    truncate : int or None
+        Truncated back-propagation: gradients stay within segments of this many steps; None: all steps.
+    saturation : float
+        Added to the loss: saturation * sum h (1 - h), which pushes hidden units to their extremes.
+    retention : float
+        Weight of the penalty on the share of its last state that a unit keeps.
+    weight_decay : float
+        Decoupled (AdamW): w -= rate * weight_decay * w.
+    l1 : float
+        Decoupled: w -= rate * l1 * sign(w).
+    reduction : "mean" or "sum"
+        Whether gradients are the mean or the sum over the batch.
+    dtype : "float32" or "float64"
+        The precision of the training.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one line, for values out of range.
+    """
+
+    loss: str = option("squared", "loss function", lambda: LOSSES)
+    optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
+    learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
+    constants: tuple = option((), "constants of the optimizer, for example beta2=0.99")
+    batch_size: int = option(16, "samples in one update")
+    max_samples: int = option(1_000_000, "stop after N samples at the latest")
+    until: str = option(
+        "exact", "stopping criterion: exact, certified, or samples (use all of max_samples)", lambda: UNTIL
+    )
+    patience: int = option(256, "consecutive samples without a mistake before verification")
+    curriculum: Curriculum | None = option(
+        Curriculum(), "START:FACTOR: train at width START, and multiply it by FACTOR once exact; or none"
+    )
+    seed: int = option(0, "seed of weights and data")
+    initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
+    schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
+    clip: float | None = option(None, "clip the global gradient norm to X (default: no clipping)")
+    truncate: int | None = option(
+        None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"
+    )
+    saturation: float = option(0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes")
+    retention: float = option(0.0, "weight of the penalty on the share of its last state that a unit keeps")
+    weight_decay: float = option(0.0, "decoupled weight decay: w -= rate * weight_decay * w")
+    l1: float = option(0.0, "decoupled L1 penalty: w -= rate * l1 * sign(w)")
+    initial_scale: float = option(1.0, "factor on the initial weights")
+    reduction: str = option("mean", "gradients: mean or sum over the batch", lambda: ("mean", "sum"))
+    dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
+
+    def __post_init__(self):
+        # From here on plain values only: JSON and the kernels take no others.
+        object.__setattr__(self, "dtype", _dtype(self.dtype))
+        for each in fields(self):
+            if choices := each.metadata["choices"]:
+                object.__setattr__(self, each.name, as_choice(each.name, getattr(self, each.name), choices()))
+        for name in ("batch_size", "max_samples", "truncate"):
+            self._set(name, as_whole, 1)
+        for name in ("seed", "patience"):
+            self._set(name, as_whole, 0)
+        for name in ("learning_rate", "clip"):
+            self._set(name, as_number, *POSITIVE)
+        for name in ("saturation", "retention", "weight_decay", "l1", "initial_scale"):
+            self._set(name, as_number)
+        if isinstance(self.curriculum, dict):  # as JSON has it
+            object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
+        if not isinstance(self.curriculum, Curriculum | None):
+            raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
+        try:
+            constants = tuple(sorted(dict(self.constants).items()))
+        except (TypeError, ValueError):
+            raise TypeError(f"constants: got {self.constants!r}, expected pairs of a name and a number") from None
+        object.__setattr__(self, "constants", constants)
+        self.build_optimizer()
+        object.__setattr__(self, "constants", tuple((name, float(value)) for name, value in constants))
+
+    def _set(self, name, check, *bounds):
+        """Replace a field by what `check` returns for it; None is left unchanged where it is the default."""
+        value = getattr(self, name)
+        if value is not None or self.__dataclass_fields__[name].default is not None:
+            object.__setattr__(self, name, check(name, value, *bounds))
+
+    def build_optimizer(self):
+        """Return the optimizer with its constants.
+
+        Returns
+        -------
+        NamedTuple
+
+        Raises
+        ------
+        ValueError
+            For constants that the optimizer does not have, or out of range.
+        """
+        kind, values = optimizers()[self.optimizer], {}
+        for name, value in self.constants:
+            if name not in kind._fields:
+                known = ", ".join(kind._fields) or "none"
+                raise ValueError(f"constants: got {name}={value}, but {self.optimizer} has {known}")
+            try:
+                values[name] = as_number(name, value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
+            if name in getattr(kind, "positive", ()) and values[name] < np.finfo(self.dtype).tiny:
+                least = np.finfo(self.dtype).tiny
+                raise ValueError(f"constants: got {name}={value!r}, expected at least {least:.2g} in {self.dtype}")
+        return kind(**values)
+
+    @property
+    def rate(self):
+        """The learning rate, that of the optimizer if none was given."""
+        return self.learning_rate if self.learning_rate is not None else optimizers()[self.optimizer].learning_rate
+
+    @property
+    def updates(self):
+        """The number of updates that max_samples take."""
+        return -(-self.max_samples // self.batch_size)
+
+    def as_dict(self):
+        """Return the fields as plain values, for JSON.
+
+        Returns
+        -------
+        dict
+        """
+        return {**asdict(self), "constants": dict(self.constants)}
+
+
+def _dtype(value):
+    """Return the name of a floating-point type of NumPy; any other value unchanged."""
+    try:
+        return np.dtype(value).name if value is not None else value
+    except TypeError:
+        return value

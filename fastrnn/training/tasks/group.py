@@ -1,0 +1,269 @@
+"""A group of models that train side by side, one in each SIMD lane, between calls of the compiled kernels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.kernels.block_data import block_for
+from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
+from fastrnn.kernels.feed import feed_for, lay_models_address
+from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
+from fastrnn.kernels.model_queue import Walk, ended_for
+from fastrnn.kernels.recurrent.tally import SUMS
+from fastrnn.kernels.recurrent.update import OPTIONS
+from fastrnn.kernels.reference import Stored
+from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.schedules import rates
+from fastrnn.training.tasks.many_queue import patience_of, queue_for
+
+
+class Job(NamedTuple):
+    """A model to train: its number among all models, and the updates to make.
+
+    Where it has diverged and is trained once more, to find the last update before that: sound: updates after which
+    weights and loss were finite; ruin: the least known after which they were not.
+    """
+
+    model: int
+    limit: int
+    sound: int = 0
+    ruin: int | None = None
+
+
+class Taken(NamedTuple):
+    """The content of a freed lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches
+    have `length` updates each, the last one the remaining updates."""
+
+    weights: np.ndarray
+    steps: int
+    history: np.ndarray
+    length: int
+
+
+COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
+
+
+class LaneState(NamedTuple):
+    """Everything from which a lane continues: COUNTS, sums (4) of the open stretch and the rounding errors of three of
+    them in the kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the
+    full stretches of the history (entries, 4)."""
+
+    counts: tuple
+    open: np.ndarray
+    vectors: np.ndarray
+    running: np.ndarray
+    history: np.ndarray
+
+    def taken(self):
+        """The Taken of a model that ends here."""
+        _, _, steps, _, _, _, length = self.counts
+        history = self.history
+        if steps > len(history) * length:
+            loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
+            history = np.concatenate([history, [[loss, self.open[1], wrong, wrong_samples]]])
+        return Taken(self.vectors[0], steps, history, length)
+
+
+class Group:
+    """The lanes of one thread; queue: the models that wait for them (default: none); tree: the Tree that tests their
+    models."""
+
+    def __init__(self, recipe, queue=None, tree=None):
+        self.recipe, self.queue = recipe, queue_for(recipe) if queue is None else queue
+        net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
+        rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
+        self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
+        self.feed, self.held = feed_for(net, recipe.steps, lanes), lanes_for_models(lanes)
+        shapes = {
+            "theta": (rows, lanes),
+            "gradient": (rows, lanes),
+            "slots": (max(1, len(names.slots)), rows, lanes),
+            "running": (max(1, len(names.running)), lanes),
+            "options": (len(OPTIONS) + len(names.options), lanes),
+            "open": (2 * len(SUMS), lanes),
+            "patience": (lanes,),
+            "streak": (lanes,),
+            "before": (2 * len(SUMS) + 1, lanes),
+            "active": (1, lanes),
+            "norm": (lanes, lanes),
+        }
+        shapes |= {name: (count, lanes) for name, count in net.training_arrays(recipe.steps).items()}
+        self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
+        block, arrays = self.block, self.arrays
+        memory = {
+            **arrays,
+            "mask": block.mask,
+            "lengths": block.lengths,
+            "weights": block.weights,
+            "x": block.x,
+            "y": block.y,
+        }
+        words = {name: array.ctypes.data for name, array in memory.items()}
+        words |= {"segment": recipe.segment, "window": net.window(recipe.steps)}
+        frames = [
+            np.array([words.get(name, 0) for name in program.names], np.int64)
+            for program in (recipe.learn, recipe.update)
+        ]
+        own = {name: arrays[name] for name in Arrays._fields if name in arrays}
+        self.kernel_arrays = Arrays(*frames, **own)
+        self.plan = self._plan(words)
+        self.calls = Calls(
+            lay_models_address(recipe.drawn_from, self.feed, block),
+            *(program.address for program in (recipe.learn, recipe.update)),
+        )
+        # Jobs that only the caller decides on.
+        self.again = [None] * lanes
+        self.ended, self.walk = ended_for(lanes), self._walk(tree)
+        laid = Stored((recipe.drawn_from, self.feed, block))
+        self.models = Stored(Models(
+            laid, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
+            self.ended, self.walk
+        ))
+        # Compile, or load from the cache.
+        self.run(0, GOES_ON)
+
+    def _walk(self, tree):
+        """Return the Walk of a Tree, or one that is never used."""
+        if tree is None:
+            return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
+        return Walk(tree.program.address, tree.frame, tree.mistake, tree.stop, tree.theta)
+
+    def _plan(self, words):
+        """Return the Plan of a group; words: of the learning program's frame."""
+        recipe, feed, config = self.recipe, self.feed, self.recipe.config
+        words_of_a_block = ("steps", "fresh", "samples", "left", "seen", "x", "y")
+        named = {name: recipe.learn.names.index(name) for name in words_of_a_block}
+        named |= {"x_first": words["x"], "y_first": words["y"], "x_bytes": 0, "y_bytes": 0, "counted": 0}
+        if recipe.net.bits:
+            counted = 1 if recipe.source.last_only else recipe.steps
+            named |= {
+                "x_first": feed.x_blocks.ctypes.data,
+                "y_first": feed.y_blocks.ctypes.data,
+                "x_bytes": feed.x_blocks[0].nbytes,
+                "y_bytes": feed.y_blocks[0].nbytes,
+                "counted": counted * recipe.net.sizes.outputs,
+            }
+        return Plan(
+            batch=config.batch_size,
+            size=recipe.net.columns,
+            scheduled=int(config.schedule != "constant"),
+            at_once=int(recipe.at_once),
+            rate=OPTIONS.index("rate"),
+            **named,
+        )
+
+    def put(self, lane, job, weights, seed, now=0.0):
+        """Begin to train a model from `weights`, in the order of recipe.rows; now: the time in seconds."""
+        queue = self.queue
+        queue.weights[job.model], queue.seeds[job.model] = weights, seed
+        self.held.model[lane], self.held.event[lane] = job.model, BEGIN
+        self.run(0, GOES_ON, now)
+        self.again[lane], self.held.asks[lane] = job, job.ruin is not None
+
+    def put_next(self, lanes):
+        """Let waiting models begin in these lanes, as long as there are any, when the kernels run next."""
+        if self.waits():
+            self.held.event[lanes] = NEXT
+
+    def waits(self):
+        """Return whether a model of the queue waits."""
+        return self.queue.next[0] < len(self.queue.order)
+
+    def job(self, lane):
+        """Return the Job in a lane, or None."""
+        model = int(self.held.model[lane])
+        return (self.again[lane] if self.held.asks[lane] else Job(model, self.queue.limit)) if model >= 0 else None
+
+    def state(self, lane):
+        """Return the LaneState of a model between two calls of the kernels."""
+        held, arrays, rows = self.held, self.arrays, self.recipe.rows
+        patience = arrays["patience"][lane]
+        high, low = arrays["open"][:, lane].astype(float).reshape(-1, 2).T
+        numbers = held.limit[lane], held.event[lane], self.feed.step[lane], arrays["streak"][lane]
+        numbers += 0 if np.isinf(patience) else patience, held.filled[lane], held.length[lane]
+        slots = arrays["slots"][: self.recipe.vectors - 1, rows, lane]
+        return LaneState(
+            tuple(int(number) for number in numbers),
+            np.array([high[0], held.outputs[lane], *high[1:], *low]),
+            np.concatenate([arrays["theta"][None, rows, lane], slots]),
+            arrays["running"][: len(self.recipe.optimizer.running), lane].copy(),
+            held.history[lane, : held.entries[lane]].copy(),
+        )
+
+    def restore(self, lane, job, state, seed):
+        """Continue a model from its LaneState."""
+        self.put(lane, job, state.vectors[0], seed)
+        held, arrays, rows = self.held, self.arrays, self.recipe.rows
+        arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
+        arrays["running"][: len(state.running), lane] = state.running
+        end, event, self.feed.step[lane], streak, patience, held.filled[lane], held.length[lane] = state.counts
+        self.expect(lane, patience, end, event)
+        arrays["open"][:, lane] = np.stack([np.delete(state.open[:4], 1), state.open[4:]], 1).ravel()
+        arrays["streak"][lane], held.outputs[lane], held.entries[lane] = streak, state.open[1], len(state.history)
+        held.history[lane, : len(state.history)] = state.history
+
+    def forget(self, lane):
+        """Restart the count of samples without a mistake."""
+        self.arrays["streak"][lane] = 0
+
+    def expect(self, lane, patience, limit, event=RUNNING):
+        """Ask for a decision after `patience` samples without a mistake (0: never), or after `limit` updates in all."""
+        self.arrays["patience"][lane] = patience_of(patience)
+        self.held.limit[lane], self.held.event[lane] = limit, event
+
+    def run(self, updates, stop, now=0.0):
+        """Make at most `updates` updates, until the caller has to decide or stop[0] is not 0; return their number.
+
+        now: in seconds, of models that begin.
+        """
+        recipe, config = self.recipe, self.recipe.config
+        factors = np.zeros((1, 1))
+        self.walk.frame[self.walk.stop] = stop.ctypes.data
+        if self.plan.scheduled:
+            # Models that begin now have rates of their own.
+            run_models(self.models.reference, factors, 0, now, stop)
+            active = self.feed.active > 0
+            updates = int((self.held.limit - self.feed.step)[active].min(initial=updates))
+            of_step = {
+                step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
+            }
+            factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
+        return run_models(self.models.reference, factors, updates, now, stop)
+
+    def steps(self, lane):
+        """Return the number of updates that a model has made."""
+        return int(self.feed.step[lane])
+
+    def weights(self, lane):
+        """Return the present weights of a model, in the order of recipe.rows."""
+        return self.arrays["theta"][self.recipe.rows, lane]
+
+    def active(self):
+        """Return whether any lane has a model, or will get one."""
+        return self.waits() or bool(self.feed.active.any())
+
+    def empty(self, share):
+        """Return those of the first `share` lanes that have no model."""
+        return np.flatnonzero(self.held.model[:share] < 0)
+
+    def occupied(self):
+        """Return the lanes that have a model."""
+        return np.flatnonzero(self.held.model >= 0)
+
+    def events(self):
+        """Return the lanes that wait for a decision."""
+        return np.flatnonzero(self.held.event != RUNNING)
+
+    def take(self, lane):
+        """End a model's training, free its lane and return the lane's content."""
+        taken = self.state(lane).taken()
+        self.held.event[lane] = LEAVE
+        self.run(0, GOES_ON)
+        return taken
+
+    def ends(self):
+        """Return the table of the models that ended since the last call, and their history, as an Ended has them."""
+        models, rows = self.ended.counts
+        table, history = self.ended.table[:models].copy(), self.ended.history[:rows].copy()
+        self.ended.counts[:] = 0
+        return table, history

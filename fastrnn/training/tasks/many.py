@@ -1,0 +1,117 @@
+"""Training of many independent models at once: one model in each SIMD lane, groups of lanes on threads."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastrnn.arguments import as_array, as_whole
+from fastrnn.cells.elman import Elman
+from fastrnn.checkpoint import hash_of
+from fastrnn.errors import CheckpointError
+from fastrnn.tasks.addition import Addition
+from fastrnn.training.tasks.continuation import data_digest, identity_of, weights_digest
+from fastrnn.training.tasks.data import training_data
+from fastrnn.training.tasks.many_driver import ManyTraining
+from fastrnn.training.tasks.many_start import source_of
+from fastrnn.training.tasks.many_state import ManyAutosave
+from fastrnn.training.tasks.options import check_parts, checked_weights, configured
+
+# Options that may differ between models, besides the optimizer's constants.
+PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
+
+def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
+               checkpoint=None, **options):
+    """Train one model for each seed, side by side in the lanes of SIMD vectors, and return the ManyRun.
+
+    cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
+    saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
+    data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or
+    each with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones,
+    shared or with a leading axis of N.
+    threads: at most this many; default: all cores. progress(done_models, total_models): called some twenty times per
+    second, in the thread that called train_many; its exceptions are raised here, once the training has ended.
+
+    Model i is trained by the same algorithm, on the same samples, from the same initial weights as
+    `train(cell, task, config, seed=seeds[i], curriculum=None)`; only sums are rounded in another order. Its bytes
+    depend only on its own seed and options: not on the number of models, its place among them, or threads. A model that
+    is exact, diverges, or has used its samples makes room for the next. With until="samples", models that become exact
+    continue to train, and samples_to_exact says when they became exact.
+    checkpoint: as for `train`: a file that holds finished models and the state of those in lanes.
+    Ctrl-C or SIGTERM in the main thread ends training; models that are not done have stopped == "interrupted".
+    Raises ValueError or TypeError for arguments that make no sense.
+    """
+    cell = Elman() if cell is None else cell
+    check_parts(cell, task, config, data, progress)
+    seeds = _checked_seeds(seeds)
+    data = None if data is None else training_data(data, len(seeds))
+    config, varied = _separated(config, options, len(seeds), data)
+    if threads is not None:
+        threads = as_whole("threads", threads, 1)
+    task, weights = Addition() if task is None and data is None else task, checked_weights(weights)
+    source = source_of(task, data, config)
+    training = ManyTraining(cell, task, source, config, varied, seeds, weights=weights, threads=threads)
+    if checkpoint is None:
+        return training.run(progress)
+    identity = identity_of(
+        cell, task, config, seeds=hash_of({"": seeds}), varied=hash_of(varied) if varied else None,
+        data=None if data is None else data_digest(source.arrays), weights=weights_digest(weights))
+    with ManyAutosave(checkpoint, identity) as autosave:
+        if autosave.state:
+            try:
+                training.take_up(*autosave.state)
+            except ValueError as error:
+                raise CheckpointError(f"{autosave.path}: is damaged: {error}; delete it to start over") from error
+        run = training.run(progress, autosave)
+        if "interrupted" not in run.stopped:
+            autosave.remove()
+        return run
+
+
+def _checked_seeds(seeds):
+    array = as_array("seeds", seeds)
+    if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, for example range(100)"
+        )
+    wrong = array[(array < 0) | (array >= 2**63)]
+    if len(wrong):
+        raise ValueError(f"seeds: got {wrong[0]}, expected integers from 0 to 2**63 - 1")
+    return array.astype(np.int64)
+
+
+def _separated(config, options, models, data):
+    """Return (config, {option: float64 (models,)}): options that all models share, and options that differ."""
+    if "seed" in options:
+        raise TypeError("seed: each model has one of its own: give them as seeds")
+    options, varied = dict(options), {}
+    for name in PER_MODEL:
+        if np.ndim(options.get(name, 0)) > 0:
+            varied[name] = _one_each(name, options.pop(name), models)
+    constants = dict(options.get("constants", config.constants if config else ()))
+    for name, value in list(constants.items()):
+        if np.ndim(value) > 0:
+            varied[name] = _one_each(name, constants.pop(name), models)
+    if options.get("curriculum") is not None:
+        raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
+    config = configured(
+        config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0]
+    )
+    for name, values in varied.items():
+        # TrainConfig checks values; its bounds are intervals, so that the ends are enough.
+        for value in (float(values.min()), float(values.max())):
+            if name in PER_MODEL:
+                replace(config, **{name: value})
+            else:
+                replace(config, constants=(*config.constants, (name, value)))
+    if config.until == "certified":
+        raise ValueError("until: got 'certified', expected 'exact' or 'samples'; certify each model of the result")
+    return config, varied
+
+
+def _one_each(name, values, models):
+    array = as_array(name, values)
+    if array.shape != (models,) or array.dtype == bool:
+        raise ValueError(
+            f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {models}, one for each seed"
+        )
+    return array.astype(np.float64)

@@ -1,0 +1,151 @@
+"""The state of many models in training as arrays, from which `train_many` continues, and its checkpoint."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from fastrnn.checkpoint import encoded, read_checkpoint
+from fastrnn.errors import CheckpointError
+from fastrnn.training.tasks.autosave import TrainingAutosave
+from fastrnn.training.tasks.group import COUNTS, Job, LaneState
+from fastrnn.training.tasks.many_results import FINISHED_COLUMNS, FINISHED_NUMBERS, parts, stacked, tabulated
+
+# Columns of the tables of models to train again, and of those in lanes.
+JOB = ("model", "limit", "sound", "ruin")
+LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *COUNTS)
+# When a lane began, and its sums.
+LANES_NUMBERS = 1 + 7
+KIND = "train_many"
+
+
+class Held(NamedTuple):
+    """A lane with a model: its Job, samples until the model was exact, state of its Checks, when it began, LaneState.
+    """
+
+    job: object
+    samples_to_exact: int
+    failed: int
+    looked_at: int
+    began: float
+    state: object
+
+
+class ManyAutosave(TrainingAutosave):
+    """An Autosave of the states of many models; `state`: (tensors, seconds) of the existing file, or None."""
+
+    def _loaded(self):
+        tensors, metadata = read_checkpoint(self.path)
+        if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
+            raise ValueError(f"checkpoint: {self.path} is not a checkpoint of train_many; give another file")
+        self.check_identity(metadata["identity"])
+        seconds = metadata.get("seconds")
+        if not isinstance(seconds, (int, float)):
+            raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to start over")
+        return tensors, seconds
+
+    def save(self, training, lanes):
+        """Save the state of a training whose lanes hold these Held."""
+        began = time.perf_counter()
+        parts = {
+            "cell": training.cell,
+            "task": training.task,
+            "kind": KIND,
+            "identity": self.identity,
+            "seconds": training.seconds(),
+        }
+        tensors = state_arrays(training, lanes)
+        self.write(lambda: encoded(tensors, parts), began)
+
+
+def state_arrays(training, lanes):
+    """Return {name: array} of models: finished, in lanes, or waiting to be trained again up to the update that
+    diverged."""
+    finished = training.results.absorb().finished
+    lanes = [lane for lane in lanes if not finished[lane.job.model]]
+    inside, states = {lane.job.model for lane in lanes}, [lane.state for lane in lanes]
+    again = [_row(job) for job in training.again if not finished[job.model] and job.model not in inside]
+    rows = (
+        (
+            *_row(lane.job),
+            lane.samples_to_exact,
+            lane.failed,
+            lane.looked_at,
+            len(lane.state.history),
+            *lane.state.counts,
+        )
+        for lane in lanes
+    )
+    began = ((lane.began, *lane.state.open) for lane in lanes)
+    weights, recipe = training.results.weights, training.recipe
+    vectors = np.array([state.vectors for state in states], weights.dtype)
+    running = np.array([state.running for state in states], weights.dtype)
+    return {
+        **training.results.arrays(),
+        "lanes": tabulated(rows, len(LANES), np.int64),
+        "lanes.numbers": tabulated(began, LANES_NUMBERS, np.float64),
+        "lanes.vectors": vectors.reshape(-1, recipe.vectors, weights.shape[1]),
+        "lanes.running": running.reshape(len(states), len(recipe.optimizer.running)),
+        "lanes.history": stacked(state.history for state in states),
+        "again": tabulated(again, len(JOB), np.int64),
+    }
+
+
+def _row(job):
+    """Return a Job as integers, -1 for None."""
+    return *job[:3], -1 if job.ruin is None else job.ruin
+
+
+def _job(model, limit, sound, ruin):
+    return Job(model, limit, sound, None if ruin < 0 else ruin)
+
+
+def models_in(arrays, count, dtype, width, recipe):
+    """Return (known models, [Held] of those in lanes, [Job] to train again) from the result of `state_arrays`.
+
+    count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
+    """
+    if np.shape(numbers := arrays.get("lanes.numbers"))[1:] == (5,):
+        # Files of earlier versions hold sums of one part.
+        arrays = {**arrays, "lanes.numbers": np.pad(numbers, ((0, 0), (0, LANES_NUMBERS - 5)))}
+    _check_shapes(arrays, dtype, width, recipe)
+    finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
+    known = np.concatenate([finished[:, 0], lanes[:, 0], again[:, 0]])
+    if len(known) and (known.min() < 0 or known.max() >= count or len(np.unique(known)) < len(known)):
+        raise ValueError(f"finished, lanes, again: expected different models from 0 to {count - 1}")
+    histories = parts(arrays["lanes.history"], lanes[:, LANES.index("rows")])
+    columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], arrays["lanes.running"], histories
+    held = []
+    for row, numbers, vectors, running, history in zip(*columns):
+        samples_to_exact, failed, looked_at, _, *counts = row[len(JOB) :]
+        state = LaneState(tuple(counts), numbers[1:], vectors, running, history)
+        held.append(Held(_job(*row[: len(JOB)]), samples_to_exact, failed, looked_at, numbers[0], state))
+    return known, held, [_job(*row) for row in again.tolist()]
+
+
+def _check_shapes(arrays, dtype, width, recipe):
+    rows = {
+        name: len(arrays[name]) if name in arrays and arrays[name].ndim else 0
+        for name in ("finished", "lanes", "again")
+    }
+    entries = {
+        name: int(arrays[name][:, column].clip(0).sum()) if rows[name] and arrays[name].ndim == 2 else 0
+        for name, column in (("finished", FINISHED_COLUMNS.index("rows")), ("lanes", LANES.index("rows")))
+    }
+    expected = {
+        "finished": (np.int64, (rows["finished"], len(FINISHED_COLUMNS))),
+        "again": (np.int64, (rows["again"], len(JOB))),
+        "finished.numbers": (np.float64, (rows["finished"], len(FINISHED_NUMBERS))),
+        "finished.weights": (dtype, (rows["finished"], width)),
+        "finished.history": (np.float64, (entries["finished"], 4)),
+        "lanes": (np.int64, (rows["lanes"], len(LANES))),
+        "lanes.numbers": (np.float64, (rows["lanes"], LANES_NUMBERS)),
+        "lanes.vectors": (dtype, (rows["lanes"], recipe.vectors, width)),
+        "lanes.running": (dtype, (rows["lanes"], len(recipe.optimizer.running))),
+        "lanes.history": (np.float64, (entries["lanes"], 4)),
+    }
+    for name, (kind, shape) in expected.items():
+        got = arrays.get(name)
+        if got is None or got.dtype != kind or got.shape != shape:
+            found = "none" if got is None else f"{got.dtype} {got.shape}"
+            raise ValueError(f"{name}: got {found}, expected {np.dtype(kind)} {shape}")

@@ -1,0 +1,158 @@
+"""Training of one network: `train`, and the checks of its arguments."""
+
+import os
+from dataclasses import replace
+from typing import NamedTuple
+
+from fastrnn.arguments import as_whole
+from fastrnn.cells.elman import Elman
+from fastrnn.certify import check_provable
+from fastrnn.interrupt import Interrupted, deferred_interrupt
+from fastrnn.tasks.addition import Addition
+from fastrnn.training.tasks.consolidate import certified
+from fastrnn.training.tasks.continuation import (
+    arithmetics_of,
+    check_processor,
+    check_resumable,
+    config_of,
+    data_digest,
+    identity_of,
+    state_digest,
+    weights_digest,
+)
+from fastrnn.training.tasks.data import training_arrays, training_data
+from fastrnn.training.tasks.driver import Training
+from fastrnn.training.tasks.options import check_parts, checked_weights, configured
+from fastrnn.training.tasks.resume import load_run
+from fastrnn.training.tasks.run import Run
+from fastrnn.training.tasks.run_autosave import RunAutosave
+from fastrnn.training.tasks.state import CONSOLIDATION, metadata_of, run_from, with_metadata
+from fastrnn.verify import verify, warm_up
+
+
+def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None,
+          checkpoint=None, other_processor=False, **options):
+    """Train a network until it is right, and return the Run.
+
+    cell: an Elman (default: Elman()); task: a Task (default: Addition()); config: a TrainConfig (default: the task's
+    recipe, for most tasks TrainConfig()); options: fields of a TrainConfig, which override those of `config`.
+    data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
+    (N, T) of weights of the loss, 0 where a step does not count; accuracies count each output whose mask is above 0;
+    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are all
+    N sequences if batch_size is N. For data, until is "samples" by default, and max_samples 100 N, at least 10,000.
+    weights: initial weights by name instead of drawn ones. threads: at most this many; default: all cores where the
+    batch is large enough. The result has the same bytes for any number.
+    progress(samples, loss, exact_accuracy): called some twenty times per second.
+    until: "exact" (the default for a task) stops when the network is right on all of its verification, or on all of its
+    data, whose targets must then be 0 or 1: it is tested after `patience` samples without a mistake, twice as many
+    after each failed test, and seldom enough to take a small share of the time. "certified" continues from there, by
+    fastrnn.training.tasks.consolidate, until the network is proved right at every width; Run.certification is the
+    proof. "samples" uses all max_samples. curriculum: a task is learned at small widths first
+    (fastrnn.training.tasks.curriculum), unless until is "samples".
+    resume: the Run of an unfinished training, or its file, to continue. Cell, task and config are by default those of
+    the Run, and must be equal to them; only max_samples, until and patience may differ. other_processor: continue even
+    if another kind of processor began (fastrnn.simd.host.arithmetic), which would have given other bytes.
+    checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
+    minute in at most 1 % of the time, and removed at its end. After a crash the same call continues from it, to the
+    same bytes as without the crash.
+    Ctrl-C or SIGTERM in the main thread ends training with Run.stopped == "interrupted", within a second or the time of
+    one block of 16 sequences, whichever is longer (8,192 steps of 256 units: about 2 seconds); a second one raises
+    KeyboardInterrupt. The checkpoint then stays.
+    Raises ValueError or TypeError for arguments that make no sense, OSError if the checkpoint cannot be written.
+    """
+    if isinstance(resume, (str, os.PathLike)):
+        resume = load_run(resume)[0]
+    if resume is not None:
+        if not isinstance(resume, Run):
+            raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
+        if weights is not None:
+            raise ValueError("weights: got some, but training continues with those of the resumed run; leave them out")
+        cell, task = cell or resume.model.cell, task or (resume.model.task if data is None else None)
+        config = config or (config_of(resume) if resume.state else None)
+    cell = Elman() if cell is None else cell
+    check_parts(cell, task, config, data, progress)
+    task = Addition() if task is None and data is None else task
+    data = None if data is None else training_data(data)
+    config, weights = configured(config, options, task, data and data[0]), checked_weights(weights)
+    if threads is not None:
+        threads = as_whole("threads", threads, 1)
+    if config.until == "certified":
+        try:
+            check_provable(cell, task)
+        except ValueError as error:
+            raise ValueError(
+                f"until: got 'certified', but {str(error).removeprefix('certify: ')}; expected 'exact' or 'samples'"
+            ) from error
+    arrays = data and training_arrays(data, config)
+    digest = data and data_digest(arrays)
+    if resume is not None:
+        check_resumable(resume, cell, task, config, digest)
+        if not other_processor:
+            check_processor(resume)
+    call = _Call(cell, task, arrays, digest, config, weights, threads, progress)
+    if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file the caller removes
+        return _trained(call, resume, checkpoint)
+    identity = identity_of(
+        cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
+    )
+    with RunAutosave(checkpoint, identity) as autosave:
+        run = _trained(call, autosave.state or resume, autosave)
+        autosave.finish(run)
+        return run
+
+
+class _Call(NamedTuple):
+    """Checked arguments of `train`; digest: of the arrays."""
+
+    cell: object
+    task: object
+    arrays: object
+    digest: str | None
+    config: object
+    weights: dict | None
+    threads: int | None
+    progress: object
+
+
+def _trained(call, resume, autosave):
+    """Return the Run of a training to its end, after the Run `resume` or None."""
+    config = call.config
+    run = resume if resume and CONSOLIDATION in (resume.state or {}) else _begun(call, resume, autosave)
+    if config.until == "certified" and (run is resume or run.stopped == "exact"):
+        # It trains, too.
+        run = certified(run, config, call.threads, call.progress, autosave)
+    return with_metadata(run, arithmetic=arithmetics_of(resume))
+
+
+def _begun(call, resume, autosave):
+    """Return the Run of a training until the network is right, or its samples are used up."""
+    training = Training(
+        call.cell, call.task, call.arrays, call.config, threads=call.threads,
+        weights=resume.model.weights if resume else call.weights, before=resume and resume.state,
+    )
+    training.warm_up()
+    if call.task is not None:
+        warm_up(training.model())
+    offer = autosave and (lambda: autosave.offer(lambda: _run_of(call, training, "interrupted")))
+    with deferred_interrupt() as interrupt:
+        stopped = training.updates(interrupt, progress=call.progress, offer=offer)
+        verification, right = training.verification, stopped == "exact"
+        try:
+            if stopped == "samples" and call.task is not None:
+                verification = verify(
+                    training.model(), call.task.bits, threads=training.threads, progress=interrupt.check
+                )
+            elif stopped == call.config.until == "samples" and training.checks is not None:
+                right = training.right_on_arrays()
+        except Interrupted:
+            stopped = "interrupted"
+    return _run_of(call, training, stopped, verification, right)
+
+
+def _run_of(call, training, stopped, verification=None, right=False):
+    """Return the Run of a training that stops here."""
+    arrays, numbers = training.state()
+    state = {"arrays": arrays, "numbers": numbers, "stretches": training.bins.saved(), "seconds": training.seconds(),
+             "config": call.config.as_dict(), "data": call.digest}
+    run = replace(run_from(training.model(), call.config, state, stopped, verification), right=right)
+    return with_metadata(run, **metadata_of(run, call.config))

@@ -1,0 +1,180 @@
+"""A run on disk: the model's file, with all that training needs to continue to the same bytes.
+
+The optimizer's memories and the history are tensors named training.*, the counters JSON in the metadata's
+"training". `Model.load` reads the same file and leaves both out.
+"""
+
+import os
+
+import numpy as np
+
+from fastrnn.arguments import as_integer
+from fastrnn.checkpoint import read_checkpoint, write_checkpoint
+from fastrnn.errors import CheckpointError
+from fastrnn.model import TRAINING, Model
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.engine import optimizer_of, slots_named
+from fastrnn.training.tasks.state import CONSOLIDATION, run_from
+
+PREFIX = f"{TRAINING}."
+HISTORY = "history"
+# The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
+WEIGHTS = "weights."
+
+
+def save_run(run, path, *, overwrite=True):
+    """Write the model of a Run and the state of its training to one safetensors file, in one step.
+
+    Raises ValueError if the Run has no state, OSError as Model.save; the old file then stays.
+    """
+    if run.state is None:
+        raise ValueError("run: has no training state; expected one that train returned")
+    write_checkpoint(path, *content_of(run), overwrite=overwrite)
+
+
+def content_of(run, identity=None):
+    """Return (tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
+    model, state = run.model, run.state
+    arrays = {HISTORY: _rows(state), **state["arrays"]}
+    training = {
+        "numbers": state["numbers"],
+        "length": state["stretches"]["length"],
+        "seconds": state["seconds"],
+        "stopped": run.stopped,
+        "data": state["data"],
+    }
+    if identity is not None:
+        training["identity"] = identity
+    if CONSOLIDATION in state:
+        more = state[CONSOLIDATION]
+        partial = more["partial"] or {"weights": {}, "arrays": {}, "numbers": None}
+        later = {
+            HISTORY: _rows(more),
+            **partial["arrays"],
+            **{WEIGHTS + name: weight for name, weight in partial["weights"].items()},
+        }
+        arrays |= {f"{CONSOLIDATION}.{name}": array for name, array in later.items()}
+        training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
+                                   **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
+    arrays = {PREFIX + name: array for name, array in arrays.items()}
+    config = {"config": state["config"]}
+    return {**model.weights, **arrays}, {
+        "cell": model.cell,
+        "task": model.task,
+        **model.metadata,
+        **config,
+        TRAINING: training,
+    }
+
+
+def _rows(state):
+    # As an array: the header holds what people read.
+    return np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
+
+
+def load_run(path):
+    """Return (run, config) of a file that `save_run` wrote; train(resume=run) continues it.
+
+    Raises CheckpointError, in one line, for any other file.
+    """
+    path = os.fspath(path)
+    model = Model.load(path)
+    tensors, metadata = read_checkpoint(path)
+    if TRAINING not in metadata:
+        raise CheckpointError(
+            f"{path}: a finished model; expected a file of an unfinished run, with its training state"
+        )
+    try:
+        config = TrainConfig(**metadata["config"])
+        if np.dtype(config.dtype) != model.dtype:
+            raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
+        training = metadata[TRAINING]
+        arrays = _named(tensors, PREFIX)
+        later = _named(arrays, f"{CONSOLIDATION}.")
+        optimizer = optimizer_of(config)
+        state = {
+            **_progress(model, optimizer, arrays, training, training["numbers"]),
+            "numbers": training["numbers"],
+            "config": config.as_dict(),
+        }
+        for name, kind in (("data", str | None), ("identity", dict)):
+            if name in training:
+                if not isinstance(training[name], kind):
+                    raise ValueError(f"{name}: got {training[name]!r:.80}")
+                state[name] = training[name]
+        if CONSOLIDATION in training:
+            state[CONSOLIDATION] = _consolidation(model, optimizer, later, training[CONSOLIDATION])
+        if not isinstance(training["stopped"], str):
+            raise ValueError(f"stopped: got {training['stopped']!r}, expected a str")
+        run = run_from(model, config, state, training["stopped"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        fault = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"{path}: the state of its training is damaged: {fault}; train again") from error
+    return run, config
+
+
+def _named(arrays, prefix):
+    """Remove the entries whose names begin with `prefix` from the dict, and return them without the prefix."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
+
+
+def _consolidation(model, optimizer, arrays, saved):
+    numbers, updates = saved["numbers"], saved["updates"]
+    for name in ("attempt", "updates", "batch_size"):
+        _check_count(name, saved[name], name == "batch_size")
+    weights = _named(arrays, WEIGHTS)
+    if numbers is not None:
+        _check_arrays(weights, model.weights)
+    state = _progress(model, optimizer, arrays, saved, numbers, updates)
+    partial = None if numbers is None else {"weights": weights, "arrays": state["arrays"], "numbers": numbers}
+    return {**saved, "partial": partial, "stretches": state["stretches"], "seconds": state["seconds"]}
+
+
+def _progress(model, optimizer, arrays, saved, numbers, updates=None):
+    """Return arrays, stretches and seconds of a training with the counters `numbers`; without counters, of one that has
+    not begun."""
+    rows = arrays.pop(HISTORY)
+    if numbers is not None:
+        for name in ("step", "clean", "bits"):
+            _check_count(name, numbers[name], name == "bits")
+        for name in ("failed", "looked_at"):
+            _check_count(name, numbers.get(name, 0))
+        _check_running(numbers.get("running"), optimizer)
+        _check_arrays(
+            arrays,
+            {f"{slot}.{name}": weight for slot in slots_named(optimizer) for name, weight in model.weights.items()},
+        )
+    _check_count("length", saved["length"], 1)
+    if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:
+        raise ValueError(f"history: got {rows.dtype} {rows.shape}, expected float64 (entries, 6)")
+    updates = numbers["step"] if updates is None else updates
+    if rows[:, 0].sum() != updates:
+        raise ValueError(f"history: covers {rows[:, 0].sum():.0f} updates, expected {updates}")
+    if not isinstance(saved["seconds"], (int, float)):
+        raise ValueError(f"seconds: got {saved['seconds']!r}, expected a number")
+    # The first column counts updates.
+    stretches = {"length": saved["length"], "rows": [[int(count), *sums] for count, *sums in rows.tolist()]}
+    return {"arrays": arrays, "stretches": stretches, "seconds": saved["seconds"]}
+
+
+def _check_arrays(arrays, like):
+    """Raise an error unless there is an array in the shape of each of `like`."""
+    for name, weight in like.items():
+        array = arrays[name]
+        if array.shape != weight.shape or array.dtype != weight.dtype or not np.isfinite(array).all():
+            raise ValueError(f"{name}: got {array.dtype} {array.shape}, expected finite {weight.dtype} {weight.shape}")
+
+
+def _check_running(values, optimizer):
+    """Raise an error unless these are the optimizer's running numbers, or None: those of single samples follow from the
+    step."""
+    if values is None:
+        return
+    numbers = isinstance(values, list) and all(isinstance(value, float) and np.isfinite(value) for value in values)
+    if not numbers or len(values) != len(optimizer.running):
+        raise ValueError(f"running: got {values!r:.80}, expected {len(optimizer.running)} numbers")
+
+
+def _check_count(name, value, least=0):
+    # Kernels count in int64.
+    as_integer(name, value, int(least), 2**62 - 1)

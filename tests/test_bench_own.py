@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.peers.check import example
-from fastrnn.bench import ladder, report, worker
+from fastrnn.bench import ladder, processes, report, worker
 from fastrnn.bench.own import own_engine
 from fastrnn.bench.processes import WorkerError
 from fastrnn.bench.worker import METHODS, SAYS, said
@@ -103,6 +104,28 @@ class Relu(Mine):
 class One(Mine):
     most_samples = 1
 
+class Idle(Mine):
+    def run(self, updates):
+        if updates == 1:
+            super().run(1)
+
+class Asks(Mine):
+    def run(self, updates):
+        input("how many? ")
+
+class Leaves(Mine):
+    def run(self, updates):
+        import os, time
+        if os.fork() == 0:
+            time.sleep(5)
+            open("late", "w").close()
+        os._exit(3)
+
+class Hangs(Mine):
+    def run(self, updates):
+        import time
+        time.sleep(1000)
+
 class Borrows(Mine):
     packages = ("no-such-package",)
 
@@ -139,6 +162,7 @@ def test_an_engine_of_a_user_is_a_row_like_the_others(mine):
     (
         ("none.py:Mine", "none.py: no such file"),
         ("mine.py", "got 'mine.py', expected FILE.py:Class"),
+        ("mine.txt:Mine", "got 'mine.txt:Mine', expected FILE.py:Class"),
         ("mine.py:Nobody", "mine.py: the file has no class 'Nobody'; it has Kept, Mine, "),
         ("quits.py:Mine", "quits.py: its process ended with status 4: no message"),
     ),
@@ -175,6 +199,7 @@ def test_what_a_class_or_its_file_lacks_is_said(mine, monkeypatch):
         ("Short", r"by hand, h5-t4-b3: sample\(\) must return \(before, x, y, after\), .*got 3\)$"),
         ("Ends", "by hand, h5-t4-b3: its process ended with status 3: no message"),
         ("Half", "by hand, h5-t4-b3: together: got 0.5, expected a positive integer"),
+        ("Asks", "by hand, h5-t4-b3: EOFError: EOF when reading a line"),
     ),
 )
 def test_an_engine_that_cannot_run_ends_the_bench(mine, name, message):
@@ -186,6 +211,29 @@ def test_an_engine_that_fails_while_it_is_timed_ends_the_bench(mine):
     cases = ladder.cases([SMALL], (own_engine("mine.py:Tires"),), 1)
     with pytest.raises(WorkerError, match="^by hand, h5-t4-b3: OSError: out of breath$"):
         ladder.run(cases, 1, 0.05)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_that_an_engine_leaves_behind_is_not_waited_for(mine):
+    with pytest.raises(WorkerError, match="its process ended with status 3"):
+        run(own_engine("mine.py:Leaves"))
+    assert not (mine / "late").exists()
+
+
+def test_an_engine_that_does_no_work_ends_the_bench(mine):
+    cases = ladder.cases([SMALL], (own_engine("mine.py:Idle"),), 1)
+    with pytest.raises(WorkerError, match=r"^by hand, h5-t4-b3: run\(\d+\) returns at once"):
+        ladder.run(cases, 1, 0.05)
+
+
+def test_an_engine_that_hangs_ends_with_the_bench(mine, monkeypatch):
+    monkeypatch.setattr(processes, "END_SECONDS", 0.1)
+    made = processes.Worker(1)
+    made.open(f"{mine}/mine.py:Hangs", SMALL)
+    made.process.stdin.write(json.dumps({"do": "run", "key": 1, "updates": 1}) + "\n")
+    made.process.stdin.flush()
+    made.stop()
+    assert made.process.poll() is not None
 
 
 def test_a_wrong_update_names_the_first_wrong_weight(mine, call):

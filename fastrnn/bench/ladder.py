@@ -11,6 +11,8 @@ from fastrnn.bench.workload import Workload, check
 
 # Batches of the ladder: online updates, the smallest that fills a word, one that fills the cache, one that does not.
 BATCHES = (1, 64, 1024, 16384)
+# More updates than any engine makes within a round.
+MOST_UPDATES = 1 << 30
 
 
 class Case(NamedTuple):
@@ -101,6 +103,8 @@ def running(case, engine):
 
     def run(updates):
         try:
+            if updates > MOST_UPDATES:
+                raise WorkerError(f"run({updates}) returns at once; it must return after its updates are made")
             return engine.run(updates)
         except WorkerError as error:
             machine.log(error.trace)

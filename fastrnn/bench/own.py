@@ -15,7 +15,7 @@ def own_engine(target, number=0, python=sys.executable):
     Raises ValueError, in one line, where there is no file, the file fails, or the class is no engine.
     """
     path, _, name = target.rpartition(":")
-    if not name.isidentifier() or not path:
+    if not name.isidentifier() or not path.endswith(".py"):
         raise ValueError(f"got {target!r}, expected FILE.py:Class")
     if not os.path.isfile(path):
         raise ValueError(f"{path}: no such file")

@@ -15,6 +15,8 @@ from fastrnn.cores import cores
 
 WORKER = Path(__file__).with_name("worker.py")
 PACKAGE_ROOT = WORKER.parents[2]
+# An idle process ends sooner.
+END_SECONDS = 2
 
 
 class WorkerError(RuntimeError):
@@ -79,10 +81,15 @@ class Worker:
         return Opened(self, self.count, together)
 
     def stop(self):
-        """End the process."""
+        """End the process, whatever it does."""
         with contextlib.suppress(BrokenPipeError):  # it may have ended by itself
             self.process.stdin.close()
-        self.process.wait()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(END_SECONDS)
+        finally:
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
         self.messages.close()
         self.folder.cleanup()

@@ -152,15 +152,20 @@ def serve(lines, answer):
 
 def main():
     pin(json.loads(sys.argv[1]))
-    # Libraries may print; only answers go where the answers are read.
-    channel = os.fdopen(os.dup(1), "w")
+    # Libraries may print and read; only answers go where the answers are read, only `serve` reads requests.
+    requests, channel = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    if hasattr(os, "register_at_fork"):
+        # A child that outlives this process must not keep the reader of answers waiting.
+        os.register_at_fork(after_in_child=lambda: os.close(channel.fileno()))
 
     def answer(message):
         channel.write(json.dumps(message) + "\n")
         channel.flush()
 
-    serve(sys.stdin, answer)
+    serve(requests, answer)
 
 
 if __name__ == "__main__":

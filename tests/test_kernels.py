@@ -10,6 +10,11 @@ from fastrnn import Elman, Model, loss_and_grad, reference
 from fastrnn.bits.planes import to_words
 from fastrnn.cells.elman import ACTIVATIONS
 from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.initializers import initial_weights
+from fastrnn.networks import lanes_for, shapes_of
+from fastrnn.tasks import Addition
+from fastrnn.train.config import TrainConfig
+from fastrnn.train.single_session import SingleSession
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
 PAIRS = [
@@ -259,3 +264,18 @@ def test_streams_of_bits_are_predictions_across_segments():
 def test_threads_do_not_matter(threads):
     model, _, x, _, _ = case("sigmoid", "float32", 16, 8, 100, 2, 1, True)
     assert np.array_equal(model.predict(x, threads=threads), model.predict(x, threads=1))
+
+
+def test_units_that_a_vector_has_too_many_of_read_no_memory_behind_the_weights():
+    lanes = lanes_for("float32")
+    cell, hidden = Elman(2 * lanes + 1), 2 * lanes + 1
+    source = Addition(bits=4).kernel
+    weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
+    session = SingleSession(cell, (2, 1), source, 4, TrainConfig(batch_size=1), weights)
+    # What lies there may be anything.
+    places = session.net.table["w_h"] + session.net.table.size("w_h")
+    session.work.weights[:, places:] = np.nan
+    session.gradient()
+    turned = session.arrays[0]["turned"].reshape(-1, 3 * lanes)
+    assert np.array_equal(turned[:hidden, :hidden], weights["w_hh"].astype(np.float32))
+    assert not turned[:hidden, hidden:].any()

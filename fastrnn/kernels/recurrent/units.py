@@ -103,20 +103,27 @@ def _vectors(m, net, frame, p):
     }
 
 
+def _panels(m, net):
+    """Yields (panel, its units): a loop over full panels, and then the rest."""
+    whole, rest = divmod(net.sizes.hidden, net.lanes)
+    for p in m.range(whole):
+        yield p, net.lanes
+    if rest:
+        yield m.integer(whole), rest
+
+
 def turn(m, net, frame):
     """Set turned[j, gate, k] = w_h[k, gate, j]."""
     lanes, panels, gates = net.lanes, net.panels, net.step.from_h
     for gate in range(gates):
-        for q in m.range(panels):
+        for q, units in _panels(m, net):
             for p in m.range(panels):
-                rows = []
-                for lane in range(lanes):
-                    k = q * lanes + lane
-                    place = (k * gates + gate) * panels + p + net.row("w_h")
-                    if net.sizes.hidden % lanes == 0 or not (q.known and q.value * lanes + lane >= net.sizes.hidden):
-                        rows.append(m.load(frame.theta, place))
-                    else:
-                        rows.append(m.constant(0.0))
+                rows = [
+                    m.load(frame.theta, ((q * lanes + lane) * gates + gate) * panels + p + net.row("w_h"))
+                    for lane in range(units)
+                ]
+                # Behind the last unit lies whatever comes after the weights.
+                rows += [m.constant(0.0)] * (lanes - units)
                 for lane, row in enumerate(m.transposed(rows)):
                     m.store(frame.turned, ((p * lanes + lane) * gates + gate) * panels + q, row)
 

@@ -123,7 +123,7 @@ class Answer:
         "fastrnn-warm": "fastrnn",
         "compiled": "the original recipe, compiled",
         "scalar": "the original scalar loop",
-        "jax": "JAX, fastrnn's recipe, many updates a call",
+        "jax": "JAX, fastrnn's recipe, many updates per call",
     }
 
     def names(self, quick):

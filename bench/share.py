@@ -43,7 +43,7 @@ def measured(hidden, models, threads):
 
 
 def main(models=2000, threads=2):
-    print(f"{models} models, {threads} threads\nunits  seconds  calls  ms a call  Python")
+    print(f"{models} models, {threads} threads\nunits  seconds  calls  ms per call  Python")
     for hidden in HIDDEN:
         whole, kernels, calls = measured(hidden, models, threads)
         print(f"{hidden:5}{whole:9.2f}{calls:7}{1000 * kernels / calls:11.1f}{1 - kernels / whole:8.2%}")

@@ -158,7 +158,7 @@ def roofline(result):
         "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent "
         "gradient.\n"
     )
-    return table(("workload", "part", "ns a sample", "of the time", "of peak", "spread"), rows) + text
+    return table(("workload", "part", "ns per sample", "of the time", "of peak", "spread"), rows) + text
 
 
 def answer(result):

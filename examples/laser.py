@@ -16,7 +16,7 @@ TRAINING, PIECE = 5000, 200
 
 
 def laser():
-    """The intensities, one a step."""
+    """Return the intensities, one for each step."""
     found = importlib.util.find_spec("reservoirpy")
     if found is None:
         sys.exit("examples/laser.py: reservoirpy is missing: pip install '.[examples]'")

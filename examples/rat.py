@@ -84,7 +84,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
 def _draw(best, data, roles, baselines):
     tested = data.select(np.flatnonzero(roles == TEST))
     found = {f"GRU {size}": analysis.calibration(one.predict(tested)[:, 1], tested.y) for size, one in best.items()}
-    analysis.plot_calibration(found, os.path.join(FOLDER, "calibration.png"))
+    analysis.plot_calibration(found, os.path.join(FOLDER, "calibration.png"), title="decisions of a rat, test sessions")
     analysis.plot_learning_curves(best[max(best)], baselines, os.path.join(FOLDER, "curves.png"))
 
 

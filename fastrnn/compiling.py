@@ -93,8 +93,8 @@ def jit(function=None, /, **options):
 
     Defaults: `error_model="numpy"` (a division is a division, with no branch that would stop
     vectorising), `nogil=True`, `cache=True`, `_nrt=False` (no reference counts: a kernel borrows its arrays from a
-    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations a call). Any option of `numba.njit`
-    may be given.
+    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations per call). Any option of
+    `numba.njit` may be given.
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
     `__pycache__` next to the function's file, else in the user's cache directory; if none of them

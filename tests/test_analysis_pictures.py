@@ -66,7 +66,12 @@ def test_titles_say_cell_size_and_seed_or_how_many_models(fits, selection):
     assert analysis.plot_field(found)[0].figure.get_suptitle() == one
     assert title(analysis.plot_learning_curves(fits)) == f"GRU, {fits.hidden_size[0]} units: {len(fits)} models"
     assert title(analysis.plot_learning_curves(selection.fits)) == "GRU, 1 to 2 units: 12 models"
-    assert title(analysis.plot_selection(selection)) == "GRU, 3 outer folds"
+    assert title(analysis.plot_selection(selection)) == "GRU, 3 outer folds, 1 seed"
+    score = analysis.calibration([0.1, 0.8], [0, 1], bins=2)
+    for given, text in ((fits[1], one + "\n"), ("rats", "rats\n"), (None, "")):
+        found = analysis.plot_calibration(score, title=given)
+        assert found.get_title() == text + "expected calibration error 0.150"
+    assert analysis.plot_calibration({"net": score}, title=fits[1]).get_title() == one
 
 
 @pytest.mark.parametrize("ending, first", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

@@ -82,7 +82,7 @@ def test_a_task_with_many_states_is_proved_and_one_with_too_many_refused():
 
 
 def test_a_task_with_too_many_symbols_is_refused():
-    with pytest.raises(ValueError, match="addition has 9 inputs, which is 512 symbols a step"):
+    with pytest.raises(ValueError, match="addition has 9 inputs, which is 512 symbols per step"):
         automaton_of(fastrnn.tasks.Addition(16, operands=9))
 
 

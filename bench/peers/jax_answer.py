@@ -15,7 +15,7 @@ import numpy as np  # noqa: E402
 from jax import lax  # noqa: E402
 
 HIDDEN, BITS, BATCH, RATE, MOST = 16, 8, 16, 0.1, 400_000
-# Updates a call; all pairs are looked at after each.
+# Updates per call; all pairs are looked at after each.
 TOGETHER = 16
 
 

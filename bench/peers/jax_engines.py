@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Updates a call, so that small batches are not eaten by Python; fewer where one takes milliseconds.
+# Updates per call, so that small batches are not eaten by Python; fewer where one takes milliseconds.
 TOGETHER, SAMPLES_TOGETHER = 32, 32768
 # Steps that XLA unrolls, and the number of hidden units from which it does: more compile for long and gain nothing.
 UNROLL, UNROLL_WIDE, WIDE = 8, 32, 64

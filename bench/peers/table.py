@@ -20,8 +20,8 @@ PEERS = (
     _peer("torch-hand", "PyTorch, hand-written backward", "torch", "Handwritten"),
     # Compiling unrolls time; beyond 32 steps that takes minutes, and there the time goes to matrix products anyway.
     _peer("torch-compile", "PyTorch, hand-written backward, compiled", "torch", "Compiled", most_steps=32),
-    _peer("jax-grad", "JAX, lax.scan and grad, many updates a call", "jax", "Grad"),
-    _peer("jax-hand", "JAX, hand-written backward, many updates a call", "jax", "Handwritten"),
+    _peer("jax-grad", "JAX, lax.scan and grad, many updates per call", "jax", "Grad"),
+    _peer("jax-hand", "JAX, hand-written backward, many updates per call", "jax", "Handwritten"),
     _peer("jax-models", "JAX, vmap over models, hand-written backward", "jax", "Models", models=True),
 )
 

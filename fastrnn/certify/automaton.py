@@ -43,7 +43,7 @@ def automaton_of(task):
     """
     if 2**task.input_size > MOST_SYMBOLS:
         raise ValueError(
-            f"certify: {task.name} has {task.input_size} inputs, which is {2**task.input_size} symbols a step; "
+            f"certify: {task.name} has {task.input_size} inputs, which is {2**task.input_size} symbols per step; "
             f"a proof covers at most {MOST_SYMBOLS}"
         )
     symbols = np.arange(2**task.input_size)

@@ -152,7 +152,8 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
     counts = data.weight > 0
     if data.kind == "bits" and p.shape[1] == 1 or data.kind == "classes" and data.classes == 2:
         found = analysis.calibration(p[counts, -1], data.y[counts], weight=data.weight[counts])
-        analysis.plot_calibration(found, path("calibration", "probabilities of the best model against observed shares"))
+        file = path("calibration", "probabilities of the best model against observed shares")
+        analysis.plot_calibration(found, file, title=one)
     size = len(one.cell.state) * one.hidden_size
     if size <= 2 and data.kind != "reals":
         portrait = analysis.phase_portrait(one, data)

@@ -50,7 +50,7 @@ def run_many(args):
     on_threads = f"{threads} thread{'s' * (threads != 1)}"
     print(f"{many.samples.sum():,} samples, verified, in {seconds(many.seconds)} on {on_threads}: {speed:,.0f}/s")
     times = speed / scalar
-    as_fast = f"{times:,.0f} times as fast, {times / threads:,.0f} times a thread"
+    as_fast = f"{times:,.0f} times as fast, {times / threads:,.0f} times per thread"
     print(f"the scalar program: {scalar:,.0f} samples/s; {as_fast}")
     return 0
 

@@ -46,7 +46,7 @@ def fitted_plane(states):
 
 
 def _names(width, kind):
-    return ["unit 1", "unit 2"] if width <= 2 else [f"{kind} 1", f"{kind} 2"]
+    return ["unit 0", "unit 1"] if width <= 2 else [f"{kind} 1", f"{kind} 2"]
 
 
 def _labels(automaton, following):

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from fastrnn.drawing import Picture, look
+from fastrnn.drawing import Picture, look, title_of_fits
+from fastrnn.training.sequences.one import as_fits
 
 
-def plot_calibration(found, path=None, axes=None):
+def plot_calibration(found, path=None, axes=None, title=None):
     """Draw the share of ones against the predicted probability, with standard errors.
 
     Right probabilities lie on the diagonal.
@@ -18,6 +19,8 @@ def plot_calibration(found, path=None, axes=None):
         A file to write, ending in .png, .svg, .pdf or another format of matplotlib.
     axes : matplotlib Axes or None
         Where to draw; None: in a figure of its own.
+    title : Fit, Fits, str or None
+        The model whose predictions these are, or a text.
 
     Returns
     -------
@@ -48,10 +51,12 @@ def plot_calibration(found, path=None, axes=None):
             capsize=2,
             label=name and f"{name}, error {each.error:.3f}",
         )
+    lines = [title if title is None or isinstance(title, str) else title_of_fits(as_fits(title))]
     if not isinstance(found, dict):
-        axes.set_title(f"expected calibration error {found.error:.3f}", fontsize="medium")
+        lines.append(f"expected calibration error {found.error:.3f}")
     else:
         axes.legend(frameon=False, fontsize="small")
+    axes.set_title("\n".join(filter(None, lines)), fontsize="medium")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")

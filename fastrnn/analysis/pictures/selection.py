@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture
+from fastrnn.wording import counted
 
 
 def plot_selection(selection, baselines=(), path=None, axes=None):
@@ -58,7 +59,8 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     axes.set_xticks([], minor=True)
     axes.set_xlabel("hidden units")
     axes.set_ylabel("test loss per step")
-    picture.legend(axes, f"{type(one.fits.cell).__name__}, {one.outer.max() + 1} outer folds")
+    seeds = counted(len(set(one.fits.seeds.tolist())), "seed")
+    picture.legend(axes, f"{type(one.fits.cell).__name__}, {one.outer.max() + 1} outer folds, {seeds}")
     picture.finish()
     return axes
 

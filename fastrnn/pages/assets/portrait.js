@@ -93,7 +93,7 @@ class Line {
       svg(
         "text",
         {class: "soft", x: (SIDE + LEFT) / 2, y: SIDE - 5, "text-anchor": "middle"},
-        "unit 1 before the step",
+        "unit 0 before the step",
       ),
     );
     this.drawn.replaceChildren(...parts);

@@ -114,7 +114,7 @@ class Tracks {
     if (row.kind === "text") return this.pointed(`${row.label}, step ${step + 1}: ${row.values[step] ?? ""}`);
     const parts = row.matrix || row.series.map(each => each.values);
     const names =
-      row.names || (row.series && row.series.map(each => each.name)) || parts.map((_, n) => `unit ${n + 1}`);
+      row.names || (row.series && row.series.map(each => each.name)) || parts.map((_, n) => `unit ${n}`);
     const unit = row.matrix ? Tracks.unitAt(row, y - here.top, here.height) : 0;
     const shown = row.matrix ? [unit] : parts.map((_, n) => n);
     this.pointed(

@@ -12,7 +12,7 @@ examples:
   fastrnn bench --hidden 64 --bits 32 --batch-size 256
   fastrnn bench --json mine.json
   fastrnn bench --engine mine.py:Mine --batch-size 64
-  fastrnn bench --processor      what the kernels chose for it, and why
+  fastrnn bench --processor      the kernels' choices for this processor
 
 Each engine's update is checked against a float64 gradient before it is timed.
 An engine of your own is a class Mine(work, threads, weights, x, y) with methods
@@ -38,7 +38,7 @@ def arguments(parser, argv):
     parser.add_argument("--engine", action="append", default=[], metavar="FILE.py:Class",
                         help="an engine of your own as a further row, may be repeated")
     parser.add_argument("--processor", action="store_true",
-                        help="print what was found of the processor, what the kernels chose and why, and its peak")
+                        help="print the processor's properties, the kernels' choices with reasons, and its peak")
     parser.add_argument("--json", metavar="FILE", help="write the result to FILE too")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 

@@ -41,7 +41,7 @@ def arguments(parser, argv):
     )
     parser.add_argument(
         "--cell", type=listed(_one_of(cells())), default=("elman",), metavar="NAME[,NAME]",
-        help=f"with --smallest: cells, each of which is searched for: {', '.join(cells())} (default: elman)",
+        help=f"with --smallest: cells, each of which is searched: {', '.join(cells())} (default: elman)",
     )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
                         help="with --smallest: only tanh or only sigmoid (default: both)")

@@ -12,7 +12,7 @@ CONNECT_SECONDS = 10
 
 def add_cluster(group):
     """Declare the options in a group; only one of the group may be given."""
-    group.add_argument("--dask", metavar="ADDRESS", help="work on the Dask cluster with this scheduler")
+    group.add_argument("--dask", metavar="URL", help="work on the Dask cluster whose scheduler has this address")
     group.add_argument("--mpi", action="store_true", help="work on the processes of mpi4py.futures")
 
 

@@ -19,7 +19,7 @@ def add_columns(parser):
     group.add_argument("--target", type=names, metavar="LIST", help="column or columns to predict")
     group.add_argument(
         "--group", type=names, default=(), metavar="LIST",
-        help="columns that identify a sequence: rows with equal values belong to one",
+        help="columns that identify a sequence: rows with equal values belong together",
     )
     group.add_argument("--time", metavar="NAME", help="column to sort each sequence by (default: the table's order)")
     group.add_argument(

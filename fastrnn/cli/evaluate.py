@@ -20,7 +20,7 @@ including those of the fit. --model all prints a table, one row for each model.
 
 def arguments(parser, argv):
     """Declare the options."""
-    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
         "--model", default="best", metavar="N",

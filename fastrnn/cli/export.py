@@ -15,7 +15,7 @@ examples:
   fastrnn export runs/choices choices.onnx --model 17
   fastrnn export runs/choices choices.json --format rtneural
 
-The ending says which format; docs/exchange.md has what each one holds.
+The file's ending determines the format; docs/exchange.md describes each format.
 """
 
 
@@ -24,7 +24,7 @@ def arguments(parser, argv):
     from fastrnn.exchange.base import formats
 
     endings = sorted({each.ending for each in formats().values()})
-    parser.add_argument("network", metavar="MODEL", help="a file of a network or of fits, or what fastrnn fit wrote")
+    parser.add_argument("network", metavar="MODEL", help="a file with a network or fits, or a folder of fastrnn fit")
     parser.add_argument("output", metavar="OUTPUT", help=f"ends in {', '.join(endings)}")
     parser.add_argument(
         "--format", metavar="NAME", help=f"one of: {', '.join(formats())} (default: that of the ending of OUTPUT)"

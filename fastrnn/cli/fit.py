@@ -91,7 +91,7 @@ def arguments(parser, argv):
         )
     nets.add_argument(
         "--seeds", type=positive, default=3, metavar="N",
-        help="networks of each combination, with other initial weights (default: 3)",
+        help="networks of each combination, with different initial weights (default: 3)",
     )
     nets.add_argument(
         "--seed", type=seed, default=0, metavar="N",

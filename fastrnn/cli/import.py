@@ -15,7 +15,7 @@ examples:
   fastrnn import adder.onnx adder.safetensors --task addition --bits 8
   fastrnn verify adder.safetensors
 
-The ending says which format; docs/exchange.md has what each one holds.
+The file's ending determines the format; docs/exchange.md describes each format.
 """
 SETTINGS = {"format": "--format", "head": "--head", "activation": "--activation", "reset": "--reset"}
 

@@ -14,7 +14,7 @@ examples:
   fastrnn original                    the tutorial's ten blocks
   fastrnn original --engine compiled  the same ten, compiled
   fastrnn original --samples 20000 --seed 1
-  fastrnn original --runs 1000        its experiment for 1,000 seeds, at once
+  fastrnn original --runs 1000        its experiment for 1,000 seeds at once
 """
 
 # (option, argument of fastrnn.original.run, type, default, help)

@@ -25,7 +25,7 @@ JavaScript generated from its cell's formula.
 
 def arguments(parser, argv):
     """Declare the options."""
-    parser.add_argument("network", metavar="MODEL", help="a file of a network or of fits, or what fastrnn fit wrote")
+    parser.add_argument("network", metavar="MODEL", help="a file with a network or fits, or a folder of fastrnn fit")
     parser.add_argument("output", metavar="OUTPUT", help="an .html file")
     parser.add_argument("--data", metavar="TABLE", help="for a fit: sequences to play (default: the table of the fit)")
     parser.add_argument(

@@ -24,7 +24,7 @@ after the step. The table need not have the target.
 
 def arguments(parser, argv):
     """Declare the options."""
-    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
     parser.add_argument(
         "--model",

@@ -26,7 +26,7 @@ probabilities every N steps. The output has the columns of the table of the
 fit, and can be fitted with the same options and --group model,session.
 Any other environment is a Python file with a function
   environment(choices, draws) -> inputs of the next step
-and `first`, the inputs of the first one, as fastrnn.analysis.simulate has them.
+and `first`, the inputs of the first one, as fastrnn.analysis.simulate takes them.
 The table then has the inputs that the network saw in each step; those that the
 fit took from the row before are called previous_NAME.
 """
@@ -34,7 +34,7 @@ fit took from the row before are called previous_NAME.
 
 def arguments(parser, argv):
     """Declare the options."""
-    parser.add_argument("folder", metavar="FOLDER", help="what fastrnn fit wrote")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
     parser.add_argument(
         "--reward", type=listed(number), metavar="LIST", help="probabilities of a reward, one for each choice"
     )

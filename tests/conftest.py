@@ -17,6 +17,9 @@ from fastrnn.training.tasks.resume import save_run
 
 def pytest_configure(config):
     # As in an activated environment, where the commands that are printed are spelled `fastrnn` and `python`.
+    # Tests start hundreds of processes: without bytecode on disk each of them would compile the sources again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 
 

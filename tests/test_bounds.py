@@ -109,8 +109,9 @@ def test_an_adder_is_sure_of_every_bit_and_forgets_all_but_the_carry(name):
 # Inputs of a thousand close a gate for good: its unit holds what it has.
 @pytest.mark.parametrize("cell", [fastrnn.Elman(3, "tanh"), fastrnn.GRU(2), fastrnn.MGU(2), fastrnn.Leaky(2)],
                          ids=lambda cell: cell.name)
-def test_inputs_may_be_any_numbers(cell):
-    for seed in range(6):
+@pytest.mark.parametrize("seeds", [(0, 1), pytest.param(range(2, 12), marks=pytest.mark.slow)], ids=["few", "more"])
+def test_inputs_may_be_any_numbers(cell, seeds):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         shapes = shapes_of(cell, 3, 2)
         model = Model(cell, {name: rng.normal(0, 0.6, shape).astype(np.float32) for name, shape in shapes.items()})

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -29,11 +30,21 @@ READ_ONLY = ("--dask", "--mpi", "bench", "fit", "evaluate", "predict", "simulate
              "model.weights.h5", "model.json")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which `fastrnn train` was run."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as context:
+        context.chdir(folder)
+        assert main(["train", "--quiet"]) == 0
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """run(command, small) -> what it printed, in an empty directory in which `fastrnn train` was run; it succeeds."""
+def run(trained, tmp_path, monkeypatch, capsys):
+    """run(command, small) -> what it printed, in a directory in which `fastrnn train` was run alone; it succeeds."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "--quiet"]) == 0
 
     def run(command, small):
         content, command = standard_input(command)

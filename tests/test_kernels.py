@@ -3,8 +3,6 @@
 import numpy as np
 import numpy_elman as oracle
 import pytest
-from fastrnn.train.config import TrainConfig
-from fastrnn.train.single_session import SingleSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +13,8 @@ from fastrnn.heads.sigmoid import LOSSES
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.single_session import SingleSession
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
 PAIRS = [

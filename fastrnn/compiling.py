@@ -21,6 +21,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
 from fastrnn.interrupt import postponed
+from fastrnn.pipelines import Entry, Part
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
@@ -93,8 +94,8 @@ def jit(function=None, /, **options):
 
     Defaults: `error_model="numpy"` (a division is a division, with no branch that would stop
     vectorising), `nogil=True`, `cache=True`, `_nrt=False` (no reference counts: a kernel borrows its arrays from a
-    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations per call). Any option of
-    `numba.njit` may be given.
+    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations per call),
+    `no_cfunc_wrapper=True`. Any option of `numba.njit` may be given.
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
     `__pycache__` next to the function's file, else in the user's cache directory; if none of them
@@ -103,7 +104,8 @@ def jit(function=None, /, **options):
     """
     if function is None:
         return functools.partial(jit, **options)
-    options = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False, **options}
+    defaults = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False, "no_cfunc_wrapper": True}
+    options = {**defaults, "pipeline_class": Entry, **options}
     cached = options.pop("cache")
     dispatcher = numba.njit(**options)(function)
     compile_it = dispatcher.compile
@@ -119,10 +121,15 @@ def jit(function=None, /, **options):
     return dispatcher
 
 
+def addressed(function):
+    """As `jit`, for functions that are called by an Address: no wrapper for Python objects is compiled."""
+    return jit(function, no_cpython_wrapper=True)
+
+
 def inner(function):
-    """As `jit`, for functions that only compiled code calls, directly or by an Address: no wrapper for Python objects
-    is compiled."""
-    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """As `jit`, for functions that only compiled code calls: they have no machine code of their own, and lie in the
+    cache entries of their callers."""
+    return jit(function, no_cpython_wrapper=True, pipeline_class=Part, cache=False)
 
 
 @functools.cache

@@ -7,7 +7,8 @@ from fastrnn.bits.source import label_words
 from fastrnn.bits.stream import bits_network
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import block_for, lay
+from fastrnn.kernels.block_data import block_for, layer_for
+from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 from fastrnn.tasks.base import tasks
 
@@ -15,8 +16,8 @@ BLOCK = 16
 
 
 @jit
-def run_lay(task, seed, first, samples, block):
-    lay(task, seed, first, samples, block)
+def run_lay(address, laid, seed, first, samples):
+    call(address, (laid, seed, first, samples))
 
 
 def variants():
@@ -53,7 +54,7 @@ def block_of(task, dtype=np.float32):
 def drawn(task, seed, first, samples=BLOCK, block=None):
     """(x (T, I, BLOCK), y (T, O, BLOCK), mask (T, BLOCK)) of the training data from sample `first` on."""
     block = block_of(task) if block is None else block
-    run_lay(task.kernel, seed, first, samples, block)
+    run_lay(*layer_for(task.kernel, block), seed, first, samples)
     there = block.weights[0].reshape(-1)[:BLOCK]
     bits = np.arange(BLOCK, dtype=np.uint64)
     x, y = ((words[..., None] >> bits & np.uint64(1)).astype(there.dtype) for words in (block.x, block.y))

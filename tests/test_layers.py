@@ -31,6 +31,7 @@ LEVELS = (
     ("simd",),
     ("compiling", "threads"),
     ("cores",),
+    ("pipelines",),
     ("drawing",),
     ("summaries",),
     ("arguments", "caching", "registry", "files", "interrupt", "errors", "program", "progress", "wording"),

@@ -5,15 +5,13 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fastrnn.compiling import jit
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.simd import functions, pointwise
-from fastrnn.simd.integers import atomic_add, atomic_load, multiply_wide
+from fastrnn.simd.integers import atomic_add, atomic_load
 
 # A NumPy whose longdouble is no longer than a double adds its own rounding to every error below.
 REFERENCE_ROUNDING = np.finfo(np.longdouble).eps
@@ -287,27 +285,6 @@ def test_square_roots_are_within_a_unit_in_the_last_place(dtype):
 
 
 # Integers.
-
-@jit
-def products(a, b, high, low):
-    for i in range(a.size):
-        high[i], low[i] = multiply_wide(a[i], b[i])
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(*[st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**32, 2**63, 2**64 - 1])] * 2),
-        min_size=1,
-        max_size=50,
-    )
-)
-def test_a_product_of_two_words_is_two_words(pairs):
-    a, b = (np.array(column, np.uint64) for column in zip(*pairs))
-    high, low = np.zeros_like(a), np.zeros_like(a)
-    products(a, b, high, low)
-    assert high.tolist() == [x * y >> 64 for x, y in pairs] and low.tolist() == [x * y % 2**64 for x, y in pairs]
-
 
 @jit
 def count_up(counter, ready, me, times, seen):

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fastrnn.compiling import jit
-from fastrnn.kernels.reference import Stored, held
+from fastrnn.compiling import addressed, jit
+from fastrnn.kernels.reference import Erased, Stored, bound, held
+from fastrnn.machine.address import Address, call
 
 
 class Inside(NamedTuple):
@@ -68,3 +69,46 @@ def test_what_is_written_stays_written():
 def test_other_values_are_refused(value):
     with pytest.raises(TypeError, match="Stored: expected arrays, numbers and Addresses, got"):
         Stored((np.zeros(2), value))
+
+
+class Counter(NamedTuple):
+    array: np.ndarray
+    number: int
+
+
+@addressed
+def add_to(counter, amount):
+    counter.array[0] += counter.number + amount
+
+
+@jit(cache=False)
+def call_it(address, counter, amount):
+    call(address, (counter, amount))
+
+
+def test_what_calls_for_erased_tuples_is_compiled_once():
+    for dtype in (np.int64, np.float32):
+        array = np.zeros(2, dtype)
+        made = bound(add_to, Stored(Counter(array, 3)), 0)
+        gc.collect()
+        call_it(*made, 4)
+        assert array.tolist() == [7, 0]
+    assert len(add_to.overloads) == 2 and len(call_it.overloads) == 1
+
+
+@jit(cache=False)
+def call_stored(pair, amount):
+    call(pair.address, (pair.counter, amount))
+
+
+class Pair(NamedTuple):
+    address: Address
+    counter: Erased
+
+
+def test_an_erased_tuple_may_be_stored():
+    array = np.zeros(2)
+    stored = Stored(Pair(*bound(add_to, Stored(Counter(array, 3)), 0)))
+    gc.collect()
+    call_stored(stored.reference, 4)
+    assert array.tolist() == [7, 0]

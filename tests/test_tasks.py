@@ -15,6 +15,7 @@ from fastrnn import Elman, Model
 from fastrnn.bits.planes import answers_of, to_words
 from fastrnn.bits.source import label_words, restrict
 from fastrnn.certify.automaton import automaton_of
+from fastrnn.compiling import jit
 from fastrnn.networks import shapes_of
 from fastrnn.tasks.base import Task, tasks
 
@@ -89,9 +90,14 @@ def test_the_state_carries_over_a_cut(task):
         assert np.array_equal(np.concatenate(parts, axis=1), whole)
 
 
+@jit
+def restricted(task, x):
+    restrict(task, x)
+
+
 def test_restrict_leaves_the_free_bits_and_no_others(task):
     x = np.full((task.bits, task.input_size), 2**64 - 1, np.uint64)
-    restrict(task.kernel, x)
+    restricted(task.kernel, x)
     assert (x[: task.free_bits] == 2**64 - 1).all()
     assert not x[task.free_bits :].any()
 

@@ -4,12 +4,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
 from fastrnn.bits.source import BitTask, draw_word
-from fastrnn.compiling import jit
-from fastrnn.kernels.feed import lay_lanes
+from fastrnn.compiling import addressed
 from fastrnn.kernels.inline import inlined
+from fastrnn.kernels.reference import held
 from fastrnn.machine.address import Address, address_of, call
 
 
@@ -80,7 +79,7 @@ def _join(samples, sample, batch, columns, lanes):
         number, laid, sample = number + count, laid + 1, (sample + count) % batch
 
 
-@jit
+@addressed
 def spread(active, step, words, rows, out, laid, batch, sample, columns):
     """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes.
 
@@ -101,32 +100,11 @@ def spread(active, step, words, rows, out, laid, batch, sample, columns):
     laid[0] = _join(out, sample % batch, batch, columns, active.size)
 
 
-class LaneTask(NamedTuple):
-    """A BitTask as the source of groups of models, with the Addresses of draw_word and spread.
-
-    Compiled apart, they are not compiled again with what calls them.
-    """
-
-    task: BitTask
-    draw: Address
-    spread: Address
-
-
-def lane_source(source):
-    """Return a source in the form that groups of models take."""
-    if not source.inputs_are_bits:
-        return source
-    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1), np.uint64), np.zeros(1, np.int64)
-    return LaneTask(
-        source,
-        address_of(draw_word, source, np.uint64(0), 0, plane, plane, np.zeros(64, np.uint64)),
-        address_of(spread, flags, flags, words, plane, plane, flags, 0, 0, 0),
-    )
-
-
-def _lay(source, feed, block, batch, sample):
+@addressed
+def _lay_lanes(laid, batch, sample):
     """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
-    steps, inputs, outputs = feed.shape
+    source, feed = laid.source, laid.feed
+    task, (steps, inputs, outputs) = held(source.task), held(feed.shape)
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:
             continue
@@ -136,14 +114,31 @@ def _lay(source, feed, block, batch, sample):
                 feed.tag[lane, word % 2] = word
                 x = feed.x_words[lane, word % 2].reshape(steps, inputs)
                 y = feed.y_words[lane, word % 2].reshape(steps, outputs)
-                call(source.draw, (source.task, feed.seed[lane], word, x, y, feed.state))
-    columns = block.outputs.shape[0]
-    active, step, laid = feed.active, feed.step, feed.laid
-    call(source.spread, (active, step, feed.x_words, feed.x_rows, feed.x_blocks, laid, batch, sample, columns))
-    call(source.spread, (active, step, feed.y_words, feed.y_rows, feed.y_blocks, laid, batch, sample, columns))
+                draw_word(task, feed.seed[lane], word, x, y, feed.state)
+    columns = laid.block.outputs.shape[0]
+    active, step = feed.active, feed.step
+    call(source.spread, (active, step, feed.x_words, feed.x_rows, feed.x_blocks, feed.laid, batch, sample, columns))
+    call(source.spread, (active, step, feed.y_words, feed.y_rows, feed.y_blocks, feed.laid, batch, sample, columns))
     feed.left[0] = feed.laid[0]
 
 
-@overload(lay_lanes)
-def _overload_lay(source, feed, block, batch, sample):
-    return _lay if source.instance_class is LaneTask else None
+class LaneTask(NamedTuple):
+    """A BitTask as the source of groups of models, with the Address of `spread`.
+    """
+
+    task: BitTask
+    spread: Address
+
+    inputs_are_bits = True
+    lay_lanes = staticmethod(_lay_lanes)
+
+
+def lane_source(source):
+    """Return a source in the form that groups of models take."""
+    if not source.inputs_are_bits:
+        return source
+    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1), np.uint64), np.zeros(1, np.int64)
+    return LaneTask(
+        source,
+        address_of(spread, flags, flags, words, plane, plane, flags, 0, 0, 0),
+    )

@@ -5,35 +5,17 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
-from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import lay
+from fastrnn.compiling import addressed, inner, jit
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
-from fastrnn.kernels.singles import lay_singles
+from fastrnn.kernels.reference import held
 from fastrnn.machine.address import Address, address_of, call
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
 NUMBERS = 4
 # Words that `label` may keep from one step to the next.
 STATE_WORDS = 64
-
-
-class BitTask(NamedTuple):
-    """A task in the form that the kernels take.
-
-    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
-    last_only: whether only the answer at the last step counts.
-    """
-
-    label: Address
-    numbers: tuple
-    headroom: int
-    last_only: bool
-
-    # Inputs come 64 in a word, not as floats.
-    inputs_are_bits = True
 
 
 @cache
@@ -60,7 +42,7 @@ def _label_words(task, x, y, state):
         call(task.label, (task.numbers, x[word], y[word], state[word]))
 
 
-@jit
+@inner
 def restrict(task, x):
     """Clear those bits of the random words x (T, I) that the task's operands may not have."""
     for t in range(x.shape[0] - task.headroom, x.shape[0]):
@@ -68,27 +50,27 @@ def restrict(task, x):
             x[t, i] = 0
 
 
-@jit
+@inner
 def draw_word(task, seed, word, x, y, state):
     """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch."""
-    random_words(seed, np.uint64(0), np.uint64(word), np.uint64(0), x.reshape(x.size))
+    random_words(seed, 0, word, 0, x)
     restrict(task, x)
     for i in range(state.size):
         state[i] = 0
     call(task.label, (task.numbers, x, y, state))
 
 
-@jit
-def _word(task, seed, word, x_words, y_words, tag, state):
-    """Return the place in x_words and y_words that holds samples 64 * word and on."""
-    slot = word % 2
-    if tag[slot] != word:
-        tag[slot] = word
-        draw_word(task, np.uint64(seed), word, x_words[slot], y_words[slot], state)
+@inner
+def _word(laid, seed, word):
+    """Return the place in a Block's x_words and y_words that holds samples 64 * word and on."""
+    block, slot = laid.block, word % 2
+    if block.tag[slot] != word:
+        block.tag[slot] = word
+        draw_word(held(laid.source), seed, word, block.x_words[slot], block.y_words[slot], block.state)
     return slot
 
 
-@jit
+@inner
 def _cut(words, slot, other, shift, out):
     """Set out to the bits of words[slot] from `shift` on, followed by those of words[other]."""
     for t in range(out.shape[0]):
@@ -99,50 +81,43 @@ def _cut(words, slot, other, shift, out):
             out[t, i] = bits
 
 
-@jit
-def _count(samples, weights, outputs, counted):
-    """Set the number of samples in a block."""
-    for n in range(weights.size):
-        weights[n] = 1 if n < samples else 0
-        outputs[n] = counted if n < samples else 0
+@addressed
+def _lay(laid, seed, first, samples):
+    block, shift = laid.block, first % 64
+    slot = _word(laid, seed, first // 64)
+    other = _word(laid, seed, first // 64 + 1) if shift + samples > 64 else slot
+    _cut(block.x_words, slot, other, shift, block.x)
+    _cut(block.y_words, slot, other, shift, block.y)
+    if block.tag[2] != samples:
+        block.tag[2] = samples
+        counted = block.y.shape[1] * (1 if laid.source.last_only else block.y.shape[0])
+        columns, lanes = block.lengths.shape
+        for n in range(columns * lanes):
+            block.weights[0, n // lanes, n % lanes] = 1 if n < samples else 0
+            block.outputs[n // lanes, n % lanes] = counted if n < samples else 0
 
 
-def _lay(source, seed, first, samples, block):
-    x_words, y_words, tag, state = block.x_words, block.y_words, block.tag, block.state
-    shift = first % 64
-    slot = _word(source, seed, first // 64, x_words, y_words, tag, state)
-    other = _word(source, seed, first // 64 + 1, x_words, y_words, tag, state) if shift + samples > 64 else slot
-    _cut(x_words, slot, other, shift, block.x)
-    _cut(y_words, slot, other, shift, block.y)
-    if tag[2] != samples:
-        tag[2] = samples
-        counted = block.y.shape[1] * (1 if source.last_only else block.y.shape[0])
-        _count(samples, block.weights[0].reshape(-1), block.outputs.reshape(-1), counted)
+@inner
+def _expand(words, bit, out):
+    """Set out (T, I) to the bits of a sample, as numbers."""
+    for t in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[t, i] = (words[t, i] >> np.uint64(bit)) & np.uint64(1)
 
 
-@overload(lay)
-def _overload_lay(source, seed, first, samples, block):
-    return _lay if source.instance_class is BitTask else None
+@inner
+def _expand_steps(words, bit, out):
+    """Set out (O, C, L) to the bits of a sample's outputs, a chunk of steps in each row."""
+    for output in range(out.shape[0]):
+        for t in range(words.shape[0]):
+            chunk, lane = place_of_step(t, out.shape[2])
+            out[output, chunk, lane] = (words[t, output] >> np.uint64(bit)) & np.uint64(1)
 
 
-@jit
-def _expand(words, sample, out):
-    """Set out to the bits of a sample, as numbers."""
-    for n in range(words.size):
-        out[n] = (words[n] >> np.uint64(sample)) & np.uint64(1)
-
-
-@jit
-def _expand_steps(words, sample, output, out):
-    """Set out (C, L) to the bits of a sample's output, a chunk of steps in each row."""
-    for t in range(words.shape[0]):
-        chunk, lane = place_of_step(t, out.shape[1])
-        out[chunk, lane] = (words[t, output] >> np.uint64(sample)) & np.uint64(1)
-
-
-@jit
-def _count_steps(samples, steps, first):
+@inner
+def _count_steps(samples, first):
     """Record that all samples have all steps, and that those from `first` on count."""
+    steps = samples.x_words.shape[0]
     for sample in range(samples.steps.size):
         samples.steps[sample] = steps
         samples.outputs[sample] = samples.y.shape[1] * (steps - first)
@@ -151,22 +126,33 @@ def _count_steps(samples, steps, first):
             samples.mask[sample, chunk, lane] = 1
 
 
-def _lay_singles(source, seed, part, samples):
-    steps, first = samples.x_words.shape[0], part * samples.steps.size
+@addressed
+def _lay_samples(laid, seed, part):
+    samples = laid.samples
+    first, count = part * samples.steps.size, samples.steps.size
     # A seed has one Samples.
     if samples.tag[0] != first // 64:
         samples.tag[0] = first // 64
-        draw_word(source, np.uint64(seed), first // 64, samples.x_words, samples.y_words, samples.state)
-    flat = samples.x_words.reshape(samples.x_words.size)
-    for sample in range(samples.steps.size):
-        bit = first % 64 + sample
-        _expand(flat, bit, samples.x[sample].reshape(flat.size))
-        for output in range(samples.y.shape[1]):
-            _expand_steps(samples.y_words, bit, output, samples.y[sample, output])
+        draw_word(held(laid.source), seed, first // 64, samples.x_words, samples.y_words, samples.state)
+    for sample in range(count):
+        _expand(samples.x_words, first % 64 + sample, samples.x[sample])
+        _expand_steps(samples.y_words, first % 64 + sample, samples.y[sample])
     if samples.steps[0] == 0:
-        _count_steps(samples, steps, steps - 1 if source.last_only else 0)
+        _count_steps(samples, samples.x_words.shape[0] - 1 if laid.source.last_only else 0)
 
 
-@overload(lay_singles)
-def _overload_lay_singles(source, seed, part, samples):
-    return _lay_singles if source.instance_class is BitTask else None
+class BitTask(NamedTuple):
+    """A task in the form that the kernels take.
+
+    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
+    last_only: whether only the answer at the last step counts.
+    """
+
+    label: Address
+    numbers: tuple
+    headroom: int
+    last_only: bool
+
+    # Inputs come 64 in a word, not as floats.
+    inputs_are_bits = True
+    lay, lay_samples = staticmethod(_lay), staticmethod(_lay_samples)

@@ -3,29 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
-from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import lay
-from fastrnn.kernels.feed import lay_lanes
+from fastrnn.compiling import addressed, inner
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
-from fastrnn.kernels.singles import lay_singles
-
-
-class Arrays(NamedTuple):
-    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement.
-
-    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    lengths: np.ndarray
-    drawn: bool
-
-    inputs_are_bits = False
 
 
 def lengths_of(mask):
@@ -34,7 +15,7 @@ def lengths_of(mask):
     return np.where(counts.any(-1), counts.shape[-1] - counts[..., ::-1].argmax(-1), 0)
 
 
-@jit
+@inner
 def copy_row(x, y, mask, steps, block, column, lane):
     """Copy the first steps of a row, x (T, I), y (T, O), mask (T), into a place of a Block, with zeros behind them.
 
@@ -53,31 +34,30 @@ def copy_row(x, y, mask, steps, block, column, lane):
     block.steps[0] = max(block.steps[0], steps)
 
 
-def _lay(source, seed, first, samples, block):
+@addressed
+def _lay(laid, seed, first, samples):
+    source, block = laid.source, laid.block
     rows, draw, lanes = source.x.shape[0], block.state[:1], block.lengths.shape[1]
     block.steps[0] = 0
     for n in range(block.lengths.size):
         row, column, lane = (first + n) % rows, n // lanes, n % lanes
         if source.drawn:
-            random_words(np.uint64(seed), np.uint64(1), np.uint64(first + n), np.uint64(0), draw)
+            random_words(seed, 1, first + n, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
         steps = source.lengths[row] if n < samples else 0
         copy_row(source.x[row], source.y[row], source.mask[row], steps, block, column, lane)
         block.weights[0, column, lane] = 1 if n < samples else 0
 
 
-@overload(lay)
-def _overload_lay(source, seed, first, samples, block):
-    return _lay if source.instance_class is Arrays else None
-
-
-def _lay_singles(source, seed, part, samples):
+@addressed
+def _lay_samples(laid, seed, part):
+    source, samples = laid.source, laid.samples
     rows, draw = source.x.shape[0], samples.state[:1]
     for sample in range(samples.steps.size):
         number = part * samples.steps.size + sample
         row = number % rows
         if source.drawn:
-            random_words(np.uint64(seed), np.uint64(1), np.uint64(number), np.uint64(0), draw)
+            random_words(seed, 1, number, 0, draw)
             row = np.int64(draw[0] % np.uint64(rows))
         steps, counted = source.lengths[row], 0
         for t in range(samples.x.shape[1]):
@@ -93,9 +73,39 @@ def _lay_singles(source, seed, part, samples):
         samples.steps[sample], samples.outputs[sample] = steps, counted * samples.y.shape[1]
 
 
-@overload(lay_singles)
-def _overload_lay_singles(source, seed, part, samples):
-    return _lay_singles if source.instance_class is Arrays else None
+class Arrays(NamedTuple):
+    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement.
+
+    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    lengths: np.ndarray
+    drawn: bool
+
+    inputs_are_bits = False
+    lay, lay_samples = staticmethod(_lay), staticmethod(_lay_samples)
+
+
+@addressed
+def _lay_lanes(laid, batch, sample):
+    source, feed, block = laid.source, laid.feed, laid.block
+    rows, draw = source.x.shape[1], feed.state[:1]
+    samples = min(block.lengths.shape[0], batch - sample % batch)
+    block.steps[0] = 0
+    feed.laid[0] = feed.left[0] = 1
+    for column in range(block.lengths.shape[0]):
+        for lane in range(feed.active.size):
+            there = column < samples and feed.active[lane] != 0
+            number = feed.step[lane] * batch + sample + column
+            row, model = number % rows, feed.data[lane]
+            if source.drawn:
+                random_words(feed.seed[lane], 1, number, 0, draw)
+                row = np.int64(draw[0] % np.uint64(rows))
+            steps = source.lengths[model, row] if there else 0
+            copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
 
 
 class ModelArrays(NamedTuple):
@@ -109,25 +119,4 @@ class ModelArrays(NamedTuple):
     drawn: bool
 
     inputs_are_bits = False
-
-
-def _lay_lanes(source, feed, block, batch, sample):
-    rows, draw = source.x.shape[1], feed.state[:1]
-    samples = min(block.lengths.shape[0], batch - sample % batch)
-    block.steps[0] = 0
-    feed.laid[0] = feed.left[0] = 1
-    for column in range(block.lengths.shape[0]):
-        for lane in range(feed.active.size):
-            there = column < samples and feed.active[lane] != 0
-            number = feed.step[lane] * batch + sample + column
-            row, model = number % rows, feed.data[lane]
-            if source.drawn:
-                random_words(feed.seed[lane], np.uint64(1), np.uint64(number), np.uint64(0), draw)
-                row = np.int64(draw[0] % np.uint64(rows))
-            steps = source.lengths[model, row] if there else 0
-            copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
-
-
-@overload(lay_lanes)
-def _overload_lay_lanes(source, feed, block, batch, sample):
-    return _lay_lanes if source.instance_class is ModelArrays else None
+    lay_lanes = staticmethod(_lay_lanes)

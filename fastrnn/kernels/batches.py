@@ -13,8 +13,8 @@ import numpy as np
 
 from fastrnn.compiling import inner, jit
 from fastrnn.kernels.barrier import wait
-from fastrnn.kernels.block_data import Block
-from fastrnn.kernels.reference import Stored
+from fastrnn.kernels.block_data import Seen
+from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_block, and of the programs of fastrnn.kernels.recurrent.learn."""
+    """Addresses of the source's `lay`, and of the programs of fastrnn.kernels.recurrent.learn."""
 
     lay: Address
     learn: Address
@@ -84,10 +84,10 @@ class Shared(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """All that one thread works on; laid: a Reference to what lay_block takes, a source and this Block."""
+    """All that one thread works on; laid: what calls.lay takes, a source and a Block; block: what is seen of that."""
 
-    laid: Stored
-    block: Block
+    laid: Erased
+    block: Seen
     plan: Plan
     calls: Calls
     places: Places

@@ -1,16 +1,11 @@
-"""A block of samples as the loops read it, and who fills it: a source of sequences (a task's bits, or arrays).
-
-A source fills blocks by the type of its NamedTuple, through `numba.extending.overload` on the functions here.
-"""
+"""A block of samples as the loops read it, and who fills it: a source of sequences (a task's bits, or arrays)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner
-from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.reference import Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.address import address_of
 
 # Samples in a word of bits, and the most in a block.
 WORD = 64
@@ -65,22 +60,32 @@ def block_for(net, steps, dtype, lanes, last_only=False):
     )
 
 
-def lay(source, seed, first, samples, block):
-    """Write samples first to first + samples - 1 of the stream into a Block, one after the other.
+class Seen(NamedTuple):
+    """What the loops see of a Block, whatever its data are."""
 
-    Sample n depends on the seed and n alone, so that neither threads nor batches matter; update `step` takes samples
-    step * batch_size and on.
+    weights: np.ndarray
+    steps: np.ndarray
+    outputs: np.ndarray
+    tag: np.ndarray
+
+
+def seen(block):
+    """The Seen of a Block."""
+    return Seen(block.weights, block.steps, block.outputs, block.tag)
+
+
+class Laid(NamedTuple):
+    """What a source's `lay` takes: the source, and the Block that it fills."""
+
+    source: tuple
+    block: Block
+
+
+def layer_for(source, block):
+    """(the Address of source.lay, the Erased Laid that it takes first).
+
+    lay(laid, seed, first, samples) writes samples first to first + samples - 1 of the stream into the Block, one after
+    the other; laid: a Reference to a Laid. Sample n depends on the seed and n alone, so that neither threads nor
+    batches matter; update `step` takes samples step * batch_size and on.
     """
-    raise NotImplementedError
-
-
-@inner
-def lay_block(place, seed, first, samples):
-    """`lay`, as a compiled function of its own; place: a Reference to (source, Block)."""
-    source, block = held(place)
-    lay(source, seed, first, samples, block)
-
-
-def lay_address(source, block):
-    """The address of lay_block for a source."""
-    return address_of(lay_block, Referred(source, block), 0, 0, 0)
+    return bound(source.lay, Stored(Laid(source, block)), 0, 0, 0)

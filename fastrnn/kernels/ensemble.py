@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.compiling import inner, jit
-from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.block_data import Seen
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
-from fastrnn.kernels.reference import Stored
+from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_models, and of the programs of fastrnn.kernels.recurrent.learn."""
+    """Addresses of the source's lay_lanes, and of the programs of fastrnn.kernels.recurrent.learn."""
 
     lay: Address
     learn: Address
@@ -71,12 +71,12 @@ class Arrays(NamedTuple):
 
 
 class Models(NamedTuple):
-    """A group: a Reference to what lay_models takes, what lanes draw from, the present Block of samples, all that lies
+    """A group: what calls.lay takes, what lanes draw from, what is seen of the present Block of samples, all that lies
     in lanes, the queue and the judge of its models, and those that ended."""
 
-    laid: Stored
+    laid: Erased
     feed: Feed
-    block: Block
+    block: Seen
     plan: Plan
     calls: Calls
     arrays: Arrays

@@ -1,13 +1,12 @@
-"""What groups of models draw their samples from, and who lays them: a source, by the type of its NamedTuple."""
+"""What groups of models draw their samples from, and who lays them: a source."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner
-from fastrnn.kernels.reference import Referred, held
+from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.reference import Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.address import address_of
 
 
 class Feed(NamedTuple):
@@ -58,24 +57,23 @@ def feed_for(net, steps, lanes):
     )
 
 
-def lay_lanes(source, feed, block, batch, sample):
-    """Lay blocks of each lane's samples, one or more ahead, from sample `sample` on.
+class LaidLanes(NamedTuple):
+    """What a source's `lay_lanes` takes: the source, a Feed, and the Block that it fills."""
+
+    source: tuple
+    feed: Feed
+    block: Block
+
+
+def lanes_layer_for(source, feed, block):
+    """(the Address of source.lay_lanes, the Erased LaidLanes that it takes first).
+
+    lay_lanes(laid, batch, sample) lays blocks of each lane's samples, one or more ahead, from sample `sample` on; laid:
+    a Reference to a LaidLanes.
 
     `sample` counts from the beginning of the lane's batch of `batch` samples, and may lie in a later batch. A block
     holds as many samples as it has columns, or what is left of the batch. Sample s of a batch is sample step * batch +
-    s of the stream that fastrnn.kernels.block_data.lay takes its samples from. feed.left is 0 where lanes have changed;
-    it and feed.laid become the number of blocks that were laid.
+    s of the stream that `lay` takes its samples from (fastrnn.kernels.block_data.layer_for). feed.left is 0 where lanes
+    have changed; it and feed.laid become the number of blocks that were laid.
     """
-    raise NotImplementedError
-
-
-@inner
-def lay_models(place, batch, sample):
-    """`lay_lanes`, as a compiled function of its own; place: a Reference to (source, Feed, Block)."""
-    source, feed, block = held(place)
-    lay_lanes(source, feed, block, batch, sample)
-
-
-def lay_models_address(source, feed, block):
-    """The address of lay_models for a source."""
-    return address_of(lay_models, Referred(source, feed, block), 0, 0)
+    return bound(source.lay_lanes, Stored(LaidLanes(source, feed, block)), 0, 0)

@@ -4,55 +4,90 @@ J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11. The wo
 `numpy.random.Philox(key=[seed, stream], counter=[0, c1, c2, 0]).random_raw(n)`.
 """
 
-import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.inline import inlined
-from fastrnn.simd.integers import multiply_wide
 
-_M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
-_W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
-
-
-@inlined
-def _round(x0, x1, x2, x3, k0, k1):
-    (high0, low0), (high1, low1) = multiply_wide(_M0, x0), multiply_wide(_M1, x2)
-    return high1 ^ x1 ^ k0, low1, high0 ^ x3 ^ k1, low0
+_WORD, _WIDE = ir.IntType(64), ir.IntType(128)
+_MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
+_WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 
 
-@jit
-def random_words(seed, stream, c1, c2, words):
-    """Fill the flat uint64 array `words`; all other arguments are uint64: each type more is one compilation more."""
-    c1, c2 = np.uint64(c1), np.uint64(c2)
-    first = 0
-    while words.size - first >= 8:
-        # Two blocks side by side: each round waits for the product of the one before it.
-        x0, x1, x2, x3 = np.uint64(first // 4 + 1), c1, c2, np.uint64(0)
-        y0, y1, y2, y3 = np.uint64(first // 4 + 2), c1, c2, np.uint64(0)
-        k0, k1 = np.uint64(seed), np.uint64(stream)
-        for _ in range(10):
-            (x0, x1, x2, x3), (y0, y1, y2, y3) = _round(x0, x1, x2, x3, k0, k1), _round(y0, y1, y2, y3, k0, k1)
-            k0, k1 = k0 + _W0, k1 + _W1
-        words[first], words[first + 1], words[first + 2], words[first + 3] = x0, x1, x2, x3
-        words[first + 4], words[first + 5], words[first + 6], words[first + 7] = y0, y1, y2, y3
-        first += 8
-    for first in range(first, words.size, 4):
-        x0, x1, x2, x3 = np.uint64(first // 4 + 1), c1, c2, np.uint64(0)
-        k0, k1 = np.uint64(seed), np.uint64(stream)
-        for _ in range(10):
-            x0, x1, x2, x3 = _round(x0, x1, x2, x3, k0, k1)
-            k0, k1 = k0 + _W0, k1 + _W1
-        words[first] = x0
-        if first + 1 < words.size:
-            words[first + 1] = x1
-        if first + 2 < words.size:
-            words[first + 2] = x2
-        if first + 3 < words.size:
-            words[first + 3] = x3
+@intrinsic
+def random_words(typing_context, seed, stream, c1, c2, words):
+    """Fill the C-contiguous uint64 array `words`; all other arguments are integers.
+
+    LLVM's instructions, written down: numba would take half a second to find their types.
+    """
+
+    def generate(context, builder, signature, values):
+        numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, signature.args[:4])]
+        array = context.make_array(signature.args[4])(context, builder, values[4])
+        builder.call(_function(builder.module), [*numbers, array.data, array.nitems])
+        return context.get_dummy_value()
+
+    return types.void(seed, stream, c1, c2, words), generate
+
+
+def _function(module):
+    """The function (seed, stream, c1, c2, pointer to words, their number) of a module, which is added once."""
+    name = "fastrnn_philox"
+    if name in module.globals:
+        return module.globals[name]
+    kind = ir.FunctionType(ir.VoidType(), [_WORD] * 4 + [_WORD.as_pointer(), _WORD])
+    function = ir.Function(module, kind, name)
+    function.linkage = "linkonce_odr"
+    builder = ir.IRBuilder(function.append_basic_block())
+    seed, stream, c1, c2, words, count = function.args
+    blocks = builder.udiv(count, _WORD(4))
+    pairs = builder.and_(blocks, _WORD(2**64 - 2))
+
+    def made(block, how_many):
+        counters = [[builder.add(block, _WORD(i + 1)), c1, c2, _WORD(0)] for i in range(how_many)]
+        return _rounds(builder, counters, [seed, stream])
+
+    def put(block, numbers, most=None):
+        first = builder.mul(block, _WORD(4))
+        for i, number in enumerate(numbers):
+            place = builder.add(first, _WORD(i))
+            if most is None:
+                builder.store(number, builder.gep(words, [place]))
+            else:
+                with builder.if_then(builder.icmp_unsigned("<", place, most)):
+                    builder.store(number, builder.gep(words, [place]))
+
+    # Two blocks side by side: each round waits for the product of the one before it.
+    with cgutils.for_range_slice(builder, _WORD(0), pairs, _WORD(2), inc=True) as (block, _):
+        put(block, [number for each in made(block, 2) for number in each])
+    whole = builder.udiv(builder.add(count, _WORD(3)), _WORD(4))
+    with cgutils.for_range_slice(builder, pairs, whole, _WORD(1), inc=True) as (block, _):
+        put(block, made(block, 1)[0], count)
+    builder.ret_void()
+    return function
+
+
+def _rounds(builder, counters, key):
+    """The words of blocks with these counters, each of four."""
+    for round_ in range(10):
+        if round_:
+            key = [builder.add(word, _WORD(weyl)) for word, weyl in zip(key, _WEYL)]
+        counters = [_round(builder, counter, key) for counter in counters]
+    return counters
+
+
+def _round(builder, counter, key):
+    wide = [builder.zext(word, _WIDE) for word in counter[::2]]
+    products = [builder.mul(word, _WIDE(multiplier)) for word, multiplier in zip(wide, _MULTIPLIERS)]
+    low = [builder.trunc(product, _WORD) for product in products]
+    high = [builder.trunc(builder.lshr(product, _WIDE(64)), _WORD) for product in products]
+    first, second = (builder.xor(builder.xor(high[1 - i], counter[2 * i + 1]), key[i]) for i in (0, 1))
+    return [first, low[1], second, low[0]]
 
 
 @jit
 def random_rows(seeds, stream, words):
     """The first words of several seeds: seeds (N,), words (N, W)."""
     for row in range(seeds.size):
-        random_words(seeds[row], np.uint64(stream), np.uint64(0), np.uint64(0), words[row])
+        random_words(seeds[row], stream, 0, 0, words[row])

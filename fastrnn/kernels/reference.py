@@ -27,7 +27,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, models, register_model, typeof_impl, unbox
 
-from fastrnn.machine.address import Address
+from fastrnn.machine.address import Address, address_for, address_of
 
 
 class Reference(types.Type):
@@ -142,7 +142,7 @@ def _handle_of(kind):
 
 
 class Stored:
-    """A tuple of arrays, numbers, Addresses, Stored tuples and tuples of these, in memory as compiled code has it.
+    """A tuple of arrays, numbers, Addresses, Stored and Erased tuples and tuples of these, as compiled code has it.
 
     reference: what a compiled function takes. Arrays and Stored tuples live as long as this. A call unboxes one word;
     the arrays themselves would take it microseconds, and seconds to compile. Raises TypeError for other values.
@@ -163,6 +163,47 @@ def _typeof_stored(value, context):
     return value.reference.kind
 
 
+class ErasedType(types.Type):
+    """The address of a tuple of a type that only one function knows."""
+
+    def __init__(self):
+        super().__init__(name="Erased")
+
+
+register_model(ErasedType)(ReferenceModel)
+ERASED = ErasedType()
+
+
+class Erased:
+    """A Stored tuple of a type that only the function at the Address knows that `bound` gave with it.
+
+    What calls that function is compiled once, not for each type.
+    """
+
+    def __init__(self, stored):
+        self.stored, self.address = stored, stored.reference.address
+
+
+@typeof_impl.register(Erased)
+def _typeof_erased(value, context):
+    return ERASED
+
+
+@unbox(ErasedType)
+def _unbox_erased(kind, instance, c):
+    address = c.pyapi.object_getattr_string(instance, "address")
+    native = c.unbox(types.int64, address)
+    c.pyapi.decref(address)
+    return native
+
+
+def bound(dispatcher, stored, *arguments):
+    """(the Address of `dispatcher` compiled for a Reference to a Stored tuple, and arguments of these types; that tuple
+    as an Erased, which `call` takes in its place)."""
+    address = address_of(dispatcher, stored.reference, *arguments)
+    return address_for((ERASED, *map(typeof, arguments)), address.value), Erased(stored)
+
+
 def _lay(value, memory):
     """Append a value as compiled code keeps it: words of 64 bits, where they are aligned, and truth values as bytes."""
     if isinstance(value, bool):
@@ -175,6 +216,8 @@ def _lay(value, memory):
             memory.extend(struct.pack("=q", number))
     elif isinstance(value, Stored):
         memory.extend(struct.pack("=q", value.reference.address))
+    elif isinstance(value, Erased):
+        memory.extend(struct.pack("=q", value.address))
     elif isinstance(value, (Address, int)):
         memory.extend(struct.pack("=q", value if isinstance(value, int) else value.value))
     elif isinstance(value, float):

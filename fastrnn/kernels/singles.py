@@ -12,9 +12,9 @@ from fastrnn.compiling import inner, jit
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.units_network import chunk_of
-from fastrnn.kernels.reference import Referred, Stored, held
+from fastrnn.kernels.reference import Erased, Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.address import Address, address_of, call
+from fastrnn.machine.address import Address, call
 
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20
@@ -54,26 +54,24 @@ def samples_for(sizes, steps, dtype, lanes):
     )
 
 
-def lay_singles(source, seed, part, samples):
-    """Write samples N * part and on of the stream that fastrnn.kernels.block_data.lay has into the N places of Samples.
+class LaidSamples(NamedTuple):
+    """What a source's `lay_samples` takes: the source, and the Samples that it fills."""
+
+    source: tuple
+    samples: Samples
+
+
+def samples_layer_for(source, samples):
+    """(the Address of source.lay_samples, the Erased LaidSamples that it takes first).
+
+    lay_samples(laid, seed, part) writes samples N * part and on of the stream that `lay` has
+    (fastrnn.kernels.block_data.layer_for) into the N places of Samples; laid: a Reference to a LaidSamples.
     """
-    raise NotImplementedError
-
-
-@inner
-def lay_word(place, seed, part):
-    """`lay_singles`, as a compiled function of its own; place: a Reference to (source, Samples)."""
-    source, samples = held(place)
-    lay_singles(source, seed, part, samples)
-
-
-def lay_word_address(source, samples):
-    """The address of lay_word for a source."""
-    return address_of(lay_word, Referred(source, samples), 0, 0)
+    return bound(source.lay_samples, Stored(LaidSamples(source, samples)), 0, 0)
 
 
 class Calls(NamedTuple):
-    """Addresses of lay_word, and of the programs of fastrnn.kernels.recurrent.units_learn."""
+    """Addresses of the source's lay_samples, and of the programs of fastrnn.kernels.recurrent.units_learn."""
 
     lay: Address
     learn: Address
@@ -111,9 +109,9 @@ class Work(NamedTuple):
 
 
 class Single(NamedTuple):
-    """All that a session works on; laid: a Reference to what lay_word takes, a source and these Samples."""
+    """All that a session works on; laid: what calls.lay takes, a source and these Samples."""
 
-    laid: Stored
+    laid: Erased
     samples: Samples
     calls: Calls
     places: Places

@@ -1,24 +1,10 @@
-"""Integer instructions that NumPy lacks: the high half of a product, atomic operations, and yielding to another thread.
-"""
+"""Integer instructions that NumPy lacks: atomic operations, and yielding to another thread."""
 
 import sys
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-
-
-@intrinsic
-def multiply_wide(typing_context, a, b):
-    """Return (upper, lower) 64 bits of the 128-bit product of two uint64, in one multiplication."""
-
-    def generate(context, builder, signature, values):
-        wide, word = ir.IntType(128), ir.IntType(64)
-        product = builder.mul(*(builder.zext(value, wide) for value in values))
-        halves = builder.trunc(builder.lshr(product, wide(64)), word), builder.trunc(product, word)
-        return context.make_tuple(builder, signature.return_type, halves)
-
-    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), generate
 
 
 @intrinsic

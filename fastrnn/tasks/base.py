@@ -19,7 +19,7 @@ import numpy as np
 
 from fastrnn.arguments import as_integer
 from fastrnn.bits.source import NUMBERS, BitTask, label_address
-from fastrnn.compiling import jit
+from fastrnn.compiling import inner
 from fastrnn.registry import discover
 
 # What the file of a task must define.
@@ -156,23 +156,23 @@ def hard_numbers(bits):
     }
 
 
-@jit
+@inner
 def counter_planes(most):
     """Return the number of planes that binary counters up to `most` need."""
     planes = 1
-    while 2**planes <= most:
+    while 1 << planes <= most:
         planes += 1
     return planes
 
 
-@jit
+@inner
 def count(counters, planes, place, bits):
     """Add `bits`, of weight 2**place, to 64 binary counters; counters[p] holds bit p of each."""
     for plane in range(place, planes):
         counters[plane], bits = counters[plane] ^ bits, counters[plane] & bits
 
 
-@jit
+@inner
 def take_lowest(counters, planes):
     """Return the counters' lowest bits, and shift the other bits down."""
     lowest = counters[0]

@@ -11,7 +11,7 @@ from fastrnn.bench.workload import INPUTS, OUTPUTS
 from fastrnn.bits.stream import WORD, Stream
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import lay
+from fastrnn.kernels.block_data import layer_for
 from fastrnn.machine.address import call
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
@@ -23,9 +23,9 @@ SAMPLES = WORD
 
 
 @jit
-def _lay(source, block, times):
+def _lay(address, laid, times):
     for n in range(times):
-        lay(source, 0, n * SAMPLES, SAMPLES, block)
+        call(address, (laid, 0, n * SAMPLES, SAMPLES))
 
 
 @jit
@@ -45,6 +45,7 @@ class Part:
         self.stream = Stream(Model(elman, weights, task), SAMPLES, 1)
         self.words = np.zeros((1, work.steps, INPUTS), np.uint64)
         self.session.run(np.zeros(1), np.zeros(1), 0)
+        self.layer = layer_for(self.session.source, self.session.blocks[0])
 
     def run(self, updates):
         self.blocks(REPEATS * updates)
@@ -52,7 +53,7 @@ class Part:
 
 class Data(Part):
     def blocks(self, times):
-        _lay(self.session.source, self.session.blocks[0], times)
+        _lay(*self.layer, times)
 
 
 class Forward(Part):
@@ -63,12 +64,12 @@ class Forward(Part):
 
 class Learn(Part):
     def blocks(self, times):
-        _call(self.session.calls.learn, self.session.work[0].learn, times)
+        _call(self.session.programs[0].address, self.session.work[0].learn, times)
 
 
 class Update(Part):
     def blocks(self, times):
-        _call(self.session.calls.update, self.session.work[0].update, times)
+        _call(self.session.programs[1].address, self.session.work[0].update, times)
 
 
 def work_of_block(part, work):

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.block_data import block_for
+from fastrnn.kernels.block_data import block_for, seen
 from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
-from fastrnn.kernels.feed import feed_for, lay_models_address
+from fastrnn.kernels.feed import feed_for, lanes_layer_for
 from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
 from fastrnn.kernels.model_queue import Walk, ended_for
 from fastrnn.kernels.recurrent.tally import SUMS
@@ -107,16 +107,13 @@ class Group:
         own = {name: arrays[name] for name in Arrays._fields if name in arrays}
         self.kernel_arrays = Arrays(*frames, **own)
         self.plan = self._plan(words)
-        self.calls = Calls(
-            lay_models_address(recipe.drawn_from, self.feed, block),
-            *(program.address for program in (recipe.learn, recipe.update)),
-        )
+        lay, laid = lanes_layer_for(recipe.drawn_from, self.feed, block)
+        self.calls = Calls(lay, *(program.address for program in (recipe.learn, recipe.update)))
         # Jobs that only the caller decides on.
         self.again = [None] * lanes
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
-        laid = Stored((recipe.drawn_from, self.feed, block))
         self.models = Stored(Models(
-            laid, self.feed, block, self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
+            laid, self.feed, seen(block), self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
             self.ended, self.walk
         ))
         # Compile, or load from the cache.

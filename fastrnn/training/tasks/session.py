@@ -20,7 +20,7 @@ from fastrnn.kernels.batches import (
     gradient_of,
     run_batches,
 )
-from fastrnn.kernels.block_data import block_for, lay_address
+from fastrnn.kernels.block_data import block_for, layer_for, seen
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
@@ -69,10 +69,6 @@ class Session(Resumable):
             np.zeros(2, np.int64))
         self.step = self.first_step = 0
         learn, update = self.programs
-        self.calls = Calls(
-            lay_address(source, self.blocks[0]),
-            *(program.address for program in self.programs),
-        )
         self.where = Places(
             learn.names.index("gradient"),
             learn.names.index("sums"),
@@ -102,8 +98,9 @@ class Session(Resumable):
     def _thread(self, block, work):
         """Return one thread's Thread."""
         plan = Plan(self.config.seed, self.config.batch_size, self.size, self.groups)
-        laid = Stored((self.source, block))
-        return Stored(Thread(laid, block, plan, self.calls, self.where, work, self.shared))
+        lay, laid = layer_for(self.source, block)
+        calls = Calls(lay, *(program.address for program in self.programs))
+        return Stored(Thread(laid, seen(block), plan, calls, self.where, work, self.shared))
 
     def run(self, rates, saturations, patience, stop=None):
         """Make updates with these learning rates and saturation penalties; return (statistics of the updates made (n,

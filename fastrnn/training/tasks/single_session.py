@@ -17,9 +17,9 @@ from fastrnn.kernels.singles import (
     Single,
     Work,
     gradient_of_one,
-    lay_word_address,
     run_singles,
     samples_for,
+    samples_layer_for,
 )
 from fastrnn.networks import VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
@@ -48,18 +48,15 @@ class SingleSession(Resumable):
         self.samples = samples_for(self.net.sizes, steps, self.dtype, lanes)
         arrays, self.work = self._work(weights)
         self.arrays = [arrays]
-        self.calls = Calls(
-            lay_word_address(source, self.samples),
-            *(program.address for program in self.programs),
-        )
+        lay, laid = samples_layer_for(source, self.samples)
+        calls = Calls(lay, *(program.address for program in self.programs))
         learn, update = (program.names.index for program in self.programs)
         self.where = Places(
             *(learn(name) for name in ("theta", "x", "y", "mask", "steps")),
             *(update(name) for name in ("theta", "following")),
             *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
-        laid = Stored((source, self.samples))
-        self.stored = Stored(Single(laid, self.samples, self.calls, self.where, self.work))
+        self.stored = Stored(Single(laid, self.samples, calls, self.where, self.work))
 
     def _work(self, weights):
         """Return ({name: array}, Work)."""

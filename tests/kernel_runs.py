@@ -6,7 +6,7 @@ from fastrnn.certify.sequences import bits_of, planes_of
 from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.networks import lanes_for
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.single_session import SingleSession
+from fastrnn.training.tasks.small_session import SmallSession
 
 
 def batched(model, symbols):
@@ -24,7 +24,7 @@ def online(model, symbols):
     states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
         source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False)
-        session = SingleSession(model.cell, sizes, source, steps, config, model.weights)
+        session = SmallSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
         rows = session.arrays[0]["state"].reshape(-1, len(model.cell.state), session.net.panels * session.net.lanes)
         states[sample] = rows[1 : steps + 1, 0, : model.hidden_size]

@@ -14,7 +14,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.single_session import SingleSession
+from fastrnn.training.tasks.small_session import SmallSession
 
 # Pairs rather than a product: each is compiled once, and every activation and loss is in one of them.
 PAIRS = [
@@ -271,7 +271,7 @@ def test_units_that_a_vector_has_too_many_of_read_no_memory_behind_the_weights()
     cell, hidden = Elman(2 * lanes + 1), 2 * lanes + 1
     source = Addition(bits=4).kernel
     weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
-    session = SingleSession(cell, (2, 1), source, 4, TrainConfig(batch_size=1), weights)
+    session = SmallSession(cell, (2, 1), source, 4, TrainConfig(batch_size=1), weights)
     # What lies there may be anything.
     places = session.net.table["w_h"] + session.net.table.size("w_h")
     session.work.weights[:, places:] = np.nan

@@ -1,5 +1,6 @@
 """The properties of the processor, what the kernels chose for it and why, and its measured peak."""
 
+import itertools
 import os
 import textwrap
 from pathlib import Path
@@ -23,6 +24,7 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.engine import network_for
 from fastrnn.training.tasks.many_recipe import NEAREST_CACHE, Recipe
+from fastrnn.training.tasks.session import ENOUGH, units_in_lanes
 
 WIDTH = 79
 # In a cache's folder.
@@ -98,11 +100,17 @@ def chosen(work):
         f"{SPAN_BYTES[False] // 1024} kB, for the second-level cache; of models side by side, {recipe.net.span} "
         f"steps and {SPAN_BYTES[True] // 1024} kB, for the first-level cache",
         "models": f"{recipe.lanes} side by side in batches of 1: {_why(recipe, lanes, work)}",
-        "single samples": f"hidden units in the lanes, {-(-work.hidden // lanes)} vectors for hidden {work.hidden}; "
-        f"outputs of {chunk_of(lanes)} steps are computed together",
+        "small batches": f"of up to {_most_small(elman, lanes)} samples for hidden {work.hidden}, and those that fill "
+        f"no more than {ENOUGH:.0%} of their vectors: units in the lanes, {-(-work.hidden // lanes)} to a sample, "
+        f"which leaves fewer lanes empty; outputs of {chunk_of(lanes)} steps are computed together",
         "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(GROUPS, cores())}; models are "
         "shared among all",
     }
+
+
+def _most_small(cell, lanes):
+    """Return the number of samples up to which every batch has units in the lanes."""
+    return next(size for size in itertools.count(1) if not units_in_lanes(cell, size + 1, lanes))
 
 
 def _why(recipe, lanes, work):

@@ -130,13 +130,14 @@ def _count_steps(samples, first):
 def _lay_samples(laid, seed, part):
     samples = laid.samples
     first, count = part * samples.steps.size, samples.steps.size
-    # A seed has one Samples.
-    if samples.tag[0] != first // 64:
-        samples.tag[0] = first // 64
-        draw_word(held(laid.source), seed, first // 64, samples.x_words, samples.y_words, samples.state)
     for sample in range(count):
-        _expand(samples.x_words, first % 64 + sample, samples.x[sample])
-        _expand_steps(samples.y_words, first % 64 + sample, samples.y[sample])
+        word, bit = (first + sample) // 64, (first + sample) % 64
+        # A seed has one Samples.
+        if samples.tag[0] != word:
+            samples.tag[0] = word
+            draw_word(held(laid.source), seed, word, samples.x_words, samples.y_words, samples.state)
+        _expand(samples.x_words, bit, samples.x[sample])
+        _expand_steps(samples.y_words, bit, samples.y[sample])
     if samples.steps[0] == 0:
         _count_steps(samples, samples.x_words.shape[0] - 1 if laid.source.last_only else 0)
 

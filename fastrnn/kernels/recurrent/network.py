@@ -98,28 +98,8 @@ class Network:
         return kept_bytes(self, steps) > NEAR_BYTES
 
     def tile(self, groups, units, columns=None):
-        """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.
-
-        A step of a product loads one operand for each column, keeps them, and takes a weight for each group and unit
-        from memory; all of its sums, those operands and one weight have to find registers.
-        """
-        columns = columns or self.columns
-        best, chosen = None, (1, 1)
-        for wide in range(1, min(columns, 6) + 1):
-            # Of one column many units, so that enough sums do not wait for each other.
-            for high in range(1, min(units, 6 if wide > 1 else 16) + 1):
-                sums = groups * high * wide
-                if sums + wide + 1 > self.registers and (high, wide) != (1, 1):
-                    continue
-                # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each. Of the others
-                # the one with fewer loads, since some of them miss the nearest cache.
-                loads = groups * high + wide
-                cost = (max(loads / 2, sums / 2, 4) + 0.2 * loads) / sums
-                # Neither axis should end in a narrow rest.
-                cost *= -(-units // high) * high / units * -(-columns // wide) * wide / columns
-                if best is None or cost < best - 1e-9:
-                    best, chosen = cost, (high, wide)
-        return chosen
+        """`tile_of` for this processor's registers; columns: where they are not those of a block."""
+        return tile_of(self.registers, groups, units, columns or self.columns)
 
     @property
     def checkpoint(self):
@@ -192,6 +172,30 @@ class Network:
     def mask(self, m, block, t, column):
         """Return the weight of a step."""
         return m.splat(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
+
+
+def tile_of(registers, groups, units, columns):
+    """(units, columns) of a tile of sums, `groups` for each of them: the one that needs the fewest loads.
+
+    A step of a product loads one operand for each column, keeps them, and takes a weight for each group and unit
+    from memory; all of its sums, those operands and one weight have to find registers.
+    """
+    best, chosen = None, (1, 1)
+    for wide in range(1, min(columns, 6) + 1):
+        # Of one column many units, so that enough sums do not wait for each other.
+        for high in range(1, min(units, 6 if wide > 1 else 16) + 1):
+            sums = groups * high * wide
+            if sums + wide + 1 > registers and (high, wide) != (1, 1):
+                continue
+            # Few sums wait for each other: a multiply-add takes four cycles, and two begin in each. Of the others
+            # the one with fewer loads, since some of them miss the nearest cache.
+            loads = groups * high + wide
+            cost = (max(loads / 2, sums / 2, 4) + 0.2 * loads) / sums
+            # Neither axis should end in a narrow rest.
+            cost *= -(-units // high) * high / units * -(-columns // wide) * wide / columns
+            if best is None or cost < best - 1e-9:
+                best, chosen = cost, (high, wide)
+    return chosen
 
 
 def kept_bytes(net, steps):

@@ -1,23 +1,16 @@
-"""One sample of one network: hidden units in the lanes of vectors, steps in the lanes where they do not wait for each
-other.
+"""A few samples of one network: hidden units in the lanes of vectors, steps in the lanes where they do not wait for
+each other.
 
 The equations are those of .forward and .backward. What waits is the recurrence, whose products are cut into several
-sums, so that few additions wait for the one before. Arrays: see .units_network.
+sums, so that few additions wait for the one before; several samples wait side by side. Arrays: see .units_network.
 """
 
 from fastrnn.formula.retention import RETENTION, back_with_retention
-from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.network import TOGETHER, formula, tiles
 from fastrnn.kernels.recurrent.update import OPTIONS
 
 # Sums that a recurrent product is cut into: as many multiply-adds wait for each other as a tree of additions is high.
 SPLIT = 8
-# Gradients that are summed over time at once.
-TILE = 12
-
-
-def _place(net, count, time, n, panel):
-    """Return the place of the n-th vector of a panel at a time, in an array (T, count, P)."""
-    return (time * count + n) * net.panels + panel
 
 
 def _tree(values):
@@ -27,9 +20,9 @@ def _tree(values):
     return values[0]
 
 
-def _product(m, starts, count, step, weight, number):
-    """[start[n] + sum over k of weight(k, n) * number(k, n)] for k = 0 to count - 1, cut into SPLIT / len(starts) sums
-    each.
+def _product(m, starts, count, step, weight, number, gates=1):
+    """[start[n] + sum over k and gate of weight(k, gate, n) * number(k, gate, n)] for k = 0 to count - 1, cut into
+    SPLIT / len(starts) sums each.
 
     step: k at a time in the loop.
     """
@@ -39,10 +32,11 @@ def _product(m, starts, count, step, weight, number):
 
     def add(k, sums, width):
         sums = list(sums)
-        for offset in range(width):
+        for offset in range(width * gates):
+            at, gate = k + offset // gates, offset % gates
             for n in range(len(starts)):
                 place = n * ways + offset % ways
-                sums[place] = m.fma(weight(k + offset, n), number(k + offset, n), sums[place])
+                sums[place] = m.fma(weight(at, gate, n), number(at, gate, n), sums[place])
         return sums
 
     whole = count // step
@@ -53,52 +47,97 @@ def _product(m, starts, count, step, weight, number):
     return [_tree(sums[n * ways : (n + 1) * ways]) for n in range(len(starts))]
 
 
+def _cells(m, net, gates):
+    """Yields (panels, columns), lists, of each tile of `gates` sums a cell."""
+    high, wide = net.tile(gates)
+    for first, width in tiles(m, net.columns, wide):
+        for p, height in tiles(m, net.panels, high):
+            yield [p + n for n in range(height)], [first + n for n in range(width)]
+
+
+def _at_once(net, panels):
+    """Those of a tile's panels whose sums wait side by side: of a sample that is alone, one, in many parts."""
+    return [panels] if net.columns > 1 else [[p] for p in panels]
+
+
 def forward_step(m, net, frame, t):
     """Compute the states after step t, and what the step back reads."""
-    step, sizes, states = net.step, net.sizes, len(net.step.new)
+    step, states = net.step, len(net.step.new)
+    for panels, columns in _cells(m, net, max(1, step.from_h)):
+        environments = {}
+        for own in _at_once(net, panels):
+            pre = _pre_activations(m, net, frame, t, own, columns)
+            for n, p in enumerate(own):
+                vectors = _vectors(m, net, frame, p)
+                for at, column in enumerate(columns):
+                    values = dict(zip(step.pre, (sums[n * len(columns) + at] for sums in pre)))
+                    values |= {
+                        symbol: m.load(frame.state, net.place(states, t, i, column, p))
+                        for i, symbol in enumerate(step.old)
+                    }
+                    environments[column, p] = values | vectors
+        alive = {
+            column: m.from_integer(m.read(frame.lengths, column)) > m.from_integer(frame.first + t)
+            for column in (columns if net.ragged else ())
+        }
+        results = formula(m, [*step.new, *step.saved], list(environments.values()))
+        for (column, p), values in zip(environments, results):
+            for n in range(states):
+                # After its end a sample rests at zero, as in .forward.
+                value = m.select(alive[column], values[n], 0.0) if net.ragged else values[n]
+                m.store(frame.state, net.place(states, t + 1, n, column, p), value)
+            for n in range(len(step.saved)):
+                m.store(frame.saved, net.place(len(step.saved), t, n, column, p), values[states + n])
+
+
+def _pre_activations(m, net, frame, t, panels, columns):
+    """[pre-activations of all panels and columns] of each group."""
+    step, sizes, states, count, cells = net.step, net.sizes, len(net.step.new), len(columns), len(panels) * len(columns)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
-    environments = []
-    for p in range(net.panels):
-        sums = []
-        for group in range(groups):
+    sums = []
+    for group in range(groups):
+        for p in panels:
             parts = []
             if group < step.from_x:
-                parts.append(m.load(frame.theta, m.integer(net.row("b_x", group * net.panels + p))))
+                parts.append(m.load(frame.theta, p + net.row("b_x", group * net.panels)))
             if group >= first_h:
-                parts.append(m.load(frame.theta, m.integer(net.row("b_h", (group - first_h) * net.panels + p))))
-            sums.append(parts[0] if len(parts) == 1 else parts[0] + parts[1])
+                parts.append(m.load(frame.theta, p + net.row("b_h", (group - first_h) * net.panels)))
+            sums += [parts[0] if len(parts) == 1 else parts[0] + parts[1]] * count
 
-        def from_inputs(i, sums, p=p):
-            x = m.splat(frame.x, t * sizes.inputs + i)
-            return [
-                m.fma(m.load(frame.theta, (i * step.from_x + group) * net.panels + net.row("w_x", p)), x, value)
-                for group, value in enumerate(sums)
-            ]
+    def weights(name, gates, k):
+        return [
+            m.load(frame.theta, (k * gates + gate) * net.panels + net.row(name) + p)
+            for gate in range(gates)
+            for p in panels
+        ]
 
-        sums[: step.from_x] = m.fold(sizes.inputs, sums[: step.from_x], from_inputs)
-        if step.from_h:
-            sums[first_h:] = _product(
-                m,
-                sums[first_h:],
-                sizes.hidden,
-                SPLIT,
-                lambda k, n, p=p: m.load(frame.theta, (k * step.from_h + n) * net.panels + net.row("w_h", p)),
-                lambda k, n: m.splat(frame.state, t * (states * net.panels * net.lanes) + k),
-            )
-        values = dict(zip(step.pre, sums))
-        values |= {symbol: m.load(frame.state, _place(net, states, t, n, p)) for n, symbol in enumerate(step.old)}
-        environments.append(values | _vectors(m, net, frame, p))
-    for p, values in enumerate(formula(m, [*step.new, *step.saved], environments)):
-        for n in range(states):
-            m.store(frame.state, _place(net, states, t + 1, n, p), values[n])
-        for n in range(len(step.saved)):
-            m.store(frame.saved, _place(net, len(step.saved), t, n, p), values[states + n])
+    def from_inputs(i, sums):
+        numbers = [m.splat(frame.x, column * frame.stride + t * sizes.inputs + i) for column in columns]
+        given = weights("w_x", step.from_x, i)
+        return [m.fma(given[n // count], numbers[n % count], value) for n, value in enumerate(sums)]
+
+    reached = step.from_x * cells
+    sums[:reached] = m.fold(sizes.inputs, sums[:reached], from_inputs)
+    if step.from_h:
+        starts = sums[first_h * cells :]
+        sums[first_h * cells :] = _product(
+            m,
+            starts,
+            sizes.hidden,
+            SPLIT if net.columns == 1 else max(1, SPLIT // len(starts)),
+            lambda k, _, n: m.load(
+                frame.theta,
+                (k * step.from_h + n // cells) * net.panels + net.row("w_h") + panels[n % cells // count],
+            ),
+            lambda k, _, n: m.splat(frame.state, net.place(states, t, 0, columns[n % count], 0) * net.lanes + k),
+        )
+    return [sums[group * cells : (group + 1) * cells] for group in range(groups)]
 
 
 def _vectors(m, net, frame, p):
     """Return {symbol: the cell's vector, of a panel}."""
     return {
-        symbol: m.load(frame.theta, m.integer(net.row("vectors", n * net.panels + p)))
+        symbol: m.load(frame.theta, p + net.row("vectors", n * net.panels))
         for n, symbol in enumerate(net.step.vectors)
     }
 
@@ -130,145 +169,103 @@ def turn(m, net, frame):
 
 def head_chunk(m, net, frame, chunk):
     """Compute the outputs of a chunk of steps, their losses and the derivatives."""
-    head, states, zero = net.head, len(net.step.new), m.constant(0.0)
-    values = {}
-    for o, symbol in enumerate(head.z):
-        products = []
-        for step in range(net.chunk):
-            t, total = chunk * net.chunk + step + 1, None
-            for p in range(net.panels):
-                h = m.load(frame.state, _place(net, states, t, 0, p))
-                w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
-                total = w * h if total is None else m.fma(w, h, total)
-            products.append(total)
-        values[symbol] = m.sums(products) + m.splat(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
-    values |= {symbol: m.load(frame.y, o * frame.chunks + chunk) for o, symbol in enumerate(head.y)}
-    mask = m.load(frame.mask, chunk)
-    ((loss, wrong, *d_z),) = formula(m, [head.loss, head.correct, *head.d_z], [values])
-    counts = mask > 0.0
-    for o, value in enumerate(d_z):
-        m.store(frame.d_z, o * frame.chunks + chunk, m.select(counts, value * mask, zero))
-    wrong = m.select(counts, wrong, zero)
-    m.add_sums(frame.sums, [m.integer(0), m.integer(1)], [m.select(counts, loss * mask, zero), wrong])
+    head, states, outputs, zero = net.head, len(net.step.new), net.sizes.outputs, m.constant(0.0)
+    for first, wide in tiles(m, net.columns, TOGETHER):
+        columns, environments = [first + n for n in range(wide)], []
+        for column in columns:
+            values = {}
+            for o, symbol in enumerate(head.z):
+                products = []
+                for step in range(net.chunk):
+                    t, total = chunk * net.chunk + step + 1, None
+                    for p in range(net.panels):
+                        h = m.load(frame.state, net.place(states, t, 0, column, p))
+                        w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
+                        total = w * h if total is None else m.fma(w, h, total)
+                    products.append(total)
+                bias = m.splat(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
+                values[symbol] = m.sums(products) + bias
+            values |= {
+                symbol: m.load(frame.y, (column * len(head.y) + o) * frame.chunks + chunk)
+                for o, symbol in enumerate(head.y)
+            }
+            environments.append(values)
+        results = formula(m, [head.loss, head.correct, *head.d_z], environments)
+        for column, (loss, wrong, *d_z) in zip(columns, results):
+            mask = m.load(frame.mask, column * frame.chunks + chunk)
+            counts = mask > 0.0
+            for o, value in enumerate(d_z):
+                place = (column * outputs + o) * frame.chunks + chunk
+                m.store(frame.d_z, place, m.select(counts, value * mask, zero))
+            sums = [m.select(counts, loss * mask, zero), m.select(counts, wrong, zero)]
+            m.add_sums(frame.sums, [column * 2, column * 2 + 1], sums)
 
 
 def back_step(m, net, frame, t, terms):
     """Compute the derivatives by the pre-activations of step t, and by the states before it."""
-    step, sizes, states = net.step, net.sizes, len(net.step.new)
-    first_h = len(step.pre) - step.from_h
-    # Where a step's derivatives lie, as numbers.
-    at = (t // net.chunk) * net.lanes + t % net.chunk
-    environments = []
-    for p in range(net.panels):
-        d_h = m.load(frame.d_state, m.integer(p))
-
-        def from_outputs(o, sums, p=p):
-            weight = m.load(frame.theta, o * net.panels + net.row("w_o", p))
-            return [m.fma(weight, m.splat(frame.d_z, o * (frame.chunks * net.lanes) + at), sums[0])]
-
-        (d_h,) = m.fold(sizes.outputs, [d_h], from_outputs)
-        new = {symbol: m.load(frame.state, _place(net, states, t + 1, n, p)) for n, symbol in enumerate(step.new)}
-        if terms.saturating:
-            low, high = terms.saturating
-            unit = m.splat(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
-            mask = m.splat(frame.mask, at)
-            slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
-            d_h = m.fma(slope, new[step.new[0]], d_h + shift)
-        values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
-        values |= {
-            symbol: m.load(frame.d_state, m.integer(n * net.panels + p)) for n, symbol in enumerate(step.d_new) if n
-        }
-        values |= {
-            symbol: m.load(frame.saved, _place(net, len(step.saved), t, n, p)) for n, symbol in enumerate(step.saved)
-        }
-        values |= {symbol: m.load(frame.state, _place(net, states, t, n, p)) for n, symbol in enumerate(step.old)}
-        if terms.retaining:
-            mask = m.splat(frame.mask, at)
-            strength = m.splat(frame.options, m.integer(OPTIONS.index("retention")))
-            values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)
-        environments.append(values)
-    direct, back = [], back_with_retention(step) if terms.retaining else step.back
-    for p, values in enumerate(formula(m, back, environments)):
-        for n in range(net.derived):
-            m.store(frame.d, _place(net, net.derived, t, n, p), values[n])
-        for n in range(1, states):
-            m.store(frame.d_state, m.integer(n * net.panels + p), values[net.derived + n])
-        direct.append(values[net.derived])
-    gates, numbers = step.from_h, net.panels * net.lanes
-    for p in range(net.panels):
-        total = direct[p]
-        if gates:
-            # All gates of a unit after each other.
-            (total,) = _product(
+    step, sizes, states, gates = net.step, net.sizes, len(net.step.new), net.step.from_h
+    first_h = len(step.pre) - gates
+    back = back_with_retention(step) if terms.retaining else step.back
+    for panels, columns in _cells(m, net, 1):
+        cells = [(column, p) for p in panels for column in columns]
+        environments = [_behind(m, net, frame, t, column, p, terms) for column, p in cells]
+        for (column, p), values in zip(cells, formula(m, back, environments)):
+            for n in range(net.derived):
+                m.store(frame.d, net.place(net.derived, t, n, column, p), values[n])
+            for n in range(states):
+                m.store(frame.d_state, net.place(states, 0, n, column, p), values[net.derived + n])
+    for panels, columns in _cells(m, net, 1) if gates else ():
+        for own in _at_once(net, panels):
+            places = [net.place(states, 0, 0, column, p) for p in own for column in columns]
+            totals = _product(
                 m,
-                [total],
-                sizes.hidden * gates,
-                SPLIT if gates == 1 else gates * max(1, SPLIT // gates),
-                lambda place, n, p=p: m.load(frame.turned, place * net.panels + p),
-                lambda place, n: m.splat(
-                    frame.d, (t * net.derived + first_h + place % gates) * numbers + place // gates
+                [m.load(frame.d_state, place) for place in places],
+                sizes.hidden,
+                max(1, SPLIT // (gates if net.columns == 1 else gates * len(places))),
+                lambda k, gate, n, own=own, columns=columns: m.load(
+                    frame.turned, (k * gates + gate) * net.panels + own[n // len(columns)]
                 ),
+                lambda k, gate, n, columns=columns: m.splat(
+                    frame.d, net.place(net.derived, t, first_h + gate, columns[n % len(columns)], 0) * net.lanes + k
+                ),
+                gates,
             )
-        m.store(frame.d_state, m.integer(p), total)
+            for place, total in zip(places, totals):
+                m.store(frame.d_state, place, total)
     if terms.truncated:
         # What came before a border is given, for what comes after it.
         for _ in m.when(((frame.first + t) % m.word("segment")).equals(0)):
-            for row in range(states * net.panels):
-                m.store(frame.d_state, m.integer(row), m.constant(0.0))
+            for row in m.range(net.checkpoint):
+                m.store(frame.d_state, row, m.constant(0.0))
 
 
-def gradients(m, net, frame, steps, chunks, add):
-    """Set the gradients to the sums over these steps, or add these to them."""
-    step, sizes, states, panels, lanes = net.step, net.sizes, len(net.step.new), net.panels, net.lanes
-    first_h, zero = len(step.pre) - step.from_h, m.constant(0.0)
+def _behind(m, net, frame, t, column, p, terms):
+    """{node: Vector}: all that the step back from t reads, of a panel of a column."""
+    step, sizes, states = net.step, net.sizes, len(net.step.new)
+    # Where a step's derivatives and its mask lie, as numbers.
+    within, size = (t // net.chunk) * net.lanes + t % net.chunk, frame.chunks * net.lanes
 
-    def keep(place, value):
-        m.store(frame.gradient, place, m.load(frame.gradient, place) + value if add else value)
+    def from_outputs(o, sums):
+        weight = m.load(frame.theta, o * net.panels + net.row("w_o", p))
+        return [m.fma(weight, m.splat(frame.d_z, (column * sizes.outputs + o) * size + within), sums[0])]
 
-    def outer(name, count, gates, first, number):
-        """gradient[k, gate] = sum over steps of d[t, first + gate] * number(t, k)."""
-        high = max(1, TILE // gates) if gates else 1
-        for p in range(panels):
-            for k, width in tiles(m, count, high) if gates else ():
-
-                def body(t, sums, k=k, width=width, p=p):
-                    d = [m.load(frame.d, _place(net, net.derived, t, first + gate, p)) for gate in range(gates)]
-                    numbers = [number(t, k + n) for n in range(width)]
-                    return [
-                        m.fma(d[gate], numbers[n], sums[n * gates + gate])
-                        for n in range(width)
-                        for gate in range(gates)
-                    ]
-
-                for n, value in enumerate(m.fold(steps, [zero] * (width * gates), body)):
-                    keep(((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
-
-    outer(
-        "w_h", sizes.hidden, step.from_h, first_h, lambda t, k: m.splat(frame.state, t * (states * panels * lanes) + k)
-    )
-    outer("w_x", sizes.inputs, step.from_x, 0, lambda t, i: m.splat(frame.x, t * sizes.inputs + i))
-    for p in range(panels):
-
-        def sums_of_d(t, sums, p=p):
-            return [value + m.load(frame.d, _place(net, net.derived, t, n, p)) for n, value in enumerate(sums)]
-
-        values = m.fold(steps, [zero] * net.derived, sums_of_d)
-        # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
-        for group, value in enumerate(values):
-            if group < step.from_x:
-                keep(m.integer(net.row("b_x", group * panels + p)), value)
-            if first_h <= group < len(step.pre):
-                keep(m.integer(net.row("b_h", (group - first_h) * panels + p)), value)
-            if group >= len(step.pre):
-                keep(m.integer(net.row("vectors", (group - len(step.pre)) * panels + p)), value)
-    for o in m.range(sizes.outputs):
-        for p in range(panels):
-
-            def of_outputs(t, sums, p=p, o=o):
-                at = (o * frame.chunks + t // net.chunk) * lanes + t % net.chunk
-                return [m.fma(m.splat(frame.d_z, at), m.load(frame.state, _place(net, states, t + 1, 0, p)), sums[0])]
-
-            (value,) = m.fold(steps, [zero], of_outputs)
-            keep(o * panels + net.row("w_o", p), value)
-        (total,) = m.fold(chunks, [zero], lambda c, sums, o=o: [sums[0] + m.load(frame.d_z, o * frame.chunks + c)])
-        keep(o + net.row("b_o"), m.sums([total]))
+    (d_h,) = m.fold(sizes.outputs, [m.load(frame.d_state, net.place(states, 0, 0, column, p))], from_outputs)
+    new = {symbol: m.load(frame.state, net.place(states, t + 1, n, column, p)) for n, symbol in enumerate(step.new)}
+    mask = m.splat(frame.mask, column * size + within) if terms.saturating or terms.retaining else None
+    if terms.saturating:
+        low, high = terms.saturating
+        unit = m.splat(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
+        slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
+        d_h = m.fma(slope, new[step.new[0]], d_h + shift)
+    values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
+    values |= {
+        symbol: m.load(frame.d_state, net.place(states, 0, n, column, p)) for n, symbol in enumerate(step.d_new) if n
+    }
+    values |= {
+        symbol: m.load(frame.saved, net.place(len(step.saved), t, n, column, p)) for n, symbol in enumerate(step.saved)
+    }
+    values |= {symbol: m.load(frame.state, net.place(states, t, n, column, p)) for n, symbol in enumerate(step.old)}
+    if terms.retaining:
+        strength = m.splat(frame.options, m.integer(OPTIONS.index("retention")))
+        values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)
+    return values

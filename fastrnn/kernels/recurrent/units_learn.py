@@ -1,4 +1,4 @@
-"""The gradient of one sample of one network, and the update with it; hidden units lie in the lanes.
+"""The gradient of a few samples of one network, and the update with it; hidden units lie in the lanes.
 
 The states of long samples are all kept, or, like those of batches (see .block), of one window of steps at a time;
 derivatives are always kept of one window, and summed there.
@@ -7,7 +7,8 @@ derivatives are always kept of one window, and summed there.
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.train import frame_of
-from fastrnn.kernels.recurrent.units import back_step, forward_step, gradients, head_chunk, turn
+from fastrnn.kernels.recurrent.units import back_step, forward_step, head_chunk, turn
+from fastrnn.kernels.recurrent.units_gradients import gradients
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
@@ -15,20 +16,25 @@ LEARN_POINTERS = (
     "theta", "turned", "gradient", "options", "x", "y", "mask", "sums", "state", "saved", "d", "d_state", "d_z",
     "checkpoints",
 )
-# chunks: vectors of each output of the longest sample; window: steps of a window; whole: 1 where all states are kept.
-LEARN_WORDS = ("steps", "chunks", "window", "whole", "segment")
+# steps: of the longest of the samples; lengths: the address of the int64 steps of each; stride: numbers of x from one
+# to the next; chunks: vectors of each output of the longest one that may come; window: steps of a window; whole: 1
+# where all states are kept.
+LEARN_WORDS = ("steps", "lengths", "stride", "chunks", "window", "whole", "segment")
 UPDATE_POINTERS = ("theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
 
 
 def learn_program(net, terms, dtype):
-    """The Program that computes the gradient of one sample, and adds its SUMS (fastrnn.kernels.recurrent.learn)."""
+    """The Program that computes the gradient of a few samples, and adds loss and wrong outputs of each to sums (C, 2).
+    """
 
     def kernel(m):
         frame, zero = frame_of(m, LEARN_POINTERS), m.constant(0.0)
-        frame.first, frame.steps, frame.chunks = m.integer(0), m.word("steps"), m.word("chunks")
-        for row in range(net.checkpoint):
-            m.store(frame.state, m.integer(row), zero)
-            m.store(frame.d_state, m.integer(row), zero)
+        frame.first, frame.lengths = m.integer(0), m.integers("lengths")
+        for name in ("steps", "stride", "chunks"):
+            setattr(frame, name, m.word(name))
+        for row in m.range(net.checkpoint):
+            m.store(frame.state, row, zero)
+            m.store(frame.d_state, row, zero)
         if not terms.long:
             for t in m.range(frame.steps):
                 forward_step(m, net, frame, t)
@@ -92,7 +98,7 @@ def _run_windows(m, net, frame, terms):
 
 def _part(m, net, frame, first, size, whole):
     """The arrays of a window from step `first` on, of up to `size` steps."""
-    numbers, chunks = net.panels * net.lanes, (first // net.chunk) * net.lanes
+    numbers, chunks = net.columns * net.panels * net.lanes, (first // net.chunk) * net.lanes
     begins = {
         "x": first * net.sizes.inputs,
         "state": first * whole * (len(net.step.new) * numbers),

@@ -1,16 +1,16 @@
-"""The properties for which the loops of single samples are compiled; hidden units lie in the lanes of vectors.
+"""The properties for which the loops of a few samples are compiled; hidden units lie in the lanes of vectors.
 
-Arrays, in vectors; P panels hold a network's H units:
+Arrays, in vectors; P panels hold a network's H units, and there are C samples, each a column:
 
     w_x (I, Gx, P)   w_h (H, Gh, P)   w_o (O, P)   vectors (V, P)   b_x (Gx, P)   b_h (Gh, P)
     b_o (O)                                            in the first lane
     turned (H, Gh, P)                                  w_h with the units that read and those that are read exchanged
-    state (T + 1, S, P)   saved (T, V, P)   d (W, D, P)   d_state (S, P)
-    y (O, C)   mask (C)   d_z (O, C)                   `chunk` steps in each vector
-    x (T, I)                                           numbers
+    state (T + 1, S, C, P)   saved (T, V, C, P)   d (W, D, C, P)   d_state (S, C, P)
+    y (C, O, N)   mask (C, N)   d_z (C, O, N)          `chunk` steps in each vector
+    x (C, T, I)                                        numbers
 
 W = T steps, or those of a window of a long sequence; where T states would be too many, there are W, too, and
-checkpoints (N, S, P).
+checkpoints (N, S, C, P).
 """
 
 from dataclasses import dataclass
@@ -41,13 +41,19 @@ def place_of_step(t, lanes):
 
 @dataclass(frozen=True)
 class UnitsNetwork:
-    """A network as these loops are compiled: a Step, a TracedHead, sizes, and numbers and bytes in a vector."""
+    """A network as these loops are compiled: a Step, a TracedHead, sizes, numbers and bytes in a vector, registers.
+
+    columns: samples of a batch; ragged: some may have fewer steps than others.
+    """
 
     step: object
     head: object
     sizes: object
     lanes: int
     vector_bytes: int
+    registers: int
+    columns: int = 1
+    ragged: bool = False
 
     own_weights = False
     # Of the numbers in the table, some belong to no weight.
@@ -56,7 +62,10 @@ class UnitsNetwork:
     @property
     def text(self):
         """Everything that the compiled code depends on."""
-        return f"units: {self.step.text} | {self.head.text} | {self.sizes} {self.lanes}"
+        return (
+            f"units: {self.step.text} | {self.head.text} | {self.sizes} {self.lanes} {self.registers} {self.columns} "
+            f"{self.ragged}"
+        )
 
     @property
     def chunk(self):
@@ -96,20 +105,29 @@ class UnitsNetwork:
 
     def arrays(self, steps):
         """Return {name: number of vectors} of the memory for sequences of up to `steps` steps."""
-        states, panels, chunks = len(self.step.new), self.panels, -(-steps // self.chunk)
+        states, vectors, chunks = len(self.step.new), self.columns * self.panels, -(-steps // self.chunk)
         return {
-            "turned": self.panels * self.lanes * self.step.from_h * panels,
-            "state": (chunks * self.chunk + 1) * states * panels,
-            "saved": steps * len(self.step.saved) * panels,
-            "d": steps * self.derived * panels,
-            "d_state": states * panels,
-            "d_z": self.sizes.outputs * chunks,
+            "turned": self.panels * self.lanes * self.step.from_h * self.panels,
+            "state": (chunks * self.chunk + 1) * states * vectors,
+            "saved": steps * len(self.step.saved) * vectors,
+            "d": steps * self.derived * vectors,
+            "d_state": states * vectors,
+            "d_z": self.columns * self.sizes.outputs * chunks,
         }
+
+    def tile(self, gates):
+        """(panels, samples) whose products are added at once; all panels of a sample that is alone."""
+        return network.tile_of(self.registers, gates, self.panels, self.columns) if self.columns > 1 else (
+            self.panels, 1)
+
+    def place(self, count, time, n, column, panel):
+        """Return the place of the n-th vector of a sample and panel at a time, in an array (T, count, C, P)."""
+        return ((time * count + n) * self.columns + column) * self.panels + panel
 
     @property
     def checkpoint(self):
         """The number of vectors of the states of one step."""
-        return len(self.step.new) * self.panels
+        return len(self.step.new) * self.columns * self.panels
 
     def long(self, steps):
         """Whether what is kept of sequences of up to `steps` steps leaves the nearer caches."""

@@ -29,8 +29,12 @@ from fastrnn.networks import COLUMNS, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.training.tasks.resumable import Resumable, nothing
-from fastrnn.training.tasks.single_session import SingleSession
+from fastrnn.training.tasks.small_session import SmallSession
 from fastrnn.training.tasks.thread_choice import ThreadChoice
+
+# Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
+# any cell: `python -m bench.sizes batch`.
+ENOUGH = 0.75
 
 
 class Session(Resumable):
@@ -162,7 +166,19 @@ class Session(Resumable):
 
 
 def session_for(cell, sizes, source, steps, config, threads, weights):
-    """Return the Session, or for single samples the SingleSession, which has hidden units in the lanes."""
-    if config.batch_size == 1 and cell.traced().operand is None:
-        return SingleSession(cell, sizes, source, steps, config, weights)
+    """Return the Session, or for small batches the SmallSession, which has hidden units in the lanes."""
+    if units_in_lanes(cell, config.batch_size, lanes_for(config.dtype)):
+        return SmallSession(cell, sizes, source, steps, config, weights)
     return Session(cell, sizes, source, steps, config, threads, weights)
+
+
+def units_in_lanes(cell, batch_size, lanes):
+    """Return whether the lanes hold a sample's units: where samples would leave many of them empty.
+
+    Of units, each sample fills some vectors; of samples, each unit does. The latter take longer for as many, as sums
+    over lanes end their gradients, unless two vectors or more share what is loaded.
+    """
+    if cell.traced().operand is not None:
+        return False
+    units, samples = -(-cell.hidden_size // lanes) * batch_size, cell.hidden_size * -(-batch_size // lanes)
+    return batch_size == 1 or units <= samples * (1 if batch_size < lanes else ENOUGH)

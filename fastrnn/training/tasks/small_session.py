@@ -1,4 +1,4 @@
-"""A network in training on single samples, between calls of the compiled kernels: weights, slots and counters."""
+"""A network in training on a few samples at a time, between calls of the compiled kernels: weights, slots, counters."""
 
 import numpy as np
 
@@ -11,30 +11,31 @@ from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
-from fastrnn.kernels.singles import (
+from fastrnn.kernels.small_batches import (
     Calls,
     Places,
-    Single,
+    SmallBatches,
     Work,
-    gradient_of_one,
-    run_singles,
+    gradient_of_small_batch,
+    run_small_batches,
     samples_for,
     samples_layer_for,
 )
-from fastrnn.networks import VECTOR_BYTES, lanes_for, weights_that_learn
+from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.engine import arrays_for, frame_for, optimizer_of, slots_named, terms_of
 from fastrnn.training.tasks.resumable import Resumable, nothing
 
 
-class SingleSession(Resumable):
-    """As Session, but for batches of one sample: hidden units lie in the lanes, and one thread is used."""
+class SmallSession(Resumable):
+    """As Session, but for batches of a few samples: hidden units lie in the lanes, and one thread is used."""
 
     def __init__(self, cell, sizes, source, steps, config, weights):
         self.config, self.source, self.steps, self.dtype = config, source, steps, np.dtype(config.dtype)
         lanes, head = lanes_for(config.dtype), traced_head(Sigmoid(config.loss), sizes[1], "mistakes")
+        ragged = config.batch_size > 1 and not source.inputs_are_bits
         self.net = UnitsNetwork(cell.traced(), head, Sizes(sizes[0], cell.hidden_size, sizes[1]), lanes,
-                                VECTOR_BYTES)
+                                VECTOR_BYTES, REGISTERS, config.batch_size, ragged)
         self.flops = flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.optimizer, terms = optimizer_of(config), terms_of(cell, config, steps)
         terms = terms._replace(long=self.net.long(steps))
@@ -45,27 +46,28 @@ class SingleSession(Resumable):
         )
         places = self.net.places(cell)
         self.places = {name: places[name] for name in weights_that_learn(cell)}
-        self.samples = samples_for(self.net.sizes, steps, self.dtype, lanes)
+        self.samples = samples_for(self.net.sizes, steps, self.dtype, lanes, config.batch_size)
         arrays, self.work = self._work(weights)
         self.arrays = [arrays]
         lay, laid = samples_layer_for(source, self.samples)
         calls = Calls(lay, *(program.address for program in self.programs))
         learn, update = (program.names.index for program in self.programs)
         self.where = Places(
-            *(learn(name) for name in ("theta", "x", "y", "mask", "steps")),
+            *(learn(name) for name in ("theta", "x", "y", "mask", "steps", "lengths")),
             *(update(name) for name in ("theta", "following")),
             *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
-        self.stored = Stored(Single(laid, self.samples, calls, self.where, self.work))
+        self.stored = Stored(SmallBatches(laid, self.samples, calls, self.where, self.work))
 
     def _work(self, weights):
         """Return ({name: array}, Work)."""
         net, config, rows = self.net, self.config, self.net.table.count
-        shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.lanes,)}
+        shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.columns, 2)}
         arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["weights"][:, places] = weights[name]
         words = {
+            "stride": self.samples.x[0].size,
             "segment": min(config.truncate or self.steps, self.steps),
             "chunks": self.samples.y.shape[2],
             "window": net.window(self.steps),
@@ -80,7 +82,7 @@ class SingleSession(Resumable):
         history = np.zeros((len(rates), 4))
 
         def work(thread, threads):
-            return run_singles(
+            return run_small_batches(
                 self.stored.reference, self.config.seed, self.step, patience, rates, saturations, history
             )
 
@@ -93,10 +95,10 @@ class SingleSession(Resumable):
         return history[: max(made, 0)], why
 
     def gradient(self):
-        """Return (gradients by name, statistics (4)) of the sample of the present step, without an update."""
+        """Return (gradients by name, statistics (4)) of the batch of the present step, without an update."""
         row = np.zeros(4)
         self.work.options[self.where.saturation] = self.config.saturation
-        gradient_of_one(self.stored.reference, self.config.seed, self.step, row)
+        gradient_of_small_batch(self.stored.reference, self.config.seed, self.step, row)
         return self._named(self.arrays[0]["gradient"]), row
 
     @property

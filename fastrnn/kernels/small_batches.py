@@ -1,4 +1,4 @@
-"""Many updates of one network with single samples inside one compiled call; hidden units lie in the lanes.
+"""Many updates of one network with a few samples each inside one compiled call; hidden units lie in the lanes.
 
 Each update goes from one array of weights to the next of three, so that the weights before the last update, and before
 the one before, are still there when they turn out to have been the better ones.
@@ -36,11 +36,13 @@ class Samples(NamedTuple):
     state: np.ndarray
 
 
-def samples_for(sizes, steps, dtype, lanes):
-    """Empty Samples for sequences of `steps` steps of a network of these Sizes: a word of them, of long ones fewer."""
+def samples_for(sizes, steps, dtype, lanes, batch_size=1):
+    """Empty Samples for sequences of `steps` steps of a network of these Sizes: whole batches, of about a word of
+    samples, or of long ones fewer."""
     chunks, count = -(-steps // chunk_of(lanes)), WORD
     while count > 1 and count * steps * (sizes.inputs + sizes.outputs + 1) > MOST_NUMBERS:
         count //= 2
+    count = max(batch_size, count - count % batch_size)
     return Samples(
         aligned_zeros((count, steps, sizes.inputs), dtype),
         aligned_zeros((count, sizes.outputs, chunks, lanes), dtype),
@@ -87,6 +89,7 @@ class Places(NamedTuple):
     y: int
     mask: int
     steps: int
+    lengths: int
     before: int
     following: int
     rate: int
@@ -95,8 +98,8 @@ class Places(NamedTuple):
 
 class Work(NamedTuple):
     """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
-    sums (2): loss and wrong outputs; options (rows, 1); bad (1, L): no number where a weight is not finite;
-    clean (1): samples since the last mistake."""
+    sums (B, 2): loss and wrong outputs of each sample of a batch; options (rows, 1); bad (1, L): no number where a
+    weight is not finite; clean (1): samples since the last mistake."""
 
     learn: np.ndarray
     update: np.ndarray
@@ -108,7 +111,7 @@ class Work(NamedTuple):
     clean: np.ndarray
 
 
-class Single(NamedTuple):
+class SmallBatches(NamedTuple):
     """All that a session works on; laid: what calls.lay takes, a source and these Samples."""
 
     laid: Erased
@@ -120,49 +123,58 @@ class Single(NamedTuple):
 
 @inner
 def _learn(own, number, row):
-    """The gradient of a sample, and its statistics (4)."""
+    """The gradient of the batch that begins with a sample, and its statistics (4)."""
     samples, places, work = own.samples, own.places, own.work
-    frame, weights = work.learn, work.weights
+    frame, weights, sums = work.learn, work.weights, work.sums
     frame[places.theta] = weights[work.present[0]].ctypes.data
     frame[places.x], frame[places.y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
-    frame[places.mask], frame[places.steps] = samples.mask[number].ctypes.data, samples.steps[number]
-    work.sums[0], work.sums[1] = 0, 0
+    frame[places.mask], frame[places.lengths] = samples.mask[number].ctypes.data, samples.steps[number:].ctypes.data
+    frame[places.steps] = 0
+    for n in range(sums.shape[0]):
+        sums[n, 0], sums[n, 1] = 0, 0
+        frame[places.steps] = max(frame[places.steps], samples.steps[number + n])
     call(own.calls.learn, (None, frame))
-    row[0], row[1], row[2] = work.sums[0], samples.outputs[number], work.sums[1]
-    row[3] = 1 if row[2] > 0 else 0
+    for i in range(4):
+        row[i] = 0
+    for n in range(sums.shape[0]):
+        row[0] += sums[n, 0]
+        row[1] += samples.outputs[number + n]
+        row[2] += sums[n, 1]
+        row[3] += 1 if sums[n, 1] > 0 else 0
 
 
 @jit
-def gradient_of_one(own, seed, step, row):
-    """The gradient of the sample of a step, and its statistics (4); own: a Reference to a Single."""
-    count = own.samples.steps.size
-    call(own.calls.lay, (own.laid, seed, step // count))
-    _learn(own, step % count, row)
+def gradient_of_small_batch(own, seed, step, row):
+    """The gradient of the batch of a step, and its statistics (4); own: a Reference to a SmallBatches."""
+    count, batch_size = own.samples.steps.size, own.work.sums.shape[0]
+    first = step * batch_size
+    call(own.calls.lay, (own.laid, seed, first // count))
+    _learn(own, first % count, row)
 
 
 @jit
-def run_singles(own, seed, first_step, patience, rates, saturations, history):
+def run_small_batches(own, seed, first_step, patience, rates, saturations, history):
     """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
 
-    own: a Reference to a Single. Returns (updates made, why), and fills history (updates, 4), as
+    own: a Reference to a SmallBatches. Returns (updates made, why), and fills history (updates, 4), as
     fastrnn.kernels.batches.run_batches does.
     """
     places, work = own.places, own.work
-    clean, weights, count = work.clean[0], work.weights, own.samples.steps.size
+    clean, weights, count, batch_size = work.clean[0], work.weights, own.samples.steps.size, work.sums.shape[0]
     for i in range(rates.size):
-        step = first_step + i
-        if step % count == 0 or i == 0:
-            call(own.calls.lay, (own.laid, seed, step // count))
+        first = (first_step + i) * batch_size
+        if first % count == 0 or i == 0:
+            call(own.calls.lay, (own.laid, seed, first // count))
         work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
         row, present = history[i], work.present[0]
-        _learn(own, step % count, row)
+        _learn(own, first % count, row)
         work.update[places.before] = weights[present].ctypes.data
         work.update[places.following] = weights[(present + 1) % 3].ctypes.data
         call(own.calls.update, (None, work.update))
         if not np.isfinite(row[0]):
             work.present[0] = (present + 2) % 3
             return i, DIVERGED
-        clean = clean + 1 if row[3] == 0 else 0
+        clean = clean + batch_size if row[3] == 0 else 0
         if not is_finite(work.bad):
             return i + 1, DIVERGED
         work.present[0] = (present + 1) % 3

@@ -1,0 +1,121 @@
+"""Batches of a few samples, whose units lie in the lanes, compared with the loops whose samples lie there."""
+
+import numpy as np
+import pytest
+
+from fastrnn import GRU, LSTM, Elman
+from fastrnn.cells.base import cells
+from fastrnn.initializers import initial_weights
+from fastrnn.kernels.arrays import Arrays, lengths_of
+from fastrnn.kernels.recurrent import network
+from fastrnn.networks import lanes_for, shapes_of
+from fastrnn.tasks import Addition, Comparison
+from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.session import Session, session_for
+from fastrnn.training.tasks.small_session import SmallSession
+
+SIZES = 2, 2
+
+
+def pair(cell, source, steps, config, sizes=SIZES):
+    """[SmallSession, Session] of the same training."""
+    weights = initial_weights("xavier", shapes_of(cell, *sizes), 3)
+    weights = {name: 1.5 * np.asarray(value, config.dtype) for name, value in weights.items()}
+    return [
+        SmallSession(cell, sizes, source, steps, config, weights),
+        Session(cell, sizes, source, steps, config, 1, weights),
+    ]
+
+
+def ragged(rows, steps):
+    """Arrays of sequences that end early, with steps in between that do not count."""
+    rng = np.random.default_rng(rows)
+    mask = (rng.random((rows, steps)) < 0.7) * rng.choice([0.5, 1, 2], (rows, steps))
+    mask[np.arange(steps) >= rng.integers(0, steps + 1, rows)[:, None]] = 0
+    x, y = rng.normal(size=(rows, steps, 2)), rng.integers(0, 2, (rows, steps, 2)).astype(float)
+    return Arrays(x, y, mask, lengths_of(mask), False)
+
+
+def same(sessions, updates=40):
+    """Assert that sessions have the same gradients, and the same statistics and weights after some updates."""
+    (got, first), (wanted, row) = (session.gradient() for session in sessions)
+    assert np.allclose(first, row, rtol=1e-11)
+    largest = max(np.abs(value).max(initial=0) for value in wanted.values())
+    for name, value in wanted.items():
+        assert np.abs(got[name] - value).max(initial=0) < 1e-11 * largest, name
+    rates, saturations = np.full(updates, 0.05), np.full(updates, sessions[0].config.saturation)
+    (got, _), (wanted, _) = (session.run(rates, saturations, 0) for session in sessions)
+    assert np.allclose(got, wanted, rtol=1e-9)
+    for name, value in sessions[1].weights().items():
+        assert np.abs(sessions[0].weights()[name] - value).max(initial=0) < 1e-9, name
+
+
+CELLS = [cell for cell in cells().values() if cell(2).traced().operand is None]
+
+
+@pytest.mark.parametrize("kind", CELLS, ids=lambda kind: kind.name)
+def test_every_cell_learns_the_same_from_ragged_sequences(kind):
+    # Units fill a vector and part of one more; batches cross the ends of words of 64 samples.
+    hidden, batch = lanes_for("float64") + 1, 3
+    config = TrainConfig(optimizer="adam", dtype="float64", batch_size=batch, loss="squared")
+    same(pair(kind(hidden), ragged(11, 6), 6, config))
+
+
+@pytest.mark.parametrize("cell, batch", [(Elman(2), 2), (GRU(9), 5), (Elman(8), 7), (LSTM(17, bias=False), 11)])
+def test_batches_of_any_size_learn_the_same_from_bits(cell, batch):
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=batch, clip=0.5)
+    same(pair(cell, Addition(bits=5).kernel, 5, config, (2, 1)))
+
+
+@pytest.mark.parametrize("options", [
+    dict(saturation=0.1), dict(retention=0.1), dict(truncate=3), dict(l1=0.01, weight_decay=0.02), dict(reduction="sum")
+], ids=lambda options: next(iter(options)))
+def test_all_options_do_the_same(options):
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=4, **options)
+    same(pair(GRU(6), ragged(7, 9), 9, config))
+
+
+def test_an_answer_after_the_last_step_counts_alone():
+    task = Comparison(bits=4)
+    assert task.last_only
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=3)
+    same(pair(Elman(3), task.kernel, 4, config, (task.input_size, task.output_size)))
+
+
+@pytest.mark.parametrize("kept", [network.WHOLE_BYTES, 0])
+def test_long_sequences_in_windows_have_the_gradients_of_other_loops(kept, monkeypatch):
+    monkeypatch.setattr(network, "WHOLE_BYTES", kept)
+    cell, steps = GRU(6), 700
+    sessions = pair(cell, ragged(7, steps), steps, TrainConfig(optimizer="sgd", dtype="float64", batch_size=7))
+    small = sessions[0].net
+    assert small.long(steps) and small.window(steps) < steps and small.whole(steps) == (kept > 0)
+    same(sessions, 3)
+
+
+def test_nothing_infinite_that_padding_leads_to_meets_a_derivative():
+    cell, steps = Elman(2, "relu"), 1500
+    x, mask = np.zeros((2, steps, 2)), np.zeros((2, steps))
+    x[0, 0], mask[0, 0], mask[1] = 1, 1, 1
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=2, loss="squared")
+    source = Arrays(x, np.ones((2, steps, 2)), mask, lengths_of(mask), False)
+    sessions = pair(cell, source, steps, config)
+    for session in sessions:
+        for own in session.arrays:
+            rows = own.get("weights", own.get("theta"))
+            rows[..., session.places["w_hh"]] = [[2.0, 0], [0, 2.0]]
+            rows[..., session.places["w_ih"]] = 1
+    (got, _), (wanted, _) = (session.gradient() for session in sessions)
+    for name, value in wanted.items():
+        assert np.isfinite(value).all() and np.allclose(got[name], value, rtol=1e-12), name
+
+
+def test_whoever_fills_more_of_the_lanes_has_them():
+    lanes, source = lanes_for("float32"), Addition(bits=4).kernel
+    cases = {
+        (Elman(lanes), 2): SmallSession, (Elman(lanes), lanes - 1): SmallSession, (Elman(lanes), lanes): Session,
+        (Elman(1), 2): Session, (Elman(lanes), lanes + 1): SmallSession, (Elman(lanes), 2 * lanes): Session,
+    }
+    for (cell, batch), kind in cases.items():
+        config = TrainConfig(optimizer="sgd", batch_size=batch)
+        weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
+        assert type(session_for(cell, (2, 1), source, 4, config, 1, weights)) is kind, (cell, batch)

@@ -6,39 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.bits.source import BitTask, draw_word
-from fastrnn.compiling import addressed
-from fastrnn.kernels.inline import inlined
+from fastrnn.bits.squares import exchange
+from fastrnn.compiling import addressed, inner
 from fastrnn.kernels.reference import held
 from fastrnn.machine.address import Address, address_of, call
 
 
-@inlined
-def _swap(a, b, distance, mask):
-    """Exchange the bits of a that lie under mask << distance with those of b under mask."""
-    for n in range(a.size):
-        swapped = ((a[n] >> distance) ^ b[n]) & mask
-        b[n] ^= swapped
-        a[n] ^= swapped << distance
-
-
-@inlined
-def _transpose(rows):
-    """Transpose each square of 16 by 16 bits in the words in rows (16, N).
-
-    A matrix of 16 x 16 bits is transposed by swapping halves of halves: H. S. Warren, "Hacker's Delight",
-    Addison-Wesley 2012, section 7-3.
-    """
-    distance, mask = np.uint64(8), np.uint64(0x00FF00FF00FF00FF)
-    while distance > 0:
-        for k in range(16):
-            if k & distance == 0:
-                _swap(rows[k], rows[k + distance], distance, mask)
-        distance >>= np.uint64(1)
-        # The halves of each half: what crosses into the next 16 bits is under no mask.
-        mask ^= mask << distance
-
-
-@inlined
+@inner
 def _cut(low, high, shift, row):
     """Set row to the bits of low from `shift` on, followed by those of high."""
     for n in range(row.size):
@@ -48,19 +22,7 @@ def _cut(low, high, shift, row):
             row[n] |= high[n] << (np.uint64(64) - shift)
 
 
-@inlined
-def _take(rows, out, first):
-    """Copy 16 bits of the words in rows (16, N) to bits first to first + 15 of out (64, N)."""
-    place = np.uint64(first)
-    for quarter in range(4):
-        shift = np.uint64(16 * quarter)
-        for row in range(16):
-            for n in range(rows.shape[1]):
-                bits = ((rows[row, n] >> shift) & np.uint64(0xFFFF)) << place
-                out[16 * quarter + row, n] = bits if first == 0 else out[16 * quarter + row, n] | bits
-
-
-@inlined
+@inner
 def _join(samples, sample, batch, columns, lanes):
     """Join samples, from number `sample` of a batch on, into blocks; return the number of whole blocks.
 
@@ -68,7 +30,7 @@ def _join(samples, sample, batch, columns, lanes):
     """
     number, laid = 0, 0
     while True:
-        count = min(columns, batch - sample)
+        count = columns if columns < batch - sample else batch - sample
         if number + count > 64:
             return laid
         for column in range(count):
@@ -95,8 +57,7 @@ def spread(active, step, words, rows, out, laid, batch, sample, columns):
             else:
                 for n in range(rows.shape[1]):
                     rows[row, n] = 0
-        _transpose(rows)
-        _take(rows, out, first)
+        exchange(rows, out, first)
     laid[0] = _join(out, sample % batch, batch, columns, active.size)
 
 

@@ -128,7 +128,8 @@ def _group_gradient(own, step, half, group, stop):
     number = first
     # A single update may take minutes.
     while number < end and atomic_load(stop, 0) == 0:
-        samples = min(plan.size, plan.batch_size - number * plan.size)
+        left = plan.batch_size - number * plan.size
+        samples = plan.size if plan.size < left else left
         call(own.calls.lay, (own.laid, plan.seed, step * plan.batch_size + number * plan.size, samples))
         shared.outputs[half, group] += _sum(own.block.outputs)
         frame[places.steps] = own.block.steps[0]

@@ -103,7 +103,7 @@ def _one_update(group, made, stop):
         if sample > 0 and atomic_load(stop, 0) != 0:
             _take_back(arrays.open, arrays.streak, arrays.before)
             return False
-        samples = min(plan.size, plan.batch - sample)
+        samples = plan.size if plan.size < plan.batch - sample else plan.batch - sample
         if feed.left[0] == 0:
             call(calls.lay, (laid, plan.batch, made * plan.batch + sample))
         number = feed.laid[0] - feed.left[0]

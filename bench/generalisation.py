@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from fastrnn.bits.planes import to_words
-from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
+from fastrnn.certify.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
 from fastrnn.tasks import Addition
@@ -37,7 +37,7 @@ def carries(task, seed):
     """Return sequences with long runs, which uniformly random sequences rarely contain."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
     planes = planes_of(skewed(2**task.input_size, SEQUENCES, STEPS, rng), task.input_size)
-    return tuple(bits_of(each, SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))
+    return tuple(unpacked_bits(each, SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))
 
 
 RECIPES = {

@@ -58,7 +58,7 @@ def ladder(result):
         _, colour, marker = FAMILIES[family]
         axes.plot([best[0][0] / 3, rate], [place, place], color="0.85", linewidth=1, zorder=1)
         axes.plot(rate, place, marker, color=colour, markersize=8, label=family)
-        axes.text(rate * 1.25, place, f"{report.number(rate)}  ({batch})", va="center", fontsize=8)
+        axes.text(rate * 1.25, place, f"{report.short_rate(rate)}  ({batch})", va="center", fontsize=8)
     axes.set_yticks(
         range(len(best)),
         [f"{label}, {threads} thread{'s' * (threads > 1)}" for _, (label, threads), _ in best],

@@ -66,7 +66,7 @@ class Scaling:
                 before[name, case] = worker.ask("memory")
                 opened[name, case] = worker.open(case.engine.target, case.work, draws=True)
                 ladder.checked(worker, case, opened[name, case])
-            peaks = stack.enter_context(ladder.opened(self.peaks(), {}, absent))
+            peaks = stack.enter_context(ladder.opened_engines(self.peaks(), {}, absent))
             runs = {("peak", case): engine for case, engine in peaks.items()} | opened
             taken = measure({key: engine.run for key, engine in runs.items()}, rounds, seconds,
                             lambda done, total, key: progress(done, total, f"{key[0]} {key[1].name}"))

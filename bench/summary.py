@@ -3,7 +3,7 @@ processors."""
 
 from bench.duels import COMMON, duels
 from fastrnn.bench import report
-from fastrnn.bench.report import mark, number, percent, samples_a_second, share_of_peak, table, work_of
+from fastrnn.bench.report import mark, markdown_table, percent, samples_a_second, share_of_peak, short_rate, work_of
 from fastrnn.bench.timing import median
 from fastrnn.bench.workload import Workload
 
@@ -24,7 +24,7 @@ def best(rows, *engines):
     without any."""
     rows = [row for row in rows if row["engine"].startswith(engines)]
     row = max(rows, key=samples_a_second, default=None)
-    return number(samples_a_second(row)) + mark(row) if row else ""
+    return short_rate(samples_a_second(row)) + mark(row) if row else ""
 
 
 def duel_of(result, work):
@@ -50,7 +50,7 @@ def summary(results):
             rows.append([name, *cells, f"{duel.best_times:.1f} ×"])
     # The peak says nothing here.
     timed = [row for row in results["ladder"]["rows"] if row["kind"] != "peak"]
-    return table(HEADER, rows) + "\n" + report.note({**results["ladder"], "rows": timed})
+    return markdown_table(HEADER, rows) + "\n" + report.note({**results["ladder"], "rows": timed})
 
 
 def side_by_side(processors):
@@ -62,7 +62,7 @@ def side_by_side(processors):
     rows = [["one core's peak, GFLOP/s", *map(_peak, processors.values())]]
     for name, section, work in ROWS:
         rows.append([name, *(_cell(results[section], work) for results in processors.values())])
-    return table(("fastrnn on one core", *processors), rows)
+    return markdown_table(("fastrnn on one core", *processors), rows)
 
 
 def _peak(results):
@@ -74,5 +74,5 @@ def _cell(result, work):
     duel = duel_of(result, work) if result else None
     if not duel:
         return ""
-    cells = [number(samples_a_second(duel.ours)) + mark(duel.ours), percent(share_of_peak(result, duel.ours))]
+    cells = [short_rate(samples_a_second(duel.ours)) + mark(duel.ours), percent(share_of_peak(result, duel.ours))]
     return ", ".join([*cells, *([f"{duel.best_times:.1f} ×"] if duel.complete else [])])

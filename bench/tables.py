@@ -4,8 +4,8 @@ import numpy as np
 
 from bench.duels import duels
 from fastrnn.bench import report
-from fastrnn.bench.engines.parts import SAMPLES
-from fastrnn.bench.report import find, mark, number, samples_a_second, shape_of, table, work_of
+from fastrnn.bench.engines.parts import PART_SAMPLES
+from fastrnn.bench.report import find, mark, markdown_table, samples_a_second, shape_of, short_rate, work_of
 from fastrnn.bench.timing import median, spread
 
 
@@ -17,14 +17,14 @@ def versus(result):
             [
                 shape_of(duel.work),
                 str(duel.threads),
-                number(samples_a_second(duel.ours)) + mark(duel.ours),
+                short_rate(samples_a_second(duel.ours)) + mark(duel.ours),
                 duel.other["label"],
-                number(samples_a_second(duel.other)) + mark(duel.other),
+                short_rate(samples_a_second(duel.other)) + mark(duel.other),
                 f"{duel.best_times:.1f}",
                 f"{duel.common_times:,.0f}" if duel.common else "",
             ]
         )
-    return table(
+    return markdown_table(
         (
             "workload",
             "threads",
@@ -63,9 +63,9 @@ def scaling(result):
                 [
                     size,
                     str(row["threads"]),
-                    number(rate) + mark(row),
-                    report.digits(1e9 / rate / row["steps"]),
-                    report.digits(report.gflops(row)),
+                    short_rate(rate) + mark(row),
+                    report.three_digits(1e9 / rate / row["steps"]),
+                    report.three_digits(report.gflops(row)),
                     report.percent(report.share_of_peak(result, row)),
                     f"{row['memory']:.0f}",
                     f"{row['memory'] - row['memory_before']:.0f}",
@@ -73,7 +73,7 @@ def scaling(result):
                 ]
             )
         parts.append(
-            table(
+            markdown_table(
                 (
                     title,
                     "threads",
@@ -97,7 +97,7 @@ def parts_of(result, work):
     for row in result["rows"]:
         if row.get("part") and work_of(row) == work:
             block = median(row["seconds"]) / row["blocks"]
-            found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else SAMPLES), row
+            found[row["part"]] = 1e9 * block / (work.batch if row["part"] == "update" else PART_SAMPLES), row
     backward = found["learn"][0] - found["forward"][0]
     order = [
         ("data", *found["data"]),
@@ -135,20 +135,21 @@ def roofline(result):
                 [
                     name,
                     part,
-                    report.digits(ns),
+                    report.three_digits(ns),
                     f"{100 * ns / total:.0f} %",
                     f"{100 * share:.0f} %" if share else "",
                     f"{100 * spread(row['seconds']):.0f} %",
                 ]
             )
             name = ""
-        rows.append(["", "sum of parts", report.digits(total), "100 %", f"{100 * work.flops / total / peak:.0f} %", ""])
+        share = f"{100 * work.flops / total / peak:.0f} %"
+        rows.append(["", "sum of parts", report.three_digits(total), "100 %", share, ""])
         ns = 1e9 / samples_a_second(whole)
         rows.append(
             [
                 "",
                 "whole, as trained" + mark(whole),
-                report.digits(ns),
+                report.three_digits(ns),
                 f"{100 * ns / total:.0f} %",
                 f"{100 * work.flops / ns / peak:.0f} %",
                 f"{100 * spread(whole['seconds']):.0f} %",
@@ -158,7 +159,7 @@ def roofline(result):
         "\nShares of the peak are those of the whole pass: forward with its activation, backward with its recurrent "
         "gradient.\n"
     )
-    return table(("workload", "part", "ns per sample", "of the time", "of peak", "spread"), rows) + text
+    return markdown_table(("workload", "part", "ns per sample", "of the time", "of peak", "spread"), rows) + text
 
 
 def answer(result):
@@ -186,7 +187,7 @@ def answer(result):
         "from the start of the process, median",
         "worst",
     )
-    return table(header, rows)
+    return markdown_table(header, rows)
 
 
 def answer_note(result):
@@ -215,15 +216,15 @@ def compiling(result):
         rows.append(
             [f"{row['cell']}, {kind}", row["state"], seconds(median(row["imports"])), seconds(median(row["seconds"]))]
         )
-    return table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows)
+    return markdown_table(("cell", "disk cache", "import fastrnn", "first training, compiling included"), rows)
 
 
 def limits(result):
     """Return the table of measured values and their upper limits."""
-    return table(
+    return markdown_table(
         ("", "measured", "at most"),
         [
-            [row["label"], f"{report.digits(row['value'])} {row['unit']}", f"{row['bound']:g} {row['unit']}"]
+            [row["label"], f"{report.three_digits(row['value'])} {row['unit']}", f"{row['bound']:g} {row['unit']}"]
             for row in result["rows"]
         ],
     )
@@ -234,8 +235,8 @@ def wholes(result):
     rows = []
     for row in result["rows"]:
         bound = f"at {'least' if row['least'] else 'most'} {row['bound']:g} {row['unit']}".rstrip()
-        rows.append([row["label"], f"{report.digits(row['value'])} {row['unit']}".rstrip(), bound])
-    return table(("", "measured", "bound"), rows)
+        rows.append([row["label"], f"{report.three_digits(row['value'])} {row['unit']}".rstrip(), bound])
+    return markdown_table(("", "measured", "bound"), rows)
 
 
 def _noted(text):
@@ -247,7 +248,7 @@ def _noted(text):
 TABLES = {
     "ladder": {
         "ladder": ("The ladder: hidden 16, 8 steps", report.ladder),
-        "short": (None, report.short),
+        "short": (None, report.short_ladder),
         "batches": ("All engines, samples/s: hidden 16, 8 steps", report.batches),
         "versus": ("Against the best of the others: hidden 16, 8 steps", versus),
         "note": (None, report.note),

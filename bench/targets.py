@@ -3,7 +3,15 @@
 from typing import NamedTuple
 
 from bench.duels import WANTED, best_of, duels
-from fastrnn.bench.report import digits, find, samples_a_second, shape_of, share_of_peak, table, times_row
+from fastrnn.bench.report import (
+    find,
+    markdown_table,
+    samples_a_second,
+    shape_of,
+    share_of_peak,
+    three_digits,
+    times_row,
+)
 from fastrnn.bench.timing import median
 from fastrnn.bench.workload import Workload
 
@@ -41,7 +49,7 @@ class Target(NamedTuple):
 
 def spelled(value):
     """Return two or three digits, with none after the point where all of them would be zeros."""
-    return f"{value:,.0f}" if value == round(value) else digits(value)
+    return f"{value:,.0f}" if value == round(value) else three_digits(value)
 
 
 def targets(results):
@@ -165,4 +173,4 @@ def markdown(results):
     found = targets(results)
     measured = [target for target in found if target.value is not None]
     text = f"\n{sum(target.reached for target in measured)} of {len(measured)} reached.\n"
-    return table(("against, or of", "measured", "target", ""), [target.cells() for target in found]) + text
+    return markdown_table(("against, or of", "measured", "target", ""), [target.cells() for target in found]) + text

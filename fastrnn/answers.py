@@ -6,7 +6,7 @@ from fastrnn.bits.planes import Digits
 from fastrnn.bits.stream import Stream
 
 # Steps of time in one piece of a long sum, a multiple of 8: its bit planes stay in the second-level cache.
-PIECE = 1 << 13
+ANSWER_STEPS = 1 << 13
 
 
 class Answers:
@@ -144,8 +144,8 @@ class Answers:
         """Return the outputs as ints, after `width` steps on tuples of ints."""
         stream = self.stream(len(samples))
         given, answers = Digits.of(samples, width), Digits(len(samples), 1, width)
-        for start in range(0, width, PIECE):
-            answers.put(start, stream.run(given.planes(start, min(width, start + PIECE))))
+        for start in range(0, width, ANSWER_STEPS):
+            answers.put(start, stream.run(given.planes(start, min(width, start + ANSWER_STEPS))))
         return [answer for answer, in answers.ints()]
 
 

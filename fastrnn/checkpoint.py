@@ -29,9 +29,9 @@ from fastrnn.files import write_atomically
 from fastrnn.tasks.base import tasks
 
 # Raised by one whenever an older fastrnn would misread a newer file.
-FORMAT = 1
-KEY = "fastrnn"
-PARTS = ("format", "versions", "cell", "task", "metadata", "digest")
+FILE_FORMAT = 1
+METADATA_KEY = "fastrnn"
+HEADER_PARTS = ("format", "versions", "cell", "task", "metadata", "digest")
 
 
 def write_checkpoint(path, weights, metadata, *, overwrite=True):
@@ -52,7 +52,7 @@ def encoded(weights, metadata):
         rest = json.loads(json.dumps(rest))
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
-    header = {"format": FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
+    header = {"format": FILE_FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
               "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
     return sealed(weights, header)
 
@@ -63,7 +63,7 @@ def sealed(arrays, header):
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header = {**header, "digest": digest_of(arrays, header)}
     # One key only: safetensors writes several in a random order.
-    return save(arrays, {KEY: json.dumps(header, sort_keys=True)})
+    return save(arrays, {METADATA_KEY: json.dumps(header, sort_keys=True)})
 
 
 def read_checkpoint(path):
@@ -81,16 +81,16 @@ def read_checkpoint(path):
     ):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
     digest = header.pop("digest", None)
-    if not 1 <= header["format"] <= FORMAT:
+    if not 1 <= header["format"] <= FILE_FORMAT:
         raise CheckpointError(
             f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
-            f"but this fastrnn {version_of('fastrnn')} reads formats up to {FORMAT}: update fastrnn"
+            f"but this fastrnn {version_of('fastrnn')} reads formats up to {FILE_FORMAT}: update fastrnn"
         )
     if digest is not None and digest != digest_of(weights, header):
         raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
-    if unknown := set(header) - set(PARTS):
+    if unknown := set(header) - set(HEADER_PARTS):
         raise CheckpointError(
-            f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(PARTS)}; "
+            f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(HEADER_PARTS)}; "
             "save the model again"
         )
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
@@ -141,7 +141,7 @@ def _read(path):
         raise CheckpointError(f"{path}: is empty; expected a checkpoint that Model.save wrote")
     try:
         with safe_open(path, "np") as file:
-            text = (file.metadata() or {}).get(KEY)
+            text = (file.metadata() or {}).get(METADATA_KEY)
             weights = {name: file.get_tensor(name) for name in sorted(file.keys())} if text is not None else {}
     # Besides its own error, safetensors raises what a dtype unknown to NumPy leads to: TypeError,
     # AttributeError, ImportError. All mean that this is no file of ours.

@@ -1,7 +1,7 @@
 """Exceptions of this package; wrong arguments raise `ValueError` or `TypeError`."""
 
 # Characters of a message at most: what a file holds may be quoted in it.
-LONGEST = 500
+MOST_CHARACTERS = 500
 
 
 class CheckpointError(Exception):
@@ -19,7 +19,8 @@ class CheckpointError(Exception):
 
 def shortened(text):
     """Return the text, without its middle if it is long; messages put a file's name before it and advice after it."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 + 5 :]}"
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} ... {text[-half + 5 :]}"
 
 
 class SettingError(Exception):

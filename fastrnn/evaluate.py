@@ -13,12 +13,13 @@ from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample
 from fastrnn.bits.source import STATE_WORDS, label_words
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
-PIECE = 1 << 13
-WORDS, PIECE_BITS = 4096, 1 << 26
+PIECE_STEPS = 1 << 13
+BATCH_WORDS, PIECE_BITS = 4096, 1 << 26
 
 
 class Batch(NamedTuple):
-    """`samples` samples of one family; planes(start, stop): bit planes of these steps, start a multiple of PIECE."""
+    """`samples` samples of one family; planes(start, stop): bit planes of these steps, start a multiple of
+    PIECE_STEPS."""
 
     family: str
     samples: int
@@ -122,8 +123,8 @@ def _run(model, task, batch, threads, progress=None):
     """Yield (start, stop, planes, outputs, right outputs, margins so far) of each piece of time."""
     stream = model.stream(batch.samples, threads)
     state = np.zeros((-(-batch.samples // 64), STATE_WORDS), np.uint64)
-    for start in range(0, task.bits, PIECE):
-        stop = min(task.bits, start + PIECE)
+    for start in range(0, task.bits, PIECE_STEPS):
+        stop = min(task.bits, start + PIECE_STEPS)
         words = batch.planes(start, stop)
         truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
         label_words(task.kernel, words, truth, state)
@@ -164,4 +165,4 @@ def _counting_samples(samples):
 
 
 def _words(task):
-    return max(1, min(WORDS, PIECE_BITS // (64 * min(task.bits, PIECE) * (task.input_size + 1))))
+    return max(1, min(BATCH_WORDS, PIECE_BITS // (64 * min(task.bits, PIECE_STEPS) * (task.input_size + 1))))

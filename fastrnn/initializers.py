@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn.kernels.philox import random_rows
 
 # Of the streams of a seed, the one of initial weights; models whose weights are drawn at once.
-STREAM, AT_ONCE = 2, 1024
+WEIGHT_STREAM, SEEDS_AT_ONCE = 2, 1024
 
 
 def uniform(shapes, rng):
@@ -59,7 +59,7 @@ INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "ortho
 
 
 class _Generators:
-    """As np.random.Generator(np.random.Philox(key=[seed, STREAM])) for several seeds, which draw at most `words`
+    """As np.random.Generator(np.random.Philox(key=[seed, WEIGHT_STREAM])) for several seeds, which draw at most `words`
     numbers.
 
     Arrays have a leading axis of seeds; a generator of NumPy's for each would take longer than training.
@@ -67,7 +67,7 @@ class _Generators:
 
     def __init__(self, seeds, words):
         self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
-        random_rows(np.asarray(seeds, np.uint64), STREAM, self.words)
+        random_rows(np.asarray(seeds, np.uint64), WEIGHT_STREAM, self.words)
 
     def uniform(self, low, high, shape):
         size = int(np.prod(shape))
@@ -82,12 +82,12 @@ def initial_weights(name, shapes, seed):
         return {key: weight[0] for key, weight in initial_weights(name, shapes, [seed]).items()}
     count, parts = len(seed), [{key: np.zeros((0, *shape)) for key, shape in shapes.items()}]
     if INITIALIZERS[name] is orthogonal:
-        rngs = (np.random.Generator(np.random.Philox(key=[int(each), STREAM])) for each in seed)
+        rngs = (np.random.Generator(np.random.Philox(key=[int(each), WEIGHT_STREAM])) for each in seed)
         parts += [{key: weight[None] for key, weight in orthogonal(shapes, rng).items()} for rng in rngs]
     else:
         words = sum(int(np.prod(shape)) for shape in shapes.values())
-        for first in range(0, count, AT_ONCE):
-            drawn = INITIALIZERS[name](shapes, _Generators(seed[first : first + AT_ONCE], words))
-            models = len(seed[first : first + AT_ONCE])
+        for first in range(0, count, SEEDS_AT_ONCE):
+            drawn = INITIALIZERS[name](shapes, _Generators(seed[first : first + SEEDS_AT_ONCE], words))
+            models = len(seed[first : first + SEEDS_AT_ONCE])
             parts.append({key: np.broadcast_to(weight, (models, *shapes[key])) for key, weight in drawn.items()})
     return {key: np.concatenate([part[key] for part in parts]) for key in shapes}

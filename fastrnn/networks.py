@@ -12,11 +12,11 @@ from fastrnn.simd.host import has
 # Registers, and bytes of a vector: one AVX-512 register, or one of AVX2, which has half as many.
 REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
 # Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
-COLUMNS = 4
+BLOCK_COLUMNS = 4
 
 
 @lru_cache(maxsize=256)
-def network_of(
+def kernel_network(
     cell,
     head,
     inputs,
@@ -26,7 +26,7 @@ def network_of(
     dtype,
     before=False,
     *,
-    columns=COLUMNS,
+    columns=BLOCK_COLUMNS,
     bits=False,
     counted="correct",
     wide=1,

@@ -14,7 +14,7 @@ from fastrnn import reference
 from fastrnn.compiling import jit
 from fastrnn.reference import Block
 
-ENGINES = ("scalar", "compiled")
+ENGINE_NAMES = ("scalar", "compiled")
 
 
 def run(
@@ -32,11 +32,11 @@ def run(
     generator's return value, the trained Synapses.  engine "scalar" is that function; "compiled"
     differs from it only in the order in which a dot product is summed, so by float64 rounding.
 
-    Errors: ValueError, at the call, for an engine not in ENGINES and for what reference.train
+    Errors: ValueError, at the call, for an engine not in ENGINE_NAMES and for what reference.train
     refuses.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine: got {engine!r}, expected one of {', '.join(map(repr, ENGINES))}")
+    if engine not in ENGINE_NAMES:
+        raise ValueError(f"engine: got {engine!r}, expected one of {', '.join(map(repr, ENGINE_NAMES))}")
     reference.check_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every)
     train = reference.train if engine == "scalar" else _train_compiled
     return train(samples, seed, hidden_dim, alpha, binary_dim, report_every)

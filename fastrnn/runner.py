@@ -8,12 +8,12 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.predict import predict_program
 from fastrnn.kernels.runs import SEGMENT, run_arrays
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.networks import lanes_for, network_of
+from fastrnn.networks import kernel_network, lanes_for
 
 
 @lru_cache(maxsize=64)
 def _program(cell, inputs, outputs, dtype):
-    net = network_of(cell, Sigmoid(), inputs, outputs, False, True, dtype)
+    net = kernel_network(cell, Sigmoid(), inputs, outputs, False, True, dtype)
     return net, predict_program(net, dtype, lanes_for(dtype))
 
 

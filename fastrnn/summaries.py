@@ -13,8 +13,8 @@ import numpy as np
 from fastrnn.wording import counted
 
 # Rows of a table, and points of a curve, at most.
-MOST_ROWS, MOST_POINTS = 10, 200
-WIDTH, HEIGHT = 360, 130
+MOST_ROWS, CURVE_POINTS = 10, 200
+CURVE_WIDTH, CURVE_HEIGHT = 360, 130
 
 
 def network(cell):
@@ -27,7 +27,7 @@ def ends(stopped):
     return ", ".join(f"{end}: {count:,}" for end, count in Counter(stopped).items())
 
 
-def table(columns, rows, left_out=0):
+def html_table(columns, rows, left_out=0):
     """Return an HTML table of values, numbers with four digits; left_out: the number of rows that are not shown."""
     head = "".join(f"<th>{escape(str(name))}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{_shown(value)}</td>' for value in row)}</tr>" for row in rows)
@@ -52,7 +52,7 @@ def curves(x, lines, xlabel, ylabel):
     for name, values in lines.items():
         values = np.asarray(values, float)
         finite = np.flatnonzero(np.isfinite(values))
-        finite = finite[np.unique(np.linspace(0, len(finite) - 1, min(len(finite), MOST_POINTS)).astype(int))]
+        finite = finite[np.unique(np.linspace(0, len(finite) - 1, min(len(finite), CURVE_POINTS)).astype(int))]
         if len(finite) > 1:
             points[name] = x[finite], values[finite]
     if not points:
@@ -63,20 +63,21 @@ def curves(x, lines, xlabel, ylabel):
     span = float(scale(high) - scale(low)) or 1.0
     parts = []
     for (name, (own, values)), dashes in zip(points.items(), ("", "5 3", "1 3")):
-        across = 50 + own / (last or 1) * (WIDTH - 60)
-        down = HEIGHT - 25 - (scale(values) - scale(low)) / span * (HEIGHT - 40)
+        across = 50 + own / (last or 1) * (CURVE_WIDTH - 60)
+        down = CURVE_HEIGHT - 25 - (scale(values) - scale(low)) / span * (CURVE_HEIGHT - 40)
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, down))
         parts.append(f'<polyline fill="none" stroke="currentColor" stroke-dasharray="{dashes}" points="{path}">'
                      f"<title>{escape(name)}</title></polyline>")
     texts = [
         (45, 20, "end", f"{high:.3g}"),
-        (45, HEIGHT - 22, "end", f"{low:.3g}"),
-        (50, HEIGHT - 8, "start", "0"),
-        (WIDTH - 10, HEIGHT - 8, "end", f"{last:,.0f} {xlabel}"),
+        (45, CURVE_HEIGHT - 22, "end", f"{low:.3g}"),
+        (50, CURVE_HEIGHT - 8, "start", "0"),
+        (CURVE_WIDTH - 10, CURVE_HEIGHT - 8, "end", f"{last:,.0f} {xlabel}"),
         (50, 9, "start", f"{ylabel}: {', '.join(points)}"),
     ]
     parts += [f'<text x="{a}" y="{b}" text-anchor="{anchor}">{escape(text)}</text>' for a, b, anchor, text in texts]
-    return (f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="9" '
+    return (f'<svg width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" '
+            f'viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}" role="img" font-size="9" '
             f'font-family="sans-serif"><g fill="currentColor">{"".join(parts)}</g></svg>')
 
 
@@ -94,7 +95,7 @@ def model(self):
 def model_html(self):
     """Return the names, shapes and ranges of its weights."""
     rows = [(name, "×".join(map(str, w.shape)), float(w.min()), float(w.max())) for name, w in self.weights.items()]
-    return _page(self, table(("weights", "shape", "smallest", "largest"), rows))
+    return _page(self, html_table(("weights", "shape", "smallest", "largest"), rows))
 
 
 def run(self):
@@ -112,7 +113,7 @@ def run_html(self):
         found.append(("verification", wrong))
     if self.certification is not None:
         found.append(("certification", self.certification))
-    return _page(self, table(("", ""), found) if found else "",
+    return _page(self, html_table(("", ""), found) if found else "",
                  curves(self.history.samples, {"training": self.history.loss}, "samples", "loss per sample"))
 
 
@@ -132,7 +133,7 @@ def many_run_html(self):
         for i in order[:MOST_ROWS]
     ]
     columns = ("model", "seed", "stopped", "samples", "samples to exact", "loss")
-    return _page(self, table(columns, rows, len(self) - len(rows)))
+    return _page(self, html_table(columns, rows, len(self) - len(rows)))
 
 
 def fit_html(self):
@@ -141,7 +142,7 @@ def fit_html(self):
     rows = [("loss", *self.loss), ("accuracy", *self.accuracy)]
     history = self.history
     lines = {name: history["loss"][:, n] for n, name in enumerate(roles)}
-    return _page(self, table(("", *roles), rows), curves(history["epoch"], lines, "epochs", "loss per step"))
+    return _page(self, html_table(("", *roles), rows), curves(history["epoch"], lines, "epochs", "loss per step"))
 
 
 def fits_html(self):
@@ -158,7 +159,7 @@ def fits_html(self):
     ]
     history = self.history(int(chosen[0]))
     lines = {name: history["loss"][:, n] for n, name in enumerate(("train", "validation", "test"))}
-    return _page(self, table(columns, rows, len(self) - len(rows)),
+    return _page(self, html_table(columns, rows, len(self) - len(rows)),
                  curves(history["epoch"], lines, "epochs", f"loss per step of model {chosen[0]}"))
 
 
@@ -180,7 +181,7 @@ def sweep_table_html(self, axes):
         for n in order
     ]
     columns = (*varied, "models", "exact", "diverged", "median samples to exact")
-    return _page(self, table(columns, rows, len(self.points) - len(rows)))
+    return _page(self, html_table(columns, rows, len(self.points) - len(rows)))
 
 
 def certification(self):
@@ -192,4 +193,4 @@ def certification_html(self):
     """Return the facts of the proof."""
     rows = [("status", self.status), ("task", self.task.name), ("boxes", self.graph.nodes), ("margin", self.margin),
             ("seconds", self.seconds)]
-    return _page(self, table(("", ""), rows))
+    return _page(self, html_table(("", ""), rows))

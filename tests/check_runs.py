@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import described, hash_of
+from fastrnn.certify.file import automaton_as_json, hash_of
 from fastrnn.check import Refused, check
 from fastrnn.tasks.base import tasks
 
@@ -27,7 +27,7 @@ def digest_of(arrays, header):
 def automaton_in_file(task):
     """The automaton of a task, by its description, as a certificate has it."""
     fields = {name: value for name, value in task.items() if name not in ("name", "bits")}
-    return described(automaton_of(tasks()[task["name"]](**fields)))
+    return automaton_as_json(automaton_of(tasks()[task["name"]](**fields)))
 
 
 class Files:

@@ -7,7 +7,7 @@ from fastrnn.exchange.base import Network
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences.outputs import outputs_of
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 
 GATES = {Elman: 1, GRU: 3, LSTM: 4}
 # Sizes for which kernels are compiled for tests of ONNX, too.
@@ -33,7 +33,7 @@ def random_network(cell, inputs=2, outputs=3, dtype=np.float32, head=None, seed=
 
 def kernel_outputs(network, x):
     """z (T, O) of one sequence x (T, 2), by the kernels, with 3 outputs."""
-    recipe = Recipe(network.cell, Softmax(), 3, FitConfig(initial_state="learned"), 2)
+    recipe = FitRecipe(network.cell, Softmax(), 3, FitConfig(initial_state="learned"), 2)
     return outputs_of(recipe, recipe.vector(network.weights)[None], Sequences(x[None]), False)[0][0]
 
 

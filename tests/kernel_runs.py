@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.certify.sequences import bits_of, planes_of
+from fastrnn.certify.sequences import planes_of, unpacked_bits
 from fastrnn.kernels.arrays import Arrays, lengths_of
 from fastrnn.networks import lanes_for
 from fastrnn.training.tasks.config import TrainConfig
@@ -11,14 +11,14 @@ from fastrnn.training.tasks.small_session import SmallSession
 
 def batched(model, symbols):
     """(states (N, T, H), logits (N, T, O)) of the kernels on arrays, 256 steps in one piece."""
-    x = bits_of(planes_of(symbols, model.input_size), len(symbols))
+    x = unpacked_bits(planes_of(symbols, model.input_size), len(symbols))
     return model.forward(x)[1], model.logits(x)
 
 
 def online(model, symbols):
     """States (N, T, H) of the kernel for updates with single samples."""
     count, steps = symbols.shape
-    x = bits_of(planes_of(symbols, model.input_size), count).astype(model.dtype)
+    x = unpacked_bits(planes_of(symbols, model.input_size), count).astype(model.dtype)
     y, mask = np.zeros((1, steps, model.output_size), model.dtype), np.ones((1, steps), model.dtype)
     config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
     states = np.empty((count, steps, model.hidden_size))

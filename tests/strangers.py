@@ -84,7 +84,7 @@ def proved_stranger():
 
 def described(found):
     """The automaton of a Certification, as its file has it."""
-    return file.described(found.graph.automaton)
+    return file.automaton_as_json(found.graph.automaton)
 
 
 # ---- what a file says, computed without the checker

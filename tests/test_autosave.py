@@ -42,7 +42,7 @@ def crash_after(calls):
 def eager(monkeypatch):
     """Checkpoints after every call of the kernels."""
     monkeypatch.setattr(autosave, "SECONDS", 0)
-    monkeypatch.setattr(autosave, "SHARE", np.inf)
+    monkeypatch.setattr(autosave, "TIME_SHARE", np.inf)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_attempts_at_a_proof_go_on_too(eager, path):
 LONG = """
 import sys, fastrnn
 from fastrnn.training.tasks import autosave
-autosave.SECONDS, autosave.SHARE = 0, float("inf")
+autosave.SECONDS, autosave.TIME_SHARE = 0, float("inf")
 options = dict(until="samples", max_samples=10_000_000, progress=lambda *state: print(flush=True))
 fastrnn.train(checkpoint=sys.argv[1], **options)
 """

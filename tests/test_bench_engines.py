@@ -14,7 +14,7 @@ from fastrnn.bench.workload import (
     added,
     check,
     gradient,
-    initial_weights,
+    starting_weights,
     sums,
 )
 
@@ -22,7 +22,7 @@ SMALL = Workload(hidden=5, steps=4, batch=3)
 
 
 def right_update(work, activation="sigmoid", count=1):
-    before, (x, y) = {name: w.astype(np.float64) for name, w in initial_weights(work).items()}, sums(work)
+    before, (x, y) = {name: w.astype(np.float64) for name, w in starting_weights(work).items()}, sums(work)
     after = before
     for _ in range(count):
         grads = gradient(after, x.astype(float), y.astype(float), activation)
@@ -48,7 +48,7 @@ def loss_of(weights, x, y):
 
 
 def test_the_true_gradient_is_that_of_differences():
-    weights, (x, y) = {name: w.astype(np.float64) for name, w in initial_weights(SMALL).items()}, sums(SMALL)
+    weights, (x, y) = {name: w.astype(np.float64) for name, w in starting_weights(SMALL).items()}, sums(SMALL)
     for name, grad in gradient(weights, x.astype(float), y.astype(float)).items():
         for index in np.ndindex(grad.shape):
             sides = []
@@ -104,7 +104,7 @@ def test_a_wrong_engine_is_refused(fault, updates):
 
 def test_each_of_many_models_is_checked():
     work = SMALL._replace(models=3)
-    before, (x, y) = initial_weights(work), sums(work)
+    before, (x, y) = starting_weights(work), sums(work)
     each = [
         gradient({name: w[m] for name, w in before.items()}, x[m].astype(float), y[m].astype(float)) for m in range(3)
     ]
@@ -170,7 +170,7 @@ def test_every_engine_of_the_table_has_the_true_gradient():
         Workload(hidden=16, steps=8, batch=1, models=20),
     ]
     wanted, absent = ladder.cases(works, ENGINES, 2), {}
-    with ladder.opened(wanted, {}, absent) as found:
+    with ladder.opened_engines(wanted, {}, absent) as found:
         assert not absent
         assert set(found) == set(wanted)
         assert {case.engine.name for case in found} == {engine.name for engine in ENGINES}
@@ -179,6 +179,6 @@ def test_every_engine_of_the_table_has_the_true_gradient():
 def test_every_part_of_an_update_runs():
     work = Workload(hidden=16, steps=8, batch=64)
     for name in PARTS:
-        getattr(parts, PARTS[name])(work, 1, initial_weights(work), None, None).run(1)
+        getattr(parts, PARTS[name])(work, 1, starting_weights(work), None, None).run(1)
         flops, size = parts.work_of_block(name, work)
         assert flops >= 0 and size > 0

@@ -143,7 +143,7 @@ def mine(here):
 
 def run(engine):
     """Check an engine alone, and make two updates."""
-    with ladder.opened(ladder.cases([SMALL], (engine,), 1), {}, {}) as engines:
+    with ladder.opened_engines(ladder.cases([SMALL], (engine,), 1), {}, {}) as engines:
         for each in engines.values():
             each.run(2)
 
@@ -154,7 +154,7 @@ def test_an_engine_of_a_user_is_a_row_like_the_others(mine):
     (row,) = result["rows"]
     assert len(row["seconds"]) == 2 and row["batch"] == 3 and row["updates"] > 0
     assert set(result["versions"][engine.worker]) == {"python", "numpy"}
-    assert [line for line in report.plain(result).splitlines() if line.startswith("by hand  ")]
+    assert [line for line in report.plain_ladder(result).splitlines() if line.startswith("by hand  ")]
 
 
 @pytest.mark.parametrize(

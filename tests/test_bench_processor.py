@@ -17,7 +17,7 @@ from fastrnn.bench.workload import Workload
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.many_recipe import RunRecipe
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +55,7 @@ def test_models_side_by_side_are_those_of_a_training(hidden, bits):
     said = processor.chosen(Workload(hidden, bits))["models"]
     varied = dict.fromkeys(("rate", "decay", "l1", "saturation"), np.zeros(1000))
     config = TrainConfig(optimizer="sgd", batch_size=1)
-    recipe = Recipe(Elman(hidden, bias=False), (2, 1), Addition(bits).kernel, bits, config, varied)
+    recipe = RunRecipe(Elman(hidden, bias=False), (2, 1), Addition(bits).kernel, bits, config, varied)
     assert said.startswith(f"{recipe.lanes} side by side")
     assert ("two vectors" in said) == (recipe.lanes == 2 * lanes_for("float32"))
 

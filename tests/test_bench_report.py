@@ -64,7 +64,7 @@ def test_calibration_finds_the_number_of_updates():
     ((0, "0.00"), (4.2, "4.20"), (999.7, "1.00 k"), (5_400_000, "5.40 M"), (176_000, "176 k"), (0.0153, "0.02")),
 )
 def test_numbers(value, text):
-    assert report.number(value) == text
+    assert report.short_rate(value) == text
 
 
 def test_a_stored_result_gives_the_stored_tables():
@@ -77,8 +77,8 @@ def test_the_ladder_says_what_the_seconds_say():
     rate = 1024 / sorted(row["seconds"])[len(row["seconds"]) // 2]
     line = next(line for line in report.ladder(result).splitlines() if line.startswith("| fastrnn | 1 | 1,024"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[3].removesuffix("\\*") == report.number(rate)
-    assert cells[4] == report.number(8 * rate)
+    assert cells[3].removesuffix("\\*") == report.short_rate(rate)
+    assert cells[4] == report.short_rate(8 * rate)
     assert cells[5] == f"{rate * (14 * 8 * 16 + 6 * 7 * 16 * 16) / 1e9:.3g}"
     peak, scalar = report.find(result, engine="fma", threads=1), report.find(result, engine="scalar")
     shares = sorted(
@@ -202,7 +202,7 @@ def test_fastrnn_bench_prints_the_ladder(tmp_path, capsys):
     for words in ("scalar Python loop", "NumPy, batched", "fastrnn", "of peak", "Measured peak: 1 thread"):
         assert words in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
-    assert report.plain(json.loads(path.read_text())) + "\n" == printed
+    assert report.plain_ladder(json.loads(path.read_text())) + "\n" == printed
 
 
 def test_the_summary_says_what_the_seconds_say():
@@ -216,7 +216,7 @@ def test_the_summary_says_what_the_seconds_say():
     cells = [cell.removesuffix("\\*") for cell in lines["16 units, 8 steps, 64 samples per update"]]
     numpy = report.find(result, engine="numpy", threads=1, batch=64)
     times = sorted(min(2, other / taken) for other, taken in zip(numpy["seconds"], ours["seconds"]))
-    assert cells[:5] == [report.number(rate), "", report.number(rate / 2), report.number(rate / 3), ""]
+    assert cells[:5] == [report.short_rate(rate), "", report.short_rate(rate / 2), report.short_rate(rate / 3), ""]
     assert cells[5] == f"{times[len(times) // 2]:.1f} ×"
     # Shapes that were not measured have no row.
     assert not any("128 units" in name for name in lines)

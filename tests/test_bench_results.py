@@ -87,7 +87,7 @@ def test_processors_stand_side_by_side(several):
     peaks = [round(fma["flops"] / seconds[0] / 1e9 / times) for times in (1, 2, 1)]
     assert rows["one core's peak, GFLOP/s"] == [str(peak) for peak in peaks]
     cells = rows["16 units, 8 steps, 1 sample per update"]
-    rates = [report.number(1 / seconds[1] / times) for times in (1, 2, 1)]
+    rates = [report.short_rate(1 / seconds[1] / times) for times in (1, 2, 1)]
     assert [cell.split(",")[0].removesuffix("\\*") for cell in cells] == rates
     # Without other libraries there is no ratio; what was not measured is left empty.
     assert all(re.fullmatch(r"[\d.]+ [kM](\\\*)?, \d+ %", cell) for cell in cells)

@@ -15,7 +15,7 @@ from fastrnn.certify.graph import own_machine, windows
 from fastrnn.certify.picture import draw_boxes
 from fastrnn.certify.prove import prove
 from fastrnn.certify.search import search
-from fastrnn.certify.sequences import answers, bits_of, planes_of
+from fastrnn.certify.sequences import answers, planes_of, unpacked_bits
 from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
@@ -205,7 +205,7 @@ def test_the_search_for_the_smallest_stops_at_the_first_size_with_a_proof():
 def test_answers_of_sequences_are_sums():
     rng = np.random.default_rng(0)
     symbols = rng.integers(0, 4, (70, 90))
-    truth = bits_of(answers(ADDITION, planes_of(symbols, 2)), 70)[..., 0]
+    truth = unpacked_bits(answers(ADDITION, planes_of(symbols, 2)), 70)[..., 0]
     for row, out in zip(symbols, truth):
         a, b = (sum(int(s >> i & 1) << t for t, s in enumerate(row)) for i in (0, 1))
         assert sum(int(bit) << t for t, bit in enumerate(out)) == (a + b) % 2**90

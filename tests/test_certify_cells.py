@@ -16,12 +16,12 @@ from fastrnn.cells.base import cells
 from fastrnn.certify import certify
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.network import Network
+from fastrnn.certify.network import Float64Network
 from fastrnn.certify.rounding import operations
 from fastrnn.certify.sequences import skewed
 from fastrnn.check import check
 from fastrnn.cli.text import equations
-from fastrnn.formula.evaluate import NUMPY, evaluate
+from fastrnn.formula.evaluate import NUMPY, evaluate_graph
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
 from fastrnn.initializers import initial_weights
@@ -160,10 +160,10 @@ def test_intervals_of_a_formula_hold_what_kernels_may_compute_from_points(name, 
         inside = (low + rng.choice([0, 0.3, 1], 4000) * (high - low)).astype(dtype).astype(float)
         values[each], points[each] = (low, high), np.clip(inside, low, high)
     bounds, largest = formula(values)
-    plain = evaluate(
+    plain = evaluate_graph(
         outputs, {each: point.astype(dtype) for each, point in points.items()}, NUMPY, np.dtype(dtype).type
     )
-    mixed = evaluate(outputs, points, fused(dtype), np.dtype(dtype).type)
+    mixed = evaluate_graph(outputs, points, fused(dtype), np.dtype(dtype).type)
     for computed in (plain, mixed):
         for (low, high), point in zip(bounds, computed):
             assert (low <= point).all() and (point <= high).all() and np.abs(point).max() <= largest
@@ -208,7 +208,7 @@ def test_boxes_hold_the_network_in_float64(name):
     automaton = automaton_of(ADDITION)
     weights = {each: rng.normal(0, 1, shape) for each, shape in shapes_of(cell, 2, 1).items()}
     model = Model(cell, weights, ADDITION)
-    boxes, network = Boxes(model, automaton), Network(model, automaton)
+    boxes, network = Boxes(model, automaton), Float64Network(model, automaton)
     centre, radius = rng.uniform(-1, 1, (50, 3 * boxes.parts)), rng.choice([0, 1e-3, 0.3], (50, 3 * boxes.parts))
     low, high = centre - radius, centre + radius
     points = low + rng.choice([0, 0.5, 1], low.shape) * (high - low)
@@ -268,7 +268,7 @@ def test_a_network_written_as_formulas_is_the_network(name):
         after[left.replace("'", "_")] = eval(
             spelled, {**known, **{key: v for key, v in after.items() if key not in known}}
         )
-    wanted = Network(model, automaton_of(ADDITION)).step(state[None], np.zeros(1, int))[0][1].reshape(parts, 2)
+    wanted = Float64Network(model, automaton_of(ADDITION)).step(state[None], np.zeros(1, int))[0][1].reshape(parts, 2)
     mark = "_" if "h0_" in after else ""
     for n, part in enumerate(cell.state):
         assert np.allclose([after[f"{part}{unit}{mark}"] for unit in range(2)], wanted[n], atol=1e-5)

@@ -20,7 +20,7 @@ from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.prove import image
 from fastrnn.certify.rounding import UNIT, Rounding, gamma, operations
-from fastrnn.certify.sequences import answers, bits_of, planes_of, rhythms, skewed
+from fastrnn.certify.sequences import answers, planes_of, rhythms, skewed, unpacked_bits
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
 from fastrnn.model import Model
@@ -112,7 +112,8 @@ def escape(found, count, steps, seed):
         assert distance <= 0, f"streaming: a state is {distance} outside"
         assert least >= found.margin
         assert np.array_equal(
-            bits_of(out, len(whole)), bits_of(answers(found.task, planes_of(whole, found.model.input_size)), len(whole))
+            *(unpacked_bits(each, len(whole))
+              for each in (out, answers(found.task, planes_of(whole, found.model.input_size))))
         )
         seen += looked
     return seen

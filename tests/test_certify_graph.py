@@ -10,7 +10,7 @@ from kernel_runs import batched
 import fastrnn
 from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.graph import Graph, own_machine, windows
-from fastrnn.certify.sequences import bits_of, every, planes_of, rhythms, skewed
+from fastrnn.certify.sequences import every, planes_of, rhythms, skewed, unpacked_bits
 from fastrnn.compiling import jit
 from fastrnn.tasks.base import Task
 
@@ -180,7 +180,7 @@ def test_planes_and_bits_are_inverse():
     symbols = np.random.default_rng(0).integers(0, 8, (130, 7))
     planes = planes_of(symbols, 3)
     assert planes.shape == (3, 7, 3)
-    assert np.array_equal((bits_of(planes, 130) << np.arange(3)).sum(axis=2), symbols)
+    assert np.array_equal((unpacked_bits(planes, 130) << np.arange(3)).sum(axis=2), symbols)
 
 
 def test_lists_of_sequences_hold_what_they_promise():

@@ -16,7 +16,7 @@ from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.file import formula_of, write_certificate
 from fastrnn.certify.graph import windows
-from fastrnn.certify.network import Network
+from fastrnn.certify.network import Float64Network
 from fastrnn.certify.prove import Proof
 from fastrnn.check import Network as Checked
 from fastrnn.check import Refused, check, scaled
@@ -157,7 +157,7 @@ def test_there_are_many_forgeries():
 def test_certificates_forged_for_wrong_networks_from_the_states_that_they_visit_are_refused(tmp_path, name):
     model, rng = Model.load(FIXTURES / f"near-{name}.safetensors"), np.random.default_rng(0)
     automaton = automaton_of(ADDITION)
-    network, graph = Network(model, automaton), windows(automaton, 2)
+    network, graph = Float64Network(model, automaton), windows(automaton, 2)
     node, states, task = np.zeros(64, int), np.repeat(network.start, 64, axis=0), np.zeros(64, int)
     low, high = (np.full((graph.nodes, states.shape[1]), end) for end in (np.inf, -np.inf))
     low[0] = high[0] = 0

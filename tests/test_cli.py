@@ -14,7 +14,7 @@ from cli_runs import COMMAND, contents, environment
 import fastrnn
 from fastrnn.cells.base import cells
 from fastrnn.cli import COMMANDS, main
-from fastrnn.cli.text import bit_row, equation, long_numbers, seconds, short
+from fastrnn.cli.text import bit_row, equation, long_numbers, seconds, short_number
 
 # ---- help
 
@@ -253,7 +253,7 @@ def test_numbers_and_sums_in_words():
     task = fastrnn.tasks.Addition(8)
     assert equation(task, (9, 60), 69) == "9 + 60 = 69"
     assert equation(task, (9, 60), 68, 69) == "9 + 60 = 68, not 69"
-    assert short(10**30) == "1000000000...0000000000"
+    assert short_number(10**30) == "1000000000...0000000000"
     for count in (2, 3, 4, 5, 32):
         with long_numbers():
             text = equation(task, (10**5000,) * count, 10**5000, 1)

@@ -15,7 +15,7 @@ from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences.outputs import outputs_of
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 from tests.numpy_network import gru, keras_gru, lstm, outputs, sigmoid
 
 
@@ -98,7 +98,7 @@ def oracle(step, cell, w, x, before=False):
 def test_the_kernels_give_the_same_numbers_over_a_thousand_steps(name):
     cell, _ = CELLS[name]
     weights, x = weights_of(cell), np.random.default_rng(2).normal(size=(2, 1000, 2)).astype(np.float32)
-    recipe = Recipe(cell, Softmax(), 3, FitConfig(initial_state="learned"), 2)
+    recipe = FitRecipe(cell, Softmax(), 3, FitConfig(initial_state="learned"), 2)
     ours, states, last = outputs_of(recipe, recipe.vector(weights)[None], Sequences(x), True)
     made = run(evaluator(cell, weights), x=x)
     np.testing.assert_allclose(made["z"].reshape(-1, 3), ours[0], rtol=1e-6, atol=1e-6)

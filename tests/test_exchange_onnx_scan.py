@@ -9,7 +9,7 @@ from fastrnn.exchange import onnx as ours
 from fastrnn.formula import exp, greater, log, relu, sigmoid, softplus, square_root, where
 from fastrnn.heads.linear import Linear
 from fastrnn.training.sequences.outputs import outputs_of
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 from tests.test_exchange_c import INPUTS, OUTPUTS, Swap, by_formula, random_weights
 from tests.test_exchange_onnx import evaluator, run
 
@@ -36,7 +36,7 @@ class Functions(Cell):
         return where(greater(h, 0.1), log(1 + positive), square_root(positive)) - sigmoid(h)
 
 
-OTHERS = {name: kind for name, kind in cells().items() if kind not in ours.OPERATORS}
+OTHERS = {name: kind for name, kind in cells().items() if kind not in ours.OPERATOR_OF_CELL}
 OTHERS |= {kind.__name__: kind for kind in (Numbers, Functions, Swap)}
 
 
@@ -61,7 +61,7 @@ def test_every_cell_gives_the_numbers_of_its_formula(name, before):
 def test_the_kernels_give_the_same_numbers_over_a_thousand_steps():
     cell, x = MGU(3), np.random.default_rng(2).normal(size=(2, 1000, INPUTS)).astype(np.float32)
     weights = random_weights(cell)
-    recipe = Recipe(cell, Linear(), OUTPUTS, FitConfig(initial_state="learned"), INPUTS)
+    recipe = FitRecipe(cell, Linear(), OUTPUTS, FitConfig(initial_state="learned"), INPUTS)
     z, _, last = outputs_of(recipe, recipe.vector(weights)[None], Sequences(x), False)
     made = run(evaluator(cell, weights, Linear()), x=x)
     np.testing.assert_allclose(made["z"].reshape(-1, OUTPUTS), z[0], rtol=1e-6, atol=1e-6)
@@ -72,7 +72,7 @@ def test_the_kernels_give_the_same_numbers_over_a_thousand_steps():
 def test_a_scan_gives_what_the_operator_gives(cell, monkeypatch):
     weights, x = random_weights(cell), np.random.default_rng(1).normal(size=(2, 30, INPUTS)).astype(np.float32)
     by_operator = run(evaluator(cell, weights), x=x)
-    monkeypatch.setattr(ours, "OPERATORS", {})
+    monkeypatch.setattr(ours, "OPERATOR_OF_CELL", {})
     by_scan = run(evaluator(cell, weights), x=x)
     for name, values in by_operator.items():
         np.testing.assert_allclose(by_scan[name], values, rtol=1e-6, atol=1e-6)

@@ -12,7 +12,7 @@ from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.training.sequences.many import job_of
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 from tests import numpy_network as oracle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):
 @pytest.mark.parametrize("cell", [kind(3) for kind in cells().values()], ids=list(cells()))
 def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
     config = FitConfig(initializer=initializer, initial_scale=0.5)
-    recipe = Recipe(cell, Softmax(), 2, config, 4)
+    recipe = FitRecipe(cell, Softmax(), 2, config, 4)
     rows = {seed: recipe.named(job_of(recipe, 0, seed, {}, None).weights) for seed in (1, 2)}
     assert set(rows[1]) == {"w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o", *cell.vectors}
     gates, recurrent = len(cell.gates), len(cell.gates) - len(cell.inputs_only)

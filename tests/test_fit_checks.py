@@ -117,7 +117,7 @@ def test_histories_stay_with_their_models_whatever_rounds_a_call_makes(monkeypat
     made = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, **options)
     assert len(set(made.epochs)) > 2
     # Each call makes one round.
-    monkeypatch.setattr(many_models, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(many_models, "KERNEL_SECONDS", 0.0)
     again = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, threads=1, **options)
     for i in range(29):
         assert made.weights(i)["w_hh"].tobytes() == again.weights(i)["w_hh"].tobytes()

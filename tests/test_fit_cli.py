@@ -14,7 +14,7 @@ from sklearn import metrics
 
 from fastrnn import GRU, Fits, Sequences, analysis, cross_validate, threads, train_many
 from fastrnn.cli import fit as command
-from fastrnn.cli.columns import described
+from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
 from fastrnn.training.sequences import kept, many
@@ -125,7 +125,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
     assert call(*argv, "--output", "whole")[0] == 0
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.002)
     # Each call of the kernels makes one round, so that Ctrl-C comes long before the end.
-    monkeypatch.setattr(many, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(many, "KERNEL_SECONDS", 0.0)
     models, real, reached = 10 if folds else 2, kept.fit_sequences, []
 
     def interrupted(*arguments, progress, **options):
@@ -249,7 +249,7 @@ def test_choices_that_are_words_are_encoded_as_the_table_was(here):
         inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(),
         table="",
     )
-    bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), described(given, data))
+    bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), columns_as_json(given, data))
     x = bandit(np.array([[0, 1, 1]]), SimpleNamespace(uniform=lambda: np.full((1, 3), 0.5)))
     assert data.input_names == ("a", "word=a", "word=b") and x.tolist() == [[[0, 1, 0], [1, 0, 1], [1, 0, 1]]]
 

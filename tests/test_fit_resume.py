@@ -39,7 +39,7 @@ CASES = {
 @pytest.fixture
 def often(eager, monkeypatch):  # noqa: F811
     """Calls of the kernels of one round, and a checkpoint after each."""
-    monkeypatch.setattr(many_models, "CALL_SECONDS", 0.0)
+    monkeypatch.setattr(many_models, "KERNEL_SECONDS", 0.0)
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
@@ -105,8 +105,8 @@ def press_at_the_end(done, models, loss):
 @pytest.mark.parametrize("case", ["batches", "batches of one"])
 def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
     """Ctrl-C comes in the middle of the batches of an epoch that was evaluated before."""
-    monkeypatch.setattr("fastrnn.training.sequences.batched.PORTION", 1)
-    monkeypatch.setattr("fastrnn.training.sequences.own_batched.PORTION", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.batched.PORTION_SEQUENCES", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.own_batched.PORTION_NUMBERS", 1)
     whole = train_many(GRU(2), DATA, **CASES[case])
     runs, run = [], Many.prepare
 

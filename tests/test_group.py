@@ -15,9 +15,9 @@ from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.group import Group, Job
+from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_queue import queue_for
-from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_start import source_of
 
@@ -31,14 +31,14 @@ def recipe_for(batch, models=16, threads=1, data=None):
     source = source_of(task, data, config)
     varied = {name: np.full(models, value) for name, value in VARIED.items()}
     kernel = task.kernel if task else source.arrays
-    return Recipe(CELL, source.sizes, kernel, source.steps, config, varied, threads)
+    return RunRecipe(CELL, source.sizes, kernel, source.steps, config, varied, threads)
 
 
 def filled(recipe, models):
-    """A Group whose lanes train the first models."""
-    group, weights = Group(recipe), np.random.default_rng(0).uniform(-1, 1, (models, len(recipe.rows)))
+    """A RunGroup whose lanes train the first models."""
+    group, weights = RunGroup(recipe), np.random.default_rng(0).uniform(-1, 1, (models, len(recipe.rows)))
     for model in range(models):
-        group.put(model, Job(model, 1 << 40), weights[model], seed=model)
+        group.put(model, RunJob(model, 1 << 40), weights[model], seed=model)
         group.expect(model, 0, 1 << 40)
     return group
 
@@ -122,7 +122,7 @@ def test_what_is_asked_for_one_lane_decides_on_no_other():
     recipe = recipe_for(batch=1)
     results = ModelResults(16, len(recipe.rows), recipe.dtype, 1)
     results.weights[:] = np.random.default_rng(0).uniform(-1, 1, results.weights.shape)
-    group = Group(recipe, queue_for(recipe, np.arange(16), results, NOBODY))
+    group = RunGroup(recipe, queue_for(recipe, np.arange(16), results, NOBODY))
     group.put_next(np.arange(3))
     assert group.run(5, GOES_ON) == 5
     # As where Ctrl-C came before the decision.

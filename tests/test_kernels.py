@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fastrnn import Elman, Model, loss_and_grad, reference
 from fastrnn.bits.planes import to_words
 from fastrnn.cells.elman import ACTIVATIONS
-from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
@@ -28,7 +28,7 @@ TOLERANCE = {"float64": 2e-13, "float32": 3e-6}
 
 def test_the_pairs_cover_every_activation_and_loss():
     activations, used, _ = zip(*PAIRS)
-    assert {*activations} == {*ACTIVATIONS} and {*used} == {*LOSSES}
+    assert {*activations} == {*ACTIVATIONS} and {*used} == {*BIT_LOSSES}
 
 
 def case(activation, dtype, hidden, steps, batch, inputs, outputs, bias, seed=0):

@@ -10,7 +10,7 @@ from many_runs import same
 
 import fastrnn
 from fastrnn import Elman, TrainConfig, reference, tasks
-from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.tasks import Addition
 
@@ -66,7 +66,7 @@ def test_the_cases_above_cover_every_optimizer_and_loss():
     # All are formulas; what differs between them is whether they have running numbers.
     running = {name for name, kind in optimizers().items() if kind.running}
     assert "adam" in running and {"sgd", "momentum"} < set(optimizers()) - running
-    assert {"squared", "cross-entropy"} == set(LOSSES)
+    assert {"squared", "cross-entropy"} == set(BIT_LOSSES)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -17,7 +17,7 @@ from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks import autosave, pace
-from fastrnn.training.tasks.group import Job, LaneState, Taken
+from fastrnn.training.tasks.group import LaneResult, LaneState, RunJob
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_state import LANES, Held, ManyAutosave, models_in, state_arrays
 
@@ -166,7 +166,7 @@ def test_ctrl_c_leaves_all_that_was_done_in_the_checkpoint(path):
 LONG = """
 import sys, fastrnn
 from fastrnn.training.tasks import autosave
-autosave.SECONDS, autosave.SHARE = 0, float("inf")
+autosave.SECONDS, autosave.TIME_SHARE = 0, float("inf")
 options = dict(optimizer="sgd", batch_size=1, reduction="sum", until="samples", max_samples=100_000_000, threads=1)
 options |= dict(checkpoint=sys.argv[1], progress=lambda *state: print(flush=True))
 fastrnn.train_many(fastrnn.Elman(16, bias=False), seeds=range(3), **options)
@@ -226,11 +226,11 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     recipe = types.SimpleNamespace(vectors=3, optimizer=optimizer)
     before, after = (ModelResults(5, 3, np.float32, 16) for _ in range(2))
     before.began[1] = 0.5
-    before.end(1, Taken(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
+    before.end(1, LaneResult(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
     vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
     state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
-    lanes = [Held(Job(0, 9), -1, 2, 3, 0.25, state), Held(Job(4, 9, 3), 64, 0, 0, 0.5, state)]
-    again = [Job(3, 10, 4, 12)]
+    lanes = [Held(RunJob(0, 9), -1, 2, 3, 0.25, state), Held(RunJob(4, 9, 3), 64, 0, 0, 0.5, state)]
+    again = [RunJob(3, 10, 4, 12)]
     arrays = state_arrays(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)
     known, held, waiting_again = models_in(arrays, 5, np.dtype(np.float32), 3, recipe)
     assert sorted(known) == [0, 1, 3, 4] and waiting_again == again

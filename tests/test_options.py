@@ -15,7 +15,7 @@ from fastrnn.arguments import as_whole
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.optimizers.base import optimizers
-from fastrnn.training.tasks.many import PER_MODEL
+from fastrnn.training.tasks.many import RUN_PER_MODEL
 from fastrnn.training.tasks.resume import load_run, save_run
 
 SCALARS = [np.dtype(code).type for code in "bBhHiIlLqQefdg"]
@@ -167,7 +167,7 @@ def test_training_ends_with_the_same_bytes_for_every_kind_of_number(number, batc
     assert (wanted == trained(**options)) == (number == 0)
 
 
-@pytest.mark.parametrize("name", [*PER_MODEL, "beta1"])
+@pytest.mark.parametrize("name", [*RUN_PER_MODEL, "beta1"])
 def test_one_value_for_each_model_may_be_of_any_kind(name):
     # One set of kernels for all options: those that test_many.py compiles for tanh, with all terms of training.
     every = dict(loss="cross-entropy", dtype="float64", saturation=0.1, weight_decay=0.1)

@@ -72,8 +72,8 @@ def test_one_and_many_stop_at_the_same_sample(seed):
     many = fastrnn.train_many(CELL, data=data, seeds=[seed], **options)
     assert run.stopped == many.stopped[0] == "exact" and run.samples == many.samples[0] == many.samples_to_exact[0]
     assert run.exact and many.exact[0] and right(run.model) and right(many.model(0))
-    # Once for each sequence, and SHARE times as often, it was trained before.
-    assert run.samples > checks.SHARE * len(data[0])
+    # Once for each sequence, and CHECK_SHARE times as often, it was trained before.
+    assert run.samples > checks.CHECK_SHARE * len(data[0])
 
 
 @pytest.mark.parametrize("until", ["exact", "samples"])
@@ -112,7 +112,7 @@ def test_checks_take_a_small_share_of_the_work(monkeypatch):
         run, counts = looked_at(monkeypatch, call)
         assert run.stopped in ("samples", ["samples"]) and 2 <= len(counts) <= np.log2(samples / 256)
         # The last look, at the end, is not earned.
-        assert sum(counts[:-1]) <= samples / checks.SHARE
+        assert sum(counts[:-1]) <= samples / checks.CHECK_SHARE
 
 
 def test_a_look_ends_with_the_first_piece_that_holds_a_mistake():
@@ -168,9 +168,9 @@ def same(a: Model, b: Model):
 
 def test_the_rule_counts_what_was_looked_at():
     rule = Checks(1000, TrainConfig(batch_size=16, patience=256))
-    assert (rule.patience, rule.first_step) == (256, checks.SHARE * 1000 // 16)
+    assert (rule.patience, rule.first_step) == (256, checks.CHECK_SHARE * 1000 // 16)
     rule.failed, rule.looked_at = 3, 500
-    assert (rule.patience, rule.first_step) == (2048, checks.SHARE * 1500 // 16)
+    assert (rule.patience, rule.first_step) == (2048, checks.CHECK_SHARE * 1500 // 16)
     rule.failed = 10_000
     assert rule.patience == checks.MOST_UPDATES * 16
     assert Checks(1000, TrainConfig(patience=0), failed=3).patience == 0

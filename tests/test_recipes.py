@@ -11,7 +11,7 @@ import pytest
 import fastrnn
 from fastrnn import Elman, Sequences
 from fastrnn.bench import engines, ladder
-from fastrnn.bench.workload import Updates, Workload, check, initial_weights, sums
+from fastrnn.bench.workload import Updates, Workload, check, starting_weights, sums
 from fastrnn.cells.base import cells
 from fastrnn.exchange.base import formats
 from fastrnn.heads.base import heads
@@ -119,7 +119,7 @@ def test_an_engine_has_the_true_gradient(added):
     row = eval(FILES["fastrnn/bench/engines/__init__.py"], dict(vars(engines)))
     assert [case.name for case in ladder.cases([work], (row,), 8)] == [f"equations-{work.name}-1t"]
     assert row.target.endswith("equations.py:Equations")
-    weights = {name: weight.astype(float) for name, weight in initial_weights(work).items()}
+    weights = {name: weight.astype(float) for name, weight in starting_weights(work).items()}
     check(work, Updates(*made.Equations(work, 1, weights, *sums(work)).sample()), row.name)
 
 

@@ -7,11 +7,20 @@ import fastrnn
 from fastrnn import Elman, Model
 from fastrnn.cli import main
 from fastrnn.reproduce import mdlrnn_addition
-from fastrnn.reproduce.mdlrnn_addition import TEST, TRAINING, Candidate, accuracy, candidate, reproduce, states_on
+from fastrnn.reproduce.mdlrnn_addition import (
+    TEST_SPLIT,
+    TRAINING_SPLITS,
+    Candidate,
+    accuracy,
+    candidate,
+    reproduce,
+    states_on,
+)
 
 
 def test_sequences_are_the_sums_of_all_pairs_least_significant_bit_first():
-    for split, count, bits in ((TRAINING[0], 400, 2_800), (TRAINING[1], 100, 600), (TEST, 62_500, 687_500)):
+    first, second = TRAINING_SPLITS
+    for split, count, bits in ((first, 400, 2_800), (second, 100, 600), (TEST_SPLIT, 62_500, 687_500)):
         x, y = split.sequences()
         assert x.shape == (count, split.steps, 2) and y.shape == (count, split.steps, 1) and y.size == bits
         powers = 2 ** np.arange(split.steps)
@@ -30,13 +39,13 @@ def test_a_network_sees_its_own_sequences_and_no_others(monkeypatch):
         return fastrnn.train(cell, data, task=task, **options)
 
     monkeypatch.setattr(mdlrnn_addition, "train", watched)
-    found = candidate(TRAINING[1], seed=0, number=0, samples=1600)
+    found = candidate(TRAINING_SPLITS[1], seed=0, number=0, samples=1600)
     assert len(seen) == 2 and found.model.task is None
     for task, (x, y) in seen:
         assert (
             task is None
-            and np.array_equal(x, TRAINING[1].sequences()[0])
-            and np.array_equal(y, TRAINING[1].sequences()[1])
+            and np.array_equal(x, TRAINING_SPLITS[1].sequences()[0])
+            and np.array_equal(y, TRAINING_SPLITS[1].sequences()[1])
         )
 
 
@@ -44,7 +53,7 @@ def test_states_are_counted_as_plain_numpy_does():
     rng = np.random.default_rng(0)
     shapes = {"w_ih": (9, 2), "w_hh": (9, 9), "b_ih": (9,), "b_hh": (9,), "w_ho": (1, 9), "b_o": (1,)}
     model = Model(Elman(9), {name: rng.uniform(-2, 2, shape) for name, shape in shapes.items()})
-    x, _ = TRAINING[1].sequences()
+    x, _ = TRAINING_SPLITS[1].sequences()
     w, h, seen = model.weights, np.zeros((len(x), 9)), set()
     for t in range(x.shape[1]):
         h = 1 / (1 + np.exp(-(x[:, t] @ w["w_ih"].T + h @ w["w_hh"].T + w["b_ih"] + w["b_hh"])))
@@ -66,7 +75,7 @@ def test_the_chosen_network_is_the_one_of_best_rank(monkeypatch):
     monkeypatch.setattr(mdlrnn_addition, "candidate", known)
     monkeypatch.setattr(mdlrnn_addition, "accuracy", lambda model: model / 100)
     told = []
-    outcome = reproduce(TRAINING[0], seeds=2, restarts=3, progress=lambda: told.append(1))
+    outcome = reproduce(TRAINING_SPLITS[0], seeds=2, restarts=3, progress=lambda: told.append(1))
     assert outcome.chosen == [0.01, 0.11] and outcome.every == [0.0, 0.01, 0.02, 0.1, 0.11, 0.12] and len(told) == 6
 
 
@@ -82,7 +91,7 @@ def test_accuracy_is_by_bit():
             "b_o": np.array([-1.0]),
         },
     )
-    assert accuracy(zero) == 1 - TEST.sequences()[1].mean()
+    assert accuracy(zero) == 1 - TEST_SPLIT.sequences()[1].mean()
 
 
 def test_the_command_prints_both_columns_within_80_columns(capsys, monkeypatch):
@@ -112,6 +121,6 @@ def test_wrong_use_is_one_line_and_status_2(capsys, words, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("split", TRAINING, ids=str)
+@pytest.mark.parametrize("split", TRAINING_SPLITS, ids=str)
 def test_every_seed_is_right_on_every_bit_of_the_test(split):
     assert reproduce(split).chosen == [1.0] * 20

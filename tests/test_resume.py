@@ -88,7 +88,7 @@ def test_run_until_exact_stops_at_the_same_update(tmp_path):
 
 
 def test_joined_entries_of_the_history_come_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(history_bins, "MOST", 8)
+    monkeypatch.setattr(history_bins, "MOST_STRETCHES", 8)
     options = {"until": "samples", "max_samples": 20_000}
     whole = fastrnn.train(**options)
     run = fastrnn.train(progress=press_after(2), **options)

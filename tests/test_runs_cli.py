@@ -105,7 +105,7 @@ def test_the_final_error_is_the_tutorials():
     for i, error in enumerate(runs._final_errors(many, task)):
         # A sample of 1,024 of the 64 sums against all of them.
         errors = np.abs(y - many.model(i).predict(x)[:, :, 0]).sum(1)
-        assert abs(error - errors.mean()) < 5 * errors.std() / np.sqrt(runs.SUMS)
+        assert abs(error - errors.mean()) < 5 * errors.std() / np.sqrt(runs.ERROR_SUMS)
 
 
 @pytest.mark.parametrize(

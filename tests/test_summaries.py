@@ -116,7 +116,7 @@ def test_curves_of_odd_values():
         (line,) = svg.iter("polyline")
         points = np.array([point.split(",") for point in line.get("points").split()], float)
         assert np.isfinite(points).all() and 2 <= len(points) <= 200
-        assert (points >= 0).all() and (points <= [summaries.WIDTH, summaries.HEIGHT]).all()
+        assert (points >= 0).all() and (points <= [summaries.CURVE_WIDTH, summaries.CURVE_HEIGHT]).all()
     # A fall of the loss is a fall on the screen, where y grows downward.
     falling = ElementTree.fromstring(curve([0, 5], {"a": [2, 1]}, "steps", "loss"))
     first, last = next(falling.iter("polyline")).get("points").split()

@@ -10,13 +10,13 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman, TrainConfig
-from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import INITIALIZERS, initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
-from fastrnn.training.tasks.history_bins import MOST, HistoryBins
+from fastrnn.training.tasks.history_bins import MOST_STRETCHES, HistoryBins
 from fastrnn.training.tasks.run import History
 
 
@@ -151,7 +151,7 @@ def test_the_default_recipe_is_exact_for_two_hundred_seeds():
             for name in optimizers()
             if name not in ("sgd", "momentum", "adam")
         ),
-        *(("adam", name, "xavier") for name in LOSSES),
+        *(("adam", name, "xavier") for name in BIT_LOSSES),
         *(("adam", "squared", name) for name in INITIALIZERS),
     ],
 )
@@ -233,12 +233,12 @@ def test_history_counts_what_was_done_and_stays_short():
     assert run.samples == 1008 and history.samples[-1] == 1008 and history.step[-1] == run.steps == 21
     assert len({len(column) for column in history}) == 1
     assert (np.diff(history.step) > 0).all() and (np.diff(history.seconds) >= 0).all()
-    rows = np.random.default_rng(0).uniform(0, 1, (3 * MOST, 4))
+    rows = np.random.default_rng(0).uniform(0, 1, (3 * MOST_STRETCHES, 4))
     whole, cut = HistoryBins(256), HistoryBins(256)
     whole.add(rows, np.arange(len(rows), dtype=float))
     for part in np.array_split(np.arange(len(rows)), 77):
         cut.add(rows[part], part.astype(float))
-    assert len(whole.rows) <= MOST and whole.rows == cut.rows
+    assert len(whole.rows) <= MOST_STRETCHES and whole.rows == cut.rows
     assert whole.history().samples[-1] == len(rows) * 256
     assert np.isclose((whole.history().loss * np.diff(whole.history().samples, prepend=0)).sum(), rows[:, 0].sum())
 

@@ -11,7 +11,7 @@ from certified_models import proved
 import fastrnn
 from fastrnn import Elman, Model
 from fastrnn.bits.planes import Digits, counting, from_words, to_words
-from fastrnn.evaluate import PIECE, Batch, Mistakes, evaluate, hard_batches, random_batches
+from fastrnn.evaluate import PIECE_STEPS, Batch, Mistakes, evaluate, hard_batches, random_batches
 from fastrnn.tasks import Addition
 from fastrnn.tasks.base import tasks
 
@@ -109,7 +109,9 @@ def operands_of(bits, count, seed=0):
     return [tuple(draw.getrandbits(bits) for _ in range(2)) for _ in range(count)]
 
 
-@pytest.mark.parametrize("bits", [63, 64, 65, 255, 256, 257, 511, 513, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+@pytest.mark.parametrize(
+    "bits", [63, 64, 65, 255, 256, 257, 511, 513, PIECE_STEPS - 1, PIECE_STEPS, PIECE_STEPS + 1, 3 * PIECE_STEPS]
+)
 def test_a_proved_network_adds_like_python_at_any_width(bits):
     model, ones = proved().model, 2**bits - 1
     pairs = [(ones, 1), (ones, ones), (0, 0), (ones // 3, 2 * (ones // 3)), *operands_of(bits, 15)]
@@ -127,7 +129,7 @@ def test_a_stream_in_pieces_is_the_whole_run(wrong):
         assert np.array_equal(np.concatenate(given, axis=1), whole) and np.array_equal(stream.margins, margins)
 
 
-@pytest.mark.parametrize("bits", [63, 64, 65, PIECE - 1, PIECE, PIECE + 9])
+@pytest.mark.parametrize("bits", [63, 64, 65, PIECE_STEPS - 1, PIECE_STEPS, PIECE_STEPS + 9])
 def test_tallies_are_those_that_python_counts(wrong, bits):
     pairs = [(a >> 1, b >> 1) for a, b in operands_of(bits, 67, seed=bits)]
     answers = wrong.add_many([(a, b + 2**bits) for a, b in pairs])  # a set bit above both: as many steps for each
@@ -158,16 +160,17 @@ def test_every_task_is_judged_the_same_in_pieces(monkeypatch, name):
         return sums, found.found
 
     whole, mistakes = judged()
-    monkeypatch.setattr("fastrnn.evaluate.PIECE", 16)
+    monkeypatch.setattr("fastrnn.evaluate.PIECE_STEPS", 16)
     assert judged() == (whole, mistakes) and len(mistakes) == 4
     for operands, answer, truth in mistakes:
         assert answer != truth == task.oracle(operands)
 
 
 def test_random_operands_do_not_depend_on_the_width_of_a_piece_and_keep_their_top_bit_clear():
-    bits = 2 * PIECE + 100
+    bits = 2 * PIECE_STEPS + 100
     (batch,) = random_batches(Addition(bits), 100, seed=4)
-    planes = np.concatenate([batch.planes(start, min(bits, start + PIECE)) for start in range(0, bits, PIECE)], axis=1)
+    starts = range(0, bits, PIECE_STEPS)
+    planes = np.concatenate([batch.planes(start, min(bits, start + PIECE_STEPS)) for start in starts], axis=1)
     assert planes.shape == (2, bits, 2) and not planes[:, -1].any() and planes[:, :-1].any(axis=(0, 2)).all()
     assert len(np.unique(planes[:, :-1])) > 0.999 * planes[:, :-1].size
     assert not np.array_equal(planes[:1], next(random_batches(Addition(bits), 100, seed=5)).planes(0, bits)[:1])
@@ -188,12 +191,13 @@ def test_memory_is_that_of_the_operands_whatever_the_width():
     # On one thread: whether two hold their workspaces at once is chance.
     sizes = {bits: peak_of(lambda bits=bits: [evaluate(model, Addition(bits), batch, threads=1)
                                               for batch in random_batches(Addition(bits), 40, 0)])
-             for bits in (4 * PIECE, 16 * PIECE)}
-    assert sizes[16 * PIECE] < 1.05 * sizes[4 * PIECE] < 2 << 20
-    pairs = operands_of(16 * PIECE, 64)
+             for bits in (4 * PIECE_STEPS, 16 * PIECE_STEPS)}
+    assert sizes[16 * PIECE_STEPS] < 1.05 * sizes[4 * PIECE_STEPS] < 2 << 20
+    pairs = operands_of(16 * PIECE_STEPS, 64)
     # Both operands and the sum, as bytes and as ints.
     assert (
-        peak_of(lambda: model.add_many(pairs)) < peak_of(lambda: model.add_many(pairs[:1])) + 8 * 64 * 16 * PIECE // 8
+        peak_of(lambda: model.add_many(pairs))
+        < peak_of(lambda: model.add_many(pairs[:1])) + 8 * 64 * 16 * PIECE_STEPS // 8
     )
 
 

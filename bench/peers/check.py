@@ -29,7 +29,7 @@ def check_example(python):
         path = Path(folder, "mine.py")
         path.write_text(example(), encoding="utf-8")
         engine = own_engine(f"{path}:Mine", python=python)
-        with ladder.opened(ladder.cases([Workload()], (engine,)), {engine.worker: python}, {}) as running:
+        with ladder.opened_engines(ladder.cases([Workload()], (engine,)), {engine.worker: python}, {}) as running:
             print(f"{engine.label}, as in docs/speed.md: {len(running)} of {len(running)} right", flush=True)
 
 
@@ -39,7 +39,7 @@ def main():
     wanted = ladder.cases([*LADDER.works, *SHAPES], PEERS)
     for name in dict.fromkeys(case.engine.name for case in wanted):
         mine = [case for case in wanted if case.engine.name == name]
-        with ladder.opened(mine, found, absent) as running:
+        with ladder.opened_engines(mine, found, absent) as running:
             print(f"{mine[0].engine.label}: {len(running)} of {len(mine)} sizes right", flush=True)
     if "torch" in found:
         check_example(found["torch"])

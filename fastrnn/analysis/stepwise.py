@@ -8,7 +8,7 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
 from fastrnn.training.sequences.one import as_fits
 
-ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
+NONLINEARITIES = frozenset({"sigmoid", "tanh", "relu", "exp", "softplus"})
 
 
 class Stepper:
@@ -163,7 +163,7 @@ def gate_nodes(cell):
         if node.op in ("input", "constant"):
             continue
         names = set().union(*(reached.get(arg, ()) for arg in node.args))
-        if node.op in ACTIVATIONS:
+        if node.op in NONLINEARITIES:
             for name in names - set(found):
                 found[name] = node
             # What a gate multiplies belongs to another gate.

@@ -12,7 +12,7 @@ from fastrnn.bench.workload import Workload, check
 # Batches of the ladder: online updates, the smallest that fills a word, one that fills the cache, one that does not.
 BATCHES = (1, 64, 1024, 16384)
 # More updates than any engine makes within a round.
-MOST_UPDATES = 1 << 30
+UPDATE_LIMIT = 1 << 30
 
 
 class Case(NamedTuple):
@@ -62,7 +62,7 @@ def peak_cases(everything=None, dtypes=("float32",)):
 
 
 @contextmanager
-def opened(wanted, pythons, absent, progress=None):
+def opened_engines(wanted, pythons, absent, progress=None):
     """Return {case: its engine in a worker, checked}; engines that cannot run are put into `absent` with the reason.
 
     pythons: {worker: path of a Python} besides "core". Raises WrongGradient for an engine that computes something else,
@@ -87,13 +87,13 @@ def opened(wanted, pythons, absent, progress=None):
             except WorkerError as error:
                 machine.log(error.trace)
                 if own:
-                    raise named(case, error) from error
+                    raise named_error(case, error) from error
                 found.pop(case, None)
                 absent[case] = str(error)
         yield found
 
 
-def named(case, error):
+def named_error(case, error):
     """Return the WorkerError with the name of the engine and the workload at which it failed."""
     return WorkerError(f"{case.engine.label}, {case.work.name}: {error}", error.trace)
 
@@ -103,12 +103,12 @@ def running(case, engine):
 
     def run(updates):
         try:
-            if updates > MOST_UPDATES:
+            if updates > UPDATE_LIMIT:
                 raise WorkerError(f"run({updates}) returns at once; it must return after its updates are made")
             return engine.run(updates)
         except WorkerError as error:
             machine.log(error.trace)
-            raise named(case, error) from error
+            raise named_error(case, error) from error
 
     return run
 
@@ -129,7 +129,7 @@ def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, set
     timed.
     """
     absent, wanted = {}, list(wanted)
-    with opened(wanted, pythons or {}, absent, progress) as found:
+    with opened_engines(wanted, pythons or {}, absent, progress) as found:
         taken = measure({case: running(case, engine) for case, engine in found.items()}, rounds, seconds,
                         progress and (lambda done, total, case: progress(done, total, case.name)))
         versions = {case.engine.worker: engine.worker.ask("versions", modules=machine.modules_of(case.engine))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastrnn.bench.workload import Updates, initial_weights, sums
+from fastrnn.bench.workload import Updates, starting_weights, sums
 from fastrnn.cores import cores
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -70,7 +70,7 @@ class Worker:
         """Return an Opened engine, ready to run; engines that draw their own batches get no data."""
         self.count += 1
         path = os.path.join(self.folder.name, f"{self.count}.npz")
-        arrays = {f"w.{name}": weight for name, weight in initial_weights(work).items()}
+        arrays = {f"w.{name}": weight for name, weight in starting_weights(work).items()}
         if not draws:
             arrays["x"], arrays["y"] = sums(work)
         np.savez(path, **arrays)

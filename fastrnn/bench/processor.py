@@ -17,16 +17,16 @@ from fastrnn.cores import cores, quota, threads_setting
 from fastrnn.kernels.batches import GROUPS
 from fastrnn.kernels.recurrent.network import SPAN_BYTES
 from fastrnn.kernels.recurrent.units_network import chunk_of
-from fastrnn.networks import COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
+from fastrnn.networks import BLOCK_COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
 from fastrnn.simd.host import arithmetic, has
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.engine import network_for
-from fastrnn.training.tasks.many_recipe import NEAREST_CACHE, Recipe
+from fastrnn.training.tasks.many_recipe import NEAREST_CACHE, RunRecipe
 from fastrnn.training.tasks.session import ENOUGH, units_in_lanes
 
-WIDTH = 79
+PRINT_WIDTH = 79
 # In a cache's folder.
 FILES = ("level", "type", "size", "shared_cpu_list")
 
@@ -81,18 +81,19 @@ def chosen(work):
     """
     lanes, elman, task = lanes_for(work.dtype), Elman(work.hidden, bias=False), Addition(bits=work.steps)
     config = TrainConfig(optimizer="sgd", dtype=work.dtype)
-    batches = network_for(elman, (INPUTS, OUTPUTS), task.kernel, config, False, COLUMNS)
+    batches = network_for(elman, (INPUTS, OUTPUTS), task.kernel, config, False, BLOCK_COLUMNS)
     # Enough models for the choice to be free.
     many = 64 * lanes
     varied = {name: np.zeros(many) for name in ("rate", "decay", "l1", "saturation")}
     online = TrainConfig(optimizer="sgd", dtype=work.dtype, batch_size=1)
-    recipe = Recipe(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, online, varied)
+    recipe = RunRecipe(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, online, varied)
     units, columns = batches.tile(1, work.hidden)
     return {
         "vectors": f"{VECTOR_BYTES} bytes, {lanes_for('float32')} float32 or {lanes_for('float64')} float64: "
         + ("a register of AVX-512" if has("avx512f") else "there is no AVX-512"),
         "registers": f"{REGISTERS}, which the sums of a tile, its operands and a weight share",
-        "batches": f"blocks of {COLUMNS * lanes} samples, {COLUMNS} columns of one vector: chains of activations "
+        "batches": f"blocks of {BLOCK_COLUMNS * lanes} samples, {BLOCK_COLUMNS} columns of one vector: chains of "
+                   f"activations "
         "overlap, and a weight that was loaded serves all columns",
         "tile": f"hidden {work.hidden}: {units} units x {columns} columns are summed together, the shape with the "
         f"fewest loads for {batches.registers} registers",
@@ -146,8 +147,8 @@ def _speed(row):
     return f"{row['bytes'] / median(row['seconds']) / 1e9:.0f} GB/s"
 
 
-def plain(facts):
+def plain_facts(facts):
     """Return lines for a terminal of 80 columns."""
     wide = max(map(len, facts)) + 2
-    lines = textwrap.TextWrapper(WIDTH, subsequent_indent=" " * wide, break_on_hyphens=False)
+    lines = textwrap.TextWrapper(PRINT_WIDTH, subsequent_indent=" " * wide, break_on_hyphens=False)
     return "\n".join(lines.fill(name.ljust(wide) + text) for name, text in facts.items())

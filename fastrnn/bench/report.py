@@ -52,15 +52,15 @@ def times_row(base, row):
     return times(*([seconds / work_of(each).samples for seconds in each["seconds"]] for each in (base, row)))
 
 
-def number(value, unit=""):
+def short_rate(value, unit=""):
     """Return three digits and k, M or G."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= 0.9995 * limit:
-            return f"{digits(value / limit)} {letter}{unit}"
-    return f"{digits(value)} {unit}".rstrip()
+            return f"{three_digits(value / limit)} {letter}{unit}"
+    return f"{three_digits(value)} {unit}".rstrip()
 
 
-def digits(value):
+def three_digits(value):
     """Return three digits, or all digits before the point."""
     return (
         f"{value:,.0f}"
@@ -73,7 +73,7 @@ def digits(value):
     )
 
 
-def table(header, rows):
+def markdown_table(header, rows):
     """Return a Markdown table, with the first column left-aligned and the others right-aligned."""
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, *rows]]
     lines.insert(1, "|---" + "|---:" * (len(header) - 1) + "|")
@@ -111,18 +111,18 @@ def ladder(result, kinds=("scalar", "batched", "ours", "own")):
         rows.append(
             [
                 *head,
-                number(rate) + mark(row),
-                number(rate * row["steps"]),
+                short_rate(rate) + mark(row),
+                short_rate(rate * row["steps"]),
                 f"{gflops(row):.3g}",
                 percent(share),
                 _times(times_row(base, row)) if base else "",
                 f"{100 * spread(row['seconds']):.0f} %",
             ]
         )
-    return table(LADDER, rows)
+    return markdown_table(LADDER, rows)
 
 
-def short(result):
+def short_ladder(result):
     """Return a table with one line per engine: its best batch."""
     base, rows = find(result, engine="scalar"), []
     for (label, threads), group in _groups(result, ("scalar", "batched", "ours")):
@@ -135,13 +135,13 @@ def short(result):
                 label,
                 threads,
                 f"{best['batch']:,}",
-                number(samples_a_second(best)) + mark(best),
+                short_rate(samples_a_second(best)) + mark(best),
                 f"{gflops(best):.3g}",
                 percent(share),
                 _times(times_row(base, best)) if base else "",
             ]
         )
-    return table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows)
+    return markdown_table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows)
 
 
 def percent(share):
@@ -167,14 +167,14 @@ def batches(result, kinds=("scalar", "batched", "ours", "peer")):
     works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
     rows = []
     for (label, threads), group in _groups(result, kinds):
-        cells = {work_of(row): row["absent"] or number(samples_a_second(row)) + mark(row) for row in group}
+        cells = {work_of(row): row["absent"] or short_rate(samples_a_second(row)) + mark(row) for row in group}
         rows.append([label, threads, *(cells.get(work, "") for work in works)])
     same = len({(work.hidden, work.steps) for work in works}) == 1
     heads = [
         (f"batch {work.batch:,}" if work.models == 1 else f"{work.models:,} models") if same else shape_of(work)
         for work in works
     ]
-    return table(("samples/s", "threads", *heads), rows)
+    return markdown_table(("samples/s", "threads", *heads), rows)
 
 
 def shape_of(work):
@@ -208,7 +208,7 @@ def note(result, method=METHOD):
     return text + "\n"
 
 
-def plain(result):
+def plain_ladder(result):
     """Return the ladder for a terminal of 80 columns, without columns that follow from others."""
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines()]
     keep = [column for column, name in enumerate(header) if name not in ("threads", "time steps/s")]

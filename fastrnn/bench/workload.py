@@ -81,11 +81,11 @@ class Updates(NamedTuple):
     count: int = 1
 
 
-def initial_weights(work, seed=0):
+def starting_weights(work, seed=0):
     """Return {"w_ih": (H, 2), "w_hh": (H, H), "w_ho": (1, H)}, uniform, of the workload's dtype, scaled so that units
     are neither inactive nor saturated."""
     if work.models > 1:
-        each = [initial_weights(work._replace(models=1), model) for model in range(work.models)]
+        each = [starting_weights(work._replace(models=1), model) for model in range(work.models)]
         return {name: np.stack([weights[name] for weights in each]) for name in each[0]}
     rng = np.random.default_rng([seed, work.hidden])
     return {name: (rng.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(work.dtype)

@@ -13,7 +13,7 @@ from fastrnn.kernels.reference import held
 from fastrnn.machine.address import Address, address_of, call
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
-NUMBERS = 4
+TASK_NUMBERS = 4
 # Words that `label` may keep from one step to the next.
 STATE_WORDS = 64
 
@@ -22,7 +22,7 @@ STATE_WORDS = 64
 def label_address(function):
     """Return the address of a compiled `label`."""
     plane = np.zeros((1, 1), np.uint64)
-    return address_of(function, (0,) * NUMBERS, plane, plane, np.zeros(1, np.uint64))
+    return address_of(function, (0,) * TASK_NUMBERS, plane, plane, np.zeros(1, np.uint64))
 
 
 def label_words(task, x, y, state):

@@ -8,7 +8,7 @@ from fastrnn.cores import cores
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.bits import SEGMENT, words_program
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.networks import lanes_for, network_of
+from fastrnn.networks import kernel_network, lanes_for
 from fastrnn.threads import on_threads
 
 # Sequences in a word.
@@ -22,7 +22,7 @@ ROUND_FLOPS, THREAD_FLOPS = 1e9, 1e6
 def bits_network(cell, inputs, outputs, dtype):
     """Return the Network that runs on words of bits."""
     columns = WORD // lanes_for(dtype)
-    return network_of(cell, Sigmoid(), inputs, outputs, False, True, dtype, columns=columns, bits=True)
+    return kernel_network(cell, Sigmoid(), inputs, outputs, False, True, dtype, columns=columns, bits=True)
 
 
 @lru_cache(maxsize=64)

@@ -17,9 +17,9 @@ from fastrnn.certify.search import Counterexample, search
 from fastrnn.check import MOST_EDGES, MOST_ENTRIES, MOST_NODES, MOST_PRODUCTS, MOST_WEIGHTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
 
-# Windows of 1 to LONGEST symbols are tried, with at most MOST_NODES nodes; after the first SHORT, which are quick, the
-# network's own machine, with at most MOST_OWN states.
-LONGEST, SHORT, MOST_OWN = 4, 2, 1024
+# Windows of 1 to LONGEST_WINDOW symbols are tried, with at most MOST_NODES nodes; after the first SHORT_WINDOWS, which
+# are quick, the network's own machine, with at most MOST_OWN states.
+LONGEST_WINDOW, SHORT_WINDOWS, MOST_OWN = 4, 2, 1024
 
 
 @dataclass
@@ -199,7 +199,7 @@ def check_provable(cell, task):
 def longest(task):
     """Return the length of the longest windows that are tried for a task."""
     automaton = automaton_of(task)
-    return max([k for k in range(1, LONGEST + 1) if _nodes(automaton, k) <= MOST_NODES], default=1)
+    return max([k for k in range(1, LONGEST_WINDOW + 1) if _nodes(automaton, k) <= MOST_NODES], default=1)
 
 
 def _nodes(automaton, k):
@@ -211,7 +211,7 @@ def _lengths(task, k):
     automaton = automaton_of(task)
     if k is None:
         lengths = list(range(1, longest(task) + 1))
-        return [*lengths[:SHORT], None, *lengths[SHORT:]]
+        return [*lengths[:SHORT_WINDOWS], None, *lengths[SHORT_WINDOWS:]]
     k = as_integer("k", k, 1)
     if _nodes(automaton, k) > MOST_NODES:
         raise ValueError(

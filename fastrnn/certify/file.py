@@ -27,8 +27,8 @@ from fastrnn.checkpoint import hash_of
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
-FORMAT = 4
-KEY = "certificate"
+CERTIFICATE_FORMAT = 4
+CERTIFICATE_KEY = "certificate"
 
 
 def description_of(task):
@@ -41,7 +41,7 @@ def formula_of(cell):
     return f"{' '.join(cell.gates)} | {cell.traced().text}"
 
 
-def described(automaton):
+def automaton_as_json(automaton):
     """Return an Automaton in a form for JSON: the next state and the output, a number of all its bits, by state and
     symbol."""
     outputs = automaton.outputs.astype(int) @ (1 << np.arange(automaton.outputs.shape[2]))
@@ -50,13 +50,14 @@ def described(automaton):
 
 def write_certificate(path, model, task, graph, proof, *, overwrite=True):
     """Write a successful Proof to `path`, in one step. Raises OSError if that fails."""
-    header = {"format": FORMAT, "task": description_of(task), "automaton": described(graph.automaton),
+    header = {"format": CERTIFICATE_FORMAT, "task": description_of(task),
+              "automaton": automaton_as_json(graph.automaton),
               "cell": {"name": model.cell.name, **asdict(model.cell)}, "formula": formula_of(model.cell),
               "head": "sigmoid", "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin}
     arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
               "following": graph.following.astype(np.int64)}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, save(arrays, {KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
+    write_atomically(path, save(arrays, {CERTIFICATE_KEY: json.dumps(header, sort_keys=True)}), overwrite=overwrite)
 
 
 def read_boxes(path, model):
@@ -69,7 +70,7 @@ def read_boxes(path, model):
     path = os.fspath(path)
     try:
         with safe_open(path, "np") as file:
-            claim = json.loads((file.metadata() or {})[KEY])
+            claim = json.loads((file.metadata() or {})[CERTIFICATE_KEY])
             arrays = [file.get_tensor(name) for name in ("low", "high", "following")]
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -6,7 +6,7 @@ states are. `windows` knows the last k inputs; `own_machine` knows what the netw
 
 import numpy as np
 
-from fastrnn.certify.network import Network
+from fastrnn.certify.network import Float64Network
 
 
 class Arrivals:
@@ -118,7 +118,7 @@ def own_machine(model, automaton, most):
     """
     if model.cell.extremes is None:
         return None
-    network, middle = Network(model, automaton), sum(model.cell.extremes) / 2
+    network, middle = Float64Network(model, automaton), sum(model.cell.extremes) / 2
     known, states, labels, following = {}, [0], [np.zeros(model.output_size)], []
     hidden, state = network.start, np.zeros(1, int)
     while len(hidden):

@@ -6,7 +6,7 @@ from fastrnn.certify.weights import Weights
 from fastrnn.formula.evaluate import on_numpy
 
 
-class Network:
+class Float64Network:
     """The model in float64 and its task, step by step; states (N, P H) contain all parts of the state, h first."""
 
     def __init__(self, model, automaton):

@@ -6,11 +6,11 @@ from fastrnn.certify.projection import directions, real_states, shadows
 from fastrnn.drawing import BLACK, COLOURS, Picture, title_of
 
 # Real states, drawn as dots: sequences and steps.
-SEQUENCES, STEPS = 64, 64
+DRAWN_SEQUENCES, DRAWN_STEPS = 64, 64
 # Of the task's states, one after the other.
 HATCHES, MARKS = ("", "////", "....", "xxxx"), ("o", "x", "^", "+")
 # A box is drawn as a square where it would be smaller than this share of the picture.
-LEAST = 0.012
+TINY_SHARE = 0.012
 
 
 def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
@@ -26,7 +26,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
     if not certification.proved:
         raise ValueError(f"picture: {certification}; there are no boxes to draw")
     model, proof, hidden = certification.model, certification.proof, certification.model.hidden_size
-    states, after = real_states(model, certification.graph.automaton, SEQUENCES, STEPS, seed)
+    states, after = real_states(model, certification.graph.automaton, DRAWN_SEQUENCES, DRAWN_STEPS, seed)
     if units is None:
         plane, names = directions(states, after), [f"direction {n}" for n in (1, 2)]
     else:
@@ -48,7 +48,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
     whole.autoscale_view()
     _draw_output(whole, model, plane)
     whole.set(xlabel=names[0], ylabel=names[1])
-    boxes = f"{len(proof.low):,} boxes that no sequence leaves, and states of {SEQUENCES} sequences"
+    boxes = f"{len(proof.low):,} boxes that no sequence leaves, and states of {DRAWN_SEQUENCES} sequences"
     whole.set_title(f"{title_of(model)}\n{boxes}", fontsize="medium")
     whole.legend(title="after the step:", loc="best", markerscale=2, fontsize="small")
     if enlarged:
@@ -69,7 +69,7 @@ def _draw(axes, outlines, labels, dots, after, name, spans):
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
 
-    tiny = (np.ptp(outlines, axis=1) < LEAST * np.asarray(spans)).all(1)
+    tiny = (np.ptp(outlines, axis=1) < TINY_SHARE * np.asarray(spans)).all(1)
     for state in np.unique(labels):
         colour, mine = COLOURS[state % len(COLOURS)], labels == state
         # What colours tell, hatches and marks tell as well, on paper without colours.

@@ -3,7 +3,7 @@ boxes."""
 
 import numpy as np
 
-from fastrnn.certify.sequences import bits_of, planes_of, skewed
+from fastrnn.certify.sequences import planes_of, skewed, unpacked_bits
 
 # Spread within a state that directions are not charged for: boxes of saturated units are nearly points.
 RIDGE = 1e-3
@@ -14,7 +14,7 @@ def real_states(model, automaton, sequences, steps, seed=0):
     kernels."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 9]))
     symbols = skewed(automaton.symbols, sequences, steps, rng)
-    hidden = model.forward(bits_of(planes_of(symbols, model.input_size), sequences))[1]
+    hidden = model.forward(unpacked_bits(planes_of(symbols, model.input_size), sequences))[1]
     state, states = np.zeros(sequences, int), np.empty(symbols.shape, int)
     for t in range(steps):
         state = states[:, t] = automaton.following[state, symbols[:, t]]

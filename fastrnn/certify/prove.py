@@ -24,7 +24,7 @@ from fastrnn.certify.boxes import Boxes
 from fastrnn.certify.rounding import LEAST_MARGIN
 
 # (rounds, share of its radius by which a box is widened in each): coarse first.
-ATTEMPTS = ((60, 0.05), (300, 0.002))
+WIDENINGS = ((60, 0.05), (300, 0.002))
 WIDEN = 1e-6
 
 # Proved boxes are tightened, but for this share of their width and so much of the numbers themselves: room for the
@@ -56,7 +56,7 @@ def prove(model, graph, progress=None, initial=0.0):
     """Try to prove boxes on a Graph. progress(): called in every round; initial: the state of the first node."""
     boxes, failure = Boxes(model, graph.automaton), None
     start = _single_states(boxes, graph, initial)
-    for rounds, share in ATTEMPTS:
+    for rounds, share in WIDENINGS:
         proof = _attempt(boxes, graph, start, rounds, share, progress)
         if proof.proved:
             return proof

@@ -17,7 +17,7 @@ from fastrnn.certify.prove import image, prove, tightened
 from fastrnn.certify.rounding import UNIT
 
 # Windows, and the longest, unless k says otherwise; windows for any k.
-MOST_WINDOWS, LONGEST, MOST = 1024, 8, 16384
+MOST_WINDOWS, LONGEST_HISTORY, MOST_WINDOWS_FOR_K = 1024, 8, 16384
 # Where no boxes are found from single states: boxes of this size, of twice this size, and so on; powers of two for what
 # gates hold.
 SIZES = tuple(size * 2.0**power for power in range(21) for size in (1.0, 1.01))
@@ -136,10 +136,11 @@ def _view(model):
 
 def _length(k, symbols):
     if k is None:
-        return max([k for k in range(1, LONGEST + 1) if symbols**k <= MOST_WINDOWS], default=1)
+        return max([k for k in range(1, LONGEST_HISTORY + 1) if symbols**k <= MOST_WINDOWS], default=1)
     k = as_whole("k", k, 1)
-    if symbols**k > MOST:
-        raise ValueError(f"k: got {k}, which is {symbols**k:,} windows of {symbols} inputs; expected at most {MOST:,}")
+    if symbols**k > MOST_WINDOWS_FOR_K:
+        raise ValueError(f"k: got {k}, which is {symbols**k:,} windows of {symbols} inputs; expected at most "
+                         f"{MOST_WINDOWS_FOR_K:,}")
     return k
 
 

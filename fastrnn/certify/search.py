@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.bits.planes import answers_of, from_words
-from fastrnn.certify.network import Network
-from fastrnn.certify.sequences import answers, bits_of, every, planes_of, rhythms, skewed
+from fastrnn.certify.network import Float64Network
+from fastrnn.certify.sequences import answers, every, planes_of, rhythms, skewed, unpacked_bits
 
 # Steps of rhythms and of random sequences; random sequences in one piece.
-STEPS, LONG, COUNT = 96, 256, 2048
+SEARCH_STEPS, LONG, COUNT = 96, 256, 2048
 
 # The beam: steps, states kept a state of the task by smallest margin ahead and at random; how near states count as one.
-DEPTH, NEAREST, RANDOM, NEAR = 96, 64, 32, 1e-3
+DEPTH, BEAM_NEAREST, RANDOM, EQUAL_DISTANCE = 96, 64, 32, 1e-3
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def search(model, task, automaton, seed=0):
     """Return a Counterexample, as short as the search finds it, or None."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 6]))
     symbols = automaton.symbols
-    for sequences in (every(symbols), rhythms(symbols, STEPS), skewed(symbols, COUNT, LONG, rng)):
+    for sequences in (every(symbols), rhythms(symbols, SEARCH_STEPS), skewed(symbols, COUNT, LONG, rng)):
         found = _first_wrong(model, task, sequences)
         if found is not None:
             return found
@@ -54,7 +54,7 @@ def _first_wrong(model, task, sequences):
     """Return the earliest mistake on symbols (N, T), or None."""
     planes = planes_of(sequences, task.input_size)
     wrong = model.run_bits(planes, len(sequences))[0] ^ answers(task, planes)
-    wrong = bits_of(np.bitwise_or.reduce(wrong, axis=2)[..., None], len(sequences))[..., 0]
+    wrong = unpacked_bits(np.bitwise_or.reduce(wrong, axis=2)[..., None], len(sequences))[..., 0]
     if not wrong.any():
         return None
     first = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
@@ -81,7 +81,7 @@ def _beam(model, automaton, rng):
     Each step tries every symbol on every state kept; kept are those from which the next output comes nearest to
     wrong, those that go furthest in each hidden unit, and some at random.
     """
-    net = Network(model, automaton)
+    net = Float64Network(model, automaton)
     hidden, state, trace = net.start, np.zeros(1, int), []
     for _ in range(DEPTH):
         after, next_state, margin = net.step(hidden, state)
@@ -98,12 +98,12 @@ def _beam(model, automaton, rng):
 
 def _kept(hidden, state, ahead, rng):
     # Of states nearly the same, one.
-    cells = np.column_stack([state, np.round(hidden / NEAR)])
+    cells = np.column_stack([state, np.round(hidden / EQUAL_DISTANCE)])
     distinct = np.unique(cells, axis=0, return_index=True)[1]
     kept = []
     for each in np.unique(state):
         mine = distinct[state[distinct] == each]
-        kept += [mine[np.argsort(ahead[mine], kind="stable")[:NEAREST]], mine[hidden[mine].argmin(axis=0)],
+        kept += [mine[np.argsort(ahead[mine], kind="stable")[:BEAM_NEAREST]], mine[hidden[mine].argmin(axis=0)],
                  mine[hidden[mine].argmax(axis=0)], rng.choice(mine, min(RANDOM, len(mine)), replace=False)]
     return np.unique(np.concatenate(kept))
 

@@ -52,7 +52,7 @@ def planes_of(symbols, inputs):
     return np.ascontiguousarray(octets.transpose(0, 2, 3, 1)).view("<u8")[..., 0].astype(np.uint64)
 
 
-def bits_of(planes, count):
+def unpacked_bits(planes, count):
     """Unpack the first `count` samples of bit planes (W, T, C); return (N, T, C) of 0 and 1."""
     bits = sample_bits(planes.reshape(-1)).reshape(*planes.shape, 64)
     return np.ascontiguousarray(bits.transpose(0, 3, 1, 2)).reshape(-1, *planes.shape[1:])[:count]

@@ -27,7 +27,7 @@ DESCRIPTION = """\
 Train small recurrent networks on your own sequences, or on tasks with known
 answers, where they are also proved right."""
 # Columns of a line of --help.
-WIDTH = 79
+HELP_WIDTH = 79
 EXAMPLES = """\
 examples:
   fastrnn train                                    an 8-bit adder, proved right
@@ -121,15 +121,15 @@ def _called(examples, name):
 
 def _fitted(line):
     """Return an example in one line, or with its comment below it and its options in lines of their own."""
-    if len(line) <= WIDTH or not line.startswith("  "):
+    if len(line) <= HELP_WIDTH or not line.startswith("  "):
         return [line]
     command, comment = re.fullmatch(r"(  .*?)(?:\s{2,}(\S.*))?", line).groups()
-    place = command.rfind(" --", 0, WIDTH - 2)
-    if len(command) > WIDTH and place > 0:
+    place = command.rfind(" --", 0, HELP_WIDTH - 2)
+    if len(command) > HELP_WIDTH and place > 0:
         command = [f"{command[:place]} \\", f"    {command[place + 1 :]}"]
     else:
         command = [command]
-    return [*command, *([comment.rjust(min(WIDTH, 27 + len(comment)))] if comment else [])]
+    return [*command, *([comment.rjust(min(HELP_WIDTH, 27 + len(comment)))] if comment else [])]
 
 
 class Parser(argparse.ArgumentParser):
@@ -144,7 +144,7 @@ class Parser(argparse.ArgumentParser):
 
 class _Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
-        super().__init__(prog, max_help_position=28, width=WIDTH)
+        super().__init__(prog, max_help_position=28, width=HELP_WIDTH)
         # argparse forgets that the names of commands are indented twice, and breaks the line after the longest.
         self._action_max_length = 4 + max(map(len, COMMANDS))
 

@@ -18,7 +18,7 @@ exit status: 0 every answer right, 1 a wrong one, 2 wrong use
 
 # Lines answered together: always as many as a word has bits, more while all their bits stay few.
 GROUP, GROUP_BITS = 64, 1 << 22
-READ = 1 << 16
+READ_BYTES = 1 << 16
 WARNINGS = 5
 
 
@@ -100,7 +100,7 @@ def _arrivals(stream):
     """Yield lists of complete lines as soon as they arrive, so that sums that are entered one at a time are answered at
     once."""
     rest = b""
-    while chunk := stream.read1(READ):
+    while chunk := stream.read1(READ_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
         if lines:
             yield lines

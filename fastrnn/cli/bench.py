@@ -56,7 +56,7 @@ def run(args):
     if args.json:
         check_writable(args.json, args.force)
     if args.processor:
-        return describe(args)
+        return print_processor(args)
     engines = (*ENGINES, *own_engines(args.engine))
     batches = dict.fromkeys(args.batch_size or ((1, 1024) if args.quick else ladder.BATCHES))
     works = [Workload(args.hidden, args.bits, batch) for batch in batches]
@@ -81,7 +81,7 @@ def run(args):
             raise UserError(error) from error
     if args.json:
         report.save(result, args.json)
-    print(report.plain(result))
+    print(report.plain_ladder(result))
     return 0
 
 
@@ -93,7 +93,7 @@ def own_engines(targets):
         return [own_engine(target, number) for number, target in enumerate(targets)]
 
 
-def describe(args):
+def print_processor(args):
     """Print the properties of the processor; return 0."""
     from fastrnn.bench import processor, report
     from fastrnn.bench.workload import Workload
@@ -106,5 +106,5 @@ def describe(args):
     facts |= processor.reached(result)
     if args.json:
         report.save({**result, "facts": facts}, args.json)
-    print(processor.plain(facts))
+    print(processor.plain_facts(facts))
     return 0

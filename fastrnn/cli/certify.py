@@ -4,7 +4,7 @@ import argparse
 import os
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import listed, positive, seed
+from fastrnn.cli.options import list_of, positive, seed
 from fastrnn.cli.output import beside, check_writable, how_to_check, names_like
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
@@ -21,7 +21,7 @@ exit status: 0 proved, 1 refuted or unknown, 2 wrong use
 
 
 # Where the smallest network goes, or a free name like it; of another cell than the first its name is added.
-SMALLEST = os.path.join("runs", "smallest-adder.safetensors")
+SMALLEST_FILE = os.path.join("runs", "smallest-adder.safetensors")
 
 
 def arguments(parser, argv):
@@ -40,7 +40,7 @@ def arguments(parser, argv):
         help="with --smallest: networks of each size and activation (default: 700)",
     )
     parser.add_argument(
-        "--cell", type=listed(_one_of(cells())), default=("elman",), metavar="NAME[,NAME]",
+        "--cell", type=list_of(_one_of(cells())), default=("elman",), metavar="NAME[,NAME]",
         help=f"with --smallest: cells, each of which is searched: {', '.join(cells())} (default: elman)",
     )
     parser.add_argument("--activation", choices=[name for name in ACTIVATIONS if name != "relu"],
@@ -141,7 +141,7 @@ def _smallest(args):
                 raise UserError(f"{option}: is for one cell, got {','.join(args.cell)}")
     places = {}
     for name in args.cell:
-        path = args.output or SMALLEST.replace("adder", "adder" if name == "elman" else f"adder-{name}")
+        path = args.output or SMALLEST_FILE.replace("adder", "adder" if name == "elman" else f"adder-{name}")
         if not args.output and not args.force:
             path = next(free for free in names_like(path) if not any(map(os.path.lexists, (free, beside(free)))))
         for each in (path, beside(path), *([args.plot] if args.plot else [])):

@@ -23,7 +23,7 @@ def path_of(output, identity):
     return f"{output}.{digest}{ENDING}"
 
 
-def opened(kind, path, identity, say):
+def opened_autosave(kind, path, identity, say):
     """Return kind(path, identity), a RunAutosave; None, after printing a line, if another process writes the file.
 
     Raises UserError for a file that is damaged.

@@ -4,16 +4,16 @@ import contextlib
 import os
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import integer, listed
+from fastrnn.cli.options import integer, list_of
 
 # What a folder keeps of how its table was read.
-KEPT = ("inputs", "target", "group", "time", "lag", "weight", "kind", "allowed")
-OPTIONS = {name: f"--{name.replace('_', '-')}" for name in (*KEPT, "one_hot", "standardize")}
+TABLE_OPTIONS = ("inputs", "target", "group", "time", "lag", "weight", "kind", "allowed")
+OPTION_NAMES = {name: f"--{name.replace('_', '-')}" for name in (*TABLE_OPTIONS, "one_hot", "standardize")}
 
 
 def add_columns(parser):
     """Declare the options that say how a table is read."""
-    names = listed(str)
+    names = list_of(str)
     group = parser.add_argument_group("columns of the table, a row for each step")
     group.add_argument("--inputs", type=names, metavar="LIST", help="input columns")
     group.add_argument("--target", type=names, metavar="LIST", help="column or columns to predict")
@@ -46,7 +46,7 @@ def add_columns(parser):
     )
 
 
-def sequences_of(args, training=None):
+def read_sequences(args, training=None):
     """Return the Sequences that the options describe; training: the sequences that standardisation is fitted to."""
     from fastrnn.data import Sequences
 
@@ -58,7 +58,7 @@ def sequences_of(args, training=None):
     with _errors_of(args.table):
         if not is_table:
             return Sequences.read(args.table, **({"kind": args.kind} if args.kind else {}))
-        given = {name: getattr(args, name) for name in KEPT if name not in ("inputs", "target")}
+        given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
         return Sequences.read(
             args.table,
             _plain(args.inputs),
@@ -74,7 +74,7 @@ def sequences_of(args, training=None):
 @contextlib.contextmanager
 def _errors_of(table):
     """As `user_errors`, for messages that begin with the table's path."""
-    with user_errors(OPTIONS, f"{table}: "):
+    with user_errors(OPTION_NAMES, f"{table}: "):
         try:
             yield
         except (ValueError, TypeError) as error:
@@ -82,9 +82,9 @@ def _errors_of(table):
             raise kind(str(error).removeprefix(f"{table}: ")) from error
 
 
-def described(args, data):
+def columns_as_json(args, data):
     """Return a dict, for JSON, from which `read_again` reads tables in the same way."""
-    own = {name: getattr(args, name) for name in KEPT}
+    own = {name: getattr(args, name) for name in TABLE_OPTIONS}
     own |= {"kind": data.kind, "classes": list(data.class_names or ()) or data.classes, "names": data.input_names}
     return own | {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
 

@@ -2,7 +2,7 @@
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import check_inputs, open_folder, own_data
+from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.wording import counted
 
@@ -33,7 +33,7 @@ def run(args):
     folder = open_folder(args.folder)
     columns = folder.columns
     data = read_again(args.table, columns)
-    check_inputs(folder.fits, data, args.table)
+    check_fit_inputs(folder.fits, data, args.table)
     if data.kind is None:
         raise UserError(
             f"{args.table}: has no column {', '.join(columns['target'])}, expected the targets to compare with"

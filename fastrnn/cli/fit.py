@@ -6,12 +6,12 @@ import shutil
 import sys
 
 from fastrnn.cli.cluster import add_cluster, cluster
-from fastrnn.cli.columns import add_columns, sequences_of
+from fastrnn.cli.columns import add_columns, read_sequences
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import PARTS, check_folder
+from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
-from fastrnn.cli.fit_report import check_pictures, report
-from fastrnn.cli.options import add_options, digits, flags, given, listed, number, positive, seed
+from fastrnn.cli.fit_report import check_pictures, report_fit
+from fastrnn.cli.options import add_options, decimal, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.program import install
 
@@ -43,21 +43,21 @@ exit status: 0 done, 2 wrong use, 130 interrupted
 """
 
 # Axes of the grid: (option, name, type of a value, help)
-AXES = (
+GRID_OPTIONS = (
     ("--hidden", "hidden_size", positive, "hidden units"),
-    ("--learning-rate", "learning_rate", number, "learning rates"),
-    ("--l1", "l1", number, "strengths of the L1 penalty"),
-    ("--weight-decay", "weight_decay", number, "strengths of decoupled weight decay"),
+    ("--learning-rate", "learning_rate", real_number, "learning rates"),
+    ("--l1", "l1", real_number, "strengths of the L1 penalty"),
+    ("--weight-decay", "weight_decay", real_number, "strengths of decoupled weight decay"),
 )
 # Fields of FitConfig that are options: (field, type, help)
-SETTINGS = (
+FIT_OPTIONS = (
     ("optimizer", str, "optimizer: {optimizers}"),
     ("schedule", str, "learning-rate schedule: constant, linear, cosine, exponential, drop or plateau"),
     ("warmup", positive, "epochs over which the learning rate rises linearly"),
-    ("plateau_factor", number, "factor on the learning rate at a plateau"),
+    ("plateau_factor", real_number, "factor on the learning rate at a plateau"),
     ("plateau_patience", positive, "evaluations without improvement before the rate is multiplied"),
-    ("max_grad_norm", number, "clip the gradient norm to X (default: no clipping)"),
-    ("min_delta", number, "smallest decrease of the validation loss that counts as improvement"),
+    ("max_grad_norm", real_number, "clip the gradient norm to X (default: no clipping)"),
+    ("min_delta", real_number, "smallest decrease of the validation loss that counts as improvement"),
     ("epochs", positive, "maximum number of passes over the training sequences"),
     ("batch_size", positive, "sequences in an update (default: all)"),
     ("evaluate_every", positive, "epochs between two evaluations"),
@@ -84,10 +84,10 @@ def arguments(parser, argv):
         raise UserError(f"--cell: got {chosen!r}, expected one of {', '.join(known)}")
     nets = parser.add_argument_group("networks; a LIST (1,2,4) fits each combination")
     nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
-    for option, name, kind, text in AXES:
+    for option, name, kind, text in GRID_OPTIONS:
         default = "4" if name == "hidden_size" else f"{getattr(FitConfig, name):g}"
         nets.add_argument(
-            option, dest=f"axis_{name}", type=listed(kind), metavar="LIST", help=f"{text} (default: {default})"
+            option, dest=f"axis_{name}", type=list_of(kind), metavar="LIST", help=f"{text} (default: {default})"
         )
     nets.add_argument(
         "--seeds", type=positive, default=3, metavar="N",
@@ -101,28 +101,28 @@ def arguments(parser, argv):
     add_options(parser, f"cell {made_of.name}", made_of, without=("hidden_size",))
     division = parser.add_argument_group("division of the sequences")
     division.add_argument(
-        "--validation", type=number, default=None, metavar="X",
+        "--validation", type=real_number, default=None, metavar="X",
         help="share of sequences for early stopping (default: 0.2)",
     )
     division.add_argument(
-        "--test", type=number, default=None, metavar="X", help="share of sequences kept for testing (default: 0)"
+        "--test", type=real_number, default=None, metavar="X", help="share of sequences kept for testing (default: 0)"
     )
     division.add_argument(
         "--cv", type=_folds, metavar="AxB",
         help="nested cross-validation instead: A outer (test) and B inner (validation) folds, for example 10x9",
     )
     division.add_argument(
-        "--by", type=listed(str), metavar="LIST",
+        "--by", type=list_of(str), metavar="LIST",
         help="columns of --group whose sequences stay in one fold, for example subject",
     )
     division.add_argument(
         "--each", metavar="NAME", help="separate networks for each value of this column of --group, for example subject"
     )
     training = parser.add_argument_group("training")
-    for name, kind, text in SETTINGS:
+    for name, kind, text in FIT_OPTIONS:
         default = getattr(FitConfig, name)
         text = text.format(optimizers=", ".join(optimizers())) + ("" if default is None else f" (default: {default})")
-        metavar = "NAME" if kind is str and name != "patience" else "X" if kind is number else "N"
+        metavar = "NAME" if kind is str and name != "patience" else "X" if kind is real_number else "N"
         training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
     training.add_argument(
         "--threads", type=positive, metavar="N", help="threads (default: all cores); they do not change the result"
@@ -140,10 +140,10 @@ def run(args):
     folder = args.output or os.path.join("runs", os.path.splitext(os.path.basename(args.table))[0])
     _check_packages(args)
     cell, settings, grid = _parts(args)
-    data = sequences_of(args)
+    data = read_sequences(args)
     division = _division(args, data)
     if args.standardize:
-        data = sequences_of(args, "all" if division is None else division == 0)
+        data = read_sequences(args, "all" if division is None else division == 0)
     check_folder(folder, args.force)
     print(f"{args.table}: {data}", flush=True)
     values = own_values(args, data)
@@ -151,8 +151,8 @@ def run(args):
     made = _fitted(args, cell, data, division, settings, grid, folder, values)
     if made is None:
         return 130
-    report(args, folder, data, division, made)
-    shutil.rmtree(os.path.join(folder, PARTS), ignore_errors=True)
+    report_fit(args, folder, data, division, made)
+    shutil.rmtree(os.path.join(folder, PARTS_FOLDER), ignore_errors=True)
     return 0
 
 
@@ -168,7 +168,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     from fastrnn.training.sequences.select import cross_validate
 
     outer, inner = args.cv or (1, 1)
-    total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS)
+    total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS_FOLDER)
     total += args.seeds if args.cv else 0
     seeds = np.arange(args.seed, args.seed + args.seeds)
     try:
@@ -203,12 +203,12 @@ def _parts(args):
     """Return (cell, FitConfig, grid) of the options."""
     from fastrnn.training.sequences.config import FitConfig
 
-    grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in AXES}
+    grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in GRID_OPTIONS}
     grid["hidden_size"] = grid["hidden_size"] or [4]
-    chosen = {name: getattr(args, name) for name, _, _ in SETTINGS if getattr(args, name) is not None}
+    chosen = {name: getattr(args, name) for name, _, _ in FIT_OPTIONS if getattr(args, name) is not None}
     if "patience" in chosen:
         text = chosen["patience"]
-        chosen["patience"] = digits(text)
+        chosen["patience"] = decimal(text)
         if text != "none" and chosen["patience"] is None:
             raise UserError(f"--patience: got {text!r:.80}, expected an integer of at least 1, or none")
     with user_errors(_names(args)):
@@ -231,8 +231,8 @@ def given_cell(args):
 
 def _names(args):
     """Return {name in a message: option}."""
-    names = {name: option for option, name, _, _ in AXES} | {
-        name: f"--{name.replace('_', '-')}" for name, _, _ in SETTINGS
+    names = {name: option for option, name, _, _ in GRID_OPTIONS} | {
+        name: f"--{name.replace('_', '-')}" for name, _, _ in FIT_OPTIONS
     }
     names |= {
         "within": "--each",

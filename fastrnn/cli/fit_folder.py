@@ -6,10 +6,11 @@ import os
 from typing import NamedTuple
 
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.options import digits
+from fastrnn.cli.options import decimal
 from fastrnn.files import write_atomically
 
-MODELS, COLUMNS, TABLE, REPORT, PARTS = "models.safetensors", "columns.json", "table.csv", "report.md", "parts"
+MODELS_FILE, COLUMNS_FILE, TABLE_FILE = "models.safetensors", "columns.json", "table.csv"
+REPORT_FILE, PARTS_FOLDER = "report.md", "parts"
 # After folds: what they chose, fitted to all sequences.
 REFIT = "refit.safetensors"
 
@@ -40,15 +41,15 @@ def check_folder(folder, force):
 
     if os.path.isfile(folder):
         raise UserError(f"--output: {folder} is a file, expected a folder")
-    if os.path.exists(os.path.join(folder, MODELS)) and not force:
+    if os.path.exists(os.path.join(folder, MODELS_FILE)) and not force:
         raise UserError(f"{folder}: has fits already; give --force to replace them, or another --output")
-    check_writable(os.path.join(folder, MODELS), force=True, make=True)
+    check_writable(os.path.join(folder, MODELS_FILE), force=True, make=True)
 
 
 def write_json(folder, columns):
     """Save how the table was read."""
     text = json.dumps(columns, indent=1, sort_keys=True)
-    write_atomically(os.path.join(folder, COLUMNS), (text + "\n").encode())
+    write_atomically(os.path.join(folder, COLUMNS_FILE), (text + "\n").encode())
 
 
 def open_folder(folder):
@@ -57,9 +58,9 @@ def open_folder(folder):
 
     if not os.path.isdir(folder):
         raise UserError(f"{folder}: is not a folder; expected one that fastrnn fit wrote")
-    path = os.path.join(folder, COLUMNS)
+    path = os.path.join(folder, COLUMNS_FILE)
     if not os.path.exists(path):
-        left = os.path.isdir(os.path.join(folder, PARTS))
+        left = os.path.isdir(os.path.join(folder, PARTS_FOLDER))
         raise UserError(
             f"{folder}: " + ("is of an unfinished fit: the same command continues it" if left else "holds no fits")
         )
@@ -74,7 +75,7 @@ def open_folder(folder):
         raise UserError(f"{path}: is damaged ({error}); fit again") from error
     refit = os.path.join(folder, REFIT)
     refitted = Fits.load(refit) if os.path.exists(refit) else None
-    return Folder(Fits.load(os.path.join(folder, MODELS)), columns, refitted)
+    return Folder(Fits.load(os.path.join(folder, MODELS_FILE)), columns, refitted)
 
 
 def chosen_model(fits, text):
@@ -82,7 +83,7 @@ def chosen_model(fits, text):
     UserError for other words."""
     if text == "best":
         return fits.best_index
-    model = digits(text)
+    model = decimal(text)
     if model is None or model >= len(fits):
         raise UserError(f"--model: got {text!r:.80}, expected best or a number from 0 to {len(fits) - 1}")
     return model
@@ -98,7 +99,7 @@ def own_data(fits, model, data, table):
     return data
 
 
-def check_inputs(fits, data, table):
+def check_fit_inputs(fits, data, table):
     """Raise UserError unless the data have as many inputs as the models."""
     expected = fits.weights(0)["w_ih"].shape[1]
     if data.x.shape[1] != expected:

@@ -4,20 +4,20 @@ import contextlib
 import os
 import shlex
 
-from fastrnn.cli.columns import described
+from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import MODELS, REFIT, REPORT, TABLE, chosen_model, own_data, write_json
+from fastrnn.cli.fit_folder import MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, chosen_model, own_data, write_json
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program
 from fastrnn.wording import counted
 
-KINDS = ("png", "svg", "pdf", "none")
+PICTURE_KINDS = ("png", "svg", "pdf", "none")
 
 
 def check_pictures(args):
     """Raise UserError for unknown kinds of pictures, or where they cannot be drawn."""
-    if args.pictures not in KINDS:
-        raise UserError(f"--pictures: got {args.pictures!r}, expected one of {', '.join(KINDS)}")
+    if args.pictures not in PICTURE_KINDS:
+        raise UserError(f"--pictures: got {args.pictures!r}, expected one of {', '.join(PICTURE_KINDS)}")
     if args.pictures != "none":
         try:
             import matplotlib  # noqa: F401
@@ -27,7 +27,7 @@ def check_pictures(args):
             ) from error
 
 
-def report(args, folder, data, roles, made):
+def report_fit(args, folder, data, roles, made):
     """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
     from fastrnn.analysis.baselines import baselines_in_folds
     from fastrnn.data import folds
@@ -49,11 +49,11 @@ def report(args, folder, data, roles, made):
     if unfinished := still_improving(fits):
         print(f"still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs")
     table = made.table if args.cv else fits.to_frame()
-    write_atomically(os.path.join(folder, TABLE), table.to_csv(index_label="model").encode())
+    write_atomically(os.path.join(folder, TABLE_FILE), table.to_csv(index_label="model").encode())
     pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, baselines)
     content = _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder)
-    write_atomically(os.path.join(folder, REPORT), content.encode())
-    write_json(folder, described(args, data))
+    write_atomically(os.path.join(folder, REPORT_FILE), content.encode())
+    write_json(folder, columns_as_json(args, data))
     refit = os.path.join(folder, REFIT)
     if args.cv:
         made.refitted.save(refit, overwrite=True)
@@ -61,8 +61,9 @@ def report(args, folder, data, roles, made):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(refit)
     # Last: a folder with models is finished.
-    fits.save(os.path.join(folder, MODELS), overwrite=True)
-    print(f"saved {folder}: {', '.join([TABLE, MODELS, *([REFIT] if args.cv else []), REPORT, *pictures])}")
+    fits.save(os.path.join(folder, MODELS_FILE), overwrite=True)
+    files = [TABLE_FILE, MODELS_FILE, *([REFIT] if args.cv else []), REPORT_FILE, *pictures]
+    print(f"saved {folder}: {', '.join(files)}")
     print(f"try: {program()} evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
 
 
@@ -170,10 +171,10 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
     lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
-    file, row = MODELS, best
+    file, row = MODELS_FILE, best
     if args.cv:
         text, file, row = _refit(made), REFIT, made.refitted.best_index
-        lines += ["", f"{text[0].upper()}{text[1:]}. It is in {REFIT}, the fits of the folds in {MODELS}."]
+        lines += ["", f"{text[0].upper()}{text[1:]}. It is in {REFIT}, the fits of the folds in {MODELS_FILE}."]
     else:
         size, seed = int(fits.hidden_size[best]), int(fits.seeds[best])
         which = f"number {best} of table.csv: {counted(size, 'unit')}, seed {seed}"

@@ -17,7 +17,7 @@ examples:
 
 The file's ending determines the format; docs/exchange.md describes each format.
 """
-SETTINGS = {"format": "--format", "head": "--head", "activation": "--activation", "reset": "--reset"}
+IMPORT_OPTIONS = {"format": "--format", "head": "--head", "activation": "--activation", "reset": "--reset"}
 
 
 def arguments(parser, argv):
@@ -59,8 +59,8 @@ def run(args):
     if args.bits is not None and args.task is None:
         raise UserError("--bits: is the width of a task; give --task, too")
     check_writable(args.output, args.force)
-    given = {name: getattr(args, name) for name in SETTINGS}
-    with user_errors({"path": args.input, **SETTINGS}):
+    given = {name: getattr(args, name) for name in IMPORT_OPTIONS}
+    with user_errors({"path": args.input, **IMPORT_OPTIONS}):
         network = read_network(args.input, **given)
     if args.task is None:
         fit_of(network).save(args.output, overwrite=args.force)

@@ -31,11 +31,11 @@ def _holds_fits(path):
     """Return whether a file says that it contains fits; errors are reported by the function that reads it."""
     from safetensors import SafetensorError, safe_open
 
-    from fastrnn.checkpoint import KEY
-    from fastrnn.training.sequences.saved import KIND
+    from fastrnn.checkpoint import METADATA_KEY
+    from fastrnn.training.sequences.saved import FITS_KIND
 
     try:
         with safe_open(path, "np") as file:
-            return json.loads((file.metadata() or {})[KEY])["kind"] == KIND
+            return json.loads((file.metadata() or {})[METADATA_KEY])["kind"] == FITS_KIND
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return False

@@ -82,7 +82,7 @@ def integer(text):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected an integer") from None
 
 
-def digits(text):
+def decimal(text):
     """Return the number that decimal digits spell, or None for any other text, or more digits than Python reads."""
     try:
         return int(text) if text.isascii() and text.isdigit() else None
@@ -104,7 +104,7 @@ def seed(text):
     return int(text)
 
 
-def number(text):
+def real_number(text):
     """Parse a float; for argparse."""
     try:
         return float(text)
@@ -112,7 +112,7 @@ def number(text):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number") from None
 
 
-def listed(kind):
+def list_of(kind):
     """Return a parser of values separated by commas, each parsed by `kind`, into a tuple; for argparse."""
     def parse(text):
         values = [value.strip() for value in text.split(",")]
@@ -123,7 +123,7 @@ def listed(kind):
     return parse
 
 
-PARSERS = {int: integer, float: number, str: str}
+PARSERS = {int: integer, float: real_number, str: str}
 METAVARS = {int: "N", float: "X", str: "NAME"}
 
 
@@ -131,7 +131,7 @@ def _pair(text):
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, for example beta2=0.99")
-    return name, number(value)
+    return name, real_number(value)
 
 
 def _parsed(kind):

@@ -4,7 +4,7 @@ import sys
 import time
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import integer, number, positive
+from fastrnn.cli.options import integer, positive, real_number
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.text import seconds
 
@@ -18,12 +18,12 @@ examples:
 """
 
 # (option, argument of fastrnn.original.run, type, default, help)
-OPTIONS = (
+ORIGINAL_OPTIONS = (
     ("--engine", "engine", str, "scalar", "scalar (as it was) or compiled (same arithmetic, machine code)"),
     ("--samples", "samples", integer, 10000, "samples to train on"),
     ("--seed", "seed", integer, 0, "seed of weights and data"),
     ("--hidden", "hidden_dim", integer, 16, "hidden units"),
-    ("--alpha", "alpha", number, 0.1, "learning rate"),
+    ("--alpha", "alpha", real_number, 0.1, "learning rate"),
     ("--bits", "binary_dim", integer, 8, "bits of the sum"),
     ("--report-every", "report_every", integer, 1000, "samples between two printed blocks"),
 )
@@ -31,9 +31,9 @@ OPTIONS = (
 
 def arguments(parser, argv):
     """Declare the options."""
-    for option, name, kind, default, text in OPTIONS:
+    for option, name, kind, default, text in ORIGINAL_OPTIONS:
         parser.add_argument(option, dest=name, type=kind, default=default, help=f"{text} (default: {default})",
-                            metavar={integer: "N", number: "X"}.get(kind, "NAME"))
+                            metavar={integer: "N", real_number: "X"}.get(kind, "NAME"))
     parser.add_argument(
         "--runs",
         type=positive,
@@ -48,13 +48,13 @@ def run(args):
     """Print the blocks, and on standard error their time and speed; return 0."""
     from fastrnn import original
 
-    chosen = {name: getattr(args, name) for _, name, _, _, _ in OPTIONS}
-    with user_errors({name: option for option, name, _, _, _ in OPTIONS}):
+    chosen = {name: getattr(args, name) for _, name, _, _, _ in ORIGINAL_OPTIONS}
+    with user_errors({name: option for option, name, _, _, _ in ORIGINAL_OPTIONS}):
         blocks = original.run(**chosen)
     if args.runs is not None:
         from fastrnn.cli.runs import run_many
 
-        changed = [option for option, name, _, default, _ in OPTIONS
+        changed = [option for option, name, _, default, _ in ORIGINAL_OPTIONS
                    if name in ("engine", "report_every") and chosen[name] != default]
         if changed:
             raise UserError(f"{changed[0]}: has no meaning with --runs; leave one of them out")

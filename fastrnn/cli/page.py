@@ -4,7 +4,7 @@ import os
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import check_inputs, open_folder
+from fastrnn.cli.fit_folder import check_fit_inputs, open_folder
 from fastrnn.cli.networks import load_network
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import beside, check_writable
@@ -75,7 +75,7 @@ def _data(args):
     if table is None or args.data is None and not os.path.exists(table):
         return None
     data = read_again(table, folder.columns)
-    check_inputs(folder.fits, data, table)
+    check_fit_inputs(folder.fits, data, table)
     return data
 
 

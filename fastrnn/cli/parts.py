@@ -4,7 +4,7 @@ import argparse
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import add_options, flags, given
-from fastrnn.cli.text import short
+from fastrnn.cli.text import short_number
 
 
 def add_parts(parser, argv, defaults=None, without=()):
@@ -83,10 +83,10 @@ def _resumed(args):
             raise UserError(f"{flag}: {args.resume} has the {name} {earlier.name}, which has no such option")
         if made_of is type(earlier):
             options = {**asdict(earlier), **options}
-        with user_errors(options_of(args)):
+        with user_errors(given_options(args)):
             made[name] = made_of(**options)
     task, cell, config = made.values()
-    with user_errors(options_of(args), f"{args.resume}: "):
+    with user_errors(given_options(args), f"{args.resume}: "):
         check_resumable(before, cell, task, config)
         if not args.other_processor:
             check_processor(before, "--other-processor")
@@ -96,7 +96,7 @@ def _resumed(args):
     return cell, task, config, before
 
 
-def options_of(args):
+def given_options(args):
     """Return {field: option} of everything that was declared from dataclasses."""
     return {name: option for made_of in args.made_of.values() for name, option in flags(made_of).items()}
 
@@ -108,5 +108,5 @@ def operands_of(place, words, count, does):
         raise UserError(f"{place}: got {len(words)} number{'s' * (len(words) != 1)}, this network {does} {count}")
     for word in words:
         if not (word.isascii() and word.isdigit()):
-            raise UserError(f"{place}: got {short(word)!r}, expected a non-negative integer")
+            raise UserError(f"{place}: got {short_number(word)!r}, expected a non-negative integer")
     return tuple(map(int, words))

@@ -5,7 +5,7 @@ import io
 import sys
 
 from fastrnn.cli.columns import read_again
-from fastrnn.cli.fit_folder import check_inputs, open_folder
+from fastrnn.cli.fit_folder import check_fit_inputs, open_folder
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.progress import compiling_noted
 
@@ -45,7 +45,7 @@ def run(args):
     if args.output:
         check_writable(args.output, args.force)
     data = read_again(args.table, folder.columns)
-    check_inputs(folder.fits, data, args.table)
+    check_fit_inputs(folder.fits, data, args.table)
     fits, model, _ = folder.chosen(args.model)
     with compiling_noted():
         content = table_of(fits[model], data, folder.columns, args.states)

@@ -5,10 +5,10 @@ import os
 import sys
 from typing import NamedTuple
 
-from fastrnn.cli.checkpoint import opened, path_of
+from fastrnn.cli.checkpoint import opened_autosave, path_of
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive
-from fastrnn.cli.parts import add_parts, options_of, parts_made
+from fastrnn.cli.parts import add_parts, given_options, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import verdict
 
@@ -86,14 +86,14 @@ def _trained(args, cell, task, config, stack):
 
     identity = identity_of(cell, task, config, seeds=args.seeds)
     path = path_of(os.path.join("runs", f"repeat-{task.name}-{task.bits}"), identity)
-    checkpoint, rows, before = opened(RunAutosave, path, identity, print), [], None
+    checkpoint, rows, before = opened_autosave(RunAutosave, path, identity, print), [], None
     if checkpoint:
         stack.callback(checkpoint.close)
         if checkpoint.state:
             rows, before = [Row(*row) for row in checkpoint.more], checkpoint.state
             print(f"going on from {path}, after {len(rows)} seeds", flush=True)
         checkpoint.keep(rows)
-    with compiling_noted(), user_errors(options_of(args)), Bar(args.seeds, delay=0.5) as bar:
+    with compiling_noted(), user_errors(given_options(args)), Bar(args.seeds, delay=0.5) as bar:
         for seed in range(len(rows), args.seeds):
             run = train(cell, task, config, seed=seed, threads=args.threads, resume=before, checkpoint=checkpoint)
             if run.stopped == "interrupted":

@@ -15,7 +15,7 @@ from fastrnn.program import program
 SHOWN = 3
 
 
-def report(args, config, result, path, say):
+def report_run(args, config, result, path, say):
     """Save and print the result, and return the exit status; say(text) prints messages that are not errors."""
     from fastrnn.interrupt import Interrupted, deferred_interrupt
     from fastrnn.plots import plot_history

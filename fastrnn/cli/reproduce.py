@@ -27,12 +27,12 @@ def run(args):
     """Train, test, print; return 0 if all chosen networks are right."""
     if args.experiment not in EXPERIMENTS:
         raise UserError(f"no experiment {args.experiment!r}; experiments: {', '.join(EXPERIMENTS)}")
-    from fastrnn.reproduce.mdlrnn_addition import TRAINING, reproduce
+    from fastrnn.reproduce.mdlrnn_addition import TRAINING_SPLITS, reproduce
 
     outcomes = {}
-    with Bar(args.seeds * args.restarts * len(TRAINING), delay=0.5) as bar, compiling_noted():
-        done = iter(range(1, 1 + args.seeds * args.restarts * len(TRAINING)))
-        for split in TRAINING:
+    with Bar(args.seeds * args.restarts * len(TRAINING_SPLITS), delay=0.5) as bar, compiling_noted():
+        done = iter(range(1, 1 + args.seeds * args.restarts * len(TRAINING_SPLITS)))
+        for split in TRAINING_SPLITS:
             outcomes[split] = reproduce(split, args.seeds, args.restarts, lambda: bar(next(done), "networks"))
     _print(args, outcomes)
     return int(any(min(outcome.chosen) < 1 for outcome in outcomes.values()))
@@ -41,16 +41,16 @@ def run(args):
 def _print(args, outcomes):
     import numpy as np
 
-    from fastrnn.reproduce.mdlrnn_addition import EVOLVED, SAMPLES, SATURATION, TEST, THEIR_BEST
+    from fastrnn.reproduce.mdlrnn_addition import EVOLVED, EXTRA_SAMPLES, ROUNDING_PENALTY, TEST_SPLIT, THEIR_BEST
 
     def row(label, cells):
         print(f"  {label:<46}" + "".join(f"{str(cell):>14}" for cell in cells))
 
-    sizes = {split: len(split.sequences()[0]) for split in (*outcomes, TEST)}
+    sizes = {split: len(split.sequences()[0]) for split in (*outcomes, TEST_SPLIT)}
     print('Binary addition of Lan et al., "Minimum description length recurrent neural\nnetworks" (TACL 2022)\n')
     row("trained on all pairs of", outcomes)
     row("  sequences, and their bits", [f"{sizes[split]} of {split.steps}" for split in outcomes])
-    print(f"  accuracy by bit on all pairs of {TEST}, {sizes[TEST]:,} of {TEST.steps} bits:")
+    print(f"  accuracy by bit on all pairs of {TEST_SPLIT}, {sizes[TEST_SPLIT]:,} of {TEST_SPLIT.steps} bits:")
     row(
         f"fastrnn, worst of {args.seeds} seeds", [f"{_floor(min(outcome.chosen)):.4f}" for outcome in outcomes.values()]
     )
@@ -70,7 +70,7 @@ def _print(args, outcomes):
     print(f"""
 Used: the training sequences of each column and no others; Elman networks of 16
 units, {args.restarts} for each seed, trained until they fit all of them and then for
-{SAMPLES // 16:,} updates more with a saturation penalty of {SATURATION}. Chosen: of each seed's
+{EXTRA_SAMPLES // 16:,} updates more with a saturation penalty of {ROUNDING_PENALTY}. Chosen: of each seed's
 networks the one with the fewest distinct hidden states (units rounded to 0 and
 1) on the training sequences, then the largest logit margin there.
 Not used: the test sequences, a proof, or that the task is addition.""")

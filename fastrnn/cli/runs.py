@@ -8,7 +8,7 @@ from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import seconds, verdict, wrapped
 
 # Sums on which a network's final error is measured, the same for all.
-SUMS = 1024
+ERROR_SUMS = 1024
 
 # The scalar program is timed so long before and after, and the better of the two counts.
 SCALAR_SECONDS = 0.3
@@ -91,15 +91,16 @@ def _table(args, many, task):
     reached = many.samples_to_exact[many.samples_to_exact >= 0]
     if len(reached):
         print(_row("samples until first exact", reached, "10,.0f"))
-    print(f"exact at some time: {len(reached):,}; final error: the mean over {SUMS:,} sums\n")
+    print(f"exact at some time: {len(reached):,}; final error: the mean over {ERROR_SUMS:,} sums\n")
 
 
 def _final_errors(many, task):
-    """Return the mean over SUMS random sums of the tutorial's overallError, the sum of |y - layer_2| over bits."""
+    """Return the mean over ERROR_SUMS random sums of the tutorial's overallError, the sum of |y - layer_2| over
+    bits."""
     import numpy as np
 
     rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 2**task.free_bits, (2, SUMS))
+    a, b = rng.integers(0, 2**task.free_bits, (2, ERROR_SUMS))
     shifts = np.arange(task.bits)
     x = np.stack([a[:, None] >> shifts & 1, b[:, None] >> shifts & 1], axis=2)
     y = (a + b)[:, None, None] >> shifts[:, None] & 1

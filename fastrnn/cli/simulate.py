@@ -8,7 +8,7 @@ import sys
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import open_folder
-from fastrnn.cli.options import listed, number, positive, seed
+from fastrnn.cli.options import list_of, positive, real_number, seed
 from fastrnn.cli.output import check_writable
 from fastrnn.wording import counted
 
@@ -36,7 +36,7 @@ def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
     parser.add_argument(
-        "--reward", type=listed(number), metavar="LIST", help="probabilities of a reward, one for each choice"
+        "--reward", type=list_of(real_number), metavar="LIST", help="probabilities of a reward, one for each choice"
     )
     parser.add_argument("--swap", type=positive, metavar="N", help="reverse their order every N steps")
     parser.add_argument(

@@ -6,9 +6,9 @@ import sys
 
 from fastrnn.cli.cluster import add_cluster, cluster
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import integer, listed, number, positive, seed
+from fastrnn.cli.options import integer, list_of, positive, real_number, seed
 from fastrnn.cli.output import check_writable, names_like
-from fastrnn.cli.parts import add_parts, options_of, parts_made
+from fastrnn.cli.parts import add_parts, given_options, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.summary import findings_text, table_text
 
@@ -28,34 +28,34 @@ After an interruption, the same command continues, with the same result.
 
 OUTPUT = os.path.join("runs", "sweep.csv")
 HIDDEN = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
-SMALLEST = tuple(range(1, 65))
+SMALLEST_SIZES = tuple(range(1, 65))
 
 # From this many models on, processes are worth the second that it takes to start them: small networks are verified so
 # fast that a third of the time is Python's, which threads cannot share.
 MANY = 1000
 
 # (option, axis, type of a value, help)
-AXES = (
+AXIS_OPTIONS = (
     (
         "--hidden",
         "hidden_size",
         integer,
-        f"hidden units (default: {','.join(map(str, HIDDEN))}; with --smallest: 1 to {SMALLEST[-1]})",
+        f"hidden units (default: {','.join(map(str, HIDDEN))}; with --smallest: 1 to {SMALLEST_SIZES[-1]})",
     ),
     ("--activation", "activation", str, "activations of the hidden units"),
-    ("--learning-rate", "learning_rate", number, "learning rates"),
+    ("--learning-rate", "learning_rate", real_number, "learning rates"),
     ("--batch-size", "batch_size", integer, "samples in one update"),
     ("--bits", "bits", integer, "bits of the result; each is one step"),
 )
-NAMES = tuple(axis for _, axis, _, _ in AXES)
+AXIS_NAMES = tuple(axis for _, axis, _, _ in AXIS_OPTIONS)
 
 
 def arguments(parser, argv):
     """Declare the options: the axes, this command's own, and those of the chosen cell, task and training that are not
     axes."""
     axes = parser.add_argument_group("axes of the grid, each a LIST, for example 2,3,4")
-    for option, axis, kind, text in AXES:
-        axes.add_argument(option, dest=f"axis_{axis}", type=listed(kind), metavar="LIST", help=text)
+    for option, axis, kind, text in AXIS_OPTIONS:
+        axes.add_argument(option, dest=f"axis_{axis}", type=list_of(kind), metavar="LIST", help=text)
     parser.add_argument(
         "--seeds", type=positive, default=200, metavar="N", help="models of each combination (default: 200)"
     )
@@ -83,7 +83,7 @@ def arguments(parser, argv):
     )
     add_cluster(where)
     # Models side by side are all of one width.
-    add_parts(parser, argv, without=(*NAMES, "seed", "curriculum"))
+    add_parts(parser, argv, without=(*AXIS_NAMES, "seed", "curriculum"))
 
 
 def run(args):
@@ -116,16 +116,16 @@ def _grid(args):
     from fastrnn.sweep import Grid
 
     cell, task, config = parts_made(args)
-    axes = {name: getattr(args, f"axis_{name}") for name in NAMES}
+    axes = {name: getattr(args, f"axis_{name}") for name in AXIS_NAMES}
     if axes["hidden_size"] is None:
-        axes["hidden_size"] = SMALLEST if args.smallest else HIDDEN
+        axes["hidden_size"] = SMALLEST_SIZES if args.smallest else HIDDEN
     with user_errors(_options(args)):
         return Grid(**axes, seeds=args.seeds, cell=cell, task=task, config=config)
 
 
 def _options(args):
     """Return {name in a message: option}."""
-    return {**options_of(args), **{axis: option for option, axis, _, _ in AXES}, "seeds": "--seeds"}
+    return {**given_options(args), **{axis: option for option, axis, _, _ in AXIS_OPTIONS}, "seeds": "--seeds"}
 
 
 def _is_free(output, grid):

@@ -9,7 +9,7 @@ import textwrap
 MOST_DIGITS, MOST_BITS = 24, 32
 
 # Lines of results stay within a terminal of 80 columns, indented by two.
-WIDTH = 77
+TEXT_WIDTH = 77
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def wrapped(text):
     return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False)
 
 
-def short(number, most=MOST_DIGITS):
+def short_number(number, most=MOST_DIGITS):
     """Return the number, or its digits, as text; the middle digits are left out if there are very many."""
     digits = str(number)
     half = (most - 3) // 2
@@ -43,9 +43,9 @@ def equation(task, operands, answer, truth=None):
     operands, answer = [str(operand) for operand in operands], task.spelled(answer)
     truth = truth if truth is None else task.spelled(truth)
     for most in range(MOST_DIGITS, 5, -1):
-        text = task.equation([short(operand, most) for operand in operands], short(answer, most))
-        text += "" if truth is None else f", not {short(truth, most)}"
-        if len(text) <= WIDTH:
+        text = task.equation([short_number(operand, most) for operand in operands], short_number(answer, most))
+        text += "" if truth is None else f", not {short_number(truth, most)}"
+        if len(text) <= TEXT_WIDTH:
             break
     return text
 

@@ -4,13 +4,13 @@ import contextlib
 import os
 import sys
 
-from fastrnn.cli.checkpoint import forget_finished, opened, path_of, tell_of_others
+from fastrnn.cli.checkpoint import forget_finished, opened_autosave, path_of, tell_of_others
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import check_writable
-from fastrnn.cli.parts import add_parts, options_of, parts_of
+from fastrnn.cli.parts import add_parts, given_options, parts_of
 from fastrnn.cli.progress import Bar, compiling_noted
-from fastrnn.cli.report import report
+from fastrnn.cli.report import report_run
 
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
@@ -74,7 +74,7 @@ def run(args):
         # Whoever reads this from a file or a pipe should know what is going on.
         sys.stdout.flush()
         result = _trained(args, cell, task, config, before, checkpoint)
-        status = report(args, config, result, output, say)
+        status = report_run(args, config, result, output, say)
         # What is saved needs no checkpoint any more.
         if checkpoint:
             checkpoint.remove()
@@ -89,7 +89,7 @@ def _trained(args, cell, task, config, before, checkpoint):
         def progress(samples, loss, exact):
             bar(samples, f"loss {loss:.1e}, exact {exact:.0%}")
 
-        with user_errors(options_of(args)):
+        with user_errors(given_options(args)):
             return train(
                 cell,
                 task,
@@ -110,10 +110,10 @@ def _checkpoint(cell, task, config, before, resumed, output, say):
     identity = before and before.state.get("identity")
     # A checkpoint given as --resume continues the training that it belongs to.
     if identity and identity == {**identity, **identity_of(cell, task, config)}:
-        return opened(RunAutosave, resumed, identity, say)
+        return opened_autosave(RunAutosave, resumed, identity, say)
     identity = _identity(cell, task, config, before)
     tell_of_others(output, identity, say)
-    return opened(RunAutosave, path_of(output, identity), identity, say)
+    return opened_autosave(RunAutosave, path_of(output, identity), identity, say)
 
 
 def _identity(cell, task, config, before):

@@ -56,7 +56,7 @@ class Column(NamedTuple):
         return self._replace(values=self.values[order], missing=self.missing[order])
 
 
-class Table:
+class ColumnTable:
     """Columns by name, each read when first needed.
 
     table: a pandas or polars frame, a pyarrow table, a dict of columns, or a structured array.

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from fastrnn.data.columns import Column, Table
+from fastrnn.data.columns import Column, ColumnTable
 
 # What stands for a missing value in a CSV file.
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
@@ -20,8 +20,8 @@ _DTYPES = {int: np.int64, float: np.float64, bool: np.bool_, None: np.float64}
 _BLOCK = 1 << 9
 
 
-class CsvTable(Table):
-    """A CSV file as a Table: the first line has the names, other lines the values; see `_Parser` for their types.
+class CsvTable(ColumnTable):
+    """A CSV file as a ColumnTable: the first line has the names, other lines the values; see `_Parser` for their types.
 
     Fields are separated by what occurs most in the first line: comma, semicolon or tab.
     Raises ValueError, naming the line, for lines of another length and for bytes that are no UTF-8; OSError as open().

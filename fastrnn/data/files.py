@@ -4,14 +4,15 @@ import os
 
 import numpy as np
 
-from fastrnn.data.columns import Table
+from fastrnn.data.columns import ColumnTable
 from fastrnn.data.csv_table import CsvTable
 from fastrnn.data.targets import nearest
 from fastrnn.program import install
 
 
-class ParquetTable(Table):
-    """A Parquet file as a Table. Raises ValueError without pyarrow, or for another kind of file; OSError as open does.
+class ParquetTable(ColumnTable):
+    """A Parquet file as a ColumnTable. Raises ValueError without pyarrow, or for another kind of file; OSError as open
+    does.
     """
 
     def __init__(self, path):
@@ -29,7 +30,7 @@ class ParquetTable(Table):
 
     def columns(self, wanted):
         """Return {name: Column} of these names."""
-        return Table(self._read(self._path, columns=list(wanted))).columns(wanted)
+        return ColumnTable(self._read(self._path, columns=list(wanted))).columns(wanted)
 
 
 def read_npz(path):
@@ -56,7 +57,7 @@ def open_table(path):
     """Return the table in a file, by its ending. Raises ValueError for unknown endings."""
     ending = os.path.splitext(path)[1].lower()
     kinds = {".csv": CsvTable, ".tsv": CsvTable, ".txt": CsvTable, ".parquet": ParquetTable, ".pq": ParquetTable,
-             ".npz": lambda path: Table(read_npz(path))}
+             ".npz": lambda path: ColumnTable(read_npz(path))}
     if ending not in kinds:
         raise ValueError(f"got the ending {ending!r}, {nearest(ending, kinds)}")
     return kinds[ending](path)

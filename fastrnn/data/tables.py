@@ -4,15 +4,15 @@ import numpy as np
 
 from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import code_allowed
-from fastrnn.data.columns import Table, listed, read_columns, refuse_text
+from fastrnn.data.columns import ColumnTable, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
-def sequences_of(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder,
-                 weight, kind, classes, allowed):
+def sequence_arguments(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training,
+                       encoder, weight, kind, classes, allowed):
     """What Sequences are made of, as a dict; arguments as in Sequences.from_table."""
-    table = table if isinstance(table, Table) else Table(table)
+    table = table if isinstance(table, ColumnTable) else ColumnTable(table)
     inputs, targets = listed("inputs", inputs), listed("target", target)
     if not inputs:
         raise ValueError("inputs: got no column, expected at least one")

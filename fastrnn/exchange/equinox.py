@@ -16,9 +16,13 @@ from fastrnn.exchange.gates import assembled, known_weights
 from fastrnn.exchange.trees import Npz, parted
 
 KNOWN = {GRU: {"reset": ("after",)}, LSTM: {}}
-MATRICES = {"weight_ih", "weight_hh"}
-MODULES = {"GRUCell": [MATRICES | {"bias", "bias_n"}], "LSTMCell": [MATRICES | {"bias"}], "cell": [MATRICES]}
-LINEAR = {"Linear": [{"weight", "bias"}, {"weight"}]}
+MATRIX_NAMES = {"weight_ih", "weight_hh"}
+CELL_MODULES = {
+    "GRUCell": [MATRIX_NAMES | {"bias", "bias_n"}],
+    "LSTMCell": [MATRIX_NAMES | {"bias"}],
+    "cell": [MATRIX_NAMES],
+}
+LINEAR_MODULE = {"Linear": [{"weight", "bias"}, {"weight"}]}
 
 
 def to_equinox(model, cell="cell", linear="linear"):
@@ -44,7 +48,7 @@ def from_equinox(tree, head=None):
 
     Raises ValueError, in one line, for anything else.
     """
-    _, own, linear = parted(tree, MODULES, LINEAR, "Equinox")
+    _, own, linear = parted(tree, CELL_MODULES, LINEAR_MODULE, "Equinox")
     hidden = own["weight_hh"].shape[-1:]
     gates = len(own["weight_hh"]) // hidden[0] if hidden and hidden[0] else 0
     kind = {3: GRU, 4: LSTM}.get(gates)

@@ -20,13 +20,13 @@ from fastrnn.exchange.trees import Npz, parted
 
 KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": ("after",)}, LSTM: {}}
 # Gates as Flax calls them, in our order, and the layers that have a bias.
-GATES = {Elman: ("",), GRU: ("r", "z", "n"), LSTM: ("i", "f", "g", "o")}
+GATE_NAMES = {Elman: ("",), GRU: ("r", "z", "n"), LSTM: ("i", "f", "g", "o")}
 BIASED = {Elman: ("i",), GRU: ("ir", "iz", "in", "hn"), LSTM: ("hi", "hf", "hg", "ho")}
-NAMES = {
+ARRAY_NAMES = {
     kind: [{f"{side}{gate}/kernel" for side in "ih" for gate in gates} | {f"{name}/bias" for name in BIASED[kind]}]
-    for kind, gates in GATES.items()
+    for kind, gates in GATE_NAMES.items()
 }
-DENSE = {"Dense": [{"kernel", "bias"}, {"kernel"}]}
+OUTPUT_LAYERS = {"Dense": [{"kernel", "bias"}, {"kernel"}]}
 
 
 def to_flax(model, cell="cell", linear="linear"):
@@ -39,11 +39,11 @@ def to_flax(model, cell="cell", linear="linear"):
     weights, kind = known_weights(network, "Flax", KNOWN), type(network.cell)
     layers = {}
     for side, name in (("i", "w_ih"), ("h", "w_hh")):
-        for gate, block in zip(GATES[kind], np.split(weights[name], len(GATES[kind]))):
+        for gate, block in zip(GATE_NAMES[kind], np.split(weights[name], len(GATE_NAMES[kind]))):
             layers[f"{side}{gate}"] = {"kernel": np.array(block.T, order="C")}
-    own, inner = (np.split(weights[name], len(GATES[kind])) for name in ("b_ih", "b_hh"))
+    own, inner = (np.split(weights[name], len(GATE_NAMES[kind])) for name in ("b_ih", "b_hh"))
     for name in BIASED[kind]:
-        n, apart = GATES[kind].index(name[1:]), kind is GRU and name.endswith("n")
+        n, apart = GATE_NAMES[kind].index(name[1:]), kind is GRU and name.endswith("n")
         layers[name]["bias"] = np.array((own if name == "in" else inner)[n] if apart else own[n] + inner[n])
     dense = {"kernel": np.array(weights["w_ho"].T, order="C"), "bias": np.array(weights["b_o"])}
     return {"params": {cell: layers, linear: dense}}
@@ -55,10 +55,10 @@ def from_flax(tree, activation=None, head=None):
     activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
     one line, for anything else.
     """
-    kind, own, dense = parted(tree, NAMES, DENSE, "Flax")
+    kind, own, dense = parted(tree, ARRAY_NAMES, OUTPUT_LAYERS, "Flax")
     parts = {"w_ho": np.transpose(dense["kernel"]), "b_o": dense.get("bias")}
     for side, name in (("i", "w_ih"), ("h", "w_hh")):
-        parts[name] = _stacked(own[f"{side}{gate}/kernel"].T for gate in GATES[kind])
+        parts[name] = _stacked(own[f"{side}{gate}/kernel"].T for gate in GATE_NAMES[kind])
     biases = [own[f"{name}/bias"] for name in BIASED[kind]]
     if kind is GRU:
         parts["b_hh"] = _stacked([np.zeros_like(biases[0]), np.zeros_like(biases[1]), biases.pop()])

@@ -12,8 +12,8 @@ from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Network
 from fastrnn.heads.linear import Linear
 
-GATES = {Elman: 1, GRU: 3, LSTM: 4}
-CELLS = {gates: cell for cell, gates in GATES.items()}
+GATE_COUNTS = {Elman: 1, GRU: 3, LSTM: 4}
+CELLS = {gates: cell for cell, gates in GATE_COUNTS.items()}
 # Ours r z n as z r n, in numbers of ours; the same numbers lead back.
 UPDATE_FIRST = (1, 0, 2)
 
@@ -65,7 +65,7 @@ def assembled(kind, parts, head=None, **options):
     dtype = np.float64 if any(array.dtype == np.float64 for array in arrays.values()) else np.float32
     arrays = {name: np.ascontiguousarray(array, dtype) for name, array in arrays.items()}
     inputs, hidden, outputs = _sizes(arrays)
-    rows = GATES[kind] * hidden
+    rows = GATE_COUNTS[kind] * hidden
     shapes = {"w_ih": (rows, inputs), "w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,)}
     shapes |= {"w_ho": (outputs, hidden), "b_o": (outputs,)} | {f"initial_{state}": (hidden,) for state in kind.state}
     bias = any(name in arrays for name in ("b_ih", "b_hh", "b_o"))

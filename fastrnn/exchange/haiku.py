@@ -22,7 +22,7 @@ KNOWN = {Elman: {"activation": ("relu",)}, GRU: {"reset": ("before",)}, LSTM: {}
 # Ours i f g o as i g f o, in numbers of ours; the same numbers lead back.
 MEMORY_SECOND = (0, 2, 1, 3)
 FORGET = 1
-LINEAR = {"Linear": [{"w", "b"}, {"w"}]}
+LINEAR_PARAMETERS = {"Linear": [{"w", "b"}, {"w"}]}
 
 
 def to_haiku(model):
@@ -55,7 +55,7 @@ def from_haiku(tree, head=None):
     Raises ValueError, in one line, for anything else.
     """
     leaves = flattened(tree)
-    linear = [path for names in LINEAR["Linear"] for path in modules(leaves, names)]
+    linear = [path for names in LINEAR_PARAMETERS["Linear"] for path in modules(leaves, names)]
     if modules(leaves, {"w_i", "w_h", "b"}):
         kind, own = one_module(leaves, {GRU: [{"w_i", "w_h", "b"}]}, "Haiku")
         w, u, b = (_update(own[name].T) for name in ("w_i", "w_h", "b"))
@@ -64,7 +64,7 @@ def from_haiku(tree, head=None):
         kind, parts = LSTM, _lstm(leaves, linear)
     else:
         kind, parts = Elman, _vanilla(leaves, linear)
-    _, last = one_module(leaves, LINEAR, "Haiku")
+    _, last = one_module(leaves, LINEAR_PARAMETERS, "Haiku")
     nothing_else(leaves, "Haiku")
     parts |= {"w_ho": np.transpose(last["w"]), "b_o": last.get("b")}
     return assembled(kind, parts, head, **({GRU: {"reset": "before"}, Elman: {"activation": "relu"}}.get(kind, {})))

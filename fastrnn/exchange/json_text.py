@@ -14,7 +14,7 @@ class Json:
 
     def encode(self, network, name):
         """Return the bytes of a file."""
-        return written(self.to(network))
+        return json_bytes(self.to(network))
 
     def decode(self, content):
         """Return the Network of a file."""
@@ -32,7 +32,7 @@ def object_of(content):
     return found
 
 
-def written(found):
+def json_bytes(found):
     """Return the bytes of an object; arrays become lists of numbers with all digits of their exact value, as float64.
     """
     return (json.dumps(found, default=lambda array: array.tolist(), allow_nan=False) + "\n").encode()

@@ -23,7 +23,7 @@ from fastrnn.program import install
 
 KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": RESETS}, LSTM: {}}
 # Names of the layers in a file, as Keras gives them to the first of each class.
-LAYERS = {Elman: "simple_rnn", GRU: "gru", LSTM: "lstm"}
+LAYER_NAMES = {Elman: "simple_rnn", GRU: "gru", LSTM: "lstm"}
 
 
 def to_keras(model):
@@ -90,7 +90,7 @@ class KerasWeights(Format):
         """Return the bytes of a file that `load_weights` of a model [layer, Dense] reads."""
         arrays, split = to_keras(network), 3 if network.cell.bias else 2
         file, stored = _h5py(), io.BytesIO()
-        layer = f"layers/{LAYERS[type(network.cell)]}"
+        layer = f"layers/{LAYER_NAMES[type(network.cell)]}"
         with file.File(stored, "w") as opened:
             # Keras looks for a group of each layer, also where it has no arrays of its own.
             places = {"": [], layer: [], f"{layer}/cell": arrays[:split], "layers/dense": arrays[split:]}

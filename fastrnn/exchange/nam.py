@@ -17,7 +17,7 @@ from fastrnn.exchange.json_text import Json, numbers
 
 VERSION = "0.5.4"
 # Minor versions in which weights of an LSTM lie in this order.
-READ = range(5, 8)
+VERSIONS_READ = range(5, 8)
 
 
 def to_nam(model):
@@ -53,8 +53,8 @@ def from_nam(found):
     if found.get("architecture") != "LSTM" or not isinstance(config, dict):
         raise ValueError(f"has the architecture {found.get('architecture')!s:.80}, expected LSTM")
     version = str(found.get("version"))
-    if version.split(".")[:2] not in [["0", str(minor)] for minor in READ]:
-        raise ValueError(f"is of version {version:.80}, expected 0.{READ[0]} to 0.{READ[-1]}")
+    if version.split(".")[:2] not in [["0", str(minor)] for minor in VERSIONS_READ]:
+        raise ValueError(f"is of version {version:.80}, expected 0.{VERSIONS_READ[0]} to 0.{VERSIONS_READ[-1]}")
     sizes = [config.get(name) for name in ("input_size", "hidden_size", "num_layers")]
     if not all(type(size) is int and size > 0 for size in sizes) or sizes[2] != 1:
         raise ValueError(f"has an LSTM of {sizes[2]!s:.80} layers and sizes {sizes[:2]!s:.80}, expected one layer")

@@ -14,15 +14,15 @@ from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
-from fastrnn.exchange.flax import DENSE, KNOWN, NAMES, from_flax
+from fastrnn.exchange.flax import ARRAY_NAMES, KNOWN, OUTPUT_LAYERS, from_flax
 from fastrnn.exchange.gates import CELLS, assembled, known_weights
 from fastrnn.exchange.trees import Npz, parted
 
 KERNELS = {"dense_i/kernel", "dense_h/kernel"}
-MODULES = {
+NNX_MODULES = {
     "SimpleCell or GRUCell": [KERNELS | {"dense_i/bias"}],
     "OptimizedLSTMCell": [KERNELS | {"dense_h/bias"}],
-    "LSTMCell": [{name.replace("if/", "if_/") for name in names} for names in NAMES[LSTM]],
+    "LSTMCell": [{name.replace("if/", "if_/") for name in names} for names in ARRAY_NAMES[LSTM]],
 }
 
 
@@ -56,7 +56,7 @@ def from_nnx(tree, activation=None, head=None):
     activation: of a SimpleCell, "tanh" if it is not given; head: a Head, None for a linear one. Raises ValueError, in
     one line, for anything else.
     """
-    name, own, dense = parted(tree, MODULES, DENSE, "nnx")
+    name, own, dense = parted(tree, NNX_MODULES, OUTPUT_LAYERS, "nnx")
     if name == "LSTMCell":
         return from_flax({"cell": {place.replace("if_/", "if/"): each for place, each in own.items()}, "linear": dense},
                          head=head)

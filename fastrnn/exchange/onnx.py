@@ -13,15 +13,15 @@ import numpy as np
 
 from fastrnn.exchange.base import Format
 from fastrnn.exchange.gates import reordered
-from fastrnn.exchange.onnx_graph import LINKS, OPERATORS
+from fastrnn.exchange.onnx_graph import LINKS, OPERATOR_OF_CELL
 from fastrnn.exchange.onnx_read import network_in
 from fastrnn.exchange.onnx_scan import scanned
 from fastrnn.exchange.protobuf import message
-from fastrnn.heads.softmax import LEAST
+from fastrnn.heads.softmax import FORBIDDEN_LOGIT
 
 IR_VERSION, OPSET = 8, 17
 FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11
-DTYPES = {"float32": FLOAT, "float64": DOUBLE, "int64": INT64}
+ONNX_TYPES = {"float32": FLOAT, "float64": DOUBLE, "int64": INT64}
 
 
 class ONNX(Format):
@@ -58,7 +58,7 @@ def to_onnx(network, name="network"):
         graph.input(f"{state}_0", (f"batch_of_{state}_0", hidden))
         graph.store(f"{state}_0", np.reshape(weights.get(f"initial_{state}", np.zeros(hidden)), (1, hidden)))
         first.append(graph.node("Expand", f"{state}_0", shape))
-    recurrent = _operator if type(cell) in OPERATORS else scanned
+    recurrent = _operator if type(cell) in OPERATOR_OF_CELL else scanned
     states, last = recurrent(graph, cell, weights, graph.node("Transpose", x, perm=[1, 0, 2]), first)
     if network.before:
         all_states = graph.node("Concat", graph.node("Unsqueeze", first[0], graph.constant([0])), states, axis=0)
@@ -69,7 +69,7 @@ def to_onnx(network, name="network"):
     z = "z"
     if getattr(head, "masked", False):
         allowed = graph.input("allowed", ("batch", "time", outputs), BOOL)
-        z = graph.node("Where", allowed, z, graph.store("least", np.array(LEAST)))
+        z = graph.node("Where", allowed, z, graph.store("least", np.array(FORBIDDEN_LOGIT)))
     options = {"axis": -1} if head.name == "softmax" else {}
     graph.output(graph.node(LINKS[head.name], z, to="y", **options), ("batch", "time", outputs))
     for state, value in zip(cell.state, last):
@@ -79,7 +79,7 @@ def to_onnx(network, name="network"):
 
 def _operator(graph, cell, weights, x, first):
     """Return the names of the states (time, batch, hidden), and of the last ones (batch, hidden)."""
-    operator, order = OPERATORS[type(cell)]
+    operator, order = OPERATOR_OF_CELL[type(cell)]
 
     bias = ""
     if "b_ih" in weights:
@@ -125,7 +125,7 @@ class _Graph:
 
     def _declare(self, part, name, shape, kind):
         dims = [(1, [(1, each)] if isinstance(each, int) else [(2, each)]) for each in shape]
-        tensor = [(1, kind or DTYPES[self.dtype.name]), (2, dims)]
+        tensor = [(1, kind or ONNX_TYPES[self.dtype.name]), (2, dims)]
         self.parts[part].append([(1, name), (2, [(1, tensor)])])
         return name
 
@@ -134,7 +134,7 @@ class _Graph:
         values = np.asarray(values)
         dtype = np.dtype(np.int64) if values.dtype.kind == "i" else self.dtype
         raw, dims = values.astype(dtype.newbyteorder("<")).tobytes(), [(1, size) for size in values.shape]
-        self.parts["initializer"].append([*dims, (2, DTYPES[dtype.name]), (8, name), (9, raw)])
+        self.parts["initializer"].append([*dims, (2, ONNX_TYPES[dtype.name]), (8, name), (9, raw)])
         return name
 
     def constant(self, integers):

@@ -10,10 +10,10 @@ from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.protobuf import fields_of, integers
 
 # Operator, and the order of the gates there, in numbers of ours.
-OPERATORS = {Elman: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0, 3, 1, 2))}
+OPERATOR_OF_CELL = {Elman: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0, 3, 1, 2))}
 LINKS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "linear": "Identity"}
 # TensorProto.DataType: dtype, and the field that holds the numbers where raw_data does not.
-DTYPES = {1: ("<f4", 4), 11: ("<f8", 10), 7: ("<i8", 7)}
+TENSOR_TYPES = {1: ("<f4", 4), 11: ("<f8", 10), 7: ("<i8", 7)}
 
 # What brings an array into another form, without a change of its numbers.
 FORMS = ("Squeeze", "Unsqueeze", "Transpose", "Reshape", "Identity", "Slice", "Gather", "Expand", "Cast")
@@ -28,7 +28,7 @@ class Node(NamedTuple):
     attributes: dict
 
 
-class Graph:
+class OnnxGraph:
     """The nodes in their order; arrays {name: array} of initializers and constants; names of the inputs that have no
     array."""
 
@@ -97,9 +97,9 @@ def _tensor(content):
     name, kind, dims = _text(fields, 8), fields.get(2, [0])[0], integers(fields.get(1, ()))
     if fields.get(14, [0])[0]:
         raise ValueError(f"{name!r:.80} lies in another file, expected all arrays in this one")
-    if kind not in DTYPES:
+    if kind not in TENSOR_TYPES:
         return name, None
-    dtype, number = DTYPES[kind]
+    dtype, number = TENSOR_TYPES[kind]
     if 9 in fields:
         values = np.frombuffer(fields[9][0], dtype)
     elif kind == 7:

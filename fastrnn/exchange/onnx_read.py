@@ -6,14 +6,14 @@ import numpy as np
 
 from fastrnn.exchange.base import Network
 from fastrnn.exchange.gates import reordered
-from fastrnn.exchange.onnx_graph import FORMS, LINKS, OPERATORS, Graph
+from fastrnn.exchange.onnx_graph import FORMS, LINKS, OPERATOR_OF_CELL, OnnxGraph
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 
-ORDERS = {operator: (cell, np.argsort(order)) for cell, (operator, order) in OPERATORS.items()}
-ACTIVATIONS = {"GRU": ["sigmoid", "tanh"], "LSTM": ["sigmoid", "tanh", "tanh"]}
-HEADS = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
+ORDERS = {operator: (cell, np.argsort(order)) for cell, (operator, order) in OPERATOR_OF_CELL.items()}
+DEFAULT_ACTIVATIONS = {"GRU": ["sigmoid", "tanh"], "LSTM": ["sigmoid", "tanh", "tanh"]}
+HEAD_OF_OPERATOR = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
 
 
 def from_onnx(file):
@@ -36,7 +36,7 @@ def from_onnx(file):
 def network_in(content):
     """Return the Network in the bytes of an ONNX file. Raises ValueError, without a file name before it."""
     try:
-        return _network(Graph(content))
+        return _network(OnnxGraph(content))
     except (KeyError, IndexError, AttributeError, TypeError) as error:
         raise ValueError("is damaged, or not a file of this kind") from error
 
@@ -88,9 +88,9 @@ def _options(node, inputs):
         if there:
             raise ValueError(f"has {operator} with {what}, expected one without")
     named = [each.decode(errors="replace").lower() for each in given.get("activations", ())]
-    known = ACTIVATIONS.get(operator, named[:1])
+    known = DEFAULT_ACTIVATIONS.get(operator, named[:1])
     if named != known and named or operator == "RNN" and not set(named) <= {"tanh", "sigmoid", "relu"}:
-        expected = ", ".join(ACTIVATIONS.get(operator, ["one of tanh", "sigmoid", "relu"]))
+        expected = ", ".join(DEFAULT_ACTIVATIONS.get(operator, ["one of tanh", "sigmoid", "relu"]))
         raise ValueError(f"has {operator} with {', '.join(named):.80}, expected {expected}")
     if operator == "RNN":
         return {"activation": named[0] if named else "tanh"}
@@ -155,10 +155,10 @@ def _head(graph, z):
     """Return the head that follows z, linear where there is none."""
     masked = False
     for _ in graph.nodes:
-        readers = [node for node in graph.readers(z) if node.operator in (*HEADS, "Where", *FORMS)]
-        link = next((node for node in readers if node.operator in HEADS), None)
+        readers = [node for node in graph.readers(z) if node.operator in (*HEAD_OF_OPERATOR, "Where", *FORMS)]
+        link = next((node for node in readers if node.operator in HEAD_OF_OPERATOR), None)
         if link is not None:
-            return Softmax(masked=masked) if link.operator == "Softmax" else HEADS[link.operator]()
+            return Softmax(masked=masked) if link.operator == "Softmax" else HEAD_OF_OPERATOR[link.operator]()
         if not readers:
             break
         masked |= readers[0].operator == "Where"

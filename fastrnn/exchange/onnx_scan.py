@@ -3,7 +3,7 @@
 from fastrnn.exchange.arrays import arrays_of
 from fastrnn.formula.graph import ordered
 
-OPERATORS = {
+OPERATOR_OF_NODE = {
     "+": "Add",
     "-": "Sub",
     "*": "Mul",
@@ -70,4 +70,4 @@ def _write(body, results, names):
             body.count += 1
             names[expr] = body.store(f"step_number_{body.count}", float(expr.args[0]))
         else:
-            names[expr] = body.node(OPERATORS[expr.op], *(names[each] for each in expr.args))
+            names[expr] = body.node(OPERATOR_OF_NODE[expr.op], *(names[each] for each in expr.args))

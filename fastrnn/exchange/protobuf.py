@@ -1,6 +1,6 @@
 """Messages of Protocol Buffers, the format of ONNX files: lists of (field number, value), written and read."""
 
-VARINT, BYTES = 0, 2
+VARINT, LENGTH_DELIMITED = 0, 2
 # Bytes of the kinds that have a fixed size.
 FIXED = {1: 8, 5: 4}
 
@@ -14,7 +14,7 @@ def _field(number, value):
     if isinstance(value, int):
         return _varint(number << 3 | VARINT) + _varint(value)
     content = value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else message(value)
-    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
+    return _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(content)) + content
 
 
 def _varint(value):
@@ -40,7 +40,7 @@ def fields_of(content):
         if kind == VARINT:
             value, place = _read_varint(content, place)
         else:
-            size, place = _read_varint(content, place) if kind == BYTES else (FIXED.get(kind), place)
+            size, place = _read_varint(content, place) if kind == LENGTH_DELIMITED else (FIXED.get(kind), place)
             if size is None or number == 0 or place + size > len(content):
                 raise ValueError("is damaged, or not a file of this kind")
             value, place = content[place : place + size], place + size

@@ -21,9 +21,9 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 
 KNOWN = {GRU: {"reset": ("after",)}, LSTM: {}}
-LAYERS = {"gru": GRU, "lstm": LSTM}
-ACTIVATIONS = {"": Linear, "sigmoid": Sigmoid, "softmax": Softmax}
-DENSE = ("dense", "time-distributed-dense")
+CELL_OF_LAYER = {"gru": GRU, "lstm": LSTM}
+HEAD_OF_ACTIVATION = {"": Linear, "sigmoid": Sigmoid, "softmax": Softmax}
+DENSE_LAYERS = ("dense", "time-distributed-dense")
 
 
 def to_rtneural(model):
@@ -34,11 +34,11 @@ def to_rtneural(model):
     """
     network = network_of(model)
     weights, cell = known_weights(network, "RTNeural", KNOWN), network.cell
-    activation = next((name for name, kind in ACTIVATIONS.items() if type(network.head) is kind), None)
+    activation = next((name for name, kind in HEAD_OF_ACTIVATION.items() if type(network.head) is kind), None)
     if activation is None or getattr(network.head, "masked", False):
         raise ValueError(f"head: RTNeural has no activation for {network.head!r}, expected linear, sigmoid or softmax")
     *own, w_o, b_o = to_keras(network._replace(cell=replace(cell, bias=True), weights=weights))
-    name = next(name for name, kind in LAYERS.items() if type(cell) is kind)
+    name = next(name for name, kind in CELL_OF_LAYER.items() if type(cell) is kind)
     return {
         "in_shape": [None, None, weights["w_ih"].shape[1]],
         "layers": [
@@ -57,7 +57,7 @@ def from_rtneural(found):
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
         raise ValueError("has no layers of RTNeural")
     kinds = [layer.get("type") for layer in layers]
-    if len(kinds) != 2 or kinds[0] not in LAYERS or kinds[1] not in DENSE:
+    if len(kinds) != 2 or kinds[0] not in CELL_OF_LAYER or kinds[1] not in DENSE_LAYERS:
         names = ", ".join(map(str, kinds)) or "of none"
         raise ValueError(f"has the layers {names:.200}, expected gru or lstm, and dense")
     arrays = []
@@ -67,10 +67,10 @@ def from_rtneural(found):
             raise ValueError(f"has a layer {layer['type']} without its {count} arrays of weights")
         arrays += [numbers(each, f"weights of {layer['type']}") for each in weights]
     activation = layers[1].get("activation", "")
-    if activation not in ACTIVATIONS:
+    if activation not in HEAD_OF_ACTIVATION:
         raise ValueError(f"has a dense layer with the activation {activation!r:.80}, expected none, sigmoid or softmax")
-    network = from_keras(arrays, head=ACTIVATIONS[activation]())
-    if type(network.cell) is not LAYERS[kinds[0]] or getattr(network.cell, "reset", "after") != "after":
+    network = from_keras(arrays, head=HEAD_OF_ACTIVATION[activation]())
+    if type(network.cell) is not CELL_OF_LAYER[kinds[0]] or getattr(network.cell, "reset", "after") != "after":
         raise ValueError(f"has a layer {kinds[0]} with weights of another one, or a bias of one axis")
     shapes = [found.get("in_shape"), *(layer.get("shape") for layer in layers)]
     sizes = [shape[-1] if isinstance(shape, list) and shape else shape for shape in shapes]

@@ -23,10 +23,10 @@ from fastrnn.program import install
 
 # Names within the recurrent module, and within the linear one.
 RECURRENT = {"w_ih": "weight_ih_l0", "w_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
-LINEAR = {"w_ho": "weight", "b_o": "bias"}
+LINEAR_NAMES = {"w_ho": "weight", "b_o": "bias"}
 # How files of torch.save begin, of PyTorch 1.6 and later, and earlier.
 TORCH_SAVE = b"PK", b"\x80\x02"
-MODULES = {Elman: "RNN", GRU: "GRU", LSTM: "LSTM"}
+MODULE_NAMES = {Elman: "RNN", GRU: "GRU", LSTM: "LSTM"}
 
 
 class StateDict(Format):
@@ -68,7 +68,8 @@ def to_state_dict(cell, weights, rnn="rnn.", linear="lin."):
         raise ValueError(
             f"{initial[0]}: PyTorch's modules have no weights for initial states; give them as h_0 when you run it"
         )
-    names = {name: rnn + own for name, own in RECURRENT.items()} | {name: linear + own for name, own in LINEAR.items()}
+    names = {name: rnn + own for name, own in RECURRENT.items()}
+    names |= {name: linear + own for name, own in LINEAR_NAMES.items()}
     return {names[name]: np.array(weights[name]) for name in names if name in weights}
 
 
@@ -78,7 +79,8 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
     state: a mapping of names to arrays or tensors. Raises ValueError, naming what does not fit, for anything but one
     layer in one direction with a linear module after it. If some biases are missing, they are 0.
     """
-    names = {rnn + own: name for name, own in RECURRENT.items()} | {linear + own: name for name, own in LINEAR.items()}
+    names = {rnn + own: name for name, own in RECURRENT.items()}
+    names |= {linear + own: name for name, own in LINEAR_NAMES.items()}
     unknown = sorted(set(state) - set(names))
     if unknown:
         kinds = {"_l1": "more than one layer", "reverse": "two directions"}
@@ -138,7 +140,7 @@ def to_torch(model, rnn="rnn", linear="lin"):
 
         def __init__(self):
             super().__init__()
-            layer = getattr(torch.nn, MODULES[type(cell)])
+            layer = getattr(torch.nn, MODULE_NAMES[type(cell)])
             setattr(self, rnn, layer(inputs, cell.hidden_size, bias=bias, batch_first=True, **options))
             setattr(self, linear, torch.nn.Linear(cell.hidden_size, len(network.weights["w_ho"]), bias=bias))
 
@@ -165,7 +167,7 @@ def prefixes_of(state):
 
     Raises ValueError unless there is one of each.
     """
-    first, last = RECURRENT["w_ih"], LINEAR["w_ho"]
+    first, last = RECURRENT["w_ih"], LINEAR_NAMES["w_ho"]
     own = [name.removesuffix(first) for name in state if name.endswith(first)]
     linear = [name.removesuffix(last) for name in state if name.endswith(last)]
     if len(own) != 1 or len(linear) != 1:

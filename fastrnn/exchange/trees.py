@@ -76,14 +76,14 @@ class Npz:
 
     def encode(self, network, name):
         """Return the bytes of a file of the tree."""
-        return encoded(self.to(network))
+        return npz_bytes(self.to(network))
 
     def decode(self, content, **options):
         """Return the Network of a file."""
         return self.of(decoded(content), **options)
 
 
-def encoded(tree):
+def npz_bytes(tree):
     """Return the bytes of an .npz file."""
     stored = io.BytesIO()
     np.savez(stored, **flattened(tree))

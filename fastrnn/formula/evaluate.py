@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.formula.graph import Expr, ordered
 
 
-def evaluate(outputs, values, operations, constant):
+def evaluate_graph(outputs, values, operations, constant):
     """Return the outputs, given `values` {node: value} of all inputs (and of any other node).
 
     operations: {op: function of its arguments' values}; constant(number): a constant's value.
@@ -39,4 +39,4 @@ NUMPY = {
 def on_numpy(outputs, values):
     """Return the outputs as NumPy arrays, in the precision of the values."""
     # Numbers of a formula have it as well: a choice between two of them would be float64 otherwise.
-    return evaluate(outputs, values, NUMPY, np.result_type(*values.values()).type if values else np.float64)
+    return evaluate_graph(outputs, values, NUMPY, np.result_type(*values.values()).type if values else np.float64)

@@ -16,7 +16,7 @@ import numpy as np
 
 # Operations whose results are kept for the step backwards: most cost ten times as much as a product, and relu's
 # derivative follows from its result.
-KEPT = frozenset({"sigmoid", "tanh", "relu", "exp", "log", "softplus", "square_root", "/"})
+SAVED_OPERATIONS = frozenset({"sigmoid", "tanh", "relu", "exp", "log", "softplus", "square_root", "/"})
 
 _nodes, _lock, _numbers = weakref.WeakValueDictionary(), threading.Lock(), itertools.count()
 

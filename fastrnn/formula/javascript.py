@@ -5,7 +5,7 @@ import math
 from fastrnn.formula.statements import Language
 
 
-def number(value):
+def javascript_number(value):
     """Return a number in JavaScript, exact to the last bit; in brackets where a minus sign could join another one."""
     value = float(value)
     text = repr(value) if math.isfinite(value) else repr(value).replace("inf", "Infinity").replace("nan", "NaN")
@@ -23,6 +23,6 @@ JAVASCRIPT = Language(
         "softplus": "Math.max({0}, 0) + Math.log1p(Math.exp(-Math.abs({0})))",
         "square_root": "Math.sqrt({})",
     },
-    number,
+    javascript_number,
     ("const", "const"),
 )

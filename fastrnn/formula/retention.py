@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from fastrnn.formula.functions import maximum
 from fastrnn.formula.graph import lift, symbol
-from fastrnn.formula.reverse import gradient
+from fastrnn.formula.reverse import reverse_gradient
 
 RETENTION = symbol("retention")
 NEAREST = 1e-3
@@ -18,7 +18,7 @@ NEAREST = 1e-3
 
 def kept(step):
     """Return nodes: the share that a unit keeps of each part of its state."""
-    return tuple(gradient([new], [lift(1.0)], [old])[0] for new, old in zip(step.new, step.old))
+    return tuple(reverse_gradient([new], [lift(1.0)], [old])[0] for new, old in zip(step.new, step.old))
 
 
 @lru_cache(maxsize=256)
@@ -26,5 +26,5 @@ def back_with_retention(step):
     """Return the nodes of step.back plus those of the penalty, in terms of the same values and of RETENTION."""
     shares = kept(step)
     slopes = [RETENTION / maximum(1.0 - share, NEAREST) for share in shares]
-    penalties = gradient(shares, slopes, (*step.pre, *step.vectors, *step.old))
+    penalties = reverse_gradient(shares, slopes, (*step.pre, *step.vectors, *step.old))
     return tuple(a + b for a, b in zip(step.back, penalties))

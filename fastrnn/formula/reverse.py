@@ -8,7 +8,7 @@ from fastrnn.formula.functions import greater, sigmoid, where
 from fastrnn.formula.graph import lift, ordered
 
 
-def gradient(outputs, d_outputs, inputs):
+def reverse_gradient(outputs, d_outputs, inputs):
     """Return the derivatives by the inputs of sum_i d_outputs[i] * outputs[i], in terms of the graph's own values."""
     derivatives = {}
 

@@ -10,8 +10,8 @@ and the other gates. A step then has two products with the state, one after the 
 import inspect
 from dataclasses import dataclass
 
-from fastrnn.formula.graph import KEPT, Expr, ordered, symbol, text
-from fastrnn.formula.reverse import gradient
+from fastrnn.formula.graph import SAVED_OPERATIONS, Expr, ordered, symbol, text
+from fastrnn.formula.reverse import reverse_gradient
 
 # Weights that every network has.
 WEIGHTS = ("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")
@@ -63,7 +63,7 @@ class Step:
         return 0 if self.operand is None else self.operand.gates
 
 
-class Terms:
+class NamedTerms:
     """The terms that a formula reads by name."""
 
     def __init__(self, terms):
@@ -96,7 +96,7 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
         if not isinstance(value, Expr):
             raise TypeError(f"step: got {value!r} as the next {name}, expected a formula of pre and the state")
     d_new = tuple(symbol(f"d_{name}") for name in state)
-    back = tuple(gradient(new, d_new, (*pre, *own, *old)))
+    back = tuple(reverse_gradient(new, d_new, (*pre, *own, *old)))
     from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
     named = f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}"
     if not operand_gates:
@@ -107,7 +107,7 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
     if not isinstance(node, Expr):
         raise TypeError(f"operand: got {node!r}, expected a formula of pre and the state")
     d_node = symbol("d_operand")
-    more = tuple(gradient([node], [d_node], (*pre, *own, *old)))
+    more = tuple(reverse_gradient([node], [d_node], (*pre, *own, *old)))
     saved = _saved((*new, node), (*more, *back), {*new, *old, *own, *d_new, d_node}, pre)
     below = set(ordered([node]))
     # What the operand computes anyway is saved with it, and not computed again by the step.
@@ -124,13 +124,14 @@ def _run(name, formula, terms, state, old):
     except TypeError:
         raise TypeError(f"{name}: got {name}(self, {', '.join(inspect.signature(formula).parameters)}), "
                         f"expected {name}(self, pre, {', '.join(state)})") from None
-    return formula(Terms(terms), *old)
+    return formula(NamedTerms(terms), *old)
 
 
 def _saved(results, back, readable, pre):
     """Return the nodes to save for the backward step: results of costly operations, and pre-activations, except
     readable ones."""
-    kept = {expr for expr in ordered(results) if expr.op in KEPT} | {expr for expr in readable if expr in results}
+    kept = {expr for expr in ordered(results) if expr.op in SAVED_OPERATIONS}
+    kept |= {expr for expr in readable if expr in results}
     return tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import lift, symbol, text
-from fastrnn.formula.reverse import gradient
+from fastrnn.formula.reverse import reverse_gradient
 from fastrnn.registry import discover
 
 # What the file of a head must define.
@@ -94,7 +94,7 @@ def traced(head, outputs, counted="correct"):
     share = float(head.emphasis)
     seen = _terms("s", outputs) if share else z
     loss, correct = head.loss(seen, y), getattr(head, counted)(z, y)
-    d_z = tuple(gradient([loss], [lift(1.0)], seen))
+    d_z = tuple(reverse_gradient([loss], [lift(1.0)], seen))
     own = text([loss, correct]) + (f" {share}" if share else "")
     return TracedHead(z, seen, y, loss, d_z, correct, own, share)
 

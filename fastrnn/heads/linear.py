@@ -13,7 +13,7 @@ from fastrnn.arguments import as_number
 from fastrnn.formula import greater, where
 from fastrnn.heads.base import Head
 
-LOSSES = ("squared", "esr")
+REAL_LOSSES = ("squared", "esr")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Linear(Head):
     targets = "reals"
 
     def __post_init__(self):
-        if self.measure not in LOSSES:
-            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(LOSSES)}")
+        if self.measure not in REAL_LOSSES:
+            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(REAL_LOSSES)}")
         if as_number("pre_emphasis", self.pre_emphasis, (expected := "a number of at least 0 and below 1")) >= 1:
             raise ValueError(f"pre_emphasis: got {self.pre_emphasis!r}, expected {expected}")
 

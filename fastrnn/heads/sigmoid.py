@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastrnn.formula import greater, sigmoid, softplus, where
 from fastrnn.heads.base import Head
 
-LOSSES = ("cross-entropy", "squared")
+BIT_LOSSES = ("cross-entropy", "squared")
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Sigmoid(Head):
     targets = "bits"
 
     def __post_init__(self):
-        if self.measure not in LOSSES:
-            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(LOSSES)}")
+        if self.measure not in BIT_LOSSES:
+            raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(BIT_LOSSES)}")
 
     def loss(self, z, y):
         """Return the sum of the losses over outputs."""

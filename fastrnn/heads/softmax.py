@@ -12,7 +12,7 @@ from fastrnn.formula import detach, exp, greater, log, maximum, softplus, where
 from fastrnn.heads.base import Head
 
 # The output of a forbidden class: its exponential is 0, and differences of two of them are finite, in float32, too.
-LEAST = -1e30
+FORBIDDEN_LOGIT = -1e30
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Softmax(Head):
         return super().link(z if allowed is None else np.where(allowed, z, -np.inf).astype(z.dtype))
 
     def _allowed(self, z, y):
-        """Return z, with LEAST for forbidden classes."""
-        return [where(greater(a, 0.5), each, LEAST) for each, a in zip(z, y[1:])] if self.masked else z
+        """Return z, with FORBIDDEN_LOGIT for forbidden classes."""
+        return [where(greater(a, 0.5), each, FORBIDDEN_LOGIT) for each, a in zip(z, y[1:])] if self.masked else z
 
 
 def _chosen(z, y):

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from fastrnn.machine.integers import INT, Int
 from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
-from fastrnn.simd.rows import join, load_vector, splat_value, split
+from fastrnn.simd.rows import join, load_vector, splat_value, split_vector
 
 # A loop of known length is written out, step after step, where it makes at most this number of vectors.
 UNROLLED = 64
@@ -147,7 +147,7 @@ class Compiler(LaneSums):
 
     def parts(self, vector):
         """The inverse of `joined`."""
-        return [Vector(self.builder, part, self.dtype) for part in split(self.builder, vector.value, self.lanes)]
+        return [Vector(self.builder, part, self.dtype) for part in split_vector(self.builder, vector.value, self.lanes)]
 
     def from_bits(self, word, first):
         """Bits of the lanes whose bit of an Int is set, from bit `first` on."""

@@ -6,7 +6,7 @@ from fastrnn.certify.automaton import automaton_of
 from fastrnn.certify.file import read_boxes
 from fastrnn.certify.projection import directions, real_states, shadows
 
-SEQUENCES, STEPS = 24, 24
+CLOUD_SEQUENCES, CLOUD_STEPS = 24, 24
 # More boxes than this hide each other, and make the file large.
 MOST_BOXES = 2000
 
@@ -17,7 +17,7 @@ def task_plane(model, certificate):
     Raises CheckpointError for a certificate that is not the model's.
     """
     automaton = automaton_of(model.task)
-    states, labels = real_states(model, automaton, SEQUENCES, STEPS)
+    states, labels = real_states(model, automaton, CLOUD_SEQUENCES, CLOUD_STEPS)
     axes = directions(states, labels)
     plane = {"axes": _names(model.hidden_size, "direction"), "directions": axes.tolist(),
              "cloud": np.round(states @ axes.T, 5).tolist(), "labels": labels.tolist()}

@@ -6,7 +6,7 @@ from fastrnn.analysis.portrait import phase_portrait
 from fastrnn.pages.plane import fitted_plane
 
 # Steps of a sequence that are shown, and inputs of a phase portrait.
-MOST_STEPS, MOST_INPUTS = 400, 6
+SHOWN_STEPS, SHOWN_INPUTS = 400, 6
 
 
 def fit_data(fit, data=None, sequences=5):
@@ -26,11 +26,11 @@ def fit_data(fit, data=None, sequences=5):
     described["plane"] = fitted_plane(states)
     if width <= 2:
         portrait = phase_portrait(fit, data)
-        described["portrait"] = {"inputs": portrait.inputs[:MOST_INPUTS].tolist(),
-                                 "labels": portrait.labels()[:MOST_INPUTS]}
+        described["portrait"] = {"inputs": portrait.inputs[:SHOWN_INPUTS].tolist(),
+                                 "labels": portrait.labels()[:SHOWN_INPUTS]}
     predictions = np.round(fit.predict(shown).astype(float), 8)
     for n in range(len(shown)):
-        own = slice(shown.offsets[n], min(shown.offsets[n + 1], shown.offsets[n] + MOST_STEPS))
+        own = slice(shown.offsets[n], min(shown.offsets[n + 1], shown.offsets[n] + SHOWN_STEPS))
         described["sequences"].append({
             "name": f"sequence {shown.ids[n]}", "steps": int(shown.lengths[n]),
             "x": shown.x[own].tolist(), "p": predictions[own].tolist(), "y": _targets(shown, own),
@@ -59,5 +59,5 @@ def _targets(data, own):
 
 def _plain_inputs(inputs):
     """Return the inputs of a phase portrait without data: all 0, and 1 in each single input."""
-    rows = np.concatenate([np.zeros((1, inputs)), np.eye(inputs)])[:MOST_INPUTS]
-    return {"inputs": rows.tolist(), "labels": ["0", *(f"x{n} 1" for n in range(inputs))][:MOST_INPUTS]}
+    rows = np.concatenate([np.zeros((1, inputs)), np.eye(inputs)])[:SHOWN_INPUTS]
+    return {"inputs": rows.tolist(), "labels": ["0", *(f"x{n} 1" for n in range(inputs))][:SHOWN_INPUTS]}

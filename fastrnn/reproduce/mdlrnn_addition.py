@@ -34,15 +34,15 @@ class Split:
         return f"{self.first} to {self.last}"
 
 
-TEST = Split(21, 270, 11)
-TRAINING = (Split(0, 19, 7), Split(0, 9, 6))
+TEST_SPLIT = Split(21, 270, 11)
+TRAINING_SPLITS = (Split(0, 19, 7), Split(0, 9, 6))
 # Their figures on these: of networks found by evolution, and the best of those trained by gradients (Elman, GRU and
 # LSTM, 2 to 128 units, 1,000 epochs) and their number.
 EVOLVED = 1.0
-THEIR_BEST = {TRAINING[0]: (0.8126, 248), TRAINING[1]: (0.7493, 246)}
+THEIR_BEST = {TRAINING_SPLITS[0]: (0.8126, 248), TRAINING_SPLITS[1]: (0.7493, 246)}
 
 # Networks for each seed; samples after the first fit of all sequences, and the penalty that makes states discrete.
-RESTARTS, SAMPLES, SATURATION = 10, 65536, 0.02
+RESTARTS, EXTRA_SAMPLES, ROUNDING_PENALTY = 10, 65536, 0.02
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Candidate:
         return self.margin <= 0, self.states, -self.margin
 
 
-def candidate(split, seed, number, hidden=16, samples=SAMPLES):
+def candidate(split, seed, number, hidden=16, samples=EXTRA_SAMPLES):
     """Train and return one Candidate, the `number`-th of this seed."""
     x, y = data = split.sequences()
     drawn = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -77,7 +77,7 @@ def candidate(split, seed, number, hidden=16, samples=SAMPLES):
         weights=fit.weights,
         until="samples",
         max_samples=samples,
-        saturation=SATURATION,
+        saturation=ROUNDING_PENALTY,
         schedule="drop",
     ).model
     z = model.logits(x, threads=1)
@@ -91,7 +91,7 @@ def states_on(model, x):
     return len(np.unique(np.packbits(units, axis=1), axis=0))
 
 
-def accuracy(model, split=TEST):
+def accuracy(model, split=TEST_SPLIT):
     """Return the share of right bits on the sequences of a Split."""
     x, y = split.sequences()
     return float(((model.logits(x) > 0) == (y > 0.5)).mean())

@@ -20,8 +20,8 @@ others, and 20 million float64; the tests repeat it over every 997th and 4 milli
 
 import numpy as np
 
-from .host import has
-from .pointwise import clamp, divide, fma, pick, select
+from fastrnn.simd.host import has
+from fastrnn.simd.pointwise import clamp, divide, fma, pick, select
 
 LOG2_E = 1.4426950408889634
 # ln 2 in two parts: the first has so few bits that n * LN2_HIGH is exact (Cody and Waite, 1980).
@@ -34,9 +34,9 @@ ROUND_32, ROUND_64 = 1.5 * 2**23, 1.5 * 2**52
 # Where the lanes of one or two registers can be looked up by other lanes in one instruction: 2**(j / 16), and
 # (2**(f / 16) - 1) / f for |f| <= 1 / 2 as a polynomial through Chebyshev's points; tanh, which keeps the digits of
 # small numbers, takes one degree more than sigmoid.
-TABLE = has("avx512f")
-STEPS = 16
-STEP = LN2 / STEPS
+BY_TABLE = has("avx512f")
+TABLE_STEPS = 16
+STEP = LN2 / TABLE_STEPS
 TABLE_SIGMOID = (0.04332169878499661, 0.0009383847928089873, 1.355080777749983e-05, 1.4676100321837672e-07,
                  1.2716085030349987e-09, 9.181334960907254e-12)  # 1.5e-17 of 2**(f / 16)
 # In float32, of 32 powers: 2**(f / 32) = A * ((f + 46)**2 + B), with an error of 1.3e-7 of itself, as
@@ -56,7 +56,7 @@ TABLE_TANH = {
 }  # 1e-8 and 3.6e-17 of itself
 
 
-def _powers(dtype, integer, shift, steps=STEPS, scale=1.0):
+def _powers(dtype, integer, shift, steps=TABLE_STEPS, scale=1.0):
     """Return scale * 2**(j / steps) as float bits less j << shift, as floats; adding n << shift, n = steps k + j, adds
     k to the exponent and cancels the subtracted j."""
     j = np.arange(steps, dtype=integer)
@@ -131,10 +131,10 @@ def exp(x):
 
 def sigmoid(x):
     """Return 1 / (1 + exp(-x)); the sign is part of the constants, which saves one instruction per vector."""
-    if TABLE and not x.double:
+    if BY_TABLE and not x.double:
         return _sigmoid_by_squares(x)
     x = clamp(x, -708.0, 708.0) if x.double else clamp(x, -87.0, 87.0)
-    if TABLE:
+    if BY_TABLE:
         return _sigmoid_by_table(x)
     shifted, minus_r = _split(x, sign=-1)
     signed = [c if power % 2 == 0 else -c for power, c in enumerate(EXP_64 if x.double else EXP_32)]
@@ -147,7 +147,7 @@ def _sigmoid_by_table(x):
 
     That f loses the rounding of 16 / ln 2 times n shows only where the sigmoid is flat.
     """
-    f, power = _table(x, -STEPS * LOG2_E)
+    f, power = _table(x, -TABLE_STEPS * LOG2_E)
     return divide(1, 1 + fma(power * f, polynomial(TABLE_SIGMOID, f), power))
 
 
@@ -178,7 +178,7 @@ def _by_exponent(x, powers, shift, shifted):
 def tanh(x):
     """e / (e + 2), e = exp(2 x) - 1 formed without cancellation, so that small x keep their digits."""
     limit = 20.0 if x.double else 9.5
-    if TABLE:
+    if BY_TABLE:
         return _tanh_by_table(clamp(x, -limit, limit))
     shifted, r = _split(clamp(x + x, -2 * limit, 2 * limit))
     power = _power(shifted)
@@ -188,7 +188,7 @@ def tanh(x):
 
 def _tanh_by_table(x):
     """From 2 x = (n + f) ln 2 / 16; e + 2 has a sum of its own, which does not take over the rounding of e."""
-    f, power = _table(x, 2 * STEPS * LOG2_E)
+    f, power = _table(x, 2 * TABLE_STEPS * LOG2_E)
     scaled, slope = power * f, polynomial(TABLE_TANH[x.double], f)
     return divide(fma(scaled, slope, power - 1), fma(scaled, slope, power + 1))
 

@@ -8,8 +8,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from .host import has
-from .rows import element_type, join, shuffle, split
+from fastrnn.simd.host import has
+from fastrnn.simd.rows import element_type, join, shuffle, split_vector
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
 APPROXIMATES = has("avx512f") and has("avx512vl")
@@ -138,7 +138,7 @@ def pick(x, table, bits):
     size, kind, width = (8, "pd", 64) if x.double else (16, "ps", 32)
     piece, index = ir.VectorType(element_type(x.dtype), size), ir.VectorType(ir.IntType(width), size)
     wide = shuffle(builder, bits, bits, [lane % x.lanes for lane in range(max(size, x.lanes))])
-    pieces = split(builder, wide, size)
+    pieces = split_vector(builder, wide, size)
     low, high = (ir.Constant(piece, entries[first : first + size] or None) for first in (0, size))
     if len(entries) == size:
         found = [permuted(builder, low, each) for each in pieces]
@@ -198,7 +198,7 @@ def _approximate(x, what):
     """Return an approximation of 1 / x ("rcp14") or of 1 / sqrt(x) ("rsqrt14") to 14 bits."""
     builder, width = x.builder, 64 if x.double else 32
     pieces = []
-    for piece in split(builder, x.value, min(512 // width, x.lanes)):
+    for piece in split_vector(builder, x.value, min(512 // width, x.lanes)):
         count = piece.type.count
         mask = ir.IntType(max(8, count))
         kind = ir.FunctionType(piece.type, [piece.type, piece.type, mask])

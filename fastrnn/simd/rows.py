@@ -39,7 +39,7 @@ def join(builder, vectors):
     return vectors[0]
 
 
-def split(builder, value, lanes):
+def split_vector(builder, value, lanes):
     """Return the vectors of `lanes` elements that `join` joined."""
     if value.type.count == lanes:
         return [value]

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from fastrnn.cells.base import Cell, cells
 from fastrnn.data.roles import TRAIN, split
 from fastrnn.data.sequences import Sequences
-from fastrnn.sklearn.forms import is_list, sequences_of, step_weights, targets_of
+from fastrnn.sklearn.forms import is_list, step_weights, targets_of, to_sequences
 from fastrnn.training.entry import train
 from fastrnn.training.sequences.config import FitConfig
 
@@ -134,7 +134,7 @@ class RNN(BaseEstimator):
         return pieces if is_list(X) else np.stack(pieces)
 
     def _score(self, X, y, sample_weight, predicted, measure):
-        data = sequences_of(X)
+        data = to_sequences(X)
         targets, per_step = targets_of(y, data)
         self._check_alike(data, per_step)
         weight = step_weights(sample_weight, data, per_step)

@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from fastrnn.sklearn.base import RNN
-from fastrnn.sklearn.forms import sequences_of, targets_of
+from fastrnn.sklearn.forms import targets_of, to_sequences
 
 
 class RNNClassifier(ClassifierMixin, RNN):
@@ -122,7 +122,7 @@ class RNNClassifier(ClassifierMixin, RNN):
     @staticmethod
     def _labelled(X, y):
         """Return (Sequences without targets, labels, whether there is one for each step)."""
-        data = sequences_of(X)
+        data = to_sequences(X)
         labels, per_step = targets_of(y, data)
         labels = column_or_1d(labels, warn=True)
         check_classification_targets(labels)
@@ -148,7 +148,7 @@ class RNNClassifier(ClassifierMixin, RNN):
             Labels of the sequences; or those of their steps, in the form of X, if y of `fit` had them.
         """
         check_is_fitted(self)
-        data = sequences_of(X)
+        data = to_sequences(X)
         return self._in_form_of(X, data, self._labels(data))
 
     def predict_proba(self, X):
@@ -165,7 +165,7 @@ class RNNClassifier(ClassifierMixin, RNN):
             Probabilities for the sequences; or for their steps, in the form of X, if y of `fit` had them.
         """
         check_is_fitted(self)
-        data = sequences_of(X)
+        data = to_sequences(X)
         return self._in_form_of(X, data, self._rows(data))
 
     def score(self, X, y, sample_weight=None):
@@ -255,7 +255,7 @@ class RNNRegressor(RegressorMixin, RNN):
         return self._fit(X, y, sample_weight, partial=True)
 
     def _fit(self, X, y, sample_weight, **options):
-        data = sequences_of(X)
+        data = to_sequences(X)
         values, per_step = targets_of(y, data, np.float64)
         self._single = values.ndim == 1
         return self._train(data, values, per_step, sample_weight, kind="reals", **options)
@@ -274,7 +274,7 @@ class RNNRegressor(RegressorMixin, RNN):
             In the form of y of `fit`; predictions of steps are a list or an array, as X is.
         """
         check_is_fitted(self)
-        data = sequences_of(X)
+        data = to_sequences(X)
         return self._in_form_of(X, data, self._values(data))
 
     def score(self, X, y, sample_weight=None):

@@ -11,7 +11,7 @@ def is_list(X):
     return isinstance(X, (list, tuple)) or (getattr(X, "dtype", None) == object and np.ndim(X) == 1)
 
 
-def sequences_of(X):
+def to_sequences(X):
     """Return Sequences without targets."""
     if is_list(X):
         return Sequences(list(X))

@@ -12,9 +12,9 @@ from fastrnn.sweep.unit import code_version
 # model that keeps a lane busy, cost little.
 UNIT_SECONDS = 5.0
 # Models of the first unit, before any time is known; all later units are multiples of it: models train side by side.
-TOGETHER = 16
+UNIT_MODELS = 16
 # A unit that has failed this many times is not tried again.
-ATTEMPTS = 3
+UNIT_ATTEMPTS = 3
 REFRESH_SECONDS = 0.25
 
 
@@ -74,9 +74,9 @@ class Driver:
         """Return the number of models in the next unit of a point; left: the waiting models of all points."""
         if self.unit:
             return self.unit
-        groups = UNIT_SECONDS / self.pace[point] / TOGETHER if point in self.pace else 1
+        groups = UNIT_SECONDS / self.pace[point] / UNIT_MODELS if point in self.pace else 1
         # Towards the end smaller ones, so that all workers end together.
-        return math.ceil(min(groups, left / self.together / TOGETHER)) * TOGETHER
+        return math.ceil(min(groups, left / self.together / UNIT_MODELS)) * UNIT_MODELS
 
     def _submit(self, work, waiting, running):
         unit, executor = self.unit_of(*work), self.workers.executor
@@ -116,8 +116,8 @@ class Driver:
         if isinstance(error, BrokenExecutor) and not self.workers.renew(executor):
             raise UnitFailed(f"the executor has lost its workers ({_reason(error)})") from error
         self.attempts[work] = self.attempts.get(work, 0) + 1
-        if self.attempts[work] == ATTEMPTS:
-            raise UnitFailed(f"{unit}: failed {ATTEMPTS} times, the last time with {_reason(error)}") from error
+        if self.attempts[work] == UNIT_ATTEMPTS:
+            raise UnitFailed(f"{unit}: failed {UNIT_ATTEMPTS} times, the last time with {_reason(error)}") from error
         waiting.appendleft(work)
 
     def _tell(self, note=None):

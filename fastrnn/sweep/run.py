@@ -14,7 +14,7 @@ from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
 from fastrnn.sweep.journal import Journal, journal_of, read_journal
 from fastrnn.sweep.results import Results
-from fastrnn.sweep.sizes import SHARE, search_sizes
+from fastrnn.sweep.sizes import ENOUGH_EXACT, search_sizes
 from fastrnn.sweep.table import Table, check_table_format
 from fastrnn.sweep.unit import Unit, compile_points, note_of, run_unit
 from fastrnn.sweep.workers import Threads, Workers
@@ -79,7 +79,7 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
 def smallest(
     grid=None,
     *,
-    share=SHARE,
+    share=ENOUGH_EXACT,
     output=None,
     force=False,
     executor=None,

@@ -7,7 +7,7 @@ from fastrnn.sweep.grid import AXES
 from fastrnn.sweep.statistics import Summary, summary
 from fastrnn.sweep.table import Table
 
-SHARE = 0.95
+ENOUGH_EXACT = 0.95
 _OTHERS = tuple(axis for axis in AXES if axis != "hidden_size")
 
 
@@ -55,7 +55,7 @@ class Smallest:
     table: Table
 
 
-def search_sizes(grid, results, complete, share=SHARE):
+def search_sizes(grid, results, complete, share=ENOUGH_EXACT):
     """The Smallest within a grid, whose hidden sizes are tried in ascending order until the share is reached.
 
     From below, so that no smaller size of the grid is left untried: a larger network need not be a better one.

@@ -14,15 +14,15 @@ from fastrnn.sweep.grid import AXES, Grid
 from fastrnn.sweep.statistics import summary
 from fastrnn.sweep.unit import MEASURES
 
-COLUMNS = (*AXES, "seed", *MEASURES, "arithmetic")
+TABLE_COLUMNS = (*AXES, "seed", *MEASURES, "arithmetic")
 
 
 @dataclass
 class Table:
     """The models of some points of a grid, with all seeds.
 
-    points: the points; summaries: the Summary of each; rows: tuples of COLUMNS, in the grid's order, then by seed;
-    arithmetic: the kind that they were computed in.
+    points: the points; summaries: the Summary of each; rows: tuples of TABLE_COLUMNS, in the grid's order, then by
+    seed; arithmetic: the kind that they were computed in.
     """
 
     grid: Grid
@@ -42,7 +42,7 @@ class Table:
 
     @property
     def rows(self):
-        """Yield a tuple of COLUMNS for each model."""
+        """Yield a tuple of TABLE_COLUMNS for each model."""
         first = self.grid.config.seed
         for point, rows in zip(self.points, self.measured):
             values = tuple(point.value(axis) for axis in AXES)
@@ -52,7 +52,7 @@ class Table:
     @property
     def columns(self):
         """{name: array}: samples_to_exact is -1 where a model never became exact."""
-        return {name: np.array(column) for name, column in zip(COLUMNS, zip(*self.rows))}
+        return {name: np.array(column) for name, column in zip(TABLE_COLUMNS, zip(*self.rows))}
 
     __repr__ = sweep_table
 
@@ -63,19 +63,19 @@ class Table:
         return len(self.points) * self.grid.seeds
 
     def save(self, path):
-        """Write .csv or .parquet: one row per model, COLUMNS, samples_to_exact empty where it never became exact.
+        """Write .csv or .parquet: one row per model, TABLE_COLUMNS, samples_to_exact empty where it never became exact.
 
         Equal tables give equal bytes. Returns None. Raises ValueError for another ending, or without pyarrow for
         .parquet; OSError if the file cannot be written. An existing file is replaced.
         """
         if check_table_format(path) == "csv":
-            lines = itertools.chain([COLUMNS], map(_written, self.rows))
+            lines = itertools.chain([TABLE_COLUMNS], map(_written, self.rows))
             write_atomically(path, "".join(",".join(line) + "\n" for line in lines).encode())
             return
         import pyarrow
         from pyarrow.parquet import write_table
 
-        columns = {name: list(column) for name, column in zip(COLUMNS, zip(*self.rows))}
+        columns = {name: list(column) for name, column in zip(TABLE_COLUMNS, zip(*self.rows))}
         columns["samples_to_exact"] = [None if value < 0 else value for value in columns["samples_to_exact"]]
         # A column that may hold only nulls needs its type.
         types = {"activation": pyarrow.string(), "samples_to_exact": pyarrow.int64()}
@@ -99,7 +99,7 @@ def check_table_format(path):
 
 def _written(row):
     """Return the row's fields as text; repr gives the shortest digits that read back as the same float."""
-    values = dict(zip(COLUMNS, row))
+    values = dict(zip(TABLE_COLUMNS, row))
     if values["samples_to_exact"] < 0:
         values["samples_to_exact"] = None
     return ["" if value is None else value if isinstance(value, str) else repr(value) for value in values.values()]

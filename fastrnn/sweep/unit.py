@@ -9,7 +9,7 @@ from fastrnn.training.tasks import train_many
 
 # Measures of a model, in the order of its tuple.
 MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")
-EXACT = MEASURES.index("samples_to_exact")
+EXACT_COLUMN = MEASURES.index("samples_to_exact")
 
 
 class Unit(NamedTuple):
@@ -60,7 +60,7 @@ def run_unit(unit, stopped=None):
 
 def note_of(unit, rows):
     """Return a unit's text for the progress display of a sweep."""
-    exact = sum(row[EXACT] >= 0 for row in rows)
+    exact = sum(row[EXACT_COLUMN] >= 0 for row in rows)
     return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from fastrnn.arguments import as_integer
-from fastrnn.bits.source import NUMBERS, BitTask, label_address
+from fastrnn.bits.source import TASK_NUMBERS, BitTask, label_address
 from fastrnn.compiling import inner
 from fastrnn.registry import discover
 
@@ -76,7 +76,7 @@ class Task:
         """The task as a BitTask."""
         return BitTask(
             label_address(self.label),
-            (*self.numbers, *[0] * (NUMBERS - len(self.numbers))),
+            (*self.numbers, *[0] * (TASK_NUMBERS - len(self.numbers))),
             self.bits - self.free_bits,
             self.last_only,
         )

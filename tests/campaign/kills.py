@@ -51,7 +51,7 @@ JOBS = {
 
 def warm_up():
     """Load what the jobs run, in this process and on its one thread; let checkpoints come as often as kills do."""
-    autosave.SECONDS, autosave.SHARE = 0.03, 1.0
+    autosave.SECONDS, autosave.TIME_SHARE = 0.03, 1.0
     from fastrnn.sweep import Grid
     from fastrnn.sweep.unit import compile_points as load
 

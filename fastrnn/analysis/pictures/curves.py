@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.drawing import BLUE, GREEN, VERMILLION, Picture, title_of_fits
 from fastrnn.training.sequences.one import as_fits
 
-ROLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))
+ROLE_STYLES = (("training", BLUE, "-"), ("validation", VERMILLION, "--"), ("test", GREEN, ":"))
 # More lines than this are one black surface.
 MOST_LINES = 50
 
@@ -42,7 +42,7 @@ def plot_learning_curves(fits, baselines=(), path=None, axes=None):
     chosen = np.unique(np.linspace(0, len(fits) - 1, min(len(fits), MOST_LINES)).round().astype(int))
     histories = [fits.history(i) for i in chosen]
     thin = {"linewidth": 1.4 if len(chosen) == 1 else 0.8, "alpha": 1 if len(chosen) < 5 else 0.5}
-    for role, (name, colour, dashes) in enumerate(ROLES):
+    for role, (name, colour, dashes) in enumerate(ROLE_STYLES):
         label = name
         for i, history in zip(chosen, histories):
             losses = history["loss"][:, role]

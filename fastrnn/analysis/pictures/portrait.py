@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.drawing import Picture, look
 
 # Points of the data that are drawn for each input: more only hide each other.
-MOST_POINTS = 400
+POINTS_PER_INPUT = 400
 
 
 def plot_portrait(portrait, path=None, axes=None):
@@ -40,7 +40,7 @@ def plot_portrait(portrait, path=None, axes=None):
     for n, label in enumerate(portrait.labels()):
         colour, dashes = look(n)
         own = np.flatnonzero(portrait.visited["input"] == n)
-        own = own[:: max(1, -(-len(own) // MOST_POINTS))]
+        own = own[:: max(1, -(-len(own) // POINTS_PER_INPUT))]
         line = portrait.dimensions == 1
         axes.scatter(
             portrait.visited["logit"][own],

@@ -6,7 +6,7 @@ import numpy as np
 
 # Samples that are taken through all steps together, and numbers of an array that is written and read again: such
 # pieces stay in the second-level cache. The best of 256 to 16,384 samples at hidden 16.
-PIECE, NUMBERS = 1024, 1 << 16
+PIECE_SAMPLES, PIECE_NUMBERS = 1024, 1 << 16
 
 
 class Batched:
@@ -15,7 +15,7 @@ class Batched:
     def __init__(self, work, threads, weights, x, y):
         self.w_ih, self.w_hh, self.w_ho = (weights[name].astype(np.float32) for name in ("w_ih", "w_hh", "w_ho"))
         self.x, self.y = x, y
-        size = min(PIECE, -(-work.batch // threads))
+        size = min(PIECE_SAMPLES, -(-work.batch // threads))
         self.pieces = [
             _Piece(work.hidden, x[first : first + size], y[first : first + size])
             for first in range(0, work.batch, size)
@@ -56,7 +56,7 @@ class _Piece:
     def __init__(self, hidden, x, y):
         batch, steps = x.shape[:2]
         self.x, self.y = (np.ascontiguousarray(each.transpose(1, 0, 2), np.float32) for each in (x, y))
-        self.span = max(1, min(steps, NUMBERS // (batch * hidden)))
+        self.span = max(1, min(steps, PIECE_NUMBERS // (batch * hidden)))
         self.h = np.empty((steps, batch, hidden), np.float32)
         self.product = np.empty((batch, hidden), np.float32)
         self.slope = np.empty((self.span, batch, hidden), np.float32)

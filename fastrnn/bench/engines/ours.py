@@ -10,8 +10,8 @@ from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
-from fastrnn.training.tasks.group import Group, Job
-from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.group import RunGroup, RunJob
+from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.session import session_for
 
 
@@ -64,12 +64,12 @@ class Models:
         self.shapes = shapes_of(elman, INPUTS, 1)
         constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
         varied = {name: np.full(work.models, value) for name, value in constant.items()}
-        recipe = Recipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied, self.threads)
+        recipe = RunRecipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied, self.threads)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
-        self.groups = [Group(recipe) for _ in range(self.places[-1][0] + 1)]
+        self.groups = [RunGroup(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):
             one = {name: weight[model] for name, weight in weights.items()}
-            self.groups[group].put(lane, Job(model, 1 << 40), flat(one, self.shapes), model)
+            self.groups[group].put(lane, RunJob(model, 1 << 40), flat(one, self.shapes), model)
             self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):

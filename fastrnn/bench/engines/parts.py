@@ -1,6 +1,7 @@
 """The parts of an update, each timed alone on the arrays of one block, which lie in the cache as during training.
 
-One update of a part is REPEATS blocks of SAMPLES samples (for `Update`, REPEATS updates of the weights). For each part
+One update of a part is REPEATS blocks of PART_SAMPLES samples (for `Update`, REPEATS updates of the weights). For each
+part
 `work_of_block` says what one block computes and how much of its arrays it reads and writes. The sum of the parts is not
 the whole: in training one part's last stores overlap with the next one's loads.
 """
@@ -19,13 +20,13 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.session import Session
 
 REPEATS = 100
-SAMPLES = WORD
+PART_SAMPLES = WORD
 
 
 @jit
 def _lay(address, laid, times):
     for n in range(times):
-        call(address, (laid, 0, n * SAMPLES, SAMPLES))
+        call(address, (laid, 0, n * PART_SAMPLES, PART_SAMPLES))
 
 
 @jit
@@ -34,15 +35,15 @@ def _call(address, frame, times):
         call(address, (None, frame))
 
 
-class Part:
+class TimedPart:
     """A session during training; `blocks(times)` does the part's work `times` times."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, elman, task = work, Elman(work.hidden, bias=False), Addition(bits=work.steps)
         # The same update many times must lead nowhere.
-        config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=SAMPLES, dtype=work.dtype)
+        config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=PART_SAMPLES, dtype=work.dtype)
         self.session = Session(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, config, 1, weights)
-        self.stream = Stream(Model(elman, weights, task), SAMPLES, 1)
+        self.stream = Stream(Model(elman, weights, task), PART_SAMPLES, 1)
         self.words = np.zeros((1, work.steps, INPUTS), np.uint64)
         self.session.run(np.zeros(1), np.zeros(1), 0)
         self.layer = layer_for(self.session.source, self.session.blocks[0])
@@ -51,23 +52,23 @@ class Part:
         self.blocks(REPEATS * updates)
 
 
-class Data(Part):
+class Data(TimedPart):
     def blocks(self, times):
         _lay(*self.layer, times)
 
 
-class Forward(Part):
+class Forward(TimedPart):
     def blocks(self, times):
         for _ in range(times):
             self.stream.run(self.words)
 
 
-class Learn(Part):
+class Learn(TimedPart):
     def blocks(self, times):
         _call(self.session.programs[0].address, self.session.work[0].learn, times)
 
 
-class Update(Part):
+class Update(TimedPart):
     def blocks(self, times):
         _call(self.session.programs[1].address, self.session.work[0].update, times)
 
@@ -76,11 +77,11 @@ def work_of_block(part, work):
     """Return (floating-point operations, bytes) of a part for one block; each array counts once where it is read and
     once where it is written."""
     h, t = work.hidden, work.steps
-    states, square = 4 * t * h * SAMPLES, 4 * h * h
+    states, square = 4 * t * h * PART_SAMPLES, 4 * h * h
     flops, size = {
         "data": (0, 8 * t * 3),
         "forward": (2 * t * h * (INPUTS + 1) + (t - 1) * 2 * h * h, 2 * states + square),
         "learn": (6 * t * h * (INPUTS + 1) + (t - 1) * 6 * h * h, 6 * states + 4 * square),
         "update": (0, 3 * square),
     }[part]
-    return SAMPLES * flops, size
+    return PART_SAMPLES * flops, size

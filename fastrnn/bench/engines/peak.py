@@ -10,26 +10,26 @@ from fastrnn.networks import lanes_for
 from fastrnn.threads import on_threads
 
 # Sums that do not wait for each other: a multiply-add takes four cycles, and two begin in each.
-SUMS = 10
+INDEPENDENT_SUMS = 10
 # Elements of the three arrays that lie in the second-level cache together: 192 kB.
-NEAR = 1 << 14
-# Multiply-adds of SUMS vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond any cache
-# that a core has to itself.
+NEAR_ELEMENTS = 1 << 14
+# Multiply-adds of INDEPENDENT_SUMS vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond
+# any cache that a core has to itself.
 TURNS, LENGTH = 4096, 1 << 24
 
 
 def multiply_add(dtype):
-    """Return the Program that repeats sums = sums * a + b `turns` times on SUMS vectors; data (2 + SUMS, lanes) are a,
-    b and the sums."""
+    """Return the Program that repeats sums = sums * a + b `turns` times on INDEPENDENT_SUMS vectors; data (2 +
+    INDEPENDENT_SUMS, lanes) are a, b and the sums."""
 
     def kernel(m):
         data = m.pointer("data")
-        a, b, *sums = (m.load(data, m.integer(row)) for row in range(2 + SUMS))
+        a, b, *sums = (m.load(data, m.integer(row)) for row in range(2 + INDEPENDENT_SUMS))
         sums = m.fold(m.word("turns"), sums, lambda _, sums: [m.fma(each, a, b) for each in sums])
         for row, value in enumerate(sums):
             m.store(data, m.integer(2 + row), value)
 
-    return Program(kernel, ("data", "turns"), dtype, lanes_for(dtype), f"peak {SUMS}")
+    return Program(kernel, ("data", "turns"), dtype, lanes_for(dtype), f"peak {INDEPENDENT_SUMS}")
 
 
 def triad(dtype):
@@ -46,11 +46,11 @@ def triad(dtype):
 
 
 class MultiplyAdd:
-    """Peak rate: 2 * TURNS * SUMS * lanes floating-point operations per update on each thread."""
+    """Peak rate: 2 * TURNS * INDEPENDENT_SUMS * lanes floating-point operations per update on each thread."""
 
     def __init__(self, work, threads, weights, x, y):
         self.threads, self.program = threads, multiply_add(work.dtype)
-        self.data = np.full((threads, 2 + SUMS, lanes_for(work.dtype)), 0.5, work.dtype)
+        self.data = np.full((threads, 2 + INDEPENDENT_SUMS, lanes_for(work.dtype)), 0.5, work.dtype)
 
     def run(self, updates):
         def part(thread, threads):
@@ -62,7 +62,7 @@ class MultiplyAdd:
     @staticmethod
     def flops(dtype, threads):
         """Return the operations in one update of `threads` threads."""
-        return 2 * TURNS * SUMS * lanes_for(dtype) * threads
+        return 2 * TURNS * INDEPENDENT_SUMS * lanes_for(dtype) * threads
 
 
 class Triad:
@@ -98,4 +98,4 @@ class NearTriad(Triad):
     """The same in the second-level cache, on one thread; repeated many times, so that the call's own cost is
     negligible."""
 
-    length, turns = NEAR, 256
+    length, turns = NEAR_ELEMENTS, 256

@@ -6,14 +6,14 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import block_of
 from fastrnn.training.sequences.epochs import Epochs, order_of
-from fastrnn.training.sequences.group import Group, item_of
+from fastrnn.training.sequences.group import FitGroup, item_of
 
 # Sequences laid out for one call of the kernels.
-PORTION = 4096
+PORTION_SEQUENCES = 4096
 
 
-class BatchedGroup(Epochs, Group):
-    """A Group of one model that learns from batches; a round is an epoch."""
+class BatchedGroup(Epochs, FitGroup):
+    """A FitGroup of one model that learns from batches; a round is an epoch."""
 
     def _portions(self):
         net, config, job = self.recipe.net, self.recipe.config, self.jobs[0]
@@ -30,7 +30,7 @@ class BatchedGroup(Epochs, Group):
             items, arrays = self._pieces(blocks)
             rows += items
             kept += [blocks, arrays]
-            if len(rows) * size >= PORTION or first + config.batch_size >= len(order):
+            if len(rows) * size >= PORTION_SEQUENCES or first + config.batch_size >= len(order):
                 yield np.array(rows, np.int64), kept, None
                 rows, kept = [], []
 

@@ -10,7 +10,7 @@ from fastrnn.networks import lanes_for
 
 
 @dataclass(frozen=True)
-class Block:
+class SequenceBlock:
     """The arrays of one block and its sequences.
 
     x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
@@ -30,12 +30,12 @@ class Block:
         return len(self.x)
 
     def piece(self, first, steps):
-        """Return the Block of a few steps of time: views, except for the lengths, which are the remaining steps of each
-        sequence."""
+        """Return the SequenceBlock of a few steps of time: views, except for the lengths, which are the remaining steps
+        of each sequence."""
         part = slice(first, first + steps)
         lengths = self.lengths if first == 0 else _moved(self.lengths, first)
         start = None if first else self.start
-        return Block(self.x[part], self.y[part], self.mask[part], lengths, self.sequences, start)
+        return SequenceBlock(self.x[part], self.y[part], self.mask[part], lengths, self.sequences, start)
 
     @property
     def start_address(self):
@@ -88,7 +88,8 @@ class Layout:
 
 
 def blocks_for(job, data, columns, lanes, dtype):
-    """Return ([Block], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a model.
+    """Return ([SequenceBlock], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a
+    model.
 
     lanes: as for blocks_of.
     """
@@ -102,8 +103,8 @@ def blocks_for(job, data, columns, lanes, dtype):
 
 
 def blocks_of(data, columns, lanes, dtype):
-    """Return [Block] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None where all
-    lanes share a sequence.
+    """Return [SequenceBlock] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None
+    where all lanes share a sequence.
 
     A block takes as many steps as its longest sequence has.
     """
@@ -112,7 +113,7 @@ def blocks_of(data, columns, lanes, dtype):
 
 
 def block_of(data, sequences, columns, lanes, dtype):
-    """Return the Block of a few sequences, in this order."""
+    """Return the SequenceBlock of a few sequences, in this order."""
     lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)
     steps, size = int(lengths.max()), columns * (lanes or 1)
     time = np.arange(steps)[:, None]
@@ -131,7 +132,7 @@ def block_of(data, sequences, columns, lanes, dtype):
     own[: len(sequences)] = lengths
     values = (laid(each) for each in (data.x[at], data.target_rows(at), data.weight[at]))
     start = None if data.initial is None else start_of(data.initial[sequences].T, columns, lanes, dtype)
-    return Block(*values, own.reshape(places), sequences, start)
+    return SequenceBlock(*values, own.reshape(places), sequences, start)
 
 
 def start_of(states, columns, lanes, dtype):

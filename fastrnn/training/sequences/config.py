@@ -14,7 +14,7 @@ MATRICES = ("w_ih", "w_hh")
 # The schedule that looks at losses.
 PLATEAU = "plateau"
 # Kernels count epochs in numbers of a model's precision.
-LONGEST = 2**24
+MOST_EPOCHS = 2**24
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class FitConfig:
         set_(self, "plateau_factor", as_number("plateau_factor", self.plateau_factor, share, np.nextafter(0, 1)))
         if self.plateau_factor >= 1:
             raise ValueError(f"plateau_factor: got {self.plateau_factor:g}, expected {share}")
-        if self.epochs > LONGEST:
-            raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {LONGEST}, which float32 counts")
+        if self.epochs > MOST_EPOCHS:
+            raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {MOST_EPOCHS}, which float32 counts")
         if self.batch_size is not None:
             set_(self, "batch_size", as_whole("batch_size", self.batch_size, 1))
         if self.tbptt_steps is not None:

@@ -8,18 +8,19 @@ from fastrnn.kernels.recurrent import train as loops
 # More rounds than any call makes: such a call has no evaluation.
 NEVER = 1 << 40
 # Makes the order of batches independent of all else that is drawn from a seed.
-STREAM = 5
+ORDER_STREAM = 5
 
 
 def order_of(job, training, epoch):
     """Return the numbers of training sequences in the order of an epoch, which depends on its seed and the epoch alone.
     """
-    rng = np.random.Generator(np.random.Philox(key=[job.seed, STREAM], counter=[0, 0, 0, epoch]))
+    rng = np.random.Generator(np.random.Philox(key=[job.seed, ORDER_STREAM], counter=[0, 0, 0, epoch]))
     return rng.permutation(training)
 
 
 class Epochs:
-    """The mixin that turns a Group into one of batches; it precedes Group, or a class derived from it, among the bases.
+    """The mixin that turns a FitGroup into one of batches; it precedes FitGroup, or a class derived from it, among the
+    bases.
 
     Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
     """

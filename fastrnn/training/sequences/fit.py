@@ -10,7 +10,7 @@ from fastrnn.arguments import POSITIVE, as_number, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
-from fastrnn.networks import COLUMNS, VECTOR_BYTES
+from fastrnn.networks import BLOCK_COLUMNS, VECTOR_BYTES
 from fastrnn.training.sequences.checks import check_kinds, check_range, check_trained
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
@@ -20,11 +20,11 @@ from fastrnn.training.sequences.many import Many, job_of
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
 
 # Options that may differ from model to model, besides the optimizer's own and the hidden size.
-PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
+FIT_PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
 MOST_BYTES = 1 << 28
 # The head that is trained unless another one is given.
-HEADS = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
+HEAD_OF_KIND = {"classes": "softmax", "bits": "sigmoid", "reals": "linear"}
 
 
 def fit_sequences(
@@ -185,7 +185,7 @@ def _lanes(config, lanes, owned, roles, data):
     if config.batch_size is not None:
         return "batches"
     # Models of different roles each have their own sequences laid out, unless these would take too much memory.
-    steps = np.sort(data.lengths)[::-COLUMNS].sum() * COLUMNS
+    steps = np.sort(data.lengths)[::-BLOCK_COLUMNS].sum() * BLOCK_COLUMNS
     own = owned or roles.ndim == 2 and steps * (data.x.shape[1] + 2) * VECTOR_BYTES <= MOST_BYTES
     return "own" if own else "models"
 
@@ -204,7 +204,7 @@ def owned_by(data, each):
 def head_for(head, data):
     """Return (Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
     if head is None or isinstance(head, str):
-        name = head or HEADS.get(data.kind, "softmax")
+        name = head or HEAD_OF_KIND.get(data.kind, "softmax")
         if name not in heads():
             raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
         head = heads()[name]()
@@ -253,7 +253,7 @@ def _separated(config, options, models):
             near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
-    values = {name: options.pop(name) for name in PER_MODEL if name in options}
+    values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
     own = dict(options.get("optimizer_options", ()))
     single = {name: _one(name, value, models) for name, value in values.items()}
     options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())

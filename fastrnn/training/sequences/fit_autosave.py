@@ -14,13 +14,13 @@ from fastrnn.checkpoint import code_version, hash_of, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.simd.host import arithmetic
-from fastrnn.training.sequences.job import ENDS, Taken
+from fastrnn.training.sequences.job import ENDS, FitResult
 from fastrnn.training.sequences.lanes import Lane
 from fastrnn.training.sequences.saved import read_sealed
 from fastrnn.training.tasks.autosave import TrainingAutosave
 from fastrnn.training.tasks.continuation import weights_digest
 
-KIND = "fit checkpoint"
+AUTOSAVE_KIND = "fit checkpoint"
 STACKED = ("theta", "best", "slots", "running", "progress", "active")
 
 
@@ -28,7 +28,7 @@ class FitAutosave(TrainingAutosave):
     """An Autosave of the models of one call of `fit_sequences`; `state`: (header, tensors) of the file, or None."""
 
     def _loaded(self):
-        header, tensors = read_sealed(self.path, KIND, "checkpoint of a fit")
+        header, tensors = read_sealed(self.path, AUTOSAVE_KIND, "checkpoint of a fit")
         self.check_identity(header["identity"])
         return header, tensors
 
@@ -53,7 +53,8 @@ class FitAutosave(TrainingAutosave):
         for many in manys:
             own = _arrays(many, held if many is current else many.held)
             tensors |= {f"{many.recipe.cell.hidden_size}.{name}": array for name, array in own.items()}
-        self.write(lambda: sealed(tensors, {"kind": KIND, "format": 1, "identity": self.identity, "seconds": seconds}))
+        header = {"kind": AUTOSAVE_KIND, "format": 1, "identity": self.identity, "seconds": seconds}
+        self.write(lambda: sealed(tensors, header))
 
 
 def _is_of(name, many):
@@ -97,7 +98,7 @@ def _take_up(many, arrays):
         done.tolist(), arrays["done.best"], _parts(arrays["done.history"], done[:, 4]), strict=True
     ):
         model, best_round, rounds, end, _ = row
-        taken = Taken(jobs[model], best, history, best_round, rounds, list(ENDS)[end])
+        taken = FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end])
         many.taken[model] = taken
         many.least = min(many.least, taken.chosen_loss(many.counted, many.recipe.config.every))
     if "lanes" not in arrays:

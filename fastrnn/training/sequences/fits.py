@@ -18,7 +18,7 @@ from fastrnn.training.sequences.predictions import Predictions
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.saved import read_fits, write_fits
 
-NAMES = ("train", "validation", "test")
+HISTORY_ROLES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class Fits(Predictions):
         taken : list
             The results of the models, in the order of the seeds.
         recipes : dict
-            {hidden size: Recipe}.
+            {hidden size: FitRecipe}.
         seconds : float
             The time of all models together.
 
@@ -283,8 +283,8 @@ class Fits(Predictions):
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
         }
-        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(NAMES)}
-        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(NAMES)}
+        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(HISTORY_ROLES)}
+        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(HISTORY_ROLES)}
         return pandas.DataFrame(columns)
 
     def _recipe(self, i):

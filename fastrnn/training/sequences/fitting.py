@@ -31,7 +31,7 @@ class Fitting:
         self.earlier = autosave.take_up(manys) if autosave else 0.0
 
     def run(self):
-        """Return [Taken] of all models, in the order of their numbers."""
+        """Return [FitResult] of all models, in the order of their numbers."""
         self.began, self.caller = time.perf_counter(), threading.get_ident()
         with deferred_interrupt() as self.interrupt:
             self.flag = self.interrupt.flag

@@ -6,20 +6,21 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.job import Taken
+from fastrnn.training.sequences.job import FitResult
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
-LONGEST = 1024
+MOST_ROUNDS = 1024
 
 
-class Group:
+class FitGroup:
     """Models in training, one in each lane, or one model whose sequences lie in the lanes.
 
-    `put` a Job into a free slot, `run`, and `take` what is done. Models that `suits` allows side by side have the same
+    `put` a FitJob into a free slot, `run`, and `take` what is done. Models that `suits` allows side by side have the
+    same
     roles. slots: models at a time. counted: (N,), sums of the weights of each sequence's steps. flag (1,) int64: not 0
-    where training is to end soon. blocks_for(Job): its blocks (fastrnn.training.sequences.blocks).
+    where training is to end soon. blocks_for(FitJob): its blocks (fastrnn.training.sequences.blocks).
     """
 
     def __init__(self, recipe, data, counted, flag, blocks_for):
@@ -30,7 +31,7 @@ class Group:
         # Numbers of one model are updated a vector at a time.
         rows = recipe.rows if net.own_weights else -(-recipe.rows // lanes) * lanes
         names, width = recipe.optimizer, self.slots
-        self.longest = min(EVALUATIONS * recipe.config.every, LONGEST)
+        self.longest = min(EVALUATIONS * recipe.config.every, MOST_ROUNDS)
         shapes = {
             "theta": (rows, width),
             "gradient": (rows, width),
@@ -69,7 +70,8 @@ class Group:
             np.zeros(self.slots, np.int64),
         )
         self.laid_for, self.changed = None, True
-        # What other threads may read while it runs: (Job, parts of its history) in each slot, and evaluations in all.
+        # What other threads may read while it runs: (FitJob, parts of its history) in each slot, and evaluations in
+        # all.
         self.seen, self.evaluated = [None] * self.slots, 0
 
     def _longest(self):
@@ -231,7 +233,7 @@ class Group:
         # After `stop_after` epochs the weights are the last ones.
         last = stopped == "epochs" and self.recipe.config.stop_after is not None
         best, best_round = ("theta", rounds) if last else ("best", int(self._progress("best_round")[slot]))
-        taken = Taken(job, arrays[best][:rows, slot].copy(), history, best_round, rounds, stopped)
+        taken = FitResult(job, arrays[best][:rows, slot].copy(), history, best_round, rounds, stopped)
         lanes = self.lanes_of(slot)
         self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0

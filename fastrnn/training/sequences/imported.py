@@ -10,7 +10,7 @@ from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.job import IMPORTED
 from fastrnn.training.sequences.one import Fit
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 
 
 def import_network(source, *, format=None, head=None, activation=None, reset=None) -> Fit:
@@ -55,7 +55,7 @@ def fit_of(network):
     cell, weights = network.cell, network.weights
     learned = "learned" if any(name.startswith("initial_") for name in weights) else "zero"
     config = FitConfig(initial_state=learned, before=network.before, dtype=weights["w_hh"].dtype.name)
-    recipe = Recipe(cell, network.head, len(weights["w_ho"]), config, weights["w_ih"].shape[1])
+    recipe = FitRecipe(cell, network.head, len(weights["w_ho"]), config, weights["w_ih"].shape[1])
     none, nan = np.zeros(1, np.int64), np.full((1, ROLES), np.nan)
     row = recipe.vector(weights)
     return Fit(Fits(

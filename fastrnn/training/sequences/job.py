@@ -19,7 +19,7 @@ ENDS = {
 }
 
 
-class Job(NamedTuple):
+class FitJob(NamedTuple):
     """One model to train: its number and seed, initial weights (R,), options {name: number}, roles of sequences.
 
     sequences: numbers of its own sequences, whose roles these are, or None: all.
@@ -54,10 +54,10 @@ class Job(NamedTuple):
             return np.where(counts > 0, sums.astype(float).reshape(-1, 2, ROLES) / counts, np.nan)
 
 
-class Taken(NamedTuple):
+class FitResult(NamedTuple):
     """A model that left its lane: best weights (R,), history (evaluations, 6) of sums, why it stopped."""
 
-    job: Job
+    job: FitJob
     best: np.ndarray
     history: np.ndarray
     best_round: int

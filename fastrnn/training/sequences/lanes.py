@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.recurrent.decide import PROGRESS, SUMS
-from fastrnn.training.sequences.job import Taken
+from fastrnn.training.sequences.job import FitResult
 
 
 class Lane(NamedTuple):
-    """A model in training: everything that `Group.put` does not set itself.
+    """A model in training: everything that `FitGroup.put` does not set itself.
 
     theta, best (R,): weights now, and the best; slots (K, R), running (L): of the optimizer; progress (P,): see
     fastrnn.kernels.recurrent.decide; active: whether it takes part; history (E, 6): sums of each evaluation; updates:
@@ -27,7 +27,7 @@ class Lane(NamedTuple):
 
 
 def lane_of(group, slot):
-    """Return the Lane of the model in a slot of a Group."""
+    """Return the Lane of the model in a slot of a FitGroup."""
     arrays, rows = group.arrays, group.recipe.rows
     columns = {name: arrays[name][:rows, slot].copy() for name in ("theta", "best")}
     history = np.concatenate([*group.parts[slot], np.zeros((0, SUMS), group.recipe.dtype)])
@@ -58,8 +58,8 @@ def put_lane(group, slot, job, lane):
 
 
 def left_behind(job, lane, stopped):
-    """Return the Taken of an unfinished model; lane: its Lane, or None if it has not begun."""
+    """Return the FitResult of an unfinished model; lane: its Lane, or None if it has not begun."""
     if lane is None:
-        return Taken(job, job.weights, np.zeros((0, SUMS)), 0, 0, stopped)
+        return FitResult(job, job.weights, np.zeros((0, SUMS)), 0, 0, stopped)
     best_round = int(lane.progress[PROGRESS.index("best_round")])
-    return Taken(job, lane.best, lane.history, best_round, lane.updates, stopped)
+    return FitResult(job, lane.best, lane.history, best_round, lane.updates, stopped)

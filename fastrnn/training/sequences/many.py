@@ -11,30 +11,30 @@ from fastrnn.initializers import initial_weights
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences.batched import BatchedGroup
 from fastrnn.training.sequences.blocks import Layout, blocks_for
-from fastrnn.training.sequences.group import Group
-from fastrnn.training.sequences.job import Job
+from fastrnn.training.sequences.group import FitGroup
+from fastrnn.training.sequences.job import FitJob
 from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 
 # The duration of one call of the kernels, about.
-CALL_SECONDS = 0.1
+KERNEL_SECONDS = 0.1
 
 
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
-    taken: {model: Taken}; least: the lowest validation loss of those, or training loss where a model has none to
-    validate; held: [(round, [(slot, Job, Lane)])] of groups of models to continue, all models of a group together,
+    taken: {model: FitResult}; least: the lowest validation loss of those, or training loss where a model has none to
+    validate; held: [(round, [(slot, FitJob, Lane)])] of groups of models to continue, all models of a group together,
     since they are evaluated in the same rounds.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or on their own "batches" of
         sequences, or "sequences" of one model."""
-        self.recipe = Recipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
+        self.recipe = FitRecipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None, int(data.lengths.max()))
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
         # The divisors of sums of losses, and of correct steps.
@@ -69,7 +69,7 @@ class Many:
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
             return kind(self.recipe, self.data, self.counted, self.flag, self.layout, self.targets)
-        kind = Group if self.recipe.config.batch_size is None else BatchedGroup
+        kind = FitGroup if self.recipe.config.batch_size is None else BatchedGroup
         return kind(self.recipe, self.data, self.counted, self.flag, self._blocks_for)
 
     def _blocks_for(self, job):
@@ -112,7 +112,7 @@ class Many:
             began, before = time.perf_counter(), group.evaluated
             made, done = group.run(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
             took = time.perf_counter() - began
-            rounds = max(1, min(4 * rounds, int(made * CALL_SECONDS / max(took, 1e-9))))
+            rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
             for slot in done:
                 self._keep(group.take(slot))
             self._save(group)
@@ -158,10 +158,10 @@ class Many:
 
 
 def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):
-    """Return the Job of a model: its initial weights are drawn from its seed alone."""
+    """Return the FitJob of a model: its initial weights are drawn from its seed alone."""
     config = recipe.config
     if weights is None:
         drawn = initial_weights(config.initializer, recipe.shapes(), seed)
         weights = {name: config.initial_scale * values for name, values in drawn.items()}
         weights |= {name: np.full(drawn[name].shape, value) for name, value in recipe.cell.starts.items()}
-    return Job(model, seed, recipe.vector(weights), options, roles, sequences)
+    return FitJob(model, seed, recipe.vector(weights), options, roles, sequences)

@@ -5,12 +5,12 @@ import numpy as np
 from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import Block
-from fastrnn.training.sequences.group import Group
+from fastrnn.training.sequences.blocks import SequenceBlock
+from fastrnn.training.sequences.group import FitGroup
 
 
-class OwnGroup(Group):
-    """A Group whose lanes have separate sequences, which are written into its blocks when a model begins.
+class OwnGroup(FitGroup):
+    """A FitGroup whose lanes have separate sequences, which are written into its blocks when a model begins.
 
     layout: the Layout of all models that may come. targets: data.target_rows of all steps.
     """
@@ -31,7 +31,7 @@ class OwnGroup(Group):
         width = 0 if data.initial is None else data.initial.shape[1]
         self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
         self._take_blocks([
-            Block(
+            SequenceBlock(
                 *(array[first:last] for array in self.laid),
                 self.lengths[n],
                 np.zeros(0, int),
@@ -78,7 +78,7 @@ class OwnGroup(Group):
                 gather(self.chosen[..., part], self.layout.steps, self.firsts, *source, *arrays)
 
     def take(self, slot):
-        """Free the slot of a finished model, as a Group does."""
+        """Free the slot of a finished model, as a FitGroup does."""
         self.lengths[:, :, slot] = 0
         self.late.discard(slot)
         return super().take(slot)

@@ -9,7 +9,7 @@ from fastrnn.training.sequences.epochs import Epochs, order_of
 from fastrnn.training.sequences.own import OwnGroup
 
 # Numbers of the data that are laid out for one call of the kernels: they should stay in the second cache.
-PORTION = 1 << 18
+PORTION_NUMBERS = 1 << 18
 
 
 class OwnBatchedGroup(Epochs, OwnGroup):
@@ -39,7 +39,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         first = 0
         while first < len(chosen):
             begun = numbers[first - 1] if first else 0
-            last = max(first + 1, int(np.searchsorted(numbers, begun + PORTION, "right")))
+            last = max(first + 1, int(np.searchsorted(numbers, begun + PORTION_NUMBERS, "right")))
             last = min(last, min(end for end in ends if end > first))
             part = slice(first, last)
             table, kept = self._laid_out(chosen[part], lengths[part], steps[part], scale[part])

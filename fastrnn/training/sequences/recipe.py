@@ -6,10 +6,10 @@ from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.update import traced as traced_optimizer
-from fastrnn.networks import lanes_for, network_of, weights_that_learn
+from fastrnn.networks import kernel_network, lanes_for, weights_that_learn
 
 
-class Recipe:
+class FitRecipe:
     """Everything that all models of a call with the same cell share.
 
     places: {name: rows} of the named weights; given: whether the data give initial states; steps: of the longest
@@ -21,7 +21,7 @@ class Recipe:
         self.cell, self.head, self.config = cell, head, config
         self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given, steps)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = network_of(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
+        self.net = kernel_network(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
         self.terms = config.terms._replace(carried=config.terms.carried or given, long=self.net.long(steps))
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
@@ -32,7 +32,7 @@ class Recipe:
 
     def __reduce__(self):
         # Formulas and compiled code are made again where a pickle is read, as processes of an executor do.
-        return Recipe, self._made_of
+        return FitRecipe, self._made_of
 
     @cached_property
     def side_by_side(self):
@@ -41,7 +41,7 @@ class Recipe:
         Its weights lie as those of `net`.
         """
         cell, head, outputs, config, inputs, *_ = self._made_of
-        return network_of(cell, head, inputs, outputs, True, False, config.dtype, config.before)
+        return kernel_network(cell, head, inputs, outputs, True, False, config.dtype, config.before)
 
     @cached_property
     def optimizer(self):

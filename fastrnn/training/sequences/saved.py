@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import safe_open
 
 from fastrnn.cells.base import Cell, cells
-from fastrnn.checkpoint import KEY, digest_of, sealed
+from fastrnn.checkpoint import METADATA_KEY, digest_of, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import heads
@@ -21,9 +21,9 @@ from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.job import ENDS
-from fastrnn.training.sequences.recipe import Recipe
+from fastrnn.training.sequences.recipe import FitRecipe
 
-KIND = "fits"
+FITS_KIND = "fits"
 ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
 
 
@@ -46,7 +46,7 @@ def write_fits(path, fits, overwrite=False):
         tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
     recipe = next(iter(fits._recipes.values()))
     header = {
-        "kind": KIND,
+        "kind": FITS_KIND,
         "format": 1,
         "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
         "head": {"name": fits.head.name, **asdict(fits.head)},
@@ -67,7 +67,7 @@ def read_fits(path, cell=None):
 
     cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
     """
-    header, tensors = read_sealed(path, KIND, "file of fits that Fits.save wrote")
+    header, tensors = read_sealed(path, FITS_KIND, "file of fits that Fits.save wrote")
     if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
         raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, for example GRU")
     try:
@@ -89,7 +89,7 @@ def read_sealed(path, kind, what):
     path = os.fspath(path)
     try:
         with safe_open(path, "np") as file:
-            header = json.loads((file.metadata() or {})[KEY])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         if header.get("kind") != kind or header.get("format") != 1:
             raise KeyError("kind")
@@ -144,7 +144,7 @@ def _rebuilt(header, tensors, cell):
         inputs, (outputs, units) = tensors[f"{size}.w_ih"].shape[-1], tensors[f"{size}.w_ho"].shape[1:]
         if (inputs, outputs, units) != (header["inputs"], header["outputs"], size):
             raise ValueError(f"weights of {size} units have other shapes")
-        recipe = recipes[size] = Recipe(
+        recipe = recipes[size] = FitRecipe(
             replace(cell, hidden_size=size), head, header["outputs"], config, header["inputs"]
         )
         own = np.flatnonzero(tensors["hidden_size"] == size)

@@ -19,7 +19,7 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.progress import models_done, progress_shown
 from fastrnn.training.sequences.checks import check_kinds
 from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.fit import PER_MODEL
+from fastrnn.training.sequences.fit import FIT_PER_MODEL
 from fastrnn.training.sequences.kept import fit_kept
 from fastrnn.training.sequences.parts import Where
 from fastrnn.training.sequences.selection import Selection
@@ -163,7 +163,7 @@ def _checked(grid, options, inner, config):
         raise TypeError(f"grid: got {type(grid).__name__}, expected {{name: values}}")
     grid = {name: _axis(name, values) for name, values in (grid or {}).items()}
     optimizer = options.get("optimizer", (config or FitConfig()).optimizer)
-    axes = ["hidden_size", *PER_MODEL, *getattr(optimizers().get(str(optimizer)), "_fields", ())]
+    axes = ["hidden_size", *FIT_PER_MODEL, *getattr(optimizers().get(str(optimizer)), "_fields", ())]
     for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
         if name in options:
             raise TypeError(
@@ -173,8 +173,8 @@ def _checked(grid, options, inner, config):
     for name, values in grid.items():
         if name in options:
             raise TypeError(f"{name}: is an axis of the grid and an option, expected one of them")
-        if name in FitConfig.__dataclass_fields__ and name not in PER_MODEL:
-            raise ValueError(f"grid: {name} is the same for all fits, expected hidden_size, {', '.join(PER_MODEL)} "
+        if name in FitConfig.__dataclass_fields__ and name not in FIT_PER_MODEL:
+            raise ValueError(f"grid: {name} is the same for all fits, expected hidden_size, {', '.join(FIT_PER_MODEL)} "
                              "or an option of the optimizer")
         if name not in axes:
             raise ValueError(f"grid: got {name!r}, which cannot differ between fits: {nearest(name, axes)}")

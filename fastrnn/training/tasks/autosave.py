@@ -14,7 +14,7 @@ from fastrnn.training.tasks.continuation import difference
 
 # Seconds of training that a kill may cost, and the share of the time that saving may take: where writing is slow, it
 # is done less often.
-SECONDS, SHARE = 30.0, 0.01
+SECONDS, TIME_SHARE = 30.0, 0.01
 # Before the first write its cost is guessed: a sync, and bytes per second.
 SYNC_SECONDS, BYTES_A_SECOND = 0.05, 1e8
 
@@ -42,7 +42,7 @@ class Autosave:
         """Return whether it is time to write about `size` bytes."""
         now = time.perf_counter()
         cost = SYNC_SECONDS + size / BYTES_A_SECOND if self._cost is None else self._cost
-        return not self._lost and now - self.saved >= SECONDS and self.spent + cost <= SHARE * (now - self.begun)
+        return not self._lost and now - self.saved >= SECONDS and self.spent + cost <= TIME_SHARE * (now - self.begun)
 
     def write(self, content, began=None):
         """Replace the file by content(), bytes; a failure is reported once, and training continues without checkpoints.

@@ -9,7 +9,7 @@ import numpy as np
 
 # Samples trained on for each sequence looked at. One run forward costs about a third of one trained on: at most a
 # tenth of the time goes into checks.
-SHARE = 4
+CHECK_SHARE = 4
 # Sequences in the first and in the largest piece of a check.
 FIRST_PIECE, LARGEST_PIECE = 64, 1 << 13
 # Sequences that are run side by side, for as many steps as the longest of them has.
@@ -33,7 +33,7 @@ class Checks:
     @property
     def first_step(self):
         """The number of updates before the next test, however few mistakes there are."""
-        return -(-SHARE * (self.looked_at + self.rows) // self.config.batch_size)
+        return -(-CHECK_SHARE * (self.looked_at + self.rows) // self.config.batch_size)
 
     def passes(self, model, arrays, threads=None, progress=None):
         """Return whether a Model is right on the Arrays; if not, the next test is postponed."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
-from fastrnn.heads.sigmoid import LOSSES
+from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
@@ -73,7 +73,7 @@ class TrainConfig:
         In one line, for values out of range.
     """
 
-    loss: str = option("squared", "loss function", lambda: LOSSES)
+    loss: str = option("squared", "loss function", lambda: BIT_LOSSES)
     optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
     learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
     constants: tuple = option((), "constants of the optimizer, for example beta2=0.99")

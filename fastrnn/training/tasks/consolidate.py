@@ -15,7 +15,7 @@ import numpy as np
 
 from fastrnn.arguments import as_whole
 from fastrnn.certify import certify, check_provable, longest
-from fastrnn.certify.sequences import answers, bits_of, planes_of, skewed
+from fastrnn.certify.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.retention import kept
@@ -29,7 +29,7 @@ from fastrnn.training.tasks.state import CONSOLIDATION, metadata_of, run_from, w
 from fastrnn.verify import verify
 
 
-class Recipe(NamedTuple):
+class ProofRecipe(NamedTuple):
     """The weights of the penalties, and the number of samples of an attempt."""
 
     saturation: float
@@ -39,9 +39,9 @@ class Recipe(NamedTuple):
 
 # For units that keep nothing: penalties from 0.02 to 0.2, and squared loss or cross-entropy, do nearly as well; the
 # loss of the first training needs no new kernel.
-AFRESH = Recipe(0.1, 0.0, 8192)
+AFRESH = ProofRecipe(0.1, 0.0, 8192)
 # For units that keep; with a stronger saturation gates decide before they forget (bench/provable.py).
-KEEPING = Recipe(0.003, 0.03, 32768)
+KEEPING = ProofRecipe(0.003, 0.03, 32768)
 # Every second attempt has so much of it: some networks would sooner forget their task than what they hold.
 WEAKER = 0.1
 BATCH = 16
@@ -51,7 +51,7 @@ MOST_KEPT = 0.3
 # The task's samples need not be wider than this, and a wide one's would take long.
 WIDEST = 16
 # The first attempt uses the task's samples; later ones this number of skewed sequences, of this number of steps.
-SEQUENCES, STEPS = 2048, 16
+SKEWED_SEQUENCES, SKEWED_STEPS = 2048, 16
 
 
 def covers(cell, task):
@@ -67,7 +67,7 @@ def covers(cell, task):
 
 
 def recipe_of(cell):
-    """Return the Recipe for a cell's networks."""
+    """Return the ProofRecipe for a cell's networks."""
     constant = all(expr.op != "input" for expr in ordered(kept(cell.traced())))
     return AFRESH if constant else KEEPING
 
@@ -245,5 +245,5 @@ class Consolidation:
 def _skewed(task, seed):
     """Return (x, y) of sequences with long runs."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
-    planes = planes_of(skewed(2**task.input_size, SEQUENCES, STEPS, rng), task.input_size)
-    return bits_of(planes, SEQUENCES).astype(np.float32), bits_of(answers(task, planes), SEQUENCES).astype(np.float32)
+    planes = planes_of(skewed(2**task.input_size, SKEWED_SEQUENCES, SKEWED_STEPS, rng), task.input_size)
+    return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))

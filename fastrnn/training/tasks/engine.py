@@ -9,7 +9,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.networks import lanes_for, network_of, shapes_of
+from fastrnn.networks import kernel_network, lanes_for, shapes_of
 
 # Names of slots in files.
 SLOTS = ("first", "second", "third", "fourth")
@@ -22,7 +22,7 @@ def sizes_of(cell, sizes):
 
 def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
     """Return the Network of a cell with outputs that are bits; its kernels count wrong outputs."""
-    return network_of(
+    return kernel_network(
         cell,
         Sigmoid(config.loss),
         *sizes,

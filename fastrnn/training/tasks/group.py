@@ -17,7 +17,7 @@ from fastrnn.schedules import rates
 from fastrnn.training.tasks.many_queue import patience_of, queue_for
 
 
-class Job(NamedTuple):
+class RunJob(NamedTuple):
     """A model to train: its number among all models, and the updates to make.
 
     Where it has diverged and is trained once more, to find the last update before that: sound: updates after which
@@ -30,7 +30,7 @@ class Job(NamedTuple):
     ruin: int | None = None
 
 
-class Taken(NamedTuple):
+class LaneResult(NamedTuple):
     """The content of a freed lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches
     have `length` updates each, the last one the remaining updates."""
 
@@ -55,16 +55,16 @@ class LaneState(NamedTuple):
     history: np.ndarray
 
     def taken(self):
-        """The Taken of a model that ends here."""
+        """The LaneResult of a model that ends here."""
         _, _, steps, _, _, _, length = self.counts
         history = self.history
         if steps > len(history) * length:
             loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
             history = np.concatenate([history, [[loss, self.open[1], wrong, wrong_samples]]])
-        return Taken(self.vectors[0], steps, history, length)
+        return LaneResult(self.vectors[0], steps, history, length)
 
 
-class Group:
+class RunGroup:
     """The lanes of one thread; queue: the models that wait for them (default: none); tree: the Tree that tests their
     models."""
 
@@ -167,9 +167,9 @@ class Group:
         return self.queue.next[0] < len(self.queue.order)
 
     def job(self, lane):
-        """Return the Job in a lane, or None."""
+        """Return the RunJob in a lane, or None."""
         model = int(self.held.model[lane])
-        return (self.again[lane] if self.held.asks[lane] else Job(model, self.queue.limit)) if model >= 0 else None
+        return (self.again[lane] if self.held.asks[lane] else RunJob(model, self.queue.limit)) if model >= 0 else None
 
     def state(self, lane):
         """Return the LaneState of a model between two calls of the kernels."""

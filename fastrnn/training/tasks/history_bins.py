@@ -6,7 +6,7 @@ from fastrnn.training.tasks.run import History
 
 # Samples in one entry of the history, until there are too many entries.
 BIN_SAMPLES = 256
-MOST = 4096
+MOST_STRETCHES = 4096
 
 
 class HistoryBins:
@@ -39,12 +39,12 @@ class HistoryBins:
         first = 0
         while first < len(statistics):
             left, open_row = len(statistics) - first, self.rows and self.rows[-1][0] < self.length
-            if not open_row and len(self.rows) >= MOST:
+            if not open_row and len(self.rows) >= MOST_STRETCHES:
                 self._join()
                 continue
             updates, *sums = self.rows.pop()[:5] if open_row else (0, 0.0, 0.0, 0.0, 0.0)
             count = min(self.length - updates, left)
-            stretches = 1 if open_row else max(1, min(left // self.length, MOST - len(self.rows)))
+            stretches = 1 if open_row else max(1, min(left // self.length, MOST_STRETCHES - len(self.rows)))
             end = first + stretches * count
             block = statistics[first:end].reshape(stretches, count, 4)
             block = np.concatenate([np.broadcast_to(sums, (stretches, 1, 4)), block], axis=1)

@@ -17,7 +17,7 @@ from fastrnn.training.tasks.many_state import ManyAutosave
 from fastrnn.training.tasks.options import check_parts, checked_weights, configured
 
 # Options that may differ between models, besides the optimizer's constants.
-PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
+RUN_PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
 
 def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
                checkpoint=None, **options):
@@ -84,7 +84,7 @@ def _separated(config, options, models, data):
     if "seed" in options:
         raise TypeError("seed: each model has one of its own: give them as seeds")
     options, varied = dict(options), {}
-    for name in PER_MODEL:
+    for name in RUN_PER_MODEL:
         if np.ndim(options.get(name, 0)) > 0:
             varied[name] = _one_each(name, options.pop(name), models)
     constants = dict(options.get("constants", config.constants if config else ()))
@@ -99,7 +99,7 @@ def _separated(config, options, models, data):
     for name, values in varied.items():
         # TrainConfig checks values; its bounds are intervals, so that the ends are enough.
         for value in (float(values.min()), float(values.max())):
-            if name in PER_MODEL:
+            if name in RUN_PER_MODEL:
                 replace(config, **{name: value})
             else:
                 replace(config, constants=(*config.constants, (name, value)))

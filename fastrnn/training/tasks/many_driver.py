@@ -15,10 +15,10 @@ from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
 from fastrnn.training.tasks.data import holds_bits
-from fastrnn.training.tasks.group import Group, Job
+from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_checker import DataChecker, TaskChecker
 from fastrnn.training.tasks.many_queue import queue_for
-from fastrnn.training.tasks.many_recipe import Recipe
+from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_run import ManyRun
 from fastrnn.training.tasks.many_start import InitialWeights
@@ -40,7 +40,7 @@ class ManyTraining:
         count, kernel = len(seeds), source.arrays if task is None else task.kernel
         self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
         self.threads = min(threads or cores(), count, cores())
-        self.recipe = Recipe(cell, source.sizes, kernel, source.steps, config, self._values(), self.threads)
+        self.recipe = RunRecipe(cell, source.sizes, kernel, source.steps, config, self._values(), self.threads)
         self.results = ModelResults(count, len(self.recipe.rows), self.dtype, config.batch_size)
         # Only targets that are bits are right or wrong.
         bits = task is not None or holds_bits(source.arrays)
@@ -104,7 +104,7 @@ class ManyTraining:
             warm_up(self._model(self.initial.of(0)))
         self.results.weights[self.queue.order] = self.initial.of_all(self.queue.order)
         checkers = [self.checker() for _ in range(self.threads)]
-        groups = [Group(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
+        groups = [RunGroup(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
         results, left, self.autosave = self.results, [], autosave
         self.started = time.perf_counter() - self.earlier
 
@@ -258,7 +258,7 @@ class ManyTraining:
         limit = ruin - 1 if job.ruin is None else min((sound + ruin + 1) // 2, ruin - 1)
         group.take(lane)
         with self.lock:
-            self.again.append(Job(job.model, limit, sound, ruin))
+            self.again.append(RunJob(job.model, limit, sound, ruin))
 
     def _finish(self, group, lane, stopped, exact):
         model, taken = group.job(lane).model, group.take(lane)

@@ -1,4 +1,4 @@
-"""The Queue of many models in training, made from their Recipe."""
+"""The Queue of many models in training, made from their RunRecipe."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ MOST_PATIENCE = 1 << 24
 
 
 def queue_for(recipe, seeds=None, results=None, judge=CALLER, first_limit=None):
-    """Return the Queue of a Recipe's models, all of which wait; seeds: of each; results: the ModelResults with their
+    """Return the Queue of a RunRecipe's models, all of which wait; seeds: of each; results: the ModelResults with their
     initial weights, to which the kernels write. Without them no model waits."""
     config, count = recipe.config, len(recipe.options)
     return Queue(

@@ -40,7 +40,7 @@ class ModelResults:
             self.samples_to_exact[model] = steps * self.batch_size
 
     def end(self, model, taken, stopped, exact, seconds):
-        """Record that a model ended, with the Taken content of its lane."""
+        """Record that a model ended, with the LaneResult content of its lane."""
         self.weights[model] = taken.weights
         row = model, REASONS.index(stopped), exact, taken.steps, len(taken.history), taken.length
         self.end_all(np.array([row]), taken.history, seconds)

@@ -8,7 +8,7 @@ import numpy as np
 from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.training.tasks.autosave import TrainingAutosave
-from fastrnn.training.tasks.group import COUNTS, Job, LaneState
+from fastrnn.training.tasks.group import COUNTS, LaneState, RunJob
 from fastrnn.training.tasks.many_results import FINISHED_COLUMNS, FINISHED_NUMBERS, parts, stacked, tabulated
 
 # Columns of the tables of models to train again, and of those in lanes.
@@ -16,11 +16,12 @@ JOB = ("model", "limit", "sound", "ruin")
 LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *COUNTS)
 # When a lane began, and its sums.
 LANES_NUMBERS = 1 + 7
-KIND = "train_many"
+MANY_KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """A lane with a model: its Job, samples until the model was exact, state of its Checks, when it began, LaneState.
+    """A lane with a model: its RunJob, samples until the model was exact, state of its Checks, when it began,
+    LaneState.
     """
 
     job: object
@@ -36,7 +37,7 @@ class ManyAutosave(TrainingAutosave):
 
     def _loaded(self):
         tensors, metadata = read_checkpoint(self.path)
-        if metadata.get("kind") != KIND or not isinstance(metadata.get("identity"), dict):
+        if metadata.get("kind") != MANY_KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is not a checkpoint of train_many; give another file")
         self.check_identity(metadata["identity"])
         seconds = metadata.get("seconds")
@@ -50,7 +51,7 @@ class ManyAutosave(TrainingAutosave):
         parts = {
             "cell": training.cell,
             "task": training.task,
-            "kind": KIND,
+            "kind": MANY_KIND,
             "identity": self.identity,
             "seconds": training.seconds(),
         }
@@ -92,16 +93,16 @@ def state_arrays(training, lanes):
 
 
 def _row(job):
-    """Return a Job as integers, -1 for None."""
+    """Return a RunJob as integers, -1 for None."""
     return *job[:3], -1 if job.ruin is None else job.ruin
 
 
 def _job(model, limit, sound, ruin):
-    return Job(model, limit, sound, None if ruin < 0 else ruin)
+    return RunJob(model, limit, sound, None if ruin < 0 else ruin)
 
 
 def models_in(arrays, count, dtype, width, recipe):
-    """Return (known models, [Held] of those in lanes, [Job] to train again) from the result of `state_arrays`.
+    """Return (known models, [Held] of those in lanes, [RunJob] to train again) from the result of `state_arrays`.
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """

@@ -19,7 +19,7 @@ from fastrnn.training.tasks.state import CONSOLIDATION, run_from
 PREFIX = f"{TRAINING}."
 HISTORY = "history"
 # The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
-WEIGHTS = "weights."
+WEIGHTS_PREFIX = "weights."
 
 
 def save_run(run, path, *, overwrite=True):
@@ -51,7 +51,7 @@ def content_of(run, identity=None):
         later = {
             HISTORY: _rows(more),
             **partial["arrays"],
-            **{WEIGHTS + name: weight for name, weight in partial["weights"].items()},
+            **{WEIGHTS_PREFIX + name: weight for name, weight in partial["weights"].items()},
         }
         arrays |= {f"{CONSOLIDATION}.{name}": array for name, array in later.items()}
         training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
@@ -122,7 +122,7 @@ def _consolidation(model, optimizer, arrays, saved):
     numbers, updates = saved["numbers"], saved["updates"]
     for name in ("attempt", "updates", "batch_size"):
         _check_count(name, saved[name], name == "batch_size")
-    weights = _named(arrays, WEIGHTS)
+    weights = _named(arrays, WEIGHTS_PREFIX)
     if numbers is not None:
         _check_arrays(weights, model.weights)
     state = _progress(model, optimizer, arrays, saved, numbers, updates)

@@ -16,16 +16,16 @@ from fastrnn.training.tasks.consolidate import consolidate
 from fastrnn.training.tasks.many import train_many
 
 # The initial scale decides whether such small networks learn the task at all: few do from small weights.
-SCALES, LEARN = (2.0, 3.0), 60_000
+SCALES, LEARNING_SAMPLES = (2.0, 3.0), 60_000
 RATES = {"tanh": 0.03, "sigmoid": 0.1}
-SATURATION, SAMPLES, ATTEMPTS = 0.003, 400_000, 3
+PROOF_SATURATION, PROOF_SAMPLES, PROOF_ATTEMPTS = 0.003, 400_000, 3
 # Elman networks of both activations, and units that learn their time constant.
-OPTIONS = {"elman": tuple({"activation": activation} for activation in RATES), "leaky": ({"alpha": None},)}
+CELL_OPTIONS = {"elman": tuple({"activation": activation} for activation in RATES), "leaky": ({"alpha": None},)}
 
 
 def kinds(name, activations=tuple(RATES)):
     """Return the cells of this name, with one unit each, whose smallest network is searched for."""
-    options = [each for each in OPTIONS.get(name, ({},)) if each.get("activation", activations[0]) in activations]
+    options = [each for each in CELL_OPTIONS.get(name, ({},)) if each.get("activation", activations[0]) in activations]
     return tuple(cells()[name](hidden_size=1, **each) for each in options)
 
 
@@ -60,7 +60,7 @@ def smallest_certified(task, prototypes=None, *, seeds=700, most=8, threads=None
 
 
 def _tried(cell, task, seeds, threads, progress):
-    config = TrainConfig(learning_rate=RATES[getattr(cell, "activation", "tanh")], max_samples=LEARN)
+    config = TrainConfig(learning_rate=RATES[getattr(cell, "activation", "tanh")], max_samples=LEARNING_SAMPLES)
     scales = np.resize(SCALES, seeds)
     run = train_many(cell, task, config, seeds=range(seeds), initial_scale=scales, threads=threads, progress=progress)
     if "interrupted" in run.stopped:
@@ -70,8 +70,8 @@ def _tried(cell, task, seeds, threads, progress):
         if progress:
             progress(number, len(exact))
         seed = int(run.seeds[i])
-        found[seed] = consolidate(run.model(i), replace(config, seed=seed), attempts=ATTEMPTS, threads=threads,
-                                  saturation=SATURATION, samples=SAMPLES)[1]
+        found[seed] = consolidate(run.model(i), replace(config, seed=seed), attempts=PROOF_ATTEMPTS, threads=threads,
+                                  saturation=PROOF_SATURATION, samples=PROOF_SAMPLES)[1]
     proved = {seed: each for seed, each in found.items() if each.proved}
     seed = max(proved, key=lambda seed: proved[seed].margin, default=None)
     return Tried(cell, seeds, len(exact), len(proved), proved.get(seed), seed)

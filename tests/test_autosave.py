@@ -257,7 +257,7 @@ def killed(eager, tmp_path, monkeypatch, capsys):
 
         before = set(tmp_path.glob("**/*.partial"))
         with monkeypatch.context() as patch:
-            patch.setattr("fastrnn.cli.train.report", die)
+            patch.setattr("fastrnn.cli.train.report_run", die)
             assert main(["train", *options]) == 130
         (path,) = set(tmp_path.glob("**/*.partial")) - before
         capsys.readouterr()

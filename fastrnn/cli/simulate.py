@@ -26,7 +26,7 @@ probabilities every N steps. The output has the columns of the table of the
 fit, and can be fitted with the same options and --group model,session.
 Any other environment is a Python file with a function
   environment(choices, draws) -> inputs of the next step
-and `first`, the inputs of the first one, as fastrnn.analysis.simulate takes them.
+and `first`, the inputs of the first step: see fastrnn.analysis.simulate.
 The table then has the inputs that the network saw in each step; those that the
 fit took from the row before are called previous_NAME.
 """

@@ -19,11 +19,9 @@ BLOCK_COLUMNS = 4
 def kernel_network(
     cell,
     head,
-    inputs,
-    outputs,
+    sizes,
     own_weights,
     own_data,
-    dtype,
     before=False,
     *,
     columns=BLOCK_COLUMNS,
@@ -31,7 +29,7 @@ def kernel_network(
     counted="correct",
     wide=1,
 ):
-    """Return the Network of a cell and a head.
+    """Return the Network of a cell and a head; sizes: (inputs, outputs).
 
     own_weights: lanes are models; own_data: each lane has data of its own; before: outputs are read from the state
     before a step's input; bits: data are words of bits; counted: the head's formula that is counted; wide: registers
@@ -39,8 +37,8 @@ def kernel_network(
     """
     return Network(
         cell.traced(),
-        traced(head, outputs, counted),
-        Sizes(inputs, cell.hidden_size, outputs),
+        traced(head, sizes[1], counted),
+        Sizes(sizes[0], cell.hidden_size, sizes[1]),
         own_weights,
         own_data,
         columns,

@@ -13,7 +13,7 @@ from fastrnn.networks import kernel_network, lanes_for
 
 @lru_cache(maxsize=64)
 def _program(cell, inputs, outputs, dtype):
-    net = kernel_network(cell, Sigmoid(), inputs, outputs, False, True, dtype)
+    net = kernel_network(cell, Sigmoid(), (inputs, outputs), False, True)
     return net, predict_program(net, dtype, lanes_for(dtype))
 
 
@@ -40,18 +40,6 @@ class Runner:
         arrays["lengths"][:] = self.steps
         frame = np.array([arrays[name].ctypes.data if name in arrays else 0 for name in names], np.int64)
         places = np.array([names.index("steps"), names.index("start")])
-        run_arrays(
-            self.address,
-            frame,
-            places,
-            x,
-            z,
-            states,
-            arrays["x"],
-            arrays["z"],
-            arrays["state"].reshape(-1, rows, *shape),
-            aligned_zeros((rows, *shape), self.dtype),
-            arrays["lengths"],
-            first,
-            last,
-        )
+        state, carried = arrays["state"].reshape(-1, rows, *shape), aligned_zeros((rows, *shape), self.dtype)
+        block = arrays["x"], arrays["z"], state, carried, arrays["lengths"]
+        run_arrays(self.address, frame, places, (x, z, states), block, first, last)

@@ -85,7 +85,7 @@ def test_gathered_sequences_lie_where_they_are_read():
     chosen = np.array([[[2, 0], [1, -1]], [[-1, 1], [0, -1]]])
     steps, firsts = np.array([4, 3]), np.array([0, 4])
     out = [np.full((7, *shape, 2, 2), np.nan) for shape in ((2,), (1,), ())]
-    gather(chosen, steps, firsts, offsets, lengths, x, y, weight, *out)
+    gather(chosen, steps, firsts, (offsets, lengths, x, y, weight), tuple(out))
     for values, made in zip((x, y, weight), out):
         expected = np.zeros_like(made)
         for block, column, lane in np.ndindex(chosen.shape):

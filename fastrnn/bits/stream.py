@@ -22,7 +22,7 @@ ROUND_FLOPS, THREAD_FLOPS = 1e9, 1e6
 def bits_network(cell, inputs, outputs, dtype):
     """Return the Network that runs on words of bits."""
     columns = WORD // lanes_for(dtype)
-    return kernel_network(cell, Sigmoid(), inputs, outputs, False, True, dtype, columns=columns, bits=True)
+    return kernel_network(cell, Sigmoid(), (inputs, outputs), False, True, columns=columns, bits=True)
 
 
 @lru_cache(maxsize=64)

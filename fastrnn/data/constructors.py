@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.files import arguments_of, open_table, read_npz
-from fastrnn.data.tables import sequence_arguments
+from fastrnn.data.tables import TableColumns, sequence_arguments
 from fastrnn.data.wav import read_wav
 
 
@@ -62,9 +62,9 @@ class Constructors:
             the same time.
         """
         made = object.__new__(cls)
-        made._fill(**sequence_arguments(
-            table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training, encoder, weight,
-            kind, classes, allowed))
+        columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
+        encoding = encoder, one_hot, standardize, training
+        made._fill(**sequence_arguments(table, columns, lag, encoding, kind, classes))
         return made
 
     @classmethod

@@ -117,18 +117,17 @@ class Sequences(Constructors):
         target_names = check_names("target_names", target_names, outputs, "y")
         ids = np.arange(len(flat.offsets) - 1) if ids is None else ids
         allowed = None if flat.allowed is None else code_allowed(flat.allowed, targets, flat.place)
-        self._fill(flat.x, targets, step_weight, allowed, flat.offsets, ids, groups or {}, input_names, target_names,
-                   None, initial)
+        self._fill(targets, step_weight, flat.offsets, ids, groups or {}, initial, x=flat.x, allowed=allowed,
+                   input_names=input_names, target_names=target_names, encoder=None)
 
-    def _fill(self, x, targets, weight, allowed, offsets, ids, groups, input_names, target_names, encoder,
-              initial=None):
+    def _fill(self, targets, weight, offsets, ids, groups, initial=None, **others):
         count = len(offsets) - 1
         self._set(
-            x=x, y=targets.y, weight=np.where(targets.counts, weight, 0.0), allowed=allowed, offsets=offsets,
-            kind=targets.kind, classes=targets.classes, class_names=targets.names, input_names=input_names,
-            target_names=target_names, initial=None if initial is None else states_of_each(initial, count),
-            ids=one_each("ids", ids, count), pieces=np.zeros(count, np.int64), encoder=encoder,
-            groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()})
+            y=targets.y, weight=np.where(targets.counts, weight, 0.0), offsets=offsets, kind=targets.kind,
+            classes=targets.classes, class_names=targets.names, pieces=np.zeros(count, np.int64),
+            initial=None if initial is None else states_of_each(initial, count), ids=one_each("ids", ids, count),
+            groups={str(name): one_each(f"groups: {name}", values, count) for name, values in groups.items()},
+            **others)
 
     def _set(self, **values):
         for name, value in values.items():

@@ -1,5 +1,7 @@
 """Turns a long table, with a row for each step, into sequences."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastrnn.arguments import as_integer
@@ -9,9 +11,25 @@ from fastrnn.data.encoder import make_encoder
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
-def sequence_arguments(table, inputs, target, group, subject, session, time, lag, one_hot, standardize, training,
-                       encoder, weight, kind, classes, allowed):
-    """What Sequences are made of, as a dict; arguments as in Sequences.from_table."""
+class TableColumns(NamedTuple):
+    """Names of the columns of a table, by what they say of each step; arguments as in Sequences.from_table."""
+
+    inputs: object
+    target: object
+    group: object
+    subject: object
+    session: object
+    time: object
+    weight: object
+    allowed: object
+
+
+def sequence_arguments(table, named, lag, encoding, kind, classes):
+    """Return the arguments of Sequences as a dict, from a table with the TableColumns `named`.
+
+    encoding: the arguments encoder, one_hot, standardize and training; all are as in Sequences.from_table.
+    """
+    inputs, target, group, subject, session, time, weight, allowed = named
     table = table if isinstance(table, ColumnTable) else ColumnTable(table)
     inputs, targets = listed("inputs", inputs), listed("target", target)
     if not inputs:
@@ -39,7 +57,8 @@ def sequence_arguments(table, inputs, target, group, subject, session, time, lag
     def place(step):
         return table.place(order[step])
 
-    encoder = make_encoder(encoder, {name: columns[name] for name in inputs}, one_hot, standardize, training, offsets)
+    encoder, *options = encoding
+    encoder = make_encoder(encoder, {name: columns[name] for name in inputs}, *options, offsets)
     x = _inputs(encoder, columns, lags, offsets, place)
     counts, weights = np.ones(rows, bool), np.ones(rows)
     if weight is not None:

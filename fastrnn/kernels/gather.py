@@ -4,13 +4,15 @@ from fastrnn.compiling import jit
 
 
 @jit
-def gather(chosen, steps, firsts, offsets, lengths, x, y, weight, out_x, out_y, out_mask):
+def gather(chosen, steps, firsts, data, out):
     """Copy sequences of the data into blocks, with zeros behind their ends.
 
     chosen (B, C, L) int64: the number of the sequence in each lane of each column, or -1; steps, firsts (B): of each
-    block, and where it begins; offsets, lengths: of the sequences; x (S, I), y (S, Y), weight (S): the data; out_x
-    (T, I, C, L), out_y (T, Y, C, L), out_mask (T, C, L).
+    block, and where it begins; data: offsets and lengths of the sequences, x (S, I), y (S, Y), weight (S); out: x
+    (T, I, C, L), y (T, Y, C, L), mask (T, C, L).
     """
+    offsets, lengths, x, y, weight = data
+    out_x, out_y, out_mask = out
     blocks, columns, lanes = chosen.shape
     for block in range(blocks):
         for column in range(columns):

@@ -75,7 +75,7 @@ class OwnGroup(FitGroup):
             if len(lanes):
                 part = slice(lanes[0], lanes[-1] + 1)
                 arrays = [array[..., part] for array in self.laid]
-                gather(self.chosen[..., part], self.layout.steps, self.firsts, *source, *arrays)
+                gather(self.chosen[..., part], self.layout.steps, self.firsts, source, tuple(arrays))
 
     def take(self, slot):
         """Free the slot of a finished model, as a FitGroup does."""

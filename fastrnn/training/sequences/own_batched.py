@@ -76,7 +76,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         x, y, mask = (
             self._buffer(name, (rows, *own.shape[1:], net.columns, lanes)) for name, own in zip("xym", self.source)
         )
-        gather(chosen, steps, firsts, data.offsets, data.lengths, *self.source, x, y, mask)
+        gather(chosen, steps, firsts, (data.offsets, data.lengths, *self.source), (x, y, mask))
         weights = self._buffer("weights", (count, loops.ROLES, net.columns, lanes))
         weights[:, 0] = scale[update][:, None]
         own_lengths = self._buffer("lengths", lengths.shape)

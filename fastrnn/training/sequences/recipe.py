@@ -21,7 +21,7 @@ class FitRecipe:
         self.cell, self.head, self.config = cell, head, config
         self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given, steps)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = kernel_network(cell, head, inputs, outputs, own_weights, own_data, config.dtype, config.before)
+        self.net = kernel_network(cell, head, (inputs, outputs), own_weights, own_data, config.before)
         self.terms = config.terms._replace(carried=config.terms.carried or given, long=self.net.long(steps))
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
@@ -41,7 +41,7 @@ class FitRecipe:
         Its weights lie as those of `net`.
         """
         cell, head, outputs, config, inputs, *_ = self._made_of
-        return kernel_network(cell, head, inputs, outputs, True, False, config.dtype, config.before)
+        return kernel_network(cell, head, (inputs, outputs), True, False, config.before)
 
     @cached_property
     def optimizer(self):

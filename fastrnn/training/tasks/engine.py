@@ -25,10 +25,9 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
     return kernel_network(
         cell,
         Sigmoid(config.loss),
-        *sizes,
+        tuple(sizes),
         own_weights,
         True,
-        config.dtype,
         columns=columns,
         bits=source.inputs_are_bits,
         counted="mistakes",

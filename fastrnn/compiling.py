@@ -20,6 +20,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
+from fastrnn.dependencies import digest_of
 from fastrnn.interrupt import postponed
 from fastrnn.pipelines import Entry, Part
 
@@ -188,6 +189,10 @@ class PackageCache(FunctionCache):
         # The function's own file joins in for functions defined outside the package.
         own_file = self._impl.locator.get_source_stamp()
         self._cache_file = _StampedFiles(self._cache_path, self._impl.filename_base, own_file)
+
+    def _index_key(self, sig, codegen):
+        own = str(self._py_func.__module__).startswith("fastrnn.")
+        return (*super()._index_key(sig, codegen), "" if own else digest_of(self._py_func))
 
     def load_overload(self, sig, target_context):
         try:

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
-from fastrnn import compiling
+from fastrnn import compiling, dependencies
 from fastrnn.compiling import jit, stamp
 
 # A package of the same name, small enough to compile in a moment, around the real compiling.py.
@@ -75,6 +76,7 @@ class Tree:
         self.pycache = self.package / "__pycache__"
         self.package.mkdir()
         shutil.copy(compiling.__file__, self.package)
+        shutil.copy(dependencies.__file__, self.package)
         self.write("__init__.py", "")
         self.write("cell.py", CELL)
         self.write("kernel.py", KERNEL)
@@ -268,6 +270,48 @@ def test_a_function_outside_the_package_follows_its_own_file_too(tree):
         assert output == f"{40 + constant}\n"
     # The index is written over; what it no longer names is removed.
     assert len(list((tree.folder / "__pycache__").glob("*.nbc"))) == 1
+
+
+HELPER = """
+import numpy as np
+from fastrnn.compiling import jit
+FACTOR, TABLE = 3, np.array([10, 20])
+@jit
+def added(x): return x + 100 - FACTOR * (x in (4, 5))
+"""
+USER = """
+import helper
+from fastrnn.compiling import jit
+from helper import TABLE
+@jit
+def middle(x): return helper.added(x)
+@jit
+def f(x): return middle(x) * helper.FACTOR + TABLE[1]
+"""
+
+
+def test_a_users_function_follows_what_its_names_stand_for(tree):
+    for name, text in (("helper.py", HELPER), ("user.py", USER + "print(f(1))")):
+        (tree.folder / name).write_text(text)
+    for expected in (323, 326):
+        output = subprocess.run([sys.executable, "user.py"], cwd=tree.folder, text=True, env=tree.environment,
+                                capture_output=True, check=True).stdout
+        assert int(output) == expected
+        (tree.folder / "helper.py").write_text(HELPER.replace("x + 100", "x + 101"))
+
+
+def test_the_digest_of_a_function_changes_with_each_value_and_function_that_it_reads(monkeypatch):
+    def digest(old="", new=""):
+        helper, user = types.ModuleType("helper"), {"__name__": "user"}
+        monkeypatch.setitem(sys.modules, "helper", helper)
+        exec(HELPER.replace(old, new), vars(helper))
+        exec(USER.replace(old, new), user)
+        return dependencies.digest_of(user["f"].py_func)
+
+    edits = [("= 3", "= 4"), ("= 3", "= 3.0"), ("20]", "21]"), ("x + 100", "x + 101"), ("x + 100", "100 + x"),
+             ("- FACTOR * (x", "- (x"), ("TABLE[1]", "TABLE[0]"), ("added(x):", "added(x, y=1):")]
+    assert digest() == digest() == digest("# nothing", "")
+    assert len({digest(), *(digest(*edit) for edit in edits)}) == 1 + len(edits)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ LEVELS = (
     ("pipelines",),
     ("drawing",),
     ("summaries",),
-    ("arguments", "caching", "registry", "files", "interrupt", "errors", "program", "progress", "wording"),
+    ("arguments", "caching", "dependencies", "registry", "files", "interrupt", "errors", "program", "progress",
+     "wording"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

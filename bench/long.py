@@ -42,7 +42,7 @@ def session(cell, path, steps):
     config = TrainConfig(batch_size=batch, learning_rate=1e-30, optimizer="sgd")
     x, y = (None, None) if path == "bits" else own(batch, steps)
     source = fastrnn.tasks.Addition(bits=steps).kernel if path == "bits" else as_arrays(
-        x, y, dtype=np.float32, drawn=False)
+        x, y, dtype=np.float32, drawn=0)
     weights = initial_weights(config.initializer, shapes_of(cell, INPUTS, 1), 0)
     trained = session_for(cell, (INPUTS, 1), source, steps, config, 1, weights)
     size = 0 if path == "bits" else x.nbytes + y.nbytes + source.mask.nbytes

@@ -43,7 +43,7 @@ def own(steps=STEPS):
 def batched(cell, batch, arrays=False):
     """(updates -> None, samples of an update) of one network, on a task or on arrays."""
     config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=batch)
-    source = as_arrays(*own(), dtype=np.float32, drawn=False) if arrays else Addition(bits=STEPS).kernel
+    source = as_arrays(*own(), dtype=np.float32, drawn=0) if arrays else Addition(bits=STEPS).kernel
     weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
     session = session_for(cell, (2, 1), source, STEPS, config, 1, weights)
     return lambda updates: session.run(np.zeros(updates), np.zeros(updates), 0), batch

@@ -20,7 +20,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
-from fastrnn.dependencies import digest_of
+from fastrnn.dependencies import dependencies_digest
 from fastrnn.interrupt import postponed
 from fastrnn.pipelines import Entry, Part
 
@@ -192,7 +192,7 @@ class PackageCache(FunctionCache):
 
     def _index_key(self, sig, codegen):
         own = str(self._py_func.__module__).startswith("fastrnn.")
-        return (*super()._index_key(sig, codegen), "" if own else digest_of(self._py_func))
+        return (*super()._index_key(sig, codegen), "" if own else dependencies_digest(self._py_func))
 
     def load_overload(self, sig, target_context):
         try:

@@ -11,10 +11,10 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 # Plain functions of these stand for what numba compiles instead of them.
-KNOWN = ("builtins", "math", "numba", "numpy", "fastrnn")
+REPLACED = ("builtins", "math", "numba", "numpy", "fastrnn")
 
 
-def digest_of(function):
+def dependencies_digest(function):
     """16 hex digits that change with the code of a function, and with the values and functions that its names stand
     for, and theirs in turn.
 
@@ -26,7 +26,7 @@ def digest_of(function):
 
 
 def _add_function(digest, function, seen):
-    if function in seen or (function.__module__ or "").partition(".")[0] in KNOWN:
+    if function in seen or (function.__module__ or "").partition(".")[0] in REPLACED:
         return
     seen.add(function)
     names = _add_code(digest, function.__code__)
@@ -57,7 +57,7 @@ def _add(digest, value, names, seen):
     if isinstance(value, types.FunctionType):
         _add_function(digest, value, seen)
     elif isinstance(value, types.ModuleType):
-        if value.__name__.partition(".")[0] not in KNOWN:
+        if value.__name__.partition(".")[0] not in REPLACED:
             for name in sorted(names & {*vars(value)}):
                 digest.update(f"{name}=".encode())
                 _add(digest, getattr(value, name), names, seen)

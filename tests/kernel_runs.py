@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.certify.sequences import planes_of, unpacked_bits
-from fastrnn.kernels.arrays import Arrays, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 from fastrnn.networks import lanes_for
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.small_session import SmallSession
@@ -23,7 +23,7 @@ def online(model, symbols):
     config, sizes = TrainConfig(batch_size=1, dtype=str(model.dtype)), (model.input_size, model.output_size)
     states = np.empty((count, steps, model.hidden_size))
     for sample in range(count):
-        source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), False)
+        source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), *by_length(mask), 0)
         session = SmallSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
         rows = session.arrays[0]["state"].reshape(-1, len(model.cell.state), session.net.panels * session.net.lanes)

@@ -306,7 +306,7 @@ def test_the_digest_of_a_function_changes_with_each_value_and_function_that_it_r
         monkeypatch.setitem(sys.modules, "helper", helper)
         exec(HELPER.replace(old, new), vars(helper))
         exec(USER.replace(old, new), user)
-        return dependencies.digest_of(user["f"].py_func)
+        return dependencies.dependencies_digest(user["f"].py_func)
 
     edits = [("= 3", "= 4"), ("= 3", "= 3.0"), ("20]", "21]"), ("x + 100", "x + 101"), ("x + 100", "100 + x"),
              ("- FACTOR * (x", "- (x"), ("TABLE[1]", "TABLE[0]"), ("added(x):", "added(x, y=1):")]

@@ -148,5 +148,5 @@ def test_masked_values_have_no_answer():
 
 def test_arrays_are_not_copied_without_need():
     x, y = np.zeros((3, 4, 2), np.float32), np.zeros((3, 4, 1), np.float32)
-    arrays = as_arrays(*sequences((x, y)), dtype="float32", drawn=False)
+    arrays = as_arrays(*sequences((x, y)), dtype="float32", drawn=0)
     assert np.shares_memory(arrays.x, x) and np.shares_memory(arrays.y, y)

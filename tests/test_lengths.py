@@ -5,7 +5,8 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman
-from fastrnn.kernels.arrays import lengths_of
+from fastrnn.compiling import jit
+from fastrnn.kernels.arrays import by_length, drawn_row, lengths_of
 from fastrnn.training.tasks import data as data_module
 from fastrnn.training.tasks.checks import first_wrong
 from fastrnn.training.tasks.data import as_arrays
@@ -26,8 +27,7 @@ def sequences(lengths=LENGTHS, steps=STEPS, padding=0.0):
 
 def all_steps(monkeypatch):
     """Compute every step, as if each counted."""
-    for module in (data_module, __import__("sys").modules["fastrnn.training.tasks.many_start"]):
-        monkeypatch.setattr(module, "lengths_of", lambda mask: np.full(mask.shape[:-1], mask.shape[-1]))
+    monkeypatch.setattr(data_module, "lengths_of", lambda mask: np.full(mask.shape[:-1], mask.shape[-1]))
 
 
 CASES = {
@@ -86,7 +86,7 @@ SENTINEL = 0.123
 
 
 def test_a_block_has_the_steps_of_its_longest_sequence():
-    arrays = as_arrays(*sequences([5] * 16 + [30] + [9] * 15), dtype=np.float32, drawn=False)
+    arrays = as_arrays(*sequences([5] * 16 + [30] + [9] * 15), dtype=np.float32, drawn=0)
     rng = np.random.default_rng(0)
     weights = {
         name: rng.normal(size=shape).astype(np.float32)
@@ -104,7 +104,7 @@ def test_a_block_has_the_steps_of_its_longest_sequence():
         states = session.arrays[0]["state"].reshape(STEPS + 1, -1)[1:]
         states[:] = SENTINEL
         session.run(np.full(1, 0.01), np.zeros(1), 0)
-        steps = arrays.lengths[16 * block : 16 * block + 16].max()
+        steps = arrays.lengths[arrays.order[16 * block : 16 * block + 16]].max()
         assert (
             steps < STEPS
             and (states[steps:] == np.float32(SENTINEL)).all()
@@ -114,7 +114,7 @@ def test_a_block_has_the_steps_of_its_longest_sequence():
 
 def test_checks_run_sequences_of_about_one_length_side_by_side():
     rng = np.random.default_rng(0)
-    arrays = as_arrays(*sequences(rng.integers(1, STEPS, 1000)), dtype=np.float32, drawn=False)
+    arrays = as_arrays(*sequences(rng.integers(1, STEPS, 1000)), dtype=np.float32, drawn=0)
     y, steps = arrays.y * 1.0, []
 
     class Watched:
@@ -137,3 +137,50 @@ def test_checks_run_sequences_of_about_one_length_side_by_side():
             )
             is None
         )
+
+
+# ---- which sequences a batch draws
+
+
+@jit(cache=False)
+def rows_of(order, first, alike, drawn, seed, rows, draw):
+    """The first rows of a stream, into rows (n,)."""
+    for number in range(rows.size):
+        rows[number] = drawn_row(order, first, alike, drawn, seed, number, draw)
+
+
+def drawn_rows(lengths, batch, seed, batches=1):
+    """(batches, batch or N) of the rows that a seed draws of sequences of these lengths."""
+    mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    rows = np.zeros(batches * (batch or len(lengths)), np.int64)
+    rows_of(*by_length(mask), batch, np.uint64(seed), rows, np.zeros(1, np.uint64))
+    return rows.reshape(batches, -1)
+
+
+def test_rows_of_one_length_are_drawn_from_the_seed_alone():
+    for seed, batch in ((0, 4), (7, 64), (2**63 - 1, 1)):
+        words = [np.random.Philox(key=[seed, 1], counter=[0, n, 0, 0]).random_raw(1)[0] for n in range(128)]
+        expected = [int(word) % 10 for word in words]
+        assert drawn_rows([5] * 10, batch, seed, 128 // batch).ravel().tolist() == expected
+
+
+def test_a_batch_of_all_rows_has_long_ones_first():
+    assert drawn_rows([3, 90, 3, 40, 0, 95], 0, 0).ravel().tolist() == [1, 5, 3, 0, 2, 4]
+
+
+def test_every_row_is_drawn_with_the_same_probability():
+    lengths = np.random.default_rng(2).integers(0, 200, 30)
+    for batch in (1, 7, 50):
+        rows = drawn_rows(lengths, batch, 5, 100_000 // batch).ravel()
+        expected = len(rows) / 30
+        # Five standard deviations of rows that are drawn independently; those of batches vary less.
+        assert (abs(np.bincount(rows, minlength=30) - expected) < 5 * expected**0.5).all()
+
+
+def test_seeds_draw_different_rows_of_about_one_length_in_the_order_of_lengths():
+    lengths = np.random.default_rng(3).integers(1, 200, 400)
+    one, other = (drawn_rows(lengths, 8, seed, 100) for seed in (1, 2))
+    assert (one != other).mean() > 0.9
+    a, b = lengths[one] + 1, lengths[other] + 1
+    assert (np.maximum(a, b) <= 1.25 * np.minimum(a, b) + 1).all()
+    assert (a[:, 1:] <= 1.25 * a[:, :-1] + 1).all()

@@ -125,7 +125,7 @@ def test_a_mask_that_makes_no_sense_is_one_line_wherever_it_is_given(mask, messa
 def test_masks_of_any_real_dtype_are_the_same():
     x, y, mask = np.zeros((2, 3, 1)), np.zeros((2, 3, 1)), np.array([[1, 0, 1], [0, 0, 1]])
     for dtype in (bool, np.int8, np.uint64, np.float16, np.float32, np.longdouble):
-        arrays = as_arrays(x, y, mask.astype(dtype), dtype=np.dtype("float32"), drawn=False)
+        arrays = as_arrays(x, y, mask.astype(dtype), dtype=np.dtype("float32"), drawn=0)
         assert arrays.mask.dtype == np.float32 and np.array_equal(arrays.mask, mask)
 
 
@@ -253,7 +253,7 @@ def test_a_sequence_costs_its_own_steps():
     from fastrnn.training.tasks.session import session_for
 
     x, y, mask = padded(16, 5, 300, np.ones)
-    arrays = as_arrays(x, y, mask, dtype=np.dtype("float64"), drawn=False)
+    arrays = as_arrays(x, y, mask, dtype=np.dtype("float64"), drawn=0)
     config = TrainConfig(batch_size=16, dtype="float64", loss=LOSS["relu"])
     session = session_for(Elman(2, "relu"), (2, 1), arrays, 300, config, 1, DOUBLING)
     state = session.arrays[0]["state"].reshape(301, -1)

@@ -7,7 +7,7 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman, Model, TrainConfig
-from fastrnn.kernels.arrays import Arrays, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 from fastrnn.training.tasks import checks
 from fastrnn.training.tasks.checks import Checks, first_wrong
 
@@ -131,7 +131,7 @@ def test_a_look_ends_with_the_first_piece_that_holds_a_mistake():
         # Earlier ones that do not count are none.
         bad[:wrong, 1], mask[:wrong, 1] = 1 - bad[:wrong, 1], 0
         seen.clear()
-        assert first_wrong(Watched(), Arrays(x, bad, mask, lengths_of(mask), True)) == wrong
+        assert first_wrong(Watched(), Arrays(x, bad, mask, lengths_of(mask), *by_length(mask), 1)) == wrong
         assert sum(seen) <= (len(x) if wrong is None else max(checks.FIRST_PIECE, 3 * wrong + checks.FIRST_PIECE))
 
 

@@ -6,7 +6,7 @@ import pytest
 from fastrnn import GRU, LSTM, Elman
 from fastrnn.cells.base import cells
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.arrays import Arrays, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 from fastrnn.kernels.recurrent import network
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition, Comparison
@@ -33,7 +33,7 @@ def ragged(rows, steps):
     mask = (rng.random((rows, steps)) < 0.7) * rng.choice([0.5, 1, 2], (rows, steps))
     mask[np.arange(steps) >= rng.integers(0, steps + 1, rows)[:, None]] = 0
     x, y = rng.normal(size=(rows, steps, 2)), rng.integers(0, 2, (rows, steps, 2)).astype(float)
-    return Arrays(x, y, mask, lengths_of(mask), False)
+    return Arrays(x, y, mask, lengths_of(mask), *by_length(mask), 0)
 
 
 def same(sessions, updates=40):
@@ -97,7 +97,7 @@ def test_nothing_infinite_that_padding_leads_to_meets_a_derivative():
     x, mask = np.zeros((2, steps, 2)), np.zeros((2, steps))
     x[0, 0], mask[0, 0], mask[1] = 1, 1, 1
     config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=2, loss="squared")
-    source = Arrays(x, np.ones((2, steps, 2)), mask, lengths_of(mask), False)
+    source = Arrays(x, np.ones((2, steps, 2)), mask, lengths_of(mask), *by_length(mask), 0)
     sessions = pair(cell, source, steps, config)
     for session in sessions:
         for own in session.arrays:

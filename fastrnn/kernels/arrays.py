@@ -8,6 +8,9 @@ from fastrnn.compiling import addressed, inner
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
 
+# The stream of random numbers that choose lengths; it has no other seed than 0.
+LENGTH_STREAM = 2
+
 
 def lengths_of(mask):
     """Steps up to the last one that counts, 0 where none does, along the last axis of an array."""
@@ -15,14 +18,52 @@ def lengths_of(mask):
     return np.where(counts.any(-1), counts.shape[-1] - counts[..., ::-1].argmax(-1), 0)
 
 
+def by_length(mask):
+    """(order, first, alike), int64, along the last axis but one of mask (..., N, T): the rows, long ones first; and of
+    the row in each place where in `order` the rows of about its length begin, and how many they are.
+
+    Lengths of about one length differ by a quarter at most.
+    """
+    lengths, borders = lengths_of(mask), [1]
+    while borders[-1] <= lengths.max(initial=0):
+        borders.append(borders[-1] + max(1, borders[-1] // 4))
+    kinds = np.searchsorted(borders, lengths, "right")
+    order = np.argsort(-kinds, axis=-1, kind="stable")
+    kinds = np.take_along_axis(kinds, order, -1)
+    same = kinds[..., :, None] == np.arange(len(borders) + 1)
+    first, alike = (np.take_along_axis(of_kind, kinds, -1) for of_kind in (same.argmax(-2), same.sum(-2)))
+    return order, first, alike
+
+
+@inner
+def drawn_row(order, first, alike, drawn, seed, number, draw):
+    """The row of sample `number` of a stream; draw (1): scratch.
+
+    Lanes compute as many steps as the longest of their rows has. Therefore a batch is drawn in the order of lengths,
+    one row from each of `drawn` equal parts of all rows, and all seeds draw rows of about one length at a time. Each
+    seed draws every row with the same probability.
+    """
+    place = number % order.size
+    if drawn > 0:
+        place = 0
+        if alike[0] < order.size:
+            random_words(0, LENGTH_STREAM, number, 0, draw)
+            part = number % drawn + np.float64(draw[0] >> np.uint64(11)) / 9007199254740992.0
+            place = min(np.int64(part * (order.size / drawn)), order.size - 1)
+        random_words(seed, 1, number, 0, draw)
+        place = first[place] + np.int64(draw[0] % np.uint64(alike[place]))
+    return order[place]
+
+
 @inner
 def copy_row(x, y, mask, steps, block, column, lane):
-    """Copy the first steps of a row, x (T, I), y (T, O), mask (T), into a place of a Block, with zeros behind them.
+    """Copy the first steps of a row, x (T, I), y (T, O), mask (T), into a place of a Block, with zeros behind them, as
+    far as another row reached.
 
-    Whatever else lay there might not be finite.
+    What lay there might not be finite.
     """
     outputs = 0
-    for t in range(block.x.shape[0]):
+    for t in range(max(steps, np.int64(block.lengths[column, lane]))):
         inside = t < steps
         block.mask[t, column, lane] = mask[t] if inside else 0
         outputs += y.shape[1] if inside and mask[t] > 0 else 0
@@ -37,13 +78,11 @@ def copy_row(x, y, mask, steps, block, column, lane):
 @addressed
 def _lay(laid, seed, first, samples):
     source, block = laid.source, laid.block
-    rows, draw, lanes = source.x.shape[0], block.state[:1], block.lengths.shape[1]
+    draw, lanes = block.state[:1], block.lengths.shape[1]
     block.steps[0] = 0
     for n in range(block.lengths.size):
-        row, column, lane = (first + n) % rows, n // lanes, n % lanes
-        if source.drawn:
-            random_words(seed, 1, first + n, 0, draw)
-            row = np.int64(draw[0] % np.uint64(rows))
+        column, lane = n // lanes, n % lanes
+        row = drawn_row(source.order, source.first, source.alike, source.drawn, seed, first + n, draw)
         steps = source.lengths[row] if n < samples else 0
         copy_row(source.x[row], source.y[row], source.mask[row], steps, block, column, lane)
         block.weights[0, column, lane] = 1 if n < samples else 0
@@ -52,15 +91,12 @@ def _lay(laid, seed, first, samples):
 @addressed
 def _lay_samples(laid, seed, part):
     source, samples = laid.source, laid.samples
-    rows, draw = source.x.shape[0], samples.state[:1]
+    draw = samples.state[:1]
     for sample in range(samples.steps.size):
         number = part * samples.steps.size + sample
-        row = number % rows
-        if source.drawn:
-            random_words(seed, 1, number, 0, draw)
-            row = np.int64(draw[0] % np.uint64(rows))
+        row = drawn_row(source.order, source.first, source.alike, source.drawn, seed, number, draw)
         steps, counted = source.lengths[row], 0
-        for t in range(samples.x.shape[1]):
+        for t in range(max(steps, samples.steps[sample])):
             inside = t < steps
             chunk, lane = place_of_step(t, samples.mask.shape[2])
             weight = source.mask[row, t] if inside else 0
@@ -74,16 +110,20 @@ def _lay_samples(laid, seed, part):
 
 
 class Arrays(NamedTuple):
-    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: row after row, or rows drawn with replacement.
+    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: of all rows, long ones first, or of rows that are drawn.
 
-    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed.
+    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed. order,
+    first, alike (N,): as `by_length` gives them. drawn: rows in a batch that is drawn; 0 where a batch has all of them.
     """
 
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
     lengths: np.ndarray
-    drawn: bool
+    order: np.ndarray
+    first: np.ndarray
+    alike: np.ndarray
+    drawn: int
 
     inputs_are_bits = False
     lay, lay_samples = staticmethod(_lay), staticmethod(_lay_samples)
@@ -92,31 +132,32 @@ class Arrays(NamedTuple):
 @addressed
 def _lay_lanes(laid, batch, sample):
     source, feed, block = laid.source, laid.feed, laid.block
-    rows, draw = source.x.shape[1], feed.state[:1]
+    draw = feed.state[:1]
     samples = min(block.lengths.shape[0], batch - sample % batch)
     block.steps[0] = 0
     feed.laid[0] = feed.left[0] = 1
     for column in range(block.lengths.shape[0]):
         for lane in range(feed.active.size):
             there = column < samples and feed.active[lane] != 0
-            number = feed.step[lane] * batch + sample + column
-            row, model = number % rows, feed.data[lane]
-            if source.drawn:
-                random_words(feed.seed[lane], 1, number, 0, draw)
-                row = np.int64(draw[0] % np.uint64(rows))
+            number, model = feed.step[lane] * batch + sample + column, feed.data[lane]
+            order, first, alike = source.order[model], source.first[model], source.alike[model]
+            row = drawn_row(order, first, alike, source.drawn, feed.seed[lane], number, draw)
             steps = source.lengths[model, row] if there else 0
             copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
 
 
 class ModelArrays(NamedTuple):
-    """x (M, N, T, I), y (M, N, T, O), mask (M, N, T) and lengths (M, N) for models side by side, M = 1 if all have the
-    same; the rest is as in Arrays."""
+    """x (M, N, T, I), y (M, N, T, O), mask (M, N, T), lengths, order, first and alike (M, N) for models side by side,
+    M = 1 if all have the same; the rest is as in Arrays."""
 
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
     lengths: np.ndarray
-    drawn: bool
+    order: np.ndarray
+    first: np.ndarray
+    alike: np.ndarray
+    drawn: int
 
     inputs_are_bits = False
     lay_lanes = staticmethod(_lay_lanes)

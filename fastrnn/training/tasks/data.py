@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.arguments import as_array, shown
-from fastrnn.kernels.arrays import Arrays, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
 # The message where targets are not bits.
@@ -50,7 +50,7 @@ def sequences(data, models=None):
 
 
 def as_arrays(x, y, mask=None, *, dtype, drawn):
-    """Return Arrays of this dtype for the kernels, from the result of `sequences`.
+    """Return Arrays of this dtype for the kernels, from the result of `sequences`; drawn: rows in a batch, 0 for all.
 
     Raises ValueError for values that are not finite, targets outside [0, 1], and negative masks.
     """
@@ -70,7 +70,7 @@ def as_arrays(x, y, mask=None, *, dtype, drawn):
             "y: holds values outside [0, 1], the range of the outputs; of a number of classes, give each an output "
             "of its own"
         )
-    return Arrays(x, y, mask, lengths_of(mask), drawn)
+    return Arrays(x, y, mask, lengths_of(mask), *by_length(mask), drawn)
 
 
 def training_data(data, models=None):
@@ -88,10 +88,15 @@ def holds_bits(arrays):
 
 def training_arrays(data, config):
     """Return Arrays of (x, y, mask) from `training_data`; until="exact" needs targets that are bits."""
-    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != len(data[0]))
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=drawn_of(data[0], config))
     if config.until == "exact" and not holds_bits(arrays):
         raise ValueError(NO_BITS)
     return arrays
+
+
+def drawn_of(x, config):
+    """Rows in a batch of own data x (..., N, T, I) that is drawn, or 0 where a batch has all of them."""
+    return config.batch_size if config.batch_size != x.shape[-3] else 0
 
 
 def default_samples(x):

@@ -42,7 +42,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
     """
     check_model("model", model)
     dtype = str(model.dtype)
-    arrays = as_arrays(*sequences((x, y, mask)), dtype=model.dtype, drawn=False)
+    arrays = as_arrays(*sequences((x, y, mask)), dtype=model.dtype, drawn=0)
     for name, array, size in (("x", arrays.x, model.input_size), ("y", arrays.y, model.output_size)):
         if array.shape[2] != size:
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")

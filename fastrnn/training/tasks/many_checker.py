@@ -40,5 +40,5 @@ class DataChecker:
     def exactness(self, model, weights, stop):
         """Return (whether network number `model` is right, None); stop: an Interrupt."""
         own = model if len(self.source.x) > 1 else 0
-        arrays = Arrays(*(array[own] for array in self.source[:4]), False)
+        arrays = Arrays(*(array[own] for array in self.source[:-1]), 0)
         return self.checks[model].passes(self.made(weights), arrays, threads=1, progress=stop.check), None

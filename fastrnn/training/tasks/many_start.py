@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.arrays import ModelArrays, lengths_of
+from fastrnn.kernels.arrays import ModelArrays
 from fastrnn.model import Model
 from fastrnn.networks import flat, shapes_of
-from fastrnn.training.tasks.data import NO_BITS, as_arrays, holds_bits
+from fastrnn.training.tasks.data import NO_BITS, as_arrays, drawn_of, holds_bits
 from fastrnn.training.tasks.engine import drawn_weights
 
 
@@ -24,10 +24,10 @@ def source_of(task, data, config):
     """Return the Source of a task, or of (x, y, mask) from `training_data`."""
     if data is None:
         return Source(task, None, (task.input_size, task.output_size), task.bits)
-    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=config.batch_size != data[0].shape[-3])
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=drawn_of(data[0], config))
     # With a leading axis, of length 1 if all models share the data.
-    x, y, mask = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:3])
-    arrays = ModelArrays(x, y, mask, lengths_of(mask), arrays.drawn)
+    x, y, mask, lengths, *order = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:-1])
+    arrays = ModelArrays(x, y, mask, lengths, *order, arrays.drawn)
     if config.until == "exact" and not holds_bits(arrays):
         raise ValueError(NO_BITS)
     return Source(None, arrays, (x.shape[3], y.shape[3]), x.shape[2])

@@ -38,8 +38,9 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     recipe, for most tasks TrainConfig()); options: fields of a TrainConfig, which override those of `config`.
     data: (x, y) or (x, y, mask) instead of a task, x (N, T, I), y (N, T, O) or (N, T) with values in [0, 1], mask
     (N, T) of weights of the loss, 0 where a step does not count; accuracies count each output whose mask is above 0;
-    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, or are all
-    N sequences if batch_size is N. For data, until is "samples" by default, and max_samples 100 N, at least 10,000.
+    steps that are masked in a numpy.ma.MaskedArray do not count either. Batches are drawn with replacement, with
+    the same probability of each sequence; about how long each one is does not depend on the seed. With a batch_size of
+    N they are all N sequences. For data, until is "samples" by default, and max_samples 100 N, at least 10,000.
     weights: initial weights by name instead of drawn ones. threads: at most this many; default: all cores where the
     batch is large enough. The result has the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times per second.

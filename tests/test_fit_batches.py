@@ -42,6 +42,7 @@ def test_a_model_keeps_its_bytes_whoever_has_batches_beside_it(fits, monkeypatch
 
 @pytest.mark.parametrize("options", [
     {}, {"schedule": "plateau", "plateau_patience": 1, "max_grad_norm": 0.1}, {"schedule": "cosine", "tbptt_steps": 3},
+    {"batch_size": 1}, {"batch_size": 5, "epochs": 8},
 ])
 def test_batches_side_by_side_are_those_of_one_model_after_the_other(options):
     options = {**OPTIONS, **options, "seeds": range(20), "roles": TABLE, "dtype": "float64"}

@@ -8,7 +8,7 @@ from fastrnn.cells.base import cells
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 from fastrnn.kernels.recurrent import network
-from fastrnn.networks import lanes_for, shapes_of
+from fastrnn.networks import BLOCK_COLUMNS, columns_for, lanes_for, shapes_of
 from fastrnn.tasks import Addition, Comparison
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.session import Session, session_for
@@ -119,3 +119,30 @@ def test_whoever_fills_more_of_the_lanes_has_them():
         config = TrainConfig(optimizer="sgd", batch_size=batch)
         weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
         assert type(session_for(cell, (2, 1), source, 4, config, 1, weights)) is kind, (cell, batch)
+
+
+def test_columns_are_cut_into_blocks_of_about_as_many():
+    assert [columns_for(count) for count in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 64)] == [
+        1, 2, 3, 4, 3, 3, 4, 3, 2, 4, 4, 2, 3, 4, 4]
+    for count in range(1, 200):
+        columns = columns_for(count)
+        # One block more of four columns than are full would take up to 1.6 times as long.
+        assert -(-count // columns) * columns <= max(1.2 * count, count + (count == 5))
+
+
+@pytest.mark.parametrize("vectors", [5, 6, 9])
+def test_blocks_of_fewer_columns_learn_the_same_on_any_number_of_threads(vectors):
+    cell, steps, batch = GRU(3), 4, vectors * lanes_for("float64") - 1
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=batch)
+    weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
+    source, rates = Addition(bits=steps).kernel, np.full(30, 0.1)
+    one, two = (Session(cell, (2, 1), source, steps, config, threads, weights) for threads in (1, 2))
+    assert one.net.columns < BLOCK_COLUMNS and one.groups > 1
+    for session in (one, two):
+        session.run(rates, 0 * rates, 0)
+    for name, value in one.weights().items():
+        assert value.tobytes() == two.weights()[name].tobytes()
+    small = SmallSession(cell, (2, 1), source, steps, config, weights)
+    small.run(rates, 0 * rates, 0)
+    for name, value in small.weights().items():
+        assert np.abs(one.weights()[name] - value).max() < 1e-12

@@ -93,8 +93,8 @@ def chosen(work):
         + ("a register of AVX-512" if has("avx512f") else "there is no AVX-512"),
         "registers": f"{REGISTERS}, which the sums of a tile, its operands and a weight share",
         "batches": f"blocks of {BLOCK_COLUMNS * lanes} samples, {BLOCK_COLUMNS} columns of one vector: chains of "
-                   f"activations "
-        "overlap, and a weight that was loaded serves all columns",
+        "activations overlap, and a weight that was loaded serves all columns; fewer columns where a batch would fill "
+        "few of the last block's",
         "tile": f"hidden {work.hidden}: {units} units x {columns} columns are summed together, the shape with the "
         f"fewest loads for {batches.registers} registers",
         "span": f"derivatives of {batches.span} steps are kept before gradients take them in, at most "

@@ -6,7 +6,7 @@ from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.layout import named_places
 from fastrnn.kernels.recurrent.update import traced as traced_optimizer
-from fastrnn.networks import kernel_network, lanes_for, weights_that_learn
+from fastrnn.networks import BLOCK_COLUMNS, columns_for, kernel_network, lanes_for, weights_that_learn
 
 
 class FitRecipe:
@@ -21,7 +21,12 @@ class FitRecipe:
         self.cell, self.head, self.config = cell, head, config
         self._made_of = (cell, head, outputs, config, inputs, own_weights, own_data, given, steps)
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = kernel_network(cell, head, (inputs, outputs), own_weights, own_data, config.before)
+        # A batch of sequences in the lanes fills a column with each vector of them, one of a model in a lane with each.
+        columns = BLOCK_COLUMNS
+        if config.batch_size is not None:
+            columns = columns_for(config.batch_size if own_weights else -(-config.batch_size // self.lanes))
+        sizes = inputs, outputs
+        self.net = kernel_network(cell, head, sizes, own_weights, own_data, config.before, columns=columns)
         self.terms = config.terms._replace(carried=config.terms.carried or given, long=self.net.long(steps))
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.bits.lanes import lane_source
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.networks import BLOCK_COLUMNS, lanes_for, places_of
+from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.training.tasks.engine import network_for, optimizer_of, options_of, terms_of
 
 # Bytes that are surely near.
@@ -44,7 +44,7 @@ class RunRecipe:
     def _network(self, cell, sizes, models):
         """Return the Network; where it is small and a batch is one sample, two registers of models are used, whose
         chains overlap."""
-        columns = min(BLOCK_COLUMNS, self.config.batch_size)
+        columns = columns_for(self.config.batch_size)
         net = network_for(cell, sizes, self.source, self.config, True, columns)
         arrays = net.arrays(min(self.steps, net.span))
         if columns > 1 or models < 2 * self.lanes or self.steps > net.span:

@@ -25,7 +25,7 @@ from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
-from fastrnn.networks import BLOCK_COLUMNS, lanes_for, places_of
+from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.training.tasks.resumable import Resumable, nothing
@@ -46,7 +46,7 @@ class Session(Resumable):
     def __init__(self, cell, sizes, source, steps, config, threads, weights):
         self.config, self.source, self.steps = config, source, steps
         dtype, lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        columns = min(BLOCK_COLUMNS, -(-config.batch_size // lanes))
+        columns = columns_for(-(-config.batch_size // lanes))
         self.net = network_for(cell, sizes, source, config, own_weights=False, columns=columns)
         self.size, self.lanes, self.dtype = columns * lanes, lanes, dtype
         self.groups = min(GROUPS, -(-config.batch_size // self.size))

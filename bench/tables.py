@@ -6,7 +6,7 @@ from bench.duels import duels
 from fastrnn.bench import report
 from fastrnn.bench.engines.parts import PART_SAMPLES
 from fastrnn.bench.report import find, mark, markdown_table, samples_a_second, shape_of, short_rate, work_of
-from fastrnn.bench.timing import median, spread
+from fastrnn.bench.timing import median, quartile_spread
 
 
 def versus(result):
@@ -69,7 +69,7 @@ def scaling(result):
                     report.percent(report.share_of_peak(result, row)),
                     f"{row['memory']:.0f}",
                     f"{row['memory'] - row['memory_before']:.0f}",
-                    f"{100 * spread(row['seconds']):.0f} %",
+                    f"{100 * quartile_spread(row['seconds']):.0f} %",
                 ]
             )
         parts.append(
@@ -138,7 +138,7 @@ def roofline(result):
                     report.three_digits(ns),
                     f"{100 * ns / total:.0f} %",
                     f"{100 * share:.0f} %" if share else "",
-                    f"{100 * spread(row['seconds']):.0f} %",
+                    f"{100 * quartile_spread(row['seconds']):.0f} %",
                 ]
             )
             name = ""
@@ -152,7 +152,7 @@ def roofline(result):
                 report.three_digits(ns),
                 f"{100 * ns / total:.0f} %",
                 f"{100 * work.flops / ns / peak:.0f} %",
-                f"{100 * spread(whole['seconds']):.0f} %",
+                f"{100 * quartile_spread(whole['seconds']):.0f} %",
             ]
         )
     text = (

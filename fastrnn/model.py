@@ -21,7 +21,7 @@ from fastrnn.networks import check_weights, places_of, weights_that_learn
 from fastrnn.runner import Runner
 
 # Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.training.tasks.resume.
-TRAINING = "training"
+TRAINING_PREFIX = "training"
 
 
 class Model(Answers):
@@ -260,8 +260,8 @@ class Model(Answers):
             In one line, for any other file.
         """
         tensors, metadata = read_checkpoint(path)
-        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING}.")}
-        metadata.pop(TRAINING, None)
+        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING_PREFIX}.")}
+        metadata.pop(TRAINING_PREFIX, None)
         try:
             return cls(metadata.pop("cell"), weights, metadata.pop("task"), metadata)
         except ValueError as error:

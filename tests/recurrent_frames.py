@@ -26,7 +26,7 @@ class Case:
         self.net = Network(self.step, self.head, Sizes(inputs, cell.hidden_size, outputs), own_weights, not own_weights,
                            columns, 16,
                            lanes * self.dtype.itemsize, before)
-        self.own = update.traced(optimizer)
+        self.own = update.traced_optimizer(optimizer)
         terms = update.Terms(penalties=penalties, long=self.net.long(steps))
         self.program = train.train_program(self.net, self.own, terms, dtype, lanes)
         self.models, self.rows = lanes if own_weights else 1, self.net.table.count

@@ -50,7 +50,7 @@ def test_rounds_are_interleaved_and_ratios_formed_within_them():
 
 
 def test_spread_and_the_unstable_mark():
-    assert timing.spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 3)
+    assert timing.quartile_spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 3)
     assert timing.unstable([1.0, 1.3, 0.7, 1.1]) and not timing.unstable([1.0, 1.01, 0.99, 5.0, 1.0])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
-from fastrnn.kernels.recurrent.update import traced
+from fastrnn.kernels.recurrent.update import traced_optimizer
 from fastrnn.optimizers.adam import Adam
 from fastrnn.optimizers.amsgrad import AMSGrad
 from fastrnn.optimizers.base import corrected, optimizers
@@ -19,7 +19,7 @@ from fastrnn.optimizers.sgd import SGD
 
 def descend(optimizer, w, gradients, rate, dtype=np.float64):
     """w after each update, by the formula on NumPy."""
-    own = traced(optimizer)
+    own = traced_optimizer(optimizer)
     options = {symbol(name): dtype(value) for name, value in zip(own.options, optimizer)}
     slots, running = [np.zeros_like(w, dtype) for _ in own.slots], [dtype(0)] * len(own.running)
     w, path = w.astype(dtype), []
@@ -91,7 +91,7 @@ def test_every_optimizer_is_among_them_and_has_names_of_its_own():
     for name, kind in optimizers().items():
         names = ("w", "g", "rate", *kind._fields, *kind.slots, *kind.running)
         assert len(set(names)) == len(names), name
-        assert kind.learning_rate > 0 and len(traced(kind()).update) == 1 + len(kind.slots)
+        assert kind.learning_rate > 0 and len(traced_optimizer(kind()).update) == 1 + len(kind.slots)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])

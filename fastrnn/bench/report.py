@@ -4,7 +4,7 @@ import json
 import re
 import textwrap
 
-from fastrnn.bench.timing import UNSTABLE, median, spread, times, unstable
+from fastrnn.bench.timing import UNSTABLE, median, quartile_spread, times, unstable
 from fastrnn.bench.workload import Workload
 from fastrnn.files import write_atomically
 
@@ -116,7 +116,7 @@ def ladder(result, kinds=("scalar", "batched", "ours", "own")):
                 f"{gflops(row):.3g}",
                 percent(share),
                 _times(times_row(base, row)) if base else "",
-                f"{100 * spread(row['seconds']):.0f} %",
+                f"{100 * quartile_spread(row['seconds']):.0f} %",
             ]
         )
     return markdown_table(LADDER, rows)

@@ -49,7 +49,7 @@ def median(values):
     return statistics.median(values)
 
 
-def spread(values):
+def quartile_spread(values):
     """Return the distance between the quartiles as a share of the median."""
     if len(values) < 2:
         return 0.0
@@ -59,7 +59,7 @@ def spread(values):
 
 def unstable(values):
     """Return whether a row's figures vary too much between rounds."""
-    return spread(values) > UNSTABLE
+    return quartile_spread(values) > UNSTABLE
 
 
 def times(base, values):

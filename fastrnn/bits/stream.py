@@ -6,13 +6,12 @@ import numpy as np
 
 from fastrnn.cores import cores
 from fastrnn.heads.sigmoid import Sigmoid
+from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import SEGMENT, words_program
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import kernel_network, lanes_for
 from fastrnn.threads import on_threads
 
-# Sequences in a word.
-WORD = 64
 # Floating-point operations of one thread in a round, some 50 ms, after which Ctrl-C acts and progress is shown; and
 # those that are worth a thread more, some 50 us.
 ROUND_FLOPS, THREAD_FLOPS = 1e9, 1e6

@@ -10,8 +10,9 @@ import functools
 
 import numpy as np
 
-from fastrnn.bits.stream import WORD, bits_network, memory_of
+from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.compiling import jit
+from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, walk_program
 from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for

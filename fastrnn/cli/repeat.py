@@ -10,7 +10,7 @@ from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.parts import add_parts, given_options, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
-from fastrnn.cli.text import verdict
+from fastrnn.cli.text import outcome
 
 SUMMARY = "Train for many seeds and show how many become exact, and how fast"
 EXAMPLES = """\
@@ -103,7 +103,7 @@ def _trained(args, cell, task, config, stack):
                     kept = f", kept in {path}\ncontinue: the same command again"
                 print(f"fastrnn: interrupted after {len(rows)} of {args.seeds} seeds{kept}", file=sys.stderr)
                 return None, checkpoint
-            rows.append(Row(verdict(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,
+            rows.append(Row(outcome(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,
                             run.certification.margin if run.certified else None))
             before = None
             bar(len(rows))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.output import beside, how_to_check, save_under_free_name
-from fastrnn.cli.text import long_numbers, seconds, solved, verdict
+from fastrnn.cli.text import long_numbers, outcome, seconds, solved
 from fastrnn.program import program
 
 # Solved samples that are printed.
@@ -51,7 +51,7 @@ def report_run(args, config, result, path, say):
         with long_numbers():
             for operands, answer in _examples(result.model, config.seed):
                 say(solved(task, operands, answer))
-    say(f"{verdict(result.verification, task.input_size)} (checked in {seconds(result.verification.seconds)})")
+    say(f"{outcome(result.verification, task.input_size)} (checked in {seconds(result.verification.seconds)})")
     if result.certified:
         say(str(result.certification))
     if len(result.history.seconds):

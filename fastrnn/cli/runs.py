@@ -5,7 +5,7 @@ import time
 
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.progress import Bar, compiling_noted
-from fastrnn.cli.text import seconds, verdict, wrapped
+from fastrnn.cli.text import outcome, seconds, wrapped
 
 # Sums on which a network's final error is measured, the same for all.
 ERROR_SUMS = 1024
@@ -76,7 +76,7 @@ def _table(args, many, task):
 
     low, high = wilson(int(many.exact.sum()), args.runs)
     # Of what no model is right on nothing can be said.
-    exact = verdict(many.verification, task.input_size) if many.verification else "exact"
+    exact = outcome(many.verification, task.input_size) if many.verification else "exact"
     sizes = f"{args.hidden_dim} hidden units, {args.binary_dim} bits"
     print(f"{args.runs:,} runs of the tutorial: {args.samples:,} samples, {sizes}")
     print(

@@ -131,7 +131,7 @@ def solved(task, operands, answer):
                       equation(task, operands, answer), "-" * 12))
 
 
-def verdict(verification, operands):
+def outcome(verification, operands):
     """Return `exact on all 16,384 pairs`, or how many were wrong."""
     if verification.exact:
         return f"exact on {tried(verification, operands)}"

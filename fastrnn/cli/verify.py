@@ -3,7 +3,7 @@
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive, seed
 from fastrnn.cli.progress import Bar, compiling_noted
-from fastrnn.cli.text import equation, long_numbers, seconds, verdict
+from fastrnn.cli.text import equation, long_numbers, outcome, seconds
 
 SUMMARY = "Test a network on all operands, or on random and hard ones"
 EXAMPLES = """\
@@ -43,7 +43,7 @@ def run(args):
     print(task.described())
     if not found.exhaustive:
         _print_families(found.families)
-    print(verdict(found, task.input_size))
+    print(outcome(found, task.input_size))
     if found.mistakes:
         print("first wrong answers:")
         with long_numbers():

@@ -13,7 +13,7 @@ LENGTH_STREAM = 2
 
 
 def lengths_of(mask):
-    """Steps up to the last one that counts, 0 where none does, along the last axis of an array."""
+    """Return the steps up to the last one that counts, 0 where none does, along the last axis of an array."""
     counts = np.asarray(mask) > 0
     return np.where(counts.any(-1), counts.shape[-1] - counts[..., ::-1].argmax(-1), 0)
 

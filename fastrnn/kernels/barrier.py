@@ -17,7 +17,7 @@ _PATIENCE = 4096
 
 @inlined
 def wait(barrier, threads):
-    """Return when `threads` threads have called this; what they wrote before is seen by all after."""
+    """Return when `threads` threads have called this; everything written before is visible to all of them after."""
     if threads == 1:
         return
     current = atomic_load(barrier, _ROUND)

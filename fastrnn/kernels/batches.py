@@ -25,7 +25,7 @@ RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 
 
 class Plan(NamedTuple):
-    """The seed of the data, samples in an update and in a block, and groups of blocks."""
+    """The seed of the data, the numbers of samples in an update and in a block, and of groups of blocks."""
 
     seed: int
     batch_size: int
@@ -97,7 +97,7 @@ class Thread(NamedTuple):
 
 @inner
 def _sum(outputs):
-    """The sum of outputs (C, L)."""
+    """Return the sum of outputs (C, L)."""
     total = 0
     for column in range(outputs.shape[0]):
         for lane in range(outputs.shape[1]):
@@ -107,7 +107,7 @@ def _sum(outputs):
 
 @inner
 def is_finite(bad):
-    """Whether all numbers of bad (1, L) are finite."""
+    """Return whether all numbers of bad (1, L) are finite."""
     finite = True
     for lane in range(bad.shape[1]):
         finite &= np.isfinite(bad[0, lane])
@@ -116,7 +116,7 @@ def is_finite(bad):
 
 @inner
 def _group_gradient(own, step, half, group, stop):
-    """Gradient and sums of one group of the batch, into shared.gradients[half, group]."""
+    """Compute the gradient and the sums of one group of the batch into shared.gradients[half, group]."""
     plan, places, shared, frame = own.plan, own.places, own.shared, own.work.learn
     blocks = (plan.batch_size + plan.size - 1) // plan.size
     first, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
@@ -142,7 +142,7 @@ def _group_gradient(own, step, half, group, stop):
 
 @inner
 def _add_up(gradients, total):
-    """total (R,) = the sum of gradients (groups, R), in their order."""
+    """Set total (R,) to the sum of gradients (groups, R), in their order."""
     for row in range(total.size):
         total[row] = gradients[0, row]
     for group in range(1, gradients.shape[0]):
@@ -152,14 +152,14 @@ def _add_up(gradients, total):
 
 @inner
 def _copy(source, target):
-    """target (n,) = source (n,)"""
+    """Copy source (n,) to target (n,)."""
     for row in range(target.size):
         target[row] = source[row]
 
 
 @inner
 def _statistics(shared, half, row):
-    """row (4) = the loss, the outputs that count, wrong ones, and samples with a wrong one, of a batch."""
+    """Set row (4) to the loss, the counted outputs, the wrong ones, and the samples with a wrong one, of a batch."""
     for i in range(4):
         row[i] = 0
     for group in range(shared.sums.shape[1]):
@@ -171,7 +171,8 @@ def _statistics(shared, half, row):
 
 @jit
 def gradient_of(own, step, row, stop):
-    """The batch's gradient into work.gradient, its statistics into row (4); one thread's, a Reference to a Thread."""
+    """Compute the batch's gradient into work.gradient and its statistics into row (4), for one thread's Reference to a
+    Thread."""
     for group in range(own.plan.groups):
         _group_gradient(own, step, 0, group, stop)
     _statistics(own.shared, 0, row)
@@ -180,7 +181,8 @@ def gradient_of(own, step, row, stop):
 
 @jit
 def run_batches(own, first_step, patience, rates, saturations, history, stop, thread, threads):
-    """Updates until the rates run out, the batches stay clean, loss or weights are not finite, or stop[0] is not 0.
+    """Make updates until the rates run out, the batches stay clean, loss or weights are not finite, or stop[0] is not
+    0.
 
     own: a Reference to the Thread that is number `thread` of `threads`; patience: stop after this number of samples
     without a mistake, counted over whole batches (0: never); rates and saturations: learning rate and weight of the

@@ -35,7 +35,8 @@ class Block(NamedTuple):
 
 
 def block_for(net, steps, dtype, lanes, last_only=False):
-    """An empty Block for a Network and sequences of `steps` steps; last_only: of bits, only the last step counts."""
+    """Return an empty Block for a Network and sequences of `steps` steps; last_only: of bits, only the last step
+    counts."""
     inputs, outputs, columns = net.sizes.inputs, net.sizes.outputs, net.columns
     if net.bits:
         x, y = np.zeros((steps, inputs), np.uint64), np.zeros((steps, outputs), np.uint64)

@@ -88,7 +88,7 @@ class Models(NamedTuple):
 
 @inner
 def _one_update(group, made, stop):
-    """One update of every active lane, `made` updates after feed.step says; whether it was made.
+    """Make one update of every active lane, `made` updates after feed.step says; return whether it was made.
 
     Between two blocks of samples it may be given up, which leaves no trace but in workspace.
     """
@@ -145,7 +145,7 @@ def _take_back(opened, streak, before):
 
 @inner
 def _cover(block, plan, samples):
-    """Say which columns of a block hold a sample."""
+    """Record which columns of a block hold a sample."""
     block.tag[2] = samples
     for column in range(block.outputs.shape[0]):
         for lane in range(block.outputs.shape[1]):
@@ -161,7 +161,7 @@ def _sum_outputs(total, outputs):
 
 @inner
 def _quiet(feed, lanes):
-    """Updates up to which no active lane ends, or fills a stretch of its history."""
+    """Return the number of updates up to which no active lane ends or fills a stretch of its history."""
     least = 1 << 62
     for lane in range(feed.active.size):
         if feed.active[lane] != 0:
@@ -181,7 +181,7 @@ def _advance(feed, plan, lanes, made):
 
 @inner
 def _attend(feed, arrays, lanes):
-    """Keep full stretches, and say what happened in every lane; whether one needs a decision."""
+    """Store full stretches, and record the event of every lane; return whether one needs a decision."""
     decide = False
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:
@@ -202,7 +202,7 @@ def _attend(feed, arrays, lanes):
 
 @inner
 def _until_event(group, factors, updates, stop):
-    """Up to `updates` updates of every active lane, until one needs a decision; returns the updates made."""
+    """Make up to `updates` updates of every active lane, until one needs a decision; return the updates made."""
     feed, plan, arrays, lanes = group.feed, group.plan, group.arrays, group.lanes
     made, counted = 0, 0
     feed.left[0] = 0

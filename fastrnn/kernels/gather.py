@@ -1,4 +1,4 @@
-"""Sequences of each lane's own choice, copied to where the kernels of models side by side read them."""
+"""Copies the sequences that each lane has chosen to where the kernels of models side by side read them."""
 
 from fastrnn.compiling import jit
 

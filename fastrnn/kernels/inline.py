@@ -1,4 +1,4 @@
-"""`inlined`: a jitted helper that becomes part of whoever calls it.
+"""`inlined`: a jitted helper that becomes part of its caller.
 
 Register tiles only stay in registers when the helper that works on them is inlined. It has no life of
 its own, so it is not cached either: the caller's cache entry holds it.

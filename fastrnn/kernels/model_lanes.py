@@ -42,7 +42,7 @@ def lanes_for_models(lanes):
 
 @inner
 def read_open(lanes, opened, lane, sums):
-    """Write the open stretch of a lane, whose tally is `opened`, to sums (4), as the history has it."""
+    """Write the open stretch of a lane, whose tally is `opened`, to sums (4), in the form of the history."""
     sums[1] = lanes.outputs[lane]
     for row, i in enumerate((0, 2, 3)):
         sums[i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
@@ -50,7 +50,7 @@ def read_open(lanes, opened, lane, sums):
 
 @inner
 def keep(lanes, opened, lane):
-    """Take the open stretch of a lane, whose tally is `opened`, into its history."""
+    """Append the open stretch of a lane, whose tally is `opened`, to its history."""
     entry = lanes.entries[lane]
     read_open(lanes, opened, lane, lanes.history[lane, entry])
     for row in range(opened.shape[0]):

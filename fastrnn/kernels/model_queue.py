@@ -1,4 +1,4 @@
-"""Models that wait for a lane, and what is decided on those that have one, in compiled code.
+"""Models that wait for a lane, and the decisions on those that have one, in compiled code.
 
 Thousands of models end within a second; were each decision one of Python's, threads would wait for its lock.
 """
@@ -50,7 +50,7 @@ class Queue(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The models of a group that ended since its caller last looked.
+    """The models of a group that ended since the caller last collected them.
 
     counts (2): models, and rows of history; table (MOST_ENDED, 6): model, EXACT or SAMPLES, whether it is exact,
     updates, rows of its history and updates in one of them; history (rows, 4): of all, one after the other.
@@ -73,7 +73,7 @@ class Walk(NamedTuple):
 
 
 def ended_for(lanes):
-    """An Ended without models; lanes: of the group, all of which may end together."""
+    """Return an Ended without models; lanes: of the group, all of which may end together."""
     most = MOST_ENDED + lanes
     rows = most * MOST // 4 + lanes * MOST
     return Ended(np.zeros(2, np.int64), np.zeros((most, 6), np.int64), np.zeros((rows, 4)))
@@ -81,7 +81,7 @@ def ended_for(lanes):
 
 @inner
 def _begin(queue, feed, arrays, lanes, lane, model, now):
-    """Put a model into a lane, at its beginning."""
+    """Put a new model into a lane."""
     _clear(feed, arrays, lanes, lane)
     for i in range(queue.rows.size):
         arrays.theta[queue.rows[i], lane] = queue.weights[model, i]
@@ -113,7 +113,7 @@ def _clear(feed, arrays, lanes, lane):
 
 @inner
 def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
-    """Note the results of a model that ends."""
+    """Record the results of a model that ends."""
     model, entries, steps = lanes.model[lane], lanes.entries[lane], feed.step[lane]
     for i in range(queue.rows.size):
         queue.weights[model, i] = arrays.theta[queue.rows[i], lane]
@@ -133,7 +133,7 @@ def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
 
 @inner
 def _has_room(ended, lanes):
-    """Whether all models of a group may end before its caller looks."""
+    """Return whether all models of a group may end before the caller collects them."""
     models, rows = ended.counts[0], ended.counts[1]
     return models + lanes <= ended.table.shape[0] and rows + lanes * MOST <= ended.history.shape[0]
 
@@ -148,7 +148,7 @@ def _is_finite(theta, lane):
 
 @inner
 def _is_right(walk, queue, arrays, lane, stop):
-    """1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
+    """Return 1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
     for i in range(queue.rows.size):
         walk.theta[queue.rows[i]] = arrays.theta[queue.rows[i], lane]
     call(walk.call, (None, walk.frame))
@@ -159,8 +159,8 @@ def _is_right(walk, queue, arrays, lane, stop):
 
 @inner
 def _judge(group, lane, stop):
-    """What a lane's event becomes: NEXT where its model has ended, RUNNING where it continues; the event itself where
-    the caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
+    """Return the new event of a lane: NEXT where its model has ended, RUNNING where it continues; the event itself
+    where the caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
     event, model, steps = lanes.event[lane], lanes.model[lane], feed.step[lane]
     if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER or not _is_finite(arrays.theta, lane):
@@ -183,7 +183,7 @@ def _judge(group, lane, stop):
 
 @inner
 def _settle(group, lane, decides, now, stop):
-    """Do what a lane's event asks for; decides: whether to decide on a model that has one of its own."""
+    """Handle a lane's event; decides: whether to decide on a model that the caller decides on otherwise."""
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
     if decides and lanes.event[lane] < BEGIN:
         lanes.event[lane] = _judge(group, lane, stop)
@@ -200,7 +200,7 @@ def _settle(group, lane, decides, now, stop):
 
 @inner
 def settle(group, decides, now, stop):
-    """Do what the events of all lanes of a group ask for; group: a Reference to Models.
+    """Handle the events of all lanes of a group; group: a Reference to Models.
 
     decides: whether to decide on models, or only to do what the caller asks for.
 

@@ -88,6 +88,6 @@ def _round(builder, counter, key):
 
 @jit
 def random_rows(seeds, stream, words):
-    """The first words of several seeds: seeds (N,), words (N, W)."""
+    """Return the first words of several seeds: seeds (N,), words (N, W)."""
     for row in range(seeds.size):
         random_words(seeds[row], stream, 0, 0, words[row])

@@ -1,4 +1,4 @@
-"""Many arguments as one: a tuple left in its owner's frame, and its address handed on.
+"""Many arguments as one: a tuple that stays in its owner's frame, and its address, which is passed on.
 
 An array is a dozen machine words to numba, and the arrays of a block make a hundred that each call would copy.
 
@@ -31,7 +31,8 @@ from fastrnn.machine.address import Address, address_for, address_of
 
 
 class Reference(types.Type):
-    """The address of a tuple of type `target`; good for as long as the function runs that made it, or the Stored."""
+    """The address of a tuple of type `target`; valid while the function runs that made it, or while the Stored exists.
+    """
 
     def __init__(self, target):
         self.target = target
@@ -50,7 +51,7 @@ class ReferenceModel(models.PrimitiveModel):
 
 @infer_getattr
 class _Fields(AttributeTemplate):
-    """reference.field: what the NamedTuple has there; where that is a tuple itself, a Reference to it."""
+    """reference.field: the NamedTuple's field; where that is a tuple itself, a Reference to it."""
 
     key = Reference
 
@@ -86,7 +87,7 @@ def _typeof(value, context):
 
 @intrinsic
 def refer(typing_context, values):
-    """A Reference to the tuple `values`."""
+    """Return a Reference to the tuple `values`."""
 
     def generate(context, builder, signature, arguments):
         slot = cgutils.alloca_once(builder, arguments[0].type)
@@ -98,7 +99,7 @@ def refer(typing_context, values):
 
 @intrinsic
 def held(typing_context, reference):
-    """The tuple that the Reference stands for."""
+    """Return the tuple that the Reference points to."""
 
     def generate(context, builder, signature, arguments):
         kind = context.get_value_type(reference.target)
@@ -108,8 +109,7 @@ def held(typing_context, reference):
 
 
 def _loaded(builder, pointer):
-    """The value at a pointer, loaded part by part: LLVM is slow at large values, and drops the parts that nobody
-    uses."""
+    """Load the value at a pointer, part by part: LLVM is slow at large values, and drops parts that are not used."""
     kind = pointer.type.pointee
     if not isinstance(kind, (ir.LiteralStructType, ir.ArrayType)):
         return builder.load(pointer)
@@ -205,7 +205,7 @@ def bound(dispatcher, stored, *arguments):
 
 
 def _lay(value, memory):
-    """Append a value as compiled code keeps it: words of 64 bits, where they are aligned, and truth values as bytes."""
+    """Append a value in the layout of compiled code: words of 64 bits, aligned, and truth values as bytes."""
     if isinstance(value, bool):
         memory.append(value)
         return

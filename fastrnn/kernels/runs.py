@@ -1,4 +1,4 @@
-"""Networks run on the user's own float arrays: outputs and states, many sequences in the lanes."""
+"""Runs networks on the user's own float arrays: outputs and states, many sequences in the lanes."""
 
 from fastrnn.compiling import jit
 from fastrnn.machine.address import call

@@ -1,4 +1,4 @@
-"""Arrays that a kernel works in, aligned to cache lines."""
+"""Working memory of kernels, aligned to cache lines."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ LINE = 64
 
 
 def aligned_zeros(shape, dtype):
-    """numpy.zeros whose data start at a cache line: no vector of it crosses one."""
+    """Return numpy.zeros whose data start at a cache line: no vector of it crosses one."""
     dtype = np.dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize
     memory = np.zeros(size + LINE, np.uint8)

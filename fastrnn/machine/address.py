@@ -45,7 +45,7 @@ class _AddressModel(models.PrimitiveModel):
 
 
 class Address(NamedTuple):
-    """Where a compiled function lies. Each AddressType has a subclass, by whose name numba's dispatcher tells them
+    """The address of a compiled function. Each AddressType has a subclass, by whose name numba's dispatcher tells them
     apart.
 
     An object of any other class would make each call of a compiled function take a tenth of a millisecond longer.
@@ -56,7 +56,7 @@ class Address(NamedTuple):
 
 @functools.cache
 def _class_of(signature):
-    """The subclass of Address for functions that were compiled for arguments of these types."""
+    """Return the subclass of Address for functions that were compiled for arguments of these types."""
     kind = AddressType(tuple(map(_outside, signature)))
     return type(kind.name, (Address,), {"__slots__": (), "kind": kind})
 
@@ -72,7 +72,7 @@ def _unbox(kind, instance, c):
 
 
 def _outside(kind):
-    """What a caller has to know of a parameter's type: whether it holds data, and which."""
+    """Return what a caller has to know of a parameter's type: whether it holds data, and which."""
     kind = types.unliteral(kind)
     if isinstance(kind, types.BaseTuple) and len(kind) == 0:
         return _EMPTY
@@ -80,7 +80,7 @@ def _outside(kind):
 
 
 def address_of(dispatcher, *arguments):
-    """The Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns
+    """Return the Address of `dispatcher` compiled (or loaded from the cache) for arguments of these types; it returns
     nothing."""
     signature = tuple(numba.typeof(argument) for argument in arguments)
     # Looked up without numba's lock, which another thread may hold for as long as it compiles something else.
@@ -91,8 +91,8 @@ def address_of(dispatcher, *arguments):
 
 
 def address_for(signature, value):
-    """The Address of machine code that lies at `value` and takes arguments of these types, as numba's own takes them;
-    it returns nothing."""
+    """Return the Address of machine code at `value` that takes arguments of these types, in numba's convention; it
+    returns nothing."""
     return _class_of(signature)(value)
 
 

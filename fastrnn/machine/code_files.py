@@ -19,13 +19,13 @@ class CodeFiles:
                 self._files, self._locator = cache._cache_file, cache._impl.locator
 
     def load(self, key):
-        """The bytes that were saved under a key, or None."""
+        """Return the bytes that were saved under a key, or None."""
         with contextlib.suppress(OSError):
             return self._files and self._files.read_code(key)
         return None
 
     def save(self, key, code):
-        """Keep bytes under a key, and remove those of other stamps."""
+        """Save bytes under a key, and remove those of other stamps."""
         with contextlib.suppress(OSError):
             if self._files:
                 self._locator.ensure_cache_path()

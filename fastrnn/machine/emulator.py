@@ -133,7 +133,7 @@ class Emulator:
         self._numbers(pointer, index * self.lanes, self.lanes)[:] = value
 
     def prefetch(self, pointer, index, write=False):
-        """Do nothing: memory is as near as it gets."""
+        """Do nothing: there are no caches to fill."""
 
     def splat(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""

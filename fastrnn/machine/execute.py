@@ -40,11 +40,11 @@ class Program:
             execute(self.address, frame)
 
     def compile(self):
-        """Have the machine code ready."""
+        """Compile the machine code, or load it from the disk cache."""
         if not _emulated():
             native().address(self)
 
 
 def _emulated():
-    """Whether kernels run as plain Python (fastrnn.machine.emulator)."""
+    """Return whether kernels run as plain Python (fastrnn.machine.emulator)."""
     return os.environ.get("FASTRNN_EMULATE") == "1"

@@ -1,4 +1,4 @@
-"""Programs as machine code, by LLVM with the few passes that their instructions need, kept in files.
+"""Compiles Programs to machine code, by LLVM with the few passes that their instructions need, and stores it in files.
 
 numba itself would take three times as long: it infers types where there are none, runs all of LLVM's passes twice, and
 wraps the code for Python. A kernel's instructions are chosen already: what is left is to take values out of memory, to
@@ -43,7 +43,7 @@ class Native:
         self.optimise, self.addresses, self.hits, self.misses = optimised, {}, 0, 0
 
     def address(self, program):
-        """Where the code of a Program lies."""
+        """Return the address of the code of a Program."""
         if program.digest not in self.addresses:
             # LLVM's objects that an exception leaves half made complain on the error stream.
             with global_compiler_lock, postponed():
@@ -65,7 +65,7 @@ class Native:
         return self.engine.get_function_address(_name_of(program))
 
     def _compiled(self, program):
-        """The object code of a Program."""
+        """Return the object code of a Program."""
         module = binding.parse_assembly(str(_emitted(program, self.triple, self.layout)))
         module.verify()
         self.optimise(self.machine, module)
@@ -88,7 +88,7 @@ def _name_of(program):
 
 
 def _emitted(program, triple, layout):
-    """A Program as LLVM's instructions: a function that numba's compiled code can call."""
+    """Return a Program as LLVM's instructions: a function that numba's compiled code can call."""
     context = cpu_target.target_context
     convention = context.call_conv
     module = ir.Module(program.digest)
@@ -106,7 +106,7 @@ MADE = []
 
 
 def native():
-    """The compiler of this process, made when it is first asked for."""
+    """Return the compiler of this process, made when it is first needed."""
     if not MADE:
         # A forked child has this lock free. Looked up without it, which another thread may hold for long.
         with global_compiler_lock:

@@ -62,7 +62,7 @@ ENGINES = (
         "fastrnn-models",
         "fastrnn, a model in each lane",
         "ours",
-        _target("ours.py", "Models"),
+        _target("ours.py", "ManyModels"),
         dtypes=BOTH,
         draws=True,
         models=True,

@@ -54,7 +54,7 @@ def drawn(seed, first, work):
     return x
 
 
-class Models:
+class ManyModels:
     """The groups of lanes of `train_many`, with seed i for model i; no model ever stops."""
 
     def __init__(self, work, threads, weights, x, y):

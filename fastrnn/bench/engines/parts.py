@@ -9,10 +9,10 @@ the whole: in training one part's last stores overlap with the next one's loads.
 import numpy as np
 
 from fastrnn.bench.workload import INPUTS, OUTPUTS
-from fastrnn.bits.stream import WORD, Stream
+from fastrnn.bits.stream import Stream
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import layer_for
+from fastrnn.kernels.block_data import WORD, layer_for
 from fastrnn.machine.address import call
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition

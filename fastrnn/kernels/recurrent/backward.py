@@ -43,7 +43,7 @@ def back_step(m, net, frame, block, t, slot, terms):
 
 
 def _penalties(m, net, frame, block, t, terms):
-    """(a, b) for each column: a h + b is the derivative by h, of a counted step, of the penalties on states.
+    """Return (a, b) for each column: a h + b is the derivative by h, of a counted step, of the penalties on states.
 
     activity: mean(h^2) draws h to zero; saturation: sum of (h - low) (high - h) / (high - low)^2 draws it to its
     extremes.
@@ -76,7 +76,8 @@ def _shares(m, net, block, t):
 
 
 def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):
-    """Derivatives of unit u. alone: the product with the weights is all of d_state, so nothing is stored there."""
+    """Compute the derivatives of unit u. alone: the product with the weights is all of d_state, so nothing is stored
+    there."""
     step, hidden, outputs = net.step, net.sizes.hidden, net.sizes.outputs
     states = len(step.new)
     columns = range(net.columns)
@@ -244,7 +245,7 @@ def initial_gradients(m, net, frame):
 
 
 def _outer(m, net, frame, count, rows, left, size, right, place, use):
-    """gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates,
+    """Set gradient[place(unit, k, gate)] += left (gate, unit) times right (k), summed over the block; rows: (gates,
     units)."""
     gates, units = rows
     if not gates:
@@ -265,7 +266,7 @@ def _outer(m, net, frame, count, rows, left, size, right, place, use):
 
 
 def _sums(m, net, frame, count, rows, left, places, use):
-    """gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
+    """Set gradient[place + row], for each of the places, += sum over steps and columns of the block of left."""
     for row, height in tiles(m, rows, min(max(rows, 1), 8)) if places else ():
 
         def body(n, running, row=row, height=height):
@@ -277,8 +278,8 @@ def _sums(m, net, frame, count, rows, left, places, use):
 
 
 def _add(m, net, pointer, places, count, body, use=None):
-    """Add what `body` sums up, at each list of places, to vectors, or, over the lanes, to numbers; or hand it to
-    `use`."""
+    """Add the sums that `body` computes, at each list of places, to vectors, or, over the lanes, to numbers; or pass
+    them to `use`."""
     start = [m.constant(0.0) for _ in places[0]]
     if net.own_weights and len(places) == 1 and use is None:
         start = [m.load(pointer, place) for place in places[0]]

@@ -1,4 +1,4 @@
-"""Run a network on bits: 64 sequences in the lanes of a block's columns, a word for each input and step.
+"""Runs a network on bits: 64 sequences in the lanes of a block's columns, a word for each input and step.
 
 `words_program` runs any number of steps, with states carried from call to call; `walk_program` compares outputs with
 right ones, step after step of a list, each from a state that an earlier one left.
@@ -23,7 +23,7 @@ BYTES = 8
 
 
 def words_program(net, dtype, lanes):
-    """The Program that runs words of bits."""
+    """Return the Program that runs words of bits."""
 
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in (*MEMORY, "states", "margins")})
@@ -74,7 +74,7 @@ def _narrow(m, net, frame, word, logits):
 
 
 def walk_program(net, dtype, lanes):
-    """The Program that finds whether any output of a list of steps is wrong."""
+    """Return the Program that finds whether any output of a list of steps is wrong."""
 
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in MEMORY})

@@ -11,7 +11,8 @@ from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_step
 
 
 def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
-    """Forward, with the loss where `evaluating` holds, and back where `learning` holds; use: see `gradients`."""
+    """Run a block forward, with the loss where `evaluating` holds, and backward where `learning` holds; use: see
+    `gradients`."""
     zero = m.constant(0.0)
     for row in m.range(2 * net.columns):
         m.store(frame.column_sums, row, zero)
@@ -71,7 +72,7 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
 
 
 def _part(m, net, block, first=None, size=None):
-    """The block from step `first` on, of up to `size` steps; None: the whole block."""
+    """Return the block from step `first` on, of up to `size` steps; None: the whole block."""
     if first is None:
         return SimpleNamespace(**vars(block), first=m.integer(0))
     x, y = (net.data_from(m, array, first * rows) for array, rows in (
@@ -81,7 +82,8 @@ def _part(m, net, block, first=None, size=None):
 
 
 def _forward(m, net, frame, part, deriving, scoring, terms):
-    """The states of all steps, and outputs with their losses where `scoring` holds, derivatives where `deriving`."""
+    """Compute the states of all steps, and outputs with their losses where `scoring` holds, derivatives where
+    `deriving`."""
     # Outputs of one column come after all states; of more, while the states are in the nearest cache.
     apart = net.columns == 1 and not net.head.emphasis
     for t in m.range(part.steps):
@@ -95,7 +97,7 @@ def _forward(m, net, frame, part, deriving, scoring, terms):
 
 
 def _turn(m, net, frame, part, learning, terms):
-    """After the last step: keep its states where they are carried, and begin the way back."""
+    """After the last step: store its states where they are carried, and begin the backward pass."""
     outputs = net.sizes.outputs * net.columns
     if terms.carried:
         for _ in m.when(m.integer(0).below(part.finish)):
@@ -108,7 +110,7 @@ def _turn(m, net, frame, part, learning, terms):
 
 
 def _back(m, net, frame, part, terms, use=None):
-    """Back through all steps, with their gradients."""
+    """Go backward through all steps, with their gradients."""
     spans = (part.steps + (net.span - 1)) // net.span
     for number in m.down(spans):
         first = number * net.span
@@ -129,13 +131,13 @@ def _clear_derivatives(m, net, frame):
 
 
 def _copy(m, source, first, target, count):
-    """`count` vectors from the first one of an array to the beginning of another."""
+    """Copy `count` vectors from the first one of an array to the beginning of another."""
     for row in m.range(count):
         m.store(target, row, m.load(source, first + row))
 
 
 def first_states(m, net, frame, start):
-    """The states before the first step: those at an address, or, where that is 0, the model's own.
+    """Return the states before the first step: those at an address, or, where that is 0, the model's own.
 
     Returns whether there is an address.
     """
@@ -149,7 +151,7 @@ def first_states(m, net, frame, start):
 
 
 def start_states(m, net, frame):
-    """The state before the first step: a learned one, which is zero where it does not learn."""
+    """Return the state before the first step: a learned one, which is zero where it does not learn."""
     for row in m.range(len(net.step.new) * net.sizes.hidden):
         value = net.weight(m, frame.theta, row + net.table["initial"])
         for c in range(net.columns):

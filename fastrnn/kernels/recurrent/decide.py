@@ -1,4 +1,4 @@
-"""Decisions about each model, in compiled code: which weights were best, and who is done.
+"""Decisions about each model, in compiled code: which weights were best, and which models have finished.
 
 A model is evaluated every few rounds, on the loss of its validation sequences before the round's last update. It
 is done after `patience` evaluations in a row that did not improve on the best one by more than min_delta, after
@@ -32,7 +32,7 @@ def begin(m, net, frame):
 
 
 def decide(m, net, frame, every, plateau=False):
-    """Evaluate all active models; returns an Int whose bit i is set where model i is done now."""
+    """Evaluate all active models; return an Int whose bit i is set where model i has finished."""
 
     def progress(name):
         return m.load(frame.progress, m.integer(PROGRESS.index(name)))

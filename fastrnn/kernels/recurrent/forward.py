@@ -200,7 +200,7 @@ def _head(m, net, frame, block, cells, learning, evaluating):
 
 
 def _emphasise(m, net, frame, cells, environments, masks):
-    """Let the loss of each column see z less a share of the last step's error, if that counts; keep this step's.
+    """Let the loss of each column read z minus a share of the last step's error, if that counts; store this step's.
 
     Returns each column's derivative of what the loss sees by the error of the last step.
     """

@@ -28,7 +28,7 @@ class Sizes:
     outputs: int
 
 
-class Table:
+class WeightTable:
     """Arrays one after the other: table[name] is the first place of an array, `count` the length of all."""
 
     def __init__(self, *arrays):
@@ -50,10 +50,10 @@ class Table:
 
 
 def weights_table(step, sizes, biased=True):
-    """Return the Table of a network's weights, with biases or without."""
+    """Return the WeightTable of a network's weights, with biases or without."""
     inputs, hidden, outputs = sizes.inputs, sizes.hidden, sizes.outputs
     one = 1 if biased else 0
-    return Table(
+    return WeightTable(
         ("w_x", (hidden, inputs, step.from_x)),
         ("w_h", (hidden, hidden, step.from_h)),
         ("w_q", (hidden, hidden, step.from_operand)),

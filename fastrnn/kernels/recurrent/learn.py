@@ -29,7 +29,7 @@ UPDATE_POINTERS = ("theta", "gradient", "slots", "options", "running", "flags", 
 
 
 def learn_program(net, terms, dtype, lanes, optimizer=None):
-    """The Program that adds the gradient and the SUMS of one block; of models side by side it keeps a tally.
+    """Return the Program that adds the gradient and the SUMS of one block; of models side by side it keeps a tally.
 
     optimizer: of models side by side, where a block of one span of steps is a batch: it updates at once.
     """
@@ -80,7 +80,7 @@ def _count(m, net, frame):
 
 
 def update_program(net, optimizer, terms, dtype, lanes):
-    """The Program that makes one update with the gradient."""
+    """Return the Program that makes one update with the gradient."""
 
     def kernel(m):
         frame = frame_of(m, UPDATE_POINTERS)

@@ -153,20 +153,20 @@ class Network:
         return ((time * count + n) * self.sizes.hidden + unit) * self.columns + column
 
     def datum(self, m, pointer, row, column):
-        """A number of the data, of a column, in all lanes; pointer: of words, where the data are bits."""
+        """Return a number of the data, of a column, in all lanes; pointer: of words, where the data are bits."""
         if self.bits:
             return m.from_bits(m.read(pointer, row), column * m.lanes)
         place = row * self.columns + column
         return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
 
     def data_from(self, m, pointer, row):
-        """The data from a row on, of `datum`."""
+        """Return the data from a row on, for `datum`."""
         if self.bits:
             return m.part_of_integers(pointer, row)
         return m.part(pointer, row * (self.columns * (m.lanes if self.own_data else 1)))
 
     def mask_from(self, m, pointer, t):
-        """The weights of steps from one on, of `mask`."""
+        """Return the weights of steps from one on, for `mask`."""
         return m.part(pointer, t) if self.bits else self.data_from(m, pointer, t)
 
     def mask(self, m, block, t, column):
@@ -199,12 +199,12 @@ def tile_of(registers, groups, units, columns):
 
 
 def kept_bytes(net, steps):
-    """Bytes that a network (`arrays`, `vector_bytes`) keeps of sequences of up to `steps` steps."""
+    """Return the bytes that a network (`arrays`, `vector_bytes`) stores for sequences of up to `steps` steps."""
     return sum(net.arrays(steps).values()) * net.vector_bytes
 
 
 def window_of(net, steps, span):
-    """The steps of a window: all of `steps`, or a multiple of `span`."""
+    """Return the steps of a window: all of `steps`, or a multiple of `span`."""
     if kept_bytes(net, steps) <= WHOLE_BYTES:
         return steps
     kept, checkpoint = kept_bytes(net, 2 * span) - kept_bytes(net, span), net.checkpoint * net.vector_bytes
@@ -227,7 +227,8 @@ TOGETHER = 4
 
 
 def formula(m, outputs, environments):
-    """[outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer vectors."""
+    """Return [outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer
+    vectors."""
     results, first = [], 0
     while first < len(environments):
         # As many as a power of two: longer vectors are made of halves.

@@ -9,7 +9,8 @@ from fastrnn.kernels.recurrent.network import formula, tiles
 
 
 def environments_of(m, net, frame, t, u, saved):
-    """[{node: Vector}] of unit u for each column: pre-activations, state, vectors, the first `saved` nodes saved."""
+    """Return [{node: Vector}] of unit u for each column: pre-activations, state, vectors, the first `saved` nodes
+    saved."""
     step, states = net.step, len(net.step.new)
     vectors = net.vectors_of(m, frame.theta, u)
     environments = []

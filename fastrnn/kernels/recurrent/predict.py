@@ -1,4 +1,4 @@
-"""Run networks on sequences: outputs z and states, for models side by side or for one model on many sequences."""
+"""Runs networks on sequences: outputs z and states, for models side by side or for one model on many sequences."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ WORDS = ("steps", "start")
 
 
 def predict_program(net, dtype, lanes):
-    """The Program that fills state (T + 1, S, H, C) and z (T, O, C) of one block, in vectors.
+    """Return the Program that fills state (T + 1, S, H, C) and z (T, O, C) of one block, in vectors.
 
     start: the address of states (S, H, C) to begin with, or 0.
     """
@@ -20,7 +20,7 @@ def predict_program(net, dtype, lanes):
 
 
 def predict_kernel(net):
-    """The kernel: a function of a machine."""
+    """Return the kernel: a function of a machine."""
 
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in POINTERS})

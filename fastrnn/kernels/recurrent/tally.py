@@ -1,5 +1,5 @@
-"""What a model in training counts after each block of samples, in its own lane: sums, samples without a mistake, and
-whether somebody must look at it.
+"""Counts of a model in training after each block of samples, in its own lane: sums, samples without a mistake, and
+whether a decision is needed.
 
 In float32 sums are pairs of numbers, high + low, so that adding a small number to a large one loses nothing that
 float64 would keep; in float64 low stays 0: D. E. Knuth, "The Art of Computer Programming", vol. 2, section 4.2.2,

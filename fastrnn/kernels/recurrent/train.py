@@ -51,7 +51,7 @@ def frame_of(m, names):
 
 
 def train_kernel(net, optimizer, terms):
-    """The kernel: a function of a machine."""
+    """Return the kernel: a function of a machine."""
 
     def kernel(m):
         frame, table, asked = frame_of(m, POINTERS), m.integers("blocks"), m.integers("stop")
@@ -85,7 +85,7 @@ def train_kernel(net, optimizer, terms):
 
 
 def train_program(net, optimizer, terms, dtype, lanes):
-    """The Program of a training kernel."""
+    """Return the Program of a training kernel."""
     text = f"{net.text} {net.span} | {optimizer.text} {terms}"
     return Program(train_kernel(net, optimizer, terms), (*POINTERS, *WORDS), dtype, lanes, text)
 

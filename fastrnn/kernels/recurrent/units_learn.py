@@ -53,7 +53,7 @@ def learn_program(net, terms, dtype):
 
 
 def update_program(net, optimizer, terms, dtype):
-    """The Program that makes one update, from weights `theta` to weights `following`."""
+    """Return the Program that makes one update, from weights `theta` to weights `following`."""
 
     def kernel(m):
         update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms, m.integer(0))
@@ -73,7 +73,7 @@ def _back(m, net, part, terms):
 
 
 def _run_windows(m, net, frame, terms):
-    """Forward through all windows, and back through them; see .block."""
+    """Run forward through all windows, and backward through them; see .block."""
     size, whole, rows = m.word("window"), m.word("whole"), net.checkpoint
     windows = (frame.steps + (size - 1)) // size
     for visit in m.range(windows * 2 - 1):
@@ -97,7 +97,7 @@ def _run_windows(m, net, frame, terms):
 
 
 def _part(m, net, frame, first, size, whole):
-    """The arrays of a window from step `first` on, of up to `size` steps."""
+    """Return the arrays of a window from step `first` on, of up to `size` steps."""
     numbers, chunks = net.columns * net.panels * net.lanes, (first // net.chunk) * net.lanes
     begins = {
         "x": first * net.sizes.inputs,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fastrnn.caching import cached_property
 from fastrnn.kernels.inline import inlined
 from fastrnn.kernels.recurrent import network
-from fastrnn.kernels.recurrent.layout import Table, gates_of
+from fastrnn.kernels.recurrent.layout import WeightTable, gates_of
 
 # Steps whose outputs are computed together; in vectors of four numbers, no more fit.
 CHUNK, NARROW_CHUNK = 8, 4
@@ -83,9 +83,9 @@ class UnitsNetwork:
 
     @cached_property
     def table(self):
-        """The Table of the weights, counted in numbers, not vectors."""
+        """The WeightTable of the weights, counted in numbers, not vectors."""
         step, sizes, units = self.step, self.sizes, self.panels * self.lanes
-        return Table(
+        return WeightTable(
             ("w_x", (sizes.inputs, step.from_x, units)),
             ("w_h", (sizes.hidden, step.from_h, units)),
             ("w_o", (sizes.outputs, units)),
@@ -130,15 +130,15 @@ class UnitsNetwork:
         return len(self.step.new) * self.columns * self.panels
 
     def long(self, steps):
-        """Whether what is kept of sequences of up to `steps` steps leaves the nearer caches."""
+        """Return whether what is stored for sequences of up to `steps` steps leaves the nearer caches."""
         return self._bytes(self.arrays(steps)) > network.NEAR_BYTES
 
     def window(self, steps):
-        """The steps of a window: whole chunks."""
+        """Return the steps of a window: whole chunks."""
         return min(steps, WINDOW)
 
     def whole(self, steps):
-        """Whether all states of sequences of up to `steps` steps are kept, not those of one window."""
+        """Return whether all states of sequences of up to `steps` steps are stored, not those of one window."""
         arrays = self.arrays(steps)
         return self._bytes({name: arrays[name] for name in ("state", "saved")}) <= network.WHOLE_BYTES
 

@@ -21,7 +21,7 @@ OPTIONS = ("rate", "scale", "l1", "decay", "max_norm", "activity", "saturation",
 
 
 class Terms(NamedTuple):
-    """Terms of training that cost something, and whether any model has them; kernels are compiled with those alone.
+    """The optional terms of training, and whether any model uses them; kernels are compiled with those alone.
 
     penalties: L1 or weight decay; scheduled: a schedule of the learning rate; clipped: a limit of the gradient's norm;
     active: a penalty on states, activity * mean(h^2); truncated: borders in time that no derivative crosses; carried:
@@ -51,7 +51,8 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True)
 class TracedOptimizer:
-    """An optimizer's formulas: symbols, nodes of the next weight and slots, and of what advances once an update."""
+    """An optimizer's formulas: symbols, nodes of the next weight and slots, and of the running numbers after an update.
+    """
 
     options: tuple
     running: tuple
@@ -61,8 +62,8 @@ class TracedOptimizer:
     text: str
 
 
-def traced(optimizer):
-    """The TracedOptimizer of an optimizer (fastrnn.optimizers.base)."""
+def traced_optimizer(optimizer):
+    """Return the TracedOptimizer of an optimizer (fastrnn.optimizers.base)."""
     slots, names = tuple(symbol(name) for name in optimizer.slots), tuple(optimizer._fields)
     options = SimpleNamespace(**{name: symbol(name) for name in names})
     running = SimpleNamespace(**{name: symbol(name) for name in optimizer.running})
@@ -98,7 +99,7 @@ def update_weights(m, net, optimizer, frame, terms, moment):
 
 
 def updating(m, net, optimizer, frame, terms):
-    """A function of places and gradients that updates with them at once, for models whose gradients are not clipped."""
+    """Return a function of places and gradients that updates at once, for models whose gradients are not clipped."""
     _, step = updater(m, net, optimizer, frame, terms, m.integer(0))
 
     def use(places, gradients):

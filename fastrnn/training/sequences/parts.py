@@ -43,7 +43,7 @@ class Call(NamedTuple):
     arguments: dict
 
 
-class Part(NamedTuple):
+class FitPart(NamedTuple):
     """Models first, first + 1, ..., last - 1 of a Call."""
 
     call: Call
@@ -55,7 +55,7 @@ class Part(NamedTuple):
 
 
 def run_part(part, stopped=None):
-    """Fit the models of a Part, on one thread, and return the Done, whose rows are their Fits.
+    """Fit the models of a FitPart, on one thread, and return the Done, whose rows are their Fits.
 
     stopped(), asked now and then, says whether to give up. Raises Stopped then, or when Ctrl-C reached this process.
     """
@@ -125,8 +125,8 @@ class Parts:
         return runs
 
     def unit_of(self, point, first, last):
-        """Return the Part of these models."""
-        return Part(self.call, first, last)
+        """Return the FitPart of these models."""
+        return FitPart(self.call, first, last)
 
     def whole(self):
         """Return the Fits of all models."""

@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.layout import named_places
-from fastrnn.kernels.recurrent.update import traced as traced_optimizer
+from fastrnn.kernels.recurrent.update import traced_optimizer
 from fastrnn.networks import BLOCK_COLUMNS, columns_for, kernel_network, lanes_for, weights_that_learn
 
 

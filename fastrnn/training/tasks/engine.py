@@ -7,7 +7,7 @@ from fastrnn.formula.graph import symbol
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.recurrent.layout import Sizes
-from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced
+from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced_optimizer
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import kernel_network, lanes_for, shapes_of
 
@@ -47,7 +47,7 @@ def drawn_weights(cell, sizes, config, seed, scale):
 
 def optimizer_of(config):
     """Return the formulas of the optimizer."""
-    return traced(config.build_optimizer())
+    return traced_optimizer(config.build_optimizer())
 
 
 def slots_named(optimizer):

@@ -11,12 +11,12 @@ import numpy as np
 from fastrnn.arguments import as_integer
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
-from fastrnn.model import TRAINING, Model
+from fastrnn.model import TRAINING_PREFIX, Model
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.engine import optimizer_of, slots_named
 from fastrnn.training.tasks.state import CONSOLIDATION, run_from
 
-PREFIX = f"{TRAINING}."
+PREFIX = f"{TRAINING_PREFIX}."
 HISTORY = "history"
 # The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
 WEIGHTS_PREFIX = "weights."
@@ -29,10 +29,10 @@ def save_run(run, path, *, overwrite=True):
     """
     if run.state is None:
         raise ValueError("run: has no training state; expected one that train returned")
-    write_checkpoint(path, *content_of(run), overwrite=overwrite)
+    write_checkpoint(path, *run_content(run), overwrite=overwrite)
 
 
-def content_of(run, identity=None):
+def run_content(run, identity=None):
     """Return (tensors, metadata) of the file of a Run; identity: of the training whose checkpoint it is."""
     model, state = run.model, run.state
     arrays = {HISTORY: _rows(state), **state["arrays"]}
@@ -63,7 +63,7 @@ def content_of(run, identity=None):
         "task": model.task,
         **model.metadata,
         **config,
-        TRAINING: training,
+        TRAINING_PREFIX: training,
     }
 
 
@@ -80,7 +80,7 @@ def load_run(path):
     path = os.fspath(path)
     model = Model.load(path)
     tensors, metadata = read_checkpoint(path)
-    if TRAINING not in metadata:
+    if TRAINING_PREFIX not in metadata:
         raise CheckpointError(
             f"{path}: a finished model; expected a file of an unfinished run, with its training state"
         )
@@ -88,7 +88,7 @@ def load_run(path):
         config = TrainConfig(**metadata["config"])
         if np.dtype(config.dtype) != model.dtype:
             raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
-        training = metadata[TRAINING]
+        training = metadata[TRAINING_PREFIX]
         arrays = _named(tensors, PREFIX)
         later = _named(arrays, f"{CONSOLIDATION}.")
         optimizer = optimizer_of(config)

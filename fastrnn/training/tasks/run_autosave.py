@@ -4,7 +4,7 @@ import time
 
 from fastrnn.checkpoint import encoded
 from fastrnn.training.tasks.autosave import TrainingAutosave
-from fastrnn.training.tasks.resume import content_of, load_run
+from fastrnn.training.tasks.resume import load_run, run_content
 
 # Bytes of a file with a long history, for any network.
 SIZE = 200_000
@@ -38,7 +38,7 @@ class RunAutosave(TrainingAutosave):
         """Save make(), a Run."""
         began = time.perf_counter()
         run = make()
-        tensors, metadata = content_of(run, self.identity)
+        tensors, metadata = run_content(run, self.identity)
         self.write(lambda: encoded(tensors, metadata if self.more is None else {**metadata, "more": self.more}), began)
 
     def finish(self, run):

@@ -6,18 +6,12 @@ from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.initializers import initial_weights
-from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced_optimizer
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import kernel_network, lanes_for, shapes_of
 
 # Names of slots in files.
 SLOTS = ("first", "second", "third", "fourth")
-
-
-def sizes_of(cell, sizes):
-    """Return the Sizes of a cell's network with (inputs, outputs)."""
-    return Sizes(sizes[0], cell.hidden_size, sizes[1])
 
 
 def network_for(cell, sizes, source, config, own_weights, columns, wide=1):

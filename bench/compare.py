@@ -28,7 +28,7 @@ class Compare:
 
     def measure(self, quick, progress):
         rounds, seconds = (3, 0.02) if quick else (9, 0.08)
-        return ladder.run(self.cases(quick), rounds, seconds, self.name, {} if quick else pythons(), progress)
+        return ladder.time_cases(self.cases(quick), rounds, seconds, self.name, {} if quick else pythons(), progress)
 
 
 # Online training of many networks at once: as much work as a batch of 256, but every sample has its own weights.

@@ -41,7 +41,7 @@ class Roofline:
 
     def measure(self, quick, progress):
         rounds, seconds = (3, 0.02) if quick else (9, 0.08)
-        result = ladder.run(self.cases(quick), rounds, seconds, self.name, progress=progress)
+        result = ladder.time_cases(self.cases(quick), rounds, seconds, self.name, progress=progress)
         for row in result["rows"]:
             if row["engine"].startswith("part-"):
                 name = row["label"]

@@ -98,7 +98,7 @@ def model_html(self):
     return _page(self, html_table(("weights", "shape", "smallest", "largest"), rows))
 
 
-def run(self):
+def run_line(self):
     """Return one line for a Run."""
     task = self.model.task.described() if self.model.task else "arrays"
     return (f"Run({network(self.model.cell)}; {task}; {self.stopped} after {counted(self.samples, 'sample')}; "

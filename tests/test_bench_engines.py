@@ -152,13 +152,13 @@ def test_an_engine_that_cheats_ends_the_run_and_a_broken_one_is_a_row_that_says_
         Engine(name, name, "peer", f"{tmp_path / 'cheat.py'}:{name}", threads="one") for name in ("Cheat", "Broken")
     )
     elsewhere = Engine("elsewhere", "elsewhere", "peer", "nowhere.py:Nobody", "absent-library", threads="one")
-    result = ladder.run(ladder.cases([SMALL], (broken, elsewhere)), 1, 0.001)
+    result = ladder.time_cases(ladder.cases([SMALL], (broken, elsewhere)), 1, 0.001)
     assert [row["absent"] for row in result["rows"]] == [
         "OSError: no such accelerator",
         "not installed: make bench-peers",
     ]
     with pytest.raises(WrongGradient, match="Cheat"):
-        ladder.run(ladder.cases([SMALL], (cheat,)), 1, 0.001)
+        ladder.time_cases(ladder.cases([SMALL], (cheat,)), 1, 0.001)
 
 
 # Each bench holds its engines against the gradient before it times them; here it takes as long as thirty other tests.

@@ -150,7 +150,7 @@ def run(engine):
 
 def test_an_engine_of_a_user_is_a_row_like_the_others(mine):
     engine = own_engine("mine.py:Mine")
-    result = ladder.run(ladder.cases([SMALL], (engine,), 1), 2, 0.005)
+    result = ladder.time_cases(ladder.cases([SMALL], (engine,), 1), 2, 0.005)
     (row,) = result["rows"]
     assert len(row["seconds"]) == 2 and row["batch"] == 3 and row["updates"] > 0
     assert set(result["versions"][engine.worker]) == {"python", "numpy"}
@@ -210,7 +210,7 @@ def test_an_engine_that_cannot_run_ends_the_bench(mine, name, message):
 def test_an_engine_that_fails_while_it_is_timed_ends_the_bench(mine):
     cases = ladder.cases([SMALL], (own_engine("mine.py:Tires"),), 1)
     with pytest.raises(WorkerError, match="^by hand, h5-t4-b3: OSError: out of breath$"):
-        ladder.run(cases, 1, 0.05)
+        ladder.time_cases(cases, 1, 0.05)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -223,7 +223,7 @@ def test_a_child_that_an_engine_leaves_behind_is_not_waited_for(mine):
 def test_an_engine_that_does_no_work_ends_the_bench(mine):
     cases = ladder.cases([SMALL], (own_engine("mine.py:Idle"),), 1)
     with pytest.raises(WorkerError, match=r"^by hand, h5-t4-b3: run\(\d+\) returns at once"):
-        ladder.run(cases, 1, 0.05)
+        ladder.time_cases(cases, 1, 0.05)
 
 
 def test_an_engine_that_hangs_ends_with_the_bench(mine, monkeypatch):

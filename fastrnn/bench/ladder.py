@@ -85,7 +85,7 @@ def opened_engines(wanted, pythons, absent, progress=None):
                 if case.engine.kind != "peak":
                     checked(workers[key], case, found[case])
             except WorkerError as error:
-                machine.log(error.trace)
+                machine.note_absence(error.trace)
                 if own:
                     raise named_error(case, error) from error
                 found.pop(case, None)
@@ -107,7 +107,7 @@ def running(case, engine):
                 raise WorkerError(f"run({updates}) returns at once; it must return after its updates are made")
             return engine.run(updates)
         except WorkerError as error:
-            machine.log(error.trace)
+            machine.note_absence(error.trace)
             raise named_error(case, error) from error
 
     return run
@@ -122,7 +122,7 @@ def checked(worker, case, opened_engine):
         engine.close()
 
 
-def run(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
+def time_cases(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
     """Check and time the cases; return a result that JSON can store, with a row for each case, absent ones included.
 
     Raises WrongGradient for an engine that computes something else, and WorkerError for one that fails while it is

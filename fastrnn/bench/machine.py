@@ -68,7 +68,7 @@ def _version(name):
         return "source tree"
 
 
-def log(text):
+def note_absence(text):
     """Write to standard error the reason why a row is absent, if FASTRNN_BENCH_TRACE is set."""
     if text and os.environ.get("FASTRNN_BENCH_TRACE"):
         print(text, file=sys.stderr)

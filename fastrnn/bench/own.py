@@ -24,7 +24,7 @@ def own_engine(target, number=0, python=sys.executable):
     try:
         says = worker.ask("describe", target=target)
     except WorkerError as error:
-        machine.log(error.trace)
+        machine.note_absence(error.trace)
         raise ValueError(f"{path}: {error}") from error
     finally:
         worker.stop()

@@ -126,7 +126,7 @@ def _why(recipe, lanes, work):
 def measured(threads=None, progress=None):
     """Measure the peaks: multiply-adds, loads and stores in the second-level cache and in memory; return the result."""
     cases = [*ladder.peak_cases(threads), ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)]
-    return ladder.run(cases, 5, 0.05, "processor", progress=progress)
+    return ladder.time_cases(cases, 5, 0.05, "processor", progress=progress)
 
 
 def reached(result):

@@ -71,7 +71,7 @@ def run(args):
     rounds, seconds = (args.rounds or 3, 0.03) if args.quick else (args.rounds or 9, 0.1)
     with Bar(None, delay=0.2) as bar, compiling_noted():
         try:
-            result = ladder.run(
+            result = ladder.time_cases(
                 wanted, rounds, seconds, progress=lambda done, total, name: bar(done, name, total=total)
             )
         except WrongGradient as error:

@@ -73,7 +73,7 @@ class Run:
     state: dict | None = None
     right: bool = False
 
-    __repr__, _repr_html_, plot = summaries.run, summaries.run_html, plots.plot_history
+    __repr__, _repr_html_, plot = summaries.run_line, summaries.run_html, plots.plot_history
 
     @property
     def exact(self) -> bool:

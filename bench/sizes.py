@@ -5,9 +5,9 @@
     fit       batches of one's own sequences of different lengths, as `fastrnn.train` takes Sequences: one model, and
               models side by side
 
-Rows are nanoseconds of a step of a sample; times are those of the processor, the fastest twentieth of rounds that
-visit all rows in turn. Behind each stands how many times the parabola through 8, 16, 24 and 32 units it is (hidden),
-or how many times the largest batch (batch, fit): 1.10 means that a tenth is lost.
+Rows are nanoseconds of a step of a sample, as if all had the steps of the longest; times are those of the processor,
+the fastest twentieth of rounds that visit all rows in turn. Behind each stands how many times the parabola through 8,
+16, 24 and 32 units it is (hidden), or how many times the largest batch (batch, fit): 1.10 means that a tenth is lost.
 """
 
 import sys
@@ -28,10 +28,10 @@ from fastrnn.training.tasks.session import session_for
 CELLS = {"Elman": fastrnn.Elman, "GRU": fastrnn.GRU}
 STEPS, SEQUENCES = 8, 480
 UNITS, WHOLE = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 17, 20, 24, 32), (8, 16, 24, 32)
-BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 32, 33, 48, 64, 65, 80, 96)
-FIT_BATCHES, HIDDEN = (1, 2, 4, 5, 8, 16, 20, 32, 33, 48, 64, 96), (4, 8, 16)
-# Samples of one measurement, and rounds.
-SAMPLES, ROUNDS = 1 << 11, 40
+BATCHES = (1, 2, 3, 4, 6, 7, 8, 9, 12, 15, 16, 17, 24, 32, 40, 48, 64, 80, 96)
+FIT_BATCHES, HIDDEN = (1, 2, 5, 8, 20, 40, 64), (4, 8, 16)
+# Samples of one measurement at least, and rounds; epochs, and rounds, of Sequences.
+SAMPLES, ROUNDS, EPOCHS, FIT_ROUNDS = 1 << 11, 40, 8, 8
 
 
 def own(steps=STEPS):
@@ -76,18 +76,25 @@ def fitted(cell, batch, lanes):
     return run, models * SEQUENCES
 
 
-def measured(made):
-    """{name: ns of a step of a sample} of {name: (updates -> None, samples of an update)}, in turns."""
-    counts = {name: max(1, SAMPLES // samples) for name, (_, samples) in made.items()}
-    times = {name: [] for name in made}
+def measured(made, rounds=ROUNDS, epochs=None):
+    """{name: ns of a step of a sample} of {name: (updates -> None, samples of an update)}, in turns.
+
+    epochs: of calls of which the time of one epoch is taken off, and with it all that is done once.
+    """
+    counts = {name: epochs or max(1, SAMPLES // samples) for name, (_, samples) in made.items()}
+    times = {(name, count): [] for name in made for count in {1, counts[name]}}
     for run, _ in made.values():
         run(1)
-    for _ in range(ROUNDS):
-        for name, (run, samples) in made.items():
+    for _ in range(rounds):
+        for name, count in times if epochs else counts.items():
             began = time.process_time()
-            run(counts[name])
-            times[name].append((time.process_time() - began) / (counts[name] * samples * STEPS) * 1e9)
-    return {name: float(np.quantile(each, 0.05)) for name, each in times.items()}
+            made[name][0](count)
+            times[name, count].append(time.process_time() - began)
+    found = {}
+    for name, count in counts.items():
+        took = np.quantile(times[name, count], 0.05) - (np.quantile(times[name, 1], 0.05) if epochs else 0)
+        found[name] = float(took / ((count - bool(epochs)) * made[name][1] * STEPS) * 1e9)
+    return found
 
 
 def hidden():
@@ -112,13 +119,13 @@ def batch():
 def fit():
     """ns by the batch size of Sequences."""
     _by_batch(FIT_BATCHES, {(name, path): lambda cell, size, path=path: fitted(cell, size, path)
-                            for name in CELLS for path in ("sequences", "models")})
+                            for name in CELLS for path in ("sequences", "models")}, FIT_ROUNDS, EPOCHS)
 
 
-def _by_batch(sizes, kinds):
+def _by_batch(sizes, kinds, *how):
     for (name, path), make in kinds.items():
         made = {(units, size): make(CELLS[name](units), size) for units in HIDDEN for size in sizes}
-        taken = measured(made)
+        taken = measured(made, *how)
         table(path, {f"{name}({units})": {size: (taken[units, size], taken[units, size] / taken[units, sizes[-1]])
                                           for size in sizes} for units in HIDDEN})
 

@@ -5,24 +5,50 @@ and so on: a helper at depth three goes through them four times. Here a Part is 
 and an Entry optimises them with its own.
 """
 
+import contextlib
+import gc
+from typing import ClassVar
+
 from llvmlite import binding
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.typed_passes import NativeLowering, NopythonRewrites
+
+
+@contextlib.contextmanager
+def uncollected():
+    """Look for no cyclic garbage meanwhile, which takes a twentieth of the time; for who holds numba's lock."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _EntryLibrary(JITCodeLibrary):
-    """A function, and what it calls, as machine code."""
+    """A function, and what it calls, as machine code; tuning: what LLVM's passes are told."""
+
+    tuning: ClassVar[dict[str, object]] = {"speed_level": 3}
 
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self):
-        options = binding.create_pipeline_tuning_options(speed_level=3)
+        options = binding.create_pipeline_tuning_options()
+        for name, value in self.tuning.items():
+            setattr(options, name, value)
         builder = binding.create_pass_builder(self._codegen._tm, options)
         builder.getModulePassManager().run(self._final_module, builder)
+
+
+class _PlainLibrary(_EntryLibrary):
+    """The same with its loops left as they are: vectors and unrolling double what is compiled."""
+
+    tuning: ClassVar[dict[str, object]] = {"speed_level": 2, "loop_vectorization": False, "loop_unrolling": False}
 
 
 class _PartLibrary(_EntryLibrary):
@@ -37,11 +63,18 @@ class _PartLibrary(_EntryLibrary):
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _EntryLowering(NativeLowering):
     _name = "fastrnn_entry_lowering"
+    library_class = _EntryLibrary
 
     def run_pass(self, state):
-        state.library = _EntryLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _PlainLowering(_EntryLowering):
+    _name = "fastrnn_plain_lowering"
+    library_class = _PlainLibrary
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -65,11 +98,17 @@ def _pipeline(lowering):
     class Pipeline(CompilerBase):
         def define_pipelines(self):
             passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            passes.passes[:] = [(lowering if each is NativeLowering else each, name) for each, name in passes.passes]
+            replaced = {NativeLowering: lowering}
+            if not self.state.flags.nrt:
+                # Without reference counts no arithmetic is on whole arrays, whose loops this would join.
+                replaced[NopythonRewrites] = None
+            passes.passes[:] = [(replaced.get(each, each), name) for each, name in passes.passes]
+            passes.passes[:] = [each for each in passes.passes if each[0]]
             return [passes]
 
     return Pipeline
 
 
-# For `pipeline_class`: of a function with machine code of its own, and of one that only compiled code calls.
-Entry, Part = _pipeline(_EntryLowering), _pipeline(_PartLowering)
+# For `pipeline_class`: of a function with machine code of its own, of one without hot loops, and of one that only
+# compiled code calls.
+Entry, Plain, Part = _pipeline(_EntryLowering), _pipeline(_PlainLowering), _pipeline(_PartLowering)

@@ -299,7 +299,7 @@ def test_compiling_is_announced_once_on_a_terminal_and_only_when_it_happens(monk
     with compiling_noted():
         compiled(1)
         compiled(1.0)
-    assert sys.stderr.getvalue() == "compiling kernels (about 8 s, once for this kind of network)\n"
+    assert sys.stderr.getvalue() == "compiling kernels (about 4 s, once for this kind of network)\n"
     with compiling_noted():
         compiled(1)
     with compiling_noted(enabled=False):

@@ -1,9 +1,13 @@
 """Functions that become part of others: they have no machine code, and what holds them is right and found again."""
 
+import gc
+
 import numpy as np
+import pytest
 
 from fastrnn.compiling import addressed, inner, jit
 from fastrnn.machine.address import address_of, call
+from fastrnn.pipelines import Entry, Plain, uncollected
 
 
 @inner
@@ -53,3 +57,31 @@ def test_an_addressed_function_holds_its_parts():
     values = np.zeros(1)
     call_it(address_of(store_square, values, 0.0), values, 3.0)
     assert values[0] == 9.0
+
+
+def total(values):
+    sum_ = 0
+    for i in range(values.size):
+        sum_ += values[i]
+    return sum_
+
+
+def test_loops_of_a_plain_function_stay_as_they_are():
+    values = np.arange(1000)
+    found = []
+    for pipeline in (Plain, Entry):
+        function = jit(total, cache=False, pipeline_class=pipeline)
+        assert function(values) == 499500
+        (compiled,) = function.overloads.values()
+        found.append("x i64>" in compiled.library.get_llvm_str())
+    # As an Entry, the loop is one of vectors.
+    assert found == [False, True]
+
+
+def test_garbage_is_looked_for_again_after_compiling():
+    with uncollected(), uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), uncollected():
+        raise ZeroDivisionError
+    assert gc.isenabled()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import addressed, inner, jit
+from fastrnn.compiling import addressed, inner, plain
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.reference import held
@@ -36,7 +36,7 @@ def label_words(task, x, y, state):
     _label_words(task, x, y, state)
 
 
-@jit
+@plain
 def _label_words(task, x, y, state):
     for word in range(x.shape[0]):
         call(task.label, (task.numbers, x[word], y[word], state[word]))

@@ -11,14 +11,14 @@ import functools
 import numpy as np
 
 from fastrnn.bits.stream import bits_network, memory_of
-from fastrnn.compiling import jit
+from fastrnn.compiling import plain
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, walk_program
 from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 
 
-@jit
+@plain
 def _walk(task, free, inputs, outputs, items, states, branch, x, y, write):
     """Count the items (N, ITEM + I + O) of the walk, in the form of fastrnn.kernels.recurrent.bits; fill them if
     `write`.

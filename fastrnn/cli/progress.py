@@ -65,7 +65,7 @@ def compiling_noted(enabled=True):
 
     def say():
         if enabled and sys.stderr.isatty():
-            print("compiling kernels (about 8 s, once for this kind of network)", file=sys.stderr, flush=True)
+            print("compiling kernels (about 4 s, once for this kind of network)", file=sys.stderr, flush=True)
 
     with on_compiling(say):
         yield

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner, jit
+from fastrnn.compiling import inner, jit, plain
 from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.block_data import Seen
 from fastrnn.kernels.reference import Erased
@@ -169,7 +169,7 @@ def _statistics(shared, half, row):
         row[3] += shared.sums[half, group, 2]
 
 
-@jit
+@plain
 def gradient_of(own, step, row, stop):
     """Compute the batch's gradient into work.gradient and its statistics into row (4), for one thread's Reference to a
     Thread."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner, jit
+from fastrnn.compiling import inner, plain
 from fastrnn.kernels.block_data import Seen
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
@@ -87,6 +87,12 @@ class Models(NamedTuple):
 
 
 @inner
+def _least(a, b):
+    """The smaller of two; numba would compile its `min` apart."""
+    return a if a < b else b
+
+
+@inner
 def _one_update(group, made, stop):
     """Make one update of every active lane, `made` updates after feed.step says; return whether it was made.
 
@@ -98,12 +104,13 @@ def _one_update(group, made, stop):
     if plan.batch > plan.size:
         _remember(arrays.open, arrays.streak, arrays.before)
     if plan.counted == 0:
-        lanes.batch[:] = 0
+        for lane in range(lanes.batch.size):
+            lanes.batch[lane] = 0
     while sample < plan.batch:
         if sample > 0 and atomic_load(stop, 0) != 0:
             _take_back(arrays.open, arrays.streak, arrays.before)
             return False
-        samples = plan.size if plan.size < plan.batch - sample else plan.batch - sample
+        samples = _least(plan.size, plan.batch - sample)
         if feed.left[0] == 0:
             call(calls.lay, (laid, plan.batch, made * plan.batch + sample))
         number = feed.laid[0] - feed.left[0]
@@ -165,7 +172,8 @@ def _quiet(feed, lanes):
     least = 1 << 62
     for lane in range(feed.active.size):
         if feed.active[lane] != 0:
-            least = min(least, lanes.length[lane] - lanes.filled[lane], lanes.limit[lane] - feed.step[lane])
+            least = _least(least, lanes.length[lane] - lanes.filled[lane])
+            least = _least(least, lanes.limit[lane] - feed.step[lane])
     return least
 
 
@@ -224,7 +232,7 @@ def _until_event(group, factors, updates, stop):
     return made
 
 
-@jit
+@plain
 def run_models(group, factors, updates, now, stop):
     """Make up to `updates` updates of every active lane; lanes.event says what ended the call. Return their number.
 

@@ -44,8 +44,8 @@ def lanes_for_models(lanes):
 def read_open(lanes, opened, lane, sums):
     """Write the open stretch of a lane, whose tally is `opened`, to sums (4), in the form of the history."""
     sums[1] = lanes.outputs[lane]
-    for row, i in enumerate((0, 2, 3)):
-        sums[i] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
+    for row in range(3):
+        sums[row + 1 if row > 0 else 0] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
 
 
 @inner

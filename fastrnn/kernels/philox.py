@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import plain
 
 _WORD, _WIDE = ir.IntType(64), ir.IntType(128)
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
@@ -86,7 +86,7 @@ def _round(builder, counter, key):
     return [first, low[1], second, low[0]]
 
 
-@jit
+@plain
 def random_rows(seeds, stream, words):
     """Return the first words of several seeds: seeds (N,), words (N, W)."""
     for row in range(seeds.size):

@@ -70,7 +70,7 @@ def _field(context, builder, reference, value, name):
     pointer = builder.gep(pointer, [ir.IntType(32)(0), ir.IntType(32)(place)], inbounds=True)
     if isinstance(kind.types[place], types.BaseTuple):
         return builder.ptrtoint(pointer, ir.IntType(64))
-    return _loaded(builder, pointer)
+    return builder.load(pointer)
 
 
 class Referred:

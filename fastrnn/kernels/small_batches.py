@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner, jit
+from fastrnn.compiling import inner, plain
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.units_network import chunk_of
@@ -143,7 +143,7 @@ def _learn(own, number, row):
         row[3] += 1 if sums[n, 1] > 0 else 0
 
 
-@jit
+@plain
 def gradient_of_small_batch(own, seed, step, row):
     """The gradient of the batch of a step, and its statistics (4); own: a Reference to a SmallBatches."""
     count, batch_size = own.samples.steps.size, own.work.sums.shape[0]
@@ -152,7 +152,7 @@ def gradient_of_small_batch(own, seed, step, row):
     _learn(own, first % count, row)
 
 
-@jit
+@plain
 def run_small_batches(own, seed, first_step, patience, rates, saturations, history):
     """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
 

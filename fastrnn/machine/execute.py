@@ -7,13 +7,13 @@ next process too, and for formulas that users write.
 import hashlib
 import os
 
-from fastrnn.compiling import jit
+from fastrnn.compiling import plain
 from fastrnn.machine.address import address_for, call
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.native import SIGNATURE, native
 
 
-@jit
+@plain
 def execute(address, frame):
     """Run the Program at an Address on its frame (int64 words)."""
     call(address, (None, frame))

@@ -15,6 +15,7 @@ from numba.core.registry import cpu_target
 from fastrnn.interrupt import postponed
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
+from fastrnn.pipelines import uncollected
 
 FRAME = types.Array(types.int64, 1, "C")
 # As `call` of fastrnn.machine.address calls it, with None and a frame.
@@ -46,7 +47,7 @@ class Native:
         """Return the address of the code of a Program."""
         if program.digest not in self.addresses:
             # LLVM's objects that an exception leaves half made complain on the error stream.
-            with global_compiler_lock, postponed():
+            with global_compiler_lock, postponed(), uncollected():
                 if program.digest not in self.addresses:
                     self.addresses[program.digest] = self._loaded(program)
         return self.addresses[program.digest]

@@ -44,8 +44,22 @@ def on_threads(most, work, tend=None):
     return call.results
 
 
+def with_helpers(most, work):
+    """Return [work(0, n), ..., work(n - 1, n)], all running at the same time, for some n of at most `most`.
+
+    The caller is itself a share of a call of `on_threads`, and runs work(0, n); n - 1 is at most the number of cores
+    that no call works on.
+    """
+    call = _Call(most, work, cores())
+    call.lead()
+    if call.error is not None:
+        raise call.error
+    return call.results
+
+
 class _Call:
-    """One call of `on_threads`, led by its first worker, so that no signal interrupts a worker."""
+    """One call of `on_threads`, led by its first worker, so that no signal interrupts a worker; or of `with_helpers`.
+    """
 
     def __init__(self, most, work, cores):
         self.most, self.work, self.cores, self.error = most, work, cores, None
@@ -59,13 +73,15 @@ class _Call:
             return False
         return True
 
-    def lead(self, inbox):
+    def lead(self, inbox=None):
+        """Run all shares, the first one here; inbox: that of the worker that leads, None for one that works already."""
         global _running
         with _lock:
-            granted = min(self.most, max(1, self.cores - _running))
-            _running += granted
+            free = self.cores - _running - (inbox is not None)
+            granted = max(0, min(self.most - 1, free))
+            _running += granted + (inbox is not None)
         others = []
-        while len(others) < granted - 1 and (other := _worker()):
+        while len(others) < granted and (other := _worker()):
             others.append(other)
         threads = 1 + len(others)
         self.results = [None] * threads
@@ -76,8 +92,8 @@ class _Call:
             self._shares.get()
         # Idle before the caller knows of the end, who may call again at once.
         with _lock:
-            _running -= granted
-            for each in (inbox, *others):
+            _running -= granted + (inbox is not None)
+            for each in others if inbox is None else (inbox, *others):
                 each.put(None) if len(_idle) >= self.cores else _idle.append(each)
         self._done.put(None)
 

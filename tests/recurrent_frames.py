@@ -9,6 +9,7 @@ from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.network import Network
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.optimizers.adam import Adam
+from fastrnn.training.sequences.team import Team
 
 
 class Case:
@@ -46,19 +47,23 @@ class Case:
         self.counts = rng.integers(0, 2, (sequences, self.models)).astype(float)
         self.counts[0] = 1
 
-    def run(self, rounds=1, rate=0.0):
-        """Run this number of updates; self.arrays then holds all that the kernels left."""
+    def run(self, rounds=1, rate=0.0, parts=1, threads=1):
+        """Run this number of updates; self.arrays then holds all that the kernels left.
+
+        parts: of the blocks, each with a gradient of its own; threads: at most so many share them.
+        """
         lane = (self.lanes,) if self.own_weights else ()
         rows = self.rows if self.own_weights else -(-self.rows // self.lanes) * self.lanes
-        slots = len(self.own.slots)
-        shapes = {"theta": (rows, *lane), "gradient": (rows, *lane), "best": (rows, *lane),
+        slots, sums = len(self.own.slots), decide.SUMS if lane else -(-decide.SUMS // self.lanes) * self.lanes
+        shapes = {"theta": (rows, *lane), "gradient": (parts, rows, *lane), "best": (rows, *lane),
                   "slots": (slots, rows, *lane),
                   "flags": (3, rows), "options": (len(update.OPTIONS) + len(self.own.options), *lane),
                   "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane), "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
-                  "sums": (16, *lane), "norm": (self.lanes, *lane), "history": (rounds + 1, decide.SUMS, self.lanes)}
-        shapes |= {name: (count, self.lanes) for name, count in self.net.training_arrays(self.x.shape[1]).items()}
-        a = self.arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
+                  "sums": (parts, sums, *lane), "norm": (self.lanes, *lane),
+                  "history": (rounds + 1, decide.SUMS, self.lanes)}
+        blocks = {name: (count, self.lanes) for name, count in self.net.training_arrays(self.x.shape[1]).items()}
+        a = self.arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in (shapes | blocks).items()}
         a["theta"][: self.rows] = self.theta if self.own_weights else self.theta[:, 0]
         a["flags"][:], a["factor"][:] = 1, 1
         a["options"][update.OPTIONS.index("rate")], a["options"][update.OPTIONS.index("scale")] = rate, 1
@@ -71,10 +76,11 @@ class Case:
         for name in self.net.training_arrays(self.x.shape[1]):
             # What the kernels read without having written it becomes visible.
             a[name][:] = np.nan
-        table, self.kept = self._blocks()
-        self.stop = np.zeros(1, np.int64)
+        table, self.kept = self._blocks(parts)
+        self.stop, self.counters = np.zeros(1, np.int64), np.zeros(train.COUNTERS, np.int64)
         words = {
             "stop": self.stop.ctypes.data,
+            "counters": self.counters.ctypes.data,
             "window": self.net.window(self.x.shape[1]),
             "blocks": table.ctypes.data,
             "count": len(table),
@@ -83,10 +89,12 @@ class Case:
         }
         self.frame = np.array([a[name].ctypes.data if name in a else words.get(name, 0) for name in self.program.names],
                               np.int64)
-        self.program.run(self.frame)
+        team = Team(self.program, blocks, self.dtype)
+        team.run(self.frame, threads)
+        assert team.used == threads
         return self
 
-    def _blocks(self):
+    def _blocks(self, parts):
         """(the table of blocks, the arrays that it points to)"""
         size, kept = self.columns * (1 if self.own_weights else self.lanes), []
         axes = (self.columns,) if self.own_weights else (self.columns, self.lanes)
@@ -108,16 +116,17 @@ class Case:
             counts[: len(self.counts[part])] = self.counts[part]
             weights[0] = counts.reshape(self.columns, self.lanes) if not self.own_weights else counts
             kept.append(weights)
-            first, last = number == 0, number == len(table) - 1
-            row[:] = (self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]), laid(self.mask[part]),
-                      laid(self.lengths[part]), weights.ctypes.data,
-                      train.LEARN + train.EVALUATE + train.FRESH * first + (train.UPDATE + train.DECIDE) * last, 0, 0)
+            own, last = number * parts // len(table), number == len(table) - 1
+            begins = number == 0 or own > (number - 1) * parts // len(table)
+            row[:] = (train.LEARN + train.EVALUATE + train.FRESH * begins + (train.UPDATE + train.DECIDE) * last,
+                      own, parts, parts, self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]),
+                      laid(self.mask[part]), laid(self.lengths[part]), weights.ctypes.data, 0, 0)
         return table, kept
 
     @property
     def gradient(self):
         """(R, models), as the kernels left it."""
-        return self.arrays["gradient"][: self.rows].reshape(self.rows, -1)
+        return self.arrays["gradient"][0, : self.rows].reshape(self.rows, -1)
 
     @property
     def loss(self):

@@ -263,8 +263,7 @@ def test_a_call_of_the_kernels_is_given_up_between_two_blocks(lanes):
             if given_up:
                 before = group.arrays["theta"].copy()
                 many.flag[0] = 1
-                # The first block of this round is done, and lost.
-                assert group.run(rounds)[0] == 0 and group._word("made") == 1
+                assert group.run(rounds)[0] == 0
                 assert np.array_equal(group.arrays["theta"], before)
                 many.flag[0] = 0
             made.append(group.run(rounds)[0])

@@ -12,6 +12,7 @@ from fastrnn.formula import sigmoid, tanh
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
+from fastrnn.kernels.recurrent import train
 from fastrnn.machine.emulator import Emulator, Int
 from fastrnn.optimizers.amsgrad import AMSGrad
 
@@ -79,8 +80,28 @@ def test_compiled_kernels_compute_what_plain_python_does(monkeypatch, cell, own_
         np.testing.assert_allclose(compiled[name], plain[name], rtol=1e-12,
                                    atol=1e-12 * np.abs(plain[name]).max(where=np.isfinite(plain[name]), initial=0))
     assert (compiled["theta"] != plain["theta"]).any(), "the plain run was compiled, too"
-    words = [[run.frame[run.program.names.index(name)] for name in ("round", "evaluations", "done")] for run in runs]
-    assert words[0] == words[1] == [3, 3, 0]
+    for run in runs:
+        assert run.counters[[train.ROUND, train.EVALUATIONS, train.DONE]].tolist() == [3, 3, 0]
+
+
+@pytest.mark.parametrize("emulate", ["0", "1"], ids=["compiled", "plain"])
+@pytest.mark.parametrize("own_weights", [True, False], ids=["models", "samples"])
+def test_parts_add_up_to_the_gradient_of_their_batch_on_any_threads(many_cores, monkeypatch, own_weights, emulate):
+    monkeypatch.setenv("FASTRNN_EMULATE", emulate)
+
+    def run(*arguments):
+        return Case(GRU(3), Softmax(), 2, own_weights=own_weights, sequences=9 if own_weights else 37).run(*arguments)
+
+    whole, *shared = [run(2, 0.01, parts, threads) for parts, threads in ((1, 1), (4, 1), (4, 2), (4, 3))]
+    for case in shared:
+        for name in ("theta", "slots", "best", "history"):
+            np.testing.assert_allclose(case.arrays[name], whole.arrays[name], rtol=1e-11, atol=1e-12)
+            assert case.arrays[name].tobytes() == shared[0].arrays[name].tobytes()
+        assert np.array_equal(case.gradient, shared[0].gradient)
+    first = run(1, 0.0, 4, 3)
+    direction = np.random.default_rng(1).normal(size=first.theta.shape)
+    slope = first.slopes(direction)
+    assert np.abs((first.gradient * direction).sum(0) - slope).max() < 1e-7 * np.abs(slope).max()
 
 
 def test_an_optimizer_with_three_slots_trains(emulated):

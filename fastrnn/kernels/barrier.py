@@ -1,5 +1,7 @@
 """A barrier for threads inside compiled code: it takes some 100 ns, while a fork and join takes microseconds.
 
+`wait` is for functions that numba compiles, `meet` for kernels of a machine.
+
 Threads are plain Python threads that run `nogil` kernels (fastrnn.threads), so each of them is
 sure to exist; numba's own layers promise neither that nor that two callers may use them at the same time.
 """
@@ -30,3 +32,22 @@ def wait(barrier, threads):
         looks += 1
         if looks > _PATIENCE:
             give_way()
+
+
+def meet(m, barrier, threads):
+    """A loop that runs once, in the thread that comes last of `threads` (an Int); then all of them go on, and see what
+    it wrote.
+
+    barrier: an array of BARRIER_SIZE integers, 0 at first.
+    """
+    current = m.atomic_read(barrier, _ROUND)
+    last = (m.atomic_add(barrier, _ARRIVED, 1) + 1).equals(threads)
+    for _ in m.when(last):
+        yield None
+        m.write(barrier, _ARRIVED, 0)
+        m.atomic_write(barrier, _ROUND, current + 1)
+    for _ in m.when(last.equals(0)):
+        for looks, leave in m.loop(1 << 62):
+            leave(m.atomic_read(barrier, _ROUND).equals(current).equals(0))
+            for _ in m.when(m.integer(_PATIENCE).below(looks)):
+                m.give_way()

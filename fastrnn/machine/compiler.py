@@ -13,6 +13,7 @@ function runs on fastrnn.machine.emulator as plain Python.
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from fastrnn.machine.atomics import Atomics
 from fastrnn.machine.integers import INT, Int
 from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
@@ -22,7 +23,7 @@ from fastrnn.simd.rows import join, load_vector, splat_value, split_vector
 UNROLLED = 64
 
 
-class Compiler(LaneSums):
+class Compiler(LaneSums, Atomics):
     """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`

@@ -6,10 +6,15 @@ Program run here, ten thousand times slower.
 """
 
 import ctypes
+import threading
+import time
 
 import numpy as np
 
 from fastrnn.formula.evaluate import NUMPY
+
+# Held by the thread that adds atomically.
+_ADDING = threading.Lock()
 
 
 class Int(int):
@@ -118,6 +123,21 @@ class Emulator:
         """Set an element of an array of int64."""
         # As 64 bits: a word of bits may have the highest set.
         _at(integers, index, np.dtype(np.int64), 1)[0] = (value + 2**63) % 2**64 - 2**63
+
+    # ---------------------------------------------------------------------------------------------------- threads
+
+    def atomic_add(self, integers, index, amount):
+        """Add to an element of an array of int64 atomically; returns the Int before."""
+        with _ADDING:
+            before = self.read(integers, index)
+            self.write(integers, index, before + amount)
+        return before
+
+    atomic_read, atomic_write = read, write
+
+    def give_way(self):
+        """Yield to another thread."""
+        time.sleep(0)
 
     # ----------------------------------------------------------------------------------------------------- memory
 

@@ -7,13 +7,30 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 
+def emit_add(builder, pointer, amount):
+    """Emit an atomic addition to an int64; returns the register of the value before."""
+    return builder.atomic_rmw("add", pointer, amount, "seq_cst")
+
+
+def emit_load(builder, pointer):
+    """Emit a load of an int64 with acquire order: everything its writer wrote before it is visible."""
+    return builder.load_atomic(pointer, "acquire", 8)
+
+
+def emit_yield(builder):
+    """Emit a call that yields to another thread of the operating system, where it offers that."""
+    if sys.platform != "win32":
+        function = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
+
+
 @intrinsic
 def atomic_add(typing_context, array, index, amount):
     """Add to one int64 of the array atomically; return the value before."""
 
     def generate(context, builder, signature, values):
         pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
-        return builder.atomic_rmw("add", pointer, values[2], "seq_cst")
+        return emit_add(builder, pointer, values[2])
 
     return types.int64(array, index, types.int64), generate
 
@@ -24,7 +41,7 @@ def atomic_load(typing_context, array, index):
 
     def generate(context, builder, signature, values):
         pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
-        return builder.load_atomic(pointer, "acquire", 8)
+        return emit_load(builder, pointer)
 
     return types.int64(array, index), generate
 
@@ -34,9 +51,7 @@ def give_way(typing_context):
     """Yield to another thread of the operating system, where it offers that."""
 
     def generate(context, builder, signature, values):
-        if sys.platform != "win32":
-            function = ir.FunctionType(ir.IntType(32), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
+        emit_yield(builder)
         return context.get_dummy_value()
 
     return types.void(), generate

@@ -23,7 +23,7 @@ ROLES = 3
 SUMS = 2 * ROLES
 
 
-def begin(m, net, frame):
+def _begin(m, frame):
     """Let the waiting models take part from this evaluation on."""
     pending = m.load(frame.progress, m.integer(PROGRESS.index("pending")))
     active = m.load(frame.active, m.integer(0))
@@ -31,8 +31,12 @@ def begin(m, net, frame):
     m.store(frame.progress, m.integer(PROGRESS.index("pending")), m.constant(0.0))
 
 
-def decide(m, net, frame, every, plateau=False):
-    """Evaluate all active models; return an Int whose bit i is set where model i has finished."""
+def decide(m, net, frame, every, entry, plateau=False):
+    """Let the waiting models take part, and evaluate all active ones, as number `entry` of the history.
+
+    Returns an Int whose bit i is set where model i has finished.
+    """
+    _begin(m, frame)
 
     def progress(name):
         return m.load(frame.progress, m.integer(PROGRESS.index(name)))
@@ -47,10 +51,8 @@ def decide(m, net, frame, every, plateau=False):
         return net.weight(m, frame.sums, m.integer(role))
 
     active = m.load(frame.active, m.integer(0))
-    entry = m.word("evaluations")
     for row in range(SUMS):
         m.store(frame.history, entry * SUMS + row, total(row))
-    m.set_word("evaluations", entry + 1)
     train, validation = total(0) * criterion("train_scale"), total(1) * criterion("validation_scale")
     # Without validation sequences the training loss says which weights are best.
     validation = m.select(criterion("validation_scale") > 0.0, validation, train)

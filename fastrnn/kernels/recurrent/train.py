@@ -3,22 +3,30 @@
 A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
 repeat until a model is done (fastrnn.kernels.recurrent.decide), there were as many as the frame asks for, or training
 is to stop.
+
+The blocks of an update, or of an evaluation, form a few parts, each with a gradient and sums of its own. Threads share
+the parts: all of them walk through the list, whoever is free draws the next part, and after the last block the thread
+that comes last adds up the parts in their order, decides and updates, while the others wait. Which thread computes what
+changes no byte. All but the memory of blocks belongs to all threads: an update of fits takes long enough for this.
 """
 
 from types import SimpleNamespace
 
+from fastrnn.kernels.barrier import BARRIER_SIZE, meet
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
-# What describes a block: its steps; the addresses of x, y, mask, of the columns' lengths and of weights (3, C), what
-# each counts in training, validation and test; flags; and, where states are carried, the addresses of the states
-# (S, H, C) that it starts from and that it leaves, or 0.
-ITEM = ("steps", "x", "y", "mask", "lengths", "weights", "flags", "start", "finish")
-# Flags: the block begins an update; some model learns from it; the update is made after it; it counts in an
-# evaluation; that is over after it, and models are decided on (before the update, if there is one).
+# What describes a block: flags; its part, from 0 on in each update; where it is the last one of an update or an
+# evaluation, the number of parts that were learned from, and of all; its steps; the addresses of x, y, mask, of the
+# columns' lengths and of weights (3, C), what each counts in training, validation and test; and, where states are
+# carried, the addresses of the states (S, H, C) that it starts from and that it leaves, or 0.
+ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish")
+# Flags: the block begins a part; some model learns from it; the update is made after it; it counts in an evaluation;
+# that is over after it, and models are decided on (before the update, if there is one). The last block of a list has
+# UPDATE or DECIDE.
 FRESH, LEARN, UPDATE, EVALUATE, DECIDE = 1, 2, 4, 8, 16
 ROLES = decide.ROLES
 
@@ -40,9 +48,17 @@ POINTERS = (
     *BLOCK_ARRAYS,
 )
 # stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
-# and all weights as they were before the round, unless updates came within it. made: blocks of the round.
-# window: steps of a window; segment: steps between two borders that no derivative crosses.
-WORDS = ("window", "segment", "blocks", "count", "rounds", "round", "every", "evaluations", "done", "stop", "made")
+# and all weights as they were before the round, unless updates came within it. counters: the address of COUNTERS int64s
+# that all threads share. window: steps of a window; segment: steps between two borders that no derivative crosses.
+# threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
+# its list, counted from the beginning of the call.
+WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed")
+
+# Places in the counters, behind those of the barrier: parts drawn in this call, in a cache line of its own; whether the
+# call has ended early; rounds since the first model began; evaluations of this call; the models that are done, as bits.
+DRAWN = BARRIER_SIZE
+ENDED, ROUND, EVALUATIONS, DONE = range(DRAWN + 16, DRAWN + 20)
+COUNTERS = DRAWN + 32
 
 
 def frame_of(m, names):
@@ -54,32 +70,38 @@ def train_kernel(net, optimizer, terms):
     """Return the kernel: a function of a machine."""
 
     def kernel(m):
-        frame, table, asked = frame_of(m, POINTERS), m.integers("blocks"), m.integers("stop")
-        every = m.word("every")
+        frame, table, counters = frame_of(m, POINTERS), m.integers("blocks"), m.integers("counters")
+        for name in ("drawn", "passed"):
+            m.set_word(name, -1)
         for n, stop in m.loop(m.word("rounds")):
-            evaluating = (m.word("round") % every).equals(0)
-            for _ in m.when(evaluating):
-                decide.begin(m, net, frame)
-                clear(m, net, frame.sums, decide.SUMS)
+            evaluating = (m.read(counters, ROUND) % m.word("every")).equals(0)
             for number, leave in m.loop(m.word("count")):
-                block, flags = _block(m, table, number)
-                learning, counting = _has(flags, LEARN), _has(flags, EVALUATE).both(evaluating)
-                for _ in m.when(_has(flags, FRESH)):
-                    clear(m, net, frame.gradient, net.table.count)
-                for _ in m.when(learning.either(counting)):
-                    run_block(m, net, frame, block, learning, counting, terms)
-                    for _ in m.when(counting):
-                        _add_up(m, net, frame, block)
-                for _ in m.when(_has(flags, DECIDE).both(evaluating)):
-                    m.set_word("done", decide.decide(m, net, frame, every, terms.plateau))
-                for _ in m.when(_has(flags, UPDATE)):
-                    update_weights(m, net, optimizer, frame, terms, n)
-                m.set_word("made", number + 1)
-                leave(m.read(asked, 0))
-            for _ in m.when(m.word("made").equals(m.word("count"))):
-                m.set_word("round", m.word("round") + 1)
-            stop(m.word("done"))
-            stop(m.read(asked, 0))
+                item = _Item(m, table, number)
+                learning, counting = item.has(LEARN), item.has(EVALUATE).both(evaluating)
+                for _ in m.when(item.has(FRESH)):
+                    _draw(m, counters)
+                goes_on = m.read(m.integers("stop"), 0).equals(0)
+                for _ in m.when(m.word("drawn").equals(m.word("passed")).both(goes_on)):
+                    own = _of_part(m, net, frame, item.part)
+                    for _ in m.when(item.has(FRESH).both(learning)):
+                        clear(m, net, own.gradient, net.table.count)
+                    for _ in m.when(item.has(FRESH).both(evaluating)):
+                        clear(m, net, own.sums, decide.SUMS)
+                    for _ in m.when(learning.either(counting)):
+                        block = item.block()
+                        run_block(m, net, own, block, learning, counting, terms)
+                        for _ in m.when(counting):
+                            _count(m, net, own, block)
+                for _ in m.when(item.has(UPDATE + DECIDE)):
+                    for _ in meet(m, counters, m.word("threads")):
+                        # Where a thread has left out a block since it saw `stop`, the last one sees it, too.
+                        m.write(counters, ENDED, m.read(m.integers("stop"), 0))
+                        for _ in m.when(m.read(counters, ENDED).equals(0)):
+                            _finish(m, net, optimizer, frame, terms, item, evaluating, n)
+                            for _ in m.when((number + 1).equals(m.word("count"))):
+                                m.write(counters, ROUND, m.read(counters, ROUND) + 1)
+                    leave(m.read(counters, ENDED))
+            stop(m.read(counters, DONE).either(m.read(counters, ENDED)))
 
     return kernel
 
@@ -90,20 +112,66 @@ def train_program(net, optimizer, terms, dtype, lanes):
     return Program(train_kernel(net, optimizer, terms), (*POINTERS, *WORDS), dtype, lanes, text)
 
 
-def _has(flags, flag):
-    """Return the condition that one of the flags is set."""
-    return (flags % (2 * flag)) // flag
+class _Item:
+    """A row of the table of blocks; its numbers are read where they are asked for."""
+
+    def __init__(self, m, table, number):
+        self.m, self.table, self.row = m, table, number * len(ITEM)
+
+    def __getattr__(self, name):
+        return self.m.read(self.table, self.row + ITEM.index(name))
+
+    def has(self, flag):
+        """Return the condition that a flag is set."""
+        return self.m.integer(0).below(self.flags.both(flag))
+
+    def block(self):
+        """Return the block's arrays and steps."""
+        arrays = {name: self.m.as_pointer(getattr(self, name)) for name in ("x", "y", "mask", "lengths", "weights")}
+        return SimpleNamespace(**arrays, **{name: getattr(self, name) for name in ("steps", "start", "finish")})
 
 
-def _block(m, table, number):
-    """Return (a block's arrays, its flags)."""
-    row = number * len(ITEM)
-    words = {name: m.read(table, row + n) for n, name in enumerate(ITEM)}
-    block = {name: m.as_pointer(words[name]) for name in ("x", "y", "mask", "lengths", "weights")}
-    return SimpleNamespace(**block, **{name: words[name] for name in ("steps", "start", "finish")}), words["flags"]
+def _draw(m, counters):
+    """Pass on to the next part, and draw one unless this thread has a later one."""
+    m.set_word("passed", m.word("passed") + 1)
+    for _ in m.when(m.word("drawn").below(m.word("passed"))):
+        # One thread does them all, and need not wait for memory.
+        m.set_word("drawn", m.word("passed"))
+        for _ in m.when(m.integer(1).below(m.word("threads"))):
+            m.set_word("drawn", m.atomic_add(counters, DRAWN, 1))
 
 
-def _add_up(m, net, frame, block):
+def _of_part(m, net, frame, part):
+    """The frame with the gradient and the sums of a part."""
+    places = {"gradient": net.table.count, "sums": decide.SUMS}
+    own = {name: m.part(getattr(frame, name), part * (vectors_of(net, count, m.lanes) * m.lanes))
+           for name, count in places.items()}
+    return SimpleNamespace(**vars(frame) | own)
+
+
+def _finish(m, net, optimizer, frame, terms, item, evaluating, moment):
+    """After the last block of an update or an evaluation, in one thread: add up the parts, decide, and update."""
+    counters = m.integers("counters")
+    for _ in m.when(item.has(DECIDE).both(evaluating)):
+        _add_parts(m, net, frame.sums, decide.SUMS, item.parts)
+        entry = m.read(counters, EVALUATIONS)
+        m.write(counters, DONE, decide.decide(m, net, frame, m.word("every"), entry, terms.plateau))
+        m.write(counters, EVALUATIONS, entry + 1)
+    for _ in m.when(item.has(UPDATE)):
+        _add_parts(m, net, frame.gradient, net.table.count, item.learned)
+        update_weights(m, net, optimizer, frame, terms, moment)
+
+
+def _add_parts(m, net, pointer, count, parts):
+    """Add to the numbers of the first part those of the others, one part after the other."""
+    rows = vectors_of(net, count, m.lanes)
+    for part in m.range(parts, 1):
+        other = m.part(pointer, part * (rows * m.lanes))
+        for row in m.range(rows):
+            m.store(pointer, row, m.load(pointer, row) + m.load(other, row))
+
+
+def _count(m, net, frame, block):
     """Add the block's losses and correct steps to the sums of training, validation and test."""
     zero = m.constant(0.0)
     for role in range(decide.ROLES):
@@ -126,8 +194,12 @@ def _add_up(m, net, frame, block):
                 m.add_sums(frame.sums, [m.integer(row)], [total])
 
 
+def vectors_of(net, count, lanes):
+    """Return how many vectors hold `count` numbers of each model."""
+    return count if net.own_weights else -(-count // lanes)
+
+
 def clear(m, net, pointer, count):
     """Set numbers, one for each model, to 0."""
-    rows = count if net.own_weights else -(-count // m.lanes)
-    for row in m.range(rows):
+    for row in m.range(vectors_of(net, count, m.lanes)):
         m.store(pointer, row, m.constant(0.0))

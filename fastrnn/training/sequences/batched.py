@@ -4,9 +4,9 @@ import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import block_of
-from fastrnn.training.sequences.epochs import Epochs, order_of
-from fastrnn.training.sequences.group import FitGroup, item_of
+from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
+from fastrnn.training.sequences.group import FitGroup
+from fastrnn.training.sequences.team import parts_of
 
 # Sequences laid out for one call of the kernels.
 PORTION_SEQUENCES = 4096
@@ -16,42 +16,74 @@ class BatchedGroup(Epochs, FitGroup):
     """A FitGroup of one model that learns from batches; a round is an epoch."""
 
     def _portions(self):
-        net, config, job = self.recipe.net, self.recipe.config, self.jobs[0]
+        batch_size, job = self.recipe.config.batch_size, self.jobs[0]
         order = order_of(job, np.flatnonzero(job.roles == 0), int(self.updates[0]))
-        size = net.columns * self.recipe.lanes
-        rows, kept = [], []
-        for first in range(0, len(order), config.batch_size):
-            batch = order[first : first + config.batch_size]
-            batch = batch[np.argsort(-self.data.lengths[batch], kind="stable")]
-            blocks = [
-                block_of(self.data, batch[start : start + size], net.columns, self.recipe.lanes, self.recipe.dtype)
-                for start in range(0, len(batch), size)
-            ]
-            items, arrays = self._pieces(blocks)
-            rows += items
-            kept += [blocks, arrays]
-            if len(rows) * size >= PORTION_SEQUENCES or first + config.batch_size >= len(order):
-                yield np.array(rows, np.int64), kept, None
-                rows, kept = [], []
+        size = max(1, PORTION_SEQUENCES // batch_size) * batch_size
+        for first in range(0, len(order), size):
+            portion = order[first : first + size]
+            batches = [portion[start : start + batch_size] for start in range(0, len(portion), batch_size)]
+            yield *self._laid_out(batches), None
 
-    def _pieces(self, blocks):
-        """Return (rows of the table, the arrays that they point to) of a batch: of one update, or of one for each
-        piece."""
+    def _laid_out(self, batches):
+        """Return (table, the arrays that it points to) of a few batches: of one update, or of one for each piece."""
         net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
-        steps = blocks[0].steps
-        length = config.tbptt_steps if config.carry else steps
-        shape = (len(net.step.new), net.sizes.hidden, net.columns, lanes)
-        states = [aligned_zeros(shape, dtype) for _ in blocks] if config.carry else []
-        rows, arrays = [], [states]
-        for first in range(0, steps, length):
-            pieces = [block.piece(first, length) for block in blocks if block.steps > first]
-            counted = sum(float(piece.mask.sum()) for piece in pieces)
-            for n, piece in enumerate(pieces):
-                weights = aligned_zeros((loops.ROLES, net.columns, lanes), dtype)
-                # Lanes without a sequence have masks of 0.
-                weights[0] = 1 / counted if counted > 0 else 0
-                flags = loops.LEARN | loops.FRESH * (n == 0) | loops.UPDATE * (n == len(pieces) - 1)
-                state = states[n].ctypes.data if config.carry else 0
-                rows.append(item_of(piece, weights, flags, state if first else piece.start_address, state))
-                arrays.append((piece, weights))
-        return rows, arrays
+        batch, chosen = self._chosen(batches)
+        lengths = np.where(chosen >= 0, self.data.lengths[chosen], 0)
+        blocks, arrays = self._laid(chosen, lengths)
+        block, first, steps, update = pieces_of(batch, blocks["steps"], config.tbptt_steps if config.carry else None)
+        part, parts = parts_of(steps, update)
+        begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
+        arrays["weights"] = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
+        # Lanes without a sequence have masks of 0.
+        arrays["weights"][:, 0] = _scales(arrays["mask"], blocks["steps"], block, first, update)[:, None, None]
+        arrays["lengths"] = aligned_zeros((len(block), net.columns, lanes), dtype)
+        arrays["lengths"][:] = np.maximum(lengths[block] - first[:, None, None], 0)
+        columns = {name: blocks[name][block] + first * arrays[name].strides[0] for name in ("x", "y", "mask")}
+        columns |= {
+            "flags": loops.LEARN | loops.UPDATE * ends | loops.FRESH * (begins | (np.diff(part, prepend=0) > 0)),
+            "part": part,
+            "learned": parts[update],
+            "steps": steps,
+            "lengths": addresses(arrays["lengths"]),
+            "weights": addresses(arrays["weights"])[update],
+            "start": blocks["start"][block] if "start" in blocks else 0,
+        }
+        if config.carry:
+            arrays["states"] = aligned_zeros((len(batch), net.checkpoint, lanes), dtype)
+            columns["finish"] = addresses(arrays["states"])[block]
+            columns["start"] = np.where(first > 0, columns["finish"], columns["start"])
+        return table_of(columns, len(block)), arrays
+
+    def _chosen(self, batches):
+        """Return (B,) batches of blocks, and (B, C, L) the numbers of their sequences, long ones first, -1 for none."""
+        shape = self.recipe.net.columns, self.recipe.lanes
+        counts = [-(-len(own) // (shape[0] * shape[1])) for own in batches]
+        chosen, ends = np.full((sum(counts), *shape), -1), np.cumsum(counts)
+        for own, blocks in zip(batches, np.split(chosen, ends[:-1])):
+            blocks.reshape(-1)[: len(own)] = own[np.argsort(-self.data.lengths[own], kind="stable")]
+        return np.repeat(np.arange(len(batches)), counts), chosen
+
+
+def pieces_of(batch, steps, length):
+    """Return (block, first step, steps, update), each (P,), of the pieces of blocks, in the order of the work.
+
+    batch, steps (B,): of each block, those of a batch together; length: the steps of a piece, None for all. All blocks
+    of a batch have one piece in an update, before their next ones.
+    """
+    longest = steps if length is None else np.full_like(steps, length)
+    pieces = -(-steps // longest)
+    block = np.repeat(np.arange(len(steps)), pieces)
+    number = np.arange(len(block)) - (np.cumsum(pieces) - pieces)[block]
+    order = np.lexsort((block, number, batch[block]))
+    block, number = block[order], number[order]
+    update = np.cumsum((np.diff(batch[block], prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)) - 1
+    first = number * longest[block]
+    return block, first, np.minimum(steps[block] - first, longest[block]), update
+
+
+def _scales(mask, steps, block, first, update):
+    """Return (U,): one over the weights of all steps of each update, or 0 where none counts."""
+    starts = (np.cumsum(steps) - steps)[block] + first
+    order = np.argsort(starts)
+    counted = np.bincount(update[order], np.add.reduceat(mask.sum((1, 2), dtype=float), starts[order]))
+    return np.divide(1, counted, out=np.zeros(len(counted)), where=counted > 0)

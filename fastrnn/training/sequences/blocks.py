@@ -29,24 +29,10 @@ class SequenceBlock:
     def steps(self):
         return len(self.x)
 
-    def piece(self, first, steps):
-        """Return the SequenceBlock of a few steps of time: views, except for the lengths, which are the remaining steps
-        of each sequence."""
-        part = slice(first, first + steps)
-        lengths = self.lengths if first == 0 else _moved(self.lengths, first)
-        start = None if first else self.start
-        return SequenceBlock(self.x[part], self.y[part], self.mask[part], lengths, self.sequences, start)
-
     @property
     def start_address(self):
         """The address of `start` in memory, or 0."""
         return 0 if self.start is None else self.start.ctypes.data
-
-
-def _moved(lengths, first):
-    out = aligned_zeros(lengths.shape, lengths.dtype)
-    np.maximum(lengths - first, 0, out=out)
-    return out
 
 
 class Layout:

@@ -78,7 +78,7 @@ def fit_sequences(
         Numbers of the models to fit, of all M; the others are left out. Each is what it is without `only`, so that
         several machines may share one call.
     threads : int or None
-        At most this many; default: all cores.
+        At most this many; default: all cores. Where fewer lanes full of models wait, they share updates' blocks.
     progress : function or None
         progress(models_done, models, loss), called now and then; loss: the lowest validation loss of the models that
         are done, or training loss where there is no validation, inf while there is none.

@@ -7,6 +7,7 @@ from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.job import FitResult
+from fastrnn.training.sequences.team import Team, parts_of
 
 # Evaluations that one call of the kernels may make.
 EVALUATIONS = 64
@@ -34,7 +35,6 @@ class FitGroup:
         self.longest = min(EVALUATIONS * recipe.config.every, MOST_ROUNDS)
         shapes = {
             "theta": (rows, width),
-            "gradient": (rows, width),
             "best": (rows, width),
             "slots": (len(names.slots), rows, width),
             "flags": (3, rows),
@@ -42,24 +42,23 @@ class FitGroup:
             "running": (max(1, len(names.running)), width),
             "factor": (self.longest, width),
             "criteria": (len(CRITERIA), width),
-            "sums": (max(SUMS, lanes), width),
             "norm": (lanes, width),
             "active": (1, lanes),
             "progress": (len(PROGRESS), lanes),
             "history": (EVALUATIONS + 1, SUMS, lanes),
         }
         steps = self._longest()
-        shapes |= {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
-        self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
+        block = {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
+        self.frame, self.arrays = np.zeros(len(recipe.program.names), np.int64), {}
+        self.counters = aligned_zeros((loops.COUNTERS,), np.int64)
+        for name, shape in (shapes | block).items():
+            self._allocate(name, shape)
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
-        self.frame = np.zeros(len(recipe.program.names), np.int64)
-        for n, name in enumerate(recipe.program.names):
-            if name in self.arrays:
-                self.frame[n] = self.arrays[name].ctypes.data
+        self.team, self.threads = Team(recipe.program, block, dtype), 1
         self._set(
             stop=flag.ctypes.data,
-            every=recipe.config.every,
+            counters=self.counters.ctypes.data,
             window=net.window(steps),
             # A piece longer than all sequences has no border, for any length.
             segment=min(recipe.config.tbptt_steps or 0, steps),
@@ -82,8 +81,10 @@ class FitGroup:
         for name, value in words.items():
             self.frame[self.recipe.program.names.index(name)] = value
 
-    def _word(self, name):
-        return int(self.frame[self.recipe.program.names.index(name)])
+    def _allocate(self, name, shape):
+        """Give the kernels an array of zeros."""
+        self.arrays[name] = aligned_zeros(shape, self.recipe.dtype)
+        self._set(**{name: self.arrays[name].ctypes.data})
 
     def _progress(self, name):
         """Return (slots,): a number of each model."""
@@ -150,9 +151,7 @@ class FitGroup:
         net = self.recipe.net
         self.blocks = blocks
         self.weights = aligned_zeros((len(blocks), ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
-        items = [item_of(block, weights, 0, block.start_address) for block, weights in zip(blocks, self.weights)]
-        self.table = np.array(items, np.int64)
-        self._set(blocks=self.table.ctypes.data, count=len(blocks))
+        self.table = np.array([_item_of(*each) for each in zip(blocks, self.weights)], np.int64)
 
     def _scale(self, job, scale):
         """Return the factor on gradients: one over the counted steps that they are summed over."""
@@ -161,24 +160,39 @@ class FitGroup:
     def _settle(self):
         """Update the work on each block, after models came or left."""
         self.changed = False
-        self.table[:, loops.ITEM.index("flags")] = self._flags()
+        flags, part = self._flags(), self._parts()
+        learns = flags & loops.LEARN > 0
+        flags |= loops.FRESH * (np.diff(part, prepend=-1) > 0)
+        values = {"flags": flags, "part": part, "learned": 1 + part[learns].max(initial=-1), "parts": 1 + part[-1]}
+        for name, column in values.items():
+            self.table[:, loops.ITEM.index(name)] = column
 
     def _flags(self):
         learn = (self.weights[:, 0] > 0).any((1, 2))
         flags = loops.LEARN * learn | loops.EVALUATE
-        flags[0] |= loops.FRESH
         flags[-1] |= loops.UPDATE | loops.DECIDE
         return flags
 
-    def run(self, rounds):
-        """Run at most `rounds` rounds, until a model is finished; return (rounds made, slots that are finished)."""
-        config, every = self.recipe.config, self.recipe.config.every
+    def _parts(self):
+        """Return (B,): the part of each block. A block has sequences of one role, and shares no part with others."""
+        if self.recipe.net.own_weights:
+            return np.zeros(len(self.blocks), np.int64)
+        role = (self.weights > 0).any((2, 3)).argmax(1)
+        part, parts = parts_of([block.steps for block in self.blocks], role)
+        return part + (np.cumsum(parts) - parts)[role]
+
+    def run(self, rounds, threads=1):
+        """Run at most `rounds` rounds, until a model is finished; return (rounds made, slots that are finished).
+
+        threads: the number of threads that share the blocks, at most.
+        """
+        config, every, self.threads = self.recipe.config, self.recipe.config.every, threads
         if self.changed:
             self._settle()
         if not self.arrays["active"].any():
             # No model is between two evaluations: waiting models may begin at once.
-            self._set(round=0)
-        rounds, before = min(rounds, self.longest), self._word("round")
+            self.round = 0
+        rounds, before = min(rounds, self.longest), self.round
         waiting = self._progress("pending") > 0
         # Models that wait begin at the first evaluation.
         began = np.where(waiting, -before % every, 0)
@@ -190,19 +204,19 @@ class FitGroup:
                     self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
         running = (self.arrays["active"][0, : self.slots] > 0) | waiting
         self._call(rounds)
-        made = self._word("evaluations")
+        made = int(self.counters[loops.EVALUATIONS])
         self.evaluated += made
         if made:
             history = self.arrays["history"][:made].copy()
             for slot in np.flatnonzero(running):
                 self.parts[slot].append(history[:, :, slot])
-        rounds, done = self._word("round") - before, self._word("done")
+        rounds, done = self.round - before, int(self.counters[loops.DONE])
         self.updates += np.where(running, np.maximum(rounds - began, 0), 0)
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
 
     def to_evaluation(self):
         """Return the number of rounds up to the end of the next one with an evaluation."""
-        before, every = self._word("round") * bool(self.arrays["active"].any()), self.recipe.config.every
+        before, every = self.round * bool(self.arrays["active"].any()), self.recipe.config.every
         return -before % every + 1
 
     def best_loss(self, slot):
@@ -212,17 +226,32 @@ class FitGroup:
 
     def _call(self, rounds):
         """Run `rounds` rounds in compiled code."""
-        self._set(rounds=rounds, evaluations=0, done=0)
-        self.recipe.program.run(self.frame)
+        self.counters[[loops.EVALUATIONS, loops.DONE]] = 0
+        self._execute(self.table, rounds, self.recipe.config.every)
+
+    def _execute(self, table, rounds, every):
+        """Run the program on a table of blocks."""
+        learned, parts = (int(table[:, loops.ITEM.index(name)].max()) for name in ("learned", "parts"))
+        for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, parts)):
+            vectors = loops.vectors_of(self.recipe.net, numbers, self.recipe.lanes)
+            if name not in self.arrays or len(self.arrays[name]) < count:
+                self._allocate(name, (count, vectors, self.recipe.lanes))
+        self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every)
+        self.counters[[loops.DRAWN, loops.ENDED]] = 0
+        self.team.run(self.frame, min(self.threads, max(learned, 1)))
 
     @property
     def round(self):
         """The number of rounds made; evaluations are in multiples of `every`."""
-        return self._word("round")
+        return int(self.counters[loops.ROUND])
+
+    @round.setter
+    def round(self, number):
+        self.counters[loops.ROUND] = number
 
     def go_on(self, round_):
         """Continue from this round, with models that were put into the empty group."""
-        self._set(round=round_)
+        self.round = round_
 
     def take(self, slot):
         """Free the slot of a finished model."""
@@ -243,7 +272,7 @@ class FitGroup:
         return taken
 
 
-def item_of(block, weights, flags=0, start=0, finish=0):
+def _item_of(block, weights):
     """Return a row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
     arrays = (block.x, block.y, block.mask, block.lengths, weights)
-    return [block.steps, *(array.ctypes.data for array in arrays), flags, start, finish]
+    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0]

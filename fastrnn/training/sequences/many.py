@@ -1,4 +1,7 @@
-"""Fits many models of one size to one set of sequences: a model in each lane, one group of lanes for each thread."""
+"""Fits many models of one size to one set of sequences: a model in each lane, one group of lanes for each thread.
+
+Where there are fewer groups than threads, several share the blocks of a group (fastrnn.training.sequences.team).
+"""
 
 import math
 import threading
@@ -18,6 +21,7 @@ from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
+from fastrnn.training.tasks.thread_choice import ThreadChoice
 
 # The duration of one call of the kernels, about.
 KERNEL_SECONDS = 0.1
@@ -48,7 +52,9 @@ class Many:
         """Compile, lay out the data, and make the groups: one for each thread."""
         self.recipe.program.compile()
         slots = self.recipe.lanes if self.recipe.net.own_weights else 1
-        self.threads = max(1, min(self.threads, -(-len(self.jobs) // slots)))
+        groups = max(1, min(self.threads, -(-len(self.jobs) // slots)))
+        # Threads that share the work of one group.
+        self.threads, self.team = groups, self.threads // groups
         if self.lanes in ("own", "batches"):
             self.layout = Layout(self.jobs, self.data.lengths, self.recipe.net.columns)
             self.targets = self.data.target_rows(slice(None))
@@ -101,6 +107,7 @@ class Many:
     def _fit(self, group):
         """Keep the slots of a group filled until no model waits, or training is to stop."""
         rounds, share = 1, min(group.slots, -(-len(self.jobs) // self.threads))
+        choice = ThreadChoice(self.team)
         while not self.flag[0]:
             if not any(group.jobs):
                 self._take_up(group)
@@ -109,9 +116,11 @@ class Many:
                     group.put(slot, job)
             if not any(group.jobs):
                 break
+            threads, count = choice.next(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
             began, before = time.perf_counter(), group.evaluated
-            made, done = group.run(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
+            made, done = group.run(count, threads)
             took = time.perf_counter() - began
+            choice.measured(group.team.used, made, took)
             rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
             for slot in done:
                 self._keep(group.take(slot))

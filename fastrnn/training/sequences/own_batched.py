@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.epochs import Epochs, order_of
+from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
 from fastrnn.training.sequences.own import OwnGroup
 
 # Numbers of the data that are laid out for one call of the kernels: they should stay in the second cache.
@@ -17,13 +15,6 @@ class OwnBatchedGroup(Epochs, OwnGroup):
 
     A lane with fewer batches than its neighbours rests at the end of an epoch.
     """
-
-    def __init__(self, recipe, data, counted, flag, layout, targets):
-        super().__init__(recipe, data, counted, flag, layout, targets)
-        dtype = recipe.dtype
-        # Converted once to the precision of the kernels, since they are copied again and again.
-        self.source = [np.ascontiguousarray(values, dtype) for values in (data.x, targets, data.weight)]
-        self.buffers = {}
 
     def _portions(self):
         net, taking = self.recipe.net, self.arrays["active"][0, : self.slots] > 0
@@ -68,46 +59,14 @@ class OwnBatchedGroup(Epochs, OwnGroup):
 
     def _laid_out(self, chosen, lengths, steps, scale):
         """Return (table of blocks, the arrays that it points to) of a few updates."""
-        net, dtype, lanes, data = self.recipe.net, self.recipe.dtype, self.recipe.lanes, self.data
         update, block = np.nonzero(steps)
-        chosen, lengths, steps = chosen[update, block], lengths[update, block], steps[update, block]
-        firsts = np.cumsum(steps) - steps
-        rows, count = int(steps.sum()), len(steps)
-        x, y, mask = (
-            self._buffer(name, (rows, *own.shape[1:], net.columns, lanes)) for name, own in zip("xym", self.source)
-        )
-        gather(chosen, steps, firsts, (data.offsets, data.lengths, *self.source), (x, y, mask))
-        weights = self._buffer("weights", (count, loops.ROLES, net.columns, lanes))
+        columns, arrays = self._laid(chosen[update, block], lengths[update, block])
+        weights = self._buffer("weights", (len(update), loops.ROLES, self.recipe.net.columns, self.recipe.lanes))
         weights[:, 0] = scale[update][:, None]
-        own_lengths = self._buffer("lengths", lengths.shape)
-        own_lengths[:] = lengths
-        table = np.zeros((count, len(loops.ITEM)), np.int64)
         begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
-        columns = {
-            "steps": steps,
-            "x": _addresses(x, firsts),
-            "y": _addresses(y, firsts),
-            "mask": _addresses(mask, firsts),
-            "lengths": _addresses(own_lengths, np.arange(count)),
-            "weights": _addresses(weights, np.arange(count)),
+        columns |= {
+            "weights": addresses(weights),
             "flags": loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends,
+            "learned": 1,
         }
-        if data.initial is not None:
-            start = aligned_zeros((count, data.initial.shape[1], net.columns, lanes), dtype)
-            start[:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
-            columns["start"] = _addresses(start, np.arange(count))
-            self.buffers["start"] = start
-        for name, values in columns.items():
-            table[:, loops.ITEM.index(name)] = values
-        return table, (x, y, mask, weights, own_lengths)
-
-    def _buffer(self, name, shape):
-        """Return an array of this shape in reused memory."""
-        size = int(np.prod(shape))
-        if name not in self.buffers or self.buffers[name].size < size:
-            self.buffers[name] = aligned_zeros((size,), self.recipe.dtype)
-        return self.buffers[name][:size].reshape(shape)
-
-
-def _addresses(array, rows):
-    return array.ctypes.data + array.strides[0] * rows
+        return table_of(columns, len(update)), (arrays, weights)

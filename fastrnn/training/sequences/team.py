@@ -1,0 +1,55 @@
+"""Threads that share the blocks of one group of models."""
+
+import numpy as np
+
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.threads import with_helpers
+
+# Parts of an update, at most: enough to share out evenly, few enough to add up.
+MOST_PARTS = 32
+# Steps of blocks in a part, at least. To add up its gradient takes about as long as an eighth of a step.
+PART_STEPS = 32
+
+
+def parts_of(steps, update):
+    """Return (B,): the part of each block, from 0 on in each update; and (U,): the number of parts of each update.
+
+    steps (B,): of each block; update (B,): the number of its update, in order; one may have no blocks. Parts depend on
+    these alone, and the order of additions on parts alone: results are the same for any number of threads.
+    """
+    blocks = np.bincount(update)
+    parts = np.minimum(blocks, (np.bincount(update, steps).astype(np.int64) // PART_STEPS).clip(1, MOST_PARTS))
+    number = np.arange(len(update)) - (np.cumsum(blocks) - blocks)[update]
+    return number * parts[update] // blocks[update], parts
+
+
+class Team:
+    """The threads of a group. Each has its own memory for blocks, of these shapes, and a frame that points to it.
+
+    The first one has the group's own frame. used: the number of threads at the latest call.
+    """
+
+    def __init__(self, program, shapes, dtype):
+        self.program, self.shapes, self.dtype, self.used = program, shapes, dtype, 1
+        self.places = {name: place for place, name in enumerate(program.names)}
+        # Of each helper: its frame, and what that points to.
+        self.helpers = []
+
+    def run(self, frame, most):
+        """Run the program on a frame, on at most this number of threads."""
+        while len(self.helpers) < most - 1:
+            # Memory that no thread writes to takes no room.
+            arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in self.shapes.items()}
+            self.helpers.append((np.zeros_like(frame), arrays))
+
+        def work(thread, threads):
+            own = frame
+            if thread:
+                own, arrays = self.helpers[thread - 1]
+                own[:] = frame
+                for name, array in arrays.items():
+                    own[self.places[name]] = array.ctypes.data
+            own[self.places["threads"]] = threads
+            self.program.run(own)
+
+        self.used = len(with_helpers(most, work)) if most > 1 else work(0, 1) or 1

@@ -3,6 +3,7 @@
     python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
     python -m bench.fits --peers        16 and 270 GRUs, and JAX and PyTorch (first make bench-peers), and ratios
     python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
+    python -m bench.fits --shared       one model on 1,000 sequences, on 1 thread, and on --threads that share updates
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
     python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own
     python -m bench.fits --memory       the most memory that 100,000 models on one data set take, histories included
@@ -25,6 +26,7 @@ import fastrnn
 from bench.fits_peers import compare
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.peak import MultiplyAdd
+from fastrnn.cores import cores
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fit import head_for
 from fastrnn.training.sequences.many import Many, job_of
@@ -67,9 +69,10 @@ def flops_of(net):
 class Ours:
     """Models that never stop, in as many groups as they need, run one after the other."""
 
-    def __init__(self, cell, data, dtype, lanes="models", models=None):
-        """models: the number of models; None for one full group."""
-        config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4)
+    def __init__(self, cell, data, dtype, lanes="models", models=None, threads=1, **options):
+        """models: the number of models; None for one full group; threads: that share the blocks of a group."""
+        self.threads = threads
+        config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4, **options)
         head, outputs = head_for(None, data)
         # As in folds, each model has sequences of its own to validate.
         self.many = Many(cell, head, outputs, data, config, 1, "own" if lanes == "models" else lanes)
@@ -92,7 +95,7 @@ class Ours:
         for group in self.groups:
             left = epochs
             while left:
-                left -= group.run(left)[0]
+                left -= group.run(left, self.threads)[0]
         return time.perf_counter() - began
 
 
@@ -147,6 +150,27 @@ def sequences(rounds, seconds):
         share = [r * case.flops / (cases["peak"].flops / p) for r, p in zip(rate, measured["peak"][1])]
         rows.append([*key, f"{timing.median(rate) / 1e6:,.2f}", f"{timing.median(share):.0%}"])
     table(["cell", "H", "M sample-steps/s", "of peak"], rows)
+
+
+def shared(threads, rounds, seconds):
+    """Return the table of one model on 1,000 sequences of 60 steps, whose updates threads share."""
+    rng = np.random.default_rng(0)
+    data = fastrnn.Sequences(rng.normal(size=(1000, 60, 3)), rng.integers(0, 2, (1000, 60)), kind="classes", classes=2)
+    ways = {"all at once": {}, "batches of 256": {"batch_size": 256}}
+    works = {("gru", hidden, how): options for hidden in (16, 32, 64) for how, options in ways.items()}
+    # One block an update: nothing to share.
+    works["lstm", 16, "batches of 50, carried"] = {"batch_size": 50, "tbptt_steps": 20, "carry": True}
+    cases = {
+        (work, number): Ours(CELLS[work[0]](work[1]), data, "float32", "sequences", threads=number, **options)
+        for work, options in works.items() for number in (1, threads)
+    }
+    measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
+    rows = []
+    for work in works:
+        alone, together = (measured[work, number][1] for number in (1, threads))
+        rates = [f"{timing.median([data.steps / each for each in taken]) / 1e6:,.2f}" for taken in (alone, together)]
+        rows.append([*work, *rates, f"{timing.median([one / many for one, many in zip(alone, together)]):.2f}"])
+    table(["cell", "H", "updates", "M sample-steps/s, 1 thread", f"{threads} threads", "ratio"], rows)
 
 
 def animal(dtype, threads, outer, sizes):
@@ -250,7 +274,7 @@ def table(head, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("peers", "sequences", "animal", "learners", "memory"):
+    for name in ("peers", "sequences", "shared", "animal", "learners", "memory"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--sizes", default=SIZES, help="hidden sizes (default: %(default)s)")
     parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
@@ -276,6 +300,8 @@ def main():
         learners(chosen.count or 10_000, chosen.threads)
     elif chosen.memory:
         memory(chosen.count or 100_000, chosen.threads)
+    elif chosen.shared:
+        shared(chosen.threads or cores(), chosen.rounds, chosen.seconds)
     elif chosen.sequences:
         sequences(chosen.rounds, chosen.seconds)
     elif chosen.peers:

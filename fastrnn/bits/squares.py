@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-INT64 = ir.IntType(64)
+WORD_TYPE = ir.IntType(64)
 # Lanes whose words are exchanged together, and exchanges of ever smaller squares of their bits: H. S. Warren, "Hacker's
 # Delight", Addison-Wesley 2012, section 7-3.
 ROWS = 16
@@ -26,9 +26,9 @@ def exchange(typing_context, rows, out, first):
         )
         count = cgutils.unpack_tuple(builder, source.shape, 2)[1]
         shift = context.cast(builder, values[2], signature.args[2], types.uint64)
-        whole = builder.and_(count, INT64(-VECTOR_WORDS))
-        for start, stop, lanes in ((INT64(0), whole, VECTOR_WORDS), (whole, count, 1)):
-            with cgutils.for_range_slice(builder, start, stop, INT64(lanes), inc=True) as (n, _):
+        whole = builder.and_(count, WORD_TYPE(-VECTOR_WORDS))
+        for start, stop, lanes in ((WORD_TYPE(0), whole, VECTOR_WORDS), (whole, count, 1)):
+            with cgutils.for_range_slice(builder, start, stop, WORD_TYPE(lanes), inc=True) as (n, _):
                 _exchange(builder, source.data, target.data, count, n, shift, lanes)
         return context.get_dummy_value()
 
@@ -37,10 +37,10 @@ def exchange(typing_context, rows, out, first):
 
 def _exchange(builder, source, target, count, n, shift, lanes):
     """Do words n to n + lanes - 1 of each row, of `count`."""
-    vector = ir.VectorType(INT64, lanes)
+    vector = ir.VectorType(WORD_TYPE, lanes)
 
     def place(pointer, row):
-        at = builder.gep(pointer, [builder.add(builder.mul(INT64(row), count), n)])
+        at = builder.gep(pointer, [builder.add(builder.mul(WORD_TYPE(row), count), n)])
         return builder.bitcast(at, vector.as_pointer())
 
     def same(number):
@@ -62,12 +62,12 @@ def _exchange(builder, source, target, count, n, shift, lanes):
         builder.and_(builder.lshr(words[sample % ROWS], same(sample // ROWS * ROWS)), same((1 << ROWS) - 1))
         for sample in range(64)
     ]
-    with builder.if_else(builder.icmp_unsigned("==", shift, INT64(0))) as (only, others):
+    with builder.if_else(builder.icmp_unsigned("==", shift, WORD_TYPE(0))) as (only, others):
         with only:
             for sample, each in enumerate(bits):
                 builder.store(each, place(target, sample), align=8)
         with others:
-            up, below = broadcast(shift), broadcast(builder.sub(builder.shl(INT64(1), shift), INT64(1)))
+            up, below = broadcast(shift), broadcast(builder.sub(builder.shl(WORD_TYPE(1), shift), WORD_TYPE(1)))
             for sample, each in enumerate(bits):
                 old = builder.and_(builder.load(place(target, sample), align=8), below)
                 builder.store(builder.or_(builder.shl(each, up), old), place(target, sample), align=8)

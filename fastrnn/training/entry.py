@@ -34,13 +34,13 @@ MANY_ONLY = {
 }
 
 # Data of tasks, and arrays.
-Bits = Task | type[Task] | str | tuple | list | None
+BitsData = Task | type[Task] | str | tuple | list | None
 
 
 @overload
 def train(cell: Cell | None, data: Sequences, config: FitConfig | None = ..., **options: Any) -> Fit: ...
 @overload
-def train(cell: Cell | None = ..., data: Bits = ..., config: TrainConfig | None = ..., **options: Any) -> Run: ...
+def train(cell: Cell | None = ..., data: BitsData = ..., config: TrainConfig | None = ..., **options: Any) -> Run: ...
 
 
 def train(
@@ -127,7 +127,7 @@ def train(
 def train_many(cell: Cell | None, data: Sequences, config: FitConfig | None = ..., **options: Any) -> Fits: ...
 @overload
 def train_many(
-    cell: Cell | None = ..., data: Bits = ..., config: TrainConfig | None = ..., **options: Any
+    cell: Cell | None = ..., data: BitsData = ..., config: TrainConfig | None = ..., **options: Any
 ) -> ManyRun: ...
 
 

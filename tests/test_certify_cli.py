@@ -205,12 +205,12 @@ def test_training_without_a_proof_in_time_is_status_1_and_goes_on(call):
 
 @pytest.mark.parametrize("argv", [("--activation", "relu"), ("--operands", 9, "--bits", 10)])
 def test_where_no_proof_can_be_expected_training_stops_when_exact(call, argv):
-    from fastrnn.cli.parts import parts_of
+    from fastrnn.cli.parts import parts_to_train
 
     assert "certified where a proof covers the task, else" in " ".join(call("train", "--help")[1].split())
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastrnn.cli.train.parts_of", lambda args: seen.append(parts_of(args)[2].until) or 1 / 0)
+        patch.setattr("fastrnn.cli.train.parts_to_train", lambda args: seen.append(parts_to_train(args)[2].until) or 1 / 0)
         with pytest.raises(ZeroDivisionError):
             call("train", *argv)
     assert seen == ["exact"]

@@ -46,7 +46,7 @@ def parts_made(args):
     return parts["cell"], parts["task"], parts["config"]
 
 
-def parts_of(args):
+def parts_to_train(args):
     """Return (cell, task, config, Run to resume or None) for `fastrnn train`.
 
     Without --until, training continues to a proof if the recipe can lead to one.

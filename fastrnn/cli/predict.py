@@ -48,7 +48,7 @@ def run(args):
     check_fit_inputs(folder.fits, data, args.table)
     fits, model, _ = folder.chosen(args.model)
     with compiling_noted():
-        content = table_of(fits[model], data, folder.columns, args.states)
+        content = csv_of(fits[model], data, folder.columns, args.states)
     if args.output:
         write_atomically(args.output, content.encode())
         print(f"saved {args.output}: {data.steps:,} rows")
@@ -57,7 +57,7 @@ def run(args):
     return 0
 
 
-def table_of(one, data, columns, states):
+def csv_of(one, data, columns, states):
     """Return the text of a CSV file."""
     import numpy as np
 

@@ -8,7 +8,7 @@ from fastrnn.cli.checkpoint import forget_finished, opened_autosave, path_of, te
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
 from fastrnn.cli.output import check_writable
-from fastrnn.cli.parts import add_parts, given_options, parts_of
+from fastrnn.cli.parts import add_parts, given_options, parts_to_train
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.report import report_run
 
@@ -51,7 +51,7 @@ def arguments(parser, argv):
 
 def run(args):
     """Train, print, save; return the exit status."""
-    cell, task, config, before = parts_of(args)
+    cell, task, config, before = parts_to_train(args)
     default = os.path.join("runs", f"{task.name}-{task.bits}.safetensors")
     try:
         check_writable(args.output or default, args.force or not args.output, make=True)

@@ -10,7 +10,7 @@ from fastrnn.training.sequences.job import FitResult
 from fastrnn.training.sequences.team import Team, parts_of
 
 # Evaluations that one call of the kernels may make.
-EVALUATIONS = 64
+MOST_EVALUATIONS = 64
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 MOST_ROUNDS = 1024
 
@@ -32,7 +32,7 @@ class FitGroup:
         # Numbers of one model are updated a vector at a time.
         rows = recipe.rows if net.own_weights else -(-recipe.rows // lanes) * lanes
         names, width = recipe.optimizer, self.slots
-        self.longest = min(EVALUATIONS * recipe.config.every, MOST_ROUNDS)
+        self.longest = min(MOST_EVALUATIONS * recipe.config.every, MOST_ROUNDS)
         shapes = {
             "theta": (rows, width),
             "best": (rows, width),
@@ -45,7 +45,7 @@ class FitGroup:
             "norm": (lanes, width),
             "active": (1, lanes),
             "progress": (len(PROGRESS), lanes),
-            "history": (EVALUATIONS + 1, SUMS, lanes),
+            "history": (MOST_EVALUATIONS + 1, SUMS, lanes),
         }
         steps = self._longest()
         block = {name: (count, lanes) for name, count in net.training_arrays(steps).items()}

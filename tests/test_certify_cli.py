@@ -210,7 +210,9 @@ def test_where_no_proof_can_be_expected_training_stops_when_exact(call, argv):
     assert "certified where a proof covers the task, else" in " ".join(call("train", "--help")[1].split())
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastrnn.cli.train.parts_to_train", lambda args: seen.append(parts_to_train(args)[2].until) or 1 / 0)
+        patch.setattr(
+            "fastrnn.cli.train.parts_to_train", lambda args: seen.append(parts_to_train(args)[2].until) or 1 / 0
+        )
         with pytest.raises(ZeroDivisionError):
             call("train", *argv)
     assert seen == ["exact"]

@@ -15,8 +15,8 @@ LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Ve
 # Loops for samples in the lanes, models in the lanes and units in the lanes: the same parts, of different layouts.
 LOOPS = {
     "Arrays", "CLEAN", "Calls", "DIVERGED", "ENDED", "ITEM", "LEARN_POINTERS", "LEARN_WORDS", "POINTERS", "Places",
-    "Plan", "ROLES", "SEGMENT", "SUMS", "UPDATE_POINTERS", "WALK", "WORDS", "Work", "back_step", "forward_step", "gradients",
-    "learn_program", "update_program",
+    "Plan", "ROLES", "SEGMENT", "SUMS", "UPDATE_POINTERS", "WALK", "WORDS", "Work", "back_step", "forward_step",
+    "gradients", "learn_program", "update_program",
 }
 # A network in files of other libraries, and one as its loops are compiled.
 PAIRS = {"Network"}

@@ -114,6 +114,7 @@ def test_whoever_fills_more_of_the_lanes_has_them():
     cases = {
         (Elman(lanes), 2): SmallSession, (Elman(lanes), lanes - 1): SmallSession, (Elman(lanes), lanes): Session,
         (Elman(1), 2): Session, (Elman(lanes), lanes + 1): SmallSession, (Elman(lanes), 2 * lanes): Session,
+        (GRU(lanes), lanes): SmallSession, (GRU(lanes), 2 * lanes): Session,
     }
     for (cell, batch), kind in cases.items():
         config = TrainConfig(optimizer="sgd", batch_size=batch)

@@ -176,9 +176,11 @@ def units_in_lanes(cell, batch_size, lanes):
     """Return whether the lanes hold a sample's units: where samples would leave many of them empty.
 
     Of units, each sample fills some vectors; of samples, each unit does. The latter take longer for as many, as sums
-    over lanes end their gradients, unless two vectors or more share what is loaded.
+    over lanes end their gradients, unless two vectors or more share what is loaded. Of cells with gates, whose chains
+    are long, units are faster even where samples fill one vector.
     """
-    if cell.traced().operand is not None:
+    step = cell.traced()
+    if step.operand is not None:
         return False
     units, samples = -(-cell.hidden_size // lanes) * batch_size, cell.hidden_size * -(-batch_size // lanes)
-    return batch_size == 1 or units <= samples * (1 if batch_size < lanes else ENOUGH)
+    return batch_size == 1 or units <= samples * (1 if batch_size < lanes + (step.from_h > 1) else ENOUGH)

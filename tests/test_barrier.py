@@ -7,14 +7,14 @@ from fastrnn.kernels.barrier import BARRIER_SIZE, meet
 from fastrnn.machine.execute import Program
 from fastrnn.threads import with_helpers
 
-NAMES = ("barrier", "count", "threads", "missed")
+NAMES = ("barrier", "count", "threads", "missed", "came")
 
 
 def kernel(m):
     barrier, count = m.integers("barrier"), m.integers("count")
     for n, _ in m.loop(m.word("meetings")):
         m.atomic_add(count, 1, 1)
-        for _ in meet(m, barrier, m.word("threads")):
+        for _ in meet(m, barrier, m.word("threads"), "came"):
             # Everybody has come, and nobody is here twice.
             whole = m.read(count, 1).equals((n + 1) * m.word("threads"))
             m.write(count, 0, m.read(count, 0) + whole)
@@ -32,7 +32,7 @@ def test_threads_meet_and_one_of_them_works_meanwhile(many_cores, monkeypatch, t
     barrier, count = np.zeros(BARRIER_SIZE, np.int64), np.zeros(2, np.int64)
 
     def work(thread, threads):
-        frame = np.array([barrier.ctypes.data, count.ctypes.data, threads, 0, meetings], np.int64)
+        frame = np.array([barrier.ctypes.data, count.ctypes.data, threads, 0, 0, meetings], np.int64)
         PROGRAM.run(frame)
         return frame[NAMES.index("missed")]
 

@@ -34,14 +34,18 @@ def wait(barrier, threads):
             give_way()
 
 
-def meet(m, barrier, threads):
+def meet(m, barrier, threads, came):
     """A loop that runs once, in the thread that comes last of `threads` (an Int); then all of them go on, and see what
     it wrote.
 
-    barrier: an array of BARRIER_SIZE integers, 0 at first.
+    barrier: an array of BARRIER_SIZE integers, 0 at first; came: the name of a word of the thread's frame.
     """
     current = m.atomic_read(barrier, _ROUND)
-    last = (m.atomic_add(barrier, _ARRIVED, 1) + 1).equals(threads)
+    # One thread alone need not wait until all that it wrote is in the cache.
+    m.set_word(came, 0)
+    for _ in m.when(m.integer(1).below(threads)):
+        m.set_word(came, m.atomic_add(barrier, _ARRIVED, 1))
+    last = (m.word(came) + 1).equals(threads)
     for _ in m.when(last):
         yield None
         m.write(barrier, _ARRIVED, 0)

@@ -84,6 +84,7 @@ class Emulator:
 
     def __init__(self, frame, names, dtype, lanes):
         self.frame, self.names, self.dtype, self.lanes = frame, names, np.dtype(dtype), lanes
+        self.bytes = self.dtype.itemsize
 
     # -------------------------------------------------------------------------------------------------- the frame
 

@@ -51,8 +51,9 @@ POINTERS = (
 # and all weights as they were before the round, unless updates came within it. counters: the address of COUNTERS int64s
 # that all threads share. window: steps of a window; segment: steps between two borders that no derivative crosses.
 # threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
-# its list, counted from the beginning of the call.
-WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed")
+# its list, counted from the beginning of the call. came: see `meet`.
+WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
+         "came")
 
 # Places in the counters, behind those of the barrier: parts drawn in this call, in a cache line of its own; whether the
 # call has ended early; rounds since the first model began; evaluations of this call; the models that are done, as bits.
@@ -93,7 +94,7 @@ def train_kernel(net, optimizer, terms):
                         for _ in m.when(counting):
                             _count(m, net, own, block)
                 for _ in m.when(item.has(UPDATE + DECIDE)):
-                    for _ in meet(m, counters, m.word("threads")):
+                    for _ in meet(m, counters, m.word("threads"), "came"):
                         # Where a thread has left out a block since it saw `stop`, the last one sees it, too.
                         m.write(counters, ENDED, m.read(m.integers("stop"), 0))
                         for _ in m.when(m.read(counters, ENDED).equals(0)):
@@ -113,10 +114,11 @@ def train_program(net, optimizer, terms, dtype, lanes):
 
 
 class _Item:
-    """A row of the table of blocks; its numbers are read where they are asked for."""
+    """A row of the table of blocks; its numbers but the flags are read where they are asked for."""
 
     def __init__(self, m, table, number):
         self.m, self.table, self.row = m, table, number * len(ITEM)
+        self.flags = m.read(table, self.row + ITEM.index("flags"))
 
     def __getattr__(self, name):
         return self.m.read(self.table, self.row + ITEM.index(name))
@@ -144,8 +146,11 @@ def _draw(m, counters):
 def _of_part(m, net, frame, part):
     """The frame with the gradient and the sums of a part."""
     places = {"gradient": net.table.count, "sums": decide.SUMS}
-    own = {name: m.part(getattr(frame, name), part * (vectors_of(net, count, m.lanes) * m.lanes))
-           for name, count in places.items()}
+    # As addresses: offsets of pointers would enter into each place of a gradient, and take some 3 % longer.
+    own = {
+        name: m.as_pointer(m.word(name) + part * (vectors_of(net, count, m.lanes) * m.lanes * m.bytes))
+        for name, count in places.items()
+    }
     return SimpleNamespace(**vars(frame) | own)
 
 

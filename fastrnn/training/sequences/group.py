@@ -35,6 +35,7 @@ class FitGroup:
         self.longest = min(MOST_EVALUATIONS * recipe.config.every, MOST_ROUNDS)
         shapes = {
             "theta": (rows, width),
+            "gradient": self._of_parts(recipe.rows, 1),
             "best": (rows, width),
             "slots": (len(names.slots), rows, width),
             "flags": (3, rows),
@@ -42,6 +43,7 @@ class FitGroup:
             "running": (max(1, len(names.running)), width),
             "factor": (self.longest, width),
             "criteria": (len(CRITERIA), width),
+            "sums": self._of_parts(SUMS, 1),
             "norm": (lanes, width),
             "active": (1, lanes),
             "progress": (len(PROGRESS), lanes),
@@ -85,6 +87,10 @@ class FitGroup:
         """Give the kernels an array of zeros."""
         self.arrays[name] = aligned_zeros(shape, self.recipe.dtype)
         self._set(**{name: self.arrays[name].ctypes.data})
+
+    def _of_parts(self, numbers, parts):
+        """Return the shape of this many numbers of each model, for each part of an update."""
+        return parts, loops.vectors_of(self.recipe.net, numbers, self.recipe.lanes), self.recipe.lanes
 
     def _progress(self, name):
         """Return (slots,): a number of each model."""
@@ -226,18 +232,18 @@ class FitGroup:
 
     def _call(self, rounds):
         """Run `rounds` rounds in compiled code."""
-        self.counters[[loops.EVALUATIONS, loops.DONE]] = 0
+        self.counters[loops.EVALUATIONS] = self.counters[loops.DONE] = 0
         self._execute(self.table, rounds, self.recipe.config.every)
 
     def _execute(self, table, rounds, every):
         """Run the program on a table of blocks."""
-        learned, parts = (int(table[:, loops.ITEM.index(name)].max()) for name in ("learned", "parts"))
+        place = loops.ITEM.index("learned")
+        learned, parts = table[:, place : place + 2].max(0).tolist()
         for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, parts)):
-            vectors = loops.vectors_of(self.recipe.net, numbers, self.recipe.lanes)
-            if name not in self.arrays or len(self.arrays[name]) < count:
-                self._allocate(name, (count, vectors, self.recipe.lanes))
+            if len(self.arrays[name]) < count:
+                self._allocate(name, self._of_parts(numbers, count))
         self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every)
-        self.counters[[loops.DRAWN, loops.ENDED]] = 0
+        self.counters[loops.DRAWN] = self.counters[loops.ENDED] = 0
         self.team.run(self.frame, min(self.threads, max(learned, 1)))
 
     @property

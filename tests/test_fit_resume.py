@@ -77,6 +77,9 @@ def test_the_same_call_goes_on_to_the_same_bytes_after_crashes(often, path, case
         except Crash:
             assert path.exists()
     assert len(saves) > 12 and not path.exists() and same(made, whole)
+    for tensors in saves:
+        inside = [row[0] for size in (1, 2) for row in tensors.get(f"{size}.lanes", ())]
+        assert len(set(inside)) == len(inside)
     # It did continue: models were in the middle of their epochs, or done.
     assert any(f"{size}.lanes.theta" in tensors for tensors in saves for size in (1, 2))
 

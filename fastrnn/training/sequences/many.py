@@ -100,6 +100,8 @@ class Many:
         finally:
             with self.lock:
                 self.working.discard(group)
+                # `left` or `taken` has its models, at a later moment.
+                (self.deposits or {}).pop(group, None)
                 if any(group.jobs):
                     self.left.append(self._state(group))
             self.fitting.ended()
@@ -147,8 +149,9 @@ class Many:
             if group not in self.deposits:
                 self.deposits[group] = self._state(group)
             if self.working <= set(self.deposits):
-                self.fitting.save([*self.held, *self.left, *self.deposits.values()])
-                self.deposits = None
+                # Also after a failure the next checkpoint is put together from the beginning.
+                deposits, self.deposits = self.deposits, None
+                self.fitting.save([*self.held, *self.left, *deposits.values()])
 
     def _state(self, group):
         lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]

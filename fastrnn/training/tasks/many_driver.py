@@ -278,9 +278,10 @@ class ManyTraining:
             if group not in self.deposits:
                 self.deposits[group] = self._lanes(group)
             if self.working <= set(self.deposits):
-                lanes = [lane for deposit in self.deposits.values() for lane in deposit]
+                # Also after a failure the next checkpoint is put together from the beginning.
+                deposits, self.deposits = self.deposits, None
+                lanes = [lane for deposit in deposits.values() for lane in deposit]
                 self.autosave.save(self, [*lanes, *self._unrestored()])
-                self.deposits = None
 
     def _lanes(self, group):
         return [self._held(group.job(lane), group.state(lane)) for lane in group.occupied()]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from params import quick
 
 from fastrnn import LSTM, Fits, Sequences, analysis, train_many
 from fastrnn.data import TEST, TRAIN
@@ -40,7 +41,7 @@ def test_a_signal_of_nothing_has_the_ratio_1():
     np.testing.assert_allclose(fits.loss[0, [TRAIN, TEST]], 1, rtol=1e-12)
 
 
-@pytest.mark.parametrize("share", [0.85, 0.0])
+@pytest.mark.parametrize("share", quick([0.85, 0.0], bool))
 @pytest.mark.parametrize("how", [{"lanes": "models"}, {"lanes": "sequences"}, {"batch_size": 5}, {"each": "subject"}],
                          ids=["models", "sequences", "batches", "own"])
 def test_training_follows_the_gradient_of_the_ratio(how, share):

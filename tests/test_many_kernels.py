@@ -45,7 +45,7 @@ def unbounded(rng, hidden, dtype):
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])
-@pytest.mark.parametrize("hidden, dtype", [(5, "float32"), (20, "float64")])
+@pytest.mark.parametrize("hidden, dtype", [(5, "float32"), pytest.param(20, "float64", marks=pytest.mark.slow)])
 def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, clip):
     weights, data, sound_data = unbounded(np.random.default_rng(hidden), hidden, dtype)
     options = dict(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from params import quick
 
 from fastrnn import GRU, LSTM, Elman
 from fastrnn.cells.base import cells
@@ -53,7 +54,10 @@ def same(sessions, updates=40):
 CELLS = [cell for cell in cells().values() if cell(2).traced().operand is None]
 
 
-@pytest.mark.parametrize("kind", CELLS, ids=lambda kind: kind.name)
+QUICK = ("elman", "gru", "lstm")
+
+
+@pytest.mark.parametrize("kind", quick(CELLS, lambda kind: kind.name in QUICK), ids=lambda kind: kind.name)
 def test_every_cell_learns_the_same_from_ragged_sequences(kind):
     # Units fill a vector and part of one more; batches cross the ends of words of 64 samples.
     hidden, batch = lanes_for("float64") + 1, 3
@@ -67,9 +71,16 @@ def test_batches_of_any_size_learn_the_same_from_bits(cell, batch):
     same(pair(cell, Addition(bits=5).kernel, 5, config, (2, 1)))
 
 
-@pytest.mark.parametrize("options", [
+OPTIONS = [
     dict(saturation=0.1), dict(retention=0.1), dict(truncate=3), dict(l1=0.01, weight_decay=0.02), dict(reduction="sum")
-], ids=lambda options: next(iter(options)))
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    quick(OPTIONS, lambda options: {*options} & {"retention", "truncate"}),
+    ids=lambda options: next(iter(options)),
+)
 def test_all_options_do_the_same(options):
     config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=4, **options)
     same(pair(GRU(6), ragged(7, 9), 9, config))

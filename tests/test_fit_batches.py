@@ -41,13 +41,13 @@ def test_a_model_keeps_its_bytes_whoever_has_batches_beside_it(fits, monkeypatch
     assert all(same(cut, i, fits, i) for i in range(20))
 
 
-OPTIONS = [
+WAYS = [
     {}, {"schedule": "plateau", "plateau_patience": 1, "max_grad_norm": 0.1}, {"schedule": "cosine", "tbptt_steps": 3},
     {"batch_size": 1}, {"batch_size": 5, "epochs": 8},
 ]
 
 
-@pytest.mark.parametrize("options", quick(OPTIONS, lambda options: "schedule" in options or not options))
+@pytest.mark.parametrize("options", quick(WAYS, lambda options: "schedule" in options or not options))
 def test_batches_side_by_side_are_those_of_one_model_after_the_other(options):
     options = {**OPTIONS, **options, "seeds": range(20), "roles": TABLE, "dtype": "float64"}
     beside, after = (train_many(GRU(2), DATA, lanes=lanes, **options) for lanes in ("models", "sequences"))

@@ -1,7 +1,9 @@
 """Ctrl-C and SIGTERM as a request to stop: training ends soon, in a consistent state."""
 
+import _thread
 import contextlib
 import signal
+import sys
 import threading
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -95,6 +97,40 @@ def raised_interrupt():
         return
     with _handled(raise_it, (signal.SIGTERM,)):
         yield
+
+
+# Until a finalizer has ended; if it has not, the interrupt comes once more.
+AGAIN_SECONDS = 0.01
+
+
+@contextlib.contextmanager
+def repeated_interrupt():
+    """Let Ctrl-C come again within the block where a finalizer was running, of which Python raises nothing."""
+    before = sys.unraisablehook
+
+    def again(unraisable):
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            return before(unraisable)
+        # From another thread: here it would be raised at once, inside of the finalizer.
+        timer = threading.Timer(AGAIN_SECONDS, _interrupt_main)
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _interrupt_main():
+    if not callable(signal.getsignal(signal.SIGINT)):
+        return
+    if hasattr(signal, "pthread_kill"):
+        # Unlike interrupt_main it ends waiting for a lock, too.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 @contextlib.contextmanager

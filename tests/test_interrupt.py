@@ -242,6 +242,26 @@ def test_both_signals_end_a_command(monkeypatch, tmp_path, capsys, number):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+class PressedAtTheEnd:
+    """Ctrl-C comes while it is taken away, when Python raises nothing."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        threading.Event().wait(0.03)
+
+
+def test_ctrl_c_in_a_finalizer_comes_again(monkeypatch, capsys):
+    waited = []
+
+    def run(args):
+        PressedAtTheEnd()
+        waited.append(threading.Event().wait(60))
+
+    monkeypatch.setattr("fastrnn.cli.tasks.run", run)
+    assert main(["tasks"]) == 130 and not waited
+    assert capsys.readouterr().err == "fastrnn: interrupted\n"
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_is_ignored_stays_ignored(number):
     signal.signal(number, signal.SIG_IGN)

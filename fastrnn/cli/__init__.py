@@ -18,7 +18,7 @@ import sys
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.cores import threads_setting
 from fastrnn.errors import CheckpointError, SettingError
-from fastrnn.interrupt import raised_interrupt
+from fastrnn.interrupt import raised_interrupt, repeated_interrupt
 from fastrnn.program import program
 
 COMMANDS = ("train", "verify", "generalize", "add", "run", "certify", "check", "repeat", "sweep", "fit", "evaluate",
@@ -42,7 +42,7 @@ def main(argv=None) -> int:
     _prepare_streams()
     try:
         threads_setting()
-        with raised_interrupt():
+        with raised_interrupt(), repeated_interrupt():
             status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return status

@@ -100,7 +100,7 @@ def raised_interrupt():
 
 
 # Until a finalizer has ended; if it has not, the interrupt comes once more.
-AGAIN_SECONDS = 0.01
+FINALIZER_SECONDS = 0.01
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ def repeated_interrupt():
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             return before(unraisable)
         # From another thread: here it would be raised at once, inside of the finalizer.
-        timer = threading.Timer(AGAIN_SECONDS, _interrupt_main)
+        timer = threading.Timer(FINALIZER_SECONDS, _interrupt_main)
         timer.daemon = True
         timer.start()
 

@@ -21,7 +21,7 @@ help:  ## show this list
 train: .venv/for-train  ## train a net; options as in: make train ARGS="--bits 16"
 	@$(BIN)/fastrnn train $(ARGS)
 
-# Two thirds of the time goes into compiling kernels: whole files go to processes of their own, one per core up to four,
+# Much of the time goes into compiling kernels: whole files go to processes of their own, one per core up to four,
 # which share the disk cache. On one core there is one process.
 CORES = $(shell $(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 SIDE_BY_SIDE = $(if $(filter-out 1,$(CORES)),--numprocesses=auto --maxprocesses=4 --dist=loadfile)

@@ -8,9 +8,9 @@ import pytest
 from fastrnn import GRU, LSTM, Sequences, train, train_many
 from fastrnn import threads as workers
 from fastrnn.data import split
+from fastrnn.thread_choice import ThreadChoice
 from fastrnn.training.sequences import many, team
 from fastrnn.training.sequences.team import MOST_PARTS, PART_STEPS, parts_of
-from fastrnn.training.tasks.thread_choice import ThreadChoice
 from tests.test_fit import press_once
 
 pytestmark = pytest.mark.usefixtures("many_cores")

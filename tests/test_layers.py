@@ -29,7 +29,7 @@ LEVELS = (
     ("machine",),
     ("formula",),
     ("simd",),
-    ("compiling", "threads"),
+    ("compiling", "threads", "thread_choice"),
     ("cores",),
     ("pipelines",),
     ("drawing",),

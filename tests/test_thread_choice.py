@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import fastrnn
+from fastrnn.thread_choice import AGAIN_SECONDS, ThreadChoice
 from fastrnn.training.tasks import session
-from fastrnn.training.tasks.thread_choice import AGAIN_SECONDS, ThreadChoice
 
 
 def trained(choice, seconds_of, calls, updates=100_000, granted=None):

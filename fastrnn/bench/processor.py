@@ -104,8 +104,8 @@ def chosen(work):
         "small batches": f"of up to {_most_small(elman, lanes)} samples for hidden {work.hidden}, and those that fill "
         f"no more than {ENOUGH:.0%} of their vectors: units in the lanes, {-(-work.hidden // lanes)} to a sample, "
         f"which leaves fewer lanes empty; outputs of {chunk_of(lanes)} steps are computed together",
-        "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(GROUPS, cores())}; models are "
-        "shared among all",
+        "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(GROUPS, cores())}, or fewer "
+        "where trials during training show that they are faster; models are shared among all",
     }
 
 

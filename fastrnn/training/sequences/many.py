@@ -11,6 +11,7 @@ from collections import deque
 import numpy as np
 
 from fastrnn.initializers import initial_weights
+from fastrnn.thread_choice import ThreadChoice
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences.batched import BatchedGroup
 from fastrnn.training.sequences.blocks import Layout, blocks_for
@@ -21,7 +22,6 @@ from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
-from fastrnn.training.tasks.thread_choice import ThreadChoice
 
 # The duration of one call of the kernels, about.
 KERNEL_SECONDS = 0.1

@@ -26,11 +26,11 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.networks import columns_for, lanes_for, places_of
+from fastrnn.thread_choice import ThreadChoice
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.engine import arrays_for, frame_for, network_for, optimizer_of, slots_named, terms_of
 from fastrnn.training.tasks.resumable import Resumable, nothing
 from fastrnn.training.tasks.small_session import SmallSession
-from fastrnn.training.tasks.thread_choice import ThreadChoice
 
 # Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
 # any cell: `python -m bench.sizes batch`.

@@ -12,7 +12,7 @@ ifneq ($(shell $(BIN)/python -c 'print("alive")' 2>/dev/null) $(shell cat .venv/
 endif
 endif
 
-.PHONY: help train test test-slow test-page docs docs-pictures test-campaign bench bench-quick bench-peers bench-installed readme example clean
+.PHONY: help train test test-slow test-page docs docs-pictures test-campaign bench bench-quick bench-gpu bench-peers bench-installed readme example clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -59,6 +59,11 @@ bench: .venv/for-test  ## run all benchmarks (10 minutes) into bench/results/PRO
 bench-quick: .venv/for-test  ## run a few benchmarks (1 minute) into build/bench-quick
 	@$(BENCH) --quick --results build/bench-quick $(ARGS)
 	@$(BIN)/python -m bench.render build/bench-quick
+
+# JAX of .venv-peers runs on the CPU; FASTRNN_PEERS names a Python whose JAX knows the GPU.
+bench-gpu: .venv/for-test  ## compare with JAX on an NVIDIA GPU, where there is one (2 minutes)
+	@$(BENCH) --section gpu $(ARGS)
+	@$(BIN)/python -m bench.render
 
 bench-peers: .venv-peers/made .venv/for-test  ## install PyTorch, JAX and Keras into .venv-peers, check them
 	@$(BIN)/python -m bench.peers.check

@@ -1,6 +1,6 @@
 """The sections of the suite, in the order in which they run."""
 
-from bench import answer, compare, compiling, limits, roofline, scaling, wholes
+from bench import answer, compare, compiling, gpu, limits, roofline, scaling, wholes
 
 SECTIONS = {
     section.name: section
@@ -12,6 +12,7 @@ SECTIONS = {
         answer.SECTION,
         compiling.SECTION,
         limits.SECTION,
+        gpu.SECTION,
         *wholes.WHOLES,
     )
 }

@@ -239,6 +239,26 @@ def wholes(result):
     return markdown_table(("", "measured", "bound"), rows)
 
 
+def gpu(result):
+    """Return the table of fastrnn on one thread and on all, and of the fastest program on a GPU."""
+    rows = []
+    for work in dict.fromkeys(map(work_of, result["rows"])):
+        mine = [row for row in result["rows"] if work_of(row) == work and row["seconds"]]
+        ours = sorted((row for row in mine if row["kind"] == "ours"), key=lambda row: row["threads"])
+        other = max((row for row in mine if row["kind"] == "peer"), key=samples_a_second, default=None)
+        rate = other and short_rate(samples_a_second(other)) + mark(other)
+        rows.append([
+            shape_of(work),
+            *(short_rate(samples_a_second(ours[place])) + mark(ours[place]) for place in (0, -1)),
+            rate or "absent",
+            *(f"{report.times_row(other, ours[place]):.2g}" if other else "" for place in (0, -1)),
+        ])
+    threads = max(row["threads"] for row in result["rows"])
+    head = ("samples/s", "fastrnn, 1 thread", f"{threads} threads", f"JAX on {result['gpu']}", "1 thread over the GPU",
+            f"{threads} threads")
+    return markdown_table(head, rows)
+
+
 def _noted(text):
     return lambda result: report.note(result, text)
 
@@ -269,6 +289,7 @@ TABLES = {
         "limits": ("What a user waits for, and memory", limits),
         "note": (None, _noted("Medians of {rounds}; the first time ever, and memory, once.")),
     },
+    "gpu": {"gpu": ("Beside a GPU", gpu), "note": (None, report.note)},
     **{
         name: {name: (title, wholes), "note": (None, _noted("Measured once, on all cores."))}
         for name, title in {

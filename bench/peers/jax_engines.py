@@ -5,10 +5,13 @@ import os
 import sys
 import time
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import lax
+# Where there is a GPU, it is gpu_engines that runs there.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from jax import lax  # noqa: E402
 
 # Updates per call, so that small batches are not eaten by Python; fewer where one takes milliseconds.
 TOGETHER, SAMPLES_TOGETHER = 32, 32768

@@ -25,6 +25,12 @@ PEERS = (
     _peer("jax-models", "JAX, vmap over models, hand-written backward", "jax", "Models", models=True),
 )
 
+ON_GPU = (
+    _peer("gpu-grad", "JAX on a GPU, lax.scan and grad", "gpu", "Grad"),
+    _peer("gpu-hand", "JAX on a GPU, hand-written backward", "gpu", "Handwritten"),
+    _peer("gpu-models", "JAX on a GPU, vmap over models", "gpu", "Models", models=True),
+)
+
 
 def pythons():
     """Return {worker: Python} of the libraries that are installed for the peers; FASTRNN_PEERS names another Python

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastrnn.bench.processes import all_threads
 
-MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
+_JAX = ("jax", "jaxlib")
+MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": _JAX, "gpu": _JAX}
 
 
 def modules_of(engine):
@@ -41,6 +42,7 @@ def _processor():
     except OSError:
         pass
     features = binding.get_host_cpu_features()
+    llvm = _known_by(features) or binding.get_host_cpu_name()
     simd = next(
         (
             label
@@ -49,7 +51,21 @@ def _processor():
         ),
         "no SIMD",
     )
-    return f"{name} ({binding.get_host_cpu_name()}, {simd})"
+    return f"{name} ({llvm}, {simd})"
+
+
+def _known_by(features):
+    """Return LLVM's name of a processor that its features tell, or None.
+
+    A virtual machine may hide the model's number, from which LLVM would guess: AMX came with Sapphire Rapids, its
+    products of float16 with Granite Rapids (Intel, Architecture Instruction Set Extensions Programming Reference).
+    """
+    from llvmlite import binding
+
+    guessed = binding.get_host_cpu_name()
+    if not features.get("amx-tile") or guessed.endswith("rapids"):
+        return None
+    return "graniterapids" if features.get("amx-fp16") else "sapphirerapids"
 
 
 def slug(processor):

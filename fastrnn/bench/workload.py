@@ -13,6 +13,8 @@ import numpy as np
 INPUTS, OUTPUTS = 2, 1
 # The true gradient is formed from float64 states of at most this number of numbers: 128 MB.
 LARGEST_CHECK = 1 << 24
+# Models whose updates are checked, one after the other.
+MOST_MODELS = 1024
 
 # A float32 update read back from the weights has an error of about 1e-5; a term forgotten shows as 1e-2 or more.
 TOLERANCE = 1e-3
@@ -63,8 +65,9 @@ class Workload(NamedTuple):
         )
 
     def to_check(self):
-        """Return the same work on a batch that is small enough to check."""
-        return self._replace(batch=max(1, min(self.batch, LARGEST_CHECK // (self.hidden * self.steps))))
+        """Return the same work on a batch that is small enough to check, and on at most MOST_MODELS models."""
+        return self._replace(batch=max(1, min(self.batch, LARGEST_CHECK // (self.hidden * self.steps))),
+                             models=min(self.models, MOST_MODELS))
 
 
 class Updates(NamedTuple):

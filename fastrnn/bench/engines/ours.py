@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.bench.workload import INPUTS, added
+from fastrnn.bench.workload import INPUTS, MOST_MODELS, added
 from fastrnn.cells.elman import Elman
 from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.networks import flat, named, shapes_of
@@ -54,11 +54,18 @@ def drawn(seed, first, work):
     return x
 
 
+# Updates that a group makes in a row where there are thousands of models, whose weights no cache holds: `train_many`
+# makes thousands.
+IN_A_ROW = 32
+
+
 class ManyModels:
     """The groups of lanes of `train_many`, with seed i for model i; no model ever stops."""
 
     def __init__(self, work, threads, weights, x, y):
         self.work, self.threads, self.made = work, min(threads, work.models), 0
+        # The check is of fewer models, update for update.
+        self.together = 1 if work.models <= MOST_MODELS else IN_A_ROW
         config = TrainConfig(optimizer="sgd", learning_rate=work.rate, batch_size=work.batch, dtype=work.dtype)
         elman, task = Elman(work.hidden, bias=False), Addition(bits=work.steps)
         self.shapes = shapes_of(elman, INPUTS, 1)

@@ -40,6 +40,6 @@ class Runner:
         arrays["lengths"][:] = self.steps
         frame = np.array([arrays[name].ctypes.data if name in arrays else 0 for name in names], np.int64)
         places = np.array([names.index("steps"), names.index("start")])
-        state, carried = arrays["state"].reshape(-1, rows, *shape), aligned_zeros((rows, *shape), self.dtype)
+        state, carried = net.states_in(arrays["state"]), aligned_zeros((rows, *shape), self.dtype)
         block = arrays["x"], arrays["z"], state, carried, arrays["lengths"]
         run_arrays(self.address, frame, places, (x, z, states), block, first, last)

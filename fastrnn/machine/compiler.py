@@ -209,10 +209,13 @@ class Compiler(LaneSums, Atomics):
         with self.builder.if_then(self.builder.icmp_signed("!=", condition.ir(), INT(0))):
             yield None
 
-    def fold(self, count, values, body):
-        """The vectors `values` after values = body(n, values) for n = 0, 1, ..., kept in registers."""
+    def fold(self, count, values, body, rolled=False):
+        """The vectors `values` after values = body(n, values) for n = 0, 1, ..., kept in registers.
+
+        rolled: a short loop is not written out, either, so that no step's loads take registers during another step.
+        """
         count = self.integer(count)
-        if count.known and count.value * max(1, len(values)) <= UNROLLED:
+        if count.known and (count.value == 1 or not rolled and count.value * max(1, len(values)) <= UNROLLED):
             for n in range(count.value):
                 values = body(self.integer(n), values)
             return values

@@ -234,7 +234,7 @@ class Emulator:
         """A branch, as a loop that runs once or not at all."""
         return [None] if condition else []
 
-    def fold(self, count, values, body):
+    def fold(self, count, values, body, rolled=False):
         """The vectors `values` after values = body(n, values) for n = 0, 1, ..."""
         for n in range(count):
             values = body(Int(n), values)

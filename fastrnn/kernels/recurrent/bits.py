@@ -28,7 +28,7 @@ def words_program(net, dtype, lanes):
     def kernel(m):
         frame = SimpleNamespace(**{name: m.pointer(name) for name in (*MEMORY, "states", "margins")})
         inputs, numbers, steps = net.sizes.inputs, net.sizes.outputs, m.word("steps")
-        count = len(net.step.new) * net.sizes.hidden * net.columns
+        count, stride = net.checkpoint, net.stride(len(net.step.new))
         out = m.integers("out")
         for word in m.range(m.word("words")):
             for row in m.range(count):
@@ -46,7 +46,7 @@ def words_program(net, dtype, lanes):
                     for _ in m.when(m.word("since").below(first + t + 1)):
                         _narrow(m, net, frame, word, logits)
                 for row in m.range(count):
-                    m.store(frame.state, row, m.load(frame.state, taken * count + row))
+                    m.store(frame.state, row, m.load(frame.state, taken * stride + row))
             for row in m.range(count):
                 m.store(frame.states, word * count + row, m.load(frame.state, row))
 

@@ -6,8 +6,9 @@ back leads through the last window at once, and through each one before it after
 
 from types import SimpleNamespace
 
-from fastrnn.kernels.recurrent.backward import back_step, gradients, initial_gradients, output_gradients
+from fastrnn.kernels.recurrent.backward import back_step
 from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
+from fastrnn.kernels.recurrent.gradients import gradients, initial_gradients, output_gradients
 
 
 def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
@@ -39,7 +40,7 @@ def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
 
 
 def _run_windows(m, net, frame, block, learning, evaluating, terms):
-    size, rows = m.word("window"), net.checkpoint
+    size, rows, states = m.word("window"), net.checkpoint, len(net.step.new)
     windows = (block.steps + (size - 1)) // size
     # Without steps there is one, too.
     windows = windows + windows.equals(0)
@@ -49,7 +50,7 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
         for _ in m.when(again):
             _copy(m, checkpoint, m.integer(0), frame.state, rows)
         for _ in m.when(m.integer(0).below(visit).both(visit.below(windows))):
-            _copy(m, frame.state, size * rows, frame.state, rows)
+            _copy(m, frame.state, size * net.stride(states), frame.state, rows)
         for _ in m.when(visit.below(windows - 1)):
             _copy(m, frame.state, m.integer(0), checkpoint, rows)
         part = _part(m, net, block, number * size, size)
@@ -101,7 +102,7 @@ def _turn(m, net, frame, part, learning, terms):
     outputs = net.sizes.outputs * net.columns
     if terms.carried:
         for _ in m.when(m.integer(0).below(part.finish)):
-            _copy(m, frame.state, part.steps * net.checkpoint, m.as_pointer(part.finish), net.checkpoint)
+            _copy(m, frame.state, part.steps * net.stride(len(net.step.new)), m.as_pointer(part.finish), net.checkpoint)
     for _ in m.when(learning):
         # No output is read from the last states.
         for row in m.range(outputs) if net.before else ():

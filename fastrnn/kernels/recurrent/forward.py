@@ -82,7 +82,7 @@ def _products(m, net, frame, block, t, u, units, c, columns):
         hidden,
         "w_h",
         step.from_h,
-        lambda k, column: m.load(frame.state, (t * (states * hidden) + k) * net.columns + column),
+        lambda k, column: m.load(frame.state, net.place(k, states, t, 0, column)),
     )
     for group in range(first_h, groups):
         keep(group, sums[group])
@@ -139,7 +139,7 @@ def outputs(m, net, frame, cells):
         sums = [value for o in numbers for value in [_output_bias(m, net, frame, o)] * len(cells)]
 
         def body(k, running, numbers=numbers):
-            right = [m.load(frame.state, (time * (states * hidden) + k) * net.columns + c) for time, c in cells]
+            right = [m.load(frame.state, net.place(k, states, time, 0, c)) for time, c in cells]
             out = []
             for row, o in enumerate(numbers):
                 weight = net.weight(m, frame.theta, k + (net.table["w_o"] + o * hidden))

@@ -14,6 +14,8 @@ all steps. Arrays of a block, counted in vectors:
     d_state (S, H, C)        derivatives by the state, of one step
     operand (W, H, C)   d_operand (H, C)      what stands in the place of h for some gates
 
+Steps of state, saved, d and operand lie a `stride` apart, which may be longer than a step.
+
 Short sequences have one window, W = T. Of long ones the states of one window at a time are kept, in the second-level
 cache, and computed once more from its checkpoint on the way back: A. Griewank, "Achieving logarithmic growth of
 temporal and spatial complexity in reverse automatic differentiation", Optimization Methods and Software 1 (1992).
@@ -29,8 +31,12 @@ from fastrnn.kernels.recurrent.layout import weights_table
 # the lanes at the end, in the second one, so that there are many steps to a sum.
 SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN = 16
+# Operands of gradients that stay in the nearest cache while all units meet them.
+OPERAND_BYTES = 16384
 # States of more than NEAR_BYTES leave the nearer caches; of up to WHOLE_BYTES, all are kept, else those of a window.
 NEAR_BYTES, WHOLE_BYTES, WINDOW_BYTES = 1 << 20, 1 << 26, 1 << 18
+# Bytes that steps of the size of a page lie farther apart: an eighth of a page.
+SHIFT = 512
 # All checkpoints together: windows of very long sequences are longer.
 CHECKPOINT_BYTES = 1 << 26
 
@@ -89,6 +95,11 @@ class Network:
         )
         return max(1, min(LONGEST_SPAN, SPAN_BYTES[self.own_weights] // step))
 
+    @property
+    def near(self):
+        """The number of units whose states, in the steps of a span, stay in the nearest cache."""
+        return OPERAND_BYTES // (self.span * self.columns * self.vector_bytes)
+
     def window(self, steps):
         """The number of steps whose states are kept at a time, of sequences of up to `steps` steps; if fewer, spans."""
         return window_of(self, steps, self.span)
@@ -101,6 +112,12 @@ class Network:
         """`tile_of` for this processor's registers; columns: where they are not those of a block."""
         return tile_of(self.registers, groups, units, columns or self.columns)
 
+    def states_in(self, array):
+        """Return a view (T + 1, S H, C, L) of the memory of states, an array of vectors of L lanes."""
+        states, lanes = len(self.step.new), array.shape[-1]
+        rows = array.reshape(-1, self.stride(states), lanes)[:, : self.checkpoint]
+        return rows.reshape(len(rows), -1, self.columns, lanes)
+
     @property
     def checkpoint(self):
         """The number of vectors of the states of one step."""
@@ -111,12 +128,12 @@ class Network:
         hidden, columns, states = self.sizes.hidden, self.columns, len(self.step.new)
         return {
             "pre": len(self.step.pre) * hidden * columns,
-            "state": (steps + 1) * states * hidden * columns,
-            "saved": steps * len(self.step.saved) * hidden * columns,
+            "state": (steps + 1) * self.stride(states),
+            "saved": steps * self.stride(len(self.step.saved)),
             "d_z": (steps + 1) * self.sizes.outputs * columns,
-            "d": self.span * self.derived * hidden * columns,
+            "d": self.span * self.stride(self.derived),
             "d_state": states * hidden * columns,
-            "operand": steps * hidden * columns if self.step.operand else 0,
+            "operand": steps * self.stride(1) if self.step.operand else 0,
             "d_operand": hidden * columns if self.step.operand else 0,
             "column_sums": 2 * columns,
             # Of the step before: the errors of outputs, and what the loss takes of them.
@@ -148,9 +165,15 @@ class Network:
             symbol: self.weight(m, theta, unit + (first + n * hidden)) for n, symbol in enumerate(self.step.vectors)
         }
 
+    def stride(self, count):
+        """Return the number of vectors from one step to the next in an array (T, count, H, C)."""
+        vectors = count * self.sizes.hidden * self.columns
+        # Of models side by side, whose weights take most of the cache, it is no gain.
+        return vectors if self.own_weights else apart(vectors, self.vector_bytes)
+
     def place(self, unit, count, time, n, column):
         """Return the place of the n-th number of a unit and column at a time, in an array (T, count, H, C)."""
-        return ((time * count + n) * self.sizes.hidden + unit) * self.columns + column
+        return time * self.stride(count) + (unit + n * self.sizes.hidden) * self.columns + column
 
     def datum(self, m, pointer, row, column):
         """Return a number of the data, of a column, in all lanes; pointer: of words, where the data are bits."""
@@ -196,6 +219,16 @@ def tile_of(registers, groups, units, columns):
             if best is None or cost < best - 1e-9:
                 best, chosen = cost, (high, wide)
     return chosen
+
+
+def apart(vectors, vector_bytes):
+    """Return a number of vectors, not below this one, that steps may lie apart without meeting in the nearest cache.
+
+    That cache has few places for lines that lie a multiple of a page apart, which in gradients the same units of all
+    steps would do; and the processor takes a load for one of what was stored a page before.
+    """
+    size = vectors * vector_bytes
+    return vectors + SHIFT // vector_bytes if size >= 4 * SHIFT and size % (2 * SHIFT) == 0 else vectors
 
 
 def kept_bytes(net, steps):

@@ -60,7 +60,7 @@ def _add_products(m, net, frame, t, u, units, c, columns):
         sums += before
 
     def body(k, running):
-        right = [m.load(frame.operand, (t * hidden + k) * net.columns + c + n) for n in range(columns)]
+        right = [m.load(frame.operand, net.place(k, 1, t, 0, c + n)) for n in range(columns)]
         out = []
         for row, (gate, unit) in enumerate(rows):
             weight = net.weight(m, frame.theta, net.weight_place("w_q", u + unit, k, gate))

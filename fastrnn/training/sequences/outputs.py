@@ -107,7 +107,7 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
                 "start": 0 if start is None else start.ctypes.data,
             }
             program.run(np.array([values[name] for name in program.names], np.int64))
-            state = arrays["state"].reshape(longest + 1, width, net.columns, lanes)
+            state = net.states_in(arrays["state"])
             for column, sequence in enumerate(block.sequences):
                 start, stop = data.offsets[sequence], data.offsets[sequence + 1]
                 steps = stop - start

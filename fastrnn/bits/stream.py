@@ -74,17 +74,20 @@ class Stream:
         out = np.zeros((*words.shape[:2], sizes.outputs), np.uint64)
 
         def part(first, last):
-            memory = memory_of(self.net, self.dtype, SEGMENT, self.theta, self.program.names)
-            memory |= {
-                "states": self.states[first:], "margins": self._margins[first:], "x": words[first:], "out": out[first:]
-            }
-            numbers = {name: array.ctypes.data for name, array in memory.items()}
-            numbers |= {"words": last - first, "steps": steps, "since": since}
-            self.program.run(np.array([numbers.get(name, 0) for name in self.program.names], np.int64))
+            frame, _memory = self.frame(words[first:last], out[first:last], first, since)
+            self.program.run(frame)
 
         flops = WORD * steps * flops_of_step(sizes, len(self.net.step.pre))
         in_parts(self.words, self.threads, part, flops, progress)
         return out & self.valid[:, None, None]
+
+    def frame(self, words, out, first=0, since=0):
+        """Return (frame of the program, the arrays that it points to) for words of samples from number `first` on."""
+        memory = memory_of(self.net, self.dtype, SEGMENT, self.theta, self.program.names)
+        memory |= {"states": self.states[first:], "margins": self._margins[first:], "x": words, "out": out}
+        numbers = {name: array.ctypes.data for name, array in memory.items()}
+        numbers |= {"words": len(words), "steps": words.shape[1], "since": since}
+        return np.array([numbers.get(name, 0) for name in self.program.names], np.int64), memory
 
 
 def in_parts(blocks, threads, work, flops, progress=None):

@@ -50,7 +50,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
     write_table(rat(), path)
     # The sounds of this trial; choice, reward and right side of the trial before.
     lag = {"choice": 1, "reward": 1, "side": 1}
-    data = Sequences.read(path, INPUTS, "choice", lag=lag, group="day", kind="classes", classes=2)
+    data = Sequences.read(path, INPUTS, "choice", lag=lag, group="day", kind="classes", classes=2, name="rat W053")
     print(data)
     day = np.arange(len(data))
     roles = np.where(day % 5 == 4, TEST, np.where(day % 5 == 2, VALIDATION, TRAIN))
@@ -74,8 +74,8 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
         chosen = int(np.argmin(fits.loss[:, 1]))
         best[size] = fits[chosen]
         test = fits.loss[:, 2]
-        print(f"  GRU, {size} unit{'s' * (size > 1)}, of lowest validation loss    {test[chosen]:.4f}".ljust(43)
-              + f"    {seeds} seeds: {test.mean():.4f}, standard deviation {test.std(ddof=1):.4f}")
+        name = f"GRU, {size} unit{'s' * (size > 1)}, smallest validation loss"
+        print(f"  {name:40} {test[chosen]:.4f}    {seeds} seeds: {test.mean():.4f}, standard deviation {test.std(ddof=1):.4f}")
     _draw(best, data, roles, baselines)
     print(f"\npictures in {FOLDER}")
     return {size: one.loss.test for size, one in best.items()}
@@ -84,7 +84,7 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
 def _draw(best, data, roles, baselines):
     tested = data.select(np.flatnonzero(roles == TEST))
     found = {f"GRU {size}": analysis.calibration(one.predict(tested)[:, 1], tested.y) for size, one in best.items()}
-    analysis.plot_calibration(found, os.path.join(FOLDER, "calibration.png"), title="decisions of a rat, test sessions")
+    analysis.plot_calibration(found, os.path.join(FOLDER, "calibration.png"), title=f"{data.name}, test days")
     analysis.plot_learning_curves(best[max(best)], baselines, os.path.join(FOLDER, "curves.png"))
 
 

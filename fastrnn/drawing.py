@@ -51,12 +51,18 @@ def title_of(model):
 
 
 def title_of_fits(fits):
-    """Return `GRU network with 2 units, seed 5`, or `GRU, 1 to 4 units: 12 models`, for these Fits."""
+    """Return `choices: GRU network with 2 units, seed 5`: the name of the data, if they have one, the network and the
+    seed of Fits; of several `choices: GRU, 1 to 4 units, 12 models`."""
     if len(fits) == 1:
-        return f"{fits.cell.described()}, seed {fits.seeds[0]}"
+        return after_data(fits, f"{fits.cell.described()}, seed {fits.seeds[0]}")
     sizes = sorted({int(fits.hidden_size.min()), int(fits.hidden_size.max())})
     units = f"{' to '.join(map(str, sizes))} unit{'s' * (sizes != [1])}"
-    return f"{type(fits.cell).__name__}, {units}: {len(fits):,} models"
+    return after_data(fits, f"{type(fits.cell).__name__}, {units}, {len(fits):,} models")
+
+
+def after_data(fits, text):
+    """Return `choices: ` and a text, or the text alone where the data have no name."""
+    return f"{fits.data_name}: {text}" if fits.data_name else text
 
 
 class Picture:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fastrnn import GRU, analysis, cross_validate, train_many
-from tests.test_fit import DATA, QUICK, ROLES
+from fastrnn import GRU, Fits, analysis, cross_validate, train_many
+from tests.test_fit import DATA, QUICK, ROLES, choices
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +64,31 @@ def test_titles_say_cell_size_and_seed_or_how_many_models(fits, selection):
     one = f"GRU network with {fits.hidden_size[1]} units, seed {fits.seeds[1]}"
     assert title(analysis.plot_portrait(found)) == one == title(analysis.plot_learning_curves(fits[1]))
     assert analysis.plot_field(found)[0].figure.get_suptitle() == one
-    assert title(analysis.plot_learning_curves(fits)) == f"GRU, {fits.hidden_size[0]} units: {len(fits)} models"
-    assert title(analysis.plot_learning_curves(selection.fits)) == "GRU, 1 to 2 units: 12 models"
+    assert title(analysis.plot_learning_curves(fits)) == f"GRU, {fits.hidden_size[0]} units, {len(fits)} models"
+    assert title(analysis.plot_learning_curves(selection.fits)) == "GRU, 1 to 2 units, 12 models"
     assert title(analysis.plot_selection(selection)) == "GRU, 3 outer folds, 1 seed"
     score = analysis.calibration([0.1, 0.8], [0, 1], bins=2)
     for given, text in ((fits[1], one + "\n"), ("rats", "rats\n"), (None, "")):
         found = analysis.plot_calibration(score, title=given)
         assert found.get_title() == text + "expected calibration error 0.150"
     assert analysis.plot_calibration({"net": score}, title=fits[1]).get_title() == one
+
+
+def test_titles_begin_with_the_name_of_the_data_also_from_a_file(tmp_path):
+    named = choices(name="levers")
+    given = {"outer": 3, "inner": 2, "seeds": 1, "output": tmp_path / "parts", **QUICK}
+    selection = cross_validate(GRU(2), named, **given)
+    selection.refitted.save(tmp_path / "fits.safetensors")
+    fits = Fits.load(tmp_path / "fits.safetensors")
+    assert fits.data_name == fits.best.data_name == selection.fits.data_name == "levers"
+    one = "levers: GRU network with 2 units, seed 0"
+    assert analysis.plot_field(analysis.phase_portrait(fits, DATA, points=5))[0].figure.get_suptitle() == one
+    drawn = analysis.plot_learning_curves(fits), analysis.plot_selection(selection)
+    titles = [axes.get_legend().get_title().get_text() for axes in drawn]
+    assert titles == [one, "levers: GRU, 3 outer folds, 1 seed"]
+    # Models that are kept are found by the values of the data, and take their present name.
+    again = cross_validate(GRU(2), choices(name="other"), **given)
+    assert again.fits.data_name == again.best.data_name == "other"
 
 
 @pytest.mark.parametrize("ending, first", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

@@ -28,6 +28,7 @@ def test_csv_gives_what_pandas_frame_gives(tmp_path, frame, separator, ending):
     path = tmp_path / f"choices.{ending}"
     frame.to_csv(path, sep=separator, index=False)
     data = Sequences.read(path, **GIVEN)
+    assert data.name == "choices"
     same(data, Sequences.from_table(frame, **GIVEN))
     same(data, Sequences.from_table(pd.read_csv(path, sep=separator), **GIVEN))
 
@@ -97,6 +98,7 @@ def test_npz_as_arrays_and_as_columns(tmp_path, frame):
     np.savez(path, x=x, y=y, lengths=[4, 6], subject=subject, ids=[5, 6])
     data = Sequences.read(path)
     same(data, Sequences(x, y, lengths=[4, 6], groups={"subject": subject}, ids=[5, 6]))
+    assert (data.name, Sequences.read(path, name="b").name) == ("a", "b")
     flat = dict(x=data.x, y=data.y, offsets=data.offsets, weight=data.weight)
     np.savez_compressed(path, **flat)
     same(Sequences.read(path, kind="classes", classes=4), Sequences(**flat, kind="classes", classes=4))
@@ -125,7 +127,7 @@ def test_wav_of_integers(tmp_path, bits):
     data = Sequences.from_wav(tmp_path / "in.wav", tmp_path / "out.wav")
     np.testing.assert_array_equal(data.x, samples / 2.0 ** (bits - 1))
     np.testing.assert_array_equal(data.y, samples[:, :1] / 2.0 ** (bits - 1))
-    assert (len(data), data.kind, data.x.min()) == (1, "reals", -1)
+    assert (len(data), data.kind, data.x.min(), data.name) == (1, "reals", -1, "out")
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 QUICK = {"epochs": 40, "evaluate_every": 5, "learning_rate": 0.05}
 
 
-def choices(sequences=12, seed=0, shortest=4, longest=9):
+def choices(sequences=12, seed=0, shortest=4, longest=9, name=""):
     """Noisy sequences whose next choice depends on the last one and a reward."""
     rng = np.random.default_rng(seed)
     x, y = [], []
@@ -28,7 +28,7 @@ def choices(sequences=12, seed=0, shortest=4, longest=9):
         inputs = rng.integers(0, 2, (steps, 2)).astype(float)
         x.append(inputs)
         y.append((rng.random(steps) < 0.1 + 0.8 * (inputs[:, 0] == inputs[:, 1])).astype(int))
-    return Sequences(x, y, kind="classes", classes=2)
+    return Sequences(x, y, kind="classes", classes=2, name=name)
 
 
 DATA = choices()

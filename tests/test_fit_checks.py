@@ -9,12 +9,14 @@ from safetensors.numpy import load, save
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
+from fastrnn.checkpoint import sealed
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.kept import _digest
 from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.sequences.saved import read_sealed
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES
 
@@ -210,6 +212,15 @@ def test_what_is_no_file_is_said(tmp_path):
         with pytest.raises(CheckpointError) as error:
             Fits.load(path)
         assert str(error.value) == f"{path}: {found}; expected a file of fits that Fits.save wrote"
+
+
+def test_a_file_that_does_not_name_its_data_is_read(fits, tmp_path):
+    path = tmp_path / "fits.safetensors"
+    fits.save(path)
+    header, tensors = read_sealed(path, "fits", "file")
+    del header["data_name"]
+    path.write_bytes(sealed(tensors, header))
+    assert Fits.load(path).data_name == ""
 
 
 def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.analysis.stepwise import Stepper
 from fastrnn.data.sequences import Sequences
+from fastrnn.drawing import title_of_fits
 from fastrnn.training.sequences.one import as_fits
 
 MOST_INPUTS = 16
@@ -43,7 +44,7 @@ class Portrait:
         Of each of the S steps of the data: "input" (S,), the number of its input, -1 for one that is not among the K;
         "states" (S, D) and "logit" (S,) before the step; "change" (S,), the change of the logit.
     title : str
-        The model in words, with its seed.
+        The data, the model and its seed.
     """
 
     inputs: np.ndarray
@@ -108,15 +109,17 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     ValueError
         For larger states, and inputs or outputs that the model does not have.
 
-    References ---------- L. Ji-An, M. K. Benna and M. G. Mattar, "Discovering cognitive strategies with tiny recurrent
-    neural networks", Nature 644 (2025).
+    References
+    ----------
+    L. Ji-An, M. K. Benna and M. G. Mattar, "Discovering cognitive strategies with tiny recurrent neural networks",
+    Nature 644 (2025).
     """
     data = data if isinstance(data, Sequences) else Sequences(data)
     one = as_fits(fits)[int(model)]
     stepper = Stepper(one)
     if stepper.size > 2:
         raise ValueError(
-            f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase " "portrait"
+            f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase portrait"
         )
     inputs = _frequent(data.x) if inputs is None else np.atleast_2d(np.asarray(inputs, float))
     if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs):
@@ -136,8 +139,9 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     first = logit_of(before)
     visited = {"input": where, "states": before, "logit": first, "change": logit_of(after) - first}
     change = np.stack([logit_of(states) for states in moved]) - logit
-    title = f"{one.cell.described()}, seed {one.seed}"
-    return Portrait(inputs, data.input_names, stepper.size, grid, moved - grid, logit, change, visited, title)
+    return Portrait(
+        inputs, data.input_names, stepper.size, grid, moved - grid, logit, change, visited, title_of_fits(one.fits)
+    )
 
 
 def _logit(head, stepper, output):

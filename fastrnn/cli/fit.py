@@ -137,10 +137,10 @@ def arguments(parser, argv):
 
 def run(args):
     """Fit, print the summary, write the folder; return 0, or 130 after Ctrl-C."""
-    folder = args.output or os.path.join("runs", os.path.splitext(os.path.basename(args.table))[0])
     _check_packages(args)
     cell, settings, grid = _parts(args)
     data = read_sequences(args)
+    folder = args.output or os.path.join("runs", data.name)
     division = _division(args, data)
     if args.standardize:
         data = read_sequences(args, "all" if division is None else division == 0)
@@ -193,7 +193,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     except KeyboardInterrupt:
         print(
             f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what was done is kept in {parts}\n"
-            "continue: the same command again",
+            "to continue, run the same command again",
             file=sys.stderr,
         )
         return None

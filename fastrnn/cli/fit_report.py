@@ -164,7 +164,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
 
 
 def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder):
-    lines = [f"# Fit of {os.path.basename(args.table)}", "", str(data), ""]
+    lines = [f"# Fit of {data.name}", "", str(data), ""]
     what = "Mean test loss over outer folds, in nats per step" if args.cv else "The best seed of each"
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]

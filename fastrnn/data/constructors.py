@@ -6,7 +6,7 @@ import numpy as np
 
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
-from fastrnn.data.files import arguments_of, open_table, read_npz
+from fastrnn.data.files import arguments_of, name_of, open_table, read_npz
 from fastrnn.data.tables import TableColumns, sequence_arguments
 from fastrnn.data.wav import read_wav
 
@@ -17,7 +17,7 @@ class Constructors:
     @classmethod
     def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,
                    one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None,
-                   allowed=()):
+                   allowed=(), name=""):
         """Make Sequences of a long table, in which a row is a step.
 
         Parameters
@@ -49,6 +49,8 @@ class Constructors:
             As in Sequences; whole numbers of which some are missing are class numbers, too.
         allowed : names of columns
             Columns of 0 and 1, one for each class in order.
+        name : str
+            What the data are called in titles of plots.
 
         Returns
         -------
@@ -64,7 +66,7 @@ class Constructors:
         made = object.__new__(cls)
         columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
         encoding = encoder, one_hot, standardize, training
-        made._fill(**sequence_arguments(table, columns, lag, encoding, kind, classes))
+        made._fill(name=name, **sequence_arguments(table, columns, lag, encoding, kind, classes))
         return made
 
     @classmethod
@@ -83,7 +85,8 @@ class Constructors:
         inputs, target : str or sequence of str
             Names of columns, as in from_table.
         **options
-            Those of from_table; for .npz without `inputs` those of Sequences.
+            Those of from_table; for .npz without `inputs` those of Sequences. name: by default that of the file,
+            without its ending.
 
         Returns
         -------
@@ -97,6 +100,7 @@ class Constructors:
             If the file cannot be read.
         """
         path = os.fspath(path)
+        options = {"name": name_of(path), **options}
         try:
             if inputs is None and path.lower().endswith(".npz"):
                 return cls(**arguments_of(read_npz(path)) | options)
@@ -108,7 +112,7 @@ class Constructors:
             raise kind(f"{path}: {error}") from error
 
     @classmethod
-    def from_wav(cls, input, target, segment=None):
+    def from_wav(cls, input, target, segment=None, name=None):
         """Make Sequences of two sound files of equal rate and length: each sample is a step, each channel a column.
 
         Parameters
@@ -117,6 +121,8 @@ class Constructors:
             .wav files, PCM of 8, 16, 24 or 32 bits, scaled to -1 to 1 (exclusive), or floats. Targets are reals.
         segment : int or None
             Steps of the segments that the sound is cut into; None: one sequence.
+        name : str or None
+            What the data are called in titles of plots; None: as the target's file, without its ending.
 
         Returns
         -------
@@ -133,7 +139,7 @@ class Constructors:
         for what, one, two in (("samples per second", rate, other), ("samples", len(x), len(y))):
             if one != two:
                 raise ValueError(f"{target}: got {two:,} {what}, expected {one:,} as {input} has")
-        data = cls([x], [y], kind="reals")
+        data = cls([x], [y], kind="reals", name=name_of(target) if name is None else name)
         return data if segment is None else data.segments(segment)
 
     def encoded(self, one_hot=(), standardize=(), training=None, encoder=None):

@@ -53,6 +53,11 @@ def arguments_of(arrays):
     return {"groups": {name: values for name, values in arrays.items() if name not in known}, **found}
 
 
+def name_of(path):
+    """Return the name of a file without folder and ending."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
 def open_table(path):
     """Return the table in a file, by its ending. Raises ValueError for unknown endings."""
     ending = os.path.splitext(path)[1].lower()

@@ -51,6 +51,8 @@ class Sequences(Constructors):
         {name: array (N,)}, for example the subject that each sequence comes from.
     input_names, target_names : sequences of str
         Names of the columns of x and y.
+    name : str
+        What the data are called in titles of plots.
 
     Attributes
     ----------
@@ -65,6 +67,8 @@ class Sequences(Constructors):
     kind : str or None
     classes : int or None
     class_names, input_names, target_names : tuples
+    name : str
+        By default that of the file, without its ending, or "".
     ids : array (N,)
     groups : dict
     pieces : int64 array (N,)
@@ -98,9 +102,10 @@ class Sequences(Constructors):
     groups: dict
     pieces: np.ndarray
     encoder: object
+    name: str
 
     def __init__(self, x, y=None, *, mask=None, lengths=None, offsets=None, weight=None, kind=None, classes=None,
-                 allowed=None, initial=None, ids=None, groups=None, input_names=None, target_names=None):
+                 allowed=None, initial=None, ids=None, groups=None, input_names=None, target_names=None, name=""):
         flat = flatten(x, y, mask, lengths, offsets, weight, allowed)
         steps, inputs = flat.x.shape
         input_names = check_names("input_names", input_names, inputs, "x")
@@ -118,11 +123,14 @@ class Sequences(Constructors):
         ids = np.arange(len(flat.offsets) - 1) if ids is None else ids
         allowed = None if flat.allowed is None else code_allowed(flat.allowed, targets, flat.place)
         self._fill(targets, step_weight, flat.offsets, ids, groups or {}, initial, x=flat.x, allowed=allowed,
-                   input_names=input_names, target_names=target_names, encoder=None)
+                   input_names=input_names, target_names=target_names, encoder=None, name=name)
 
-    def _fill(self, targets, weight, offsets, ids, groups, initial=None, **others):
+    def _fill(self, targets, weight, offsets, ids, groups, initial=None, *, name, **others):
         count = len(offsets) - 1
+        if not isinstance(name, str):
+            raise TypeError(f"name: got {name!r:.80}, expected text, for example 'choices'")
         self._set(
+            name=name,
             y=targets.y, weight=np.where(targets.counts, weight, 0.0), offsets=offsets, kind=targets.kind,
             classes=targets.classes, class_names=targets.names, pieces=np.zeros(count, np.int64),
             initial=None if initial is None else states_of_each(initial, count), ids=one_each("ids", ids, count),

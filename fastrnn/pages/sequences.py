@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.analysis.portrait import phase_portrait
+from fastrnn.drawing import title_of_fits
 from fastrnn.pages.plane import fitted_plane
 
 # Steps of a sequence that are shown, and inputs of a phase portrait.
@@ -13,7 +14,7 @@ def fit_data(fit, data=None, sequences=5):
     """Return a dict, for JSON, of a Fit; data: Sequences, whose first `sequences` are shown, or None."""
     inputs, outputs = fit.fits.weights(0)["w_ih"].shape[1], fit.fits.weights(0)["w_ho"].shape[0]
     described = {
-        "kind": "fit", "title": f"{fit.cell.described()}, seed {fit.seed}", "targets": fit.head.targets,
+        "kind": "fit", "title": title_of_fits(fit.fits), "targets": fit.head.targets,
         "inputNames": [f"x{n}" for n in range(inputs)] if data is None else list(data.input_names),
         "outputNames": _outputs(fit.head, outputs, data), "sequences": [], "plane": None,
         "portrait": _plain_inputs(inputs),

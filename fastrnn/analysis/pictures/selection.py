@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture
+from fastrnn.drawing import BLACK, COLOURS, LINES, SKY, Picture, after_data
 from fastrnn.wording import counted
 
 
@@ -59,8 +59,8 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     axes.set_xticks([], minor=True)
     axes.set_xlabel("hidden units")
     axes.set_ylabel("test loss per step")
-    seeds = counted(len(set(one.fits.seeds.tolist())), "seed")
-    picture.legend(axes, f"{type(one.fits.cell).__name__}, {one.outer.max() + 1} outer folds, {seeds}")
+    cell, seeds = type(one.fits.cell).__name__, counted(len(set(one.fits.seeds.tolist())), "seed")
+    picture.legend(axes, after_data(one.fits, f"{cell}, {one.outer.max() + 1} outer folds, {seeds}"))
     picture.finish()
     return axes
 

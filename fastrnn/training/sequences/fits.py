@@ -58,6 +58,8 @@ class Fits(Predictions):
         The arithmetic of the processor, on which the bytes depend (fastrnn.simd.host); "" if a file does not say it.
     groups : dict
         {name: array (M,)} of the group whose sequences each model was fitted to, if `each` was used.
+    data_name : str
+        The name of the Sequences that they were fitted to, or "".
     """
 
     cell: Cell
@@ -77,6 +79,7 @@ class Fits(Predictions):
     _histories: tuple
     _recipes: dict
     groups: dict = field(default_factory=dict)
+    data_name: str = ""
 
     @classmethod
     def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
@@ -123,6 +126,7 @@ class Fits(Predictions):
             tuple(each.best for each in taken),
             tuple(histories),
             recipes,
+            data_name=data.name,
         )
 
     def __len__(self):

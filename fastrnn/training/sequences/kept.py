@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
         arguments["optimizer_options"] = {**dict(options.get("optimizer_options", {})), **own}
     arguments |= {"seeds": seeds, "roles": roles, "config": config}
     path = output and os.path.join(output, f"fits-{_digest(cell, data, arguments)}.safetensors")
-    fits = _saved(path, type(cell), arguments)
+    fits = _saved(path, type(cell), arguments, data.name)
     if fits is not None:
         if progress:
             role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
@@ -64,8 +65,9 @@ def _digest(cell, data, arguments):
     return digest.hexdigest()
 
 
-def _saved(path, kind, arguments):
-    """Return the Fits in a file, or None if there are none, or those of other arguments."""
+def _saved(path, kind, arguments, name):
+    """Return the Fits in a file, with the present name of the data, or None if there are none, or those of other
+    arguments."""
     if path is None or not os.path.exists(path):
         return None
     try:
@@ -75,4 +77,4 @@ def _saved(path, kind, arguments):
     sizes = arguments.get("hidden_size", fits.hidden_size)
     same = np.array_equal(fits.seeds, arguments["seeds"]) and np.all(fits.hidden_size == sizes)
     options = (np.all(values == arguments.get(name, values)) for name, values in fits.options.items())
-    return fits if same and all(options) else None
+    return replace(fits, data_name=name) if same and all(options) else None

@@ -107,6 +107,11 @@ class Fit:
         return self.fits.arithmetic
 
     @property
+    def data_name(self):
+        """The name of the Sequences that it was fitted to, or ""."""
+        return self.fits.data_name
+
+    @property
     def weights(self):
         """The weights, {name: array} in PyTorch's shapes."""
         return self.fits.weights(0)

@@ -139,7 +139,10 @@ class Parts:
         }
         recipes = {size: recipe for each in fits for size, recipe in each._recipes.items()}
         seconds = sum(each.seconds for each in fits)
-        return replace(fits[0], cell=self.call.cell, seconds=seconds, _recipes=recipes, **arrays, **tuples, **columns)
+        return replace(
+            fits[0], cell=self.call.cell, data_name=self.call.data.name, seconds=seconds, _recipes=recipes,
+            **arrays, **tuples, **columns,
+        )
 
     def remove(self):
         """Delete the files, whose content is now in the file of all models."""

@@ -56,6 +56,7 @@ def write_fits(path, fits, overwrite=False):
         "seconds": fits.seconds,
         "arithmetic": fits.arithmetic,
         "groups": {name: values.tolist() for name, values in fits.groups.items()},
+        "data_name": fits.data_name,
         "inputs": recipe.net.sizes.inputs,
         "outputs": recipe.net.sizes.outputs,
     }
@@ -164,6 +165,7 @@ def _rebuilt(header, tensors, cell):
         "seconds": header["seconds"],
         "arithmetic": header.get("arithmetic", ""),
         "groups": {name: np.array(values) for name, values in header.get("groups", {}).items()},
+        "data_name": header.get("data_name", ""),
         "_rows": tuple(rows),
         "_histories": histories,
         "_recipes": recipes,

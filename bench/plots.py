@@ -8,7 +8,7 @@ from bench.tables import parts_of, rooflines
 from fastrnn.bench import report
 from fastrnn.bench.report import find, samples_a_second, work_of
 from fastrnn.bench.timing import median
-from fastrnn.drawing import BLACK, BLUE, GREEN, MARKERS, ORANGE, VERMILLION, look
+from fastrnn.drawing import BLACK, BLUE, GREEN, LINES, MARKERS, ORANGE, VERMILLION
 from fastrnn.files import write_atomically
 
 # name of a family -> (how its labels begin, colour, marker)
@@ -19,6 +19,7 @@ FAMILIES = {
     "NumPy": ("NumPy", ORANGE, "^"),
     "scalar loops": ("scalar", BLACK, "v"),
 }
+TITLE = "Training an adder: Elman network with 16 units, 8 steps"
 
 
 def canvas(width, height, rows=1, columns=1):
@@ -54,8 +55,7 @@ def ladder(result):
     )
     figure, axes = canvas(9, 1.4 + 0.34 * len(best))
     for place, (rate, (label, _), batch) in enumerate(best):
-        family = next(name for name, (start, _, _) in FAMILIES.items() if label.startswith(start))
-        _, colour, marker = FAMILIES[family]
+        family, colour, marker = _family(label)
         axes.plot([best[0][0] / 3, rate], [place, place], color="0.85", linewidth=1, zorder=1)
         axes.plot(rate, place, marker, color=colour, markersize=8, label=family)
         axes.text(rate * 1.25, place, f"{report.short_rate(rate)}  ({batch})", va="center", fontsize=8)
@@ -68,12 +68,17 @@ def ladder(result):
     axes.set_xlim(best[0][0] / 3, best[-1][0] * 12)
     plain(axes.xaxis)
     axes.set_xlabel("samples per second at the best batch, logarithmic")
-    axes.set_title("Forward, back-propagation and update; Elman, 16 units, 8 steps", fontsize=10)
+    axes.set_title(TITLE, fontsize=10)
     axes.grid(axis="x", color="0.9")
     handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
     axes.legend([handles[name] for name in FAMILIES if name in handles], [name for name in FAMILIES if name in handles],
                 loc="lower right", fontsize=8)
     return figure
+
+
+def _family(label):
+    """Return (name, colour, marker) of the family of an engine."""
+    return next((name, *look) for name, (start, *look) in FAMILIES.items() if label.startswith(start))
 
 
 def _size(row):
@@ -122,7 +127,10 @@ def scaling(result):
         plain(place.yaxis)
         place.set(xlabel=across, ylabel=up)
         place.grid(color="0.9")
-    figure.suptitle("fastrnn as one size grows: medians, bars from the slowest to the fastest round", fontsize=10)
+        sizes = {"hidden": "units", "steps": "steps", "batch": "samples per update"}
+        same = [f"{rows[0][name]:,} {text}" for name, text in sizes.items() if len({row[name] for row in rows}) == 1]
+        place.set_title(", ".join(same), fontsize=9)
+    figure.suptitle("Training an adder (Elman network) with fastrnn: medians, slowest and fastest rounds", fontsize=10)
     return figure
 
 
@@ -172,7 +180,7 @@ def roofline(result):
     plain(roof.xaxis)
     plain(roof.yaxis)
     roof.legend(fontsize=7, frameon=False, loc="lower right")
-    roof.set_title("Roofline, one thread", fontsize=10)
+    roof.set_title("Training an adder (Elman network): roofline, one thread", fontsize=10)
     shades = dict(
         zip(
             [name for name, _, _ in parts_of(result, works[0])],
@@ -197,9 +205,8 @@ def roofline(result):
             left += 100 * ns / total
     where.set_xticks(range(len(works)), [f"hidden {work.hidden}\n{work.steps} steps" for work in works])
     where.set_ylabel("percent of the time")
-    where.set_xlim(-0.5, len(works) + 0.9)
     handles, labels = where.get_legend_handles_labels()
-    where.legend(handles[::-1], labels[::-1], fontsize=7, frameon=False, loc="center right")
+    where.legend(handles[::-1], labels[::-1], fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     where.set_title("Where the time goes", fontsize=10)
     return figure
 
@@ -214,18 +221,21 @@ def batches(result):
             if row["kind"] in ("batched", "ours", "peer") and row["models"] == 1 and row["seconds"]
         )
     )
+    drawn = []
     for number, (engine, label) in enumerate(engines):
         rows = [row for row in result["rows"] if row["engine"] == engine and row["threads"] == 1 and row["seconds"]]
-        ours, (colour, dashes) = engine == "fastrnn", look(number)
+        ours, (family, colour, _) = engine == "fastrnn", _family(label)
+        dashes = LINES[drawn.count(family) % len(LINES)]
+        drawn.append(family)
         axes.plot(
             [row["batch"] for row in rows],
             [samples_a_second(row) for row in rows],
-            color=BLACK if ours else colour,
+            color=colour,
             linewidth=2.2 if ours else 1.2,
             marker=MARKERS[number % len(MARKERS)],
             markersize=6,
-            linestyle="-" if ours else dashes,
-            markerfacecolor=BLACK if ours else "white",
+            linestyle=dashes,
+            markerfacecolor=colour if ours else "white",
             label=label,
         )
     axes.set(xscale="log", yscale="log", xlabel="samples in one update", ylabel="samples per second")
@@ -237,7 +247,7 @@ def batches(result):
     plain(axes.yaxis)
     axes.grid(color="0.9")
     axes.legend(fontsize=8, frameon=False)
-    axes.set_title("One thread; hidden 16, 8 steps")
+    axes.set_title(f"{TITLE}, one thread", fontsize=10)
     return figure
 
 

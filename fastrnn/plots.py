@@ -84,9 +84,11 @@ def plot_generalization(found, path=None, axes=None, title=None):
     margins.set_ylabel("smallest |logit|")
     margins.set_xlabel("bits")
     margins.set_xscale("log", base=2)
+    margins.set_xticks(widths[:: 1 if len(widths) < 10 else 2])
+    margins.set_xticks([], minor=True)
     margins.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
     for each in picture.axes:
-        each.axvline(found.task.bits, color="0.75", linewidth=3, zorder=0)
+        each.axvline(found.task.bits, color="0.75", linewidth=3, zorder=0, label="width in training")
     if axes is None:
         handles = answers.get_legend_handles_labels()
         picture.figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False)

@@ -44,7 +44,7 @@ def test_shares_and_samples_by_hidden_units(drawn):
     assert [text.get_text() for text in below.get_xticklabels()] == ["2", "3", "4", "16"]
     assert (
         shares.get_ylabel() == "exact models, 95 % interval"
-        and shares.get_title() == "Addition, 8 bits, Elman: 4 seeds for each point"
+        and shares.get_title() == "Addition, 8 bits: Elman, 4 seeds for each point"
     )
     assert below.get_ylabel() == "training samples to exactness,\nmedian and quartiles" and below.get_yscale() == "log"
     np.testing.assert_array_equal(shares.lines[0].get_xydata(), [(2, 0), (3, 0.25), (4, 0.75), (16, 1)])

@@ -58,7 +58,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
         zoomed.set(xlim=window[0], ylim=window[1], xlabel=names[0], ylabel=names[1])
         zoomed.ticklabel_format(useOffset=False)
         zoomed.tick_params(axis="x", labelrotation=30)
-        zoomed.set_title(f"around the widest box, {times:,.0f} times larger", fontsize="medium")
+        zoomed.set_title(f"around the widest box, enlarged {times:,.0f} times", fontsize="medium")
     picture.finish()
     return picture.axes
 

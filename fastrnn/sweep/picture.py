@@ -32,7 +32,11 @@ def draw_table(table, path=None, axes=None):
     for n, (name, summaries) in enumerate(lines.items()):
         style = {"marker": MARKERS[n], "linestyle": LINES[n % len(LINES)], "color": COLOURS[n]}
         _draw_line(shares, samples, [(places[value], each) for value, each in summaries], style, name)
-    _finish(shares, samples, table, LABELS[across], len(lines) > 1)
+    _finish(shares, samples, table, LABELS[across])
+    if len(lines) > 1:
+        picture.legend(shares, _title(table.grid))
+    else:
+        shares.set_title(_title(table.grid), fontsize="medium")
     picture.finish()
     return picture.axes
 
@@ -106,29 +110,30 @@ def _draw_line(shares, samples, points, style, name):
             )
 
 
-def _finish(shares, samples, table, label, legend):
+def _title(grid):
+    seeds = f"{grid.seeds:,} seed{'s' * (grid.seeds != 1)} for each point"
+    return f"{grid.title.capitalize()}: {type(grid.cell).__name__}, {seeds}"
+
+
+def _finish(shares, samples, table, label):
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
     shares.set_ylim(-0.03, 1.03)
     shares.yaxis.set_major_formatter(PercentFormatter(1))
     shares.set_ylabel("exact models, 95 % interval")
-    grid = table.grid
-    seeds = f"{grid.seeds:,} seed{'s' * (grid.seeds != 1)} for each point"
-    shares.set_title(f"{grid.title.capitalize()}, {type(grid.cell).__name__}: {seeds}", fontsize="medium")
     samples.set_yscale("log")
     known = [
         value for each in table.summaries for value in (each.first_quartile, each.median, each.third_quartile) if value
     ]
-    most = max(known, default=grid.config.max_samples)
+    most = max(known, default=table.grid.config.max_samples)
     samples.set_ylim(min(known, default=most / 100) / 1.2, 1.5 * most)
     samples.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     samples.set_ylabel("training samples to exactness,\nmedian and quartiles")
     samples.set_xlabel(label)
     samples.yaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:,.0f}"))
     samples.yaxis.set_minor_formatter(NullFormatter())
-    if legend:
-        shares.legend(loc="best", frameon=False, fontsize="small")
     if not known:
-        text = f"no model became exact\nwithin {grid.config.max_samples:,} samples"
+        text = f"no model became exact\nwithin {table.grid.config.max_samples:,} samples"
         samples.set_yticks([])
+        samples.set_yticks([], minor=True)
         samples.text(0.5, 0.5, text, transform=samples.transAxes, ha="center", va="center")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.drawing import Picture, look, title_of_fits
+from fastrnn.drawing import MARKERS, Picture, look, title_of_fits
 from fastrnn.training.sequences.one import as_fits
 
 
@@ -46,7 +46,7 @@ def plot_calibration(found, path=None, axes=None, title=None):
             error,
             color=colour,
             linestyle=dashes,
-            marker="o",
+            marker=MARKERS[n % len(MARKERS)],
             markersize=4,
             capsize=2,
             label=name and f"{name}, error {each.error:.3f}",

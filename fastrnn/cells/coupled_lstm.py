@@ -24,8 +24,10 @@ class CoupledLSTM(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- K. Greff et al., "LSTM: a search space odyssey", IEEE Transactions on Neural Networks and
-    Learning Systems 28 (2017), variant CIFG.
+    References
+    ----------
+    K. Greff et al., "LSTM: a search space odyssey", IEEE Transactions on Neural Networks and Learning Systems 28
+    (2017), variant CIFG.
     """
 
     name = "coupled-lstm"

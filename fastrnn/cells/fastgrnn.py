@@ -26,8 +26,10 @@ class FastGRNN(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- A. Kusupati et al., "FastGRNN: a fast, accurate, stable and tiny kilobyte sized gated
-    recurrent neural network", NeurIPS 2018. There zeta and nu are two numbers; here each unit has its own.
+    References
+    ----------
+    A. Kusupati et al., "FastGRNN: a fast, accurate, stable and tiny kilobyte sized gated recurrent neural network",
+    NeurIPS 2018. There zeta and nu are two numbers; here each unit has its own.
     """
 
     name = "fastgrnn"

@@ -30,8 +30,10 @@ class GRU(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
-    machine translation", EMNLP 2014 (reset gate before the product; cuDNN and PyTorch have it after the product).
+    References
+    ----------
+    K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+    EMNLP 2014 (reset gate before the product; cuDNN and PyTorch have it after the product).
     """
 
     reset: str = field(default="after", kw_only=True)

@@ -28,8 +28,10 @@ class Leaky(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator
-    neurons", Neural Networks 20 (2007).
+    References
+    ----------
+    H. Jaeger et al., "Optimization and applications of echo state networks with leaky-integrator neurons", Neural
+    Networks 20 (2007).
     """
 
     alpha: float | None = field(default=0.2, kw_only=True)

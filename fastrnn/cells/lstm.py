@@ -24,9 +24,10 @@ class LSTM(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997). F.
-    Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation 12
-    (2000).
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997). F. Gers, J. Schmidhuber and
+    F. Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation 12 (2000).
     """
 
     name = "lstm"

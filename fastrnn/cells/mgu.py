@@ -24,8 +24,10 @@ class MGU(Cell):
     ValueError, TypeError
         For options out of range.
 
-    References ---------- G.-B. Zhou et al., "Minimal gated unit for recurrent neural networks", International Journal
-    of Automation and Computing 13 (2016); here the gate acts after the product, as in PyTorch's GRU.
+    References
+    ----------
+    G.-B. Zhou et al., "Minimal gated unit for recurrent neural networks", International Journal of Automation and
+    Computing 13 (2016); here the gate acts after the product, as in PyTorch's GRU.
     """
 
     name = "mgu"

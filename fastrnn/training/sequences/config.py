@@ -77,8 +77,10 @@ class FitConfig:
     ValueError, TypeError
         In one line, for values out of range.
 
-    References ---------- I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. R. Pascanu,
-    T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (clipping).
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. R. Pascanu, T. Mikolov and Y.
+    Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (clipping).
     """
 
     optimizer: str = "adam"

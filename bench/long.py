@@ -51,7 +51,7 @@ def session(cell, path, steps):
 
 def called(cell, path, steps):
     """Return (function updates -> None, bytes of data) of models side by side, or of one model on Sequences; each call
-    trains anew."""
+    starts a training."""
     side = path == "models"
     x, y = own(1 if side else BATCHES[path], steps)
     data = (x, y) if side else fastrnn.Sequences(x, y[..., 0])

@@ -7,9 +7,9 @@ whose operations round outward.
 A certificate is a graph: nodes with a box of hidden states each, and the node to which each symbol leads from each.
 Let u be the unit roundoff, gamma(n) = n u / (1 - n u), and eta the smallest normal number. A kernel's sum of n
 products, in any order, fused or not, is within gamma(n) times the sum of their magnitudes of the true one (Higham,
-"Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.1), but for underflow: where subnormal numbers are
-taken for zero, at most 2 n eta (3 + largest weight + largest state). No sum may overflow, since infinities lead to NaN:
-the magnitudes must add up to less than LARGEST. The activation is within `activation` of the true one, for every
+"Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.1), except for underflow: where subnormal numbers
+are taken for zero, at most 2 n eta (3 + largest weight + largest state). No sum may overflow, since infinities lead to
+NaN: the magnitudes must add up to less than LARGEST. The activation is within `activation` of the true one, for every
 finite argument. With these errors included, `check` verifies that
 
 1. the box of node 0 holds the zero state, and node 0 stands for the task's start;
@@ -266,17 +266,17 @@ def read(path, key):
         content, arrays = content_of(path), {}
         start = place = 8 + int.from_bytes(content[:8], "little")
         if start > min(len(content), MOST_HEADER) or content[8:9] != b"{":
-            raise ValueError("no safetensors file, or too long a header")
+            raise ValueError("not a safetensors file, or its header is too long")
         header = parsed(content[8:start])
         metadata = header.pop("__metadata__")
         if len(header) > MOST_ARRAYS or set(metadata) != {key} or not all(map(str.isascii, header)):
-            raise ValueError("not the arrays or metadata of such a file")
+            raise ValueError("not the arrays or metadata of a certificate or model")
         # Arrays lie one after the other, and nothing before, between or behind them.
         for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
             (first, last), shape = entry.pop("data_offsets"), entry.pop("shape")
             array = arrays[name] = np.ndarray(shape, DTYPES[entry.pop("dtype")], content, place)
             if entry or any(type(number) is not int for number in (first, last, *shape)):
-                raise ValueError("sizes of arrays that are no integers, or more than sizes")
+                raise ValueError("entries of an array that are unknown, or not integers")
             if (first, last) != (place - start, place - start + array.nbytes):
                 raise ValueError("arrays that are not where the header says")
             place += array.nbytes
@@ -291,7 +291,7 @@ def read(path, key):
 def content_of(path):
     """Return the bytes of a regular file; pipes and devices, which may have no end, are not opened."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError("no regular file")
+        raise ValueError("not a regular file")
     # Nor waited for, should it be one by now.
     with open(path, "rb", opener=lambda path, flags: os.open(path, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         content = file.read(MOST_BYTES + 1)
@@ -541,7 +541,7 @@ class Formula:
             place, op, *arguments = call.groups()
             arguments = [arg for arg in arguments if arg is not None]
             require(place == str(number) and len(arguments) == ARITY.get(op) and (op, *arguments) not in calls,
-                    f"formula: {printable(line)}: out of order, given twice, or no operation of so many values")
+                    f"formula: {printable(line)}: out of order, given twice, or no operation of this number of values")
             use(arguments, line)
             calls.add((op, *arguments))
             self.lines[f"v{number}"] = op, arguments

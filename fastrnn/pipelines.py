@@ -30,7 +30,7 @@ def uncollected():
 
 
 class _EntryLibrary(JITCodeLibrary):
-    """A function, and what it calls, as machine code; tuning: what LLVM's passes are told."""
+    """A function, and what it calls, as machine code; tuning: options of LLVM's passes."""
 
     tuning: ClassVar[dict[str, object]] = {"speed_level": 3}
 

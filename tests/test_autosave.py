@@ -275,7 +275,7 @@ def test_the_same_command_goes_on_from_its_checkpoint(killed, capsys):
     path = killed(*options)
     samples = load_run(path)[0].samples
     assert main(["train", *options]) == 0
-    assert f"\ngoing on from {path}, after {samples:,} samples\n" in capsys.readouterr().out
+    assert f"\ncontinuing from {path}, after {samples:,} samples\n" in capsys.readouterr().out
     assert not os.path.exists(path)
     whole = fastrnn.train(until="samples", max_samples=50_000, batch_size=4)
     assert_same(load_run("runs/addition-8.safetensors")[0], whole)
@@ -304,7 +304,7 @@ def test_another_command_tells_of_the_checkpoint_that_resume_goes_on_from(killed
     assert main([*go_on.split()[1:], "--max-samples", "60000", "--output", "other"]) == 0
     assert os.path.exists(path)
     assert main([*go_on.split()[1:], "--output", "end"]) == 0
-    assert f"going on from {path}, after " in capsys.readouterr().out
+    assert f"continuing from {path}, after " in capsys.readouterr().out
     assert not os.path.exists(path)
     assert_same(load_run("end")[0], fastrnn.train(until="samples", max_samples=50_000, seed=3))
     assert [name for name in names("runs") + names(".") if "partial" in name or "tmp" in name] == []
@@ -361,7 +361,7 @@ def test_repeat_goes_on_from_its_checkpoint(eager, tmp_path, monkeypatch, capsys
     begun.clear()
     assert main(command) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"going on from runs/{path}, after 2 seeds" and begun == [2, 3]
+    assert out[0] == f"continuing from runs/{path}, after 2 seeds" and begun == [2, 3]
     assert [line for line in out[1:] if not line.startswith("milliseconds")] == whole
     assert names("runs") == []
 
@@ -377,9 +377,9 @@ def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
     assert main(command) == 130
     (path,) = names("runs")
     assert capsys.readouterr().err == (
-        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\ncontinue: the same command again\n"
+        f"fastrnn: interrupted after 1 of 3 seeds, kept in runs/{path}\nto continue, run the same command again\n"
     )
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert main(command) == 0
-    assert capsys.readouterr().out.startswith(f"going on from runs/{path}, after 1 seeds\n") and names("runs") == []
+    assert capsys.readouterr().out.startswith(f"continuing from runs/{path}, after 1 seeds\n") and names("runs") == []

@@ -190,7 +190,7 @@ def test_training_without_a_proof_in_time_is_status_1_and_goes_on(call):
     go_on = "fastrnn train --resume runs/addition-8.safetensors --max-samples 10000"
     assert err == f"fastrnn: not proved for every width after 5,008 samples\ncontinue: {go_on}\n"
     status, out, err = call("train", "--resume", "runs/addition-8.safetensors", "--max-samples", 5000)
-    assert status == 2 and "has had its 5,008 samples" in err
+    assert status == 2 and "has already trained on 5,008 samples" in err
     status, out, err = call(
         "train", "--resume", "runs/addition-8.safetensors", "--max-samples", 20000, "--until", "exact"
     )

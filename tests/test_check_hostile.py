@@ -202,7 +202,7 @@ def test_pipes_devices_and_folders_are_not_waited_for(pair, capsys):
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout == "b''\n"
     assert main(["check", str(fifo), str(pair.model)]) == 1
-    assert "no regular file" in capsys.readouterr().out
+    assert "not a regular file" in capsys.readouterr().out
 
 
 def test_large_files_are_refused_unread(pair, tmp_path):

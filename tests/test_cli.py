@@ -135,7 +135,7 @@ WRONG_USE = {
     "resume of arrays": (f"train --resume {OF}arrays-run.safetensors", "was trained on arrays"),
     "resume of a used-up run": (
         f"train --resume {OF}unfinished.safetensors",
-        "has had its 320 samples; give a larger --max-samples",
+        "has already trained on 320 samples; give a larger --max-samples",
     ),
     "resume at another width": (f"train --resume {OF}unfinished.safetensors --bits 9", "--bits: got 9, but "),
     "resume at another seed": (

@@ -177,7 +177,7 @@ def test_writers_that_overlap_never_mix_up_their_entries(tmp_path):
     assert second.load("float") in ("code for float", None)
 
 
-def test_a_damaged_cache_is_compiled_anew_and_healed(tree):
+def test_a_damaged_cache_is_compiled_again_and_healed(tree):
     def outcome():
         found = tree.run("float")
         return found["results"], found["hits"], found["misses"]

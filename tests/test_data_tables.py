@@ -278,7 +278,7 @@ WRONG = {
      "training: got 3 to 3, expected numbers of 1 sequences"),
     "nothing in training": (dict(standardize=["rt"], training=[False]),
      "training: got no sequence, expected at least one"),
-    "encoder and one_hot": (dict(encoder=Encoder(()), one_hot="rt"), "encoder: it says already what is encoded"),
+    "encoder and one_hot": (dict(encoder=Encoder(()), one_hot="rt"), "encoder: it already says what is encoded"),
     "encoder of others": (dict(encoder=Sequences.from_table(FRAME, "reward").encoder),
      "inputs: got rt, expected reward as the encoder has"),
     "weight": (dict(table={"rt": [1, 2], "choice": [0, 1], "w": [1, -1]}, weight="w"),

@@ -140,9 +140,9 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
     monkeypatch.setattr(kept, "fit_sequences", interrupted)
     status, _, err = call(*argv, "--output", "out")
     assert status == 130 and err.endswith(f" of {models} models; what was done is kept in out/parts\n"
-                                          "continue: the same command again\n")
+                                          "to continue, run the same command again\n")
     assert [path.suffix for path in here.joinpath("out/parts").iterdir()] == [".checkpoint"] and reached
-    assert "is of an unfinished fit: the same command continues it" in call("evaluate", "out", "choices.csv")[2]
+    assert "is of an unfinished fit: run the same command to continue it" in call("evaluate", "out", "choices.csv")[2]
     monkeypatch.setattr(kept, "fit_sequences", real)
     assert call(*argv, "--output", "out")[0] == 0
     whole, again = (Fits.load(f"{folder}/models.safetensors") for folder in ("whole", "out"))

@@ -196,7 +196,7 @@ def test_what_no_page_can_show_is_refused_in_one_line(adder, tmp_path):
     (tmp_path / "junk").write_bytes(b"junk")
     for error, message, arguments in (
         (CheckpointError, "other weights", (other, None, tmp_path / "proof.safetensors")),
-        (CheckpointError, "is no certificate", (model, None, tmp_path / "junk")),
+        (CheckpointError, "is not a certificate", (model, None, tmp_path / "junk")),
         (ValueError, "has no task", (Model(model.cell, model.weights),)),
         (ValueError, "^data: must be None", (model, data)),
         (ValueError, "^certificate: must be None", (fit, data, tmp_path / "proof.safetensors")),

@@ -80,7 +80,7 @@ def test_a_wrong_answer_is_printed_with_the_right_one_beside_it(call, tmp_path):
     assert call("run", tmp_path / "less", 60, 9) == (
         1,
         "true\n",
-        "fastrnn: the network's answer is wrong: right is false\n",
+        "fastrnn: the network's answer is wrong, the right answer is false\n",
     )
 
 

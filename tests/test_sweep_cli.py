@@ -98,10 +98,8 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         "3",
         "--force",
     )
-    assert (
-        status == 130
-        and err == "fastrnn: interrupted after 0 of 96 models, kept next to x.csv\ncontinue: the same command again\n"
-    )
+    said = "fastrnn: interrupted after 0 of 96 models, kept next to x.csv\nto continue, run the same command again\n"
+    assert (status, err) == (130, said)
     from fastrnn import Elman, tasks
 
     (grid, options), = seen
@@ -237,7 +235,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(call, here, ctrl
     words = shown.decode().split("\r")[-1] + shown.decode()
     match = re.search(
         r"fastrnn: interrupted after ([\d,]+) of 6,000 models, kept next to runs/sweep.csv\r\n"
-        r"continue: the same command again\r\n",
+        r"to continue, run the same command again\r\n",
         words,
     )
     assert match and 0 < int(match[1].replace(",", "")) < 6000 and "Traceback" not in words

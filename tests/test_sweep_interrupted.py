@@ -149,7 +149,7 @@ def test_a_damaged_line_and_all_after_it_are_run_again(whole, tmp_path):
     assert (tmp_path / "a.csv").read_bytes() == whole[1]
 
 
-def test_a_torn_first_line_begins_anew(whole, tmp_path):
+def test_a_torn_first_line_begins_again(whole, tmp_path):
     partial = kept_units(tmp_path / "a.csv")
     header = partial.read_bytes().split(b"\n")[0]
     for cut in (0, 5, len(header)):

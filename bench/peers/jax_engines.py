@@ -22,8 +22,7 @@ PIECE = 1024
 NAMES = ("w_ih", "w_hh", "w_ho")
 
 
-# Compiled once, by bench.peers.check or the first run; inside the peers' environment, which `make bench-peers` makes
-# anew.
+# Compiled once, by bench.peers.check or the first run; inside the peers' environment, so that it goes with it.
 jax.config.update("jax_compilation_cache_dir", os.path.join(sys.prefix, "jax-cache"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

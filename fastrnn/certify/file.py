@@ -75,7 +75,7 @@ def read_boxes(path, model):
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is no certificate; fastrnn certify writes one") from error
+        raise CheckpointError(f"{path}: is not a certificate; fastrnn certify writes one") from error
     if not isinstance(claim, dict) or claim.get("weights") != hash_of(model.weights):
         raise CheckpointError(f"{path}: is a certificate for other weights; certify the model again")
     low, high, following = arrays

@@ -27,7 +27,7 @@ from fastrnn.certify.rounding import LEAST_MARGIN
 WIDENINGS = ((60, 0.05), (300, 0.002))
 WIDEN = 1e-6
 
-# Proved boxes are tightened, but for this share of their width and so much of the numbers themselves: room for the
+# Proved boxes are tightened, except for this share of their width and of the numbers themselves: room for the
 # rounding errors of the next image, without which it could lie outside of the last by an ulp.
 ROOM, ULPS, TIGHTENINGS = 1e-8, 1e-15, 400
 

@@ -35,7 +35,7 @@ class Counterexample:
     def __str__(self):
         given, wanted = (values[0] if len(values) == 1 else values for values in (self.answer, self.truth))
         answered = f"operands {self.operands} at {self.bits} bits: answered {given}"
-        return f"{answered}, right is {wanted} (first wrong bit: {self.step})"
+        return f"{answered}, the right answer is {wanted} (first wrong bit: {self.step})"
 
 
 def search(model, task, automaton, seed=0):

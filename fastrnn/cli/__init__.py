@@ -14,6 +14,7 @@ import importlib
 import os
 import re
 import sys
+import textwrap
 
 from fastrnn.cli.errors import UserError, one_line
 from fastrnn.cores import threads_setting
@@ -147,6 +148,10 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=28, width=HELP_WIDTH)
         # argparse forgets that the names of commands are indented twice, and breaks the line after the longest.
         self._action_max_length = 4 + max(map(len, COMMANDS))
+
+    def _split_lines(self, text, width):
+        # Names with hyphens stay whole.
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 def _prepare_streams():

@@ -50,7 +50,7 @@ def _answer_stdin(model):
     if sys.stdin is None:
         raise UserError("standard input is closed; give the numbers as arguments")
     if sys.stdin.isatty():
-        print("one sum a line, numbers separated by blanks; end with Ctrl-D", file=sys.stderr)
+        print("one sum per line, numbers separated by blanks; end with Ctrl-D", file=sys.stderr)
     answered = wrong = 0
     for group in _groups(sys.stdin.buffer, model.input_size):
         wrong += _answer(model, group, wrong)

@@ -13,7 +13,7 @@ examples:
   fastrnn evaluate runs/choices others.csv --model 17  of another table
   fastrnn evaluate runs/choices others.csv --model all
 
-The table has the columns that the fit was given. All its sequences count,
+The table must have the columns of the fit's table. All its sequences count,
 including those of the fit. --model all prints a table, one row for each model.
 """
 

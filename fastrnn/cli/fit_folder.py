@@ -61,9 +61,8 @@ def open_folder(folder):
     path = os.path.join(folder, COLUMNS_FILE)
     if not os.path.exists(path):
         left = os.path.isdir(os.path.join(folder, PARTS_FOLDER))
-        raise UserError(
-            f"{folder}: " + ("is of an unfinished fit: the same command continues it" if left else "holds no fits")
-        )
+        unfinished = "is of an unfinished fit: run the same command to continue it"
+        raise UserError(f"{folder}: {unfinished if left else 'holds no fits'}")
     try:
         with open(path, encoding="utf-8") as file:
             columns = json.load(file)

@@ -19,7 +19,7 @@ examples:
 
 # (option, argument of fastrnn.original.run, type, default, help)
 ORIGINAL_OPTIONS = (
-    ("--engine", "engine", str, "scalar", "scalar (as it was) or compiled (same arithmetic, machine code)"),
+    ("--engine", "engine", str, "scalar", "scalar (the original) or compiled (same arithmetic, machine code)"),
     ("--samples", "samples", integer, 10000, "samples to train on"),
     ("--seed", "seed", integer, 0, "seed of weights and data"),
     ("--hidden", "hidden_dim", integer, 16, "hidden units"),

@@ -92,7 +92,8 @@ def _resumed(args):
             check_processor(before, "--other-processor")
     # A checkpoint may have had them, and not been saved; an interrupted run may have been left while it was verified.
     if before.samples >= config.max_samples and before.stopped != "interrupted" and "identity" not in before.state:
-        raise UserError(f"{args.resume}: has had its {before.samples:,} samples; give a larger --max-samples")
+        trained = f"has already trained on {before.samples:,} samples"
+        raise UserError(f"{args.resume}: {trained}; give a larger --max-samples")
     return cell, task, config, before
 
 

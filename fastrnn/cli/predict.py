@@ -18,7 +18,7 @@ examples:
 
 One row for each step, sequence by sequence: the columns of --group, the step,
 the prediction, probabilities of classes or ones, and with --states the state
-after the step. The table need not have the target.
+after the step. The table may lack the target.
 """
 
 

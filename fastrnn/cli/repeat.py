@@ -91,7 +91,7 @@ def _trained(args, cell, task, config, stack):
         stack.callback(checkpoint.close)
         if checkpoint.state:
             rows, before = [Row(*row) for row in checkpoint.more], checkpoint.state
-            print(f"going on from {path}, after {len(rows)} seeds", flush=True)
+            print(f"continuing from {path}, after {len(rows)} seeds", flush=True)
         checkpoint.keep(rows)
     with compiling_noted(), user_errors(given_options(args)), Bar(args.seeds, delay=0.5) as bar:
         for seed in range(len(rows), args.seeds):
@@ -100,7 +100,7 @@ def _trained(args, cell, task, config, stack):
                 kept = ""
                 if checkpoint:
                     checkpoint.save(lambda: run)
-                    kept = f", kept in {path}\ncontinue: the same command again"
+                    kept = f", kept in {path}\nto continue, run the same command again"
                 print(f"fastrnn: interrupted after {len(rows)} of {args.seeds} seeds{kept}", file=sys.stderr)
                 return None, checkpoint
             rows.append(Row(outcome(run.verification, task.input_size) if run.exact else None, run.samples, run.seconds,

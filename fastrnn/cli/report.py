@@ -123,7 +123,7 @@ def _conclude(config, result, path, check, say):
         print(f"continue: {program()} train --resume {path} --max-samples {2 * config.max_samples}", file=sys.stderr)
     else:
         print(
-            "fastrnn: its loss falls no more: try another --seed, more --hidden, or another --learning-rate",
+            "fastrnn: the loss no longer falls: try another --seed, more --hidden, or another --learning-rate",
             file=sys.stderr,
         )
     return 1

@@ -44,5 +44,5 @@ def run(args):
         truth = task.oracle(operands)
         print(task.spelled(answer), flush=True)
         if answer != truth:
-            print(f"fastrnn: the network's answer is wrong: right is {task.spelled(truth)}", file=sys.stderr)
+            print(f"fastrnn: the network's answer is wrong, the right answer is {task.spelled(truth)}", file=sys.stderr)
     return int(answer != truth)

@@ -74,7 +74,8 @@ def arguments(parser, argv):
         "--force", action="store_true", help="replace existing files, and partial results of another sweep"
     )
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="units of work at one time (default: all cores; 64 on a cluster)"
+        "--workers", type=positive, metavar="N",
+        help="units of work at the same time (default: all cores; 64 on a cluster)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--processes", action="store_true", help=f"work in processes (default from {MANY:,} models on)")
@@ -176,7 +177,7 @@ def _worked(args, grid):
             )
     except KeyboardInterrupt:
         print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept next to {args.output}\n"
-              "continue: the same command again", file=sys.stderr)
+              "to continue, run the same command again", file=sys.stderr)
         return None
     except ForeignJournal as error:
         raise UserError(error) from error

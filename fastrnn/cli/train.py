@@ -15,7 +15,7 @@ from fastrnn.cli.report import report_run
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
 examples:
-  fastrnn train                               an 8-bit adder, proved for any width
+  fastrnn train                               an 8-bit adder, proved right
   fastrnn train --until exact                 exact on all pairs, not proved
   fastrnn train --bits 16 --operands 3        sums of three numbers
   fastrnn train --plot curve.png              with its learning curve
@@ -70,7 +70,7 @@ def run(args):
             stack.callback(checkpoint.close)
             if checkpoint.state:
                 before = checkpoint.state
-                say(f"going on from {checkpoint.path}, after {before.samples:,} samples")
+                say(f"continuing from {checkpoint.path}, after {before.samples:,} samples")
         # Whoever reads this from a file or a pipe should know what is going on.
         sys.stdout.flush()
         result = _trained(args, cell, task, config, before, checkpoint)

@@ -175,7 +175,7 @@ def make_encoder(encoder, columns, one_hot, standardize, training, offsets):
     one_hot, standardize = listed("one_hot", one_hot), listed("standardize", standardize)
     if encoder is not None:
         if one_hot or standardize:
-            raise ValueError("encoder: it says already what is encoded; leave out one_hot and standardize")
+            raise ValueError("encoder: it already says what is encoded; leave out one_hot and standardize")
         names = [encoding.name for encoding in encoder.encodings]
         if names != list(columns):
             raise ValueError(f"inputs: got {', '.join(columns)}, expected {', '.join(names)} as the encoder has")

@@ -32,7 +32,7 @@ def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allow
     """
     if offsets is not None:
         if lengths is not None:
-            raise ValueError("lengths: offsets say already where sequences end; give one of the two")
+            raise ValueError("lengths: offsets already say where sequences end; give one of the two")
         form = _Steps(x, offsets)
     elif _is_padded(x):
         form = _Padded(x, lengths, mask)
@@ -249,7 +249,7 @@ def _converted(name, value, sequence=None):
     try:
         array = np.asanyarray(value)
     except ValueError:
-        raise ValueError(f"{where}: steps differ in how many values they have, expected the same for all") from None
+        raise ValueError(f"{where}: steps have different numbers of values, expected the same for all") from None
     # NumPy would write numbers among names as text.
     row = value if array.dtype.kind == "U" and isinstance(value, (list, tuple)) else ()
     if not all(isinstance(each, (str, list, tuple)) for each in row):

@@ -128,7 +128,7 @@ def _finite(y, counts, place, name):
     try:
         values = y.astype(np.float64)
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: got {y.dtype} that are no numbers, expected numbers or names") from None
+        raise TypeError(f"{name}: got {y.dtype} that are not numbers, expected numbers or names") from None
     _refuse(~np.isfinite(values), values, counts, place, name,
             "a finite number: mask the step, or leave its weight 0, if its target is missing")
     return values

@@ -67,8 +67,8 @@ class Expr:
                         "use fastrnn.formula.where(greater(a, b), x, y)")
 
     def __float__(self):
-        raise TypeError("a formula is traced once for all values, so its terms are no numbers yet: in place of float() "
-                        "and the functions of math use those of fastrnn.formula")
+        raise TypeError("a formula is traced once for all values, so its terms are not numbers yet: in place of "
+                        "float() and the functions of math use those of fastrnn.formula")
 
     def __array_ufunc__(self, ufunc, method, *arguments, **options):
         """Support arithmetic with NumPy's numbers."""

@@ -202,7 +202,7 @@ def _without_seconds(value):
 
 def _told(out):
     """What a command prints, without the lines that tell how long it took and where it began."""
-    return "\n".join(line for line in out.splitlines() if not line.startswith(("milliseconds", "going on from")))
+    return "\n".join(line for line in out.splitlines() if not line.startswith(("milliseconds", "continuing from")))
 
 
 def _files(folder):

@@ -80,7 +80,7 @@ class TrainConfig:
     batch_size: int = option(16, "samples in one update")
     max_samples: int = option(1_000_000, "stop after N samples at the latest")
     until: str = option(
-        "exact", "stopping criterion: exact, certified, or samples (use all of max_samples)", lambda: UNTIL
+        "exact", "stopping criterion: exact, certified, or samples (use the whole --max-samples budget)", lambda: UNTIL
     )
     patience: int = option(256, "consecutive samples without a mistake before verification")
     curriculum: Curriculum | None = option(
@@ -88,7 +88,7 @@ class TrainConfig:
     )
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
-    schedule: str = option("constant", "learning-rate schedule over max_samples", lambda: tuple(SCHEDULES))
+    schedule: str = option("constant", "learning-rate schedule over all samples", lambda: tuple(SCHEDULES))
     clip: float | None = option(None, "clip the global gradient norm to X (default: no clipping)")
     truncate: int | None = option(
         None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"

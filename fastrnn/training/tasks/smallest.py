@@ -15,7 +15,7 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.consolidate import consolidate
 from fastrnn.training.tasks.many import train_many
 
-# The initial scale decides whether such small networks learn the task at all: few do from small weights.
+# The initial scale decides whether networks of this size learn the task at all: few do from small weights.
 SCALES, LEARNING_SAMPLES = (2.0, 3.0), 60_000
 RATES = {"tanh": 0.03, "sigmoid": 0.1}
 PROOF_SATURATION, PROOF_SAMPLES, PROOF_ATTEMPTS = 0.003, 400_000, 3

@@ -75,7 +75,8 @@ def main(sizes=(1, 2, 4, 8), seeds=8, epochs=1500):
         best[size] = fits[chosen]
         test = fits.loss[:, 2]
         name = f"GRU, {size} unit{'s' * (size > 1)}, smallest validation loss"
-        print(f"  {name:40} {test[chosen]:.4f}    {seeds} seeds: {test.mean():.4f}, standard deviation {test.std(ddof=1):.4f}")
+        spread = f"{test.mean():.4f}, standard deviation {test.std(ddof=1):.4f}"
+        print(f"  {name:40} {test[chosen]:.4f}    {seeds} seeds: {spread}")
     _draw(best, data, roles, baselines)
     print(f"\npictures in {FOLDER}")
     return {size: one.loss.test for size, one in best.items()}

@@ -3,6 +3,7 @@
 import io
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,3 +153,18 @@ def test_on_paper_there_are_no_controls_and_no_dark_ground(browser, show):
         assert evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_search_of_the_site_has_its_worker_also_from_the_disk(browser, tmp_path):
+    shutil.copy(Path(__file__).resolve().parent.parent / "docs" / "iframe-worker.js", tmp_path)
+    (tmp_path / "add.js").write_text("addEventListener('message', event => postMessage(event.data + 1))")
+    (tmp_path / "page.html").write_text(
+        "<body><script src='iframe-worker.js'></script><script>const worker = new Worker('add.js');"
+        "worker.addEventListener('message', event => { document.title = event.data; });"
+        "worker.postMessage(41);</script>"
+    )
+    browser.get((tmp_path / "page.html").as_uri())
+    end = time.monotonic() + 10
+    while browser.title != "42" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert browser.title == "42" and browser.get_log("browser") == []

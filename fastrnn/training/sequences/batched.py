@@ -35,7 +35,7 @@ class BatchedGroup(Epochs, FitGroup):
         begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
         arrays["weights"] = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
         # Lanes without a sequence have masks of 0.
-        arrays["weights"][:, 0] = _scales(arrays["mask"], blocks["steps"], block, first, update)[:, None, None]
+        arrays["weights"][:, 0] = self._scales(chosen, lengths, block, first, steps, update)[:, None, None]
         arrays["lengths"] = aligned_zeros((len(block), net.columns, lanes), dtype)
         arrays["lengths"][:] = np.maximum(lengths[block] - first[:, None, None], 0)
         columns = {name: blocks[name][block] + first * arrays[name].strides[0] for name in ("x", "y", "mask")}
@@ -53,6 +53,14 @@ class BatchedGroup(Epochs, FitGroup):
             columns["finish"] = addresses(arrays["states"])[block]
             columns["start"] = np.where(first > 0, columns["finish"], columns["start"])
         return table_of(columns, len(block)), arrays
+
+    def _scales(self, chosen, lengths, block, first, steps, update):
+        """Return (U,): one over the weights of all steps of each update, or 0 where none counts."""
+        first, steps = first[:, None, None], steps[:, None, None]
+        offsets, lengths = self.data.offsets[np.maximum(chosen, 0)][block], lengths[block]
+        begin, end = (offsets + np.minimum(step, lengths) for step in (first, first + steps))
+        counted = np.bincount(update, (self.weight_before[end] - self.weight_before[begin]).sum((1, 2)))
+        return np.divide(1, counted, out=np.zeros(len(counted)), where=counted > 0)
 
     def _chosen(self, batches):
         """Return (B,) batches of blocks, and (B, C, L) the numbers of their sequences, long ones first, -1 for none."""
@@ -79,11 +87,3 @@ def pieces_of(batch, steps, length):
     update = np.cumsum((np.diff(batch[block], prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)) - 1
     first = number * longest[block]
     return block, first, np.minimum(steps[block] - first, longest[block]), update
-
-
-def _scales(mask, steps, block, first, update):
-    """Return (U,): one over the weights of all steps of each update, or 0 where none counts."""
-    starts = (np.cumsum(steps) - steps)[block] + first
-    order = np.argsort(starts)
-    counted = np.bincount(update[order], np.add.reduceat(mask.sum((1, 2), dtype=float), starts[order]))
-    return np.divide(1, counted, out=np.zeros(len(counted)), where=counted > 0)

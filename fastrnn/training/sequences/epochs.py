@@ -6,6 +6,7 @@ from fastrnn.caching import cached_property
 from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.threads import with_helpers
 
 # More rounds than any call makes: such a call has no evaluation.
 NEVER = 1 << 40
@@ -38,6 +39,11 @@ class Epochs:
     def buffers(self):
         """Memory for sequences that are laid out, by name."""
         return {}
+
+    @cached_property
+    def weight_before(self):
+        """The sum of the weights of all steps of the data before each one, and of all steps, (S + 1,)."""
+        return np.concatenate(([0.0], np.cumsum(self.data.weight)))
 
     @cached_property
     def weight_of(self):
@@ -97,7 +103,13 @@ class Epochs:
             name: self._buffer(name, (int(steps.sum()), *own.shape[1:], *places))
             for name, own in zip(("x", "y", "mask"), self.source)
         }
-        gather(chosen, steps, firsts, (data.offsets, data.lengths, *self.source), tuple(arrays.values()))
+        given = data.offsets, data.lengths, *self.source
+
+        def part(thread, threads):
+            own = slice(count * thread // threads, count * (thread + 1) // threads)
+            gather(chosen[own], steps[own], firsts[own], given, tuple(arrays.values()))
+
+        with_helpers(min(self.threads, count), part)
         columns = {"steps": steps} | {name: addresses(array, firsts) for name, array in arrays.items()}
         arrays["lengths"] = self._buffer("lengths", lengths.shape)
         arrays["lengths"][:] = lengths

@@ -7,14 +7,14 @@ sure to exist; numba's own layers promise neither that nor that two callers may 
 """
 
 from fastrnn.kernels.inline import inlined
-from fastrnn.simd.integers import atomic_add, atomic_load, give_way
+from fastrnn.simd.integers import atomic_add, atomic_load, give_way, pause
 
 # int64s of the barrier's array; the two counters lie in cache lines of their own.
 BARRIER_SIZE = 32
 _ARRIVED, _ROUND = 0, 16
 
 # Looks at the counter before the processor is offered to others: some ten microseconds.
-_PATIENCE = 4096
+_PATIENCE = 256
 
 
 @inlined
@@ -30,6 +30,7 @@ def wait(barrier, threads):
     looks = 0
     while atomic_load(barrier, _ROUND) == current:
         looks += 1
+        pause()
         if looks > _PATIENCE:
             give_way()
 
@@ -53,5 +54,6 @@ def meet(m, barrier, threads, came):
     for _ in m.when(last.equals(0)):
         for looks, leave in m.loop(1 << 62):
             leave(m.atomic_read(barrier, _ROUND).equals(current).equals(0))
+            m.pause()
             for _ in m.when(m.integer(_PATIENCE).below(looks)):
                 m.give_way()

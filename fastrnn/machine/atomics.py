@@ -1,7 +1,7 @@
 """What threads that run one kernel need of each other, of the machine that compiles."""
 
 from fastrnn.machine.integers import Int
-from fastrnn.simd.integers import emit_add, emit_load, emit_yield
+from fastrnn.simd.integers import emit_add, emit_load, emit_pause, emit_yield
 
 
 class Atomics:
@@ -18,6 +18,10 @@ class Atomics:
     def atomic_write(self, integers, index, value):
         """Set an element of an array of int64; who reads it atomically sees everything that was written before."""
         self.builder.store_atomic(self.integer(value).ir(), self._element(integers, index), "release", 8)
+
+    def pause(self):
+        """Wait for a moment, in which a core's other thread may work."""
+        emit_pause(self.builder)
 
     def give_way(self):
         """Yield to another thread of the operating system, where it offers that."""

@@ -136,6 +136,9 @@ class Emulator:
 
     atomic_read, atomic_write = read, write
 
+    def pause(self):
+        """Wait for a moment: nothing, as each instruction takes long."""
+
     def give_way(self):
         """Yield to another thread."""
         time.sleep(0)

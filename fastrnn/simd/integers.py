@@ -1,5 +1,6 @@
-"""Integer instructions that NumPy lacks: atomic operations, and yielding to another thread."""
+"""Integer instructions that NumPy lacks: atomic operations, and waiting for another thread."""
 
+import platform
 import sys
 
 from llvmlite import ir
@@ -15,6 +16,20 @@ def emit_add(builder, pointer, amount):
 def emit_load(builder, pointer):
     """Emit a load of an int64 with acquire order: everything its writer wrote before it is visible."""
     return builder.load_atomic(pointer, "acquire", 8)
+
+
+# What tells a processor that a loop waits: a core that runs two threads then works for the other one.
+_PAUSES = {"x86_64": ("llvm.x86.sse2.pause", []), "amd64": ("llvm.x86.sse2.pause", []),
+           "aarch64": ("llvm.aarch64.hint", [1]), "arm64": ("llvm.aarch64.hint", [1])}
+
+
+def emit_pause(builder):
+    """Emit the instruction of a loop that waits, where the processor has one."""
+    name, numbers = _PAUSES.get(platform.machine().lower(), (None, []))
+    if name:
+        word = ir.IntType(32)
+        function = ir.FunctionType(ir.VoidType(), [word] * len(numbers))
+        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [word(n) for n in numbers])
 
 
 def emit_yield(builder):
@@ -44,6 +59,17 @@ def atomic_load(typing_context, array, index):
         return emit_load(builder, pointer)
 
     return types.int64(array, index), generate
+
+
+@intrinsic
+def pause(typing_context):
+    """Wait for a moment, some ten nanoseconds, in which a core's other thread may work."""
+
+    def generate(context, builder, signature, values):
+        emit_pause(builder)
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @intrinsic

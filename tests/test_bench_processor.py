@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastrnn import Elman, cores
+from fastrnn import Elman, caches, cores
 from fastrnn.bench import processor
 from fastrnn.bench.engines.peak import NearTriad
 from fastrnn.bench.workload import Workload
@@ -30,11 +30,11 @@ def test_caches_are_what_the_system_says(tmp_path):
         for name, value in zip(("level", "type", "size", "shared_cpu_list"), values):
             (folder / f"index{number}" / name).write_text(f"{value}\n")
     (folder / "index9").mkdir()
-    found = processor.caches(tmp_path, 3)
+    found = caches.caches(tmp_path, 3)
     assert found == [(1, "Data", 48, 1), (1, "Instruction", 32, 2), (3, "Unified", 32768, 16)]
     texts = ["L1 data 48 kB", "L1 instruction 32 kB, of 2 cores", "L3 32 MB, of 16 cores"]
     assert [each.text for each in found] == texts
-    assert processor.caches(tmp_path, 0) == []
+    assert caches.caches(tmp_path, 0) == []
 
 
 def test_cores_are_those_that_a_training_uses(monkeypatch):

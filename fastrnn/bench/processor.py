@@ -3,8 +3,6 @@
 import itertools
 import os
 import textwrap
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +10,7 @@ from fastrnn.bench import ladder, machine
 from fastrnn.bench.report import find, peak_gflops
 from fastrnn.bench.timing import median
 from fastrnn.bench.workload import INPUTS, OUTPUTS, Workload
+from fastrnn.caches import caches, nearest_bytes
 from fastrnn.cells.elman import Elman
 from fastrnn.cores import cores, quota, threads_setting
 from fastrnn.kernels.batches import GROUPS
@@ -23,42 +22,10 @@ from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.engine import network_for
-from fastrnn.training.tasks.many_recipe import NEAREST_CACHE, RunRecipe
+from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.session import ENOUGH, units_in_lanes
 
 PRINT_WIDTH = 79
-# In a cache's folder.
-FILES = ("level", "type", "size", "shared_cpu_list")
-
-
-class Cache(NamedTuple):
-    """A cache of one core: level, kind ("Data", "Instruction", "Unified"), kB, number of cores that share it."""
-
-    level: int
-    kind: str
-    size: int
-    shared: int
-
-    @property
-    def text(self):
-        size = f"{self.size // 1024} MB" if self.size % 1024 == 0 else f"{self.size} kB"
-        shared = f", of {self.shared} cores" if self.shared > 1 else ""
-        return f"L{self.level}{'' if self.kind == 'Unified' else f' {self.kind.lower()}'} {size}{shared}"
-
-
-def caches(root="/", core=0):
-    """Return the Caches of a core as Linux lists them below `root`, none elsewhere
-    (Documentation/ABI/testing/sysfs-devices-system-cpu)."""
-    found = []
-    for folder in sorted(Path(root, "sys/devices/system/cpu", f"cpu{core}", "cache").glob("index*")):
-        try:
-            level, kind, size, shared = ((folder / name).read_text(encoding="ascii").strip() for name in FILES)
-        except OSError:
-            continue
-        spans = [list(map(int, part.split("-"))) for part in shared.split(",")]
-        count = sum(span[-1] - span[0] + 1 for span in spans)
-        found.append(Cache(int(level), kind, int(size.removesuffix("K")), count))
-    return found
 
 
 def found():
@@ -117,10 +84,10 @@ def _most_small(cell, lanes):
 def _why(recipe, lanes, work):
     """Return the reason why there are one or two registers of models."""
     if recipe.lanes > lanes:
-        return f"two vectors, whose chains overlap; weights and history of both fit {NEAREST_CACHE // 1024} kB"
+        return f"two vectors, whose chains overlap; weights and history of both fit {nearest_bytes() // 1024} kB"
     if work.steps > recipe.net.span:
         return f"one vector, for sequences of more than {recipe.net.span} steps"
-    return f"one vector; weights and history of two do not fit {NEAREST_CACHE // 1024} kB"
+    return f"one vector; weights and history of two do not fit {nearest_bytes() // 1024} kB"
 
 
 def measured(threads=None, progress=None):

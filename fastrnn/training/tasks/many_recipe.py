@@ -3,13 +3,12 @@
 import numpy as np
 
 from fastrnn.bits.lanes import lane_source
+from fastrnn.caches import nearest_bytes
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.training.tasks.engine import network_for, optimizer_of, options_of, terms_of
 
-# Bytes that are surely near.
-NEAREST_CACHE = 32768
 # Samples in one stretch of the history, until a model has too many stretches.
 STRETCH_SAMPLES = 256
 
@@ -49,7 +48,7 @@ class RunRecipe:
         arrays = net.arrays(min(self.steps, net.span))
         if columns > 1 or models < 2 * self.lanes or self.steps > net.span:
             return net
-        if 2 * (net.table.count + sum(arrays.values())) * net.vector_bytes > NEAREST_CACHE:
+        if 2 * (net.table.count + sum(arrays.values())) * net.vector_bytes > nearest_bytes():
             return net
         self.lanes *= 2
         return network_for(cell, sizes, self.source, self.config, True, columns, 2)

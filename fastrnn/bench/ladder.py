@@ -50,6 +50,8 @@ class Peaks(NamedTuple):
 FMA = Peaks("fma", "fused multiply-adds", f"{HERE}/peak.py:MultiplyAdd")
 TRIAD = Peaks("triad", "memory triad", f"{HERE}/peak.py:Triad")
 CACHE = Peaks("triad-cache", "triad in the second-level cache", f"{HERE}/peak.py:NearTriad")
+NEAR = Peaks("fma-near", "multiply-adds from the nearest cache", f"{HERE}/peak.py:NearMultiplyAdd")
+FAR = Peaks("fma-far", "multiply-adds from the second-level cache", f"{HERE}/peak.py:FarMultiplyAdd")
 
 
 def peak_cases(everything=None, dtypes=("float32",)):
@@ -166,10 +168,12 @@ def row(case, updates, seconds, absent=None, **more):
 
 def work_done(case):
     """Return the operations or bytes of one update of a peak."""
-    if case.engine not in (FMA, TRIAD, CACHE):
+    if case.engine not in (FMA, TRIAD, CACHE, NEAR, FAR):
         return {}
-    from fastrnn.bench.engines.peak import MultiplyAdd, NearTriad, Triad
+    from fastrnn.bench.engines.peak import FarMultiplyAdd, MultiplyAdd, NearMultiplyAdd, NearTriad, Triad
 
     if case.engine is FMA:
         return {"flops": MultiplyAdd.flops(case.work.dtype, case.threads)}
+    if case.engine in (NEAR, FAR):
+        return {"flops": (NearMultiplyAdd if case.engine is NEAR else FarMultiplyAdd).flops()}
     return {"bytes": (Triad if case.engine is TRIAD else NearTriad).bytes(case.threads)}

@@ -91,8 +91,9 @@ def _why(recipe, lanes, work):
 
 
 def measured(threads=None, progress=None):
-    """Measure the peaks: multiply-adds, loads and stores in the second-level cache and in memory; return the result."""
-    cases = [*ladder.peak_cases(threads), ladder.Case(ladder.CACHE, Workload(1, 1, 1), 1)]
+    """Measure the peaks: multiply-adds in registers and from caches, loads and stores; return the result."""
+    one = [ladder.Case(engine, Workload(1, 1, 1), 1) for engine in (ladder.CACHE, ladder.NEAR, ladder.FAR)]
+    cases = [*ladder.peak_cases(threads), *one]
     return ladder.time_cases(cases, 5, 0.05, "processor", progress=progress)
 
 
@@ -107,6 +108,13 @@ def reached(result):
         if near := find(result, engine="triad-cache", threads=threads):
             text += f", {_speed(near)} of the second-level cache (two loads and a store)"
         lines[name] = text
+    rows = [find(result, engine=engine.name) for engine in (ladder.NEAR, ladder.FAR)]
+    if all(rows):
+        near, far = (f"{row['flops'] / median(row['seconds']) / 1e9:.0f}" for row in rows)
+        lines["loads"] = (
+            f"{near} GFLOP/s of multiply-adds that each load a vector from the first-level cache, {far} from the "
+            "second-level one, on one core: the bound of products with the weights of models side by side"
+        )
     return lines
 
 

@@ -1,16 +1,19 @@
-"""The peak performance of the machine: fused multiply-adds in registers, and three streams through memory.
+"""The peak performance of the machine: fused multiply-adds in registers and from caches, and streams through memory.
 
 Timed like engines, in the same rounds; one update is a fixed amount of work.
 """
 
 import numpy as np
 
+from fastrnn.caches import nearest_bytes
 from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.threads import on_threads
 
 # Sums that do not wait for each other: a multiply-add takes four cycles, and two begin in each.
 INDEPENDENT_SUMS = 10
+# Sums of multiply-adds that each load a vector, as those with weights of models side by side do.
+LOADED_SUMS = 16
 # Elements of the three arrays that lie in the second-level cache together: 192 kB.
 NEAR_ELEMENTS = 1 << 14
 # Multiply-adds of INDEPENDENT_SUMS vectors in one update, and elements of each of three float32 arrays: 64 MB, beyond
@@ -30,6 +33,25 @@ def multiply_add(dtype):
             m.store(data, m.integer(2 + row), value)
 
     return Program(kernel, ("data", "turns"), dtype, lanes_for(dtype), f"peak {INDEPENDENT_SUMS}")
+
+
+def multiply_add_loaded(dtype):
+    """Return the Program that adds a times each of `count` vectors to LOADED_SUMS vectors in turn, `turns` times; data
+    are a, and what becomes of the sums."""
+
+    def kernel(m):
+        data, vectors = m.pointer("data"), m.pointer("vectors")
+        a = m.load(data, m.integer(0))
+        for _ in m.range(m.word("turns")):
+
+            def more(n, sums):
+                return [m.fma(a, m.load(vectors, n * LOADED_SUMS + row), each) for row, each in enumerate(sums)]
+
+            sums = m.fold(m.word("count") // LOADED_SUMS, [m.constant(0.0)] * LOADED_SUMS, more)
+            for row, value in enumerate(sums):
+                m.store(data, m.integer(1 + row), value)
+
+    return Program(kernel, ("data", "vectors", "count", "turns"), dtype, lanes_for(dtype), f"peak {LOADED_SUMS}")
 
 
 def triad(dtype):
@@ -63,6 +85,32 @@ class MultiplyAdd:
     def flops(dtype, threads):
         """Return the operations in one update of `threads` threads."""
         return 2 * TURNS * INDEPENDENT_SUMS * lanes_for(dtype) * threads
+
+
+class NearMultiplyAdd:
+    """Rate of multiply-adds that each load a vector of float32 from the nearest cache, on one thread."""
+
+    kilobytes, turns = 16, 1024
+
+    def __init__(self, work, threads, weights, x, y):
+        self.program, lanes = multiply_add_loaded("float32"), lanes_for("float32")
+        self.data = np.full((1 + LOADED_SUMS, lanes), 0.5, np.float32)
+        self.vectors = np.full((self.kilobytes * 256 // lanes, lanes), 0.5, np.float32)
+
+    def run(self, updates):
+        addresses = (array.ctypes.data for array in (self.data, self.vectors))
+        self.program.run(np.array([*addresses, len(self.vectors), self.turns * updates]))
+
+    @classmethod
+    def flops(cls):
+        """Return the operations in one update."""
+        return 2 * cls.turns * cls.kilobytes * 256
+
+
+class FarMultiplyAdd(NearMultiplyAdd):
+    """The same from the second-level cache: twice as many numbers as the nearest one holds."""
+
+    kilobytes, turns = 2 * nearest_bytes() // 1024, 128
 
 
 class Triad:

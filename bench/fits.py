@@ -28,8 +28,11 @@ from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.peak import MultiplyAdd
 from fastrnn.cores import cores
 from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.division import divisions_of
 from fastrnn.training.sequences.fit import head_for
-from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.sequences.many import Many
+from fastrnn.training.sequences.relative import loss_weights
+from fastrnn.training.sequences.start import jobs_of
 
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
 SIZES = "1,2,4,8,16,20"
@@ -80,13 +83,15 @@ class Ours:
         options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
         width = recipe.lanes if lanes == "models" else 1
         models = models or width
-        roles = [fastrnn.data.split(data, validation=0.1, seed=n) for n in range(models)]
-        self.many.jobs = [job_of(recipe, n, n, options, own) for n, own in enumerate(roles)]
+        roles = np.array([fastrnn.data.split(data, validation=0.1, seed=n) for n in range(models)])
+        numbers = np.arange(models)
+        divisions = divisions_of(roles, None, numbers, loss_weights(head, data), data.counted.astype(float))
+        self.many.jobs = jobs_of(recipe, numbers, numbers, options, divisions)
         self.many.threads = -(-models // width)
         self.many.prepare()
         self.groups = self.many.groups
         for n, job in enumerate(self.many.jobs):
-            self.groups[n // width].put(n % width, job)
+            self.groups[n // width].put([n % width], [job])
         trained = sum(int(data.lengths[own == fastrnn.data.TRAIN].sum()) for own in roles)
         self.steps, self.flops = data.steps * models, flops_of(recipe.net) * trained / (data.steps * models)
 

@@ -62,11 +62,11 @@ def models(hidden, threads):
     return lambda: seconds_of(lambda: fastrnn.train_many(cell, seeds=range(MODELS), **options))
 
 
-def choices(sequences):
+def choices(sequences, **options):
     """Return sequences of 60 steps, 3 inputs and 2 classes."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(sequences, 60, 3)), rng.integers(0, 2, (sequences, 60))
-    return fastrnn.Sequences(x, y, kind="classes", classes=2)
+    return fastrnn.Sequences(x, y, kind="classes", classes=2, **options)
 
 
 def fits(threads):

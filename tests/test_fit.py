@@ -11,8 +11,8 @@ from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
-from fastrnn.training.sequences.many import job_of
 from fastrnn.training.sequences.recipe import FitRecipe
+from fastrnn.training.sequences.start import jobs_of
 from tests import numpy_network as oracle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):
 def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
     config = FitConfig(initializer=initializer, initial_scale=0.5)
     recipe = FitRecipe(cell, Softmax(), 2, config, 4)
-    rows = {seed: recipe.named(job_of(recipe, 0, seed, {}, None).weights) for seed in (1, 2)}
+    rows = {job.seed: recipe.named(job.weights) for job in jobs_of(recipe, [0, 1], [1, 2], {}, [None, None])}
     assert set(rows[1]) == {"w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o", *cell.vectors}
     gates, recurrent = len(cell.gates), len(cell.gates) - len(cell.inputs_only)
     assert rows[1]["w_ih"].shape == (3 * gates, 4) and rows[1]["w_hh"].shape == (3 * recurrent, 3)
@@ -108,6 +108,17 @@ def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
             np.testing.assert_allclose(square @ square.T, np.eye(3), atol=1e-6)
     for name in cell.vectors:
         assert (rows[1][name] == cell.starts.get(name, 0)).all()
+
+
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+def test_initial_weights_of_many_models_are_those_that_numpys_generator_draws_for_each_seed(initializer, monkeypatch):
+    monkeypatch.setattr("fastrnn.training.sequences.start.SEEDS_AT_ONCE", 4)
+    recipe = FitRecipe(GRU(3), Softmax(), 2, FitConfig(initializer=initializer, initial_scale=0.5), 4)
+    seeds = [*range(9), 2**63 - 1]
+    for job in jobs_of(recipe, range(10), seeds, {}, [None] * 10):
+        rng = np.random.Generator(np.random.Philox(key=[job.seed, 2]))
+        for name, drawn in INITIALIZERS[initializer](recipe.shapes(), rng).items():
+            assert recipe.named(job.weights)[name].tobytes() == (0.5 * drawn).astype("float32").tobytes()
 
 
 def test_updates_are_those_of_adam_on_the_true_gradient():

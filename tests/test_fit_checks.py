@@ -12,12 +12,11 @@ from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.checkpoint import sealed
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
-from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.kept import _digest
-from fastrnn.training.sequences.many import Many, job_of
 from fastrnn.training.sequences.saved import read_sealed
 from tests import numpy_network as oracle
+from tests.fit_runs import begun
 from tests.test_fit import DATA, QUICK, ROLES
 
 GROUPED = Sequences(
@@ -102,12 +101,7 @@ def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():
 
 
 def test_calls_of_compiled_code_are_short_where_evaluations_are_rare():
-    many = Many(GRU(2), Softmax(), 2, DATA, FitConfig(epochs=10**6, evaluate_every=10**6), 1, "models")
-    options = {"rate": 0.05, "l1": 0.0, "decay": 0.0, "activity": 0.0, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
-    many.jobs = [job_of(many.recipe, 0, 0, options, ROLES)]
-    many.prepare()
-    group = many.groups[0]
-    group.put(0, many.jobs[0])
+    group = begun(DATA, ROLES, FitConfig(epochs=10**6, evaluate_every=10**6)).groups[0]
     assert group.run(10**6)[0] == 1024
     assert max(array.nbytes for array in group.arrays.values()) < 2**20
 

@@ -10,12 +10,12 @@ from test_autosave import Crash, eager  # noqa: F401
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, threads, train, train_many
 from fastrnn.errors import CheckpointError
-from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences import fitting
 from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.fit_autosave import FitAutosave
-from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.sequences.many import Many
 from fastrnn.training.tasks import autosave
+from tests.fit_runs import begun
 from tests.test_fit import DATA, QUICK, ROLES, choices, press_once
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -255,12 +255,8 @@ def test_a_call_of_the_kernels_is_given_up_between_two_blocks(lanes):
     roles = np.arange(len(data)) % 2
     runs = []
     for given_up in (False, True):
-        many = Many(GRU(2), Softmax(), 2, data, FitConfig(epochs=100, evaluate_every=5), 1, lanes)
-        options = {"rate": 0.05, "l1": 0.0, "decay": 0.0, "activity": 0.0, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
-        many.jobs = [job_of(many.recipe, 0, 0, options, roles)]
-        many.prepare()
+        many = begun(data, roles, FitConfig(epochs=100, evaluate_every=5), lanes)
         group = many.groups[0]
-        group.put(0, many.jobs[0])
         assert len(group.blocks) > 1
         made = []
         for rounds in (7, 3, 5):

@@ -17,7 +17,7 @@ class BatchedGroup(Epochs, FitGroup):
 
     def _portions(self):
         batch_size, job = self.recipe.config.batch_size, self.jobs[0]
-        order = order_of(job, np.flatnonzero(job.roles == 0), int(self.updates[0]))
+        order = order_of(job, job.division.of_role(0), int(self.updates[0]))
         size = max(1, PORTION_SEQUENCES // batch_size) * batch_size
         for first in range(0, len(order), size):
             portion = order[first : first + size]

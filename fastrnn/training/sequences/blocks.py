@@ -43,14 +43,12 @@ class Layout:
     starts (ROLES): the first block of each role; steps (B,): those that each block needs for the longest of any model.
     """
 
-    def __init__(self, jobs, lengths, size):
-        """lengths (N,): of the sequences of the data; size: sequences of a model in a block."""
-        self.lengths, self.size, needed, known = lengths, size, [np.zeros(0, np.int64)] * ROLES, set()
-        for job in jobs:
-            if job.sequences is None and (roles := job.roles.tobytes()) in known:
-                continue
-            known.add(roles if job.sequences is None else None)
-            for role, own in enumerate(self._sections(job)):
+    def __init__(self, divisions, lengths, size):
+        """divisions: those of all models; lengths (N,): of the sequences of the data; size: sequences of a model in a
+        block."""
+        self.lengths, self.size, needed = lengths, size, [np.zeros(0, np.int64)] * ROLES
+        for division in divisions:
+            for role, own in enumerate(self._sections(division)):
                 longest = lengths[own[::size]]
                 if len(longest) > len(needed[role]):
                     needed[role] = np.concatenate([needed[role], np.zeros(len(longest) - len(needed[role]), np.int64)])
@@ -58,14 +56,14 @@ class Layout:
         self.starts = np.cumsum([0, *map(len, needed)])[:ROLES]
         self.steps = np.concatenate(needed)
 
-    def _sections(self, job):
+    def _sections(self, division):
         """Return [numbers of a model's sequences of each role, long ones first]."""
-        sections = [job.own[job.roles == role] for role in range(ROLES)]
+        sections = [division.of_role(role) for role in range(ROLES)]
         return [own[np.argsort(-self.lengths[own], kind="stable")] for own in sections]
 
-    def places(self, job):
+    def places(self, division):
         """Return (sequences, role, block, place), each (n,): of all sequences of a model that have a role."""
-        sections = self._sections(job)
+        sections = self._sections(division)
         counts = [len(own) for own in sections]
         within = np.concatenate([np.arange(count) for count in counts])
         block, place = np.divmod(within, self.size)
@@ -73,14 +71,14 @@ class Layout:
         return np.concatenate(sections), role, self.starts[role] + block, place
 
 
-def blocks_for(job, data, columns, lanes, dtype):
+def blocks_for(division, data, columns, lanes, dtype):
     """Return ([SequenceBlock], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a
     model.
 
     lanes: as for blocks_of.
     """
     size = columns * (lanes or 1)
-    own, role, block, place = (layout := Layout([job], data.lengths, size)).places(job)
+    own, role, block, place = (layout := Layout([division], data.lengths, size)).places(division)
     parts = np.split(own, np.flatnonzero(np.diff(block)) + 1)
     counts = np.zeros((len(layout.steps), ROLES, size))
     counts[block, role, place] = 1

@@ -50,9 +50,9 @@ class Epochs:
         """The sum of the weights of each sequence's steps, (N,)."""
         return np.add.reduceat(self.data.weight, self.data.offsets[:-1])
 
-    def _scale(self, job, scale):
+    def _scale(self, division, scale):
         # Each batch brings its own, the weights of its sequences; for a relative loss it is that of all of them.
-        return job.counts(self.weight_of)[0] / job.counts(self.counted)[0]
+        return division.sums(self.weight_of)[0] / division.weight[0]
 
     def run(self, rounds, threads=1):
         """Run one epoch."""

@@ -1,26 +1,26 @@
 """`fit_sequences`: trains any cell on sequences of the user, for many seeds, roles, options and sizes at once."""
 
 import contextlib
-import difflib
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_number, as_whole
+from fastrnn.arguments import as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
 from fastrnn.networks import BLOCK_COLUMNS, VECTOR_BYTES
 from fastrnn.training.sequences.checks import check_kinds, check_range, check_trained
-from fastrnn.training.sequences.config import FitConfig
+from fastrnn.training.sequences.division import alike, divisions_of
 from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.fitting import Fitting
-from fastrnn.training.sequences.many import Many, job_of
+from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
+from fastrnn.training.sequences.per_model import each_of, given_weights, separated
+from fastrnn.training.sequences.relative import loss_weights
+from fastrnn.training.sequences.start import jobs_of
 
-# Options that may differ from model to model, besides the optimizer's own and the hidden size.
-FIT_PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
 MOST_BYTES = 1 << 28
 # The head that is trained unless another one is given.
@@ -114,10 +114,9 @@ def fit_sequences(
                 f"seeds: got {len(seeds)}, expected one, or {len(owned)}, one for each {each}, or a multiple of these"
             )
         seeds = np.resize(seeds, len(owned)) if len(seeds) == 1 else seeds
-        owned = owned * (len(seeds) // len(owned))
-        groups = {each: np.array([data.groups[each][own[0]] for own in owned])}
+        groups = {each: np.resize([data.groups[each][own[0]] for own in owned], len(seeds))}
     models = len(seeds)
-    config, varied = _separated(config, options, models)
+    config, varied = separated(config, options, models)
     head, outputs = head_for(head, data)
     roles = split(data, validation=validation, within=each) if roles is None else roles
     roles = check_roles(roles, len(data))
@@ -128,25 +127,27 @@ def fit_sequences(
         )
     check_trained(data, head, roles, owned, each)
     check_range(data, config.dtype)
-    sizes = _each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
+    sizes = each_of("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     chosen = np.arange(models) if only is None else _chosen(only, models)
-    distinct = dict.fromkeys(as_whole("hidden_size", size, 1) for size in sizes[chosen])
+    distinct = [as_whole("hidden_size", size, 1) for size in dict.fromkeys(sizes[chosen].tolist())]
     cells = {size: replace(cell, hidden_size=size) for size in distinct}
     if data.initial is not None and config.initial_state == "learned":
         raise ValueError("initial_state: got learned, expected zero: the data give the initial states")
     threads = min(cores(), cores() if threads is None else as_whole("threads", threads, 1))
     lanes = _lanes(config, lanes, owned, roles, data)
-    rows, manys = np.atleast_2d(roles), []
+    divisions = divisions_of(roles, owned, chosen, loss_weights(head, data), data.counted.astype(float))
+    manys = []
     for size, own in cells.items():
         many = Many(own, head, outputs, data, config, threads, lanes)
         check_inputs(data, many.recipe, data.initial)
-        given = None if weights is None else _given(weights, many.recipe, models)
-        for model in _alike([model for model in chosen.tolist() if sizes[model] == size], roles):
-            values = {name: float(column[model]) for name, column in varied.items()}
-            start = given and {name: array[model] for name, array in given.items()}
-            sequences = owned and owned[model]
-            own_roles = rows[model % len(rows)] if sequences is None else roles[sequences]
-            many.jobs.append(job_of(many.recipe, model, int(seeds[model]), values, own_roles, start, sequences))
+        given = None if weights is None else given_weights(weights, many.recipe, models)
+        places = np.flatnonzero(sizes[chosen] == size)
+        places = places[alike([divisions[n] for n in places])]
+        values, start = (
+            {name: array[chosen[places]] for name, array in each.items()} for each in (varied, given or {})
+        )
+        divided = [divisions[n] for n in places]
+        many.jobs = jobs_of(many.recipe, chosen[places], seeds[chosen[places]], values, divided, start)
         manys.append(many)
     identity = checkpoint and fit_identity(
         cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
@@ -158,7 +159,6 @@ def fit_sequences(
     fits = Fits.of(
         cell,
         head,
-        data,
         config,
         seeds[chosen],
         sizes[chosen].astype(int),
@@ -214,13 +214,6 @@ def head_for(head, data):
     return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
 
 
-def _alike(models, roles):
-    """Return the models in an order with equal roles together, so that sequences that no lane needs can be left out."""
-    if roles.ndim == 1:
-        return models
-    return sorted(models, key=lambda model: (roles[model].tobytes(), model))
-
-
 def _seeds(seeds):
     array = np.asarray(seeds)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
@@ -236,65 +229,3 @@ def _chosen(only, models):
     if not len(found) or found.dtype.kind not in "iu" or found[0] < 0 or found[-1] >= models:
         raise ValueError(f"only: got {only!r:.80}, expected numbers of models from 0 to {models - 1}")
     return found
-
-
-def _each(name, value, models):
-    array = np.asarray(value)
-    if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
-        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models} numbers, one for each seed")
-    return np.broadcast_to(array, (models,))
-
-
-def _separated(config, options, models):
-    """Return (FitConfig, {option of the kernels: (M,) values})."""
-    known = {each.name for each in fields(FitConfig)}
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
-    values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
-    own = dict(options.get("optimizer_options", ()))
-    single = {name: _one(name, value, models) for name, value in values.items()}
-    options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
-    if not own and config is not None:
-        options.pop("optimizer_options")
-    config = replace(config or FitConfig(), **options, **single)
-    optimizer = config.build_optimizer()
-    names = {
-        "rate": ("learning_rate", config.learning_rate),
-        "l1": ("l1", config.l1),
-        "decay": ("weight_decay", config.weight_decay),
-        "activity": ("activity", config.activity),
-    }
-    columns = {}
-    for kernel_name, (name, number) in names.items():
-        columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")
-    for name in optimizer._fields:
-        columns[name] = _column(name, own.get(name, getattr(optimizer, name)), models, False)
-    return config, columns
-
-
-def _one(name, value, models):
-    """Return one number for all models: the largest, so that an option that one model uses is compiled in."""
-    return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
-
-
-def _column(name, value, models, positive):
-    bounds, values = POSITIVE if positive else (), np.asarray(_each(name, value, models), object)
-    return np.array([as_number(name, each, *bounds) for each in values])
-
-
-def _given(weights, recipe, models):
-    """Return {name: (M, ...)} initial weights of all models, views of the same numbers where models share them."""
-    own = {}
-    for name, shape in recipe.shapes().items():
-        if name not in weights:
-            raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")
-        array = np.asarray(weights[name], float)
-        if array.shape not in ((models, *shape), shape):
-            raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
-        if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
-            raise ValueError(f"weights: {name} holds values that are not finite in {recipe.dtype}")
-        own[name] = np.broadcast_to(array, (models, *shape))
-    return own

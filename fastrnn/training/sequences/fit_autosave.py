@@ -93,14 +93,14 @@ def _arrays(many, held):
 def _take_up(many, arrays):
     """Load the arrays of one size into its Many."""
     jobs = {job.model: job for job in many.jobs}
-    done = arrays["done"]
+    done, known = arrays["done"], []
     for row, best, history in zip(
         done.tolist(), arrays["done.best"], _parts(arrays["done.history"], done[:, 4]), strict=True
     ):
         model, best_round, rounds, end, _ = row
-        taken = FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end])
-        many.taken[model] = taken
-        many.least = min(many.least, taken.chosen_loss(many.counted, many.recipe.config.every))
+        known.append(FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end]))
+    if known:
+        many.keep(known)
     if "lanes" not in arrays:
         return
     rows, groups = arrays["lanes"], {}

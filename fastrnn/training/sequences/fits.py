@@ -12,10 +12,9 @@ from fastrnn.heads.base import Head
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.job import ENDS
+from fastrnn.training.sequences.job import ENDS, histories_of
 from fastrnn.training.sequences.one import Fit
 from fastrnn.training.sequences.predictions import Predictions
-from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.saved import read_fits, write_fits
 
 HISTORY_ROLES = ("train", "validation", "test")
@@ -82,12 +81,12 @@ class Fits(Predictions):
     data_name: str = ""
 
     @classmethod
-    def of(cls, cell, head, data, config, seeds, sizes, options, taken, recipes, seconds):
+    def of(cls, cell, head, config, seeds, sizes, options, taken, recipes, seconds):
         """Collect the models of a training; for internal use.
 
         Parameters
         ----------
-        cell, head, data, config, seeds, sizes, options
+        cell, head, config, seeds, sizes, options
             What was trained.
         taken : list
             The results of the models, in the order of the seeds.
@@ -100,15 +99,10 @@ class Fits(Predictions):
         -------
         Fits
         """
-        weight, steps = loss_weights(head, data), data.counted.astype(float)
-        histories, loss, accuracy = [], [], []
-        for each in taken:
-            # In the precision of the sums: histories take most of the memory of many models.
-            histories.append(each.job.means(each.history, weight, steps).astype(config.dtype))
-            at = each.best_round // config.every
-            last = histories[-1][at] if len(histories[-1]) else np.full((2, ROLES), np.nan)
-            loss.append(last[0])
-            accuracy.append(last[1])
+        histories, best_round = histories_of(taken, config.dtype), np.array([each.best_round for each in taken])
+        none = np.full((1, 2, ROLES), np.nan, config.dtype)
+        at = (best_round // config.every).tolist()
+        chosen = np.array([(own if len(own) else none)[n if len(own) else 0] for own, n in zip(histories, at)])
         return cls(
             cell,
             head,
@@ -118,9 +112,9 @@ class Fits(Predictions):
             {names.get(name, name): values for name, values in options.items()},
             tuple(each.stopped for each in taken),
             np.array([each.rounds for each in taken]),
-            np.array([each.best_round for each in taken]),
-            np.array(loss),
-            np.array(accuracy),
+            best_round,
+            chosen[:, 0].copy(),
+            chosen[:, 1].copy(),
             seconds,
             arithmetic(),
             tuple(each.best for each in taken),

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from fastrnn.interrupt import deferred_interrupt
+from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.training.sequences.fit_state import FitState
 from fastrnn.training.sequences.lanes import left_behind
 
@@ -138,8 +139,8 @@ class Fitting:
 
     def _size(self):
         """Return the approximate number of bytes of a checkpoint."""
-        models = sum(many.recipe.rows * many.recipe.dtype.itemsize * len(many.jobs) for many in self.manys)
-        return models + sum(taken.history.nbytes for many in self.manys for taken in many.taken.values())
+        sizes = ((many.recipe.rows * len(many.jobs), SUMS * many.evaluations) for many in self.manys)
+        return self.manys[0].recipe.dtype.itemsize * sum(map(sum, sizes))
 
     def save(self, held):
         """Write the checkpoint: finished models, and `held`, the lanes of the models at work."""

@@ -4,7 +4,6 @@ import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
-from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.job import FitResult
 from fastrnn.training.sequences.team import Team, parts_of
@@ -13,20 +12,20 @@ from fastrnn.training.sequences.team import Team, parts_of
 MOST_EVALUATIONS = 64
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 MOST_ROUNDS = 1024
+# The progress of a model that waits, as a column.
+BEGINNING = np.array([[{"best": np.inf, "pending": 1, "reduction": 1}.get(name, 0)] for name in PROGRESS])
 
 
 class FitGroup:
     """Models in training, one in each lane, or one model whose sequences lie in the lanes.
 
-    `put` a FitJob into a free slot, `run`, and `take` what is done. Models that `suits` allows side by side have the
-    same
-    roles. slots: models at a time. counted: (N,), sums of the weights of each sequence's steps. flag (1,) int64: not 0
-    where training is to end soon. blocks_for(FitJob): its blocks (fastrnn.training.sequences.blocks).
+    `put` FitJobs into free slots, `run`, and `take` what is done. Models that `suits` allows side by side have the
+    same Division. slots: models at a time. flag (1,) int64: not 0 where training is to end soon. blocks_for(Division):
+    its blocks (fastrnn.training.sequences.blocks).
     """
 
-    def __init__(self, recipe, data, counted, flag, blocks_for):
-        self.recipe, self.data, self.counted, self.flag = recipe, data, counted, flag
-        self.blocks_for = blocks_for
+    def __init__(self, recipe, data, flag, blocks_for):
+        self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
         # Numbers of one model are updated a vector at a time.
@@ -39,7 +38,7 @@ class FitGroup:
             "best": (rows, width),
             "slots": (len(names.slots), rows, width),
             "flags": (3, rows),
-            "options": (len(OPTIONS) + len(names.options), width),
+            "options": (len(recipe.options), width),
             "running": (max(1, len(names.running)), width),
             "factor": (self.longest, width),
             "criteria": (len(CRITERIA), width),
@@ -96,61 +95,55 @@ class FitGroup:
         """Return (slots,): a number of each model."""
         return self.arrays["progress"][PROGRESS.index(name), : self.slots]
 
-    def lanes_of(self, slot):
-        """Return the lanes of a model."""
-        return slot if self.recipe.net.own_weights else slice(None)
+    def lanes_of(self, slots):
+        """Return the lanes of models in these slots, or in this one."""
+        return slots if self.recipe.net.own_weights else slice(None)
 
-    def suits(self, job):
-        """Return whether a model may begin now: its roles must be those for which the blocks were laid out."""
-        return not any(self.jobs) or self.laid_for == job.roles.tobytes()
+    def suits(self, job, others):
+        """Return whether a model may train beside the FitJobs `others`: all must have the same Division."""
+        return not others or others[0].division is job.division
 
-    def put(self, slot, job):
-        """Begin a model in a free slot, at the next evaluation."""
-        recipe, arrays, config = self.recipe, self.arrays, self.recipe.config
-        lanes = self.lanes_of(slot)
-        self.jobs[slot], self.parts[slot], self.updates[slot] = job, [], 0
-        for name in ("theta", "best"):
-            arrays[name][: recipe.rows, slot] = job.weights
-        arrays["slots"][:, :, slot] = 0
-        arrays["running"][:, slot] = 0
-        arrays["progress"][:, lanes] = 0
-        for name, value in (("best", np.inf), ("pending", 1), ("reduction", 1)):
-            arrays["progress"][PROGRESS.index(name), lanes] = value
-        counts = job.counts(self.counted)
-        scale = np.divide(1, counts, out=np.zeros(ROLES), where=counts > 0)
-        limit = np.inf if config.max_grad_norm is None else config.max_grad_norm
-        options = {
-            "scale": self._scale(job, scale[0]),
-            "max_norm": limit,
-            "saturation": 0.0,
-            "retention": 0.0,
-            **job.options,
-        }
-        for row, name in enumerate((*OPTIONS, *recipe.optimizer.options)):
-            arrays["options"][row, slot] = options[name]
-        stops = config.patience is not None and counts[1] > 0
+    def put(self, slots, jobs):
+        """Begin models in free slots, at the next evaluation."""
+        recipe, arrays, lanes = self.recipe, self.arrays, self.lanes_of(slots)
+        arrays["theta"][: recipe.rows, slots] = np.array([job.weights for job in jobs]).T
+        arrays["best"][:, slots] = arrays["theta"][:, slots]
+        arrays["slots"][:, :, slots] = 0
+        arrays["running"][:, slots] = 0
+        arrays["progress"][:, lanes] = BEGINNING
+        arrays["options"][:, slots] = np.array([job.options for job in jobs]).T
+        constants = {division: self._constants(division) for division in {job.division for job in jobs}}
+        columns = np.array([constants[job.division] for job in jobs]).T
+        arrays["options"][recipe.options.index("scale"), slots] = columns[0]
+        arrays["criteria"][:, slots] = columns[1:]
+        self._lay(slots, jobs)
+        self.changed, self.updates[slots] = True, 0
+        for slot, job in zip(slots, jobs):
+            self.jobs[slot], self.parts[slot] = job, []
+            self.seen[slot] = job, self.parts[slot]
+
+    def _constants(self, division):
+        """Return the factor on the gradients of models with a Division, and their criteria."""
+        config, weight = self.recipe.config, division.weight
+        scale = np.divide(1, weight, out=np.zeros(ROLES), where=weight > 0)
         criteria = {
             "train_scale": scale[0],
             "validation_scale": scale[1],
-            "patience": config.patience if stops else np.inf,
+            "patience": config.patience if config.patience is not None and weight[1] > 0 else np.inf,
             "min_delta": config.min_delta,
             "limit": config.limit,
             "plateau_patience": config.plateau_patience,
             "plateau_factor": config.plateau_factor,
         }
-        for row, name in enumerate(CRITERIA):
-            arrays["criteria"][row, slot] = criteria[name]
-        self._lay(slot, job)
-        self.changed = True
-        self.seen[slot] = job, self.parts[slot]
+        return [self._scale(division, scale[0]), *(criteria[name] for name in CRITERIA)]
 
-    def _lay(self, slot, job):
-        """Set the weight of each sequence of the blocks for the model."""
-        if self.laid_for != job.roles.tobytes():
-            self.laid_for = job.roles.tobytes()
-            blocks, self.shared = self.blocks_for(job)
+    def _lay(self, slots, jobs):
+        """Set the weight of each sequence of the blocks for models of one Division."""
+        if self.laid_for is not jobs[0].division:
+            self.laid_for = jobs[0].division
+            blocks, self.shared = self.blocks_for(self.laid_for)
             self._take_blocks(blocks)
-        self.weights[..., self.lanes_of(slot)] = self.shared[..., 0] if self.recipe.net.own_weights else self.shared
+        self.weights[..., self.lanes_of(slots)] = self.shared
 
     def _take_blocks(self, blocks):
         """Let the kernels read these blocks."""
@@ -159,7 +152,7 @@ class FitGroup:
         self.weights = aligned_zeros((len(blocks), ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
         self.table = np.array([_item_of(*each) for each in zip(blocks, self.weights)], np.int64)
 
-    def _scale(self, job, scale):
+    def _scale(self, division, scale):
         """Return the factor on gradients: one over the counted steps that they are summed over."""
         return scale
 
@@ -259,20 +252,24 @@ class FitGroup:
         """Continue from this round, with models that were put into the empty group."""
         self.round = round_
 
-    def take(self, slot):
-        """Free the slot of a finished model."""
-        arrays, job, rows = self.arrays, self.jobs[slot], self.recipe.rows
-        rounds, limit = int(self._progress("rounds")[slot]), arrays["criteria"][CRITERIA.index("limit"), slot]
-        stopped = "diverged" if self._progress("diverged")[slot] else "epochs" if rounds >= limit else "patience"
-        history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
-        # After `stop_after` epochs the weights are the last ones.
-        last = stopped == "epochs" and self.recipe.config.stop_after is not None
-        best, best_round = ("theta", rounds) if last else ("best", int(self._progress("best_round")[slot]))
-        taken = FitResult(job, arrays[best][:rows, slot].copy(), history, best_round, rounds, stopped)
-        lanes = self.lanes_of(slot)
-        self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
+    def take(self, slots):
+        """Free the slots of finished models; return their FitResults."""
+        arrays, config, lanes = self.arrays, self.recipe.config, self.lanes_of(slots)
+        progress = dict(zip(PROGRESS, arrays["progress"][:, slots]))
+        over = progress["rounds"] >= arrays["criteria"][CRITERIA.index("limit"), slots]
+        ends = np.where(progress["diverged"] > 0, "diverged", np.where(over, "epochs", "patience")).tolist()
+        rounds, best_rounds = (progress[name].astype(int).tolist() for name in ("rounds", "best_round"))
+        last, best = (arrays[name][: self.recipe.rows, slots].T.copy() for name in ("theta", "best"))
+        taken = []
+        for n, slot in enumerate(slots):
+            history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
+            # After `stop_after` epochs the weights are the last ones.
+            final = ends[n] == "epochs" and config.stop_after is not None
+            kept = (last[n], history, rounds[n]) if final else (best[n], history, best_rounds[n])
+            taken.append(FitResult(self.jobs[slot], *kept, rounds[n], ends[n]))
+            self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
-        arrays["theta"][:, slot] = 0
+        arrays["theta"][:, slots] = 0
         self.weights[..., lanes] = 0
         self.changed = True
         return taken

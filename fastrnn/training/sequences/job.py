@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.decide import ROLES
+from fastrnn.training.sequences.division import Division, means_of
 
+# Models whose histories are divided at once.
+MODELS_AT_ONCE = 1024
 # The mark of a network that was trained elsewhere.
 IMPORTED = "imported"
 # Why a model stopped, in a few words.
@@ -20,38 +22,13 @@ ENDS = {
 
 
 class FitJob(NamedTuple):
-    """One model to train: its number and seed, initial weights (R,), options {name: number}, roles of sequences.
-
-    sequences: numbers of its own sequences, whose roles these are, or None: all.
-    """
+    """One model to train: its number and seed, initial weights (R,), FitRecipe's options (K,), and its sequences."""
 
     model: int
     seed: int
     weights: np.ndarray
-    options: dict
-    roles: np.ndarray
-    sequences: np.ndarray | None = None
-
-    @property
-    def own(self):
-        """The numbers of its sequences."""
-        return np.arange(len(self.roles)) if self.sequences is None else self.sequences
-
-    def counts(self, values):
-        """Return (3,) sums of values (N,) over the sequences of each role."""
-        own = values if self.sequences is None else values[self.sequences]
-        # One by one, so that a sum depends only on its own summands.
-        return np.array([own[self.roles == role].sum() for role in range(ROLES)])
-
-    def means(self, sums, weight, steps):
-        """Return (E, 2, 3): mean loss and share of correct steps at each evaluation, from sums (E, 6); nan where none
-        count.
-
-        weight, steps (N,): the summed weight and the counted steps of each sequence.
-        """
-        counts = np.array([self.counts(values) for values in (weight, steps)])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(counts > 0, sums.astype(float).reshape(-1, 2, ROLES) / counts, np.nan)
+    options: np.ndarray
+    division: Division
 
 
 class FitResult(NamedTuple):
@@ -64,12 +41,25 @@ class FitResult(NamedTuple):
     rounds: int
     stopped: str
 
-    def chosen_loss(self, counted, every):
+    def chosen_loss(self, every):
         """Return the validation loss, or without one the training loss, of the weights that are kept.
 
-        counted (N,): the weight of each sequence; every: epochs between two evaluations. Before the first evaluation
-        it is inf.
+        every: epochs between two evaluations. Before the first evaluation it is inf.
         """
-        counts = self.job.counts(counted)
-        role = 1 if counts[1] > 0 else 0
-        return float(self.history[self.best_round // every, role] / counts[role]) if len(self.history) else np.inf
+        if not len(self.history):
+            return np.inf
+        weight = self.job.division.weight
+        role = 1 if weight[1] > 0 else 0
+        return float(self.history[self.best_round // every, role] / weight[role])
+
+
+def histories_of(taken, dtype):
+    """Return [(E, 2, 3)]: the result of `means_of` for each of the FitResults."""
+    found = []
+    for first in range(0, len(taken), MODELS_AT_ONCE):
+        part = taken[first : first + MODELS_AT_ONCE]
+        counts, sums = [len(each.history) for each in part], np.concatenate([each.history for each in part])
+        # In the precision of the sums: histories take most of the memory of many models.
+        means, ends = means_of(sums, [each.job.division for each in part], counts).astype(dtype), np.cumsum(counts)
+        found += [means[end - count : end] for count, end in zip(counts, ends.tolist())]
+    return found

@@ -44,7 +44,7 @@ def lane_of(group, slot):
 
 def put_lane(group, slot, job, lane):
     """Continue a model in a free slot; the group's round must suit it."""
-    group.put(slot, job)
+    group.put([slot], [job])
     arrays, rows, lanes = group.arrays, group.recipe.rows, group.lanes_of(slot)
     for name in ("theta", "best"):
         arrays[name][:rows, slot] = getattr(lane, name)

@@ -10,18 +10,15 @@ from collections import deque
 
 import numpy as np
 
-from fastrnn.initializers import initial_weights
 from fastrnn.thread_choice import ThreadChoice
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences.batched import BatchedGroup
 from fastrnn.training.sequences.blocks import Layout, blocks_for
 from fastrnn.training.sequences.group import FitGroup
-from fastrnn.training.sequences.job import FitJob
 from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.recipe import FitRecipe
-from fastrnn.training.sequences.relative import loss_weights
 
 # The duration of one call of the kernels, about.
 KERNEL_SECONDS = 0.1
@@ -31,8 +28,8 @@ class Many:
     """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
 
     taken: {model: FitResult}; least: the lowest validation loss of those, or training loss where a model has none to
-    validate; held: [(round, [(slot, FitJob, Lane)])] of groups of models to continue, all models of a group together,
-    since they are evaluated in the same rounds.
+    validate; evaluations: of those; held: [(round, [(slot, FitJob, Lane)])] of groups of models to continue, all models
+    of a group together, since they are evaluated in the same rounds.
     """
 
     def __init__(self, cell, head, outputs, data, config, threads, lanes):
@@ -41,9 +38,7 @@ class Many:
         self.recipe = FitRecipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None, int(data.lengths.max()))
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
-        # The divisors of sums of losses, and of correct steps.
-        self.counted, self.steps = loss_weights(head, data), data.counted.astype(float)
-        self.taken, self.held, self.least = {}, [], math.inf
+        self.taken, self.held, self.least, self.evaluations = {}, [], math.inf, 0
         self.groups, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
         # The blocks of the latest division of sequences, which groups share.
         self.laid, self.laying = (None, None), threading.Lock()
@@ -56,7 +51,8 @@ class Many:
         # Threads that share the work of one group.
         self.threads, self.team = groups, self.threads // groups
         if self.lanes in ("own", "batches"):
-            self.layout = Layout(self.jobs, self.data.lengths, self.recipe.net.columns)
+            divisions = dict.fromkeys(job.division for job in self.jobs)
+            self.layout = Layout(divisions, self.data.lengths, self.recipe.net.columns)
             self.targets = self.data.target_rows(slice(None))
         self.groups = [self._group() for _ in range(self.threads)]
 
@@ -74,17 +70,17 @@ class Many:
     def _group(self):
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
-            return kind(self.recipe, self.data, self.counted, self.flag, self.layout, self.targets)
+            return kind(self.recipe, self.data, self.flag, self.layout, self.targets)
         kind = FitGroup if self.recipe.config.batch_size is None else BatchedGroup
-        return kind(self.recipe, self.data, self.counted, self.flag, self._blocks_for)
+        return kind(self.recipe, self.data, self.flag, self._blocks_for)
 
-    def _blocks_for(self, job):
-        """Return the result of blocks_for for the roles of a model: the same arrays for all groups."""
-        roles, net = job.roles.tobytes(), self.recipe.net
+    def _blocks_for(self, division):
+        """Return the result of blocks_for for a Division: the same arrays for all groups."""
+        net = self.recipe.net
         with self.laying:
-            if self.laid[0] != roles:
+            if self.laid[0] is not division:
                 lanes = None if net.own_weights else self.recipe.lanes
-                self.laid = roles, blocks_for(job, self.data, net.columns, lanes, self.recipe.dtype)
+                self.laid = division, blocks_for(division, self.data, net.columns, lanes, self.recipe.dtype)
             return self.laid[1]
 
     def _work(self, thread, threads):
@@ -113,9 +109,7 @@ class Many:
         while not self.flag[0]:
             if not any(group.jobs):
                 self._take_up(group)
-            for slot in range(share):
-                if group.jobs[slot] is None and (job := self._next(group)) is not None:
-                    group.put(slot, job)
+            self._fill(group, share)
             if not any(group.jobs):
                 break
             threads, count = choice.next(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
@@ -124,8 +118,8 @@ class Many:
             took = time.perf_counter() - began
             choice.measured(group.team.used, made, took)
             rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
-            for slot in done:
-                self._keep(group.take(slot))
+            if done:
+                self.keep(group.take(done))
             self._save(group)
             self.fitting.pause(group.evaluated - before)
 
@@ -157,23 +151,23 @@ class Many:
         lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]
         return group.round, lanes
 
-    def _next(self, group):
+    def _fill(self, group, share):
+        """Begin models that wait in the free ones of the first `share` slots of a group."""
+        free, others = group.jobs[:share].count(None), [job for job in group.jobs if job is not None]
+        began = []
         with self.lock:
-            ready = self.waiting and not self.flag[0] and group.suits(self.waiting[0])
-            return self.waiting.popleft() if ready else None
+            while len(began) < free and self.waiting and not self.flag[0]:
+                if not group.suits(self.waiting[0], others or began):
+                    break
+                began.append(self.waiting.popleft())
+        if began:
+            slots = [slot for slot in range(share) if group.jobs[slot] is None]
+            group.put(slots[: len(began)], began)
 
-    def _keep(self, taken):
-        loss = taken.chosen_loss(self.counted, self.recipe.config.every)
+    def keep(self, taken):
+        """Store FitResults."""
+        least = min(each.chosen_loss(self.recipe.config.every) for each in taken)
+        evaluations = sum(len(each.history) for each in taken)
         with self.lock:
-            self.taken[taken.job.model] = taken
-            self.least = min(self.least, loss)
-
-
-def job_of(recipe, model, seed, options, roles, weights=None, sequences=None):
-    """Return the FitJob of a model: its initial weights are drawn from its seed alone."""
-    config = recipe.config
-    if weights is None:
-        drawn = initial_weights(config.initializer, recipe.shapes(), seed)
-        weights = {name: config.initial_scale * values for name, values in drawn.items()}
-        weights |= {name: np.full(drawn[name].shape, value) for name, value in recipe.cell.starts.items()}
-    return FitJob(model, seed, recipe.vector(weights), options, roles, sequences)
+            self.taken.update((each.job.model, each) for each in taken)
+            self.least, self.evaluations = min(self.least, least), self.evaluations + evaluations

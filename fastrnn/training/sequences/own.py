@@ -15,19 +15,20 @@ class OwnGroup(FitGroup):
     layout: the Layout of all models that may come. targets: data.target_rows of all steps.
     """
 
-    def __init__(self, recipe, data, counted, flag, layout, targets):
+    def __init__(self, recipe, data, flag, layout, targets):
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.layout, self.targets, count = layout, targets, len(layout.steps)
         ends = np.cumsum(layout.steps)
         self.firsts, steps = ends - layout.steps, int(ends[-1])
-        super().__init__(recipe, data, counted, flag, None)
+        super().__init__(recipe, data, flag, None)
         self.laid = [
             aligned_zeros((steps, *shape, net.columns, lanes), dtype)
             for shape in ((net.sizes.inputs,), (targets.shape[1],), ())
         ]
         self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
-        # The sequence in each place, and the lanes whose sequences are to be written before the next round.
-        self.chosen, self.late = np.full((count, net.columns, lanes), -1), set()
+        # The sequence in each place, the Division of which each lane's are, and the lanes whose sequences are to be
+        # written before the next round.
+        self.chosen, self.divided, self.late = np.full((count, net.columns, lanes), -1), [None] * lanes, set()
         width = 0 if data.initial is None else data.initial.shape[1]
         self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
         self._take_blocks([
@@ -43,21 +44,26 @@ class OwnGroup(FitGroup):
     def _longest(self):
         return int(self.layout.steps.max())
 
-    def suits(self, job):
+    def suits(self, job, others):
         """Return True: a model may always begin."""
         return True
 
-    def _lay(self, slot, job):
-        own, role, block, column = self.layout.places(job)
-        self.chosen[:, :, slot] = -1
-        self.chosen[block, column, slot] = own
-        self.lengths[:, :, slot] = 0
-        self.lengths[block, column, slot] = self.data.lengths[own]
-        self.weights[:, :, :, slot] = 0
-        self.weights[block, role, column, slot] = 1
-        if self.data.initial is not None:
-            self.first_states[block, :, column, slot] = self.data.initial[own]
-        self.late.add(slot)
+    def _lay(self, slots, jobs):
+        for division in {job.division for job in jobs}:
+            lanes = np.array([slot for slot, job in zip(slots, jobs) if job.division is division])
+            own, role, block, column = (array[:, None] for array in self.layout.places(division))
+            self.lengths[block, column, lanes] = self.data.lengths[own]
+            self.weights[..., lanes] = 0
+            self.weights[block, role, column, lanes] = 1
+            # Lanes whose last model had the same sequences hold them already.
+            others = np.array([lane for lane in lanes.tolist() if self.divided[lane] is not division], int)
+            self.chosen[:, :, others] = -1
+            self.chosen[block, column, others] = own
+            if self.data.initial is not None:
+                self.first_states[block, :, column, others] = self.data.initial[own]
+            for lane in others.tolist():
+                self.divided[lane] = division
+                self.late.add(lane)
 
     def _settle(self):
         super()._settle()
@@ -77,8 +83,7 @@ class OwnGroup(FitGroup):
                 arrays = [array[..., part] for array in self.laid]
                 gather(self.chosen[..., part], self.layout.steps, self.firsts, source, tuple(arrays))
 
-    def take(self, slot):
-        """Free the slot of a finished model, as a FitGroup does."""
-        self.lengths[:, :, slot] = 0
-        self.late.discard(slot)
-        return super().take(slot)
+    def take(self, slots):
+        """Free the slots of finished models, as a FitGroup does."""
+        self.lengths[:, :, slots] = 0
+        return super().take(slots)

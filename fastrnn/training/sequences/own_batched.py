@@ -42,7 +42,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         columns, size = self.recipe.net.columns, self.recipe.config.batch_size
         orders = []
         for slot, job in enumerate(self.jobs):
-            training = job.own[job.roles == 0] if job is not None and taking[slot] else np.zeros(0, np.int64)
+            training = job.division.of_role(0) if job is not None and taking[slot] else np.zeros(0, np.int64)
             orders.append(order_of(job, training, int(self.updates[slot])) if len(training) else training)
         size = min(size, max(map(len, orders)))
         counts = np.array([-(-len(order) // size) for order in orders])

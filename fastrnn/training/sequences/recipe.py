@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.layout import named_places
-from fastrnn.kernels.recurrent.update import traced_optimizer
+from fastrnn.kernels.recurrent.update import OPTIONS, traced_optimizer
 from fastrnn.networks import BLOCK_COLUMNS, columns_for, kernel_network, lanes_for, weights_that_learn
 
 
@@ -53,6 +53,19 @@ class FitRecipe:
         return traced_optimizer(self.config.build_optimizer())
 
     @cached_property
+    def options(self):
+        """The names of the numbers of each model that its updates depend on."""
+        return (*OPTIONS, *self.optimizer.options)
+
+    @cached_property
+    def common_options(self):
+        """The `options` that are equal for all models, (K,); 0 for the others."""
+        values = np.zeros(len(self.options))
+        limit = self.config.max_grad_norm
+        values[self.options.index("max_norm")] = np.inf if limit is None else limit
+        return values
+
+    @cached_property
     def program(self):
         return loops.train_program(self.net, self.optimizer, self.terms, self.config.dtype, self.lanes)
 
@@ -72,9 +85,13 @@ class FitRecipe:
 
     def vector(self, weights):
         """Return (R,) of named weights; rows of missing ones are 0."""
-        rows = np.zeros(self.rows, self.dtype)
+        return self.vectors({name: values[None] for name, values in weights.items()})[0]
+
+    def vectors(self, weights):
+        """Return (M, R) of named weights (M, ...); rows of missing ones are 0."""
+        rows = np.zeros((len(next(iter(weights.values()))), self.rows), self.dtype)
         for name, values in weights.items():
-            rows[self.places[name]] = values
+            rows[:, self.places[name]] = values
         return rows
 
     def named(self, rows):

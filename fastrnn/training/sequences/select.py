@@ -19,9 +19,9 @@ from fastrnn.optimizers.base import optimizers
 from fastrnn.progress import models_done, progress_shown
 from fastrnn.training.sequences.checks import check_kinds
 from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.fit import FIT_PER_MODEL
 from fastrnn.training.sequences.kept import fit_kept
 from fastrnn.training.sequences.parts import Where
+from fastrnn.training.sequences.per_model import FIT_PER_MODEL
 from fastrnn.training.sequences.selection import Selection
 
 

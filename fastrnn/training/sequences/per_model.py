@@ -1,0 +1,80 @@
+"""Options and initial weights that may differ between the models of one call."""
+
+import difflib
+from dataclasses import fields, replace
+
+import numpy as np
+
+from fastrnn.arguments import POSITIVE, as_number
+from fastrnn.training.sequences.config import FitConfig
+
+# Options that may differ from model to model, besides the optimizer's own and the hidden size.
+FIT_PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
+
+
+def each_of(name, value, models):
+    """Return (M,): a value of each model."""
+    array = np.asarray(value)
+    if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
+        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models} numbers, one for each seed")
+    return np.broadcast_to(array, (models,))
+
+
+def separated(config, options, models):
+    """Return (FitConfig, {option of the kernels: (M,) values})."""
+    known = {each.name for each in fields(FitConfig)}
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
+    values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
+    own = dict(options.get("optimizer_options", ()))
+    single = {name: _one(name, value, models) for name, value in values.items()}
+    options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
+    if not own and config is not None:
+        options.pop("optimizer_options")
+    config = replace(config or FitConfig(), **options, **single)
+    optimizer = config.build_optimizer()
+    names = {
+        "rate": ("learning_rate", config.learning_rate),
+        "l1": ("l1", config.l1),
+        "decay": ("weight_decay", config.weight_decay),
+        "activity": ("activity", config.activity),
+    }
+    columns = {}
+    for kernel_name, (name, number) in names.items():
+        columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")
+    for name in optimizer._fields:
+        columns[name] = _column(name, own.get(name, getattr(optimizer, name)), models, False)
+    return config, columns
+
+
+def _one(name, value, models):
+    """Return one number for all models: the largest, so that an option that one model uses is compiled in."""
+    return value if np.ndim(value) == 0 else float(np.max(_column(name, value, models, False)))
+
+
+def _column(name, value, models, positive):
+    bounds, values = POSITIVE if positive else (), each_of(name, value, models)
+    least = bounds[1] if positive else 0.0
+    if np.ndim(value) == 0:
+        return np.full(models, as_number(name, value, *bounds))
+    if values.dtype.kind in "iuf" and (values >= least).all() and (values < np.inf).all():
+        return values.astype(float)
+    return np.array([as_number(name, each, *bounds) for each in values.astype(object)])
+
+
+def given_weights(weights, recipe, models):
+    """Return {name: (M, ...)} initial weights of all models, views of the same numbers where models share them."""
+    own = {}
+    for name, shape in recipe.shapes().items():
+        if name not in weights:
+            raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")
+        array = np.asarray(weights[name], float)
+        if array.shape not in ((models, *shape), shape):
+            raise ValueError(f"weights: {name} has shape {array.shape}, expected {shape} or {(models, *shape)}")
+        if not (np.abs(array) <= np.finfo(recipe.dtype).max).all():
+            raise ValueError(f"weights: {name} holds values that are not finite in {recipe.dtype}")
+        own[name] = np.broadcast_to(array, (models, *shape))
+    return own

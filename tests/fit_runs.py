@@ -1,0 +1,21 @@
+"""Groups of models of fits, outside a call of `train_many`."""
+
+import numpy as np
+
+from fastrnn import GRU
+from fastrnn.heads.softmax import Softmax
+from fastrnn.training.sequences.division import divisions_of
+from fastrnn.training.sequences.many import Many
+from fastrnn.training.sequences.start import jobs_of
+
+OPTIONS = {"rate": 0.05, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
+
+
+def begun(data, roles, config, lanes="models"):
+    """Return a Many whose only group has begun one GRU(2), of seed 0."""
+    many = Many(GRU(2), Softmax(), 2, data, config, 1, lanes)
+    divisions = divisions_of(roles, None, np.zeros(1, int), data.counted.astype(float), data.counted.astype(float))
+    many.jobs = jobs_of(many.recipe, [0], [0], OPTIONS, divisions)
+    many.prepare()
+    many.groups[0].put([0], many.jobs)
+    return many

@@ -7,6 +7,8 @@ next process too, and for formulas that users write.
 import hashlib
 import os
 
+import numpy as np
+
 from fastrnn.compiling import plain
 from fastrnn.machine.address import address_for, call
 from fastrnn.machine.emulator import emulate
@@ -17,6 +19,13 @@ from fastrnn.machine.native import SIGNATURE, native
 def execute(address, frame):
     """Run the Program at an Address on its frame (int64 words)."""
     call(address, (None, frame))
+
+
+@plain
+def execute_all(address, frames):
+    """Run the Program at an Address on each row of frames (n, words)."""
+    for n in range(len(frames)):
+        call(address, (None, frames[n]))
 
 
 class Program:
@@ -38,6 +47,17 @@ class Program:
             emulate(self, frame)
         else:
             execute(self.address, frame)
+
+    def run_all(self, frames):
+        """Run on each of several frames, one after the other, in one call."""
+        if _emulated():
+            for frame in frames:
+                emulate(self, frame)
+        else:
+            rows = np.array(frames)
+            execute_all(self.address, rows)
+            for frame, row in zip(frames, rows):
+                frame[:] = row
 
     def compile(self):
         """Compile the machine code, or load it from the disk cache."""

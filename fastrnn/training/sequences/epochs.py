@@ -66,7 +66,6 @@ class Epochs:
     def _call(self, rounds):
         """Run one epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""
         every, before, active = self.recipe.config.every, self.round, self.arrays["active"][0]
-        self.counters[loops.EVALUATIONS] = self.counters[loops.DONE] = 0
         # An epoch that stopped after its evaluation is not evaluated again.
         evaluated = ((active[: self.slots] > 0) & (self._progress("rounds") > self.updates)).any()
         if before % every == 0 and not evaluated:

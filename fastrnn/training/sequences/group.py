@@ -5,15 +5,15 @@ import numpy as np
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.sequences.criteria import BEGINNING, criteria_of
 from fastrnn.training.sequences.job import FitResult
+from fastrnn.training.sequences.lanes import span_of
 from fastrnn.training.sequences.team import Team, parts_of
 
 # Evaluations that one call of the kernels may make.
-MOST_EVALUATIONS = 64
+MOST_EVALUATIONS = 128
 # Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
 MOST_ROUNDS = 1024
-# The progress of a model that waits, as a column.
-BEGINNING = np.array([[{"best": np.inf, "pending": 1, "reduction": 1}.get(name, 0)] for name in PROGRESS])
 
 
 class FitGroup:
@@ -21,10 +21,11 @@ class FitGroup:
 
     `put` FitJobs into free slots, `run`, and `take` what is done. Models that `suits` allows side by side have the
     same Division. slots: models at a time. flag (1,) int64: not 0 where training is to end soon. blocks_for(Division):
-    its blocks (fastrnn.training.sequences.blocks).
+    its blocks (fastrnn.training.sequences.blocks). beside: a group that runs in turn with this one, which shares its
+    memory for blocks, or None.
     """
 
-    def __init__(self, recipe, data, flag, blocks_for):
+    def __init__(self, recipe, data, flag, blocks_for, beside=None):
         self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
@@ -52,8 +53,10 @@ class FitGroup:
         block = {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
         self.frame, self.arrays = np.zeros(len(recipe.program.names), np.int64), {}
         self.counters = aligned_zeros((loops.COUNTERS,), np.int64)
-        for name, shape in (shapes | block).items():
+        for name, shape in (shapes if beside else shapes | block).items():
             self._allocate(name, shape)
+        for name in block if beside else ():
+            self._take_array(name, beside.arrays[name])
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
         self.team, self.threads = Team(recipe.program, block, dtype), 1
@@ -70,6 +73,8 @@ class FitGroup:
             np.zeros(self.slots, np.int64),
         )
         self.laid_for, self.changed = None, True
+        # The latest Division, and the result of _constants.
+        self.latest = None, None
         # What other threads may read while it runs: (FitJob, parts of its history) in each slot, and evaluations in
         # all.
         self.seen, self.evaluated = [None] * self.slots, 0
@@ -84,8 +89,11 @@ class FitGroup:
 
     def _allocate(self, name, shape):
         """Give the kernels an array of zeros."""
-        self.arrays[name] = aligned_zeros(shape, self.recipe.dtype)
-        self._set(**{name: self.arrays[name].ctypes.data})
+        self._take_array(name, aligned_zeros(shape, self.recipe.dtype))
+
+    def _take_array(self, name, array):
+        self.arrays[name] = array
+        self._set(**{name: array.ctypes.data})
 
     def _of_parts(self, numbers, parts):
         """Return the shape of this many numbers of each model, for each part of an update."""
@@ -105,37 +113,28 @@ class FitGroup:
 
     def put(self, slots, jobs):
         """Begin models in free slots, at the next evaluation."""
-        recipe, arrays, lanes = self.recipe, self.arrays, self.lanes_of(slots)
-        arrays["theta"][: recipe.rows, slots] = np.array([job.weights for job in jobs]).T
-        arrays["best"][:, slots] = arrays["theta"][:, slots]
-        arrays["slots"][:, :, slots] = 0
-        arrays["running"][:, slots] = 0
-        arrays["progress"][:, lanes] = BEGINNING
-        arrays["options"][:, slots] = np.array([job.options for job in jobs]).T
-        constants = {division: self._constants(division) for division in {job.division for job in jobs}}
-        columns = np.array([constants[job.division] for job in jobs]).T
-        arrays["options"][recipe.options.index("scale"), slots] = columns[0]
-        arrays["criteria"][:, slots] = columns[1:]
+        recipe, arrays, columns = self.recipe, self.arrays, span_of(slots)
+        arrays["theta"][: recipe.rows, columns] = np.array([job.weights for job in jobs]).T
+        arrays["best"][:, columns] = arrays["theta"][:, columns]
+        arrays["slots"][:, :, columns] = 0
+        arrays["running"][:, columns] = 0
+        arrays["progress"][:, self.lanes_of(columns)] = BEGINNING
+        arrays["options"][:, columns] = np.array([job.options for job in jobs]).T
+        scales, criteria = zip(*(self._constants(job.division) for job in jobs))
+        arrays["options"][recipe.options.index("scale"), columns] = scales
+        arrays["criteria"][:, columns] = np.array(criteria).T
         self._lay(slots, jobs)
-        self.changed, self.updates[slots] = True, 0
+        self.updates[columns] = 0
         for slot, job in zip(slots, jobs):
-            self.jobs[slot], self.parts[slot] = job, []
-            self.seen[slot] = job, self.parts[slot]
+            self.jobs[slot], self.parts[slot] = job, (parts := [])
+            self.seen[slot] = job, parts
 
     def _constants(self, division):
-        """Return the factor on the gradients of models with a Division, and their criteria."""
-        config, weight = self.recipe.config, division.weight
-        scale = np.divide(1, weight, out=np.zeros(ROLES), where=weight > 0)
-        criteria = {
-            "train_scale": scale[0],
-            "validation_scale": scale[1],
-            "patience": config.patience if config.patience is not None and weight[1] > 0 else np.inf,
-            "min_delta": config.min_delta,
-            "limit": config.limit,
-            "plateau_patience": config.plateau_patience,
-            "plateau_factor": config.plateau_factor,
-        }
-        return [self._scale(division, scale[0]), *(criteria[name] for name in CRITERIA)]
+        """Return the factor on the gradients of models with a Division, and their criteria (C,)."""
+        if self.latest[0] is not division:
+            criteria = criteria_of(division, self.recipe.config)
+            self.latest = division, (self._scale(division, criteria[0]), criteria)
+        return self.latest[1]
 
     def _lay(self, slots, jobs):
         """Set the weight of each sequence of the blocks for models of one Division."""
@@ -143,7 +142,8 @@ class FitGroup:
             self.laid_for = jobs[0].division
             blocks, self.shared = self.blocks_for(self.laid_for)
             self._take_blocks(blocks)
-        self.weights[..., self.lanes_of(slots)] = self.shared
+            self.changed = True
+        self.weights[..., self.lanes_of(span_of(slots))] = self.shared
 
     def _take_blocks(self, blocks):
         """Let the kernels read these blocks."""
@@ -157,7 +157,7 @@ class FitGroup:
         return scale
 
     def _settle(self):
-        """Update the work on each block, after models came or left."""
+        """Update the work on each block, after other sequences came or left."""
         self.changed = False
         flags, part = self._flags(), self._parts()
         learns = flags & loops.LEARN > 0
@@ -185,32 +185,42 @@ class FitGroup:
 
         threads: the number of threads that share the blocks, at most.
         """
-        config, every, self.threads = self.recipe.config, self.recipe.config.every, threads
+        self.threads, rounds = threads, self.prepare(rounds)
+        self._call(rounds)
+        return self.ended()
+
+    def prepare(self, rounds):
+        """Prepare a call; return the number of its rounds."""
+        config, every = self.recipe.config, self.recipe.config.every
         if self.changed:
             self._settle()
         if not self.arrays["active"].any():
             # No model is between two evaluations: waiting models may begin at once.
             self.round = 0
-        rounds, before = min(rounds, self.longest), self.round
+        rounds, self.before = min(rounds, self.longest), self.round
         waiting = self._progress("pending") > 0
         # Models that wait begin at the first evaluation.
-        began = np.where(waiting, -before % every, 0)
+        self.began = np.where(waiting, -self.before % every, 0)
         if config.scheduled:
             for slot, job in enumerate(self.jobs):
                 if job is not None:
-                    first = int(self.updates[slot] - began[slot])
+                    first = int(self.updates[slot] - self.began[slot])
                     factors = config.factors(max(first, 0), rounds + min(first, 0))
                     self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
-        running = (self.arrays["active"][0, : self.slots] > 0) | waiting
-        self._call(rounds)
-        made = int(self.counters[loops.EVALUATIONS])
+        self.running = (self.arrays["active"][0, : self.slots] > 0) | waiting
+        self.counters[loops.EVALUATIONS] = self.counters[loops.DONE] = 0
+        return rounds
+
+    def ended(self):
+        """Take over what a call has made; return the result of `run`."""
+        made, rounds = int(self.counters[loops.EVALUATIONS]), self.round - self.before
         self.evaluated += made
         if made:
             history = self.arrays["history"][:made].copy()
-            for slot in np.flatnonzero(running):
+            for slot in np.flatnonzero(self.running).tolist():
                 self.parts[slot].append(history[:, :, slot])
-        rounds, done = self.round - before, int(self.counters[loops.DONE])
-        self.updates += np.where(running, np.maximum(rounds - began, 0), 0)
+        self.updates += np.where(self.running, np.maximum(rounds - self.began, 0), 0)
+        done = int(self.counters[loops.DONE])
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
 
     def to_evaluation(self):
@@ -225,19 +235,22 @@ class FitGroup:
 
     def _call(self, rounds):
         """Run `rounds` rounds in compiled code."""
-        self.counters[loops.EVALUATIONS] = self.counters[loops.DONE] = 0
         self._execute(self.table, rounds, self.recipe.config.every)
 
     def _execute(self, table, rounds, every):
         """Run the program on a table of blocks."""
+        self.team.run(self.frame, min(self.threads, self.point(table, rounds, every)))
+
+    def point(self, table, rounds, every):
+        """Let the frame point to a table of blocks; return the number of threads that can share them."""
         place = loops.ITEM.index("learned")
         learned, parts = table[:, place : place + 2].max(0).tolist()
         for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, parts)):
             if len(self.arrays[name]) < count:
                 self._allocate(name, self._of_parts(numbers, count))
-        self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every)
+        self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
         self.counters[loops.DRAWN] = self.counters[loops.ENDED] = 0
-        self.team.run(self.frame, min(self.threads, max(learned, 1)))
+        return max(learned, 1)
 
     @property
     def round(self):
@@ -254,25 +267,31 @@ class FitGroup:
 
     def take(self, slots):
         """Free the slots of finished models; return their FitResults."""
-        arrays, config, lanes = self.arrays, self.recipe.config, self.lanes_of(slots)
-        progress = dict(zip(PROGRESS, arrays["progress"][:, slots]))
-        over = progress["rounds"] >= arrays["criteria"][CRITERIA.index("limit"), slots]
-        ends = np.where(progress["diverged"] > 0, "diverged", np.where(over, "epochs", "patience")).tolist()
-        rounds, best_rounds = (progress[name].astype(int).tolist() for name in ("rounds", "best_round"))
-        last, best = (arrays[name][: self.recipe.rows, slots].T.copy() for name in ("theta", "best"))
-        taken = []
-        for n, slot in enumerate(slots):
-            history = np.concatenate([*self.parts[slot], np.zeros((0, SUMS), self.recipe.dtype)])
+        arrays, columns = self.arrays, span_of(slots)
+        lanes, limit = self.lanes_of(columns), self.recipe.config.limit
+        progress = dict(zip(PROGRESS, arrays["progress"][:, columns].tolist()))
+        best, last = arrays["best"][: self.recipe.rows, columns].T.copy(), None
+        if self.recipe.config.stop_after is not None:
+            last = arrays["theta"][: self.recipe.rows, columns].T.copy()
+        taken, values = [], zip(slots, *(progress[name] for name in ("rounds", "best_round", "diverged")))
+        for n, (slot, rounds, best_round, diverged) in enumerate(values):
+            stopped = "diverged" if diverged else "epochs" if rounds >= limit else "patience"
+            kept = best[n], self._history(slot), int(best_round)
             # After `stop_after` epochs the weights are the last ones.
-            final = ends[n] == "epochs" and config.stop_after is not None
-            kept = (last[n], history, rounds[n]) if final else (best[n], history, best_rounds[n])
-            taken.append(FitResult(self.jobs[slot], *kept, rounds[n], ends[n]))
+            if stopped == "epochs" and last is not None:
+                kept = last[n], kept[1], int(rounds)
+            taken.append(FitResult(self.jobs[slot], *kept, int(rounds), stopped))
             self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
+        self.updates[columns] = 0
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
-        arrays["theta"][:, slots] = 0
+        arrays["theta"][:, columns] = 0
         self.weights[..., lanes] = 0
-        self.changed = True
         return taken
+
+    def _history(self, slot):
+        """Return (E, 6): the sums of all evaluations of a model, in its dtype."""
+        parts = self.parts[slot]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else self.arrays["history"][:0, :, slot]
 
 
 def _item_of(block, weights):

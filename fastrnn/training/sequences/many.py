@@ -19,9 +19,7 @@ from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.recipe import FitRecipe
-
-# The duration of one call of the kernels, about.
-KERNEL_SECONDS = 0.1
+from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
 
 
 class Many:
@@ -39,7 +37,7 @@ class Many:
                              data.initial is not None, int(data.lengths.max()))
         self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
         self.taken, self.held, self.least, self.evaluations = {}, [], math.inf, 0
-        self.groups, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
+        self.turns, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
         # The blocks of the latest division of sequences, which groups share.
         self.laid, self.laying = (None, None), threading.Lock()
 
@@ -54,7 +52,12 @@ class Many:
             divisions = dict.fromkeys(job.division for job in self.jobs)
             self.layout = Layout(divisions, self.data.lengths, self.recipe.net.columns)
             self.targets = self.data.target_rows(slice(None))
-        self.groups = [self._group() for _ in range(self.threads)]
+        self.turns = [Turns(self._group()) for _ in range(self.threads)]
+
+    @property
+    def groups(self):
+        """The groups of all threads."""
+        return [group for turns in self.turns for group in list(turns.groups)]
 
     def run(self, fitting):
         """Train all models, unless a Fitting (of .fitting) stops it; `held` then has the unfinished ones."""
@@ -62,17 +65,17 @@ class Many:
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
         self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
         self.prepare()
-        # Groups at work, their lanes while a checkpoint is put together, and the lanes of groups that ended.
-        self.working, self.deposits, self.left = set(self.groups), None, []
+        # Turns at work, their lanes while a checkpoint is put together, and the lanes of those that ended.
+        self.working, self.deposits, self.left = set(self.turns), None, []
         on_threads(self.threads, lambda thread, threads: self._work(thread, threads), fitting.tend)
         self.held += self.left
 
-    def _group(self):
+    def _group(self, beside=None):
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
-            return kind(self.recipe, self.data, self.flag, self.layout, self.targets)
+            return kind(self.recipe, self.data, self.flag, self.layout, self.targets, beside)
         kind = FitGroup if self.recipe.config.batch_size is None else BatchedGroup
-        return kind(self.recipe, self.data, self.flag, self._blocks_for)
+        return kind(self.recipe, self.data, self.flag, self._blocks_for, beside)
 
     def _blocks_for(self, division):
         """Return the result of blocks_for for a Division: the same arrays for all groups."""
@@ -85,43 +88,48 @@ class Many:
 
     def _work(self, thread, threads):
         # Fewer threads than groups may be granted: each then works on one of them, and the others are not needed.
-        group = self.groups[thread]
+        turns = self.turns[thread]
         with self.lock:
-            self.working &= set(self.groups[:threads])
+            self.working &= set(self.turns[:threads])
         try:
-            self._fit(group)
+            self._fit(turns)
         except BaseException:
             self.fitting.stop()
             raise
         finally:
             with self.lock:
-                self.working.discard(group)
+                self.working.discard(turns)
                 # `left` or `taken` has its models, at a later moment.
-                (self.deposits or {}).pop(group, None)
-                if any(group.jobs):
-                    self.left.append(self._state(group))
+                (self.deposits or {}).pop(turns, None)
+                self.left += self._states(turns)
             self.fitting.ended()
 
-    def _fit(self, group):
-        """Keep the slots of a group filled until no model waits, or training is to stop."""
-        rounds, share = 1, min(group.slots, -(-len(self.jobs) // self.threads))
+    def _fit(self, turns):
+        """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
+        first = turns.groups[0]
+        rounds, share = 1, min(first.slots, -(-len(self.jobs) // self.threads))
+        # Models that learn from batches, or whose sequences lie in the lanes, have calls of their own.
+        alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None
         choice = ThreadChoice(self.team)
         while not self.flag[0]:
-            if not any(group.jobs):
-                self._take_up(group)
-            self._fill(group, share)
-            if not any(group.jobs):
+            for group in turns.groups[: turns.most]:
+                if not any(group.jobs):
+                    self._take_up(group)
+                self._fill(group, share)
+            if not turns.occupied():
                 break
-            threads, count = choice.next(min(rounds, group.to_evaluation()) if self.fitting.stepwise else rounds)
-            began, before = time.perf_counter(), group.evaluated
-            made, done = group.run(count, threads)
+            threads, count = choice.next(min(rounds, first.to_evaluation()) if self.fitting.stepwise else rounds)
+            began, before = time.perf_counter(), turns.evaluated
+            made = turns.run(count, threads)
             took = time.perf_counter() - began
-            choice.measured(group.team.used, made, took)
+            choice.measured(first.team.used, made, took)
             rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
-            if done:
-                self.keep(group.take(done))
-            self._save(group)
-            self.fitting.pause(group.evaluated - before)
+            if turns.done:
+                self.keep(turns.take())
+            # Half of them wait for other threads, and for the end.
+            turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * share), self._group)
+            self._save(turns)
+            self.fitting.pause(turns.evaluated - before)
 
     def _take_up(self, group):
         """Continue models that were in the lanes of one group."""
@@ -133,23 +141,26 @@ class Many:
             put_lane(group, slot, job, lane)
         group.go_on(round_)
 
-    def _save(self, group):
-        """Add a group's lanes to the checkpoint, when one is due; the last group writes it."""
+    def _save(self, turns):
+        """Add the lanes of a thread's groups to the checkpoint, when one is due; the last thread writes it."""
         with self.lock:
             if self.deposits is None and self.fitting.due():
                 self.deposits = {}
             if self.deposits is None:
                 return
-            if group not in self.deposits:
-                self.deposits[group] = self._state(group)
+            if turns not in self.deposits:
+                self.deposits[turns] = self._states(turns)
             if self.working <= set(self.deposits):
                 # Also after a failure the next checkpoint is put together from the beginning.
                 deposits, self.deposits = self.deposits, None
-                self.fitting.save([*self.held, *self.left, *deposits.values()])
+                self.fitting.save([*self.held, *self.left, *(each for own in deposits.values() for each in own)])
 
-    def _state(self, group):
-        lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]
-        return group.round, lanes
+    def _states(self, turns):
+        """Return [(round, [(slot, FitJob, Lane)])] of a thread's groups."""
+        return [
+            (group.round, [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None])
+            for group in turns.occupied()
+        ]
 
     def _fill(self, group, share):
         """Begin models that wait in the free ones of the first `share` slots of a group."""

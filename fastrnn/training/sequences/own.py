@@ -15,12 +15,12 @@ class OwnGroup(FitGroup):
     layout: the Layout of all models that may come. targets: data.target_rows of all steps.
     """
 
-    def __init__(self, recipe, data, flag, layout, targets):
+    def __init__(self, recipe, data, flag, layout, targets, beside=None):
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.layout, self.targets, count = layout, targets, len(layout.steps)
         ends = np.cumsum(layout.steps)
         self.firsts, steps = ends - layout.steps, int(ends[-1])
-        super().__init__(recipe, data, flag, None)
+        super().__init__(recipe, data, flag, None, beside)
         self.laid = [
             aligned_zeros((steps, *shape, net.columns, lanes), dtype)
             for shape in ((net.sizes.inputs,), (targets.shape[1],), ())
@@ -49,6 +49,7 @@ class OwnGroup(FitGroup):
         return True
 
     def _lay(self, slots, jobs):
+        self.changed = True
         for division in {job.division for job in jobs}:
             lanes = np.array([slot for slot, job in zip(slots, jobs) if job.division is division])
             own, role, block, column = (array[:, None] for array in self.layout.places(division))
@@ -85,5 +86,5 @@ class OwnGroup(FitGroup):
 
     def take(self, slots):
         """Free the slots of finished models, as a FitGroup does."""
-        self.lengths[:, :, slots] = 0
+        self.lengths[:, :, slots], self.changed = 0, True
         return super().take(slots)

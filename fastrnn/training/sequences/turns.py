@@ -1,0 +1,59 @@
+"""The groups of one thread, which run one after the other within each call of compiled code."""
+
+# The duration of one call of the kernels, about.
+KERNEL_SECONDS = 0.1
+# Groups of a thread, at most.
+MOST_GROUPS = 16
+
+
+class Turns:
+    """One group, or several where all models of a short call end together.
+
+    Python's work on a model takes several times as long just after a call, when it is in no cache any more, and other
+    threads wait for it. `most`: the groups that may begin models.
+    """
+
+    def __init__(self, first):
+        self.groups, self.most, self.done, self.fresh = [first], 1, [], False
+
+    @property
+    def evaluated(self):
+        """The number of evaluations so far."""
+        return sum(group.evaluated for group in self.groups)
+
+    def occupied(self):
+        """Return the groups that have models."""
+        return [group for group in self.groups if any(group.jobs)]
+
+    def run(self, rounds, threads):
+        """Run at most `rounds` rounds of each group, until one of its models is finished; return the fewest made."""
+        groups = self.occupied()
+        # Whether all models begin with this call.
+        self.fresh = not any(group.updates.any() for group in groups)
+        if len(groups) == 1:
+            made = [groups[0].run(rounds, threads)]
+        else:
+            for group in groups:
+                group.point(group.table, group.prepare(rounds), group.recipe.config.every)
+            groups[0].recipe.program.run_all([group.frame for group in groups])
+            made = [group.ended() for group in groups]
+        self.done = [(group, slots) for group, (_, slots) in zip(groups, made) if slots]
+        return min(rounds for rounds, _ in made)
+
+    def take(self):
+        """Free the slots of finished models; return their FitResults."""
+        return [taken for group, slots in self.done for taken in group.take(slots)]
+
+    def adapt(self, seconds, room, make):
+        """Choose the number of groups after a call of some seconds; room: those that all models that wait may fill.
+
+        make: a function that returns a group beside another one.
+        """
+        if self.occupied():
+            # Models that end one by one would leave many lanes of all these groups without work at the end.
+            self.most = 1 if self.done else self.most // 2
+        elif self.fresh and seconds < KERNEL_SECONDS / 3:
+            self.most *= 2
+        self.most = max(1, min(self.most, room, MOST_GROUPS))
+        while len(self.groups) < self.most:
+            self.groups.append(make(self.groups[0]))

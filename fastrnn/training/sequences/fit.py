@@ -167,7 +167,7 @@ def fit_sequences(
         {many.recipe.cell.hidden_size: many.recipe for many in manys},
         fitting.seconds,
     )
-    return replace(fits, groups={name: values[chosen] for name, values in groups.items()})
+    return replace(fits, groups={name: values[chosen] for name, values in groups.items()}, data_name=data.name)
 
 
 def _lanes(config, lanes, owned, roles, data):

@@ -120,7 +120,6 @@ class Fits(Predictions):
             tuple(each.best for each in taken),
             tuple(histories),
             recipes,
-            data_name=data.name,
         )
 
     def __len__(self):

@@ -35,8 +35,10 @@ def plot_selection(selection, baselines=(), path=None, axes=None):
     (axes,) = picture.axes
     lines, sizes, mean, error, unit = _lines(selection)
     one = next(iter(selection.values())) if isinstance(selection, dict) else selection
+    # A line of one size would not be seen.
+    thin = {"color": SKY, "linewidth": 0.9, "zorder": 1.5, "marker": "." if len(sizes) == 1 else None}
     for n, losses in enumerate(lines.values()):
-        axes.plot(sizes, losses, color=SKY, linewidth=0.9, zorder=1.5, label=f"one {unit}" if n == 0 else None)
+        axes.plot(sizes, losses, label=f"one {unit}" if n == 0 else None, **thin)
     axes.errorbar(
         sizes,
         mean,

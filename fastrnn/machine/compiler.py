@@ -209,13 +209,18 @@ class Compiler(LaneSums, Atomics):
         with self.builder.if_then(self.builder.icmp_signed("!=", condition.ir(), INT(0))):
             yield None
 
+    @staticmethod
+    def unrolls(count, vectors):
+        """Return whether `fold` writes out a loop of a known number of steps."""
+        return count * max(1, vectors) <= UNROLLED
+
     def fold(self, count, values, body, rolled=False):
         """The vectors `values` after values = body(n, values) for n = 0, 1, ..., kept in registers.
 
         rolled: a short loop is not written out, either, so that no step's loads take registers during another step.
         """
         count = self.integer(count)
-        if count.known and (count.value == 1 or not rolled and count.value * max(1, len(values)) <= UNROLLED):
+        if count.known and (count.value == 1 or not rolled and self.unrolls(count.value, len(values))):
             for n in range(count.value):
                 values = body(self.integer(n), values)
             return values

@@ -237,6 +237,11 @@ class Emulator:
         """A branch, as a loop that runs once or not at all."""
         return [None] if condition else []
 
+    @staticmethod
+    def unrolls(count, vectors):
+        """Return whether a loop would be written out: here none is."""
+        return False
+
     def fold(self, count, values, body, rolled=False):
         """The vectors `values` after values = body(n, values) for n = 0, 1, ..."""
         for n in range(count):

@@ -13,8 +13,11 @@ from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
 
 
-def back_step(m, net, frame, block, t, slot, terms):
-    """Compute the derivatives with respect to the pre-activations of step t (d[slot]) and the state before it."""
+def back_step(m, net, frame, block, t, slot, terms, fresh):
+    """Compute the derivatives with respect to the pre-activations of step t (d[slot]) and the state before it.
+
+    fresh: whether that state is zero and does not learn, and its derivatives are not needed; None: they are.
+    """
     penalties = _penalties(m, net, frame, block, t, terms) if terms.active or terms.saturating else None
     retention = _retention(m, net, frame, block, t) if terms.retaining else None
     units, columns = net.tile(1, net.sizes.hidden)
@@ -32,9 +35,11 @@ def back_step(m, net, frame, block, t, slot, terms):
             m.store(frame.d_operand, row, m.constant(0.0))
         products.insert(0, ("w_q", 0, net.step.from_operand, frame.d_operand))
     for product in products:
-        for k, width in tiles(m, net.sizes.hidden, units):
-            for c, wide in tiles(m, net.columns, columns):
-                _through_weights(m, net, frame, slot, (k, width, c, wide), product, alone and product[0] == "w_h")
+        needed = fresh is None or product[0] == "w_q" or fresh.equals(0)
+        for _ in m.when(m.integer(needed)):
+            for k, width in tiles(m, net.sizes.hidden, units):
+                for c, wide in tiles(m, net.columns, columns):
+                    _through_weights(m, net, frame, slot, (k, width, c, wide), product, alone and product[0] == "w_h")
         if product[0] == "w_q":
             operand_back(m, net, frame, t, slot)
 

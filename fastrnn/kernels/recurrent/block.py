@@ -88,13 +88,18 @@ def _forward(m, net, frame, part, deriving, scoring, terms):
     # Outputs of one column come after all states; of more, while the states are in the nearest cache.
     apart = net.columns == 1 and not net.head.emphasis
     for t in m.range(part.steps):
-        forward_step(m, net, frame, part, t, part.first, terms.long)
+        forward_step(m, net, frame, part, t, part.first, terms.long, _fresh(m, part.first + t, terms))
         if not apart:
             for _ in m.when(deriving.either(scoring)):
                 head_step(m, net, frame, part, t, deriving, scoring)
     if apart:
         for _ in m.when(deriving.either(scoring)):
             head_steps(m, net, frame, part, deriving, scoring)
+
+
+def _fresh(m, t, terms):
+    """Return whether the state before step t is surely zero; None: it may never be."""
+    return t.equals(0) if terms.together else None
 
 
 def _turn(m, net, frame, part, learning, terms):
@@ -117,13 +122,13 @@ def _back(m, net, frame, part, terms, use=None):
         first = number * net.span
         count = (part.steps - first).least(net.span)
         for slot in m.down(count):
-            back_step(m, net, frame, part, first + slot, slot, terms)
+            back_step(m, net, frame, part, first + slot, slot, terms, _fresh(m, part.first + first + slot, terms))
             if terms.truncated:
                 # What came before a border is given, for what comes after it.
                 t = part.first + first + slot
                 for _ in m.when((t % m.word("segment")).equals(0).both(m.integer(0).below(t))):
                     _clear_derivatives(m, net, frame)
-        gradients(m, net, frame, part, first, count, use)
+        gradients(m, net, frame, part, first, count, _fresh(m, part.first + first, terms), use)
 
 
 def _clear_derivatives(m, net, frame):

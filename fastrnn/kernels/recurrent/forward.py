@@ -13,10 +13,11 @@ AT_ONCE = 4
 AHEAD = 2
 
 
-def forward_step(m, net, frame, block, t, first=0, far=False):
+def forward_step(m, net, frame, block, t, first=0, far=False, fresh=None):
     """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain.
 
-    first: the step of its sequences that the block begins with; far: states of later steps are in no near cache.
+    first: the step of its sequences that the block begins with; far: states of later steps are in no near cache;
+    fresh: whether the state before the step is zero, and its product need not be formed; None: it must.
     """
     units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
     now = m.from_integer(t + first)
@@ -26,7 +27,7 @@ def forward_step(m, net, frame, block, t, first=0, far=False):
         alive = [net.datum(m, block.lengths, m.integer(0), m.integer(c)) > now for c in range(net.columns)]
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
-            _products(m, net, frame, block, t, u, high, c, wide)
+            _products(m, net, frame, block, t, u, high, c, wide, fresh)
         if net.step.operand is None:
             for unit in m.range(high):
                 _cells(m, net, frame, t, u + unit, alive, far)
@@ -36,7 +37,7 @@ def forward_step(m, net, frame, block, t, first=0, far=False):
             _cells(m, net, frame, t, u, alive, far)
 
 
-def _products(m, net, frame, block, t, u, units, c, columns):
+def _products(m, net, frame, block, t, u, units, c, columns, fresh):
     """Compute the pre-activations of a tile of units and columns."""
     step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
@@ -76,10 +77,12 @@ def _products(m, net, frame, block, t, u, units, c, columns):
     for group in range(first_h):
         keep(group, sums[group])
     sums |= {group: biases(group) for group in range(step.from_x, groups)}
+    # A loop that is written out has no number of steps to choose.
+    count = hidden if fresh is None or m.unrolls(hidden, step.from_h * units * columns) else fresh.equals(0) * hidden
     sums = product(
         sums,
         first_h,
-        hidden,
+        count,
         "w_h",
         step.from_h,
         lambda k, column: m.load(frame.state, net.place(k, states, t, 0, column)),

@@ -8,10 +8,11 @@ from functools import partial
 from fastrnn.kernels.recurrent.network import tiles
 
 
-def gradients(m, net, frame, block, t, count, use=None):
+def gradients(m, net, frame, block, t, count, fresh=None, use=None):
     """Add the derivatives of steps t to t + count - 1 to the gradients.
 
-    use(places, values): called with parts of the gradient, which it is, in place of adding them to memory.
+    fresh: whether the state before step t is zero, and leads to no gradient; None: it may not be. use(places, values):
+    called with parts of the gradient, which it is, in place of adding them to memory.
     """
     hidden, inputs, states = net.sizes.hidden, net.sizes.inputs, len(net.step.new)
     table = net.table
@@ -19,11 +20,13 @@ def gradients(m, net, frame, block, t, count, use=None):
     def rows_of_d(first):
         return lambda n, row, c: m.load(frame.d, net.place(row + first, net.derived, n, 0, c))
 
-    def of_gates(first):
-        return lambda n, gate, u, c: m.load(frame.d, net.place(u, net.derived, n, first + gate, c))
+    def of_gates(first, skipped=0):
+        return lambda n, gate, u, c: m.load(frame.d, net.place(u, net.derived, n + skipped, first + gate, c))
+
+    passed = m.integer(0) if fresh is None else fresh
 
     def state(n, k, c):
-        return m.load(frame.state, net.place(k, states, t + n, 0, c))
+        return m.load(frame.state, net.place(k, states, t + passed + n, 0, c))
 
     def operand(n, k, c):
         return m.load(frame.operand, net.place(k, 1, t + n, 0, c))
@@ -32,10 +35,12 @@ def gradients(m, net, frame, block, t, count, use=None):
         return net.datum(m, block.x, (t + n) * inputs + i, m.integer(c))
 
     first_h = len(net.step.pre) - net.step.from_h
-    for name, first, right in (("w_h", first_h, state), ("w_q", 0, operand), ("w_x", 0, of_inputs)):
+    for name, first, right, skipped in (
+        ("w_h", first_h, state, passed), ("w_q", 0, operand, 0), ("w_x", 0, of_inputs, 0)
+    ):
         units, size, gates = table.axes[name]
         place = partial(net.weight_place, name)
-        _outer(m, net, frame, count, (gates, units), of_gates(first), size, right, place, use)
+        _outer(m, net, frame, count - skipped, (gates, units), of_gates(first, skipped), size, right, place, use)
     output_gradients(m, net, frame, t + 1, count, use)
     # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
     groups, late = len(net.step.pre), net.step.from_operand

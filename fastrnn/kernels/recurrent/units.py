@@ -203,7 +203,7 @@ def head_chunk(m, net, frame, chunk):
 
 def back_step(m, net, frame, t, terms):
     """Compute the derivatives by the pre-activations of step t, and by the states before it."""
-    step, sizes, states, gates = net.step, net.sizes, len(net.step.new), net.step.from_h
+    step, states, gates = net.step, len(net.step.new), net.step.from_h
     first_h = len(step.pre) - gates
     back = back_with_retention(step) if terms.retaining else step.back
     for panels, columns in _cells(m, net, 1):
@@ -214,7 +214,20 @@ def back_step(m, net, frame, t, terms):
                 m.store(frame.d, net.place(net.derived, t, n, column, p), values[n])
             for n in range(states):
                 m.store(frame.d_state, net.place(states, 0, n, column, p), values[net.derived + n])
-    for panels, columns in _cells(m, net, 1) if gates else ():
+    # The state before the first step is zero, and does not learn.
+    for _ in m.when(m.integer(0).below(frame.first + t)) if gates else ():
+        _back_through_weights(m, net, frame, t, first_h, gates)
+    if terms.truncated:
+        # What came before a border is given, for what comes after it.
+        for _ in m.when(((frame.first + t) % m.word("segment")).equals(0)):
+            for row in m.range(net.checkpoint):
+                m.store(frame.d_state, row, m.constant(0.0))
+
+
+def _back_through_weights(m, net, frame, t, first_h, gates):
+    """Add to the derivatives by the states before step t those that pass through the weights of the gates."""
+    sizes, states = net.sizes, len(net.step.new)
+    for panels, columns in _cells(m, net, 1):
         for own in _at_once(net, panels):
             places = [net.place(states, 0, 0, column, p) for p in own for column in columns]
             totals = _product(
@@ -232,11 +245,6 @@ def back_step(m, net, frame, t, terms):
             )
             for place, total in zip(places, totals):
                 m.store(frame.d_state, place, total)
-    if terms.truncated:
-        # What came before a border is given, for what comes after it.
-        for _ in m.when(((frame.first + t) % m.word("segment")).equals(0)):
-            for row in m.range(net.checkpoint):
-                m.store(frame.d_state, row, m.constant(0.0))
 
 
 def _behind(m, net, frame, t, column, p, terms):

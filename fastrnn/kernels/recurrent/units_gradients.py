@@ -10,19 +10,22 @@ SUMS = 12
 
 def gradients(m, net, frame, steps, chunks, add):
     """Set the gradients to the sums over these steps, or add these to them."""
+    # The state before the first step is zero.
+    passed = frame.first.equals(0)
     step, sizes, states, panels, lanes = net.step, net.sizes, len(net.step.new), net.panels, net.lanes
     first_h, zero, columns = len(step.pre) - step.from_h, m.constant(0.0), range(net.columns)
 
     def keep(place, value):
         m.store(frame.gradient, place, m.load(frame.gradient, place) + value if add else value)
 
-    def outer(name, count, gates, first, number):
-        """gradient[k, gate] = sum over steps and columns of d[t, first + gate] * number(t, column, k)."""
+    def outer(name, count, gates, first, number, begin=0):
+        """gradient[k, gate] = sum over columns and steps from `begin` of d[t, first + gate] * number(t, column, k)."""
         high = max(1, SUMS // gates) if gates else 1
         for p in range(panels):
             for k, width in tiles(m, count, high) if gates else ():
 
-                def body(t, sums, k=k, width=width, p=p):
+                def body(n, sums, k=k, width=width, p=p):
+                    t = n + begin
                     for column in columns:
                         d = [
                             m.load(frame.d, net.place(net.derived, t, first + gate, column, p)) for gate in range(gates)
@@ -31,11 +34,11 @@ def gradients(m, net, frame, steps, chunks, add):
                         sums = [m.fma(d[n % gates], numbers[n // gates], value) for n, value in enumerate(sums)]
                     return sums
 
-                for n, value in enumerate(m.fold(steps, [zero] * (width * gates), body)):
+                for n, value in enumerate(m.fold(steps - begin, [zero] * (width * gates), body)):
                     keep(((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
 
     outer("w_h", sizes.hidden, step.from_h, first_h,
-          lambda t, column, k: m.splat(frame.state, net.place(states, t, 0, column, 0) * lanes + k))
+          lambda t, column, k: m.splat(frame.state, net.place(states, t, 0, column, 0) * lanes + k), passed)
     outer("w_x", sizes.inputs, step.from_x, 0,
           lambda t, column, i: m.splat(frame.x, m.integer(column) * frame.stride + t * sizes.inputs + i))
     for p in range(panels):

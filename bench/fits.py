@@ -78,7 +78,7 @@ class Ours:
         config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4, **options)
         head, outputs = head_for(None, data)
         # As in folds, each model has sequences of its own to validate.
-        self.many = Many(cell, head, outputs, data, config, 1, "own" if lanes == "models" else lanes)
+        self.many = Many(cell, head, outputs, data, config, "own" if lanes == "models" else lanes)
         recipe = self.many.recipe
         options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
         width = recipe.lanes if lanes == "models" else 1
@@ -87,9 +87,8 @@ class Ours:
         numbers = np.arange(models)
         divisions = divisions_of(roles, None, numbers, loss_weights(head, data), data.counted.astype(float))
         self.many.jobs = jobs_of(recipe, numbers, numbers, options, divisions)
-        self.many.threads = -(-models // width)
         self.many.prepare()
-        self.groups = self.many.groups
+        self.groups = [self.many.group() for _ in range(-(-models // width))]
         for n, job in enumerate(self.many.jobs):
             self.groups[n // width].put([n % width], [job])
         trained = sum(int(data.lengths[own == fastrnn.data.TRAIN].sum()) for own in roles)

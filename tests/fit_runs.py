@@ -12,10 +12,11 @@ OPTIONS = {"rate": 0.05, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
 
 
 def begun(data, roles, config, lanes="models"):
-    """Return a Many whose only group has begun one GRU(2), of seed 0."""
-    many = Many(GRU(2), Softmax(), 2, data, config, 1, lanes)
+    """Return (Many, a group of it that has begun one GRU(2), of seed 0)."""
+    many = Many(GRU(2), Softmax(), 2, data, config, lanes)
     divisions = divisions_of(roles, None, np.zeros(1, int), data.counted.astype(float), data.counted.astype(float))
     many.jobs = jobs_of(many.recipe, [0], [0], OPTIONS, divisions)
     many.prepare()
-    many.groups[0].put([0], many.jobs)
-    return many
+    group = many.group()
+    group.put([0], many.jobs)
+    return many, group

@@ -138,7 +138,7 @@ def fit_sequences(
     divisions = divisions_of(roles, owned, chosen, loss_weights(head, data), data.counted.astype(float))
     manys = []
     for size, own in cells.items():
-        many = Many(own, head, outputs, data, config, threads, lanes)
+        many = Many(own, head, outputs, data, config, lanes)
         check_inputs(data, many.recipe, data.initial)
         given = None if weights is None else given_weights(weights, many.recipe, models)
         places = np.flatnonzero(sizes[chosen] == size)
@@ -154,7 +154,7 @@ def fit_sequences(
         weights=weights, only=chosen,
     )
     with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
-        fitting = Fitting(manys, progress, callback, autosave)
+        fitting = Fitting(manys, threads, progress, callback, autosave)
         taken = fitting.run()
     fits = Fits.of(
         cell,

@@ -47,11 +47,11 @@ class FitAutosave(TrainingAutosave):
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
 
-    def save(self, manys, current, held, seconds):
-        """Write the finished models, and the lanes of the Many at work: see Many.held."""
+    def save(self, held, seconds):
+        """Write the finished models, and {Many: lanes of its models at work, as Many.held}."""
         tensors = {}
-        for many in manys:
-            own = _arrays(many, held if many is current else many.held)
+        for many, lanes in held.items():
+            own = _arrays(many, lanes)
             tensors |= {f"{many.recipe.cell.hidden_size}.{name}": array for name, array in own.items()}
         header = {"kind": AUTOSAVE_KIND, "format": 1, "identity": self.identity, "seconds": seconds}
         self.write(lambda: sealed(tensors, header))

@@ -1,4 +1,4 @@
-"""One running call of `fit_sequences`: models of each size in turn, Ctrl-C, progress, callback, checkpoint."""
+"""One running call of `fit_sequences`: threads and models of each size, Ctrl-C, progress, callback, checkpoint."""
 
 import math
 import queue
@@ -9,25 +9,31 @@ import numpy as np
 
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.kernels.recurrent.decide import SUMS
+from fastrnn.threads import on_threads
 from fastrnn.training.sequences.fit_state import FitState
 from fastrnn.training.sequences.lanes import left_behind
+from fastrnn.training.tasks.deposits import Deposits
 
 # With a callback for one model, the caller waits this long for its next evaluation before it looks at other events.
 WAIT_SECONDS = 0.05
 
 
 class Fitting:
-    """Trains Manys one after the other; `run` returns all models in their order.
+    """Trains Manys on at most `threads` threads; `run` returns all models in their order.
 
+    Threads go on to the models of the next size as soon as no model of a size waits, large ones first: so only few
+    wait at the end. Where models are fewer than threads that can share the work of one, each size has all threads.
     progress(done, models, loss), callback(FitState): functions or None; autosave: a FitAutosave or None; stepwise:
     whether a single model waits after each evaluation until the callback has returned.
     """
 
-    def __init__(self, manys, progress, callback, autosave):
-        self.manys, self.progress, self.callback, self.autosave = manys, progress, callback, autosave
+    def __init__(self, manys, threads, progress, callback, autosave):
+        self.manys, self.threads = sorted(manys, key=lambda many: -many.recipe.rows), threads
+        self.progress, self.callback, self.autosave = progress, callback, autosave
         self.models = sum(len(many.jobs) for many in manys)
         self.stepwise = callback is not None and self.models == 1
-        self.reason, self.reported, self.current = "interrupted", 0, manys[0]
+        self.reason, self.reported, self.lock = "interrupted", 0, threading.Lock()
+        self.deposits = Deposits(self._due, self._save, self.lock)
         self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
         self.earlier = autosave.take_up(manys) if autosave else 0.0
 
@@ -36,18 +42,39 @@ class Fitting:
         self.began, self.caller = time.perf_counter(), threading.get_ident()
         with deferred_interrupt() as self.interrupt:
             self.flag = self.interrupt.flag
-            for self.current in self.manys:
-                if self.flag[0]:
-                    break
-                self.current.run(self)
+            groups = sum(many.full_groups for many in self.manys)
+            shared = groups < self.threads and not self.manys[0].recipe.net.own_weights
+            for manys in [[many] for many in self.manys] if shared else [self.manys]:
+                self._train(manys)
             if not self.flag[0]:
                 self.tend()
             if self.autosave:
                 if self.done < self.models and self.reason == "interrupted":
-                    self.save(self.current.held)
+                    self._save([])
                 else:
                     self.autosave.remove()
         return self._all()
+
+    def _train(self, manys):
+        """Train the models of Manys, on the same threads."""
+        threads = min(self.threads, sum(many.full_groups for many in manys))
+        for many in manys:
+            if self.flag[0]:
+                return
+            many.begin(self, threads, self.threads // threads)
+        on_threads(threads, lambda *_: self._work(manys), self.tend)
+
+    def _work(self, manys):
+        try:
+            for many in manys:
+                many.work()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            # The caller waits for the next evaluation of a single model.
+            if self.stepwise:
+                self.events.put(False)
 
     @property
     def seconds(self):
@@ -107,7 +134,7 @@ class Fitting:
             self.stop()
 
     def _evaluated(self):
-        return sum(group.evaluated for many in self.manys for group in many.groups)
+        return sum(many.evaluated for many in self.manys)
 
     # ------------------------------------------------------------------------------------------ in threads that work
 
@@ -128,13 +155,7 @@ class Fitting:
             except queue.Empty:
                 pass
 
-    def ended(self):
-        """Record that a thread has finished its work."""
-        if self.stepwise:
-            self.events.put(False)
-
-    def due(self):
-        """Return whether it is time to write a checkpoint."""
+    def _due(self):
         return self.autosave is not None and self.autosave.due(self._size())
 
     def _size(self):
@@ -142,6 +163,8 @@ class Fitting:
         sizes = ((many.recipe.rows * len(many.jobs), SUMS * many.evaluations) for many in self.manys)
         return self.manys[0].recipe.dtype.itemsize * sum(map(sum, sizes))
 
-    def save(self, held):
-        """Write the checkpoint: finished models, and `held`, the lanes of the models at work."""
-        self.autosave.save(self.manys, self.current, held, self.seconds)
+    def _save(self, deposits):
+        """Write the checkpoint: finished models, those that wait to be continued, and [(Many, lanes at work)]."""
+        held = {many: [*many.held, *(lanes for own, left in deposits if own is many for lanes in left)]
+                for many in self.manys}
+        self.autosave.save(held, self.seconds)

@@ -1,7 +1,4 @@
-"""Fits many models of one size to one set of sequences: a model in each lane, one group of lanes for each thread.
-
-Where there are fewer groups than threads, several share the blocks of a group (fastrnn.training.sequences.team).
-"""
+"""Fits many models of one size to one set of sequences: a model in each lane, one group of lanes for each thread."""
 
 import math
 import threading
@@ -11,7 +8,6 @@ from collections import deque
 import numpy as np
 
 from fastrnn.thread_choice import ThreadChoice
-from fastrnn.threads import on_threads
 from fastrnn.training.sequences.batched import BatchedGroup
 from fastrnn.training.sequences.blocks import Layout, blocks_for
 from fastrnn.training.sequences.group import FitGroup
@@ -23,54 +19,85 @@ from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
 
 
 class Many:
-    """Models with the same cell and configuration, waiting for lanes; `run` trains them all.
+    """Models with the same cell and configuration, waiting for lanes; `work` trains them, on each of several threads.
 
     taken: {model: FitResult}; least: the lowest validation loss of those, or training loss where a model has none to
     validate; evaluations: of those; held: [(round, [(slot, FitJob, Lane)])] of groups of models to continue, all models
     of a group together, since they are evaluated in the same rounds.
     """
 
-    def __init__(self, cell, head, outputs, data, config, threads, lanes):
+    def __init__(self, cell, head, outputs, data, config, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or on their own "batches" of
         sequences, or "sequences" of one model."""
         self.recipe = FitRecipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
                              data.initial is not None, int(data.lengths.max()))
-        self.data, self.jobs, self.threads, self.lanes = data, [], threads, lanes
+        self.data, self.jobs, self.lanes = data, [], lanes
         self.taken, self.held, self.least, self.evaluations = {}, [], math.inf, 0
-        self.turns, self.flag, self.lock = [], np.zeros(1, np.int64), threading.Lock()
+        self.turns, self.ended, self.flag, self.lock = [], 0, np.zeros(1, np.int64), threading.Lock()
         # The blocks of the latest division of sequences, which groups share.
         self.laid, self.laying = (None, None), threading.Lock()
 
+    @property
+    def slots(self):
+        """Models that a group trains at a time."""
+        return self.recipe.lanes if self.recipe.net.own_weights else 1
+
+    @property
+    def full_groups(self):
+        """How many groups all models fill."""
+        return -(-len(self.jobs) // self.slots)
+
+    @property
+    def groups(self):
+        """The groups of all threads at work."""
+        return [group for turns in list(self.turns) for group in list(turns.groups)]
+
+    @property
+    def evaluated(self):
+        """The number of evaluations so far."""
+        return self.ended + sum(group.evaluated for group in self.groups)
+
+    def begin(self, fitting, threads, team):
+        """Prepare `work` for a Fitting (of .fitting), which has `threads` threads that call it.
+
+        team: threads that share the work of a group.
+        """
+        self.fitting, self.flag, self.lock, self.deposits = fitting, fitting.flag, fitting.lock, fitting.deposits
+        self.threads, self.team = threads, team
+        # Models that a group trains at a time.
+        self.share = min(self.slots, -(-len(self.jobs) // min(threads, self.full_groups)))
+        inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
+        self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
+        self.prepare()
+
     def prepare(self):
-        """Compile, lay out the data, and make the groups: one for each thread."""
+        """Compile, and divide the data for groups."""
         self.recipe.program.compile()
-        slots = self.recipe.lanes if self.recipe.net.own_weights else 1
-        groups = max(1, min(self.threads, -(-len(self.jobs) // slots)))
-        # Threads that share the work of one group.
-        self.threads, self.team = groups, self.threads // groups
         if self.lanes in ("own", "batches"):
             divisions = dict.fromkeys(job.division for job in self.jobs)
             self.layout = Layout(divisions, self.data.lengths, self.recipe.net.columns)
             self.targets = self.data.target_rows(slice(None))
-        self.turns = [Turns(self._group()) for _ in range(self.threads)]
 
-    @property
-    def groups(self):
-        """The groups of all threads."""
-        return [group for turns in self.turns for group in list(turns.groups)]
+    def work(self):
+        """Train models until none waits, or training is to stop; `held` then has the unfinished ones."""
+        with self.lock:
+            if not self.waiting and not self.held:
+                return
+        turns = Turns(self.group())
+        self.turns.append(turns)
+        self.deposits.begin(turns)
+        try:
+            self._fit(turns)
+        finally:
+            with self.lock:
+                self.deposits.leave(turns)
+                # `taken` has the others.
+                self.held += self._states(turns)[1]
+                self.ended += turns.evaluated
+                self.turns.remove(turns)
 
-    def run(self, fitting):
-        """Train all models, unless a Fitting (of .fitting) stops it; `held` then has the unfinished ones."""
-        self.fitting, self.flag = fitting, fitting.flag
-        inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
-        self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
-        self.prepare()
-        # Turns at work, their lanes while a checkpoint is put together, and the lanes of those that ended.
-        self.working, self.deposits, self.left = set(self.turns), None, []
-        on_threads(self.threads, lambda thread, threads: self._work(thread, threads), fitting.tend)
-        self.held += self.left
-
-    def _group(self, beside=None):
+    def group(self, beside=None):
+        """Return a group without models; beside: a group of the same thread, or None."""
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
             return kind(self.recipe, self.data, self.flag, self.layout, self.targets, beside)
@@ -86,28 +113,10 @@ class Many:
                 self.laid = division, blocks_for(division, self.data, net.columns, lanes, self.recipe.dtype)
             return self.laid[1]
 
-    def _work(self, thread, threads):
-        # Fewer threads than groups may be granted: each then works on one of them, and the others are not needed.
-        turns = self.turns[thread]
-        with self.lock:
-            self.working &= set(self.turns[:threads])
-        try:
-            self._fit(turns)
-        except BaseException:
-            self.fitting.stop()
-            raise
-        finally:
-            with self.lock:
-                self.working.discard(turns)
-                # `left` or `taken` has its models, at a later moment.
-                (self.deposits or {}).pop(turns, None)
-                self.left += self._states(turns)
-            self.fitting.ended()
-
     def _fit(self, turns):
         """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
         first = turns.groups[0]
-        rounds, share = 1, min(first.slots, -(-len(self.jobs) // self.threads))
+        rounds = 1
         # Models that learn from batches, or whose sequences lie in the lanes, have calls of their own.
         alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None
         choice = ThreadChoice(self.team)
@@ -115,7 +124,7 @@ class Many:
             for group in turns.groups[: turns.most]:
                 if not any(group.jobs):
                     self._take_up(group)
-                self._fill(group, share)
+                self._fill(group)
             if not turns.occupied():
                 break
             threads, count = choice.next(min(rounds, first.to_evaluation()) if self.fitting.stepwise else rounds)
@@ -127,8 +136,8 @@ class Many:
             if turns.done:
                 self.keep(turns.take())
             # Half of them wait for other threads, and for the end.
-            turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * share), self._group)
-            self._save(turns)
+            turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * self.share), self.group)
+            self.deposits.offer(turns, self._states)
             self.fitting.pause(turns.evaluated - before)
 
     def _take_up(self, group):
@@ -141,29 +150,16 @@ class Many:
             put_lane(group, slot, job, lane)
         group.go_on(round_)
 
-    def _save(self, turns):
-        """Add the lanes of a thread's groups to the checkpoint, when one is due; the last thread writes it."""
-        with self.lock:
-            if self.deposits is None and self.fitting.due():
-                self.deposits = {}
-            if self.deposits is None:
-                return
-            if turns not in self.deposits:
-                self.deposits[turns] = self._states(turns)
-            if self.working <= set(self.deposits):
-                # Also after a failure the next checkpoint is put together from the beginning.
-                deposits, self.deposits = self.deposits, None
-                self.fitting.save([*self.held, *self.left, *(each for own in deposits.values() for each in own)])
-
     def _states(self, turns):
-        """Return [(round, [(slot, FitJob, Lane)])] of a thread's groups."""
-        return [
+        """Return (self, [(round, [(slot, FitJob, Lane)])]) of a thread's groups."""
+        return self, [
             (group.round, [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None])
             for group in turns.occupied()
         ]
 
-    def _fill(self, group, share):
-        """Begin models that wait in the free ones of the first `share` slots of a group."""
+    def _fill(self, group):
+        """Begin models that wait in the free ones of the first slots of a group."""
+        share = self.share
         free, others = group.jobs[:share].count(None), [job for job in group.jobs if job is not None]
         began = []
         with self.lock:

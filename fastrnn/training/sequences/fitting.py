@@ -164,7 +164,8 @@ class Fitting:
         return self.manys[0].recipe.dtype.itemsize * sum(map(sum, sizes))
 
     def _save(self, deposits):
-        """Write the checkpoint: finished models, those that wait to be continued, and [(Many, lanes at work)]."""
-        held = {many: [*many.held, *(lanes for own, left in deposits if own is many for lanes in left)]
-                for many in self.manys}
+        """Write the checkpoint: finished models, those that wait to be continued, and the lanes that threads left."""
+        held = {many: list(many.held) for many in self.manys}
+        for many, lanes in (each for deposit in deposits for each in deposit):
+            held[many].append(lanes)
         self.autosave.save(held, self.seconds)

@@ -90,9 +90,9 @@ class Many:
             self._fit(turns)
         finally:
             with self.lock:
-                self.deposits.leave(turns)
+                self.deposits.end(turns, elsewhere=True)
                 # `taken` has the others.
-                self.held += self._states(turns)[1]
+                self.held += [lanes for _, lanes in self._states(turns)]
                 self.ended += turns.evaluated
                 self.turns.remove(turns)
 
@@ -151,11 +151,12 @@ class Many:
         group.go_on(round_)
 
     def _states(self, turns):
-        """Return (self, [(round, [(slot, FitJob, Lane)])]) of a thread's groups."""
-        return self, [
-            (group.round, [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None])
-            for group in turns.occupied()
-        ]
+        """Return [(self, (round, [(slot, FitJob, Lane)]))] of a thread's groups."""
+        states = []
+        for group in turns.occupied():
+            lanes = [(slot, job, lane_of(group, slot)) for slot, job in enumerate(group.jobs) if job is not None]
+            states.append((self, (group.round, lanes)))
+        return states
 
     def _fill(self, group):
         """Begin models that wait in the free ones of the first slots of a group."""

@@ -4,8 +4,8 @@
 class Deposits:
     """Puts a checkpoint together when one is due; the last worker's deposit completes it.
 
-    due(): whether one is due; write(deposits): writes it from what all workers left. lock: held meanwhile, and by those
-    who call `leave`.
+    due(): whether one is due; write(deposits): writes it from what all workers left, each a list. lock: held meanwhile,
+    and by those who call `add` and `end`.
     """
 
     def __init__(self, due, write, lock):
@@ -18,10 +18,16 @@ class Deposits:
         with self.lock:
             self.working.add(worker)
 
-    def leave(self, worker):
-        """Count on a worker no more: at a later moment, its models are elsewhere."""
+    def add(self, worker, more):
+        """Add to what a worker left for the checkpoint that is being put together, if it did."""
+        if self.left and worker in self.left:
+            self.left[worker] += more
+
+    def end(self, worker, elsewhere=False):
+        """Count on a worker no more; elsewhere: whether all that it left is now found somewhere else."""
         self.working.discard(worker)
-        (self.left or {}).pop(worker, None)
+        if elsewhere and self.left:
+            self.left.pop(worker, None)
 
     def offer(self, worker, contents):
         """Add contents(worker) to the checkpoint, when one is due."""

@@ -15,6 +15,7 @@ from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
 from fastrnn.training.tasks.data import holds_bits
+from fastrnn.training.tasks.deposits import Deposits
 from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_checker import DataChecker, TaskChecker
 from fastrnn.training.tasks.many_queue import queue_for
@@ -51,8 +52,7 @@ class ManyTraining:
         self.queue = self._queue(bits)
         # Models in lanes that a checkpoint held.
         self.restored, self.earlier = [], 0.0
-        # Groups at work, and the contents of lanes while a checkpoint is put together; None otherwise.
-        self.working, self.deposits = set(), None
+        self.deposits = Deposits(self._due, self._save, self.lock)
 
     def take_up(self, arrays, seconds):
         """Continue from a checkpoint's arrays. Raises ValueError if they are of another training."""
@@ -147,8 +147,7 @@ class ManyTraining:
         share = min(recipe.lanes, -(-len(self.seeds) // threads))
         flops = flops_of_step(net.sizes, len(net.step.pre))
         pace = Pace(flops, recipe.steps, self.config.batch_size * recipe.lanes)
-        with self.lock:
-            self.working.add(group)
+        self.deposits.begin(group)
         try:
             while not self.stop():
                 self._fill(group, checker, share)
@@ -160,7 +159,7 @@ class ManyTraining:
                 self._collect(group)
                 for lane in group.events():
                     self._decide(group, checker, int(lane))
-                self._save(group)
+                self.deposits.offer(group, self._lanes)
         except Interrupted:
             pass
         except BaseException:
@@ -168,7 +167,7 @@ class ManyTraining:
             raise
         finally:
             with self.lock:
-                self.working.remove(group)
+                self.deposits.end(group)
         self._collect(group)
         left = self._lanes(group)
         for lane in group.occupied():
@@ -190,8 +189,7 @@ class ManyTraining:
         with self.lock:
             if self.restored:
                 job, state = self.restored.pop()
-                if self.deposits and group in self.deposits:
-                    self.deposits[group].append(self._held(job, state))
+                self.deposits.add(group, [self._held(job, state)])
             elif self.again:
                 job = self.again.pop()
         if job is None:
@@ -265,23 +263,15 @@ class ManyTraining:
         with self.lock:
             self.results.end(model, taken, stopped, exact, self.seconds())
 
-    def _save(self, group):
-        """Add the contents of a group's lanes to the checkpoint, when one is due; the last group saves it."""
-        if self.autosave is None:
-            return
+    def _due(self):
         weights = self.results.weights
-        with self.lock:
-            if self.deposits is None and self.autosave.due(weights.nbytes + 4 * weights[0].nbytes * self.recipe.lanes):
-                self.deposits = {}
-            if self.deposits is None:
-                return
-            if group not in self.deposits:
-                self.deposits[group] = self._lanes(group)
-            if self.working <= set(self.deposits):
-                # Also after a failure the next checkpoint is put together from the beginning.
-                deposits, self.deposits = self.deposits, None
-                lanes = [lane for deposit in deposits.values() for lane in deposit]
-                self.autosave.save(self, [*lanes, *self._unrestored()])
+        size = weights.nbytes + 4 * weights[0].nbytes * self.recipe.lanes
+        return self.autosave is not None and self.autosave.due(size)
+
+    def _save(self, deposits):
+        """Write the checkpoint, with the lanes that threads left."""
+        lanes = [lane for deposit in deposits for lane in deposit]
+        self.autosave.save(self, [*lanes, *self._unrestored()])
 
     def _lanes(self, group):
         return [self._held(group.job(lane), group.state(lane)) for lane in group.occupied()]

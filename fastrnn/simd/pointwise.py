@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastrnn.simd.host import has
-from fastrnn.simd.rows import element_type, join, shuffle, split_vector
+from fastrnn.simd.rows import constant_splat, constant_vector, element_type, join, shuffle, split_vector
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
 APPROXIMATES = has("avx512f") and has("avx512vl")
@@ -31,8 +31,7 @@ class Vector:
 
     def constant(self, number):
         """Return `number` in every lane; float32 constants stay float32."""
-        vector_type = ir.VectorType(element_type(self.dtype), self.lanes)
-        return self.like(ir.Constant(vector_type, [round_to(self.dtype, number)] * self.lanes))
+        return self.like(constant_splat(element_type(self.dtype), round_to(self.dtype, number), self.lanes))
 
     def like(self, value):
         return Vector(self.builder, value, self.dtype)
@@ -84,7 +83,7 @@ class Vector:
         return ir.VectorType(ir.IntType(64 if self.double else 32), self.lanes)
 
     def integer(self, number):
-        return ir.Constant(self.integer_type(), [number] * self.lanes)
+        return constant_splat(self.integer_type().element, number, self.lanes)
 
 
 def round_to(dtype, number):
@@ -139,7 +138,7 @@ def pick(x, table, bits):
     piece, index = ir.VectorType(element_type(x.dtype), size), ir.VectorType(ir.IntType(width), size)
     wide = shuffle(builder, bits, bits, [lane % x.lanes for lane in range(max(size, x.lanes))])
     pieces = split_vector(builder, wide, size)
-    low, high = (ir.Constant(piece, entries[first : first + size] or None) for first in (0, size))
+    low, high = (constant_vector(piece.element, entries[first : first + size]) for first in (0, len(entries) - size))
     if len(entries) == size:
         found = [permuted(builder, low, each) for each in pieces]
     else:

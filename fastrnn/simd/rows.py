@@ -9,6 +9,28 @@ def element_type(dtype):
     return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[dtype]
 
 
+# Of this process. llvmlite takes long to make and to spell a vector of numbers, and keeps the spelling in the object.
+_CONSTANTS = {}
+
+
+def constant_vector(element, numbers):
+    """Return a vector of known numbers of one LLVM type, as an object that all modules share."""
+    # As text, in which 0.0 and -0.0 differ.
+    return _kept((element, repr(numbers)), ir.VectorType(element, len(numbers)), numbers)
+
+
+def constant_splat(element, number, lanes):
+    """Return a vector with a known number in every lane, as an object that all modules share."""
+    return _kept((element, lanes, repr(number)), ir.VectorType(element, lanes), [number] * lanes)
+
+
+def _kept(key, kind, numbers):
+    constant = _CONSTANTS.get(key)
+    if constant is None:
+        constant = _CONSTANTS[key] = ir.Constant(kind, numbers)
+    return constant
+
+
 def load_vector(builder, pointer, vector_type):
     """Load a vector from memory, at an address aligned to one number."""
     value = builder.load(builder.bitcast(pointer, vector_type.as_pointer()))
@@ -25,7 +47,7 @@ def splat_value(builder, scalar, lanes):
 
 def shuffle(builder, first, second, lanes):
     """Apply LLVM's shufflevector: lane i is lane lanes[i] of the two vectors laid end to end."""
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
+    mask = constant_vector(ir.IntType(32), list(lanes))
     return builder.shuffle_vector(first, second, mask)
 
 

@@ -1,5 +1,6 @@
 """What tests have in common: how the program is called, cores, and signals."""
 
+import gc
 import io
 import os
 import random
@@ -21,6 +22,12 @@ def pytest_configure(config):
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+
+
+def pytest_collection_finish(session):
+    # A million objects of modules and tests, none of which is garbage: to look at them takes a twentieth of the time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Names of this package in docstrings, comments and documents are names that exist."""
 
 import ast
+import functools
 import importlib
 import io
 import re
@@ -50,6 +51,7 @@ def resolves(name):
     return True
 
 
+@functools.cache
 def classes():
     """{name: names of its attributes} of every class of the package; what __init__ and others set on self counts, and
     what it inherits from classes of the package."""
@@ -59,21 +61,12 @@ def classes():
             if isinstance(node, ast.ClassDef):
                 names = found.setdefault(node.name, set())
                 bases.setdefault(node.name, []).extend(base.id for base in node.bases if isinstance(base, ast.Name))
-                names |= {child.name for child in ast.walk(node) if isinstance(child, ast.FunctionDef)}
-                names |= {
-                    child.id
-                    for child in ast.walk(node)
-                    if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)
-                }
-                names |= {
-                    child.attr
-                    for child in ast.walk(node)
-                    if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store)
-                }
+                for child in ast.walk(node):
+                    if isinstance(child, ast.FunctionDef):
+                        names.add(child.name)
+                    elif isinstance(child, (ast.Name, ast.Attribute)) and isinstance(child.ctx, ast.Store):
+                        names.add(child.id if isinstance(child, ast.Name) else child.attr)
     return {name: names.union(*(found.get(base, ()) for base in bases[name])) for name, names in found.items()}
-
-
-CLASSES = classes()
 
 
 def faults(text):
@@ -86,7 +79,7 @@ def faults(text):
     return found + [
         f"{of}.{name}"
         for of, name in ATTRIBUTE.findall(text)
-        if of in CLASSES and name not in CLASSES[of] and name != "py"
+        if name not in classes().get(of, [name]) and name != "py"
     ]
 
 

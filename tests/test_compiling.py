@@ -1,6 +1,5 @@
 """The disk cache: hit when nothing changed, missed after any edit, safe for two processes at once."""
 
-import json
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import types
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from fastrnn import compiling, dependencies
 from fastrnn.compiling import jit, stamp
@@ -49,21 +49,21 @@ def run(cell, x):
 """
 # Tells what came out and what the cache did; waits for a start signal so that two can race.
 PROGRAM = """
-import json, sys
+import sys
 from fastrnn import cell
 from fastrnn.kernel import run
 Elman = [value for name, value in vars(cell).items() if name.startswith("Elman")][0]
-print("ready", flush=True)
-sys.stdin.readline()
+connection.send("ready")
+connection.recv()
 kinds = {"float": float, "int": int}
 results = [run(Elman(kinds[k](10)), kinds[k](2)) for k in sys.argv[1:]]
 stats = getattr(run, "stats", None)
-print(json.dumps({
+connection.send({
     "results": results,
     "hits": stats and sum(stats.cache_hits.values()),
     "misses": stats and sum(stats.cache_misses.values()),
     "where": stats and stats.cache_path,
-}))
+})
 """
 
 
@@ -81,9 +81,7 @@ class Tree:
         self.write("cell.py", CELL)
         self.write("kernel.py", KERNEL)
         removed = ("NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES", "NUMBA_DISABLE_JIT")
-        kept = {name: value for name, value in os.environ.items() if name not in removed}
-        # Without byte code, since two edits within a second may look alike to Python's own cache.
-        self.environment = {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in removed}
 
     def write(self, name, text):
         (self.package / name).write_text(text)
@@ -97,22 +95,14 @@ class Tree:
         return {path.name for path in self.pycache.glob("*.nb[ic]")}
 
     def start(self, *kinds, **environment):
-        return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *kinds], cwd=self.folder, text=True,
-            env={**self.environment, **environment},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
+        return Forked(self.folder, {**self.environment, **environment}, PROGRAM, *kinds)
 
     def finish(self, *processes):
         for process in processes:
-            assert process.stdout.readline() == "ready\n", process.communicate()[1]
+            assert process.receive() == "ready"
         for process in processes:
-            process.stdin.write("\n")
-            process.stdin.flush()
-        outputs = [process.communicate(timeout=60) for process in processes]
-        for process, (_, errors) in zip(processes, outputs):
-            assert process.returncode == 0 and not errors, errors
-        return [json.loads(output) for output, _ in outputs]
+            process.connection.send("go")
+        return [process.finish() for process in processes]
 
     def run(self, *kinds, **environment):
         return self.finish(self.start(*kinds, **environment))[0]
@@ -264,10 +254,8 @@ def test_a_function_outside_the_package_follows_its_own_file_too(tree):
     module = tree.folder / "fastrnn_user.py"
     for constant in (1, 2):
         module.write_text(f"from fastrnn.compiling import jit\n@jit\ndef f(x): return x + {constant}\n")
-        code = "from fastrnn_user import f; print(f(40))"
-        output = subprocess.run([sys.executable, "-c", code], cwd=tree.folder, text=True,
-                                env=tree.environment, capture_output=True, check=True).stdout
-        assert output == f"{40 + constant}\n"
+        code = "from fastrnn_user import f; connection.send(f(40))"
+        assert Forked(tree.folder, tree.environment, code).finish() == 40 + constant
     # The index is written over; what it no longer names is removed.
     assert len(list((tree.folder / "__pycache__").glob("*.nbc"))) == 1
 
@@ -291,12 +279,10 @@ def f(x): return middle(x) * helper.FACTOR + TABLE[1]
 
 
 def test_a_users_function_follows_what_its_names_stand_for(tree):
-    for name, text in (("helper.py", HELPER), ("user.py", USER + "print(f(1))")):
+    for name, text in (("helper.py", HELPER), ("user.py", USER)):
         (tree.folder / name).write_text(text)
     for expected in (323, 326):
-        output = subprocess.run([sys.executable, "user.py"], cwd=tree.folder, text=True, env=tree.environment,
-                                capture_output=True, check=True).stdout
-        assert int(output) == expected
+        assert Forked(tree.folder, tree.environment, "import user; connection.send(user.f(1))").finish() == expected
         (tree.folder / "helper.py").write_text(HELPER.replace("x + 100", "x + 101"))
 
 

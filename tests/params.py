@@ -4,5 +4,9 @@ import pytest
 
 
 def quick(values, chosen):
-    """The values for `parametrize`: those for which chosen(value) is not true are marked as slow."""
-    return [value if chosen(value) else pytest.param(value, marks=pytest.mark.slow) for value in values]
+    """The values for `parametrize`: those for which chosen(value) is not true are marked as slow.
+
+    A tuple is the values of several parameters.
+    """
+    found = [(value, value if isinstance(value, tuple) else (value,)) for value in values]
+    return [pytest.param(*each, marks=() if chosen(value) else pytest.mark.slow) for value, each in found]

@@ -56,7 +56,7 @@ def test_gradients_are_central_differences(cell):
 
 
 @pytest.mark.parametrize("batch", quick([1, 5], lambda batch: batch == 5))
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", quick(CELLS, lambda cell: cell.name != "lstm"), ids=lambda cell: cell.name)
 def test_models_side_by_side_are_those_that_train_alone(cell, batch):
     options = {**SETTINGS, "batch_size": batch, "max_samples": 60 * batch}
     many = fastrnn.train_many(cell, Addition(bits=4), seeds=[3, 8], **options)

@@ -1,8 +1,10 @@
 """Many updates of one network inside one compiled call, on one of several threads; samples lie in the lanes.
 
 Blocks of samples belong to groups, each with a gradient of its own; groups, not threads, decide the order of additions,
-so results are the same bytes for any number of threads. Threads share the groups out, meet at one barrier an update,
-and then each makes the whole (small) update on its own copy of the weights: that costs less than a second barrier.
+so results are the same bytes for any number of threads. Threads share the groups: where there are more groups than
+threads, whoever is free draws the next one, as threads that share a core with other work are slower. They meet at one
+barrier per update, and then each makes the whole (small) update on its own copy of the weights: that costs less than a
+second barrier.
 Gradients lie in two halves used in turn, so that a fast thread may start on the next update while a slow one still
 reads.
 """
@@ -16,7 +18,7 @@ from fastrnn.kernels.barrier import wait
 from fastrnn.kernels.block_data import Seen
 from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
-from fastrnn.simd.integers import atomic_load
+from fastrnn.simd.integers import atomic_add, atomic_load
 
 # Groups of blocks, at most. Enough to share out evenly, few enough to add up.
 GROUPS = 32
@@ -73,7 +75,7 @@ class Work(NamedTuple):
 class Shared(NamedTuple):
     """What threads exchange: gradients (2, groups, R), sums (2, groups, L) of fastrnn.kernels.recurrent.learn, outputs
     (2, groups), clean (1: samples since the last mistake), barrier, given_up (2: 1 where an update of this half was
-    left because the call must end)."""
+    left because the call must end), drawn (1: draws of groups in this call)."""
 
     gradients: np.ndarray
     sums: np.ndarray
@@ -81,6 +83,7 @@ class Shared(NamedTuple):
     clean: np.ndarray
     barrier: np.ndarray
     given_up: np.ndarray
+    drawn: np.ndarray
 
 
 class Thread(NamedTuple):
@@ -196,8 +199,15 @@ def run_batches(own, first_step, patience, rates, saturations, history, stop, th
     for i in range(rates.size):
         step, half = first_step + i, i % 2
         work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
-        for group in range(thread * plan.groups // threads, (thread + 1) * plan.groups // threads):
+        group, end = thread * plan.groups // threads, (thread + 1) * plan.groups // threads
+        drawing = 1 < threads < plan.groups
+        # In every update each thread draws once in vain.
+        before = i * (plan.groups + threads)
+        if drawing:
+            group, end = atomic_add(shared.drawn, 0, 1) - before, plan.groups
+        while group < end:
             _group_gradient(own, step, half, group, stop)
+            group = atomic_add(shared.drawn, 0, 1) - before if drawing else group + 1
         wait(shared.barrier, threads)
         # Not stop, of which a slower thread would see more.
         if shared.given_up[half] != 0:

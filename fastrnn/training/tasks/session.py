@@ -70,7 +70,7 @@ class Session(Resumable):
         self.shared = Shared(
             aligned_zeros((2, self.groups, self.rows), dtype), aligned_zeros((2, self.groups, lanes), dtype),
             np.zeros((2, self.groups), np.int64), np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64),
-            np.zeros(2, np.int64))
+            np.zeros(2, np.int64), np.zeros(BARRIER_SIZE, np.int64))
         self.step = self.first_step = 0
         learn, update = self.programs
         self.where = Places(
@@ -134,6 +134,7 @@ class Session(Resumable):
     def _run(self, threads, *arguments):
         """One call of the kernels: (threads that worked, updates made, why they stopped)."""
         updates = len(arguments[2])
+        self.shared.drawn[:] = 0
 
         def work(thread, threads):
             if thread >= self.current:

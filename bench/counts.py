@@ -43,7 +43,14 @@ def instructions_of(name, dtype, lanes):
     x = Compiled(builder, function.args[0], getattr(types, dtype))
     builder.ret(getattr(functions, name)(x).value)
     every = [each for block in function.blocks for each in block.instructions]
-    return sum(RECIPROCAL if "rcp" in str(each) else 1 for each in every if each.opname not in FREE)
+    count = sum(RECIPROCAL if "rcp" in str(each) else 1 for each in every if each.opname not in FREE)
+    # To choose between the two numbers that were compared is one instruction: a minimum or a maximum.
+    return count - sum(each.opname == "select" and _compares(each.operands[0], each.operands[1:]) for each in every)
+
+
+def _compares(condition, numbers):
+    """Return whether a condition compares these two numbers."""
+    return getattr(condition, "opname", "") == "fcmp" and {*map(str, condition.operands)} == {*map(str, numbers)}
 
 
 class Counted(Vector):

@@ -182,24 +182,36 @@ def _head(m, net, frame, block, cells, learning, evaluating):
         environments.append(values)
     masks = [net.mask(m, block, t, c) for t, c in cells]
     shares = _emphasise(m, net, frame, cells, environments, masks) if head.emphasis else []
+    def score(n, loss, correct):
+        for row, value in enumerate((loss * masks[n], correct)):
+            place = cells[n][1] + row * net.columns
+            value = m.select(masks[n] > 0.0, value, zero)
+            m.store(frame.column_sums, place, m.load(frame.column_sums, place) + value)
+
+    def derive(n, d_z):
+        t, c = cells[n]
+        learns = masks[n] * m.load(block.weights, c)
+        for o, value in enumerate(d_z):
+            place = ((t + after) * net.sizes.outputs + o) * net.columns + c
+            value = m.select(learns > 0.0, value * learns, zero)
+            m.store(frame.d_z, place, value)
+            for _ in m.when(m.integer(0).below(t + block.first)) if head.emphasis else ():
+                before = place - net.sizes.outputs * net.columns
+                m.store(frame.d_z, before, m.fma(shares[n], value, m.load(frame.d_z, before)))
+
+    if evaluating.known and learning.known and evaluating.value and learning.value:
+        # Loss and derivatives share what is in both.
+        for n, (loss, correct, *d_z) in enumerate(formula(m, [head.loss, head.correct, *head.d_z], environments)):
+            score(n, loss, correct)
+            derive(n, d_z)
+        return
     # A loss takes a logarithm, which most rounds need not pay for.
     for _ in m.when(evaluating):
         for n, (loss, correct) in enumerate(formula(m, [head.loss, head.correct], environments)):
-            for row, value in enumerate((loss * masks[n], correct)):
-                place = cells[n][1] + row * net.columns
-                value = m.select(masks[n] > 0.0, value, zero)
-                m.store(frame.column_sums, place, m.load(frame.column_sums, place) + value)
+            score(n, loss, correct)
     for _ in m.when(learning):
         for n, d_z in enumerate(formula(m, list(head.d_z), environments)):
-            t, c = cells[n]
-            learns = masks[n] * m.load(block.weights, c)
-            for o, value in enumerate(d_z):
-                place = ((t + after) * net.sizes.outputs + o) * net.columns + c
-                value = m.select(learns > 0.0, value * learns, zero)
-                m.store(frame.d_z, place, value)
-                for _ in m.when(m.integer(0).below(t + block.first)) if head.emphasis else ():
-                    before = place - net.sizes.outputs * net.columns
-                    m.store(frame.d_z, before, m.fma(shares[n], value, m.load(frame.d_z, before)))
+            derive(n, d_z)
 
 
 def _emphasise(m, net, frame, cells, environments, masks):

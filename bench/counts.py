@@ -165,7 +165,7 @@ def of_fits(cell, data, lanes):
 
 
 def main():
-    few = choices(8, 12, 12)
+    few = choices(32, 12, 12)
     cases = {f"Elman({hidden}), batches": (of_batches, Workload(hidden, 8, 64)) for hidden in (4, 8, 16, 64)}
     cases |= {f"Elman({hidden}), models side by side": (of_models, Workload(hidden, 8, 1, models=64))
               for hidden in (2, 4, 8, 16, 32)}

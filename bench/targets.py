@@ -147,7 +147,7 @@ def _scaling(result):
     }
     cost = [median(row["seconds"]) / row["batch"] / row["steps"] for row in rows["width"]]
     yield Target(
-        "cost of a time step, dearest width over 8 bits",
+        "cost of a time step, most expensive width over 8 bits",
         100 * (max(cost) / cost[0] - 1) if cost else None,
         15,
         "%",
@@ -173,4 +173,4 @@ def markdown(results):
     found = targets(results)
     measured = [target for target in found if target.value is not None]
     text = f"\n{sum(target.reached for target in measured)} of {len(measured)} reached.\n"
-    return markdown_table(("against, or of", "measured", "target", ""), [target.cells() for target in found]) + text
+    return markdown_table(("compared with, or share of", "measured", "target", ""), [target.cells() for target in found]) + text

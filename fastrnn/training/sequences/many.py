@@ -120,6 +120,8 @@ class Many:
         # Models that learn from batches, or whose sequences lie in the lanes, have calls of their own.
         alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None
         choice = ThreadChoice(self.team)
+        # That of the processor, which other programs do not lengthen, except where threads share the work.
+        clock = time.thread_time if self.team == 1 else time.perf_counter
         while not self.flag[0]:
             for group in turns.groups[: turns.most]:
                 if not any(group.jobs):
@@ -128,9 +130,9 @@ class Many:
             if not turns.occupied():
                 break
             threads, count = choice.next(min(rounds, first.to_evaluation()) if self.fitting.stepwise else rounds)
-            began, before = time.perf_counter(), turns.evaluated
+            began, before = clock(), turns.evaluated
             made = turns.run(count, threads)
-            took = time.perf_counter() - began
+            took = clock() - began
             choice.measured(first.team.used, made, took)
             rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
             if turns.done:

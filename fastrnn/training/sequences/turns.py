@@ -2,8 +2,8 @@
 
 # The duration of one call of the kernels, about.
 KERNEL_SECONDS = 0.1
-# Groups of a thread, at most.
-MOST_GROUPS = 16
+# Groups of a thread, at most: to make one takes about as long as four groups save.
+MOST_GROUPS = 4
 
 
 class Turns:

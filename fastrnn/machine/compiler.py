@@ -38,10 +38,13 @@ class Compiler(LaneSums, Atomics):
         self._emitted = {}
 
     def once(self, operation, a, b):
-        """The register of an operation, emitted once in a block of instructions: equal integers have one register."""
-        key = self.builder.block, operation, a, str(b) if isinstance(b, ir.Constant) else b
+        """The register of an operation, emitted once in a block of instructions: equal integers have one register.
+
+        b: a register or a Python int.
+        """
+        key = self.builder.block, operation, a, b
         if key not in self._emitted:
-            self._emitted[key] = getattr(self.builder, operation)(a, b)
+            self._emitted[key] = getattr(self.builder, operation)(a, INT(b) if isinstance(b, int) else b)
         return self._emitted[key]
 
     # -------------------------------------------------------------------------------------------------- the frame

@@ -58,7 +58,7 @@ class Int:
             return other * self
         if other.known:
             same = self.known or other.offset == 1
-            register = self.register if same else self.machine.once("mul", self.register, INT(other.offset))
+            register = self.register if same else self.machine.once("mul", self.register, other.offset)
             return Int(self.machine, register, self.offset * other.offset)
         return self._with(other, None, self.machine.builder.mul)
 

@@ -294,10 +294,10 @@ FAULTS = {
     "math": (
         lambda pre, h: math.tanh(pre.r),
         TypeError,
-        "no numbers yet: in place of float.* those of fastrnn.formula",
+        "not numbers yet: in place of float.* those of fastrnn.formula",
     ),
-    "float": (lambda pre, h: float(pre.r), TypeError, "no numbers yet"),
-    "int": (lambda pre, h: int(pre.r), TypeError, "no numbers yet"),
+    "float": (lambda pre, h: float(pre.r), TypeError, "not numbers yet"),
+    "int": (lambda pre, h: int(pre.r), TypeError, "not numbers yet"),
     "NumPy": (lambda pre, h: np.tanh(pre.r), TypeError, "in place of np.tanh use the functions of fastrnn.formula"),
     "NumPy's maximum": (lambda pre, h: np.maximum(pre.r, 0), TypeError, "in place of np.maximum"),
     "an array": (lambda pre, h: np.ones(3) * pre.r, TypeError, "numbers and its own terms, got array"),

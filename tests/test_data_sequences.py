@@ -227,7 +227,7 @@ WRONG = {
     "one sequence": (lambda: Sequences([1.0, 2.0]),
      "x: sequence 0 has shape (), expected (steps, inputs); one sequence is given as [x]"),
     "a number": (lambda: Sequences(3.0), "x: got float, expected a list"),
-    "ragged steps": (lambda: Sequences([[[1.0, 2.0], [3.0]]]), "x: sequence 0: steps differ in how many values"),
+    "ragged steps": (lambda: Sequences([[[1.0, 2.0], [3.0]]]), "x: sequence 0: steps have different numbers of values"),
     "other columns": (lambda: Sequences([np.ones((2, 2)), np.ones((2, 3))]),
      "x: sequence 1 has shape (2, 3), sequence 0 (2, 2)"),
     "text": (lambda: Sequences([["2"], ["3"]]), "x: sequence 0 holds '2', expected numbers"),

@@ -34,8 +34,8 @@ LEVELS = (
     ("pipelines",),
     ("drawing",),
     ("summaries",),
-    ("arguments", "caching", "dependencies", "registry", "files", "interrupt", "errors", "program", "progress",
-     "wording"),
+    ("arguments", "caches", "caching", "dependencies", "registry", "files", "interrupt", "errors", "program",
+     "progress", "wording"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

@@ -173,4 +173,5 @@ def markdown(results):
     found = targets(results)
     measured = [target for target in found if target.value is not None]
     text = f"\n{sum(target.reached for target in measured)} of {len(measured)} reached.\n"
-    return markdown_table(("compared with, or share of", "measured", "target", ""), [target.cells() for target in found]) + text
+    head = "compared with, or share of", "measured", "target", ""
+    return markdown_table(head, [target.cells() for target in found]) + text

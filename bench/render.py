@@ -33,7 +33,8 @@ def names():
 def markdown(name, folder=RESULTS, document=ROOT / "README.md"):
     """Return the table called "summary", "targets" or "SECTION/TABLE", or the link from `document` to "picture/NAME".
 
-    "processors" is the table of this folder and those beside it, with links from `document` to their reports. Raises
+    "processors" is the table of this folder and those beside it, with links from `document` to their reports; the
+    comparison with a GPU may come from beside it, too. Raises
     ValueError for an unknown name or a result that is not there.
     """
     if name not in names():
@@ -50,9 +51,14 @@ def markdown(name, folder=RESULTS, document=ROOT / "README.md"):
         section, _, shows = plots.PICTURES[table]
         if load(folder, section):
             return f"![{shows}]({os.path.relpath(Path(folder) / table, document.parent)}.png)\n"
-    elif result := load(folder, section):
+    elif result := load(folder, section) or section == "gpu" and with_gpu(Path(folder).parent):
         return TABLES[section][table][1](result)
     raise ValueError(f"table: {Path(folder) / section}.json is not there: make bench")
+
+
+def with_gpu(root):
+    """Return the first saved comparison with a GPU of the processors below `root`, or None: few machines have one."""
+    return next(filter(None, (load(path, "gpu") for path in processors.folders(root))), None)
 
 
 def beside(root, document):

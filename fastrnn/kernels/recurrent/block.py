@@ -35,7 +35,7 @@ def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
     for _ in m.when(learning):
         if net.before:
             output_gradients(m, net, frame, m.integer(0), 1)
-        for _ in m.when(given.equals(0)) if not terms.together else ():
+        for _ in m.when(given.equals(0)) if not terms.fresh else ():
             initial_gradients(m, net, frame)
 
 
@@ -99,7 +99,7 @@ def _forward(m, net, frame, part, deriving, scoring, terms):
 
 def _fresh(m, t, terms):
     """Return whether the state before step t is surely zero; None: it may never be."""
-    return t.equals(0) if terms.together else None
+    return t.equals(0) if terms.fresh else None
 
 
 def _turn(m, net, frame, part, learning, terms):

@@ -30,7 +30,7 @@ class Terms(NamedTuple):
     decoupled: L1 outside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are
     not finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
     initial states; summed: the scale is 1; long: states of a sequence leave the nearer caches, and may be kept of
-    a window of steps at a time.
+    a window of steps at a time; fresh: all states begin at zero, which does not learn.
     """
 
     penalties: bool = False
@@ -47,6 +47,7 @@ class Terms(NamedTuple):
     together: bool = False
     summed: bool = False
     long: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class FitRecipe:
             columns = columns_for(config.batch_size if own_weights else -(-config.batch_size // self.lanes))
         sizes = inputs, outputs
         self.net = kernel_network(cell, head, sizes, own_weights, own_data, config.before, columns=columns)
-        self.terms = config.terms._replace(carried=config.terms.carried or given, long=self.net.long(steps))
+        carried, zero = config.terms.carried or given, config.initial_state == "zero"
+        self.terms = config.terms._replace(carried=carried, long=self.net.long(steps), fresh=zero and not carried)
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count

@@ -63,6 +63,7 @@ def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
         decoupled=penalised,
         watched=watched,
         together=True,
+        fresh=True,
         summed=config.reduction == "sum" or config.batch_size == 1,
     )
 

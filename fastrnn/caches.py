@@ -26,17 +26,19 @@ class Cache(NamedTuple):
 
 
 def caches(root="/", core=0):
-    """Return the Caches of a core as Linux lists them below `root`, none elsewhere
+    """Return the Caches of a core as Linux lists them below `root`, none elsewhere; those without a size are left out
     (Documentation/ABI/testing/sysfs-devices-system-cpu)."""
     found = []
     for folder in sorted(Path(root, "sys/devices/system/cpu", f"cpu{core}", "cache").glob("index*")):
         try:
             level, kind, size, shared = ((folder / name).read_text(encoding="ascii").strip() for name in FILES)
-        except OSError:
+            spans = [list(map(int, part.split("-"))) for part in shared.split(",")]
+            cache = Cache(int(level), kind, int(size.removesuffix("K")), sum(span[-1] - span[0] + 1 for span in spans))
+        except (OSError, ValueError):
             continue
-        spans = [list(map(int, part.split("-"))) for part in shared.split(",")]
-        count = sum(span[-1] - span[0] + 1 for span in spans)
-        found.append(Cache(int(level), kind, int(size.removesuffix("K")), count))
+        # Virtual machines know of some caches no more than that they exist.
+        if cache.size > 0:
+            found.append(cache)
     return found
 
 

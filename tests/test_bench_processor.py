@@ -30,6 +30,11 @@ def test_caches_are_what_the_system_says(tmp_path):
         for name, value in zip(("level", "type", "size", "shared_cpu_list"), values):
             (folder / f"index{number}" / name).write_text(f"{value}\n")
     (folder / "index9").mkdir()
+    # What systems say of caches that they do not know.
+    for number, size, shared in ((4, "", "3"), (5, "32K", ""), (6, "0K", "3"), (7, "unknown", "3")):
+        (folder / f"index{number}").mkdir()
+        for name, value in zip(("level", "type", "size", "shared_cpu_list"), ("1", "Data", size, shared)):
+            (folder / f"index{number}" / name).write_text(f"{value}\n")
     found = caches.caches(tmp_path, 3)
     assert found == [(1, "Data", 48, 1), (1, "Instruction", 32, 2), (3, "Unified", 32768, 16)]
     texts = ["L1 data 48 kB", "L1 instruction 32 kB, of 2 cores", "L3 32 MB, of 16 cores"]

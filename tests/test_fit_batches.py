@@ -82,6 +82,19 @@ def test_sequences_of_ones_own_and_given_states_come_in_batches_too():
     assert np.isfinite(made.loss[:, :2]).all()
 
 
+@pytest.mark.parametrize("carried", [{}, {"carry": True, "tbptt_steps": 2}], ids=["whole", "carried"])
+@pytest.mark.parametrize("other", [0.7, 1e20])
+def test_weights_of_sequences_that_a_model_does_not_have_change_no_byte(carried, other):
+    pieces, rng = [DATA[n] for n in range(12)], np.random.default_rng(0)
+    weight = [rng.uniform(0, 1, len(y)) * (other if n < 5 else 1) for n, (_, y, _) in enumerate(pieces)]
+    data = Sequences([x for x, _, _ in pieces], [y for _, y, _ in pieces], kind="classes", classes=2, weight=weight)
+    roles = np.array([UNUSED] * 5 + [VALIDATION] + [TRAIN] * 6)
+    options = {**OPTIONS, **carried, "dtype": "float64", "lanes": "sequences"}
+    among = train_many(GRU(2), data, roles=roles, **options)
+    alone = train_many(GRU(2), data.select(roles != UNUSED), roles=roles[5:], **options)
+    assert same(among, 0, alone, 0)
+
+
 def test_gathered_sequences_lie_where_they_are_read():
     rng = np.random.default_rng(0)
     lengths = np.array([3, 1, 4])

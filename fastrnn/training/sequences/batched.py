@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
@@ -30,12 +31,13 @@ class BatchedGroup(Epochs, FitGroup):
         batch, chosen = self._chosen(batches)
         lengths = np.where(chosen >= 0, self.data.lengths[chosen], 0)
         blocks, arrays = self._laid(chosen, lengths)
-        block, first, steps, update = pieces_of(batch, blocks["steps"], config.tbptt_steps if config.carry else None)
+        length = config.tbptt_steps if config.carry else None
+        block, number, first, steps, update = pieces_of(batch, blocks["steps"], length)
         part, parts = parts_of(steps, update)
         begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
         arrays["weights"] = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
         # Lanes without a sequence have masks of 0.
-        arrays["weights"][:, 0] = self._scales(chosen, lengths, block, first, steps, update)[:, None, None]
+        arrays["weights"][:, 0] = self._scales(chosen, lengths, block, number, first, update)[:, None, None]
         arrays["lengths"] = aligned_zeros((len(block), net.columns, lanes), dtype)
         arrays["lengths"][:] = np.maximum(lengths[block] - first[:, None, None], 0)
         columns = {name: blocks[name][block] + first * arrays[name].strides[0] for name in ("x", "y", "mask")}
@@ -54,12 +56,27 @@ class BatchedGroup(Epochs, FitGroup):
             columns["start"] = np.where(first > 0, columns["finish"], columns["start"])
         return table_of(columns, len(block)), arrays
 
-    def _scales(self, chosen, lengths, block, first, steps, update):
-        """Return (U,): one over the weights of all steps of each update, or 0 where none counts."""
-        first, steps = first[:, None, None], steps[:, None, None]
-        offsets, lengths = self.data.offsets[np.maximum(chosen, 0)][block], lengths[block]
-        begin, end = (offsets + np.minimum(step, lengths) for step in (first, first + steps))
-        counted = np.bincount(update, (self.weight_before[end] - self.weight_before[begin]).sum((1, 2)))
+    @cached_property
+    def piece_weights(self):
+        """The first piece of each sequence (N,), and the sum of the weights of each piece's steps (P,).
+
+        Each sum has only its own summands: other sequences change no byte of it.
+        """
+        data, config = self.data, self.recipe.config
+        length = (config.carry and config.tbptt_steps) or int(data.lengths.max())
+        counts = -(-data.lengths // length)
+        firsts = np.cumsum(counts) - counts
+        number = np.arange(counts.sum()) - np.repeat(firsts, counts)
+        return firsts, np.add.reduceat(data.weight, np.repeat(data.offsets[:-1], counts) + number * length)
+
+    def _scales(self, chosen, lengths, block, number, first, update):
+        """Return (U,): one over the weights of all steps of each update, or 0 where none counts; number (P,): of each
+        piece in its sequences."""
+        firsts, weights = self.piece_weights
+        piece = firsts[np.maximum(chosen, 0)][block] + number[:, None, None]
+        # Where a sequence has no such piece, this is one of another sequence, or none.
+        own = np.where(first[:, None, None] < lengths[block], weights[np.minimum(piece, len(weights) - 1)], 0.0)
+        counted = np.bincount(update, own.sum((1, 2)))
         return np.divide(1, counted, out=np.zeros(len(counted)), where=counted > 0)
 
     def _chosen(self, batches):
@@ -73,7 +90,7 @@ class BatchedGroup(Epochs, FitGroup):
 
 
 def pieces_of(batch, steps, length):
-    """Return (block, first step, steps, update), each (P,), of the pieces of blocks, in the order of the work.
+    """Return (block, number in it, first step, steps, update), each (P,), of the pieces of blocks, as work goes.
 
     batch, steps (B,): of each block, those of a batch together; length: the steps of a piece, None for all. All blocks
     of a batch have one piece in an update, before their next ones.
@@ -86,4 +103,4 @@ def pieces_of(batch, steps, length):
     block, number = block[order], number[order]
     update = np.cumsum((np.diff(batch[block], prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)) - 1
     first = number * longest[block]
-    return block, first, np.minimum(steps[block] - first, longest[block]), update
+    return block, number, first, np.minimum(steps[block] - first, longest[block]), update

@@ -41,11 +41,6 @@ class Epochs:
         return {}
 
     @cached_property
-    def weight_before(self):
-        """The sum of the weights of all steps of the data before each one, and of all steps, (S + 1,)."""
-        return np.concatenate(([0.0], np.cumsum(self.data.weight)))
-
-    @cached_property
     def weight_of(self):
         """The sum of the weights of each sequence's steps, (N,)."""
         return np.add.reduceat(self.data.weight, self.data.offsets[:-1])

@@ -66,7 +66,8 @@ def chosen(work):
         f"fewest loads for {batches.registers} registers",
         "span": f"derivatives of {batches.span} steps are kept before gradients take them in, at most "
         f"{SPAN_BYTES[False] // 1024} kB, for the second-level cache; of models side by side, {recipe.net.span} "
-        f"steps and {SPAN_BYTES[True] // 1024} kB, for the first-level cache",
+        f"steps and {SPAN_BYTES[True] // 1024} kB, for the first-level cache; the states of {max(1, batches.near)} "
+        f"unit{'s' * (batches.near > 1)} stay in a third of its {nearest_bytes() // 1024} kB while gradients take them",
         "models": f"{recipe.lanes} side by side in batches of 1: {_why(recipe, lanes, work)}",
         "small batches": f"of up to {_most_small(elman, lanes)} samples for hidden {work.hidden}, and those that fill "
         f"no more than {ENOUGH:.0%} of their vectors: units in the lanes, {-(-work.hidden // lanes)} to a sample, "

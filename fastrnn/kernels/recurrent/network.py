@@ -23,6 +23,7 @@ temporal and spatial complexity in reverse automatic differentiation", Optimizat
 
 from dataclasses import dataclass
 
+from fastrnn.caches import nearest_bytes
 from fastrnn.caching import cached_property
 from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
@@ -31,8 +32,8 @@ from fastrnn.kernels.recurrent.layout import weights_table
 # the lanes at the end, in the second one, so that there are many steps to a sum.
 SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN = 16
-# Operands of gradients that stay in the nearest cache while all units meet them.
-OPERAND_BYTES = 16384
+# The share of the nearest cache in which operands of gradients stay while all units meet them.
+OPERAND_SHARE = 1 / 3
 # States of more than NEAR_BYTES leave the nearer caches; of up to WHOLE_BYTES, all are kept, else those of a window.
 NEAR_BYTES, WHOLE_BYTES, WINDOW_BYTES = 1 << 20, 1 << 26, 1 << 18
 # Bytes that steps of the size of a page lie farther apart: an eighth of a page.
@@ -98,7 +99,7 @@ class Network:
     @property
     def near(self):
         """The number of units whose states, in the steps of a span, stay in the nearest cache."""
-        return OPERAND_BYTES // (self.span * self.columns * self.vector_bytes)
+        return int(OPERAND_SHARE * nearest_bytes()) // (self.span * self.columns * self.vector_bytes)
 
     def window(self, steps):
         """The number of steps whose states are kept at a time, of sequences of up to `steps` steps; if fewer, spans."""

@@ -13,19 +13,22 @@ from fastrnn.simd.host import has
 REGISTERS, VECTOR_BYTES = (32, 64) if has("avx512f") else (16, 32)
 # Sequences side by side, so that their chains of activations overlap, and a weight that was loaded serves all of them.
 BLOCK_COLUMNS = 4
-# The time that a column takes in a block of 1, 2, 3 or 4, of which the last is the unit: on AVX2, of Elman and GRU
-# with 4 to 32 units, 1.2 to 1.5, 1.1 to 1.3, 1.0 to 1.1.
-COLUMN_TIMES = (1.3, 1.1, 1.04, 1.0)
+# The time that a column takes in a block of 1, 2, 3 or 4, of which the last is the unit, of Elman and GRU with 4 to 64
+# units: on AVX2 1.2 to 1.5, 1.1 to 1.3, 1.0 to 1.1; on AVX-512 1.0 to 1.4, 1.0 to 1.2, 1.0 to 1.1, but where lanes are
+# models, whose weights serve one column each, as on AVX2.
+COLUMN_TIMES = {False: (1.3, 1.1, 1.04, 1.0), True: (1.15, 1.05, 1.03, 1.0)}
 
 
-def columns_for(count):
+def columns_for(count, own_weights=False):
     """Return the columns of each of the blocks into which `count` columns are cut, so that all take the least time.
 
-    Five, cut into four and one, take as long as eight; cut into three and two, as long as six.
+    Five, cut into four and one, take as long as eight; cut into three and two, as long as six. own_weights: whether
+    lanes are models.
     """
+    times = COLUMN_TIMES[has("avx512f") and not own_weights]
 
     def time(columns):
-        return -(-count // columns) * columns * COLUMN_TIMES[columns - 1]
+        return -(-count // columns) * columns * times[columns - 1]
 
     return min(range(BLOCK_COLUMNS, 0, -1), key=time)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from params import quick
 
-from fastrnn import GRU, LSTM, Elman
+from fastrnn import GRU, LSTM, Elman, networks
 from fastrnn.cells.base import cells
 from fastrnn.initializers import initial_weights
 from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
@@ -141,11 +141,17 @@ def test_whoever_fills_more_of_the_lanes_has_them(monkeypatch):
         assert type(session_for(cell, (2, 1), source, 4, config, 1, weights)) is kind, (cell, batch)
 
 
-def test_columns_are_cut_into_blocks_of_about_as_many():
-    assert [columns_for(count) for count in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 64)] == [
-        1, 2, 3, 4, 3, 3, 4, 3, 2, 4, 4, 2, 3, 4, 4]
+@pytest.mark.parametrize("wide, own, chosen", (
+    (False, False, [1, 2, 3, 4, 3, 3, 4, 4, 3, 2, 4, 4, 2, 3, 4, 4]),
+    (True, True, [1, 2, 3, 4, 3, 3, 4, 4, 3, 2, 4, 4, 2, 3, 4, 4]),
+    (True, False, [1, 2, 3, 4, 1, 3, 4, 4, 3, 2, 4, 4, 2, 3, 4, 4]),
+))
+def test_columns_are_cut_into_blocks_of_about_as_many(monkeypatch, wide, own, chosen):
+    monkeypatch.setattr(networks, "has", lambda feature: wide)
+    counts = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 64)
+    assert [columns_for(count, own) for count in counts] == chosen
     for count in range(1, 200):
-        columns = columns_for(count)
+        columns = columns_for(count, own)
         # One block more of four columns than are full would take up to 1.6 times as long.
         assert -(-count // columns) * columns <= max(1.2 * count, count + (count == 5))
 

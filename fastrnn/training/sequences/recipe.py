@@ -24,7 +24,8 @@ class FitRecipe:
         # A batch of sequences in the lanes fills a column with each vector of them, one of a model in a lane with each.
         columns = BLOCK_COLUMNS
         if config.batch_size is not None:
-            columns = columns_for(config.batch_size if own_weights else -(-config.batch_size // self.lanes))
+            lanes = 1 if own_weights else self.lanes
+            columns = columns_for(-(-config.batch_size // lanes), own_weights)
         sizes = inputs, outputs
         self.net = kernel_network(cell, head, sizes, own_weights, own_data, config.before, columns=columns)
         carried, zero = config.terms.carried or given, config.initial_state == "zero"

@@ -43,7 +43,7 @@ class RunRecipe:
     def _network(self, cell, sizes, models):
         """Return the Network; where it is small and a batch is one sample, two registers of models are used, whose
         chains overlap."""
-        columns = columns_for(self.config.batch_size)
+        columns = columns_for(self.config.batch_size, own_weights=True)
         net = network_for(cell, sizes, self.source, self.config, True, columns)
         arrays = net.arrays(min(self.steps, net.span))
         if columns > 1 or models < 2 * self.lanes or self.steps > net.span:

@@ -8,7 +8,7 @@ from numba import typeof
 from numba.core.errors import TypingError
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.reference import Referred, held, refer
+from fastrnn.kernels.reference import Stored, held
 from fastrnn.machine.address import Address, address_of, call
 
 
@@ -135,16 +135,17 @@ def write_held(block, number):
 
 
 @jit(cache=False)
-def call_held(address, values, number):
-    call(address, (refer(values), number))
+def call_held(address, block, number):
+    call(address, (block, number))
 
 
 def test_a_reference_is_one_of_types_too():
     values = np.zeros(1), SIZES
-    address = address_of(write_held, Referred(*values), 0.0)
-    call_held(address, values, 2.5)
+    stored = Stored(values)
+    address = address_of(write_held, stored.reference, 0.0)
+    call_held(address, stored.reference, 2.5)
     assert values[0][0] == 2.5
     with pytest.raises(TypingError, match="call: argument 0 is Reference"):
-        call_held(address, (np.zeros(1, np.float32), SIZES), 1.0)
+        call_held(address, Stored((np.zeros(1, np.float32), SIZES)).reference, 1.0)
     with pytest.raises(TypingError, match="call: argument 1 is int64"):
-        call_held(address, values, 1)
+        call_held(address, stored.reference, 1)

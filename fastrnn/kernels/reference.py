@@ -1,14 +1,11 @@
-"""Many arguments as one: a tuple that stays in its owner's frame, and its address, which is passed on.
+"""Many arguments as one: a tuple that stays with its owner, and its address, which is passed on.
 
 An array is a dozen machine words to numba, and the arrays of a block make a hundred that each call would copy.
 
-    block = refer((cell, layout, theta, work))      once, in the owner of the loop
-    call(address, (block, samples))                 a word
-    cell, layout, theta, work = held(block)         in what is called: loads of what it uses
-    block.work.gradient                             of NamedTuples: one load
-
     stored = Stored(Work(theta, gradient))          in Python, which keeps it alive
-    run(stored.reference, 100)                      a word, too
+    run(stored.reference, 100)                      a word
+    theta, gradient = held(work)                    in what is called: loads of what it uses
+    work.gradient                                   of NamedTuples: one load
 
 numba takes the arrays that `held` gives for new ones, and may drop `array[i] = x` on those that nobody reads later:
 write to `block.work.gradient`, or in a function that gets them as arguments.
@@ -21,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import typeof
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.imputils import lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate
@@ -31,8 +28,7 @@ from fastrnn.machine.address import Address, address_for, address_of
 
 
 class Reference(types.Type):
-    """The address of a tuple of type `target`; valid while the function runs that made it, or while the Stored exists.
-    """
+    """The address of a tuple of type `target`; valid while the Stored exists."""
 
     def __init__(self, target):
         self.target = target
@@ -71,30 +67,6 @@ def _field(context, builder, reference, value, name):
     if isinstance(kind.types[place], types.BaseTuple):
         return builder.ptrtoint(pointer, ir.IntType(64))
     return builder.load(pointer)
-
-
-class Referred:
-    """Stands for a reference to the tuple `values` where a function is compiled from example arguments."""
-
-    def __init__(self, *values):
-        self.values = values
-
-
-@typeof_impl.register(Referred)
-def _typeof(value, context):
-    return Reference(typeof(value.values))
-
-
-@intrinsic
-def refer(typing_context, values):
-    """Return a Reference to the tuple `values`."""
-
-    def generate(context, builder, signature, arguments):
-        slot = cgutils.alloca_once(builder, arguments[0].type)
-        builder.store(arguments[0], slot)
-        return builder.ptrtoint(slot, ir.IntType(64))
-
-    return Reference(values)(values), generate
 
 
 @intrinsic

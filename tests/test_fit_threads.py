@@ -106,7 +106,9 @@ def test_ctrl_c_ends_all_threads_and_the_same_call_goes_on(tmp_path, monkeypatch
     options = OPTIONS | {"epochs": 400, "checkpoint": tmp_path / "fit.safetensors"}
     whole = train(GRU(3), DATA, threads=1, **options)
     for threads in (3, 2):
-        part = train(GRU(3), DATA, threads=threads, progress=press_once(), **options)
+        press = press_once()
+        # On a busy machine the first call may be over before there are more threads.
+        part = train(GRU(3), DATA, threads=threads, progress=lambda *at: threads in granted and press(*at), **options)
         assert part.stopped == "interrupted" and part.epochs < 400 and max(granted) == threads
         granted.clear()
     assert same(train(GRU(3), DATA, threads=5, **options), whole)

@@ -2,6 +2,7 @@
 
 import os
 
+from fastrnn.errors import printable
 from fastrnn.files import write_atomically
 from fastrnn.program import install
 
@@ -20,6 +21,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
 LINES = ("-", "--", "-.", ":")
 MARKERS = "osD^vPX*"
+# Characters of a name in a title, beside which axes keep their place.
+LONGEST_NAME = 60
 
 
 def look(number):
@@ -61,8 +64,9 @@ def title_of_fits(fits):
 
 
 def after_data(fits, text):
-    """Return `choices: ` and a text, or the text alone where the data have no name."""
-    return f"{fits.data_name}: {text}" if fits.data_name else text
+    """Return `choices: ` and a text, or the text alone where the data have no name; names may come from any file."""
+    name = printable(fits.data_name)
+    return f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + '...'}: {text}" if name else text
 
 
 class Picture:
@@ -98,7 +102,9 @@ class Picture:
     def legend(self, axes, title=None):
         """Put a legend above the axes, where it covers no line, and a title above it."""
         above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}
-        axes.legend(frameon=False, fontsize="small", title=title, title_fontsize="medium", **above)
+        legend = axes.legend(frameon=False, fontsize="small", title=title, title_fontsize="medium", **above)
+        # Names of data may have dollars, and are no formulas.
+        legend.get_title().set_parse_math(False)
 
     @property
     def figure(self):

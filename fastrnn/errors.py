@@ -14,7 +14,12 @@ class CheckpointError(Exception):
     """
 
     def __init__(self, message):
-        super().__init__(shortened("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)))
+        super().__init__(shortened(printable(message)))
+
+
+def printable(text):
+    """Return the text, with escapes for characters that could control a terminal, or that no file can hold."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def shortened(text):

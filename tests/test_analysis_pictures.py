@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from fastrnn import GRU, Fits, analysis, cross_validate, train_many
+from fastrnn import GRU, Fits, analysis, cross_validate, train_many, write_page
 from tests.test_fit import DATA, QUICK, ROLES, choices
 
 
@@ -89,6 +90,32 @@ def test_titles_begin_with_the_name_of_the_data_also_from_a_file(tmp_path):
     # Models that are kept are found by the values of the data, and take their present name.
     again = cross_validate(GRU(2), choices(name="other"), **given)
     assert again.fits.data_name == again.best.data_name == "other"
+
+
+NAMES = {
+    "$x^{$": "$x^{$", "cost $5 and $6": "cost $5 and $6", "a\n\x1b[2J": "a\\n\\x1b[2J", "\udcff": "\\udcff",
+    "x" * 10_000: "x" * 57 + "...",
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_any_name_of_data_is_shown_as_it_is_spelled(tmp_path, name):
+    data = choices(name=name)
+    fits = train_many(GRU(2), data, seeds=[0], epochs=1, patience=None)
+    portrait, title = analysis.phase_portrait(fits, data, points=5), f"{NAMES[name]}: GRU network with 2 units, seed 0"
+    assert portrait.title == title
+    score, svg = analysis.calibration([0.1, 0.8], [0, 1], bins=2), tmp_path / "picture.svg"
+    with rc_context({"svg.fonttype": "none"}):
+        for draw in (
+            lambda: analysis.plot_learning_curves(fits, path=svg), lambda: analysis.plot_portrait(portrait, path=svg),
+            lambda: analysis.plot_field(portrait, path=svg),
+            lambda: analysis.plot_calibration(score, svg, title=fits[0]),
+        ):
+            draw()
+            assert title in svg.read_text()
+            svg.unlink()
+    write_page(fits[0], tmp_path / "page.html")
 
 
 @pytest.mark.parametrize("ending, first", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

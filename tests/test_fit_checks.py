@@ -182,6 +182,8 @@ DAMAGE = {
     "stopped": ["patience", "epochs", "bored"],
     "outputs": 10**12,
     "inputs": 10**12,
+    "data_name": ["levers"],
+    "arithmetic": 5,
 }
 
 

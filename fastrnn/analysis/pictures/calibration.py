@@ -56,7 +56,8 @@ def plot_calibration(found, path=None, axes=None, title=None):
         lines.append(f"expected calibration error {found.error:.3f}")
     else:
         axes.legend(frameon=False, fontsize="small")
-    axes.set_title("\n".join(filter(None, lines)), fontsize="medium")
+    # A title of the user may have formulas, names of data have none.
+    axes.set_title("\n".join(filter(None, lines)), fontsize="medium", parse_math=isinstance(title, str))
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")

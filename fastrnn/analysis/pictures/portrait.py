@@ -98,7 +98,7 @@ def plot_field(portrait, path=None, axes=None):
         raise ValueError("portrait: has one dimension, expected two; plot_portrait draws it")
     picture = Picture(path, axes, panels=len(portrait.inputs), size=(3.4, 3.2))
     if axes is None:
-        picture.figure.suptitle(portrait.title)
+        picture.figure.suptitle(portrait.title, parse_math=False)
     points = int(round(np.sqrt(len(portrait.states))))
     x, y = (portrait.states[:, d].reshape(points, points) for d in range(2))
     logit = portrait.logit.reshape(points, points)

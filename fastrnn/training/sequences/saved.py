@@ -188,3 +188,6 @@ def _check_shapes(header, tensors, models):
         raise ValueError("it does not say whose sequences each model was fitted to")
     if len(header["stopped"]) != models or not set(header["stopped"]) <= set(ENDS):
         raise ValueError("it does not say why each model stopped")
+    for name in ("data_name", "arithmetic"):
+        if not isinstance(header.get(name, ""), str):
+            raise ValueError(f"{name} is not text")

@@ -78,6 +78,34 @@ def test_any_number_of_threads_gives_the_same_bytes(granted, monkeypatch, case):
     assert alone.stopped == ("patience" if case == "early end" else "epochs")
 
 
+SIDE_BY_SIDE = {
+    "the same sequences": {},
+    "batches": {"batch_size": 24, "max_grad_norm": 0.1},
+    "folds": {"roles": np.stack([split(DATA, validation=0.1 * n, test=0.2, seed=n) for n in range(1, 6)])},
+    "their own sequences": {"each": "subject", "initial_state": "learned"},
+    "their own batches": {"each": "subject", "batch_size": 20, "dtype": "float64"},
+    "early end": CASES["early end"] | {"l1": [0, 1e-4, 1e-3, 0, 1e-2]},
+}
+
+
+@pytest.mark.parametrize("case", SIDE_BY_SIDE)
+def test_threads_share_the_work_of_models_side_by_side(granted, case):
+    # Of one subject there are many more sequences than of the others, whose models have the same bytes alone.
+    data = DATA.select(np.arange(len(DATA)))
+    data.groups["subject"] = np.minimum(np.arange(len(DATA)) // 20, 4)
+    options = OPTIONS | SIDE_BY_SIDE[case] | ({} if "each" in SIDE_BY_SIDE[case] else {"seeds": range(5)})
+    alone = train_many(GRU(3), data, threads=1, **options)
+    assert not granted and len(alone) == 5
+    for threads in (2, 3, 5):
+        shared = train_many(GRU(3), data, threads=threads, **options)
+        # A group has four parts.
+        assert max(granted) == min(threads, 4) and all(same(shared[n], alone[n]) for n in range(5))
+        granted.clear()
+    for n in (0, 4):
+        one = train_many(GRU(3), data, threads=2, only=[n], **options)
+        assert same(one[0], alone[n])
+
+
 def test_a_model_keeps_its_bytes_without_sequences_that_only_validate_or_test():
     roles = split(DATA, validation=0.2, test=0.2)
     made = train(GRU(3), DATA, roles=roles, threads=3, **OPTIONS | {"stop_after": 8})

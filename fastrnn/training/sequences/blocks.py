@@ -128,3 +128,9 @@ def start_of(states, columns, lanes, dtype):
     out = aligned_zeros((len(states), columns, lanes_for(dtype)), dtype)
     out[:] = rows.reshape(len(states), columns, lanes or 1)
     return out
+
+
+def item_of(block, weights):
+    """Return a row of the kernels' table, fastrnn.kernels.recurrent.train.ITEM, for a SequenceBlock."""
+    arrays = (block.x, block.y, block.mask, block.lengths, weights)
+    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0]

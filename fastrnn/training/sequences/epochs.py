@@ -28,6 +28,8 @@ class Epochs:
     Needs data (Sequences), and _portions(), which yields (table, arrays it points to, lanes that take part or None).
     """
 
+    last = loops.DECIDE
+
     @cached_property
     def source(self):
         """The data's x, targets and weights, converted once to the precision of the kernels: they are copied again and
@@ -54,9 +56,7 @@ class Epochs:
         return super().run(1, threads)
 
     def _flags(self):
-        flags = np.full(len(self.blocks), loops.EVALUATE)
-        flags[-1] |= loops.DECIDE
-        return flags
+        return super()._flags() & loops.EVALUATE
 
     def _call(self, rounds):
         """Run one epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""

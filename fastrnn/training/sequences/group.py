@@ -5,10 +5,11 @@ import numpy as np
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.training.sequences.blocks import item_of
 from fastrnn.training.sequences.criteria import BEGINNING, criteria_of
 from fastrnn.training.sequences.job import FitResult
 from fastrnn.training.sequences.lanes import span_of
-from fastrnn.training.sequences.team import Team, parts_of
+from fastrnn.training.sequences.team import Team, parts_of_roles
 
 # Evaluations that one call of the kernels may make.
 MOST_EVALUATIONS = 128
@@ -24,6 +25,9 @@ class FitGroup:
     its blocks (fastrnn.training.sequences.blocks). beside: a group that runs in turn with this one, which shares its
     memory for blocks, or None.
     """
+
+    # Flags of the work after all blocks of a round.
+    last = loops.UPDATE | loops.DECIDE
 
     def __init__(self, recipe, data, flag, blocks_for, beside=None):
         self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
@@ -150,7 +154,7 @@ class FitGroup:
         net = self.recipe.net
         self.blocks = blocks
         self.weights = aligned_zeros((len(blocks), ROLES, net.columns, self.recipe.lanes), self.recipe.dtype)
-        self.table = np.array([_item_of(*each) for each in zip(blocks, self.weights)], np.int64)
+        self.items = np.array([item_of(*each) for each in zip(blocks, self.weights)], np.int64)
 
     def _scale(self, division, scale):
         """Return the factor on gradients: one over the counted steps that they are summed over."""
@@ -160,25 +164,27 @@ class FitGroup:
         """Update the work on each block, after other sequences came or left."""
         self.changed = False
         flags, part = self._flags(), self._parts()
+        # Blocks of a part follow each other.
+        order = np.argsort(part, kind="stable")
+        self.table, flags, part = self.items[order], flags[order], part[order]
         learns = flags & loops.LEARN > 0
         flags |= loops.FRESH * (np.diff(part, prepend=-1) > 0)
+        flags[-1] |= self.last
         values = {"flags": flags, "part": part, "learned": 1 + part[learns].max(initial=-1), "parts": 1 + part[-1]}
         for name, column in values.items():
             self.table[:, loops.ITEM.index(name)] = column
 
     def _flags(self):
-        learn = (self.weights[:, 0] > 0).any((1, 2))
-        flags = loops.LEARN * learn | loops.EVALUATE
-        flags[-1] |= loops.UPDATE | loops.DECIDE
-        return flags
+        return loops.LEARN * (self.weights[:, 0] > 0).any((1, 2)) | loops.EVALUATE
 
     def _parts(self):
-        """Return (B,): the part of each block. A block has sequences of one role, and shares no part with others."""
-        if self.recipe.net.own_weights:
-            return np.zeros(len(self.blocks), np.int64)
-        role = (self.weights > 0).any((2, 3)).argmax(1)
-        part, parts = parts_of([block.steps for block in self.blocks], role)
-        return part + (np.cumsum(parts) - parts)[role]
+        """Return (B,): the part of each block."""
+        steps = None if self.recipe.net.own_weights else [block.steps for block in self.blocks]
+        return parts_of_roles(self._roles(), steps)
+
+    def _roles(self):
+        """Return (B,): the role of the sequences of each block, in order."""
+        return (self.weights > 0).any((2, 3)).argmax(1)
 
     def run(self, rounds, threads=1):
         """Run at most `rounds` rounds, until a model is finished; return (rounds made, slots that are finished).
@@ -292,9 +298,3 @@ class FitGroup:
         """Return (E, 6): the sums of all evaluations of a model, in its dtype."""
         parts = self.parts[slot]
         return np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else self.arrays["history"][:0, :, slot]
-
-
-def _item_of(block, weights):
-    """Return a row of the kernels' table: see fastrnn.kernels.recurrent.train.ITEM."""
-    arrays = (block.x, block.y, block.mask, block.lengths, weights)
-    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0]

@@ -117,8 +117,8 @@ class Many:
         """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
         first = turns.groups[0]
         rounds = 1
-        # Models that learn from batches, or whose sequences lie in the lanes, have calls of their own.
-        alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None
+        # Models that learn from batches, whose sequences lie in the lanes, or that threads share, have calls alone.
+        alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None or self.team > 1
         choice = ThreadChoice(self.team)
         # That of the processor, which other programs do not lengthen, except where threads share the work.
         clock = time.thread_time if self.team == 1 else time.perf_counter

@@ -67,12 +67,16 @@ class OwnGroup(FitGroup):
                 self.late.add(lane)
 
     def _settle(self):
+        self.items[:, loops.ITEM.index("steps")] = self.lengths.max((1, 2))
         super()._settle()
-        steps = self.lengths.max((1, 2)).astype(np.int64)
-        self.table[:, loops.ITEM.index("steps")] = steps
-        # A block that no model has any more is skipped, except for the work after it.
-        self.table[steps == 0, loops.ITEM.index("flags")] &= ~(loops.LEARN | loops.EVALUATE)
         self._write()
+
+    def _flags(self):
+        # A block that no model has any more is skipped, except for the work after it.
+        return super()._flags() * (self.lengths.max((1, 2)) > 0)
+
+    def _roles(self):
+        return np.searchsorted(self.layout.starts, np.arange(len(self.blocks)), side="right") - 1
 
     def _write(self):
         """Write the sequences of models that began since the last round: those of neighbouring lanes together."""

@@ -5,6 +5,7 @@ import numpy as np
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
 from fastrnn.training.sequences.own import OwnGroup
+from fastrnn.training.sequences.team import MODELS_PARTS, parts_of_models
 
 # Numbers of the data that are laid out for one call of the kernels: they should stay in the second cache.
 PORTION_NUMBERS = 1 << 18
@@ -60,13 +61,18 @@ class OwnBatchedGroup(Epochs, OwnGroup):
     def _laid_out(self, chosen, lengths, steps, scale):
         """Return (table of blocks, the arrays that it points to) of a few updates."""
         update, block = np.nonzero(steps)
+        part = parts_of_models(block)
+        order = np.lexsort((block, part, update))
+        update, block, part = update[order], block[order], part[order]
+        parts = np.minimum(np.bincount(update, minlength=len(scale)), MODELS_PARTS)
         columns, arrays = self._laid(chosen[update, block], lengths[update, block])
         weights = self._buffer("weights", (len(update), loops.ROLES, self.recipe.net.columns, self.recipe.lanes))
         weights[:, 0] = scale[update][:, None]
-        begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
+        begins, ends = np.diff(update * MODELS_PARTS + part, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
         columns |= {
             "weights": addresses(weights),
             "flags": loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends,
-            "learned": 1,
+            "part": part,
+            "learned": parts[update],
         }
         return table_of(columns, len(update)), (arrays, weights)

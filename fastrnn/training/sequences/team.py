@@ -5,8 +5,9 @@ import numpy as np
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.threads import with_helpers
 
-# Parts of an update, at most: enough to share out evenly, few enough to add up.
-MOST_PARTS = 32
+# Parts of an update, at most: enough to share out evenly, few enough to add up; and of models side by side, whose
+# gradients are as many times as large as there are lanes.
+MOST_PARTS, MODELS_PARTS = 32, 4
 # Steps of blocks in a part, at least. To add up its gradient takes about as long as an eighth of a step.
 PART_STEPS = 32
 
@@ -21,6 +22,29 @@ def parts_of(steps, update):
     parts = np.minimum(blocks, (np.bincount(update, steps).astype(np.int64) // PART_STEPS).clip(1, MOST_PARTS))
     number = np.arange(len(update)) - (np.cumsum(blocks) - blocks)[update]
     return number * parts[update] // blocks[update], parts
+
+
+def parts_of_models(number):
+    """Return the part of each block of models side by side; number (B,): of the block among those of its role, which
+    are in order of length.
+
+    It depends on no other block, so that a model's parts are the same next to models with more sequences.
+    """
+    return number % MODELS_PARTS
+
+
+def parts_of_roles(role, steps):
+    """Return (B,): the part of each block. A block has sequences of one role, and shares no part with others.
+
+    role (B,): of each block, in order; steps (B,): of its longest sequence, or None: of models side by side.
+    """
+    if steps is None:
+        counts = np.bincount(role)
+        part = parts_of_models(np.arange(len(role)) - (np.cumsum(counts) - counts)[role])
+        parts = np.minimum(counts, MODELS_PARTS)
+    else:
+        part, parts = parts_of(steps, role)
+    return part + (np.cumsum(parts) - parts)[role]
 
 
 class Team:

@@ -1,6 +1,7 @@
 """Fits that are stopped by a callback, by Ctrl-C or by a crash, and those that continue from a checkpoint."""
 
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from fastrnn.errors import CheckpointError
 from fastrnn.training.sequences import fitting
 from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.fit_autosave import FitAutosave
+from fastrnn.training.sequences.lanes import lane_of
 from fastrnn.training.sequences.many import Many
+from fastrnn.training.sequences.turns import Turns
 from fastrnn.training.tasks import autosave
+from fastrnn.training.tasks.deposits import Deposits
 from tests.fit_runs import begun
 from tests.test_fit import DATA, QUICK, ROLES, choices, press_once
 
@@ -277,3 +281,16 @@ def test_checkpoints_of_short_fits_are_not_written(path):
     assert autosave.SECONDS > 1
     train(GRU(2), DATA, roles=ROLES, checkpoint=path, **QUICK)
     assert not path.exists()
+
+
+def test_a_checkpoint_has_models_that_are_taken_up_while_it_is_put_together():
+    many, group = begun(DATA, ROLES, FitConfig(epochs=3))
+    written, held = [], (0, [(0, many.jobs[0], lane_of(group, 0))])
+    many.lock = threading.Lock()
+    many.deposits, many.held, turns = Deposits(lambda: True, written.append, many.lock), [held], Turns(many.group())
+    for worker in (turns, other := object()):
+        many.deposits.begin(worker)
+    many.deposits.offer(turns, many._states)
+    many._take_up(turns, turns.groups[0])
+    many.deposits.offer(other, lambda worker: [])
+    assert not many.held and written == [[[(many, held)], []]]

@@ -125,7 +125,7 @@ class Many:
         while not self.flag[0]:
             for group in turns.groups[: turns.most]:
                 if not any(group.jobs):
-                    self._take_up(group)
+                    self._take_up(turns, group)
                 self._fill(group)
             if not turns.occupied():
                 break
@@ -142,12 +142,13 @@ class Many:
             self.deposits.offer(turns, self._states)
             self.fitting.pause(turns.evaluated - before)
 
-    def _take_up(self, group):
-        """Continue models that were in the lanes of one group."""
+    def _take_up(self, turns, group):
+        """Continue models that were in the lanes of one group, in a group of these Turns."""
         with self.lock:
             if not self.held:
                 return
             round_, lanes = self.held.pop()
+            self.deposits.add(turns, [(self, (round_, lanes))])
         for slot, job, lane in lanes:
             put_lane(group, slot, job, lane)
         group.go_on(round_)

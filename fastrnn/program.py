@@ -28,6 +28,19 @@ def install(package):
     return f"{python()} -m pip install {package}"
 
 
+def quoted(text):
+    """Return a text as one types it in a shell, with escapes for characters that could control a terminal, or that no
+    file can hold."""
+    if text.isprintable():
+        return shlex.quote(text)
+    # Three octal digits end before whatever follows.
+    spelled = (
+        f"\\{c}" if c in "'\\" else c if c.isprintable() else "".join(f"\\{byte:03o}" for byte in os.fsencode(c))
+        for c in text
+    )
+    return f"$'{''.join(spelled)}'"
+
+
 def _is_found(name, path):
     """Return whether the shell finds the file at `path` when it is given a bare name."""
     found = shutil.which(name)
@@ -44,4 +57,4 @@ def _spelled(path):
     if os.path.isabs(path):
         relative = os.path.relpath(path)
         path = path if relative.startswith(os.pardir) else relative
-    return shlex.quote(path if os.path.dirname(path) else os.path.join(os.curdir, path))
+    return quoted(path if os.path.dirname(path) else os.path.join(os.curdir, path))

@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import sys
 
 from fastrnn.cli.errors import UserError
 from fastrnn.errors import CheckpointError
 from fastrnn.files import locked
-from fastrnn.program import program
+from fastrnn.program import program, quoted
 
 ENDING = ".partial"
 
@@ -47,7 +46,7 @@ def tell_of_others(output, identity, say):
     if others:
         more = f", as {len(others) - 1} more," if len(others) > 1 else ""
         path = max(others, key=os.path.getmtime)
-        go_on = f"{program()} train --resume {shlex.quote(path)}"
+        go_on = f"{program()} train --resume {quoted(path)}"
         say(f"{path} is{more} left of another unfinished training; continue it: {go_on}")
 
 

@@ -13,6 +13,7 @@ from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report_fit
 from fastrnn.cli.options import add_options, decimal, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.errors import printable
 from fastrnn.program import install
 
 SUMMARY = "Fit networks to your own table, with validation or nested cross-validation"
@@ -145,7 +146,7 @@ def run(args):
     if args.standardize:
         data = read_sequences(args, "all" if division is None else division == 0)
     check_folder(folder, args.force)
-    print(f"{args.table}: {data}", flush=True)
+    print(printable(f"{args.table}: {data}"), flush=True)
     values = own_values(args, data)
     print(f"fit: {cell.name}; {planned(args, grid, values)}", flush=True)
     made = _fitted(args, cell, data, division, settings, grid, folder, values)

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import shlex
 
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, chosen_model, own_data, write_json
+from fastrnn.errors import printable
 from fastrnn.files import write_atomically
-from fastrnn.program import install, program
+from fastrnn.program import install, program, quoted
 from fastrnn.wording import counted
 
 PICTURE_KINDS = ("png", "svg", "pdf", "none")
@@ -63,8 +63,8 @@ def report_fit(args, folder, data, roles, made):
     # Last: a folder with models is finished.
     fits.save(os.path.join(folder, MODELS_FILE), overwrite=True)
     files = [TABLE_FILE, MODELS_FILE, *([REFIT] if args.cv else []), REPORT_FILE, *pictures]
-    print(f"saved {folder}: {', '.join(files)}")
-    print(f"try: {program()} evaluate {shlex.quote(folder)} {shlex.quote(args.table)}")
+    print(f"saved {printable(folder)}: {', '.join(files)}")
+    print(f"try: {program()} evaluate {quoted(folder)} {quoted(args.table)}")
 
 
 def _refit(selection):
@@ -164,7 +164,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
 
 
 def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder):
-    lines = [f"# Fit of {data.name}", "", str(data), ""]
+    lines = [f"# Fit of {printable(data.name)}", "", printable(str(data)), ""]
     what = "Mean test loss over outer folds, in nats per step" if args.cv else "The best seed of each"
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
@@ -182,19 +182,18 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     if unfinished := still_improving(fits):
         lines += ["", f"Still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs."]
     lines += [line for picture, text in pictures.items() for line in ("", f"![{text}]({picture})")]
-    quoted = shlex.quote(folder)
     lines += [
         "",
         "```python",
         "import fastrnn",
-        f'fits = fastrnn.Fits.load("{os.path.join(folder, file)}")',
+        f'fits = fastrnn.Fits.load("{printable(os.path.join(folder, file))}")',
         f"best = fits[{row}]",
         "best.weights",
         "```",
         "",
         "```sh",
-        f"fastrnn evaluate {quoted} {shlex.quote(args.table)}",
-        f"fastrnn predict {quoted} {shlex.quote(args.table)}",
+        f"fastrnn evaluate {quoted(folder)} {quoted(args.table)}",
+        f"fastrnn predict {quoted(folder)} {quoted(args.table)}",
         "```",
         "",
     ]

@@ -3,12 +3,11 @@
 import contextlib
 import itertools
 import os
-import shlex
 import tempfile
 
 from fastrnn.cli.errors import UserError
 from fastrnn.files import check_regular
-from fastrnn.program import program
+from fastrnn.program import program, quoted
 
 CERTIFICATE = "-certificate.safetensors"
 
@@ -48,7 +47,7 @@ def model_beside(certificate):
 def how_to_check(certificate, model):
     """Return the command that checks a certificate."""
     names = [certificate] if model_beside(certificate) == model else [certificate, model]
-    return f"{program()} check {' '.join(map(shlex.quote, names))}"
+    return f"{program()} check {' '.join(map(quoted, names))}"
 
 
 def save_under_free_name(save, path):

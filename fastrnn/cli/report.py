@@ -2,14 +2,13 @@
 
 import contextlib
 import functools
-import shlex
 import sys
 from dataclasses import replace
 
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.output import beside, how_to_check, save_under_free_name
 from fastrnn.cli.text import long_numbers, outcome, seconds, solved
-from fastrnn.program import program
+from fastrnn.program import program, quoted
 
 # Solved samples that are printed.
 SHOWN = 3
@@ -44,7 +43,7 @@ def report_run(args, config, result, path, say):
     if left:
         print(f"fastrnn: interrupted after {result.samples:,} samples\nsaved {path}", file=sys.stderr)
         if result.stopped == "interrupted":
-            print(f"continue: {program()} train --resume {shlex.quote(path)}", file=sys.stderr)
+            print(f"continue: {program()} train --resume {quoted(path)}", file=sys.stderr)
         return 130
 
     if result.stopped != "diverged":
@@ -62,7 +61,7 @@ def report_run(args, config, result, path, say):
         say(f"saved {certificate}")
     if plotted:
         say(f"plotted {args.plot}")
-    return _conclude(config, result, shlex.quote(path), certificate and how_to_check(certificate, path), say)
+    return _conclude(config, result, quoted(path), certificate and how_to_check(certificate, path), say)
 
 
 def _is_provable(model):

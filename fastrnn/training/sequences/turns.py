@@ -34,7 +34,9 @@ class Turns:
             made = [groups[0].run(rounds, threads)]
         else:
             for group in groups:
-                group.point(group.table, group.prepare(rounds), group.recipe.config.every)
+                # The table is that of the models that this prepares.
+                count = group.prepare(rounds)
+                group.point(group.table, count, group.recipe.config.every)
             groups[0].recipe.program.run_all([group.frame for group in groups])
             made = [group.ended() for group in groups]
         self.done = [(group, slots) for group, (_, slots) in zip(groups, made) if slots]

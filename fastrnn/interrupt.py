@@ -82,20 +82,20 @@ _postponing = []
 
 
 @contextlib.contextmanager
-def raised_interrupt():
+def raised_interrupt(noted=None):
     """Let SIGTERM raise KeyboardInterrupt within the block, as Ctrl-C does, unless the caller has set another handler.
+
+    noted: a list, to which both append before they raise, or None: imports of others may turn a KeyboardInterrupt into
+    an ImportError, and leave objects half made.
     """
+    noted = [] if noted is None else noted
 
     def raise_it(number, frame):
+        noted.append(number)
         raise KeyboardInterrupt
 
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-    with _handled(raise_it, (signal.SIGTERM,)):
+    plain = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    with _handled(raise_it, [number for number, handler in plain.items() if signal.getsignal(number) is handler]):
         yield
 
 
@@ -104,11 +104,17 @@ FINALIZER_SECONDS = 0.01
 
 
 @contextlib.contextmanager
-def repeated_interrupt():
-    """Let Ctrl-C come again within the block where a finalizer was running, of which Python raises nothing."""
+def repeated_interrupt(noted):
+    """Let Ctrl-C come again within the block where a finalizer was running, of which Python raises nothing.
+
+    noted: of `raised_interrupt`: after Ctrl-C, finalizers of objects that it left half made miss attributes, which is
+    not said.
+    """
     before = sys.unraisablehook
 
     def again(unraisable):
+        if noted and issubclass(unraisable.exc_type, AttributeError):
+            return
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             return before(unraisable)
         # From another thread: here it would be raised at once, inside of the finalizer.

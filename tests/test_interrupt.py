@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end any training soon, with everything as it should be; ignored ones stay ignored."""
 
+import gc
 import os
 import signal
 import sys
@@ -260,6 +261,41 @@ def test_ctrl_c_in_a_finalizer_comes_again(monkeypatch, capsys):
     monkeypatch.setattr("fastrnn.cli.tasks.run", run)
     assert main(["tasks"]) == 130 and not waited
     assert capsys.readouterr().err == "fastrnn: interrupted\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_import_that_turns_a_signal_into_an_error_is_interrupted(monkeypatch, capsys, number):
+    def run(args):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ImportError("PyCapsule_Import could not import module") from None
+
+    monkeypatch.setattr("fastrnn.cli.tasks.run", run)
+    assert main(["tasks"]) == 130 and capsys.readouterr().err == "fastrnn: interrupted\n"
+
+
+class Half:
+    """Ctrl-C comes while it is made, so that its finalizer misses an attribute."""
+
+    def __init__(self, number):
+        if number:
+            signal.raise_signal(number)
+            self.part = 1
+
+    def __del__(self):
+        assert self.part
+
+
+@pytest.mark.parametrize("number", [*SIGNALS, None])
+def test_finalizers_of_what_a_signal_left_half_made_are_not_heard(monkeypatch, capsys, number):
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    monkeypatch.setattr("fastrnn.cli.tasks.run", lambda args: Half(number) and 0)
+    assert main(["tasks"]) == (130 if number else 0)
+    gc.collect()
+    assert capsys.readouterr().err == ("fastrnn: interrupted\n" if number else "")
+    assert len(heard) == (0 if number else 1)
 
 
 @pytest.mark.parametrize("number", SIGNALS)

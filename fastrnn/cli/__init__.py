@@ -41,9 +41,15 @@ examples:
 def main(argv=None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit status."""
     _prepare_streams()
+    noted = []
+    with repeated_interrupt(noted):
+        return _main(argv, noted)
+
+
+def _main(argv, noted):
     try:
         threads_setting()
-        with raised_interrupt(), repeated_interrupt():
+        with raised_interrupt(noted):
             status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return status
@@ -59,7 +65,7 @@ def main(argv=None) -> int:
         return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     # A module that is missing, or a compiler that is switched off.
     except (UserError, CheckpointError, SettingError, ImportError) as error:
-        return _fail(error)
+        return _fail("interrupted", 130) if noted and isinstance(error, ImportError) else _fail(error)
 
 
 def _run(argv):

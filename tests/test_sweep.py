@@ -3,9 +3,11 @@
 import json
 import os
 import signal
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 
 import numpy as np
 import pytest
@@ -171,6 +173,19 @@ def test_processes_of_which_one_is_killed_give_the_same_bytes(whole, tmp_path):
     sweep(GRID, output=tmp_path / "a.csv", executor=make, workers=4, unit=2, progress=kill_one)
     assert len(pools) == 2 and killed
     assert (tmp_path / "a.csv").read_bytes() == whole[1]
+
+
+def test_a_process_that_outlives_the_loss_of_another_one_is_ended(monkeypatch):
+    pool = Processes(2)
+    futures = [ProcessPoolExecutor.submit(pool, time.sleep, 60) for _ in range(2)]
+    first, second = pool._processes.values()
+    # As for one that is just starting, which the pool overlooks.
+    monkeypatch.setattr(BaseProcess, "terminate", lambda process: None)
+    os.kill(first.pid, signal.SIGKILL)
+    with pytest.raises(BrokenProcessPool):
+        futures[0].result()
+    pool.shutdown()
+    assert second.exitcode == -signal.SIGKILL
 
 
 class Failing(Executor):

@@ -84,6 +84,11 @@ class Processes(ProcessPoolExecutor):
     def shutdown(self, wait=True, *, cancel_futures=False):
         if cancel_futures:
             self._stopped.set()
+        if self._broken:
+            # The pool does not terminate a process that was just starting when another one was lost, and waits for it
+            # for ever.
+            for process in list((self._processes or {}).values()):
+                process.kill()
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
 
 

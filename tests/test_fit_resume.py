@@ -65,7 +65,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("case", quick(CASES, lambda case: case != "batches of one"))
-def test_the_same_call_goes_on_to_the_same_bytes_after_crashes(often, path, case, monkeypatch):
+def test_the_same_call_goes_on_to_the_same_bytes_after_crashes(many_cores, often, path, case, monkeypatch):
     whole, saves, save = train_many(GRU(2), GROUPED, **CASES[case]), [], FitAutosave.save
 
     def crashing(*arguments):

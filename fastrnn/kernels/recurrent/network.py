@@ -223,10 +223,10 @@ def tile_of(registers, groups, units, columns):
 
 
 def apart(vectors, vector_bytes):
-    """Return a number of vectors, not below this one, that steps may lie apart without meeting in the nearest cache.
+    """Return the vectors from one step to the next of an array whose steps have this number of vectors, or more.
 
-    That cache has few places for lines that lie a multiple of a page apart, which in gradients the same units of all
-    steps would do; and the processor takes a load for one of what was stored a page before.
+    Gradients read the same units of many steps. The nearest cache has few places for lines whose distances are
+    multiples of a page, and a load at such a distance from a recent store is delayed.
     """
     size = vectors * vector_bytes
     return vectors + SHIFT // vector_bytes if size >= 4 * SHIFT and size % (2 * SHIFT) == 0 else vectors

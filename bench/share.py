@@ -115,8 +115,11 @@ def fits(models, threads, epochs):
 
 
 def main(section="tasks", models=2000, threads=2, epochs=16):
+    sections = {"tasks": tasks, "fits": fits}
+    if section not in sections:
+        sys.exit(f"section: got {section!r}, expected tasks or fits, as in: python -m bench.share tasks 2000 2")
     print(f"{models} models, {threads} threads" + f", {epochs} epochs" * (section == "fits"))
-    found, rows = {"tasks": tasks, "fits": fits}[section](int(models), int(threads), int(epochs)), []
+    found, rows = sections[section](int(models), int(threads), int(epochs)), []
     for name, (kernels, calls, *python) in found.items():
         shares = [f"{seconds / kernels:.2%}" for seconds in (*python, sum(python))]
         rows.append([name, f"{kernels:.2f}", f"{1000 * kernels / calls:.1f}", *shares])

@@ -140,7 +140,7 @@ def counted(program, frame):
 def of_batches(work):
     """Return (counts, steps of vectors, multiply-adds of products) of a block of samples on a task."""
     session = Fastrnn(work, 1, starting_weights(work), None, None).session
-    session.run(np.zeros(1), np.zeros(1), 0)
+    session.run(1)
     counts = counted(session.programs[0], session.work[0].learn)
     return counts, work.steps * session.net.columns, work.flops / 2 * session.net.columns
 

@@ -46,14 +46,13 @@ def batched(cell, batch, arrays=False):
     source = as_arrays(*own(), dtype=np.float32, drawn=0) if arrays else Addition(bits=STEPS).kernel
     weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
     session = session_for(cell, (2, 1), source, STEPS, config, 1, weights)
-    return lambda updates: session.run(np.zeros(updates), np.zeros(updates), 0), batch
+    return lambda updates: session.run(updates), batch
 
 
 def side_by_side(cell):
     """(updates -> None, samples of an update) of as many models as fill the lanes."""
     config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=1)
-    varied = {name: np.zeros(2 * lanes_for("float32")) for name in ("rate", "decay", "l1", "saturation")}
-    recipe = RunRecipe(cell, (2, 1), Addition(bits=STEPS).kernel, STEPS, config, varied)
+    recipe = RunRecipe(cell, (2, 1), Addition(bits=STEPS).kernel, STEPS, config, 2 * lanes_for("float32"))
     group, rng = RunGroup(recipe), np.random.default_rng(0)
     for lane in range(recipe.lanes):
         group.put(lane, RunJob(lane, 1 << 40), rng.uniform(-1, 1, len(recipe.rows)), seed=lane)

@@ -16,22 +16,19 @@ from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.group import RunGroup, RunJob
-from fastrnn.training.tasks.many_queue import queue_for
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_start import source_of
 
 CELL = Elman(3)
-VARIED = {"rate": 0.3, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
 
 
 def recipe_for(batch, models=16, threads=1, data=None):
     task = None if data else Addition(bits=5)
-    config = TrainConfig(optimizer="sgd", batch_size=batch, patience=0)
+    config = TrainConfig(optimizer="sgd", learning_rate=0.3, batch_size=batch, patience=0)
     source = source_of(task, data, config)
-    varied = {name: np.full(models, value) for name, value in VARIED.items()}
     kernel = task.kernel if task else source.arrays
-    return RunRecipe(CELL, source.sizes, kernel, source.steps, config, varied, threads)
+    return RunRecipe(CELL, source.sizes, kernel, source.steps, config, models, threads=threads)
 
 
 def filled(recipe, models):
@@ -122,7 +119,7 @@ def test_what_is_asked_for_one_lane_decides_on_no_other():
     recipe = recipe_for(batch=1)
     results = ModelResults(16, len(recipe.rows), recipe.dtype, 1)
     results.weights[:] = np.random.default_rng(0).uniform(-1, 1, results.weights.shape)
-    group = RunGroup(recipe, queue_for(recipe, np.arange(16), results, NOBODY))
+    group = RunGroup(recipe, recipe.queue(np.arange(16), results, NOBODY))
     group.put_next(np.arange(3))
     assert group.run(5, GOES_ON) == 5
     # As where Ctrl-C came before the decision.

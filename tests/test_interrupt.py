@@ -91,14 +91,13 @@ def session(threads):
 def test_what_was_given_up_has_left_no_trace(many_cores, threads):
     updates, made, flag = 400, 0, np.zeros(1, np.int64)
     whole, parts = session(1), session(threads)
-    rates = np.full(updates, 0.01)
-    expected = whole.run(rates, np.zeros(updates), 0)[0]
+    expected = whole.run(updates)[0]
     statistics, given_up = [], 0
     while made < updates:
         # At some moment, in some block, of some update.
         timer = threading.Timer(0.0005 * (1 + given_up % 7), lambda: flag.__setitem__(0, 1))
         timer.start()
-        rows, why = parts.run(rates[made:], np.zeros(updates - made), 0, flag)
+        rows, why = parts.run(updates - made, stop=flag)
         timer.join()
         flag[0] = 0
         statistics.append(rows)
@@ -112,7 +111,7 @@ def test_what_was_given_up_has_left_no_trace(many_cores, threads):
 def test_a_call_that_is_asked_to_end_before_it_begins_does_nothing():
     one = session(1)
     before = one.weights()
-    rows, why = one.run(np.full(5, 0.01), np.zeros(5), 0, np.ones(1, np.int64))
+    rows, why = one.run(5, stop=np.ones(1, np.int64))
     assert why == STOPPED and len(rows) == one.step == 0
     assert all(np.array_equal(weight, before[name]) for name, weight in one.weights().items())
 

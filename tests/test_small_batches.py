@@ -46,8 +46,7 @@ def same(sessions, updates=40):
     largest = max(np.abs(value).max(initial=0) for value in wanted.values())
     for name, value in wanted.items():
         assert np.abs(got[name] - value).max(initial=0) < 1e-11 * largest, name
-    rates, saturations = np.full(updates, 0.05), np.full(updates, sessions[0].config.saturation)
-    (got, _), (wanted, _) = (session.run(rates, saturations, 0) for session in sessions)
+    (got, _), (wanted, _) = (session.run(updates) for session in sessions)
     assert np.allclose(got, wanted, rtol=1e-9)
     for name, value in sessions[1].weights().items():
         assert np.abs(sessions[0].weights()[name] - value).max(initial=0) < 1e-9, name
@@ -161,14 +160,14 @@ def test_blocks_of_fewer_columns_learn_the_same_on_any_number_of_threads(vectors
     cell, steps, batch = GRU(3), 4, vectors * lanes_for("float64") - 1
     config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=batch)
     weights = initial_weights("xavier", shapes_of(cell, 2, 1), 0)
-    source, rates = Addition(bits=steps).kernel, np.full(30, 0.1)
+    source = Addition(bits=steps).kernel
     one, two = (Session(cell, (2, 1), source, steps, config, threads, weights) for threads in (1, 2))
     assert one.net.columns < BLOCK_COLUMNS and one.groups > 1
     for session in (one, two):
-        session.run(rates, 0 * rates, 0)
+        session.run(30)
     for name, value in one.weights().items():
         assert value.tobytes() == two.weights()[name].tobytes()
     small = SmallSession(cell, (2, 1), source, steps, config, weights)
-    small.run(rates, 0 * rates, 0)
+    small.run(30)
     for name, value in small.weights().items():
         assert np.abs(one.weights()[name] - value).max() < 1e-12

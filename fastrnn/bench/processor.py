@@ -51,9 +51,8 @@ def chosen(work):
     batches = network_for(elman, (INPUTS, OUTPUTS), task.kernel, config, False, BLOCK_COLUMNS)
     # Enough models for the choice to be free.
     many = 64 * lanes
-    varied = {name: np.zeros(many) for name in ("rate", "decay", "l1", "saturation")}
     online = TrainConfig(optimizer="sgd", dtype=work.dtype, batch_size=1)
-    recipe = RunRecipe(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, online, varied)
+    recipe = RunRecipe(elman, (INPUTS, OUTPUTS), task.kernel, work.steps, online, many)
     units, columns = batches.tile(1, work.hidden)
     return {
         "vectors": f"{VECTOR_BYTES} bytes, {lanes_for('float32')} float32 or {lanes_for('float64')} float64: "

@@ -29,7 +29,7 @@ class Fastrnn:
         )
 
     def run(self, updates):
-        statistics, _ = self.session.run(np.full(updates, self.work.rate), np.zeros(updates), 0)
+        statistics, _ = self.session.run(updates)
         if len(statistics) < updates:
             raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
 
@@ -69,9 +69,7 @@ class ManyModels:
         config = TrainConfig(optimizer="sgd", learning_rate=work.rate, batch_size=work.batch, dtype=work.dtype)
         elman, task = Elman(work.hidden, bias=False), Addition(bits=work.steps)
         self.shapes = shapes_of(elman, INPUTS, 1)
-        constant = {"rate": config.rate, "decay": 0.0, "l1": 0.0, "saturation": 0.0}
-        varied = {name: np.full(work.models, value) for name, value in constant.items()}
-        recipe = RunRecipe(elman, (INPUTS, 1), task.kernel, work.steps, config, varied, self.threads)
+        recipe = RunRecipe(elman, (INPUTS, 1), task.kernel, work.steps, config, work.models, threads=self.threads)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
         self.groups = [RunGroup(recipe) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):

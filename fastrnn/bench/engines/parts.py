@@ -46,7 +46,7 @@ class TimedPart:
         self.stream = Stream(Model(elman, weights, task), PART_SAMPLES, 1)
         words = np.zeros((1, work.steps, INPUTS), np.uint64)
         self.forward = self.stream.frame(words, np.zeros((1, work.steps, OUTPUTS), np.uint64))
-        self.session.run(np.zeros(1), np.zeros(1), 0)
+        self.session.run(1)
         self.layer = layer_for(self.session.source, self.session.blocks[0])
 
     def run(self, updates):

@@ -8,7 +8,6 @@ from fastrnn.cores import cores
 from fastrnn.interrupt import Interrupted
 from fastrnn.kernels.batches import CLEAN, DIVERGED
 from fastrnn.model import Model
-from fastrnn.schedules import rates
 from fastrnn.training.tasks.checks import Checks, first_wrong
 from fastrnn.training.tasks.curriculum import stages
 from fastrnn.training.tasks.data import holds_bits
@@ -70,7 +69,7 @@ class Training:
 
     def warm_up(self):
         """Compile the kernels, or load them from the cache, so that the seconds are those of training."""
-        self.session.run(np.zeros(0), np.zeros(0), 0)
+        self.session.run(0)
 
     def model(self):
         """The Model with the present weights."""
@@ -114,12 +113,7 @@ class Training:
                 early = self.checks.first_step - session.step
                 count, patience = (min(count, early), 0) if early > 0 else (count, self.checks.patience)
             began = self.seconds()
-            statistics, why = session.run(
-                rates(config.schedule, config.rate, session.step, count, config.updates),
-                np.full(count, config.saturation, np.float64),
-                patience,
-                self.interrupt.flag,
-            )
+            statistics, why = session.run(count, patience, self.interrupt.flag)
             ended = self.seconds()
             self.bins.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
             pace.measured(count, ended - began)

@@ -49,7 +49,7 @@ def slots_named(optimizer):
     return SLOTS[: len(optimizer.slots)]
 
 
-def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
+def terms_of(net, cell, config, steps, penalised=None, saturated=None, watched=True):
     """Return the Terms of updates; penalised, saturated: whether some model has a penalty, where the config does not
     say it."""
     penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
@@ -57,7 +57,7 @@ def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
     return Terms(
         penalties=penalised,
         clipped=config.clip is not None,
-        truncated=min(config.truncate or steps, steps) < steps,
+        truncated=segment_of(config, steps) < steps,
         saturating=cell.extremes or () if saturated else (),
         retaining=config.retention > 0,
         decoupled=penalised,
@@ -65,6 +65,7 @@ def terms_of(cell, config, steps, penalised=None, saturated=None, watched=True):
         together=True,
         fresh=True,
         summed=config.reduction == "sum" or config.batch_size == 1,
+        long=net.long(steps),
     )
 
 
@@ -102,10 +103,16 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
     return arrays
 
 
-def frame_for(program, arrays, **words):
-    """Return the frame of a Program: the addresses of arrays by name, and words."""
+def frames_for(programs, arrays, net, config, steps, **words):
+    """Return the frames of Programs: the addresses of arrays by name, and words."""
+    words |= {"segment": segment_of(config, steps), "window": net.window(steps)}
     words |= {name: array.ctypes.data for name, array in arrays.items()}
-    return np.array([words.get(name, 0) for name in program.names], np.int64)
+    return [np.array([words.get(name, 0) for name in program.names], np.int64) for program in programs]
+
+
+def segment_of(config, steps):
+    """Return the steps that a gradient goes back, in sequences of this many steps."""
+    return min(config.truncate or steps, steps)
 
 
 def options_of(config, optimizer):

@@ -14,7 +14,8 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.schedules import rates
-from fastrnn.training.tasks.many_queue import patience_of, queue_for
+from fastrnn.training.tasks.engine import frames_for
+from fastrnn.training.tasks.many_recipe import patience_of
 
 
 class RunJob(NamedTuple):
@@ -69,7 +70,7 @@ class RunGroup:
     models."""
 
     def __init__(self, recipe, queue=None, tree=None):
-        self.recipe, self.queue = recipe, queue_for(recipe) if queue is None else queue
+        self.recipe, self.queue = recipe, recipe.queue() if queue is None else queue
         net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
         rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
         self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
@@ -89,26 +90,14 @@ class RunGroup:
         }
         shapes |= {name: (count, lanes) for name, count in net.training_arrays(recipe.steps).items()}
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
-        block, arrays = self.block, self.arrays
-        memory = {
-            **arrays,
-            "mask": block.mask,
-            "lengths": block.lengths,
-            "weights": block.weights,
-            "x": block.x,
-            "y": block.y,
-        }
-        words = {name: array.ctypes.data for name, array in memory.items()}
-        words |= {"segment": recipe.segment, "window": net.window(recipe.steps)}
-        frames = [
-            np.array([words.get(name, 0) for name in program.names], np.int64)
-            for program in (recipe.learn, recipe.update)
-        ]
+        block, arrays, programs = self.block, self.arrays, (recipe.learn, recipe.update)
+        given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
+        frames = frames_for(programs, arrays | given, net, recipe.config, recipe.steps)
         own = {name: arrays[name] for name in Arrays._fields if name in arrays}
         self.kernel_arrays = Arrays(*frames, **own)
-        self.plan = self._plan(words)
+        self.plan = self._plan()
         lay, laid = lanes_layer_for(recipe.drawn_from, self.feed, block)
-        self.calls = Calls(lay, *(program.address for program in (recipe.learn, recipe.update)))
+        self.calls = Calls(lay, *(program.address for program in programs))
         # Jobs that only the caller decides on.
         self.again = [None] * lanes
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
@@ -125,12 +114,13 @@ class RunGroup:
             return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
         return Walk(tree.program.address, tree.frame, tree.mistake, tree.stop, tree.theta)
 
-    def _plan(self, words):
-        """Return the Plan of a group; words: of the learning program's frame."""
-        recipe, feed, config = self.recipe, self.feed, self.recipe.config
+    def _plan(self):
+        """Return the Plan of a group."""
+        recipe, feed, block, config = self.recipe, self.feed, self.block, self.recipe.config
         words_of_a_block = ("steps", "fresh", "samples", "left", "seen", "x", "y")
         named = {name: recipe.learn.names.index(name) for name in words_of_a_block}
-        named |= {"x_first": words["x"], "y_first": words["y"], "x_bytes": 0, "y_bytes": 0, "counted": 0}
+        named |= {"x_bytes": 0, "y_bytes": 0, "counted": 0}
+        named |= {"x_first": block.x.ctypes.data, "y_first": block.y.ctypes.data}
         if recipe.net.bits:
             counted = 1 if recipe.source.last_only else recipe.steps
             named |= {

@@ -1,12 +1,17 @@
-"""From one row of statistics per update to a history of bounded length."""
+"""From one row of statistics per update to a history of bounded length; of many models the kernels do the same."""
 
 import numpy as np
 
-from fastrnn.training.tasks.run import History
+from fastrnn.training.tasks.run import history_of
 
 # Samples in one entry of the history, until there are too many entries.
 BIN_SAMPLES = 256
 MOST_STRETCHES = 4096
+
+
+def bin_updates(batch_size):
+    """Return the updates of one entry of the history, until there are too many entries."""
+    return max(1, BIN_SAMPLES // batch_size)
 
 
 class HistoryBins:
@@ -17,7 +22,7 @@ class HistoryBins:
 
     def __init__(self, batch_size, saved=None):
         self.batch_size = batch_size
-        self.length = saved["length"] if saved else max(1, BIN_SAMPLES // batch_size)
+        self.length = saved["length"] if saved else bin_updates(batch_size)
         # One row per stretch: updates, loss, counted outputs, wrong ones, samples with a wrong one, seconds at its end.
         self.rows = [list(row) for row in saved["rows"]] if saved else []
         self._before = self.length, list(self.rows)
@@ -66,14 +71,4 @@ class HistoryBins:
 
     def history(self):
         table = np.array(self.rows, float).reshape(-1, 6)
-        updates = table[:, 0]
-        samples = updates * self.batch_size
-        steps = np.cumsum(updates).astype(np.int64)
-        return History(
-            steps,
-            steps * self.batch_size,
-            table[:, 1] / samples,
-            1 - table[:, 3] / np.maximum(table[:, 2], 1),
-            1 - table[:, 4] / samples,
-            table[:, 5],
-        )
+        return history_of(table[:, 0], table[:, 1:5], table[:, 5], self.batch_size)

@@ -18,7 +18,6 @@ from fastrnn.training.tasks.data import holds_bits
 from fastrnn.training.tasks.deposits import Deposits
 from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_checker import DataChecker, TaskChecker
-from fastrnn.training.tasks.many_queue import queue_for
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_run import ManyRun
@@ -41,7 +40,7 @@ class ManyTraining:
         count, kernel = len(seeds), source.arrays if task is None else task.kernel
         self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
         self.threads = min(threads or cores(), count, cores())
-        self.recipe = RunRecipe(cell, source.sizes, kernel, source.steps, config, self._values(), self.threads)
+        self.recipe = RunRecipe(cell, source.sizes, kernel, source.steps, config, count, varied, self.threads)
         self.results = ModelResults(count, len(self.recipe.rows), self.dtype, config.batch_size)
         # Only targets that are bits are right or wrong.
         bits = task is not None or holds_bits(source.arrays)
@@ -72,22 +71,11 @@ class ManyTraining:
         """Return the Queue of all models; bits: whether they can be right."""
         judge = NOBODY if not bits else WALK if self.task is not None and enumerable(self.task) else CALLER
         first = self.checks[0].first_step if bits and self.checks else None
-        return queue_for(self.recipe, self.seeds, self.results, judge, first)
+        return self.recipe.queue(self.seeds, self.results, judge, first)
 
     def seconds(self):
         """Return the seconds of training so far."""
         return time.perf_counter() - self.started
-
-    def _values(self):
-        """Return {name: float64 (models,)} of all options that may differ between lanes."""
-        config, count = self.config, len(self.seeds)
-        scalars = {"rate": config.rate, "decay": config.weight_decay, "l1": config.l1, "saturation": config.saturation,
-                   **config.build_optimizer()._asdict()}
-        spelled = {"rate": "learning_rate", "decay": "weight_decay"}
-        return {
-            name: self.varied.get(spelled.get(name, name), np.full(count, float(scalar)))
-            for name, scalar in scalars.items()
-        }
 
     def _model(self, weights):
         return Model(self.cell, named(weights, self.shapes), self.task)

@@ -4,41 +4,42 @@ import numpy as np
 
 from fastrnn.bits.lanes import lane_source
 from fastrnn.caches import nearest_bytes
+from fastrnn.kernels.model_queue import CALLER, NOBODY, Queue
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.training.tasks.engine import network_for, optimizer_of, options_of, terms_of
+from fastrnn.training.tasks.history_bins import bin_updates
 
-# Samples in one stretch of the history, until a model has too many stretches.
-STRETCH_SAMPLES = 256
+# In float32 a count of samples ends here.
+MOST_PATIENCE = 1 << 24
+# The kernels' names of options.
+ROWS_CALLED = {"learning_rate": "rate", "weight_decay": "decay"}
 
 
 class RunRecipe:
     """Everything that all groups of one call of `train_many` share, and the programs they run.
 
-    cell: a Cell; sizes: inputs and outputs; varied: {option: float64 (models,)} of rate, decay, l1, saturation and the
-    optimizer's options; threads: that share the models.
+    cell: a Cell; sizes: inputs and outputs; models: their number; varied: {option: float64 (models,)} of those that
+    differ; threads: that share the models.
     """
 
-    def __init__(self, cell, sizes, source, steps, config, varied, threads=1):
-        self.source, self.steps, self.config, self.varied = source, steps, config, varied
+    def __init__(self, cell, sizes, source, steps, config, models, varied=None, threads=1):
+        self.source, self.steps, self.config = source, steps, config
         self.dtype, self.lanes = np.dtype(config.dtype), lanes_for(config.dtype)
-        self.net = self._network(cell, sizes, len(varied["rate"]) // threads)
+        self.net = self._network(cell, sizes, models // threads)
         places = places_of(cell, *sizes)
         # A model's weights as one vector: the named ones, flattened one after the other.
         self.rows = np.concatenate([each.ravel() for each in places.values()])
         self.optimizer = optimizer_of(config)
-        penalised, saturated = varied["decay"].any() or varied["l1"].any(), varied["saturation"].any()
-        terms = terms_of(cell, config, steps, bool(penalised), bool(saturated), watched=False)
-        terms = terms._replace(long=self.net.long(steps))
+        self.options = self._options(models, varied or {})
+        used = {name: bool(column.any()) for name, column in zip(OPTIONS, self.options.T)}
+        terms = terms_of(self.net, cell, config, steps, used["decay"] or used["l1"], used["saturation"], watched=False)
         # Where all of a gradient is there at once, it never goes to memory.
         at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
-        self.segment, self.drawn_from = min(config.truncate or steps, steps), lane_source(source)
-        self.at_once = at_once
-        self.options = self._options(len(varied["rate"]))
-        self.stretch = max(1, STRETCH_SAMPLES // config.batch_size)
+        self.drawn_from, self.at_once = lane_source(source), at_once
 
     def _network(self, cell, sizes, models):
         """Return the Network; where it is small and a batch is one sample, two registers of models are used, whose
@@ -53,15 +54,46 @@ class RunRecipe:
         self.lanes *= 2
         return network_for(cell, sizes, self.source, self.config, True, columns, 2)
 
-    def _options(self, models):
+    def _options(self, models, varied):
         """Return (models, rows): OPTIONS and the optimizer's own options of each model."""
         names = (*OPTIONS, *self.optimizer.options)
         options = np.tile(np.array(options_of(self.config, self.optimizer), float), (models, 1))
-        for name in set(names) & set(self.varied):
-            options[:, names.index(name)] = self.varied[name]
+        for name, values in varied.items():
+            if (name := ROWS_CALLED.get(name, name)) in names:
+                options[:, names.index(name)] = values
         return options
 
     @property
     def vectors(self):
         """The number of vectors from which a model continues."""
         return 1 + len(self.optimizer.slots)
+
+    def queue(self, seeds=None, results=None, judge=CALLER, first_limit=None):
+        """Return the Queue of all models, which wait; seeds: of each; results: the ModelResults with their initial
+        weights, to which the kernels write. Without them no model waits."""
+        config, count = self.config, len(self.options)
+        return Queue(
+            next=np.zeros(1, np.int64),
+            order=np.zeros(0, np.int64) if seeds is None else np.arange(count),
+            seeds=np.zeros(count, np.uint64) if seeds is None else seeds.astype(np.uint64),
+            options=self.options,
+            rates=self.options[:, OPTIONS.index("rate")].copy(),
+            weights=np.zeros((count, len(self.rows)), self.dtype) if results is None else results.weights,
+            rows=self.rows,
+            samples_to_exact=np.full(count, -1) if results is None else results.samples_to_exact,
+            began=np.zeros(count) if results is None else results.began,
+            own_data=int(len(getattr(self.source, "x", "x")) > 1),
+            stretch=bin_updates(config.batch_size),
+            batch=config.batch_size,
+            limit=config.updates,
+            # On their own data, models are checked after a number of updates, and the patience is set after that.
+            first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
+            patience=float(patience_of(config.patience if first_limit is None and judge != NOBODY else 0)),
+            judge=judge,
+            stops=int(config.until == "exact"),
+        )
+
+
+def patience_of(samples):
+    """Return the kernels' limit of samples without a mistake before a decision; 0 samples: no decision is requested."""
+    return min(samples, MOST_PATIENCE) or np.inf

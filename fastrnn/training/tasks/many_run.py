@@ -12,7 +12,7 @@ from fastrnn.networks import named
 from fastrnn.simd.host import arithmetic
 from fastrnn.tasks.base import Task
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.run import History
+from fastrnn.training.tasks.run import history_of
 from fastrnn.verify import Verification
 
 
@@ -169,13 +169,5 @@ class ManyRun:
         updates = np.full(len(sums), float(length))
         if len(updates):
             updates[-1] = made - length * (len(updates) - 1)
-        batch = self.config.batch_size
-        steps, samples = np.cumsum(updates).astype(np.int64), updates * batch
-        return History(
-            steps,
-            steps * batch,
-            sums[:, 0] / samples,
-            1 - sums[:, 2] / np.maximum(sums[:, 1], 1),
-            1 - sums[:, 3] / samples,
-            began + (float(histories.ended[i]) - began) * steps / max(made, 1),
-        )
+        seconds = began + (float(histories.ended[i]) - began) * np.cumsum(updates) / max(made, 1)
+        return history_of(updates, sums, seconds, self.config.batch_size)

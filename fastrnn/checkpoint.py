@@ -73,21 +73,15 @@ def read_checkpoint(path):
     Raises CheckpointError, in one line, for anything that `write_checkpoint` has not written.
     """
     path = os.fspath(path)
-    weights, header = _read(path)
-    if (
-        not isinstance(header, dict)
-        or not _is_int(header.get("format"))
-        or not isinstance(header.get("versions"), dict)
-    ):
+    weights, header = _read(path, "checkpoint that Model.save wrote")
+    if not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
-    digest = header.pop("digest", None)
     if not 1 <= header["format"] <= FILE_FORMAT:
         raise CheckpointError(
             f"{path}: got format {header['format']}, written by fastrnn {header['versions'].get('fastrnn')!r}, "
             f"but this fastrnn {version_of('fastrnn')} reads formats up to {FILE_FORMAT}: update fastrnn"
         )
-    if digest is not None and digest != digest_of(weights, header):
-        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
+    _check_digest(path, weights, header)
     if unknown := set(header) - set(HEADER_PARTS):
         raise CheckpointError(
             f"{path}: fastrnn's metadata are damaged: got {min(unknown)!r:.80}, expected {', '.join(HEADER_PARTS)}; "
@@ -98,6 +92,19 @@ def read_checkpoint(path):
     cell = _rebuilt(path, "cell", header.get("cell"), cells())
     task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
     return weights, {**header["metadata"], "cell": cell, "task": task}
+
+
+def read_sealed(path, kind, what):
+    """Return (header, {name: array}) of a file of `sealed` with a header of this kind; what: the kind in words.
+
+    Raises CheckpointError, in one line, for anything else.
+    """
+    path = os.fspath(path)
+    arrays, header = _read(path, what)
+    if (header.get("kind"), header.get("format")) != (kind, 1):
+        raise CheckpointError(f"{path}: is not a {what}")
+    _check_digest(path, arrays, header)
+    return header, arrays
 
 
 def hash_of(arrays):
@@ -130,15 +137,15 @@ def version_of(package):
         return "unknown"
 
 
-def _read(path):
-    """Return (weights, header): the file's arrays and its decoded JSON."""
+def _read(path, what):
+    """Return (arrays, header): the file's arrays and its decoded JSON, a dict; what: the kind of file in words."""
     if not os.path.exists(path):
-        raise CheckpointError(f"{path}: no such file; expected a checkpoint that Model.save wrote")
+        raise CheckpointError(f"{path}: no such file; expected a {what}")
     if not os.path.isfile(path):
         kind = "a directory" if os.path.isdir(path) else "not a regular file"
-        raise CheckpointError(f"{path}: is {kind}; expected a checkpoint that Model.save wrote")
+        raise CheckpointError(f"{path}: is {kind}; expected a {what}")
     if os.path.getsize(path) == 0:
-        raise CheckpointError(f"{path}: is empty; expected a checkpoint that Model.save wrote")
+        raise CheckpointError(f"{path}: is empty; expected a {what}")
     try:
         with safe_open(path, "np") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
@@ -148,18 +155,27 @@ def _read(path):
     except Exception as error:
         raise CheckpointError(
             f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or not a safetensors file; "
-            "expected a checkpoint that Model.save wrote"
+            f"expected a {what}"
         ) from error
     if text is None:
-        raise CheckpointError(
-            f"{path}: a safetensors file, but not one of fastrnn's; expected a checkpoint that Model.save wrote"
-        )
+        raise CheckpointError(f"{path}: a safetensors file, but not one of fastrnn's; expected a {what}")
     try:
-        return weights, json.loads(text)
+        header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save the model again"
+            f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save it again"
         ) from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path}: fastrnn's metadata are damaged: got {header!r:.80}; save it again")
+    return weights, header
+
+
+def _check_digest(path, arrays, header):
+    """Raise CheckpointError unless the digest, which is removed from the header, is that of both; files of earlier
+    versions have none."""
+    digest = header.pop("digest", None)
+    if digest is not None and digest != digest_of(arrays, header):
+        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
 
 
 def _description(part):

@@ -9,12 +9,11 @@ from safetensors.numpy import load, save
 
 from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
-from fastrnn.checkpoint import sealed
+from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
 from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.kept import _digest
-from fastrnn.training.sequences.saved import read_sealed
 from tests import numpy_network as oracle
 from tests.fit_runs import begun
 from tests.test_fit import DATA, QUICK, ROLES
@@ -204,7 +203,7 @@ def test_files_whose_parts_do_not_fit_are_damaged(fits, tmp_path, name):
 
 
 def test_what_is_no_file_is_said(tmp_path):
-    for path, found in ((tmp_path / "nope", "no such file"), (tmp_path, "is a folder")):
+    for path, found in ((tmp_path / "nope", "no such file"), (tmp_path, "is a directory")):
         with pytest.raises(CheckpointError) as error:
             Fits.load(path)
         assert str(error.value) == f"{path}: {found}; expected a file of fits that Fits.save wrote"

@@ -10,15 +10,14 @@ from dataclasses import asdict
 
 import numpy as np
 
-from fastrnn.checkpoint import code_version, hash_of, sealed
-from fastrnn.errors import CheckpointError
+from fastrnn.checkpoint import code_version, hash_of, read_sealed, sealed
 from fastrnn.kernels.recurrent.decide import SUMS
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.job import ENDS, FitResult
 from fastrnn.training.sequences.lanes import Lane
-from fastrnn.training.sequences.saved import read_sealed
 from fastrnn.training.tasks.autosave import TrainingAutosave
 from fastrnn.training.tasks.continuation import weights_digest
+from fastrnn.training.tasks.many_results import parts
 
 AUTOSAVE_KIND = "fit checkpoint"
 STACKED = ("theta", "best", "slots", "running", "progress", "active")
@@ -29,8 +28,7 @@ class FitAutosave(TrainingAutosave):
 
     def _loaded(self):
         header, tensors = read_sealed(self.path, AUTOSAVE_KIND, "checkpoint of a fit")
-        self.check_identity(header["identity"])
-        return header, tensors
+        return header["identity"], (header, tensors)
 
     def take_up(self, manys):
         """Load the content of the file into Manys that have not begun; return the seconds of training so far."""
@@ -38,14 +36,12 @@ class FitAutosave(TrainingAutosave):
             return 0.0
         header, tensors = self.state
         self.state = None
-        try:
+        with self.taking_up():
             for many in manys:
                 own = {name.partition(".")[2]: array for name, array in tensors.items() if _is_of(name, many)}
                 if own:
                     _take_up(many, own)
             return float(header["seconds"])
-        except (KeyError, ValueError, IndexError, TypeError) as error:
-            raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
 
     def save(self, held, seconds):
         """Write the finished models, and {Many: lanes of its models at work, as Many.held}."""
@@ -95,7 +91,7 @@ def _take_up(many, arrays):
     jobs = {job.model: job for job in many.jobs}
     done, known = arrays["done"], []
     for row, best, history in zip(
-        done.tolist(), arrays["done.best"], _parts(arrays["done.history"], done[:, 4]), strict=True
+        done.tolist(), arrays["done.best"], parts(arrays["done.history"], done[:, 4]), strict=True
     ):
         model, best_round, rounds, end, _ = row
         known.append(FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end]))
@@ -105,15 +101,11 @@ def _take_up(many, arrays):
         return
     rows, groups = arrays["lanes"], {}
     columns = [arrays[f"lanes.{name}"] for name in STACKED]
-    for row, history, *values in zip(rows.tolist(), _parts(arrays["lanes.history"], rows[:, 5]), *columns, strict=True):
+    for row, history, *values in zip(rows.tolist(), parts(arrays["lanes.history"], rows[:, 5]), *columns, strict=True):
         model, number, round_, slot, updates, _ = row
         lane = Lane(*values, history=history, updates=updates)
         groups.setdefault((number, round_), []).append((slot, jobs[model], lane))
     many.held = [(round_, lanes) for (_, round_), lanes in groups.items()]
-
-
-def _parts(rows, counts):
-    return np.split(rows, np.cumsum(counts)[:-1]) if len(counts) else []
 
 
 def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):

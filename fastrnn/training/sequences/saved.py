@@ -5,15 +5,12 @@ hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3
 history_offsets (M + 1).
 """
 
-import json
-import os
 from dataclasses import asdict, fields, replace
 
 import numpy as np
-from safetensors import safe_open
 
 from fastrnn.cells.base import Cell, cells
-from fastrnn.checkpoint import METADATA_KEY, digest_of, sealed
+from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.heads.base import heads
@@ -79,31 +76,6 @@ def read_fits(path, cell=None):
         raise CheckpointError(
             f"{path}: is damaged ({' '.join(str(error).split())[:200]}); save the fits again"
         ) from error
-
-
-def read_sealed(path, kind, what):
-    """Return (header, {name: array}) of a file of fastrnn.checkpoint.sealed; kind: the expected kind; what: the same in
-    words.
-
-    Files without a digest are read all the same. Raises CheckpointError, in one line, for anything else.
-    """
-    path = os.fspath(path)
-    try:
-        with safe_open(path, "np") as file:
-            header = json.loads((file.metadata() or {})[METADATA_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if header.get("kind") != kind or header.get("format") != 1:
-            raise KeyError("kind")
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; expected a {what}") from None
-    except Exception as error:
-        if os.path.isdir(path):
-            raise CheckpointError(f"{path}: is a folder; expected a {what}") from None
-        raise CheckpointError(f"{path}: is not a {what} ({type(error).__name__})") from error
-    digest = header.pop("digest", None)
-    if digest is not None and digest != digest_of(tensors, header):
-        raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
-    return header, tensors
 
 
 def _cell_name(cell):

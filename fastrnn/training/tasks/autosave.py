@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 
+from fastrnn.errors import CheckpointError
 from fastrnn.files import Replacement, check_regular, locked
 from fastrnn.training.tasks.continuation import difference
 
@@ -104,8 +105,8 @@ class Autosave:
 class TrainingAutosave(Autosave):
     """An Autosave of trainings of one identity: plain values that are equal where trainings end in the same bytes.
 
-    state: what `_loaded` makes of the file that was found, or None. Raises ValueError, naming what differs, if the file
-    is of another identity, CheckpointError if it is not a checkpoint.
+    state: of the file that was found, or None; `_loaded` returns its identity and its state. Raises ValueError, naming
+    what differs, if the file is of another identity, CheckpointError if it is not a checkpoint.
     """
 
     def __init__(self, path, identity, note=warnings.warn):
@@ -113,7 +114,8 @@ class TrainingAutosave(Autosave):
         self.identity, self.state = identity, None
         try:
             if self.found:
-                self.state = self._loaded()
+                theirs, self.state = self._loaded()
+                self._check_identity(theirs)
         except BaseException:
             self.close()
             raise
@@ -121,8 +123,15 @@ class TrainingAutosave(Autosave):
     def _loaded(self):
         raise NotImplementedError
 
-    def check_identity(self, theirs):
-        """Raise ValueError, naming what differs, unless the file's identity is this training's."""
+    @contextlib.contextmanager
+    def taking_up(self):
+        """Raise CheckpointError where the block finds that the file's content is not of this training."""
+        try:
+            yield
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise CheckpointError(f"{self.path}: is damaged: {error}; delete it to start over") from error
+
+    def _check_identity(self, theirs):
         if differing := difference(theirs, self.identity):
             raise ValueError(
                 f"checkpoint: {self.path} belongs to another training:  {differing}; give another file, or delete it"

@@ -7,7 +7,6 @@ import numpy as np
 from fastrnn.arguments import as_array, as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
-from fastrnn.errors import CheckpointError
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.continuation import data_digest, identity_of, weights_digest
 from fastrnn.training.tasks.data import training_data
@@ -57,10 +56,8 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
         data=None if data is None else data_digest(source.arrays), weights=weights_digest(weights))
     with ManyAutosave(checkpoint, identity) as autosave:
         if autosave.state:
-            try:
+            with autosave.taking_up():
                 training.take_up(*autosave.state)
-            except ValueError as error:
-                raise CheckpointError(f"{autosave.path}: is damaged: {error}; delete it to start over") from error
         run = training.run(progress, autosave)
         if "interrupted" not in run.stopped:
             autosave.remove()

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from fastrnn.arguments import as_number
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.interrupt import Interrupted, deferred_interrupt
@@ -65,7 +66,7 @@ class ManyTraining:
                 self.checks[model] = Checks(self.checks[model].rows, self.config, held.failed, held.looked_at)
             self.restored.append((held.job, held.state))
         self.queue = self.queue._replace(order=np.setdiff1d(np.arange(count), known))
-        self.earlier = seconds
+        self.earlier = as_number("seconds", seconds)
 
     def _queue(self, bits):
         """Return the Queue of all models; bits: whether they can be right."""

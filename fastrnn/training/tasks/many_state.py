@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.checkpoint import encoded, read_checkpoint
-from fastrnn.errors import CheckpointError
 from fastrnn.training.tasks.autosave import TrainingAutosave
 from fastrnn.training.tasks.group import COUNTS, LaneState, RunJob
 from fastrnn.training.tasks.many_results import FINISHED_COLUMNS, FINISHED_NUMBERS, parts, stacked, tabulated
@@ -39,11 +38,7 @@ class ManyAutosave(TrainingAutosave):
         tensors, metadata = read_checkpoint(self.path)
         if metadata.get("kind") != MANY_KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is not a checkpoint of train_many; give another file")
-        self.check_identity(metadata["identity"])
-        seconds = metadata.get("seconds")
-        if not isinstance(seconds, (int, float)):
-            raise CheckpointError(f"{self.path}: is damaged: seconds: got {seconds!r:.80}; delete it to start over")
-        return tensors, seconds
+        return metadata["identity"], (tensors, metadata.get("seconds"))
 
     def save(self, training, lanes):
         """Save the state of a training whose lanes hold these Held."""

@@ -21,9 +21,8 @@ class RunAutosave(TrainingAutosave):
         if theirs is None:
             raise ValueError(f"checkpoint: {self.path} is a saved run, not a checkpoint; give a free name, "
                              "and the run as `resume`")
-        self.check_identity(theirs)
         self.more = run.model.metadata.pop("more", None)
-        return run
+        return theirs, run
 
     def keep(self, more):
         """Store these plain values in the file from now on; a list may grow."""

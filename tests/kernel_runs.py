@@ -26,7 +26,7 @@ def online(model, symbols):
         source = Arrays(x[sample : sample + 1], y, mask, lengths_of(mask), *by_length(mask), 0)
         session = SmallSession(model.cell, sizes, source, steps, config, model.weights)
         session.gradient()
-        rows = session.arrays[0]["state"].reshape(-1, len(model.cell.state), session.net.panels * session.net.lanes)
+        rows = session.arrays["state"].reshape(-1, len(model.cell.state), session.net.panels * session.net.lanes)
         states[sample] = rows[1 : steps + 1, 0, : model.hidden_size]
     return states
 

@@ -287,6 +287,6 @@ def test_units_that_a_vector_has_too_many_of_read_no_memory_behind_the_weights()
     places = session.net.table["w_h"] + session.net.table.size("w_h")
     session.work.weights[:, places:] = np.nan
     session.gradient()
-    turned = session.arrays[0]["turned"].reshape(-1, 3 * lanes)
+    turned = session.arrays["turned"].reshape(-1, 3 * lanes)
     assert np.array_equal(turned[:hidden, :hidden], weights["w_hh"].astype(np.float32))
     assert not turned[:hidden, hidden:].any()

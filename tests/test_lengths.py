@@ -101,7 +101,7 @@ def test_a_block_has_the_steps_of_its_longest_sequence():
     }
     session = session_for(Elman(16), (2, 1), arrays, STEPS, fastrnn.TrainConfig(batch_size=16), 1, weights)
     for block in range(2):
-        states = session.net.states_in(session.arrays[0]["state"])[1:]
+        states = session.net.states_in(session.arrays["state"])[1:]
         states[:] = SENTINEL
         session.run(1)
         steps = arrays.lengths[arrays.order[16 * block : 16 * block + 16]].max()

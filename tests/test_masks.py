@@ -256,7 +256,7 @@ def test_a_sequence_costs_its_own_steps():
     arrays = as_arrays(x, y, mask, dtype=np.dtype("float64"), drawn=0)
     config = TrainConfig(batch_size=16, dtype="float64", loss=LOSS["relu"])
     session = session_for(Elman(2, "relu"), (2, 1), arrays, 300, config, 1, DOUBLING)
-    state = session.net.states_in(session.arrays[0]["state"])
+    state = session.net.states_in(session.arrays["state"])
     state[1:] = np.nan
     session.gradient()
     assert np.isnan(state[6:]).all() and np.isfinite(state[:6]).all()

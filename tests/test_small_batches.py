@@ -115,10 +115,9 @@ def test_nothing_infinite_that_padding_leads_to_meets_a_derivative():
     source = Arrays(x, np.ones((2, steps, 2)), mask, lengths_of(mask), *by_length(mask), 0)
     sessions = pair(cell, source, steps, config)
     for session in sessions:
-        for own in session.arrays:
-            rows = own.get("weights", own.get("theta"))
-            rows[..., session.places["w_hh"]] = [[2.0, 0], [0, 2.0]]
-            rows[..., session.places["w_ih"]] = 1
+        rows = session.arrays.get("weights", session.arrays.get("theta"))
+        rows[..., session.places["w_hh"]] = [[2.0, 0], [0, 2.0]]
+        rows[..., session.places["w_ih"]] = 1
     (got, _), (wanted, _) = (session.gradient() for session in sessions)
     for name, value in wanted.items():
         assert np.isfinite(value).all() and np.allclose(got[name], value, rtol=1e-12), name

@@ -13,7 +13,7 @@ from fastrnn.bench.workload import INPUTS, OUTPUTS, Workload
 from fastrnn.caches import caches, nearest_bytes
 from fastrnn.cells.elman import Elman
 from fastrnn.cores import cores, quota, threads_setting
-from fastrnn.kernels.batches import GROUPS
+from fastrnn.kernels.combining import MOST_PARTS
 from fastrnn.kernels.recurrent.network import SPAN_BYTES
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.networks import BLOCK_COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
@@ -71,7 +71,7 @@ def chosen(work):
         "small batches": f"of up to {_most_small(elman, lanes)} samples for hidden {work.hidden}, and those that fill "
         f"no more than {ENOUGH:.0%} of their vectors: units in the lanes, {-(-work.hidden // lanes)} to a sample, "
         f"which leaves fewer lanes empty; outputs of {chunk_of(lanes)} steps are computed together",
-        "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(GROUPS, cores())}, or fewer "
+        "threads": f"one for each {SAMPLES_A_THREAD} samples of a batch, at most {min(MOST_PARTS, cores())}, or fewer "
         "where trials during training show that they are faster; models are shared among all",
     }
 

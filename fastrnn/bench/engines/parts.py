@@ -65,12 +65,12 @@ class Forward(TimedPart):
 
 class Learn(TimedPart):
     def blocks(self, times):
-        _call(self.session.programs[0].address, self.session.work[0].learn, times)
+        _call(self.session.programs[0].address, self.session.frames[0][0], times)
 
 
 class Update(TimedPart):
     def blocks(self, times):
-        _call(self.session.programs[1].address, self.session.work[0].update, times)
+        _call(self.session.programs[1].address, self.session.shared.update, times)
 
 
 def work_of_block(part, work):

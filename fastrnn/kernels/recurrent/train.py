@@ -5,14 +5,14 @@ repeat until a model is done (fastrnn.kernels.recurrent.decide), there were as m
 is to stop.
 
 The blocks of an update, or of an evaluation, form a few parts, each with a gradient and sums of its own. Threads share
-the parts: all of them walk through the list, whoever is free draws the next part, and after the last block the thread
-that comes last adds up the parts in their order, decides and updates, while the others wait. Which thread computes what
-changes no byte. All but the memory of blocks belongs to all threads: an update of fits takes long enough for this.
+the parts: all of them walk through the list, whoever is free draws the next part, and gradients are added up as parts
+are done (fastrnn.kernels.combining). The thread that completes the gradient adds up the sums, decides and updates,
+while the others wait. Which thread computes what changes no byte. All but the memory of blocks belongs to all threads.
 """
 
 from types import SimpleNamespace
 
-from fastrnn.kernels.barrier import BARRIER_SIZE, meet
+from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combine, release, wait
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
@@ -51,15 +51,17 @@ POINTERS = (
 # and all weights as they were before the round, unless updates came within it. counters: the address of COUNTERS int64s
 # that all threads share. window: steps of a window; segment: steps between two borders that no derivative crosses.
 # threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
-# its list, counted from the beginning of the call. came: see `meet`.
+# its list; sums_done: the sums that it has seen done; all counted from the beginning of the call.
 WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
-         "came")
+         "sums_done", *COMBINE_WORDS)
 
-# Places in the counters, behind those of the barrier: parts drawn in this call, in a cache line of its own; whether the
+# Places in the counters, behind those of the tree: parts drawn in this call, in a cache line of its own; whether the
 # call has ended early; rounds since the first model began; evaluations of this call; the models that are done, as bits.
-DRAWN = BARRIER_SIZE
+DRAWN = TREE_SIZE
 ENDED, ROUND, EVALUATIONS, DONE = range(DRAWN + 16, DRAWN + 20)
 COUNTERS = DRAWN + 32
+# Those that are 0 where a call begins.
+OF_A_CALL = [COMBINED, DRAWN, ENDED]
 
 
 def frame_of(m, names):
@@ -74,6 +76,8 @@ def train_kernel(net, optimizer, terms):
         frame, table, counters = frame_of(m, POINTERS), m.integers("blocks"), m.integers("counters")
         for name in ("drawn", "passed"):
             m.set_word(name, -1)
+        for name in ("sums_done", "complete"):
+            m.set_word(name, 0)
         for n, stop in m.loop(m.word("rounds")):
             evaluating = (m.read(counters, ROUND) % m.word("every")).equals(0)
             for number, leave in m.loop(m.word("count")):
@@ -81,26 +85,34 @@ def train_kernel(net, optimizer, terms):
                 learning, counting = item.has(LEARN), item.has(EVALUATE).both(evaluating)
                 for _ in m.when(item.has(FRESH)):
                     _draw(m, counters)
-                goes_on = m.read(m.integers("stop"), 0).equals(0)
-                for _ in m.when(m.word("drawn").equals(m.word("passed")).both(goes_on)):
+                for _ in m.when(m.word("drawn").equals(m.word("passed"))):
                     own = _of_part(m, net, frame, item.part)
                     for _ in m.when(item.has(FRESH).both(learning)):
                         clear(m, net, own.gradient, net.table.count)
                     for _ in m.when(item.has(FRESH).both(evaluating)):
                         clear(m, net, own.sums, decide.SUMS)
-                    for _ in m.when(learning.either(counting)):
+                    goes_on = m.read(m.integers("stop"), 0).equals(0)
+                    for _ in m.when(learning.either(counting).both(goes_on)):
                         block = item.block()
                         run_block(m, net, own, block, learning, counting, terms)
                         for _ in m.when(counting):
                             _count(m, net, own, block)
+                    following = _Item(m, table, (number + 1).least(m.word("count") - 1))
+                    for _ in m.when(item.has(UPDATE + DECIDE).either(following.has(FRESH))):
+                        _combine(m, net, frame, item)
                 for _ in m.when(item.has(UPDATE + DECIDE)):
-                    for _ in meet(m, counters, m.word("threads"), "came"):
-                        # Where a thread has left out a block since it saw `stop`, the last one sees it, too.
+                    sums = m.word("sums_done") + 1
+                    m.set_word("sums_done", sums)
+                    for _ in m.when(m.word("complete")):
+                        m.set_word("complete", 0)
+                        # Where a thread has left out a block since it saw `stop`, this one sees it, too.
                         m.write(counters, ENDED, m.read(m.integers("stop"), 0))
                         for _ in m.when(m.read(counters, ENDED).equals(0)):
                             _finish(m, net, optimizer, frame, terms, item, evaluating, n)
                             for _ in m.when((number + 1).equals(m.word("count"))):
                                 m.write(counters, ROUND, m.read(counters, ROUND) + 1)
+                        release(m, counters, sums)
+                    wait(m, counters, sums)
                     leave(m.read(counters, ENDED))
             stop(m.read(counters, DONE).either(m.read(counters, ENDED)))
 
@@ -154,26 +166,39 @@ def _of_part(m, net, frame, part):
     return SimpleNamespace(**vars(frame) | own)
 
 
+def _combine(m, net, frame, item):
+    """After the last block of a part: add up gradients with parts that are done."""
+    learned, size = item.learned, vectors_of(net, net.table.count, m.lanes)
+
+    def add(a, b):
+        for _ in m.when(b.below(learned)):
+            total, other = (m.part(frame.gradient, part * (size * m.lanes)) for part in (a, b))
+            for row in m.range(size):
+                m.store(total, row, m.load(total, row) + m.load(other, row))
+
+    combine(m, m.integers("counters"), item.part, item.parts, m.word("threads"), add)
+
+
 def _finish(m, net, optimizer, frame, terms, item, evaluating, moment):
-    """After the last block of an update or an evaluation, in one thread: add up the parts, decide, and update."""
+    """After the last block of an update or an evaluation, in one thread: add up the sums, decide, and update."""
     counters = m.integers("counters")
     for _ in m.when(item.has(DECIDE).both(evaluating)):
-        _add_parts(m, net, frame.sums, decide.SUMS, item.parts)
+        _add_sums(m, net, frame.sums, item.parts)
         entry = m.read(counters, EVALUATIONS)
         m.write(counters, DONE, decide.decide(m, net, frame, m.word("every"), entry, terms.plateau))
         m.write(counters, EVALUATIONS, entry + 1)
     for _ in m.when(item.has(UPDATE)):
-        _add_parts(m, net, frame.gradient, net.table.count, item.learned)
         update_weights(m, net, optimizer, frame, terms, moment)
 
 
-def _add_parts(m, net, pointer, count, parts):
-    """Add to the numbers of the first part those of the others, one part after the other."""
-    rows = vectors_of(net, count, m.lanes)
+def _add_sums(m, net, sums, parts):
+    """Add to the sums of the first part those of the others, one part after the other: where the parts of one role
+    begin depends on other models."""
+    rows = vectors_of(net, decide.SUMS, m.lanes)
     for part in m.range(parts, 1):
-        other = m.part(pointer, part * (rows * m.lanes))
+        other = m.part(sums, part * (rows * m.lanes))
         for row in m.range(rows):
-            m.store(pointer, row, m.load(pointer, row) + m.load(other, row))
+            m.store(sums, row, m.load(sums, row) + m.load(other, row))
 
 
 def _count(m, net, frame, block):

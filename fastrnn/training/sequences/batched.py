@@ -45,6 +45,7 @@ class BatchedGroup(Epochs, FitGroup):
             "flags": loops.LEARN | loops.UPDATE * ends | loops.FRESH * (begins | (np.diff(part, prepend=0) > 0)),
             "part": part,
             "learned": parts[update],
+            "parts": parts[update],
             "steps": steps,
             "lengths": addresses(arrays["lengths"]),
             "weights": addresses(arrays["weights"])[update],

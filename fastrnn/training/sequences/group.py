@@ -255,7 +255,7 @@ class FitGroup:
             if len(self.arrays[name]) < count:
                 self._allocate(name, self._of_parts(numbers, count))
         self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
-        self.counters[loops.DRAWN] = self.counters[loops.ENDED] = 0
+        self.counters[loops.OF_A_CALL] = 0
         return max(learned, 1)
 
     @property

@@ -74,5 +74,6 @@ class OwnBatchedGroup(Epochs, OwnGroup):
             "flags": loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends,
             "part": part,
             "learned": parts[update],
+            "parts": parts[update],
         }
         return table_of(columns, len(update)), (arrays, weights)

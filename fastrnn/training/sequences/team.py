@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from fastrnn.kernels.combining import MOST_PARTS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.threads import with_helpers
 
-# Parts of an update, at most: enough to share out evenly, few enough to add up; and of models side by side, whose
-# gradients are as many times as large as there are lanes.
-MOST_PARTS, MODELS_PARTS = 32, 4
+# Parts of an update of models side by side, whose gradients are as many times as large as there are lanes, at most.
+MODELS_PARTS = 4
 # Steps of blocks in a part, at least. To add up its gradient takes about as long as an eighth of a step.
 PART_STEPS = 32
 

@@ -17,10 +17,10 @@ class BaseSession:
     """One network in training on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
 
     net: its Network; places: {name: places} of the weights; threads: at most this many.
-    What derives from it makes programs and arrays: of each thread, {name: array}, of which gradient, slots (K, R) and
-    running (K') belong to an update; theta: the present weights (R,); counter (1,): samples since the last mistake;
-    and has _call(threads, patience, rates, saturations, history, stop), which returns the number of threads that
-    worked, updates made, and why the kernel stopped, and _gradient(statistics).
+    What derives from it makes programs and arrays: {name: array}, of which slots (K, R) and running (K') belong to an
+    update; theta: the present weights (R,); counter (1,): samples since the last mistake; and has _call(threads,
+    patience, rates, saturations, history, stop), which returns the number of threads that worked, updates made, and why
+    the kernel stopped, and _gradient(statistics), which returns the gradient (R,).
     """
 
     def __init__(self, net, places, cell, source, steps, config, threads=1):
@@ -29,7 +29,6 @@ class BaseSession:
         self.optimizer, self.terms = optimizer_of(config), terms_of(net, cell, config, steps)
         self.threads, self.choice = threads, ThreadChoice(threads)
         self.step = self.first_step = 0
-        self.arrays = []
 
     def run(self, updates, patience=0, stop=GOES_ON):
         """Make updates; return (statistics of the updates made (n, 4), why the kernel stopped).
@@ -58,8 +57,7 @@ class BaseSession:
     def gradient(self):
         """Return (gradients by name, statistics (4)) of the batch of the present step, without an update."""
         row = np.zeros(4)
-        self._gradient(row)
-        return self._named(self.arrays[0]["gradient"]), row
+        return self._named(self._gradient(row)), row
 
     def _named(self, rows):
         return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
@@ -81,21 +79,20 @@ class BaseSession:
         """Return ({name: array}, {name: value}), from which `restore` continues to the same bytes."""
         arrays = {
             f"{slot}.{name}": array
-            for slot, rows in zip(slots_named(self.optimizer), self.arrays[0]["slots"])
+            for slot, rows in zip(slots_named(self.optimizer), self.arrays["slots"])
             for name, array in self._named(rows.reshape(-1)).items()
         }
-        running = self.arrays[0]["running"].reshape(-1)[: len(self.optimizer.running)].tolist()
+        running = self.arrays["running"].reshape(-1)[: len(self.optimizer.running)].tolist()
         return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
 
     def restore(self, arrays, numbers):
         """Continue from the result of `state`; the weights are arguments of the constructor."""
         running = numbers.get("running")
         running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
-        for own in self.arrays:
-            for slot, rows in zip(slots_named(self.optimizer), own["slots"]):
-                for name, places in self.places.items():
-                    rows.reshape(-1)[places] = arrays[f"{slot}.{name}"]
-            own["running"].reshape(-1)[: len(running)] = running
+        for slot, rows in zip(slots_named(self.optimizer), self.arrays["slots"]):
+            for name, places in self.places.items():
+                rows.reshape(-1)[places] = arrays[f"{slot}.{name}"]
+        self.arrays["running"].reshape(-1)[: len(running)] = running
         self.step = self.first_step = numbers["step"]
         self.clean(numbers["clean"])
 

@@ -3,19 +3,9 @@
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.kernels.barrier import BARRIER_SIZE
-from fastrnn.kernels.batches import (
-    GROUPS,
-    Calls,
-    Places,
-    Plan,
-    Shared,
-    Thread,
-    Work,
-    gradient_of,
-    run_batches,
-)
+from fastrnn.kernels.batches import Calls, Places, Plan, Shared, Thread, gradient_of, run_batches
 from fastrnn.kernels.block_data import block_for, layer_for, seen
+from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE, combine_program
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
@@ -35,82 +25,94 @@ class Session(BaseSession):
     """A session with a sample in each lane; sizes: inputs and outputs; weights: {name: array}."""
 
     def __init__(self, cell, sizes, source, steps, config, threads, weights):
-        dtype, lanes = np.dtype(config.dtype), lanes_for(config.dtype)
+        lanes = lanes_for(config.dtype)
         columns = columns_for(-(-config.batch_size // lanes))
         net = network_for(cell, sizes, source, config, own_weights=False, columns=columns)
-        self.size, self.rows = columns * lanes, -(-net.table.count // lanes) * lanes
-        self.groups = min(GROUPS, -(-config.batch_size // self.size))
-        # Each thread makes the whole update on its own weights: more threads than cores would only make it more often.
+        self.size = columns * lanes
+        self.groups = min(MOST_PARTS, -(-config.batch_size // self.size))
         threads = min(threads, self.groups, cores())
         super().__init__(net, places_of(cell, *sizes), cell, source, steps, config, threads)
-        self.current = threads
-        self.programs = (
+        self.programs = learn, update, combine = (
             learn_program(net, self.terms, config.dtype, lanes),
             update_program(net, self.optimizer, self.terms, config.dtype, lanes),
+            combine_program(config.dtype, lanes),
         )
-        last_only = getattr(source, "last_only", False)
-        self.blocks = [block_for(net, steps, dtype, lanes, last_only) for _ in range(threads)]
-        self.work = [self._work(block, weights) for block in self.blocks]
-        self.shared = Shared(
-            aligned_zeros((2, self.groups, self.rows), dtype), aligned_zeros((2, self.groups, lanes), dtype),
-            np.zeros((2, self.groups), np.int64), np.zeros(1, np.int64), np.zeros(BARRIER_SIZE, np.int64),
-            np.zeros(2, np.int64), np.zeros(BARRIER_SIZE, np.int64))
-        learn, update = self.programs
         self.where = Places(
-            learn.names.index("gradient"),
-            learn.names.index("sums"),
-            learn.names.index("steps"),
-            learn.names.index("fresh"),
-            update.names.index("gradient"),
-            OPTIONS.index("rate"),
-            OPTIONS.index("saturation"),
+            *(learn.names.index(name) for name in ("gradient", "sums", "steps", "fresh")),
+            *(combine.names.index(name) for name in ("part", "threads", "complete")),
+            *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
-        self.stored = [self._thread(block, work) for block, work in zip(self.blocks, self.work)]
+        self.shared = self._shared(weights, lanes)
+        # Of each thread: its block, frames of programs, and what these point to.
+        self.blocks, self.frames, self.memory = [], [], []
+        self.stored = [self._thread(lanes) for _ in range(threads)]
 
-    def _work(self, block, weights):
-        """Return one thread's Work."""
-        rows, config = self.rows, self.config
-        shapes = dict.fromkeys(("theta", "gradient", "previous"), (rows,))
-        arrays = arrays_for(self.net, self.optimizer, config, self.places, self.steps, shapes)
+    def _shared(self, weights, lanes):
+        """Return what threads share."""
+        rows = -(-self.net.table.count // lanes) * lanes
+        shapes = {"theta": (rows,), "previous": (rows,), "gradient": (self.groups, rows)}
+        arrays = arrays_for(self.net, self.optimizer, self.config, self.places, self.steps, shapes)
         for name, places in self.places.items():
             arrays["theta"][places] = weights[name]
         arrays["previous"][:] = arrays["theta"]
-        self.arrays.append(arrays)
-        given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
-        frames = frames_for(self.programs, arrays | given, self.net, config, self.steps)
-        own = {name: arrays[name] for name in (*shapes, "options", "bad")}
-        return Work(*frames, **own, statistics=np.zeros(4))
+        self.arrays = arrays
+        return Shared(
+            theta=arrays["theta"],
+            previous=arrays["previous"],
+            gradients=arrays["gradient"],
+            sums=aligned_zeros((self.groups, lanes), self.dtype),
+            outputs=aligned_zeros((self.groups, lanes), np.int64),
+            update=frames_for([self.programs[1]], arrays, self.net, self.config, self.steps)[0],
+            options=arrays["options"],
+            bad=arrays["bad"],
+            statistics=np.zeros(4),
+            result=np.zeros(2, np.int64),
+            clean=np.zeros(1, np.int64),
+            tree=aligned_zeros((TREE_SIZE,), np.int64),
+            drawn=np.zeros(1, np.int64),
+        )
 
-    def _thread(self, block, work):
-        """Return one thread's Thread."""
-        plan = Plan(self.config.seed, self.config.batch_size, self.size, self.groups)
+    def _thread(self, lanes):
+        """Return one thread's Thread, with memory of its own for a block."""
+        config, net, shared = self.config, self.net, self.shared
+        block = block_for(net, self.steps, self.dtype, lanes, getattr(self.source, "last_only", False))
+        arrays = self.arrays | {"tree": shared.tree, "numbers": shared.gradients}
+        arrays |= {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
+        if self.memory:
+            shapes = {name: (count, lanes) for name, count in net.training_arrays(self.steps).items()}
+            arrays |= {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
+        words = {"vectors": shared.theta.size // lanes, "parts": self.groups}
+        frames = frames_for(self.programs[::2], arrays, net, config, self.steps, **words)
+        self.blocks.append(block)
+        self.frames.append(frames)
+        self.memory.append(arrays)
+        plan = Plan(config.seed, config.batch_size, self.size, self.groups)
         lay, laid = layer_for(self.source, block)
         calls = Calls(lay, *(program.address for program in self.programs))
-        return Stored(Thread(laid, seen(block), plan, calls, self.where, work, self.shared))
+        return Stored(Thread(laid, seen(block), plan, calls, self.where, *frames, shared))
 
-    def _call(self, threads, *arguments):
-        updates = len(arguments[1])
-        self.shared.given_up[:] = self.shared.drawn[:] = 0
+    def _call(self, threads, patience, rates, saturations, history, stop):
+        shared, updates = self.shared, len(rates)
+        shared.drawn[:] = shared.result[:] = shared.tree[COMBINED] = 0
+        for name, values in (("rate", rates), ("saturation", saturations)):
+            shared.options[OPTIONS.index(name), :updates] = values[:1]
 
         def work(thread, threads):
-            if thread >= self.current:
-                # It took no part in the last call. No thread writes into these before all threads have met.
-                for name in ("theta", "previous", "slots", "running"):
-                    self.arrays[thread][name][:] = self.arrays[0][name]
-            return run_batches(self.stored[thread].reference, self.step, *arguments, thread, threads)
+            run_batches(
+                self.stored[thread].reference, self.step, patience, rates, saturations, history, stop, thread, threads)
 
         # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
-        results = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)
-        self.current = len(results)
-        return self.current, *results[0]
+        worked = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)
+        return len(worked), *shared.result.tolist()
 
     def _gradient(self, statistics):
         gradient_of(self.stored[0].reference, self.step, statistics, GOES_ON)
+        return self.shared.gradients[0]
 
     @property
     def theta(self):
         """The present weights."""
-        return self.work[0].theta
+        return self.shared.theta
 
     @property
     def counter(self):

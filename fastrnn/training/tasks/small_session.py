@@ -57,7 +57,7 @@ class SmallSession(BaseSession):
         net, config, rows = self.net, self.config, self.net.table.count
         shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.columns, 2)}
         arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
-        self.arrays.append(arrays)
+        self.arrays = arrays
         for name, places in self.places.items():
             arrays["weights"][:, places] = weights[name]
         words = {
@@ -80,6 +80,7 @@ class SmallSession(BaseSession):
 
     def _gradient(self, statistics):
         gradient_of_small_batch(self.stored.reference, self.config.seed, self.step, statistics)
+        return self.arrays["gradient"]
 
     @property
     def theta(self):

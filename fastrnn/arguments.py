@@ -1,5 +1,6 @@
 """Checks of arguments: counts, numbers, names and arrays; a wrong one raises an error of one line."""
 
+import contextlib
 import difflib
 import numbers
 
@@ -53,6 +54,36 @@ def as_choice(name, value, choices):
         near = meant(spelled, choices) if len(choices) > 3 else ""
         raise ValueError(f"{name}: got {shown(value)}, expected one of {', '.join(choices)}{near}")
     return spelled
+
+
+def as_dtype(name, value):
+    """Return "float32" or "float64", of a name or of what NumPy takes as one of these. Raises ValueError for anything
+    else."""
+    with contextlib.suppress(TypeError, ValueError):
+        value = None if value is None else np.dtype(value).name
+    return as_choice(name, value, ("float32", "float64"))
+
+
+def set_checked(config, names, check, *bounds):
+    """Replace fields of a frozen dataclass, in its __post_init__, by check(name, value, *bounds); None is left where it
+    is the default."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None or config.__dataclass_fields__[name].default is not None:
+            object.__setattr__(config, name, check(name, value, *bounds))
+
+
+def as_seeds(seeds):
+    """Return seeds as int64 (N,). Raises ValueError unless they are integers from 0 to 2**63 - 1, at least one."""
+    array = as_array("seeds", seeds)
+    if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, for example range(100)"
+        )
+    wrong = array[(array < 0) | (array >= 2**63)]
+    if len(wrong):
+        raise ValueError(f"seeds: got {wrong[0]}, expected integers from 0 to 2**63 - 1")
+    return array.astype(np.int64)
 
 
 def as_array(name, value):

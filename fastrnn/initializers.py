@@ -91,3 +91,14 @@ def initial_weights(name, shapes, seed):
             models = len(seed[first : first + SEEDS_AT_ONCE])
             parts.append({key: np.broadcast_to(weight, (models, *shapes[key])) for key, weight in drawn.items()})
     return {key: np.concatenate([part[key] for part in parts]) for key in shapes}
+
+
+def drawn_weights(cell, shapes, config, seed, scale=None):
+    """Return {name: float64 array} of the initial weights of a configuration; a cell's own vectors begin at its
+    `starts`.
+
+    For seeds (N,) with a leading axis of N; scale: a number, or one for each; None: the configuration's.
+    """
+    drawn, scale = initial_weights(config.initializer, shapes, seed), config.initial_scale if scale is None else scale
+    weights = {name: (np.transpose(weight) * scale).T for name, weight in drawn.items()}
+    return weights | {name: np.full(drawn[name].shape, value) for name, value in cell.starts.items()}

@@ -167,7 +167,7 @@ def test_names_of_weights_are_names(field):
 
 
 def test_a_precision_is_never_guessed():
-    with pytest.raises(ValueError, match="^dtype: got None, expected float32 or float64$"):
+    with pytest.raises(ValueError, match="^dtype: got None, expected one of float32, float64$"):
         FitConfig(dtype=None)
 
 

@@ -73,15 +73,15 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"lr": 0.1}, "did you mean learning_rate"),
+        ({"lr": 0.1}, "did you mean 'learning_rate'"),
         ({"epochs": 0}, "epochs: got 0, expected an integer of at least 1"),
         ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
         ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
         ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
         ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or 1 numbers"),
         ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
-        ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got 'beta3'"),
-        ({"dtype": "float16"}, "dtype: got 'float16', expected float32 or float64"),
+        ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got beta3=1, but adam has beta1"),
+        ({"dtype": "float16"}, "dtype: got 'float16', expected one of float32, float64"),
         ({"seeds": [0.5]}, "seeds: got float64"),
     ],
 )

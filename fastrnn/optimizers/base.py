@@ -16,6 +16,7 @@ fastrnn/optimizers/momentum.py is the example. Options listed in `positive` must
 
 from collections.abc import Callable
 
+from fastrnn.arguments import as_number
 from fastrnn.registry import discover
 
 # What the file of an optimizer must define.
@@ -34,6 +35,26 @@ CONTRACT = {
 def optimizers():
     """Return {name: class} of every optimizer."""
     return discover("fastrnn.optimizers", "is_optimizer", CONTRACT)
+
+
+def checked_options(optimizer, options, called):
+    """Return an optimizer's options as pairs (name, float) in the order of names; called: what the argument is called.
+
+    Raises TypeError or ValueError, in one line, for anything but pairs of an option and a finite number of at least 0.
+    """
+    fields = optimizers()[optimizer]._fields
+    try:
+        pairs = sorted(dict(options).items())
+    except (TypeError, ValueError):
+        raise TypeError(f"{called}: got {options!r:.80}, expected pairs of a name and a number") from None
+    for n, (name, value) in enumerate(pairs):
+        if name not in fields:
+            raise ValueError(f"{called}: got {name}={value}, but {optimizer} has {', '.join(fields) or 'none'}")
+        try:
+            pairs[n] = name, as_number(name, value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{called}: got {name}={value!r}, expected a finite number of at least 0") from None
+    return tuple(pairs)
 
 
 def corrected(beta, q, rest):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_number, as_whole
+from fastrnn.arguments import POSITIVE, as_choice, as_dtype, as_number, as_whole, set_checked
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.kernels.recurrent.update import Terms
-from fastrnn.optimizers.base import optimizers
+from fastrnn.optimizers.base import checked_options, optimizers
 from fastrnn.schedules import SCHEDULES, rates
 
 MATRICES = ("w_ih", "w_hh")
@@ -111,49 +111,27 @@ class FitConfig:
     dtype: str = "float32"
 
     def __post_init__(self):
-        _choice("optimizer", self.optimizer, optimizers())
-        _choice("schedule", self.schedule, (*SCHEDULES, PLATEAU))
-        _choice("initializer", self.initializer, INITIALIZERS)
-        _choice("initial_state", self.initial_state, ("zero", "learned"))
-        set_ = object.__setattr__
-        set_(self, "dtype", _dtype(self.dtype))
-        for name in ("epochs", "evaluate_every"):
-            set_(self, name, as_whole(name, getattr(self, name), 1))
-        set_(self, "warmup", as_whole("warmup", self.warmup, 0))
-        set_(self, "plateau_patience", as_whole("plateau_patience", self.plateau_patience, 1))
-        share = "a number above 0 and below 1"
-        set_(self, "plateau_factor", as_number("plateau_factor", self.plateau_factor, share, np.nextafter(0, 1)))
-        if self.plateau_factor >= 1:
-            raise ValueError(f"plateau_factor: got {self.plateau_factor:g}, expected {share}")
+        choices = {"optimizer": optimizers(), "schedule": (*SCHEDULES, PLATEAU), "initializer": INITIALIZERS}
+        for name, known in {**choices, "initial_state": ("zero", "learned")}.items():
+            set_checked(self, [name], as_choice, known)
+        set_checked(self, ["dtype"], as_dtype)
+        counts = ("epochs", "evaluate_every", "plateau_patience", "batch_size", "tbptt_steps")
+        set_checked(self, (*counts, *(["patience"] * (self.patience is not None))), as_whole, 1)
+        set_checked(self, ("warmup", "stop_after"), as_whole, 0)
         if self.epochs > MOST_EPOCHS:
             raise ValueError(f"epochs: got {self.epochs!s:.80}, expected at most {MOST_EPOCHS}, which float32 counts")
-        if self.batch_size is not None:
-            set_(self, "batch_size", as_whole("batch_size", self.batch_size, 1))
-        if self.tbptt_steps is not None:
-            set_(self, "tbptt_steps", as_whole("tbptt_steps", self.tbptt_steps, 1))
-        if self.max_grad_norm is not None:
-            set_(self, "max_grad_norm", as_number("max_grad_norm", self.max_grad_norm, *POSITIVE))
-        if self.patience is not None:
-            set_(self, "patience", as_whole("patience", self.patience, 1))
-        if self.stop_after is not None:
-            set_(self, "stop_after", as_whole("stop_after", self.stop_after, 0))
-        set_(self, "learning_rate", as_number("learning_rate", self.learning_rate, *POSITIVE))
-        for name in ("min_delta", "weight_decay", "l1", "activity", "initial_scale"):
-            set_(self, name, as_number(name, getattr(self, name)))
-        set_(self, "before", bool(self.before))
-        set_(self, "carry", bool(self.carry))
+        set_checked(self, ("learning_rate", "max_grad_norm"), as_number, *POSITIVE)
+        share = "a number above 0 and below 1"
+        set_checked(self, ["plateau_factor"], as_number, share, np.nextafter(0, 1))
+        if self.plateau_factor >= 1:
+            raise ValueError(f"plateau_factor: got {self.plateau_factor:g}, expected {share}")
+        set_checked(self, ("min_delta", "weight_decay", "l1", "activity", "initial_scale"), as_number)
+        set_checked(self, ("before", "carry"), lambda name, value: bool(value))
         if self.carry and (self.tbptt_steps is None or self.batch_size is None):
             raise ValueError("carry: needs tbptt_steps, the length of a piece, and batch_size")
-        for name in ("decay_on", "l1_on"):
-            set_(self, name, _names(name, getattr(self, name)))
-        options = _options(self.optimizer_options)
-        kind = optimizers()[self.optimizer]
-        for name in options:
-            if name not in kind._fields:
-                known = ", ".join(kind._fields) or "none"
-                raise ValueError(f"optimizer_options: got {name!r}, but the options of {self.optimizer} are: {known}")
-        numbers = sorted((name, as_number(name, value)) for name, value in options.items())
-        set_(self, "optimizer_options", tuple(numbers))
+        set_checked(self, ("decay_on", "l1_on"), _names)
+        options = checked_options(self.optimizer, self.optimizer_options, "optimizer_options")
+        object.__setattr__(self, "optimizer_options", options)
 
     @property
     def terms(self):
@@ -215,32 +193,9 @@ class FitConfig:
         return optimizers()[self.optimizer](**dict(self.optimizer_options))
 
 
-def _choice(name, value, known):
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name}: got {value!r:.80}, expected one of {', '.join(known)}")
-
-
-def _dtype(value):
-    try:
-        name = None if value is None else np.dtype(value).name
-    except (TypeError, ValueError):
-        name = None
-    if name not in ("float32", "float64"):
-        raise ValueError(f"dtype: got {value!r:.80}, expected float32 or float64")
-    return name
-
-
 def _names(name, value):
     """Return a tuple of names of weights, from one or several."""
     value = (value,) if isinstance(value, str) else value
     if not isinstance(value, (tuple, list)) or not all(isinstance(each, str) for each in value):
         raise TypeError(f"{name}: got {value!r:.80}, expected names of weights, for example {MATRICES!r}")
     return tuple(value)
-
-
-def _options(value):
-    """Return a dict of an optimizer's options."""
-    try:
-        return dict(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"optimizer_options: got {value!r:.80}, expected {{name: number}}") from None

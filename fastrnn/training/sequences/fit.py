@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_whole
+from fastrnn.arguments import as_seeds, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
@@ -106,7 +106,7 @@ def fit_sequences(
         In one line, for arguments that make no sense.
     """
     check_kinds(cell, data, config, weights, {"progress": progress, "callback": callback})
-    seeds, owned, groups = _seeds(seeds), None, {}
+    seeds, owned, groups = as_seeds(seeds), None, {}
     if each is not None:
         owned = owned_by(data, each)
         if len(seeds) > 1 and len(seeds) % len(owned):
@@ -212,15 +212,6 @@ def head_for(head, data):
         raise TypeError(f"head: got {head!r}, expected a Head or its name, for example {next(iter(heads()))!r}")
     check_targets(data, head)
     return head.suited(data.allowed is not None), data.classes if head.targets == "classes" else data.y.shape[1]
-
-
-def _seeds(seeds):
-    array = np.asarray(seeds)
-    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds: got {array.dtype} of shape {array.shape}, expected integers, for example range(100)")
-    if array.min() < 0 or int(array.max()) >= 2**63:
-        raise ValueError(f"seeds: got {array.min()} to {array.max()}, expected integers from 0 to 2**63 - 1")
-    return array.astype(np.int64)
 
 
 def _chosen(only, models):

@@ -1,11 +1,10 @@
 """Options and initial weights that may differ between the models of one call."""
 
-import difflib
 from dataclasses import fields, replace
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_number
+from fastrnn.arguments import POSITIVE, as_number, meant
 from fastrnn.training.sequences.config import FitConfig
 
 # Options that may differ from model to model, besides the optimizer's own and the hidden size.
@@ -25,8 +24,7 @@ def separated(config, options, models):
     known = {each.name for each in fields(FitConfig)}
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches({"lr": "learning_rate"}.get(name, name), known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = meant({"lr": "learning_rate"}.get(name, name), known)
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
     values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
     own = dict(options.get("optimizer_options", ()))

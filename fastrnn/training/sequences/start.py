@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.initializers import SEEDS_AT_ONCE, initial_weights
+from fastrnn.initializers import SEEDS_AT_ONCE, drawn_weights
 from fastrnn.training.sequences.job import FitJob
 
 
@@ -16,17 +16,9 @@ def jobs_of(recipe, models, seeds, options, divisions, weights=None):
     for first in range(0, len(models), SEEDS_AT_ONCE):
         part = slice(first, first + SEEDS_AT_ONCE)
         given = weights and {name: values[part] for name, values in weights.items()}
-        rows[part] = recipe.vectors(given or _drawn(recipe, seeds[part]))
+        rows[part] = recipe.vectors(given or drawn_weights(recipe.cell, recipe.shapes(), recipe.config, seeds[part]))
     table = np.tile(recipe.common_options, (len(models), 1))
     for name, values in options.items():
         table[:, recipe.options.index(name)] = values
     columns = np.asarray(models).tolist(), np.asarray(seeds).tolist(), rows, table, divisions
     return [FitJob(*each) for each in zip(*columns, strict=True)]
-
-
-def _drawn(recipe, seeds):
-    """Return {name: float64 (M, ...)} of initial weights."""
-    config = recipe.config
-    drawn = initial_weights(config.initializer, recipe.shapes(), seeds)
-    weights = {name: config.initial_scale * values for name, values in drawn.items()}
-    return weights | {name: np.full(drawn[name].shape, value) for name, value in recipe.cell.starts.items()}

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_choice, as_number, as_whole
+from fastrnn.arguments import POSITIVE, as_choice, as_dtype, as_number, as_whole, set_checked
 from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import INITIALIZERS
-from fastrnn.optimizers.base import optimizers
+from fastrnn.optimizers.base import checked_options, optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.training.tasks.curriculum import Curriculum
 
@@ -103,35 +103,24 @@ class TrainConfig:
 
     def __post_init__(self):
         # From here on plain values only: JSON and the kernels take no others.
-        object.__setattr__(self, "dtype", _dtype(self.dtype))
+        set_checked(self, ["dtype"], as_dtype)
         for each in fields(self):
             if choices := each.metadata["choices"]:
-                object.__setattr__(self, each.name, as_choice(each.name, getattr(self, each.name), choices()))
-        for name in ("batch_size", "max_samples", "truncate"):
-            self._set(name, as_whole, 1)
-        for name in ("seed", "patience"):
-            self._set(name, as_whole, 0)
-        for name in ("learning_rate", "clip"):
-            self._set(name, as_number, *POSITIVE)
-        for name in ("saturation", "retention", "weight_decay", "l1", "initial_scale"):
-            self._set(name, as_number)
+                set_checked(self, [each.name], as_choice, choices())
+        set_checked(self, ("batch_size", "max_samples", "truncate"), as_whole, 1)
+        set_checked(self, ("seed", "patience"), as_whole, 0)
+        set_checked(self, ("learning_rate", "clip"), as_number, *POSITIVE)
+        set_checked(self, ("saturation", "retention", "weight_decay", "l1", "initial_scale"), as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):
             raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
-        try:
-            constants = tuple(sorted(dict(self.constants).items()))
-        except (TypeError, ValueError):
-            raise TypeError(f"constants: got {self.constants!r}, expected pairs of a name and a number") from None
+        constants, least = checked_options(self.optimizer, self.constants, "constants"), np.finfo(self.dtype).tiny
+        for name, value in constants:
+            if name in getattr(optimizers()[self.optimizer], "positive", ()) and value < least:
+                given = dict(self.constants)[name]
+                raise ValueError(f"constants: got {name}={given!r}, expected at least {least:.2g} in {self.dtype}")
         object.__setattr__(self, "constants", constants)
-        self.build_optimizer()
-        object.__setattr__(self, "constants", tuple((name, float(value)) for name, value in constants))
-
-    def _set(self, name, check, *bounds):
-        """Replace a field by what `check` returns for it; None is left unchanged where it is the default."""
-        value = getattr(self, name)
-        if value is not None or self.__dataclass_fields__[name].default is not None:
-            object.__setattr__(self, name, check(name, value, *bounds))
 
     def build_optimizer(self):
         """Return the optimizer with its constants.
@@ -139,25 +128,8 @@ class TrainConfig:
         Returns
         -------
         NamedTuple
-
-        Raises
-        ------
-        ValueError
-            For constants that the optimizer does not have, or out of range.
         """
-        kind, values = optimizers()[self.optimizer], {}
-        for name, value in self.constants:
-            if name not in kind._fields:
-                known = ", ".join(kind._fields) or "none"
-                raise ValueError(f"constants: got {name}={value}, but {self.optimizer} has {known}")
-            try:
-                values[name] = as_number(name, value)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"constants: got {name}={value!r}, expected a finite number of at least 0") from None
-            if name in getattr(kind, "positive", ()) and values[name] < np.finfo(self.dtype).tiny:
-                least = np.finfo(self.dtype).tiny
-                raise ValueError(f"constants: got {name}={value!r}, expected at least {least:.2g} in {self.dtype}")
-        return kind(**values)
+        return optimizers()[self.optimizer](**dict(self.constants))
 
     @property
     def rate(self):
@@ -177,11 +149,3 @@ class TrainConfig:
         dict
         """
         return {**asdict(self), "constants": dict(self.constants)}
-
-
-def _dtype(value):
-    """Return the name of a floating-point type of NumPy; any other value unchanged."""
-    try:
-        return np.dtype(value).name if value is not None else value
-    except TypeError:
-        return value

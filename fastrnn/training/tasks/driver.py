@@ -5,13 +5,14 @@ import time
 import numpy as np
 
 from fastrnn.cores import cores
+from fastrnn.initializers import drawn_weights
 from fastrnn.interrupt import Interrupted
 from fastrnn.kernels.batches import CLEAN, DIVERGED
 from fastrnn.model import Model
+from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
 from fastrnn.training.tasks.curriculum import stages
 from fastrnn.training.tasks.data import holds_bits
-from fastrnn.training.tasks.engine import drawn_weights
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.pace import Pace
 from fastrnn.training.tasks.session import session_for
@@ -61,7 +62,7 @@ class Training:
         else:
             source, sizes, steps = stage.kernel, (stage.input_size, stage.output_size), stage.bits
         if weights is None:
-            weights = drawn_weights(cell, sizes, config, config.seed, config.initial_scale)
+            weights = drawn_weights(cell, shapes_of(cell, *sizes), config, config.seed)
         # A Model checks names, shapes and values.
         dtype = np.dtype(config.dtype)
         weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, self.task).weights

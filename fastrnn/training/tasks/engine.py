@@ -5,10 +5,9 @@ import numpy as np
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import symbol
 from fastrnn.heads.sigmoid import Sigmoid
-from fastrnn.initializers import initial_weights
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms, traced_optimizer
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.networks import kernel_network, lanes_for, shapes_of
+from fastrnn.networks import kernel_network, lanes_for
 
 # Names of slots in files.
 SLOTS = ("first", "second", "third", "fourth")
@@ -27,16 +26,6 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
         counted="mistakes",
         wide=wide,
     )
-
-
-def drawn_weights(cell, sizes, config, seed, scale):
-    """Return {name: float64 array} of initial weights; the cell's own vectors begin at the cell's `starts`.
-
-    For seeds (N,) with a leading axis of N; scale: a number, or one for each.
-    """
-    drawn = initial_weights(config.initializer, shapes_of(cell, *sizes), seed)
-    weights = {name: (np.transpose(weight) * scale).T for name, weight in drawn.items()}
-    return weights | {name: np.full(drawn[name].shape, value) for name, value in cell.starts.items()}
 
 
 def optimizer_of(config):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_array, as_whole
+from fastrnn.arguments import as_array, as_seeds, as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.tasks.addition import Addition
@@ -41,7 +41,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     """
     cell = Elman() if cell is None else cell
     check_parts(cell, task, config, data, progress)
-    seeds = _checked_seeds(seeds)
+    seeds = as_seeds(seeds)
     data = None if data is None else training_data(data, len(seeds))
     config, varied = _separated(config, options, len(seeds), data)
     if threads is not None:
@@ -62,18 +62,6 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
         if "interrupted" not in run.stopped:
             autosave.remove()
         return run
-
-
-def _checked_seeds(seeds):
-    array = as_array("seeds", seeds)
-    if array.ndim != 1 or len(array) < 1 or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"seeds: got {array.dtype} of shape {array.shape}, expected a sequence of integers, for example range(100)"
-        )
-    wrong = array[(array < 0) | (array >= 2**63)]
-    if len(wrong):
-        raise ValueError(f"seeds: got {wrong[0]}, expected integers from 0 to 2**63 - 1")
-    return array.astype(np.int64)
 
 
 def _separated(config, options, models, data):

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.initializers import drawn_weights
 from fastrnn.kernels.arrays import ModelArrays
 from fastrnn.model import Model
 from fastrnn.networks import flat, shapes_of
 from fastrnn.training.tasks.data import NO_BITS, as_arrays, drawn_of, holds_bits
-from fastrnn.training.tasks.engine import drawn_weights
 
 
 class Source(NamedTuple):
@@ -65,7 +65,7 @@ class InitialWeights:
         """Return the vectors (N, W) of models with these numbers."""
         if self.given is not None:
             return self.given[models % len(self.given)]
-        scales = self.config.initial_scale if self.scales is None else self.scales[models]
-        drawn = drawn_weights(self.cell, self.source.sizes, self.config, self.seeds[models], scales)
+        scales = None if self.scales is None else self.scales[models]
+        drawn = drawn_weights(self.cell, self.shapes, self.config, self.seeds[models], scales)
         vectors = [drawn[name].reshape(len(models), int(np.prod(shape))) for name, shape in self.shapes.items()]
         return np.concatenate(vectors, 1).astype(self.config.dtype)

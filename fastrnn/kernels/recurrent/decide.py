@@ -8,6 +8,8 @@ without improvement, its learning rate is multiplied by `plateau_factor`, and th
 
 # Rows of `progress`, one vector each: what the kernel keeps of each model between evaluations.
 PROGRESS = ("best", "best_round", "since", "rounds", "diverged", "pending", "reduction", "waited")
+# That of a model that waits for its first evaluation; all else is 0.
+BEGINNING = {"best": float("inf"), "pending": 1.0, "reduction": 1.0}
 # Rows of `criteria`, one for each model: what decides.
 CRITERIA = (
     "train_scale",

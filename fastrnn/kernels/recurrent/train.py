@@ -1,8 +1,9 @@
 """Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
 
 A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
-repeat until a model is done (fastrnn.kernels.recurrent.decide), there were as many as the frame asks for, or training
-is to stop.
+repeat until all models are done (fastrnn.kernels.recurrent.decide), or some are whose lanes nobody in the frame takes
+(fastrnn.kernels.recurrent.succession) while others wait elsewhere, there were as many as the frame asks for, or
+training is to stop.
 
 The blocks of an update, or of an evaluation, form a few parts, each with a gradient and sums of its own. Threads share
 the parts: all of them walk through the list, whoever is free draws the next part, and gradients are added up as parts
@@ -16,7 +17,8 @@ from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combin
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
-from fastrnn.kernels.recurrent.update import update_weights
+from fastrnn.kernels.recurrent.succession import SUCCESSION_POINTERS, SUCCESSION_WORDS, succeed
+from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
 from fastrnn.machine.execute import Program
 
 # What describes a block: flags; its part, from 0 on in each update; where it is the last one of an update or an
@@ -45,20 +47,25 @@ POINTERS = (
     "sums",
     "history",
     "norm",
+    *SUCCESSION_POINTERS,
     *BLOCK_ARRAYS,
 )
 # stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
 # and all weights as they were before the round, unless updates came within it. counters: the address of COUNTERS int64s
 # that all threads share. window: steps of a window; segment: steps between two borders that no derivative crosses.
 # threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
-# its list; sums_done: the sums that it has seen done; all counted from the beginning of the call.
+# its list; sums_done: the sums that it has seen done; all counted from the beginning of the call. entries: of the
+# history, after which the call ends; free: the number of lanes without work after which it ends, too, since models wait
+# that are not in the frame.
 WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
-         "sums_done", *COMBINE_WORDS)
+         "sums_done", "entries", "free", *COMBINE_WORDS, *SUCCESSION_WORDS)
 
 # Places in the counters, behind those of the tree: parts drawn in this call, in a cache line of its own; whether the
-# call has ended early; rounds since the first model began; evaluations of this call; the models that are done, as bits.
+# call has ended early; rounds since the first model began; rounds and evaluations of this call; the models that are
+# done, as bits, whose lanes nobody took, and their number; whether the call is over; models that began; and two numbers
+# of `succeed`.
 DRAWN = TREE_SIZE
-ENDED, ROUND, EVALUATIONS, DONE = range(DRAWN + 16, DRAWN + 20)
+ENDED, ROUND, ROUNDS_MADE, EVALUATIONS, DONE, IDLE, OVER, BEGAN, LEFT, PLACE = range(DRAWN + 16, DRAWN + 26)
 COUNTERS = DRAWN + 32
 # Those that are 0 where a call begins.
 OF_A_CALL = [COMBINED, DRAWN, ENDED]
@@ -111,10 +118,11 @@ def train_kernel(net, optimizer, terms):
                             _finish(m, net, optimizer, frame, terms, item, evaluating, n)
                             for _ in m.when((number + 1).equals(m.word("count"))):
                                 m.write(counters, ROUND, m.read(counters, ROUND) + 1)
+                                m.write(counters, ROUNDS_MADE, m.read(counters, ROUNDS_MADE) + 1)
                         release(m, counters, sums)
                     wait(m, counters, sums)
                     leave(m.read(counters, ENDED))
-            stop(m.read(counters, DONE).either(m.read(counters, ENDED)))
+            stop(m.read(counters, OVER).either(m.read(counters, ENDED)))
 
     return kernel
 
@@ -185,10 +193,31 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating, moment):
     for _ in m.when(item.has(DECIDE).both(evaluating)):
         _add_sums(m, net, frame.sums, item.parts)
         entry = m.read(counters, EVALUATIONS)
-        m.write(counters, DONE, decide.decide(m, net, frame, m.word("every"), entry, terms.plateau))
+        done = decide.decide(m, net, frame, m.word("every"), entry, terms.plateau)
         m.write(counters, EVALUATIONS, entry + 1)
+        for _ in m.when(m.integer(0).below(done)):
+            _end(m, net, optimizer, frame, done)
+        for _ in m.when((entry + 1).equals(m.word("entries"))):
+            m.write(counters, OVER, 1)
     for _ in m.when(item.has(UPDATE)):
         update_weights(m, net, optimizer, frame, terms, moment)
+
+
+def _end(m, net, optimizer, frame, done):
+    """After models are done, whose bits are set: fill their lanes, and see whether there is work for this call."""
+    counters = m.integers("counters")
+    if net.own_weights:
+        options = len(OPTIONS) + len(optimizer.options)
+        succeed(m, net, optimizer, options, frame, done, (counters, BEGAN, DONE, IDLE, LEFT, PLACE))
+    else:
+        m.write(counters, DONE, done)
+    working = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
+    waiting = m.mask_bits(m.load(frame.progress, m.integer(decide.PROGRESS.index("pending"))) > 0.0)
+    for _ in m.when(working.equals(0)):
+        # Those that wait need not do so: the next round is one of evaluation.
+        m.write(counters, ROUND, -1)
+    enough = m.read(counters, IDLE).below(m.word("free")).equals(0)
+    m.write(counters, OVER, m.read(counters, OVER).either(working.either(waiting).equals(0)).either(enough))
 
 
 def _add_sums(m, net, sums, parts):

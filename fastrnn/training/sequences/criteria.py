@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES
+from fastrnn.kernels.recurrent.decide import BEGINNING, CRITERIA, PROGRESS, ROLES
 
 # The progress of a model that waits, as a column.
-BEGINNING = np.array([[{"best": np.inf, "pending": 1, "reduction": 1}.get(name, 0)] for name in PROGRESS])
+FIRST_PROGRESS = np.array([[BEGINNING.get(name, 0.0)] for name in PROGRESS])
 
 
 def criteria_of(division, config):

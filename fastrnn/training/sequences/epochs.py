@@ -67,6 +67,11 @@ class Epochs:
             self._execute(self.table, 1, every)
         made = not self.flag[0] and self._learn() if active.any() else self.counters[loops.DONE]
         self.round = before + bool(made)
+        self.counters[loops.ROUNDS_MADE] = bool(made)
+
+    def _count(self, rounds):
+        # An epoch that stopped after its evaluation is not counted.
+        self.updates += np.where(self.running, np.maximum(rounds - self.began, 0), 0)
 
     def _learn(self):
         """Learn from the batches of an epoch; return whether it was completed; otherwise everything is as before."""

@@ -6,9 +6,11 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import item_of
-from fastrnn.training.sequences.criteria import BEGINNING, criteria_of
-from fastrnn.training.sequences.job import FitResult
+from fastrnn.training.sequences.criteria import FIRST_PROGRESS, criteria_of
+from fastrnn.training.sequences.frame import Frame
+from fastrnn.training.sequences.job import results_of
 from fastrnn.training.sequences.lanes import span_of
+from fastrnn.training.sequences.successors import Successors
 from fastrnn.training.sequences.team import Team, parts_of_roles
 
 # Evaluations that one call of the kernels may make.
@@ -17,7 +19,7 @@ MOST_EVALUATIONS = 128
 MOST_ROUNDS = 1024
 
 
-class FitGroup:
+class FitGroup(Frame):
     """Models in training, one in each lane, or one model whose sequences lie in the lanes.
 
     `put` FitJobs into free slots, `run`, and `take` what is done. Models that `suits` allows side by side have the
@@ -30,6 +32,7 @@ class FitGroup:
     last = loops.UPDATE | loops.DECIDE
 
     def __init__(self, recipe, data, flag, blocks_for, beside=None):
+        super().__init__(recipe.program, recipe.dtype)
         self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
@@ -55,49 +58,36 @@ class FitGroup:
         }
         steps = self._longest()
         block = {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
-        self.frame, self.arrays = np.zeros(len(recipe.program.names), np.int64), {}
         self.counters = aligned_zeros((loops.COUNTERS,), np.int64)
         for name, shape in (shapes if beside else shapes | block).items():
-            self._allocate(name, shape)
+            self.allocate(name, shape)
         for name in block if beside else ():
-            self._take_array(name, beside.arrays[name])
+            self.take_array(name, beside.arrays[name])
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
         self.arrays["factor"][:] = 1
         self.team, self.threads = Team(recipe.program, block, dtype), 1
-        self._set(
+        self.set_words(
             stop=flag.ctypes.data,
             counters=self.counters.ctypes.data,
+            entries=MOST_EVALUATIONS + 1,
+            free=1,
             window=net.window(steps),
             # A piece longer than all sequences has no border, for any length.
             segment=min(recipe.config.tbptt_steps or 0, steps),
         )
-        self.jobs, self.parts, self.updates = (
-            [None] * self.slots,
-            [[] for _ in range(self.slots)],
-            np.zeros(self.slots, np.int64),
-        )
+        self.jobs, self.parts = [None] * self.slots, [[] for _ in range(self.slots)]
+        self.updates = np.zeros(self.slots, np.int64)
         self.laid_for, self.changed = None, True
+        # Models that begin within calls, and FitResults of those whose lanes they took in the latest one.
+        self.successors, self.left = Successors(self), []
         # The latest Division, and the result of _constants.
         self.latest = None, None
-        # What other threads may read while it runs: (FitJob, parts of its history) in each slot, and evaluations in
-        # all.
+        # What other threads may read: (FitJob, parts of its history) in each slot, and evaluations in all.
         self.seen, self.evaluated = [None] * self.slots, 0
 
     def _longest(self):
         """Return the steps of the longest block."""
         return int(self.data.lengths.max())
-
-    def _set(self, **words):
-        for name, value in words.items():
-            self.frame[self.recipe.program.names.index(name)] = value
-
-    def _allocate(self, name, shape):
-        """Give the kernels an array of zeros."""
-        self._take_array(name, aligned_zeros(shape, self.recipe.dtype))
-
-    def _take_array(self, name, array):
-        self.arrays[name] = array
-        self._set(**{name: array.ctypes.data})
 
     def _of_parts(self, numbers, parts):
         """Return the shape of this many numbers of each model, for each part of an update."""
@@ -122,16 +112,24 @@ class FitGroup:
         arrays["best"][:, columns] = arrays["theta"][:, columns]
         arrays["slots"][:, :, columns] = 0
         arrays["running"][:, columns] = 0
-        arrays["progress"][:, self.lanes_of(columns)] = BEGINNING
-        arrays["options"][:, columns] = np.array([job.options for job in jobs]).T
-        scales, criteria = zip(*(self._constants(job.division) for job in jobs))
-        arrays["options"][recipe.options.index("scale"), columns] = scales
-        arrays["criteria"][:, columns] = np.array(criteria).T
+        arrays["progress"][:, self.lanes_of(columns)] = FIRST_PROGRESS
+        arrays["options"][:, columns], arrays["criteria"][:, columns] = (each.T for each in self.given(jobs))
         self._lay(slots, jobs)
         self.updates[columns] = 0
         for slot, job in zip(slots, jobs):
-            self.jobs[slot], self.parts[slot] = job, (parts := [])
-            self.seen[slot] = job, parts
+            self.begin(slot, job)
+
+    def begin(self, slot, job):
+        """Note that a slot has this FitJob from now on."""
+        self.jobs[slot], self.parts[slot] = job, (parts := [])
+        self.seen[slot] = job, parts
+
+    def given(self, jobs):
+        """Return the options (M, K) and the criteria (M, C) of models."""
+        options = np.array([job.options for job in jobs])
+        scales, criteria = zip(*(self._constants(job.division) for job in jobs))
+        options[:, self.recipe.options.index("scale")] = scales
+        return options, np.array(criteria)
 
     def _constants(self, division):
         """Return the factor on the gradients of models with a Division, and their criteria (C,)."""
@@ -139,6 +137,15 @@ class FitGroup:
             criteria = criteria_of(division, self.recipe.config)
             self.latest = division, (self._scale(division, criteria[0]), criteria)
         return self.latest[1]
+
+    def common(self):
+        """Return the Division of models that may take the lane of any other one within a call, or None."""
+        config, own = self.recipe.config, self.recipe.net.own_weights
+        return self._divided() if own and not config.scheduled and config.batch_size is None else None
+
+    def _divided(self):
+        """Return the Division of all models, or None where they have several."""
+        return self.laid_for
 
     def _lay(self, slots, jobs):
         """Set the weight of each sequence of the blocks for models of one Division."""
@@ -214,20 +221,27 @@ class FitGroup:
                     factors = config.factors(max(first, 0), rounds + min(first, 0))
                     self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
         self.running = (self.arrays["active"][0, : self.slots] > 0) | waiting
-        self.counters[loops.EVALUATIONS] = self.counters[loops.DONE] = 0
+        self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1], self.left = 0, []
         return rounds
 
     def ended(self):
         """Take over what a call has made; return the result of `run`."""
-        made, rounds = int(self.counters[loops.EVALUATIONS]), self.round - self.before
+        made, rounds = int(self.counters[loops.EVALUATIONS]), int(self.counters[loops.ROUNDS_MADE])
         self.evaluated += made
         if made:
             history = self.arrays["history"][:made].copy()
+            self.left, firsts = self.successors.begun(history)
             for slot in np.flatnonzero(self.running).tolist():
-                self.parts[slot].append(history[:, :, slot])
-        self.updates += np.where(self.running, np.maximum(rounds - self.began, 0), 0)
+                self.parts[slot].append(history[firsts.get(slot, 0) :, :, slot])
+        self._count(rounds)
         done = int(self.counters[loops.DONE])
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
+
+    def _count(self, rounds):
+        """Count the updates of each model."""
+        active, every = self.arrays["active"][0, : self.slots] > 0, self.recipe.config.every
+        # `rounds` of the progress are those at its next evaluation.
+        self.updates[:] = np.where(active, self._progress("rounds") - (-self.round % every), 0)
 
     def to_evaluation(self):
         """Return the number of rounds up to the end of the next one with an evaluation."""
@@ -235,8 +249,7 @@ class FitGroup:
         return -before % every + 1
 
     def best_loss(self, slot):
-        """Return the lowest validation loss so far of the model in a slot, or its training loss; inf before any
-        evaluation."""
+        """Return the lowest validation loss so far of a slot's model, or training loss; inf before any evaluation."""
         return float(self._progress("best")[slot])
 
     def _call(self, rounds):
@@ -253,8 +266,8 @@ class FitGroup:
         learned, parts = table[:, place : place + 2].max(0).tolist()
         for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, parts)):
             if len(self.arrays[name]) < count:
-                self._allocate(name, self._of_parts(numbers, count))
-        self._set(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
+                self.allocate(name, self._of_parts(numbers, count))
+        self.set_words(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
         self.counters[loops.OF_A_CALL] = 0
         return max(learned, 1)
 
@@ -273,28 +286,15 @@ class FitGroup:
 
     def take(self, slots):
         """Free the slots of finished models; return their FitResults."""
-        arrays, columns = self.arrays, span_of(slots)
-        lanes, limit = self.lanes_of(columns), self.recipe.config.limit
-        progress = dict(zip(PROGRESS, arrays["progress"][:, columns].tolist()))
-        best, last = arrays["best"][: self.recipe.rows, columns].T.copy(), None
-        if self.recipe.config.stop_after is not None:
-            last = arrays["theta"][: self.recipe.rows, columns].T.copy()
-        taken, values = [], zip(slots, *(progress[name] for name in ("rounds", "best_round", "diverged")))
-        for n, (slot, rounds, best_round, diverged) in enumerate(values):
-            stopped = "diverged" if diverged else "epochs" if rounds >= limit else "patience"
-            kept = best[n], self._history(slot), int(best_round)
-            # After `stop_after` epochs the weights are the last ones.
-            if stopped == "epochs" and last is not None:
-                kept = last[n], kept[1], int(rounds)
-            taken.append(FitResult(self.jobs[slot], *kept, int(rounds), stopped))
+        arrays, columns, rows = self.arrays, span_of(slots), self.recipe.rows
+        lanes = self.lanes_of(columns)
+        best, last = (arrays[name][:rows, columns].T.copy() for name in ("best", "theta"))
+        jobs, parts = ([each[slot] for slot in slots] for each in (self.jobs, self.parts))
+        taken = results_of(self.recipe.config, jobs, arrays["progress"][:, columns], best, last, parts)
+        for slot in slots:
             self.jobs[slot], self.parts[slot], self.seen[slot] = None, [], None
         self.updates[columns] = 0
         arrays["active"][0, lanes] = arrays["progress"][PROGRESS.index("pending"), lanes] = 0
         arrays["theta"][:, columns] = 0
         self.weights[..., lanes] = 0
         return taken
-
-    def _history(self, slot):
-        """Return (E, 6): the sums of all evaluations of a model, in its dtype."""
-        parts = self.parts[slot]
-        return np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else self.arrays["history"][:0, :, slot]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.kernels.recurrent.decide import PROGRESS
 from fastrnn.training.sequences.division import Division, means_of
 
 # Models whose histories are divided at once.
@@ -51,6 +52,26 @@ class FitResult(NamedTuple):
         weight = self.job.division.weight
         role = 1 if weight[1] > 0 else 0
         return float(self.history[self.best_round // every, role] / weight[role])
+
+
+def results_of(config, jobs, progress, best, last, histories):
+    """Return the FitResults of models that are done.
+
+    progress (PROGRESS, M): of the kernels; best, last (M, R): weights; histories: of each, its parts, one after the
+    other, of which the last one may go on after the model's end.
+    """
+    found, every, limit = [], config.every, config.limit
+    rows = [PROGRESS.index(name) for name in ("rounds", "best_round", "diverged")]
+    numbers = progress[rows].astype(np.int64).tolist()
+    for n, (job, parts, rounds, best_round, diverged) in enumerate(zip(jobs, histories, *numbers, strict=True)):
+        stopped = "diverged" if diverged else "epochs" if rounds >= limit else "patience"
+        history = (np.concatenate(parts) if len(parts) > 1 else parts[0])[: rounds // every + 1]
+        if stopped == "epochs" and config.stop_after is not None:
+            # After `stop_after` epochs the weights are the last ones.
+            found.append(FitResult(job, last[n], history, rounds, rounds, stopped))
+        else:
+            found.append(FitResult(job, best[n], history, best_round, rounds, stopped))
+    return found
 
 
 def histories_of(taken, dtype):

@@ -17,6 +17,9 @@ from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
 
+# In shorter calls more lanes may be without work until other models begin.
+SHORT_SECONDS = 0.002
+
 
 class Many:
     """Models with the same cell and configuration, waiting for lanes; `work` trains them, on each of several threads.
@@ -116,7 +119,7 @@ class Many:
     def _fit(self, turns):
         """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
         first = turns.groups[0]
-        rounds = 1
+        rounds = spare = 1
         # Models that learn from batches, whose sequences lie in the lanes, or that threads share, have calls alone.
         alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None or self.team > 1
         choice = ThreadChoice(self.team)
@@ -129,14 +132,19 @@ class Many:
                 self._fill(group)
             if not turns.occupied():
                 break
+            groups = turns.occupied()
+            for group in groups:
+                self._offer(group, spare)
             threads, count = choice.next(min(rounds, first.to_evaluation()) if self.fitting.stepwise else rounds)
             began, before = clock(), turns.evaluated
             made = turns.run(count, threads)
             took = clock() - began
+            spare = min(2 * spare, -(-self.share // 2)) if took < SHORT_SECONDS else max(1, spare // 2)
             choice.measured(first.team.used, made, took)
             rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
-            if turns.done:
-                self.keep(turns.take())
+            self._take_back(groups)
+            if taken := turns.take():
+                self.keep(taken)
             # Half of them wait for other threads, and for the end.
             turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * self.share), self.group)
             self.deposits.offer(turns, self._states)
@@ -174,6 +182,29 @@ class Many:
         if began:
             slots = [slot for slot in range(share) if group.jobs[slot] is None]
             group.put(slots[: len(began)], began)
+
+    def _offer(self, group, spare):
+        """Offer models that wait to a group, for the lanes of models that end within the next call.
+
+        spare: the number of free lanes after which it ends to begin other models.
+        """
+        with self.lock:
+            # Other threads have as many, and again as many remain for the end.
+            most = min(group.successors.most, len(self.waiting) // (2 * self.threads if self.threads > 1 else 1))
+            jobs, division = [], group.common()
+            while len(jobs) < most and self.waiting[0].division is division:
+                jobs.append(self.waiting.popleft())
+            others = [job for job in group.jobs if job is not None]
+            fills = bool(self.waiting) and group.suits(self.waiting[0], others)
+        # With a schedule, all begin in rounds that are known before the call.
+        free = 1 if self.recipe.config.scheduled else spare if fills else len(group.jobs) + 1
+        group.successors.offer(jobs, free)
+
+    def _take_back(self, groups):
+        """Let models that no lane took wait again, as the next ones."""
+        rest = [job for group in groups for job in group.successors.rest()]
+        with self.lock:
+            self.waiting.extendleft(reversed(rest))
 
     def keep(self, taken):
         """Store FitResults."""

@@ -48,6 +48,10 @@ class OwnGroup(FitGroup):
         """Return True: a model may always begin."""
         return True
 
+    def _divided(self):
+        divisions = {job.division for job in self.jobs if job is not None}
+        return divisions.pop() if len(divisions) == 1 else None
+
     def _lay(self, slots, jobs):
         self.changed = True
         for division in {job.division for job in jobs}:

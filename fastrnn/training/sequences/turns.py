@@ -44,7 +44,8 @@ class Turns:
 
     def take(self):
         """Free the slots of finished models; return their FitResults."""
-        return [taken for group, slots in self.done for taken in group.take(slots)]
+        left = [each for group in self.occupied() for each in group.left]
+        return left + [each for group, slots in self.done for each in group.take(slots)]
 
     def adapt(self, seconds, room, make):
         """Choose the number of groups after a call of some seconds; room: those that all models that wait may fill.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample_bits
 from fastrnn.bits.source import STATE_WORDS, label_words
 
@@ -90,7 +91,7 @@ def random_batches(task, samples, seed):
         count = min(most, samples - first)
 
         def planes(start, stop, number=number, count=count):
-            rng = np.random.Generator(np.random.Philox(key=[seed, 3], counter=[0, 0, start, number]))
+            rng = np.random.Generator(np.random.Philox(key=[seed, streams.OPERANDS], counter=[0, 0, start, number]))
             drawn = rng.integers(0, 2**64, (-(-count // 64), stop - start, task.input_size), np.uint64)
             drawn[:, max(0, task.free_bits - start) :] = 0
             return drawn

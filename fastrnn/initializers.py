@@ -5,10 +5,11 @@ Each initializer fills shapes {name: shape} with {name: float64 array}. fan_in o
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.kernels.philox import random_rows
 
-# Of the streams of a seed, the one of initial weights; models whose weights are drawn at once.
-WEIGHT_STREAM, SEEDS_AT_ONCE = 2, 1024
+# Models whose weights are drawn at once.
+SEEDS_AT_ONCE = 1024
 
 
 def uniform(shapes, rng):
@@ -59,15 +60,15 @@ INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "ortho
 
 
 class _Generators:
-    """As np.random.Generator(np.random.Philox(key=[seed, WEIGHT_STREAM])) for several seeds, which draw at most `words`
-    numbers.
+    """As np.random.Generator(np.random.Philox(key=[seed, streams.WEIGHTS])) for several seeds, which draw at most
+    `words` numbers.
 
     Arrays have a leading axis of seeds; a generator of NumPy's for each would take longer than training.
     """
 
     def __init__(self, seeds, words):
         self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
-        random_rows(np.asarray(seeds, np.uint64), WEIGHT_STREAM, self.words)
+        random_rows(np.asarray(seeds, np.uint64), streams.WEIGHTS, self.words)
 
     def uniform(self, low, high, shape):
         size = int(np.prod(shape))
@@ -82,7 +83,7 @@ def initial_weights(name, shapes, seed):
         return {key: weight[0] for key, weight in initial_weights(name, shapes, [seed]).items()}
     count, parts = len(seed), [{key: np.zeros((0, *shape)) for key, shape in shapes.items()}]
     if INITIALIZERS[name] is orthogonal:
-        rngs = (np.random.Generator(np.random.Philox(key=[int(each), WEIGHT_STREAM])) for each in seed)
+        rngs = (np.random.Generator(np.random.Philox(key=[int(each), streams.WEIGHTS])) for each in seed)
         parts += [{key: weight[None] for key, weight in orthogonal(shapes, rng).items()} for rng in rngs]
     else:
         words = sum(int(np.prod(shape)) for shape in shapes.values())

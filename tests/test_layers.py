@@ -35,7 +35,7 @@ LEVELS = (
     ("drawing",),
     ("summaries",),
     ("arguments", "caches", "caching", "dependencies", "registry", "files", "interrupt", "errors", "program",
-     "progress", "wording"),
+     "progress", "streams", "wording"),
 )
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.compiling import addressed, inner, plain
 from fastrnn.kernels.philox import random_words
 from fastrnn.kernels.recurrent.units_network import place_of_step
@@ -53,7 +54,7 @@ def restrict(task, x):
 @inner
 def draw_word(task, seed, word, x, y, state):
     """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch."""
-    random_words(seed, 0, word, 0, x)
+    random_words(seed, streams.SAMPLES, word, 0, x)
     restrict(task, x)
     for i in range(state.size):
         state[i] = 0

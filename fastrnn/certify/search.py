@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.bits.planes import answers_of, from_words
 from fastrnn.certify.network import Float64Network
 from fastrnn.certify.sequences import answers, every, planes_of, rhythms, skewed, unpacked_bits
@@ -40,7 +41,7 @@ class Counterexample:
 
 def search(model, task, automaton, seed=0):
     """Return a Counterexample, as short as the search finds it, or None."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, 6]))
+    rng = np.random.Generator(np.random.Philox(key=[seed, streams.COUNTEREXAMPLES]))
     symbols = automaton.symbols
     for sequences in (every(symbols), rhythms(symbols, SEARCH_STEPS), skewed(symbols, COUNT, LONG, rng)):
         found = _first_wrong(model, task, sequences)

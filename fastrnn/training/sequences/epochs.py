@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.caching import cached_property
 from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
@@ -10,14 +11,12 @@ from fastrnn.threads import with_helpers
 
 # More rounds than any call makes: such a call has no evaluation.
 NEVER = 1 << 40
-# Makes the order of batches independent of all else that is drawn from a seed.
-ORDER_STREAM = 5
 
 
 def order_of(job, training, epoch):
     """Return the numbers of training sequences in the order of an epoch, which depends on its seed and the epoch alone.
     """
-    rng = np.random.Generator(np.random.Philox(key=[job.seed, ORDER_STREAM], counter=[0, 0, 0, epoch]))
+    rng = np.random.Generator(np.random.Philox(key=[job.seed, streams.ORDERS], counter=[0, 0, 0, epoch]))
     return rng.permutation(training)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn import streams
 from fastrnn.arguments import as_whole
 from fastrnn.certify import certify, check_provable, longest
 from fastrnn.certify.sequences import answers, planes_of, skewed, unpacked_bits
@@ -244,6 +245,6 @@ class Consolidation:
 
 def _skewed(task, seed):
     """Return (x, y) of sequences with long runs."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, 0]))
+    rng = np.random.Generator(np.random.Philox(key=[seed, streams.SAMPLES]))
     planes = planes_of(skewed(2**task.input_size, SKEWED_SEQUENCES, SKEWED_STEPS, rng), task.input_size)
     return tuple(unpacked_bits(each, SKEWED_SEQUENCES).astype(np.float32) for each in (planes, answers(task, planes)))

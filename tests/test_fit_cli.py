@@ -315,7 +315,7 @@ FAULTS = {
     "a power": ("choices.csv", (*COLUMNS, "--patience", "²"), "--patience: got '²', expected an integer"),
     "endless": ("choices.csv", (*COLUMNS, "--patience", "9" * 5000), "--patience: got '999"),
     "cell": ("choices.csv", (*COLUMNS, "--cell", "grus"), "--cell: got 'grus', expected one of"),
-    "dtype": ("choices.csv", (*COLUMNS, "--dtype", "float16"), "--dtype: got 'float16', expected one of float32, float64"),
+    "dtype": ("choices.csv", (*COLUMNS, "--dtype", "float16"), "--dtype: got 'float16', expected one of float32"),
     "optimizer": ("choices.csv", (*COLUMNS, "--optimizer", "adams"), "--optimizer: got 'adams', expected one of"),
     "penalty": ("choices.csv", (*COLUMNS, "--l1", "-1"), "--l1"),
     "rate twice": ("choices.csv", (*COLUMNS, "--learning-rate", "1,1"), "--learning-rate: got a value twice"),

@@ -15,10 +15,10 @@ from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.data import model_arrays, source_of
 from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
-from fastrnn.training.tasks.many_start import source_of
 
 CELL = Elman(3)
 
@@ -26,9 +26,8 @@ CELL = Elman(3)
 def recipe_for(batch, models=16, threads=1, data=None):
     task = None if data else Addition(bits=5)
     config = TrainConfig(optimizer="sgd", learning_rate=0.3, batch_size=batch, patience=0)
-    source = source_of(task, data, config)
-    kernel = task.kernel if task else source.arrays
-    return RunRecipe(CELL, source.sizes, kernel, source.steps, config, models, threads=threads)
+    source, sizes, steps = source_of(task, data and model_arrays(data, config))
+    return RunRecipe(CELL, sizes, source, steps, config, models, threads=threads)
 
 
 def filled(recipe, models):

@@ -35,6 +35,11 @@ class Checks:
         """The number of updates before the next test, however few mistakes there are."""
         return -(-CHECK_SHARE * (self.looked_at + self.rows) // self.config.batch_size)
 
+    def ahead(self, step, limit):
+        """Return (samples without a mistake, updates in all) of which either leads to the next test, after `step`
+        updates; at most `limit` updates."""
+        return (0, min(self.first_step, limit)) if step < self.first_step else (self.patience, limit)
+
     def passes(self, model, arrays, threads=None, progress=None):
         """Return whether a Model is right on the Arrays; if not, the next test is postponed."""
         wrong = first_wrong(model, arrays, threads, progress)

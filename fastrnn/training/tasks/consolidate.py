@@ -26,7 +26,7 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
 from fastrnn.training.tasks.driver import Training
 from fastrnn.training.tasks.history_bins import HistoryBins
-from fastrnn.training.tasks.state import CONSOLIDATION, metadata_of, run_from, with_metadata
+from fastrnn.training.tasks.state import CONSOLIDATION, made_run
 from fastrnn.verify import verify
 
 
@@ -100,8 +100,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
     RunAutosave for the progress so far.
     """
     def so_far(stopped, model, verification=None, proof=None):
-        result = run_from(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
-        return with_metadata(result, **metadata_of(result, config))
+        return made_run(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
 
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
     work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
@@ -136,16 +135,16 @@ class Consolidation:
     def __init__(self, model, config, threads=None, saved=None, recipe=None):
         self.model, self.config, self.threads = model, config, threads
         self.recipe = recipe or recipe_of(model.cell)
-        saved = saved or {"attempt": 0, "updates": 0, "stretches": None, "seconds": 0.0, "partial": None}
-        self.attempt, self.updates, self.seconds, self.partial = (
-            saved[name] for name in ("attempt", "updates", "seconds", "partial")
+        begun = {"attempt": 0, "updates": 0, "seconds": 0.0, "partial": None, "stretches": HistoryBins(BATCH).saved()}
+        self.attempt, self.updates, self.seconds, self.partial, self.stretches = (
+            (saved or begun)[name] for name in ("attempt", "updates", "seconds", "partial", "stretches")
         )
-        self.bins, self.found = HistoryBins(BATCH, saved["stretches"]), None
+        self.found = None
 
     def saved(self):
         """Return everything that another Consolidation of the same model needs to continue to the same bytes."""
         return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
-                "partial": self.partial, "stretches": self.bins.saved()}
+                "partial": self.partial, "stretches": self.stretches}
 
     @property
     def samples(self):
@@ -210,11 +209,9 @@ class Consolidation:
             config,
             threads=self.threads,
             weights=partial["weights"] if partial else model.weights,
-            before=partial,
-            bins=self.bins,
-            earlier=self.seconds,
+            before={**(partial or {}), "stretches": self.stretches, "seconds": self.seconds},
         )
-        before = self.updates - training.session.step
+        before = self.updates - training.step
         told = progress and (lambda samples, *rest: progress(before * BATCH + samples, *rest))
         limit = config.updates
         if samples < np.inf:
@@ -222,15 +219,15 @@ class Consolidation:
         training.warm_up()
 
         def note():
-            arrays, numbers = training.session.state()
-            self.updates, self.seconds = before + training.session.step, training.seconds()
-            self.partial = {"weights": training.session.weights(), "arrays": arrays, "numbers": numbers}
+            state = training.state()
+            self.updates, self.stretches, self.seconds = before + training.step, state["stretches"], state["seconds"]
+            self.partial = {"weights": training.model().weights, "arrays": state["arrays"], "numbers": state["numbers"]}
 
         stopped = training.updates(
             interrupt, limit=limit, progress=told, offer=offer and (lambda: offer(note))
         )
         note()
-        if stopped == "interrupted" or stopped == "samples" and training.session.step < config.updates:
+        if stopped == "interrupted" or stopped == "samples" and training.step < config.updates:
             return stopped, None
         return stopped, self.partial["weights"]
 

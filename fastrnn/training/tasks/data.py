@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.arguments import as_array, shown
-from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
+from fastrnn.kernels.arrays import Arrays, ModelArrays, by_length, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
 # The message where targets are not bits.
@@ -88,15 +88,24 @@ def holds_bits(arrays):
 
 def training_arrays(data, config):
     """Return Arrays of (x, y, mask) from `training_data`; until="exact" needs targets that are bits."""
-    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=drawn_of(data[0], config))
+    drawn = config.batch_size if config.batch_size != data[0].shape[-3] else 0
+    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=drawn)
     if config.until == "exact" and not holds_bits(arrays):
         raise ValueError(NO_BITS)
     return arrays
 
 
-def drawn_of(x, config):
-    """Rows in a batch of own data x (..., N, T, I) that is drawn, or 0 where a batch has all of them."""
-    return config.batch_size if config.batch_size != x.shape[-3] else 0
+def model_arrays(data, config):
+    """Return ModelArrays, as training_arrays; they have a leading axis, of length 1 if all models share the data."""
+    arrays = training_arrays(data, config)
+    return ModelArrays(*(array if arrays.x.ndim == 4 else array[None] for array in arrays[:-1]), arrays.drawn)
+
+
+def source_of(task, arrays):
+    """Return (what the kernels take samples from, (inputs, outputs), steps) of a task, or of arrays instead."""
+    if task is None:
+        return arrays, (arrays.x.shape[-1], arrays.y.shape[-1]), arrays.x.shape[-2]
+    return task.kernel, (task.input_size, task.output_size), task.bits
 
 
 def default_samples(x):

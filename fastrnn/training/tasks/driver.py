@@ -12,7 +12,7 @@ from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
 from fastrnn.training.tasks.curriculum import stages
-from fastrnn.training.tasks.data import holds_bits
+from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.pace import Pace
 from fastrnn.training.tasks.session import session_for
@@ -26,16 +26,15 @@ class Training:
     """One training, which `updates` runs to its end.
 
     task: a Task, or None for arrays (kernels.arrays.Arrays); weights: initial ones by name, None: the config's own;
-    before: the state of a training to continue (fastrnn.training.tasks.state), or None; bins, earlier: the HistoryBins
-    to add to, and the seconds before, where they are not those of `before`.
+    before: the state of a training to continue (fastrnn.training.tasks.state), None, or, for a training that begins,
+    the stretches and seconds that it adds to.
     """
 
-    def __init__(self, cell, task, arrays, config, *, threads=None, weights=None, before=None, bins=None, earlier=None):
+    def __init__(self, cell, task, arrays, config, *, threads=None, weights=None, before=None):
         self.cell, self.task, self.arrays, self.config = cell, task, arrays, config
         self.threads = threads or min(cores(), max(1, config.batch_size // SAMPLES_A_THREAD))
         before = before or {}
-        self.earlier = before.get("seconds", 0.0) if earlier is None else earlier
-        self.bins = HistoryBins(config.batch_size, before.get("stretches")) if bins is None else bins
+        self.earlier, self.bins = before.get("seconds", 0.0), HistoryBins(config.batch_size, before.get("stretches"))
         self.verification = self.checks = self.stage = None
         numbers = before.get("numbers", {})
         if task is not None:
@@ -45,22 +44,18 @@ class Training:
             if config.until == "certified":
                 self.stages = self.stages[:1]
             self.stage = next(
-                (stage for stage in self.stages if stage.bits == numbers.get("bits")), self.stages[-1 if before else 0]
+                (stage for stage in self.stages if stage.bits == numbers.get("bits")), self.stages[-1 if numbers else 0]
             )
         elif holds_bits(arrays):
             # Only targets that are bits are right or wrong.
             self.checks = Checks(len(arrays.x), config, numbers.get("failed", 0), numbers.get("looked_at", 0))
         self.session = self._session(weights)
-        if before:
+        if numbers:
             self.session.restore(before["arrays"], numbers)
 
     def _session(self, weights):
         """Return a Session of the present stage with these weights."""
-        cell, config, arrays, stage = self.cell, self.config, self.arrays, self.stage
-        if stage is None:
-            source, sizes, steps = arrays, (arrays.x.shape[2], arrays.y.shape[2]), arrays.x.shape[1]
-        else:
-            source, sizes, steps = stage.kernel, (stage.input_size, stage.output_size), stage.bits
+        cell, config, (source, sizes, steps) = self.cell, self.config, source_of(self.stage, self.arrays)
         if weights is None:
             weights = drawn_weights(cell, shapes_of(cell, *sizes), config, config.seed)
         # A Model checks names, shapes and values.
@@ -72,14 +67,20 @@ class Training:
         """Compile the kernels, or load them from the cache, so that the seconds are those of training."""
         self.session.run(0)
 
+    @property
+    def step(self):
+        """The number of updates so far."""
+        return self.session.step
+
     def model(self):
         """The Model with the present weights."""
         return Model(self.cell, self.session.weights(), self.task)
 
     def state(self):
-        """Return ({name: array}, {name: value}): the entries "arrays" and "numbers" of fastrnn.training.tasks.state."""
+        """Return the state (fastrnn.training.tasks.state), without config and data."""
         arrays, numbers = self.session.state()
-        return arrays, numbers | (self.checks.saved() if self.checks else {})
+        numbers |= self.checks.saved() if self.checks else {}
+        return {"arrays": arrays, "numbers": numbers, "stretches": self.bins.saved(), "seconds": self.seconds()}
 
     def seconds(self):
         """The seconds of training so far."""
@@ -101,18 +102,19 @@ class Training:
 
     def _updates(self, limit):
         config, session = self.config, self.session
-        pace = Pace(session.flops, session.steps, config.batch_size)
-        patience = 0 if config.until == "samples" else config.patience
+        pace, ahead = Pace(session.flops, session.steps, config.batch_size), (config.patience, limit)
+        if config.until == "samples":
+            ahead = 0, limit
         # The earlier run may have been interrupted during a check.
         if (self._due() or self._last()) and self._checked(self._due()):
             return "exact"
         while self.session.step < limit:
             session = self.session
-            count, made = min(pace.updates, limit - session.step), session.step
             if self.checks and config.until == "exact":
                 # Calls end where checks begin; otherwise measured time would decide when the first check comes.
-                early = self.checks.first_step - session.step
-                count, patience = (min(count, early), 0) if early > 0 else (count, self.checks.patience)
+                ahead = self.checks.ahead(session.step, limit)
+            patience, end = ahead
+            count, made = min(pace.updates, end - session.step), session.step
             began = self.seconds()
             statistics, why = session.run(count, patience, self.interrupt.flag)
             ended = self.seconds()

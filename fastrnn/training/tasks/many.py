@@ -9,9 +9,8 @@ from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.continuation import data_digest, identity_of, weights_digest
-from fastrnn.training.tasks.data import training_data
+from fastrnn.training.tasks.data import model_arrays, training_data
 from fastrnn.training.tasks.many_driver import ManyTraining
-from fastrnn.training.tasks.many_start import source_of
 from fastrnn.training.tasks.many_state import ManyAutosave
 from fastrnn.training.tasks.options import check_parts, checked_weights, configured
 
@@ -47,13 +46,13 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     if threads is not None:
         threads = as_whole("threads", threads, 1)
     task, weights = Addition() if task is None and data is None else task, checked_weights(weights)
-    source = source_of(task, data, config)
-    training = ManyTraining(cell, task, source, config, varied, seeds, weights=weights, threads=threads)
+    arrays = data and model_arrays(data, config)
+    training = ManyTraining(cell, task, arrays, config, varied, seeds, weights=weights, threads=threads)
     if checkpoint is None:
         return training.run(progress)
     identity = identity_of(
         cell, task, config, seeds=hash_of({"": seeds}), varied=hash_of(varied) if varied else None,
-        data=None if data is None else data_digest(source.arrays), weights=weights_digest(weights))
+        data=arrays and data_digest(arrays), weights=weights_digest(weights))
     with ManyAutosave(checkpoint, identity) as autosave:
         if autosave.state:
             with autosave.taking_up():

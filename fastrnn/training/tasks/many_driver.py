@@ -15,7 +15,7 @@ from fastrnn.model import Model
 from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
-from fastrnn.training.tasks.data import holds_bits
+from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.deposits import Deposits
 from fastrnn.training.tasks.group import RunGroup, RunJob
 from fastrnn.training.tasks.many_checker import DataChecker, TaskChecker
@@ -31,21 +31,21 @@ from fastrnn.verify import enumerable, exactness, warm_up
 class ManyTraining:
     """One training of a model for each seed, which `run` runs to its end.
 
-    varied: {option: float64 (models,)} of those that differ; weights: initial ones by name, None: drawn;
-    threads: at most this many, None: all cores.
+    arrays: ModelArrays, where there is no task; varied: {option: float64 (models,)} of those that differ; weights:
+    initial ones by name, None: drawn; threads: at most this many, None: all cores.
     """
 
-    def __init__(self, cell, task, source, config, varied, seeds, *, weights=None, threads=None):
+    def __init__(self, cell, task, arrays, config, varied, seeds, *, weights=None, threads=None):
         self.cell, self.task, self.config, self.varied, self.seeds = cell, task, config, varied, seeds
-        self.dtype, self.shapes = np.dtype(config.dtype), shapes_of(cell, *source.sizes)
-        count, kernel = len(seeds), source.arrays if task is None else task.kernel
-        self.initial = InitialWeights(cell, source, config, seeds, weights, varied.get("initial_scale"))
+        count, (source, sizes, steps) = len(seeds), source_of(task, arrays)
+        self.dtype, self.shapes = np.dtype(config.dtype), shapes_of(cell, *sizes)
+        self.initial = InitialWeights(cell, task, self.shapes, config, seeds, weights, varied.get("initial_scale"))
         self.threads = min(threads or cores(), count, cores())
-        self.recipe = RunRecipe(cell, source.sizes, kernel, source.steps, config, count, varied, self.threads)
+        self.recipe = RunRecipe(cell, sizes, source, steps, config, count, varied, self.threads)
         self.results = ModelResults(count, len(self.recipe.rows), self.dtype, config.batch_size)
         # Only targets that are bits are right or wrong.
-        bits = task is not None or holds_bits(source.arrays)
-        self.checks = [Checks(kernel.x.shape[1], config) for _ in range(count)] if task is None else None
+        bits = task is not None or holds_bits(arrays)
+        self.checks = [Checks(arrays.x.shape[1], config) for _ in range(count)] if task is None else None
         self.checker = self._checker if bits else lambda: None
         self.verification = None
         self.lock, self.again = threading.Lock(), []
@@ -234,10 +234,8 @@ class ManyTraining:
             group.expect(lane, 0, job.limit)
         elif self.task is not None:
             group.expect(lane, self.config.patience, job.limit)
-        elif (first := self.checks[job.model].first_step) > group.steps(lane):
-            group.expect(lane, 0, min(first, job.limit))
         else:
-            group.expect(lane, self.checks[job.model].patience, job.limit)
+            group.expect(lane, *self.checks[job.model].ahead(group.steps(lane), job.limit))
 
     def _again(self, group, lane, sound, ruin):
         """Train once more, from the start, up to the update before the divergence; where that is too late, halfway."""

@@ -1,47 +1,21 @@
-"""The start of many models: a task or their own data, and initial weights."""
-
-from typing import NamedTuple
+"""The initial weights of many models."""
 
 import numpy as np
 
 from fastrnn.initializers import drawn_weights
-from fastrnn.kernels.arrays import ModelArrays
 from fastrnn.model import Model
-from fastrnn.networks import flat, shapes_of
-from fastrnn.training.tasks.data import NO_BITS, as_arrays, drawn_of, holds_bits
-
-
-class Source(NamedTuple):
-    """The data of models: a task, or ModelArrays; sizes: inputs and outputs; steps: of a sequence."""
-
-    task: object
-    arrays: object
-    sizes: tuple
-    steps: int
-
-
-def source_of(task, data, config):
-    """Return the Source of a task, or of (x, y, mask) from `training_data`."""
-    if data is None:
-        return Source(task, None, (task.input_size, task.output_size), task.bits)
-    arrays = as_arrays(*data, dtype=np.dtype(config.dtype), drawn=drawn_of(data[0], config))
-    # With a leading axis, of length 1 if all models share the data.
-    x, y, mask, lengths, *order = (array if arrays.x.ndim == 4 else array[None] for array in arrays[:-1])
-    arrays = ModelArrays(x, y, mask, lengths, *order, arrays.drawn)
-    if config.until == "exact" and not holds_bits(arrays):
-        raise ValueError(NO_BITS)
-    return Source(None, arrays, (x.shape[3], y.shape[3]), x.shape[2])
+from fastrnn.networks import flat
 
 
 class InitialWeights:
-    """The initial weights of each model, as one vector; given: {name: array}, or None, to draw them.
+    """The initial weights of each model, as one vector; shapes: by name; given: {name: array}, or None, to draw them.
 
     scales (models,): initial scales where they differ, else None.
     """
 
-    def __init__(self, cell, source, config, seeds, given=None, scales=None):
-        self.cell, self.source, self.config, self.seeds, self.scales = cell, source, config, seeds, scales
-        self.shapes, self.given = shapes_of(cell, *source.sizes), None
+    def __init__(self, cell, task, shapes, config, seeds, given=None, scales=None):
+        self.cell, self.task, self.shapes, self.config = cell, task, shapes, config
+        self.seeds, self.scales, self.given = seeds, scales, None
         if given is not None:
             self.given = self._rows(given)
 
@@ -55,7 +29,7 @@ class InitialWeights:
         rows = [{name: np.asarray(weight[i] if own else weight, dtype) for name, weight in weights.items()}
                 for i in range(count if own else 1)]
         # A Model checks names, shapes and values.
-        return np.array([flat(Model(self.cell, row, self.source.task).weights, self.shapes) for row in rows])
+        return np.array([flat(Model(self.cell, row, self.task).weights, self.shapes) for row in rows])
 
     def of(self, model):
         """Return the vector of model number `model`."""

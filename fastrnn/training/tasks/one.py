@@ -1,7 +1,6 @@
 """Training of one network: `train`, and the checks of its arguments."""
 
 import os
-from dataclasses import replace
 from typing import NamedTuple
 
 from fastrnn.arguments import as_whole
@@ -26,7 +25,7 @@ from fastrnn.training.tasks.options import check_parts, checked_weights, configu
 from fastrnn.training.tasks.resume import load_run
 from fastrnn.training.tasks.run import Run
 from fastrnn.training.tasks.run_autosave import RunAutosave
-from fastrnn.training.tasks.state import CONSOLIDATION, metadata_of, run_from, with_metadata
+from fastrnn.training.tasks.state import CONSOLIDATION, made_run, with_metadata
 from fastrnn.verify import verify, warm_up
 
 
@@ -152,8 +151,5 @@ def _begun(call, resume, autosave):
 
 def _run_of(call, training, stopped, verification=None, right=False):
     """Return the Run of a training that stops here."""
-    arrays, numbers = training.state()
-    state = {"arrays": arrays, "numbers": numbers, "stretches": training.bins.saved(), "seconds": training.seconds(),
-             "config": call.config.as_dict(), "data": call.digest}
-    run = replace(run_from(training.model(), call.config, state, stopped, verification), right=right)
-    return with_metadata(run, **metadata_of(run, call.config))
+    state = {**training.state(), "config": call.config.as_dict(), "data": call.digest}
+    return made_run(training.model(), call.config, state, stopped, verification, right=right)

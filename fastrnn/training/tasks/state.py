@@ -39,8 +39,9 @@ def _joined(first, second, seconds):
     return History(*map(np.concatenate, zip(first, moved)))
 
 
-def metadata_of(run, config):
-    """Return the metadata of a model's Run, which are saved with the model."""
+def made_run(model, config, state, stopped, verification=None, certification=None, right=False):
+    """Return the Run of a training in this state, with the metadata that are saved with its model."""
+    run = replace(run_from(model, config, state, stopped, verification, certification), right=right)
     summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
     if len(run.history.loss):
         summary |= {"loss": float(run.history.loss[-1]), "exact_accuracy": float(run.history.exact_accuracy[-1])}
@@ -49,7 +50,7 @@ def metadata_of(run, config):
         summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
     elif run.verification:
         summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
-    return {"config": config.as_dict(), "history": summary, "arithmetic": arithmetic()}
+    return with_metadata(run, config=config.as_dict(), history=summary, arithmetic=arithmetic())
 
 
 def with_metadata(run, **metadata):

@@ -14,12 +14,15 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """Whether training was asked to stop; compiled code reads it in `flag` (1), int64, within one block of samples."""
+    """Whether training was asked to stop; compiled code reads it in `flag` (1), int64, within one block of samples.
+
+    repeated: whether Ctrl-C or SIGTERM came again, so that nothing is to be waited for.
+    """
 
     def __init__(self):
         import numpy as np  # `fastrnn --help` does not wait for it
 
-        self.flag = np.zeros(1, np.int64)
+        self.flag, self.repeated = np.zeros(1, np.int64), False
 
     def __call__(self):
         return self.flag[0] != 0
@@ -34,21 +37,59 @@ class Interrupt:
             raise Interrupted
 
 
+class _Note:
+    """Handles signals in a block: the first one sets its Interrupt, and those of the blocks around it; the next raises
+    KeyboardInterrupt."""
+
+    def __init__(self, interrupt):
+        handlers = map(signal.getsignal, SIGNALS) if _is_main() else ()
+        self.interrupt, self.outer = interrupt, next((each for each in handlers if isinstance(each, _Note)), None)
+
+    def inherit(self):
+        """Set the Interrupt if that of the block around it is."""
+        if self.outer and self.outer.interrupt():
+            self.interrupt.set()
+
+    def __call__(self, number, frame):
+        again, note = bool(self.interrupt()), self
+        while note:
+            note.interrupt.set()
+            note.interrupt.repeated |= again
+            note = note.outer
+        if again:
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def deferred_interrupt():
     """Yield an Interrupt, which Ctrl-C or SIGTERM sets; a second one raises KeyboardInterrupt at once.
 
-    A signal that is ignored stays ignored. Outside the main thread, where Python delivers no signals, nothing changes.
+    Within another such block the Interrupt is set if that of the other one is, and a signal sets both: what comes too
+    late for the inner one is not lost. A signal that is ignored stays ignored. Outside the main thread, where Python
+    delivers no signals, nothing changes.
     """
-    interrupt = Interrupt()
-
-    def note(number, frame):
-        if interrupt():
-            raise KeyboardInterrupt
-        interrupt.set()
-
+    note = _Note(Interrupt())
     with _handled(note, SIGNALS):
-        yield interrupt
+        # Not before: a signal until now was the other one's.
+        note.inherit()
+        yield note.interrupt
+
+
+@contextlib.contextmanager
+def checked_interrupt():
+    """As `deferred_interrupt`; the end of the block raises KeyboardInterrupt if the Interrupt was set, or if its
+    `check` has raised Interrupted.
+
+    For code that waits for threads: Python's conditions, and all that is made of them (events, semaphores, futures,
+    executors, the start of a thread), stay locked for ever where a KeyboardInterrupt comes as they are locked or
+    unlocked, and whoever needs them next never ends.
+    """
+    try:
+        with deferred_interrupt() as interrupt:
+            yield interrupt
+        interrupt.check()
+    except Interrupted:
+        raise KeyboardInterrupt from None
 
 
 @contextlib.contextmanager
@@ -57,7 +98,7 @@ def postponed():
 
     For code of others that an exception would leave half done.
     """
-    if _postponing or threading.current_thread() is not threading.main_thread():
+    if _postponing or not _is_main():
         yield
         return
     noted = []
@@ -143,7 +184,7 @@ def _interrupt_main():
 def _handled(handler, signals):
     """Send the signals to `handler` within the block, except those that are ignored or not handled by Python."""
     before = {}
-    if threading.current_thread() is threading.main_thread():
+    if _is_main():
         before = {number: signal.getsignal(number) for number in signals}
         before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
     try:
@@ -151,5 +192,15 @@ def _handled(handler, signals):
             signal.signal(number, handler)
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        try:
+            for number, old in before.items():
+                signal.signal(number, old)
+        except BaseException:
+            # The first one raised, and the second one would go to this handler for ever.
+            for number, old in before.items():
+                signal.signal(number, old)
+            raise
+
+
+def _is_main():
+    return threading.current_thread() is threading.main_thread()

@@ -11,7 +11,8 @@ import threading
 
 from fastrnn.cores import cores
 
-# A caller that waits looks after its own affairs about so often.
+# A caller that waits looks after its own affairs about so often; among them are signals, of which one that comes just
+# before Python waits for a lock does not end the waiting.
 TEND_SECONDS = 0.05
 
 # Inboxes of idle workers; threads that run a share of a call now.
@@ -33,11 +34,13 @@ def on_threads(most, work, tend=None):
     if leader is None:
         return [work(0, 1)]
     leader.put(call.lead)
-    while not call.ended(TEND_SECONDS if tend else None):
+    while not call.ended():
         try:
-            tend()
+            if tend:
+                tend()
         except BaseException:
-            call.ended(None)
+            while not call.ended():
+                pass
             raise
     if call.error is not None:
         raise call.error
@@ -65,10 +68,10 @@ class _Call:
         self.most, self.work, self.cores, self.error = most, work, cores, None
         self._shares, self._done = queue.SimpleQueue(), queue.SimpleQueue()
 
-    def ended(self, seconds):
-        """Wait for the end, at most this many seconds (None: without limit); return whether it has come."""
+    def ended(self):
+        """Wait for the end, at most TEND_SECONDS; return whether it has come."""
         try:
-            self._done.get(timeout=seconds)
+            self._done.get(timeout=TEND_SECONDS)
         except queue.Empty:
             return False
         return True

@@ -236,9 +236,8 @@ def test_both_signals_end_a_command(monkeypatch, tmp_path, capsys, number):
     assert "interrupted after" in capsys.readouterr().err and (tmp_path / "net").exists()
     assert main(["repeat", "--until", "samples", "--max-samples", "100000000", "--seeds", "2"]) == 130
     # Where nothing waits for it, it ends the command as Ctrl-C does.
-    package = sys.modules["fastrnn.training.tasks"]
-    monkeypatch.setattr(package, "train", lambda *parts, **options: signal.raise_signal(number))
-    assert main(["train"]) == 130 and capsys.readouterr().err.endswith("fastrnn: interrupted\n")
+    monkeypatch.setattr("fastrnn.cli.tasks.run", lambda args: signal.raise_signal(number))
+    assert main(["tasks"]) == 130 and capsys.readouterr().err.endswith("fastrnn: interrupted\n")
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 

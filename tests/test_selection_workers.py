@@ -1,8 +1,8 @@
 """Nested folds on executors: the same bytes whoever fitted what, however often interrupted or lost."""
 
 import functools
+import signal
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,8 +119,8 @@ def test_ctrl_c_ends_parts_of_our_own_workers(tmp_path):
                        executor=functools.partial(Threads, 2), **{**QUICK, "epochs": 10**7, "patience": None})
 
 
-def test_ctrl_c_counts_while_kernels_are_compiled(monkeypatch):
-    monkeypatch.setattr(parts, "fit_sequences", lambda *_, **options: SimpleNamespace(stopped=("interrupted",)))
+def test_ctrl_c_counts_while_kernels_are_compiled(ctrl_c, monkeypatch):
+    monkeypatch.setattr(parts, "fit_sequences", lambda *_, **options: signal.raise_signal(signal.SIGINT))
     executor = Alone()
     with pytest.raises(KeyboardInterrupt):
         select(executor=executor)

@@ -91,15 +91,15 @@ def test_a_sweep_killed_by_sigkill_goes_on_to_the_same_bytes(whole, tmp_path):
 
 
 WORKER = """
-import os, signal, sys
+import os, signal, time
 from fastrnn.sweep.workers import Processes
-
-def answer(unit, stopped):
-    return unit
 
 if __name__ == "__main__":
     pool = Processes(1)
-    print(pool.submit(answer, 42).result(), flush=True)
+    print(pool.submit(abs, -42).result(), flush=True)
+    pool.submit(time.sleep, 3600)
+    # Enough for the process to begin it.
+    time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

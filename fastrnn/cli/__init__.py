@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import os
 import re
+import signal
 import sys
 import textwrap
 
@@ -39,18 +40,40 @@ examples:
 
 
 def main(argv=None) -> int:
-    """Run the command line `argv` (default: the process's own) and return the exit status."""
+    """Run the command line `argv` (default: the process's own) and return the exit status.
+
+    The process's own is the last thing it does: from then on Ctrl-C ends it without a word.
+    """
+    if argv is not None:
+        return _main(list(argv))
+    try:
+        status = _main(sys.argv[1:])
+        _leave()
+    except KeyboardInterrupt:  # another one, while the first one was reported
+        status = 130
+        _leave()
+    return status
+
+
+def _leave():
+    # Python itself would say where in its own end it was.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _main(argv):
     _prepare_streams()
     noted = []
     with repeated_interrupt(noted):
-        return _main(argv, noted)
+        return _reported(argv, noted)
 
 
-def _main(argv, noted):
+def _reported(argv, noted):
+    """Return the exit status; whatever goes wrong is reported in one line."""
     try:
         threads_setting()
         with raised_interrupt(noted):
-            status = _run(sys.argv[1:] if argv is None else list(argv))
+            status = _run(argv)
         sys.stdout.flush()
         return status
     except BrokenPipeError:

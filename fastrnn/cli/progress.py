@@ -30,6 +30,8 @@ class Bar:
             # Most runs end sooner and need not wait for this import.
             from tqdm import tqdm
 
+            # It is called often; a thread that looks whether it is would only be one more that has to end.
+            tqdm.monitor_interval = 0
             # Both sizes, as tqdm shows nothing on a terminal that does not know its own.
             columns = min(80, shutil.get_terminal_size().columns)
             self.bar = tqdm(

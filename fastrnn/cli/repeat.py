@@ -11,6 +11,7 @@ from fastrnn.cli.options import positive
 from fastrnn.cli.parts import add_parts, given_options, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import outcome
+from fastrnn.interrupt import deferred_interrupt
 
 SUMMARY = "Train for many seeds and show how many become exact, and how fast"
 EXAMPLES = """\
@@ -93,7 +94,8 @@ def _trained(args, cell, task, config, stack):
             rows, before = [Row(*row) for row in checkpoint.more], checkpoint.state
             print(f"continuing from {path}, after {len(rows)} seeds", flush=True)
         checkpoint.keep(rows)
-    with compiling_noted(), user_errors(given_options(args)), Bar(args.seeds, delay=0.5) as bar:
+    # One that comes just as a training ends stops the next one.
+    with deferred_interrupt(), compiling_noted(), user_errors(given_options(args)), Bar(args.seeds, delay=0.5) as bar:
         for seed in range(len(rows), args.seeds):
             run = train(cell, task, config, seed=seed, threads=args.threads, resume=before, checkpoint=checkpoint)
             if run.stopped == "interrupted":

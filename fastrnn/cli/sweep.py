@@ -161,6 +161,7 @@ def _check_files(args, grid):
 def _worked(args, grid):
     """Return the Table or Smallest; None after Ctrl-C, which is printed."""
     from fastrnn.sweep import ForeignJournal, UnitFailed, smallest, sweep
+    from fastrnn.sweep.journal import journal_of
 
     state = [0, grid.models]
     try:
@@ -176,8 +177,10 @@ def _worked(args, grid):
                 grid, output=args.output, force=args.force, executor=executor, workers=args.workers, progress=progress
             )
     except KeyboardInterrupt:
-        print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, kept next to {args.output}\n"
-              "to continue, run the same command again", file=sys.stderr)
+        kept = f"kept next to {args.output}\nto continue, run the same command again"
+        if state[0] == state[1] and not os.path.exists(journal_of(args.output)):
+            kept = f"saved {args.output}"
+        print(f"fastrnn: interrupted after {state[0]:,} of {state[1]:,} models, {kept}", file=sys.stderr)
         return None
     except ForeignJournal as error:
         raise UserError(error) from error

@@ -11,6 +11,7 @@ from fastrnn.cli.output import check_writable
 from fastrnn.cli.parts import add_parts, given_options, parts_to_train
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.report import report_run
+from fastrnn.interrupt import deferred_interrupt
 
 SUMMARY = "Train a network, prove it right and save it"
 EXAMPLES = """\
@@ -64,7 +65,8 @@ def run(args):
 
     output, say = args.output or default, _nothing if args.quiet else print
     say(f"training: {task.described()}; {cell.name}, {cell.hidden_size} hidden units")
-    with contextlib.ExitStack() as stack:
+    # Between the training and the report Ctrl-C would lose the network.
+    with deferred_interrupt(), contextlib.ExitStack() as stack:
         checkpoint = _checkpoint(cell, task, config, before, args.resume, output, say)
         if checkpoint:
             stack.callback(checkpoint.close)
@@ -74,6 +76,9 @@ def run(args):
         # Whoever reads this from a file or a pipe should know what is going on.
         sys.stdout.flush()
         result = _trained(args, cell, task, config, before, checkpoint)
+        if result.stopped == "interrupted" and not result.samples:
+            # Kernels were being made ready: there is nothing to save.
+            raise KeyboardInterrupt
         status = report_run(args, config, result, output, say)
         # What is saved needs no checkpoint any more.
         if checkpoint:

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
-from fastrnn.interrupt import postponed
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.unit import code_version
 
@@ -40,26 +40,31 @@ class Driver:
         self.pace, self.attempts, self.total, self.note = {}, {}, 0, ""
 
     def complete(self, points):
-        """Run the missing models of the points, given by their numbers. Raises UnitFailed."""
+        """Run the missing models of the points, given by their numbers. Raises UnitFailed; KeyboardInterrupt after
+        Ctrl-C."""
         waiting = deque((point, first, last) for point in points for first, last in self.results.missing(point))
         running = {}
         self.total = self.results.done + sum(last - first for _, first, last in waiting)
-        try:
-            self._tell()
-            while waiting or running:
-                while waiting and len(running) < self.together:
-                    self._submit(self._cut(waiting), waiting, running)
-                # `wait` locks all futures: an exception between would leave some locked, and the executor waiting.
-                with postponed():
+        with checked_interrupt() as interrupt:
+            try:
+                self._tell()
+                while waiting or running:
+                    while waiting and len(running) < self.together:
+                        self._submit(self._cut(waiting), waiting, running)
+                        interrupt.check()
                     done, _ = wait(running, timeout=REFRESH_SECONDS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._collect(future, *running.pop(future), waiting)
-                if not done:
-                    self._tell()
-        except BaseException:
-            for future in running:
-                future.cancel()
-            raise
+                    # What was lost now is not to be repeated: the signal may have ended other processes, too.
+                    interrupt.check()
+                    for future in done:
+                        self._collect(future, *running.pop(future), waiting)
+                    if not done:
+                        self._tell()
+            except BaseException:
+                for future in running:
+                    future.cancel()
+                # An executor that works in this thread fails where Ctrl-C has ended its work.
+                interrupt.check()
+                raise
 
     def _cut(self, waiting):
         """Remove the next unit, (point, first, last), from the waiting work, and return it."""
@@ -90,8 +95,7 @@ class Driver:
     def _collect(self, future, work, unit, executor, waiting):
         point, first, _ = work
         try:
-            with postponed():
-                done = future.result()
+            done = future.result()
         # Cancelled, killed with its worker, out of memory, ...: wherever it ran, it may succeed at another try.
         except Exception as error:
             self._lost(error, work, unit, executor, waiting)

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from fastrnn.arguments import as_whole
 from fastrnn.cores import cores
-from fastrnn.interrupt import raised_interrupt
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.progress import progress_shown
 from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.grid import Grid
@@ -151,9 +151,10 @@ def _driver(grid, output, force, executor, workers, progress, unit):
             raise FileExistsError(
                 errno.EEXIST, "exists; give another output, or force=True to replace it", os.fspath(output)
             )
-    with raised_interrupt(), contextlib.ExitStack() as stack:
+    with checked_interrupt() as interrupt, contextlib.ExitStack() as stack:
         # Before processes exist that would all compile the same, and before any file of a sweep that cannot begin.
         compile_points(grid.points)
+        interrupt.check()
         results, journal = Results(grid), None
         if output is not None:
             journal = Journal(journal_of(output), grid, replace=force)
@@ -161,7 +162,7 @@ def _driver(grid, output, force, executor, workers, progress, unit):
             for earlier in journal.units:
                 results.add(*earlier)
         pool = Workers(executor or functools.partial(Threads, workers or cores()), run_unit)
-        stack.callback(pool.close)
+        stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = stack.enter_context(progress_shown(progress, "models", lambda *state: state))
         units = {"together": workers, "unit": unit, "progress": reported}
         yield Driver(results, pool, functools.partial(_unit_of, grid), note_of, journal=journal, **units)

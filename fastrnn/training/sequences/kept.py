@@ -8,6 +8,7 @@ import numpy as np
 
 from fastrnn.checkpoint import code_version
 from fastrnn.errors import CheckpointError
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fit import fit_sequences
@@ -38,17 +39,20 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
     if path:
         os.makedirs(output, exist_ok=True)
     stem = path and os.path.splitext(path)[0]
-    if where.executor is not None:
-        fits, parts = fit_in_parts(Call(cell, data, arguments), where, stem, progress)
-    else:
-        checkpoint, parts = path and f"{stem}.checkpoint", None
-        fits = fit_sequences(cell, data, threads=where.threads, progress=progress, checkpoint=checkpoint, **arguments)
-    if "interrupted" in fits.stopped:
-        raise KeyboardInterrupt
-    if path:
-        fits.save(path, overwrite=True)
-        if parts:
-            parts.remove()
+    with checked_interrupt():
+        if where.executor is not None:
+            fits, parts = fit_in_parts(Call(cell, data, arguments), where, stem, progress)
+        else:
+            checkpoint, parts = path and f"{stem}.checkpoint", None
+            fits = fit_sequences(
+                cell, data, threads=where.threads, progress=progress, checkpoint=checkpoint, **arguments
+            )
+        if "interrupted" in fits.stopped:
+            raise KeyboardInterrupt
+        if path:
+            fits.save(path, overwrite=True)
+            if parts:
+                parts.remove()
     return fits
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastrnn.checkpoint import code_version
 from fastrnn.errors import CheckpointError
-from fastrnn.interrupt import raised_interrupt
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweep.driver import Driver
 from fastrnn.sweep.unit import Done, Stopped
@@ -158,11 +158,12 @@ def fit_in_parts(call, where, stem=None, progress=None):
     stem continues, by any executor. Raises KeyboardInterrupt after Ctrl-C, UnitFailed if a part failed again and again,
     OSError if a file cannot be written.
     """
-    with raised_interrupt(), ExitStack() as stack:
+    with checked_interrupt() as interrupt, ExitStack() as stack:
         parts = Parts(call, stem)
         _warm_up(parts)
+        interrupt.check()
         pool = Workers(where.executor, run_part)
-        stack.callback(pool.close)
+        stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = progress and (lambda done, total, note: progress(done, total, parts.least))
         driver = Driver(
             parts, pool, parts.unit_of, lambda part, fits: "", journal=parts if stem else None,
@@ -178,5 +179,4 @@ def _warm_up(parts):
     first = [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]
     if first:
         arguments = {**arguments, "patience": None, "stop_after": 0}
-        if "interrupted" in fit_sequences(cell, data, only=first, threads=1, **arguments).stopped:
-            raise KeyboardInterrupt
+        fit_sequences(cell, data, only=first, threads=1, **arguments)

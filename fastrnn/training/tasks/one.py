@@ -117,10 +117,12 @@ class _Call(NamedTuple):
 def _trained(call, resume, autosave):
     """Return the Run of a training to its end, after the Run `resume` or None."""
     config = call.config
-    run = resume if resume and CONSOLIDATION in (resume.state or {}) else _begun(call, resume, autosave)
-    if config.until == "certified" and (run is resume or run.stopped == "exact"):
-        # It trains, too.
-        run = certified(run, config, call.threads, call.progress, autosave)
+    # One that comes just as the first training ends stops the second one.
+    with deferred_interrupt():
+        run = resume if resume and CONSOLIDATION in (resume.state or {}) else _begun(call, resume, autosave)
+        if config.until == "certified" and (run is resume or run.stopped == "exact"):
+            # It trains, too.
+            run = certified(run, config, call.threads, call.progress, autosave)
     return with_metadata(run, arithmetic=arithmetics_of(resume))
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.cells.base import cells
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.consolidate import consolidate
 from fastrnn.training.tasks.many import train_many
@@ -62,9 +63,10 @@ def smallest_certified(task, prototypes=None, *, seeds=700, most=8, threads=None
 def _tried(cell, task, seeds, threads, progress):
     config = TrainConfig(learning_rate=RATES[getattr(cell, "activation", "tanh")], max_samples=LEARNING_SAMPLES)
     scales = np.resize(SCALES, seeds)
-    run = train_many(cell, task, config, seeds=range(seeds), initial_scale=scales, threads=threads, progress=progress)
-    if "interrupted" in run.stopped:
-        raise KeyboardInterrupt
+    with checked_interrupt():
+        run = train_many(
+            cell, task, config, seeds=range(seeds), initial_scale=scales, threads=threads, progress=progress
+        )
     exact, found = np.flatnonzero(run.exact), {}
     for number, i in enumerate(exact):
         if progress:

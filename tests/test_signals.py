@@ -1,0 +1,174 @@
+"""Signals come neither too late, so that nobody sees them, nor where they would leave something behind."""
+
+import os
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastrnn
+from fastrnn.cli import main
+from fastrnn.interrupt import checked_interrupt, deferred_interrupt
+from fastrnn.sweep import run, unit
+from fastrnn.threads import on_threads
+from fastrnn.training.sequences import kept
+from fastrnn.training.tasks import one
+
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_comes_too_late_for_the_inner_block_is_that_of_the_outer_one(number):
+    with deferred_interrupt() as outer:
+        with deferred_interrupt() as inner:
+            assert not inner()
+            signal.raise_signal(number)
+            assert inner() and outer()
+        with deferred_interrupt() as inner:
+            assert inner() and not inner.repeated
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+            assert inner.repeated and outer.repeated
+    with deferred_interrupt() as other:
+        # What training itself stops is none of the others' affair.
+        with deferred_interrupt() as inner:
+            inner.set()
+        assert not other()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_checked_block_is_left_where_it_is_checked_and_at_its_end(number):
+    reached = []
+    with pytest.raises(KeyboardInterrupt), checked_interrupt() as interrupt:
+        interrupt.check()
+        signal.raise_signal(number)
+        reached.append("next")
+        interrupt.check()
+        reached.append("too far")
+    with pytest.raises(KeyboardInterrupt), checked_interrupt():
+        signal.raise_signal(number)
+        reached.append("end")
+    assert reached == ["next", "end"]
+
+
+def test_a_signal_between_the_two_handlers_that_are_restored_leaves_none_behind(monkeypatch):
+    real, calls = signal.signal, []
+
+    def pressing(number, handler):
+        before = real(number, handler)
+        calls.append(number)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return before
+
+    monkeypatch.setattr(signal, "signal", pressing)
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_signal_just_before_the_handlers_of_an_inner_block_is_seen_in_it(monkeypatch):
+    real, pressed = signal.signal, []
+
+    def pressing(number, handler):
+        if not pressed:
+            pressed.append(signal.raise_signal(signal.SIGINT))
+        return real(number, handler)
+
+    with deferred_interrupt():
+        monkeypatch.setattr(signal, "signal", pressing)
+        with deferred_interrupt() as inner:
+            assert inner()
+
+
+def test_a_signal_as_the_handlers_are_restored_is_not_lost(monkeypatch):
+    real, calls = signal.signal, []
+
+    def pressing(number, handler):
+        calls.append(number)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return real(number, handler)
+
+    monkeypatch.setattr(signal, "signal", pressing)
+    with pytest.raises(KeyboardInterrupt), checked_interrupt():
+        pass
+
+
+def late(real):
+    """`real`, at whose first end Ctrl-C comes: too late for what it did."""
+    pressed = []
+
+    def called(*arguments, **options):
+        with deferred_interrupt():
+            result = real(*arguments, **options)
+            if not pressed:
+                pressed.append(signal.raise_signal(signal.SIGINT))
+        return result
+
+    return called
+
+
+def test_ctrl_c_while_a_sweep_loads_its_kernels_ends_it(monkeypatch):
+    monkeypatch.setattr(unit, "train_many", late(unit.train_many))
+    monkeypatch.setattr(run, "run_unit", None)
+    with pytest.raises(KeyboardInterrupt):
+        fastrnn.sweep(hidden_size=(2,), seeds=2, max_samples=1 << 40, until="samples", workers=1)
+
+
+def test_ctrl_c_at_the_end_of_a_training_stops_the_next_one(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "_begun", late(one._begun))
+        run = fastrnn.train(until="certified")
+        assert run.stopped == "interrupted" and run.exact
+        patch.undo()
+        patch.setattr(one, "_begun", late(one._begun))
+        assert main(["repeat", "--seeds", "3", "--until", "samples", "--max-samples", "160"]) == 130
+    assert "fastrnn: interrupted after 1 of 3 seeds, kept in" in capsys.readouterr().err
+
+
+def test_ctrl_c_at_the_end_of_fits_ends_the_whole(monkeypatch):
+    fits, data = [], fastrnn.Sequences([np.ones((4, 1))] * 8, [np.arange(4) % 2] * 8)
+    monkeypatch.setattr(kept, "fit_sequences", late(lambda *_, **options: fits.append(kept.Fits) or fits[0]))
+    monkeypatch.setattr(kept.Fits, "stopped", (), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        fastrnn.cross_validate(fastrnn.GRU(1), data, outer=2, inner=2, seeds=1)
+    assert len(fits) == 1
+
+
+def test_ctrl_c_that_does_not_end_the_waiting_for_threads_is_seen_all_the_same():
+    # As where it comes just before the main thread waits for a lock: it goes to another thread.
+    pressed, seen = threading.Event(), set()
+
+    def work(thread, threads):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.add(pressed.wait(20))
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        on_threads(2, work)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert seen == {True}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_once_the_command_of_the_process_is_done_ctrl_c_ends_it_without_a_word(monkeypatch, capsys, again):
+    def fail(message, status):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["fastrnn", "tasks"])
+    monkeypatch.setattr("fastrnn.cli.tasks.run", lambda args: signal.raise_signal(signal.SIGINT) if again else 0)
+    if again:
+        monkeypatch.setattr("fastrnn.cli._fail", fail)
+    assert main() == (130 if again else 0)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    assert capsys.readouterr() == ("", "")

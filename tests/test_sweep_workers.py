@@ -1,0 +1,171 @@
+"""Workers of this machine: processes that are lost, killed, and never see Ctrl-C; threads that Ctrl-C leaves free."""
+
+import dis
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sweep_runs import ROOT
+
+from fastrnn.interrupt import _interrupt_main
+from fastrnn.simd.host import arithmetic
+from fastrnn.sweep import Processes, sweep
+from fastrnn.sweep.process import ProcessLost, UnitProcess
+from fastrnn.sweep.unit import Done, code_version
+
+HOUR = 3600
+# No step of a test takes longer.
+LONG = 20.0
+
+
+# ---- processes
+
+
+def test_the_unit_of_a_process_that_ends_is_lost_and_the_next_one_runs():
+    with Processes(1) as pool:
+        assert pool.submit(abs, -3).result() == 3
+        with pytest.raises(ProcessLost, match="^a process has ended with exit code -9$"):
+            pool.submit(signal.raise_signal, signal.SIGKILL).result()
+        assert pool.submit(abs, -3).result() == 3
+    assert not multiprocessing.active_children()
+
+
+def test_what_a_unit_raises_comes_back_and_what_cannot_be_sent_is_an_error():
+    with Processes(1) as pool:
+        with pytest.raises(ValueError, match="^invalid literal for int"):
+            pool.submit(int, "x").result()
+        with pytest.raises(RuntimeError, match="^TypeError: cannot pickle"):
+            pool.submit(open, os.devnull).result()
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            pool.submit(abs, lambda: None).result()
+        assert pool.submit(abs, -3).result() == 3
+
+
+@pytest.mark.parametrize("starting", [True, False])
+def test_a_shutdown_that_cancels_futures_kills_processes_whatever_they_do(starting):
+    pool = Processes(2)
+    if not starting:
+        assert [pool.submit(abs, unit).result() for unit in (-1, -2, -3)] == [1, 2, 3]
+    futures = [pool.submit(time.sleep, HOUR) for _ in range(5)]
+    pool.shutdown(cancel_futures=True)
+    assert not multiprocessing.active_children()
+    assert all(future.cancelled() or isinstance(future.exception(), ProcessLost) for future in futures)
+
+
+def test_a_process_that_is_killed_before_it_is_there_is_killed_then():
+    with UnitProcess() as place:
+        place.kill()
+        with pytest.raises(ProcessLost):
+            place(time.sleep, HOUR)
+
+
+PROGRAM = """
+import multiprocessing, os, signal, time
+from fastrnn.sweep import Processes
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *arguments: None)
+    with Processes(2) as pool:
+        futures = [pool.submit(abs, -unit) for unit in range(3)]
+        while len(multiprocessing.active_children()) < 2:
+            time.sleep(0.001)
+        while not all(future.done() for future in futures):
+            os.killpg(0, signal.SIGINT)
+            time.sleep(0.01)
+        print([future.result() for future in futures])
+"""
+
+
+def test_processes_never_see_the_ctrl_c_of_a_terminal(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    ended = subprocess.run(
+        [sys.executable, tmp_path / "program.py"], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, start_new_session=True,
+    )
+    assert (ended.stdout, ended.stderr) == ("[0, 1, 2]\n", "")
+
+
+# ---- Ctrl-C at every step of what this thread shares with others
+
+
+class Pressing:
+    """Presses Ctrl-C, `times` times, at a step in Python's locks and futures and in sweeps that was not tried before.
+
+    Steps are those at which Python looks for signals: where a function begins, after a call and a jump back.
+    """
+
+    def __init__(self, times):
+        self.times, self.tried, self.pressed, self.returned = times, set(), False, False
+
+    def __enter__(self):
+        self.pressed = False
+        sys.settrace(self._begun)
+
+    def __exit__(self, *exception):
+        sys.settrace(None)
+
+    def _begun(self, frame, event, argument):
+        path = Path(frame.f_code.co_filename)
+        if path.name not in ("threading.py", "interrupt.py") and path.parent.name not in ("futures", "sweep"):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        before = None
+
+        def step(frame, event, argument):
+            nonlocal before
+            if event == "opcode":
+                looks = before and before.startswith(("RESUME", "CALL", "JUMP_BACKWARD")) and not self.returned
+                before, self.returned = dis.opname[frame.f_code.co_code[frame.f_lasti]], False
+                if looks and not self.pressed:
+                    self._press(frame)
+            # After the return of a function in Python it does not look.
+            self.returned = event == "return"
+            return step
+
+        return step
+
+    def _press(self, frame):
+        caller = frame.f_back
+        here = frame.f_code, frame.f_lasti, caller.f_code, caller.f_lasti
+        if here not in self.tried:
+            self.tried.add(here)
+            self.pressed = True
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+def at_once(unit, stopped=None):
+    """The Done of a unit of which nothing is trained."""
+    return Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01, code_version(), arithmetic())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_at_any_step_ends_a_sweep(ctrl_c, monkeypatch, times):
+    monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "run_unit", at_once)
+    monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "compile_points", lambda points: None)
+    pressing, late = Pressing(times), []
+    while True:
+        timer = threading.Timer(LONG, lambda: (late.append(True), _interrupt_main()))
+        timer.start()
+        try:
+            with pressing:
+                table = sweep(hidden_size=4, seeds=6, max_samples=16, until="samples", workers=2, unit=2)
+        except KeyboardInterrupt:
+            assert pressing.pressed
+        else:
+            # Each step was tried before, or the last one came when all was done.
+            assert len(table) == 6 and not pressing.pressed
+            break
+        finally:
+            timer.cancel()
+        assert not late
+        if times == 1:
+            assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastrnn-sweep")]
+    assert len(pressing.tried) > 100

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastrnn import analysis as analysis
     from fastrnn import data as data
+    from fastrnn import debug as debug
     from fastrnn import tasks as tasks
     from fastrnn.cells.base import Cell as Cell
     from fastrnn.cells.coupled_lstm import CoupledLSTM as CoupledLSTM
@@ -95,7 +96,7 @@ _EXPORTS = {
     "training.tasks": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
     "verify": ("Verification", "verify"),
 }
-_PACKAGES = ("analysis", "data", "tasks")
+_PACKAGES = ("analysis", "data", "debug", "tasks")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = sorted([*_HOME, *_PACKAGES])

@@ -91,7 +91,8 @@ def random_batches(task, samples, seed):
         count = min(most, samples - first)
 
         def planes(start, stop, number=number, count=count):
-            rng = np.random.Generator(np.random.Philox(key=[seed, streams.OPERANDS], counter=[0, 0, start, number]))
+            key, counter = [seed, streams.OPERAND_STREAM], [0, 0, start, number]
+            rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
             drawn = rng.integers(0, 2**64, (-(-count // 64), stop - start, task.input_size), np.uint64)
             drawn[:, max(0, task.free_bits - start) :] = 0
             return drawn

@@ -60,7 +60,7 @@ INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "ortho
 
 
 class _Generators:
-    """As np.random.Generator(np.random.Philox(key=[seed, streams.WEIGHTS])) for several seeds, which draw at most
+    """As np.random.Generator(np.random.Philox(key=[seed, streams.WEIGHT_STREAM])) for several seeds, which draw at most
     `words` numbers.
 
     Arrays have a leading axis of seeds; a generator of NumPy's for each would take longer than training.
@@ -68,7 +68,7 @@ class _Generators:
 
     def __init__(self, seeds, words):
         self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
-        random_rows(np.asarray(seeds, np.uint64), streams.WEIGHTS, self.words)
+        random_rows(np.asarray(seeds, np.uint64), streams.WEIGHT_STREAM, self.words)
 
     def uniform(self, low, high, shape):
         size = int(np.prod(shape))
@@ -83,7 +83,7 @@ def initial_weights(name, shapes, seed):
         return {key: weight[0] for key, weight in initial_weights(name, shapes, [seed]).items()}
     count, parts = len(seed), [{key: np.zeros((0, *shape)) for key, shape in shapes.items()}]
     if INITIALIZERS[name] is orthogonal:
-        rngs = (np.random.Generator(np.random.Philox(key=[int(each), streams.WEIGHTS])) for each in seed)
+        rngs = (np.random.Generator(np.random.Philox(key=[int(each), streams.WEIGHT_STREAM])) for each in seed)
         parts += [{key: weight[None] for key, weight in orthogonal(shapes, rng).items()} for rng in rngs]
     else:
         words = sum(int(np.prod(shape)) for shape in shapes.values())

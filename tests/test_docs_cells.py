@@ -24,7 +24,7 @@ def test_the_page_says_what_its_code_does(tmp_path, monkeypatch):
         results.append(out.getvalue())
         said = "\n".join(line.removeprefix("    ") for line in after.strip("\n").splitlines())
         assert said in ("", out.getvalue().rstrip("\n"))
-    assert len(results) == 5
+    assert len(results) == 6
     assert len(env["fits"]) == 16 and "CFN of 4 units" in results[1]
     assert np.isfinite(env["fits"].loss[:, 0]).all()
 

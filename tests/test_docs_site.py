@@ -9,7 +9,7 @@ import fastrnn
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-MODULES = ("analysis", "data", "formula", "sklearn", "tasks")
+MODULES = ("analysis", "data", "debug", "formula", "sklearn", "tasks")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 

@@ -13,7 +13,7 @@ LEVELS = (
     ("__main__",),
     ("cli",),
     ("bench", "reproduce", "pages"),
-    ("analysis", "sklearn"),
+    ("analysis", "debug", "sklearn"),
     ("training",),
     ("training.sequences",),
     ("training.tasks", "verify", "certify", "generalize", "sweep"),

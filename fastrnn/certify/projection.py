@@ -13,7 +13,7 @@ RIDGE = 1e-3
 def real_states(model, automaton, sequences, steps, seed=0):
     """Return (hidden states (N, H), the task's state after each (N)) of skewed sequences, computed by the model's own
     kernels."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, streams.STATES]))
+    rng = np.random.Generator(np.random.Philox(key=[seed, streams.STATE_STREAM]))
     symbols = skewed(automaton.symbols, sequences, steps, rng)
     hidden = model.forward(unpacked_bits(planes_of(symbols, model.input_size), sequences))[1]
     state, states = np.zeros(sequences, int), np.empty(symbols.shape, int)

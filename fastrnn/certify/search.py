@@ -41,7 +41,7 @@ class Counterexample:
 
 def search(model, task, automaton, seed=0):
     """Return a Counterexample, as short as the search finds it, or None."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, streams.COUNTEREXAMPLES]))
+    rng = np.random.Generator(np.random.Philox(key=[seed, streams.SEARCH_STREAM]))
     symbols = automaton.symbols
     for sequences in (every(symbols), rhythms(symbols, SEARCH_STEPS), skewed(symbols, COUNT, LONG, rng)):
         found = _first_wrong(model, task, sequences)

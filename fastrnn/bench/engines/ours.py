@@ -46,7 +46,7 @@ class Fastrnn:
 def drawn(seed, first, work):
     """Return the operands' bits (B, T, 2) that the kernels draw, computed with NumPy's generator."""
     last, steps = first + work.batch, work.steps
-    words = [np.random.Philox(key=[seed, streams.SAMPLES], counter=[0, word, 0, 0]).random_raw(steps * INPUTS)
+    words = [np.random.Philox(key=[seed, streams.SAMPLE_STREAM], counter=[0, word, 0, 0]).random_raw(steps * INPUTS)
              for word in range(first // 64, -(-last // 64))]
     octets = np.stack(words).astype("<u8").view(np.uint8).reshape(len(words), steps, INPUTS, 8)
     bits = np.unpackbits(octets, axis=3, bitorder="little").transpose(0, 3, 1, 2).reshape(-1, steps, INPUTS)

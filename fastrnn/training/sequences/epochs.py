@@ -16,7 +16,7 @@ NEVER = 1 << 40
 def order_of(job, training, epoch):
     """Return the numbers of training sequences in the order of an epoch, which depends on its seed and the epoch alone.
     """
-    rng = np.random.Generator(np.random.Philox(key=[job.seed, streams.ORDERS], counter=[0, 0, 0, epoch]))
+    rng = np.random.Generator(np.random.Philox(key=[job.seed, streams.ORDER_STREAM], counter=[0, 0, 0, epoch]))
     return rng.permutation(training)
 
 

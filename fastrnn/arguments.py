@@ -103,7 +103,7 @@ def as_array(name, value):
     if array.dtype == object:
         raise ValueError(
             f"{name}: is not an array of numbers: its parts differ in length, or are not numbers; "
-            "pad short sequences with zeros, and leave the padding out with a mask"
+            "lists of sequences of any lengths are given as fastrnn.Sequences(x, y)"
         )
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: got dtype {array.dtype}, expected real numbers")

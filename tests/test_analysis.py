@@ -55,6 +55,7 @@ def test_scores_are_those_of_scikit_learn():
         (lambda: analysis.calibration([1.5], [1]), "p: got 1.5 to 1.5, expected probabilities"),
         (lambda: analysis.calibration([0.5], [1], bins=0), "bins: got 0"),
         (lambda: analysis.confusion_matrix([3], [0], classes=2), "classes: got 2, but there is a class number 3"),
+        (lambda: analysis.confusion_matrix(np.ones((3, 1)), np.ones((3, 1))), "y: got shape (3, 1), expected (S,)"),
         (lambda: analysis.nmse([1, 2], [3, 3]), "y: is constant"),
         (lambda: analysis.esr([1, 2], [0, 0]), "y: is 0 throughout"),
         (lambda: analysis.normalised_likelihood(-1, 0), "steps: got 0"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy_elman as oracle
+import pandas
 import pytest
 
 import fastrnn
@@ -76,13 +77,16 @@ REFUSED = {
     "one array": (X, "data: got one array, of shape (20, 6, 2); expected (x, y) or (x, y, mask)"),
     "x alone": ((X,), "data: got 1 array; expected (x, y)"),
     "four": ((X, Y, Y, Y), "data: got 4 arrays; expected (x, y)"),
+    "a list": ([*X], "data: got 20 arrays; expected (x, y)", "lengths are given as fastrnn.Sequences(x, y)"),
+    "a frame": (pandas.DataFrame({"a": [1]}), "data: got a DataFrame; tables are given as fastrnn.Sequences.from_"),
     "a dict": (
         {"x": X, "y": Y},
         "data: got a dict; expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) "
         "and (batch, time); as data=(data['x'], data['y'])",
     ),
     "a name": ("numbers.csv", "data: got 'numbers.csv'; expected"),
-    "ragged": (([[[1, 0]], [[1, 0], [0, 1]]], Y), "x: is not an array of numbers: its parts differ in length"),
+    "ragged": (([[[1, 0]], [[1, 0], [0, 1]]], Y), "x: is not an array of numbers: its parts differ in length",
+               "lists of sequences of any lengths are given as fastrnn.Sequences(x, y)"),
     "ragged targets": ((X, [[1], [1, 0]]), "y: is not an array of numbers: its parts differ in length"),
     "words": ((X.astype(str), Y), "x: got dtype <U32, expected real numbers"),
     "objects": ((X.astype(object), Y), "x: is not an array of numbers"),
@@ -117,7 +121,7 @@ REFUSED = {
     "call", [fastrnn.train, lambda *args, **options: fastrnn.train_many(*args, seeds=[0, 1], **options)]
 )
 def test_what_is_no_data_is_one_line(case, call):
-    data, message = REFUSED[case]
+    data, message, *parts = REFUSED[case]
     with pytest.raises((ValueError, TypeError)) as caught:
         call(Elman(6), data=data)
     # Two models may have data of their own.
@@ -127,6 +131,7 @@ def test_what_is_no_data_is_one_line(case, call):
         else "x: got a leading axis of 1, expected 2, one for each seed"
     )
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+    assert all(part in str(caught.value) for part in parts)
 
 
 def test_a_mask_must_leave_something_to_each_model():

@@ -208,6 +208,7 @@ def test_repr_is_one_line():
     assert repr(Sequences(x, y, input_names=["choice", "reward"], target_names="next")) == (
         "Sequences(4 of 1 to 7 steps; inputs: choice, reward; target: next, 3 classes; 15 of 15 steps count)")
     assert repr(Sequences([[0.0] * 2])) == "Sequences(1 of 2 steps; input: input; no targets)"
+    assert repr(Sequences([[0.0]] * 3)) == "Sequences(3 of 1 step; input: input; no targets)"
 
 
 def test_one_sequence_of_100_000_steps_beside_1_000_of_5():

@@ -204,7 +204,7 @@ def test_cells_go_by_name_or_as_they_are():
 @pytest.mark.parametrize(
     "change, error, message",
     [
-        ({"cell": "grru"}, ValueError, "cell: got 'grru', expected a Cell or one of"),
+        ({"cell": "grru"}, ValueError, "cell: got 'grru', expected one of"),
         ({"cell": 3}, TypeError, "cell: got 3, expected a Cell, or its name"),
         ({"y": ["yes"] * 60}, ValueError, "y: got one class"),
         ({"y": "yes"}, ValueError, "y: got yes, expected a value for each of 60 sequences"),

@@ -123,7 +123,7 @@ def test_what_a_file_does_not_say_is_asked_for(here):
     for path, options, message in (
         ("net.onnx", {"head": "linear"}, "head: files of onnx say it themselves, or have none; expected nothing"),
         ("net.safetensors", {"reset": "after"}, "reset: files of torch say it themselves.*; expected activation, head"),
-        ("net.safetensors", {"head": "tanh"}, "head: got 'tanh', expected a Head or one of linear, sigmoid, softmax"),
+        ("net.safetensors", {"head": "tanh"}, "head: got 'tanh', expected one of linear, sigmoid, softmax"),
         ("net.safetensors", {"activation": "elu"}, "activation: got 'elu', expected one of sigmoid, tanh, relu"),
         ("net.h", {}, "path: got the ending '.h', expected one of .json"),
         ("net.h", {"format": "c"}, "format: got 'c', expected one of coreaudioml, equinox, "),

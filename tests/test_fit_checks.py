@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train_many
+from fastrnn import GRU, FitConfig, Fits, Sequences, cross_validate, train, train_many
 from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.data import TEST, folds
@@ -83,6 +83,10 @@ def test_a_class_need_not_occur(fits):
         ({"data": LARGE, "roles": None}, "data: x reaches 1e+39, expected numbers that float32 can hold"),
         ({"l1": 0.1, "l1_on": ("w_hhh",)}, "l1_on: got 'w_hhh', expected names of weights (w_ih, w_hh, b_ih,"),
         ({"decay_on": "initial_h"}, "decay_on: got 'initial_h', expected names of weights"),
+        ({"l1": [0, 0.1, 0.2]}, "l1: got shape (3,), expected a number or as many seeds as values"),
+        ({"l1": [0, 0.1, 0.2], "seeds": [1, 2]}, "l1: got shape (3,), expected a number or 2 numbers, one for each"),
+        ({"beta1": 0.8}, "train: unknown option 'beta1'; the optimizer's go in as optimizer_options={'beta1': ...}"),
+        ({"optimizer": "AdamW"}, "optimizer: got 'AdamW', expected one of adam, amsgrad, momentum, nesterov, rmsprop,"),
         ({"epochs": 2**24 + 1}, "epochs: got 16777217, expected at most 16777216"),
     ],
 )
@@ -90,6 +94,13 @@ def test_wrong_kinds_of_arguments_are_named(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
         train_many(**{"cell": GRU(2), "data": DATA, "roles": ROLES, **arguments})
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_words_are_read_in_upper_case_too():
+    fit = train(
+        GRU(2), DATA, roles=ROLES, head="Softmax", optimizer="Adam", schedule="Cosine", initial_state="Learned", **QUICK
+    )
+    assert (fit.config.optimizer, fit.config.schedule, fit.config.initial_state) == ("adam", "cosine", "learned")
 
 
 def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():

@@ -153,7 +153,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
 
 
 def test_networks_of_its_own_for_each_value_of_a_column(call, here):
-    argv = (*COLUMNS, *QUICK, "--seeds", 2, "--l1", "0.01,0.1", "--each", "subject", "--seed", 2**40)
+    argv = (*COLUMNS, *QUICK, "--seeds", 2, "--l1", "0.01,0.1", "--each", "subject", "--seed", 2**40, "--cell", "GRU")
     status, out, err = call("fit", "choices.csv", *argv)
     assert (status, err) == (0, "") and "x 2 seeds x 4 values of subject: 16 models" in out
     fits, subjects = Fits.load("runs/choices/models.safetensors"), np.arange(12) % 4
@@ -296,7 +296,12 @@ FAULTS = {
         "--inputs: 'choice' is the target, which the network would see: give --lag 1 to feed it one step later",
     ),
     "one sequence": ("choices.csv", COLUMNS[:-2], "give smaller shares, or name more columns in --group"),
-    "too few groups": ("choices.csv", (*COLUMNS, "--cv", "9x2", "--by", "subject"), "give fewer folds, or no --by"),
+    "too few groups": (
+        "choices.csv",
+        (*COLUMNS, "--cv", "9x2", "--by", "subject"),
+        "there are 4 different subjects: give fewer folds, or no --by",
+    ),
+    "rows apart": ("choices.csv", (*COLUMNS[:-1], "subject"), "sort the table, or give --time"),
     "text": ("choices.csv", (*COLUMNS, "--inputs", "word"), "expected numbers: --one-hot word makes an input for each"),
     "folds": ("choices.csv", (*COLUMNS, "--cv", "4"), "--cv: got '4', expected two numbers of at least 2, for "
               "example 10x9"),

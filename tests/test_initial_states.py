@@ -124,6 +124,9 @@ def test_one_model_and_the_gates_begin_there_too(fits):
     w, at = fits.weights(1), DATA.offsets[2]
     a = w["w_ih"] @ X[2][0] + w["b_ih"] + w["w_hh"] @ INITIAL[2, :2] + w["b_hh"]
     np.testing.assert_allclose(gates["f"][1, at], oracle.sigmoid(a[2:4]), rtol=1e-10)
+    small = Sequences(X, Y, kind="classes", classes=2, initial=INITIAL[:, :1])
+    visited = analysis.phase_portrait(train(GRU(1), small, **OPTIONS), small).visited["states"]
+    np.testing.assert_array_equal(visited[DATA.offsets[:-1]], INITIAL[:, :1])
 
 
 def test_data_keep_their_states(tmp_path):

@@ -126,8 +126,8 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
         raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs})")
     logit_of = _logit(one.head, stepper, output)
     after = one.states(data).astype(float)
-    before = np.concatenate([stepper.start()[0][None], after[:-1]])
-    before[data.offsets[:-1]] = stepper.start()[0]
+    before = np.roll(after, 1, 0)
+    before[data.offsets[:-1]] = stepper.start(len(data), initial=data.initial)[0]
     points = points or (101 if stepper.size == 1 else 21)
     axes = [np.linspace(*_span(np.concatenate([before[:, d], after[:, d]])), points) for d in range(stepper.size)]
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], 1)

@@ -156,12 +156,14 @@ def confusion_matrix(predicted, y, classes=None):
         For shapes that do not match, or class numbers of at least K.
     """
     predicted, y = np.asarray(predicted), np.asarray(y)
+    if y.ndim != 1:
+        raise ValueError(f"y: got shape {y.shape}, expected (S,), class numbers")
     if predicted.ndim == 2:
         classes = predicted.shape[1] if classes is None else classes
         predicted = predicted.argmax(1)
-    if y.ndim != 1 or predicted.shape != y.shape:
+    if predicted.shape != y.shape:
         raise ValueError(
-            f"predicted: got shape {predicted.shape}, expected {y.shape} as y has, with an axis of classes " "or none"
+            f"predicted: got shape {predicted.shape}, expected {y.shape} as y has, with an axis of classes or none"
         )
     counts = y >= 0
     predicted, y = predicted[counts].astype(np.int64), y[counts].astype(np.int64)

@@ -124,9 +124,9 @@ def _plot(found, path):
 def _one_of(names):
     """Return an argparse type that accepts these names."""
     def parse(text):
-        if text not in names:
+        if text.lower() not in names:
             raise argparse.ArgumentTypeError(f"got {text!r}, expected one or more of {', '.join(names)}")
-        return text
+        return text.lower()
 
     return parse
 

@@ -73,14 +73,14 @@ def scores(one, data):
     from fastrnn import analysis
 
     counts = data.weight > 0
-    losses = one.losses(data)[counts]
-    out = {"steps": int(counts.sum()), "loss": float(np.average(losses, weights=data.weight[counts]))}
+    losses, weight = one.losses(data)[counts], data.weight[counts]
+    out = {"steps": int(counts.sum()), "loss": float(np.average(losses, weights=weight))}
     p, y = one.predict(data)[counts].astype(float), data.y[counts]
     if data.kind == "reals":
         if len(np.unique(y, axis=0)) > 1:
-            out["nmse"] = analysis.nmse(p, y)
+            out["nmse"] = analysis.nmse(p, y, weight)
         if y.any():
-            out["esr"] = analysis.esr(p, y)
+            out["esr"] = analysis.esr(p, y, weight)
         return out
     out["likelihood"] = float(np.exp(-out["loss"]))
     if data.kind == "classes":
@@ -90,8 +90,8 @@ def scores(one, data):
     if p.shape[1] == (2 if data.kind == "classes" else 1):
         y = y.reshape(-1)
         if len(np.unique(y)) == 2:
-            out["auc"] = analysis.auc(p[:, -1], y)
-        out["calibration error"] = analysis.calibration(p[:, -1], y).error
+            out["auc"] = analysis.auc(p[:, -1], y, weight)
+        out["calibration error"] = analysis.calibration(p[:, -1], y, weight=weight).error
     return out
 
 

@@ -11,7 +11,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report_fit
-from fastrnn.cli.options import add_options, decimal, flags, given, list_of, positive, real_number, seed
+from fastrnn.cli.options import add_options, decimal, flags, given, list_of, named, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.errors import printable
 from fastrnn.program import install
@@ -81,8 +81,8 @@ def arguments(parser, argv):
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--cell", nargs="?", default="gru")
     chosen, known = first.parse_known_args(argv)[0].cell, cells()
-    if chosen is not None and chosen not in known:
-        raise UserError(f"--cell: got {chosen!r}, expected one of {', '.join(known)}")
+    # argparse says what is wrong with an option without a value.
+    made_of = named("--cell", chosen or "gru", known)
     nets = parser.add_argument_group("networks; a LIST (1,2,4) fits each combination")
     nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
     for option, name, kind, text in GRID_OPTIONS:
@@ -98,7 +98,6 @@ def arguments(parser, argv):
         "--seed", type=seed, default=0, metavar="N",
         help="first seed; it also divides the sequences (default: 0)",
     )
-    made_of = known[chosen or "gru"]
     add_options(parser, f"cell {made_of.name}", made_of, without=("hidden_size",))
     division = parser.add_argument_group("division of the sequences")
     division.add_argument(

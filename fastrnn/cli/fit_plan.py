@@ -24,7 +24,7 @@ def planned(args, grid, values):
     models = args.seeds * points(grid) * values
     text = f"{' x '.join(axes)} x {args.seeds} seed{'s' * (args.seeds > 1)}"
     if args.each:
-        text += f" x {values:,} values of {args.each}"
+        text += f" x {values:,} value{'s' * (values > 1)} of {args.each}"
     if args.cv:
         models *= args.cv[0] * args.cv[1]
         text += f" x {args.cv[0]} x {args.cv[1]} folds"

@@ -1,6 +1,7 @@
 """`fastrnn import`: turns another library's file into a network of fastrnn."""
 
 from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.options import named
 from fastrnn.cli.output import check_writable
 
 SUMMARY = "Read a network that another library wrote"
@@ -76,11 +77,9 @@ def _model(network, args):
     from fastrnn.model import Model
     from fastrnn.tasks.base import tasks
 
-    known = tasks()
-    if args.task not in known:
-        raise UserError(f"--task: got {args.task!r:.80}, expected one of {', '.join(known)}")
+    made_of = named("--task", args.task, tasks())
     if network.before or network.head.name not in ("sigmoid", "linear"):
         raise UserError(f"--task: {args.input} has other outputs than bits after each step, as a task has")
     with user_errors({"cell": args.input, "weights": args.input, "bits": "--bits", "task": "--task"}):
-        task = known[args.task](**({} if args.bits is None else {"bits": args.bits}))
+        task = made_of(**({} if args.bits is None else {"bits": args.bits}))
         return Model(network.cell, network.weights, task)

@@ -5,6 +5,8 @@ from dataclasses import MISSING, fields
 from types import UnionType
 from typing import get_args, get_type_hints
 
+from fastrnn.cli.errors import user_errors
+
 # Where the field's own name would be longer than anyone wants to type.
 SHORT = {"hidden_size": "--hidden"}
 
@@ -121,6 +123,14 @@ def list_of(kind):
         return tuple(kind(value) for value in values)
 
     return parse
+
+
+def named(option, text, known):
+    """Return the class in {name: class} that a text names, in upper or lower case. Raises UserError for other texts."""
+    from fastrnn.arguments import as_choice
+
+    with user_errors({"name": option}):
+        return known[as_choice("name", text, known)]
 
 
 PARSERS = {int: integer, float: real_number, str: str}

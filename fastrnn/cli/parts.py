@@ -3,7 +3,7 @@
 import argparse
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import add_options, flags, given
+from fastrnn.cli.options import add_options, flags, given, named
 from fastrnn.cli.text import short_number
 
 
@@ -25,10 +25,8 @@ def add_parts(parser, argv, defaults=None, without=()):
                             help=f"one of: {', '.join(classes)} (default: {default[name]})")
         first.add_argument(f"--{name}", nargs="?", default=default[name])
     chosen = vars(first.parse_known_args(argv)[0])
-    for name, classes in known.items():
-        if chosen[name] is not None and chosen[name] not in classes:
-            raise UserError(f"--{name}: got {chosen[name]!r}, expected one of {', '.join(classes)}")
-    made_of = {name: known[name].get(chosen[name], known[name][default[name]]) for name in known}
+    # argparse says what is wrong with an option without a value.
+    made_of = {name: named(f"--{name}", chosen[name] or default[name], known[name]) for name in known}
     add_options(parser, f"task {made_of['task'].name}", made_of["task"], without=without)
     add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"], without=without)
     recipe = {name: "none" if value is None else value for name, value in made_of["task"].recipe.items()}

@@ -198,5 +198,6 @@ def _check_folds(name, count, units, by):
 def _called(by, units):
     if by is None:
         return f"{units} sequence{'s' if units != 1 else ''}"
+    by = by[0] if isinstance(by, (list, tuple)) and len(by) == 1 else by
     name = by if isinstance(by, str) else "group"
     return f"{units} {'different ' if units != 1 else ''}{name}{'s' if units != 1 else ''}"

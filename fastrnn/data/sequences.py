@@ -282,10 +282,11 @@ class Sequences(Constructors):
 
     def __repr__(self):
         lengths, counted = self.lengths, int(self.counted.sum())
-        span = f"{lengths.min():,}" if lengths.min() == lengths.max() else f"{lengths.min():,} to {lengths.max():,}"
+        least, most = int(lengths.min()), int(lengths.max())
+        span = f"{least:,} to " * (least < most) + f"{most:,} step{'s' * (most > 1)}"
         if self.kind is None:
             targets = "no targets"
         else:
             kind = f"{self.classes} classes" if self.kind == "classes" else self.kind
             targets = f"{enumerated('target', self.target_names)}, {kind}; {counted:,} of {self.steps:,} steps count"
-        return f"Sequences({len(self):,} of {span} steps; {enumerated('input', self.input_names)}; {targets})"
+        return f"Sequences({len(self):,} of {span}; {enumerated('input', self.input_names)}; {targets})"

@@ -74,8 +74,4 @@ def read_network(source, format=None, *, head=None, activation=None, reset=None)
 
 
 def _head(head):
-    if isinstance(head, Head):
-        return head
-    if not isinstance(head, str) or head not in heads():
-        raise ValueError(f"head: got {head!r:.80}, expected a Head or one of {', '.join(heads())}")
-    return heads()[head]()
+    return head if isinstance(head, Head) else heads()[as_choice("head", head, heads())]()

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from fastrnn.arguments import as_choice
 from fastrnn.cells.base import Cell, cells
 from fastrnn.data.roles import TRAIN, split
 from fastrnn.data.sequences import Sequences
@@ -113,9 +114,7 @@ class RNN(BaseEstimator):
     def _cell(self):
         cell = self.cell
         if isinstance(cell, str):
-            if cell not in cells():
-                raise ValueError(f"cell: got {cell!r}, expected a Cell or one of {', '.join(cells())}")
-            cell = cells()[cell]()
+            cell = cells()[as_choice("cell", cell, cells())]()
         if not isinstance(cell, Cell):
             raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, or its name, such as 'gru'")
         return cell if self.hidden_size is None else replace(cell, hidden_size=self.hidden_size)

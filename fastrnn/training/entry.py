@@ -162,7 +162,7 @@ def train_many(
         models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
     **options
         Sequences: those of `train`, where roles may be an array (M, N), and hidden_size, learning_rate, l1,
-        weight_decay, activity and the optimizer's own options may be M numbers; and
+        weight_decay, activity and the values of optimizer_options may be M numbers; and
 
         - each: the name of a group of the data, for example "subject": separate networks for each of its values;
         - only: numbers of the models to fit, so that several machines can share one call;

@@ -24,7 +24,7 @@ class FitConfig:
     Parameters
     ----------
     optimizer : str
-        Its name.
+        Its name; "adam" with weight_decay is AdamW.
     optimizer_options : dict
         Its own options {name: number}.
     learning_rate : float

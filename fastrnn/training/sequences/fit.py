@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_seeds, as_whole
+from fastrnn.arguments import as_choice, as_seeds, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
@@ -64,7 +64,7 @@ def fit_sequences(
         for each, or more: the values are gone through again and again. Roles are (N,).
     head : Head or its name
         Default: softmax for classes, sigmoid for bits, linear for reals.
-    hidden_size, learning_rate, l1, weight_decay, activity and the optimizer's own options
+    hidden_size, learning_rate, l1, weight_decay, activity, and the values of optimizer_options
         A number, or M numbers.
     weights : dict or None
         Initial weights {name: array} of all models, or with a leading axis of M.
@@ -204,10 +204,7 @@ def owned_by(data, each):
 def head_for(head, data):
     """Return (Head, outputs) for the targets of Sequences; head: a Head, its name, or None."""
     if head is None or isinstance(head, str):
-        name = head or HEAD_OF_KIND.get(data.kind, "softmax")
-        if name not in heads():
-            raise ValueError(f"head: got {name!r}, expected one of {', '.join(heads())}")
-        head = heads()[name]()
+        head = heads()[as_choice("head", head or HEAD_OF_KIND.get(data.kind, "softmax"), heads())]()
     if not isinstance(head, Head):
         raise TypeError(f"head: got {head!r}, expected a Head or its name, for example {next(iter(heads()))!r}")
     check_targets(data, head)

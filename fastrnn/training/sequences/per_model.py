@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from fastrnn.arguments import POSITIVE, as_number, meant
+from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 
 # Options that may differ from model to model, besides the optimizer's own and the hidden size.
@@ -15,7 +16,8 @@ def each_of(name, value, models):
     """Return (M,): a value of each model."""
     array = np.asarray(value)
     if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
-        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {models} numbers, one for each seed")
+        expected = f"{models} numbers, one for each seed" if models > 1 else "as many seeds as values"
+        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {expected}")
     return np.broadcast_to(array, (models,))
 
 
@@ -25,6 +27,8 @@ def separated(config, options, models):
     for name in options:
         if name not in known:
             hint = meant({"lr": "learning_rate"}.get(name, name), known)
+            if any(name in kind._fields for kind in optimizers().values()):
+                hint = f"; the optimizer's go in as optimizer_options={{{name!r}: ...}}"
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
     values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
     own = dict(options.get("optimizer_options", ()))

@@ -6,6 +6,8 @@ from fastrnn.arguments import as_array, shown
 from fastrnn.kernels.arrays import Arrays, ModelArrays, by_length, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
+# What is no such array.
+TABLE = "data: got a {}; tables are given as fastrnn.Sequences.from_table(table, inputs, target)"
 # The message where targets are not bits.
 NO_BITS = "until: got 'exact', but y holds targets between 0 and 1, which no output ever equals; expected 'samples'"
 # Passes over the data, and the least number of samples, where the user gives no max_samples.
@@ -118,12 +120,15 @@ def _unpacked(data):
     if isinstance(data, dict):
         names = ", ".join(f"data[{name!r}]" for name in list(data)[:3])
         raise TypeError(f"data: got a dict; {EXPECTED}; as data=({names})")
+    if hasattr(data, "columns"):
+        raise TypeError(TABLE.format(type(data).__name__))
     if hasattr(data, "shape"):
         raise TypeError(f"data: got one array, of shape {tuple(data.shape)}; {EXPECTED}; as data=(x, y)")
     if not isinstance(data, (tuple, list)):
         raise TypeError(f"data: got {shown(data)}; {EXPECTED}; as data=(x, y)")
     if len(data) not in (2, 3):
-        raise TypeError(f"data: got {len(data)} array{'s' * (len(data) != 1)}; {EXPECTED}")
+        lists = "; lists of sequences of any lengths are given as fastrnn.Sequences(x, y)"
+        raise TypeError(f"data: got {len(data)} array{'s' * (len(data) != 1)}; {EXPECTED}{lists}")
     return data if len(data) == 3 else (*data, None)
 
 

@@ -31,6 +31,7 @@ from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.division import divisions_of
 from fastrnn.training.sequences.fit import head_for
 from fastrnn.training.sequences.many import Many
+from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.start import jobs_of
 
@@ -78,15 +79,15 @@ class Ours:
         config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4, **options)
         head, outputs = head_for(None, data)
         # As in folds, each model has sequences of its own to validate.
-        self.many = Many(cell, head, outputs, data, config, "own" if lanes == "models" else lanes)
-        recipe = self.many.recipe
+        hold = "own" if lanes == "models" else lanes
+        recipe = FitRecipe.for_data(cell, head, outputs, config, data, hold)
         options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
         width = recipe.lanes if lanes == "models" else 1
         models = models or width
         roles = np.array([fastrnn.data.split(data, validation=0.1, seed=n) for n in range(models)])
         numbers = np.arange(models)
         divisions = divisions_of(roles, None, numbers, loss_weights(head, data), data.counted.astype(float))
-        self.many.jobs = jobs_of(recipe, numbers, numbers, options, divisions)
+        self.many = Many(recipe, data, jobs_of(recipe, numbers, numbers, options, divisions), hold)
         self.many.prepare()
         self.groups = [self.many.group() for _ in range(-(-models // width))]
         for n, job in enumerate(self.many.jobs):

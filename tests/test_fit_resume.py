@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -287,7 +288,9 @@ def test_a_checkpoint_has_models_that_are_taken_up_while_it_is_put_together():
     many, group = begun(DATA, ROLES, FitConfig(epochs=3))
     written, held = [], (0, [(0, many.jobs[0], lane_of(group, 0))])
     many.lock = threading.Lock()
-    many.deposits, many.held, turns = Deposits(lambda: True, written.append, many.lock), [held], Turns(many.group())
+    always = SimpleNamespace(due=lambda size: True)
+    many.deposits, turns = Deposits(always, lambda: 0, written.append, many.lock), Turns(many.group())
+    many.restore([], [held])
     for worker in (turns, other := object()):
         many.deposits.begin(worker)
     many.deposits.offer(turns, many._states)

@@ -18,6 +18,7 @@ from fastrnn.training.sequences.fitting import Fitting
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
 from fastrnn.training.sequences.per_model import each_of, given_weights, separated
+from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.start import jobs_of
 
@@ -138,17 +139,17 @@ def fit_sequences(
     divisions = divisions_of(roles, owned, chosen, loss_weights(head, data), data.counted.astype(float))
     manys = []
     for size, own in cells.items():
-        many = Many(own, head, outputs, data, config, lanes)
-        check_inputs(data, many.recipe, data.initial)
-        given = None if weights is None else given_weights(weights, many.recipe, models)
+        recipe = FitRecipe.for_data(own, head, outputs, config, data, lanes)
+        check_inputs(data, recipe, data.initial)
+        given = None if weights is None else given_weights(weights, recipe, models)
         places = np.flatnonzero(sizes[chosen] == size)
         places = places[alike([divisions[n] for n in places])]
         values, start = (
             {name: array[chosen[places]] for name, array in each.items()} for each in (varied, given or {})
         )
         divided = [divisions[n] for n in places]
-        many.jobs = jobs_of(many.recipe, chosen[places], seeds[chosen[places]], values, divided, start)
-        manys.append(many)
+        jobs = jobs_of(recipe, chosen[places], seeds[chosen[places]], values, divided, start)
+        manys.append(Many(recipe, data, jobs, lanes))
     identity = checkpoint and fit_identity(
         cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
         weights=weights, only=chosen,

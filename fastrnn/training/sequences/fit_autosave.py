@@ -5,18 +5,16 @@ For the models of each hidden size H: `H.done` (n, 5) int64: model, best_round, 
 group, slot, updates, evaluations; `H.lanes.theta` and so on: the arrays of their Lanes.
 """
 
-import json
 from dataclasses import asdict
 
 import numpy as np
 
-from fastrnn.checkpoint import code_version, hash_of, read_sealed, sealed
+from fastrnn.checkpoint import hash_of, read_sealed, sealed
 from fastrnn.kernels.recurrent.decide import SUMS
-from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.job import ENDS, FitResult
 from fastrnn.training.sequences.lanes import Lane
 from fastrnn.training.tasks.autosave import TrainingAutosave
-from fastrnn.training.tasks.continuation import weights_digest
+from fastrnn.training.tasks.continuation import weights_digest, with_code
 from fastrnn.training.tasks.many_results import parts
 
 AUTOSAVE_KIND = "fit checkpoint"
@@ -95,17 +93,18 @@ def _take_up(many, arrays):
     ):
         model, best_round, rounds, end, _ = row
         known.append(FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end]))
-    if known:
-        many.keep(known)
-    if "lanes" not in arrays:
-        return
+    many.restore(known, _held(jobs, arrays) if "lanes" in arrays else [])
+
+
+def _held(jobs, arrays):
+    """Return the models in lanes, as Many.held."""
     rows, groups = arrays["lanes"], {}
     columns = [arrays[f"lanes.{name}"] for name in STACKED]
     for row, history, *values in zip(rows.tolist(), parts(arrays["lanes.history"], rows[:, 5]), *columns, strict=True):
         model, number, round_, slot, updates, _ = row
         lane = Lane(*values, history=history, updates=updates)
         groups.setdefault((number, round_), []).append((slot, jobs[model], lane))
-    many.held = [(round_, lanes) for (_, round_), lanes in groups.items()]
+    return [(round_, lanes) for (_, round_), lanes in groups.items()]
 
 
 def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
@@ -120,10 +119,7 @@ def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
         "lanes": lanes,
         "each": each,
         "weights": weights_digest(weights and {name: np.asarray(values) for name, values in weights.items()}),
-        "code": code_version(),
-        "arithmetic": arithmetic(),
     }
     for name, value in arrays.items():
         described[name] = hash_of(value if isinstance(value, dict) else {"": value})
-    # There and back: JSON knows no tuples.
-    return json.loads(json.dumps(described))
+    return with_code(described)

@@ -33,7 +33,7 @@ class Fitting:
         self.models = sum(len(many.jobs) for many in manys)
         self.stepwise = callback is not None and self.models == 1
         self.reason, self.reported, self.lock = "interrupted", 0, threading.Lock()
-        self.deposits = Deposits(self._due, self._save, self.lock)
+        self.deposits = Deposits(autosave, self._size, self._save, self.lock)
         self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
         self.earlier = autosave.take_up(manys) if autosave else 0.0
 
@@ -154,9 +154,6 @@ class Fitting:
                 return self.answers.get(timeout=WAIT_SECONDS)
             except queue.Empty:
                 pass
-
-    def _due(self):
-        return self.autosave is not None and self.autosave.due(self._size())
 
     def _size(self):
         """Return the approximate number of bytes of a checkpoint."""

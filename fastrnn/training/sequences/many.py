@@ -14,7 +14,6 @@ from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
-from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
 
 # In shorter calls more lanes may be without work until other models begin.
@@ -29,16 +28,20 @@ class Many:
     of a group together, since they are evaluated in the same rounds.
     """
 
-    def __init__(self, cell, head, outputs, data, config, lanes):
+    def __init__(self, recipe, data, jobs, lanes):
         """lanes: "models" that share all sequences, models with their "own" sequences, or on their own "batches" of
         sequences, or "sequences" of one model."""
-        self.recipe = FitRecipe(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models",
-                             data.initial is not None, int(data.lengths.max()))
-        self.data, self.jobs, self.lanes = data, [], lanes
+        self.recipe, self.data, self.jobs, self.lanes = recipe, data, jobs, lanes
         self.taken, self.held, self.least, self.evaluations = {}, [], math.inf, 0
         self.turns, self.ended, self.flag, self.lock = [], 0, np.zeros(1, np.int64), threading.Lock()
         # The blocks of the latest division of sequences, which groups share.
         self.laid, self.laying = (None, None), threading.Lock()
+
+    def restore(self, taken, held):
+        """Continue from FitResults, and from models in lanes, as in `held`."""
+        if taken:
+            self.keep(taken)
+        self.held = held
 
     @property
     def slots(self):

@@ -37,6 +37,12 @@ class FitRecipe:
             if unknown := sorted(set(getattr(config, option)) - set(self.names)):
                 raise ValueError(f"{option}: got {unknown[0]!r}, expected names of weights ({', '.join(self.names)})")
 
+    @classmethod
+    def for_data(cls, cell, head, outputs, config, data, lanes):
+        """Return the FitRecipe of a cell for Sequences; lanes: as in Many."""
+        given, steps = data.initial is not None, int(data.lengths.max())
+        return cls(cell, head, outputs, config, data.x.shape[1], lanes != "sequences", lanes != "models", given, steps)
+
     def __reduce__(self):
         # Formulas and compiled code are made again where a pickle is read, as processes of an executor do.
         return FitRecipe, self._made_of

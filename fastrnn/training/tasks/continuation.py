@@ -100,12 +100,13 @@ def identity_of(cell, task, config, **others):
     `resumed`, the state from which training continues.
     """
     described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
+    return with_code({**described, "config": config.as_dict(), **others})
+
+
+def with_code(described):
+    """Return the description of a training as plain values, with all else that its bytes depend on."""
     # There and back: JSON knows no tuples.
-    return json.loads(
-        json.dumps(
-            {**described, "config": config.as_dict(), **others, "code": code_version(), "arithmetic": arithmetic()}
-        )
-    )
+    return json.loads(json.dumps({**described, "code": code_version(), "arithmetic": arithmetic()}))
 
 
 def state_digest(run):

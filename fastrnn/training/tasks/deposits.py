@@ -4,12 +4,12 @@
 class Deposits:
     """Puts a checkpoint together when one is due; the last worker's deposit completes it.
 
-    due(): whether one is due; write(deposits): writes it from what all workers left, each a list. lock: held meanwhile,
-    and by those who call `add` and `end`.
+    autosave: an Autosave, or None; size(): of the file, about; write(deposits): writes it from what all workers left,
+    each a list. lock: held meanwhile, and by those who call `add` and `end`.
     """
 
-    def __init__(self, due, write, lock):
-        self.due, self.write, self.lock = due, write, lock
+    def __init__(self, autosave, size, write, lock):
+        self.autosave, self.size, self.write, self.lock = autosave, size, write, lock
         # Those at work, and what they left, while a checkpoint is put together; None otherwise.
         self.working, self.left = set(), None
 
@@ -32,7 +32,7 @@ class Deposits:
     def offer(self, worker, contents):
         """Add contents(worker) to the checkpoint, when one is due."""
         with self.lock:
-            if self.left is None and self.due():
+            if self.left is None and self.autosave is not None and self.autosave.due(self.size()):
                 self.left = {}
             if self.left is None:
                 return

@@ -52,7 +52,6 @@ class ManyTraining:
         self.queue = self._queue(bits)
         # Models in lanes that a checkpoint held.
         self.restored, self.earlier = [], 0.0
-        self.deposits = Deposits(self._due, self._save, self.lock)
 
     def take_up(self, arrays, seconds):
         """Continue from a checkpoint's arrays. Raises ValueError if they are of another training."""
@@ -95,6 +94,7 @@ class ManyTraining:
         checkers = [self.checker() for _ in range(self.threads)]
         groups = [RunGroup(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
         results, left, self.autosave = self.results, [], autosave
+        self.deposits = Deposits(autosave, self._size, self._save, self.lock)
         self.started = time.perf_counter() - self.earlier
 
         def tell():
@@ -250,10 +250,9 @@ class ManyTraining:
         with self.lock:
             self.results.end(model, taken, stopped, exact, self.seconds())
 
-    def _due(self):
+    def _size(self):
         weights = self.results.weights
-        size = weights.nbytes + 4 * weights[0].nbytes * self.recipe.lanes
-        return self.autosave is not None and self.autosave.due(size)
+        return weights.nbytes + 4 * weights[0].nbytes * self.recipe.lanes
 
     def _save(self, deposits):
         """Write the checkpoint, with the lanes that threads left."""

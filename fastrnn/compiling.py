@@ -84,8 +84,9 @@ def jit(function=None, /, **options):
     compile_it = dispatcher.compile
 
     def compile_whole(signature):
-        # LLVM's objects that an exception leaves half made complain on the error stream.
-        with global_compiler_lock, postponed(), uncollected():
+        # LLVM's objects that an exception leaves half made complain on the error stream, and numba's lock stays locked
+        # for other threads where it comes as it is locked or unlocked.
+        with postponed(), global_compiler_lock, uncollected():
             return compile_it(signature)
 
     dispatcher.compile = compile_whole

@@ -108,8 +108,8 @@ def postponed():
             raise KeyboardInterrupt
         noted.append(number)
 
-    _postponing.append(note)
     try:
+        _postponing.append(note)
         with _handled(note, SIGNALS):
             yield
     finally:

@@ -1,5 +1,6 @@
 """Signals come neither too late, so that nobody sees them, nor where they would leave something behind."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -7,9 +8,12 @@ import threading
 
 import numpy as np
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
+from pressing import Pressing
 
 import fastrnn
 from fastrnn.cli import main
+from fastrnn.compiling import jit
 from fastrnn.interrupt import checked_interrupt, deferred_interrupt
 from fastrnn.sweep import run, unit
 from fastrnn.threads import on_threads
@@ -98,6 +102,30 @@ def test_a_signal_as_the_handlers_are_restored_is_not_lost(monkeypatch):
     monkeypatch.setattr(signal, "signal", pressing)
     with pytest.raises(KeyboardInterrupt), checked_interrupt():
         pass
+
+
+def test_ctrl_c_at_any_step_of_numba_s_lock_leaves_it_free_for_other_threads():
+    @jit(cache=False)
+    def answer():
+        return 42
+
+    def is_free():
+        if lock.acquire(timeout=0):
+            lock.release()
+            return True
+        return False
+
+    lock, free, pressing = global_compiler_lock._lock, [], Pressing(lambda path: path.name == "compiler_lock.py")
+    while True:
+        with contextlib.suppress(KeyboardInterrupt), pressing:
+            answer.py_func()
+            answer.compile(())
+        if not pressing.pressed:
+            break
+        thread = threading.Thread(target=lambda: free.append(is_free()))
+        thread.start()
+        thread.join()
+    assert len(free) > 5 and all(free)
 
 
 def late(real):

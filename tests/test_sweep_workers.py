@@ -1,6 +1,5 @@
 """Workers of this machine: processes that are lost, killed, and never see Ctrl-C; threads that Ctrl-C leaves free."""
 
-import dis
 import multiprocessing
 import os
 import pickle
@@ -9,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from pressing import Pressing
 from sweep_runs import ROOT
 
 from fastrnn.interrupt import _interrupt_main
@@ -95,62 +94,21 @@ def test_processes_never_see_the_ctrl_c_of_a_terminal(tmp_path):
 # ---- Ctrl-C at every step of what this thread shares with others
 
 
-class Pressing:
-    """Presses Ctrl-C, `times` times, at a step in Python's locks and futures and in sweeps that was not tried before.
-
-    Steps are those at which Python looks for signals: where a function begins, after a call and a jump back.
-    """
-
-    def __init__(self, times):
-        self.times, self.tried, self.pressed, self.returned = times, set(), False, False
-
-    def __enter__(self):
-        self.pressed = False
-        sys.settrace(self._begun)
-
-    def __exit__(self, *exception):
-        sys.settrace(None)
-
-    def _begun(self, frame, event, argument):
-        path = Path(frame.f_code.co_filename)
-        if path.name not in ("threading.py", "interrupt.py") and path.parent.name not in ("futures", "sweep"):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        before = None
-
-        def step(frame, event, argument):
-            nonlocal before
-            if event == "opcode":
-                looks = before and before.startswith(("RESUME", "CALL", "JUMP_BACKWARD")) and not self.returned
-                before, self.returned = dis.opname[frame.f_code.co_code[frame.f_lasti]], False
-                if looks and not self.pressed:
-                    self._press(frame)
-            # After the return of a function in Python it does not look.
-            self.returned = event == "return"
-            return step
-
-        return step
-
-    def _press(self, frame):
-        caller = frame.f_back
-        here = frame.f_code, frame.f_lasti, caller.f_code, caller.f_lasti
-        if here not in self.tried:
-            self.tried.add(here)
-            self.pressed = True
-            for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
-
-
 def at_once(unit, stopped=None):
     """The Done of a unit of which nothing is trained."""
     return Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01, code_version(), arithmetic())
+
+
+def shared(path):
+    """Whether a file has locks of Python's, or is of sweeps or of signals."""
+    return path.name in ("threading.py", "interrupt.py") or path.parent.name in ("futures", "sweep")
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_at_any_step_ends_a_sweep(ctrl_c, monkeypatch, times):
     monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "run_unit", at_once)
     monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "compile_points", lambda points: None)
-    pressing, late = Pressing(times), []
+    pressing, late = Pressing(shared, times), []
     while True:
         timer = threading.Timer(LONG, lambda: (late.append(True), _interrupt_main()))
         timer.start()

@@ -46,8 +46,8 @@ class Native:
     def address(self, program):
         """Return the address of the code of a Program."""
         if program.digest not in self.addresses:
-            # LLVM's objects that an exception leaves half made complain on the error stream.
-            with global_compiler_lock, postponed(), uncollected():
+            # For the reasons of `jit`.
+            with postponed(), global_compiler_lock, uncollected():
                 if program.digest not in self.addresses:
                     self.addresses[program.digest] = self._loaded(program)
         return self.addresses[program.digest]
@@ -110,7 +110,7 @@ def native():
     """Return the compiler of this process, made when it is first needed."""
     if not MADE:
         # A forked child has this lock free. Looked up without it, which another thread may hold for long.
-        with global_compiler_lock:
+        with postponed(), global_compiler_lock:
             if not MADE:
                 MADE.append(Native())
     return MADE[0]

@@ -118,9 +118,10 @@ class Case:
             kept.append(weights)
             own, last = number * parts // len(table), number == len(table) - 1
             begins = number == 0 or own > (number - 1) * parts // len(table)
-            row[:] = (train.LEARN + train.EVALUATE + train.FRESH * begins + (train.UPDATE + train.DECIDE) * last,
+            after = (train.UPDATE + train.DECIDE + train.ROUND_END) * last
+            row[:] = (train.LEARN + train.EVALUATE + train.FRESH * begins + after,
                       own, parts, parts, self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]),
-                      laid(self.mask[part]), laid(self.lengths[part]), weights.ctypes.data, 0, 0)
+                      laid(self.mask[part]), laid(self.lengths[part]), weights.ctypes.data, 0, 0, 0)
         return table, kept
 
     @property

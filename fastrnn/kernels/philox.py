@@ -1,7 +1,7 @@
 """Philox4x64-10: random words as a function of (key, counter), so that data do not depend on threads.
 
 J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11. The words are those of
-`numpy.random.Philox(key=[seed, stream], counter=[0, c1, c2, 0]).random_raw(n)`.
+`numpy.random.Philox(key=[seed, stream], counter=[0, c1, c2, c3]).random_raw(n)`.
 """
 
 from llvmlite import ir
@@ -17,35 +17,43 @@ _WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 
 @intrinsic
 def random_words(typing_context, seed, stream, c1, c2, words):
-    """Fill the C-contiguous uint64 array `words`; all other arguments are integers.
+    """Fill the C-contiguous uint64 array `words`, where c3 is 0; all other arguments are integers.
 
     LLVM's instructions, written down: numba would take half a second to find their types.
     """
+    return types.void(seed, stream, c1, c2, words), _generate
 
-    def generate(context, builder, signature, values):
-        numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, signature.args[:4])]
-        array = context.make_array(signature.args[4])(context, builder, values[4])
-        builder.call(_function(builder.module), [*numbers, array.data, array.nitems])
-        return context.get_dummy_value()
 
-    return types.void(seed, stream, c1, c2, words), generate
+@intrinsic
+def random_words_of(typing_context, seed, stream, c3, words):
+    """As `random_words`, where c1 and c2 are 0."""
+    return types.void(seed, stream, c3, words), _generate
+
+
+def _generate(context, builder, signature, values):
+    *kinds, whole = signature.args
+    numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, kinds)]
+    last = [_WORD(0)] if len(numbers) == 4 else [_WORD(0), _WORD(0), numbers.pop()]
+    array = context.make_array(whole)(context, builder, values[-1])
+    builder.call(_function(builder.module), [*numbers, *last, array.data, array.nitems])
+    return context.get_dummy_value()
 
 
 def _function(module):
-    """The function (seed, stream, c1, c2, pointer to words, their number) of a module, which is added once."""
+    """The function (seed, stream, c1, c2, c3, pointer to words, their number) of a module, which is added once."""
     name = "fastrnn_philox"
     if name in module.globals:
         return module.globals[name]
-    kind = ir.FunctionType(ir.VoidType(), [_WORD] * 4 + [_WORD.as_pointer(), _WORD])
+    kind = ir.FunctionType(ir.VoidType(), [_WORD] * 5 + [_WORD.as_pointer(), _WORD])
     function = ir.Function(module, kind, name)
     function.linkage = "linkonce_odr"
     builder = ir.IRBuilder(function.append_basic_block())
-    seed, stream, c1, c2, words, count = function.args
+    seed, stream, c1, c2, c3, words, count = function.args
     blocks = builder.udiv(count, _WORD(4))
     pairs = builder.and_(blocks, _WORD(2**64 - 2))
 
     def made(block, how_many):
-        counters = [[builder.add(block, _WORD(i + 1)), c1, c2, _WORD(0)] for i in range(how_many)]
+        counters = [[builder.add(block, _WORD(i + 1)), c1, c2, c3] for i in range(how_many)]
         return _rounds(builder, counters, [seed, stream])
 
     def put(block, numbers, most=None):

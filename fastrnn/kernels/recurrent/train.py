@@ -1,9 +1,9 @@
 """Many updates of a group of models, or of one model on blocks of its samples, inside one compiled call.
 
-A round is a list of blocks. Each block says what is to be done with it and after it: see ITEM and the flags. Rounds
-repeat until all models are done (fastrnn.kernels.recurrent.decide), or some are whose lanes nobody in the frame takes
-(fastrnn.kernels.recurrent.succession) while others wait elsewhere, there were as many as the frame asks for, or
-training is to stop.
+A list of blocks is a round, or several, or a part of one. Each block says what is to be done with it and after it: see
+ITEM and the flags. The list is repeated until all models are done (fastrnn.kernels.recurrent.decide), or some are whose
+lanes nobody in the frame takes (fastrnn.kernels.recurrent.succession) while others wait elsewhere, or as often as the
+frame says, or until training is to stop.
 
 The blocks of an update, or of an evaluation, form a few parts, each with a gradient and sums of its own. Threads share
 the parts: all of them walk through the list, whoever is free draws the next part, and gradients are added up as parts
@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combine, release, wait
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
+from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.succession import SUCCESSION_POINTERS, SUCCESSION_WORDS, succeed
 from fastrnn.kernels.recurrent.update import OPTIONS, update_weights
@@ -23,13 +24,13 @@ from fastrnn.machine.execute import Program
 
 # What describes a block: flags; its part, from 0 on in each update; where it is the last one of an update or an
 # evaluation, the number of parts that were learned from, and of all; its steps; the addresses of x, y, mask, of the
-# columns' lengths and of weights (3, C), what each counts in training, validation and test; and, where states are
-# carried, the addresses of the states (S, H, C) that it starts from and that it leaves, or 0.
-ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish")
+# columns' lengths and of weights (3, C), what each counts in training, validation and test; where states are carried,
+# the addresses of the states (S, H, C) that it starts from and that it leaves, or 0; and `rows`, see `gathered`, or 0.
+ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish", "rows")
 # Flags: the block begins a part; some model learns from it; the update is made after it; it counts in an evaluation;
-# that is over after it, and models are decided on (before the update, if there is one). The last block of a list has
-# UPDATE or DECIDE.
-FRESH, LEARN, UPDATE, EVALUATE, DECIDE = 1, 2, 4, 8, 16
+# that is over after it, and models are decided on (before the update, if there is one); the round is over after it. The
+# last block of a list has UPDATE or DECIDE.
+FRESH, LEARN, UPDATE, EVALUATE, DECIDE, ROUND_END = 1, 2, 4, 8, 16, 32
 ROLES = decide.ROLES
 
 POINTERS = (
@@ -48,6 +49,8 @@ POINTERS = (
     "history",
     "norm",
     *SUCCESSION_POINTERS,
+    *GATHERED_SOURCES,
+    *GATHERED_ARRAYS,
     *BLOCK_ARRAYS,
 )
 # stop: the address of an int64; where it is not 0, the kernel ends after the block that it is at, and leaves `round`
@@ -56,14 +59,15 @@ POINTERS = (
 # threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
 # its list; sums_done: the sums that it has seen done; all counted from the beginning of the call. entries: of the
 # history, after which the call ends; free: the number of lanes without work after which it ends, too, since models wait
-# that are not in the frame.
+# that are not in the frame. count: of the list; rounds: how often it is repeated; every: rounds from one evaluation to
+# the next; listed: whether all blocks of evaluations in the list count, of whatever round they are.
 WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
-         "sums_done", "entries", "free", *COMBINE_WORDS, *SUCCESSION_WORDS)
+         "sums_done", "entries", "free", "listed", *COMBINE_WORDS, *SUCCESSION_WORDS)
 
 # Places in the counters, behind those of the tree: parts drawn in this call, in a cache line of its own; whether the
 # call has ended early; rounds since the first model began; rounds and evaluations of this call; the models that are
-# done, as bits, whose lanes nobody took, and their number; whether the call is over; models that began; and two numbers
-# of `succeed`.
+# done, as bits, whose lanes nobody took, and their number; whether the call is over after this round (1), or before its
+# end (2); models that began; and two numbers of `succeed`.
 DRAWN = TREE_SIZE
 ENDED, ROUND, ROUNDS_MADE, EVALUATIONS, DONE, IDLE, OVER, BEGAN, LEFT, PLACE = range(DRAWN + 16, DRAWN + 26)
 COUNTERS = DRAWN + 32
@@ -85,8 +89,8 @@ def train_kernel(net, optimizer, terms):
             m.set_word(name, -1)
         for name in ("sums_done", "complete"):
             m.set_word(name, 0)
-        for n, stop in m.loop(m.word("rounds")):
-            evaluating = (m.read(counters, ROUND) % m.word("every")).equals(0)
+        for _, stop in m.loop(m.word("rounds")):
+            evaluating = (m.read(counters, ROUND) % m.word("every")).equals(0).either(m.word("listed"))
             for number, leave in m.loop(m.word("count")):
                 item = _Item(m, table, number)
                 learning, counting = item.has(LEARN), item.has(EVALUATE).both(evaluating)
@@ -100,7 +104,7 @@ def train_kernel(net, optimizer, terms):
                         clear(m, net, own.sums, decide.SUMS)
                     goes_on = m.read(m.integers("stop"), 0).equals(0)
                     for _ in m.when(learning.either(counting).both(goes_on)):
-                        block = item.block()
+                        block = gathered(m, net, item) if terms.gathered else item.block()
                         run_block(m, net, own, block, learning, counting, terms)
                         for _ in m.when(counting):
                             _count(m, net, own, block)
@@ -115,13 +119,13 @@ def train_kernel(net, optimizer, terms):
                         # Where a thread has left out a block since it saw `stop`, this one sees it, too.
                         m.write(counters, ENDED, m.read(m.integers("stop"), 0))
                         for _ in m.when(m.read(counters, ENDED).equals(0)):
-                            _finish(m, net, optimizer, frame, terms, item, evaluating, n)
-                            for _ in m.when((number + 1).equals(m.word("count"))):
+                            _finish(m, net, optimizer, frame, terms, item, evaluating)
+                            for _ in m.when(item.has(ROUND_END)):
                                 m.write(counters, ROUND, m.read(counters, ROUND) + 1)
                                 m.write(counters, ROUNDS_MADE, m.read(counters, ROUNDS_MADE) + 1)
                         release(m, counters, sums)
                     wait(m, counters, sums)
-                    leave(m.read(counters, ENDED))
+                    leave(m.read(counters, ENDED).either(m.integer(1).below(m.read(counters, OVER))))
             stop(m.read(counters, OVER).either(m.read(counters, ENDED)))
 
     return kernel
@@ -187,7 +191,7 @@ def _combine(m, net, frame, item):
     combine(m, m.integers("counters"), item.part, item.parts, m.word("threads"), add)
 
 
-def _finish(m, net, optimizer, frame, terms, item, evaluating, moment):
+def _finish(m, net, optimizer, frame, terms, item, evaluating):
     """After the last block of an update or an evaluation, in one thread: add up the sums, decide, and update."""
     counters = m.integers("counters")
     for _ in m.when(item.has(DECIDE).both(evaluating)):
@@ -198,9 +202,9 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating, moment):
         for _ in m.when(m.integer(0).below(done)):
             _end(m, net, optimizer, frame, done)
         for _ in m.when((entry + 1).equals(m.word("entries"))):
-            m.write(counters, OVER, 1)
+            m.write(counters, OVER, m.read(counters, OVER).either(1))
     for _ in m.when(item.has(UPDATE)):
-        update_weights(m, net, optimizer, frame, terms, moment)
+        update_weights(m, net, optimizer, frame, terms, m.read(counters, ROUNDS_MADE))
 
 
 def _end(m, net, optimizer, frame, done):
@@ -217,7 +221,8 @@ def _end(m, net, optimizer, frame, done):
         # Those that wait need not do so: the next round is one of evaluation.
         m.write(counters, ROUND, -1)
     enough = m.read(counters, IDLE).below(m.word("free")).equals(0)
-    m.write(counters, OVER, m.read(counters, OVER).either(working.either(waiting).equals(0)).either(enough))
+    idle = working.either(waiting).equals(0)
+    m.write(counters, OVER, m.read(counters, OVER).either(enough).either(idle * 2))
 
 
 def _add_sums(m, net, sums, parts):

@@ -30,7 +30,8 @@ class Terms(NamedTuple):
     decoupled: L1 outside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are
     not finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
     initial states; summed: the scale is 1; long: states of a sequence leave the nearer caches, and may be kept of
-    a window of steps at a time; fresh: all states begin at zero, which does not learn.
+    a window of steps at a time; fresh: all states begin at zero, which does not learn; gathered: blocks may be put
+    together from sequences of the data.
     """
 
     penalties: bool = False
@@ -48,6 +49,7 @@ class Terms(NamedTuple):
     summed: bool = False
     long: bool = False
     fresh: bool = False
+    gathered: bool = False
 
 
 @dataclass(frozen=True)

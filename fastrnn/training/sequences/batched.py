@@ -1,61 +1,178 @@
 """One model on batches of its sequences; sequences lie in the lanes."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
+from fastrnn.kernels.recurrent.gathered import GATHERED_SOURCES, gathered_arrays
+from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.training.sequences.epochs import LEARNED, Epochs, addresses, orders_of, table_of
 from fastrnn.training.sequences.group import FitGroup
+from fastrnn.training.sequences.job import FitJob
 from fastrnn.training.sequences.team import parts_of
 
-# Sequences laid out for one call of the kernels.
-PORTION_SEQUENCES = 4096
+# Places of sequences in the list of one call of the kernels, at most: of several epochs, or of a part of one.
+MOST_PLACES = 1 << 18
+# What an epoch with its evaluation changes.
+CHANGED = (*LEARNED, "best", "progress", "active")
+FLAGS = loops.ITEM.index("flags")
+
+
+class Ahead(NamedTuple):
+    """The list of some epochs of a model from one on: a table of blocks, and the arrays that it points to."""
+
+    job: FitJob
+    first: int
+    epochs: int
+    table: np.ndarray
+    arrays: list
 
 
 class BatchedGroup(Epochs, FitGroup):
-    """A FitGroup of one model that learns from batches; a round is an epoch."""
+    """A FitGroup of one model that learns from batches; a round is an epoch.
 
-    def _portions(self):
-        batch_size, job = self.recipe.config.batch_size, self.jobs[0]
-        order = order_of(job, job.division.of_role(0), int(self.updates[0]))
-        size = max(1, PORTION_SEQUENCES // batch_size) * batch_size
-        for first in range(0, len(order), size):
-            portion = order[first : first + size]
-            batches = [portion[start : start + batch_size] for start in range(0, len(portion), batch_size)]
-            yield *self._laid_out(batches), None
+    A call of the kernels makes several epochs: the thread that runs a block copies its sequences from the data.
+    """
 
-    def _laid_out(self, batches):
-        """Return (table, the arrays that it points to) of a few batches: of one update, or of one for each piece."""
-        net, config, lanes, dtype = self.recipe.net, self.recipe.config, self.recipe.lanes, self.recipe.dtype
-        batch, chosen = self._chosen(batches)
-        lengths = np.where(chosen >= 0, self.data.lengths[chosen], 0)
-        blocks, arrays = self._laid(chosen, lengths)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.set_words(**{name: array.ctypes.data for name, array in zip(GATHERED_SOURCES, self.source)})
+        # The list that the next call may take.
+        self.ahead = None
+
+    def _block_arrays(self, steps):
+        config = self.recipe.config
+        longest = min(steps, config.tbptt_steps) if config.carry else steps
+        return super()._block_arrays(steps) | gathered_arrays(self.recipe.net, longest)
+
+    def _call(self, rounds):
+        """Run a few epochs, or one in several parts."""
+        job, first, before, kept = self.jobs[0], int(self.updates[0]), self.round, self._kept(CHANGED)
+        most = MOST_PLACES // self._places_of(job)
+        epochs = max(1, min(rounds, self._left(first), most))
+        ahead, self.ahead = self.ahead, None
+        if ahead and ahead.job is job and ahead.first == first and epochs <= 2 * ahead.epochs:
+            epochs = min(epochs, ahead.epochs)
+            lists = [(ahead.table[: _ends(ahead.table)[epochs - 1]], ahead.arrays)]
+        else:
+            lists = self._lists(job, first, epochs, self._evaluates())
+        following = first + epochs, min(rounds, self._left(first + epochs), most)
+
+        def prepare():
+            """Make the list of the next call, as it may be."""
+            (table, arrays), = self._lists(job, *following, True)
+            self.ahead = Ahead(job, *following, table, arrays)
+
+        for table, arrays in lists:
+            self._execute(table, 1, self.recipe.config.every, prepare if following[1] > 0 else None)
+            if self.counters[loops.ENDED]:
+                self._give_up(kept, before, table)
+            # Afterwards no kernel reads them.
+            del arrays
+            if self.counters[loops.ENDED] or self.counters[loops.OVER] > 1:
+                break
+
+    def _left(self, first):
+        """Return the number of epochs from one on, of which the last one is evaluated alone."""
+        return self.recipe.config.limit - first + 1
+
+    def _places_of(self, job):
+        """Return the number of places that an epoch takes in a list."""
+        count, batch = int((job.division.roles == 0).sum()), self.recipe.config.batch_size
+        return -(-count // batch) * -(-min(batch, count) // self.places) * self.places
+
+    def _lists(self, job, start, epochs, evaluates):
+        """Yield (table of blocks, arrays that it points to) of a few epochs from `start` on, or several of one.
+
+        evaluates: whether an evaluation, if it is due, precedes the first one.
+        """
+        training, every = job.division.of_role(0), self.recipe.config.every
+        # Sequences of a part.
+        batch = min(self.recipe.config.batch_size, len(training))
+        size = max(1, MOST_PLACES // (-(-batch // self.places) * self.places)) * batch
+        evaluated = [e for e in range(epochs) if (start + e) % every == 0 and (e or evaluates)]
+        orders = orders_of(job, training, start, epochs)
+        for first in range(0, len(training), size):
+            table, epoch, arrays = self._laid_out(orders[:, first : first + size])
+            if first + size >= len(training):
+                table[np.searchsorted(epoch, np.arange(epochs), "right") - 1, FLAGS] |= loops.ROUND_END
+            if first == 0:
+                places = np.repeat(np.searchsorted(epoch, evaluated), len(self.table))
+                table = np.insert(table, places, np.tile(self.table, (len(evaluated), 1)), 0)
+            yield table, arrays
+
+    def _give_up(self, kept, before, table):
+        """Undo the epoch that was not completed, but not the evaluation before it where it is the first one."""
+        made, self.ahead = int(self.counters[loops.ROUNDS_MADE]), None
+        self._restore(kept if made else {name: kept[name] for name in LEARNED})
+        if made:
+            # Those before it once more: a call takes too little time for a copy of all that each of them changes.
+            self.round, self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1] = before, 0
+            self.set_words(stop=GOES_ON.ctypes.data)
+            self._execute(table[: _ends(table)[made - 1]], 1, self.recipe.config.every)
+            self.set_words(stop=self.flag.ctypes.data)
+
+    @property
+    def places(self):
+        """Sequences in a block."""
+        return self.recipe.net.columns * self.recipe.lanes
+
+    def _laid_out(self, orders):
+        """Return (table, epoch of each row, the arrays that it points to) of batches of sequences in orders (E, N): of
+        one update, or of one for each piece."""
+        data, net, config = self.data, self.recipe.net, self.recipe.config
+        lanes, dtype = self.recipe.lanes, self.recipe.dtype
+        batch, chosen = self._chosen(orders)
+        lengths = self.lengths[chosen]
         length = config.tbptt_steps if config.carry else None
-        block, number, first, steps, update = pieces_of(batch, blocks["steps"], length)
+        block, number, first, steps, update = pieces_of(batch, lengths.max((1, 2)), length)
         part, parts = parts_of(steps, update)
         begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
-        arrays["weights"] = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
+        weights = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
         # Lanes without a sequence have masks of 0.
-        arrays["weights"][:, 0] = self._scales(chosen, lengths, block, number, first, update)[:, None, None]
-        arrays["lengths"] = aligned_zeros((len(block), net.columns, lanes), dtype)
-        arrays["lengths"][:] = np.maximum(lengths[block] - first[:, None, None], 0)
-        columns = {name: blocks[name][block] + first * arrays[name].strides[0] for name in ("x", "y", "mask")}
-        columns |= {
+        weights[:, 0] = self._scales(chosen, lengths, block, number, first, update)[:, None, None]
+        # Of each sequence in a block: the first row of the piece, and its steps.
+        left = np.maximum(lengths[block] - first[:, None, None], 0)
+        rows = np.stack([data.offsets[chosen][block] + first[:, None, None], np.minimum(left, steps[:, None, None])], 1)
+        lasting = aligned_zeros(left.shape, dtype)
+        lasting[:] = left
+        columns = {
             "flags": loops.LEARN | loops.UPDATE * ends | loops.FRESH * (begins | (np.diff(part, prepend=0) > 0)),
             "part": part,
             "learned": parts[update],
             "parts": parts[update],
             "steps": steps,
-            "lengths": addresses(arrays["lengths"]),
-            "weights": addresses(arrays["weights"])[update],
-            "start": blocks["start"][block] if "start" in blocks else 0,
+            "lengths": addresses(lasting),
+            "weights": addresses(weights)[update],
+            "rows": addresses(rows),
         }
+        arrays = [weights, lasting, rows]
+        if data.initial is not None:
+            start = aligned_zeros((len(chosen), data.initial.shape[1], net.columns, lanes), dtype)
+            start[:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
+            columns["start"] = addresses(start)[block]
+            arrays.append(start)
         if config.carry:
-            arrays["states"] = aligned_zeros((len(batch), net.checkpoint, lanes), dtype)
-            columns["finish"] = addresses(arrays["states"])[block]
-            columns["start"] = np.where(first > 0, columns["finish"], columns["start"])
-        return table_of(columns, len(block)), arrays
+            states = aligned_zeros((len(batch), net.checkpoint, lanes), dtype)
+            columns["finish"] = addresses(states)[block]
+            columns["start"] = np.where(first > 0, columns["finish"], columns.get("start", 0))
+            arrays.append(states)
+        return table_of(columns, len(block)), batch[block] // -(-orders.shape[1] // config.batch_size), arrays
+
+    @cached_property
+    def lengths(self):
+        """The steps of each sequence, and, as the last one, of none, (N + 1,)."""
+        return np.append(self.data.lengths, 0)
+
+    @cached_property
+    def ranks(self):
+        """The place of each length among all, the longest first, (N + 1,), the last for no sequence; None where all are
+        equal. A small type, in which places are sorted faster."""
+        distinct, which = np.unique(-self.data.lengths, return_inverse=True)
+        ranks = np.append(which, len(distinct)).astype(np.min_scalar_type(len(distinct)))
+        return ranks if len(distinct) > 1 else None
 
     @cached_property
     def piece_weights(self):
@@ -80,14 +197,27 @@ class BatchedGroup(Epochs, FitGroup):
         counted = np.bincount(update, own.sum((1, 2)))
         return np.divide(1, counted, out=np.zeros(len(counted)), where=counted > 0)
 
-    def _chosen(self, batches):
+    def _chosen(self, orders):
         """Return (B,) batches of blocks, and (B, C, L) the numbers of their sequences, long ones first, -1 for none."""
-        shape = self.recipe.net.columns, self.recipe.lanes
-        counts = [-(-len(own) // (shape[0] * shape[1])) for own in batches]
-        chosen, ends = np.full((sum(counts), *shape), -1), np.cumsum(counts)
-        for own, blocks in zip(batches, np.split(chosen, ends[:-1])):
-            blocks.reshape(-1)[: len(own)] = own[np.argsort(-self.data.lengths[own], kind="stable")]
-        return np.repeat(np.arange(len(batches)), counts), chosen
+        epochs, count = orders.shape
+        batch = min(self.recipe.config.batch_size, count)
+        batches, blocks = -(-count // batch), -(-batch // self.places)
+        chosen = np.full((epochs, batches * batch), -1)
+        chosen[:, :count] = orders
+        chosen = chosen.reshape(epochs * batches, batch)
+        if self.ranks is not None:
+            chosen = np.take_along_axis(chosen, np.argsort(self.ranks[chosen], 1, kind="stable"), 1)
+        laid = np.full((epochs * batches, blocks * self.places), -1)
+        laid[:, :batch] = chosen
+        laid = laid.reshape(epochs * batches, blocks, self.recipe.net.columns, self.recipe.lanes)
+        # The last batch may have fewer blocks.
+        filled = laid[:, :, 0, 0] >= 0
+        return np.nonzero(filled)[0], laid[filled]
+
+
+def _ends(table):
+    """Return where each epoch of a table ends."""
+    return np.flatnonzero(table[:, FLAGS] & loops.ROUND_END) + 1
 
 
 def pieces_of(batch, steps, length):

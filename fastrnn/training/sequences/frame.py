@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, SUMS
+from fastrnn.kernels.recurrent.train import vectors_of
 from fastrnn.kernels.workspace import aligned_zeros
 
 
@@ -25,3 +27,31 @@ class Frame:
         """Give the kernels an array."""
         self.arrays[name] = array
         self.set_words(**{name: array.ctypes.data})
+
+
+def group_shapes(recipe, slots, rounds, evaluations):
+    """Return {name: shape} of the arrays of a group of models, for calls of at most so many rounds and evaluations."""
+    lanes, optimizer = recipe.lanes, recipe.optimizer
+    # Numbers of one model are updated a vector at a time.
+    rows = recipe.rows if recipe.net.own_weights else -(-recipe.rows // lanes) * lanes
+    return {
+        "theta": (rows, slots),
+        "gradient": of_parts(recipe, recipe.rows, 1),
+        "best": (rows, slots),
+        "slots": (len(optimizer.slots), rows, slots),
+        "flags": (3, rows),
+        "options": (len(recipe.options), slots),
+        "running": (max(1, len(optimizer.running)), slots),
+        "factor": (rounds, slots),
+        "criteria": (len(CRITERIA), slots),
+        "sums": of_parts(recipe, SUMS, 1),
+        "norm": (lanes, slots),
+        "active": (1, lanes),
+        "progress": (len(PROGRESS), lanes),
+        "history": (evaluations, SUMS, lanes),
+    }
+
+
+def of_parts(recipe, numbers, parts):
+    """Return the shape of this many numbers of each model, for each part of an update."""
+    return parts, vectors_of(recipe.net, numbers, recipe.lanes), recipe.lanes

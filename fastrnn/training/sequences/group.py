@@ -3,11 +3,11 @@
 import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
+from fastrnn.kernels.recurrent.decide import PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import item_of
 from fastrnn.training.sequences.criteria import FIRST_PROGRESS, criteria_of
-from fastrnn.training.sequences.frame import Frame
+from fastrnn.training.sequences.frame import Frame, group_shapes, of_parts
 from fastrnn.training.sequences.job import results_of
 from fastrnn.training.sequences.lanes import span_of
 from fastrnn.training.sequences.successors import Successors
@@ -28,36 +28,18 @@ class FitGroup(Frame):
     memory for blocks, or None.
     """
 
-    # Flags of the work after all blocks of a round.
-    last = loops.UPDATE | loops.DECIDE
+    # Flags of the work after all blocks of its table, and whether the table is that of one evaluation.
+    last, listed = loops.UPDATE | loops.DECIDE | loops.ROUND_END, 0
 
     def __init__(self, recipe, data, flag, blocks_for, beside=None):
         super().__init__(recipe.program, recipe.dtype)
         self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
-        # Numbers of one model are updated a vector at a time.
-        rows = recipe.rows if net.own_weights else -(-recipe.rows // lanes) * lanes
-        names, width = recipe.optimizer, self.slots
         self.longest = min(MOST_EVALUATIONS * recipe.config.every, MOST_ROUNDS)
-        shapes = {
-            "theta": (rows, width),
-            "gradient": self._of_parts(recipe.rows, 1),
-            "best": (rows, width),
-            "slots": (len(names.slots), rows, width),
-            "flags": (3, rows),
-            "options": (len(recipe.options), width),
-            "running": (max(1, len(names.running)), width),
-            "factor": (self.longest, width),
-            "criteria": (len(CRITERIA), width),
-            "sums": self._of_parts(SUMS, 1),
-            "norm": (lanes, width),
-            "active": (1, lanes),
-            "progress": (len(PROGRESS), lanes),
-            "history": (MOST_EVALUATIONS + 1, SUMS, lanes),
-        }
+        shapes = group_shapes(recipe, self.slots, self.longest, MOST_EVALUATIONS + 1)
         steps = self._longest()
-        block = {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
+        block = {name: (count, lanes) for name, count in self._block_arrays(steps).items()}
         self.counters = aligned_zeros((loops.COUNTERS,), np.int64)
         for name, shape in (shapes if beside else shapes | block).items():
             self.allocate(name, shape)
@@ -71,6 +53,7 @@ class FitGroup(Frame):
             counters=self.counters.ctypes.data,
             entries=MOST_EVALUATIONS + 1,
             free=1,
+            listed=self.listed,
             window=net.window(steps),
             # A piece longer than all sequences has no border, for any length.
             segment=min(recipe.config.tbptt_steps or 0, steps),
@@ -89,9 +72,9 @@ class FitGroup(Frame):
         """Return the steps of the longest block."""
         return int(self.data.lengths.max())
 
-    def _of_parts(self, numbers, parts):
-        """Return the shape of this many numbers of each model, for each part of an update."""
-        return parts, loops.vectors_of(self.recipe.net, numbers, self.recipe.lanes), self.recipe.lanes
+    def _block_arrays(self, steps):
+        """Return {name: vectors} of a thread's memory for blocks of up to `steps` steps."""
+        return self.recipe.net.training_arrays(steps)
 
     def _progress(self, name):
         """Return (slots,): a number of each model."""
@@ -256,17 +239,17 @@ class FitGroup(Frame):
         """Run `rounds` rounds in compiled code."""
         self._execute(self.table, rounds, self.recipe.config.every)
 
-    def _execute(self, table, rounds, every):
-        """Run the program on a table of blocks."""
-        self.team.run(self.frame, min(self.threads, self.point(table, rounds, every)))
+    def _execute(self, table, rounds, every, meanwhile=None):
+        """Run the program on a table of blocks; meanwhile: see Team.run."""
+        self.team.run(self.frame, min(self.threads, self.point(table, rounds, every)), meanwhile)
 
     def point(self, table, rounds, every):
         """Let the frame point to a table of blocks; return the number of threads that can share them."""
         place = loops.ITEM.index("learned")
         learned, parts = table[:, place : place + 2].max(0).tolist()
-        for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, parts)):
+        for name, numbers, count in (("gradient", self.recipe.rows, learned), ("sums", SUMS, max(learned, parts))):
             if len(self.arrays[name]) < count:
-                self.allocate(name, self._of_parts(numbers, count))
+                self.allocate(name, of_parts(self.recipe, numbers, count))
         self.set_words(blocks=table.ctypes.data, count=len(table), rounds=rounds, every=every, threads=1)
         self.counters[loops.OF_A_CALL] = 0
         return max(learned, 1)

@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from fastrnn.caching import cached_property
+from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.training.sequences.epochs import Epochs, addresses, order_of, table_of
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.threads import with_helpers
+from fastrnn.training.sequences.epochs import Epochs, addresses, orders_of, table_of
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.team import MODELS_PARTS, parts_of_models
 
@@ -17,7 +21,40 @@ class OwnBatchedGroup(Epochs, OwnGroup):
     A lane with fewer batches than its neighbours rests at the end of an epoch.
     """
 
+    @cached_property
+    def buffers(self):
+        """Memory for sequences that are laid out, by name."""
+        return {}
+
+    def run(self, rounds, threads=1):
+        """Run one epoch."""
+        return super().run(1, threads)
+
+    def _call(self, rounds):
+        """Run one epoch: an evaluation, if one is due, and then the batches, unless training is to stop."""
+        before, active = self.round, self.arrays["active"][0]
+        if self._evaluates():
+            self._execute(self.table, 1, self.recipe.config.every)
+        made = not self.flag[0] and self._learn() if active.any() else self.counters[loops.DONE]
+        self.round = before + bool(made)
+        self.counters[loops.ROUNDS_MADE] = bool(made)
+
+    def _learn(self):
+        """Learn from the batches of an epoch; return whether it was completed; otherwise everything is as before."""
+        before, active = self._kept(), self.arrays["active"].copy()
+        for table, kept, taking_part in self._portions():
+            if not self.flag[0]:
+                self.arrays["active"][:] = active * taking_part
+                self._execute(table, 1, self.recipe.config.every)
+                self.arrays["active"][:] = active
+            del kept
+            if self.flag[0]:
+                self._restore(before)
+                return False
+        return True
+
     def _portions(self):
+        """Yield (table, arrays it points to, lanes that take part)."""
         net, taking = self.recipe.net, self.arrays["active"][0, : self.slots] > 0
         chosen, counts = self._chosen(taking)
         # (U, B, C, L) lengths, the longest of each block first, and what a batch of each lane is divided by.
@@ -44,7 +81,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         orders = []
         for slot, job in enumerate(self.jobs):
             training = job.division.of_role(0) if job is not None and taking[slot] else np.zeros(0, np.int64)
-            orders.append(order_of(job, training, int(self.updates[slot])) if len(training) else training)
+            orders.append(orders_of(job, training, int(self.updates[slot]), 1)[0] if len(training) else training)
         size = min(size, max(map(len, orders)))
         counts = np.array([-(-len(order) // size) for order in orders])
         blocks = -(-size // columns)
@@ -77,3 +114,36 @@ class OwnBatchedGroup(Epochs, OwnGroup):
             "parts": parts[update],
         }
         return table_of(columns, len(update)), (arrays, weights)
+
+    def _laid(self, chosen, lengths):
+        """Lay out sequences in blocks; return ({column of the kernels' table: (B,)}, {name: array they point to}).
+
+        chosen (B, C, L): the numbers of the sequences, -1 for none; lengths (B, C, L): of these.
+        """
+        data, count, steps = self.data, len(chosen), lengths.max((1, 2))
+        firsts, places = np.cumsum(steps) - steps, chosen.shape[1:]
+        arrays = {
+            name: self._buffer(name, (int(steps.sum()), *own.shape[1:], *places))
+            for name, own in zip(("x", "y", "mask"), self.source)
+        }
+        given = data.offsets, data.lengths, *self.source
+
+        def part(thread, threads):
+            own = slice(count * thread // threads, count * (thread + 1) // threads)
+            gather(chosen[own], steps[own], firsts[own], given, tuple(arrays.values()))
+
+        with_helpers(min(self.threads, count), part)
+        columns = {"steps": steps} | {name: addresses(array, firsts) for name, array in arrays.items()}
+        arrays["lengths"] = self._buffer("lengths", lengths.shape)
+        arrays["lengths"][:] = lengths
+        if data.initial is not None:
+            arrays["start"] = self._buffer("start", (count, data.initial.shape[1], *places))
+            arrays["start"][:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
+        return columns | {name: addresses(arrays[name]) for name in arrays if name not in columns}, arrays
+
+    def _buffer(self, name, shape):
+        """Return an array of this shape in memory that is used again."""
+        size = int(np.prod(shape))
+        if name not in self.buffers or self.buffers[name].size < size:
+            self.buffers[name] = aligned_zeros((size,), self.recipe.dtype)
+        return self.buffers[name][:size].reshape(shape)

@@ -29,7 +29,10 @@ class FitRecipe:
         sizes = inputs, outputs
         self.net = kernel_network(cell, head, sizes, own_weights, own_data, config.before, columns=columns)
         carried, zero = config.terms.carried or given, config.initial_state == "zero"
-        self.terms = config.terms._replace(carried=carried, long=self.net.long(steps), fresh=zero and not carried)
+        gathers = config.batch_size is not None and not own_weights
+        self.terms = config.terms._replace(
+            carried=carried, long=self.net.long(steps), fresh=zero and not carried, gathered=gathers
+        )
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
         self.rows = self.net.table.count

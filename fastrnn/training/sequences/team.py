@@ -59,8 +59,11 @@ class Team:
         # Of each helper: its frame, and what that points to.
         self.helpers = []
 
-    def run(self, frame, most):
-        """Run the program on a frame, on at most this number of threads."""
+    def run(self, frame, most, meanwhile=None):
+        """Run the program on a frame, on at most this number of threads.
+
+        meanwhile: a function that the first one of several calls before it joins the others, or None.
+        """
         while len(self.helpers) < most - 1:
             # Memory that no thread writes to takes no room.
             arrays = {name: aligned_zeros(shape, self.dtype) for name, shape in self.shapes.items()}
@@ -74,6 +77,8 @@ class Team:
                 for name, array in arrays.items():
                     own[self.places[name]] = array.ctypes.data
             own[self.places["threads"]] = threads
+            if meanwhile and thread == 0 and threads > 1:
+                meanwhile()
             self.program.run(own)
 
         self.used = len(with_helpers(most, work)) if most > 1 else work(0, 1) or 1

@@ -29,14 +29,17 @@ def progress_shown(progress, unit, state, total=None):
             if bar.desc:
                 bar.set_description_str("", refresh=False)
             bar.set_postfix_str(note, refresh=False)
-            bar.update(done - bar.n)
+            # Not by differences, whose sum would show rounding errors of shares.
+            bar.n = done
+            bar.update(0)
 
         yield tell
 
 
 def models_done(done, models, loss=None):
-    """Return the state of a bar of models, with the lowest loss of the finished models."""
-    return done, models, "" if loss is None or not loss < float("inf") else f"loss {loss:.4g}"
+    """Return the state of a bar of models, with the lowest loss so far."""
+    whole = int(done) if done == int(done) else done
+    return whole, models, "" if loss is None or not loss < float("inf") else f"loss {loss:.4g}"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from numba.core import event
 from fastrnn import GRU, Sequences, cross_validate, train, train_many
 from fastrnn.progress import models_done, on_compiling, progress_shown
 from fastrnn.training.entry import _samples_done
+from fastrnn.training.sequences import fit
+from fastrnn.training.sequences.fitting import Fitting
 
 X = np.random.default_rng(0).integers(0, 2, (20, 12, 2))
 DATA = Sequences(X, X[:, :, 0], kind="classes", classes=2)
@@ -58,6 +60,29 @@ def test_training_with_a_bar_gives_the_same(call, capsys):
         losses.append(getattr(made, "fits", made).loss.tobytes())
         assert ("100%" in capsys.readouterr().err) == bar
     assert losses[0] == losses[1]
+
+
+def test_models_in_training_count_by_the_share_of_their_epochs(monkeypatch, capsys):
+    made, told, losses = [], [], []
+
+    def watched(*arguments):
+        made.append(Fitting(*arguments))
+        return made[0]
+
+    def callback(state):
+        told.append(made[0].so_far())
+        losses.append(np.nanmin(state.history(0)["loss"][:, 1]))
+
+    monkeypatch.setattr(fit, "Fitting", watched)
+    train(GRU(2), DATA, epochs=20, evaluate_every=5, learning_rate=0.05, callback=callback)
+    done, models, least = zip(*told)
+    # An evaluation is made in the pass of the next update.
+    assert done == (0.05, 0.3, 0.55, 0.8, 1) and set(models) == {1}
+    np.testing.assert_allclose(least, losses, rtol=1e-6)
+    with progress_shown(True, "models", models_done) as bar:
+        for state in told:
+            bar(*state)
+    assert "| 1/1 [" in capsys.readouterr().err
 
 
 def test_on_tasks_it_counts_samples(capsys):

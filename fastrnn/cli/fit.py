@@ -162,6 +162,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
 
     import numpy as np
 
+    from fastrnn.progress import models_done
     from fastrnn.sweep.driver import UnitFailed
     from fastrnn.training.sequences.kept import fit_kept
     from fastrnn.training.sequences.parts import Where
@@ -175,8 +176,9 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
         with (Bar(total, delay=0.5) as bar, compiling_noted(), cluster(args) as executor, user_errors(_names(args))):
 
             def progress(done, models, loss):
-                state[0] = done
-                bar(done, f"loss {loss:.4g}" if np.isfinite(loss) else "")
+                state[0] = int(done)
+                whole, _, note = models_done(done, models, loss)
+                bar(whole, note)
 
             common = {"config": settings, "output": parts, "progress": progress}
             if args.cv:

@@ -50,7 +50,9 @@ class Bar:
             self.bar.start_t = self.started
         self.bar.total = total or self.bar.total
         self.bar.set_postfix_str(note, refresh=False)
-        self.bar.update(done - self.bar.n)
+        # Not by differences, whose sum would show rounding errors of shares.
+        self.bar.n = done
+        self.bar.update(0)
 
     def __enter__(self):
         return self

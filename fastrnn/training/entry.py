@@ -81,7 +81,8 @@ def train(
         crash the same call continues from it, to the same bytes.
     progress : function, True or None
         Called some twenty times per second: progress(samples, loss, exact_accuracy) for tasks and arrays,
-        progress(models_done, models, loss) for Sequences. True: a bar of tqdm, in a terminal or a notebook.
+        progress(models_done, models, loss) for Sequences, where a model in training counts as the share of its epochs
+        that it has made, and loss is the lowest so far. True: a bar of tqdm, in a terminal or a notebook.
     **options
         Sequences: fields of fastrnn.FitConfig, and
 

@@ -81,8 +81,9 @@ def fit_sequences(
     threads : int or None
         At most this many; default: all cores. Where fewer lanes full of models wait, they share updates' blocks.
     progress : function or None
-        progress(models_done, models, loss), called now and then; loss: the lowest validation loss of the models that
-        are done, or training loss where there is no validation, inf while there is none.
+        progress(models_done, models, loss), called now and then; models_done: a float, in which a model in training
+        counts as the share of its epochs that it has made; loss: the lowest validation loss so far, or training loss
+        where there is no validation, inf before any evaluation.
     callback : function or None
         callback(state), with a fastrnn.training.sequences.fit_state.FitState, called in the caller's thread; True ends
         all training, with the best weights so far and "callback" as stopped. For a single model it is called after

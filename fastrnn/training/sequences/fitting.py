@@ -32,7 +32,8 @@ class Fitting:
         self.progress, self.callback, self.autosave = progress, callback, autosave
         self.models = sum(len(many.jobs) for many in manys)
         self.stepwise = callback is not None and self.models == 1
-        self.reason, self.reported, self.lock = "interrupted", 0, threading.Lock()
+        self.reason, self.reported, self.told = "interrupted", 0, (0.0, math.inf)
+        self.lock = threading.Lock()
         self.deposits = Deposits(autosave, self._size, self._save, self.lock)
         self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
         self.earlier = autosave.take_up(manys) if autosave else 0.0
@@ -106,7 +107,7 @@ class Fitting:
         """Call progress and callback, if there is news; their exceptions end training."""
         try:
             if self.progress:
-                self.progress(self.done, self.models, self.least)
+                self.progress(*self.so_far())
             if self.stepwise:
                 self._step()
             elif self.callback and (evaluated := self._evaluated()) != self.reported:
@@ -115,6 +116,19 @@ class Fitting:
         except BaseException:
             self.stop()
             raise
+
+    def so_far(self):
+        """Return how many models are done, those in training by the share of their epochs; of how many; and the lowest
+        loss so far."""
+        done, least = float(self.done), self.least
+        for many in self.manys:
+            for group in many.groups:
+                busy = [slot for slot, seen in enumerate(list(group.seen)) if seen is not None]
+                done += float(group.updates[busy].sum()) / max(many.recipe.config.limit, 1)
+                least = min(least, *map(group.best_loss, busy)) if busy else least
+        # Models that just end are in neither count, or in both.
+        self.told = min(max(self.told[0], done), self.models), min(self.told[1], least)
+        return round(self.told[0], 2), self.models, self.told[1]
 
     def _step(self):
         """Call the callback for a single model, until it is finished or its next evaluation takes longer."""

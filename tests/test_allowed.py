@@ -167,6 +167,7 @@ def test_predictions_and_likelihoods_are_those_among_allowed_classes(fits, tmp_p
     p, flat = fits.predict(DATA), np.concatenate(ALLOWED)
     assert (p[:, ~flat] == 0).all() and (p[:, flat] > 0).all()
     np.testing.assert_allclose(p.sum(2), 1, rtol=1e-12)
+    np.testing.assert_array_equal(fits.classes(DATA), p.argmax(2))
     weights = fits.weights(1)
     counted = sum((own >= 0).sum() for own in Y)
     np.testing.assert_allclose(fits.log_likelihood(DATA)[1], -counted * mean_loss(weights, range(4)), rtol=1e-10)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, train_many
+from fastrnn import GRU, LSTM, FitConfig, Fits, Sequences, train, train_many
 from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
@@ -77,6 +77,26 @@ def test_predictions_are_those_of_an_independent_network_whatever_lay_in_the_lan
     for i in range(len(fits)):
         z = np.concatenate([oracle.outputs(oracle.gru, as_float(fits.weights(i)), x) for x, _, _ in data])
         np.testing.assert_allclose(fits.outputs(data)[i], z, atol=2e-6)
+
+
+def test_losses_and_decisions_are_those_of_an_independent_network():
+    weight = [np.arange(len(x)) % 3 for x, _, _ in DATA]
+    data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], weight=weight, kind="classes", classes=2)
+    fits = train_many(GRU(2), data, seeds=range(2), roles=ROLES, **QUICK)
+    z = [oracle.outputs(oracle.gru, as_float(fits.weights(1)), x) for x, _, _ in data]
+    losses = [oracle.cross_entropy(each, np.maximum(y, 0)) for each, (_, y, _) in zip(z, data)]
+    means = [np.average(each, weights=own) for each, own in zip(losses, weight)]
+    np.testing.assert_allclose(fits.losses(data, "sequence")[1], means, rtol=1e-4)
+    whole = np.average(np.concatenate(losses), weights=np.concatenate(weight))
+    np.testing.assert_allclose(fits[1].losses(data, per="model"), whole, rtol=1e-5)
+    np.testing.assert_array_equal(fits.classes(data)[1], np.concatenate(z).argmax(1))
+    with pytest.raises(ValueError, match="^bits: the head softmax predicts classes; see predict"):
+        fits.bits(data)
+    with pytest.raises(ValueError, match="^per: got 'all', expected model, sequence or step"):
+        fits.losses(data, "all")
+    bits = Sequences([x for x, _, _ in DATA], [np.stack([y, 1 - y], 1) for _, y, _ in DATA], kind="bits")
+    fit = train(GRU(2), bits, **QUICK)
+    np.testing.assert_array_equal(fit.bits(bits), fit.predict(bits) > 0.5)
 
 
 def test_early_stopping_keeps_the_weights_of_the_least_validation_loss(fits):

@@ -11,7 +11,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report_fit
-from fastrnn.cli.options import add_options, decimal, flags, given, list_of, named, positive, real_number, seed
+from fastrnn.cli.options import add_options, class_named, decimal, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.errors import printable
 from fastrnn.program import install
@@ -82,7 +82,7 @@ def arguments(parser, argv):
     first.add_argument("--cell", nargs="?", default="gru")
     chosen, known = first.parse_known_args(argv)[0].cell, cells()
     # argparse says what is wrong with an option without a value.
-    made_of = named("--cell", chosen or "gru", known)
+    made_of = class_named("--cell", chosen or "gru", known)
     nets = parser.add_argument_group("networks; a LIST (1,2,4) fits each combination")
     nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
     for option, name, kind, text in GRID_OPTIONS:

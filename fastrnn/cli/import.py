@@ -1,7 +1,7 @@
 """`fastrnn import`: turns another library's file into a network of fastrnn."""
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import named
+from fastrnn.cli.options import class_named
 from fastrnn.cli.output import check_writable
 
 SUMMARY = "Read a network that another library wrote"
@@ -77,7 +77,7 @@ def _model(network, args):
     from fastrnn.model import Model
     from fastrnn.tasks.base import tasks
 
-    made_of = named("--task", args.task, tasks())
+    made_of = class_named("--task", args.task, tasks())
     if network.before or network.head.name not in ("sigmoid", "linear"):
         raise UserError(f"--task: {args.input} has other outputs than bits after each step, as a task has")
     with user_errors({"cell": args.input, "weights": args.input, "bits": "--bits", "task": "--task"}):

@@ -125,7 +125,7 @@ def list_of(kind):
     return parse
 
 
-def named(option, text, known):
+def class_named(option, text, known):
     """Return the class in {name: class} that a text names, in upper or lower case. Raises UserError for other texts."""
     from fastrnn.arguments import as_choice
 

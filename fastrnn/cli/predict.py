@@ -71,10 +71,10 @@ def csv_of(one, data, columns, states):
     made = [*groups, np.arange(data.steps) - data.offsets[owner]]
     if kind == "classes":
         names = columns["classes"] if isinstance(columns["classes"], list) else list(range(p.shape[1]))
-        made += [np.array(names, object)[p.argmax(1)], *p.T]
+        made += [np.array(names, object)[one.classes(data)], *p.T]
         head += ["step", f"{targets[0]}_predicted", *(f"p({targets[0]}={name})" for name in names)]
     elif kind == "bits":
-        made += [column for values in p.T for column in ((values > 0.5).astype(int), values)]
+        made += [column for pair in zip(one.bits(data).T, p.T) for column in pair]
         names = [targets[n] if n < len(targets) else f"y{n}" for n in range(p.shape[1])]
         head += ["step", *(text for name in names for text in (f"{name}_predicted", f"p({name}=1)"))]
     else:

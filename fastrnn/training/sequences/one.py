@@ -158,6 +158,35 @@ class Fit:
         """
         return self.fits.outputs(data)[0]
 
+    def classes(self, data):
+        """Return the most probable class of each step, among those that are allowed.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        int64 array (S,)
+            Class numbers.
+        """
+        return self.fits.classes(data)[0]
+
+    def bits(self, data):
+        """Return the more probable value of each bit: 1 where its probability is above 1/2.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        int64 array (S, O)
+        """
+        return self.fits.bits(data)[0]
+
     def states(self, data):
         """Return the states after each step, all states of the cell one after the other.
 
@@ -172,20 +201,22 @@ class Fit:
         """
         return self.fits.states(data)[0]
 
-    def losses(self, data):
-        """Return the loss of each step.
+    def losses(self, data, per="step"):
+        """Return the loss of each step, or its weighted mean over the counted steps of each sequence or of all.
 
         Parameters
         ----------
         data : Sequences
             Inputs and targets.
+        per : "step", "sequence" or "model"
+            What to average over.
 
         Returns
         -------
-        float64 array (S,)
-            nan where a step does not count.
+        float64 array (S,) or (N,), or float
+            nan where no step counts.
         """
-        return self.fits.losses(data)[0]
+        return self.fits.losses(data, per)[0]
 
     def log_likelihood(self, data, per="model"):
         """Return the log-likelihood of the targets in nats, for heads of probabilities.

@@ -55,6 +55,47 @@ class Predictions:
         p = self.head.link(z) if data.allowed is None else self.head.link(z, data.allowed)
         return (p, self._stacked(last)) if return_states else p
 
+    def classes(self, data):
+        """Return the most probable class of each step, among those that are allowed.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        int64 array (M, S)
+            Class numbers.
+
+        Raises
+        ------
+        ValueError
+            For heads of bits or reals.
+        """
+        data = _sequences(data)
+        z = self._decided("classes", data)
+        return (z if data.allowed is None else np.where(data.allowed, z, -np.inf)).argmax(-1)
+
+    def bits(self, data):
+        """Return the more probable value of each bit: 1 where its probability is above 1/2.
+
+        Parameters
+        ----------
+        data : Sequences or a list of arrays (steps, inputs)
+            The inputs.
+
+        Returns
+        -------
+        int64 array (M, S, O)
+
+        Raises
+        ------
+        ValueError
+            For heads of classes or reals.
+        """
+        return (self._decided("bits", data) > 0).astype(np.int64)
+
     def states(self, data):
         """Return the states after each step, all states of the cell one after the other.
 
@@ -74,20 +115,30 @@ class Predictions:
         """
         return self._stacked(self._run(data, states=True)[1])
 
-    def losses(self, data):
-        """Return the loss of each step; its weighted mean is the loss of the data, for the head "esr", too.
+    def losses(self, data, per="step"):
+        """Return the loss of each step, or its weighted mean over the counted steps of each sequence or of all.
+
+        The mean over all is the loss of the data, for the head "esr", too.
 
         Parameters
         ----------
         data : Sequences
             Inputs and targets.
+        per : "step", "sequence" or "model"
+            What to average over.
 
         Returns
         -------
-        float64 array (M, S)
-            nan where a step does not count.
+        float64 array (M, S), (M, N) or (M,)
+            nan where no step counts.
+
+        Raises
+        ------
+        ValueError
+            For another `per`.
         """
         data = _sequences(data)
+        _check_per(per)
         check_targets(data, self.head, self._recipe(0).net.sizes.outputs)
         z = self.outputs(data).astype(float)
         formulas = traced(self.head.suited(data.allowed is not None), z.shape[2])
@@ -98,7 +149,11 @@ class Predictions:
         losses = on_numpy([formulas.loss], values)[0]
         if self.head.relative:
             losses = losses * (data.weight.sum() / loss_weights(self.head, data).sum())
-        return np.where(data.weight > 0, losses, np.nan)
+        counts = data.weight > 0
+        if per == "step":
+            return np.where(counts, losses, np.nan)
+        sums, totals = _over(np.where(counts, data.weight * losses, 0), data, per), _over(data.weight[None], data, per)
+        return np.divide(sums, totals, out=np.full(sums.shape, np.nan), where=totals > 0)
 
     def log_likelihood(self, data, per="model"):
         """Return the log-likelihoods of the targets in nats, for heads of probabilities.
@@ -125,14 +180,14 @@ class Predictions:
         if self.head.targets == "reals" or getattr(self.head, "measure", "cross-entropy") != "cross-entropy":
             raise ValueError(f"log_likelihood: the head {self.head.name} has none; `losses` gives its loss")
         data = _sequences(data)
-        steps = -np.nan_to_num(self.losses(data))
-        if per == "step":
-            return steps
-        if per == "sequence":
-            return np.add.reduceat(steps, data.offsets[:-1], axis=1)
-        if per != "model":
-            raise ValueError(f"per: got {per!r}, expected model, sequence or step")
-        return steps.sum(1)
+        _check_per(per)
+        return _over(-np.nan_to_num(self.losses(data)), data, per)
+
+    def _decided(self, targets, data):
+        """Return z (M, S, O), after a check that the head has targets of this kind."""
+        if self.head.targets != targets:
+            raise ValueError(f"{targets}: the head {self.head.name} predicts {self.head.targets}; see predict")
+        return self.outputs(data)
 
     def _run(self, data, states=False, initial=None):
         """Return z (M, S, O), and for each model its states (S, W), or None, and the last ones (N, W)."""
@@ -159,6 +214,18 @@ class Predictions:
                 "states: the models have different sizes; choose those of one, for example fits[fits.hidden_size == 4]"
             )
         return np.stack(states)
+
+
+def _check_per(per):
+    if per not in ("model", "sequence", "step"):
+        raise ValueError(f"per: got {per!r}, expected model, sequence or step")
+
+
+def _over(steps, data, per):
+    """Return values (M, S) of steps as they are, or their sums over each sequence (M, N), or over all steps (M,)."""
+    if per == "sequence":
+        return np.add.reduceat(steps, data.offsets[:-1], axis=1)
+    return steps if per == "step" else steps.sum(1)
 
 
 def _sequences(data):

@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn.cores import cores
 from fastrnn.initializers import drawn_weights
 from fastrnn.interrupt import Interrupted
-from fastrnn.kernels.batches import CLEAN, DIVERGED
+from fastrnn.kernels.batches import DIVERGED
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
@@ -101,21 +101,21 @@ class Training:
             return "interrupted"
 
     def _updates(self, limit):
-        config, session = self.config, self.session
-        pace, ahead = Pace(session.flops, session.steps, config.batch_size), (config.patience, limit)
-        if config.until == "samples":
-            ahead = 0, limit
-        # The earlier run may have been interrupted during a check.
-        if (self._due() or self._last()) and self._checked(self._due()):
-            return "exact"
-        while self.session.step < limit:
+        pace = Pace(self.session.flops, self.session.steps, self.config.batch_size)
+        while True:
+            # At first, too: the earlier run may have been interrupted during a test.
+            earned, steps = self._earned(), self.session.steps
+            if (earned or self._last()) and self._passes(earned):
+                return "exact"
+            pace.lengthened(steps, self.session.steps)
+            self.interrupt.check()
+            if self.offer:
+                self.offer()
             session = self.session
-            if self.checks and config.until == "exact":
-                # Calls end where checks begin; otherwise measured time would decide when the first check comes.
-                ahead = self.checks.ahead(session.step, limit)
-            patience, end = ahead
-            count, made = min(pace.updates, end - session.step), session.step
-            began = self.seconds()
+            if session.step >= limit:
+                return "samples"
+            patience, end = self._ahead(limit)
+            count, made, began = min(pace.updates, end - session.step), session.step, self.seconds()
             statistics, why = session.run(count, patience, self.interrupt.flag)
             ended = self.seconds()
             self.bins.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
@@ -125,14 +125,13 @@ class Training:
                     self.bins.drop_last()
                 return "diverged"
             self._tell(statistics)
-            if why == CLEAN or self._last():
-                if self._checked(why == CLEAN):
-                    return "exact"
-                pace.lengthened(session.steps, self.session.steps)
-            self.interrupt.check()
-            if self.offer:
-                self.offer()
-        return "samples"
+
+    def _ahead(self, limit):
+        """Return (samples without a mistake, updates in all) of which either ends the next calls."""
+        if self.config.until == "samples":
+            return 0, limit
+        # Otherwise measured time would decide when the first check of own data comes.
+        return self.checks.ahead(self.session.step, limit) if self.checks else (self.config.patience, limit)
 
     def _tell(self, statistics):
         """Report the last update of a call to the user's progress function."""
@@ -141,7 +140,7 @@ class Training:
             self.told = self.session.step * batch, loss / batch, 1 - wrong / batch
             self.progress(*self.told)
 
-    def _due(self):
+    def _earned(self):
         """Return whether there were enough samples without a mistake to test the network."""
         if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
             return False
@@ -151,7 +150,7 @@ class Training:
         """Return whether enough updates were made to test the network."""
         return self.config.until != "samples" and self.session.step == self.config.updates
 
-    def _checked(self, earned):
+    def _passes(self, earned):
         """Return whether the network passes all tests; if not, the count of samples without a mistake starts again.
 
         earned: whether samples without a mistake led here, or else the end of training, which another one may continue.

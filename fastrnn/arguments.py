@@ -110,6 +110,18 @@ def as_array(name, value):
     return array
 
 
+def as_each(name, value, models):
+    """Return an array (models,) of a number of each model, from one number for all, or one for each.
+
+    Raises ValueError for anything else.
+    """
+    array = as_array(name, value)
+    if array.shape not in ((), (models,)) or array.dtype == bool:
+        expected = f"{models} numbers, one for each seed" if models > 1 else "as many seeds as values"
+        raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {expected}")
+    return np.broadcast_to(array, (models,))
+
+
 def meant(word, known):
     """Return `; did you mean 'adam'?` where a known word is similar, else ""."""
     near = difflib.get_close_matches(str(word), known, 1)

@@ -78,7 +78,7 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
         ({"learning_rate": "fast"}, "learning_rate: got 'fast', expected a positive number"),
         ({"head": "sigmoid"}, "head: sigmoid takes bits, but the targets are classes"),
         ({"roles": np.zeros((2, 12), int)}, "roles: got shape (2, 12), expected (12,) or (1, 12)"),
-        ({"hidden_size": [1, 2]}, "hidden_size: got shape (2,), expected a number or as many seeds as values"),
+        ({"hidden_size": [1, 2]}, "hidden_size: got int64 of shape (2,), expected a number or as many seeds"),
         ({"optimizer": "adams"}, "optimizer: got 'adams', expected one of"),
         ({"optimizer_options": {"beta3": 1}}, "optimizer_options: got beta3=1, but adam has beta1"),
         ({"dtype": "float16"}, "dtype: got 'float16', expected one of float32, float64"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_choice, as_seeds, as_whole
+from fastrnn.arguments import as_choice, as_each, as_seeds, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
@@ -17,7 +17,7 @@ from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.fitting import Fitting
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
-from fastrnn.training.sequences.per_model import each_of, given_weights, separated
+from fastrnn.training.sequences.per_model import given_weights, separated
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.start import jobs_of
@@ -50,49 +50,27 @@ def fit_sequences(
 ):
     """Train one model for each seed on Sequences, side by side in the lanes of SIMD vectors, and return the Fits.
 
-    Parameters
-    ----------
-    cell : Cell
-    data : Sequences
-    seeds : M integers
-        Initial weights are drawn from them.
-    roles : (N,) or (M, N), or None
-        What each sequence is to each model (fastrnn.data); None: a share `validation` of the sequences, drawn by
-        seed 0, validates all models.
-    each : str or None
-        The name of a group of the data, such as "subject": one model for each of its values, in sorted order, fitted
-        to the sequences of that value alone; a share of each value validates. Seeds are then one for all, or one
-        for each, or more: the values are gone through again and again. Roles are (N,).
-    head : Head or its name
-        Default: softmax for classes, sigmoid for bits, linear for reals.
-    hidden_size, learning_rate, l1, weight_decay, activity, and the values of optimizer_options
-        A number, or M numbers.
-    weights : dict or None
-        Initial weights {name: array} of all models, or with a leading axis of M.
-    lanes : "models", "sequences" or None
-        Models side by side, each on all its sequences in every update, or on batches of its own; or the sequences of
-        one model after the other, which is faster for a few large models, takes less memory with batches, and is the
-        only way to carry states. None: models, unless states are carried.
-    config, options
-        A FitConfig, and fields of it, which win.
-    only : integers or None
-        Numbers of the models to fit, of all M; the others are left out. Each is what it is without `only`, so that
-        several machines may share one call.
-    threads : int or None
-        At most this many; default: all cores. Where fewer lanes full of models wait, they share updates' blocks.
-    progress : function or None
-        progress(models_done, models, loss), called now and then; models_done: a float, in which a model in training
-        counts as the share of its epochs that it has made; loss: the lowest validation loss so far, or training loss
-        where there is no validation, inf before any evaluation.
-    callback : function or None
-        callback(state), with a fastrnn.training.sequences.fit_state.FitState, called in the caller's thread; True ends
-        all training, with the best weights so far and "callback" as stopped. For a single model it is called after
-        each evaluation, and training waits for it, so that the same callback gives the same bytes. Models side by side
-        do not wait: it is called at most some twenty times per second, if there were evaluations meanwhile.
-    checkpoint : str or None
-        A file that keeps the state of a long training, written about every half minute in at most 1 % of the time, and
-        removed at the end. After a crash or Ctrl-C the same call continues from it, to the same bytes; with batches,
-        from the last whole epoch.
+    Arguments are those of fastrnn.train_many. Of these,
+
+    roles: what each sequence is to each model (fastrnn.data), (N,) or (M, N); None: a share `validation` of the
+    sequences, drawn by seed 0, validates all models. each: one model for each value of a group, in sorted order, fitted
+    to the sequences of that value alone; a share of each value validates. Seeds are then one for all, or one for each,
+    or more: the values are gone through again and again. Roles are (N,).
+    hidden_size, learning_rate, l1, weight_decay, activity, and the values of optimizer_options: a number, or M numbers.
+    lanes: "models" side by side, each on all its sequences in every update, or on batches of its own; or the
+    "sequences" of one model after the other, which is faster for a few large models, takes less memory with batches,
+    and is the only way to carry states. None: models, unless states are carried.
+    only: numbers of the models to fit, of all M. Each is what it is without `only`.
+    threads: where fewer lanes full of models wait than there are threads, they share updates' blocks.
+    progress(models_done, models, loss): models_done: a float, in which a model in training counts as the share of its
+    epochs that it has made; loss: the lowest validation loss so far, or training loss where there is no validation, inf
+    before any evaluation.
+    callback(state), with a fastrnn.training.sequences.fit_state.FitState, called in the caller's thread: True ends all
+    training, with the best weights so far and "callback" as stopped. For a single model it is called after each
+    evaluation, and training waits for it, so that the same callback gives the same bytes. Models side by side do not
+    wait: it is called at most some twenty times per second, if there were evaluations meanwhile.
+    checkpoint: after a crash or Ctrl-C the same call continues from it, to the same bytes; with batches, from the last
+    whole epoch.
 
     Each model stops on its own, by `patience` or after `epochs`, and makes room for the next one. Its bytes depend on
     its own seed, options and sequences alone: the model of a fold is, to the byte, the one that is trained alone on
@@ -101,11 +79,7 @@ def fit_sequences(
     number of the data, at most 256 MiB; larger data are shared by models of the same roles, which then train together.
     Ctrl-C or SIGTERM ends training within a second, or the time of one block of sequences; `stopped` is "interrupted"
     for models that are not done. What progress and callback raise is raised here, once training has ended.
-
-    Raises
-    ------
-    ValueError, TypeError
-        In one line, for arguments that make no sense.
+    Raises ValueError or TypeError, in one line, for arguments that make no sense.
     """
     check_kinds(cell, data, config, weights, {"progress": progress, "callback": callback})
     seeds, owned, groups = as_seeds(seeds), None, {}
@@ -129,7 +103,7 @@ def fit_sequences(
         )
     check_trained(data, head, roles, owned, each)
     check_range(data, config.dtype)
-    sizes = each_of("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
+    sizes = as_each("hidden_size", cell.hidden_size if hidden_size is None else hidden_size, models)
     chosen = np.arange(models) if only is None else _chosen(only, models)
     distinct = [as_whole("hidden_size", size, 1) for size in dict.fromkeys(sizes[chosen].tolist())]
     cells = {size: replace(cell, hidden_size=size) for size in distinct}

@@ -4,21 +4,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_number, meant
+from fastrnn.arguments import POSITIVE, as_each, as_number, meant
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 
 # Options that may differ from model to model, besides the optimizer's own and the hidden size.
 FIT_PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
-
-
-def each_of(name, value, models):
-    """Return (M,): a value of each model."""
-    array = np.asarray(value)
-    if array.ndim > 1 or (array.ndim == 1 and len(array) != models):
-        expected = f"{models} numbers, one for each seed" if models > 1 else "as many seeds as values"
-        raise ValueError(f"{name}: got shape {array.shape}, expected a number or {expected}")
-    return np.broadcast_to(array, (models,))
 
 
 def separated(config, options, models):
@@ -58,13 +49,13 @@ def _one(name, value, models):
 
 
 def _column(name, value, models, positive):
-    bounds, values = POSITIVE if positive else (), each_of(name, value, models)
-    least = bounds[1] if positive else 0.0
+    bounds = POSITIVE if positive else ()
     if np.ndim(value) == 0:
         return np.full(models, as_number(name, value, *bounds))
-    if values.dtype.kind in "iuf" and (values >= least).all() and (values < np.inf).all():
-        return values.astype(float)
-    return np.array([as_number(name, each, *bounds) for each in values.astype(object)])
+    values = as_each(name, value, models)
+    if not ((values >= (bounds[1] if positive else 0.0)) & (values < np.inf)).all():
+        values = [as_number(name, each, *bounds) for each in values]
+    return np.array(values, float)
 
 
 def given_weights(weights, recipe, models):

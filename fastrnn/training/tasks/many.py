@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastrnn.arguments import as_array, as_seeds, as_whole
+from fastrnn.arguments import as_each, as_seeds, as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.tasks.addition import Addition
@@ -16,6 +16,7 @@ from fastrnn.training.tasks.options import check_parts, checked_weights, configu
 
 # Options that may differ between models, besides the optimizer's constants.
 RUN_PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
+
 
 def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
                checkpoint=None, **options):
@@ -70,11 +71,11 @@ def _separated(config, options, models, data):
     options, varied = dict(options), {}
     for name in RUN_PER_MODEL:
         if np.ndim(options.get(name, 0)) > 0:
-            varied[name] = _one_each(name, options.pop(name), models)
+            varied[name] = as_each(name, options.pop(name), models).astype(float)
     constants = dict(options.get("constants", config.constants if config else ()))
     for name, value in list(constants.items()):
         if np.ndim(value) > 0:
-            varied[name] = _one_each(name, constants.pop(name), models)
+            varied[name] = as_each(name, constants.pop(name), models).astype(float)
     if options.get("curriculum") is not None:
         raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
     config = configured(
@@ -90,12 +91,3 @@ def _separated(config, options, models, data):
     if config.until == "certified":
         raise ValueError("until: got 'certified', expected 'exact' or 'samples'; certify each model of the result")
     return config, varied
-
-
-def _one_each(name, values, models):
-    array = as_array(name, values)
-    if array.shape != (models,) or array.dtype == bool:
-        raise ValueError(
-            f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {models}, one for each seed"
-        )
-    return array.astype(np.float64)

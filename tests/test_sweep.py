@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import os
+import signal
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -166,6 +168,23 @@ def test_processes_of_which_one_is_killed_give_the_same_bytes(whole, tmp_path):
 
     sweep(GRID, output=tmp_path / "a.csv", executor=partial(Processes, 2), workers=4, unit=2, progress=kill_one)
     assert killed and not multiprocessing.active_children()
+    assert (tmp_path / "a.csv").read_bytes() == whole[1]
+
+
+def test_a_pool_of_python_that_loses_a_process_is_made_again(whole, tmp_path):
+    pools, killed = [], []
+
+    def make():
+        pools.append(ProcessPoolExecutor(1 if pools else 2, multiprocessing.get_context("spawn")))
+        return pools[-1]
+
+    def kill_one(done, total, note):
+        if done and not killed:
+            killed.append(next(iter(pools[0]._processes)))
+            os.kill(killed[0], signal.SIGKILL)
+
+    sweep(GRID, output=tmp_path / "a.csv", executor=make, workers=4, unit=2, progress=kill_one)
+    assert len(pools) == 2 and killed
     assert (tmp_path / "a.csv").read_bytes() == whole[1]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,10 @@ def test_what_ctrl_c_left_is_not_run_again(whole, tmp_path):
     assert told[0] == (18, 40) and told[-1] == (40, 40)
 
 
-@pytest.mark.parametrize("executor", [functools.partial(Threads, 1), functools.partial(Processes, 1)])
-def test_ctrl_c_ends_units_of_our_own_workers_at_once(executor):
+@pytest.mark.parametrize("executor", [
+    functools.partial(Threads, 1), functools.partial(Processes, 1), functools.partial(ThreadPoolExecutor, 1)
+])
+def test_ctrl_c_ends_units_on_this_machine_at_once(executor):
     calls = []
 
     def press(done, total, note):
@@ -54,6 +57,16 @@ def test_ctrl_c_ends_units_of_our_own_workers_at_once(executor):
         # A unit that would take an hour.
         sweep(hidden_size=16, seeds=1, max_samples=10**10, until="samples", progress=press, executor=executor)
     assert time.perf_counter() < calls[-1] + 20
+
+
+def test_ctrl_c_ends_units_in_threads_of_the_user(ctrl_c):
+    def press(done, total, note):
+        if executor._threads:
+            signal.raise_signal(signal.SIGINT)
+
+    # Whose end waits for the unit.
+    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
+        sweep(hidden_size=16, seeds=1, max_samples=10**10, until="samples", progress=press, executor=executor)
 
 
 PROGRAM = """

@@ -125,6 +125,22 @@ def test_values_say_what_targets_are(case):
     assert data.y.dtype == (np.int64 if kind == "classes" else np.float64)
 
 
+def test_classes_may_be_given_by_the_integers_that_stand_for_them():
+    x = [np.ones((3, 1)), np.ones((1, 1))]
+    for y, classes, expected in (
+        ([[1, 2, 2], [1]], [1, 2], [0, 1, 1, 0]),
+        ([[1, 2, -1], [1]], [2, 1], [1, 0, -1, 1]),
+        ([[1, -1, -1], [1]], np.array([-1, 1]), [1, 0, 0, 1]),
+        ([[30.0, 10.0, 10.0], [30.0]], (10, 20, 30), [2, 0, 0, 2]),
+    ):
+        data = Sequences(x, y, classes=classes)
+        assert data.y.tolist() == expected and data.kind == "classes"
+        assert data.class_names == tuple(map(int, classes)) and data.classes == len(classes)
+        np.testing.assert_array_equal(data.counted, [(data.y[:3] >= 0).sum(), 1])
+    data = Sequences(x, [[1, np.nan, 2], [2]], classes=[1, 2], mask=[[1, 0, 1], [1]])
+    assert data.y.tolist() == [0, -1, 1, 1] and data.weight.tolist() == [1, 0, 1, 1]
+
+
 def test_an_argument_says_what_targets_are():
     x, y = [[0.0, 0.0, 0.0]], [[1, 0, 1]]
     assert Sequences(x, y, kind="classes").classes == 2 and Sequences(x, y, classes=4).classes == 4
@@ -261,7 +277,12 @@ WRONG = {
      "y: class 2 never occurs among whole numbers up to 3"),
     "classes from 1": (lambda: Sequences(X, [[1, 2], [1]], kind="classes"),
      "y: class 0 of 0 to 2 never occurs: give classes=3"),
-    "-1": (lambda: Sequences(X, [[-1, 1], [0]]), "y: got -1 among whole numbers: give kind='classes' if -1"),
+    "-1": (lambda: Sequences(X, [[-1, 1], [0]]), "y: got -1 among whole numbers: give kind='classes' if -1 "
+           "marks steps that do not count, classes=[-1, 0, 1] for the values that there are, or kind='reals'"),
+    "from 1": (lambda: Sequences(X, [[1, 2], [1]]), "y: class 0 never occurs among whole numbers up to 2: number the "
+               "classes from 0 on, or give classes=3, classes=[1, 2] for the values that there are, or kind='reals'"),
+    "no such class": (lambda: Sequences(X, [[1, 2], [3]], classes=[1, 2]), "y: got 3 at sequence 1, step 0, expected "
+                      "one of the classes 1, 2"),
     "a half class": (lambda: Sequences(X, [[0.5, 1], [0]], kind="classes"),
      "y: got 0.5 at sequence 0, step 0, expected a class number from 0 to 1"),
     "too many classes": (lambda: Sequences(X, [[2, 1], [0]], classes=2),

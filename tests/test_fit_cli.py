@@ -247,7 +247,7 @@ def test_choices_that_are_words_are_encoded_as_the_table_was(here):
     data = Sequences.read("choices.csv", ["a", "word"], "word", one_hot=["word"], lag=1, group="session")
     given = SimpleNamespace(
         inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(),
-        table="",
+        classes=None, table="",
     )
     bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), columns_as_json(given, data))
     x = bandit(np.array([[0, 1, 1]]), SimpleNamespace(uniform=lambda: np.full((1, 3), 0.5)))

@@ -96,7 +96,7 @@ def test_constant_targets(call, here):
     here.joinpath("same.csv").write_text("\n".join(["session,a,b,choice", *rows]))
     argv = ("--inputs", "a,b", "--target", "choice", "--kind", "classes", "--group", "session", "--pictures", "none")
     quick = ("--hidden", 2, "--seeds", 1, "--epochs", 20, "--evaluate-every", 5, "--output", "out", "--cv", "2x2")
-    message = "target choice: class 0 of 0 to 1 never occurs: give classes=2 if that is right"
+    message = "target choice: class 0 of 0 to 1 never occurs: give --classes 2 if that is right"
     assert message in call("fit", "same.csv", *argv, *quick)[2]
     argv = [value for value in argv if value not in ("--kind", "classes")]
     assert call("fit", "same.csv", *argv, *quick)[::2] == (0, "")

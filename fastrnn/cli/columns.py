@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import re
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import integer, list_of
 
 # What a folder keeps of how its table was read.
-TABLE_OPTIONS = ("inputs", "target", "group", "time", "lag", "weight", "kind", "allowed")
+TABLE_OPTIONS = ("inputs", "target", "group", "time", "lag", "weight", "kind", "classes", "allowed")
 OPTION_NAMES = {name: f"--{name.replace('_', '-')}" for name in (*TABLE_OPTIONS, "one_hot", "standardize")}
 
 
@@ -44,6 +45,18 @@ def add_columns(parser):
     group.add_argument(
         "--kind", metavar="KIND", help="kind of target: classes, bits or reals (default: decided by its values)"
     )
+    group.add_argument(
+        "--classes", type=_named_classes, metavar="LIST",
+        help="the target's values, in order, for example 1,2 or left,right; or how many classes there are",
+    )
+
+
+def _named_classes(text):
+    """Return the number of classes, or names or integers in order, in a list."""
+    names = list_of(str)(text)
+    if not all(re.fullmatch(r"-?[0-9]{1,18}", name) for name in names):
+        return list(names)
+    return list(map(int, names)) if len(names) > 1 else int(names[0])
 
 
 def read_sequences(args, training=None):
@@ -57,7 +70,8 @@ def read_sequences(args, training=None):
         )
     with _errors_of(args.table):
         if not is_table:
-            return Sequences.read(args.table, **({"kind": args.kind} if args.kind else {}))
+            own = {"kind": args.kind, "classes": args.classes}
+            return Sequences.read(args.table, **{name: value for name, value in own.items() if value is not None})
         given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
         return Sequences.read(
             args.table,

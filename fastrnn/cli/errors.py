@@ -9,6 +9,8 @@ SPELLED = (
     (r"give lag=\{.*?\}, or lag=1 for all inputs,", "give --lag 1"),
     (r"or cut sequences by data\.segments\(length\)", "or name more columns in --group"),
     (r"or by=None to divide sequences instead of groups", "or no --by"),
+    (r"\bclasses=\[([-\d, ]+)\]", lambda found: f"--classes={found[1].replace(' ', '')}"),
+    (r"(?<!-)\bclasses=(\d+)", r"--classes \1"),
     (r"or give time=", "or give --time"),
     (r"\bby group=", "by --group"),
     (r"\b(kind)='(\w+)'", r"--\1 \2"),

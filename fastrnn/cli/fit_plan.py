@@ -2,6 +2,8 @@
 
 import math
 
+from fastrnn.wording import counted
+
 
 def points(grid):
     """Return the number of combinations of the options in a grid {name: values}."""
@@ -29,4 +31,4 @@ def planned(args, grid, values):
         models *= args.cv[0] * args.cv[1]
         text += f" x {args.cv[0]} x {args.cv[1]} folds"
     refit = f", and {args.seeds} on all sequences" if args.cv else ""
-    return f"{text}: {models:,} models{refit}"
+    return f"{text}: {counted(models, 'model')}{refit}"

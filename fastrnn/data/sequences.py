@@ -38,8 +38,9 @@ class Sequences(Constructors):
     kind : "classes", "bits", "reals" or None
         What targets are. None: text means classes; 0 and 1 alone mean bits; other integers, one for each step, mean
         class numbers from 0 on; all other numbers are reals.
-    classes : int or sequence of names
-        The number of classes, or their names in order. A class number of -1 does not count.
+    classes : int, or sequence of names or integers
+        The number of classes; or in order their names, or the integers that stand for them in y, such as [1, 2]. A -1
+        that is no class does not count.
     allowed : in the form of x, with a column for each class
         1 where a class is possible at a step, 0 where it is not.
     initial : array (N, W)

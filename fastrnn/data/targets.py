@@ -26,7 +26,8 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=No
 
     counts: (S,) bool, which steps count. place(step): a step in words, for messages. kind: one of KINDS, or None, to go
     by the values: names are classes; True and False, and 0 and 1 alone, are bits; whole numbers of an integer type, one
-    a step, are class numbers from 0 on; all others are reals. classes: their number or their names in order. allowed:
+    a step, are class numbers from 0 on; all others are reals. classes: their number, or in order their names, or the
+    integers that stand for them. allowed:
     an array with a column for each class, which says how many there are, or None.
     Raises ValueError or TypeError, in one line, for targets that are missing where a step counts and for values that
     the kind does not have.
@@ -46,10 +47,12 @@ def code_targets(y, counts, place, kind=None, classes=None, name="y", allowed=No
         raise ValueError(f"{name}: no step counts: all targets are missing or masked")
     names = _names_of(classes)
     if _is_text(y, counts, place, name):
-        return _code_names(y, counts, place, kind, names, classes, name)
+        return _code_names(y, counts, place, kind, names and tuple(map(str, names)), classes, name)
     values = _finite(y, counts, place, name)
     kind = kind or ("classes" if classes is not None else _kind_of(y, values[counts], name))
     if kind == "classes":
+        if names and isinstance(names[0], int):
+            values = _coded(values, counts, names, place, name)
         counts, count = _check_numbers(values, counts, place, len(names) if names else classes, name)
         return Targets(np.where(counts, values, -1).astype(np.int64), counts, kind, count, names)
     if kind == "bits":
@@ -76,7 +79,9 @@ def _names_of(classes):
         if classes is not None and classes < 1:
             raise ValueError(f"classes: got {classes}, expected at least 1")
         return None
-    names = tuple(map(str, classes)) if isinstance(classes, (list, tuple, np.ndarray)) else ()
+    names = tuple(classes) if isinstance(classes, (list, tuple, np.ndarray)) else ()
+    whole = all(isinstance(each, (int, np.integer)) and not isinstance(each, bool) for each in names)
+    names = tuple(map(int if whole else str, names))
     if not names or len(set(names)) < len(names):
         raise ValueError(f"classes: got {classes!r}, expected a number or a list of different names")
     return names
@@ -141,14 +146,29 @@ def _kind_of(y, values, name):
         return "reals"
     if values.min() < 0:
         raise ValueError(f"{name}: got {int(values.min())} among whole numbers: give kind='classes' if -1 marks steps "
-                         f"that "
-                         "do not count, or kind='reals'")
+                         f"that do not count, {_different(values)}kind='reals'")
     missing = np.flatnonzero(np.bincount(values.astype(np.int64)) == 0) if values.max() < 1 << 24 else [0]
     if len(missing):
         raise ValueError(f"{name}: class {missing[0]} never occurs among whole numbers up to {int(values.max())}: "
-                         f"number the "
-                         f"classes from 0 on, or give classes={int(values.max()) + 1} or kind='reals'")
+                         f"number the classes from 0 on, or give classes={int(values.max()) + 1}, "
+                         f"{_different(values)}kind='reals'")
     return "classes"
+
+
+def _different(values):
+    """Return the few different values as classes, for a message, or "or " where there are many."""
+    different = np.unique(values).astype(np.int64).tolist()
+    return f"classes={different} for the values that there are, or " if len(different) <= 8 else "or "
+
+
+def _coded(values, counts, names, place, name):
+    """Return the numbers of the classes that these integers stand for, -1 where a step does not count."""
+    known = np.array(names)
+    order = np.argsort(known)
+    at = order[np.searchsorted(known[order], values).clip(max=len(names) - 1)]
+    found = known[at] == values
+    _refuse(~found & (values != -1), values, counts, place, name, f"one of the classes {', '.join(map(str, names))}")
+    return np.where(found, at, -1.0)
 
 
 def _check_numbers(values, counts, place, classes, name):

@@ -36,12 +36,13 @@ def report_fit(args, folder, data, roles, made):
     summary = _shown(made.summary() if args.cv else best_of_each(made), data.kind)
     # Roles of all folds, which cross_validate has divided in the same way.
     roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
-    baselines = baselines_in_folds(data, roles) if args.cv else _baselines(data, roles)
+    baselines = baselines_in_folds(data, roles) if args.cv else _baselines(data, roles, args.each)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
     print(text)
+    mean = f", mean over values of {args.each}" if args.each else ""
     for name, loss in baselines.items():
-        print(f"{name}, {_compared(roles)}: {loss:.4f}")
+        print(f"{name}, {_compared(roles)}{mean}: {loss:.4f}")
     if args.cv:
         print(_refit(made))
     if "diverged" in fits.stopped:
@@ -116,13 +117,29 @@ def _cell(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _baselines(data, roles):
-    """Return {name: loss} on the sequences of `_compared`."""
+def _baselines(data, roles, each=None):
+    """Return {name: loss} on the sequences of `_compared`.
+
+    each: the group whose values have separate networks, and so baselines, whose losses are averaged by counted steps.
+    """
+    import numpy as np
+
     from fastrnn.analysis.baselines import suitable_baselines
     from fastrnn.data.roles import NAMES
+    from fastrnn.training.sequences.fit import owned_by
 
-    role = NAMES.index(_compared(roles))
-    return {each.name: each.loss[role] for each in suitable_baselines(data, roles)}
+    role, losses, steps = NAMES.index(_compared(roles)), {}, []
+    for own in owned_by(data, each) if each else [np.arange(len(data))]:
+        part = data.select(own)
+        steps.append(part.counted[roles[own] == role].sum())
+        for made in suitable_baselines(part, roles[own]):
+            losses.setdefault(made.name, []).append(made.loss[role])
+    tested = np.array(steps) > 0
+    # Whether inputs take few values, and so n-grams are useful, depends on the sequences.
+    return {
+        name: float(np.average(np.array(own)[tested], weights=np.array(steps)[tested]))
+        for name, own in losses.items() if len(own) == len(steps) and tested.any()
+    }
 
 
 def _compared(roles):
@@ -169,7 +186,10 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
-    lines += ["", f"Baselines, learned from the same sequences, by their loss on the {_compared(roles)} sequences:", ""]
+    own = f"separately for each {args.each} " if args.each else ""
+    mean = "mean loss" if args.each else "loss"
+    what = f"Baselines, learned {own}from the same sequences, by their {mean} on the {_compared(roles)} sequences"
+    lines += ["", f"{what}:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
     file, row = MODELS_FILE, best
     if args.cv:

@@ -1,8 +1,9 @@
-"""Python's share of the time of `train_many`: `python -m bench.share [SECTION [MODELS [THREADS [EPOCHS]]]]`.
+"""Python's share of the time of `train_many`: `python -m bench.share [SECTION [MODELS [THREADS [EPOCHS [PATIENCE]]]]]`.
 
     tasks   Elman networks of 2, 8 and 16 units on addition of 8 bits, one sample an update
     fits    GRUs of 1, 4 and 16 units on 96 sequences of 60 steps: all on the same ones, each on those of one of 8
-            subjects, or each in folds of its own; 4 evaluations or more, at most 10 epochs apart
+            subjects, or each in folds of its own; 4 evaluations or more, at most 10 epochs apart. Folds have no
+            sequences to validate: their models do not stop by PATIENCE
 
 Times are those of the processor, of all threads together: in compiled code, in all that a thread does from its first
 model to its last, and before and after that. Shares are of the time in compiled code.
@@ -79,7 +80,7 @@ def measured(train, compiled, work, threads):
     return kernels, calls, moments.began - began, whole.seconds - kernels, ended - moments.ended
 
 
-def tasks(models, threads, epochs):
+def tasks(models, threads, epochs, patience):
     """Return {row: seconds of `measured`}."""
     options = {"optimizer": "sgd", "batch_size": 1, "threads": threads, "max_samples": 100_000}
     places = [(group, "run_models")], (many_driver.ManyTraining, "_work"), (many_driver, "on_threads")
@@ -94,7 +95,7 @@ def tasks(models, threads, epochs):
     return found
 
 
-def fits(models, threads, epochs):
+def fits(models, threads, epochs, patience):
     """Return {row: seconds of `measured`}."""
     data = choices(SEQUENCES, groups={"subject": np.arange(SEQUENCES) % SUBJECTS})
     folds = np.tile(fastrnn.data.folds(data, FOLDS, None), (models // FOLDS, 1))
@@ -104,22 +105,22 @@ def fits(models, threads, epochs):
     for hidden in (1, 4, 16):
         for kind, options in kinds.items():
             count = len(folds) if kind == "folds" else models // SUBJECTS * SUBJECTS
-            options |= {"epochs": epochs, "evaluate_every": min(10, max(1, epochs // 4)), "threads": threads}
+            options |= {"evaluate_every": min(10, max(1, epochs // 4)), "threads": threads, "patience": patience}
 
             def train(epochs=epochs):
-                fastrnn.train_many(fastrnn.GRU(hidden), data, seeds=range(count), **options | {"epochs": epochs})
+                fastrnn.train_many(fastrnn.GRU(hidden), data, seeds=range(count), epochs=epochs, **options)
 
             train(1)
             found[f"GRU({hidden}), {kind}"] = measured(train, *places)
     return found
 
 
-def main(section="tasks", models=2000, threads=2, epochs=16):
+def main(section="tasks", models=2000, threads=2, epochs=16, patience=20):
     sections = {"tasks": tasks, "fits": fits}
     if section not in sections:
         sys.exit(f"section: got {section!r}, expected tasks or fits, as in: python -m bench.share tasks 2000 2")
-    print(f"{models} models, {threads} threads" + f", {epochs} epochs" * (section == "fits"))
-    found, rows = sections[section](int(models), int(threads), int(epochs)), []
+    print(f"{models} models, {threads} threads" + f", {epochs} epochs, patience {patience}" * (section == "fits"))
+    found, rows = sections[section](int(models), int(threads), int(epochs), int(patience)), []
     for name, (kernels, calls, *python) in found.items():
         shares = [f"{seconds / kernels:.2%}" for seconds in (*python, sum(python))]
         rows.append([name, f"{kernels:.2f}", f"{1000 * kernels / calls:.1f}", *shares])

@@ -7,8 +7,9 @@ each model leaves whose lane one of them took, in the same order.
 from fastrnn.kernels.recurrent.decide import BEGINNING, CRITERIA, PROGRESS
 
 SUCCESSION_POINTERS = ("next_theta", "next_options", "next_criteria", "left_theta", "left_best", "left_progress")
-# lanes: the address of int64s: the lane of each model that left; waiting: the number of models that wait.
-SUCCESSION_WORDS = ("lanes", "waiting")
+# lanes: the address of int64s: the lane of each model that left; waiting: the number of models that wait; suited: the
+# lanes that they may take, as bits.
+SUCCESSION_WORDS = ("lanes", "waiting", "suited")
 
 
 def succeed(m, net, optimizer, options, frame, done, counters):
@@ -23,7 +24,8 @@ def succeed(m, net, optimizer, options, frame, done, counters):
     m.write(array, place, 1)
     for lane in m.range(m.lanes):
         number, free = m.read(array, began), m.read(array, left) % 2
-        taken = free.both(number.below(m.word("waiting")))
+        suited = m.integer(0).below(m.word("suited").both(m.read(array, place)))
+        taken = free.both(suited).both(number.below(m.word("waiting")))
         m.write(array, idle, m.read(array, idle) + free - taken)
         for _ in m.when(taken):
             _leave(m, net, frame, lane, number)

@@ -1,9 +1,11 @@
 """A few models that train side by side, one in each lane, between calls of the compiled kernels."""
 
+import itertools
+
 import numpy as np
 
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.recurrent.decide import PROGRESS, ROLES, SUMS
+from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import item_of
 from fastrnn.training.sequences.criteria import FIRST_PROGRESS, criteria_of
@@ -22,14 +24,15 @@ MOST_ROUNDS = 1024
 class FitGroup(Frame):
     """Models in training, one in each lane, or one model whose sequences lie in the lanes.
 
-    `put` FitJobs into free slots, `run`, and `take` what is done. Models that `suits` allows side by side have the
-    same Division. slots: models at a time. flag (1,) int64: not 0 where training is to end soon. blocks_for(Division):
+    `put` FitJobs into free slots, `run`, and `take` what is done. Unless it `mixes`, all models in it have the same
+    Division. slots: models at a time. flag (1,) int64: not 0 where training is to end soon. blocks_for(Division):
     its blocks (fastrnn.training.sequences.blocks). beside: a group that runs in turn with this one, which shares its
     memory for blocks, or None.
     """
 
     # Flags of the work after all blocks of its table, and whether the table is that of one evaluation.
     last, listed = loops.UPDATE | loops.DECIDE | loops.ROUND_END, 0
+    mixes = False
 
     def __init__(self, recipe, data, flag, blocks_for, beside=None):
         super().__init__(recipe.program, recipe.dtype)
@@ -84,10 +87,6 @@ class FitGroup(Frame):
         """Return the lanes of models in these slots, or in this one."""
         return slots if self.recipe.net.own_weights else slice(None)
 
-    def suits(self, job, others):
-        """Return whether a model may train beside the FitJobs `others`: all must have the same Division."""
-        return not others or others[0].division is job.division
-
     def put(self, slots, jobs):
         """Begin models in free slots, at the next evaluation."""
         recipe, arrays, columns = self.recipe, self.arrays, span_of(slots)
@@ -109,10 +108,13 @@ class FitGroup(Frame):
 
     def given(self, jobs):
         """Return the options (M, K) and the criteria (M, C) of models."""
-        options = np.array([job.options for job in jobs])
-        scales, criteria = zip(*(self._constants(job.division) for job in jobs))
-        options[:, self.recipe.options.index("scale")] = scales
-        return options, np.array(criteria)
+        options, criteria = np.array([job.options for job in jobs]), np.empty((len(jobs), len(CRITERIA)))
+        scale, first = self.recipe.options.index("scale"), 0
+        for division, own in itertools.groupby(jobs, lambda job: job.division):
+            last = first + len(list(own))
+            options[first:last, scale], criteria[first:last] = self._constants(division)
+            first = last
+        return options, criteria
 
     def _constants(self, division):
         """Return the factor on the gradients of models with a Division, and their criteria (C,)."""
@@ -121,14 +123,20 @@ class FitGroup(Frame):
             self.latest = division, (self._scale(division, criteria[0]), criteria)
         return self.latest[1]
 
-    def common(self):
-        """Return the Division of models that may take the lane of any other one within a call, or None."""
-        config, own = self.recipe.config, self.recipe.net.own_weights
-        return self._divided() if own and not config.scheduled and config.batch_size is None else None
-
-    def _divided(self):
-        """Return the Division of all models, or None where they have several."""
+    @property
+    def division(self):
+        """The Division of the models that began last, or None."""
         return self.laid_for
+
+    @property
+    def succeeds(self):
+        """Whether models may take the lanes of others within a call."""
+        config = self.recipe.config
+        return self.recipe.net.own_weights and not config.scheduled and config.batch_size is None
+
+    def suited(self):
+        """Return the lanes, as bits, that models of `division` may take within a call."""
+        return (1 << self.slots) - 1
 
     def _lay(self, slots, jobs):
         """Set the weight of each sequence of the blocks for models of one Division."""

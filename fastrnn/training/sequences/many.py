@@ -3,7 +3,6 @@
 import math
 import threading
 import time
-from collections import deque
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
+from fastrnn.training.sequences.waiting import Waiting
 
 # In shorter calls more lanes may be without work until other models begin.
 SHORT_SECONDS = 0.002
@@ -73,7 +73,7 @@ class Many:
         # Models that a group trains at a time.
         self.share = min(self.slots, -(-len(self.jobs) // min(threads, self.full_groups)))
         inside = {job.model for _, lanes in self.held for _, job, _ in lanes}
-        self.waiting = deque(job for job in self.jobs if job.model not in self.taken and job.model not in inside)
+        self.waiting = Waiting([job for job in self.jobs if job.model not in self.taken and job.model not in inside])
         self.prepare()
 
     def prepare(self):
@@ -175,13 +175,12 @@ class Many:
     def _fill(self, group):
         """Begin models that wait in the free ones of the first slots of a group."""
         share = self.share
-        free, others = group.jobs[:share].count(None), [job for job in group.jobs if job is not None]
-        began = []
+        free, began = group.jobs[:share].count(None), []
         with self.lock:
-            while len(began) < free and self.waiting and not self.flag[0]:
-                if not group.suits(self.waiting[0], others or began):
-                    break
-                began.append(self.waiting.popleft())
+            if not self.flag[0]:
+                began = self.waiting.take(free, group.division, group.mixes)
+                if not began and not any(group.jobs):
+                    began = self.waiting.take(free, self.waiting.following())
         if began:
             slots = [slot for slot in range(share) if group.jobs[slot] is None]
             group.put(slots[: len(began)], began)
@@ -194,11 +193,8 @@ class Many:
         with self.lock:
             # Other threads have as many, and again as many remain for the end.
             most = min(group.successors.most, len(self.waiting) // (2 * self.threads if self.threads > 1 else 1))
-            jobs, division = [], group.common()
-            while len(jobs) < most and self.waiting[0].division is division:
-                jobs.append(self.waiting.popleft())
-            others = [job for job in group.jobs if job is not None]
-            fills = bool(self.waiting) and group.suits(self.waiting[0], others)
+            jobs = self.waiting.take(most if group.succeeds else 0, group.division)
+            fills = len(self.waiting) > 0 if group.mixes else group.division in self.waiting
         # With a schedule, all begin in rounds that are known before the call.
         free = 1 if self.recipe.config.scheduled else spare if fills else len(group.jobs) + 1
         group.successors.offer(jobs, free)
@@ -207,7 +203,7 @@ class Many:
         """Let models that no lane took wait again, as the next ones."""
         rest = [job for group in groups for job in group.successors.rest()]
         with self.lock:
-            self.waiting.extendleft(reversed(rest))
+            self.waiting.give_back(rest)
 
     def keep(self, taken):
         """Store FitResults."""

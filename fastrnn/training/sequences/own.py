@@ -15,6 +15,8 @@ class OwnGroup(FitGroup):
     layout: the Layout of all models that may come. targets: data.target_rows of all steps.
     """
 
+    mixes = True
+
     def __init__(self, recipe, data, flag, layout, targets, beside=None):
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.layout, self.targets, count = layout, targets, len(layout.steps)
@@ -28,6 +30,7 @@ class OwnGroup(FitGroup):
         self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
         # The sequence in each place, the Division of which each lane's are, and the lanes whose sequences are to be
         # written before the next round.
+        self.recent = None
         self.chosen, self.divided, self.late = np.full((count, net.columns, lanes), -1), [None] * lanes, set()
         width = 0 if data.initial is None else data.initial.shape[1]
         self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
@@ -44,16 +47,18 @@ class OwnGroup(FitGroup):
     def _longest(self):
         return int(self.layout.steps.max())
 
-    def suits(self, job, others):
-        """Return True: a model may always begin."""
-        return True
+    @property
+    def division(self):
+        """The Division of the models that began last, or None."""
+        return self.recent
 
-    def _divided(self):
-        divisions = {job.division for job in self.jobs if job is not None}
-        return divisions.pop() if len(divisions) == 1 else None
+    def suited(self):
+        """Return the lanes, as bits, that have the sequences of `division` already."""
+        lanes = enumerate(zip(self.divided, self.jobs))
+        return sum(1 << lane for lane, (own, job) in lanes if job is not None and own is self.recent)
 
     def _lay(self, slots, jobs):
-        self.changed = True
+        self.changed, self.recent = True, jobs[-1].division
         for division in {job.division for job in jobs}:
             lanes = np.array([slot for slot, job in zip(slots, jobs) if job.division is division])
             own, role, block, column = (array[:, None] for array in self.layout.places(division))

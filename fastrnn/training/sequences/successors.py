@@ -7,7 +7,7 @@ from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS
 from fastrnn.training.sequences.job import results_of
 
 # The most of them that are offered for a call, and those that are offered for the first one.
-MOST_OFFERED, FIRST_OFFERED = 256, 4
+MOST_OFFERED, FIRST_OFFERED = 256, 16
 
 
 class Successors:
@@ -29,7 +29,7 @@ class Successors:
             given = {"theta": np.array([job.weights for job in jobs]), "options": options, "criteria": criteria}
             for name, values in given.items():
                 group.arrays[f"next_{name}"][:count] = values
-        group.set_words(waiting=count, free=free)
+        group.set_words(waiting=count, free=free, suited=group.suited())
 
     def _allocate(self, count):
         recipe, self.room = self.group.recipe, count

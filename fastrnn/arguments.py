@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import numbers
+from dataclasses import field, fields
 
 import numpy as np
 
@@ -62,6 +63,19 @@ def as_dtype(name, value):
     with contextlib.suppress(TypeError, ValueError):
         value = None if value is None else np.dtype(value).name
     return as_choice(name, value, ("float32", "float64"))
+
+
+def option(default, help=None, choices=None):
+    """Return a dataclass field with its text for the command line, which has no option without one; choices: a
+    function."""
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+def set_choices(config):
+    """Replace the fields of a frozen dataclass that have choices by what `as_choice` returns."""
+    for each in fields(config):
+        if choices := each.metadata.get("choices"):
+            set_checked(config, [each.name], as_choice, choices())
 
 
 def set_checked(config, names, check, *bounds):

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import fields
 
 from fastrnn.cli.cluster import add_cluster, cluster
 from fastrnn.cli.columns import add_columns, read_sequences
@@ -11,7 +12,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report_fit
-from fastrnn.cli.options import add_options, class_named, decimal, flags, given, list_of, positive, real_number, seed
+from fastrnn.cli.options import add_options, class_named, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.errors import printable
 from fastrnn.program import install
@@ -50,22 +51,6 @@ GRID_OPTIONS = (
     ("--l1", "l1", real_number, "strengths of the L1 penalty"),
     ("--weight-decay", "weight_decay", real_number, "strengths of decoupled weight decay"),
 )
-# Fields of FitConfig that are options: (field, type, help)
-FIT_OPTIONS = (
-    ("optimizer", str, "optimizer: {optimizers}"),
-    ("schedule", str, "learning-rate schedule: constant, linear, cosine, exponential, drop or plateau"),
-    ("warmup", positive, "epochs over which the learning rate rises linearly"),
-    ("plateau_factor", real_number, "factor on the learning rate at a plateau"),
-    ("plateau_patience", positive, "evaluations without improvement before the rate is multiplied"),
-    ("max_grad_norm", real_number, "clip the gradient norm to X (default: no clipping)"),
-    ("min_delta", real_number, "smallest decrease of the validation loss that counts as improvement"),
-    ("epochs", positive, "maximum number of passes over the training sequences"),
-    ("batch_size", positive, "sequences in an update (default: all)"),
-    ("evaluate_every", positive, "epochs between two evaluations"),
-    ("patience", str, "evaluations without improvement before a model stops; or none"),
-    ("initial_state", str, "zero or learned"),
-    ("dtype", str, "float32 or float64"),
-)
 
 
 def arguments(parser, argv):
@@ -73,7 +58,6 @@ def arguments(parser, argv):
     import argparse
 
     from fastrnn.cells.base import cells
-    from fastrnn.optimizers.base import optimizers
     from fastrnn.training.sequences.config import FitConfig
 
     parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
@@ -118,12 +102,8 @@ def arguments(parser, argv):
     division.add_argument(
         "--each", metavar="NAME", help="separate networks for each value of this column of --group, for example subject"
     )
-    training = parser.add_argument_group("training")
-    for name, kind, text in FIT_OPTIONS:
-        default = getattr(FitConfig, name)
-        text = text.format(optimizers=", ".join(optimizers())) + ("" if default is None else f" (default: {default})")
-        metavar = "NAME" if kind is str and name != "patience" else "X" if kind is real_number else "N"
-        training.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    without = [each.name for each in fields(FitConfig) if not each.metadata.get("help")]
+    training = add_options(parser, "training", FitConfig, without=without)
     training.add_argument(
         "--threads", type=positive, metavar="N", help="threads (default: all cores); they do not change the result"
     )
@@ -207,12 +187,6 @@ def _parts(args):
 
     grid = {name: list(getattr(args, f"axis_{name}") or ()) for _, name, _, _ in GRID_OPTIONS}
     grid["hidden_size"] = grid["hidden_size"] or [4]
-    chosen = {name: getattr(args, name) for name, _, _ in FIT_OPTIONS if getattr(args, name) is not None}
-    if "patience" in chosen:
-        text = chosen["patience"]
-        chosen["patience"] = decimal(text)
-        if text != "none" and chosen["patience"] is None:
-            raise UserError(f"--patience: got {text!r:.80}, expected an integer of at least 1, or none")
     with user_errors(_names(args)):
         # One value is for all; several are an axis. The largest says what has to be compiled.
         for name, values in grid.items():
@@ -221,7 +195,7 @@ def _parts(args):
                     FitConfig(**{name: value})
                 if len(set(values)) < len(values):
                     raise ValueError(f"{name}: got a value twice in {values}, expected different ones")
-        config = FitConfig(**chosen)
+        config = FitConfig(**given(args, FitConfig))
         cell = args.made_of(hidden_size=grid["hidden_size"][0], **given_cell(args))
     return cell, config, {name: values for name, values in grid.items() if values}
 
@@ -233,9 +207,9 @@ def given_cell(args):
 
 def _names(args):
     """Return {name in a message: option}."""
-    names = {name: option for option, name, _, _ in GRID_OPTIONS} | {
-        name: f"--{name.replace('_', '-')}" for name, _, _ in FIT_OPTIONS
-    }
+    from fastrnn.training.sequences.config import FitConfig
+
+    names = flags(FitConfig) | {name: option for option, name, _, _ in GRID_OPTIONS}
     names |= {
         "within": "--each",
         "outer": "--cv",

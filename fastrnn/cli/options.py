@@ -35,8 +35,8 @@ def flags(made_of):
 
 
 def add_options(parser, title, made_of, defaults=None, without=()):
-    """Declare an option for each field of the dataclass `made_of`; options that are not given stay out of the
-    namespace.
+    """Declare an option for each field of the dataclass `made_of`, and return their group; options that are not given
+    stay out of the namespace.
 
     defaults: {field: what --help says of its default, where this is not the dataclass's own}; without: fields that
     get no option.
@@ -69,6 +69,7 @@ def add_options(parser, title, made_of, defaults=None, without=()):
             group.add_argument(
                 flag(field), type=parse, metavar=METAVARS[kind], help=text.replace("%", "%%"), **common
             )
+    return group
 
 
 def given(args, made_of):

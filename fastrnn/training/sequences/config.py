@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_choice, as_dtype, as_number, as_whole, set_checked
+from fastrnn.arguments import POSITIVE, as_dtype, as_number, as_whole, option, set_checked, set_choices
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.kernels.recurrent.update import Terms
 from fastrnn.optimizers.base import checked_options, optimizers
@@ -83,38 +83,36 @@ class FitConfig:
     Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (clipping).
     """
 
-    optimizer: str = "adam"
+    optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
     learning_rate: float = 0.005
     optimizer_options: tuple = ()
-    schedule: str = "constant"
-    warmup: int = 0
-    plateau_factor: float = 0.5
-    plateau_patience: int = 5
-    epochs: int = 2000
-    batch_size: int | None = None
-    evaluate_every: int = 10
-    patience: int | None = 20
-    min_delta: float = 0.0
+    schedule: str = option("constant", "learning-rate schedule", lambda: (*SCHEDULES, PLATEAU))
+    warmup: int = option(0, "epochs over which the learning rate rises linearly")
+    plateau_factor: float = option(0.5, "factor on the learning rate at a plateau")
+    plateau_patience: int = option(5, "evaluations without improvement before the rate is multiplied")
+    epochs: int = option(2000, "maximum number of passes over the training sequences")
+    batch_size: int | None = option(None, "sequences in an update (default: all)")
+    evaluate_every: int = option(10, "epochs between two evaluations")
+    patience: int | None = option(20, "evaluations without improvement before a model stops; or none")
+    min_delta: float = option(0.0, "smallest decrease of the validation loss that counts as improvement")
     stop_after: int | None = None
     weight_decay: float = 0.0
     decay_on: tuple = MATRICES
     l1: float = 0.0
     l1_on: tuple = MATRICES
     activity: float = 0.0
-    max_grad_norm: float | None = None
+    max_grad_norm: float | None = option(None, "clip the gradient norm to X (default: no clipping)")
     tbptt_steps: int | None = None
     carry: bool = False
-    initializer: str = "pytorch"
+    initializer: str = option("pytorch", choices=lambda: tuple(INITIALIZERS))
     initial_scale: float = 1.0
-    initial_state: str = "zero"
+    initial_state: str = option("zero", "initial state", lambda: ("zero", "learned"))
     before: bool = False
-    dtype: str = "float32"
+    dtype: str = option("float32", "floating-point type", lambda: ("float32", "float64"))
 
     def __post_init__(self):
-        choices = {"optimizer": optimizers(), "schedule": (*SCHEDULES, PLATEAU), "initializer": INITIALIZERS}
-        for name, known in {**choices, "initial_state": ("zero", "learned")}.items():
-            set_checked(self, [name], as_choice, known)
         set_checked(self, ["dtype"], as_dtype)
+        set_choices(self)
         counts = ("epochs", "evaluate_every", "plateau_patience", "batch_size", "tbptt_steps")
         set_checked(self, (*counts, *(["patience"] * (self.patience is not None))), as_whole, 1)
         set_checked(self, ("warmup", "stop_after"), as_whole, 0)

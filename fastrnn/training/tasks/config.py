@@ -1,10 +1,10 @@
 """How to train: one frozen object, from which the command line is derived and which every model file embeds."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from fastrnn.arguments import POSITIVE, as_choice, as_dtype, as_number, as_whole, set_checked
+from fastrnn.arguments import POSITIVE, as_dtype, as_number, as_whole, option, set_checked, set_choices
 from fastrnn.heads.sigmoid import BIT_LOSSES
 from fastrnn.initializers import INITIALIZERS
 from fastrnn.optimizers.base import checked_options, optimizers
@@ -12,11 +12,6 @@ from fastrnn.schedules import SCHEDULES
 from fastrnn.training.tasks.curriculum import Curriculum
 
 UNTIL = ("exact", "certified", "samples")
-
-
-def option(default, help, choices=None):
-    """Return a dataclass field with its text for the command line; choices may be a function."""
-    return field(default=default, metadata={"help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -104,9 +99,7 @@ class TrainConfig:
     def __post_init__(self):
         # From here on plain values only: JSON and the kernels take no others.
         set_checked(self, ["dtype"], as_dtype)
-        for each in fields(self):
-            if choices := each.metadata["choices"]:
-                set_checked(self, [each.name], as_choice, choices())
+        set_choices(self)
         set_checked(self, ("batch_size", "max_samples", "truncate"), as_whole, 1)
         set_checked(self, ("seed", "patience"), as_whole, 0)
         set_checked(self, ("learning_rate", "clip"), as_number, *POSITIVE)

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from fastrnn import compiling
-from fastrnn.cells.base import cells
+from fastrnn.cells.base import Cell, cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 from fastrnn.tasks.base import tasks
@@ -53,7 +53,7 @@ def encoded(weights, metadata):
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
     header = {"format": FILE_FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
-              "cell": _description(metadata["cell"]), "task": _description(metadata["task"]), "metadata": rest}
+              "cell": description(metadata["cell"]), "task": description(metadata["task"]), "metadata": rest}
     return sealed(weights, header)
 
 
@@ -66,11 +66,12 @@ def sealed(arrays, header):
     return save(arrays, {METADATA_KEY: json.dumps(header, sort_keys=True)})
 
 
-def read_checkpoint(path):
+def read_checkpoint(path, cell=None):
     """Return (weights {name: array}, metadata) as given to `write_checkpoint`; the arrays' names and shapes are not
     checked.
 
-    Raises CheckpointError, in one line, for anything that `write_checkpoint` has not written.
+    cell: the class of a cell that is not one of fastrnn's, or None. Raises CheckpointError, in one line, for anything
+    that `write_checkpoint` has not written.
     """
     path = os.fspath(path)
     weights, header = _read(path, "checkpoint that Model.save wrote")
@@ -89,7 +90,8 @@ def read_checkpoint(path):
         )
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
-    cell = _rebuilt(path, "cell", header.get("cell"), cells())
+    known = cells() if cell is None else {**cells(), cell.name: cell}
+    cell = _rebuilt(path, "cell", header.get("cell"), known)
     task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
     return weights, {**header["metadata"], "cell": cell, "task": task}
 
@@ -178,22 +180,26 @@ def _check_digest(path, arrays, header):
         raise CheckpointError(f"{path}: is damaged: its content is not what was saved; copy or save it again")
 
 
-def _description(part):
-    return part and {"name": part.name, **asdict(part)}
+def description(part):
+    """Return the name and the fields of a cell or task, as plain values, or None for None; and the formula of a cell
+    that is not one of fastrnn's, whose name does not say it."""
+    if part is None:
+        return None
+    own = isinstance(part, Cell) and cells().get(part.name) is not type(part)
+    return {"name": part.name, **asdict(part), **({"formula": part.traced().text} if own else {})}
 
 
-def _rebuilt(path, kind, description, classes):
-    """Return the dataclass that `_description` described."""
-    if not isinstance(description, dict):
+def _rebuilt(path, kind, described, classes):
+    """Return the dataclass that `description` described."""
+    if not isinstance(described, dict):
         raise CheckpointError(
-            f"{path}: {kind}: got {description!r:.80}, expected its name and fields; save the model again"
+            f"{path}: {kind}: got {described!r:.80}, expected its name and fields; save the model again"
         )
-    values = dict(description)
-    name = values.pop("name", None)
+    values = dict(described)
+    name, formula = values.pop("name", None), values.pop("formula", None)
     if not isinstance(name, str) or name not in classes:
-        raise CheckpointError(
-            f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: update fastrnn"
-        )
+        own = f"give its class, cell={name:.80}" if isinstance(name, str) and formula else "update fastrnn"
+        raise CheckpointError(f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: {own}")
     made_of = classes[name]
     known, hints = {field.name for field in fields(made_of)}, get_type_hints(made_of)
     # A field the file lacks takes its default, so that a field added later leaves older files readable.
@@ -209,7 +215,10 @@ def _rebuilt(path, kind, description, classes):
                 "save the model again"
             )
     try:
-        return made_of(**values)
+        made = made_of(**values)
+        if formula not in (None, description(made).get("formula")):
+            raise ValueError("was made with another formula than the present one")
+        return made
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {kind} {name}: {_one_line(error)}") from error
 

@@ -242,13 +242,15 @@ class Model(Answers):
         return to_torch(self, rnn, linear)
 
     @classmethod
-    def load(cls, path) -> "Model":
+    def load(cls, path, cell=None) -> "Model":
         """Read a model that `save` wrote.
 
         Parameters
         ----------
         path : str or path
             The file.
+        cell : type or None
+            The class of a cell that is not one of fastrnn's.
 
         Returns
         -------
@@ -259,7 +261,7 @@ class Model(Answers):
         CheckpointError
             In one line, for any other file.
         """
-        tensors, metadata = read_checkpoint(path)
+        tensors, metadata = read_checkpoint(path, cell)
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING_PREFIX}.")}
         metadata.pop(TRAINING_PREFIX, None)
         try:

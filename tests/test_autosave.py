@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 from test_resume import assert_same, press_after
+from test_task_cells import Mixed
 
 import fastrnn
 from fastrnn.cli import main
@@ -64,6 +65,7 @@ CASES = {
     },
     "arrays and given weights": {"until": "samples", "max_samples": 20_000, "data": (X, X[:, :, :1])},
     "until exact": {"patience": 50_000},
+    "a cell of one's own": {"cell": Mixed(4), "until": "samples", "max_samples": 20_000},
 }
 
 
@@ -78,7 +80,7 @@ def test_the_same_call_goes_on_to_the_same_bytes(eager, path, case):
             break
         except Crash:
             crashes += 1
-            held = load_run(path)[0]
+            held = load_run(path, Mixed)[0]
             assert 0 < held.samples < whole.samples
     else:
         run = fastrnn.train(checkpoint=path, **options)

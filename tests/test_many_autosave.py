@@ -11,6 +11,7 @@ import pytest
 from many_runs import same
 from params import quick
 from test_autosave import Crash, eager  # noqa: F401
+from test_task_cells import Mixed
 
 import fastrnn
 from fastrnn import Elman, threads
@@ -46,6 +47,7 @@ CASES = {
         "truncate": 3,
         "max_samples": 12_000,
     },
+    "a cell of one's own": {"cell": Mixed(4), **DOUBLE, "batch_size": 6, "max_samples": 12_000},
     "some diverge": {
         "cell": Elman(9),
         **DOUBLE,

@@ -8,10 +8,12 @@ from params import quick
 
 import fastrnn
 from fastrnn import GRU, LSTM, Cell, Model, loss_and_grad
+from fastrnn.errors import CheckpointError
 from fastrnn.formula import sigmoid, tanh
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.tasks import Addition
+from fastrnn.training.tasks.resume import save_run
 from fastrnn.verify import verify
 
 
@@ -80,10 +82,29 @@ def test_gated_networks_learn_to_add(tmp_path):
     assert many.stopped.count("exact") > 15 and all(verify(many.model(i)).exact == many.exact[i] for i in range(3))
 
 
-def test_interrupted_training_goes_on_to_the_same_bytes(tmp_path):
+def test_a_model_of_an_own_cell_is_loaded_by_its_class_and_formula(tmp_path):
+    path, model = tmp_path / "mixed.safetensors", model_of(Mixed(4))
+    model.save(path)
+    assert Model.load(path, cell=Mixed).weights["alpha"].tobytes() == model.weights["alpha"].tobytes()
+    with pytest.raises(CheckpointError, match="cell: got 'mixed', this fastrnn has .*: give its class, cell=mixed$"):
+        Model.load(path)
+
+    class Other(Mixed):
+        name = "mixed"
+
+        def step(self, pre, h, s):
+            return h + s, s
+
+    with pytest.raises(CheckpointError, match="cell mixed: was made with another formula than the present one$"):
+        Model.load(path, cell=Other)
+
+
+@pytest.mark.parametrize("cell", [GRU(5), Mixed(4)], ids=lambda cell: cell.name)
+def test_interrupted_training_goes_on_to_the_same_bytes(tmp_path, cell):
     options = {**SETTINGS, "optimizer": "amsgrad", "learning_rate": 0.02, "batch_size": 20}
-    whole = fastrnn.train(GRU(5), Addition(4), max_samples=800, **options)
-    part = fastrnn.train(GRU(5), Addition(4), max_samples=400, **options)
-    on = fastrnn.train(resume=part, max_samples=800)
+    whole = fastrnn.train(cell, Addition(4), max_samples=800, **options)
+    part = fastrnn.train(cell, Addition(4), max_samples=400, **options)
+    save_run(part, tmp_path / "part.safetensors")
+    on = fastrnn.train(cell, resume=tmp_path / "part.safetensors", max_samples=800)
     for name, weight in whole.model.weights.items():
         assert on.model.weights[name].tobytes() == weight.tobytes(), name

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from fastrnn.checkpoint import code_version, hash_of
+from fastrnn.checkpoint import code_version, description, hash_of
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks.config import TrainConfig
 
@@ -99,8 +99,7 @@ def identity_of(cell, task, config, **others):
     others: everything else that decides the result, as digests or plain values, or None: `data`, `weights`, and
     `resumed`, the state from which training continues.
     """
-    described = {kind: part and {"name": part.name, **asdict(part)} for kind, part in (("cell", cell), ("task", task))}
-    return with_code({**described, "config": config.as_dict(), **others})
+    return with_code({"cell": description(cell), "task": description(task), "config": config.as_dict(), **others})
 
 
 def with_code(described):

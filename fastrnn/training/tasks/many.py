@@ -54,7 +54,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     identity = identity_of(
         cell, task, config, seeds=hash_of({"": seeds}), varied=hash_of(varied) if varied else None,
         data=arrays and data_digest(arrays), weights=weights_digest(weights))
-    with ManyAutosave(checkpoint, identity) as autosave:
+    with ManyAutosave(checkpoint, identity, cell=type(cell)) as autosave:
         if autosave.state:
             with autosave.taking_up():
                 training.take_up(*autosave.state)

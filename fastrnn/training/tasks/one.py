@@ -61,7 +61,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     Raises ValueError or TypeError for arguments that make no sense, OSError if the checkpoint cannot be written.
     """
     if isinstance(resume, (str, os.PathLike)):
-        resume = load_run(resume)[0]
+        resume = load_run(resume, cell and type(cell))[0]
     if resume is not None:
         if not isinstance(resume, Run):
             raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
@@ -95,7 +95,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     identity = identity_of(
         cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
     )
-    with RunAutosave(checkpoint, identity) as autosave:
+    with RunAutosave(checkpoint, identity, cell=type(cell)) as autosave:
         run = _trained(call, autosave.state or resume, autosave)
         autosave.finish(run)
         return run

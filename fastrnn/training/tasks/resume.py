@@ -72,14 +72,15 @@ def _rows(state):
     return np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
 
 
-def load_run(path):
+def load_run(path, cell=None):
     """Return (run, config) of a file that `save_run` wrote; train(resume=run) continues it.
 
-    Raises CheckpointError, in one line, for any other file.
+    cell: the class of a cell that is not one of fastrnn's, or None. Raises CheckpointError, in one line, for any other
+    file.
     """
     path = os.fspath(path)
-    model = Model.load(path)
-    tensors, metadata = read_checkpoint(path)
+    model = Model.load(path, cell)
+    tensors, metadata = read_checkpoint(path, cell)
     if TRAINING_PREFIX not in metadata:
         raise CheckpointError(
             f"{path}: a finished model; expected a file of an unfinished run, with its training state"

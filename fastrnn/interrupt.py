@@ -5,6 +5,7 @@ import contextlib
 import signal
 import sys
 import threading
+import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -159,15 +160,21 @@ def repeated_interrupt(noted):
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             return before(unraisable)
         # From another thread: here it would be raised at once, inside of the finalizer.
-        timer = threading.Timer(FINALIZER_SECONDS, _interrupt_main)
-        timer.daemon = True
-        timer.start()
+        try:
+            _thread.start_new_thread(_interrupt_later, ())
+        except KeyboardInterrupt:  # another one, perhaps before the thread was there
+            _thread.start_new_thread(_interrupt_later, ())
 
     sys.unraisablehook = again
     try:
         yield
     finally:
         sys.unraisablehook = before
+
+
+def _interrupt_later():
+    time.sleep(FINALIZER_SECONDS)
+    _interrupt_main()
 
 
 def _interrupt_main():

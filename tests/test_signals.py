@@ -1,5 +1,6 @@
 """Signals come neither too late, so that nobody sees them, nor where they would leave something behind."""
 
+import _thread
 import contextlib
 import os
 import signal
@@ -126,6 +127,32 @@ def test_ctrl_c_at_any_step_of_numba_s_lock_leaves_it_free_for_other_threads():
         thread.start()
         thread.join()
     assert len(free) > 5 and all(free)
+
+
+class PressedTwice:
+    """Ctrl-C comes while it is taken away, and again as the first one is put off."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_another_ctrl_c_while_one_in_a_finalizer_is_put_off_does_no_harm(monkeypatch, capsys):
+    real, waited = _thread.start_new_thread, []
+
+    def start(*arguments):
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGINT)
+        return real(*arguments)
+
+    def run(args):
+        monkeypatch.setattr(_thread, "start_new_thread", start)
+        PressedTwice()
+        waited.append(threading.Event().wait(20))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fastrnn.cli.tasks.run", run)
+        assert main(["tasks"]) == 130 and not waited
+    assert capsys.readouterr().err == "fastrnn: interrupted\n"
 
 
 def late(real):

@@ -251,6 +251,7 @@ def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
         ({"hidden_size": 3}, "hidden_size: is not for cross_validate"),
         ({"seeds": []}, "seeds: got none, expected at least one"),
         ({"grid": {"hiden_size": [1]}}, "grid: got 'hiden_size', which cannot differ between fits: did you mean 'hid"),
+        ({"grid": {"hidden_size": [2, 4, 2]}}, "grid: hidden_size has a value twice, expected different ones"),
         ({"grid": {"l1": [[0], [0, 0.1]]}}, "grid: l1 holds lists of different lengths, expected numbers"),
         ({"data": [1, 2, 3]}, "data: got list, expected fastrnn.Sequences"),
         ({"cell": None}, "cell: got None, expected a Cell"),

@@ -324,6 +324,7 @@ FAULTS = {
     "optimizer": ("choices.csv", (*COLUMNS, "--optimizer", "adams"), "--optimizer: got 'adams', expected one of"),
     "penalty": ("choices.csv", (*COLUMNS, "--l1", "-1"), "--l1"),
     "rate twice": ("choices.csv", (*COLUMNS, "--learning-rate", "1,1"), "--learning-rate: got a value twice"),
+    "size twice": ("choices.csv", (*COLUMNS, "--hidden", "2,4,2"), "--hidden: got a value twice in [2, 4, 2]"),
     "pictures": ("choices.csv", (*COLUMNS, "--pictures", "gif"), "--pictures: got 'gif', expected one of"),
     "each without a group": ("choices.csv", (*COLUMNS, "--each", "age"), "--each: no group 'age'"),
     "each and folds": ("choices.csv", (*COLUMNS, "--cv", "3x2", "--each", "subject"), "--each: cannot be given with"),

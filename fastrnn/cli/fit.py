@@ -190,11 +190,10 @@ def _parts(args):
     with user_errors(_names(args)):
         # One value is for all; several are an axis. The largest says what has to be compiled.
         for name, values in grid.items():
-            if name != "hidden_size":
-                for value in values:
-                    FitConfig(**{name: value})
-                if len(set(values)) < len(values):
-                    raise ValueError(f"{name}: got a value twice in {values}, expected different ones")
+            for value in values if name != "hidden_size" else ():
+                FitConfig(**{name: value})
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: got a value twice in {values}, expected different ones")
         config = FitConfig(**given(args, FitConfig))
         cell = args.made_of(hidden_size=grid["hidden_size"][0], **given_cell(args))
     return cell, config, {name: values for name, values in grid.items() if values}

@@ -180,6 +180,8 @@ def _checked(grid, options, inner, config):
             raise ValueError(f"grid: got {name!r}, which cannot differ between fits: {nearest(name, axes)}")
         if values.ndim != 1 or not len(values):
             raise ValueError(f"grid: {name} has shape {values.shape}, expected at least one number")
+        if len(set(values.tolist())) < len(values):
+            raise ValueError(f"grid: {name} has a value twice, expected different ones")
         if inner is None and name != "hidden_size" and len(values) > 1:
             raise ValueError(f"grid: {name} has {len(values)} values, but with inner=None nothing validates them")
     return grid

@@ -57,6 +57,20 @@ def as_choice(name, value, choices):
     return spelled
 
 
+def check_object(name, value, kinds, expected):
+    """Raise TypeError unless `value` is an object of these classes; expected: in words."""
+    if isinstance(value, type):
+        raise TypeError(f"{name}: got the class {value.__name__}, expected an object: {value.__name__}()")
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
+
+
+def check_function(name, value):
+    """Raise TypeError unless `value` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name}: got {shown(value)}, expected a function or None")
+
+
 def as_dtype(name, value):
     """Return "float32" or "float64", of a name or of what NumPy takes as one of these. Raises ValueError for anything
     else."""

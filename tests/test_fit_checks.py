@@ -68,7 +68,7 @@ def test_a_class_need_not_occur(fits):
         ({"data": [np.ones((4, 2))]}, "train_many: roles is an option of Sequences, but data is a list: give"),
         ({"data": Sequences([np.ones((4, 2))])}, "data: has no targets; give y"),
         ({"head": 3}, "head: got 3, expected a Head or its name"),
-        ({"cell": GRU}, "cell: got <class 'fastrnn.cells.gru.GRU'>, expected a Cell"),
+        ({"cell": GRU}, "cell: got the class GRU, expected an object: GRU()"),
         ({"cell": None}, "cell: got None, expected a Cell"),
         ({"config": {"epochs": 3}}, "config: got {'epochs': 3}, expected a FitConfig or None"),
         ({"weights": 3}, "weights: got int, expected {name: array} or None"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.arguments import check_function, check_object
 from fastrnn.cells.base import Cell
 from fastrnn.data.roles import TRAIN
 from fastrnn.data.sequences import Sequences
@@ -11,17 +12,14 @@ from fastrnn.training.sequences.relative import loss_weights
 
 def check_kinds(cell, data, config, weights, functions):
     """Raise TypeError for arguments of a kind that `train_many` does not take."""
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell: got {cell!r:.80}, expected a Cell, such as GRU(2)")
+    check_object("cell", cell, Cell, "a Cell, such as GRU(2)")
     if not isinstance(data, Sequences):
         raise TypeError(f"data: got {type(data).__name__}, expected fastrnn.Sequences")
-    if not isinstance(config, (FitConfig, type(None))):
-        raise TypeError(f"config: got {config!r:.80}, expected a FitConfig or None")
+    check_object("config", config, FitConfig | None, "a FitConfig or None")
     if not hasattr(weights, "keys") and weights is not None:
         raise TypeError(f"weights: got {type(weights).__name__}, expected {{name: array}} or None")
     for name, function in functions.items():
-        if not callable(function) and function is not None:
-            raise TypeError(f"{name}: got {function!r:.80}, expected a function or None")
+        check_function(name, function)
 
 
 def check_range(data, dtype):

@@ -2,7 +2,7 @@
 
 from dataclasses import fields, replace
 
-from fastrnn.arguments import as_array, meant, shown
+from fastrnn.arguments import as_array, check_function, check_object, meant, shown
 from fastrnn.cells.base import Cell, cells
 from fastrnn.model import Model
 from fastrnn.optimizers.base import optimizers
@@ -43,15 +43,14 @@ def check_parts(cell, task, config, data=None, progress=None):
             f"cell: got {cell}, which is a task; expected a cell before it: train(Elman(), {cell}), "
             f"or train(task={cell})"
         )
-    _check_object("cell", cell, Cell, "a cell, as Elman(16)")
+    check_object("cell", cell, Cell, "a cell, as Elman(16)")
     if task is not None:
         if data is not None:
             raise TypeError("task: got one, and data as well; expected one of them")
-        _check_object("task", task, Task, f"a task, for example {_spelled(task)}")
+        check_object("task", task, Task, f"a task, for example {_spelled(task)}")
     if config is not None:
-        _check_object("config", config, TrainConfig, "a TrainConfig; pass options by name, for example train(seed=1)")
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress: got {shown(progress)}, expected a function")
+        check_object("config", config, TrainConfig, "a TrainConfig; pass options by name, for example train(seed=1)")
+    check_function("progress", progress)
 
 
 def checked_weights(weights):
@@ -78,13 +77,6 @@ def configured(config, options, task=None, x=None):
         if options.get("until", "samples") == "samples":
             defaults["max_samples"] = default_samples(x)
     return TrainConfig(**{**defaults, **options})
-
-
-def _check_object(name, value, kinds, expected):
-    if isinstance(value, type):
-        raise TypeError(f"{name}: got the class {value.__name__}, expected an object: {value.__name__}()")
-    if not isinstance(value, kinds):
-        raise TypeError(f"{name}: got {shown(value)}, expected {expected}")
 
 
 def _spelled(task):

@@ -281,6 +281,9 @@ WRONG = {
            "marks steps that do not count, classes=[-1, 0, 1] for the values that there are, or kind='reals'"),
     "from 1": (lambda: Sequences(X, [[1, 2], [1]]), "y: class 0 never occurs among whole numbers up to 2: number the "
                "classes from 0 on, or give classes=3, classes=[1, 2] for the values that there are, or kind='reals'"),
+    "nan as padding": (lambda: Sequences(np.array([[[1.0], [np.nan]]]), [[0, 1]]), "x: got nan at sequence 0, step 1, "
+                       "input, expected a finite number: the state depends on the inputs of all steps; give lengths= "
+                       "or mask= if it is padding"),
     "no such class": (lambda: Sequences(X, [[1, 2], [3]], classes=[1, 2]), "y: got 3 at sequence 1, step 0, expected "
                       "one of the classes 1, 2"),
     "a half class": (lambda: Sequences(X, [[0.5, 1], [0]], kind="classes"),

@@ -112,8 +112,9 @@ class Sequences(Constructors):
         input_names = check_names("input_names", input_names, inputs, "x")
         if not np.isfinite(flat.x).all():
             step, column = np.argwhere(~np.isfinite(flat.x))[0]
+            padded = "; give lengths= or mask= if it is padding" * (getattr(x, "ndim", 0) == 3 and lengths is None)
             raise ValueError(f"x: got {flat.x[step, column]:g} at {flat.place(step)}, {input_names[column]}, expected "
-                             "a finite number: the state depends on the inputs of all steps")
+                             f"a finite number: the state depends on the inputs of all steps{padded}")
         step_weight = np.ones(steps) if flat.weight is None else flat.weight
         targets = Targets(np.zeros((steps, 0)), np.zeros(steps, bool), None)
         if y is not None:

@@ -5,6 +5,7 @@ import pytest
 
 from fastrnn import GRU, Sequences, train_many
 from fastrnn.data import TRAIN, VALIDATION
+from fastrnn.networks import lanes_for
 from fastrnn.training.sequences import many
 from fastrnn.training.sequences.successors import Successors
 from fastrnn.training.sequences.turns import Turns
@@ -32,7 +33,9 @@ def fitted(case, seeds=range(MODELS), rates=RATES, **options):
 
 @pytest.fixture
 def begun(monkeypatch):
-    """How many models took another one's lane, of each call of the kernels."""
+    """How many models took another one's lane, of each call of the kernels; the processor's speed decides on none."""
+    monkeypatch.setattr(many, "KERNEL_SECONDS", 1000.0)
+    monkeypatch.setattr(many, "SHORT_SECONDS", 1000.0)
     counts, whole = [], Successors.begun
 
     def counted(self, history):
@@ -124,6 +127,17 @@ def test_lanes_that_nobody_takes_do_not_end_a_call(begun, monkeypatch):
     made = fitted("same", seeds=range(4), rates=RATES[::40])
     # 1, 4, 16 and 64 rounds.
     assert len(set(made.epochs)) > 1 and len(calls) <= 4
+
+
+@pytest.mark.parametrize("case", ["same", "subjects"])
+def test_lanes_whose_models_end_together_begin_together(case, begun, monkeypatch):
+    """No round is spent on waiting for the next evaluation of others."""
+    rounds, run = [], Turns.run
+    monkeypatch.setattr(Turns, "run", lambda *given: rounds.append(run(*given)) or rounds[-1])
+    monkeypatch.setattr("fastrnn.training.sequences.turns.MOST_GROUPS", 1)
+    fitted(case, patience=None, epochs=7)
+    # Evaluations after 0, 3 and 6 epochs: the model is done with the last one.
+    assert sum(rounds) == 7 * -(-MODELS // lanes_for("float64")) and sum(begun) > MODELS / 3
 
 
 def test_kernels_as_plain_python_give_lanes_to_the_same_models(begun, monkeypatch):

@@ -217,10 +217,14 @@ def _end(m, net, optimizer, frame, done):
         m.write(counters, DONE, done)
     working = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
     waiting = m.mask_bits(m.load(frame.progress, m.integer(decide.PROGRESS.index("pending"))) > 0.0)
+    rest, free = m.read(counters, IDLE), m.word("free")
+    enough = rest.below(free).equals(0)
     for _ in m.when(working.equals(0)):
         # Those that wait need not do so: the next round is one of evaluation.
         m.write(counters, ROUND, -1)
-    enough = m.read(counters, IDLE).below(m.word("free")).equals(0)
+        # All lanes begin together, which they do not while others are between two evaluations.
+        apart = m.integer(0).below(rest).both(free.below(m.lanes + 1))
+        m.write(counters, OVER, m.read(counters, OVER).either(apart))
     idle = working.either(waiting).equals(0)
     m.write(counters, OVER, m.read(counters, OVER).either(enough).either(idle * 2))
 

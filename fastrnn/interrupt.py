@@ -32,6 +32,15 @@ class Interrupt:
         """Request a stop."""
         self.flag[0] = 1
 
+    @contextlib.contextmanager
+    def set_by_errors(self):
+        """Request a stop where the block raises, so that other threads, which share its work, end, too."""
+        try:
+            yield
+        except BaseException:
+            self.set()
+            raise
+
     def check(self, *_):
         """Raise Interrupted if a stop was requested; arguments are ignored, so that this can serve as `progress`."""
         if self():

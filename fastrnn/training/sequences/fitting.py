@@ -67,11 +67,9 @@ class Fitting:
 
     def _work(self, manys):
         try:
-            for many in manys:
-                many.work()
-        except BaseException:
-            self.stop()
-            raise
+            with self.interrupt.set_by_errors():
+                for many in manys:
+                    many.work()
         finally:
             # The caller waits for the next evaluation of a single model.
             if self.stepwise:
@@ -105,7 +103,7 @@ class Fitting:
 
     def tend(self):
         """Call progress and callback, if there is news; their exceptions end training."""
-        try:
+        with self.interrupt.set_by_errors():
             if self.progress:
                 self.progress(*self.so_far())
             if self.stepwise:
@@ -113,9 +111,6 @@ class Fitting:
             elif self.callback and (evaluated := self._evaluated()) != self.reported:
                 self.reported = evaluated
                 self._call()
-        except BaseException:
-            self.stop()
-            raise
 
     def so_far(self):
         """Return how many models are done, those in training by the share of their epochs; of how many; and the lowest

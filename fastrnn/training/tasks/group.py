@@ -238,8 +238,8 @@ class RunGroup:
         return np.flatnonzero(self.held.model >= 0)
 
     def events(self):
-        """Return the lanes that wait for a decision."""
-        return np.flatnonzero(self.held.event != RUNNING)
+        """Return {lane: event} of the lanes that wait for a decision (events: fastrnn.kernels.model_lanes)."""
+        return {lane: event for lane, event in enumerate(self.held.event.tolist()) if event != RUNNING}
 
     def take(self, lane):
         """End a model's training, free its lane and return the lane's content."""

@@ -6,7 +6,6 @@ import time
 import numpy as np
 
 from fastrnn.arguments import as_number
-from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.interrupt import Interrupted, deferred_interrupt
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED
@@ -98,20 +97,17 @@ class ManyTraining:
         self.started = time.perf_counter() - self.earlier
 
         def tell():
-            try:
-                # Once training is to stop, nobody asks how far it is.
-                if progress and not self.stop():
+            # Once training is to stop, nobody asks how far it is.
+            if progress and not self.stop():
+                with self.stop.set_by_errors():
                     progress(results.done, len(self.seeds))
-            except BaseException:
-                self.stop.set()
-                raise
+
+        def work(thread, threads):
+            with self.stop.set_by_errors():
+                left.extend(self._work(groups[thread], checkers[thread], threads))
 
         with deferred_interrupt() as self.stop:
-            on_threads(
-                self.threads,
-                lambda thread, threads: left.extend(self._work(groups[thread], checkers[thread], threads)),
-                tell,
-            )
+            on_threads(self.threads, work, tell)
             tell()
             if autosave and not results.absorb().finished.all():
                 autosave.save(self, [*left, *self._unrestored()])
@@ -132,10 +128,8 @@ class ManyTraining:
     def _work(self, group, checker, threads):
         """Keep the lanes of a group filled until no model waits; runs on each of `threads` threads."""
         # Where there are fewer models than lanes, all threads take some.
-        recipe, net = self.recipe, self.recipe.net
-        share = min(recipe.lanes, -(-len(self.seeds) // threads))
-        flops = flops_of_step(net.sizes, len(net.step.pre))
-        pace = Pace(flops, recipe.steps, self.config.batch_size * recipe.lanes)
+        recipe, share = self.recipe, min(self.recipe.lanes, -(-len(self.seeds) // threads))
+        pace = Pace(recipe.flops, recipe.steps, self.config.batch_size * recipe.lanes)
         self.deposits.begin(group)
         try:
             while not self.stop():
@@ -146,14 +140,11 @@ class ManyTraining:
                 made = group.run(pace.updates, self.stop.flag, self.seconds())
                 pace.measured(made, time.perf_counter() - began)
                 self._collect(group)
-                for lane in group.events():
-                    self._decide(group, checker, int(lane))
+                for lane, event in group.events().items():
+                    self._decide(group, checker, lane, event)
                 self.deposits.offer(group, self._lanes)
         except Interrupted:
             pass
-        except BaseException:
-            self.stop.set()
-            raise
         finally:
             with self.lock:
                 self.deposits.end(group)
@@ -186,8 +177,8 @@ class ManyTraining:
         if state:
             group.restore(lane, job, state, self.seeds[job.model])
             # It was interrupted before its decision.
-            if lane in group.events():
-                self._decide(group, checker, lane)
+            if event := group.events().get(lane):
+                self._decide(group, checker, lane, event)
             return True
         group.put(lane, job, self.initial.of(job.model), self.seeds[job.model], self.seconds())
         self._expect(group, checker, lane)
@@ -197,14 +188,14 @@ class ManyTraining:
 
     def _collect(self, group):
         """Store the results of the models that ended in the compiled call."""
-        if group.ended.counts[0]:
+        table, history = group.ends()
+        if len(table):
             with self.lock:
-                self.results.end_all(*group.ends(), self.seconds())
+                self.results.end_all(table, history, self.seconds())
 
-    def _decide(self, group, checker, lane):
-        """Decide on a model for which the kernels returned."""
-        job, event, steps = group.job(lane), group.held.event[lane], group.steps(lane)
-        weights = group.weights(lane)
+    def _decide(self, group, checker, lane, event):
+        """Decide on a model for which the kernels returned, for this reason."""
+        job, steps, weights = group.job(lane), group.steps(lane), group.weights(lane)
         if event == DIVERGED:
             # The loss was not finite with the weights before the last update.
             return self._again(group, lane, job.sound, max(steps - 1, 1))

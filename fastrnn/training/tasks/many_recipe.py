@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastrnn.bits.lanes import lane_source
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.caches import nearest_bytes
 from fastrnn.kernels.model_queue import CALLER, NOBODY, Queue
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
@@ -31,7 +32,7 @@ class RunRecipe:
         places = places_of(cell, *sizes)
         # A model's weights as one vector: the named ones, flattened one after the other.
         self.rows = np.concatenate([each.ravel() for each in places.values()])
-        self.optimizer = optimizer_of(config)
+        self.optimizer, self.flops = optimizer_of(config), flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.options = self._options(models, varied or {})
         used = {name: bool(column.any()) for name, column in zip(OPTIONS, self.options.T)}
         terms = terms_of(self.net, cell, config, steps, used["decay"] or used["l1"], used["saturation"], watched=False)

@@ -27,7 +27,8 @@ OPTIONS = {
     "sgd": {"optimizer": "sgd", "batch_size": 1, "reduction": "sum", "learning_rate": 0.1},
     "batch 80": {"batch_size": 80, "learning_rate": 0.03},
     "float64": {"dtype": "float64"},
-    "terms": {"clip": 0.5, "truncate": 3, "l1": 1e-5, "weight_decay": 1e-4, "saturation": 1e-3, "schedule": "cosine"},
+    "terms": {"max_grad_norm": 0.5, "tbptt_steps": 3, "l1": 1e-5, "weight_decay": 1e-4, "saturation": 1e-3,
+              "schedule": "cosine"},
     "diverging": {"optimizer": "sgd", "learning_rate": 1e4, "weight_decay": 3e-4, "reduction": "sum"},
     "samples": {"until": "samples", "max_samples": 3000, "optimizer": "momentum"},
 }

@@ -54,7 +54,7 @@ def path(tmp_path):
 X = np.random.default_rng(0).random((40, 6, 2)).round(2)
 CASES = {
     "adam": {"until": "samples", "max_samples": 50_000},
-    "a falling rate": {"until": "samples", "max_samples": 50_000, "schedule": "linear", "clip": 0.5},
+    "a falling rate": {"until": "samples", "max_samples": 50_000, "schedule": "linear", "max_grad_norm": 0.5},
     "one sample an update": {"until": "samples", "max_samples": 3000, "batch_size": 1},
     "momentum, two threads": {
         "until": "samples",

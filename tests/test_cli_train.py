@@ -62,14 +62,14 @@ def test_train_takes_its_options(call, here):
         "--no-bias",
         "--seed",
         5,
-        "--constants",
+        "--optimizer-options",
         "beta2=0.98",
         "epsilon=1e-7",
         "--max-samples",
         640,
         "--until",
         "samples",
-        "--clip",
+        "--max-grad-norm",
         1,
         "--batch-size",
         32,
@@ -85,10 +85,10 @@ def test_train_takes_its_options(call, here):
     assert run.model.task == fastrnn.tasks.Addition(12, operands=3)
     assert config == fastrnn.TrainConfig(
         seed=5,
-        constants=(("beta2", 0.98), ("epsilon", 1e-7)),
+        optimizer_options=(("beta2", 0.98), ("epsilon", 1e-7)),
         max_samples=640,
         until="samples",
-        clip=1.0,
+        max_grad_norm=1.0,
         batch_size=32,
     )
     assert run.steps == 20
@@ -106,7 +106,7 @@ OPTIONS = {
             "loss": "cross-entropy",
             "optimizer": "momentum",
             "learning_rate": 0.25,
-            "constants": (("beta1", 0.5),),
+            "optimizer_options": (("beta1", 0.5),),
             "batch_size": 7,
             "max_samples": 99,
             "until": "samples",
@@ -114,11 +114,11 @@ OPTIONS = {
             "seed": 2**62,
             "initializer": "orthogonal",
             "schedule": "cosine",
-            "clip": 0.5,
+            "max_grad_norm": 0.5,
             "weight_decay": 0.25,
             "l1": 0.25,
             "initial_scale": 0.5,
-            "truncate": 3,
+            "tbptt_steps": 3,
             "curriculum": fastrnn.Curriculum(4, 3),
             "reduction": "sum",
             "dtype": "float64",
@@ -147,7 +147,7 @@ def test_each_option_of_train_arrives(call, monkeypatch, name):
 
     monkeypatch.setattr(sys.modules["fastrnn.training.tasks"], "train", stop)
     value = getattr(expected, {"hidden": "hidden_size", "no-bias": "bias"}.get(name, name))
-    words = [] if value is False else [f"{k}={v}" for k, v in value] if name == "constants" else [value]
+    words = [] if value is False else [f"{k}={v}" for k, v in value] if name == "optimizer_options" else [value]
     assert call("train", f"--{name.replace('_', '-')}", *words)[0] == 130
     assert seen == [tuple({**defaults, kind: expected}.values())] and expected != defaults[kind]
 

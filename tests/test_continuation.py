@@ -38,9 +38,9 @@ OTHERS = {
     "width": ({"task": fastrnn.tasks.Addition(9)}, "bits: got 9, "),
     "operands": ({"task": fastrnn.tasks.Addition(operands=3)}, "operands: got 3, "),
     "arrays for a task": ({"data": (X, X)}, "task: got none, but the run to resume was started with addition"),
-    "constants": (
-        {"constants": (("beta2", 0.9),)},
-        "constants: got beta2=0.9, but the run to resume was started with none",
+    "optimizer_options": (
+        {"optimizer_options": (("beta2", 0.9),)},
+        "optimizer_options: got beta2=0.9, but the run to resume was started with none",
     ),
     "curriculum": (
         {"curriculum": None},
@@ -56,8 +56,8 @@ OTHERS = {
             "seed": 1,
             "initializer": "xavier",
             "schedule": "linear",
-            "clip": 1.0,
-            "truncate": 3,
+            "max_grad_norm": 1.0,
+            "tbptt_steps": 3,
             "saturation": 0.1,
             "retention": 0.1,
             "weight_decay": 0.1,
@@ -86,7 +86,8 @@ def test_every_option_is_tried():
 @pytest.mark.parametrize("file", [False, True])
 def test_what_is_left_out_is_the_run_s_own(tmp_path, file):
     cell, task = fastrnn.Elman(5, bias=False), fastrnn.tasks.Addition(12, operands=3)
-    config = fastrnn.TrainConfig(constants=(("beta2", 0.95),), until="samples", max_samples=160, learning_rate=0.01)
+    options = {"until": "samples", "max_samples": 160, "learning_rate": 0.01}
+    config = fastrnn.TrainConfig(optimizer_options=(("beta2", 0.95),), **options)
     whole, run = fastrnn.train(cell, task, config, max_samples=320), fastrnn.train(cell, task, config)
     if file:
         save_run(run, tmp_path / "run")
@@ -155,7 +156,7 @@ def test_options_of_the_default_task_are_refused_for_another(tmp_path, monkeypat
         ({"cell": "\x1b[31mproved\n"}, {"cell": {"name": "elman"}}),
         ({"arithmetic": [None] * 1000}, {"arithmetic": "avx2"}),
         ({"arithmetic": "\x1b[31mproved\n"}, {"arithmetic": "avx2"}),
-        ({"config": {"clip": None}}, {"config": {}}),
+        ({"config": {"max_grad_norm": None}}, {"config": {}}),
         ({"\x1b[31mproved\n": 1}, {}),
     ],
 )

@@ -68,7 +68,7 @@ def test_analysis_takes_one_fit(fit):
     "function, options, message",
     [
         (train, {"until": "exact"}, "train: until is an option of tasks and arrays, not of Sequences"),
-        (train, {"clip": 1.0}, "train: clip is an option of tasks and arrays, not of Sequences; it is called max_gr"),
+        (train, {"max_samples": 9}, "train: max_samples is an option of tasks and arrays, not of Sequences; it is"),
         (train, {"seeds": [1]}, "train: seeds is an option of train_many; one model has one seed, as seed=1"),
         (train, {"hidden_size": 2}, "train: hidden_size is an option of train_many; one cell has one size"),
         (train, {"each": "who"}, "train: each is an option of train_many; it makes one model for each value"),

@@ -59,16 +59,16 @@ SHAPES = dict(
     outputs=st.integers(1, 3),
     bias=st.booleans(),
     masked=st.booleans(),
-    truncate=st.sampled_from([None, 1, 2, 5, 8, 16, 39]),
+    tbptt_steps=st.sampled_from([None, 1, 2, 5, 8, 16, 39]),
 )
 
 
-def check_gradients(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, truncate):
+def check_gradients(activation, loss, dtype, hidden, steps, batch, inputs, outputs, bias, masked, tbptt_steps):
     """Hold loss and gradients of a network and random data to NumPy's."""
     model, weights, x, y, mask = case(activation, dtype, hidden, steps, batch, inputs, outputs, bias)
     mask = mask if masked else None
-    wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask, truncate=truncate)
-    value, got = loss_and_grad(model, x, y, mask, loss=loss, truncate=truncate)
+    wanted, gradients = oracle.loss_and_grad(weights, activation, loss, x, y, mask, truncate=tbptt_steps)
+    value, got = loss_and_grad(model, x, y, mask, loss=loss, tbptt_steps=tbptt_steps)
     assert abs(value - wanted) <= TOLERANCE[dtype] * max(abs(wanted), 1)
     assert set(got) == set(gradients)
     largest = max(np.abs(g).max() for g in gradients.values())
@@ -157,16 +157,16 @@ def test_truncation_at_the_whole_length_or_beyond_changes_no_byte(batch):
     model, _, x, y, _ = case("sigmoid", "float64", 16, 19, batch, 2, 1, True)
     whole = loss_and_grad(model, x, y)
     for steps in (19, 20, 10**6):
-        value, gradients = loss_and_grad(model, x, y, truncate=steps)
+        value, gradients = loss_and_grad(model, x, y, tbptt_steps=steps)
         assert value == whole[0] and all(gradients[name].tobytes() == whole[1][name].tobytes() for name in gradients)
-    cut = loss_and_grad(model, x, y, truncate=18)
+    cut = loss_and_grad(model, x, y, tbptt_steps=18)
     assert cut[0] == whole[0] and np.abs(cut[1]["w_hh"] - whole[1]["w_hh"]).max() > 1e-9
 
 
 @pytest.mark.parametrize("batch", [1, 20])
 def test_truncated_gradients_are_those_of_the_segments_each_begun_with_its_state(batch):
     model, weights, x, y, _ = case("sigmoid", "float64", 7, 22, batch, 2, 1, True)
-    got, total = loss_and_grad(model, x, y, truncate=6)[1], dict.fromkeys(weights, 0)
+    got, total = loss_and_grad(model, x, y, tbptt_steps=6)[1], dict.fromkeys(weights, 0)
     states = model.forward(x)[1]
     for start in range(0, 22, 6):
         # The state at the border comes in as additional inputs of the segment's first step.

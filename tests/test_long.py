@@ -71,17 +71,17 @@ def model_of(cell):
     return fastrnn.Model(cell, weights)
 
 
-@pytest.mark.parametrize(("cell", "truncate"), [
+@pytest.mark.parametrize(("cell", "tbptt_steps"), [
     pytest.param(fastrnn.Elman(3), 7, id="elman"),
     pytest.param(fastrnn.GRU(5), None, id="gru"),
     # Takes the longest to compile.
     pytest.param(fastrnn.LSTM(4), None, id="lstm", marks=pytest.mark.slow),
 ])
-def test_compiled_windows_change_no_byte(windows, cell, truncate):
+def test_compiled_windows_change_no_byte(windows, cell, tbptt_steps):
     model, (x, y, mask), found = model_of(cell), ragged(19, 45), []
     for steps in (None, 2):
         windows(steps)
-        found.append(fastrnn.loss_and_grad(model, x, y, mask, truncate=truncate))
+        found.append(fastrnn.loss_and_grad(model, x, y, mask, tbptt_steps=tbptt_steps))
     (loss, gradient), (loss_cut, gradient_cut) = found
     assert loss == loss_cut and all(gradient[name].tobytes() == gradient_cut[name].tobytes() for name in gradient)
 

@@ -30,10 +30,10 @@ def distance(weights, others):
         (Elman(12), dict(optimizer="sgd", batch_size=3, schedule="linear", learning_rate=0.5)),
         pytest.param(
             Elman(17, bias=False),
-            dict(optimizer="momentum", batch_size=16, schedule="cosine", constants={"beta": 0.8}),
+            dict(optimizer="momentum", batch_size=16, schedule="cosine", optimizer_options={"beta": 0.8}),
             marks=pytest.mark.slow,
         ),
-        (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", clip=0.05, truncate=3, l1=0.01)),
+        (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", max_grad_norm=0.05, tbptt_steps=3, l1=0.01)),
         pytest.param(
             Elman(3, "tanh"),
             dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation=0.1, weight_decay=0.1),
@@ -42,7 +42,7 @@ def distance(weights, others):
         # Vectors of half the size: 15 seconds of compiling.
         pytest.param(
             Elman(33),
-            dict(optimizer="sgd", batch_size=2, clip=0.1, learning_rate=1.0, initializer="orthogonal"),
+            dict(optimizer="sgd", batch_size=2, max_grad_norm=0.1, learning_rate=1.0, initializer="orthogonal"),
             marks=pytest.mark.slow,
         ),
     ],
@@ -148,16 +148,16 @@ def test_options_of_each_model_are_those_of_single_runs():
     )
     constants = dict(beta1=[0.9, 0.5, 0.0], epsilon=1e-6)
     cell = Elman(3, "tanh")
-    run = fastrnn.train_many(cell, seeds=[4, 4, 9], constants=constants, **options, **varied)
+    run = fastrnn.train_many(cell, seeds=[4, 4, 9], optimizer_options=constants, **options, **varied)
     for i, seed in enumerate(run.seeds):
         own = {name: values[i] for name, values in varied.items()} | {
-            "constants": {"beta1": constants["beta1"][i], "epsilon": 1e-6}
+            "optimizer_options": {"beta1": constants["beta1"][i], "epsilon": 1e-6}
         }
         single = fastrnn.train(cell, seed=int(seed), curriculum=None, **options, **own)
         assert run.config_of(i) == TrainConfig(
             **{
                 **single.model.metadata["config"],
-                "constants": tuple(single.model.metadata["config"]["constants"].items()),
+                "optimizer_options": tuple(single.model.metadata["config"]["optimizer_options"].items()),
             }
         )
         assert distance(run.weights(i), single.model.weights) < 1e-9
@@ -338,8 +338,8 @@ def test_progress_may_stop_training(threads):
         (dict(learning_rate=[0.1, 0.2, -1]), "learning_rate: got -1.0, expected a positive number"),
         (dict(weight_decay=[0, 0, np.nan]), "weight_decay: got nan"),
         (dict(l1=["a", "b", "c"]), "l1: got dtype <U1, expected real numbers"),
-        (dict(constants={"beta1": [0.9, 0.9, -1]}), "constants: got beta1=-1.0"),
-        (dict(constants={"gamma": [0.9] * 3}), "constants: got gamma="),
+        (dict(optimizer_options={"beta1": [0.9, 0.9, -1]}), "optimizer_options: got beta1=-1.0"),
+        (dict(optimizer_options={"gamma": [0.9] * 3}), "optimizer_options: got gamma="),
         (dict(threads=0), "threads: got 0"),
         (dict(until="certified"), "until: got 'certified'"),
         (dict(curriculum=fastrnn.Curriculum()), "curriculum: got one"),

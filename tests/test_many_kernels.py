@@ -44,9 +44,9 @@ def unbounded(rng, hidden, dtype):
     return weights, (x, y), sound
 
 
-@pytest.mark.parametrize("clip", [None, 0.5])
+@pytest.mark.parametrize("max_grad_norm", [None, 0.5])
 @pytest.mark.parametrize("hidden, dtype", [(5, "float32"), pytest.param(20, "float64", marks=pytest.mark.slow)])
-def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, clip):
+def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, max_grad_norm):
     weights, data, sound_data = unbounded(np.random.default_rng(hidden), hidden, dtype)
     options = dict(
         optimizer="sgd",
@@ -57,7 +57,7 @@ def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, clip):
         max_samples=180,
         patience=0,
         dtype=dtype,
-        clip=clip,
+        max_grad_norm=max_grad_norm,
         weights=weights,
         threads=1,
     )

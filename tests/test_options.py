@@ -70,8 +70,9 @@ REFUSED = [
 
 
 def test_the_lists_name_what_there_is():
-    assert {"learning_rate", "clip", "saturation", "batch_size", "seed", "truncate", "initial_scale"} <= {*NUMBERS}
-    assert {"batch_size", "max_samples", "seed", "patience", "truncate"} == {*WHOLE} and ("adam", "beta2") in CONSTANTS
+    numbers = {"learning_rate", "max_grad_norm", "saturation", "batch_size", "seed", "tbptt_steps", "initial_scale"}
+    assert numbers <= {*NUMBERS} and ("adam", "beta2") in CONSTANTS
+    assert {"batch_size", "max_samples", "seed", "patience", "tbptt_steps"} == {*WHOLE}
 
 
 def refused(make):
@@ -131,14 +132,14 @@ def test_none_is_the_default_or_refused():
 def test_so_are_the_constants_of_an_optimizer(optimizer, name):
     positive = name in getattr(optimizers()[optimizer], "positive", ())
     for value in [*filter(bool, ACCEPTED)] if positive else ACCEPTED:
-        config = TrainConfig(optimizer=optimizer, constants={name: value})
-        assert config.constants == ((name, float(value)),) and type(config.constants[0][1]) is float
+        config = TrainConfig(optimizer=optimizer, optimizer_options={name: value})
+        assert config.optimizer_options == ((name, float(value)),) and type(config.optimizer_options[0][1]) is float
         assert type(getattr(config.build_optimizer(), name)) is float
     for value in [None, *REFUSED, *[0, 0.0] * positive]:
         if isinstance(value, (int, np.integer)) and 0 < value < 10**300 and not isinstance(value, bool):
             continue
-        message = refused(lambda: TrainConfig(optimizer=optimizer, constants={name: value}))
-        assert message.startswith(f"constants: got {name}=") and "\n" not in message
+        message = refused(lambda: TrainConfig(optimizer=optimizer, optimizer_options={name: value}))
+        assert message.startswith(f"optimizer_options: got {name}=") and "\n" not in message
 
 
 def test_integers_have_an_upper_bound():
@@ -173,7 +174,7 @@ def test_one_value_for_each_model_may_be_of_any_kind(name):
     every = dict(loss="cross-entropy", dtype="float64", saturation=0.1, weight_decay=0.1)
 
     def of(values):
-        options = {**every, **({"constants": {name: values}} if name == "beta1" else {name: values})}
+        options = {**every, **({"optimizer_options": {name: values}} if name == "beta1" else {name: values})}
         return fastrnn.train_many(
             Elman(8, "tanh"), seeds=[1, 2], max_samples=16, until="samples", threads=1, **options
         )._weights.tobytes()
@@ -203,13 +204,13 @@ def test_a_gradient_takes_any_kind_of_integer():
     rng = np.random.default_rng(0)
     model = fastrnn.train(Elman(8), max_samples=16, until="samples").model
     x, y = rng.uniform(-1, 1, (3, 6, 2)), rng.uniform(0, 1, (3, 6, 1))
-    wanted = loss_and_grad(model, x, y, truncate=2)
+    wanted = loss_and_grad(model, x, y, tbptt_steps=2)
     for kind in SCALARS:
         if np.dtype(kind).kind in "iu":
-            value, gradients = loss_and_grad(model, x, y, truncate=kind(2))
+            value, gradients = loss_and_grad(model, x, y, tbptt_steps=kind(2))
             assert value == wanted[0] and all(np.array_equal(gradients[name], wanted[1][name]) for name in gradients)
         else:
-            assert refused(lambda: loss_and_grad(model, x, y, truncate=kind(2.5))).startswith("truncate: got ")
+            assert refused(lambda: loss_and_grad(model, x, y, tbptt_steps=kind(2.5))).startswith("tbptt_steps: got ")
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def assert_same(run, other):
 
 CASES = {
     "adam": {},
-    "adam, the rate falling, gradients clipped": {"schedule": "linear", "clip": 0.5},
+    "adam, the rate falling, gradients clipped": {"schedule": "linear", "max_grad_norm": 0.5},
     "adam, batches no multiple of a block": {"batch_size": 23},
     "adam, one thread": {"batch_size": 128, "threads": 1},
     "adam, two threads": {"batch_size": 128, "threads": 2},
@@ -100,7 +100,8 @@ def test_joined_entries_of_the_history_come_back(tmp_path, monkeypatch):
 
 def test_other_cell_task_and_configuration_come_back(tmp_path):
     cell, task = fastrnn.Elman(5, bias=False), fastrnn.tasks.Addition(12, operands=3)
-    config = fastrnn.TrainConfig(constants=(("beta2", 0.95),), until="samples", max_samples=160, learning_rate=0.01)
+    options = {"until": "samples", "max_samples": 160, "learning_rate": 0.01}
+    config = fastrnn.TrainConfig(optimizer_options=(("beta2", 0.95),), **options)
     run = fastrnn.train(cell, task, config)
     save_run(run, tmp_path / "run")
     loaded, loaded_config = load_run(tmp_path / "run")

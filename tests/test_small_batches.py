@@ -71,18 +71,19 @@ BATCHES = [(Elman(2), 2), (GRU(9), 5), (Elman(8), 7), (LSTM(17, bias=False), 11)
 
 @pytest.mark.parametrize("cell, batch", quick(BATCHES, lambda case: case[1] in (2, 11)))
 def test_batches_of_any_size_learn_the_same_from_bits(cell, batch):
-    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=batch, clip=0.5)
+    config = TrainConfig(optimizer="sgd", dtype="float64", batch_size=batch, max_grad_norm=0.5)
     same(pair(cell, Addition(bits=5).kernel, 5, config, (2, 1)))
 
 
 OPTIONS = [
-    dict(saturation=0.1), dict(retention=0.1), dict(truncate=3), dict(l1=0.01, weight_decay=0.02), dict(reduction="sum")
+    dict(saturation=0.1), dict(retention=0.1), dict(tbptt_steps=3), dict(l1=0.01, weight_decay=0.02),
+    dict(reduction="sum"),
 ]
 
 
 @pytest.mark.parametrize(
     "options",
-    quick(OPTIONS, lambda options: {*options} & {"retention", "truncate"}),
+    quick(OPTIONS, lambda options: {*options} & {"retention", "tbptt_steps"}),
     ids=lambda options: next(iter(options)),
 )
 def test_all_options_do_the_same(options):

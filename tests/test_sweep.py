@@ -87,11 +87,11 @@ def test_axes_vary_in_order_and_all_else_is_the_same():
         seeds=3,
         cell=fastrnn.Elman(bias=False),
         task=fastrnn.tasks.Addition(operands=3),
-        config=fastrnn.TrainConfig(clip=1.0),
+        config=fastrnn.TrainConfig(max_grad_norm=1.0),
     )
     assert [(p.cell.hidden_size, p.cell.activation, p.config.batch_size) for p in grid.points] == [
         (h, a, b) for h in (2, 3) for a in ("tanh", "relu") for b in (8, 4)]
-    assert {(p.cell.bias, p.task, p.config.clip, p.value("learning_rate")) for p in grid.points} == {
+    assert {(p.cell.bias, p.task, p.config.max_grad_norm, p.value("learning_rate")) for p in grid.points} == {
         (False, fastrnn.tasks.Addition(5, operands=3), 1.0, 0.1)}
     assert grid.varied == ("hidden_size", "activation", "batch_size") and grid.models == 24
     json.dumps(Grid(hidden_size=np.arange(2, 4), seeds=np.int64(3)).identity())
@@ -105,10 +105,10 @@ def test_seeds_follow_the_first(whole):
 
 def test_a_task_is_trained_by_its_recipe_unless_told_otherwise():
     class Hard(fastrnn.tasks.Addition):
-        recipe = {"learning_rate": 0.02, "clip": 1.0}
+        recipe = {"learning_rate": 0.02, "max_grad_norm": 1.0}
 
-    grid = sweep(task=Hard(4), hidden_size=2, seeds=1, max_samples=16, clip=2.0).grid
-    assert (grid.learning_rate, grid.config.clip) == ((0.02,), 2.0)
+    grid = sweep(task=Hard(4), hidden_size=2, seeds=1, max_samples=16, max_grad_norm=2.0).grid
+    assert (grid.learning_rate, grid.config.max_grad_norm) == ((0.02,), 2.0)
 
 
 WRONG = {
@@ -126,7 +126,7 @@ WRONG = {
     "workers: got 0": {"workers": 0},
     "unit: got 0": {"unit": 0},
     "expected a name that ends in .csv": {"output": "x.txt"},
-    "'clip' in addition to a grid": {"grid": GRID, "clip": 1},
+    "'max_grad_norm' in addition to a grid": {"grid": GRID, "max_grad_norm": 1},
 }
 
 

@@ -90,7 +90,7 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         "--no-bias",
         "--optimizer",
         "sgd",
-        "--clip",
+        "--max-grad-norm",
         "2",
         "--output",
         "x.csv",
@@ -112,7 +112,7 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         seeds=3,
         cell=Elman(bias=False),
         task=tasks.Addition(operands=3),
-        config=TrainConfig(optimizer="sgd", clip=2.0, seed=7),
+        config=TrainConfig(optimizer="sgd", max_grad_norm=2.0, seed=7),
     )
     assert (options["output"], options["force"], options["workers"]) == ("x.csv", True, 3)
 

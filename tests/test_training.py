@@ -16,6 +16,7 @@ from fastrnn.networks import shapes_of
 from fastrnn.optimizers.base import optimizers
 from fastrnn.schedules import SCHEDULES
 from fastrnn.tasks import Addition
+from fastrnn.training.tasks.config import config_from
 from fastrnn.training.tasks.history_bins import MOST_STRETCHES, HistoryBins
 from fastrnn.training.tasks.run import History
 
@@ -63,8 +64,8 @@ def plain_training(config, bias, updates, total):
         gradients = oracle.loss_and_grad(weights, "sigmoid", config.loss, x, y, saturation=config.saturation)[1]
         scale = 1 / config.batch_size if config.reduction == "mean" else 1
         norm = np.sqrt(sum((g**2).sum() for g in gradients.values())) * scale
-        if config.clip is not None and norm > config.clip:
-            scale *= config.clip / norm
+        if config.max_grad_norm is not None and norm > config.max_grad_norm:
+            scale *= config.max_grad_norm / norm
         p = np.array(min(step / total, 1.0))
         factor = {
             "constant": 1.0,
@@ -84,10 +85,11 @@ def plain_training(config, bias, updates, total):
     (True, dict(optimizer="adam", batch_size=1, saturation=0.1)),
     (True, dict(optimizer="sgd", batch_size=3, schedule="linear", learning_rate=0.5)),
     (False, dict(optimizer="momentum", batch_size=16, schedule="cosine")),
-    (True, dict(optimizer="adam", batch_size=40, schedule="drop", clip=0.05)),
+    (True, dict(optimizer="adam", batch_size=40, schedule="drop", max_grad_norm=0.05)),
     (True, dict(optimizer="adam", batch_size=16, saturation=0.3, initializer="xavier")),
     (True, dict(optimizer="adam", batch_size=16, weight_decay=0.1, l1=0.03, initial_scale=0.5)),
-    (True, dict(optimizer="sgd", batch_size=100, clip=0.1, learning_rate=1.0, initializer="orthogonal", seed=7)),
+    (True, dict(optimizer="sgd", batch_size=100, max_grad_norm=0.1, learning_rate=1.0, initializer="orthogonal",
+                seed=7)),
 ])
 def test_weights_are_those_of_a_numpy_loop_over_the_same_data(bias, options):
     updates = 25
@@ -278,16 +280,16 @@ def test_ctrl_c_ends_training_between_calls(ctrl_c):
         (dict(loss="hinge"), "loss: got 'hinge', expected one of"),
         (dict(optimizer="lion"), "optimizer: got 'lion'"),
         (dict(seed=-1), "seed: got -1"),
-        (dict(clip=0), "clip: got 0"),
+        (dict(max_grad_norm=0), "max_grad_norm: got 0"),
         (dict(dtype="float16"), "dtype: got 'float16'"),
-        (dict(constants={"beta3": 1}), "constants: got beta3=1"),
+        (dict(optimizer_options={"beta3": 1}), "optimizer_options: got beta3=1"),
         (dict(saturation=-0.1), "saturation: got -0.1"),
         (dict(weight_decay=-1), "weight_decay: got -1"),
         (dict(l1=float("inf")), "l1: got inf"),
         (dict(initial_scale="1"), "initial_scale: got '1'"),
         (dict(max_samples=0), "max_samples: got 0"),
-        (dict(truncate=0), "truncate: got 0"),
-        (dict(truncate=2.5), "truncate: got 2.5"),
+        (dict(tbptt_steps=0), "tbptt_steps: got 0"),
+        (dict(tbptt_steps=2.5), "tbptt_steps: got 2.5"),
         (dict(until="forever"), "until: got 'forever'"),
     ],
 )
@@ -298,11 +300,13 @@ def test_a_configuration_that_makes_no_sense_is_one_line(options, message):
 
 
 def test_a_configuration_is_frozen_and_goes_through_json():
-    config = TrainConfig(optimizer="adam", constants=(("beta2", 0.9),), clip=1.0)
-    again = TrainConfig(
-        **{**json.loads(json.dumps(config.as_dict())), "constants": tuple(config.as_dict()["constants"].items())}
-    )
-    assert again == config
+    config = TrainConfig(optimizer="adam", optimizer_options=(("beta2", 0.9),), max_grad_norm=1.0)
+    values = json.loads(json.dumps(config.as_dict()))
+    assert TrainConfig(**values) == config
+    # Fields have other names in files of earlier versions.
+    for name, earlier in (("optimizer_options", "constants"), ("max_grad_norm", "clip"), ("tbptt_steps", "truncate")):
+        values[earlier] = values.pop(name)
+    assert config_from(values) == config
     with pytest.raises(AttributeError):
         config.seed = 1
     with pytest.raises(TypeError, match="unknown option 'batchsize'; did you mean 'batch_size'"):

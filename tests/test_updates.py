@@ -60,7 +60,8 @@ def test_adam_in_single_precision_is_adam_in_double(beta1, beta2, updates):
             m[name], v[name] = beta1 * m[name] + (1 - beta1) * g, beta2 * v[name] + (1 - beta2) * g * g
             wide[name] = wide[name] - rate * (m[name] / (1 - beta1**n)) / (np.sqrt(v[name] / (1 - beta2**n)) + epsilon)
     for got, stopped, _ in both(
-        4 * updates, x, y, weights, learning_rate=rate, constants={"beta1": beta1, "beta2": beta2, "epsilon": epsilon}
+        4 * updates, x, y, weights, learning_rate=rate,
+        optimizer_options={"beta1": beta1, "beta2": beta2, "epsilon": epsilon},
     ):
         assert stopped == "samples"
         for name, weight in got.items():
@@ -74,12 +75,12 @@ def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
     x, y = data(scale=2.5e19)
     gradient = loss_and_grad(Model(CELL, weights), x, y, reduction="sum")[1]["w_ih"].astype(float)
     assert np.abs(gradient).max() < 2.0**64 and (gradient**2).sum() > np.finfo(np.float32).max
-    for options in ({"reduction": "sum"}, {"reduction": "sum", "clip": 1.0}):
+    for options in ({"reduction": "sum"}, {"reduction": "sum", "max_grad_norm": 1.0}):
         for got, stopped, steps in both(4, x, y, weights, optimizer="sgd", learning_rate=1e-20, **options):
             assert (stopped, steps) == ("samples", 1)
             wide = {name: g.astype(float) for name, g in loss_and_grad(Model(CELL, weights), x, y)[1].items()}
             norm = np.sqrt(sum((g**2).sum() for g in wide.values()))
-            factor = 1e-20 * min(1.0, options.get("clip", np.inf) / norm)
+            factor = 1e-20 * min(1.0, options.get("max_grad_norm", np.inf) / norm)
             assert (
                 np.abs(got["w_ih"] - (weights["w_ih"] - factor * wide["w_ih"])).max()
                 <= 1e-6 * factor * np.abs(wide["w_ih"]).max()
@@ -89,7 +90,7 @@ def test_a_gradient_whose_sum_of_squares_overflows_is_no_divergence():
 def test_neither_is_an_entry_whose_square_overflows():
     weights = RESTING
     x, y = data(scale=1e22)
-    for options in ({}, {"clip": 1.0}):
+    for options in ({}, {"max_grad_norm": 1.0}):
         for got, stopped, steps in both(
             40, x, y, weights, optimizer="sgd", learning_rate=1e-30, reduction="sum", **options
         ):
@@ -100,9 +101,9 @@ def test_neither_is_an_entry_whose_square_overflows():
 @pytest.mark.parametrize(
     "options",
     [
-        dict(constants={"beta1": 5.0}),
-        dict(constants={"beta1": 1.5}),
-        pytest.param(dict(optimizer="momentum", constants={"beta": 9.0}), marks=pytest.mark.slow),
+        dict(optimizer_options={"beta1": 5.0}),
+        dict(optimizer_options={"beta1": 1.5}),
+        pytest.param(dict(optimizer="momentum", optimizer_options={"beta": 9.0}), marks=pytest.mark.slow),
         dict(learning_rate=3e38),
     ],
 )
@@ -134,7 +135,7 @@ def test_weights_that_overflow_are_a_divergence_before_which_training_ends(optio
 def test_units_that_are_none_stay_so_whatever_an_optimizer_makes_of_them(hidden, batch_size):
     # Lanes and rows past the last unit have no gradient, which this epsilon nearly divides by 0.
     options = dict(
-        constants={"epsilon": 1.2e-38},
+        optimizer_options={"epsilon": 1.2e-38},
         max_samples=20 * batch_size,
         batch_size=batch_size,
         until="samples",
@@ -152,12 +153,13 @@ def test_an_epsilon_that_is_0_in_the_weights_dtype_is_refused():
     for epsilon, dtype in ((0.0, "float32"), (0, "float64"), (1e-50, "float32"), (1e-310, "float64")):
         with pytest.raises(
             ValueError,
-            match=f"^constants: got epsilon={epsilon}, expected at least (1.2e-38 in float32|2.2e-308 in float64)$",
+            match=f"^optimizer_options: got epsilon={epsilon}, expected at least "
+            "(1.2e-38 in float32|2.2e-308 in float64)$",
         ):
-            TrainConfig(constants={"epsilon": epsilon}, dtype=dtype)
-    TrainConfig(constants={"epsilon": 1e-50}, dtype="float64")
-    with pytest.raises(ValueError, match="constants: got epsilon=0.0"):
-        fastrnn.train_many(seeds=[1, 2], constants={"epsilon": [1e-8, 0]})
+            TrainConfig(optimizer_options={"epsilon": epsilon}, dtype=dtype)
+    TrainConfig(optimizer_options={"epsilon": 1e-50}, dtype="float64")
+    with pytest.raises(ValueError, match="optimizer_options: got epsilon=0.0"):
+        fastrnn.train_many(seeds=[1, 2], optimizer_options={"epsilon": [1e-8, 0]})
 
 
 def test_schedules_are_functions_of_the_update_over_their_number():

@@ -110,7 +110,8 @@ def _conclude(config, result, path, check, say):
         return 0
     if result.stopped == "diverged":
         print(f"fastrnn: diverged: the loss was not finite after {result.samples:,} samples\n"
-              "fastrnn: saved the last good weights; try a smaller --learning-rate, or --clip 1", file=sys.stderr)
+              "fastrnn: saved the last good weights; try a smaller --learning-rate, or --max-grad-norm 1",
+              file=sys.stderr)
         return 1
     if config.until == "samples":
         return 0

@@ -49,7 +49,8 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     unit : int or None
         Models in a unit of work; None: as many as take some seconds.
     **options
-        Fields of Grid and TrainConfig: sweep(hidden_size=(4, 8), seeds=100, clip=1.0). Defaults are those of the task.
+        Fields of Grid and TrainConfig: sweep(hidden_size=(4, 8), seeds=100, max_grad_norm=1.0). Defaults are those of
+        the task.
 
     Returns
     -------

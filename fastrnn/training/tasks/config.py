@@ -13,6 +13,9 @@ from fastrnn.training.tasks.curriculum import Curriculum
 
 UNTIL = ("exact", "certified", "samples")
 
+# Names of fields in files of earlier versions.
+EARLIER = {"clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options"}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -26,7 +29,7 @@ class TrainConfig:
         Its name.
     learning_rate : float or None
         None: the optimizer's own.
-    constants : dict
+    optimizer_options : dict
         The optimizer's own options {name: number}.
     batch_size : int
         Samples in one update.
@@ -45,9 +48,9 @@ class TrainConfig:
         The distribution of the initial weights, and a factor on them.
     schedule : str
         The schedule of the learning rate over max_samples (fastrnn.schedules).
-    clip : float or None
+    max_grad_norm : float or None
         Gradients with a larger global norm are scaled down to this norm; None: no clipping.
-    truncate : int or None
+    tbptt_steps : int or None
         Truncated back-propagation: gradients stay within segments of this many steps; None: all steps.
     saturation : float
         Added to the loss: saturation * sum h (1 - h), which pushes hidden units to their extremes.
@@ -71,7 +74,7 @@ class TrainConfig:
     loss: str = option("squared", "loss function", lambda: BIT_LOSSES)
     optimizer: str = option("adam", "optimizer", lambda: tuple(optimizers()))
     learning_rate: float | None = option(None, "learning rate (default: the optimizer's own)")
-    constants: tuple = option((), "constants of the optimizer, for example beta2=0.99")
+    optimizer_options: tuple = option((), "options of the optimizer, for example beta2=0.99")
     batch_size: int = option(16, "samples in one update")
     max_samples: int = option(1_000_000, "stop after N samples at the latest")
     until: str = option(
@@ -84,8 +87,8 @@ class TrainConfig:
     seed: int = option(0, "seed of weights and data")
     initializer: str = option("uniform", "initial weights", lambda: tuple(INITIALIZERS))
     schedule: str = option("constant", "learning-rate schedule over all samples", lambda: tuple(SCHEDULES))
-    clip: float | None = option(None, "clip the global gradient norm to X (default: no clipping)")
-    truncate: int | None = option(
+    max_grad_norm: float | None = option(None, "clip the global gradient norm to X (default: no clipping)")
+    tbptt_steps: int | None = option(
         None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"
     )
     saturation: float = option(0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes")
@@ -100,29 +103,30 @@ class TrainConfig:
         # From here on plain values only: JSON and the kernels take no others.
         set_checked(self, ["dtype"], as_dtype)
         set_choices(self)
-        set_checked(self, ("batch_size", "max_samples", "truncate"), as_whole, 1)
+        set_checked(self, ("batch_size", "max_samples", "tbptt_steps"), as_whole, 1)
         set_checked(self, ("seed", "patience"), as_whole, 0)
-        set_checked(self, ("learning_rate", "clip"), as_number, *POSITIVE)
+        set_checked(self, ("learning_rate", "max_grad_norm"), as_number, *POSITIVE)
         set_checked(self, ("saturation", "retention", "weight_decay", "l1", "initial_scale"), as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):
             raise TypeError(f"curriculum: got {self.curriculum!r}, expected a Curriculum or None")
-        constants, least = checked_options(self.optimizer, self.constants, "constants"), np.finfo(self.dtype).tiny
-        for name, value in constants:
+        given, least = self.optimizer_options, np.finfo(self.dtype).tiny
+        checked = checked_options(self.optimizer, given, "optimizer_options")
+        for name, value in checked:
             if name in getattr(optimizers()[self.optimizer], "positive", ()) and value < least:
-                given = dict(self.constants)[name]
-                raise ValueError(f"constants: got {name}={given!r}, expected at least {least:.2g} in {self.dtype}")
-        object.__setattr__(self, "constants", constants)
+                got = f"{name}={dict(given)[name]!r}"
+                raise ValueError(f"optimizer_options: got {got}, expected at least {least:.2g} in {self.dtype}")
+        object.__setattr__(self, "optimizer_options", checked)
 
     def build_optimizer(self):
-        """Return the optimizer with its constants.
+        """Return the optimizer with its options.
 
         Returns
         -------
         NamedTuple
         """
-        return optimizers()[self.optimizer](**dict(self.constants))
+        return optimizers()[self.optimizer](**dict(self.optimizer_options))
 
     @property
     def rate(self):
@@ -141,4 +145,9 @@ class TrainConfig:
         -------
         dict
         """
-        return {**asdict(self), "constants": dict(self.constants)}
+        return {**asdict(self), "optimizer_options": dict(self.optimizer_options)}
+
+
+def config_from(values):
+    """Return the TrainConfig of its fields' values, as files of this and of earlier versions have them."""
+    return TrainConfig(**{EARLIER.get(name, name): value for name, value in values.items()})

@@ -234,8 +234,8 @@ class Consolidation:
     def _config(self, seed):
         given, recipe = self.config, self.recipe
         return TrainConfig(until="samples", loss=given.loss, optimizer=given.optimizer, learning_rate=given.rate,
-                           constants=given.constants, clip=given.clip, schedule="drop",
-                           saturation=recipe.saturation if self.model.cell.extremes else 0.0,
+                           optimizer_options=given.optimizer_options, max_grad_norm=given.max_grad_norm,
+                           schedule="drop", saturation=recipe.saturation if self.model.cell.extremes else 0.0,
                            retention=recipe.retention * (WEAKER if self.attempt % 2 else 1), batch_size=BATCH,
                            max_samples=recipe.samples << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
 

@@ -45,7 +45,7 @@ def terms_of(net, cell, config, steps, penalised=None, saturated=None, watched=T
     saturated = config.saturation > 0 if saturated is None else saturated
     return Terms(
         penalties=penalised,
-        clipped=config.clip is not None,
+        clipped=config.max_grad_norm is not None,
         truncated=segment_of(config, steps) < steps,
         saturating=cell.extremes or () if saturated else (),
         retaining=config.retention > 0,
@@ -101,7 +101,7 @@ def frames_for(programs, arrays, net, config, steps, **words):
 
 def segment_of(config, steps):
     """Return the steps that a gradient goes back, in sequences of this many steps."""
-    return min(config.truncate or steps, steps)
+    return min(config.tbptt_steps or steps, steps)
 
 
 def options_of(config, optimizer):
@@ -111,7 +111,7 @@ def options_of(config, optimizer):
         "scale": 1 / config.batch_size if config.reduction == "mean" else 1.0,
         "l1": config.l1,
         "decay": config.weight_decay,
-        "max_norm": np.inf if config.clip is None else config.clip,
+        "max_norm": np.inf if config.max_grad_norm is None else config.max_grad_norm,
         "activity": 0.0,
         "saturation": config.saturation,
         "retention": config.retention,

@@ -8,7 +8,7 @@ from fastrnn.training.tasks.data import as_arrays, sequences
 from fastrnn.training.tasks.session import session_for
 
 
-def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", truncate=None):
+def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tbptt_steps=None):
     """Return the loss of a Model on arrays, and its gradient.
 
     The loss is the sum over batch, time and outputs of the losses of single outputs.
@@ -27,7 +27,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
         The loss of one output.
     reduction : "sum" or "mean"
         "mean": loss and gradient are divided by the batch size.
-    truncate : int or None
+    tbptt_steps : int or None
         Gradients do not pass from one segment of this many steps to the one before it; states do. None: all steps.
 
     Returns
@@ -47,7 +47,7 @@ def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tr
         if array.shape[2] != size:
             raise ValueError(f"{name}: got {array.shape[2]} features, the model has {size}")
     batch = len(arrays.x)
-    config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, truncate=truncate, dtype=dtype)
+    config = TrainConfig(loss=loss, batch_size=batch, reduction=reduction, tbptt_steps=tbptt_steps, dtype=dtype)
     session = session_for(
         model.cell, (model.input_size, model.output_size), arrays, arrays.x.shape[1], config, 1, model.weights
     )

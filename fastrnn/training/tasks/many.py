@@ -72,14 +72,14 @@ def _separated(config, options, models, data):
     for name in RUN_PER_MODEL:
         if np.ndim(options.get(name, 0)) > 0:
             varied[name] = as_each(name, options.pop(name), models).astype(float)
-    constants = dict(options.get("constants", config.constants if config else ()))
+    constants = dict(options.get("optimizer_options", config.optimizer_options if config else ()))
     for name, value in list(constants.items()):
         if np.ndim(value) > 0:
             varied[name] = as_each(name, constants.pop(name), models).astype(float)
     if options.get("curriculum") is not None:
         raise ValueError("curriculum: got one, but models side by side learn at one width; expected None")
     config = configured(
-        config, {**options, "constants": tuple(constants.items()), "curriculum": None}, x=data and data[0]
+        config, {**options, "optimizer_options": tuple(constants.items()), "curriculum": None}, x=data and data[0]
     )
     for name, values in varied.items():
         # TrainConfig checks values; its bounds are intervals, so that the ends are enough.
@@ -87,7 +87,7 @@ def _separated(config, options, models, data):
             if name in RUN_PER_MODEL:
                 replace(config, **{name: value})
             else:
-                replace(config, constants=(*config.constants, (name, value)))
+                replace(config, optimizer_options=(*config.optimizer_options, (name, value)))
     if config.until == "certified":
         raise ValueError("until: got 'certified', expected 'exact' or 'samples'; certify each model of the result")
     return config, varied

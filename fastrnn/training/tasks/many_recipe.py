@@ -37,7 +37,7 @@ class RunRecipe:
         used = {name: bool(column.any()) for name, column in zip(OPTIONS, self.options.T)}
         terms = terms_of(self.net, cell, config, steps, used["decay"] or used["l1"], used["saturation"], watched=False)
         # Where all of a gradient is there at once, it never goes to memory.
-        at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.clip is None
+        at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.max_grad_norm is None
         self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
         self.drawn_from, self.at_once = lane_source(source), at_once

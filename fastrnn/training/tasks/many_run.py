@@ -101,13 +101,13 @@ class ManyRun:
         -------
         TrainConfig
         """
-        constants, others = dict(self.config.constants), {}
+        constants, others = dict(self.config.optimizer_options), {}
         for name, values in self.varied.items():
             if name in self.config.__dataclass_fields__:
                 others[name] = float(values[i])
             else:
                 constants[name] = float(values[i])
-        return replace(self.config, seed=int(self.seeds[i]), constants=tuple(constants.items()), **others)
+        return replace(self.config, seed=int(self.seeds[i]), optimizer_options=tuple(constants.items()), **others)
 
     def weights(self, i):
         """Return the weights of one model.

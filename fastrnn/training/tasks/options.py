@@ -21,9 +21,11 @@ ELSEWHERE = {
     "random_seed": "seed",
     "criterion": "loss",
     "scheduler": "schedule",
-    "max_norm": "clip",
-    "max_grad_norm": "clip",
-    "clip_grad_norm": "clip",
+    "max_norm": "max_grad_norm",
+    "clip_grad_norm": "max_grad_norm",
+    "clip": "max_grad_norm",
+    "truncate": "tbptt_steps",
+    "constants": "optimizer_options",
     "wd": "weight_decay",
     "l2": "weight_decay",
     "epochs": "max_samples",
@@ -94,5 +96,5 @@ def _instead(name, known):
             if name in {field.name for field in fields(made_of)}:
                 return f"; it belongs to the {what}: {made_of.__name__}({name}=...)"
     if any(name in kind._fields for kind in optimizers().values()):
-        return f"; the optimizer's go in as constants={{{name!r}: ...}}"
+        return f"; the optimizer's go in as optimizer_options={{{name!r}: ...}}"
     return meant(name, known) or f", expected one of {', '.join(known)}"

@@ -12,7 +12,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.model import TRAINING_PREFIX, Model
-from fastrnn.training.tasks.config import TrainConfig
+from fastrnn.training.tasks.config import config_from
 from fastrnn.training.tasks.engine import optimizer_of, slots_named
 from fastrnn.training.tasks.state import CONSOLIDATION, run_from
 
@@ -86,7 +86,7 @@ def load_run(path, cell=None):
             f"{path}: a finished model; expected a file of an unfinished run, with its training state"
         )
     try:
-        config = TrainConfig(**metadata["config"])
+        config = config_from(metadata["config"])
         if np.dtype(config.dtype) != model.dtype:
             raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
         training = metadata[TRAINING_PREFIX]

@@ -27,6 +27,7 @@ MOST = 3
 
 # Small jobs that last long enough to be hit: (what, command, the file that it leaves).
 SMALL = ("--hidden", "4", "--quiet")
+SWEEP = ("sweep", "--hidden", "2,3,4", "--seeds", "24", "--max-samples", "6000", "--output", "table.csv")
 JOBS = {
     "train --until samples": (
         ("train", *SMALL, "--until", "samples", "--max-samples", "150000", "--output", "net.safetensors"),
@@ -40,10 +41,8 @@ JOBS = {
         ("train", "--quiet", "--until", "certified", "--output", "net.safetensors"),
         "net.safetensors",
     ),
-    "sweep": (
-        ("sweep", "--hidden", "2,3,4", "--seeds", "24", "--max-samples", "6000", "--output", "table.csv", "--threads"),
-        "table.csv",
-    ),
+    "sweep": ((*SWEEP, "--threads"), "table.csv"),
+    "sweep in processes": ((*SWEEP, "--processes", "--workers", "2"), "table.csv"),
     "repeat": (("repeat", "--seeds", "12", "--hidden", "8", "--max-samples", "30000"), None),
     "save": (None, "net.safetensors"),
 }

@@ -48,10 +48,11 @@ class Interrupt:
 
 
 class _Note:
-    """Handles signals in a block: the first one sets its Interrupt, and those of the blocks around it; the next raises
-    KeyboardInterrupt."""
+    """Handles signals in a block: the first one sets its Interrupt, and those of the blocks around it; the next, or a
+    prompt one, raises KeyboardInterrupt."""
 
-    def __init__(self, interrupt):
+    def __init__(self, interrupt, prompt=False):
+        self.prompt = prompt
         handlers = map(signal.getsignal, SIGNALS) if _is_main() else ()
         self.interrupt, self.outer = interrupt, next((each for each in handlers if isinstance(each, _Note)), None)
 
@@ -66,7 +67,7 @@ class _Note:
             note.interrupt.set()
             note.interrupt.repeated |= again
             note = note.outer
-        if again:
+        if again or self.prompt:
             raise KeyboardInterrupt
 
 
@@ -100,6 +101,17 @@ def checked_interrupt():
         interrupt.check()
     except Interrupted:
         raise KeyboardInterrupt from None
+
+
+@contextlib.contextmanager
+def prompt_interrupt():
+    """Let the first Ctrl-C or SIGTERM raise KeyboardInterrupt at once, within blocks that defer it, too.
+
+    For what takes seconds and leaves nothing to be saved, such as compiling.
+    """
+    note = _Note(Interrupt(), prompt=True)
+    with _handled(note, SIGNALS) if note.outer else contextlib.nullcontext():
+        yield
 
 
 @contextlib.contextmanager

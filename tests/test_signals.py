@@ -15,11 +15,11 @@ from pressing import Pressing
 import fastrnn
 from fastrnn.cli import main
 from fastrnn.compiling import jit
-from fastrnn.interrupt import checked_interrupt, deferred_interrupt
+from fastrnn.interrupt import checked_interrupt, deferred_interrupt, prompt_interrupt
 from fastrnn.sweep import run, unit
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences import kept
-from fastrnn.training.tasks import one
+from fastrnn.training.tasks import many_driver, one
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
@@ -43,6 +43,25 @@ def test_a_signal_that_comes_too_late_for_the_inner_block_is_that_of_the_outer_o
         with deferred_interrupt() as inner:
             inner.set()
         assert not other()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_prompt_signal_is_raised_at_once_and_seen_by_the_block_around_it(number):
+    with deferred_interrupt() as outer:
+        with pytest.raises(KeyboardInterrupt), prompt_interrupt():
+            signal.raise_signal(number)
+        assert outer() and not outer.repeated
+    with prompt_interrupt():
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("command", [["train"], ["repeat"], ["sweep", "--hidden", "2", "--seeds", "2"]])
+def test_ctrl_c_while_kernels_are_made_ready_waits_for_no_other_one(monkeypatch, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    reached = []
+    for module in (one, many_driver):
+        monkeypatch.setattr(module, "warm_up", lambda model: (signal.raise_signal(signal.SIGINT), reached.append(1)))
+    assert main(command) == 130 and not reached
 
 
 @pytest.mark.parametrize("number", SIGNALS)

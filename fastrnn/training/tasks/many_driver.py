@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.arguments import as_number
 from fastrnn.cores import cores
-from fastrnn.interrupt import Interrupted, deferred_interrupt
+from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED
 from fastrnn.kernels.model_queue import CALLER, NOBODY, WALK
 from fastrnn.model import Model
@@ -87,11 +87,12 @@ class ManyTraining:
 
     def run(self, progress=None, autosave=None):
         """Train all models, and return the ManyRun; autosave: a ManyAutosave."""
-        if self.task is not None:
-            warm_up(self._model(self.initial.of(0)))
-        self.results.weights[self.queue.order] = self.initial.of_all(self.queue.order)
-        checkers = [self.checker() for _ in range(self.threads)]
-        groups = [RunGroup(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
+        with prompt_interrupt():
+            if self.task is not None:
+                warm_up(self._model(self.initial.of(0)))
+            self.results.weights[self.queue.order] = self.initial.of_all(self.queue.order)
+            checkers = [self.checker() for _ in range(self.threads)]
+            groups = [RunGroup(self.recipe, self.queue, getattr(checker, "tree", None)) for checker in checkers]
         results, left, self.autosave = self.results, [], autosave
         self.deposits = Deposits(autosave, self._size, self._save, self.lock)
         self.started = time.perf_counter() - self.earlier

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.certify import check_provable
-from fastrnn.interrupt import Interrupted, deferred_interrupt
+from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.consolidate import certified
 from fastrnn.training.tasks.continuation import (
@@ -117,24 +117,31 @@ class _Call(NamedTuple):
 def _trained(call, resume, autosave):
     """Return the Run of a training to its end, after the Run `resume` or None."""
     config = call.config
+    training = None if resume and CONSOLIDATION in (resume.state or {}) else _prepared(call, resume)
     # One that comes just as the first training ends stops the second one.
     with deferred_interrupt():
-        run = resume if resume and CONSOLIDATION in (resume.state or {}) else _begun(call, resume, autosave)
+        run = _begun(call, training, autosave) if training else resume
         if config.until == "certified" and (run is resume or run.stopped == "exact"):
             # It trains, too.
             run = certified(run, config, call.threads, call.progress, autosave)
     return with_metadata(run, arithmetic=arithmetics_of(resume))
 
 
-def _begun(call, resume, autosave):
-    """Return the Run of a training until the network is right, or its samples are used up."""
+def _prepared(call, resume):
+    """Return the Training of a call, after the Run `resume` or None, with its kernels compiled."""
     training = Training(
         call.cell, call.task, call.arrays, call.config, threads=call.threads,
         weights=resume.model.weights if resume else call.weights, before=resume and resume.state,
     )
-    training.warm_up()
-    if call.task is not None:
-        warm_up(training.model())
+    with prompt_interrupt():
+        training.warm_up()
+        if call.task is not None:
+            warm_up(training.model())
+    return training
+
+
+def _begun(call, training, autosave):
+    """Return the Run of a Training until the network is right, or its samples are used up."""
     offer = autosave and (lambda: autosave.offer(lambda: _run_of(call, training, "interrupted")))
     with deferred_interrupt() as interrupt:
         stopped = training.updates(interrupt, progress=call.progress, offer=offer)

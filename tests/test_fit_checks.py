@@ -12,7 +12,6 @@ from fastrnn.cells.peephole_lstm import PeepholeLSTM
 from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.data import TEST, folds
 from fastrnn.errors import CheckpointError
-from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.kept import _digest
 from tests import numpy_network as oracle
 from tests.fit_runs import begun
@@ -123,7 +122,7 @@ def test_histories_stay_with_their_models_whatever_rounds_a_call_makes(monkeypat
     made = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, **options)
     assert len(set(made.epochs)) > 2
     # Each call makes one round.
-    monkeypatch.setattr(many_models, "KERNEL_SECONDS", 0.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 0.0)
     again = train_many(GRU(2), DATA, seeds=range(29), learning_rate=rates, threads=1, **options)
     for i in range(29):
         assert made.weights(i)["w_hh"].tobytes() == again.weights(i)["w_hh"].tobytes()

@@ -17,7 +17,7 @@ from fastrnn.cli import fit as command
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
-from fastrnn.training.sequences import kept, many
+from fastrnn.training.sequences import kept
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, as_float
 
@@ -125,7 +125,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_models(call, here, monkeypatch, 
     assert call(*argv, "--output", "whole")[0] == 0
     monkeypatch.setattr(threads, "TEND_SECONDS", 0.002)
     # Each call of the kernels makes one round, so that Ctrl-C comes long before the end.
-    monkeypatch.setattr(many, "KERNEL_SECONDS", 0.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 0.0)
     models, real, reached = 10 if folds else 2, kept.fit_sequences, []
 
     def interrupted(*arguments, progress, **options):

@@ -10,7 +10,7 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered, gathered_arrays
 from fastrnn.machine.execute import Program
 from fastrnn.networks import kernel_network
-from fastrnn.training.sequences import batched, many
+from fastrnn.training.sequences import batched
 from fastrnn.training.sequences.batched import BatchedGroup
 from tests.fit_runs import begun
 from tests.test_fit import DATA, ROLES
@@ -43,12 +43,12 @@ def made(monkeypatch):
 @pytest.mark.parametrize("case", CASES)
 def test_epochs_of_one_call_are_those_of_as_many_calls(case, made, monkeypatch, many_cores):
     options = OPTIONS | CASES[case]
-    monkeypatch.setattr(many, "KERNEL_SECONDS", 0.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 0.0)
     single = train(GRU(3), LARGE, threads=1, **options)
     assert max(made) == 1
     # A batch in each call, a few batches, a few epochs, and as many as there are.
     for places, least in ((1, 1), (1 << 9, 1), (1 << 11, 3), (1 << 18, 4)):
-        monkeypatch.setattr(many, "KERNEL_SECONDS", 1000.0)
+        monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 1000.0)
         monkeypatch.setattr(batched, "MOST_PLACES", places)
         for threads in (1, 3):
             del made[:]
@@ -108,7 +108,7 @@ def test_an_epoch_in_the_middle_of_a_call_is_given_up_without_a_trace(stop, epoc
 
 
 def test_a_model_that_stops_leaves_the_rest_of_a_list(made, monkeypatch):
-    monkeypatch.setattr(many, "KERNEL_SECONDS", 1000.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 1000.0)
     fit = train(GRU(2), DATA, roles=ROLES, batch_size=3, epochs=1000, evaluate_every=5, patience=2, learning_rate=0.3)
     assert fit.stopped == "patience" and fit.epochs == fit.best_epoch + 10
     assert sum(made) == fit.epochs and len(made) < fit.epochs / 2

@@ -13,7 +13,6 @@ from test_autosave import Crash, eager  # noqa: F401
 from fastrnn import GRU, FitConfig, Fits, Sequences, threads, train, train_many
 from fastrnn.errors import CheckpointError
 from fastrnn.training.sequences import fitting
-from fastrnn.training.sequences import many as many_models
 from fastrnn.training.sequences.fit_autosave import FitAutosave
 from fastrnn.training.sequences.lanes import lane_of
 from fastrnn.training.sequences.many import Many
@@ -45,7 +44,7 @@ CASES = {
 @pytest.fixture
 def often(eager, monkeypatch):  # noqa: F811
     """Calls of the kernels of one round, and a checkpoint after each."""
-    monkeypatch.setattr(many_models, "KERNEL_SECONDS", 0.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 0.0)
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 

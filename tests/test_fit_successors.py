@@ -34,7 +34,7 @@ def fitted(case, seeds=range(MODELS), rates=RATES, **options):
 @pytest.fixture
 def begun(monkeypatch):
     """How many models took another one's lane, of each call of the kernels; the processor's speed decides on none."""
-    monkeypatch.setattr(many, "KERNEL_SECONDS", 1000.0)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 1000.0)
     monkeypatch.setattr(many, "SHORT_SECONDS", 1000.0)
     counts, whole = [], Successors.begun
 
@@ -85,7 +85,7 @@ def test_models_stop_after_the_evaluations_that_their_losses_say_with_the_weight
 def test_calls_of_any_length_and_threads_that_share_the_models_change_nothing(case, begun, many_cores, monkeypatch):
     together = fitted(case)
     for seconds, threads in ((0.0, 1), (0.0, 3), (0.1, 2)):
-        monkeypatch.setattr(many, "KERNEL_SECONDS", seconds)
+        monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", seconds)
         again = fitted(case, threads=threads)
         for i in range(MODELS):
             assert_same(again, i, together, i)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastrnn import GRU, train_many
-from fastrnn.training.sequences import many, turns
+from fastrnn.training.sequences import turns
 from tests.test_fit import DATA, ROLES
 
 # With a schedule no model takes the lane of another one within a call.
@@ -34,8 +34,7 @@ def calls_of(seconds, monkeypatch, **options):
     """Return the Calls, while each is to take this long."""
     calls = Calls(**options)
     monkeypatch.setattr(turns.Turns, "run", lambda *arguments: calls(*arguments))
-    for module in (many, turns):
-        monkeypatch.setattr(module, "KERNEL_SECONDS", seconds)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", seconds)
     return calls
 
 

@@ -117,11 +117,11 @@ def test_a_call_that_is_asked_to_end_before_it_begins_does_nothing():
 
 
 def test_the_first_call_is_short_whatever_an_update_costs():
-    assert Pace(flops_of_step(Sizes(2, 16, 1)), 8, 16).updates == 64
-    assert Pace(flops_of_step(Sizes(2, 256, 1)), 512, 1024).updates == 1
+    assert Pace.of_network(flops_of_step(Sizes(2, 16, 1)), 8, 16).updates == 64
+    assert Pace.of_network(flops_of_step(Sizes(2, 256, 1)), 512, 1024).updates == 1
     # At a billion operations a second, which any machine makes.
     for hidden, steps, samples in ((16, 32, 1), (64, 64, 16), (128, 16, 64), (32, 1000, 16)):
-        updates = Pace(flops_of_step(Sizes(2, hidden, 1)), steps, samples).updates
+        updates = Pace.of_network(flops_of_step(Sizes(2, hidden, 1)), steps, samples).updates
         assert updates == 1 or updates * 6 * hidden * (hidden + 3) * steps * samples / 1e9 <= 2 * CHUNK_SECONDS
 
 

@@ -13,8 +13,9 @@ from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
-from fastrnn.training.sequences.turns import KERNEL_SECONDS, Turns
+from fastrnn.training.sequences.turns import Turns
 from fastrnn.training.sequences.waiting import Waiting
+from fastrnn.training.tasks.pace import Pace
 
 # In shorter calls more lanes may be without work until other models begin.
 SHORT_SECONDS = 0.002
@@ -122,7 +123,7 @@ class Many:
     def _fit(self, turns):
         """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
         first = turns.groups[0]
-        rounds = spare = 1
+        spare, pace = 1, Pace(growth=4)
         # Models that learn from batches, whose sequences lie in the lanes, or that threads share, have calls alone.
         alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None or self.team > 1
         choice = ThreadChoice(self.team)
@@ -138,13 +139,14 @@ class Many:
             groups = turns.occupied()
             for group in groups:
                 self._offer(group, spare)
-            threads, count = choice.next(min(rounds, first.to_evaluation()) if self.fitting.stepwise else rounds)
+            rounds = min(pace.updates, first.to_evaluation()) if self.fitting.stepwise else pace.updates
+            threads, count = choice.next(rounds)
             began, before = clock(), turns.evaluated
             made = turns.run(count, threads)
             took = clock() - began
             spare = min(2 * spare, -(-self.share // 2)) if took < SHORT_SECONDS else max(1, spare // 2)
             choice.measured(first.team.used, made, took)
-            rounds = max(1, min(4 * rounds, int(made * KERNEL_SECONDS / max(took, 1e-9))))
+            pace.measured(made, took)
             self._take_back(groups)
             if taken := turns.take():
                 self.keep(taken)

@@ -1,7 +1,7 @@
 """The groups of one thread, which run one after the other within each call of compiled code."""
 
-# The duration of one call of the kernels, about.
-KERNEL_SECONDS = 0.1
+from fastrnn.training.tasks import pace
+
 # Groups of a thread, at most: to make one takes about as long as four groups save.
 MOST_GROUPS = 4
 
@@ -55,7 +55,7 @@ class Turns:
         if self.occupied():
             # Models that end one by one would leave many lanes of all these groups without work at the end.
             self.most = 1 if self.done else self.most // 2
-        elif self.fresh and seconds < KERNEL_SECONDS / 3:
+        elif self.fresh and seconds < pace.CHUNK_SECONDS / 3:
             self.most *= 2
         self.most = max(1, min(self.most, room, MOST_GROUPS))
         while len(self.groups) < self.most:

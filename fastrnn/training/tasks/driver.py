@@ -101,7 +101,7 @@ class Training:
             return "interrupted"
 
     def _updates(self, limit):
-        pace = Pace(self.session.flops, self.session.steps, self.config.batch_size)
+        pace = Pace.of_network(self.session.flops, self.session.steps, self.config.batch_size)
         while True:
             # At first, too: the earlier run may have been interrupted during a test.
             earned, steps = self._earned(), self.session.steps

@@ -130,7 +130,7 @@ class ManyTraining:
         """Keep the lanes of a group filled until no model waits; runs on each of `threads` threads."""
         # Where there are fewer models than lanes, all threads take some.
         recipe, share = self.recipe, min(self.recipe.lanes, -(-len(self.seeds) // threads))
-        pace = Pace(recipe.flops, recipe.steps, self.config.batch_size * recipe.lanes)
+        pace = Pace.of_network(recipe.flops, recipe.steps, self.config.batch_size * recipe.lanes)
         self.deposits.begin(group)
         try:
             while not self.stop():

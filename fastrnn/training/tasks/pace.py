@@ -7,18 +7,24 @@ FIRST_UPDATES, SLOW_FLOPS = 64, 2e9
 
 
 class Pace:
-    """`updates`: those of the next call, each of `samples` samples of `steps` steps.
+    """`updates`: those of the next call, or its rounds; at most `growth` times as many as before."""
 
-    flops: operations of one step forward of a sample. The speed of the kernels is not known before the first call.
-    """
+    def __init__(self, updates=1, growth=2):
+        self.updates, self.growth = updates, growth
 
-    def __init__(self, flops, steps, samples):
+    @classmethod
+    def of_network(cls, flops, steps, samples):
+        """Return the Pace of updates of `samples` samples of `steps` steps, before their speed is known.
+
+        flops: operations of one step forward of a sample.
+        """
         slow = CHUNK_SECONDS * SLOW_FLOPS / (3 * flops * steps * samples)
-        self.updates = max(1, min(FIRST_UPDATES, int(slow)))
+        return cls(max(1, min(FIRST_UPDATES, int(slow))))
 
     def measured(self, updates, seconds):
         """Adapt to the measured speed of a call with these updates."""
-        self.updates = max(1, min(2 * self.updates, int(updates * CHUNK_SECONDS / max(seconds, 1e-9))))
+        updates = int(updates * CHUNK_SECONDS / max(seconds, 1e-9))
+        self.updates = max(1, min(self.growth * self.updates, updates))
 
     def lengthened(self, before, after):
         """Adapt to a change of the length of sequences, from `before` to `after` steps."""

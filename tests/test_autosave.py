@@ -64,7 +64,7 @@ CASES = {
         "threads": 2,
     },
     "arrays and given weights": {"until": "samples", "max_samples": 20_000, "data": (X, X[:, :, :1])},
-    "until exact": {"patience": 50_000},
+    "until exact": {"verify_after": 50_000},
     "a cell of one's own": {"cell": Mixed(4), "until": "samples", "max_samples": 20_000},
 }
 

@@ -121,7 +121,7 @@ WRONG_USE = {
     "negative seed": ("train --seed -1", "--seed: got -1"),
     "seed too large": ("train --seed 9223372036854775808", "--seed: got 9223372036854775808"),
     "no threads": ("train --threads 0", "--threads: got 0, expected an integer of at least 1"),
-    "optimizer's option without value": ("train --optimizer-options beta2", "--optimizer-options: got 'beta2', expected NAME"),
+    "an option without value": ("train --optimizer-options beta2", "--optimizer-options: got 'beta2', expected NAME"),
     "constant of text": ("train --optimizer-options beta2=x", "--optimizer-options: got 'x', expected a number"),
     "unknown constant": ("train --optimizer-options tea=1", "--optimizer-options: got tea=1.0, but adam has beta1"),
     "output is a folder": ("train --output {files}/folder", "folder: is a directory"),

@@ -110,7 +110,7 @@ OPTIONS = {
             "batch_size": 7,
             "max_samples": 99,
             "until": "samples",
-            "patience": 5,
+            "verify_after": 5,
             "seed": 2**62,
             "initializer": "orthogonal",
             "schedule": "cosine",

@@ -96,7 +96,7 @@ def test_without_a_curriculum_or_for_so_many_samples_every_update_is_at_the_task
 def test_a_run_interrupted_in_a_wider_lesson_goes_on_to_the_same_bytes(tmp_path, ctrl_c, monkeypatch):
     # So patient that the last stage takes 256 updates, in calls of the kernels that make a few of them.
     monkeypatch.setattr(pace, "CHUNK_SECONDS", 1e-4)
-    options = {**NARROW, "patience": 4096}
+    options = {**NARROW, "verify_after": 4096}
     whole = fastrnn.train(task=Addition(200), **options)
     pressed = []
 

@@ -25,7 +25,7 @@ CELL = Elman(3)
 
 def recipe_for(batch, models=16, threads=1, data=None):
     task = None if data else Addition(bits=5)
-    config = TrainConfig(optimizer="sgd", learning_rate=0.3, batch_size=batch, patience=0)
+    config = TrainConfig(optimizer="sgd", learning_rate=0.3, batch_size=batch, verify_after=0)
     source, sizes, steps = source_of(task, data and model_arrays(data, config))
     return RunRecipe(CELL, sizes, source, steps, config, models, threads=threads)
 

@@ -177,7 +177,7 @@ def test_a_run_interrupted_while_it_is_proved_goes_on_to_the_same_bytes(monkeypa
 @pytest.mark.parametrize("bits", [9, 40])
 def test_many_models_are_not_verified_to_the_end(bits):
     # The first one that has 16 samples without a mistake: one sample is easily right.
-    options = dict(seeds=range(3), max_samples=1 << 40, until="samples", patience=1, threads=1)
+    options = dict(seeds=range(3), max_samples=1 << 40, until="samples", verify_after=1, threads=1)
     run = fastrnn.train_many(Elman(8), Addition(bits), progress=pressing(signal.SIGTERM), **options)
     assert set(run.stopped) == {"interrupted"}
 

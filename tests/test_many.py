@@ -259,7 +259,7 @@ def test_arrays_are_learned_until_they_are_exact():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 2, (30, 4, 2)).astype(float)
     y = np.logical_and(x[:, :, :1], x[:, :, 1:]).astype(float)
-    run = fastrnn.train_many(Elman(8), data=(x, y), seeds=range(3), **{**EXACT, "patience": 100})
+    run = fastrnn.train_many(Elman(8), data=(x, y), seeds=range(3), **{**EXACT, "verify_after": 100})
     assert run.stopped == ["exact"] * 3 and all(((model.predict(x) > 0.5) == y).all() for model in run.models)
 
 

@@ -63,7 +63,7 @@ CASES = {
         "learning_rate": 0.05,
         "data": (X, X[..., :1]),
         "until": "exact",
-        "patience": 100,
+        "verify_after": 100,
         "max_samples": 40_000,
     },
 }

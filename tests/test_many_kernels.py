@@ -55,7 +55,7 @@ def test_a_gradient_out_of_bounds_ends_its_own_model(hidden, dtype, max_grad_nor
         batch_size=3,
         until="samples",
         max_samples=180,
-        patience=0,
+        verify_after=0,
         dtype=dtype,
         max_grad_norm=max_grad_norm,
         weights=weights,

@@ -11,7 +11,7 @@ from fastrnn.training.tasks import many_driver
 CASES = {
     "until exact": {"learning_rate": 0.02, "max_samples": 20_000},
     "until samples": {"learning_rate": 0.02, "max_samples": 6_000, "until": "samples"},
-    "a long patience": {"patience": 2_000, "max_samples": 9_000},
+    "a long patience": {"verify_after": 2_000, "max_samples": 9_000},
     "some diverge": {
         "dtype": "float64", "weight_decay": 0.1, "batch_size": 4, "max_samples": 4_000,
         "learning_rate": np.where(np.arange(50) % 3, 0.01, 1e300),

@@ -72,7 +72,7 @@ REFUSED = [
 def test_the_lists_name_what_there_is():
     numbers = {"learning_rate", "max_grad_norm", "saturation", "batch_size", "seed", "tbptt_steps", "initial_scale"}
     assert numbers <= {*NUMBERS} and ("adam", "beta2") in CONSTANTS
-    assert {"batch_size", "max_samples", "seed", "patience", "tbptt_steps"} == {*WHOLE}
+    assert {"batch_size", "max_samples", "seed", "verify_after", "tbptt_steps"} == {*WHOLE}
 
 
 def refused(make):

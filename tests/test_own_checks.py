@@ -67,7 +67,7 @@ def test_only_bits_can_be_exact(call):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_one_and_many_stop_at_the_same_sample(seed):
     data = (np.repeat(X, 40, axis=0), np.repeat(Y, 40, axis=0))
-    options = {**EXACT, "patience": 16}
+    options = {**EXACT, "verify_after": 16}
     run = fastrnn.train(CELL, data=data, seed=seed, **options)
     many = fastrnn.train_many(CELL, data=data, seeds=[seed], **options)
     assert run.stopped == many.stopped[0] == "exact" and run.samples == many.samples[0] == many.samples_to_exact[0]
@@ -141,7 +141,7 @@ def test_time_does_not_decide(monkeypatch):
     for first, seconds in ((64, 0.05), (1, 1e-9), (7, 1e-4)):
         monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "FIRST_UPDATES", first)
         monkeypatch.setattr(sys.modules["fastrnn.training.tasks.pace"], "CHUNK_SECONDS", seconds)
-        options = {**EXACT, "patience": 8}
+        options = {**EXACT, "verify_after": 8}
         one, many = (
             fastrnn.train(CELL, data=data, **options),
             fastrnn.train_many(CELL, data=data, seeds=[0, 5], **options),
@@ -153,7 +153,7 @@ def test_time_does_not_decide(monkeypatch):
 
 
 def test_an_interrupted_run_goes_on_to_the_same_checks():
-    data, options = NOISY, {**EXACT, "patience": 8, "max_samples": 3000}
+    data, options = NOISY, {**EXACT, "verify_after": 8, "max_samples": 3000}
     whole = fastrnn.train(CELL, data=data, **options)
     part = fastrnn.train(CELL, data=data, **{**options, "max_samples": 1111})
     numbers = part.state["numbers"]
@@ -167,10 +167,10 @@ def same(a: Model, b: Model):
 
 
 def test_the_rule_counts_what_was_looked_at():
-    rule = Checks(1000, TrainConfig(batch_size=16, patience=256))
+    rule = Checks(1000, TrainConfig(batch_size=16, verify_after=256))
     assert (rule.patience, rule.first_step) == (256, checks.CHECK_SHARE * 1000 // 16)
     rule.failed, rule.looked_at = 3, 500
     assert (rule.patience, rule.first_step) == (2048, checks.CHECK_SHARE * 1500 // 16)
     rule.failed = 10_000
     assert rule.patience == checks.MOST_UPDATES * 16
-    assert Checks(1000, TrainConfig(patience=0), failed=3).patience == 0
+    assert Checks(1000, TrainConfig(verify_after=0), failed=3).patience == 0

@@ -74,7 +74,7 @@ def test_resumed_run_ends_in_the_same_bytes(tmp_path, case):
 
 def test_run_until_exact_stops_at_the_same_update(tmp_path):
     # So patient that the interruption comes between the last mistake and the end.
-    options = {"patience": 50_000}
+    options = {"verify_after": 50_000}
     whole = fastrnn.train(**options)
     run = fastrnn.train(
         progress=lambda samples, *_: samples >= 10_000 and signal.raise_signal(signal.SIGINT), **options

@@ -304,7 +304,8 @@ def test_a_configuration_is_frozen_and_goes_through_json():
     values = json.loads(json.dumps(config.as_dict()))
     assert TrainConfig(**values) == config
     # Fields have other names in files of earlier versions.
-    for name, earlier in (("optimizer_options", "constants"), ("max_grad_norm", "clip"), ("tbptt_steps", "truncate")):
+    for name, earlier in (("optimizer_options", "constants"), ("max_grad_norm", "clip"), ("tbptt_steps", "truncate"),
+                          ("verify_after", "patience")):
         values[earlier] = values.pop(name)
     assert config_from(values) == config
     with pytest.raises(AttributeError):

@@ -28,7 +28,7 @@ class Checks:
     @property
     def patience(self):
         """Samples without a mistake before the next test; 0: no test is made."""
-        return min(self.config.patience << min(self.failed, 64), MOST_UPDATES * self.config.batch_size)
+        return min(self.config.verify_after << min(self.failed, 64), MOST_UPDATES * self.config.batch_size)
 
     @property
     def first_step(self):

@@ -14,7 +14,8 @@ from fastrnn.training.tasks.curriculum import Curriculum
 UNTIL = ("exact", "certified", "samples")
 
 # Names of fields in files of earlier versions.
-EARLIER = {"clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options"}
+EARLIER = {"clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options",
+           "patience": "verify_after"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class TrainConfig:
     until : "exact", "certified" or "samples"
         Training ends when the network is right on all of its verification, when it is proved right at every width, or
         after max_samples.
-    patience : int
+    verify_after : int
         Consecutive samples without a mistake before a verification.
     curriculum : Curriculum or None
         The widths to train at before the width of the task.
@@ -80,7 +81,7 @@ class TrainConfig:
     until: str = option(
         "exact", "stopping criterion: exact, certified, or samples (use the whole --max-samples budget)", lambda: UNTIL
     )
-    patience: int = option(256, "consecutive samples without a mistake before verification")
+    verify_after: int = option(256, "consecutive samples without a mistake before verification")
     curriculum: Curriculum | None = option(
         Curriculum(), "START:FACTOR: train at width START, and multiply it by FACTOR once exact; or none"
     )
@@ -104,7 +105,7 @@ class TrainConfig:
         set_checked(self, ["dtype"], as_dtype)
         set_choices(self)
         set_checked(self, ("batch_size", "max_samples", "tbptt_steps"), as_whole, 1)
-        set_checked(self, ("seed", "patience"), as_whole, 0)
+        set_checked(self, ("seed", "verify_after"), as_whole, 0)
         set_checked(self, ("learning_rate", "max_grad_norm"), as_number, *POSITIVE)
         set_checked(self, ("saturation", "retention", "weight_decay", "l1", "initial_scale"), as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it

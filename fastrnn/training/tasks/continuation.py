@@ -9,7 +9,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks.config import TrainConfig
 
 # What may differ: how long training lasts.
-CHANGEABLE = ("max_samples", "until", "patience")
+CHANGEABLE = ("max_samples", "until", "verify_after")
 # Between the kinds of arithmetic of one training.
 THEN = ", then "
 
@@ -32,7 +32,7 @@ def config_of(run):
 def check_resumable(run, cell, task, config, data=None):
     """Raise ValueError, naming the first thing that differs, unless this training can continue the Run.
 
-    data: the `data_digest` of its arrays, or None. max_samples, until and patience may differ.
+    data: the `data_digest` of its arrays, or None. max_samples, until and verify_after may differ.
     """
     if run.state is None:
         raise ValueError("resume: has no training state; expected a Run that train returned, or the file of one")

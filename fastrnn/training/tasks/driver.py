@@ -131,7 +131,7 @@ class Training:
         if self.config.until == "samples":
             return 0, limit
         # Otherwise measured time would decide when the first check of own data comes.
-        return self.checks.ahead(self.session.step, limit) if self.checks else (self.config.patience, limit)
+        return self.checks.ahead(self.session.step, limit) if self.checks else (self.config.verify_after, limit)
 
     def _tell(self, statistics):
         """Report the last update of a call to the user's progress function."""
@@ -144,7 +144,8 @@ class Training:
         """Return whether there were enough samples without a mistake to test the network."""
         if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
             return False
-        return 0 < (self.checks or self.config).patience <= self.session.clean_samples
+        patience = self.checks.patience if self.checks else self.config.verify_after
+        return 0 < patience <= self.session.clean_samples
 
     def _last(self):
         """Return whether enough updates were made to test the network."""

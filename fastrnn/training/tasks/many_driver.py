@@ -225,7 +225,7 @@ class ManyTraining:
         if job.ruin is not None or checker is None or self.results.samples_to_exact[job.model] >= 0:
             group.expect(lane, 0, job.limit)
         elif self.task is not None:
-            group.expect(lane, self.config.patience, job.limit)
+            group.expect(lane, self.config.verify_after, job.limit)
         else:
             group.expect(lane, *self.checks[job.model].ahead(group.steps(lane), job.limit))
 

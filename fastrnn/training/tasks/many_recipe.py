@@ -89,7 +89,7 @@ class RunRecipe:
             limit=config.updates,
             # On their own data, models are checked after a number of updates, and the patience is set after that.
             first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
-            patience=float(patience_of(config.patience if first_limit is None and judge != NOBODY else 0)),
+            patience=float(patience_of(config.verify_after if first_limit is None and judge != NOBODY else 0)),
             judge=judge,
             stops=int(config.until == "exact"),
         )

@@ -44,14 +44,14 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     batch is large enough. The result has the same bytes for any number.
     progress(samples, loss, exact_accuracy): called some twenty times per second.
     until: "exact" (the default for a task) stops when the network is right on all of its verification, or on all of its
-    data, whose targets must then be 0 or 1: it is tested after `patience` samples without a mistake, twice as many
+    data, whose targets must then be 0 or 1: it is tested after `verify_after` samples without a mistake, twice as many
     after each failed test, and seldom enough to take a small share of the time. "certified" continues from there, by
     fastrnn.training.tasks.consolidate, until the network is proved right at every width; Run.certification is the
     proof. "samples" uses all max_samples. curriculum: a task is learned at small widths first
     (fastrnn.training.tasks.curriculum), unless until is "samples".
     resume: the Run of an unfinished training, or its file, to continue. Cell, task and config are by default those of
-    the Run, and must be equal to them; only max_samples, until and patience may differ. other_processor: continue even
-    if another kind of processor began (fastrnn.simd.host.arithmetic), which would have given other bytes.
+    the Run, and must be equal to them; only max_samples, until and verify_after may differ. other_processor: continue
+    even if another kind of processor began (fastrnn.simd.host.arithmetic), which would have given other bytes.
     checkpoint: a file, such as "run.safetensors", in which a long training keeps its state, written about every half
     minute in at most 1 % of the time, and removed at its end. After a crash the same call continues from it, to the
     same bytes as without the crash.

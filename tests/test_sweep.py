@@ -126,6 +126,7 @@ WRONG = {
     "workers: got 0": {"workers": 0},
     "unit: got 0": {"unit": 0},
     "expected a name that ends in .csv": {"output": "x.txt"},
+    "grid: got {'hidden_size': [4]}, expected a Grid, or options by name": {"grid": {"hidden_size": [4]}},
     "'max_grad_norm' in addition to a grid": {"grid": GRID, "max_grad_norm": 1},
 }
 

@@ -6,7 +6,7 @@ import functools
 import os
 from dataclasses import fields
 
-from fastrnn.arguments import as_whole
+from fastrnn.arguments import as_whole, check_object
 from fastrnn.cores import cores
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.progress import progress_shown
@@ -135,6 +135,7 @@ def _grid_of(grid, options):
     if grid is not None:
         if options:
             raise TypeError(f"sweep: got {sorted(options)[0]!r} in addition to a grid; put it into the grid")
+        check_object("grid", grid, Grid, "a Grid, or options by name, for example sweep(hidden_size=(4, 8), seeds=100)")
         return grid
     axes = {field.name: options.pop(field.name) for field in fields(Grid) if field.name in options}
     return Grid(**axes, config=configured(axes.pop("config", None), options, axes.get("task")))

@@ -16,6 +16,7 @@ import fastrnn
 from fastrnn.cli import main
 from fastrnn.errors import CheckpointError
 from fastrnn.files import Replacement
+from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks import autosave
 from fastrnn.training.tasks.autosave import Autosave
 from fastrnn.training.tasks.resume import load_run, save_run
@@ -385,3 +386,13 @@ def test_repeat_keeps_what_is_done_at_ctrl_c(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(command) == 0
     assert capsys.readouterr().out.startswith(f"continuing from runs/{path}, after 1 seeds\n") and names("runs") == []
+
+
+def test_a_checkpoint_names_the_processors_of_the_run_that_it_continues(eager, path):
+    run = fastrnn.train(until="samples", max_samples=3200)
+    run.model.metadata["arithmetic"] = "vax"
+    options = dict(resume=run, other_processor=True, max_samples=100_000, checkpoint=path)
+    with pytest.raises(Crash):
+        fastrnn.train(progress=crash_after(3), **options)
+    kept = load_run(path)[0].model.metadata["arithmetic"]
+    assert kept == fastrnn.train(**options).model.metadata["arithmetic"] == f"vax, then {arithmetic()}"

@@ -100,7 +100,8 @@ def certified(run, config, threads=None, progress=None, autosave=None):
     RunAutosave for the progress so far.
     """
     def so_far(stopped, model, verification=None, proof=None):
-        return made_run(model, config, {**run.state, CONSOLIDATION: work.saved()}, stopped, verification, proof)
+        state = {**run.state, CONSOLIDATION: work.saved()}
+        return made_run(model, config, state, stopped, verification, proof, resumed=run)
 
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
     work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))

@@ -10,7 +10,6 @@ from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.consolidate import certified
 from fastrnn.training.tasks.continuation import (
-    arithmetics_of,
     check_processor,
     check_resumable,
     config_of,
@@ -25,7 +24,7 @@ from fastrnn.training.tasks.options import check_parts, checked_weights, configu
 from fastrnn.training.tasks.resume import load_run
 from fastrnn.training.tasks.run import Run
 from fastrnn.training.tasks.run_autosave import RunAutosave
-from fastrnn.training.tasks.state import CONSOLIDATION, made_run, with_metadata
+from fastrnn.training.tasks.state import CONSOLIDATION, made_run
 from fastrnn.verify import verify, warm_up
 
 
@@ -120,11 +119,11 @@ def _trained(call, resume, autosave):
     training = None if resume and CONSOLIDATION in (resume.state or {}) else _prepared(call, resume)
     # One that comes just as the first training ends stops the second one.
     with deferred_interrupt():
-        run = _begun(call, training, autosave) if training else resume
+        run = _begun(call, training, resume, autosave) if training else resume
         if config.until == "certified" and (run is resume or run.stopped == "exact"):
             # It trains, too.
             run = certified(run, config, call.threads, call.progress, autosave)
-    return with_metadata(run, arithmetic=arithmetics_of(resume))
+    return run
 
 
 def _prepared(call, resume):
@@ -140,9 +139,13 @@ def _prepared(call, resume):
     return training
 
 
-def _begun(call, training, autosave):
+def _begun(call, training, resume, autosave):
     """Return the Run of a Training until the network is right, or its samples are used up."""
-    offer = autosave and (lambda: autosave.offer(lambda: _run_of(call, training, "interrupted")))
+    def so_far(stopped, verification=None, right=False):
+        state = {**training.state(), "config": call.config.as_dict(), "data": call.digest}
+        return made_run(training.model(), call.config, state, stopped, verification, right=right, resumed=resume)
+
+    offer = autosave and (lambda: autosave.offer(lambda: so_far("interrupted")))
     with deferred_interrupt() as interrupt:
         stopped = training.updates(interrupt, progress=call.progress, offer=offer)
         verification, right = training.verification, stopped == "exact"
@@ -155,10 +158,4 @@ def _begun(call, training, autosave):
                 right = training.right_on_arrays()
         except Interrupted:
             stopped = "interrupted"
-    return _run_of(call, training, stopped, verification, right)
-
-
-def _run_of(call, training, stopped, verification=None, right=False):
-    """Return the Run of a training that stops here."""
-    state = {**training.state(), "config": call.config.as_dict(), "data": call.digest}
-    return made_run(training.model(), call.config, state, stopped, verification, right=right)
+    return so_far(stopped, verification, right)

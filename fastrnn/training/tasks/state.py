@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastrnn.model import Model
-from fastrnn.simd.host import arithmetic
+from fastrnn.training.tasks.continuation import arithmetics_of
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.run import History, Run
 
@@ -39,8 +39,9 @@ def _joined(first, second, seconds):
     return History(*map(np.concatenate, zip(first, moved)))
 
 
-def made_run(model, config, state, stopped, verification=None, certification=None, right=False):
-    """Return the Run of a training in this state, with the metadata that are saved with its model."""
+def made_run(model, config, state, stopped, verification=None, certification=None, right=False, resumed=None):
+    """Return the Run of a training in this state, with the metadata that are saved with its model; resumed: the Run
+    that it continues, or None."""
     run = replace(run_from(model, config, state, stopped, verification, certification), right=right)
     summary = {"stopped": run.stopped, "steps": run.steps, "samples": run.samples, "seconds": run.seconds}
     if len(run.history.loss):
@@ -50,11 +51,6 @@ def made_run(model, config, state, stopped, verification=None, certification=Non
         summary |= {"proved_boxes": run.certification.graph.nodes, "proved_margin": run.certification.margin}
     elif run.verification:
         summary |= {"verified_samples": run.verification.samples, "verified_wrong": run.verification.wrong}
-    return with_metadata(run, config=config.as_dict(), history=summary, arithmetic=arithmetic())
-
-
-def with_metadata(run, **metadata):
-    """Return the Run with these entries in the metadata of its model."""
-    model, proof = run.model, run.certification
+    metadata = {"config": config.as_dict(), "history": summary, "arithmetic": arithmetics_of(resumed)}
     model = Model(model.cell, model.weights, model.task, {**model.metadata, **metadata})
-    return replace(run, model=model, certification=proof and replace(proof, model=model))
+    return replace(run, model=model, certification=certification and replace(certification, model=model))

@@ -189,10 +189,14 @@ def late(real):
 
 
 def test_ctrl_c_while_a_sweep_loads_its_kernels_ends_it(monkeypatch):
-    monkeypatch.setattr(unit, "train_many", late(unit.train_many))
+    loaded, train_many = [], late(unit.train_many)
+    monkeypatch.setattr(unit, "train_many", lambda *point, **options: loaded.append(train_many(*point, **options)))
     monkeypatch.setattr(run, "run_unit", None)
     with pytest.raises(KeyboardInterrupt):
-        fastrnn.sweep(hidden_size=(2,), seeds=2, max_samples=1 << 40, until="samples", workers=1)
+        fastrnn.sweep(
+            hidden_size=2, activation=("sigmoid", "tanh"), seeds=2, max_samples=1 << 40, until="samples", workers=1
+        )
+    assert len(loaded) == 1
 
 
 def test_ctrl_c_at_the_end_of_a_training_stops_the_next_one(monkeypatch, tmp_path, capsys):

@@ -156,7 +156,6 @@ def _driver(grid, output, force, executor, workers, progress, unit):
     with checked_interrupt() as interrupt, contextlib.ExitStack() as stack:
         # Before processes exist that would all compile the same, and before any file of a sweep that cannot begin.
         compile_points(grid.points)
-        interrupt.check()
         results, journal = Results(grid), None
         if output is not None:
             journal = Journal(journal_of(output), grid, replace=force)

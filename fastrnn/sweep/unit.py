@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fastrnn.checkpoint import code_version
+from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks import train_many
 
@@ -73,5 +74,7 @@ def compile_points(points):
             task,
             replace(config, max_samples=config.batch_size),
         )
-    for point in kinds.values():
-        train_many(*point, seeds=range(1), threads=1)
+    with checked_interrupt() as interrupt:
+        for point in kinds.values():
+            train_many(*point, seeds=range(1), threads=1)
+            interrupt.check()

@@ -161,7 +161,6 @@ def fit_in_parts(call, where, stem=None, progress=None):
     with checked_interrupt() as interrupt, ExitStack() as stack:
         parts = Parts(call, stem)
         _warm_up(parts)
-        interrupt.check()
         pool = Workers(where.executor, run_part)
         stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = progress and (lambda done, total, note: progress(done, total, parts.least))
@@ -179,4 +178,5 @@ def _warm_up(parts):
     first = [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]
     if first:
         arguments = {**arguments, "patience": None, "stop_after": 0}
-        fit_sequences(cell, data, only=first, threads=1, **arguments)
+        with checked_interrupt():
+            fit_sequences(cell, data, only=first, threads=1, **arguments)

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 
 from fastrnn.bits.planes import to_words
-from fastrnn.certify.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
+from fastrnn.proofs.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks import TrainConfig, train
 from fastrnn.training.tasks.consolidate import consolidate

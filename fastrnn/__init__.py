@@ -7,8 +7,6 @@
 """
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,19 +28,19 @@ if TYPE_CHECKING:
     from fastrnn.cells.multiplicative import MultiplicativeRNN as MultiplicativeRNN
     from fastrnn.cells.peephole_lstm import PeepholeLSTM as PeepholeLSTM
     from fastrnn.cells.ugrnn import UGRNN as UGRNN
-    from fastrnn.certify import Bounds as Bounds
-    from fastrnn.certify import Certification as Certification
-    from fastrnn.certify import bounds as bounds
-    from fastrnn.certify import certify as certify
     from fastrnn.data import Sequences as Sequences
     from fastrnn.errors import CheckpointError as CheckpointError
     from fastrnn.exchange.entry import export as export
-    from fastrnn.generalize import Generalization as Generalization
-    from fastrnn.generalize import generalize as generalize
+    from fastrnn.generalization import Generalization as Generalization
+    from fastrnn.generalization import generalize as generalize
     from fastrnn.model import Model as Model
     from fastrnn.pages.entry import write_page as write_page
-    from fastrnn.sweep import smallest as smallest
-    from fastrnn.sweep import sweep as sweep
+    from fastrnn.proofs import Bounds as Bounds
+    from fastrnn.proofs import Certification as Certification
+    from fastrnn.proofs import bounds as bounds
+    from fastrnn.proofs import certify as certify
+    from fastrnn.sweeps import smallest as smallest
+    from fastrnn.sweeps import sweep as sweep
     from fastrnn.training.entry import train as train
     from fastrnn.training.entry import train_many as train_many
     from fastrnn.training.sequences.config import FitConfig as FitConfig
@@ -57,8 +55,8 @@ if TYPE_CHECKING:
     from fastrnn.training.tasks import Run as Run
     from fastrnn.training.tasks import TrainConfig as TrainConfig
     from fastrnn.training.tasks import loss_and_grad as loss_and_grad
-    from fastrnn.verify import Verification as Verification
-    from fastrnn.verify import verify as verify
+    from fastrnn.verification import Verification as Verification
+    from fastrnn.verification import verify as verify
 
 __version__ = "0.1.0"
 
@@ -78,14 +76,14 @@ _EXPORTS = {
     "cells.multiplicative": ("MultiplicativeRNN",),
     "cells.peephole_lstm": ("PeepholeLSTM",),
     "cells.ugrnn": ("UGRNN",),
-    "certify": ("Bounds", "Certification", "bounds", "certify"),
     "data": ("Sequences",),
     "errors": ("CheckpointError",),
     "exchange.entry": ("export",),
-    "generalize": ("Generalization", "generalize"),
+    "generalization": ("Generalization", "generalize"),
     "model": ("Model",),
     "pages.entry": ("write_page",),
-    "sweep": ("smallest", "sweep"),
+    "proofs": ("Bounds", "Certification", "bounds", "certify"),
+    "sweeps": ("smallest", "sweep"),
     "training.entry": ("train", "train_many"),
     "training.sequences.config": ("FitConfig",),
     "training.sequences.fits": ("Fits",),
@@ -94,7 +92,7 @@ _EXPORTS = {
     "training.sequences.select": ("cross_validate",),
     "training.sequences.selection": ("Selection",),
     "training.tasks": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),
-    "verify": ("Verification", "verify"),
+    "verification": ("Verification", "verify"),
 }
 _PACKAGES = ("analysis", "data", "debug", "tasks")
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
@@ -115,14 +113,3 @@ def __getattr__(name):
 
 def __dir__():
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """Keeps `train`, `verify` and other functions in place: importing a module of the same name would replace them."""
-
-    def __setattr__(self, name, value):
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -4,8 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import fastrnn
-from fastrnn.certify import certify
 from fastrnn.model import Model
+from fastrnn.proofs import certify
 from fastrnn.training.tasks.consolidate import consolidate
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -11,9 +11,9 @@ from certified_models import proved
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import automaton_as_json, hash_of
 from fastrnn.check import Refused, check
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.file import automaton_as_json, hash_of
 from fastrnn.tasks.base import tasks
 
 SOURCE = Path(sys.modules["fastrnn.check"].__file__)

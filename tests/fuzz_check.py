@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import fastrnn
-from fastrnn.certify import certify
-from fastrnn.certify.file import hash_of
 from fastrnn.check import Refused, check
 from fastrnn.errors import CheckpointError
 from fastrnn.model import Model
-from fastrnn.verify import verify
+from fastrnn.proofs import certify
+from fastrnn.proofs.file import hash_of
+from fastrnn.verification import verify
 
 ESCAPES = "\x1b[2K\rproved for every width: addition\n"
 VALUES = (

@@ -9,9 +9,9 @@ import numpy as np
 from certified_models import FIXTURES
 
 import fastrnn
-from fastrnn.certify import certify, file
 from fastrnn.compiling import jit
 from fastrnn.formula import sigmoid, tanh
+from fastrnn.proofs import certify, file
 from fastrnn.tasks.base import Task
 
 

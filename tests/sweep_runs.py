@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import fastrnn
-from fastrnn.sweep import Grid, sweep
-from fastrnn.sweep.workers import Threads
+from fastrnn.sweeps import Grid, sweep
+from fastrnn.sweeps.workers import Threads
 
 ROOT = Path(__file__).resolve().parent.parent
 

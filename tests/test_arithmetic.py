@@ -9,8 +9,8 @@ import fastrnn
 from fastrnn.cli import main
 from fastrnn.model import Model
 from fastrnn.simd import host
-from fastrnn.sweep import ForeignJournal, Grid, UnitFailed, sweep
-from fastrnn.sweep.journal import Journal, journal_of
+from fastrnn.sweeps import ForeignJournal, Grid, UnitFailed, sweep
+from fastrnn.sweeps.journal import Journal, journal_of
 from fastrnn.training.tasks.resume import save_run
 
 GRID = Grid(hidden_size=4, seeds=3, config=fastrnn.TrainConfig(max_samples=512))
@@ -70,7 +70,7 @@ def test_partial_results_of_another_kind_are_refused(tmp_path, other):
 
 
 def test_a_worker_of_another_kind_is_refused(monkeypatch):
-    monkeypatch.setattr(sys.modules["fastrnn.sweep.unit"], "arithmetic", lambda: "neon")
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps.unit"], "arithmetic", lambda: "neon")
     with pytest.raises(
         UnitFailed, match=f"a worker computes in neon arithmetic, this process in {host.arithmetic()}: "
     ):

@@ -9,17 +9,17 @@ from certified_models import FIXTURES, WRONG, double, proved, unproved
 from matplotlib.figure import Figure
 
 import fastrnn
-from fastrnn.certify import certify
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.graph import own_machine, windows
-from fastrnn.certify.picture import draw_boxes
-from fastrnn.certify.prove import prove
-from fastrnn.certify.search import search
-from fastrnn.certify.sequences import answers, planes_of, unpacked_bits
 from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
+from fastrnn.proofs import certify
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.graph import own_machine, windows
+from fastrnn.proofs.picture import draw_boxes
+from fastrnn.proofs.prove import prove
+from fastrnn.proofs.search import search
+from fastrnn.proofs.sequences import answers, planes_of, unpacked_bits
 from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -38,7 +38,7 @@ def test_no_windows_are_tried_whose_certificate_the_checker_refuses(monkeypatch)
         seen.append(len(np.unique(graph.following, axis=0)) * 8 * 16)
         return prove(model, graph, progress)
 
-    monkeypatch.setattr(sys.modules["fastrnn.certify.certification"], "prove", watched)
+    monkeypatch.setattr(sys.modules["fastrnn.proofs.certification"], "prove", watched)
     assert not certify(model, find=False).proved
     # Windows of 1, 2 and 3 symbols, and the network's own machine.
     assert len(seen) == 4 and max(seen) <= MOST_WORK
@@ -97,7 +97,7 @@ def test_no_plainly_trained_network_is_both_proved_and_refuted():
 
 
 def test_the_beam_alone_finds_what_is_wrong(monkeypatch):
-    module = sys.modules["fastrnn.certify.search"]
+    module = sys.modules["fastrnn.proofs.search"]
     model = Model.load(next(path for path in WRONG if "32-sigmoid" in path.stem))
     for name in ("every", "rhythms"):
         monkeypatch.setattr(module, name, lambda *_: np.zeros((1, 1), int))

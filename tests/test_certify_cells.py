@@ -14,12 +14,6 @@ from test_certify_escape import adversarial, escape, nodes_of, outside
 
 import fastrnn
 from fastrnn.cells.base import cells
-from fastrnn.certify import certify
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.network import Float64Network
-from fastrnn.certify.rounding import operations
-from fastrnn.certify.sequences import skewed
 from fastrnn.check import check
 from fastrnn.cli.text import equations
 from fastrnn.formula.evaluate import NUMPY, evaluate_graph
@@ -28,6 +22,12 @@ from fastrnn.formula.intervals import Intervals
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
+from fastrnn.proofs import certify
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.boxes import Boxes
+from fastrnn.proofs.network import Float64Network
+from fastrnn.proofs.rounding import operations
+from fastrnn.proofs.sequences import skewed
 from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
 consolidation = importlib.import_module("fastrnn.training.tasks.consolidate")

@@ -17,14 +17,14 @@ from params import quick
 
 import fastrnn
 from fastrnn.cells.base import ACTIVATIONS
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.prove import image
-from fastrnn.certify.rounding import UNIT, Rounding, gamma, operations
-from fastrnn.certify.sequences import answers, planes_of, rhythms, skewed, unpacked_bits
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
 from fastrnn.model import Model
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.boxes import Boxes
+from fastrnn.proofs.prove import image
+from fastrnn.proofs.rounding import UNIT, Rounding, gamma, operations
+from fastrnn.proofs.sequences import answers, planes_of, rhythms, skewed, unpacked_bits
 
 TESTS = str(Path(__file__).parent)
 CASES = {

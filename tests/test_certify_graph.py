@@ -8,10 +8,10 @@ from certified_models import proved, unproved
 from kernel_runs import batched
 
 import fastrnn
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.graph import Graph, own_machine, windows
-from fastrnn.certify.sequences import every, planes_of, rhythms, skewed, unpacked_bits
 from fastrnn.compiling import jit
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.graph import Graph, own_machine, windows
+from fastrnn.proofs.sequences import every, planes_of, rhythms, skewed, unpacked_bits
 from fastrnn.tasks.base import Task
 
 

@@ -11,17 +11,17 @@ import pytest
 from test_simd import apply
 
 import fastrnn
-from fastrnn.certify import boxes as boxes_module
-from fastrnn.certify import certify
-from fastrnn.certify import prove as prove_module
-from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.file import write_certificate
-from fastrnn.certify.prove import prove
-from fastrnn.certify.rounding import LARGEST, Rounding, operations
 from fastrnn.check import Refused, check
 from fastrnn.formula import intervals
 from fastrnn.formula.intervals import Errors
 from fastrnn.model import Model
+from fastrnn.proofs import boxes as boxes_module
+from fastrnn.proofs import certify
+from fastrnn.proofs import prove as prove_module
+from fastrnn.proofs.boxes import Boxes
+from fastrnn.proofs.file import write_certificate
+from fastrnn.proofs.prove import prove
+from fastrnn.proofs.rounding import LARGEST, Rounding, operations
 from fastrnn.tasks import And, Copy, Xor
 
 LARGE = {"float32": 1e28, "float64": 1e280}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastrnn
-from fastrnn.certify import certify
 from fastrnn.check import Refused, check
 from fastrnn.model import Model
+from fastrnn.proofs import certify
 
 
 def test_certificates_of_every_kind_are_accepted(tmp_path):

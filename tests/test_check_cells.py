@@ -12,17 +12,17 @@ from test_certify_cells import ADDITION, NAMES, proved
 
 import fastrnn
 from fastrnn.cells.base import cells
-from fastrnn.certify import certify
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.file import formula_of, write_certificate
-from fastrnn.certify.graph import windows
-from fastrnn.certify.network import Float64Network
-from fastrnn.certify.prove import Proof
 from fastrnn.check import Network as Checked
 from fastrnn.check import Refused, check, scaled
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
+from fastrnn.proofs import certify
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.boxes import Boxes
+from fastrnn.proofs.file import formula_of, write_certificate
+from fastrnn.proofs.graph import windows
+from fastrnn.proofs.network import Float64Network
+from fastrnn.proofs.prove import Proof
 
 # Cells with weights of the same shapes.
 OTHERS = {"gru": fastrnn.GRU(8, reset="before"), "gru-before": fastrnn.GRU(8), "mgu": fastrnn.UGRNN(8),

@@ -18,14 +18,14 @@ from task_runs import variants
 import fastrnn
 from fastrnn import formula as formulas
 from fastrnn.cells.base import cells
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import description_of, formula_of
-from fastrnn.certify.rounding import operations
 from fastrnn.check import ACTIVATION_ERROR, FORMULAS, STEPS, Formula, Network, Refused, check, inputs_of, scaled
 from fastrnn.check import FIELDS as TASK_FIELDS
 from fastrnn.check import text_of as checked_text
 from fastrnn.formula.graph import symbol as symbol_of
 from fastrnn.formula.intervals import Intervals
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.file import description_of, formula_of
+from fastrnn.proofs.rounding import operations
 
 # ---- the checker itself
 

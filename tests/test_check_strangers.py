@@ -16,12 +16,12 @@ from strangers import Floored, HalfAdder, Sums, automata, described_cell, formul
 
 import fastrnn
 from fastrnn.cells.base import cells
-from fastrnn.certify import certify, file
-from fastrnn.certify.boxes import check_formula
-from fastrnn.certify.file import formula_of
 from fastrnn.check import Refused, check, main, verdict
 from fastrnn.formula import exp, sigmoid, tanh
 from fastrnn.networks import shapes_of
+from fastrnn.proofs import certify, file
+from fastrnn.proofs.boxes import check_formula
+from fastrnn.proofs.file import formula_of
 
 STATEMENT = """\
 proved for every width, for the automaton in this file (2 states and 4 symbols): every |logit| at least 8.42

@@ -48,7 +48,7 @@ def test_help_waits_for_no_heavy_import():
 
 def test_exports_are_what_they_were_before_they_were_lazy():
     code = """if True:
-        import fastrnn.training.tasks.config, fastrnn.verify, fastrnn
+        import fastrnn.training.tasks.config, fastrnn.verification, fastrnn
         assert set(fastrnn.__all__) <= set(dir(fastrnn))
         import inspect
         assert inspect.isfunction(fastrnn.train) and inspect.isfunction(fastrnn.verify)
@@ -61,7 +61,7 @@ def test_exports_are_what_they_were_before_they_were_lazy():
         print(verify.__module__, Elman.__module__)
     """
     result = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
-    assert (result.stdout, result.stderr) == ("fastrnn.verify fastrnn.cells.elman\n", "")
+    assert (result.stdout, result.stderr) == ("fastrnn.verification fastrnn.cells.elman\n", "")
 
 
 def test_options_of_train_cover_every_field(call):

@@ -9,7 +9,7 @@ from certified_models import TANH, proved, unproved
 from test_resume import assert_same
 
 import fastrnn
-from fastrnn.certify import certify
+from fastrnn.proofs import certify
 from fastrnn.training.tasks.consolidate import AFRESH, BATCH, Consolidation, consolidate, covers
 from fastrnn.training.tasks.resume import load_run, save_run
 

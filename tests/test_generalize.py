@@ -12,7 +12,7 @@ import fastrnn
 from fastrnn import Elman, Model
 from fastrnn.cli import main
 from fastrnn.evaluate import Tally
-from fastrnn.generalize import widths
+from fastrnn.generalization import widths
 from fastrnn.plots import plot_generalization
 from fastrnn.tasks import Addition
 

@@ -184,7 +184,7 @@ def test_many_models_are_not_verified_to_the_end(bits):
 
 def test_ctrl_c_after_training_saves_the_network(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    interrupted_in(monkeypatch, "fastrnn.certify", "certify", 1)
+    interrupted_in(monkeypatch, "fastrnn.proofs", "certify", 1)
     assert main(["train", "--until", "exact"]) == 130
     err = capsys.readouterr().err
     assert "fastrnn: interrupted after" in err and "saved runs/addition-8.safetensors\n" in err

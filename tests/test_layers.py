@@ -16,7 +16,7 @@ LEVELS = (
     ("analysis", "debug", "sklearn"),
     ("training",),
     ("training.sequences",),
-    ("training.tasks", "verify", "certify", "generalize", "sweep"),
+    ("training.tasks", "verification", "proofs", "generalization", "sweeps"),
     ("evaluate",),
     ("model",),
     ("exchange",),
@@ -40,7 +40,7 @@ LEVELS = (
 
 # The only imports between siblings: training stops early on what `verify` and `certify` find, and a sweep is training,
 # many times over.
-EXCEPTIONS = {("training.tasks", "verify"), ("training.tasks", "certify"), ("sweep", "training.tasks")}
+EXCEPTIONS = {("training.tasks", "verification"), ("training.tasks", "proofs"), ("sweeps", "training.tasks")}
 
 # What stands beside the levels: all that it may import. Only the rows down to `training.tasks` may use it.
 BESIDE = {
@@ -162,8 +162,8 @@ WRONG = {
     "upward, relative to the root": ("checkpoint.py", "from . import model", "upward model"),
     "upward, by a string": ("registry.py", 'load("fastrnn.tasks")', "upward tasks"),
     "upward, under a condition": ("files.py", "if 0:\n    import fastrnn.cli", "upward cli"),
-    "siblings": ("verify.py", "from fastrnn.training.tasks import fit", "its sibling training.tasks"),
-    "siblings, a package": ("verify.py", "from .sweep import grid", "its sibling sweep"),
+    "siblings": ("verification.py", "from fastrnn.training.tasks import fit", "its sibling training.tasks"),
+    "siblings, a package": ("verification.py", "from .sweeps import grid", "its sibling sweeps"),
     "the package": ("model.py", "from fastrnn import __version__", "imports the package itself"),
     "plain package": ("model.py", "import fastrnn", "imports the package itself"),
     "plug-in to plug-in": ("cells/gru.py", "from fastrnn.cells.elman import f", "but its base"),
@@ -191,11 +191,11 @@ def test_a_wrong_import_is_reported_with_its_place(tmp_path, case):
 def test_right_imports_are_not_reported(tmp_path):
     package = write_tree(tmp_path, {
         "__init__.py": "from fastrnn.training.tasks import fit\nfrom fastrnn.cells.elman import Elman",
-        "cli.py": '"""Run fastrnn.train."""\nfrom fastrnn import verify, tasks\nimport numpy as np',
+        "cli.py": '"""Run fastrnn.train."""\nfrom fastrnn import verification, tasks\nimport numpy as np',
         "training/entry.py": "from fastrnn.training import tasks\nfrom fastrnn.training.sequences.fit import fit",
-        "training/sequences/fit.py": "from fastrnn.training.tasks import autosave\nfrom fastrnn import sweep",
-        "training/tasks/__init__.py": "from .run import fit\nfrom fastrnn.verify import verify",
-        "training/tasks/run.py": "from ...certify import certify\nfrom .history import History",
+        "training/sequences/fit.py": "from fastrnn.training.tasks import autosave\nfrom fastrnn import sweeps",
+        "training/tasks/__init__.py": "from .run import fit\nfrom fastrnn.verification import verify",
+        "training/tasks/run.py": "from ...proofs import certify\nfrom .history import History",
         "bench.py": "from fastrnn import original, reference",
         "original.py": "from fastrnn import reference\nfrom fastrnn.compiling import jit",
         "tasks/__init__.py": 'from fastrnn.registry import discover\nT = discover("fastrnn.tasks", 0)',

@@ -13,7 +13,6 @@ from test_exchange_c import INPUTS, OUTPUTS, Swap, by_formula, random_weights
 
 import fastrnn
 from fastrnn.cells.base import cells
-from fastrnn.certify.projection import directions, shadows
 from fastrnn.cli import main
 from fastrnn.errors import CheckpointError
 from fastrnn.exchange.base import Network
@@ -30,6 +29,7 @@ from fastrnn.model import Model
 from fastrnn.pages.document import SCRIPTS
 from fastrnn.pages.entry import page_of
 from fastrnn.pages.network import network_script
+from fastrnn.proofs.projection import directions, shadows
 
 RUN = """(() => { let state = network.start(); return inputs.map(x => {
     const after = network.step(state, x); state = after.state;

@@ -145,7 +145,7 @@ def test_a_sweep_that_was_interrupted_goes_on_beside_another(run, monkeypatch):
     assert "saved runs/sweep.csv" in run(sweep.replace("--hidden 3", "--hidden 8"), False)
     with monkeypatch.context() as context:
         context.setattr(
-            sys.modules["fastrnn.sweep.table"].Table, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            sys.modules["fastrnn.sweeps.table"].Table, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         assert main(shlex.split(sweep)[1:]) == 130
     assert sorted(os.listdir("runs"))[-2:] == ["sweep-2.csv.partial", "sweep.csv"]

@@ -13,7 +13,7 @@ import fastrnn
 from fastrnn import cli
 from fastrnn.cli import runs
 from fastrnn.model import Model
-from fastrnn.verify import exactness, verify
+from fastrnn.verification import exactness, verify
 
 SMALL = ("original", "--hidden", 8, "--bits", 4, "--alpha", 0.3, "--samples", 6000)
 

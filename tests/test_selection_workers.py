@@ -10,9 +10,9 @@ import pytest
 from fastrnn import GRU, cross_validate, train_many
 from fastrnn.data import folds
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep import Processes, UnitFailed
-from fastrnn.sweep.unit import Done
-from fastrnn.sweep.workers import Threads
+from fastrnn.sweeps import Processes, UnitFailed
+from fastrnn.sweeps.unit import Done
+from fastrnn.sweeps.workers import Threads
 from fastrnn.training.sequences import parts
 from tests.test_fit import DATA, QUICK
 

@@ -16,7 +16,7 @@ import fastrnn
 from fastrnn.cli import main
 from fastrnn.compiling import jit
 from fastrnn.interrupt import checked_interrupt, deferred_interrupt, prompt_interrupt
-from fastrnn.sweep import run, unit
+from fastrnn.sweeps import run, unit
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences import kept
 from fastrnn.training.tasks import many_driver, one

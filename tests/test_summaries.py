@@ -8,7 +8,7 @@ import numpy as np
 
 import fastrnn
 from fastrnn import Elman, ManyRun, Model, Run, Sequences, TrainConfig, Verification, certify, summaries, train_many
-from fastrnn.sweep import Grid, Table
+from fastrnn.sweeps import Grid, Table
 from fastrnn.tasks import Addition
 from fastrnn.training.sequences.imported import fit_of
 from fastrnn.training.tasks import History

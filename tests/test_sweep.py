@@ -16,10 +16,10 @@ from sweep_runs import GRID, Counting, whole  # noqa: F401
 
 import fastrnn
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep import Grid, UnitFailed, smallest, sweep
-from fastrnn.sweep.table import Table
-from fastrnn.sweep.unit import MEASURES, Done, code_version
-from fastrnn.sweep.workers import Processes
+from fastrnn.sweeps import Grid, UnitFailed, smallest, sweep
+from fastrnn.sweeps.table import Table
+from fastrnn.sweeps.unit import MEASURES, Done, code_version
+from fastrnn.sweeps.workers import Processes
 
 # ---- what comes out
 

@@ -14,11 +14,11 @@ import pytest
 
 from fastrnn.cli import main
 from fastrnn.cli.summary import findings_text, table_text
-from fastrnn.sweep import Grid, sweep
-from fastrnn.sweep.sizes import Evidence, Finding, Smallest
-from fastrnn.sweep.statistics import summary
-from fastrnn.sweep.table import Table
-from fastrnn.sweep.workers import Processes, Threads
+from fastrnn.sweeps import Grid, sweep
+from fastrnn.sweeps.sizes import Evidence, Finding, Smallest
+from fastrnn.sweeps.statistics import summary
+from fastrnn.sweeps.table import Table
+from fastrnn.sweeps.workers import Processes, Threads
 from fastrnn.training.tasks import TrainConfig
 
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -69,7 +69,7 @@ def test_every_axis_and_option_arrives(call, monkeypatch, here):
         seen.append((grid, options))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["fastrnn.sweep"], "sweep", stop)
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps"], "sweep", stop)
     status, _, err = call(
         "--hidden",
         "2,3",
@@ -125,7 +125,7 @@ def test_hidden_sizes_that_are_not_given(call, monkeypatch, argv, sizes):
         assert grid.hidden_size == sizes
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["fastrnn.sweep"], "smallest" if argv else "sweep", stop)
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps"], "smallest" if argv else "sweep", stop)
     assert call(*argv)[0] == 130
 
 
@@ -140,7 +140,7 @@ def test_many_models_are_trained_in_processes(call, monkeypatch, argv, kind, cou
         seen.append((executor.func, executor.args))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["fastrnn.sweep"], "sweep", stop)
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps"], "sweep", stop)
     monkeypatch.setattr("fastrnn.cores.cores", lambda: count)
     assert call("--hidden", "4,5", *argv)[0] == 130
     assert seen == [(kind, (count,))]

@@ -8,7 +8,7 @@ from distributed import Client, LocalCluster
 
 import fastrnn
 from fastrnn.cli import main
-from fastrnn.sweep import Grid, sweep
+from fastrnn.sweeps import Grid, sweep
 from tests.test_fit import DATA, QUICK
 
 

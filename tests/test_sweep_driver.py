@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastrnn.sweep.driver import Driver
+from fastrnn.sweeps.driver import Driver
 
 
 def test_ctrl_c_between_the_locks_of_two_futures_leaves_none_locked(ctrl_c):

@@ -16,9 +16,9 @@ import pytest
 from sweep_runs import GRID, ROOT, Counting, whole  # noqa: F401
 
 import fastrnn
-from fastrnn.sweep import ForeignJournal, Grid, sweep
-from fastrnn.sweep.journal import Journal, journal_of, read_journal
-from fastrnn.sweep.workers import Processes, Threads
+from fastrnn.sweeps import ForeignJournal, Grid, sweep
+from fastrnn.sweeps.journal import Journal, journal_of, read_journal
+from fastrnn.sweeps.workers import Processes, Threads
 
 # ---- interruption
 
@@ -72,7 +72,7 @@ def test_ctrl_c_ends_units_in_threads_of_the_user(ctrl_c):
 PROGRAM = """
 import sys
 import time
-from fastrnn.sweep import Grid, sweep
+from fastrnn.sweeps import Grid, sweep
 from fastrnn.training.tasks import TrainConfig
 
 grid = Grid(hidden_size=(4, 12), learning_rate=(0.1, 0.2), seeds=10, config=TrainConfig(max_samples=3000))
@@ -105,7 +105,7 @@ def test_a_sweep_killed_by_sigkill_goes_on_to_the_same_bytes(whole, tmp_path):
 
 WORKER = """
 import os, signal, time
-from fastrnn.sweep.workers import Processes
+from fastrnn.sweeps.workers import Processes
 
 if __name__ == "__main__":
     pool = Processes(1)
@@ -324,7 +324,7 @@ def test_partial_results_of_another_grid_are_refused(partial, difference):
 
 
 def test_partial_results_of_another_version_are_refused(partial, monkeypatch):
-    monkeypatch.setattr(sys.modules["fastrnn.sweep.journal"], "code_version", lambda: "0.0.1 0123456789abcdef")
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps.journal"], "code_version", lambda: "0.0.1 0123456789abcdef")
     with pytest.raises(ForeignJournal, match="begun by another version of fastrnn"):
         sweep(GRID, output=partial.with_suffix(""))
 

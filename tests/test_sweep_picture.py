@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fastrnn.sweep import Grid
-from fastrnn.sweep.picture import check_picture, draw_table
-from fastrnn.sweep.table import Table
+from fastrnn.sweeps import Grid
+from fastrnn.sweeps.picture import check_picture, draw_table
+from fastrnn.sweeps.table import Table
 
 
 def table(samples, **axes):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastrnn.sweep.statistics import summary, wilson
+from fastrnn.sweeps.statistics import summary, wilson
 
 
 def rows_of(samples):

@@ -15,9 +15,9 @@ from sweep_runs import ROOT
 
 from fastrnn.interrupt import _interrupt_main
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep import Processes, sweep
-from fastrnn.sweep.process import ProcessLost, UnitProcess
-from fastrnn.sweep.unit import Done, code_version
+from fastrnn.sweeps import Processes, sweep
+from fastrnn.sweeps.process import ProcessLost, UnitProcess
+from fastrnn.sweeps.unit import Done, code_version
 
 HOUR = 3600
 # No step of a test takes longer.
@@ -67,7 +67,7 @@ def test_a_process_that_is_killed_before_it_is_there_is_killed_then():
 
 PROGRAM = """
 import multiprocessing, os, signal, time
-from fastrnn.sweep import Processes
+from fastrnn.sweeps import Processes
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *arguments: None)
@@ -106,8 +106,8 @@ def shared(path):
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_at_any_step_ends_a_sweep(ctrl_c, monkeypatch, times):
-    monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "run_unit", at_once)
-    monkeypatch.setattr(sys.modules["fastrnn.sweep.run"], "compile_points", lambda points: None)
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps.run"], "run_unit", at_once)
+    monkeypatch.setattr(sys.modules["fastrnn.sweeps.run"], "compile_points", lambda points: None)
     pressing, late = Pressing(shared, times), []
     while True:
         timer = threading.Timer(LONG, lambda: (late.append(True), _interrupt_main()))

@@ -14,7 +14,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.resume import save_run
-from fastrnn.verify import verify
+from fastrnn.verification import verify
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import fastrnn.tasks
 from fastrnn import Elman, Model
 from fastrnn.bits.planes import answers_of, to_words
 from fastrnn.bits.source import label_words, restrict
-from fastrnn.certify.automaton import automaton_of
 from fastrnn.compiling import jit
 from fastrnn.networks import shapes_of
+from fastrnn.proofs.automaton import automaton_of
 from fastrnn.tasks.base import Task, tasks
 
 EVERY = variants()

@@ -8,7 +8,7 @@ import pytest
 import fastrnn
 from fastrnn import Elman, Model, tasks
 from fastrnn.bits.tree import Tree
-from fastrnn.verify import enumerable, exactness, verify
+from fastrnn.verification import enumerable, exactness, verify
 
 
 def mistaken(model):

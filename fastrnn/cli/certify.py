@@ -64,8 +64,8 @@ def arguments(parser, argv):
 
 def run(args):
     """Print the result and save the proof; return 0 if there is one, else 1."""
-    from fastrnn.certify import certify
     from fastrnn.model import Model
+    from fastrnn.proofs import certify
 
     if args.smallest:
         return _smallest(args)
@@ -114,7 +114,7 @@ def _is_proof(path, model):
 
 def _plot(found, path):
     if path:
-        from fastrnn.certify.picture import draw_boxes
+        from fastrnn.proofs.picture import draw_boxes
 
         with user_errors({"picture": "--plot", "plot": "--plot"}):
             draw_boxes(found, path)

@@ -143,7 +143,7 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     import numpy as np
 
     from fastrnn.progress import models_done
-    from fastrnn.sweep.driver import UnitFailed
+    from fastrnn.sweeps.driver import UnitFailed
     from fastrnn.training.sequences.kept import fit_kept
     from fastrnn.training.sequences.parts import Where
     from fastrnn.training.sequences.select import cross_validate

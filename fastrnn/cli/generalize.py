@@ -37,7 +37,7 @@ def arguments(parser, argv):
 def run(args):
     """Print the tables, write the requested files; return 0 if there was no mistake, else 1."""
     from fastrnn.drawing import check_format, title_of
-    from fastrnn.generalize import generalize
+    from fastrnn.generalization import generalize
     from fastrnn.model import Model
     from fastrnn.plots import plot_generalization
 

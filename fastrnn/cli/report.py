@@ -19,7 +19,7 @@ def report_run(args, config, result, path, say):
     from fastrnn.interrupt import Interrupted, deferred_interrupt
     from fastrnn.plots import plot_history
     from fastrnn.training.tasks.resume import save_run
-    from fastrnn.verify import verify
+    from fastrnn.verification import verify
 
     task, unfinished = result.model.task, result.stopped in ("interrupted", "samples")
     replacing, certificate, left = args.force and args.output, None, result.stopped == "interrupted"
@@ -66,7 +66,7 @@ def report_run(args, config, result, path, say):
 
 def _is_provable(model):
     """Return whether `fastrnn certify` can treat networks on this task."""
-    from fastrnn.certify import check_provable
+    from fastrnn.proofs import check_provable
 
     try:
         check_provable(model.cell, model.task)
@@ -77,7 +77,7 @@ def _is_provable(model):
 
 def _proof_of(model, progress):
     """Return the Certification of a model that is proved as it is, or None."""
-    from fastrnn.certify import certify
+    from fastrnn.proofs import certify
 
     # Tasks that no proof covers are an error to `certify`, but none here.
     with contextlib.suppress(ValueError):

@@ -72,7 +72,7 @@ def _scalar_speed(args):
 
 
 def _table(args, many, task):
-    from fastrnn.sweep.statistics import wilson
+    from fastrnn.sweeps.statistics import wilson
 
     low, high = wilson(int(many.exact.sum()), args.runs)
     # Of what no model is right on nothing can be said.

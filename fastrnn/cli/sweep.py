@@ -106,7 +106,7 @@ def run(args):
         _say(findings_text(result))
     _say(f"saved {args.output}")
     if args.plot:
-        from fastrnn.sweep.picture import draw_table
+        from fastrnn.sweeps.picture import draw_table
 
         draw_table(table, args.plot)
         _say(f"plotted {args.plot}")
@@ -114,7 +114,7 @@ def run(args):
 
 
 def _grid(args):
-    from fastrnn.sweep import Grid
+    from fastrnn.sweeps import Grid
 
     cell, task, config = parts_made(args)
     axes = {name: getattr(args, f"axis_{name}") for name in AXIS_NAMES}
@@ -131,7 +131,7 @@ def _options(args):
 
 def _is_free(output, grid):
     """Return whether the output is free: neither a finished table nor the partial one of another sweep exists."""
-    from fastrnn.sweep import ForeignJournal, owns
+    from fastrnn.sweeps import ForeignJournal, owns
 
     try:
         return owns(grid, output) or not os.path.lexists(output)
@@ -140,9 +140,9 @@ def _is_free(output, grid):
 
 
 def _check_files(args, grid):
-    from fastrnn.sweep import ForeignJournal, owns
-    from fastrnn.sweep.picture import check_picture
-    from fastrnn.sweep.table import check_table_format
+    from fastrnn.sweeps import ForeignJournal, owns
+    from fastrnn.sweeps.picture import check_picture
+    from fastrnn.sweeps.table import check_table_format
 
     try:
         own = owns(grid, args.output)
@@ -160,8 +160,8 @@ def _check_files(args, grid):
 
 def _worked(args, grid):
     """Return the Table or Smallest; None after Ctrl-C, which is printed."""
-    from fastrnn.sweep import ForeignJournal, UnitFailed, smallest, sweep
-    from fastrnn.sweep.journal import journal_of
+    from fastrnn.sweeps import ForeignJournal, UnitFailed, smallest, sweep
+    from fastrnn.sweeps.journal import journal_of
 
     state = [0, grid.models]
     try:
@@ -191,7 +191,7 @@ def _worked(args, grid):
 def _own(args, grid):
     """Return a function that makes an executor on this machine."""
     from fastrnn.cores import cores
-    from fastrnn.sweep.workers import Processes, Threads
+    from fastrnn.sweeps.workers import Processes, Threads
 
     count = args.workers or cores()
     many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)

@@ -56,8 +56,8 @@ def equations(model):
 
     A state after the step has a prime where the formula reads that before it as well.
     """
-    from fastrnn.certify.weights import Weights
     from fastrnn.formula.written import written
+    from fastrnn.proofs.weights import Weights
 
     weights, step, lines = Weights(model), model.cell.traced(), []
     units = range(model.hidden_size)

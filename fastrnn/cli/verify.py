@@ -29,7 +29,7 @@ def arguments(parser, argv):
 def run(args):
     """Print the counts; return 0 if the network is exact, else 1."""
     from fastrnn.model import Model
-    from fastrnn.verify import verify, warm_up
+    from fastrnn.verification import verify, warm_up
 
     model = Model.load(args.model)
     with Bar(None, delay=2) as bar, compiling_noted(), user_errors({"bits": "--bits", "verify": args.model}):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import read_boxes
-from fastrnn.certify.projection import directions, real_states, shadows
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.file import read_boxes
+from fastrnn.proofs.projection import directions, real_states, shadows
 
 CLOUD_SEQUENCES, CLOUD_STEPS = 24, 24
 # More boxes than this hide each other, and make the file large.

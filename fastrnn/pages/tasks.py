@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fastrnn.certify.automaton import automaton_of
 from fastrnn.drawing import title_of
 from fastrnn.pages.plane import task_plane
+from fastrnn.proofs.automaton import automaton_of
 
 # Sequences that the page computes again when it opens, to compare with Python's outputs.
 CHECKED, CHECKED_STEPS = 16, 24

@@ -17,12 +17,12 @@ import fastrnn
 from campaign.children import Child, Fault, check_words, in_turn
 from campaign.statements import STATEMENTS, forge
 from fastrnn import tasks
-from fastrnn.certify import certify
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.file import write_certificate
-from fastrnn.certify.graph import windows
-from fastrnn.certify.prove import Proof
 from fastrnn.check import Refused, check
+from fastrnn.proofs import certify
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.file import write_certificate
+from fastrnn.proofs.graph import windows
+from fastrnn.proofs.prove import Proof
 
 COUNT = 100
 FIXTURES = Path(__file__).parent.parent / "fixtures"

@@ -10,15 +10,15 @@ import numpy as np
 import fastrnn
 from campaign.damage import crafted, damaged, joined, parts_of
 from campaign.kills import content_of
-from fastrnn.certify import certify
 from fastrnn.check import Refused, check
 from fastrnn.compiling import jit
 from fastrnn.errors import CheckpointError
-from fastrnn.sweep import ForeignJournal, Grid
-from fastrnn.sweep.journal import Journal, read_journal
-from fastrnn.sweep.results import Results
-from fastrnn.sweep.table import Table
-from fastrnn.sweep.unit import Unit, run_unit
+from fastrnn.proofs import certify
+from fastrnn.sweeps import ForeignJournal, Grid
+from fastrnn.sweeps.journal import Journal, read_journal
+from fastrnn.sweeps.results import Results
+from fastrnn.sweeps.table import Table
+from fastrnn.sweeps.unit import Unit, run_unit
 from fastrnn.training.tasks.resume import load_run, save_run
 
 

@@ -51,8 +51,8 @@ JOBS = {
 def warm_up():
     """Load what the jobs run, in this process and on its one thread; let checkpoints come as often as kills do."""
     autosave.SECONDS, autosave.TIME_SHARE = 0.03, 1.0
-    from fastrnn.sweep import Grid
-    from fastrnn.sweep.unit import compile_points as load
+    from fastrnn.sweeps import Grid
+    from fastrnn.sweeps.unit import compile_points as load
 
     assert fastrnn.train(until="certified", threads=1).certified
     fastrnn.certify(fastrnn.train(fastrnn.Elman(4), until="samples", max_samples=512, threads=1).model, find=False)

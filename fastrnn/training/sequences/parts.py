@@ -14,9 +14,9 @@ from fastrnn.checkpoint import code_version
 from fastrnn.errors import CheckpointError
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep.driver import Driver
-from fastrnn.sweep.unit import Done, Stopped
-from fastrnn.sweep.workers import Workers
+from fastrnn.sweeps.driver import Driver
+from fastrnn.sweeps.unit import Done, Stopped
+from fastrnn.sweeps.workers import Workers
 from fastrnn.training.sequences.fit import fit_sequences
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.saved import ARRAYS

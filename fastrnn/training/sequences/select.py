@@ -72,9 +72,9 @@ def cross_validate(
     executor : concurrent.futures.Executor, function or None
         Where to fit, as for fastrnn.sweep: dask.distributed's Client.get_executor(pure=False),
         mpi4py.futures.MPIPoolExecutor(), ...; or a function that makes an executor, which is called again when its
-        workers are lost, for example functools.partial(Processes, 8) after `from fastrnn.sweep import Processes`; None:
-        threads of this process. The fits have the same bytes for any executor, if all machines have the same arithmetic
-        (fastrnn.simd.host.arithmetic).
+        workers are lost, for example functools.partial(Processes, 8) after `from fastrnn.sweeps import Processes`;
+        None: threads of this process. The fits have the same bytes for any executor, if all machines have the same
+        arithmetic (fastrnn.simd.host.arithmetic).
     workers : int or None
         Units of work that the executor has at one time; None: as many as it has workers, or 64.
     unit : int or None

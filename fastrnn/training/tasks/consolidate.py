@@ -15,19 +15,19 @@ import numpy as np
 
 from fastrnn import streams
 from fastrnn.arguments import as_whole
-from fastrnn.certify import certify, check_provable, longest
-from fastrnn.certify.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.retention import kept
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
+from fastrnn.proofs import certify, check_provable, longest
+from fastrnn.proofs.sequences import answers, planes_of, skewed, unpacked_bits
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
 from fastrnn.training.tasks.driver import Training
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.state import CONSOLIDATION, made_run
-from fastrnn.verify import verify
+from fastrnn.verification import verify
 
 
 class ProofRecipe(NamedTuple):

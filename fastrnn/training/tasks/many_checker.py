@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.bits.tree import Tree
 from fastrnn.kernels.arrays import Arrays
-from fastrnn.verify import enumerable, exactness, right_on_all
+from fastrnn.verification import enumerable, exactness, right_on_all
 
 
 class TaskChecker:

@@ -24,7 +24,7 @@ from fastrnn.training.tasks.many_run import ManyRun
 from fastrnn.training.tasks.many_start import InitialWeights
 from fastrnn.training.tasks.many_state import Held, models_in
 from fastrnn.training.tasks.pace import Pace
-from fastrnn.verify import enumerable, exactness, warm_up
+from fastrnn.verification import enumerable, exactness, warm_up
 
 
 class ManyTraining:

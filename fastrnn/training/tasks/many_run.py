@@ -13,7 +13,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.tasks.base import Task
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.run import history_of
-from fastrnn.verify import Verification
+from fastrnn.verification import Verification
 
 
 class Histories(NamedTuple):

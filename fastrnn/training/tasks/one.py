@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
-from fastrnn.certify import check_provable
 from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
+from fastrnn.proofs import check_provable
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.consolidate import certified
 from fastrnn.training.tasks.continuation import (
@@ -25,7 +25,7 @@ from fastrnn.training.tasks.resume import load_run
 from fastrnn.training.tasks.run import Run
 from fastrnn.training.tasks.run_autosave import RunAutosave
 from fastrnn.training.tasks.state import CONSOLIDATION, made_run
-from fastrnn.verify import verify, warm_up
+from fastrnn.verification import verify, warm_up
 
 
 def train(cell=None, task=None, config=None, *, data=None, weights=None, threads=None, progress=None, resume=None,

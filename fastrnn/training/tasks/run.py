@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import plots, summaries
-from fastrnn.certify import Certification
 from fastrnn.model import Model
-from fastrnn.verify import Verification
+from fastrnn.proofs import Certification
+from fastrnn.verification import Verification
 
 
 class History(NamedTuple):

@@ -8,10 +8,10 @@ in intervals (fastrnn.formula.intervals).
 
 import numpy as np
 
-from fastrnn.certify.rounding import LARGEST, UNDERFLOW, Rounding, operations, own
-from fastrnn.certify.weights import Weights
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.intervals import Intervals
+from fastrnn.proofs.rounding import LARGEST, UNDERFLOW, Rounding, operations, own
+from fastrnn.proofs.weights import Weights
 
 
 class Boxes:

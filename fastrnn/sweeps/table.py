@@ -10,9 +10,9 @@ from fastrnn.files import write_atomically
 from fastrnn.program import install
 from fastrnn.simd.host import arithmetic
 from fastrnn.summaries import sweep_table, sweep_table_html
-from fastrnn.sweep.grid import AXES, Grid
-from fastrnn.sweep.statistics import summary
-from fastrnn.sweep.unit import MEASURES
+from fastrnn.sweeps.grid import AXES, Grid
+from fastrnn.sweeps.statistics import summary
+from fastrnn.sweeps.unit import MEASURES
 
 TABLE_COLUMNS = (*AXES, "seed", *MEASURES, "arithmetic")
 

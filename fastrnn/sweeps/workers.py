@@ -6,7 +6,7 @@ import queue
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
-from fastrnn.sweep.process import UnitProcess
+from fastrnn.sweeps.process import UnitProcess
 from fastrnn.threads import TEND_SECONDS
 
 # Units given at once to an executor that does not say how many workers it has.
@@ -16,7 +16,7 @@ SUBMITTED = 64
 class Workers:
     """An executor, or a function that makes one and is called again when its workers are lost, and the function to run.
 
-    run(unit, stopped=None) -> Done: see fastrnn.sweep.unit. It shuts down the executors that it made; a given executor
+    run(unit, stopped=None) -> Done: see fastrnn.sweeps.unit. It shuts down the executors that it made; a given executor
     is left running. Units that run in threads of this process, or in Processes, stop when it is closed.
     """
 

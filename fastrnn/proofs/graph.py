@@ -6,7 +6,7 @@ states are. `windows` knows the last k inputs; `own_machine` knows what the netw
 
 import numpy as np
 
-from fastrnn.certify.network import Float64Network
+from fastrnn.proofs.network import Float64Network
 
 
 class Arrivals:

@@ -1,7 +1,7 @@
 """`bounds`: proved bounds of a network's states and predictions, on every sequence of finitely many inputs.
 
 A node is a window, the last k inputs. A box for each holds all states that any sequence with these last inputs leads to
-(fastrnn.certify.prove); what outputs such states have, and how far the states of one box are apart, follows.
+(fastrnn.proofs.prove); what outputs such states have, and how far the states of one box are apart, follows.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from fastrnn.arguments import as_array, as_whole
-from fastrnn.certify.automaton import Automaton
-from fastrnn.certify.boxes import Boxes, check_formula
-from fastrnn.certify.graph import Graph, windows
-from fastrnn.certify.prove import image, prove, tightened
-from fastrnn.certify.rounding import UNIT
+from fastrnn.proofs.automaton import Automaton
+from fastrnn.proofs.boxes import Boxes, check_formula
+from fastrnn.proofs.graph import Graph, windows
+from fastrnn.proofs.prove import image, prove, tightened
+from fastrnn.proofs.rounding import UNIT
 
 # Windows, and the longest, unless k says otherwise; windows for any k.
 MOST_WINDOWS, LONGEST_HISTORY, MOST_WINDOWS_FOR_K = 1024, 8, 16384

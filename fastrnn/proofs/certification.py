@@ -8,14 +8,14 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.arguments import as_integer
-from fastrnn.certify.automaton import automaton_of
-from fastrnn.certify.boxes import Boxes, check_formula
-from fastrnn.certify.file import write_certificate
-from fastrnn.certify.graph import Graph, own_machine, windows
-from fastrnn.certify.prove import Proof, prove
-from fastrnn.certify.search import Counterexample, search
 from fastrnn.check import MOST_EDGES, MOST_ENTRIES, MOST_NODES, MOST_PRODUCTS, MOST_WEIGHTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
+from fastrnn.proofs.automaton import automaton_of
+from fastrnn.proofs.boxes import Boxes, check_formula
+from fastrnn.proofs.file import write_certificate
+from fastrnn.proofs.graph import Graph, own_machine, windows
+from fastrnn.proofs.prove import Proof, prove
+from fastrnn.proofs.search import Counterexample, search
 
 # Windows of 1 to LONGEST_WINDOW symbols are tried, with at most MOST_NODES nodes; after the first SHORT_WINDOWS, which
 # are quick, the network's own machine, with at most MOST_OWN states.
@@ -110,8 +110,8 @@ class Certification:
 def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Certification:
     """Prove that a Model is right on its task at every width and length, or find an error.
 
-    The theorem is in fastrnn.certify.prove; the bound on rounding errors, which holds for all kernels, is in
-    fastrnn.certify.rounding.
+    The theorem is in fastrnn.proofs.prove; the bound on rounding errors, which holds for all kernels, is in
+    fastrnn.proofs.rounding.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Ce
         None: the model's own. Its width does not matter.
     k : int or None
         The length of the windows; None: 1 and 2, then the network's own machine, then 3 and 4: see
-        fastrnn.certify.graph.
+        fastrnn.proofs.graph.
     find : bool
         Whether to search for a counterexample if there is no proof.
     seed : int

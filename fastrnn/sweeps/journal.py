@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fastrnn.checkpoint import code_version
 from fastrnn.files import check_regular, sync_folder
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep.unit import MEASURES
+from fastrnn.sweeps.unit import MEASURES
 from fastrnn.training.tasks.continuation import difference
 
 FINISHED = "finished"

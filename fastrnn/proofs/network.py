@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastrnn.certify.weights import Weights
 from fastrnn.formula.evaluate import on_numpy
+from fastrnn.proofs.weights import Weights
 
 
 class Float64Network:

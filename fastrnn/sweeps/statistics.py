@@ -4,7 +4,7 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from fastrnn.sweep.unit import MEASURES
+from fastrnn.sweeps.unit import MEASURES
 
 _STOPPED, _EXACT = MEASURES.index("stopped"), MEASURES.index("samples_to_exact")
 # The central 95 % of a normal distribution are within this many standard deviations.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastrnn.certify.projection import directions, real_states, shadows
 from fastrnn.drawing import BLACK, COLOURS, Picture, title_of
+from fastrnn.proofs.projection import directions, real_states, shadows
 
 # Real states, drawn as dots: sequences and steps.
 DRAWN_SEQUENCES, DRAWN_STEPS = 64, 64
@@ -17,7 +17,7 @@ def draw_boxes(certification, path=None, axes=None, units=None, seed=0):
     """Draw the boxes of a proof, a colour for each state of the task, and states of the real kernels as dots.
 
     Networks of more than two units are projected on the directions that separate the task's states best (see
-    fastrnn.certify.projection); a second panel then shows the surroundings of the widest box, enlarged.
+    fastrnn.proofs.projection); a second panel then shows the surroundings of the widest box, enlarged.
     path: a .png, .svg, .pdf or other picture, which is replaced if it exists; axes: one of matplotlib's, without the
     second panel, or None for a figure of its own. units: two hidden units to look along instead. Returns the axes.
     Raises ValueError, in one line, without a proof, without matplotlib, for units that the network does not have, or an

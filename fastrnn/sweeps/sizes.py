@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastrnn.sweep.grid import AXES
-from fastrnn.sweep.statistics import Summary, summary
-from fastrnn.sweep.table import Table
+from fastrnn.sweeps.grid import AXES
+from fastrnn.sweeps.statistics import Summary, summary
+from fastrnn.sweeps.table import Table
 
 ENOUGH_EXACT = 0.95
 _OTHERS = tuple(axis for axis in AXES if axis != "hidden_size")

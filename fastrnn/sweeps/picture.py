@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.drawing import COLOURS, LINES, MARKERS, Picture, check_format
-from fastrnn.sweep.grid import AXES
+from fastrnn.sweeps.grid import AXES
 
 LABELS = {
     "hidden_size": "hidden units",

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.certify.boxes import Boxes
-from fastrnn.certify.rounding import LEAST_MARGIN
+from fastrnn.proofs.boxes import Boxes
+from fastrnn.proofs.rounding import LEAST_MARGIN
 
 # (rounds, share of its radius by which a box is widened in each): coarse first.
 WIDENINGS = ((60, 0.05), (300, 0.002))

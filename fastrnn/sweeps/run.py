@@ -10,14 +10,14 @@ from fastrnn.arguments import as_whole, check_object
 from fastrnn.cores import cores
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.progress import progress_shown
-from fastrnn.sweep.driver import Driver
-from fastrnn.sweep.grid import Grid
-from fastrnn.sweep.journal import Journal, journal_of, read_journal
-from fastrnn.sweep.results import Results
-from fastrnn.sweep.sizes import ENOUGH_EXACT, search_sizes
-from fastrnn.sweep.table import Table, check_table_format
-from fastrnn.sweep.unit import Unit, compile_points, note_of, run_unit
-from fastrnn.sweep.workers import Threads, Workers
+from fastrnn.sweeps.driver import Driver
+from fastrnn.sweeps.grid import Grid
+from fastrnn.sweeps.journal import Journal, journal_of, read_journal
+from fastrnn.sweeps.results import Results
+from fastrnn.sweeps.sizes import ENOUGH_EXACT, search_sizes
+from fastrnn.sweeps.table import Table, check_table_format
+from fastrnn.sweeps.unit import Unit, compile_points, note_of, run_unit
+from fastrnn.sweeps.workers import Threads, Workers
 from fastrnn.training.tasks.options import configured
 
 
@@ -40,7 +40,7 @@ def sweep(grid=None, *, output=None, force=False, executor=None, workers=None, p
     executor : concurrent.futures.Executor, function or None
         Where to train: dask.distributed's Client.get_executor(pure=False), mpi4py.futures.MPIPoolExecutor(), ...; or a
         function that makes an executor, which is called again when its workers are lost; None: one thread for each
-        core. functools.partial(Processes, 8), with `from fastrnn.sweep import Processes`, uses processes: they are
+        core. functools.partial(Processes, 8), with `from fastrnn.sweeps import Processes`, uses processes: they are
         faster than threads for models that become exact within 0.01 s each.
     workers : int or None
         Units of work that the executor has at one time; None: as many as it has workers, or 64.

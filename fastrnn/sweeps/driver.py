@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweep.unit import code_version
+from fastrnn.sweeps.unit import code_version
 
 # The duration of a unit, about: short enough that little is lost with it, long enough that submitting it, and a last
 # model that keeps a lane busy, cost little.

@@ -31,6 +31,8 @@ from fastrnn.tasks.base import tasks
 # Raised by one whenever an older fastrnn would misread a newer file.
 FILE_FORMAT = 1
 METADATA_KEY = "fastrnn"
+# Among the metadata, whose other names are the user's: the formula of a cell that is not one of fastrnn's.
+FORMULA = "formula of the cell"
 HEADER_PARTS = ("format", "versions", "cell", "task", "metadata", "digest")
 
 
@@ -53,7 +55,8 @@ def encoded(weights, metadata):
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
     header = {"format": FILE_FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
-              "cell": description(metadata["cell"]), "task": description(metadata["task"]), "metadata": rest}
+              "cell": description(metadata["cell"]), "task": description(metadata["task"]),
+              "metadata": rest | own_formula(metadata["cell"])}
     return sealed(weights, header)
 
 
@@ -91,9 +94,10 @@ def read_checkpoint(path, cell=None):
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
     known = cells() if cell is None else {**cells(), cell.name: cell}
-    cell = _rebuilt(path, "cell", header.get("cell"), known)
+    rest = dict(header["metadata"])
+    cell = _rebuilt(path, "cell", header.get("cell"), known, rest.pop(FORMULA, None))
     task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
-    return weights, {**header["metadata"], "cell": cell, "task": task}
+    return weights, {**rest, "cell": cell, "task": task}
 
 
 def read_sealed(path, kind, what):
@@ -181,22 +185,24 @@ def _check_digest(path, arrays, header):
 
 
 def description(part):
-    """Return the name and the fields of a cell or task, as plain values, or None for None; and the formula of a cell
-    that is not one of fastrnn's, whose name does not say it."""
-    if part is None:
-        return None
-    own = isinstance(part, Cell) and cells().get(part.name) is not type(part)
-    return {"name": part.name, **asdict(part), **({"formula": part.traced().text} if own else {})}
+    """Return the name and the fields of a cell or task, as plain values, or None for None."""
+    return part and {"name": part.name, **asdict(part)}
 
 
-def _rebuilt(path, kind, described, classes):
-    """Return the dataclass that `description` described."""
+def own_formula(cell):
+    """Return {FORMULA: text} of a cell that is not one of fastrnn's, whose name does not say it, or {}."""
+    own = isinstance(cell, Cell) and cells().get(cell.name) is not type(cell)
+    return {FORMULA: cell.traced().text} if own else {}
+
+
+def _rebuilt(path, kind, described, classes, formula=None):
+    """Return the dataclass that `description` described; formula: `own_formula`'s, or None."""
     if not isinstance(described, dict):
         raise CheckpointError(
             f"{path}: {kind}: got {described!r:.80}, expected its name and fields; save the model again"
         )
     values = dict(described)
-    name, formula = values.pop("name", None), values.pop("formula", None)
+    name = values.pop("name", None)
     if not isinstance(name, str) or name not in classes:
         own = f"give its class, cell={name:.80}" if isinstance(name, str) and formula else "update fastrnn"
         raise CheckpointError(f"{path}: {kind}: got {name!r:.80}, this fastrnn has {', '.join(classes)}: {own}")
@@ -216,7 +222,7 @@ def _rebuilt(path, kind, described, classes):
             )
     try:
         made = made_of(**values)
-        if formula not in (None, description(made).get("formula")):
+        if formula not in (None, own_formula(made).get(FORMULA)):
             raise ValueError("was made with another formula than the present one")
         return made
     except (TypeError, ValueError) as error:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from fastrnn.checkpoint import code_version, description, hash_of
+from fastrnn.checkpoint import code_version, description, hash_of, own_formula
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks.config import TrainConfig
 
@@ -99,7 +99,8 @@ def identity_of(cell, task, config, **others):
     others: everything else that decides the result, as digests or plain values, or None: `data`, `weights`, and
     `resumed`, the state from which training continues.
     """
-    return with_code({"cell": description(cell), "task": description(task), "config": config.as_dict(), **others})
+    parts = {"cell": description(cell), "task": description(task), **own_formula(cell)}
+    return with_code({**parts, "config": config.as_dict(), **others})
 
 
 def with_code(described):

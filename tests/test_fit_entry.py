@@ -88,5 +88,7 @@ def test_options_of_another_kind_of_data_are_named(function, options, message):
 @pytest.mark.parametrize("function", [train, train_many])
 @pytest.mark.parametrize("data", [tasks.Addition(4), TABLE, None])
 def test_options_of_sequences_are_named_elsewhere(function, data):
-    with pytest.raises(TypeError, match=rf"^{function.__name__}: validation is an option of Sequences, but data is a"):
+    given = "no data are given" if data is None else f"data is a {type(data).__name__}"
+    message = f"^{function.__name__}: validation is an option of Sequences, but {given}: give fastrnn.Sequences"
+    with pytest.raises(TypeError, match=message):
         function(Elman(2), data, validation=0.2)

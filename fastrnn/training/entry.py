@@ -222,7 +222,7 @@ def _check_tasks(function, data, options):
     for name in options:
         # Options with another name there have a message of their own.
         if name in SEQUENCES_ONLY - TASK_ONLY and name not in ELSEWHERE:
+            given = "no data are given" if data is None else f"data is a {type(data).__name__}"
             raise TypeError(
-                f"{function}: {name} is an option of Sequences, but data is a {type(data).__name__}: "
-                "give fastrnn.Sequences(x, y)"
+                f"{function}: {name} is an option of Sequences, but {given}: give fastrnn.Sequences(x, y)"
             )

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from sweep_runs import GRID, Counting, whole  # noqa: F401
 
 import fastrnn
+from fastrnn.formula import tanh
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps import Grid, UnitFailed, smallest, sweep
 from fastrnn.sweeps.table import Table
@@ -308,3 +309,17 @@ def test_smallest_refuses_a_share_that_is_none():
     for share in (0, 1.1, -1):
         with pytest.raises(ValueError, match=f"share: got {share}, expected"):
             smallest(share=share)
+
+
+def test_a_cell_of_ones_own_is_known_by_its_formula():
+    def made(factor):
+        class Mine(fastrnn.Cell):
+            gates = ("n",)
+
+            def step(self, pre, h):
+                return tanh(factor * pre.n)
+
+        return Grid(cell=Mine(2)).identity()
+
+    assert made(1.0) == made(1.0) and made(1.0) != made(0.5)
+    assert "formula" not in " ".join(Grid().identity())

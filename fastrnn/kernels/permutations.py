@@ -13,7 +13,7 @@ def permute(seed, stream, first, numbers, out, words):
     """Fill row e of out (E, N) with `numpy.random.Generator(numpy.random.Philox(key=[seed, stream], counter=[0, 0, 0,
     first + e])).permutation(numbers)`, numbers (N,) int64.
 
-    words (W,) uint64: memory for random words. Returns the number of rows that so many words are enough for.
+    words (W,) uint64: memory for random words. Returns the number of rows for which these words are enough.
 
     R. Durstenfeld, "Algorithm 235: Random permutation", Communications of the ACM 7 (1964), with numbers below a limit
     by rejection: the last bits of half a word, where they are below it.

@@ -23,7 +23,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fastrnn.checkpoint import hash_of
+from fastrnn.checkpoint import description, hash_of
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
 
@@ -52,7 +52,7 @@ def write_certificate(path, model, task, graph, proof, *, overwrite=True):
     """Write a successful Proof to `path`, in one step. Raises OSError if that fails."""
     header = {"format": CERTIFICATE_FORMAT, "task": description_of(task),
               "automaton": automaton_as_json(graph.automaton),
-              "cell": {"name": model.cell.name, **asdict(model.cell)}, "formula": formula_of(model.cell),
+              "cell": description(model.cell), "formula": formula_of(model.cell),
               "head": "sigmoid", "dtype": str(model.dtype), "weights": hash_of(model.weights), "margin": proof.margin}
     arrays = {"low": proof.low.astype(np.float64), "high": proof.high.astype(np.float64),
               "following": graph.following.astype(np.int64)}

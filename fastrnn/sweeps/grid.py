@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
+from fastrnn.checkpoint import description, own_formula
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
 
@@ -117,7 +118,8 @@ class Grid:
         return {
             **{axis: list(self.along(axis)) for axis in AXES},
             "seeds": self.seeds,
-            "cell": {"name": self.cell.name, **asdict(self.cell)},
-            "task": {"name": self.task.name, **asdict(self.task)},
+            "cell": description(self.cell),
+            "task": description(self.task),
+            **own_formula(self.cell),
             "config": self.config.as_dict(),
         }

@@ -32,7 +32,7 @@ class Fitting:
         self.progress, self.callback, self.autosave = progress, callback, autosave
         self.models = sum(len(many.jobs) for many in manys)
         self.stepwise = callback is not None and self.models == 1
-        self.reason, self.reported, self.told = "interrupted", 0, (0.0, math.inf)
+        self.reason, self.reported, self.shown = "interrupted", 0, (0.0, math.inf)
         self.lock = threading.Lock()
         self.deposits = Deposits(autosave, self._size, self._save, self.lock)
         self.events, self.answers = queue.SimpleQueue(), queue.SimpleQueue()
@@ -122,8 +122,8 @@ class Fitting:
                 done += float(group.updates[busy].sum()) / max(many.recipe.config.limit, 1)
                 least = min(least, *map(group.best_loss, busy)) if busy else least
         # Models that just end are in neither count, or in both.
-        self.told = min(max(self.told[0], done), self.models), min(self.told[1], least)
-        return round(self.told[0], 2), self.models, self.told[1]
+        self.shown = min(max(self.shown[0], done), self.models), min(self.shown[1], least)
+        return round(self.shown[0], 2), self.models, self.shown[1]
 
     def _step(self):
         """Call the callback for a single model, until it is finished or its next evaluation takes longer."""

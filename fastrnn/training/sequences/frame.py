@@ -30,7 +30,7 @@ class Frame:
 
 
 def group_shapes(recipe, slots, rounds, evaluations):
-    """Return {name: shape} of the arrays of a group of models, for calls of at most so many rounds and evaluations."""
+    """Return {name: shape} of the arrays of a group of models; rounds, evaluations: of one call, at most."""
     lanes, optimizer = recipe.lanes, recipe.optimizer
     # Numbers of one model are updated a vector at a time.
     rows = recipe.rows if recipe.net.own_weights else -(-recipe.rows // lanes) * lanes

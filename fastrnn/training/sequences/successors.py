@@ -19,7 +19,7 @@ class Successors:
         self.room = 0
 
     def offer(self, jobs, free):
-        """Let these FitJobs begin in the next call, in this order, which ends where so many other lanes are free."""
+        """Let these FitJobs begin in the next call, in this order, which ends where as many other lanes are free."""
         group, count = self.group, len(jobs)
         self.jobs = jobs
         if count > self.room:

@@ -94,7 +94,7 @@ class Training:
         """
         self.started, self.interrupt = time.perf_counter(), interrupt
         self.progress, self.offer = progress, offer
-        self.told = self.session.step * self.config.batch_size, 0.0, 0.0
+        self.shown = self.session.step * self.config.batch_size, 0.0, 0.0
         try:
             return self._updates(self.config.updates if limit is None else limit)
         except Interrupted:
@@ -137,8 +137,8 @@ class Training:
         """Report the last update of a call to the user's progress function."""
         if self.progress and len(statistics):
             batch, (loss, _, _, wrong) = self.config.batch_size, statistics[-1]
-            self.told = self.session.step * batch, loss / batch, 1 - wrong / batch
-            self.progress(*self.told)
+            self.shown = self.session.step * batch, loss / batch, 1 - wrong / batch
+            self.progress(*self.shown)
 
     def _earned(self):
         """Return whether there were enough samples without a mistake to test the network."""
@@ -191,7 +191,7 @@ class Training:
             if self.offer:
                 self.offer()
             if self.progress:
-                self.progress(*self.told)
+                self.progress(*self.shown)
 
         found = verify(self.model(), bits, threads=self.threads, progress=tell, whole=False)
         self.verification = found if found.exact and bits == self.task.bits else None

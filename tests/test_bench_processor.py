@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastrnn import Elman, caches, cores
 from fastrnn.bench import processor
-from fastrnn.bench.engines.peak import NearTriad
+from fastrnn.bench.engines.peak import FarMultiplyAdd, MultiplyAdd, NearMultiplyAdd, NearTriad
 from fastrnn.bench.workload import Workload
 from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
@@ -95,6 +96,16 @@ def test_the_near_triad_computes_and_counts_all_its_turns():
     engine.run(1)
     assert (engine.arrays[0] == 1 + 3 * 2).all()
     assert NearTriad.bytes(1) == NearTriad.turns * sum(array.nbytes for array in engine.arrays)
+
+
+def test_peaks_are_measured_with_vectors_that_cross_no_cache_line():
+    engines = [kind(Workload(16, 8, 64), 1, None, None, None) for kind in (MultiplyAdd, NearMultiplyAdd, FarMultiplyAdd)]
+    engines.append(NearTriad(None, 1, None, None, None))
+    for engine in engines:
+        held = vars(engine).values()
+        arrays = [each for value in held for each in (value if isinstance(value, list) else [value])]
+        arrays = [each for each in arrays if isinstance(each, np.ndarray)]
+        assert arrays and all(each.ctypes.data % 64 == 0 for each in arrays), type(engine)
 
 
 def test_the_command_prints_facts_and_peaks_in_80_columns(call, here):

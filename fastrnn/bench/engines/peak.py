@@ -6,6 +6,7 @@ Timed like engines, in the same rounds; one update is a fixed amount of work.
 import numpy as np
 
 from fastrnn.caches import nearest_bytes
+from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.threads import on_threads
@@ -67,12 +68,19 @@ def triad(dtype):
     return Program(kernel, ("a", "b", "c", "count", "turns"), dtype, lanes_for(dtype), "triad")
 
 
+def filled(shape, value, dtype=np.float32):
+    """Return an array of one value, aligned as those of training: a vector across two cache lines takes two loads."""
+    array = aligned_zeros(shape, dtype)
+    array[...] = value
+    return array
+
+
 class MultiplyAdd:
     """Peak rate: 2 * TURNS * INDEPENDENT_SUMS * lanes floating-point operations per update on each thread."""
 
     def __init__(self, work, threads, weights, x, y):
         self.threads, self.program = threads, multiply_add(work.dtype)
-        self.data = np.full((threads, 2 + INDEPENDENT_SUMS, lanes_for(work.dtype)), 0.5, work.dtype)
+        self.data = filled((threads, 2 + INDEPENDENT_SUMS, lanes_for(work.dtype)), 0.5, work.dtype)
 
     def run(self, updates):
         def part(thread, threads):
@@ -94,8 +102,8 @@ class NearMultiplyAdd:
 
     def __init__(self, work, threads, weights, x, y):
         self.program, lanes = multiply_add_loaded("float32"), lanes_for("float32")
-        self.data = np.full((1 + LOADED_SUMS, lanes), 0.5, np.float32)
-        self.vectors = np.full((self.kilobytes * 256 // lanes, lanes), 0.5, np.float32)
+        self.data = filled((1 + LOADED_SUMS, lanes), 0.5)
+        self.vectors = filled((self.kilobytes * 256 // lanes, lanes), 0.5)
 
     def run(self, updates):
         addresses = (array.ctypes.data for array in (self.data, self.vectors))
@@ -121,7 +129,7 @@ class Triad:
 
     def __init__(self, work, threads, weights, x, y):
         self.threads, self.program = threads, triad("float32")
-        self.arrays = [np.full(self.length, value, np.float32) for value in (0, 1, 2)]
+        self.arrays = [filled((self.length,), value) for value in (0, 1, 2)]
 
     def run(self, updates):
         lanes = lanes_for("float32")

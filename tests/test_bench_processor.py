@@ -99,13 +99,12 @@ def test_the_near_triad_computes_and_counts_all_its_turns():
 
 
 def test_peaks_are_measured_with_vectors_that_cross_no_cache_line():
-    engines = [kind(Workload(16, 8, 64), 1, None, None, None) for kind in (MultiplyAdd, NearMultiplyAdd, FarMultiplyAdd)]
-    engines.append(NearTriad(None, 1, None, None, None))
-    for engine in engines:
+    for kind in (MultiplyAdd, NearMultiplyAdd, FarMultiplyAdd, NearTriad):
+        engine = kind(Workload(16, 8, 64), 1, None, None, None)
         held = vars(engine).values()
         arrays = [each for value in held for each in (value if isinstance(value, list) else [value])]
         arrays = [each for each in arrays if isinstance(each, np.ndarray)]
-        assert arrays and all(each.ctypes.data % 64 == 0 for each in arrays), type(engine)
+        assert arrays and all(each.ctypes.data % 64 == 0 for each in arrays), kind
 
 
 def test_the_command_prints_facts_and_peaks_in_80_columns(call, here):

@@ -24,8 +24,9 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             continue
         for line in text.replace("\\\n", "").splitlines():
             assert main(shlex.split(line)[1:]) == 0, line
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     written = {path.name for path in tmp_path.iterdir()}
     assert {"predictions.csv", "made.csv", "portrait.png", "field.svg", "selection.png"} <= written
     assert names["made"].choices[..., 0].mean() > 0.55
+    assert 0.4 < names["acted"].allowed[..., 1].mean() < 0.6
     assert names["selection"].summary().test_loss.min() < 0.5

@@ -68,7 +68,7 @@ def read_sequences(args, training=None):
         raise UserError(
             "--inputs and --target: name the columns that are inputs and targets; see fastrnn fit --help"
         )
-    with _errors_of(args.table):
+    with table_errors(args.table):
         if not is_table:
             own = {"kind": args.kind, "classes": args.classes}
             return Sequences.read(args.table, **{name: value for name, value in own.items() if value is not None})
@@ -86,9 +86,9 @@ def read_sequences(args, training=None):
 
 
 @contextlib.contextmanager
-def _errors_of(table):
-    """As `user_errors`, for messages that begin with the table's path."""
-    with user_errors(OPTION_NAMES, f"{table}: "):
+def table_errors(table, options=None):
+    """As `user_errors`, for messages that begin with the table's path; by default for the options of `add_columns`."""
+    with user_errors(options or OPTION_NAMES, f"{table}: "):
         try:
             yield
         except (ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 
+from fastrnn.cli.columns import table_errors
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import open_folder
 from fastrnn.cli.options import list_of, positive, real_number, seed
@@ -17,6 +18,7 @@ EXAMPLES = """\
 examples:
   fastrnn simulate runs/choices --reward 0.8,0.2 --steps 200 --sessions 10
   fastrnn simulate runs/choices --reward 0.8,0.2 --swap 50 --output made.csv
+  fastrnn simulate runs/choices --reward 0.8,0.2 --allowed offers.csv --steps 60
   fastrnn simulate runs/choices --environment maze.py --model all
 
 --reward: a bandit. Choice number k is rewarded with the k-th probability; the
@@ -26,9 +28,14 @@ probabilities every N steps. The output has the columns of the table of the
 fit, and can be fitted with the same options and --group model,session.
 Any other environment is a Python file with a function
   environment(choices, draws) -> inputs of the next step
-and `first`, the inputs of the first step: see fastrnn.analysis.simulate.
+and `first`, the inputs of the first step: see fastrnn.analysis.simulate. Both
+may be a pair (inputs, allowed), which says what is allowed in that step.
 The table then has the inputs that the network saw in each step; those that the
 fit took from the row before are called previous_NAME.
+
+--allowed: a table with a row for each step of a session. Its columns are those
+of the --allowed of the fit, or else the names of the choices: 1 where a choice
+is allowed, 0 where it is never made. The output has these columns, too.
 """
 
 
@@ -41,6 +48,9 @@ def arguments(parser, argv):
     parser.add_argument("--swap", type=positive, metavar="N", help="reverse their order every N steps")
     parser.add_argument(
         "--environment", metavar="FILE", help="a Python file with environment(choices, draws) and first"
+    )
+    parser.add_argument(
+        "--allowed", metavar="TABLE", help="a table with a row for each step: which choices are allowed"
     )
     parser.add_argument("--steps", type=positive, default=100, metavar="N", help="steps of a session (default: 100)")
     parser.add_argument("--sessions", type=positive, default=1, metavar="N", help="sessions of each model (default: 1)")
@@ -73,10 +83,14 @@ def run(args):
         environment, first = bandit, np.zeros(len(columns["names"]))
     else:
         environment, first = _loaded(args.environment)
-    with user_errors({"first": f"{args.environment}: first", "environment": f"{args.environment}: environment"}):
+    offers = _offers(args, columns)
+    own_names = {name: f"{args.environment}: {name}" for name in ("first", "environment", "allowed")}
+    if args.allowed is not None:
+        own_names["allowed"] = f"--allowed: {args.allowed}"
+    with user_errors(own_names):
         # A size at a time, since an environment with a memory has one for each call.
         made = [
-            ([names[model] for model in own], *_simulated(simulate, fits[own], environment, first, args))
+            ([names[model] for model in own], *_simulated(simulate, fits[own], environment, first, args, offers))
             for own in _by_size(fits, models)
         ]
     content = _table(made, columns, args.reward is not None)
@@ -97,17 +111,45 @@ def _by_size(fits, models):
     return [models[fits.hidden_size[models] == size] for size in np.unique(fits.hidden_size[models])]
 
 
-def _simulated(simulate, fits, environment, first, args):
-    """Return choices (M, sessions, steps, ...), and for each step the rewards of a bandit, or the inputs, (M, ...,
-    columns)."""
+def _offers(args, columns):
+    """Return which choices are allowed, (steps, K), from the table of --allowed; None without it."""
+    from fastrnn.data import Sequences
+
+    if args.allowed is None:
+        return None
+    names = _allowed_names(columns)
+    if not names:
+        raise UserError("--allowed: the fit predicts no classes")
+    with table_errors(args.allowed, {"inputs": "--allowed"}):
+        table = Sequences.read(args.allowed, names)
+    if table.steps < args.steps:
+        raise UserError(f"--allowed: {args.allowed} has {counted(table.steps, 'row')}, expected {args.steps}, one for "
+                        "each of --steps")
+    return table.x[: args.steps]
+
+
+def _allowed_names(columns):
+    """Return the columns that say which choices are allowed: those of the fit, or else the names of the choices."""
+    if columns["kind"] != "classes":
+        return []
+    classes = columns["classes"]
+    return columns.get("allowed") or list(map(str, classes if isinstance(classes, list) else range(classes)))
+
+
+def _simulated(simulate, fits, environment, first, args, offers):
+    """Return choices (M, sessions, steps, ...), for each step the rewards of a bandit, or the inputs, (M, ...,
+    columns), and what was allowed, (M, sessions, steps, K) or None."""
     import numpy as np
 
     bandit = isinstance(environment, Bandit)
     if bandit:
         environment.begin()
-    # A bandit rewards the last choice, too: in the step after it.
-    made = simulate(fits, environment, first, args.steps + bandit, sessions=args.sessions, seed=args.seed)
-    return made.choices[:, :, : args.steps], np.stack(environment.rewards, 2)[..., None] if bandit else made.x
+    # A bandit rewards the last choice, too: in the step after it, which is not written.
+    steps = args.steps + bandit
+    allowed = None if offers is None else np.concatenate([offers, np.ones((int(bandit), offers.shape[1]))])
+    made = simulate(fits, environment, first, steps, sessions=args.sessions, seed=args.seed, allowed=allowed)
+    seen = np.stack(environment.rewards, 2)[..., None] if bandit else made.x
+    return made.choices[:, :, : args.steps], seen, made.allowed
 
 
 class Bandit:
@@ -158,8 +200,6 @@ class Bandit:
 
 def _loaded(path):
     """Return (environment, first) of a Python file."""
-    import numpy as np
-
     if not os.path.exists(path):
         raise UserError(f"--environment: no file {path}")
     space = {"__name__": "environment", "__file__": path}
@@ -172,7 +212,7 @@ def _loaded(path):
         raise UserError(
             f"{path}: expected a function environment(choices, draws) and first, the inputs of the first step"
         )
-    return _guarded(path, space["environment"]), np.asarray(space["first"], float)
+    return _guarded(path, space["environment"]), space["first"]
 
 
 def _guarded(path, function):
@@ -190,8 +230,8 @@ def _guarded(path, function):
 
 
 def _table(made, columns, bandit):
-    """Return the text of a CSV file: model, session, step, choice, and the reward of a bandit, or the inputs of the
-    step."""
+    """Return the text of a CSV file: model, session, step, choice, the reward of a bandit, or the inputs of the step,
+    and what was allowed, if the fit or the simulation knows this."""
     import numpy as np
 
     classes, targets = columns["classes"], list(columns["target"] or ["y"])
@@ -200,20 +240,23 @@ def _table(made, columns, bandit):
     else:
         before = columns["names"] if columns.get("lag") == 1 else targets
         names = [f"previous_{name}" if name in before else name for name in columns["names"]]
+    known = columns.get("allowed") or any(allowed is not None for *_, allowed in made)
+    masks = _allowed_names(columns) if known else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for n, (models, choices, seen) in enumerate(made):
+    for n, (models, choices, seen, allowed) in enumerate(made):
         if columns["kind"] == "classes" and isinstance(classes, list):
             choices = np.array(classes, object)[choices]
         choices = choices[..., None] if choices.ndim == 3 else choices
+        allowed = np.ones((*choices.shape[:3], len(masks)), int) if allowed is None else allowed.astype(int)
         if n == 0:
             own = [targets[n] if n < len(targets) else f"y{n}" for n in range(choices.shape[-1])]
-            writer.writerow(["model", "session", "step", *own, *names])
+            writer.writerow(["model", "session", "step", *own, *names, *masks])
         for n, model in enumerate(models):
             for session in range(choices.shape[1]):
-                rows = zip(choices[n, session].tolist(), seen[n, session].tolist())
+                rows = zip(*(part[n, session].tolist() for part in (choices, seen, allowed)))
                 writer.writerows(
-                    [model, session, step, *chosen, *(f"{value:.7g}" for value in x)]
-                    for step, (chosen, x) in enumerate(rows)
+                    [model, session, step, *chosen, *(f"{value:.7g}" for value in x), *offered]
+                    for step, (chosen, x, offered) in enumerate(rows)
                 )
     return text.getvalue()

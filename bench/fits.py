@@ -15,7 +15,6 @@ table run in each of several rounds, in changing order; medians over rounds; rat
 is that of fused multiply-adds.
 """
 
-import argparse
 import resource
 import sys
 import time
@@ -23,6 +22,7 @@ import time
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from bench.fits_peers import compare
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.peak import MultiplyAdd
@@ -278,7 +278,7 @@ def table(head, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_for("fits", __doc__)
     for name in ("peers", "sequences", "shared", "animal", "learners", "memory"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--sizes", default=SIZES, help="hidden sizes (default: %(default)s)")

@@ -4,12 +4,12 @@
     python -m bench.generalisation --seeds 20 --bits 65536
 """
 
-import argparse
 import random
 import sys
 
 import numpy as np
 
+from bench.arguments import parser_for
 from fastrnn.bits.planes import to_words
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
@@ -72,7 +72,7 @@ def right(model, batches):
 
 def main(argv=None):
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_for("generalisation", __doc__)
     parser.add_argument("--seeds", type=int, default=100, metavar="N")
     parser.add_argument("--bits", type=int, default=1 << 20, metavar="N")
     parser.add_argument(

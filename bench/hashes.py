@@ -5,7 +5,6 @@ clocks stand still, so that nothing depends on time, and a checkpoint is written
 """
 
 import hashlib
-import sys
 import tempfile
 import time
 import warnings
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn import compiling, tasks
 from fastrnn.interrupt import Interrupt
 from fastrnn.training.tasks.autosave import Autosave
@@ -173,4 +173,6 @@ def stopped(result):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = parser_for("hashes", __doc__)
+    parser.add_argument("words", nargs="*", help="only trainings whose names have all of these words")
+    main(*parser.parse_args().words)

@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.config import TrainConfig
@@ -112,4 +113,8 @@ def main(cell="elman", *steps):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = parser_for("long", __doc__)
+    parser.add_argument("cell", nargs="?", default="elman", choices=CELLS)
+    parser.add_argument("steps", nargs="*", type=int, help=f"default: {' '.join(map(str, STEPS))}")
+    arguments = parser.parse_args()
+    main(arguments.cell, *arguments.steps)

@@ -11,6 +11,7 @@ import numpy as np
 from llvmlite import binding
 
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn.initializers import initial_weights
 from fastrnn.machine.native import MADE, Native, optimised
 from fastrnn.networks import shapes_of
@@ -81,4 +82,5 @@ def main():
 
 
 if __name__ == "__main__":
+    parser_for("passes", __doc__).parse_args()
     main()

@@ -7,6 +7,7 @@ Prints ratios of seconds, medians over pairs of runs that alternate.
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 
 LENGTH, LONG, COUNT = 10, 2000, 5000
 
@@ -53,4 +54,5 @@ def main():
 
 
 if __name__ == "__main__":
+    parser_for("promises", __doc__).parse_args()
     main()

@@ -5,9 +5,8 @@
 A row for each pair of penalties, and how many seeds of each cell are proved after at most four attempts.
 """
 
-import sys
-
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn.training.tasks.consolidate import KEEPING, consolidate
 
 CELLS = fastrnn.GRU(16), fastrnn.MGU(16), fastrnn.LSTM(16)
@@ -36,4 +35,6 @@ def main(seeds=20):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    parser = parser_for("provable", __doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=20, help="default: %(default)s")
+    main(parser.parse_args().seeds)

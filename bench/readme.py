@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from bench import processors
+from bench.arguments import parser_for
 from bench.plots import draw_all
 from bench.render import RESULTS, markdown
 from fastrnn.files import write_atomically
@@ -47,4 +48,5 @@ def main(paths=DOCUMENTS, folder=RESULTS):
 
 
 if __name__ == "__main__":
+    parser_for("readme", __doc__).parse_args()
     main()

@@ -5,10 +5,10 @@ Without a folder, from those of this processor.
 
 import json
 import os
-import sys
 from pathlib import Path
 
 from bench import plots, processors, targets
+from bench.arguments import parser_for
 from bench.summary import side_by_side, summary
 from bench.tables import TABLES
 from fastrnn.files import write_atomically
@@ -95,4 +95,6 @@ def main(folder=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = parser_for("render", __doc__)
+    parser.add_argument("folder", nargs="?")
+    main(parser.parse_args().folder)

@@ -10,12 +10,12 @@ the fastest twentieth of rounds that visit all rows in turn. Behind each stands 
 16, 24 and 32 units it is (hidden), or how many times the largest batch (batch, fit): 1.10 means that a tenth is lost.
 """
 
-import sys
 import time
 
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
@@ -141,5 +141,7 @@ SECTIONS = {"hidden": hidden, "batch": batch, "fit": fit}
 
 
 if __name__ == "__main__":
-    for section in sys.argv[1:] or SECTIONS:
+    parser = parser_for("sizes", __doc__)
+    parser.add_argument("sections", nargs="*", default=[*SECTIONS], choices=SECTIONS, help="default: all")
+    for section in parser.parse_args().sections:
         SECTIONS[section]()

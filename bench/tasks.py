@@ -4,11 +4,10 @@ Exact: right on all of their verification; unseen: still right at 64 and 1,000 b
 training left them; proved: `--until certified` ends with a proof for every width.
 """
 
-import sys
-
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from fastrnn.tasks import Addition, Copy, Multiplication, Xor
 from fastrnn.tasks.base import tasks
 
@@ -39,4 +38,6 @@ def main(seeds):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    parser = parser_for("tasks", __doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=20, help="default: %(default)s")
+    main(parser.parse_args().seeds)

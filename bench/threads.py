@@ -10,12 +10,12 @@ fused multiply-adds in registers on each thread. All rows run in each round; med
 rounds of the ratios within a round.
 """
 
-import argparse
 import time
 
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from bench.fits import Ours, table
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.ours import Fastrnn
@@ -103,8 +103,9 @@ def cases(sections, threads):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", default=["batches", "models", "fits"])
+    parser = parser_for("threads", __doc__)
+    sections = ["batches", "models", "fits"]
+    parser.add_argument("sections", nargs="*", default=sections, choices=sections, help="default: all")
     doubled = [1 << n for n in range(10) if 1 << n < cores()] + [cores()]
     parser.add_argument("--threads", default=",".join(map(str, doubled)), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3)

@@ -18,6 +18,7 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
 from fastrnn.kernels.recurrent import network
 from fastrnn.networks import shapes_of
+from fastrnn.training.sequences import outputs as predicting
 
 ROOT = Path(__file__).parent.parent
 HEADS = (Softmax(), 3), (Sigmoid(), 2), (Linear("esr"), 2)
@@ -134,3 +135,48 @@ def test_memory_of_200_000_steps_is_bounded():
     done = subprocess.run([sys.executable, "-c", MEMORY], cwd=ROOT, capture_output=True, text=True, check=True)
     # All states of the batch would take 410 MB, those of the single sample, and their derivatives, 120 MB.
     assert all(int(size) < 80e6 for size in done.stdout.split()), done.stdout
+
+
+@pytest.mark.parametrize("cell, step", [(GRU(3), gru), (LSTM(2), lstm)], ids=["gru", "lstm"])
+@pytest.mark.parametrize("before", [False, True], ids=["after", "before"])
+def test_predictions_in_windows_are_those_of_an_independent_network(monkeypatch, cell, step, before):
+    rng = np.random.default_rng(2)
+    # Shorter than a window, whole windows, and one step more.
+    lengths = (3, 8, 17, 16, 1, 9, 4, 8, 12, 25)
+    x = [rng.normal(size=(steps, 2)) for steps in lengths]
+    data = fastrnn.Sequences(x, [rng.integers(0, 3, steps) for steps in lengths], kind="classes")
+    options = {"epochs": 1, "learning_rate": 1e-30, "initial_state": "learned", "before": before}
+    fits = fastrnn.train_many(cell, data, seeds=range(3), validation=0, optimizer="sgd", dtype="float64", **options)
+    found = []
+    for window in (1 << 40, 8):
+        monkeypatch.setattr(predicting, "WINDOW", window)
+        found.append([fits.outputs(data), fits.states(data), fits.predict(data, return_states=True)[1]])
+    for whole, cut in zip(*found):
+        assert whole.tobytes() == cut.tobytes()
+    own = fits.weights(2)
+    expected = np.concatenate([outputs(step, own, each, before=before) for each in x])
+    np.testing.assert_allclose(found[1][0][2], expected, rtol=1e-9, atol=1e-12)
+
+
+PREDICTION = """
+import resource, sys
+import numpy as np
+import fastrnn
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+x = np.linspace(-1, 1, 100_000)[:, None]
+short, long = (fastrnn.Sequences([x[:steps]], [x[:steps]], kind="reals") for steps in (600, None))
+fit = fastrnn.train(fastrnn.LSTM(8), short, validation=0, epochs=1)
+fit.predict(short)
+before = peak()
+fit.predict(long)
+print(peak() - before)
+"""
+
+
+def test_predictions_of_a_long_sequence_take_bounded_memory():
+    done = subprocess.run([sys.executable, "-c", PREDICTION], cwd=ROOT, capture_output=True, text=True, check=True)
+    # States of all steps, in the kernel's layout, would take 1.7 GB; outputs and inputs take 10 MB.
+    assert int(done.stdout) < 80e6, done.stdout

@@ -6,6 +6,9 @@ from fastrnn.kernels.recurrent.predict import predict_program
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import blocks_of
 
+# Steps of one call of the kernel: its memory does not grow with the sequences.
+WINDOW = 512
+
 
 def check_inputs(data, recipe, initial=None):
     """Raise ValueError unless Sequences, and initial states, have the sizes of the models; kernels do not check them.
@@ -77,7 +80,7 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
     width = len(net.step.new) * sizes.hidden
     blocks = blocks_of(data, net.columns, None, dtype)
     program = predict_program(net, recipe.config.dtype, lanes)
-    longest = max(block.steps for block in blocks)
+    longest = min(max(block.steps for block in blocks), WINDOW)
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
     arrays = {
@@ -90,31 +93,43 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
         for name, count in net.arrays(longest).items()
         if name in ("pre", "state", "saved", "operand")
     }
+    state = net.states_in(arrays["state"])
     for first in range(0, models, lanes):
         count = min(lanes, models - first)
+        own = slice(first, first + count)
         arrays["theta"][:] = 0
-        arrays["theta"][:, :count] = weights[first : first + count].T
+        arrays["theta"][:, :count] = weights[own].T
         for block in blocks:
             start = None
             if initial is not None:
                 start = aligned_zeros((width, net.columns, lanes), dtype)
-                start[:, : len(block.sequences), :count] = initial[first : first + count, block.sequences].T
-            values = {
-                **{name: array.ctypes.data for name, array in arrays.items()},
-                "x": block.x.ctypes.data,
-                "lengths": block.lengths.ctypes.data,
-                "steps": block.steps,
-                "start": 0 if start is None else start.ctypes.data,
-            }
-            program.run(np.array([values[name] for name in program.names], np.int64))
-            state = net.states_in(arrays["state"])
-            for column, sequence in enumerate(block.sequences):
-                start, stop = data.offsets[sequence], data.offsets[sequence + 1]
-                steps = stop - start
-                z[first : first + count, start:stop] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
-                last[first : first + count, sequence] = state[steps, :, column, :count].T
-                if states:
-                    kept[first : first + count, start:stop] = np.moveaxis(
-                        state[1 : steps + 1, :, column, :count], -1, 0
-                    )
+                start[:, : len(block.sequences), :count] = initial[own, block.sequences].T
+            for begun in range(0, block.steps, WINDOW):
+                window = min(WINDOW, block.steps - begun)
+                lengths = aligned_zeros(block.lengths.shape, dtype)
+                lengths[: len(block.sequences)] = np.clip(data.lengths[block.sequences] - begun, 0, window)
+                _run(program, arrays, block.x[begun:], lengths, window, start)
+                for column, sequence in enumerate(block.sequences):
+                    steps = min(data.lengths[sequence] - begun, window)
+                    if steps < 1:
+                        continue
+                    at = data.offsets[sequence] + begun
+                    z[own, at : at + steps] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
+                    last[own, sequence] = state[steps, :, column, :count].T
+                    if states:
+                        kept[own, at : at + steps] = np.moveaxis(state[1 : steps + 1, :, column, :count], -1, 0)
+                start = aligned_zeros((width, net.columns, lanes), dtype)
+                start[:] = state[window]
     return z, kept, last
+
+
+def _run(program, arrays, x, lengths, steps, start):
+    """Run the kernel on some steps of a block; start: the states before them, or None."""
+    values = {
+        **{name: array.ctypes.data for name, array in arrays.items()},
+        "x": x.ctypes.data,
+        "lengths": lengths.ctypes.data,
+        "steps": steps,
+        "start": 0 if start is None else start.ctypes.data,
+    }
+    program.run(np.array([values[name] for name in program.names], np.int64))

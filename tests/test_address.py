@@ -17,23 +17,19 @@ class Sizes(NamedTuple):
     columns: int
 
 
-class Empty(NamedTuple):
-    pass
-
-
 class Calls(NamedTuple):
     first: Address
     second: Address
 
 
 @jit(cache=False)
-def write(number, text, sizes, out):
+def write(number, sizes, out):
     out[0], out[1] = number, sizes.columns
 
 
 @jit(cache=False)
-def call_write(address, number, text, sizes, out):
-    call(address, (number, text, sizes, out))
+def call_write(address, number, sizes, out):
+    call(address, (number, sizes, out))
 
 
 @jit(cache=False)
@@ -43,8 +39,8 @@ def call_short(address, number, out):
 
 @jit(cache=False)
 def call_both(calls, a, b, out):
-    call(calls.first, (a, None, Sizes(1, 2), out))
-    call(calls.second, (b, None, Sizes(1, 3), out[1:]))
+    call(calls.first, (a, Sizes(1, 2), out))
+    call(calls.second, (b, Sizes(1, 3), out[1:]))
 
 
 SIZES, OUT = Sizes(3, 4), np.zeros(3)
@@ -67,15 +63,15 @@ NUMBERS = [
 
 @pytest.mark.parametrize("taken", [1, 1.0, True, np.float32(1), np.uint64(1)], ids=repr)
 def test_a_call_with_any_other_type_is_an_error_of_types(taken):
-    address = address_of(write, taken, None, SIZES, OUT)
+    address = address_of(write, taken, SIZES, OUT)
     refused = 0
     for given in NUMBERS:
         if typeof(given) == typeof(taken):
-            call_write(address, given, None, SIZES, OUT)
+            call_write(address, given, SIZES, OUT)
             assert OUT[:2].tolist() == [1, 4]
         else:
             with pytest.raises(TypingError, match="call: argument 0 is .*, the function at this address takes"):
-                call_write(address, given, None, SIZES, OUT)
+                call_write(address, given, SIZES, OUT)
             refused += 1
     assert refused == len(NUMBERS) - 1
 
@@ -83,41 +79,29 @@ def test_a_call_with_any_other_type_is_an_error_of_types(taken):
 @pytest.mark.parametrize(
     "others",
     [
-        (None, (3, 4), OUT),
-        (None, Sizes(3, 4.0), OUT),
-        (None, SIZES, np.zeros(2, np.float32)),
-        (1, SIZES, OUT),
-        (None, SIZES, np.zeros((2, 2))),
-        (None, SIZES, np.zeros(4)[::2]),
-        (None, None, OUT),
+        ((3, 4), OUT),
+        (Sizes(3, 4.0), OUT),
+        (SIZES, np.zeros(2, np.float32)),
+        (1, OUT),
+        (SIZES, np.zeros((2, 2))),
+        (SIZES, np.zeros(4)[::2]),
+        (None, OUT),
     ],
 )
 def test_every_argument_is_looked_at(others):
-    with pytest.raises(TypingError, match=r"call: argument [123] is"):
-        call_write(address_of(write, 1.0, None, SIZES, OUT), 1.0, *others)
+    with pytest.raises(TypingError, match=r"call: argument [12] is"):
+        call_write(address_of(write, 1.0, SIZES, OUT), 1.0, *others)
 
 
 def test_neither_more_nor_fewer_arguments_nor_a_plain_number_will_do():
-    with pytest.raises(TypingError, match="call: got 2 arguments, the function at this address takes 4"):
-        call_short(address_of(write, 1.0, None, SIZES, OUT), 1.0, OUT)
+    with pytest.raises(TypingError, match="call: got 2 arguments, the function at this address takes 3"):
+        call_short(address_of(write, 1.0, SIZES, OUT), 1.0, OUT)
     with pytest.raises(TypingError, match="call: got int64, expected an Address"):
-        call_write(address_of(write, 1.0, None, SIZES, OUT)[0], 1.0, None, SIZES, OUT)
-
-
-def test_none_stands_for_what_holds_no_data():
-    choices = [None, Sizes, Empty, Empty(), ()]
-    addresses = [address_of(write, 5.0, choice, SIZES, OUT) for choice in choices]
-    before = len(call_write.overloads)
-    for address in addresses:
-        OUT[:] = 0
-        call_write(address, 5.0, None, SIZES, OUT)
-        assert OUT[:2].tolist() == [5, 4]
-    # What is compiled by choice is one type to callers, by how it is handed over: two compilations of them, not five.
-    assert len({*map(typeof, addresses)}) == 2 and len(call_write.overloads) - before <= 2
+        call_write(address_of(write, 1.0, SIZES, OUT)[0], 1.0, SIZES, OUT)
 
 
 def test_addresses_in_one_tuple_keep_their_types_apart():
-    whole, real = (address_of(write, number, None, SIZES, OUT) for number in (1, 1.0))
+    whole, real = (address_of(write, number, SIZES, OUT) for number in (1, 1.0))
     for calls, a, b in ((Calls(whole, real), 5, 6.5), (Calls(real, whole), 5.5, 6), (Calls(whole, real), 7, 8.5)):
         call_both(calls, a, b, OUT)
         assert OUT.tolist() == [a, b, 3]

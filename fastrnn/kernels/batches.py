@@ -131,10 +131,10 @@ def _group_gradient(own, step, group, stop):
         shared.outputs[group, 0] += _sum(own.block.outputs)
         frame[places.steps] = own.block.steps[0]
         frame[places.fresh] = number == first
-        call(own.calls.learn, (None, frame))
+        call(own.calls.learn, (frame,))
         number += 1
     own.combine[places.part] = group
-    call(own.calls.combine, (None, own.combine))
+    call(own.calls.combine, (own.combine,))
     return own.combine[places.complete] != 0
 
 
@@ -180,7 +180,7 @@ def _update(own, patience, history, stop):
         _copy(shared.previous, shared.theta)
         return 0, DIVERGED
     _copy(shared.theta, shared.previous)
-    call(own.calls.update, (None, shared.update))
+    call(own.calls.update, (shared.update,))
     _copy(sums, history)
     if not is_finite(shared.bad):
         _copy(shared.previous, shared.theta)

@@ -122,13 +122,13 @@ def _one_update(group, made, stop):
         learn[plan.x], learn[plan.y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
         learn[plan.steps], learn[plan.fresh] = block.steps[0], sample == 0
         learn[plan.samples], learn[plan.left] = samples, plan.batch - sample - samples
-        call(calls.learn, (None, learn))
+        call(calls.learn, (learn,))
         sample += samples
     if plan.counted == 0:
         for lane in range(lanes.batch.size):
             lanes.outputs[lane] += lanes.batch[lane]
     if plan.at_once == 0:
-        call(calls.update, (None, arrays.update))
+        call(calls.update, (arrays.update,))
     return True
 
 

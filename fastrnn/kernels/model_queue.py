@@ -151,7 +151,7 @@ def _is_right(walk, queue, arrays, lane, stop):
     """Return 1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
     for i in range(queue.rows.size):
         walk.theta[queue.rows[i]] = arrays.theta[queue.rows[i], lane]
-    call(walk.call, (None, walk.frame))
+    call(walk.call, (walk.frame,))
     if atomic_load(stop, 0) != 0:
         return -1
     return 1 if walk.frame[walk.mistake] == 0 else 0

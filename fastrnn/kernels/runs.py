@@ -32,7 +32,7 @@ def run_arrays(predict_at, frame, places, arrays, block, first, last):
                         block_x[t, i, n // lanes, n % lanes] = value
             frame[places[0]] = steps
             frame[places[1]] = carried.ctypes.data if start > 0 else 0
-            call(predict_at, (None, frame))
+            call(predict_at, (frame,))
             for n in range(samples):
                 for t in range(steps):
                     for o in range(z.shape[2]):

@@ -133,7 +133,7 @@ def _learn(own, number, row):
     for n in range(sums.shape[0]):
         sums[n, 0], sums[n, 1] = 0, 0
         frame[places.steps] = max(frame[places.steps], samples.steps[number + n])
-    call(own.calls.learn, (None, frame))
+    call(own.calls.learn, (frame,))
     for i in range(4):
         row[i] = 0
     for n in range(sums.shape[0]):
@@ -170,7 +170,7 @@ def run_small_batches(own, seed, first_step, patience, rates, saturations, histo
         _learn(own, first % count, row)
         work.update[places.before] = weights[present].ctypes.data
         work.update[places.following] = weights[(present + 1) % 3].ctypes.data
-        call(own.calls.update, (None, work.update))
+        call(own.calls.update, (work.update,))
         if not np.isfinite(row[0]):
             work.present[0] = (present + 2) % 3
             return i, DIVERGED

@@ -5,9 +5,6 @@ compile the heavy kernels three times over and once more for every task and opti
 caller's compiled code, and its entry in the disk cache, do not depend on what it calls, only on the types of its
 parameters. These are part of the Address's own type, so that a call with other arguments is an error of types while the
 caller compiles.
-
-Types that hold no data (a class, a Program, an empty NamedTuple) choose what is compiled, and a caller has no use for
-them. In the type of an Address they are all the same, and a caller hands over None.
 """
 
 import functools
@@ -17,15 +14,13 @@ from typing import NamedTuple
 import numba
 from llvmlite import ir
 from numba.core import types
-from numba.core.datamodel import default_manager, models
+from numba.core.datamodel import models
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_model, typeof_impl, unbox
 
-_EMPTY = types.Tuple(())
-
 
 class AddressType(types.Type):
-    """numba's type of an Address; parameters: the types that `call` takes, as `_outside` gives them."""
+    """numba's type of an Address; parameters: the types that `call` takes."""
 
     def __init__(self, parameters):
         self.parameters = parameters
@@ -57,7 +52,7 @@ class Address(NamedTuple):
 @functools.cache
 def _class_of(signature):
     """Return the subclass of Address for functions that were compiled for arguments of these types."""
-    kind = AddressType(tuple(map(_outside, signature)))
+    kind = AddressType(tuple(map(types.unliteral, signature)))
     return type(kind.name, (Address,), {"__slots__": (), "kind": kind})
 
 
@@ -69,14 +64,6 @@ def _typeof(value, context):
 @unbox(AddressType)
 def _unbox(kind, instance, c):
     return c.unbox(types.int64, c.pyapi.tuple_getitem(instance, 0))
-
-
-def _outside(kind):
-    """Return what a caller has to know of a parameter's type: whether it holds data, and which."""
-    kind = types.unliteral(kind)
-    if isinstance(kind, types.BaseTuple) and len(kind) == 0:
-        return _EMPTY
-    return types.none if type(default_manager.lookup(kind)) is models.OpaqueModel else kind
 
 
 def address_of(dispatcher, *arguments):
@@ -98,26 +85,23 @@ def address_for(signature, value):
 
 @intrinsic
 def call(typing_context, address, arguments):
-    """Call the function at an Address with a tuple of arguments, None in place of those that hold no data.
+    """Call the function at an Address with a tuple of arguments.
 
     Raises TypingError, while the caller compiles, for arguments of other types than the function has.
     """
     if not isinstance(address, AddressType):
         raise TypingError(f"call: got {address}, expected an Address")
-    kinds, given = address.parameters, tuple(map(_outside, arguments.types))
+    kinds, given = address.parameters, tuple(map(types.unliteral, arguments.types))
     if len(given) != len(kinds):
         raise TypingError(f"call: got {len(given)} arguments, the function at this address takes {len(kinds)}")
     for place, (kind, other) in enumerate(zip(kinds, given)):
-        if kind != (_EMPTY if kind == _EMPTY and other == types.none else other):
+        if kind != other:
             raise TypingError(f"call: argument {place} is {other}, the function at this address takes {kind}")
 
     def generate(context, builder, signature, values):
         convention = context.call_conv
         function = builder.inttoptr(values[0], convention.get_function_type(types.none, kinds).as_pointer())
         passed = [builder.extract_value(values[1], i) for i in range(len(kinds))]
-        passed = [
-            context.make_tuple(builder, _EMPTY, ()) if kind == _EMPTY else value for kind, value in zip(kinds, passed)
-        ]
         convention.call_function(builder, function, types.none, kinds, passed)
         return context.get_dummy_value()
 

@@ -18,14 +18,14 @@ from fastrnn.machine.native import SIGNATURE, native
 @plain
 def execute(address, frame):
     """Run the Program at an Address on its frame (int64 words)."""
-    call(address, (None, frame))
+    call(address, (frame,))
 
 
 @plain
 def execute_all(address, frames):
     """Run the Program at an Address on each row of frames (n, words)."""
     for n in range(len(frames)):
-        call(address, (None, frames[n]))
+        call(address, (frames[n],))
 
 
 class Program:
@@ -38,7 +38,7 @@ class Program:
 
     @property
     def address(self):
-        """The Address of its machine code, which takes None and a frame; compiled, or from the disk cache."""
+        """The Address of its machine code, which takes a frame; compiled, or from the disk cache."""
         return address_for(SIGNATURE, native().address(self))
 
     def run(self, frame):

@@ -18,8 +18,8 @@ from fastrnn.machine.compiler import Compiler
 from fastrnn.pipelines import uncollected
 
 FRAME = types.Array(types.int64, 1, "C")
-# As `call` of fastrnn.machine.address calls it, with None and a frame.
-SIGNATURE = (types.none, FRAME)
+# As `call` of fastrnn.machine.address calls it.
+SIGNATURE = (FRAME,)
 # Loops test their condition at their end, which leaves the recurrence fewer jumps. What all of LLVM's passes take, and
 # what they are worth: `python -m bench.passes`.
 PASSES = ("simplify_cfg", "sroa", "instruction_combine", "loop_simplify", "lcssa", "loop_rotate", "instruction_combine",
@@ -96,7 +96,7 @@ def _emitted(program, triple, layout):
     module.triple, module.data_layout = triple, layout
     function = ir.Function(module, convention.get_function_type(types.none, SIGNATURE), _name_of(program))
     builder = ir.IRBuilder(function.append_basic_block())
-    _, frame = context.get_arg_packer(SIGNATURE).from_arguments(builder, convention.get_arguments(function))
+    (frame,) = context.get_arg_packer(SIGNATURE).from_arguments(builder, convention.get_arguments(function))
     words = context.make_array(FRAME)(context, builder, frame).data
     program.kernel(Compiler(builder, words, program.names, program.dtype, program.lanes))
     convention.return_value(builder, context.get_dummy_value())

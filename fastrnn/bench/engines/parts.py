@@ -32,7 +32,7 @@ def _lay(address, laid, times):
 @jit
 def _call(address, frame, times):
     for _ in range(times):
-        call(address, (None, frame))
+        call(address, (frame,))
 
 
 class TimedPart:

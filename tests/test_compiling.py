@@ -373,7 +373,7 @@ def test_what_the_stamp_leaves_out_defines_nothing_that_kernels_use():
             if path.exists():
                 assert not re.search(
                     r"(from|import) (numba|numba\.extending|fastrnn\.compiling)\b(?!\.core)"
-                    r"|@(jit|overload\(|pointwise|inlined)",
+                    r"|@(jit|overload\(|pointwise|inner)",
                     path.read_text(),
                 ), path
     # A benchmark compiles loops of its own around kernels, which follow their own file; no kernel follows a benchmark.

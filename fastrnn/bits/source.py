@@ -54,7 +54,7 @@ def restrict(task, x):
 @inner
 def draw_word(task, seed, word, x, y, state):
     """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch."""
-    random_words(seed, streams.SAMPLE_STREAM, word, 0, x)
+    random_words(seed, streams.SAMPLE_STREAM, word, 0, 0, x)
     restrict(task, x)
     for i in range(state.size):
         state[i] = 0

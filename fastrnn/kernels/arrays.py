@@ -45,10 +45,10 @@ def drawn_row(order, first, alike, drawn, seed, number, draw):
     if drawn > 0:
         place = 0
         if alike[0] < order.size:
-            random_words(0, streams.LENGTH_STREAM, number, 0, draw)
+            random_words(0, streams.LENGTH_STREAM, number, 0, 0, draw)
             part = number % drawn + np.float64(draw[0] >> np.uint64(11)) / 9007199254740992.0
             place = min(np.int64(part * (order.size / drawn)), order.size - 1)
-        random_words(seed, streams.ROW_STREAM, number, 0, draw)
+        random_words(seed, streams.ROW_STREAM, number, 0, 0, draw)
         place = first[place] + np.int64(draw[0] % np.uint64(alike[place]))
     return order[place]
 

@@ -13,12 +13,21 @@ import numpy as np
 
 from fastrnn.compiling import inner, jit, plain
 from fastrnn.kernels.block_data import Seen
-from fastrnn.kernels.combining import release_all, wait_for
+from fastrnn.kernels.combining import COMBINE_FRAME, release_all, wait_for
+from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
+from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
+# Where in the frames of the programs the words lie that change between their calls, or that are read.
+_GRADIENT, _SUMS, _STEPS, _FRESH = map(
+    (*LEARN_WORDS, *LEARN_POINTERS).index, ("gradient", "sums", "steps", "fresh")
+)
+_PART, _THREADS, _COMPLETE = map(COMBINE_FRAME.index, ("part", "threads", "complete"))
+# The row of options with the learning rate.
+_RATE = OPTIONS.index("rate")
 
 
 class Plan(NamedTuple):
@@ -38,21 +47,6 @@ class Calls(NamedTuple):
     learn: Address
     update: Address
     combine: Address
-
-
-class Places(NamedTuple):
-    """Where in the frames of the programs the words lie that change between their calls, or that are read, and two rows
-    of options."""
-
-    gradient: int
-    sums: int
-    steps: int
-    fresh: int
-    part: int
-    threads: int
-    complete: int
-    rate: int
-    saturation: int
 
 
 class Shared(NamedTuple):
@@ -85,7 +79,6 @@ class Thread(NamedTuple):
     block: Seen
     plan: Plan
     calls: Calls
-    places: Places
     learn: np.ndarray
     combine: np.ndarray
     shared: Shared
@@ -114,14 +107,14 @@ def is_finite(bad):
 def _group_gradient(own, step, group, stop):
     """Compute the gradient and the sums of one group of the batch, unless stop[0] is not 0; return whether all groups
     are done, and their gradients added up."""
-    plan, places, shared, frame = own.plan, own.places, own.shared, own.learn
+    plan, shared, frame = own.plan, own.shared, own.learn
     blocks = (plan.batch_size + plan.size - 1) // plan.size
     first, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
     for lane in range(shared.sums.shape[1]):
         shared.sums[group, lane] = 0
     shared.outputs[group, 0] = 0
-    frame[places.gradient] = shared.gradients[group].ctypes.data
-    frame[places.sums] = shared.sums[group].ctypes.data
+    frame[_GRADIENT] = shared.gradients[group].ctypes.data
+    frame[_SUMS] = shared.sums[group].ctypes.data
     number = first
     # A single update may take minutes.
     while number < end and atomic_load(stop, 0) == 0:
@@ -129,13 +122,13 @@ def _group_gradient(own, step, group, stop):
         samples = plan.size if plan.size < left else left
         call(own.calls.lay, (own.laid, plan.seed, step * plan.batch_size + number * plan.size, samples))
         shared.outputs[group, 0] += _sum(own.block.outputs)
-        frame[places.steps] = own.block.steps[0]
-        frame[places.fresh] = number == first
+        frame[_STEPS] = own.block.steps[0]
+        frame[_FRESH] = number == first
         call(own.calls.learn, (frame,))
         number += 1
-    own.combine[places.part] = group
+    own.combine[_PART] = group
     call(own.calls.combine, (own.combine,))
-    return own.combine[places.complete] != 0
+    return own.combine[_COMPLETE] != 0
 
 
 @inner
@@ -161,7 +154,7 @@ def _statistics(shared, row):
 def gradient_of(own, step, row, stop):
     """Compute the batch's gradient into shared.gradients[0] and its statistics into row (4), for one thread's Reference
     to a Thread."""
-    own.combine[own.places.threads] = 1
+    own.combine[_THREADS] = 1
     for group in range(own.plan.groups):
         _group_gradient(own, step, group, stop)
     _statistics(own.shared, row)
@@ -190,20 +183,20 @@ def _update(own, patience, history, stop):
 
 
 @jit
-def run_batches(own, first_step, patience, rates, saturations, history, stop, thread, threads):
+def run_batches(own, first_step, patience, rates, history, stop, thread, threads):
     """Make updates until the rates run out, the batches stay clean, loss or weights are not finite, or stop[0] is not
     0.
 
     own: a Reference to the Thread that is number `thread` of `threads`; patience: stop after this number of samples
-    without a mistake, counted over whole batches (0: never); rates and saturations: learning rate and weight of the
-    saturation penalty, of each update; history (updates, 4) is filled. Before the call, shared.drawn, shared.result and
-    the tree's number of sums are 0, and shared.options have the first rate and saturation.
+    without a mistake, counted over whole batches (0: never); rates: the learning rate of each update; history
+    (updates, 4) is filled. Before the call, shared.drawn, shared.result and the tree's number of sums are 0, and
+    shared.options have the first rate.
     shared.result becomes (updates made, why). After DIVERGED, theta is what it was before the last update made; an
     update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was begun has
     left no trace.
     """
-    plan, places, shared = own.plan, own.places, own.shared
-    own.combine[places.threads] = threads
+    plan, shared = own.plan, own.shared
+    own.combine[_THREADS] = threads
     # Groups of an update that are drawn, and the one that this thread has drawn, counted over all updates.
     most = plan.groups - threads
     drawn = np.int64(-1)
@@ -223,8 +216,7 @@ def run_batches(own, first_step, patience, rates, saturations, history, stop, th
             made, why = _update(own, patience, history[i], stop)
             shared.result[0], shared.result[1] = i + made, why
             if i + 1 < rates.size:
-                shared.options[places.rate, 0] = rates[i + 1]
-                shared.options[places.saturation, 0] = saturations[i + 1]
+                shared.options[_RATE, 0] = rates[i + 1]
             release_all(shared.tree, i + 1)
         else:
             wait_for(shared.tree, i + 1)

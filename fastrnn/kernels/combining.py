@@ -11,7 +11,7 @@ own layers promise neither that nor that two callers may use them at the same ti
 come: it may be late by any number of sums.
 """
 
-from fastrnn.kernels.inline import inlined
+from fastrnn.compiling import inner
 from fastrnn.machine.execute import Program
 from fastrnn.simd.integers import atomic_add, atomic_load, give_way, pause
 
@@ -31,6 +31,8 @@ _PATIENCE = 256
 # Words of a frame that `combine` writes: the part that has come, and the bit that it looks at; whether the other part
 # has come, too, and so, at the end, whether the sum is complete.
 COMBINE_WORDS = ("left", "bit", "complete")
+# The frame of `combine_program`.
+COMBINE_FRAME = ("tree", "numbers", "vectors", "part", "parts", "threads", *COMBINE_WORDS)
 
 
 def combine(m, tree, part, parts, threads, add):
@@ -76,13 +78,13 @@ def wait(m, tree, sums):
             m.give_way()
 
 
-@inlined
+@inner
 def release_all(tree, sums):
     """As `release`, for functions that numba compiles."""
     atomic_add(tree, COMBINED, sums - tree[COMBINED])
 
 
-@inlined
+@inner
 def wait_for(tree, sums):
     """As `wait`, for functions that numba compiles."""
     looks = 0
@@ -106,5 +108,4 @@ def combine_program(dtype, lanes):
 
         combine(m, m.integers("tree"), m.word("part"), m.word("parts"), m.word("threads"), add)
 
-    names = ("tree", "numbers", "vectors", "part", "parts", "threads", *COMBINE_WORDS)
-    return Program(kernel, names, dtype, lanes, "")
+    return Program(kernel, COMBINE_FRAME, dtype, lanes, "")

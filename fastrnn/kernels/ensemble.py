@@ -14,30 +14,31 @@ from fastrnn.kernels.block_data import Seen
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
+from fastrnn.kernels.recurrent.learn import LEARN_WORDS
+from fastrnn.kernels.recurrent.tally import TALLY_WORDS
+from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
 from fastrnn.simd.integers import atomic_load
 
+# Where in the learning program's frame the words lie that change between its calls, or that are read.
+_X, _Y, _STEPS, _FRESH, _SAMPLES, _LEFT, _SEEN = map(
+    (LEARN_WORDS + TALLY_WORDS).index, ("x", "y", "steps", "fresh", "samples", "left", "seen")
+)
+# The row of options with the learning rates.
+_RATE = OPTIONS.index("rate")
+
 
 class Plan(NamedTuple):
     """Samples in an update and in a block; outputs that count in a sample, or 0 where each has its own; whether there
-    is a schedule, and whether learning updates at once; where the words of the learning program's frame lie that change
-    between calls, and the row of options with the learning rates; the addresses of the first block's data, and bytes
-    from one block that is laid ahead to the next."""
+    is a schedule, and whether learning updates at once; the addresses of the first block's data, and bytes from one
+    block that is laid ahead to the next."""
 
     batch: int
     size: int
     counted: int
     scheduled: int
     at_once: int
-    steps: int
-    fresh: int
-    samples: int
-    left: int
-    seen: int
-    x: int
-    y: int
-    rate: int
     x_first: int
     y_first: int
     x_bytes: int
@@ -119,9 +120,9 @@ def _one_update(group, made, stop):
             _cover(block, plan, samples)
         if plan.counted == 0:
             _sum_outputs(lanes.batch, block.outputs)
-        learn[plan.x], learn[plan.y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
-        learn[plan.steps], learn[plan.fresh] = block.steps[0], sample == 0
-        learn[plan.samples], learn[plan.left] = samples, plan.batch - sample - samples
+        learn[_X], learn[_Y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
+        learn[_STEPS], learn[_FRESH] = block.steps[0], sample == 0
+        learn[_SAMPLES], learn[_LEFT] = samples, plan.batch - sample - samples
         call(calls.learn, (learn,))
         sample += samples
     if plan.counted == 0:
@@ -218,11 +219,11 @@ def _until_event(group, factors, updates, stop):
     while made < updates:
         if plan.scheduled != 0:
             for lane in range(feed.active.size):
-                arrays.options[plan.rate, lane] = lanes.rate[lane] * factors[lane, made]
+                arrays.options[_RATE, lane] = lanes.rate[lane] * factors[lane, made]
         if not _one_update(group, made - counted, stop):
             break
         made += 1
-        if arrays.learn[plan.seen] != 0 or made - counted == quiet:
+        if arrays.learn[_SEEN] != 0 or made - counted == quiet:
             _advance(feed, plan, lanes, made - counted)
             counted = made
             if _attend(feed, arrays, lanes):

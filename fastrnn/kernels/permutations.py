@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.compiling import jit
-from fastrnn.kernels.philox import random_words_of
+from fastrnn.kernels.philox import random_words
 
 _HALF = 0xFFFFFFFF
 
@@ -19,7 +19,7 @@ def permute(seed, stream, first, numbers, out, words):
     by rejection: the last bits of half a word, where they are below it.
     """
     for row in range(out.shape[0]):
-        random_words_of(seed, stream, first + row, words)
+        random_words(seed, stream, 0, 0, first + row, words)
         drawn, mask = 0, 1
         while mask < numbers.size - 1:
             mask = 2 * mask + 1

@@ -16,26 +16,19 @@ _WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 
 
 @intrinsic
-def random_words(typing_context, seed, stream, c1, c2, words):
-    """Fill the C-contiguous uint64 array `words`, where c3 is 0; all other arguments are integers.
+def random_words(typing_context, seed, stream, c1, c2, c3, words):
+    """Fill the C-contiguous uint64 array `words`; all other arguments are integers.
 
     LLVM's instructions, written down: numba would take half a second to find their types.
     """
-    return types.void(seed, stream, c1, c2, words), _generate
-
-
-@intrinsic
-def random_words_of(typing_context, seed, stream, c3, words):
-    """As `random_words`, where c1 and c2 are 0."""
-    return types.void(seed, stream, c3, words), _generate
+    return types.void(seed, stream, c1, c2, c3, words), _generate
 
 
 def _generate(context, builder, signature, values):
     *kinds, whole = signature.args
     numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, kinds)]
-    last = [_WORD(0)] if len(numbers) == 4 else [_WORD(0), _WORD(0), numbers.pop()]
     array = context.make_array(whole)(context, builder, values[-1])
-    builder.call(_function(builder.module), [*numbers, *last, array.data, array.nitems])
+    builder.call(_function(builder.module), [*numbers, array.data, array.nitems])
     return context.get_dummy_value()
 
 
@@ -98,4 +91,4 @@ def _round(builder, counter, key):
 def random_rows(seeds, stream, words):
     """Return the first words of several seeds: seeds (N,), words (N, W)."""
     for row in range(seeds.size):
-        random_words(seeds[row], stream, 0, 0, words[row])
+        random_words(seeds[row], stream, 0, 0, 0, words[row])

@@ -11,13 +11,22 @@ import numpy as np
 from fastrnn.compiling import inner, plain
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
 from fastrnn.kernels.block_data import WORD
+from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
+from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased, Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import Address, call
 
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20
+# Where in the frames of the two programs the words lie that change between their calls.
+_THETA, _X, _Y, _MASK, _STEPS, _LENGTHS = map(
+    (*LEARN_POINTERS, *LEARN_WORDS).index, ("theta", "x", "y", "mask", "steps", "lengths")
+)
+_BEFORE, _FOLLOWING = map(UPDATE_POINTERS.index, ("theta", "following"))
+# The row of options with the learning rate.
+_RATE = OPTIONS.index("rate")
 
 
 class Samples(NamedTuple):
@@ -80,22 +89,6 @@ class Calls(NamedTuple):
     update: Address
 
 
-class Places(NamedTuple):
-    """Where in the frames of the two programs the words lie that change between their calls, and two rows of
-    options."""
-
-    theta: int
-    x: int
-    y: int
-    mask: int
-    steps: int
-    lengths: int
-    before: int
-    following: int
-    rate: int
-    saturation: int
-
-
 class Work(NamedTuple):
     """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
     sums (B, 2): loss and wrong outputs of each sample of a batch; options (rows, 1); bad (1, L): no number where a
@@ -117,22 +110,21 @@ class SmallBatches(NamedTuple):
     laid: Erased
     samples: Samples
     calls: Calls
-    places: Places
     work: Work
 
 
 @inner
 def _learn(own, number, row):
     """The gradient of the batch that begins with a sample, and its statistics (4)."""
-    samples, places, work = own.samples, own.places, own.work
+    samples, work = own.samples, own.work
     frame, weights, sums = work.learn, work.weights, work.sums
-    frame[places.theta] = weights[work.present[0]].ctypes.data
-    frame[places.x], frame[places.y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
-    frame[places.mask], frame[places.lengths] = samples.mask[number].ctypes.data, samples.steps[number:].ctypes.data
-    frame[places.steps] = 0
+    frame[_THETA] = weights[work.present[0]].ctypes.data
+    frame[_X], frame[_Y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
+    frame[_MASK], frame[_LENGTHS] = samples.mask[number].ctypes.data, samples.steps[number:].ctypes.data
+    frame[_STEPS] = 0
     for n in range(sums.shape[0]):
         sums[n, 0], sums[n, 1] = 0, 0
-        frame[places.steps] = max(frame[places.steps], samples.steps[number + n])
+        frame[_STEPS] = max(frame[_STEPS], samples.steps[number + n])
     call(own.calls.learn, (frame,))
     for i in range(4):
         row[i] = 0
@@ -153,23 +145,23 @@ def gradient_of_small_batch(own, seed, step, row):
 
 
 @plain
-def run_small_batches(own, seed, first_step, patience, rates, saturations, history):
+def run_small_batches(own, seed, first_step, patience, rates, history):
     """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
 
     own: a Reference to a SmallBatches. Returns (updates made, why), and fills history (updates, 4), as
     fastrnn.kernels.batches.run_batches does.
     """
-    places, work = own.places, own.work
+    work = own.work
     clean, weights, count, batch_size = work.clean[0], work.weights, own.samples.steps.size, work.sums.shape[0]
     for i in range(rates.size):
         first = (first_step + i) * batch_size
         if first % count == 0 or i == 0:
             call(own.calls.lay, (own.laid, seed, first // count))
-        work.options[places.rate, 0], work.options[places.saturation, 0] = rates[i], saturations[i]
+        work.options[_RATE, 0] = rates[i]
         row, present = history[i], work.present[0]
         _learn(own, first % count, row)
-        work.update[places.before] = weights[present].ctypes.data
-        work.update[places.following] = weights[(present + 1) % 3].ctypes.data
+        work.update[_BEFORE] = weights[present].ctypes.data
+        work.update[_FOLLOWING] = weights[(present + 1) % 3].ctypes.data
         call(own.calls.update, (work.update,))
         if not np.isfinite(row[0]):
             work.present[0] = (present + 2) % 3

@@ -44,8 +44,7 @@ def atomic_add(typing_context, array, index, amount):
     """Add to one int64 of the array atomically; return the value before."""
 
     def generate(context, builder, signature, values):
-        pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
-        return emit_add(builder, pointer, values[2])
+        return emit_add(builder, _element_pointer(context, builder, signature, values), values[2])
 
     return types.int64(array, index, types.int64), generate
 
@@ -55,8 +54,7 @@ def atomic_load(typing_context, array, index):
     """Read one int64 of the array, with acquire order: everything its writer wrote before it is visible."""
 
     def generate(context, builder, signature, values):
-        pointer = _element_pointer(context, builder, signature.args[0], values[0], signature.args[1], values[1])
-        return emit_load(builder, pointer)
+        return emit_load(builder, _element_pointer(context, builder, signature, values))
 
     return types.int64(array, index), generate
 
@@ -83,21 +81,8 @@ def give_way(typing_context):
     return types.void(), generate
 
 
-def _element_strides(context, builder, kind, array):
-    """Return the number of elements between neighbours along each axis."""
-    shape = cgutils.unpack_tuple(builder, context.make_array(kind)(context, builder, array).shape, kind.ndim)
-    strides = [ir.Constant(ir.IntType(64), 1)]
-    for length in reversed(shape[1:]):
-        strides.insert(0, builder.mul(strides[0], length))
-    return strides
-
-
-def _element_pointer(context, builder, kind, array, index_type, index):
-    data = context.make_array(kind)(context, builder, array).data
-    indices = [index] if isinstance(index_type, types.Integer) else cgutils.unpack_tuple(builder, index)
-    kinds = [index_type] if isinstance(index_type, types.Integer) else list(index_type)
-    offset = None
-    for value, of, stride in zip(indices, kinds, _element_strides(context, builder, kind, array)):
-        term = builder.mul(context.cast(builder, value, of, types.intp), stride)
-        offset = term if offset is None else builder.add(offset, term)
-    return builder.gep(data, [offset])
+def _element_pointer(context, builder, signature, values):
+    """The address of an element of the array (n,) that an intrinsic takes first, at the index that it takes next."""
+    kind, index = signature.args[:2]
+    data = context.make_array(kind)(context, builder, values[0]).data
+    return builder.gep(data, [context.cast(builder, values[1], index, types.intp)])

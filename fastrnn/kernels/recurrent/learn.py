@@ -12,6 +12,7 @@ from fastrnn.kernels.recurrent.train import clear, frame_of
 from fastrnn.kernels.recurrent.update import update_weights, updating
 from fastrnn.machine.execute import Program
 
+# A frame begins with the words, which drivers change.
 LEARN_POINTERS = (
     "theta",
     "gradient",
@@ -35,7 +36,7 @@ def learn_program(net, terms, dtype, lanes, optimizer=None):
     """
     side = net.own_weights
     more = (*(("active", *TALLY_POINTERS) if side else ()), *(UPDATE_POINTERS if optimizer else ()))
-    pointers, words = dict.fromkeys((*LEARN_POINTERS, *more)), (*LEARN_WORDS, *(TALLY_WORDS if side else ()))
+    pointers, words = dict.fromkeys((*LEARN_POINTERS, *more)), LEARN_WORDS + TALLY_WORDS * side
 
     def kernel(m):
         frame = frame_of(m, pointers)
@@ -55,7 +56,7 @@ def learn_program(net, terms, dtype, lanes, optimizer=None):
         _count(m, net, frame)
 
     text = f"{net.text} {net.span} | {terms} {optimizer.text if optimizer else ''}"
-    return Program(kernel, (*pointers, *words), dtype, lanes, text)
+    return Program(kernel, (*words, *pointers), dtype, lanes, text)
 
 
 def _count(m, net, frame):

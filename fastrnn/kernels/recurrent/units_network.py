@@ -16,7 +16,7 @@ checkpoints (N, S, C, P).
 from dataclasses import dataclass
 
 from fastrnn.caching import cached_property
-from fastrnn.kernels.inline import inlined
+from fastrnn.compiling import inner
 from fastrnn.kernels.recurrent import network
 from fastrnn.kernels.recurrent.layout import WeightTable, gates_of
 
@@ -31,7 +31,7 @@ def chunk_of(lanes):
     return CHUNK if lanes >= CHUNK else NARROW_CHUNK
 
 
-@inlined
+@inner
 def place_of_step(t, lanes):
     """Return (vector, lane) of a step's outputs."""
     if lanes < CHUNK:

@@ -19,7 +19,7 @@ class BaseSession:
     net: its Network; places: {name: places} of the weights; threads: at most this many.
     What derives from it makes programs and arrays: {name: array}, of which slots (K, R) and running (K') belong to an
     update; theta: the present weights (R,); counter (1,): samples since the last mistake; and has _call(threads,
-    patience, rates, saturations, history, stop), which returns the number of threads that worked, updates made, and why
+    patience, rates, history, stop), which returns the number of threads that worked, updates made, and why
     the kernel stopped, and _gradient(statistics), which returns the gradient (R,).
     """
 
@@ -39,12 +39,11 @@ class BaseSession:
         """
         config, history, made = self.config, np.zeros((updates, 4)), 0
         steps = rates(config.schedule, config.rate, self.step, updates, config.updates)
-        saturations = np.full(updates, config.saturation)
         while True:
             threads, count = self.choice.next(updates - made)
             part = slice(made, made + count)
             began = time.perf_counter()
-            threads, more, why = self._call(threads, patience, steps[part], saturations[part], history[part], stop)
+            threads, more, why = self._call(threads, patience, steps[part], history[part], stop)
             self.choice.measured(threads, more, time.perf_counter() - began)
             if why == DIVERGED:
                 # The weights before the last update came with a finite loss, those after it did not or are not finite.

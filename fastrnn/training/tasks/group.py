@@ -117,26 +117,20 @@ class RunGroup:
     def _plan(self):
         """Return the Plan of a group."""
         recipe, feed, block, config = self.recipe, self.feed, self.block, self.recipe.config
-        words_of_a_block = ("steps", "fresh", "samples", "left", "seen", "x", "y")
-        named = {name: recipe.learn.names.index(name) for name in words_of_a_block}
-        named |= {"x_bytes": 0, "y_bytes": 0, "counted": 0}
-        named |= {"x_first": block.x.ctypes.data, "y_first": block.y.ctypes.data}
+        x, y, x_bytes, y_bytes, counted = block.x, block.y, 0, 0, 0
         if recipe.net.bits:
-            counted = 1 if recipe.source.last_only else recipe.steps
-            named |= {
-                "x_first": feed.x_blocks.ctypes.data,
-                "y_first": feed.y_blocks.ctypes.data,
-                "x_bytes": feed.x_blocks[0].nbytes,
-                "y_bytes": feed.y_blocks[0].nbytes,
-                "counted": counted * recipe.net.sizes.outputs,
-            }
+            x, y, x_bytes, y_bytes = feed.x_blocks, feed.y_blocks, feed.x_blocks[0].nbytes, feed.y_blocks[0].nbytes
+            counted = recipe.net.sizes.outputs * (1 if recipe.source.last_only else recipe.steps)
         return Plan(
             batch=config.batch_size,
             size=recipe.net.columns,
+            counted=counted,
             scheduled=int(config.schedule != "constant"),
             at_once=int(recipe.at_once),
-            rate=OPTIONS.index("rate"),
-            **named,
+            x_first=x.ctypes.data,
+            y_first=y.ctypes.data,
+            x_bytes=x_bytes,
+            y_bytes=y_bytes,
         )
 
     def put(self, lane, job, weights, seed, now=0.0):

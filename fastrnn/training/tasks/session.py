@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.kernels.batches import Calls, Places, Plan, Shared, Thread, gradient_of, run_batches
+from fastrnn.kernels.batches import Calls, Plan, Shared, Thread, gradient_of, run_batches
 from fastrnn.kernels.block_data import block_for, layer_for, seen
 from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE, combine_program
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
@@ -32,15 +32,10 @@ class Session(BaseSession):
         self.groups = min(MOST_PARTS, -(-config.batch_size // self.size))
         threads = min(threads, self.groups, cores())
         super().__init__(net, places_of(cell, *sizes), cell, source, steps, config, threads)
-        self.programs = learn, update, combine = (
+        self.programs = (
             learn_program(net, self.terms, config.dtype, lanes),
             update_program(net, self.optimizer, self.terms, config.dtype, lanes),
             combine_program(config.dtype, lanes),
-        )
-        self.where = Places(
-            *(learn.names.index(name) for name in ("gradient", "sums", "steps", "fresh")),
-            *(combine.names.index(name) for name in ("part", "threads", "complete")),
-            *(OPTIONS.index(name) for name in ("rate", "saturation")),
         )
         self.shared = self._shared(weights, lanes)
         # Of each thread: its block, frames of programs, and what these point to.
@@ -89,17 +84,15 @@ class Session(BaseSession):
         plan = Plan(config.seed, config.batch_size, self.size, self.groups)
         lay, laid = layer_for(self.source, block)
         calls = Calls(lay, *(program.address for program in self.programs))
-        return Stored(Thread(laid, seen(block), plan, calls, self.where, *frames, shared))
+        return Stored(Thread(laid, seen(block), plan, calls, *frames, shared))
 
-    def _call(self, threads, patience, rates, saturations, history, stop):
+    def _call(self, threads, patience, rates, history, stop):
         shared, updates = self.shared, len(rates)
         shared.drawn[:] = shared.result[:] = shared.tree[COMBINED] = 0
-        for name, values in (("rate", rates), ("saturation", saturations)):
-            shared.options[OPTIONS.index(name), :updates] = values[:1]
+        shared.options[OPTIONS.index("rate"), :updates] = rates[:1]
 
         def work(thread, threads):
-            run_batches(
-                self.stored[thread].reference, self.step, patience, rates, saturations, history, stop, thread, threads)
+            run_batches(self.stored[thread].reference, self.step, patience, rates, history, stop, thread, threads)
 
         # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
         worked = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)

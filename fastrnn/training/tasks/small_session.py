@@ -7,11 +7,9 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
-from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.small_batches import (
     Calls,
-    Places,
     SmallBatches,
     Work,
     gradient_of_small_batch,
@@ -44,13 +42,7 @@ class SmallSession(BaseSession):
         self.work = self._work(weights)
         lay, laid = samples_layer_for(source, self.samples)
         calls = Calls(lay, *(program.address for program in self.programs))
-        learn, update = (program.names.index for program in self.programs)
-        self.where = Places(
-            *(learn(name) for name in ("theta", "x", "y", "mask", "steps", "lengths")),
-            *(update(name) for name in ("theta", "following")),
-            *(OPTIONS.index(name) for name in ("rate", "saturation")),
-        )
-        self.stored = Stored(SmallBatches(laid, self.samples, calls, self.where, self.work))
+        self.stored = Stored(SmallBatches(laid, self.samples, calls, self.work))
 
     def _work(self, weights):
         """Return the Work."""
@@ -69,12 +61,10 @@ class SmallSession(BaseSession):
         own = {name: arrays[name] for name in ("weights", "sums", "options", "bad")}
         return Work(*frames, **own, present=np.zeros(1, np.int64), clean=np.zeros(1, np.int64))
 
-    def _call(self, threads, patience, rates, saturations, history, stop):
+    def _call(self, threads, patience, rates, history, stop):
         # It lasts as long as its updates, whatever `stop` is.
         def work(thread, threads):
-            return run_small_batches(
-                self.stored.reference, self.config.seed, self.step, patience, rates, saturations, history
-            )
+            return run_small_batches(self.stored.reference, self.config.seed, self.step, patience, rates, history)
 
         return 1, *on_threads(1, work, nothing if len(rates) == 1 else None)[0]
 

@@ -21,8 +21,9 @@ from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import as_arrays
-from fastrnn.training.tasks.group import RunGroup, RunJob
+from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
+from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.session import session_for
 
 CELLS = {"Elman": fastrnn.Elman, "GRU": fastrnn.GRU}
@@ -52,10 +53,13 @@ def batched(cell, batch, arrays=False):
 def side_by_side(cell):
     """(updates -> None, samples of an update) of as many models as fill the lanes."""
     config = TrainConfig(optimizer="sgd", learning_rate=1e-30, batch_size=1)
-    recipe = RunRecipe(cell, (2, 1), Addition(bits=STEPS).kernel, STEPS, config, 2 * lanes_for("float32"))
-    group, rng = RunGroup(recipe), np.random.default_rng(0)
+    models = 2 * lanes_for("float32")
+    recipe = RunRecipe(cell, (2, 1), Addition(bits=STEPS).kernel, STEPS, config, models)
+    results = ModelResults(models, len(recipe.rows), recipe.dtype, 1)
+    results.weights[:] = np.random.default_rng(0).uniform(-1, 1, results.weights.shape)
+    group = RunGroup(recipe, recipe.queue(range(models), results))
     for lane in range(recipe.lanes):
-        group.put(lane, RunJob(lane, 1 << 40), rng.uniform(-1, 1, len(recipe.rows)), seed=lane)
+        group.put(lane, lane)
         group.expect(lane, 0, 1 << 40)
     go_on = np.zeros(1, np.int64)
     return lambda updates: group.run(updates, go_on), recipe.lanes

@@ -16,7 +16,7 @@ from fastrnn.networks import lanes_for
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import model_arrays, source_of
-from fastrnn.training.tasks.group import RunGroup, RunJob
+from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 
@@ -32,9 +32,11 @@ def recipe_for(batch, models=16, threads=1, data=None):
 
 def filled(recipe, models):
     """A RunGroup whose lanes train the first models."""
-    group, weights = RunGroup(recipe), np.random.default_rng(0).uniform(-1, 1, (models, len(recipe.rows)))
+    results = ModelResults(models, len(recipe.rows), recipe.dtype, 1)
+    results.weights[:] = np.random.default_rng(0).uniform(-1, 1, results.weights.shape)
+    group = RunGroup(recipe, recipe.queue(range(models), results))
     for model in range(models):
-        group.put(model, RunJob(model, 1 << 40), weights[model], seed=model)
+        group.put(model, model)
         group.expect(model, 0, 1 << 40)
     return group
 
@@ -124,5 +126,5 @@ def test_what_is_asked_for_one_lane_decides_on_no_other():
     # As where Ctrl-C came before the decision.
     group.held.event[1] = ENDED
     before = state(group, 1)
-    assert group.take(0).steps == 5
-    assert group.job(0) is None and state(group, 1) == before and not group.ended.counts.any()
+    assert group.take(0).counts.step == 5
+    assert group.model(0) < 0 and state(group, 1) == before and not group.ended.counts.any()

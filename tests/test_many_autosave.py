@@ -19,7 +19,7 @@ from fastrnn.checkpoint import read_checkpoint, write_checkpoint
 from fastrnn.errors import CheckpointError
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks import autosave, pace
-from fastrnn.training.tasks.group import LaneResult, LaneState, RunJob
+from fastrnn.training.tasks.group import LaneCounts, LaneState
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_state import LANES, Held, ManyAutosave, models_in, state_arrays
 
@@ -233,14 +233,16 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     recipe = types.SimpleNamespace(vectors=3, optimizer=optimizer)
     before, after = (ModelResults(5, 3, np.float32, 16) for _ in range(2))
     before.began[1] = 0.5
-    before.end(1, LaneResult(np.full(3, 7, np.float32), 30, np.ones((2, 4)), 16), "diverged", False, 1.5)
-    vectors, running = np.ones((3, 3), np.float32), np.ones(4, np.float32)
-    state = LaneState((9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
-    lanes = [Held(RunJob(0, 9), -1, 2, 3, 0.25, state), Held(RunJob(4, 9, 3), 64, 0, 0, 0.5, state)]
-    again = [RunJob(3, 10, 4, 12)]
-    arrays = state_arrays(types.SimpleNamespace(results=before, recipe=recipe, again=again), lanes)
+    vectors, running = np.full((3, 3), 7, np.float32), np.ones(4, np.float32)
+    counts, opened = LaneCounts(9, 0, 30, 3, 7, 14, 16), np.array([0.5, 1, 1, 1, 0.5, 0, 0])
+    before.end(1, LaneState(counts, opened, vectors, running, np.ones((1, 4))), "diverged", False, 1.5)
+    state = LaneState(LaneCounts(9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
+    lanes = [Held((0, 9, 0, -1, -1, 2, 3), 0.25, state), Held((4, 9, 3, -1, 64, 0, 0), 0.5, state)]
+    job = [3, 10, 4, 12]
+    training = types.SimpleNamespace(results=before, recipe=recipe, again=[3], job=lambda model: job)
+    arrays = state_arrays(training, lanes)
     known, held, waiting_again = models_in(arrays, 5, np.dtype(np.float32), 3, recipe)
-    assert sorted(known) == [0, 1, 3, 4] and waiting_again == again
+    assert sorted(known) == [0, 1, 3, 4] and waiting_again == [job]
     for one, other in zip(held, lanes, strict=True):
         assert one[:-1] == other[:-1] and one.state.counts == state.counts
         assert all(map(np.array_equal, one.state[1:], state[1:]))

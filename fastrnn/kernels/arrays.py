@@ -107,26 +107,6 @@ def _lay_samples(laid, seed, part):
         samples.steps[sample], samples.outputs[sample] = steps, counted * samples.y.shape[1]
 
 
-class Arrays(NamedTuple):
-    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: of all rows, long ones first, or of rows that are drawn.
-
-    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed. order,
-    first, alike (N,): as `by_length` gives them. drawn: rows in a batch that is drawn; 0 where a batch has all of them.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    lengths: np.ndarray
-    order: np.ndarray
-    first: np.ndarray
-    alike: np.ndarray
-    drawn: int
-
-    inputs_are_bits = False
-    lay, lay_samples = staticmethod(_lay), staticmethod(_lay_samples)
-
-
 @addressed
 def _lay_lanes(laid, batch, sample):
     source, feed, block = laid.source, laid.feed, laid.block
@@ -144,9 +124,13 @@ def _lay_lanes(laid, batch, sample):
             copy_row(source.x[model, row], source.y[model, row], source.mask[model, row], steps, block, column, lane)
 
 
-class ModelArrays(NamedTuple):
-    """x (M, N, T, I), y (M, N, T, O), mask (M, N, T), lengths, order, first and alike (M, N) for models side by side,
-    M = 1 if all have the same; the rest is as in Arrays."""
+class Arrays(NamedTuple):
+    """x (N, T, I), y (N, T, O) and mask (N, T) as batches: of all rows, long ones first, or of rows that are drawn.
+
+    lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed. order,
+    first, alike (N,): as `by_length` gives them. drawn: rows in a batch that is drawn; 0 where a batch has all of them.
+    For models side by side all arrays have a leading axis of models, of length 1 if all have the same.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -157,5 +141,10 @@ class ModelArrays(NamedTuple):
     alike: np.ndarray
     drawn: int
 
+    def of(self, model):
+        """Return the Arrays of one of several models side by side, all rows in a batch."""
+        own = model if len(self.x) > 1 else 0
+        return Arrays(*(array[own] for array in self[:-1]), 0)
+
     inputs_are_bits = False
-    lay_lanes = staticmethod(_lay_lanes)
+    lay, lay_samples, lay_lanes = staticmethod(_lay), staticmethod(_lay_samples), staticmethod(_lay_lanes)

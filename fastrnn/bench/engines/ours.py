@@ -11,8 +11,9 @@ from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
-from fastrnn.training.tasks.group import RunGroup, RunJob
+from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
+from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.session import session_for
 
 
@@ -72,10 +73,12 @@ class ManyModels:
         self.shapes = shapes_of(elman, INPUTS, 1)
         recipe = RunRecipe(elman, (INPUTS, 1), task.kernel, work.steps, config, work.models, threads=self.threads)
         self.places = [divmod(model, recipe.lanes) for model in range(work.models)]
-        self.groups = [RunGroup(recipe) for _ in range(self.places[-1][0] + 1)]
+        results = ModelResults(work.models, len(recipe.rows), recipe.dtype, work.batch)
+        queue = recipe.queue(range(work.models), results)
+        self.groups = [RunGroup(recipe, queue) for _ in range(self.places[-1][0] + 1)]
         for model, (group, lane) in enumerate(self.places):
-            one = {name: weight[model] for name, weight in weights.items()}
-            self.groups[group].put(lane, RunJob(model, 1 << 40), flat(one, self.shapes), model)
+            results.weights[model] = flat({name: weight[model] for name, weight in weights.items()}, self.shapes)
+            self.groups[group].put(lane, model)
             self.groups[group].expect(lane, 0, 1 << 40)
 
     def run(self, updates):

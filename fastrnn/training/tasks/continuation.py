@@ -15,7 +15,7 @@ THEN = ", then "
 
 
 def data_digest(arrays):
-    """Return a digest of the Arrays (or ModelArrays) that a training draws from, in the form that the kernels take."""
+    """Return a digest of the Arrays that a training draws from, in the form that the kernels take."""
     return hash_of({"x": arrays.x, "y": arrays.y, "mask": arrays.mask})
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.arguments import as_array, shown
-from fastrnn.kernels.arrays import Arrays, ModelArrays, by_length, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 
 EXPECTED = "expected (x, y) or (x, y, mask), arrays of (batch, time, input), (batch, time, output) and (batch, time)"
 # What is no such array.
@@ -98,9 +98,9 @@ def training_arrays(data, config):
 
 
 def model_arrays(data, config):
-    """Return ModelArrays, as training_arrays; they have a leading axis, of length 1 if all models share the data."""
+    """Return Arrays as training_arrays does, with a leading axis of models, of length 1 if all share the data."""
     arrays = training_arrays(data, config)
-    return ModelArrays(*(array if arrays.x.ndim == 4 else array[None] for array in arrays[:-1]), arrays.drawn)
+    return arrays if arrays.x.ndim == 4 else Arrays(*(array[None] for array in arrays[:-1]), arrays.drawn)
 
 
 def source_of(task, arrays):

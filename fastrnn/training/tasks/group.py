@@ -18,59 +18,45 @@ from fastrnn.training.tasks.engine import frames_for
 from fastrnn.training.tasks.many_recipe import patience_of
 
 
-class RunJob(NamedTuple):
-    """A model to train: its number among all models, and the updates to make.
+class LaneCounts(NamedTuple):
+    """Integers of a lane: updates after which the kernels return, why they did, updates made, samples without a
+    mistake and how many are enough, updates in the open stretch of the history, and in a full one."""
 
-    Where it has diverged and is trained once more, to find the last update before that: sound: updates after which
-    weights and loss were finite; ruin: the least known after which they were not.
-    """
-
-    model: int
-    limit: int
-    sound: int = 0
-    ruin: int | None = None
-
-
-class LaneResult(NamedTuple):
-    """The content of a freed lane: weights as one vector, updates made, and the history (stretches, 4), whose stretches
-    have `length` updates each, the last one the remaining updates."""
-
-    weights: np.ndarray
-    steps: int
-    history: np.ndarray
+    end: int
+    event: int
+    step: int
+    clean: int
+    patience: int
+    filled: int
     length: int
 
 
-COUNTS = ("end", "event", "step", "clean", "patience", "filled", "length")
-
-
 class LaneState(NamedTuple):
-    """Everything from which a lane continues: COUNTS, sums (4) of the open stretch and the rounding errors of three of
-    them in the kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and the
-    full stretches of the history (entries, 4)."""
+    """Everything from which a lane continues: LaneCounts, sums (4) of the open stretch and the rounding errors of three
+    of them in the kernels' dtype (3), vectors (1 + slots, R) of weights, slots, the optimizer's running numbers, and
+    the full stretches of the history (entries, 4)."""
 
-    counts: tuple
+    counts: LaneCounts
     open: np.ndarray
     vectors: np.ndarray
     running: np.ndarray
     history: np.ndarray
 
-    def taken(self):
-        """The LaneResult of a model that ends here."""
-        _, _, steps, _, _, _, length = self.counts
-        history = self.history
-        if steps > len(history) * length:
-            loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
-            history = np.concatenate([history, [[loss, self.open[1], wrong, wrong_samples]]])
-        return LaneResult(self.vectors[0], steps, history, length)
+    def whole_history(self):
+        """The history with the open stretch, if it has any update, as its last entry."""
+        if self.counts.step <= len(self.history) * self.counts.length:
+            return self.history
+        loss, wrong, wrong_samples = self.open[[0, 2, 3]] + self.open[4:]
+        return np.concatenate([self.history, [[loss, self.open[1], wrong, wrong_samples]]])
 
 
 class RunGroup:
-    """The lanes of one thread; queue: the models that wait for them (default: none); tree: the Tree that tests their
+    """The lanes of one thread; queue: of all models, some of which wait for lanes; tree: the Tree that tests their
     models."""
 
-    def __init__(self, recipe, queue=None, tree=None):
-        self.recipe, self.queue = recipe, recipe.queue() if queue is None else queue
+    def __init__(self, recipe, queue, tree=None):
+        # The tree owns the memory that its program works on.
+        self.recipe, self.queue, self.tree = recipe, queue, tree
         net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
         rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
         self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
@@ -98,8 +84,6 @@ class RunGroup:
         self.plan = self._plan()
         lay, laid = lanes_layer_for(recipe.drawn_from, self.feed, block)
         self.calls = Calls(lay, *(program.address for program in programs))
-        # Jobs that only the caller decides on.
-        self.again = [None] * lanes
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
         self.models = Stored(Models(
             laid, self.feed, seen(block), self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
@@ -133,13 +117,12 @@ class RunGroup:
             y_bytes=y_bytes,
         )
 
-    def put(self, lane, job, weights, seed, now=0.0):
-        """Begin to train a model from `weights`, in the order of recipe.rows; now: the time in seconds."""
-        queue = self.queue
-        queue.weights[job.model], queue.seeds[job.model] = weights, seed
-        self.held.model[lane], self.held.event[lane] = job.model, BEGIN
+    def put(self, lane, model, now=0.0, asks=False):
+        """Begin to train a model of the queue; now: the time in seconds; asks: whether only the caller decides on it.
+        """
+        self.held.model[lane], self.held.event[lane] = model, BEGIN
         self.run(0, GOES_ON, now)
-        self.again[lane], self.held.asks[lane] = job, job.ruin is not None
+        self.held.asks[lane] = asks
 
     def put_next(self, lanes):
         """Let waiting models begin in these lanes, as long as there are any, when the kernels run next."""
@@ -150,10 +133,9 @@ class RunGroup:
         """Return whether a model of the queue waits."""
         return self.queue.next[0] < len(self.queue.order)
 
-    def job(self, lane):
-        """Return the RunJob in a lane, or None."""
-        model = int(self.held.model[lane])
-        return (self.again[lane] if self.held.asks[lane] else RunJob(model, self.queue.limit)) if model >= 0 else None
+    def model(self, lane):
+        """Return the number of the model in a lane, -1 for none."""
+        return int(self.held.model[lane])
 
     def state(self, lane):
         """Return the LaneState of a model between two calls of the kernels."""
@@ -164,17 +146,18 @@ class RunGroup:
         numbers += 0 if np.isinf(patience) else patience, held.filled[lane], held.length[lane]
         slots = arrays["slots"][: self.recipe.vectors - 1, rows, lane]
         return LaneState(
-            tuple(int(number) for number in numbers),
+            LaneCounts(*(int(number) for number in numbers)),
             np.array([high[0], held.outputs[lane], *high[1:], *low]),
             np.concatenate([arrays["theta"][None, rows, lane], slots]),
             arrays["running"][: len(self.recipe.optimizer.running), lane].copy(),
             held.history[lane, : held.entries[lane]].copy(),
         )
 
-    def restore(self, lane, job, state, seed):
-        """Continue a model from its LaneState."""
-        self.put(lane, job, state.vectors[0], seed)
+    def restore(self, lane, model, state, asks=False):
+        """Continue a model from its LaneState; asks: as for `put`."""
+        self.put(lane, model, self.queue.began[model], asks)
         held, arrays, rows = self.held, self.arrays, self.recipe.rows
+        arrays["theta"][rows, lane] = state.vectors[0]
         arrays["slots"][: self.recipe.vectors - 1, rows, lane] = state.vectors[1:]
         arrays["running"][: len(state.running), lane] = state.running
         end, event, self.feed.step[lane], streak, patience, held.filled[lane], held.length[lane] = state.counts
@@ -236,8 +219,8 @@ class RunGroup:
         return {lane: event for lane, event in enumerate(self.held.event.tolist()) if event != RUNNING}
 
     def take(self, lane):
-        """End a model's training, free its lane and return the lane's content."""
-        taken = self.state(lane).taken()
+        """End a model's training, free its lane and return its LaneState."""
+        taken = self.state(lane)
         self.held.event[lane] = LEAVE
         self.run(0, GOES_ON)
         return taken

@@ -69,20 +69,20 @@ class RunRecipe:
         """The number of vectors from which a model continues."""
         return 1 + len(self.optimizer.slots)
 
-    def queue(self, seeds=None, results=None, judge=CALLER, first_limit=None):
+    def queue(self, seeds, results, judge=CALLER, first_limit=None):
         """Return the Queue of all models, which wait; seeds: of each; results: the ModelResults with their initial
-        weights, to which the kernels write. Without them no model waits."""
-        config, count = self.config, len(self.options)
+        weights, to which the kernels write."""
+        config = self.config
         return Queue(
             next=np.zeros(1, np.int64),
-            order=np.zeros(0, np.int64) if seeds is None else np.arange(count),
-            seeds=np.zeros(count, np.uint64) if seeds is None else seeds.astype(np.uint64),
+            order=np.arange(len(seeds)),
+            seeds=np.asarray(seeds, np.uint64),
             options=self.options,
             rates=self.options[:, OPTIONS.index("rate")].copy(),
-            weights=np.zeros((count, len(self.rows)), self.dtype) if results is None else results.weights,
+            weights=results.weights,
             rows=self.rows,
-            samples_to_exact=np.full(count, -1) if results is None else results.samples_to_exact,
-            began=np.zeros(count) if results is None else results.began,
+            samples_to_exact=results.samples_to_exact,
+            began=results.began,
             own_data=int(len(getattr(self.source, "x", "x")) > 1),
             stretch=bin_updates(config.batch_size),
             batch=config.batch_size,

@@ -39,11 +39,11 @@ class ModelResults:
         if self.samples_to_exact[model] < 0:
             self.samples_to_exact[model] = steps * self.batch_size
 
-    def end(self, model, taken, stopped, exact, seconds):
-        """Record that a model ended, with the LaneResult content of its lane."""
-        self.weights[model] = taken.weights
-        row = model, REASONS.index(stopped), exact, taken.steps, len(taken.history), taken.length
-        self.end_all(np.array([row]), taken.history, seconds)
+    def end(self, model, state, stopped, exact, seconds):
+        """Record that a model ended in a lane with this LaneState."""
+        self.weights[model], history, counts = state.vectors[0], state.whole_history(), state.counts
+        row = model, REASONS.index(stopped), exact, counts.step, len(history), counts.length
+        self.end_all(np.array([row]), history, seconds)
 
     def end_all(self, table, history, seconds):
         """Record models that ended, whose weights are already stored: table and history as an Ended of

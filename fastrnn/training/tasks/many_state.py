@@ -7,28 +7,29 @@ import numpy as np
 
 from fastrnn.checkpoint import encoded, read_checkpoint
 from fastrnn.training.tasks.autosave import TrainingAutosave
-from fastrnn.training.tasks.group import COUNTS, LaneState, RunJob
+from fastrnn.training.tasks.group import LaneCounts, LaneState
 from fastrnn.training.tasks.many_results import FINISHED_COLUMNS, FINISHED_NUMBERS, parts, stacked, tabulated
 
 # Columns of the tables of models to train again, and of those in lanes.
 JOB = ("model", "limit", "sound", "ruin")
-LANES = (*JOB, "samples_to_exact", "failed", "looked_at", "rows", *COUNTS)
+KNOWN = (*JOB, "samples_to_exact", "failed", "looked_at")
+LANES = (*KNOWN, "rows", *LaneCounts._fields)
 # When a lane began, and its sums.
 LANES_NUMBERS = 1 + 7
 MANY_KIND = "train_many"
 
 
 class Held(NamedTuple):
-    """A lane with a model: its RunJob, samples until the model was exact, state of its Checks, when it began,
-    LaneState.
-    """
+    """A lane with a model: what is KNOWN of that, when it began, and the LaneState."""
 
-    job: object
-    samples_to_exact: int
-    failed: int
-    looked_at: int
+    known: tuple
     began: float
     state: object
+
+    @property
+    def model(self):
+        """The number of the model."""
+        return self.known[0]
 
 
 class ManyAutosave(TrainingAutosave):
@@ -58,20 +59,10 @@ def state_arrays(training, lanes):
     """Return {name: array} of models: finished, in lanes, or waiting to be trained again up to the update that
     diverged."""
     finished = training.results.absorb().finished
-    lanes = [lane for lane in lanes if not finished[lane.job.model]]
-    inside, states = {lane.job.model for lane in lanes}, [lane.state for lane in lanes]
-    again = [_row(job) for job in training.again if not finished[job.model] and job.model not in inside]
-    rows = (
-        (
-            *_row(lane.job),
-            lane.samples_to_exact,
-            lane.failed,
-            lane.looked_at,
-            len(lane.state.history),
-            *lane.state.counts,
-        )
-        for lane in lanes
-    )
+    lanes = [lane for lane in lanes if not finished[lane.model]]
+    inside, states = {lane.model for lane in lanes}, [lane.state for lane in lanes]
+    again = [training.job(model) for model in training.again if not finished[model] and model not in inside]
+    rows = ((*lane.known, len(lane.state.history), *lane.state.counts) for lane in lanes)
     began = ((lane.began, *lane.state.open) for lane in lanes)
     weights, recipe = training.results.weights, training.recipe
     vectors = np.array([state.vectors for state in states], weights.dtype)
@@ -87,17 +78,8 @@ def state_arrays(training, lanes):
     }
 
 
-def _row(job):
-    """Return a RunJob as integers, -1 for None."""
-    return *job[:3], -1 if job.ruin is None else job.ruin
-
-
-def _job(model, limit, sound, ruin):
-    return RunJob(model, limit, sound, None if ruin < 0 else ruin)
-
-
 def models_in(arrays, count, dtype, width, recipe):
-    """Return (known models, [Held] of those in lanes, [RunJob] to train again) from the result of `state_arrays`.
+    """Return (known models, [Held] of those in lanes, [JOB] to train again) from the result of `state_arrays`.
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """
@@ -113,10 +95,9 @@ def models_in(arrays, count, dtype, width, recipe):
     columns = lanes.tolist(), arrays["lanes.numbers"], arrays["lanes.vectors"], arrays["lanes.running"], histories
     held = []
     for row, numbers, vectors, running, history in zip(*columns):
-        samples_to_exact, failed, looked_at, _, *counts = row[len(JOB) :]
-        state = LaneState(tuple(counts), numbers[1:], vectors, running, history)
-        held.append(Held(_job(*row[: len(JOB)]), samples_to_exact, failed, looked_at, numbers[0], state))
-    return known, held, [_job(*row) for row in again.tolist()]
+        state = LaneState(LaneCounts(*row[len(KNOWN) + 1 :]), numbers[1:], vectors, running, history)
+        held.append(Held(tuple(row[: len(KNOWN)]), numbers[0], state))
+    return known, held, again.tolist()
 
 
 def _check_shapes(arrays, dtype, width, recipe):

@@ -17,6 +17,7 @@ from fastrnn.cli import fit as command
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.simulate import Bandit
 from fastrnn.data import TEST, folds, split
+from fastrnn.data.wav import wav_bytes
 from fastrnn.training.sequences import kept
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, as_float
@@ -247,7 +248,7 @@ def test_choices_that_are_words_are_encoded_as_the_table_was(here):
     data = Sequences.read("choices.csv", ["a", "word"], "word", one_hot=["word"], lag=1, group="session")
     given = SimpleNamespace(
         inputs=["a", "word"], target=["word"], group=["session"], time=None, lag=1, weight=None, kind=None, allowed=(),
-        classes=None, table="",
+        classes=None, table="", segment=None,
     )
     bandit = Bandit(SimpleNamespace(reward=[0.0, 1.0], swap=None), columns_as_json(given, data))
     x = bandit(np.array([[0, 1, 1]]), SimpleNamespace(uniform=lambda: np.full((1, 3), 0.5)))
@@ -380,6 +381,8 @@ def test_examples_of_the_help_are_commands(call, here, monkeypatch, example):
     names = ["year", "day", "wind", "pressure", "rain", "subject", "session", "choice"]
     lines = [",".join(map(str, row)) for row in [names, *rows]]
     here.joinpath("weather.csv").write_text("\n".join(lines))
+    for name in ("input.wav", "target.wav"):
+        here.joinpath(name).write_bytes(wav_bytes(8000, np.ones((20_000, 1))))
     choices = here.joinpath("choices.csv")
     choices.write_text(choices.read_text().replace("session,a,b", "session,reward,b"))
 

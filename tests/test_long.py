@@ -149,7 +149,7 @@ def test_predictions_in_windows_are_those_of_an_independent_network(monkeypatch,
     fits = fastrnn.train_many(cell, data, seeds=range(3), validation=0, optimizer="sgd", dtype="float64", **options)
     found = []
     for window in (1 << 40, 8):
-        monkeypatch.setattr(predicting, "WINDOW", window)
+        monkeypatch.setattr(predicting, "STEPS_AT_ONCE", window)
         found.append([fits.outputs(data), fits.states(data), fits.predict(data, return_states=True)[1]])
     for whole, cut in zip(*found):
         assert whole.tobytes() == cut.tobytes()

@@ -5,7 +5,8 @@ import os
 import re
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import integer, list_of
+from fastrnn.cli.options import integer, list_of, positive
+from fastrnn.cli.sound import check_no_columns, check_pair, is_sound, rate_of, read_pair, read_pair_again
 
 # What a folder keeps of how its table was read.
 TABLE_OPTIONS = ("inputs", "target", "group", "time", "lag", "weight", "kind", "classes", "allowed")
@@ -43,6 +44,10 @@ def add_columns(parser):
         help="columns of 0 and 1, one for each class: which are allowed",
     )
     group.add_argument(
+        "--segment", type=positive, metavar="N",
+        help="cut sequences, or sound, into segments of N steps; --by id keeps those of a sequence together",
+    )
+    group.add_argument(
         "--kind", metavar="KIND", help="kind of target: classes, bits or reals (default: decided by its values)"
     )
     group.add_argument(
@@ -61,8 +66,15 @@ def _named_classes(text):
 
 def read_sequences(args, training=None):
     """Return the Sequences that the options describe; training: the sequences that standardisation is fitted to."""
+    data = read_pair(args) if is_sound(args.table) else _read_table(args, training)
+    with user_errors({"segments": "--segment"}):
+        return data if args.segment is None else data.segments(args.segment)
+
+
+def _read_table(args, training):
     from fastrnn.data import Sequences
 
+    check_pair(args.table, args.sound, "fastrnn fit input.wav target.wav")
     is_table = not args.table.lower().endswith(".npz") or args.inputs
     if is_table and not (args.inputs and args.target):
         raise UserError(
@@ -70,6 +82,7 @@ def read_sequences(args, training=None):
         )
     with table_errors(args.table):
         if not is_table:
+            check_no_columns(args)
             own = {"kind": args.kind, "classes": args.classes}
             return Sequences.read(args.table, **{name: value for name, value in own.items() if value is not None})
         given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
@@ -100,14 +113,19 @@ def columns_as_json(args, data):
     """Return a dict, for JSON, from which `read_again` reads tables in the same way."""
     own = {name: getattr(args, name) for name in TABLE_OPTIONS}
     own |= {"kind": data.kind, "classes": list(data.class_names or ()) or data.classes, "names": data.input_names}
-    return own | {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
+    own |= {"encoder": data.encoder and data.encoder.as_dict(), "digest": data.digest, "table": args.table}
+    return own | {"segment": args.segment, "rate": rate_of(args.table)}
 
 
-def read_again(path, own):
-    """Return Sequences of another table with the described columns; targets are None where it has none."""
+def read_again(path, own, sound=None):
+    """Return Sequences of another table with the described columns, or of one or two .wav files, never cut; targets are
+    None where there are none."""
     from fastrnn.data import Encoder, Sequences
     from fastrnn.data.files import open_table
 
+    if is_sound(path):
+        return read_pair_again(path, sound, own)
+    check_pair(path, sound, "input.wav target.wav")
     with user_errors():
         if own["encoder"] is None:
             return Sequences.read(path, kind=own["kind"], **_classes(own))

@@ -1,9 +1,10 @@
 """`fastrnn evaluate`: how well fitted networks predict a table."""
 
 from fastrnn.cli.columns import read_again
-from fastrnn.cli.errors import UserError
+from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
+from fastrnn.cli.sound import add_pair, check_pair
 from fastrnn.wording import counted
 
 SUMMARY = "Report how well fitted networks predict a table"
@@ -12,16 +13,19 @@ examples:
   fastrnn evaluate runs/choices choices.csv            the best model
   fastrnn evaluate runs/choices others.csv --model 17  of another table
   fastrnn evaluate runs/choices others.csv --model all
+  fastrnn evaluate runs/amplifier input.wav target.wav
 
 The table must have the columns of the fit's table. All its sequences count,
-including those of the fit. --model all prints a table, one row for each model.
+including those of the fit, and whole, also if the fit had --segment. --model
+all prints a table, one row for each model. esr is the error-to-signal ratio;
+the loss of a fit with --loss esr is the same after its pre-emphasis filter.
 """
 
 
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
-    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    add_pair(parser, "")
     parser.add_argument(
         "--model", default="best", metavar="N",
         help="a row of table.csv, best (the smallest validation loss; after --cv, the refit) or all",
@@ -32,20 +36,22 @@ def run(args):
     """Print the scores; return 0."""
     folder = open_folder(args.folder)
     columns = folder.columns
-    data = read_again(args.table, columns)
+    check_pair(args.table, args.sound, "fastrnn evaluate FOLDER input.wav target.wav")
+    data = read_again(args.table, columns, args.sound)
     check_fit_inputs(folder.fits, data, args.table)
     if data.kind is None:
         raise UserError(
             f"{args.table}: has no column {', '.join(columns['target'])}, expected the targets to compare with"
         )
-    with compiling_noted():
+    with compiling_noted(), user_errors({"data": args.sound or args.table}):
         if args.model == "all":
             _print_all(folder.fits, data, args.table)
             return 0
         fits, model, name = folder.chosen(args.model)
         _print_one(fits[model], own_data(fits, model, data, args.table))
     print(f"model: {name}, {counted(int(fits.hidden_size[model]), 'unit')}, seed {int(fits.seeds[model])}")
-    if data.digest == columns["digest"]:
+    cut = columns.get("segment")
+    if (data if cut is None else data.segments(cut)).digest == columns["digest"]:
         print("note: these are the sequences that it was fitted to, those of validation and test included")
     return 0
 

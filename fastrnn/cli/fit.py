@@ -12,12 +12,14 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
 from fastrnn.cli.fit_report import check_pictures, report_fit
+from fastrnn.cli.losses import add_losses, described, head_of
 from fastrnn.cli.options import add_options, class_named, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
+from fastrnn.cli.sound import add_pair
 from fastrnn.errors import printable
 from fastrnn.program import install
 
-SUMMARY = "Fit networks to your own table, with validation or nested cross-validation"
+SUMMARY = "Fit networks to your own table or sound, with validation or nested folds"
 EXAMPLES = """\
 examples:
   fastrnn fit choices.csv --target choice --inputs choice,reward --lag 1 \\
@@ -34,6 +36,9 @@ examples:
                            the same on the workers of a Dask cluster
   fastrnn fit weather.csv --target rain --inputs wind,pressure --group year \\
     --standardize wind,pressure --cell lstm --test 0.2
+  fastrnn fit input.wav target.wav --loss esr --segment 2000 --batch-size 40 \\
+    --cell lstm --hidden 16 --epochs 200
+                           sound: an amplifier's input, and its output
 
 Each row is a time step. --lag 1 feeds the inputs of the row before. Results go
 to one folder: table.csv (one row per model), report.md, models.safetensors,
@@ -60,7 +65,7 @@ def arguments(parser, argv):
     from fastrnn.cells.base import cells
     from fastrnn.training.sequences.config import FitConfig
 
-    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    add_pair(parser, ", with as many samples")
     add_columns(parser)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--cell", nargs="?", default="gru")
@@ -83,6 +88,7 @@ def arguments(parser, argv):
         help="first seed; it also divides the sequences (default: 0)",
     )
     add_options(parser, f"cell {made_of.name}", made_of, without=("hidden_size",))
+    add_losses(parser)
     division = parser.add_argument_group("division of the sequences")
     division.add_argument(
         "--validation", type=real_number, default=None, metavar="X",
@@ -109,7 +115,9 @@ def arguments(parser, argv):
     )
     add_cluster(parser.add_argument_group("other machines").add_mutually_exclusive_group())
     results = parser.add_argument_group("results")
-    results.add_argument("--output", metavar="FOLDER", help="folder for the results (default: runs/NAME of the table)")
+    results.add_argument(
+        "--output", metavar="FOLDER", help="folder for the results (default: runs/NAME of the table or TARGET)"
+    )
     results.add_argument("--force", action="store_true", help="replace existing results")
     results.add_argument("--pictures", default="png", metavar="KIND", help="png, svg, pdf or none (default: png)")
     parser.set_defaults(made_of=made_of)
@@ -120,6 +128,7 @@ def run(args):
     _check_packages(args)
     cell, settings, grid = _parts(args)
     data = read_sequences(args)
+    head = head_of(args, data)
     folder = args.output or os.path.join("runs", data.name)
     division = _division(args, data)
     if args.standardize:
@@ -128,7 +137,9 @@ def run(args):
     print(printable(f"{args.table}: {data}"), flush=True)
     values = own_values(args, data)
     print(f"fit: {cell.name}; {planned(args, grid, values)}", flush=True)
-    made = _fitted(args, cell, data, division, settings, grid, folder, values)
+    if head and (loss := described(head)):
+        print(f"loss: {loss}", flush=True)
+    made = _fitted(args, (cell, head), data, division, settings, grid, folder, values)
     if made is None:
         return 130
     report_fit(args, folder, data, division, made)
@@ -136,8 +147,9 @@ def run(args):
     return 0
 
 
-def _fitted(args, cell, data, roles, settings, grid, folder, values):
-    """Return the Fits or the Selection; None, after printing a line, if Ctrl-C was pressed."""
+def _fitted(args, network, data, roles, settings, grid, folder, values):
+    """Return the Fits or the Selection of a network, (cell, head or None); None, after printing a line, if Ctrl-C was
+    pressed."""
     import itertools
 
     import numpy as np
@@ -151,7 +163,8 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
     outer, inner = args.cv or (1, 1)
     total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS_FOLDER)
     total += args.seeds if args.cv else 0
-    seeds = np.arange(args.seed, args.seed + args.seeds)
+    seeds, (cell, head) = np.arange(args.seed, args.seed + args.seeds), network
+    options = {} if head is None else {"head": head}
     try:
         with (Bar(total, delay=0.5) as bar, compiling_noted(), cluster(args) as executor, user_errors(_names(args))):
 
@@ -164,11 +177,12 @@ def _fitted(args, cell, data, roles, settings, grid, folder, values):
             if args.cv:
                 return cross_validate(
                     cell, data, outer=outer, inner=inner, seeds=seeds, grid=grid, by=args.by, seed=args.seed,
-                    threads=args.threads, executor=executor, **common,
+                    threads=args.threads, executor=executor, **common, **options,
                 )
             rows = [(*point, each) for point in itertools.product(*grid.values()) for each in seeds]
             *columns, own = (np.repeat(column, values) for column in zip(*rows))
-            options, where = {"each": args.each} if args.each else {}, Where(args.threads, executor)
+            options |= {"each": args.each} if args.each else {}
+            where = Where(args.threads, executor)
             return fit_kept(cell, data, own, roles, dict(zip(grid, columns)), options=options, where=where, **common)
     except UnitFailed as error:
         raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
@@ -211,6 +225,7 @@ def _names(args):
     names = flags(FitConfig) | {name: option for option, name, _, _ in GRID_OPTIONS}
     names |= {
         "within": "--each",
+        "head": "--loss",
         "outer": "--cv",
         "inner": "--cv",
         "by": "--by",
@@ -238,6 +253,11 @@ def _division(args, data):
         with user_errors(_names(args)):
             folds(data, *args.cv, args.by, args.seed)
         return None
+    if args.standardize and args.segment:
+        raise UserError(
+            "--standardize: cannot be given with --segment: its numbers would come from segments that validate or "
+            "test; standardise the columns of the table, or leave out --segment"
+        )
     shares = {"validation": 0.2 if args.validation is None else args.validation, "test": args.test or 0.0}
     with user_errors(_names(args)):
         return split(data, **shares, by=args.by, seed=args.seed, within=args.each)

@@ -6,6 +6,8 @@ import os
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.fit_folder import MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, chosen_model, own_data, write_json
+from fastrnn.cli.losses import described
+from fastrnn.cli.sound import is_sound
 from fastrnn.errors import printable
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program, quoted
@@ -36,7 +38,8 @@ def report_fit(args, folder, data, roles, made):
     summary = _shown(made.summary() if args.cv else best_of_each(made), data.kind)
     # Roles of all folds, which cross_validate has divided in the same way.
     roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
-    baselines = baselines_in_folds(data, roles) if args.cv else _baselines(data, roles, args.each)
+    head = fits.head
+    baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head, args.each)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
     print(text)
@@ -65,7 +68,12 @@ def report_fit(args, folder, data, roles, made):
     fits.save(os.path.join(folder, MODELS_FILE), overwrite=True)
     files = [TABLE_FILE, MODELS_FILE, *([REFIT] if args.cv else []), REPORT_FILE, *pictures]
     print(f"saved {printable(folder)}: {', '.join(files)}")
-    print(f"try: {program()} evaluate {quoted(folder)} {quoted(args.table)}")
+    print(f"try: {program()} evaluate {quoted(folder)} {_files(args)}")
+
+
+def _files(args):
+    """Return the files of the data, for a command."""
+    return " ".join(quoted(path) for path in (args.table, args.sound) if path is not None)
 
 
 def _refit(selection):
@@ -117,7 +125,7 @@ def _cell(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _baselines(data, roles, each=None):
+def _baselines(data, roles, head, each=None):
     """Return {name: loss} on the sequences of `_compared`.
 
     each: the group whose values have separate networks, and so baselines, whose losses are averaged by counted steps.
@@ -132,7 +140,7 @@ def _baselines(data, roles, each=None):
     for own in owned_by(data, each) if each else [np.arange(len(data))]:
         part = data.select(own)
         steps.append(part.counted[roles[own] == role].sum())
-        for made in suitable_baselines(part, roles[own]):
+        for made in suitable_baselines(part, roles[own], head=head):
             losses.setdefault(made.name, []).append(made.loss[role])
     tested = np.array(steps) > 0
     # Whether inputs take few values, and so n-grams are useful, depends on the sequences.
@@ -161,7 +169,7 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
     if args.cv:
         analysis.plot_selection(made, baselines, path("loss", "test loss against hidden units"))
         # Curves are those of one fold, and so are the baselines in the picture.
-        baselines = _baselines(data, roles[made.outer[best] * args.cv[1] + made.inner[best]])
+        baselines = _baselines(data, roles[made.outer[best] * args.cv[1] + made.inner[best]], fits.head)
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )
@@ -184,6 +192,8 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     lines = [f"# Fit of {printable(data.name)}", "", printable(str(data)), ""]
     what = "Mean test loss over outer folds, in nats per step" if args.cv else "The best seed of each"
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
+    if loss := described(fits.head):
+        lines[-2:] = [f"{lines[-2][:-1]}. Losses are {loss}:", ""]
     lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
     own = f"separately for each {args.each} " if args.each else ""
@@ -212,8 +222,8 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
         "```",
         "",
         "```sh",
-        f"fastrnn evaluate {quoted(folder)} {quoted(args.table)}",
-        f"fastrnn predict {quoted(folder)} {quoted(args.table)}",
+        f"fastrnn evaluate {quoted(folder)} {_files(args)}",
+        f"fastrnn predict {quoted(folder)} {quoted(args.table)}" + " --output predicted.wav" * is_sound(args.table),
         "```",
         "",
     ]

@@ -8,6 +8,7 @@ from fastrnn.cli.columns import read_again
 from fastrnn.cli.fit_folder import check_fit_inputs, open_folder
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.progress import compiling_noted
+from fastrnn.cli.sound import check_written, is_sound, write_prediction
 
 SUMMARY = "Write what a fitted network predicts in each row of a table"
 EXAMPLES = """\
@@ -15,17 +16,20 @@ examples:
   fastrnn predict runs/choices choices.csv > predictions.csv
   fastrnn predict runs/choices choices.csv --output predictions.csv
   fastrnn predict runs/choices choices.csv --model 17 --states
+  fastrnn predict runs/amplifier input.wav --output predicted.wav
 
 One row for each step, sequence by sequence: the columns of --group, the step,
 the prediction, probabilities of classes or ones, and with --states the state
-after the step. The table may lack the target.
+after the step. The table may lack the target. Of a .wav file, --output may be
+another one, of floats of 32 bits; sequences are whole, also if the fit had
+--segment.
 """
 
 
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
-    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file")
+    parser.add_argument("table", metavar="TABLE", help="a .csv, .tsv, .parquet, .npz or .wav file")
     parser.add_argument(
         "--model",
         default="best",
@@ -33,7 +37,7 @@ def arguments(parser, argv):
         help="a row of table.csv, or best (the smallest validation loss; after --cv, the refit)",
     )
     parser.add_argument("--states", action="store_true", help="write the hidden states, too")
-    parser.add_argument("--output", metavar="FILE", help="a .csv file (default: standard output)")
+    parser.add_argument("--output", metavar="FILE", help="a .csv or .wav file (default: standard output)")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
@@ -42,11 +46,17 @@ def run(args):
     from fastrnn.files import write_atomically
 
     folder = open_folder(args.folder)
+    check_written(args, folder.columns["kind"])
     if args.output:
         check_writable(args.output, args.force)
     data = read_again(args.table, folder.columns)
     check_fit_inputs(folder.fits, data, args.table)
     fits, model, _ = folder.chosen(args.model)
+    if args.output and is_sound(args.output):
+        with compiling_noted():
+            write_prediction(args.output, args, fits[model].predict(data))
+        print(f"saved {args.output}: {data.steps:,} samples")
+        return 0
     with compiling_noted():
         content = csv_of(fits[model], data, folder.columns, args.states)
     if args.output:

@@ -12,7 +12,8 @@ def read_wav(path):
 
     Format: IBM and Microsoft, "Multimedia Programming Interface and Data Specifications 1.0" (1991), and the extensible
     header that names the format in the first two bytes of a GUID. A file that ends early gives the samples it has.
-    Raises ValueError for files that are none or are compressed, OSError as open does.
+    Raises ValueError for files that are none, are compressed, or have no samples or infinite ones; OSError
+    as open does.
     """
     with open(path, "rb") as file:
         content = file.read()
@@ -32,7 +33,25 @@ def read_wav(path):
         raise ValueError(f"{path}: {channels} channels of {size} bytes do not make frames of {frame} bytes")
     data = chunks[b"data"]
     data = data[: len(data) // frame * frame]
-    return rate, _samples(data, code, size).reshape(-1, channels)
+    samples = _samples(data, code, size).reshape(-1, channels)
+    if not len(samples):
+        raise ValueError(f"{path}: the file has no samples")
+    if not (finite := np.isfinite(samples).all(1)).all():
+        raise ValueError(f"{path}: sample {int(np.argmin(finite)):,} is not finite, expected numbers")
+    return rate, samples
+
+
+def wav_bytes(rate, samples):
+    """Return the bytes of a file of samples (S, channels) as floats of 32 bits. Raises ValueError for more than such a
+    file can hold."""
+    content = np.ascontiguousarray(samples, "<f4").tobytes()
+    channels = samples.shape[1]
+    if len(content) + 50 >= 1 << 32 or channels >= 1 << 16:
+        raise ValueError(f"samples: {samples.shape[0]:,} of {channels:,} channels are more than a .wav file can hold")
+    form = struct.pack("<HHIIHHH", _FLOAT, channels, rate, 4 * channels * rate, 4 * channels, 32, 0)
+    chunks = ((b"fmt ", form), (b"fact", struct.pack("<I", len(samples))), (b"data", content))
+    body = b"WAVE" + b"".join(name + struct.pack("<I", len(part)) + part for name, part in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _chunks(content):

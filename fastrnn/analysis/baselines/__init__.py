@@ -25,12 +25,13 @@ __all__ = [
 ]
 
 
-def suitable_baselines(data, roles, history=5):
+def suitable_baselines(data, roles, history=5, head=None):
     """Fit the simple models that suit the targets.
 
     For classes and bits: a constant; n-grams of the last inputs, if inputs take few different values, of the length up
     to `history` with the lowest validation loss; and logistic regression on the last `history` inputs, if scikit-learn
-    is installed. For reals: a constant, persistence, and linear regression on the last `history` inputs.
+    is installed. For reals: a constant, persistence, and linear regression on the last `history`
+    inputs; with Linear("esr") no persistence, since a network of sound sees no earlier targets.
 
     Parameters
     ----------
@@ -40,14 +41,18 @@ def suitable_baselines(data, roles, history=5):
         The role of each sequence, as for train_many; models are fitted to training sequences only.
     history : int
         The number of steps that the models look at.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
 
     Returns
     -------
     list of Baseline
     """
-    made = [constant_baseline(data, roles)]
+    made = [constant_baseline(data, roles, head)]
     if data.kind == "reals":
-        return [*made, persistence_baseline(data, roles), linear_baseline(data, roles, history)]
+        kept = [] if head is not None and head.relative else [persistence_baseline(data, roles, head)]
+        return [*made, *kept, linear_baseline(data, roles, history, head=head)]
     if few_values(data):
         made.append(best_ngram(data, roles, history))
     try:
@@ -56,7 +61,7 @@ def suitable_baselines(data, roles, history=5):
         return made
 
 
-def baselines_in_folds(data, roles, history=5):
+def baselines_in_folds(data, roles, history=5, head=None):
     """Return the test losses of `suitable_baselines` over all outer folds, to compare with those of cross_validate.
 
     Parameters
@@ -68,6 +73,9 @@ def baselines_in_folds(data, roles, history=5):
         first one is used.
     history : int
         The number of steps that the models look at.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
 
     Returns
     -------
@@ -86,7 +94,7 @@ def baselines_in_folds(data, roles, history=5):
         own = data.counted[row == TEST].sum()
         if own > 0:
             steps += own
-            for each in suitable_baselines(data, row, history):
+            for each in suitable_baselines(data, row, history, head):
                 total[each.name] = total.get(each.name, 0.0) + own * each.test_loss
     if not total:
         raise ValueError("roles: no test sequence has a step that counts")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
+from fastrnn.training.sequences.relative import emphasised
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Baseline:
     loss : tuple of 3 floats
         Mean losses of the counted steps of training, validation and test sequences; nan where there are none. The loss
         is that of a network's head: the cross-entropy in nats of classes, its sum over outputs of bits, the mean
-        squared error over outputs of reals.
+        squared error over outputs of reals, or their error-to-signal ratio.
     accuracy : tuple of 3 floats
         Shares of steps that were predicted right; nan for reals, and where there are no steps.
     """
@@ -54,16 +55,28 @@ def trained_on(data, roles):
     return (step_roles(data, roles) == TRAIN) & (data.weight > 0)
 
 
-def scored(name, data, roles, losses, correct=None):
-    """Return the Baseline with these losses (S,) and correct (S,) of all steps."""
+def scored(name, data, roles, losses, correct=None, energy=None):
+    """Return the Baseline with these losses (S,) and correct (S,) of all steps; energy (S,): what losses are relative
+    to, or None."""
     own, loss, accuracy = step_roles(data, roles), [], []
     for role in (TRAIN, VALIDATION, TEST):
         weight = np.where(own == role, data.weight, 0)
         counts = weight > 0
         some = counts.any()
-        loss.append(float(np.average(losses, weights=weight)) if some else np.nan)
+        total = weight.sum() if energy is None else weight @ energy
+        loss.append(float(weight @ losses / total) if some and total > 0 else np.nan)
         accuracy.append(float(np.mean(correct[counts])) if some and correct is not None else np.nan)
     return Baseline(name, tuple(loss), tuple(accuracy))
+
+
+def scored_reals(name, data, roles, predicted, head=None):
+    """Return the Baseline with these predictions (S, O) of reals; head: the one whose loss it has, or None: the mean
+    squared error."""
+    errors, signal = predicted - data.y, None
+    if head is not None and head.relative:
+        errors, signal = (emphasised(values, data, head.emphasis) for values in (errors, data.y))
+    energy = None if signal is None else (signal**2).mean(1)
+    return scored(name, data, roles, (errors**2).mean(1), energy=energy)
 
 
 def scored_probabilities(name, data, roles, p):

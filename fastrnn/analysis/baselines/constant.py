@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from fastrnn.analysis.baselines.base import possible, scored, scored_probabilities, trained_on
+from fastrnn.analysis.baselines.base import possible, scored_probabilities, scored_reals, trained_on
 
 
-def constant_baseline(data, roles):
+def constant_baseline(data, roles, head=None):
     """Fit one prediction for all steps: the shares of classes or ones, or the mean, of the training steps.
 
     Parameters
@@ -14,6 +14,9 @@ def constant_baseline(data, roles):
         Sequences with targets.
     roles : array (N,)
         The role of each sequence.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
 
     Returns
     -------
@@ -29,10 +32,10 @@ def constant_baseline(data, roles):
     if data.kind == "bits":
         p = np.broadcast_to(means, data.y.shape)
         return scored_probabilities("constant", data, roles, possible(data, chosen, p))
-    return scored("constant", data, roles, ((data.y - means) ** 2).mean(1))
+    return scored_reals("constant", data, roles, np.broadcast_to(means, data.y.shape), head)
 
 
-def persistence_baseline(data, roles):
+def persistence_baseline(data, roles, head=None):
     """Predict the target of the step before, and the training mean in the first step.
 
     Parameters
@@ -41,6 +44,9 @@ def persistence_baseline(data, roles):
         Sequences with real targets.
     roles : array (N,)
         The role of each sequence.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
 
     Returns
     -------
@@ -56,4 +62,4 @@ def persistence_baseline(data, roles):
     chosen = trained_on(data, roles)
     predicted = np.roll(data.y, 1, 0)
     predicted[data.offsets[:-1]] = np.average(data.y[chosen], 0, data.weight[chosen])
-    return scored("persistence", data, roles, ((data.y - predicted) ** 2).mean(1))
+    return scored_reals("persistence", data, roles, predicted, head)

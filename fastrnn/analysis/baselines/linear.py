@@ -5,8 +5,8 @@ import numpy as np
 from fastrnn.analysis.baselines.base import (
     earlier_inputs,
     possible,
-    scored,
     scored_probabilities,
+    scored_reals,
     trained_on,
 )
 from fastrnn.arguments import as_integer
@@ -67,7 +67,7 @@ def logistic_baseline(data, roles, history=1, C=1.0):
     return scored_probabilities(name, data, roles, possible(data, chosen, p))
 
 
-def linear_baseline(data, roles, history=1, ridge=0.0):
+def linear_baseline(data, roles, history=1, ridge=0.0, head=None):
     """Fit a linear regression with an intercept on the last inputs, by least squares.
 
     If the inputs are the series itself, this is its autoregression of order `history`.
@@ -82,6 +82,9 @@ def linear_baseline(data, roles, history=1, ridge=0.0):
         The number of steps whose inputs are used; inputs before the first step are 0.
     ridge : float
         The strength of an L2 penalty on all coefficients except the intercept: it is added to the diagonal of X^T X.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
 
     Returns
     -------
@@ -107,4 +110,4 @@ def linear_baseline(data, roles, history=1, ridge=0.0):
     w = np.linalg.lstsq(a, b, rcond=None)[0]
     predicted = (x - means[0]) @ w + means[1]
     name = f"linear regression, {history} step{'s' * (history > 1)}"
-    return scored(name, data, roles, ((data.y - predicted) ** 2).mean(1))
+    return scored_reals(name, data, roles, predicted, head)

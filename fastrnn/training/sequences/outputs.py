@@ -7,7 +7,7 @@ from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import blocks_of
 
 # Steps of one call of the kernel: its memory does not grow with the sequences.
-WINDOW = 512
+STEPS_AT_ONCE = 512
 
 
 def check_inputs(data, recipe, initial=None):
@@ -80,7 +80,7 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
     width = len(net.step.new) * sizes.hidden
     blocks = blocks_of(data, net.columns, None, dtype)
     program = predict_program(net, recipe.config.dtype, lanes)
-    longest = min(max(block.steps for block in blocks), WINDOW)
+    longest = min(max(block.steps for block in blocks), STEPS_AT_ONCE)
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
     arrays = {
@@ -104,8 +104,8 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
             if initial is not None:
                 start = aligned_zeros((width, net.columns, lanes), dtype)
                 start[:, : len(block.sequences), :count] = initial[own, block.sequences].T
-            for begun in range(0, block.steps, WINDOW):
-                window = min(WINDOW, block.steps - begun)
+            for begun in range(0, block.steps, STEPS_AT_ONCE):
+                window = min(STEPS_AT_ONCE, block.steps - begun)
                 lengths = aligned_zeros(block.lengths.shape, dtype)
                 lengths[: len(block.sequences)] = np.clip(data.lengths[block.sequences] - begun, 0, window)
                 _run(program, arrays, block.x[begun:], lengths, window, start)

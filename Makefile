@@ -99,9 +99,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 	@$(INSTALL) '.[examples]'
 	@touch $@
 
-# The tests draw plots too, so this also serves `make train`.
+# The tests draw plots too, so this also serves `make train`. They import a part of the modules that are installed, and
+# Python compiles a module when it is first imported: pip would spend half of its time on compiling all of them.
 .venv/for-test: pyproject.toml .venv/made
-	@$(INSTALL) '.[plot,test]'
+	@$(INSTALL) '.[plot,test]' --no-compile
 	@touch $@ .venv/for-train
 
 .venv/for-docs: pyproject.toml .venv/made

@@ -11,6 +11,7 @@ _EXPORTS = {
     "baselines": (
         "Baseline",
         "baselines_in_folds",
+        "baselines_of_each",
         "constant_baseline",
         "linear_baseline",
         "logistic_baseline",
@@ -19,7 +20,14 @@ _EXPORTS = {
         "persistence_baseline",
         "suitable_baselines",
     ),
-    "pictures": ("plot_calibration", "plot_field", "plot_learning_curves", "plot_portrait", "plot_selection"),
+    "pictures": (
+        "plot_calibration",
+        "plot_each",
+        "plot_field",
+        "plot_learning_curves",
+        "plot_portrait",
+        "plot_selection",
+    ),
     "portrait": ("Portrait", "phase_portrait"),
     "scores": ("Calibration", "auc", "calibration", "confusion_matrix", "esr", "nmse", "normalised_likelihood"),
     "simulation": ("Simulation", "simulate"),

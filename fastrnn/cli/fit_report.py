@@ -31,7 +31,7 @@ def check_pictures(args):
 
 def report_fit(args, folder, data, roles, made):
     """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
-    from fastrnn.analysis.baselines import baselines_in_folds
+    from fastrnn.analysis.baselines import baselines_in_folds, baselines_of_each
     from fastrnn.data import folds
 
     fits = made.fits if args.cv else made
@@ -39,7 +39,11 @@ def report_fit(args, folder, data, roles, made):
     # Roles of all folds, which cross_validate has divided in the same way.
     roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
     head = fits.head
-    baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head, args.each)
+    of_each = baselines_of_each(data, roles, args.each, head=head) if args.each else {}
+    if args.each:
+        baselines = _mean_of_each(data, roles, args.each, of_each)
+    else:
+        baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
     print(text)
@@ -54,7 +58,8 @@ def report_fit(args, folder, data, roles, made):
         print(f"still improving at the last epoch: {unfinished:,} of {len(fits):,} models; try more --epochs")
     table = made.table if args.cv else fits.to_frame()
     write_atomically(os.path.join(folder, TABLE_FILE), table.to_csv(index_label="model").encode())
-    pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, baselines)
+    known = baselines, of_each
+    pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, known)
     content = _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder)
     write_atomically(os.path.join(folder, REPORT_FILE), content.encode())
     write_json(folder, columns_as_json(args, data))
@@ -125,28 +130,30 @@ def _cell(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _baselines(data, roles, head, each=None):
-    """Return {name: loss} on the sequences of `_compared`.
+def _baselines(data, roles, head):
+    """Return {name: loss} on the sequences of `_compared`."""
+    from fastrnn.analysis.baselines import suitable_baselines
+    from fastrnn.data.roles import NAMES
 
-    each: the group whose values have separate networks, and so baselines, whose losses are averaged by counted steps.
-    """
+    role = NAMES.index(_compared(roles))
+    return {made.name: made.loss[role] for made in suitable_baselines(data, roles, head=head)}
+
+
+def _mean_of_each(data, roles, each, found):
+    """Return {name: loss} of the result of `baselines_of_each`: means over the values of a group, by counted steps, on
+    the sequences of `_compared`."""
     import numpy as np
 
-    from fastrnn.analysis.baselines import suitable_baselines
     from fastrnn.data.roles import NAMES
     from fastrnn.training.sequences.fit import owned_by
 
-    role, losses, steps = NAMES.index(_compared(roles)), {}, []
-    for own in owned_by(data, each) if each else [np.arange(len(data))]:
-        part = data.select(own)
-        steps.append(part.counted[roles[own] == role].sum())
-        for made in suitable_baselines(part, roles[own], head=head):
-            losses.setdefault(made.name, []).append(made.loss[role])
-    tested = np.array(steps) > 0
+    role = NAMES.index(_compared(roles))
+    steps = np.array([data.counted[own[roles[own] == role]].sum() for own in owned_by(data, each)])
+    tested = steps > 0
     # Whether inputs take few values, and so n-grams are useful, depends on the sequences.
     return {
-        name: float(np.average(np.array(own)[tested], weights=np.array(steps)[tested]))
-        for name, own in losses.items() if len(own) == len(steps) and tested.any()
+        name: float(np.average(losses[tested, role], weights=steps[tested]))
+        for name, losses in found.items() if tested.any() and np.isfinite(losses[tested, role]).all()
     }
 
 
@@ -156,11 +163,11 @@ def _compared(roles):
     return "test" if (roles == 2).any() else "validation" if (roles == 1).any() else "train"
 
 
-def _draw(args, folder, data, roles, made, fits, best, baselines):
-    """Draw the pictures; return {file: what it shows}."""
+def _draw(args, folder, data, roles, made, fits, best, known):
+    """Draw the pictures; return {file: what it shows}; known: {name: loss} of baselines, and of each value's own."""
     from fastrnn import analysis
 
-    drawn = {}
+    drawn, (baselines, of_each) = {}, known
 
     def path(name, text):
         drawn[f"{name}.{args.pictures}"] = text
@@ -170,6 +177,8 @@ def _draw(args, folder, data, roles, made, fits, best, baselines):
         analysis.plot_selection(made, baselines, path("loss", "test loss against hidden units"))
         # Curves are those of one fold, and so are the baselines in the picture.
         baselines = _baselines(data, roles[made.outer[best] * args.cv[1] + made.inner[best]], fits.head)
+    if args.each and set(fits.stopped) != {"diverged"}:
+        analysis.plot_each(fits, of_each, path("each", f"loss of the networks of each {args.each}, and of baselines"))
     analysis.plot_learning_curves(
         fits if not args.cv else fits[best], baselines, path("curves", "losses against epochs")
     )

@@ -11,10 +11,12 @@ from fastrnn.analysis.baselines.ngram import ngram_baseline
 from fastrnn.analysis.baselines.permutation import permutation_baseline
 from fastrnn.arguments import as_integer
 from fastrnn.data.roles import TEST, check_roles
+from fastrnn.training.sequences.fit import owned_by
 
 __all__ = [
     "Baseline",
     "baselines_in_folds",
+    "baselines_of_each",
     "constant_baseline",
     "linear_baseline",
     "logistic_baseline",
@@ -99,6 +101,41 @@ def baselines_in_folds(data, roles, history=5, head=None):
     if not total:
         raise ValueError("roles: no test sequence has a step that counts")
     return {name: value / steps for name, value in total.items()}
+
+
+def baselines_of_each(data, roles, each, history=5, head=None):
+    """Return the losses of `suitable_baselines` that are fitted to the sequences of each value of a group alone.
+
+    Parameters
+    ----------
+    data : Sequences
+        Sequences with targets.
+    roles : array (N,)
+        The role of each sequence.
+    each : str
+        The name of a group, for example "subject".
+    history : int
+        The number of steps that the models look at.
+    head : Head or None
+        The head of the networks to compare with: of Linear("esr") the losses are error-to-signal ratios. None: mean
+        squared errors.
+
+    Returns
+    -------
+    dict
+        {name: float64 array (G, 3)}, mean losses of the training, validation and test sequences of each of G values, in
+        sorted order; nan where there are none, or where the model does not suit the inputs of this value.
+
+    Raises
+    ------
+    ValueError
+        For an unknown group.
+    """
+    owned, made = owned_by(data, each), {}
+    for n, own in enumerate(owned):
+        for found in suitable_baselines(data.select(own), check_roles(roles, len(data))[own], history, head):
+            made.setdefault(found.name, np.full((len(owned), 3), np.nan))[n] = found.loss
+    return made
 
 
 def best_ngram(data, roles, history):

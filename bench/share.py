@@ -18,7 +18,7 @@ import fastrnn
 from bench.fits import table
 from bench.threads import choices
 from fastrnn.machine.execute import Program
-from fastrnn.training.sequences import fitting, own
+from fastrnn.training.sequences import fitting
 from fastrnn.training.sequences.fitting import Fitting
 from fastrnn.training.tasks import group, many_driver
 
@@ -100,7 +100,7 @@ def fits(models, threads, epochs, patience):
     data = choices(SEQUENCES, groups={"subject": np.arange(SEQUENCES) % SUBJECTS})
     folds = np.tile(fastrnn.data.folds(data, FOLDS, None), (models // FOLDS, 1))
     kinds = {"the same sequences": {}, "a subject's": {"each": "subject"}, "folds": {"roles": folds}}
-    places = [(Program, "run"), (Program, "run_all"), (own, "gather")], (Fitting, "_work"), (fitting, "on_threads")
+    places = [(Program, "run"), (Program, "run_all")], (Fitting, "_work"), (fitting, "on_threads")
     found = {}
     for hidden in (1, 4, 16):
         for kind, options in kinds.items():

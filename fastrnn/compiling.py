@@ -30,9 +30,9 @@ _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags'
 # define nothing that is compiled.
 UNCOMPILED = frozenset(
     """
-    analysis answers.py arguments.py bench certify check.py checkpoint.py cli cores.py data drawing.py errors.py
-    evaluate.py exchange files.py generalize.py interrupt.py model.py networks.py pages plots.py program.py
-    reference.py reproduce runner.py sklearn summaries.py sweep threads.py training verify.py
+    analysis answers.py arguments.py bench check.py checkpoint.py cli cores.py data drawing.py errors.py evaluate.py
+    exchange files.py generalization.py interrupt.py model.py networks.py pages plots.py program.py proofs reference.py
+    reproduce runner.py sklearn summaries.py sweeps threads.py training verification.py
     """.split()
 )
 if numba.config.DISABLE_JIT:
@@ -102,7 +102,7 @@ def plain(function):
 
 def addressed(function):
     """As `jit`, for functions that are called by an Address: no wrapper for Python objects is compiled."""
-    return jit(function, no_cpython_wrapper=True)
+    return jit(function, no_cpython_wrapper=True, pipeline_class=Plain)
 
 
 def inner(function):
@@ -139,9 +139,11 @@ def _stamp_of(package, versions):
 def _sources(package):
     for folder, _, files in os.walk(package):
         for file in files:
+            if not file.endswith(".py"):
+                continue
             path = os.path.join(folder, file)
             name = os.path.relpath(path, package)
-            if file.endswith(".py") and name.split(os.sep)[0] not in UNCOMPILED:
+            if name.split(os.sep)[0] not in UNCOMPILED:
                 with open(path, "rb") as source:
                     yield name, source.read()
 

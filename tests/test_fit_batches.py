@@ -6,7 +6,7 @@ from params import quick
 
 from fastrnn import GRU, Sequences, train_many
 from fastrnn.data import TEST, TRAIN, UNUSED, VALIDATION
-from fastrnn.kernels.gather import gather
+from fastrnn.kernels.recurrent.gathered import gather
 from tests.test_fit import DATA, ROLES
 
 OPTIONS = {"batch_size": 3, "epochs": 24, "evaluate_every": 4, "patience": None, "learning_rate": 0.03}
@@ -95,15 +95,17 @@ def test_weights_of_sequences_that_a_model_does_not_have_change_no_byte(carried,
     assert same(among, 0, alone, 0)
 
 
-def test_gathered_sequences_lie_where_they_are_read():
+@pytest.mark.parametrize("inputs", [2, 9])
+def test_gathered_sequences_lie_where_they_are_read(inputs):
     rng = np.random.default_rng(0)
     lengths = np.array([3, 1, 4])
     offsets = np.array([0, 3, 4, 8])
-    x, y, weight = rng.normal(size=(8, 2)), rng.normal(size=(8, 1)), rng.normal(size=8)
+    # Short rows are copied without a loop.
+    x, y, weight = rng.normal(size=(8, inputs)), rng.normal(size=(8, 1)), rng.normal(size=8)
     chosen = np.array([[[2, 0], [1, -1]], [[-1, 1], [0, -1]]])
     steps, firsts = np.array([4, 3]), np.array([0, 4])
-    out = [np.full((7, *shape, 2, 2), np.nan) for shape in ((2,), (1,), ())]
-    gather(chosen, steps, firsts, (offsets, lengths, x, y, weight), tuple(out))
+    out = [np.full((7, *shape, 2, 2), np.nan) for shape in ((inputs,), (1,), ())]
+    gather(chosen, np.arange(2), steps, firsts, (offsets, lengths, x, y, weight), out)
     for values, made in zip((x, y, weight), out):
         expected = np.zeros_like(made)
         for block, column, lane in np.ndindex(chosen.shape):
@@ -111,6 +113,12 @@ def test_gathered_sequences_lie_where_they_are_read():
                 rows = slice(firsts[block], firsts[block] + lengths[n])
                 expected[rows, ..., column, lane] = values[offsets[n] : offsets[n] + lengths[n]]
         np.testing.assert_array_equal(made, expected)
+    # One lane alone, whose neighbours stay.
+    before = [made.copy() for made in out]
+    gather(chosen[..., :1] * 0, np.array([1]), steps, firsts, (offsets, lengths, -x, -y, -weight), out)
+    for values, made, kept in zip((x, y, weight), out, before):
+        np.testing.assert_array_equal(made[..., 0], kept[..., 0])
+        np.testing.assert_array_equal(made[:3, ..., 0, 1], -values[:3])
 
 
 def test_states_are_carried_by_one_model_after_the_other_alone():

@@ -11,7 +11,7 @@ ALONE = {"check.py", "reference.py", "bench/worker.py"}
 # What every command, plug-in or format defines, and the functions that `fastrnn` itself offers.
 CONTRACT = {"EXAMPLES", "SUMMARY", "arguments", "run", "CONTRACT", "KNOWN", "train", "train_many"}
 # One function on three levels: in formulas, on vectors, on arrays; and the machine that compiles beside its emulator.
-LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Vector"}
+LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Local", "Vector"}
 # Loops for samples in the lanes, models in the lanes and units in the lanes: the same parts, of different layouts.
 LOOPS = {
     "Arrays", "CLEAN", "Calls", "DIVERGED", "ENDED", "ITEM", "LEARN_POINTERS", "LEARN_WORDS", "POINTERS", "Places",

@@ -1,18 +1,10 @@
-"""Philox4x64-10: random words as a function of (key, counter), so that data do not depend on threads.
+"""Random words of streams that seeds have, so that data do not depend on threads (fastrnn.simd.philox)."""
 
-J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11. The words are those of
-`numpy.random.Philox(key=[seed, stream], counter=[0, c1, c2, c3]).random_raw(n)`.
-"""
-
-from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
-from fastrnn.compiling import plain
-
-_WORD, _WIDE = ir.IntType(64), ir.IntType(128)
-_MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
-_WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+from fastrnn.machine.execute import Program
+from fastrnn.simd.philox import emit_random_words
 
 
 @intrinsic
@@ -21,74 +13,28 @@ def random_words(typing_context, seed, stream, c1, c2, c3, words):
 
     LLVM's instructions, written down: numba would take half a second to find their types.
     """
-    return types.void(seed, stream, c1, c2, c3, words), _generate
+
+    def generate(context, builder, signature, values):
+        *kinds, whole = signature.args
+        numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, kinds)]
+        array = context.make_array(whole)(context, builder, values[-1])
+        emit_random_words(builder, numbers[:2], numbers[2:], array.data, array.nitems)
+        return context.get_dummy_value()
+
+    return types.void(seed, stream, c1, c2, c3, words), generate
 
 
-def _generate(context, builder, signature, values):
-    *kinds, whole = signature.args
-    numbers = [context.cast(builder, value, kind, types.uint64) for value, kind in zip(values, kinds)]
-    array = context.make_array(whole)(context, builder, values[-1])
-    builder.call(_function(builder.module), [*numbers, array.data, array.nitems])
-    return context.get_dummy_value()
+def _rows(m):
+    """Fill each row with the first words of its seed."""
+    width, words = m.word("width"), m.integers("words")
+    for row in m.range(m.word("count")):
+        seed = m.read(m.integers("seeds"), row)
+        m.random_words((seed, m.word("stream")), (0, 0, 0), m.part_of_integers(words, row * width), width)
 
 
-def _function(module):
-    """The function (seed, stream, c1, c2, c3, pointer to words, their number) of a module, which is added once."""
-    name = "fastrnn_philox"
-    if name in module.globals:
-        return module.globals[name]
-    kind = ir.FunctionType(ir.VoidType(), [_WORD] * 5 + [_WORD.as_pointer(), _WORD])
-    function = ir.Function(module, kind, name)
-    function.linkage = "linkonce_odr"
-    builder = ir.IRBuilder(function.append_basic_block())
-    seed, stream, c1, c2, c3, words, count = function.args
-    blocks = builder.udiv(count, _WORD(4))
-    pairs = builder.and_(blocks, _WORD(2**64 - 2))
-
-    def made(block, how_many):
-        counters = [[builder.add(block, _WORD(i + 1)), c1, c2, c3] for i in range(how_many)]
-        return _rounds(builder, counters, [seed, stream])
-
-    def put(block, numbers, most=None):
-        first = builder.mul(block, _WORD(4))
-        for i, number in enumerate(numbers):
-            place = builder.add(first, _WORD(i))
-            if most is None:
-                builder.store(number, builder.gep(words, [place]))
-            else:
-                with builder.if_then(builder.icmp_unsigned("<", place, most)):
-                    builder.store(number, builder.gep(words, [place]))
-
-    # Two blocks side by side: each round waits for the product of the one before it.
-    with cgutils.for_range_slice(builder, _WORD(0), pairs, _WORD(2), inc=True) as (block, _):
-        put(block, [number for each in made(block, 2) for number in each])
-    whole = builder.udiv(builder.add(count, _WORD(3)), _WORD(4))
-    with cgutils.for_range_slice(builder, pairs, whole, _WORD(1), inc=True) as (block, _):
-        put(block, made(block, 1)[0], count)
-    builder.ret_void()
-    return function
+_ROWS = Program(_rows, ("seeds", "stream", "words", "count", "width"), "float64", 1, "")
 
 
-def _rounds(builder, counters, key):
-    """The words of blocks with these counters, each of four."""
-    for round_ in range(10):
-        if round_:
-            key = [builder.add(word, _WORD(weyl)) for word, weyl in zip(key, _WEYL)]
-        counters = [_round(builder, counter, key) for counter in counters]
-    return counters
-
-
-def _round(builder, counter, key):
-    wide = [builder.zext(word, _WIDE) for word in counter[::2]]
-    products = [builder.mul(word, _WIDE(multiplier)) for word, multiplier in zip(wide, _MULTIPLIERS)]
-    low = [builder.trunc(product, _WORD) for product in products]
-    high = [builder.trunc(builder.lshr(product, _WIDE(64)), _WORD) for product in products]
-    first, second = (builder.xor(builder.xor(high[1 - i], counter[2 * i + 1]), key[i]) for i in (0, 1))
-    return [first, low[1], second, low[0]]
-
-
-@plain
 def random_rows(seeds, stream, words):
-    """Return the first words of several seeds: seeds (N,), words (N, W)."""
-    for row in range(seeds.size):
-        random_words(seeds[row], stream, 0, 0, 0, words[row])
+    """Fill the rows of words (N, W) with the first words of seeds (N,), both C-contiguous uint64."""
+    _ROWS.call(seeds=seeds, stream=stream, words=words, count=len(words), width=words.shape[1])

@@ -14,8 +14,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastrnn.machine.atomics import Atomics
-from fastrnn.machine.integers import INT, Int
+from fastrnn.machine.integers import INT, Int, Local
 from fastrnn.machine.lane_sums import LaneSums
+from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
 from fastrnn.simd.rows import join, load_vector, splat_value, split_vector
 
@@ -93,6 +94,11 @@ class Compiler(LaneSums, Atomics):
         self.builder.store(
             self.integer(value).ir(), self._element(integers, index)
         )
+
+    def random_words(self, key, counter, words, count):
+        """Fill `count` int64s with the bits that numpy.random.Philox(key=key, counter=[0, *counter]) draws."""
+        key, counter = ([self.integer(each).ir() for each in numbers] for numbers in (key, counter))
+        emit_random_words(self.builder, key, counter, words, self.integer(count).ir())
 
     def _element(self, pointer, index):
         """The address of an element: that of the register's part, which neighbours share, and the known offset."""
@@ -173,6 +179,10 @@ class Compiler(LaneSums, Atomics):
     def integer(self, value):
         """A Python int as an Int."""
         return value if isinstance(value, Int) else Int(self, None, int(value))
+
+    def local(self, start):
+        """An integer that the kernel changes, kept in a register."""
+        return Local(self, start)
 
     def range(self, stop, start=0, step=1):
         """A loop over start, start + step, ... below `stop`; step may be known only, start and stop anything."""

@@ -57,8 +57,23 @@ def _of_ints(name):
     return operation
 
 
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "mod", "floordiv"):
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "mod", "floordiv", "rshift"):
     setattr(Int, f"__{_name}__", _of_ints(f"__{_name}__"))
+
+
+class Local:
+    """An integer that a kernel changes: `get` and `set`."""
+
+    def __init__(self, start):
+        self.set(start)
+
+    def get(self):
+        """Return the Int that was set last."""
+        return self._value
+
+    def set(self, value):
+        """Set it to an Int or a Python int."""
+        self._value = Int(value)
 
 
 class Vector(np.ndarray):
@@ -124,6 +139,12 @@ class Emulator:
         """Set an element of an array of int64."""
         # As 64 bits: a word of bits may have the highest set.
         _at(integers, index, np.dtype(np.int64), 1)[0] = (value + 2**63) % 2**64 - 2**63
+
+    def random_words(self, key, counter, words, count):
+        """Fill `count` int64s with the bits that numpy.random.Philox(key=key, counter=[0, *counter]) draws."""
+        key, counter = ([int(each) % 2**64 for each in numbers] for numbers in (key, (0, *counter)))
+        drawn = np.random.Philox(key=np.array(key, np.uint64), counter=np.array(counter, np.uint64)).random_raw(count)
+        _at(words, 0, np.dtype(np.uint64), count)[:] = drawn
 
     # ---------------------------------------------------------------------------------------------------- threads
 
@@ -216,6 +237,8 @@ class Emulator:
     def integer(self, value):
         """A Python int as an Int."""
         return Int(value)
+
+    local = staticmethod(Local)
 
     def range(self, stop, start=0, step=1):
         """A loop over start, start + step, ... below `stop`."""

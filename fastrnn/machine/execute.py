@@ -9,23 +9,9 @@ import os
 
 import numpy as np
 
-from fastrnn.compiling import plain
-from fastrnn.machine.address import address_for, call
+from fastrnn.machine.address import address_for
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.native import SIGNATURE, native
-
-
-@plain
-def execute(address, frame):
-    """Run the Program at an Address on its frame (int64 words)."""
-    call(address, (frame,))
-
-
-@plain
-def execute_all(address, frames):
-    """Run the Program at an Address on each row of frames (n, words)."""
-    for n in range(len(frames)):
-        call(address, (frames[n],))
 
 
 class Program:
@@ -39,14 +25,23 @@ class Program:
     @property
     def address(self):
         """The Address of its machine code, which takes a frame; compiled, or from the disk cache."""
-        return address_for(SIGNATURE, native().address(self))
+        return address_for(SIGNATURE, native().code(self).address)
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""
         if _emulated():
             emulate(self, frame)
         else:
-            execute(self.address, frame)
+            native().code(self).run(frame.ctypes.data, 1)
+
+    def call(self, **values):
+        """Run on a frame of these integers and addresses of arrays, the others 0; return {name: integer} afterwards."""
+        frame = np.zeros(len(self.names), np.int64)
+        for name, value in values.items():
+            number = value.ctypes.data if isinstance(value, np.ndarray) else int(value)
+            frame[self.names.index(name)] = (number + 2**63) % 2**64 - 2**63
+        self.run(frame)
+        return dict(zip(self.names, frame.tolist()))
 
     def run_all(self, frames):
         """Run on each of several frames, one after the other, in one call."""
@@ -55,14 +50,14 @@ class Program:
                 emulate(self, frame)
         else:
             rows = np.array(frames)
-            execute_all(self.address, rows)
+            native().code(self).run(rows.ctypes.data, len(rows))
             for frame, row in zip(frames, rows):
                 frame[:] = row
 
     def compile(self):
         """Compile the machine code, or load it from the disk cache."""
         if not _emulated():
-            native().address(self)
+            native().code(self)
 
 
 def _emulated():

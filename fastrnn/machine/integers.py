@@ -1,6 +1,7 @@
 """Integers of kernels that compile: loop counters, places in arrays, and conditions."""
 
 from llvmlite import ir
+from numba.core import cgutils
 
 INT = ir.IntType(64)
 
@@ -74,6 +75,9 @@ class Int:
     def __floordiv__(self, other):
         return self._with(other, lambda a, b: a // b, self.machine.builder.sdiv)
 
+    def __rshift__(self, other):
+        return self._with(other, lambda a, b: a >> b, self.machine.builder.ashr)
+
     def least(self, other):
         """The smaller of two."""
         builder = self.machine.builder
@@ -100,3 +104,19 @@ class Int:
     def both(self, other):
         """A condition for `when`: self and other hold."""
         return self._with(other, lambda a, b: a & b, self.machine.builder.and_)
+
+
+class Local:
+    """An integer that a kernel changes: `get` and `set`."""
+
+    def __init__(self, machine, start):
+        self.machine, self.place = machine, cgutils.alloca_once(machine.builder, INT)
+        self.set(start)
+
+    def get(self):
+        """Return the Int that was set last."""
+        return Int(self.machine, self.machine.builder.load(self.place))
+
+    def set(self, value):
+        """Set it to an Int or a Python int."""
+        self.machine.builder.store(self.machine.integer(value).ir(), self.place)

@@ -5,25 +5,38 @@ wraps the code for Python. A kernel's instructions are chosen already: what is l
 fold constants, and to simplify branches.
 """
 
+import ctypes
 import hashlib
+from typing import NamedTuple
 
 from llvmlite import binding, ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from fastrnn.interrupt import postponed
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
+from fastrnn.machine.integers import INT
 from fastrnn.pipelines import uncollected
 
 FRAME = types.Array(types.int64, 1, "C")
 # As `call` of fastrnn.machine.address calls it.
 SIGNATURE = (FRAME,)
+# As Python calls it, which leaves its lock to others meanwhile: with the address of frames, one after the other, and
+# their number. numba's way from Python to compiled code would have to be compiled itself.
+RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 # Loops test their condition at their end, which leaves the recurrence fewer jumps. What all of LLVM's passes take, and
 # what they are worth: `python -m bench.passes`.
 PASSES = ("simplify_cfg", "sroa", "instruction_combine", "loop_simplify", "lcssa", "loop_rotate", "instruction_combine",
           "simplify_cfg")
+
+
+class Code(NamedTuple):
+    """The machine code of a Program: its address, for compiled code, and the RUN of it, for Python."""
+
+    address: int
+    run: object
 
 
 class Native:
@@ -41,16 +54,16 @@ class Native:
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), self.machine)
         self.layout = str(self.engine.target_data)
         self.files = CodeFiles(_emitted)
-        self.optimise, self.addresses, self.hits, self.misses = optimised, {}, 0, 0
+        self.optimise, self.codes, self.hits, self.misses = optimised, {}, 0, 0
 
-    def address(self, program):
-        """Return the address of the code of a Program."""
-        if program.digest not in self.addresses:
+    def code(self, program):
+        """Return the Code of a Program."""
+        if program.digest not in self.codes:
             # For the reasons of `jit`.
             with postponed(), global_compiler_lock, uncollected():
-                if program.digest not in self.addresses:
-                    self.addresses[program.digest] = self._loaded(program)
-        return self.addresses[program.digest]
+                if program.digest not in self.codes:
+                    self.codes[program.digest] = self._loaded(program)
+        return self.codes[program.digest]
 
     def _loaded(self, program):
         key = hashlib.blake2b(" ".join((program.digest, *self.target)).encode(), digest_size=16).hexdigest()
@@ -63,7 +76,8 @@ class Native:
             self.hits += 1
         self.engine.add_object_file(binding.ObjectFileRef.from_data(bytes(code)))
         self.engine.finalize_object()
-        return self.engine.get_function_address(_name_of(program))
+        address, run = (self.engine.get_function_address(name) for name in _names_of(program))
+        return Code(address, RUN(run))
 
     def _compiled(self, program):
         """Return the object code of a Program."""
@@ -84,22 +98,35 @@ def optimised(machine, module):
             passes.run(function, builder)
 
 
-def _name_of(program):
-    return f"program_{program.digest}"
+def _names_of(program):
+    """Return the names of the functions that compiled code and Python call."""
+    return f"program_{program.digest}", f"run_{program.digest}"
 
 
 def _emitted(program, triple, layout):
-    """Return a Program as LLVM's instructions: a function that numba's compiled code can call."""
+    """Return a Program as LLVM's instructions: a function that numba's compiled code can call, and a RUN."""
     context = cpu_target.target_context
     convention = context.call_conv
     module = ir.Module(program.digest)
     module.triple, module.data_layout = triple, layout
-    function = ir.Function(module, convention.get_function_type(types.none, SIGNATURE), _name_of(program))
+    called, run = _names_of(program)
+    function = ir.Function(module, convention.get_function_type(types.none, SIGNATURE), called)
     builder = ir.IRBuilder(function.append_basic_block())
     (frame,) = context.get_arg_packer(SIGNATURE).from_arguments(builder, convention.get_arguments(function))
-    words = context.make_array(FRAME)(context, builder, frame).data
+    # numba's way to an array's data would first take in all that it can compile, in a third of a second.
+    data = context.data_model_manager[FRAME].get_field_position("data")
+    words = builder.extract_value(frame, data)
     program.kernel(Compiler(builder, words, program.names, program.dtype, program.lanes))
     convention.return_value(builder, context.get_dummy_value())
+
+    runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [words.type, INT]), run)
+    builder = ir.IRBuilder(runner.append_basic_block())
+    frames, count = runner.args
+    with cgutils.for_range(builder, count) as loop:
+        words = builder.gep(frames, [builder.mul(loop.index, INT(len(program.names)))])
+        frame = builder.insert_value(ir.Constant(context.get_value_type(FRAME), ir.Undefined), words, data)
+        convention.call_function(builder, function, types.none, SIGNATURE, [frame])
+    builder.ret_void()
     return module
 
 

@@ -8,6 +8,7 @@ from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import GATHERED_SOURCES, gathered_arrays
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.training.sequences.blocks import rows_of
 from fastrnn.training.sequences.epochs import LEARNED, Epochs, addresses, orders_of, table_of
 from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.job import FitJob
@@ -38,7 +39,8 @@ class BatchedGroup(Epochs, FitGroup):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.set_words(**{name: array.ctypes.data for name, array in zip(GATHERED_SOURCES, self.source)})
+        for name, array in zip(GATHERED_SOURCES, rows_of(self.data, self.recipe.dtype)):
+            self.take_array(name, array)
         # The list that the next call may take.
         self.ahead = None
 

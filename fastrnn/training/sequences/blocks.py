@@ -96,6 +96,12 @@ def blocks_of(data, columns, lanes, dtype):
     return [block_of(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
 
 
+def rows_of(data, dtype):
+    """Return the data's x (S, I), targets (S, Y) and weights (S,), converted once: they are copied again and again."""
+    values = data.x, data.target_rows(slice(None)), data.weight
+    return [np.ascontiguousarray(each, dtype) for each in values]
+
+
 def block_of(data, sequences, columns, lanes, dtype):
     """Return the SequenceBlock of a few sequences, in this order."""
     lengths, places = data.lengths[sequences], (columns, lanes) if lanes else (columns,)

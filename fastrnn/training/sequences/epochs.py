@@ -30,13 +30,6 @@ class Epochs:
     last, listed = loops.DECIDE, 1
 
     @cached_property
-    def source(self):
-        """The data's x, targets and weights, converted once to the precision of the kernels: they are copied again and
-        again."""
-        values = self.data.x, self.data.target_rows(slice(None)), self.data.weight
-        return [np.ascontiguousarray(each, self.recipe.dtype) for each in values]
-
-    @cached_property
     def weight_of(self):
         """The sum of the weights of each sequence's steps, (N,)."""
         return np.add.reduceat(self.data.weight, self.data.offsets[:-1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastrnn.thread_choice import ThreadChoice
 from fastrnn.training.sequences.batched import BatchedGroup
-from fastrnn.training.sequences.blocks import Layout, blocks_for
+from fastrnn.training.sequences.blocks import Layout, blocks_for, rows_of
 from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.lanes import lane_of, put_lane
 from fastrnn.training.sequences.own import OwnGroup
@@ -83,7 +83,7 @@ class Many:
         if self.lanes in ("own", "batches"):
             divisions = dict.fromkeys(job.division for job in self.jobs)
             self.layout = Layout(divisions, self.data.lengths, self.recipe.net.columns)
-            self.targets = self.data.target_rows(slice(None))
+            self.source = rows_of(self.data, self.recipe.dtype)
 
     def work(self):
         """Train models until none waits, or training is to stop; `held` then has the unfinished ones."""
@@ -107,7 +107,7 @@ class Many:
         """Return a group without models; beside: a group of the same thread, or None."""
         if self.lanes in ("own", "batches"):
             kind = OwnGroup if self.lanes == "own" else OwnBatchedGroup
-            return kind(self.recipe, self.data, self.flag, self.layout, self.targets, beside)
+            return kind(self.recipe, self.data, self.flag, self.layout, self.source, beside)
         kind = FitGroup if self.recipe.config.batch_size is None else BatchedGroup
         return kind(self.recipe, self.data, self.flag, self._blocks_for, beside)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.recurrent.gathered import gather
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import SequenceBlock
 from fastrnn.training.sequences.group import FitGroup
@@ -12,20 +12,19 @@ from fastrnn.training.sequences.group import FitGroup
 class OwnGroup(FitGroup):
     """A FitGroup whose lanes have separate sequences, which are written into its blocks when a model begins.
 
-    layout: the Layout of all models that may come. targets: data.target_rows of all steps.
+    layout: the Layout of all models that may come. source: the arrays of `rows_of`.
     """
 
     mixes = True
 
-    def __init__(self, recipe, data, flag, layout, targets, beside=None):
+    def __init__(self, recipe, data, flag, layout, source, beside=None):
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
-        self.layout, self.targets, count = layout, targets, len(layout.steps)
+        self.layout, self.source, count = layout, source, len(layout.steps)
         ends = np.cumsum(layout.steps)
         self.firsts, steps = ends - layout.steps, int(ends[-1])
         super().__init__(recipe, data, flag, None, beside)
         self.laid = [
-            aligned_zeros((steps, *shape, net.columns, lanes), dtype)
-            for shape in ((net.sizes.inputs,), (targets.shape[1],), ())
+            aligned_zeros((steps, *each.shape[1:], net.columns, lanes), dtype) for each in source
         ]
         self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
         # The sequence in each place, the Division of which each lane's are, and the lanes whose sequences are to be
@@ -88,14 +87,11 @@ class OwnGroup(FitGroup):
         return np.searchsorted(self.layout.starts, np.arange(len(self.blocks)), side="right") - 1
 
     def _write(self):
-        """Write the sequences of models that began since the last round: those of neighbouring lanes together."""
-        data, slots = self.data, np.array(sorted(self.late), int)
-        source, self.late = (data.offsets, data.lengths, data.x, self.targets, data.weight), set()
-        for lanes in np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1):
-            if len(lanes):
-                part = slice(lanes[0], lanes[-1] + 1)
-                arrays = [array[..., part] for array in self.laid]
-                gather(self.chosen[..., part], self.layout.steps, self.firsts, source, tuple(arrays))
+        """Write the sequences of models that began since the last round."""
+        if self.late:
+            lanes, given = np.array(sorted(self.late)), (self.data.offsets, self.data.lengths, *self.source)
+            gather(self.chosen[..., lanes], lanes, self.layout.steps, self.firsts, given, self.laid)
+        self.late = set()
 
     def take(self, slots):
         """Free the slots of finished models, as a FitGroup does."""

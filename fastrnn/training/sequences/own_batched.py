@@ -3,8 +3,8 @@
 import numpy as np
 
 from fastrnn.caching import cached_property
-from fastrnn.kernels.gather import gather
 from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.recurrent.gathered import gather
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.threads import with_helpers
 from fastrnn.training.sequences.epochs import Epochs, addresses, orders_of, table_of
@@ -126,11 +126,11 @@ class OwnBatchedGroup(Epochs, OwnGroup):
             name: self._buffer(name, (int(steps.sum()), *own.shape[1:], *places))
             for name, own in zip(("x", "y", "mask"), self.source)
         }
-        given = data.offsets, data.lengths, *self.source
+        given, lanes = (data.offsets, data.lengths, *self.source), np.arange(self.recipe.lanes)
 
         def part(thread, threads):
             own = slice(count * thread // threads, count * (thread + 1) // threads)
-            gather(chosen[own], steps[own], firsts[own], given, tuple(arrays.values()))
+            gather(chosen[own], lanes, steps[own], firsts[own], given, list(arrays.values()))
 
         with_helpers(min(self.threads, count), part)
         columns = {"steps": steps} | {name: addresses(array, firsts) for name, array in arrays.items()}

@@ -13,7 +13,7 @@ def run(rows, out, first):
 
 
 @pytest.mark.parametrize("first", [0, 16, 48])
-@pytest.mark.parametrize("count", [1, 3, 4, 5, 9, 16])
+@pytest.mark.parametrize("count", [4, 8, 20])
 def test_each_bit_arrives(count, first):
     rng = np.random.default_rng(count)
     rows, before = (rng.integers(0, 2**64, (n, count), np.uint64) for n in (16, 64))

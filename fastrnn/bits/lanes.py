@@ -14,12 +14,15 @@ from fastrnn.machine.address import Address, address_of, call
 
 @inner
 def _cut(low, high, shift, row):
-    """Set row to the bits of low from `shift` on, followed by those of high."""
-    for n in range(row.size):
-        row[n] = low[n] >> shift
+    """Set row to the bits of low (T, N) from `shift` on, followed by those of high."""
+    width = low.shape[1]
+    for t in range(low.shape[0]):
+        for n in range(width):
+            row[t * width + n] = low[t, n] >> shift
     if shift > 0:
-        for n in range(row.size):
-            row[n] |= high[n] << (np.uint64(64) - shift)
+        for t in range(low.shape[0]):
+            for n in range(width):
+                row[t * width + n] |= high[t, n] << (np.uint64(64) - shift)
 
 
 @inner
@@ -45,7 +48,7 @@ def _join(samples, sample, batch, columns, lanes):
 def spread(active, step, words, rows, out, laid, batch, sample, columns):
     """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes.
 
-    words (L, 2, N), out (64, N), laid (1): the number of blocks; rows (16, N): scratch.
+    words (L, 2, T, I), out (64, T * I), laid (1): the number of blocks; rows (16, T * I): scratch.
     """
     for first in range(0, active.size, 16):
         for row in range(16):
@@ -65,7 +68,7 @@ def spread(active, step, words, rows, out, laid, batch, sample, columns):
 def _lay_lanes(laid, batch, sample):
     """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
     source, feed = laid.source, laid.feed
-    task, (steps, inputs, outputs) = held(source.task), held(feed.shape)
+    task = held(source.task)
     for lane in range(feed.active.size):
         if feed.active[lane] == 0:
             continue
@@ -73,8 +76,7 @@ def _lay_lanes(laid, batch, sample):
         for word in range(number // 64, (number + 63) // 64 + 1):
             if feed.tag[lane, word % 2] != word:
                 feed.tag[lane, word % 2] = word
-                x = feed.x_words[lane, word % 2].reshape(steps, inputs)
-                y = feed.y_words[lane, word % 2].reshape(steps, outputs)
+                x, y = feed.x_words[lane, word % 2], feed.y_words[lane, word % 2]
                 draw_word(task, feed.seed[lane], word, x, y, feed.state)
     columns = laid.block.outputs.shape[0]
     active, step = feed.active, feed.step
@@ -98,7 +100,7 @@ def lane_source(source):
     """Return a source in the form that groups of models take."""
     if not source.inputs_are_bits:
         return source
-    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1), np.uint64), np.zeros(1, np.int64)
+    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1, 1), np.uint64), np.zeros(1, np.int64)
     return LaneTask(
         source,
         address_of(spread, flags, flags, words, plane, plane, flags, 0, 0, 0),

@@ -4,20 +4,21 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from fastrnn.kernels.feed import VECTOR_WORDS
+
 WORD_TYPE = ir.IntType(64)
 # Lanes whose words are exchanged together, and exchanges of ever smaller squares of their bits: H. S. Warren, "Hacker's
 # Delight", Addison-Wesley 2012, section 7-3.
 ROWS = 16
 EXCHANGES = (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333), (1, 0x5555555555555555)
-# Words in a vector: sixteen rows fill the registers of AVX2.
-VECTOR_WORDS = 4
 
 
 @intrinsic
 def exchange(typing_context, rows, out, first):
     """Bit first + l of out (64, N)[s] = bit s of rows (16, N)[l]; bits of `out` below these stay, those above become 0.
 
-    Both arrays: C-contiguous uint64. numba would take two seconds to compile its own loops for this.
+    Both arrays: C-contiguous uint64, N a multiple of VECTOR_WORDS. numba would take two seconds to compile its own loops
+    for this.
     """
 
     def generate(context, builder, signature, values):
@@ -26,17 +27,16 @@ def exchange(typing_context, rows, out, first):
         )
         count = cgutils.unpack_tuple(builder, source.shape, 2)[1]
         shift = context.cast(builder, values[2], signature.args[2], types.uint64)
-        whole = builder.and_(count, WORD_TYPE(-VECTOR_WORDS))
-        for start, stop, lanes in ((WORD_TYPE(0), whole, VECTOR_WORDS), (whole, count, 1)):
-            with cgutils.for_range_slice(builder, start, stop, WORD_TYPE(lanes), inc=True) as (n, _):
-                _exchange(builder, source.data, target.data, count, n, shift, lanes)
+        with cgutils.for_range_slice(builder, WORD_TYPE(0), count, WORD_TYPE(VECTOR_WORDS), inc=True) as (n, _):
+            _exchange(builder, source.data, target.data, count, n, shift)
         return context.get_dummy_value()
 
     return types.void(rows, out, first), generate
 
 
-def _exchange(builder, source, target, count, n, shift, lanes):
-    """Do words n to n + lanes - 1 of each row, of `count`."""
+def _exchange(builder, source, target, count, n, shift):
+    """Do VECTOR_WORDS words from n on of each row, of `count`."""
+    lanes = VECTOR_WORDS
     vector = ir.VectorType(WORD_TYPE, lanes)
 
     def place(pointer, row):

@@ -8,17 +8,20 @@ from fastrnn.kernels.block_data import Block
 from fastrnn.kernels.reference import Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
 
+# Words in a vector of those that exchange bits: sixteen rows of them fill the registers of AVX2.
+VECTOR_WORDS = 4
+
 
 class Feed(NamedTuple):
-    """What the lanes draw from: of sequences of shape (T, I, O); arrays (L) where nothing else is said.
+    """What the lanes draw from; arrays (L) where nothing else is said.
 
     active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
-    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T * I), y_words (L,
-    2, T * O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks were
+    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
+    T, O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks were
     laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
+    Rows of blocks and of scratch end with unused words, up to a whole number of vectors.
     """
 
-    shape: tuple
     active: np.ndarray
     seed: np.ndarray
     data: np.ndarray
@@ -39,14 +42,13 @@ def feed_for(net, steps, lanes):
     """Return a Feed of empty lanes."""
     inputs, outputs = net.sizes.inputs, net.sizes.outputs
     held = 1 if net.bits else 0
-    x, y = steps * inputs, steps * outputs
+    x, y = (-(-steps * size // VECTOR_WORDS) * VECTOR_WORDS for size in (inputs, outputs))
     return Feed(
-        (steps, inputs, outputs),
         **{name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")},
         seed=np.zeros(lanes, np.uint64),
         tag=np.full((lanes, 2), -1),
-        x_words=np.zeros((held * lanes, 2, x), np.uint64),
-        y_words=np.zeros((held * lanes, 2, y), np.uint64),
+        x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
+        y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
         x_blocks=np.zeros((held * 64, x), np.uint64),
         y_blocks=np.zeros((held * 64, y), np.uint64),
         laid=np.zeros(1, np.int64),

@@ -10,10 +10,10 @@ import sys
 import numpy as np
 
 from bench.arguments import parser_for
-from fastrnn.bits.planes import to_words
+from fastrnn.bits.planes import to_words, unpacked_bits
 from fastrnn.cli.progress import Bar
 from fastrnn.evaluate import Batch, evaluate
-from fastrnn.proofs.sequences import answers, planes_of, skewed, unpacked_bits
+from fastrnn.proofs.sequences import answers, planes_of, skewed
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks import TrainConfig, train
 from fastrnn.training.tasks.consolidate import consolidate

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.bits.planes import Digits, answers_of, counting, from_words, sample_bits
+from fastrnn.bits.planes import Digits, answers_of, counting, from_words, unpacked_bits
 from fastrnn.bits.source import STATE_WORDS, label_words
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
@@ -116,7 +116,7 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
     tally.bits = batch.samples * task.output_size * (task.bits - _silent(task, 0, task.bits))
     tally.wrong, tally.margin = int(np.bitwise_count(ever).sum()), float(margins.min())
     if mistakes and tally.wrong and len(mistakes.found) < mistakes.most:
-        wrong = np.flatnonzero(sample_bits(ever).reshape(-1))[: mistakes.most - len(mistakes.found)]
+        wrong = np.flatnonzero(unpacked_bits(ever, batch.samples))[: mistakes.most - len(mistakes.found)]
         mistakes.found += _shown(model, task, batch, wrong, threads)
     return tally
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from fastrnn.bits.planes import unpacked_bits
 from fastrnn.kernels.arrays import Arrays, by_length, lengths_of
 from fastrnn.networks import lanes_for
-from fastrnn.proofs.sequences import planes_of, unpacked_bits
+from fastrnn.proofs.sequences import planes_of
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.small_session import SmallSession
 

@@ -9,6 +9,7 @@ from certified_models import FIXTURES, WRONG, double, proved, unproved
 from matplotlib.figure import Figure
 
 import fastrnn
+from fastrnn.bits.planes import unpacked_bits
 from fastrnn.check import MOST_WORK
 from fastrnn.initializers import initial_weights
 from fastrnn.model import Model
@@ -19,7 +20,7 @@ from fastrnn.proofs.graph import own_machine, windows
 from fastrnn.proofs.picture import draw_boxes
 from fastrnn.proofs.prove import prove
 from fastrnn.proofs.search import search
-from fastrnn.proofs.sequences import answers, planes_of, unpacked_bits
+from fastrnn.proofs.sequences import answers, planes_of
 from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
 ADDITION = fastrnn.tasks.Addition(bits=8)

@@ -16,6 +16,7 @@ from kernel_runs import batched, online, step, streaming
 from params import quick
 
 import fastrnn
+from fastrnn.bits.planes import unpacked_bits
 from fastrnn.cells.base import ACTIVATIONS
 from fastrnn.formula.graph import symbol
 from fastrnn.formula.intervals import Intervals
@@ -24,7 +25,7 @@ from fastrnn.proofs.automaton import automaton_of
 from fastrnn.proofs.boxes import Boxes
 from fastrnn.proofs.prove import image
 from fastrnn.proofs.rounding import UNIT, Rounding, gamma, operations
-from fastrnn.proofs.sequences import answers, planes_of, rhythms, skewed, unpacked_bits
+from fastrnn.proofs.sequences import answers, planes_of, rhythms, skewed
 
 TESTS = str(Path(__file__).parent)
 CASES = {

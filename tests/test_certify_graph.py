@@ -8,10 +8,11 @@ from certified_models import proved, unproved
 from kernel_runs import batched
 
 import fastrnn
+from fastrnn.bits.planes import unpacked_bits
 from fastrnn.compiling import jit
 from fastrnn.proofs.automaton import automaton_of
 from fastrnn.proofs.graph import Graph, own_machine, windows
-from fastrnn.proofs.sequences import every, planes_of, rhythms, skewed, unpacked_bits
+from fastrnn.proofs.sequences import every, planes_of, rhythms, skewed
 from fastrnn.tasks.base import Task
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastrnn.bits.planes import counting, from_words, sample_bits, to_words
+from fastrnn.bits.planes import counting, from_words, packed_bits, to_words, unpacked_bits
 
 
 @settings(max_examples=100, deadline=None)
@@ -16,9 +16,9 @@ def test_planes_hold_ints_of_any_size(bits, operands, data):
     assert (planes.shape, planes.dtype) == ((-(-len(rows) // 64), bits, operands), np.uint64)
     for i in range(operands):
         assert from_words(planes[:, :, i], len(rows)) == [row[i] % 2**bits for row in rows]
-    last = sample_bits(planes[:, bits - 1, 0])
-    assert last.reshape(-1)[: len(rows)].tolist() == [row[0] >> bits - 1 & 1 for row in rows]
-    assert not last.reshape(-1)[len(rows) :].any()
+    whole = unpacked_bits(planes, 64 * len(planes))
+    assert whole[: len(rows), bits - 1, 0].tolist() == [row[0] >> bits - 1 & 1 for row in rows]
+    assert not whole[len(rows) :].any() and np.array_equal(packed_bits(whole[: len(rows)]), planes)
 
 
 @pytest.mark.parametrize(("free_bits", "operands"), [(3, 2), (4, 2), (2, 4), (7, 1), (5, 3)])

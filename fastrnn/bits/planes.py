@@ -112,7 +112,17 @@ def answers_of(task, planes, count):
     return from_words(planes[:, task.counted, 0], count)
 
 
-def sample_bits(words):
-    """Return an array (W, 64) of 0 and 1: the bit of each sample."""
-    octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8).reshape(-1, 8)
-    return np.unpackbits(octets, axis=1, bitorder="little")
+def packed_bits(bits):
+    """Return words (W, ...), uint64, of 0 and 1 (N, ...): sample i is bit i % 64 of word i // 64."""
+    words = -(-len(bits) // 64)
+    padded = np.zeros((words * 64, *bits.shape[1:]), np.uint8)
+    padded[: len(bits)] = bits
+    octets = np.packbits(padded.reshape(words, 64, -1), axis=1, bitorder="little").transpose(0, 2, 1)
+    return np.ascontiguousarray(octets).view("<u8").reshape(words, *bits.shape[1:]).astype(np.uint64)
+
+
+def unpacked_bits(words, count):
+    """Return 0 and 1 (N, ...) of the first `count` samples of words (W, ...): the inverse of `packed_bits`."""
+    octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8).reshape(len(words), -1, 8)
+    bits = np.unpackbits(octets, axis=2, bitorder="little").transpose(0, 2, 1)
+    return np.ascontiguousarray(bits).reshape(-1, *words.shape[1:])[:count]

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastrnn.bits.planes import sample_bits
+from fastrnn.bits.planes import packed_bits, unpacked_bits
 from fastrnn.bits.source import STATE_WORDS, label_words
 
 MOST_STATES = 4096
@@ -70,27 +70,12 @@ def automaton_of(task):
 
 def _run_once(task, states, inputs):
     """Return (next states (Q, S, STATE_WORDS), outputs (Q, S, O)) of every state, as bits, on every symbol."""
-    count = len(states) * len(inputs)
-    words = -(-count // 64)
-    before = _in_words(np.repeat(np.array(states), len(inputs), axis=0), words)
-    x = _in_words(np.tile(inputs.astype(np.uint8), (len(states), 1)), words)[:, None]
-    y = np.zeros((words, 1, task.output_size), np.uint64)
-    label_words(task.kernel, np.ascontiguousarray(x), y, before)
-    shape = len(states), len(inputs)
-    return _from_words(before, count).reshape(*shape, -1), _from_words(y[:, 0], count).reshape(*shape, -1)
-
-
-def _in_words(bits, words):
-    """Pack (samples, C) of 0 and 1 into words (words, C); sample i is bit i % 64 of word i // 64."""
-    padded = np.zeros((words * 64, bits.shape[1]), np.uint8)
-    padded[: len(bits)] = bits
-    octets = np.packbits(padded.reshape(words, 64, -1), axis=1, bitorder="little")
-    return np.ascontiguousarray(octets.transpose(0, 2, 1)).view("<u8")[..., 0].astype(np.uint64)
-
-
-def _from_words(words, count):
-    bits = sample_bits(words.reshape(-1)).reshape(*words.shape, 64)
-    return np.ascontiguousarray(bits.transpose(0, 2, 1)).reshape(-1, words.shape[1])[:count]
+    shape, count = (len(states), len(inputs)), len(states) * len(inputs)
+    state = packed_bits(np.repeat(np.array(states), len(inputs), axis=0))
+    x = packed_bits(np.tile(inputs, (len(states), 1)))[:, None]
+    y = np.zeros((len(x), 1, task.output_size), np.uint64)
+    label_words(task.kernel, x, y, state)
+    return unpacked_bits(state, count).reshape(*shape, -1), unpacked_bits(y, count).reshape(*shape, -1)
 
 
 def _smallest(inputs, following, outputs):

@@ -4,7 +4,8 @@ boxes."""
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.proofs.sequences import planes_of, skewed, unpacked_bits
+from fastrnn.bits.planes import unpacked_bits
+from fastrnn.proofs.sequences import planes_of, skewed
 
 # Spread within a state that directions are not charged for: boxes of saturated units are nearly points.
 RIDGE = 1e-3

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.bits.planes import answers_of, from_words
+from fastrnn.bits.planes import answers_of, from_words, unpacked_bits
 from fastrnn.proofs.network import Float64Network
-from fastrnn.proofs.sequences import answers, every, planes_of, rhythms, skewed, unpacked_bits
+from fastrnn.proofs.sequences import answers, every, planes_of, rhythms, skewed
 
 # Steps of rhythms and of random sequences; random sequences in one piece.
 SEARCH_STEPS, LONG, COUNT = 96, 256, 2048

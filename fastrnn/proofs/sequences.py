@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from fastrnn.bits.planes import sample_bits
+from fastrnn.bits.planes import packed_bits
 from fastrnn.bits.source import label_words
 
 
@@ -43,19 +43,8 @@ def rhythms(symbols, steps, most=8192):
 
 
 def planes_of(symbols, inputs):
-    """Return bit planes (W, T, I) of symbols (N, T): sample i is bit i % 64 of word i // 64."""
-    count, steps = symbols.shape
-    padded = np.zeros((-(-count // 64) * 64, steps), np.int64)
-    padded[:count] = symbols
-    bits = ((padded[..., None] >> np.arange(inputs)) & 1).astype(np.uint8).reshape(-1, 64, steps, inputs)
-    octets = np.packbits(bits, axis=1, bitorder="little")
-    return np.ascontiguousarray(octets.transpose(0, 2, 3, 1)).view("<u8")[..., 0].astype(np.uint64)
-
-
-def unpacked_bits(planes, count):
-    """Unpack the first `count` samples of bit planes (W, T, C); return (N, T, C) of 0 and 1."""
-    bits = sample_bits(planes.reshape(-1)).reshape(*planes.shape, 64)
-    return np.ascontiguousarray(bits.transpose(0, 3, 1, 2)).reshape(-1, *planes.shape[1:])[:count]
+    """Return bit planes (W, T, I) of symbols (N, T)."""
+    return packed_bits((symbols[..., None] >> np.arange(inputs)) & 1)
 
 
 def answers(task, planes):

@@ -15,13 +15,14 @@ import numpy as np
 
 from fastrnn import streams
 from fastrnn.arguments import as_whole
+from fastrnn.bits.planes import unpacked_bits
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import ordered
 from fastrnn.formula.retention import kept
 from fastrnn.interrupt import Interrupt, Interrupted, deferred_interrupt
 from fastrnn.model import Model
 from fastrnn.proofs import certify, check_provable, longest
-from fastrnn.proofs.sequences import answers, planes_of, skewed, unpacked_bits
+from fastrnn.proofs.sequences import answers, planes_of, skewed
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
 from fastrnn.training.tasks.driver import Training

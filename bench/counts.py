@@ -141,7 +141,7 @@ def of_batches(work):
     """Return (counts, steps of vectors, multiply-adds of products) of a block of samples on a task."""
     session = Fastrnn(work, 1, starting_weights(work), None, None).session
     session.run(1)
-    counts = counted(session.programs[0], session.frames[0][0])
+    counts = counted(session.programs[0], session.stored[0].values.learn.frame)
     return counts, work.steps * session.net.columns, work.flops / 2 * session.net.columns
 
 
@@ -149,7 +149,7 @@ def of_models(work):
     """Return the same of models side by side, with the update."""
     group = ManyModels(work, 1, starting_weights(work), None, None).groups[0]
     group.run(1, np.zeros(1, np.int64))
-    return counted(group.recipe.learn, group.kernel_arrays[0]), work.steps, work.flops / 2
+    return counted(group.recipe.learn, group.programs[0].frame), work.steps, work.flops / 2
 
 
 def of_fits(cell, data, lanes):

@@ -285,7 +285,7 @@ def test_units_that_a_vector_has_too_many_of_read_no_memory_behind_the_weights()
     session = SmallSession(cell, (2, 1), source, 4, TrainConfig(batch_size=1), weights)
     # What lies there may be anything.
     places = session.net.table["w_h"] + session.net.table.size("w_h")
-    session.work.weights[:, places:] = np.nan
+    session.batches.weights[:, places:] = np.nan
     session.gradient()
     turned = session.arrays["turned"].reshape(-1, 3 * lanes)
     assert np.array_equal(turned[:hidden, :hidden], weights["w_hh"].astype(np.float32))

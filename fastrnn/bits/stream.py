@@ -87,7 +87,7 @@ class Stream:
         memory |= {"states": self.states[first:], "margins": self._margins[first:], "x": words, "out": out}
         numbers = {name: array.ctypes.data for name, array in memory.items()}
         numbers |= {"words": len(words), "steps": words.shape[1], "since": since}
-        return np.array([numbers.get(name, 0) for name in self.program.names], np.int64), memory
+        return self.program.frame(**numbers), memory
 
 
 def in_parts(blocks, threads, work, flops, progress=None):

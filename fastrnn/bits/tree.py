@@ -13,7 +13,7 @@ import numpy as np
 from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.compiling import plain
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.bits import ITEM, walk_program
+from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
 from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 
@@ -97,8 +97,7 @@ class Tree:
         self.memory = memory_of(net, str(dtype), task.bits, self.theta, names)
         numbers = {name: array.ctypes.data for name, array in self.memory.items()}
         numbers |= {"items": self.items.ctypes.data, "count": len(self.items), "valid": valid}
-        self.frame = np.array([numbers.get(name, 0) for name in names], np.int64)
-        self.stop, self.mistake = names.index("stop"), names.index("mistake")
+        self.frame = self.program.frame(**numbers)
         # Every walk begins with a state of zeros, which none of them changes.
         self.program.compile()
 
@@ -109,6 +108,6 @@ class Tree:
         """
         self.theta[:] = theta
         flag = np.zeros(1, np.int64) if stop is None else stop
-        self.frame[self.stop] = flag.ctypes.data
+        self.frame[WALK.index("stop")] = flag.ctypes.data
         self.program.run(self.frame)
-        return bool(self.frame[self.mistake])
+        return bool(self.frame[WALK.index("mistake")])

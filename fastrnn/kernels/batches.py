@@ -18,6 +18,7 @@ from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
+from fastrnn.machine.execute import Loaded
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
@@ -30,30 +31,11 @@ _PART, _THREADS, _COMPLETE = map(COMBINE_FRAME.index, ("part", "threads", "compl
 _RATE = OPTIONS.index("rate")
 
 
-class Plan(NamedTuple):
-    """The seed of the data, the numbers of samples in an update and in a block, and of groups of blocks."""
-
-    seed: int
-    batch_size: int
-    size: int
-    groups: int
-
-
-class Calls(NamedTuple):
-    """Addresses of the source's `lay`, and of the programs of fastrnn.kernels.recurrent.learn and
-    fastrnn.kernels.combining."""
-
-    lay: Address
-    learn: Address
-    update: Address
-    combine: Address
-
-
 class Shared(NamedTuple):
     """What threads share: theta, previous (R,): weights, and those before the last update; gradients (groups, R), of
     which the first becomes that of the batch; sums (groups, L) of fastrnn.kernels.recurrent.learn; outputs (groups, L);
-    update: the frame of its program; options (rows, 1); bad (1, L): no number where a weight is not finite; statistics
-    (4): of a batch; result (2): updates made, and why no more; clean (1): samples since the last mistake; tree: of
+    update: of the same; options (rows, 1); bad (1, L): no number where a weight is not finite; statistics (4): of a
+    batch; result (2): updates made, and why no more; clean (1): samples since the last mistake; tree: of
     fastrnn.kernels.combining; drawn (1): draws of groups in this call."""
 
     theta: np.ndarray
@@ -61,7 +43,7 @@ class Shared(NamedTuple):
     gradients: np.ndarray
     sums: np.ndarray
     outputs: np.ndarray
-    update: np.ndarray
+    update: Loaded
     options: np.ndarray
     bad: np.ndarray
     statistics: np.ndarray
@@ -72,15 +54,19 @@ class Shared(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """All that one thread works on. laid: what calls.lay takes, a source and a Block; block: what is seen of that;
-    learn, combine: its frames of the programs."""
+    """All that one thread works on. lay: the source's; laid: what that takes, a source and a Block; block: what is seen
+    of the Block; seed: of the data; batch_size, size: samples in an update and in a block; groups: of blocks; learn,
+    combine: of fastrnn.kernels.recurrent.learn and fastrnn.kernels.combining."""
 
+    lay: Address
     laid: Erased
     block: Seen
-    plan: Plan
-    calls: Calls
-    learn: np.ndarray
-    combine: np.ndarray
+    seed: int
+    batch_size: int
+    size: int
+    groups: int
+    learn: Loaded
+    combine: Loaded
     shared: Shared
 
 
@@ -107,9 +93,9 @@ def is_finite(bad):
 def _group_gradient(own, step, group, stop):
     """Compute the gradient and the sums of one group of the batch, unless stop[0] is not 0; return whether all groups
     are done, and their gradients added up."""
-    plan, shared, frame = own.plan, own.shared, own.learn
-    blocks = (plan.batch_size + plan.size - 1) // plan.size
-    first, end = group * blocks // plan.groups, (group + 1) * blocks // plan.groups
+    batch_size, size, shared, frame = own.batch_size, own.size, own.shared, own.learn.frame
+    blocks = (batch_size + size - 1) // size
+    first, end = group * blocks // own.groups, (group + 1) * blocks // own.groups
     for lane in range(shared.sums.shape[1]):
         shared.sums[group, lane] = 0
     shared.outputs[group, 0] = 0
@@ -118,17 +104,18 @@ def _group_gradient(own, step, group, stop):
     number = first
     # A single update may take minutes.
     while number < end and atomic_load(stop, 0) == 0:
-        left = plan.batch_size - number * plan.size
-        samples = plan.size if plan.size < left else left
-        call(own.calls.lay, (own.laid, plan.seed, step * plan.batch_size + number * plan.size, samples))
+        left = batch_size - number * size
+        samples = size if size < left else left
+        call(own.lay, (own.laid, own.seed, step * batch_size + number * size, samples))
         shared.outputs[group, 0] += _sum(own.block.outputs)
         frame[_STEPS] = own.block.steps[0]
         frame[_FRESH] = number == first
-        call(own.calls.learn, (frame,))
+        call(own.learn.address, (frame,))
         number += 1
-    own.combine[_PART] = group
-    call(own.calls.combine, (own.combine,))
-    return own.combine[_COMPLETE] != 0
+    combine = own.combine.frame
+    combine[_PART] = group
+    call(own.combine.address, (combine,))
+    return combine[_COMPLETE] != 0
 
 
 @inner
@@ -154,8 +141,8 @@ def _statistics(shared, row):
 def gradient_of(own, step, row, stop):
     """Compute the batch's gradient into shared.gradients[0] and its statistics into row (4), for one thread's Reference
     to a Thread."""
-    own.combine[_THREADS] = 1
-    for group in range(own.plan.groups):
+    own.combine.frame[_THREADS] = 1
+    for group in range(own.groups):
         _group_gradient(own, step, group, stop)
     _statistics(own.shared, row)
 
@@ -163,7 +150,7 @@ def gradient_of(own, step, row, stop):
 @inner
 def _update(own, patience, history, stop):
     """Make the update of a batch; return (how many more updates than before were made, why to stop, or RAN)."""
-    plan, shared = own.plan, own.shared
+    shared = own.shared
     # A thread that left out a block saw this before.
     if atomic_load(stop, 0) != 0:
         return 0, STOPPED
@@ -173,12 +160,12 @@ def _update(own, patience, history, stop):
         _copy(shared.previous, shared.theta)
         return 0, DIVERGED
     _copy(shared.theta, shared.previous)
-    call(own.calls.update, (shared.update,))
+    call(shared.update.address, (shared.update.frame,))
     _copy(sums, history)
     if not is_finite(shared.bad):
         _copy(shared.previous, shared.theta)
         return 1, DIVERGED
-    shared.clean[0] = shared.clean[0] + plan.batch_size if sums[3] == 0 else 0
+    shared.clean[0] = shared.clean[0] + own.batch_size if sums[3] == 0 else 0
     return 1, CLEAN if 0 < patience <= shared.clean[0] else RAN
 
 
@@ -195,14 +182,14 @@ def run_batches(own, first_step, patience, rates, history, stop, thread, threads
     update that was not made, as the loss was not finite, is not counted. After STOPPED, an update that was begun has
     left no trace.
     """
-    plan, shared = own.plan, own.shared
-    own.combine[_THREADS] = threads
+    shared = own.shared
+    own.combine.frame[_THREADS] = threads
     # Groups of an update that are drawn, and the one that this thread has drawn, counted over all updates.
-    most = plan.groups - threads
+    most = own.groups - threads
     drawn = np.int64(-1)
     for i in range(rates.size):
         step, group, complete = first_step + i, thread, False
-        while group < plan.groups:
+        while group < own.groups:
             complete = _group_gradient(own, step, group, stop)
             if threads == 1:
                 group += 1
@@ -210,7 +197,7 @@ def run_batches(own, first_step, patience, rates, history, stop, thread, threads
             if drawn < 0:
                 drawn = atomic_add(shared.drawn, 0, 1)
             group = threads + drawn - i * most
-            if group < plan.groups:
+            if group < own.groups:
                 drawn = np.int64(-1)
         if complete:
             made, why = _update(own, patience, history[i], stop)

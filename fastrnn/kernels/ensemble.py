@@ -19,6 +19,7 @@ from fastrnn.kernels.recurrent.tally import TALLY_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
 from fastrnn.machine.address import Address, call
+from fastrnn.machine.execute import Loaded
 from fastrnn.simd.integers import atomic_load
 
 # Where in the learning program's frame the words lie that change between its calls, or that are read.
@@ -45,21 +46,11 @@ class Plan(NamedTuple):
     y_bytes: int
 
 
-class Calls(NamedTuple):
-    """Addresses of the source's lay_lanes, and of the programs of fastrnn.kernels.recurrent.learn."""
-
-    lay: Address
-    learn: Address
-    update: Address
-
-
 class Arrays(NamedTuple):
-    """A group's: frames of the two programs; weights theta (R, L), slots (S, R, L), running (N, L) of the optimizer,
+    """A group's: weights theta (R, L), slots (S, R, L), running (N, L) of the optimizer,
     active (1, L); options (rows, L); open, patience and streak of fastrnn.kernels.recurrent.tally; before (open and
     streak, L): as they were before a batch of several blocks."""
 
-    learn: np.ndarray
-    update: np.ndarray
     theta: np.ndarray
     slots: np.ndarray
     running: np.ndarray
@@ -72,14 +63,17 @@ class Arrays(NamedTuple):
 
 
 class Models(NamedTuple):
-    """A group: what calls.lay takes, what lanes draw from, what is seen of the present Block of samples, all that lies
-    in lanes, the queue and the judge of its models, and those that ended."""
+    """A group: the source's lay_lanes, and what that takes; what lanes draw from, what is seen of the present Block of
+    samples; the programs of fastrnn.kernels.recurrent.learn, all that lies in lanes, the queue and the judge of its
+    models, and those that ended."""
 
+    lay: Address
     laid: Erased
     feed: Feed
     block: Seen
     plan: Plan
-    calls: Calls
+    learn: Loaded
+    update: Loaded
     arrays: Arrays
     lanes: Lanes
     queue: Queue
@@ -99,9 +93,8 @@ def _one_update(group, made, stop):
 
     Between two blocks of samples it may be given up, which leaves no trace but in workspace.
     """
-    laid, calls, arrays, lanes = group.laid, group.calls, group.arrays, group.lanes
-    feed, block, plan = group.feed, group.block, group.plan
-    sample, learn = 0, arrays.learn
+    arrays, lanes, feed, block, plan = group.arrays, group.lanes, group.feed, group.block, group.plan
+    sample, learn = 0, group.learn.frame
     if plan.batch > plan.size:
         _remember(arrays.open, arrays.streak, arrays.before)
     if plan.counted == 0:
@@ -113,7 +106,7 @@ def _one_update(group, made, stop):
             return False
         samples = _least(plan.size, plan.batch - sample)
         if feed.left[0] == 0:
-            call(calls.lay, (laid, plan.batch, made * plan.batch + sample))
+            call(group.lay, (group.laid, plan.batch, made * plan.batch + sample))
         number = feed.laid[0] - feed.left[0]
         feed.left[0] -= 1
         if block.tag[2] != samples:
@@ -123,13 +116,13 @@ def _one_update(group, made, stop):
         learn[_X], learn[_Y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
         learn[_STEPS], learn[_FRESH] = block.steps[0], sample == 0
         learn[_SAMPLES], learn[_LEFT] = samples, plan.batch - sample - samples
-        call(calls.learn, (learn,))
+        call(group.learn.address, (learn,))
         sample += samples
     if plan.counted == 0:
         for lane in range(lanes.batch.size):
             lanes.outputs[lane] += lanes.batch[lane]
     if plan.at_once == 0:
-        call(calls.update, (arrays.update,))
+        call(group.update.address, (group.update.frame,))
     return True
 
 
@@ -223,7 +216,7 @@ def _until_event(group, factors, updates, stop):
         if not _one_update(group, made - counted, stop):
             break
         made += 1
-        if arrays.learn[_SEEN] != 0 or made - counted == quiet:
+        if group.learn.frame[_SEEN] != 0 or made - counted == quiet:
             _advance(feed, plan, lanes, made - counted)
             counted = made
             if _attend(feed, arrays, lanes):

@@ -9,11 +9,15 @@ import numpy as np
 
 from fastrnn.compiling import inner
 from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUINED, RUNNING, read_open
-from fastrnn.machine.address import Address, call
+from fastrnn.kernels.recurrent.bits import WALK
+from fastrnn.machine.address import call
+from fastrnn.machine.execute import Loaded
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 # Who finds out whether a model is right: nobody (it has real-valued targets), a Walk, or the caller.
-NOBODY, WALK, CALLER = 0, 1, 2
+NOBODY, WALKER, CALLER = 0, 1, 2
+# Where in the frame of a Walk its result lies.
+_MISTAKE = WALK.index("mistake")
 # Why a model ended.
 EXACT, SAMPLES = 0, 1
 # Models that may end in a group before its caller takes the results.
@@ -27,7 +31,7 @@ class Queue(NamedTuple):
     weights (N, W): initial ones, of those that ended the final ones; rows (W): their rows in theta; samples_to_exact:
     -1 where a model was not exact yet; began, in seconds; own_data: 1 where each model has data of its own; stretch:
     the updates of one in the history; limit: updates of a model; first_limit: updates before its first decision, and
-    patience: samples without a mistake before one; judge: NOBODY, WALK or CALLER; stops: 1 where exact models end.
+    patience: samples without a mistake before one; judge: NOBODY, WALKER or CALLER; stops: 1 where exact models end.
     """
 
     next: np.ndarray
@@ -62,13 +66,9 @@ class Ended(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The Address of the program of fastrnn.bits.tree; its frame, and the places in it where a mistake and the address
-    of the flag that ends it lie; theta: the weights that it reads."""
+    """The program of fastrnn.bits.tree, and the weights theta that it reads."""
 
-    call: Address
-    frame: np.ndarray
-    mistake: int
-    stop: int
+    program: Loaded
     theta: np.ndarray
 
 
@@ -151,10 +151,10 @@ def _is_right(walk, queue, arrays, lane, stop):
     """Return 1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
     for i in range(queue.rows.size):
         walk.theta[queue.rows[i]] = arrays.theta[queue.rows[i], lane]
-    call(walk.call, (walk.frame,))
+    call(walk.program.address, (walk.program.frame,))
     if atomic_load(stop, 0) != 0:
         return -1
-    return 1 if walk.frame[walk.mistake] == 0 else 0
+    return 1 if walk.program.frame[_MISTAKE] == 0 else 0
 
 
 @inner
@@ -166,7 +166,7 @@ def _judge(group, lane, stop):
     if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER or not _is_finite(arrays.theta, lane):
         return event
     exact = 0
-    if queue.judge == WALK:
+    if queue.judge == WALKER:
         exact = _is_right(group.walk, queue, arrays, lane, stop)
     if exact < 0:
         return event

@@ -17,6 +17,7 @@ from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased, Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.address import Address, call
+from fastrnn.machine.execute import Loaded
 
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20
@@ -81,21 +82,17 @@ def samples_layer_for(source, samples):
     return bound(source.lay_samples, Stored(LaidSamples(source, samples)), 0, 0)
 
 
-class Calls(NamedTuple):
-    """Addresses of the source's lay_samples, and of the programs of fastrnn.kernels.recurrent.units_learn."""
+class SmallBatches(NamedTuple):
+    """All that a session works on. lay: the source's lay_samples; laid: what that takes, a source and these Samples;
+    learn, update: of fastrnn.kernels.recurrent.units_learn; weights (3, R): the present ones are those of `present`
+    (1), then come the next ones; sums (B, 2): loss and wrong outputs of each sample of a batch; options (rows, 1); bad
+    (1, L): no number where a weight is not finite; clean (1): samples since the last mistake."""
 
     lay: Address
-    learn: Address
-    update: Address
-
-
-class Work(NamedTuple):
-    """Frames of the two programs; weights (3, R): the present ones are those of `present` (1), then come the next ones;
-    sums (B, 2): loss and wrong outputs of each sample of a batch; options (rows, 1); bad (1, L): no number where a
-    weight is not finite; clean (1): samples since the last mistake."""
-
-    learn: np.ndarray
-    update: np.ndarray
+    laid: Erased
+    samples: Samples
+    learn: Loaded
+    update: Loaded
     weights: np.ndarray
     present: np.ndarray
     sums: np.ndarray
@@ -104,28 +101,18 @@ class Work(NamedTuple):
     clean: np.ndarray
 
 
-class SmallBatches(NamedTuple):
-    """All that a session works on; laid: what calls.lay takes, a source and these Samples."""
-
-    laid: Erased
-    samples: Samples
-    calls: Calls
-    work: Work
-
-
 @inner
 def _learn(own, number, row):
     """The gradient of the batch that begins with a sample, and its statistics (4)."""
-    samples, work = own.samples, own.work
-    frame, weights, sums = work.learn, work.weights, work.sums
-    frame[_THETA] = weights[work.present[0]].ctypes.data
+    samples, frame, sums = own.samples, own.learn.frame, own.sums
+    frame[_THETA] = own.weights[own.present[0]].ctypes.data
     frame[_X], frame[_Y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
     frame[_MASK], frame[_LENGTHS] = samples.mask[number].ctypes.data, samples.steps[number:].ctypes.data
     frame[_STEPS] = 0
     for n in range(sums.shape[0]):
         sums[n, 0], sums[n, 1] = 0, 0
         frame[_STEPS] = max(frame[_STEPS], samples.steps[number + n])
-    call(own.calls.learn, (frame,))
+    call(own.learn.address, (frame,))
     for i in range(4):
         row[i] = 0
     for n in range(sums.shape[0]):
@@ -138,9 +125,9 @@ def _learn(own, number, row):
 @plain
 def gradient_of_small_batch(own, seed, step, row):
     """The gradient of the batch of a step, and its statistics (4); own: a Reference to a SmallBatches."""
-    count, batch_size = own.samples.steps.size, own.work.sums.shape[0]
+    count, batch_size = own.samples.steps.size, own.sums.shape[0]
     first = step * batch_size
-    call(own.calls.lay, (own.laid, seed, first // count))
+    call(own.lay, (own.laid, seed, first // count))
     _learn(own, first % count, row)
 
 
@@ -151,27 +138,27 @@ def run_small_batches(own, seed, first_step, patience, rates, history):
     own: a Reference to a SmallBatches. Returns (updates made, why), and fills history (updates, 4), as
     fastrnn.kernels.batches.run_batches does.
     """
-    work = own.work
-    clean, weights, count, batch_size = work.clean[0], work.weights, own.samples.steps.size, work.sums.shape[0]
+    weights, update, count, batch_size = own.weights, own.update.frame, own.samples.steps.size, own.sums.shape[0]
+    clean = own.clean[0]
     for i in range(rates.size):
         first = (first_step + i) * batch_size
         if first % count == 0 or i == 0:
-            call(own.calls.lay, (own.laid, seed, first // count))
-        work.options[_RATE, 0] = rates[i]
-        row, present = history[i], work.present[0]
+            call(own.lay, (own.laid, seed, first // count))
+        own.options[_RATE, 0] = rates[i]
+        row, present = history[i], own.present[0]
         _learn(own, first % count, row)
-        work.update[_BEFORE] = weights[present].ctypes.data
-        work.update[_FOLLOWING] = weights[(present + 1) % 3].ctypes.data
-        call(own.calls.update, (work.update,))
+        update[_BEFORE] = weights[present].ctypes.data
+        update[_FOLLOWING] = weights[(present + 1) % 3].ctypes.data
+        call(own.update.address, (update,))
         if not np.isfinite(row[0]):
-            work.present[0] = (present + 2) % 3
+            own.present[0] = (present + 2) % 3
             return i, DIVERGED
         clean = clean + batch_size if row[3] == 0 else 0
-        if not is_finite(work.bad):
+        if not is_finite(own.bad):
             return i + 1, DIVERGED
-        work.present[0] = (present + 1) % 3
+        own.present[0] = (present + 1) % 3
         if 0 < patience <= clean:
-            work.clean[0] = clean
+            own.clean[0] = clean
             return i + 1, CLEAN
-    work.clean[0] = clean
+    own.clean[0] = clean
     return rates.size, RAN

@@ -6,12 +6,20 @@ next process too, and for formulas that users write.
 
 import hashlib
 import os
+from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.machine.address import address_for
+from fastrnn.machine.address import Address, address_for
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.native import SIGNATURE, native
+
+
+class Loaded(NamedTuple):
+    """The Address of a Program's machine code, and a frame that it runs on: call(loaded.address, (loaded.frame,))."""
+
+    address: Address
+    frame: np.ndarray
 
 
 class Program:
@@ -26,6 +34,14 @@ class Program:
     def address(self):
         """The Address of its machine code, which takes a frame; compiled, or from the disk cache."""
         return address_for(SIGNATURE, native().code(self).address)
+
+    def frame(self, **words):
+        """Return a frame of integers by name; those of other names are 0."""
+        return np.array([words.get(name, 0) for name in self.names], np.int64)
+
+    def loaded(self, **words):
+        """Return the Loaded on a `frame` of its own."""
+        return Loaded(self.address, self.frame(**words))
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""

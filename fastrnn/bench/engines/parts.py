@@ -12,7 +12,7 @@ from fastrnn.bench.workload import INPUTS, OUTPUTS
 from fastrnn.bits.stream import Stream
 from fastrnn.cells.elman import Elman
 from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import WORD, layer_for
+from fastrnn.kernels.block_data import WORD
 from fastrnn.machine.address import call
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
@@ -47,7 +47,7 @@ class TimedPart:
         words = np.zeros((1, work.steps, INPUTS), np.uint64)
         self.forward = self.stream.frame(words, np.zeros((1, work.steps, OUTPUTS), np.uint64))
         self.session.run(1)
-        self.layer = layer_for(self.session.source, self.session.blocks[0])
+        self.thread = self.session.stored[0].values
 
     def run(self, updates):
         self.blocks(REPEATS * updates)
@@ -55,7 +55,7 @@ class TimedPart:
 
 class Data(TimedPart):
     def blocks(self, times):
-        _lay(*self.layer, times)
+        _lay(self.thread.lay, self.thread.laid, times)
 
 
 class Forward(TimedPart):
@@ -65,12 +65,12 @@ class Forward(TimedPart):
 
 class Learn(TimedPart):
     def blocks(self, times):
-        _call(self.session.programs[0].address, self.session.frames[0][0], times)
+        _call(*self.thread.learn, times)
 
 
 class Update(TimedPart):
     def blocks(self, times):
-        _call(self.session.programs[1].address, self.session.shared.update, times)
+        _call(*self.thread.shared.update, times)
 
 
 def work_of_block(part, work):

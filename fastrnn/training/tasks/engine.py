@@ -92,11 +92,11 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
     return arrays
 
 
-def frames_for(programs, arrays, net, config, steps, **words):
-    """Return the frames of Programs: the addresses of arrays by name, and words."""
+def loaded(programs, arrays, net, config, steps, **words):
+    """Return the Loaded of Programs, on frames with the addresses of arrays by name, and words."""
     words |= {"segment": segment_of(config, steps), "window": net.window(steps)}
     words |= {name: array.ctypes.data for name, array in arrays.items()}
-    return [np.array([words.get(name, 0) for name in program.names], np.int64) for program in programs]
+    return [program.loaded(**words) for program in programs]
 
 
 def segment_of(config, steps):

@@ -5,16 +5,18 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.block_data import block_for, seen
-from fastrnn.kernels.ensemble import Arrays, Calls, Models, Plan, run_models
+from fastrnn.kernels.ensemble import Arrays, Models, Plan, run_models
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
 from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
 from fastrnn.kernels.model_queue import Walk, ended_for
+from fastrnn.kernels.recurrent.bits import WALK
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.machine.execute import Loaded
 from fastrnn.schedules import rates
-from fastrnn.training.tasks.engine import frames_for
+from fastrnn.training.tasks.engine import loaded
 from fastrnn.training.tasks.many_recipe import patience_of
 
 
@@ -78,25 +80,20 @@ class RunGroup:
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         block, arrays, programs = self.block, self.arrays, (recipe.learn, recipe.update)
         given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
-        frames = frames_for(programs, arrays | given, net, recipe.config, recipe.steps)
-        own = {name: arrays[name] for name in Arrays._fields if name in arrays}
-        self.kernel_arrays = Arrays(*frames, **own)
-        self.plan = self._plan()
-        lay, laid = lanes_layer_for(recipe.drawn_from, self.feed, block)
-        self.calls = Calls(lay, *(program.address for program in programs))
+        self.programs = loaded(programs, arrays | given, net, recipe.config, recipe.steps)
+        own, self.plan = Arrays(**{name: arrays[name] for name in Arrays._fields}), self._plan()
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
-        self.models = Stored(Models(
-            laid, self.feed, seen(block), self.plan, self.calls, self.kernel_arrays, self.held, self.queue,
-            self.ended, self.walk
-        ))
+        laying = lanes_layer_for(recipe.drawn_from, self.feed, block)
+        lanes_and_models = own, self.held, self.queue, self.ended, self.walk
+        self.models = Stored(Models(*laying, self.feed, seen(block), self.plan, *self.programs, *lanes_and_models))
         # Compile, or load from the cache.
         self.run(0, GOES_ON)
 
     def _walk(self, tree):
         """Return the Walk of a Tree, or one that is never used."""
         if tree is None:
-            return Walk(self.calls.update, np.zeros(1, np.int64), 0, 0, np.zeros(1, self.recipe.dtype))
-        return Walk(tree.program.address, tree.frame, tree.mistake, tree.stop, tree.theta)
+            return Walk(Loaded(self.programs[1].address, np.zeros(len(WALK), np.int64)), np.zeros(1, self.recipe.dtype))
+        return Walk(Loaded(tree.program.address, tree.frame), tree.theta)
 
     def _plan(self):
         """Return the Plan of a group."""
@@ -182,7 +179,7 @@ class RunGroup:
         """
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
-        self.walk.frame[self.walk.stop] = stop.ctypes.data
+        self.walk.program.frame[WALK.index("stop")] = stop.ctypes.data
         if self.plan.scheduled:
             # Models that begin now have rates of their own.
             run_models(self.models.reference, factors, 0, now, stop)

@@ -10,7 +10,7 @@ from fastrnn.bits.tree import Tree
 from fastrnn.cores import cores
 from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED
-from fastrnn.kernels.model_queue import CALLER, NOBODY, WALK
+from fastrnn.kernels.model_queue import CALLER, NOBODY, WALKER
 from fastrnn.model import Model
 from fastrnn.networks import named, shapes_of
 from fastrnn.threads import on_threads
@@ -76,7 +76,7 @@ class ManyTraining:
     def _queue(self):
         """Return the Queue of all models."""
         if self.task is not None:
-            return self.recipe.queue(self.seeds, self.results, WALK if enumerable(self.task) else CALLER)
+            return self.recipe.queue(self.seeds, self.results, WALKER if enumerable(self.task) else CALLER)
         if holds_bits(self.arrays):
             return self.recipe.queue(self.seeds, self.results, CALLER, self.checks[0].first_step)
         # Only targets that are bits are right or wrong.
@@ -95,7 +95,7 @@ class ManyTraining:
 
     def _group(self):
         """Return a thread's lanes, with their kernels compiled."""
-        walks = self.queue.judge == WALK
+        walks = self.queue.judge == WALKER
         return RunGroup(self.recipe, self.queue, Tree(self.cell, self.task, self.dtype) if walks else None)
 
     def _draw(self):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.kernels.batches import Calls, Plan, Shared, Thread, gradient_of, run_batches
+from fastrnn.kernels.batches import Shared, Thread, gradient_of, run_batches
 from fastrnn.kernels.block_data import block_for, layer_for, seen
 from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE, combine_program
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
@@ -13,7 +13,7 @@ from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, frames_for, network_for
+from fastrnn.training.tasks.engine import arrays_for, loaded, network_for
 from fastrnn.training.tasks.small_session import SmallSession
 
 # Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
@@ -38,8 +38,8 @@ class Session(BaseSession):
             combine_program(config.dtype, lanes),
         )
         self.shared = self._shared(weights, lanes)
-        # Of each thread: its block, frames of programs, and what these point to.
-        self.blocks, self.frames, self.memory = [], [], []
+        # What the programs of each thread work on.
+        self.memory = []
         self.stored = [self._thread(lanes) for _ in range(threads)]
 
     def _shared(self, weights, lanes):
@@ -57,7 +57,7 @@ class Session(BaseSession):
             gradients=arrays["gradient"],
             sums=aligned_zeros((self.groups, lanes), self.dtype),
             outputs=aligned_zeros((self.groups, lanes), np.int64),
-            update=frames_for([self.programs[1]], arrays, self.net, self.config, self.steps)[0],
+            update=loaded([self.programs[1]], arrays, self.net, self.config, self.steps)[0],
             options=arrays["options"],
             bad=arrays["bad"],
             statistics=np.zeros(4),
@@ -77,14 +77,10 @@ class Session(BaseSession):
             shapes = {name: (count, lanes) for name, count in net.training_arrays(self.steps).items()}
             arrays |= {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
         words = {"vectors": shared.theta.size // lanes, "parts": self.groups}
-        frames = frames_for(self.programs[::2], arrays, net, config, self.steps, **words)
-        self.blocks.append(block)
-        self.frames.append(frames)
+        programs = loaded(self.programs[::2], arrays, net, config, self.steps, **words)
         self.memory.append(arrays)
-        plan = Plan(config.seed, config.batch_size, self.size, self.groups)
-        lay, laid = layer_for(self.source, block)
-        calls = Calls(lay, *(program.address for program in self.programs))
-        return Stored(Thread(laid, seen(block), plan, calls, *frames, shared))
+        laying, counts = layer_for(self.source, block), (config.batch_size, self.size, self.groups)
+        return Stored(Thread(*laying, seen(block), config.seed, *counts, *programs, shared))
 
     def _call(self, threads, patience, rates, history, stop):
         shared, updates = self.shared, len(rates)

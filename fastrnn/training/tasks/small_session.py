@@ -9,9 +9,7 @@ from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.small_batches import (
-    Calls,
     SmallBatches,
-    Work,
     gradient_of_small_batch,
     run_small_batches,
     samples_for,
@@ -20,7 +18,7 @@ from fastrnn.kernels.small_batches import (
 from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, frames_for
+from fastrnn.training.tasks.engine import arrays_for, loaded
 
 
 class SmallSession(BaseSession):
@@ -39,13 +37,11 @@ class SmallSession(BaseSession):
             update_program(net, self.optimizer, self.terms, config.dtype),
         )
         self.samples = samples_for(net.sizes, steps, self.dtype, lanes, config.batch_size)
-        self.work = self._work(weights)
-        lay, laid = samples_layer_for(source, self.samples)
-        calls = Calls(lay, *(program.address for program in self.programs))
-        self.stored = Stored(SmallBatches(laid, self.samples, calls, self.work))
+        self.batches = self._batches(weights)
+        self.stored = Stored(self.batches)
 
-    def _work(self, weights):
-        """Return the Work."""
+    def _batches(self, weights):
+        """Return the SmallBatches."""
         net, config, rows = self.net, self.config, self.net.table.count
         shapes = {"weights": (3, rows), "gradient": (rows,), "sums": (net.columns, 2)}
         arrays = arrays_for(net, self.optimizer, config, self.places, self.steps, shapes)
@@ -57,9 +53,10 @@ class SmallSession(BaseSession):
             "chunks": self.samples.y.shape[2],
             "whole": int(net.whole(self.steps)),
         }
-        frames = frames_for(self.programs, arrays, net, config, self.steps, **words)
+        programs = loaded(self.programs, arrays, net, config, self.steps, **words)
         own = {name: arrays[name] for name in ("weights", "sums", "options", "bad")}
-        return Work(*frames, **own, present=np.zeros(1, np.int64), clean=np.zeros(1, np.int64))
+        own |= {name: np.zeros(1, np.int64) for name in ("present", "clean")}
+        return SmallBatches(*samples_layer_for(self.source, self.samples), self.samples, *programs, **own)
 
     def _call(self, threads, patience, rates, history, stop):
         # It lasts as long as its updates, whatever `stop` is.
@@ -75,9 +72,9 @@ class SmallSession(BaseSession):
     @property
     def theta(self):
         """The present weights."""
-        return self.work.weights[self.work.present[0]]
+        return self.batches.weights[self.batches.present[0]]
 
     @property
     def counter(self):
         """Samples since the last mistake."""
-        return self.work.clean
+        return self.batches.clean

@@ -17,8 +17,8 @@ EXCHANGES = (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x333333333333
 def exchange(typing_context, rows, out, first):
     """Bit first + l of out (64, N)[s] = bit s of rows (16, N)[l]; bits of `out` below these stay, those above become 0.
 
-    Both arrays: C-contiguous uint64, N a multiple of VECTOR_WORDS. numba would take two seconds to compile its own loops
-    for this.
+    Both arrays: C-contiguous uint64, N a multiple of VECTOR_WORDS. numba would take two seconds to compile its own
+    loops for this.
     """
 
     def generate(context, builder, signature, values):

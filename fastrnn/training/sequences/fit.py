@@ -20,6 +20,7 @@ from fastrnn.training.sequences.outputs import check_inputs, check_targets
 from fastrnn.training.sequences.per_model import given_weights, separated
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
+from fastrnn.training.sequences.saved import described_head
 from fastrnn.training.sequences.start import jobs_of
 
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
@@ -126,8 +127,8 @@ def fit_sequences(
         jobs = jobs_of(recipe, chosen[places], seeds[chosen[places]], values, divided, start)
         manys.append(Many(recipe, data, jobs, lanes))
     identity = checkpoint and fit_identity(
-        cell, head, data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each, varied=varied,
-        weights=weights, only=chosen,
+        cell, described_head(head, outputs), data, config, lanes, seeds=seeds, sizes=sizes, roles=roles, each=each,
+        varied=varied, weights=weights, only=chosen,
     )
     with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
         fitting = Fitting(manys, threads, progress, callback, autosave)

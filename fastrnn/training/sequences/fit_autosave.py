@@ -108,12 +108,12 @@ def _held(jobs, arrays):
 
 
 def fit_identity(cell, head, data, config, lanes, each, weights, **arrays):
-    """Return plain values that are equal for fits that end in the same bytes; arrays: those that differ between models.
-    """
+    """Return plain values that are equal for fits that end in the same bytes; head: the result of `described_head`;
+    arrays: those that differ between models."""
     described = {
         "cell": {"name": cell.name or type(cell).__name__, "formula": cell.traced().text, **asdict(cell)},
         "starts": cell.starts,
-        "head": {"name": head.name, **asdict(head)},
+        "head": head,
         "data": data.digest,
         "config": asdict(config),
         "lanes": lanes,

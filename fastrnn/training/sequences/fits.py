@@ -189,15 +189,15 @@ class Fits(Predictions):
         write_fits(path, self, overwrite)
 
     @classmethod
-    def load(cls, path, cell=None):
+    def load(cls, path, cell=None, head=None):
         """Read the models of a file.
 
         Parameters
         ----------
         path : str or path
             The file.
-        cell : type or None
-            The class of a cell that is not one of fastrnn's.
+        cell, head : type or None
+            The class of a cell, or of a head, that is not one of fastrnn's.
 
         Returns
         -------
@@ -208,7 +208,7 @@ class Fits(Predictions):
         CheckpointError
             For other files.
         """
-        return cls(**read_fits(path, cell))
+        return cls(**read_fits(path, cell, head))
 
     def weights(self, i=0):
         """Return the weights of a model.

@@ -1,4 +1,4 @@
-"""One model to train, and its result."""
+"""One model to train, its result, and numbers of its roles."""
 
 from typing import NamedTuple
 
@@ -20,6 +20,14 @@ ENDS = {
     "interrupted": "interrupted",
     IMPORTED: "imported",
 }
+
+
+class Roles(NamedTuple):
+    """A number for training, validation and test sequences each; nan where there are none."""
+
+    train: float
+    validation: float
+    test: float
 
 
 class FitJob(NamedTuple):

@@ -8,12 +8,14 @@ import numpy as np
 
 from fastrnn.checkpoint import code_version
 from fastrnn.errors import CheckpointError
+from fastrnn.heads.base import Head
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.fit import fit_sequences
+from fastrnn.training.sequences.fit import fit_sequences, head_for
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.parts import Call, fit_in_parts
+from fastrnn.training.sequences.saved import described_head, head_kind
 
 
 def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress, options):
@@ -60,6 +62,8 @@ def _digest(cell, data, arguments):
     """Return a digest of everything that determines the fits."""
     text = f"{arithmetic()} {code_version()} {cell.traced().text} {cell!r} {sorted(cell.starts.items())} {data.digest}"
     digest = hashlib.blake2b(text.encode(), digest_size=8)
+    if isinstance(arguments.get("head"), Head):
+        arguments = {**arguments, "head": described_head(*head_for(arguments["head"], data))}
     for name, value in sorted(arguments.items()):
         if isinstance(value, dict):
             value = sorted((key, np.asarray(each).tolist()) for key, each in value.items())
@@ -75,7 +79,7 @@ def _saved(path, kind, arguments, name):
     if path is None or not os.path.exists(path):
         return None
     try:
-        fits = Fits.load(path, cell=kind)
+        fits = Fits.load(path, kind, head_kind(arguments.get("head")))
     except CheckpointError:
         return None
     sizes = arguments.get("hidden_size", fits.hidden_size)

@@ -1,18 +1,9 @@
 """One model that was fitted to Sequences: the result of `train`, and of Fits indexed by a number."""
 
-from typing import NamedTuple
-
 from fastrnn import summaries
+from fastrnn.errors import CheckpointError
 from fastrnn.exchange.torch import to_torch
-from fastrnn.training.sequences.job import ENDS, IMPORTED
-
-
-class Roles(NamedTuple):
-    """A number for training, validation and test sequences each; nan where there are none."""
-
-    train: float
-    validation: float
-    test: float
+from fastrnn.training.sequences.job import ENDS, IMPORTED, Roles
 
 
 class Fit:
@@ -118,10 +109,7 @@ class Fit:
 
     @property
     def history(self):
-        """The evaluations, {"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}.
-
-        Columns are training, validation and test.
-        """
+        """The evaluations, {"epoch": (E,), "loss": (E, 3), "accuracy": (E, 3)}, for training, validation and test."""
         return self.fits.history(0)
 
     def predict(self, data, *, initial=None, return_states=False):
@@ -266,7 +254,7 @@ class Fit:
         return to_torch(self, rnn, linear)
 
     def save(self, path, *, overwrite=False):
-        """Write the model to a safetensors file, which Fits.load reads.
+        """Write the model to a safetensors file, which Fit.load and Fits.load read.
 
         Parameters
         ----------
@@ -276,6 +264,33 @@ class Fit:
             Whether an existing file is replaced.
         """
         self.fits.save(path, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path, cell=None, head=None) -> "Fit":
+        """Read the model of a file of one, with its history and losses.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        cell, head : type or None
+            The class of a cell, or of a head, that is not one of fastrnn's.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        CheckpointError
+            In one line, for other files, and for those of several models, which Fits.load reads.
+        """
+        from fastrnn.training.sequences.fits import Fits
+
+        fits = Fits.load(path, cell, head)
+        if len(fits) > 1:
+            raise CheckpointError(f"{path}: has {len(fits):,} models, expected one: Fits.load(path) reads several")
+        return fits[0]
 
 
 def as_fits(fits):

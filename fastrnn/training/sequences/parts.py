@@ -19,7 +19,7 @@ from fastrnn.sweeps.unit import Done, Stopped
 from fastrnn.sweeps.workers import Workers
 from fastrnn.training.sequences.fit import fit_sequences
 from fastrnn.training.sequences.fits import Fits
-from fastrnn.training.sequences.saved import ARRAYS
+from fastrnn.training.sequences.saved import ARRAYS, head_kind
 
 # Tuples of Fits with an entry for each model, as ARRAYS have.
 TUPLES = ("stopped", "_rows", "_histories")
@@ -92,7 +92,7 @@ class Parts:
         """Add the Fits of a file; models of a damaged file, or of two files, are fitted again."""
         first = re.search(r"\.part-(\d+)\.safetensors$", path)
         try:
-            fits = Fits.load(path, cell=type(self.call.cell))
+            fits = Fits.load(path, type(self.call.cell), head_kind(self.call.arguments.get("head")))
         except CheckpointError:
             return
         if first and not any(self._has(model) for model in range(int(first[1]), int(first[1]) + len(fits))):

@@ -5,7 +5,7 @@ hidden_size, epochs, best_epoch, loss, accuracy; `option.NAME`; history (E, 2, 3
 history_offsets (M + 1).
 """
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from fastrnn.cells.base import Cell, cells
 from fastrnn.checkpoint import read_sealed, sealed
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
-from fastrnn.heads.base import heads
+from fastrnn.formula.graph import symbol, text
+from fastrnn.heads.base import Head, heads, traced
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
@@ -46,7 +47,7 @@ def write_fits(path, fits, overwrite=False):
         "kind": FITS_KIND,
         "format": 1,
         "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
-        "head": {"name": fits.head.name, **asdict(fits.head)},
+        "head": described_head(fits.head, recipe.net.sizes.outputs),
         "options": list(fits.options),
         "config": asdict(fits.config),
         "stopped": fits.stopped,
@@ -60,16 +61,20 @@ def write_fits(path, fits, overwrite=False):
     write_atomically(path, sealed(tensors, header), overwrite=overwrite)
 
 
-def read_fits(path, cell=None):
+def read_fits(path, cell=None, head=None):
     """Return the fields of Fits, as a dict, of a file that `write_fits` wrote.
 
-    cell: the cell's class, where it is not one of fastrnn's. Raises CheckpointError, in one line, for other files.
+    cell, head: classes of a cell or head that is not one of fastrnn's. Raises CheckpointError, in one line, for other
+    files.
     """
     header, tensors = read_sealed(path, FITS_KIND, "file of fits that Fits.save wrote")
     if cell is not None and not (isinstance(cell, type) and issubclass(cell, Cell)):
         raise TypeError(f"cell: got {cell!r:.80}, expected the class of a Cell, for example GRU")
+    if head is not None and not (isinstance(head, type) and issubclass(head, Head)):
+        raise TypeError(f"head: got {head!r:.80}, expected the class of a Head, for example Linear")
     try:
-        return _rebuilt(header, tensors, _cell(path, header["cell"], cell))
+        made = _head(path, header["head"], head, header["outputs"])
+        return _rebuilt(header, tensors, _cell(path, header["cell"], cell), made)
     except CheckpointError:
         raise
     except Exception as error:
@@ -99,7 +104,44 @@ def _cell(path, description, given):
     return cell
 
 
-def _rebuilt(header, tensors, cell):
+def described_head(head, outputs):
+    """Return the name and the fields of a head; of one that is not fastrnn's, whose name does not say them, its
+    formulas, too."""
+    found = {"name": head.name or type(head).__name__, **(asdict(head) if is_dataclass(head) else {})}
+    formula = own_head_formula(head, outputs)
+    return found if formula is None else {**found, "formula": formula}
+
+
+def own_head_formula(head, outputs):
+    """Return the predictions, loss and correctness of a head that is not one of fastrnn's as text, or None."""
+    if heads().get(head.name) is type(head):
+        return None
+    z = tuple(symbol(f"z{n}") for n in range(outputs))
+    return f"{text(head.prediction(z))}; {traced(head, outputs).text}"
+
+
+def head_kind(head):
+    """Return what Fits.load needs to know of a head that was given to a fit: the class of one that is not fastrnn's."""
+    return type(head) if isinstance(head, Head) and heads().get(head.name) is not type(head) else None
+
+
+def _head(path, description, given, outputs):
+    values = dict(description)
+    name, formula, known = values.pop("name"), values.pop("formula", None), heads()
+    if given is None and name not in known:
+        raise CheckpointError(
+            f"{path}: was made with the head {name!r}, which is not one of fastrnn's: "
+            f"give its class, Fits.load(path, head={name})"
+        )
+    kind = given or known[name]
+    own = {each.name for each in fields(kind)} if is_dataclass(kind) else ()
+    head = kind(**{field: value for field, value in values.items() if field in own})
+    if own_head_formula(head, outputs) != formula:
+        raise CheckpointError(f"{path}: was made with another formula of the head {name!r} than the present one")
+    return head
+
+
+def _rebuilt(header, tensors, cell, head):
     config = dict(header["config"])
     for name in ("decay_on", "l1_on"):
         config[name] = tuple(config[name])
@@ -107,8 +149,6 @@ def _rebuilt(header, tensors, cell):
     if config["optimizer"] not in optimizers():
         raise ValueError(f"optimizer {config['optimizer']!r} is unknown")
     config = FitConfig(**config)
-    description = dict(header["head"])
-    head = heads()[description.pop("name")](**description)
     models = len(tensors["seeds"])
     _check_shapes(header, tensors, models)
     rows, recipes = [None] * models, {}

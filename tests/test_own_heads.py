@@ -1,0 +1,154 @@
+"""Fits in files: one alone, and those of heads that are not fastrnn's."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from test_autosave import eager  # noqa: F401
+
+from fastrnn import GRU, CheckpointError, Fit, Fits, Sequences, cross_validate, train, train_many
+from fastrnn.formula import greater, square_root, where
+from fastrnn.heads.base import Head
+from tests import numpy_network as oracle
+from tests.test_fit import press_once
+
+X = np.random.default_rng(0).normal(size=(6, 5, 2))
+DATA = Sequences(X, X.cumsum(1) * 0.3, kind="reals")
+OPTIONS = {"epochs": 4, "evaluate_every": 2, "dtype": "float64"}
+
+
+@dataclass(frozen=True)
+class Robust(Head):
+    """A loss that grows linearly where errors are large."""
+
+    scale: float = 1.0
+    targets = "reals"
+
+    def prediction(self, z):
+        return z
+
+    def loss(self, z, y):
+        return sum(square_root(self.scale + (a - b) ** 2) for a, b in zip(z, y))
+
+    def correct(self, z, y):
+        return where(greater(self.loss(z, y), 0.1), 0.0, 1.0)
+
+
+class Plain(Robust):
+    """The same without a decorator of its own."""
+
+
+def _steep(self, z, y):
+    return sum((self.scale + (a - b) ** 2) ** 2 for a, b in zip(z, y))
+
+
+# Robust, as a user has edited it: of the same name and fields.
+Edited = dataclass(frozen=True)(type("Robust", (Robust,), {"loss": _steep}))
+
+
+def test_one_fit_comes_back_with_all_that_it_has(tmp_path):
+    path = tmp_path / "fit.safetensors"
+    made = train(GRU(3), DATA, validation=0.4, **OPTIONS)
+    made.save(path)
+    again = Fit.load(path)
+    assert type(again) is Fit and repr(again) == repr(made)
+    for name in ("loss", "accuracy"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    for name in ("epoch", "loss", "accuracy"):
+        assert again.history[name].tobytes() == made.history[name].tobytes()
+    for name in ("seed", "options", "stopped", "epochs", "best_epoch", "seconds", "arithmetic", "data_name", "config"):
+        assert getattr(again, name) == getattr(made, name), name
+    assert again.predict(DATA).tobytes() == made.predict(DATA).tobytes()
+    z = oracle.outputs(oracle.gru, again.weights, X[0])
+    np.testing.assert_allclose(again.predict(DATA)[:5], z, rtol=1e-9)
+    # A model of several is saved alone, and several are not one.
+    fits = train_many(GRU(3), DATA, seeds=range(3), **OPTIONS)
+    fits[1].save(tmp_path / "second.safetensors")
+    assert Fit.load(tmp_path / "second.safetensors").seed == 1
+    fits.save(tmp_path / "fits.safetensors")
+    with pytest.raises(CheckpointError, match=r"fits.safetensors: has 3 models, expected one: Fits.load\(path\) reads"):
+        Fit.load(tmp_path / "fits.safetensors")
+    with pytest.raises(CheckpointError, match="no such file"):
+        Fit.load(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("head", [Robust(scale=0.5), Plain()], ids=["dataclass", "plain"])
+def test_a_head_of_ones_own_is_saved_with_its_formula(tmp_path, head):
+    path, kind = tmp_path / "fit.safetensors", type(head)
+    made = train(GRU(3), DATA, head=head, validation=0, **OPTIONS)
+    made.save(path)
+    again = Fit.load(path, head=kind)
+    assert type(again.head) is kind and again.head.scale == head.scale
+    errors = np.concatenate([oracle.outputs(oracle.gru, again.weights, x) for x in X]) - DATA.y
+    expected = np.sqrt(head.scale + errors**2).sum(1)
+    np.testing.assert_allclose(again.losses(DATA), expected, rtol=1e-9)
+    assert again.losses(DATA).tobytes() == made.losses(DATA).tobytes()
+    name = kind.__name__
+    with pytest.raises(CheckpointError, match=rf"the head '{name}', which is not one of fastrnn's: give its class, "
+                                              rf"Fits.load\(path, head={name}\)"):
+        Fits.load(path)
+    with pytest.raises(CheckpointError, match=f"made with another formula of the head '{name}' than the present one"):
+        Fits.load(path, head=Edited)
+    for wrong in (head, 3, GRU):
+        with pytest.raises(TypeError, match="head: got .*, expected the class of a Head, for example Linear"):
+            Fits.load(path, head=wrong)
+
+
+def test_a_head_of_fastrnn_is_not_one_of_ones_own(tmp_path):
+    path = tmp_path / "fit.safetensors"
+    train(GRU(3), DATA, **OPTIONS).save(path)
+    with pytest.raises(CheckpointError, match="made with another formula of the head 'linear'"):
+        Fit.load(path, head=Robust)
+
+
+def test_fits_of_an_edited_head_are_not_those_that_were_kept(tmp_path):
+    options = {"outer": 2, "inner": None, "seeds": 1, "output": tmp_path, **OPTIONS}
+    first, same, edited = (cross_validate(GRU(2), DATA, head=head, **options).fits
+                           for head in (Robust(), Robust(), Edited()))
+    assert same.seconds == first.seconds and same.weights(0)["w_hh"].tobytes() == first.weights(0)["w_hh"].tobytes()
+    alone = cross_validate(GRU(2), DATA, head=Edited(), **{**options, "output": None}).fits
+    assert type(edited.head) is Edited and edited.weights(0)["w_hh"].tobytes() == alone.weights(0)["w_hh"].tobytes()
+    assert not np.array_equal(edited.weights(0)["w_hh"], first.weights(0)["w_hh"])
+
+
+@pytest.mark.usefixtures("ctrl_c", "eager")
+def test_a_checkpoint_of_an_edited_head_is_refused(tmp_path):
+    options = {"validation": 0, "checkpoint": tmp_path / "fit.safetensors", **OPTIONS, "epochs": 10**6}
+    train_many(GRU(2), DATA, head=Robust(), progress=press_once(), **options)
+    with pytest.raises(ValueError, match="belongs to another training: .*formula is"):
+        train_many(GRU(2), DATA, head=Edited(), **options)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_parts_of_an_executor_are_taken_up(tmp_path):
+    """Each unit's file names the head; one that was finished is not fitted again."""
+    options = {"outer": 2, "inner": None, "seeds": 2, "head": Robust(), "refit": False, "unit": 1, **OPTIONS}
+    alone = cross_validate(GRU(2), DATA, **{**options, "unit": None}).fits
+
+    class Breaks(ThreadPoolExecutor):
+        """Gives up after two units."""
+
+        def submit(self, *arguments, **named):
+            if len(started) == 2:
+                raise RuntimeError("no more work")
+            started.append(super().submit(*arguments, **named))
+            return started[-1]
+
+    started = []
+    with Breaks(1) as executor, pytest.raises(Exception, match="no more work"):
+        cross_validate(GRU(2), DATA, output=tmp_path, executor=executor, workers=1, **options)
+    kept = len(list(tmp_path.glob("*.part-*")))
+    assert kept >= 1
+    units = []
+
+    class Counts(ThreadPoolExecutor):
+        def submit(self, *arguments, **named):
+            units.append(arguments)
+            return super().submit(*arguments, **named)
+
+    with Counts(1) as executor:
+        made = cross_validate(GRU(2), DATA, output=tmp_path, executor=executor, workers=1, **options).fits
+    assert len(units) == 4 - kept
+    for i in range(4):
+        assert made.weights(i)["w_hh"].tobytes() == alone.weights(i)["w_hh"].tobytes()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fastrnn import GRU, Sequences, analysis, train_many
@@ -120,3 +121,9 @@ def test_a_fit_of_each_draws_it(call, here):  # noqa: F811
         steps.append(len(y[VALIDATION]))
     mean = np.average(losses, weights=steps)
     assert f"constant, validation, mean over values of subject: {mean:.4f}\n" in out
+    frame = pd.read_csv("runs/choices/table.csv")
+    best = frame.loc[frame.groupby("subject").validation_loss.idxmin()].sort_values("subject")
+    mean = np.average(best.validation_loss, weights=steps)
+    assert f"\nthe best network of each, validation, mean over values of subject: {mean:.4f}\n" in out
+    report = here.joinpath("runs/choices/report.md").read_text()
+    assert f"\nBeside them, the best network of each: {mean:.4f}\n" in report

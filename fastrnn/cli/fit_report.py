@@ -39,16 +39,18 @@ def report_fit(args, folder, data, roles, made):
     # Roles of all folds, which cross_validate has divided in the same way.
     roles = folds(data, *args.cv, args.by, args.seed) if args.cv else roles
     head = fits.head
-    of_each = baselines_of_each(data, roles, args.each, head=head) if args.each else {}
+    of_each, networks = {}, {}
     if args.each:
+        of_each = baselines_of_each(data, roles, args.each, head=head)
         baselines = _mean_of_each(data, roles, args.each, of_each)
+        networks = _mean_of_each(data, roles, args.each, {"the best network of each": _losses_of_each(fits)})
     else:
         baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
     best = chosen_model(fits, "best")
     text = _aligned(summary)
     print(text)
     mean = f", mean over values of {args.each}" if args.each else ""
-    for name, loss in baselines.items():
+    for name, loss in (networks | baselines).items():
         print(f"{name}, {_compared(roles)}{mean}: {loss:.4f}")
     if args.cv:
         print(_refit(made))
@@ -60,7 +62,8 @@ def report_fit(args, folder, data, roles, made):
     write_atomically(os.path.join(folder, TABLE_FILE), table.to_csv(index_label="model").encode())
     known = baselines, of_each
     pictures = {} if args.pictures == "none" else _draw(args, folder, data, roles, made, fits, best, known)
-    content = _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder)
+    losses = networks, baselines
+    content = _markdown(args, data, roles, made, fits, best, summary, losses, pictures, folder)
     write_atomically(os.path.join(folder, REPORT_FILE), content.encode())
     write_json(folder, columns_as_json(args, data))
     refit = os.path.join(folder, REFIT)
@@ -157,6 +160,16 @@ def _mean_of_each(data, roles, each, found):
     }
 
 
+def _losses_of_each(fits):
+    """Return (values, 3) the losses of the best network of each value of a group, NaN where all diverged."""
+    import numpy as np
+
+    from fastrnn.analysis.pictures.each import best_networks
+
+    best = best_networks(fits)[2]
+    return np.where(best[:, None] >= 0, fits.loss[best], np.nan)
+
+
 def _compared(roles):
     """Return the role of the sequences on which networks and baselines are compared: test, else validation, else
     training."""
@@ -197,7 +210,8 @@ def _draw(args, folder, data, roles, made, fits, best, known):
     return drawn
 
 
-def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures, folder):
+def _markdown(args, data, roles, made, fits, best, summary, losses, pictures, folder):
+    networks, baselines = losses
     lines = [f"# Fit of {printable(data.name)}", "", printable(str(data)), ""]
     what = "Mean test loss over outer folds, in nats per step" if args.cv else "The best seed of each"
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
@@ -210,6 +224,7 @@ def _markdown(args, data, roles, made, fits, best, summary, baselines, pictures,
     what = f"Baselines, learned {own}from the same sequences, by their {mean} on the {_compared(roles)} sequences"
     lines += ["", f"{what}:", ""]
     lines += [f"- {name}: {loss:.4f}" for name, loss in baselines.items()]
+    lines += [line for name, loss in networks.items() for line in ("", f"Beside them, {name}: {loss:.4f}")]
     file, row = MODELS_FILE, best
     if args.cv:
         text, file, row = _refit(made), REFIT, made.refitted.best_index

@@ -44,9 +44,8 @@ def plot_each(fits, baselines=(), path=None, axes=None):
     """
     if len(fits.groups) != 1:
         raise ValueError('fits: have no groups, expected those of train_many(..., each="subject")')
-    ((group, owners),) = fits.groups.items()
-    values, which = np.unique(owners, return_inverse=True)
-    best = _best_models(fits, which, len(values))
+    values, which, best = best_networks(fits)
+    (group,) = fits.groups
     role = max((n for n in range(3) if np.isfinite(fits.loss[best[best >= 0], n]).any()), default=None)
     if role is None:
         raise ValueError("fits: no loss is finite, expected networks that did not diverge")
@@ -85,15 +84,18 @@ def plot_each(fits, baselines=(), path=None, axes=None):
     return axes
 
 
-def _best_models(fits, which, count):
-    """Return (count,) the number of the best model of each value, -1 where all diverged."""
+def best_networks(fits):
+    """Return (the values of the group of which each has networks of its own, in sorted order; which of them each model
+    belongs to; the number of the best model of each value, -1 where all diverged)."""
+    (owners,) = fits.groups.values()
+    values, which = np.unique(owners, return_inverse=True)
     scores = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
     scores = np.where(np.isfinite(scores), scores, np.inf)
-    best = np.full(count, -1)
+    best = np.full(len(values), -1)
     for n in np.lexsort((scores, which))[::-1]:
         if scores[n] < np.inf:
             best[which[n]] = n
-    return best
+    return values, which, best
 
 
 def _losses_of(name, losses, count):

@@ -150,10 +150,16 @@ def as_each(name, value, models):
     return np.broadcast_to(array, (models,))
 
 
+# Words of other libraries, for which no similar one stands here.
+SYNONYMS = {"adamw": ("adam", ", which with weight decay is AdamW"), "none": ("constant", ""), "rnn": ("elman", ""),
+            "vanilla": ("elman", "")}
+
+
 def meant(word, known):
-    """Return `; did you mean 'adam'?` where a known word is similar, else ""."""
-    near = difflib.get_close_matches(str(word), known, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """Return `; did you mean 'adam'?` where a known word means the same or is similar, else ""."""
+    word, more = SYNONYMS.get(str(word).lower(), (str(word), ""))
+    near = [word] if word in known else difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]!r}{more}?" if near else ""
 
 
 def shown(value):

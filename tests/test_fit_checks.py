@@ -85,7 +85,16 @@ def test_a_class_need_not_occur(fits):
         ({"l1": [0, 0.1, 0.2]}, "l1: got float64 of shape (3,), expected a number or as many seeds as values"),
         ({"l1": [0, 0.1, 0.2], "seeds": [1, 2]}, "l1: got float64 of shape (3,), expected a number or 2 numbers"),
         ({"beta1": 0.8}, "train: unknown option 'beta1'; the optimizer's go in as optimizer_options={'beta1': ...}"),
-        ({"optimizer": "AdamW"}, "optimizer: got 'AdamW', expected one of adam, amsgrad, momentum, nesterov, rmsprop,"),
+        (
+            {"optimizer": "AdamW"},
+            "optimizer: got 'AdamW', expected one of adam, amsgrad, momentum, nesterov, rmsprop, sgd; "
+            "did you mean 'adam', which with weight decay is AdamW?",
+        ),
+        (
+            {"schedule": "none"},
+            "schedule: got 'none', expected one of constant, linear, cosine, drop, exponential, plateau; "
+            "did you mean 'constant'?",
+        ),
         ({"epochs": 2**24 + 1}, "epochs: got 16777217, expected at most 16777216"),
     ],
 )

@@ -173,7 +173,7 @@ WRONG = {
     "reference": ("reference.py", "from fastrnn.compiling import jit", "may import only nothing"),
     "original": ("original.py", "from fastrnn import simd", "only reference, compiling"),
     "data": ("data/roles.py", "from fastrnn.kernels import head", "only arguments, errors, files"),
-    "a user of reference": ("kernels/runs.py", "from fastrnn import reference", "down to training.tasks"),
+    "a user of reference": ("kernels/feed.py", "from fastrnn import reference", "down to training.tasks"),
     "an unknown module": ("helpers.py", "", "'helpers' is in no level; put it into LEVELS"),
     "an unknown package": ("util/text.py", "", "'util' is in no level"),
 }

@@ -129,7 +129,7 @@ def _count_steps(samples, first):
 
 @addressed
 def _lay_samples(laid, seed, part):
-    samples = laid.samples
+    samples = laid.block
     first, count = part * samples.steps.size, samples.steps.size
     for sample in range(count):
         word, bit = (first + sample) // 64, (first + sample) % 64

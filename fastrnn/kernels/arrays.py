@@ -88,7 +88,7 @@ def _lay(laid, seed, first, samples):
 
 @addressed
 def _lay_samples(laid, seed, part):
-    source, samples = laid.source, laid.samples
+    source, samples = laid.source, laid.block
     draw = samples.state[:1]
     for sample in range(samples.steps.size):
         number = part * samples.steps.size + sample

@@ -76,10 +76,10 @@ def seen(block):
 
 
 class Laid(NamedTuple):
-    """What a source's `lay` takes: the source, and the Block that it fills."""
+    """What a source's `lay` takes: the source, and the Block that it fills; for small batches, their Samples."""
 
     source: tuple
-    block: Block
+    block: tuple
 
 
 def layer_for(source, block):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastrnn.compiling import inner, plain
 from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
-from fastrnn.kernels.block_data import WORD
+from fastrnn.kernels.block_data import WORD, Laid
 from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -66,20 +66,13 @@ def samples_for(sizes, steps, dtype, lanes, batch_size=1):
     )
 
 
-class LaidSamples(NamedTuple):
-    """What a source's `lay_samples` takes: the source, and the Samples that it fills."""
-
-    source: tuple
-    samples: Samples
-
-
 def samples_layer_for(source, samples):
-    """(the Address of source.lay_samples, the Erased LaidSamples that it takes first).
+    """(the Address of source.lay_samples, the Erased Laid that it takes first).
 
     lay_samples(laid, seed, part) writes samples N * part and on of the stream that `lay` has
-    (fastrnn.kernels.block_data.layer_for) into the N places of Samples; laid: a Reference to a LaidSamples.
+    (fastrnn.kernels.block_data.layer_for) into the N places of Samples; laid: a Reference to a Laid.
     """
-    return bound(source.lay_samples, Stored(LaidSamples(source, samples)), 0, 0)
+    return bound(source.lay_samples, Stored(Laid(source, samples)), 0, 0)
 
 
 class SmallBatches(NamedTuple):

@@ -1,5 +1,6 @@
 """`certify`: proves a network for every width, refutes it by an example, or says why neither was possible."""
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -221,15 +222,10 @@ def _lengths(task, k):
     return [k]
 
 
-_known: dict = {}
-
-
+@functools.lru_cache(maxsize=64)
 def _windows(task, k):
-    """Return the Graph of windows; it is cached, since training asks for it repeatedly."""
-    key = task.at(64) if hasattr(task, "at") else task, k
-    if key not in _known:
-        _known[key] = windows(automaton_of(task), k)
-    return _known[key]
+    """Return the Graph of windows, for which training asks repeatedly."""
+    return windows(automaton_of(task), k)
 
 
 def _obstacle(graph, k, proof):

@@ -5,13 +5,14 @@ for each unit the number of its point, the offset of its first seed and its rows
 written. A line that a crash has torn fails its checksum and is cut off with all after it.
 """
 
+import contextlib
 import json
 import os
 import zlib
 from typing import NamedTuple
 
 from fastrnn.checkpoint import code_version
-from fastrnn.files import check_regular, sync_folder
+from fastrnn.files import check_regular, locked, sync_folder
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps.unit import MEASURES
 from fastrnn.training.tasks.continuation import difference
@@ -116,7 +117,7 @@ class Journal:
 
     def __init__(self, path, grid, replace=False):
         self.path = path
-        self.file = _locked(path)
+        self.file = _opened(path)
         try:
             self.units = self._begun(grid, replace)
         except BaseException:
@@ -131,6 +132,7 @@ class Journal:
                 raise
             kept = Kept([], False, 0)
         os.ftruncate(self.file, kept.whole)
+        os.lseek(self.file, 0, os.SEEK_END)
         if not kept.whole:
             self._write(_header(grid))
             sync_folder(os.path.dirname(self.path) or ".")
@@ -162,31 +164,19 @@ class Journal:
         os.close(self.file)
 
 
-def _locked(path):
+def _opened(path):
     """Return a descriptor of the file at `path`, created if necessary, that no other process can append to."""
     check_regular(os.fspath(path))
     while True:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            _lock(file, path)
-            # Whoever held the lock until now may have finished and deleted the file.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+        # Whoever holds the lock may finish and delete the file.
+        with contextlib.suppress(FileNotFoundError):
+            file = locked(path)
+            if file is None:
+                raise ForeignJournal(f"{path}: another sweep is writing it at this moment")
             if os.path.exists(path) and os.path.samestat(os.fstat(file), os.stat(path)):
                 return file
-        except BaseException:
             os.close(file)
-            raise
-        os.close(file)
-
-
-def _lock(file, path):
-    try:
-        import fcntl
-    except ImportError:  # Windows; there two sweeps into one file are not detected
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise ForeignJournal(f"{path}: another sweep is writing it at this moment") from None
 
 
 def _header(grid):

@@ -1,5 +1,7 @@
 """Batches of a few samples, whose units lie in the lanes, compared with the loops whose samples lie there."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from params import quick
@@ -127,7 +129,7 @@ def test_nothing_infinite_that_padding_leads_to_meets_a_derivative():
 def test_whoever_fills_more_of_the_lanes_has_them(monkeypatch):
     # Whose programs are compiled is what is asked, not what they do.
     monkeypatch.setattr(Program, "compile", lambda self: None)
-    monkeypatch.setattr(Native, "address", lambda self, program: 0)
+    monkeypatch.setattr(Native, "code", lambda self, program: SimpleNamespace(address=0, run=lambda *frames: None))
     lanes, source = lanes_for("float32"), Addition(bits=4).kernel
     cases = {
         (Elman(lanes), 2): SmallSession, (Elman(lanes), lanes - 1): SmallSession, (Elman(lanes), lanes): Session,

@@ -106,12 +106,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
 
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
     work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
-
-    def saved(note):
-        note()
-        return so_far("interrupted", run.model)
-
-    offer = autosave and (lambda note: autosave.offer(lambda: saved(note)))
+    offer = autosave and (lambda: autosave.offer(lambda: so_far("interrupted", run.model)))
     with deferred_interrupt() as interrupt:
         told = progress and (lambda samples, *rest: progress(before + samples, *rest))
         stopped = work.run(interrupt, samples=config.max_samples - before, progress=told, offer=offer)
@@ -155,7 +150,7 @@ class Consolidation:
     def run(self, interrupt, *, attempts=np.inf, samples=np.inf, progress=None, offer=None):
         """Continue to a proof ("certified"), the last attempt or sample ("samples"), or Ctrl-C ("interrupted").
 
-        offer(note): called whenever it could be interrupted; after note(), `saved` gives what is done up to there.
+        offer(): called whenever it could be interrupted, when `saved` gives what is done up to there.
         """
         try:
             self.found = self._certified(self.model, interrupt)
@@ -225,9 +220,11 @@ class Consolidation:
             self.updates, self.stretches, self.seconds = before + training.step, state["stretches"], state["seconds"]
             self.partial = {"weights": training.model().weights, "arrays": state["arrays"], "numbers": state["numbers"]}
 
-        stopped = training.updates(
-            interrupt, limit=limit, progress=told, offer=offer and (lambda: offer(note))
-        )
+        def offered():
+            note()
+            offer()
+
+        stopped = training.updates(interrupt, limit=limit, progress=told, offer=offer and offered)
         note()
         if stopped == "interrupted" or stopped == "samples" and training.step < config.updates:
             return stopped, None

@@ -86,6 +86,15 @@ def test_options_of_another_kind_of_data_are_named(function, options, message):
 
 
 @pytest.mark.parametrize("function", [train, train_many])
+def test_arrays_that_ought_to_be_sequences_are_recognised(function):
+    x, y = np.zeros((5, 4, 3)), np.zeros((5, 4), int)
+    with pytest.raises(TypeError, match=r"^\w+: got an array of shape \(5, 4\) after the data; x and y go in together"):
+        function(GRU(2), x, y)
+    with pytest.raises(TypeError, match=r"epochs is an option of Sequences, but data is a tuple: give fastrnn.Sequences"):
+        function(GRU(2), (x, y), epochs=3)
+
+
+@pytest.mark.parametrize("function", [train, train_many])
 @pytest.mark.parametrize("data", [tasks.Addition(4), TABLE, None])
 def test_options_of_sequences_are_named_elsewhere(function, data):
     given = "no data are given" if data is None else f"data is a {type(data).__name__}"

@@ -5,7 +5,7 @@ import os
 from dataclasses import fields
 from typing import Any, overload
 
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, shown
 from fastrnn.cells.base import Cell
 from fastrnn.data.sequences import Sequences
 from fastrnn.progress import models_done, progress_shown
@@ -117,7 +117,7 @@ def train(
         seeds = [0 if seed is None else as_integer("seed", seed, 0)]
         with progress_shown(progress, "models", models_done) as reported:
             return fit_sequences(cell, data, seeds=seeds, config=config, progress=reported, **common, **options)[0]
-    _check_tasks("train", data, options)
+    _check_tasks("train", data, config, options)
     if seed is not None:
         options["seed"] = seed
     with progress_shown(progress, "samples", _samples_done, options.get("max_samples")) as reported:
@@ -192,7 +192,7 @@ def train_many(
         if isinstance(data, Sequences) and task is None:
             _check_sequences("train_many", options)
             return fit_sequences(cell, data, config=config, progress=reported, **common, **options)
-        _check_tasks("train_many", data, options)
+        _check_tasks("train_many", data, config, options)
         return many.train_many(cell, config=config, progress=reported, **_source(data, task), **common, **options)
 
 
@@ -217,11 +217,15 @@ def _check_sequences(function, options):
             raise TypeError(f"train: {name} is an option of train_many; {MANY_ONLY[name]}")
 
 
-def _check_tasks(function, data, options):
-    """Raise TypeError for an option that belongs to Sequences."""
+def _check_tasks(function, data, config, options):
+    """Raise TypeError for an option that belongs to Sequences, and for x and y as two arguments."""
+    if data is not None and config is not None and not isinstance(config, (FitConfig, TrainConfig, type)):
+        raise TypeError(
+            f"{function}: got {shown(config)} after the data; x and y go in together: fastrnn.Sequences(x, y)"
+        )
     for name in options:
-        # Options with another name there have a message of their own.
-        if name in SEQUENCES_ONLY - TASK_ONLY and name not in ELSEWHERE:
+        # Of a task, options with another name have a message of their own.
+        if name in SEQUENCES_ONLY - TASK_ONLY and (name not in ELSEWHERE or isinstance(data, (tuple, list))):
             given = "no data are given" if data is None else f"data is a {type(data).__name__}"
             raise TypeError(
                 f"{function}: {name} is an option of Sequences, but {given}: give fastrnn.Sequences(x, y)"

@@ -300,3 +300,9 @@ def test_an_encoder_keeps_text_and_numbers_apart():
         Sequences.from_table({"a": [1, 2]}, "a", encoder=encoder)
     with pytest.raises(ValueError, match="encoded: inputs of tables are encoded by from_table"):
         Sequences.from_table({"a": [1, 2]}, "a").encoded(one_hot="a")
+
+
+@pytest.mark.parametrize("made_by", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_a_table_is_given_by_name_of_its_columns(made_by):
+    with pytest.raises(TypeError, match=r"^x: got a table, (DataFrame|Table): give Sequences.from_table\("):
+        Sequences(made_by({"a": [0.0, 1.0], "b": [0, 1]}))

@@ -87,6 +87,8 @@ def _is_padded(x):
         raise TypeError(f"x: got {type(x).__name__}, expected a list of arrays or an array (sequences, steps, inputs)")
     if len(shape) == 1 and getattr(x, "dtype", None) == object:
         return False
+    if hasattr(x, "columns"):
+        raise TypeError(f"x: got a table, {type(x).__name__}: give Sequences.from_table(table, inputs=..., target=...)")
     if len(shape) != 3:
         raise ValueError(f"x: got an array of shape {tuple(shape)}, expected (sequences, steps, inputs) or a list of "
                          "sequences; one sequence is given as [x], a single input as x[:, :, None]")

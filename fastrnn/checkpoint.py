@@ -26,7 +26,8 @@ from fastrnn import compiling
 from fastrnn.cells.base import Cell, cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
-from fastrnn.tasks.base import tasks
+from fastrnn.own_tasks import TASK_LABELS, UndefinedTask, own_labels
+from fastrnn.tasks.base import Task, tasks
 
 # Raised by one whenever an older fastrnn would misread a newer file.
 FILE_FORMAT = 1
@@ -56,7 +57,7 @@ def encoded(weights, metadata):
         raise TypeError(f"metadata: {error}; expected dicts, lists, str, int, float, bool and None") from None
     header = {"format": FILE_FORMAT, "versions": {name: version_of(name) for name in ("fastrnn", "numba", "numpy")},
               "cell": description(metadata["cell"]), "task": description(metadata["task"]),
-              "metadata": rest | own_formula(metadata["cell"])}
+              "metadata": rest | own_formula(metadata["cell"]) | own_labels(metadata["task"])}
     return sealed(weights, header)
 
 
@@ -69,12 +70,12 @@ def sealed(arrays, header):
     return save(arrays, {METADATA_KEY: json.dumps(header, sort_keys=True)})
 
 
-def read_checkpoint(path, cell=None):
+def read_checkpoint(path, cell=None, task=None):
     """Return (weights {name: array}, metadata) as given to `write_checkpoint`; the arrays' names and shapes are not
     checked.
 
-    cell: the class of a cell that is not one of fastrnn's, or None. Raises CheckpointError, in one line, for anything
-    that `write_checkpoint` has not written.
+    cell, task: classes of a cell or task that is not one of fastrnn's, or None. Without its class, the task of a user
+    is an UndefinedTask. Raises CheckpointError, in one line, for anything that `write_checkpoint` has not written.
     """
     path = os.fspath(path)
     weights, header = _read(path, "checkpoint that Model.save wrote")
@@ -96,8 +97,27 @@ def read_checkpoint(path, cell=None):
     known = cells() if cell is None else {**cells(), cell.name: cell}
     rest = dict(header["metadata"])
     cell = _rebuilt(path, "cell", header.get("cell"), known, rest.pop(FORMULA, None))
-    task = None if header["task"] is None else _rebuilt(path, "task", header["task"], tasks())
+    task = _task(path, header["task"], task, rest.pop(TASK_LABELS, None))
     return weights, {**rest, "cell": cell, "task": task}
+
+
+def _task(path, described, given, labels):
+    """Return the task that `description` described; given: its class, or None; labels: `own_labels`'s, or None."""
+    if described is None:
+        return None
+    if given is not None and not (isinstance(given, type) and issubclass(given, Task)):
+        raise TypeError(f"task: got {given!r:.80}, expected the class of a Task, for example Addition")
+    known = tasks() if given is None else {**tasks(), given.name: given}
+    name = described.get("name") if isinstance(described, dict) else None
+    if given is None and isinstance(name, str) and name not in known:
+        return UndefinedTask(path, described, labels)
+    made = _rebuilt(path, "task", described, known)
+    if labels is not None and own_labels(made).get(TASK_LABELS) != labels:
+        raise CheckpointError(
+            f"{path}: task {name:.80}: was trained with another definition than the present one; give its class, "
+            "task=CLASS"
+        )
+    return made
 
 
 def read_sealed(path, kind, what):
@@ -186,6 +206,8 @@ def _check_digest(path, arrays, header):
 
 def description(part):
     """Return the name and the fields of a cell or task, as plain values, or None for None."""
+    if isinstance(part, UndefinedTask):
+        return part.content
     return part and {"name": part.name, **asdict(part)}
 
 

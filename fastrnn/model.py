@@ -19,6 +19,7 @@ from fastrnn.kernels.recurrent.layout import Sizes, weights_table
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import check_weights, places_of, weights_that_learn
 from fastrnn.runner import Runner
+from fastrnn.tasks.base import Task
 
 # Tensors named training.* and the metadata of this name belong to an unfinished run: see fastrnn.training.tasks.resume.
 TRAINING_PREFIX = "training"
@@ -53,7 +54,7 @@ class Model(Answers):
         self.dtype = self.weights["w_hh"].dtype
         self.input_size = self.weights["w_ih"].shape[1]
         self.output_size = self.weights["w_ho"].shape[0]
-        if task is not None and (task.input_size, task.output_size) != (self.input_size, self.output_size):
+        if isinstance(task, Task) and (task.input_size, task.output_size) != (self.input_size, self.output_size):
             raise ValueError(f"task: {task.name} has {task.input_size} inputs and {task.output_size} outputs, "
                              f"the weights have {self.input_size} and {self.output_size}")
 
@@ -242,15 +243,16 @@ class Model(Answers):
         return to_torch(self, rnn, linear)
 
     @classmethod
-    def load(cls, path, cell=None) -> "Model":
+    def load(cls, path, cell=None, task=None) -> "Model":
         """Read a model that `save` wrote.
 
         Parameters
         ----------
         path : str or path
             The file.
-        cell : type or None
-            The class of a cell that is not one of fastrnn's.
+        cell, task : type or None
+            The class of a cell, or of a task, that is not one of fastrnn's. Without that of the task the model
+            predicts; what needs the task raises CheckpointError.
 
         Returns
         -------
@@ -261,7 +263,7 @@ class Model(Answers):
         CheckpointError
             In one line, for any other file.
         """
-        tensors, metadata = read_checkpoint(path, cell)
+        tensors, metadata = read_checkpoint(path, cell, task)
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{TRAINING_PREFIX}.")}
         metadata.pop(TRAINING_PREFIX, None)
         try:

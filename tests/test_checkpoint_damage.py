@@ -114,7 +114,7 @@ WRONG = {
         entry("cell", "name", value=["elman"]),
         "cell: got ['elman'], this fastrnn has coupled-lstm, elman",
     ),
-    "task unknown": (entry("task", "name", value="chess"), "task: got 'chess', this fastrnn has addition"),
+    "task unnamed": (entry("task", "name", value=3), "task: got 3, this fastrnn has addition"),
     "task list": (entry("task", value=[]), "task: got [], expected its name and fields"),
     "task false": (entry("task", value=False), "task: got False, expected its name and fields"),
     "size text": (entry("cell", "hidden_size", value="5"), "cell elman: hidden_size: got '5', expected int"),

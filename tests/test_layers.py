@@ -21,6 +21,7 @@ LEVELS = (
     ("model",),
     ("exchange",),
     ("answers", "checkpoint", "runner", "plots"),
+    ("own_tasks",),
     ("tasks", "optimizers", "schedules", "initializers"),
     ("bits",),
     ("networks",),

@@ -65,6 +65,7 @@ def parts_to_train(args):
 def _resumed(args):
     from dataclasses import asdict, fields
 
+    from fastrnn.own_tasks import UndefinedTask
     from fastrnn.training.tasks.continuation import check_processor, check_resumable
     from fastrnn.training.tasks.resume import load_run
 
@@ -72,6 +73,8 @@ def _resumed(args):
     task, cell = before.model.task, before.model.cell
     if task is None:
         raise UserError(f"{args.resume}: was trained on arrays: continue in Python, with train(data=..., resume=...)")
+    if isinstance(task, UndefinedTask):
+        task.refuse("continue in Python, with train(task=..., resume=...)")
     made = {}
     for name, earlier in (("task", task), ("cell", cell), ("config", config)):
         # Without --task the options declared are those of the default one.

@@ -10,6 +10,7 @@ import numpy as np
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import description, own_formula
+from fastrnn.own_tasks import own_labels
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
 
@@ -121,5 +122,6 @@ class Grid:
             "cell": description(self.cell),
             "task": description(self.task),
             **own_formula(self.cell),
+            **own_labels(self.task),
             "config": self.config.as_dict(),
         }

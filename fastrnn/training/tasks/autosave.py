@@ -105,14 +105,14 @@ class Autosave:
 class TrainingAutosave(Autosave):
     """An Autosave of trainings of one identity: plain values that are equal where trainings end in the same bytes.
 
-    cell: the class of the trained cell, or None. state: of the file that was found, or None; `_loaded` returns its
+    kinds: the classes of the trained cell and task. state: of the file that was found, or None; `_loaded` returns its
     identity and its state. Raises ValueError, naming what differs, if the file is of another identity, CheckpointError
     if it is not a checkpoint.
     """
 
-    def __init__(self, path, identity, note=warnings.warn, cell=None):
+    def __init__(self, path, identity, note=warnings.warn, kinds=(None, None)):
         super().__init__(path, note)
-        self.identity, self.cell, self.state = identity, cell, None
+        self.identity, self.kinds, self.state = identity, kinds, None
         try:
             if self.found:
                 theirs, self.state = self._loaded()

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from fastrnn.checkpoint import code_version, description, hash_of, own_formula
+from fastrnn.own_tasks import own_labels
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks.config import TrainConfig
 
@@ -93,13 +94,18 @@ def _shown(value):
     return "none" if value is None else str(value)
 
 
+def kinds_of(cell, task):
+    """Return the classes of a cell and a task, which may not be fastrnn's; None for None."""
+    return cell and type(cell), task and type(task)
+
+
 def identity_of(cell, task, config, **others):
     """Return plain values that are equal for trainings that end in the same bytes.
 
     others: everything else that decides the result, as digests or plain values, or None: `data`, `weights`, and
     `resumed`, the state from which training continues.
     """
-    parts = {"cell": description(cell), "task": description(task), **own_formula(cell)}
+    parts = {"cell": description(cell), "task": description(task), **own_formula(cell), **own_labels(task)}
     return with_code({**parts, "config": config.as_dict(), **others})
 
 

@@ -8,7 +8,7 @@ from fastrnn.arguments import as_each, as_seeds, as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.checkpoint import hash_of
 from fastrnn.tasks.addition import Addition
-from fastrnn.training.tasks.continuation import data_digest, identity_of, weights_digest
+from fastrnn.training.tasks.continuation import data_digest, identity_of, kinds_of, weights_digest
 from fastrnn.training.tasks.data import model_arrays, training_data
 from fastrnn.training.tasks.many_driver import ManyTraining
 from fastrnn.training.tasks.many_state import ManyAutosave
@@ -54,7 +54,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     identity = identity_of(
         cell, task, config, seeds=hash_of({"": seeds}), varied=hash_of(varied) if varied else None,
         data=arrays and data_digest(arrays), weights=weights_digest(weights))
-    with ManyAutosave(checkpoint, identity, cell=type(cell)) as autosave:
+    with ManyAutosave(checkpoint, identity, kinds=kinds_of(cell, task)) as autosave:
         if autosave.state:
             with autosave.taking_up():
                 training.take_up(*autosave.state)

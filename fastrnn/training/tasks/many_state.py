@@ -36,7 +36,7 @@ class ManyAutosave(TrainingAutosave):
     """An Autosave of the states of many models; `state`: (tensors, seconds) of the existing file, or None."""
 
     def _loaded(self):
-        tensors, metadata = read_checkpoint(self.path, self.cell)
+        tensors, metadata = read_checkpoint(self.path, *self.kinds)
         if metadata.get("kind") != MANY_KIND or not isinstance(metadata.get("identity"), dict):
             raise ValueError(f"checkpoint: {self.path} is not a checkpoint of train_many; give another file")
         return metadata["identity"], (tensors, metadata.get("seconds"))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
 from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
+from fastrnn.own_tasks import UndefinedTask
 from fastrnn.proofs import check_provable
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.consolidate import certified
@@ -15,6 +16,7 @@ from fastrnn.training.tasks.continuation import (
     config_of,
     data_digest,
     identity_of,
+    kinds_of,
     state_digest,
     weights_digest,
 )
@@ -60,13 +62,15 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     Raises ValueError or TypeError for arguments that make no sense, OSError if the checkpoint cannot be written.
     """
     if isinstance(resume, (str, os.PathLike)):
-        resume = load_run(resume, cell and type(cell))[0]
+        resume = load_run(resume, *kinds_of(cell, task))[0]
     if resume is not None:
         if not isinstance(resume, Run):
             raise TypeError(f"resume: got {resume!r:.80}, expected a Run, or the file of one")
         if weights is not None:
             raise ValueError("weights: got some, but training continues with those of the resumed run; leave them out")
         cell, task = cell or resume.model.cell, task or (resume.model.task if data is None else None)
+        if isinstance(task, UndefinedTask):
+            task.refuse("give it, train(task=..., resume=...)")
         config = config or (config_of(resume) if resume.state else None)
     cell = Elman() if cell is None else cell
     check_parts(cell, task, config, data, progress)
@@ -94,7 +98,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     identity = identity_of(
         cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
     )
-    with RunAutosave(checkpoint, identity, cell=type(cell)) as autosave:
+    with RunAutosave(checkpoint, identity, kinds=kinds_of(cell, task)) as autosave:
         run = _trained(call, autosave.state or resume, autosave)
         autosave.finish(run)
         return run

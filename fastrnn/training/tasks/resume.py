@@ -72,15 +72,15 @@ def _rows(state):
     return np.array(state["stretches"]["rows"], np.float64).reshape(-1, 6)
 
 
-def load_run(path, cell=None):
+def load_run(path, cell=None, task=None):
     """Return (run, config) of a file that `save_run` wrote; train(resume=run) continues it.
 
-    cell: the class of a cell that is not one of fastrnn's, or None. Raises CheckpointError, in one line, for any other
-    file.
+    cell, task: classes of a cell or task that is not one of fastrnn's, or None. Raises CheckpointError, in one line,
+    for any other file.
     """
     path = os.fspath(path)
-    model = Model.load(path, cell)
-    tensors, metadata = read_checkpoint(path, cell)
+    model = Model.load(path, cell, task)
+    tensors, metadata = read_checkpoint(path, cell, task)
     if TRAINING_PREFIX not in metadata:
         raise CheckpointError(
             f"{path}: a finished model; expected a file of an unfinished run, with its training state"

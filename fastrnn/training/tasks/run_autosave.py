@@ -16,7 +16,7 @@ class RunAutosave(TrainingAutosave):
     more = None
 
     def _loaded(self):
-        run, _ = load_run(self.path, self.cell)
+        run, _ = load_run(self.path, *self.kinds)
         theirs = run.state.pop("identity", None)
         if theirs is None:
             raise ValueError(f"checkpoint: {self.path} is a saved run, not a checkpoint; give a free name, "

@@ -58,7 +58,8 @@ class Case:
         shapes = {"theta": (rows, *lane), "gradient": (parts, rows, *lane), "best": (rows, *lane),
                   "slots": (slots, rows, *lane),
                   "flags": (3, rows), "options": (len(update.OPTIONS) + len(self.own.options), *lane),
-                  "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane), "active": (1, self.lanes),
+                  "running": (max(1, len(self.own.running)), *lane), "factor": (1, *lane),
+                  "active": (1, self.lanes),
                   "progress": (len(decide.PROGRESS), self.lanes), "criteria": (len(decide.CRITERIA), *lane),
                   "sums": (parts, sums, *lane), "norm": (self.lanes, *lane),
                   "history": (rounds + 1, decide.SUMS, self.lanes)}
@@ -78,9 +79,11 @@ class Case:
             a[name][:] = np.nan
         table, self.kept = self._blocks(parts)
         self.stop, self.counters = np.zeros(1, np.int64), np.zeros(train.COUNTERS, np.int64)
+        self.updates = np.zeros(self.lanes, np.int64)
         words = {
             "stop": self.stop.ctypes.data,
             "counters": self.counters.ctypes.data,
+            "updates": self.updates.ctypes.data,
             "window": self.net.window(self.x.shape[1]),
             "blocks": table.ctypes.data,
             "count": len(table),
@@ -121,7 +124,7 @@ class Case:
             after = (train.UPDATE + train.DECIDE + train.ROUND_END) * last
             row[:] = (train.LEARN + train.EVALUATE + train.FRESH * begins + after,
                       own, parts, parts, self.lengths[part].max(), laid(self.x[part]), laid(self.y[part]),
-                      laid(self.mask[part]), laid(self.lengths[part]), weights.ctypes.data, 0, 0, 0)
+                      laid(self.mask[part]), laid(self.lengths[part]), weights.ctypes.data, 0, 0, 0, 0)
         return table, kept
 
     @property

@@ -36,7 +36,7 @@ def test_a_model_keeps_its_bytes_whoever_has_batches_beside_it(fits, monkeypatch
         assert same(train_many(GRU(2), DATA, seeds=[i], roles=TABLE[i], **OPTIONS), 0, fits, i)
     turned = train_many(GRU(2), DATA, seeds=range(19, -1, -1), roles=TABLE[::-1], threads=1, **OPTIONS)
     assert all(same(turned, 19 - i, fits, i) for i in range(20))
-    monkeypatch.setattr("fastrnn.training.sequences.own_batched.PORTION_NUMBERS", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.epochs.MOST_PLACES", 1)
     cut = train_many(GRU(2), DATA, seeds=range(20), roles=TABLE, **OPTIONS)
     assert all(same(cut, i, fits, i) for i in range(20))
 

@@ -118,9 +118,9 @@ def test_epochs_are_at_most_those_asked_for_where_evaluations_are_rare():
         assert fits.best_epoch[0] in made and fits.stopped == ("epochs",)
 
 
-def test_calls_of_compiled_code_are_short_where_evaluations_are_rare():
+def test_no_memory_is_for_the_rounds_between_evaluations():
     _, group = begun(DATA, ROLES, FitConfig(epochs=10**6, evaluate_every=10**6))
-    assert group.run(10**6)[0] == 1024
+    assert group.run(2000)[0] == 2000
     assert max(array.nbytes for array in group.arrays.values()) < 2**20
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from fastrnn import GRU, FitConfig, Sequences, train
+from fastrnn import GRU, FitConfig, Sequences, train, train_many
 from fastrnn.data import TRAIN, VALIDATION
 from fastrnn.heads.softmax import Softmax
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered, gathered_arrays
 from fastrnn.machine.execute import Program
 from fastrnn.networks import kernel_network
-from fastrnn.training.sequences import batched
+from fastrnn.training.sequences import epochs as lists
 from fastrnn.training.sequences.batched import BatchedGroup
 from tests.fit_runs import begun
 from tests.test_fit import DATA, ROLES
@@ -30,13 +30,13 @@ CASES = {
 @pytest.fixture
 def made(monkeypatch):
     """How many epochs each call of the kernels made."""
-    counts, call = [], BatchedGroup._call
+    counts, call = [], lists.Epochs._call
 
     def counted(self, rounds):
         call(self, rounds)
         counts.append(int(self.counters[loops.ROUNDS_MADE]))
 
-    monkeypatch.setattr(BatchedGroup, "_call", counted)
+    monkeypatch.setattr(lists.Epochs, "_call", counted)
     return counts
 
 
@@ -49,19 +49,42 @@ def test_epochs_of_one_call_are_those_of_as_many_calls(case, made, monkeypatch, 
     # A batch in each call, a few batches, a few epochs, and as many as there are.
     for places, least in ((1, 1), (1 << 9, 1), (1 << 11, 3), (1 << 18, 4)):
         monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 1000.0)
-        monkeypatch.setattr(batched, "MOST_PLACES", places)
+        monkeypatch.setattr(lists, "MOST_PLACES", places)
         for threads in (1, 3):
             del made[:]
             assert same(train(GRU(3), LARGE, threads=threads, **options), single)
             assert least <= max(made) and (places > 1 << 9 or max(made) == 1)
 
 
+@pytest.mark.parametrize("case", ["plain", "scheduled", "plateau", "last weights"])
+def test_epochs_of_models_side_by_side_are_made_in_one_call_too(case, made, monkeypatch, many_cores):
+    """Each has folds of its own, and so batches of its own; some begin where others are between two evaluations."""
+    options = OPTIONS | CASES[case] | {"batch_size": 4, "seeds": range(40), "learning_rate": np.geomspace(0.01, 1, 40)}
+    options["roles"] = np.array([np.roll(ROLES, n % 5) if n % 3 else np.sort(ROLES) for n in range(40)])
+    options["roles"][::7, 2:5] = VALIDATION
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 0.0)
+    single = train_many(GRU(3), DATA, threads=1, **options)
+    assert max(made) == 1 and (case == "last weights" or len(set(single.epochs)) > 2)
+    monkeypatch.setattr("fastrnn.training.tasks.pace.CHUNK_SECONDS", 1000.0)
+    # A few updates in each call, a few epochs, and as many as there are.
+    for places, least in ((1, 1), (1 << 10, 2), (1 << 18, 4)):
+        monkeypatch.setattr(lists, "MOST_PLACES", places)
+        for threads in (1, 3):
+            del made[:]
+            again = train_many(GRU(3), DATA, threads=threads, **options)
+            assert least <= max(made) and (places > 1 or max(made) == 1)
+            for i in range(40):
+                assert again._rows[i].tobytes() == single._rows[i].tobytes()
+                assert again._histories[i].tobytes() == single._histories[i].tobytes()
+            assert again.stopped == single.stopped and (again.epochs == single.epochs).all()
+
+
 def test_the_next_calls_list_is_made_while_threads_compute(granted, made, monkeypatch, many_cores):  # noqa: F811
     ahead, lists = [], BatchedGroup._lists
 
-    def seen(self, job, start, epochs, evaluates):
-        ahead.append(start > self.updates[0])
-        return lists(self, job, start, epochs, evaluates)
+    def seen(self, starts, *rest):
+        ahead.append(starts[0] > self.updates[0])
+        return lists(self, starts, *rest)
 
     monkeypatch.setattr(BatchedGroup, "_lists", seen)
     options = OPTIONS | {"epochs": 200, "patience": None}

@@ -115,8 +115,7 @@ def press_at_the_end(done, models, loss):
 @pytest.mark.parametrize("case", ["batches", "batches of one"])
 def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
     """Ctrl-C comes in the middle of the batches of an epoch that was evaluated before."""
-    monkeypatch.setattr("fastrnn.training.sequences.batched.MOST_PLACES", 1)
-    monkeypatch.setattr("fastrnn.training.sequences.own_batched.PORTION_NUMBERS", 1)
+    monkeypatch.setattr("fastrnn.training.sequences.epochs.MOST_PLACES", 1)
     whole = train_many(GRU(2), DATA, **CASES[case])
     runs, run = [], Many.prepare
 
@@ -128,8 +127,8 @@ def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
         def counted(frame):
             runs.append(frame)
             kernel(frame)
-            # The first batch of the fourth epoch: 1 + 3, 3, 3, 1 + 3; of one model, it comes with the evaluation.
-            if len(runs) == (12 if case == "batches" else 10):
+            # The first of three batches of the fourth epoch, which comes with the evaluation.
+            if len(runs) == 10:
                 self.flag[0] = 1
 
         monkeypatch.setattr(program, "run", counted)

@@ -23,6 +23,7 @@ CASES = {
     "subjects": {"each": "who", "validation": 0.3},
     "last weights": {"roles": ROLES, "stop_after": 24},
     "plateau": {"roles": ROLES, "schedule": "plateau", "plateau_patience": 1, "optimizer": "amsgrad", "l1": 1e-3},
+    "schedule": {"roles": ROLES, "schedule": "cosine", "warmup": 5},
     "diverging": {"roles": ROLES, "optimizer": "sgd", "dtype": "float32"},
 }
 

@@ -5,13 +5,17 @@ import pytest
 
 from fastrnn import GRU, train_many
 from fastrnn.training.sequences import turns
+from fastrnn.training.sequences.group import FitGroup
 from tests.test_fit import DATA, ROLES
 
-# With a schedule no model takes the lane of another one within a call.
-OPTIONS = {
-    "seeds": range(700), "epochs": 6, "evaluate_every": 3, "patience": None, "threads": 1, "schedule": "cosine",
-}
+OPTIONS = {"seeds": range(700), "epochs": 6, "evaluate_every": 3, "patience": None, "threads": 1}
 CASES = {"same": {"roles": ROLES}, "own": {"roles": np.array([np.roll(ROLES, n % 5) for n in range(700)])}}
+
+
+@pytest.fixture(autouse=True)
+def _no_successors(monkeypatch):
+    """No model takes the lane of another one within a call."""
+    monkeypatch.setattr(FitGroup, "succeeds", False)
 
 
 class Calls:

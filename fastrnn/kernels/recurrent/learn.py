@@ -85,6 +85,6 @@ def update_program(net, optimizer, terms, dtype, lanes):
 
     def kernel(m):
         frame = frame_of(m, UPDATE_POINTERS)
-        update_weights(m, net, optimizer, frame, terms, m.integer(0))
+        update_weights(m, net, optimizer, frame, terms)
 
     return Program(kernel, UPDATE_POINTERS, dtype, lanes, f"{net.text} | {optimizer.text} {terms}")

@@ -30,6 +30,7 @@ def succeed(m, net, optimizer, options, frame, done, counters):
         for _ in m.when(taken):
             _leave(m, net, frame, lane, number)
             m.write(m.integers("lanes"), number, lane)
+            m.write(m.integers("updates"), lane, 0)
             _enter(m, net, optimizer, options, frame, lane, number)
             m.write(array, began, number + 1)
             m.write(array, untaken, m.read(array, untaken) - m.read(array, place))

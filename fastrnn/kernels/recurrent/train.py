@@ -25,8 +25,10 @@ from fastrnn.machine.execute import Program
 # What describes a block: flags; its part, from 0 on in each update; where it is the last one of an update or an
 # evaluation, the number of parts that were learned from, and of all; its steps; the addresses of x, y, mask, of the
 # columns' lengths and of weights (3, C), what each counts in training, validation and test; where states are carried,
-# the addresses of the states (S, H, C) that it starts from and that it leaves, or 0; and `rows`, see `gathered`, or 0.
-ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish", "rows")
+# the addresses of the states (S, H, C) that it starts from and that it leaves, or 0; `rows`, see `gathered`, or 0;
+# and, where blocks of models side by side are gathered, the address of a vector: 1 for those that an update is made of.
+ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish", "rows",
+        "learners")
 # Flags: the block begins a part; some model learns from it; the update is made after it; it counts in an evaluation;
 # that is over after it, and models are decided on (before the update, if there is one); the round is over after it. The
 # last block of a list has UPDATE or DECIDE.
@@ -41,6 +43,7 @@ POINTERS = (
     "running",
     "flags",
     "factor",
+    "factors",
     "best",
     "active",
     "progress",
@@ -58,11 +61,12 @@ POINTERS = (
 # that all threads share. window: steps of a window; segment: steps between two borders that no derivative crosses.
 # threads: that run this kernel. drawn, passed: the part that this thread has drawn last, and the one that it is at in
 # its list; sums_done: the sums that it has seen done; all counted from the beginning of the call. entries: of the
-# history, after which the call ends; free: the number of lanes without work after which it ends, too, since models wait
-# that are not in the frame. count: of the list; rounds: how often it is repeated; every: rounds from one evaluation to
-# the next; listed: whether all blocks of evaluations in the list count, of whatever round they are.
+# history, after which the call ends; updates: the address of int64s: the rounds in which each model has learned, its
+# place in `factors`, those of a schedule; free: the number of lanes without work after which it ends, too, since models
+# wait that are not in the frame. count: of the list; rounds: how often it is repeated; every: rounds from one
+# evaluation to the next; listed: whether all blocks of evaluations in the list count, of whatever round they are.
 WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
-         "sums_done", "entries", "free", "listed", *COMBINE_WORDS, *SUCCESSION_WORDS)
+         "sums_done", "entries", "updates", "free", "listed", *COMBINE_WORDS, *SUCCESSION_WORDS)
 
 # Places in the counters, behind those of the tree: parts drawn in this call, in a cache line of its own; whether the
 # call has ended early; rounds since the first model began; rounds and evaluations of this call; the models that are
@@ -121,6 +125,7 @@ def train_kernel(net, optimizer, terms):
                         for _ in m.when(m.read(counters, ENDED).equals(0)):
                             _finish(m, net, optimizer, frame, terms, item, evaluating)
                             for _ in m.when(item.has(ROUND_END)):
+                                _count_round(m, net, frame)
                                 m.write(counters, ROUND, m.read(counters, ROUND) + 1)
                                 m.write(counters, ROUNDS_MADE, m.read(counters, ROUNDS_MADE) + 1)
                         release(m, counters, sums)
@@ -204,7 +209,29 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating):
         for _ in m.when((entry + 1).equals(m.word("entries"))):
             m.write(counters, OVER, m.read(counters, OVER).either(1))
     for _ in m.when(item.has(UPDATE)):
-        update_weights(m, net, optimizer, frame, terms, m.read(counters, ROUNDS_MADE))
+        if terms.scheduled:
+            for model in m.range(_models(m, net)):
+                factor = m.splat(frame.factors, m.read(m.integers("updates"), model))
+                m.set_number(frame.factor, model, factor)
+        if not (terms.gathered and net.own_weights):
+            update_weights(m, net, optimizer, frame, terms)
+            continue
+        # Who has had all batches of an epoch rests.
+        active = m.load(frame.active, m.integer(0))
+        m.store(frame.active, m.integer(0), active * m.load(m.as_pointer(item.learners), m.integer(0)))
+        update_weights(m, net, optimizer, frame, terms)
+        m.store(frame.active, m.integer(0), active)
+
+
+def _models(m, net):
+    return m.lanes if net.own_weights else 1
+
+
+def _count_round(m, net, frame):
+    """Count a round of each model that takes part."""
+    updates, active = m.integers("updates"), m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
+    for model in m.range(_models(m, net)):
+        m.write(updates, model, m.read(updates, model) + (active >> model).both(1))
 
 
 def _end(m, net, optimizer, frame, done):

@@ -56,7 +56,7 @@ def update_program(net, optimizer, terms, dtype):
     """Return the Program that makes one update, from weights `theta` to weights `following`."""
 
     def kernel(m):
-        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms, m.integer(0))
+        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms)
 
     return Program(kernel, UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
 

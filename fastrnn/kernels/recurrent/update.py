@@ -84,12 +84,12 @@ def traced_optimizer(optimizer):
     )
 
 
-def update_weights(m, net, optimizer, frame, terms, moment):
+def update_weights(m, net, optimizer, frame, terms):
     """Update all weights that learn, in the lanes that are active, from frame.gradient.
 
-    With a schedule, row `moment` of frame.factor scales the rates.
+    With a schedule, frame.factor scales the rates.
     """
-    count, step = updater(m, net, optimizer, frame, terms, moment)
+    count, step = updater(m, net, optimizer, frame, terms)
     zero = m.constant(0.0)
 
     def body(row, bad):
@@ -103,7 +103,7 @@ def update_weights(m, net, optimizer, frame, terms, moment):
 
 def updating(m, net, optimizer, frame, terms):
     """Return a function of places and gradients that updates at once, for models whose gradients are not clipped."""
-    _, step = updater(m, net, optimizer, frame, terms, m.integer(0))
+    _, step = updater(m, net, optimizer, frame, terms)
 
     def use(places, gradients):
         for place, gradient in zip(places, gradients):
@@ -112,12 +112,12 @@ def updating(m, net, optimizer, frame, terms):
     return use
 
 
-def updater(m, net, optimizer, frame, terms, moment):
+def updater(m, net, optimizer, frame, terms):
     """Return (rows of weights, step(row, gradient)): the step updates a row, and returns the weights."""
     options = {
         name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
-    rate = options["rate"] * net.weight(m, frame.factor, moment) if terms.scheduled else options["rate"]
+    rate = options["rate"] * net.weight(m, frame.factor, m.integer(0)) if terms.scheduled else options["rate"]
     if terms.plateau:
         rate = rate * m.load(frame.progress, m.integer(PROGRESS.index("reduction")))
     running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}

@@ -1,120 +1,36 @@
 """One model on batches of its sequences; sequences lie in the lanes."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import train as loops
-from fastrnn.kernels.recurrent.gathered import GATHERED_SOURCES, gathered_arrays
-from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import rows_of
-from fastrnn.training.sequences.epochs import LEARNED, Epochs, addresses, orders_of, table_of
+from fastrnn.training.sequences.epochs import Epochs, addresses, most_updates, orders_of, table_of
 from fastrnn.training.sequences.group import FitGroup
-from fastrnn.training.sequences.job import FitJob
 from fastrnn.training.sequences.team import parts_of
-
-# Places of sequences in the list of one call of the kernels, at most: of several epochs, or of a part of one.
-MOST_PLACES = 1 << 18
-# What an epoch with its evaluation changes.
-CHANGED = (*LEARNED, "best", "progress", "active")
-FLAGS = loops.ITEM.index("flags")
-
-
-class Ahead(NamedTuple):
-    """The list of some epochs of a model from one on: a table of blocks, and the arrays that it points to."""
-
-    job: FitJob
-    first: int
-    epochs: int
-    table: np.ndarray
-    arrays: list
 
 
 class BatchedGroup(Epochs, FitGroup):
-    """A FitGroup of one model that learns from batches; a round is an epoch.
-
-    A call of the kernels makes several epochs: the thread that runs a block copies its sequences from the data.
-    """
+    """A FitGroup of one model that learns from batches."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        for name, array in zip(GATHERED_SOURCES, rows_of(self.data, self.recipe.dtype)):
-            self.take_array(name, array)
-        # The list that the next call may take.
-        self.ahead = None
+        self._take_source(rows_of(self.data, self.recipe.dtype))
 
-    def _block_arrays(self, steps):
-        config = self.recipe.config
-        longest = min(steps, config.tbptt_steps) if config.carry else steps
-        return super()._block_arrays(steps) | gathered_arrays(self.recipe.net, longest)
-
-    def _call(self, rounds):
-        """Run a few epochs, or one in several parts."""
-        job, first, before, kept = self.jobs[0], int(self.updates[0]), self.round, self._kept(CHANGED)
-        most = MOST_PLACES // self._places_of(job)
-        epochs = max(1, min(rounds, self._left(first), most))
-        ahead, self.ahead = self.ahead, None
-        if ahead and ahead.job is job and ahead.first == first and epochs <= 2 * ahead.epochs:
-            epochs = min(epochs, ahead.epochs)
-            lists = [(ahead.table[: _ends(ahead.table)[epochs - 1]], ahead.arrays)]
-        else:
-            lists = self._lists(job, first, epochs, self._evaluates())
-        following = first + epochs, min(rounds, self._left(first + epochs), most)
-
-        def prepare():
-            """Make the list of the next call, as it may be."""
-            (table, arrays), = self._lists(job, *following, True)
-            self.ahead = Ahead(job, *following, table, arrays)
-
-        for table, arrays in lists:
-            self._execute(table, 1, self.recipe.config.every, prepare if following[1] > 0 else None)
-            if self.counters[loops.ENDED]:
-                self._give_up(kept, before, table)
-            # Afterwards no kernel reads them.
-            del arrays
-            if self.counters[loops.ENDED] or self.counters[loops.OVER] > 1:
-                break
-
-    def _left(self, first):
-        """Return the number of epochs from one on, of which the last one is evaluated alone."""
-        return self.recipe.config.limit - first + 1
-
-    def _places_of(self, job):
-        """Return the number of places that an epoch takes in a list."""
-        count, batch = int((job.division.roles == 0).sum()), self.recipe.config.batch_size
+    def _places_of(self, starts):
+        count, batch = int((self.jobs[0].division.roles == 0).sum()), self.recipe.config.batch_size
         return -(-count // batch) * -(-min(batch, count) // self.places) * self.places
 
-    def _lists(self, job, start, epochs, evaluates):
-        """Yield (table of blocks, arrays that it points to) of a few epochs from `start` on, or several of one.
-
-        evaluates: whether an evaluation, if it is due, precedes the first one.
-        """
-        training, every = job.division.of_role(0), self.recipe.config.every
+    def _portions(self, starts, epochs):
+        job = self.jobs[0]
+        training = job.division.of_role(0)
         # Sequences of a part.
         batch = min(self.recipe.config.batch_size, len(training))
-        size = max(1, MOST_PLACES // (-(-batch // self.places) * self.places)) * batch
-        evaluated = [e for e in range(epochs) if (start + e) % every == 0 and (e or evaluates)]
-        orders = orders_of(job, training, start, epochs)
+        size = most_updates(-(-batch // self.places) * self.places) * batch
+        orders = orders_of(job, training, int(starts[0]), epochs)
         for first in range(0, len(training), size):
-            table, epoch, arrays = self._laid_out(orders[:, first : first + size])
-            if first + size >= len(training):
-                table[np.searchsorted(epoch, np.arange(epochs), "right") - 1, FLAGS] |= loops.ROUND_END
-            if first == 0:
-                places = np.repeat(np.searchsorted(epoch, evaluated), len(self.table))
-                table = np.insert(table, places, np.tile(self.table, (len(evaluated), 1)), 0)
-            yield table, arrays
-
-    def _give_up(self, kept, before, table):
-        """Undo the epoch that was not completed, but not the evaluation before it where it is the first one."""
-        made, self.ahead = int(self.counters[loops.ROUNDS_MADE]), None
-        self._restore(kept if made else {name: kept[name] for name in LEARNED})
-        if made:
-            # Those before it once more: a call takes too little time for a copy of all that each of them changes.
-            self.round, self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1] = before, 0
-            self.set_words(stop=GOES_ON.ctypes.data)
-            self._execute(table[: _ends(table)[made - 1]], 1, self.recipe.config.every)
-            self.set_words(stop=self.flag.ctypes.data)
+            yield *self._laid_out(orders[:, first : first + size]), first + size >= len(training)
 
     @property
     def places(self):
@@ -215,11 +131,6 @@ class BatchedGroup(Epochs, FitGroup):
         # The last batch may have fewer blocks.
         filled = laid[:, :, 0, 0] >= 0
         return np.nonzero(filled)[0], laid[filled]
-
-
-def _ends(table):
-    """Return where each epoch of a table ends."""
-    return np.flatnonzero(table[:, FLAGS] & loops.ROUND_END) + 1
 
 
 def pieces_of(batch, steps, length):

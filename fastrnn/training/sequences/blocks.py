@@ -139,4 +139,4 @@ def start_of(states, columns, lanes, dtype):
 def item_of(block, weights):
     """Return a row of the kernels' table, fastrnn.kernels.recurrent.train.ITEM, for a SequenceBlock."""
     arrays = (block.x, block.y, block.mask, block.lengths, weights)
-    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0, 0]
+    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0, 0, 0]

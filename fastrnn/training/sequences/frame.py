@@ -29,8 +29,8 @@ class Frame:
         self.set_words(**{name: array.ctypes.data})
 
 
-def group_shapes(recipe, slots, rounds, evaluations):
-    """Return {name: shape} of the arrays of a group of models; rounds, evaluations: of one call, at most."""
+def group_shapes(recipe, slots, evaluations):
+    """Return {name: shape} of the arrays of a group of models; evaluations: of one call, at most."""
     lanes, optimizer = recipe.lanes, recipe.optimizer
     # Numbers of one model are updated a vector at a time.
     rows = recipe.rows if recipe.net.own_weights else -(-recipe.rows // lanes) * lanes
@@ -42,7 +42,7 @@ def group_shapes(recipe, slots, rounds, evaluations):
         "flags": (3, rows),
         "options": (len(recipe.options), slots),
         "running": (max(1, len(optimizer.running)), slots),
-        "factor": (rounds, slots),
+        "factor": (1, slots),
         "criteria": (len(CRITERIA), slots),
         "sums": of_parts(recipe, SUMS, 1),
         "norm": (lanes, slots),

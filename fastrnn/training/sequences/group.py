@@ -17,8 +17,6 @@ from fastrnn.training.sequences.team import Team, parts_of_roles
 
 # Evaluations that one call of the kernels may make.
 MOST_EVALUATIONS = 128
-# Rounds that it may make, even where evaluations are rare: each has a place in the schedule.
-MOST_ROUNDS = 1024
 
 
 class FitGroup(Frame):
@@ -39,8 +37,7 @@ class FitGroup(Frame):
         self.recipe, self.data, self.flag, self.blocks_for = recipe, data, flag, blocks_for
         net, dtype, lanes = recipe.net, recipe.dtype, recipe.lanes
         self.slots = lanes if net.own_weights else 1
-        self.longest = min(MOST_EVALUATIONS * recipe.config.every, MOST_ROUNDS)
-        shapes = group_shapes(recipe, self.slots, self.longest, MOST_EVALUATIONS + 1)
+        shapes = group_shapes(recipe, self.slots, MOST_EVALUATIONS + 1)
         steps = self._longest()
         block = {name: (count, lanes) for name, count in self._block_arrays(steps).items()}
         self.counters = aligned_zeros((loops.COUNTERS,), np.int64)
@@ -49,7 +46,8 @@ class FitGroup(Frame):
         for name in block if beside else ():
             self.take_array(name, beside.arrays[name])
         self.arrays["flags"][:, : recipe.rows] = recipe.flags
-        self.arrays["factor"][:] = 1
+        self.take_array("factors", recipe.factors)
+        self.take_array("updates", np.zeros(self.slots, np.int64))
         self.team, self.threads = Team(recipe.program, block, dtype), 1
         self.set_words(
             stop=flag.ctypes.data,
@@ -62,7 +60,6 @@ class FitGroup(Frame):
             segment=min(recipe.config.tbptt_steps or 0, steps),
         )
         self.jobs, self.parts = [None] * self.slots, [[] for _ in range(self.slots)]
-        self.updates = np.zeros(self.slots, np.int64)
         self.laid_for, self.changed = None, True
         # Models that begin within calls, and FitResults of those whose lanes they took in the latest one.
         self.successors, self.left = Successors(self), []
@@ -78,6 +75,11 @@ class FitGroup(Frame):
     def _block_arrays(self, steps):
         """Return {name: vectors} of a thread's memory for blocks of up to `steps` steps."""
         return self.recipe.net.training_arrays(steps)
+
+    @property
+    def updates(self):
+        """(slots,): the rounds in which each model has learned."""
+        return self.arrays["updates"]
 
     def _progress(self, name):
         """Return (slots,): a number of each model."""
@@ -131,8 +133,7 @@ class FitGroup(Frame):
     @property
     def succeeds(self):
         """Whether models may take the lanes of others within a call."""
-        config = self.recipe.config
-        return self.recipe.net.own_weights and not config.scheduled and config.batch_size is None
+        return self.recipe.net.own_weights and self.recipe.config.batch_size is None
 
     def suited(self):
         """Return the lanes, as bits, that models of `division` may take within a call."""
@@ -195,25 +196,15 @@ class FitGroup(Frame):
 
     def prepare(self, rounds):
         """Prepare a call; return the number of its rounds."""
-        config, every = self.recipe.config, self.recipe.config.every
         if self.changed:
             self._settle()
         if not self.arrays["active"].any():
             # No model is between two evaluations: waiting models may begin at once.
             self.round = 0
-        rounds, self.before = min(rounds, self.longest), self.round
-        waiting = self._progress("pending") > 0
         # Models that wait begin at the first evaluation.
-        self.began = np.where(waiting, -self.before % every, 0)
-        if config.scheduled:
-            for slot, job in enumerate(self.jobs):
-                if job is not None:
-                    first = int(self.updates[slot] - self.began[slot])
-                    factors = config.factors(max(first, 0), rounds + min(first, 0))
-                    self.arrays["factor"][rounds - len(factors) : rounds, slot] = factors
-        self.running = (self.arrays["active"][0, : self.slots] > 0) | waiting
+        self.running = (self.arrays["active"][0, : self.slots] > 0) | (self._progress("pending") > 0)
         self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1], self.left = 0, []
-        return rounds
+        return min(rounds, MOST_EVALUATIONS * self.recipe.config.every)
 
     def ended(self):
         """Take over what a call has made; return the result of `run`."""
@@ -224,15 +215,8 @@ class FitGroup(Frame):
             self.left, firsts = self.successors.begun(history)
             for slot in np.flatnonzero(self.running).tolist():
                 self.parts[slot].append(history[firsts.get(slot, 0) :, :, slot])
-        self._count(rounds)
         done = int(self.counters[loops.DONE])
         return rounds, [slot for slot, job in enumerate(self.jobs) if job is not None and done >> slot & 1]
-
-    def _count(self, rounds):
-        """Count the updates of each model."""
-        active, every = self.arrays["active"][0, : self.slots] > 0, self.recipe.config.every
-        # `rounds` of the progress are those at its next evaluation.
-        self.updates[:] = np.where(active, self._progress("rounds") - (-self.round % every), 0)
 
     def to_evaluation(self):
         """Return the number of rounds up to the end of the next one with an evaluation."""

@@ -197,8 +197,7 @@ class Many:
             most = min(group.successors.most, len(self.waiting) // (2 * self.threads if self.threads > 1 else 1))
             jobs = self.waiting.take(most if group.succeeds else 0, group.division)
             fills = len(self.waiting) > 0 if group.mixes else group.division in self.waiting
-        # With a schedule, all begin in rounds that are known before the call.
-        free = 1 if self.recipe.config.scheduled else spare if fills else len(group.jobs) + 1
+        free = spare if fills else len(group.jobs) + 1
         group.successors.offer(jobs, free)
 
     def _take_back(self, groups):

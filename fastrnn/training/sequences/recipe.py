@@ -29,9 +29,9 @@ class FitRecipe:
         sizes = inputs, outputs
         self.net = kernel_network(cell, head, sizes, own_weights, own_data, config.before, columns=columns)
         carried, zero = config.terms.carried or given, config.initial_state == "zero"
-        gathers = config.batch_size is not None and not own_weights
+        gathered = config.batch_size is not None
         self.terms = config.terms._replace(
-            carried=carried, long=self.net.long(steps), fresh=zero and not carried, gathered=gathers
+            carried=carried, long=self.net.long(steps), fresh=zero and not carried, gathered=gathered
         )
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)
@@ -79,6 +79,12 @@ class FitRecipe:
     @cached_property
     def program(self):
         return loops.train_program(self.net, self.optimizer, self.terms, self.config.dtype, self.lanes)
+
+    @cached_property
+    def factors(self):
+        """The factors on the learning rate of all rounds that a schedule has, and of the last one, without an update.
+        """
+        return self.config.factors(0, self.config.limit + 1 if self.config.scheduled else 0).astype(self.dtype)
 
     @cached_property
     def flags(self):

@@ -11,7 +11,7 @@ import pytest
 from fastrnn.simd.host import arithmetic
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/tutorial.md", "docs/many.md", "docs/tasks.md", "docs/page.md", "docs/certificate.md")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("tutorial", "many", "tasks", "page", "certificate", "sound")))
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?P<shown>(?:\n| {4}[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
 
 

@@ -83,9 +83,6 @@ def models_in(arrays, count, dtype, width, recipe):
 
     count, width: models, and weights of each. Raises ValueError for arrays of other shapes or models.
     """
-    if np.shape(numbers := arrays.get("lanes.numbers"))[1:] == (5,):
-        # Files of earlier versions hold sums of one part.
-        arrays = {**arrays, "lanes.numbers": np.pad(numbers, ((0, 0), (0, LANES_NUMBERS - 5)))}
     _check_shapes(arrays, dtype, width, recipe)
     finished, lanes, again = arrays["finished"], arrays["lanes"], arrays["again"]
     known = np.concatenate([finished[:, 0], lanes[:, 0], again[:, 0]])

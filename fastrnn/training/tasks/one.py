@@ -1,7 +1,7 @@
 """Training of one network: `train`, and the checks of its arguments."""
 
+import functools
 import os
-from typing import NamedTuple
 
 from fastrnn.arguments import as_whole
 from fastrnn.cells.elman import Elman
@@ -92,73 +92,54 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         check_resumable(resume, cell, task, config, digest)
         if not other_processor:
             check_processor(resume)
-    call = _Call(cell, task, arrays, digest, config, weights, threads, progress)
+    trained = functools.partial(_trained, cell=cell, task=task, arrays=arrays, digest=digest, config=config,
+                                weights=weights, threads=threads, progress=progress)
     if checkpoint is None or isinstance(checkpoint, RunAutosave):  # whose file the caller removes
-        return _trained(call, resume, checkpoint)
+        return trained(resume, checkpoint)
     identity = identity_of(
         cell, task, config, data=digest, weights=weights_digest(weights), resumed=state_digest(resume)
     )
     with RunAutosave(checkpoint, identity, kinds=kinds_of(cell, task)) as autosave:
-        run = _trained(call, autosave.state or resume, autosave)
+        run = trained(autosave.state or resume, autosave)
         autosave.finish(run)
         return run
 
 
-class _Call(NamedTuple):
-    """Checked arguments of `train`; digest: of the arrays."""
-
-    cell: object
-    task: object
-    arrays: object
-    digest: str | None
-    config: object
-    weights: dict | None
-    threads: int | None
-    progress: object
-
-
-def _trained(call, resume, autosave):
-    """Return the Run of a training to its end, after the Run `resume` or None."""
-    config = call.config
-    training = None if resume and CONSOLIDATION in (resume.state or {}) else _prepared(call, resume)
+def _trained(resume, autosave, *, cell, task, arrays, digest, config, weights, threads, progress):
+    """Return the Run of a training to its end, after the Run `resume` or None; digest: of the arrays."""
+    training = None
+    if not (resume and CONSOLIDATION in (resume.state or {})):
+        training = Training(cell, task, arrays, config, threads=threads, before=resume and resume.state,
+                            weights=resume.model.weights if resume else weights)
+        with prompt_interrupt():
+            training.warm_up()
+            if task is not None:
+                warm_up(training.model())
     # One that comes just as the first training ends stops the second one.
     with deferred_interrupt():
-        run = _begun(call, training, resume, autosave) if training else resume
+        run = _run(training, digest, resume, progress, autosave) if training else resume
         if config.until == "certified" and (run is resume or run.stopped == "exact"):
             # It trains, too.
-            run = certified(run, config, call.threads, call.progress, autosave)
+            run = certified(run, config, threads, progress, autosave)
     return run
 
 
-def _prepared(call, resume):
-    """Return the Training of a call, after the Run `resume` or None, with its kernels compiled."""
-    training = Training(
-        call.cell, call.task, call.arrays, call.config, threads=call.threads,
-        weights=resume.model.weights if resume else call.weights, before=resume and resume.state,
-    )
-    with prompt_interrupt():
-        training.warm_up()
-        if call.task is not None:
-            warm_up(training.model())
-    return training
-
-
-def _begun(call, training, resume, autosave):
+def _run(training, digest, resume, progress, autosave):
     """Return the Run of a Training until the network is right, or its samples are used up."""
+    task, config = training.task, training.config
+
     def so_far(stopped, verification=None, right=False):
-        state = {**training.state(), "config": call.config.as_dict(), "data": call.digest}
-        return made_run(training.model(), call.config, state, stopped, verification, right=right, resumed=resume)
+        state = {**training.state(), "config": config.as_dict(), "data": digest}
+        return made_run(training.model(), config, state, stopped, verification, right=right, resumed=resume)
 
     offer = autosave and (lambda: autosave.offer(lambda: so_far("interrupted")))
     with deferred_interrupt() as interrupt:
-        stopped = training.updates(interrupt, progress=call.progress, offer=offer)
+        stopped = training.updates(interrupt, progress=progress, offer=offer)
         verification, right = training.verification, stopped == "exact"
         try:
-            if stopped == "samples" and call.task is not None:
-                verification = verify(
-                    training.model(), call.task.bits, threads=training.threads, progress=interrupt.check
-                )
-            elif stopped == call.config.until == "samples" and training.checks is not None:
+            if stopped == "samples" and task is not None:
+                verification = verify(training.model(), task.bits, threads=training.threads, progress=interrupt.check)
+            elif stopped == config.until == "samples" and training.checks is not None:
                 right = training.right_on_arrays()
         except Interrupted:
             stopped = "interrupted"

@@ -45,15 +45,15 @@ def _join(samples, sample, batch, columns, lanes):
 
 
 @addressed
-def spread(active, step, words, rows, out, laid, batch, sample, columns):
+def spread(model, step, words, rows, out, laid, batch, sample, columns):
     """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes.
 
     words (L, 2, T, I), out (64, T * I), laid (1): the number of blocks; rows (16, T * I): scratch.
     """
-    for first in range(0, active.size, 16):
+    for first in range(0, model.size, 16):
         for row in range(16):
             lane = first + row
-            if lane < active.size and active[lane] != 0:
+            if lane < model.size and model[lane] >= 0:
                 number = step[lane] * batch + sample
                 word = number // 64
                 _cut(words[lane, word % 2], words[lane, (word + 1) % 2], np.uint64(number % 64), rows[row])
@@ -61,7 +61,7 @@ def spread(active, step, words, rows, out, laid, batch, sample, columns):
                 for n in range(rows.shape[1]):
                     rows[row, n] = 0
         exchange(rows, out, first)
-    laid[0] = _join(out, sample % batch, batch, columns, active.size)
+    laid[0] = _join(out, sample % batch, batch, columns, model.size)
 
 
 @addressed
@@ -69,8 +69,8 @@ def _lay_lanes(laid, batch, sample):
     """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
     source, feed = laid.source, laid.feed
     task = held(source.task)
-    for lane in range(feed.active.size):
-        if feed.active[lane] == 0:
+    for lane in range(feed.model.size):
+        if feed.model[lane] < 0:
             continue
         number = feed.step[lane] * batch + sample
         for word in range(number // 64, (number + 63) // 64 + 1):
@@ -79,9 +79,9 @@ def _lay_lanes(laid, batch, sample):
                 x, y = feed.x_words[lane, word % 2], feed.y_words[lane, word % 2]
                 draw_word(task, feed.seed[lane], word, x, y, feed.state)
     columns = laid.block.outputs.shape[0]
-    active, step = feed.active, feed.step
-    call(source.spread, (active, step, feed.x_words, feed.x_rows, feed.x_blocks, feed.laid, batch, sample, columns))
-    call(source.spread, (active, step, feed.y_words, feed.y_rows, feed.y_blocks, feed.laid, batch, sample, columns))
+    model, step = feed.model, feed.step
+    call(source.spread, (model, step, feed.x_words, feed.x_rows, feed.x_blocks, feed.laid, batch, sample, columns))
+    call(source.spread, (model, step, feed.y_words, feed.y_rows, feed.y_blocks, feed.laid, batch, sample, columns))
     feed.left[0] = feed.laid[0]
 
 

@@ -115,9 +115,10 @@ def _lay_lanes(laid, batch, sample):
     block.steps[0] = 0
     feed.laid[0] = feed.left[0] = 1
     for column in range(block.lengths.shape[0]):
-        for lane in range(feed.active.size):
-            there = column < samples and feed.active[lane] != 0
-            number, model = feed.step[lane] * batch + sample + column, feed.data[lane]
+        for lane in range(feed.model.size):
+            there = column < samples and feed.model[lane] >= 0
+            number = feed.step[lane] * batch + sample + column
+            model = max(feed.model[lane], 0) if source.x.shape[0] > 1 else 0
             order, first, alike = source.order[model], source.first[model], source.alike[model]
             row = drawn_row(order, first, alike, source.drawn, feed.seed[lane], number, draw)
             steps = source.lengths[model, row] if there else 0

@@ -17,8 +17,7 @@ from fastrnn.kernels.combining import COMBINE_FRAME, release_all, wait_for
 from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
-from fastrnn.machine.address import Address, call
-from fastrnn.machine.execute import Loaded
+from fastrnn.machine.address import Address, Loaded, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3

@@ -18,8 +18,7 @@ from fastrnn.kernels.recurrent.learn import LEARN_WORDS
 from fastrnn.kernels.recurrent.tally import TALLY_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased
-from fastrnn.machine.address import Address, call
-from fastrnn.machine.execute import Loaded
+from fastrnn.machine.address import Address, Loaded, call
 from fastrnn.simd.integers import atomic_load
 
 # Where in the learning program's frame the words lie that change between its calls, or that are read.
@@ -164,8 +163,8 @@ def _sum_outputs(total, outputs):
 def _quiet(feed, lanes):
     """Return the number of updates up to which no active lane ends or fills a stretch of its history."""
     least = 1 << 62
-    for lane in range(feed.active.size):
-        if feed.active[lane] != 0:
+    for lane in range(feed.model.size):
+        if feed.model[lane] >= 0:
             least = _least(least, lanes.length[lane] - lanes.filled[lane])
             least = _least(least, lanes.limit[lane] - feed.step[lane])
     return least
@@ -174,8 +173,8 @@ def _quiet(feed, lanes):
 @inner
 def _advance(feed, plan, lanes, made):
     """Count the updates that were made in every active lane."""
-    for lane in range(feed.active.size):
-        if feed.active[lane] != 0:
+    for lane in range(feed.model.size):
+        if feed.model[lane] >= 0:
             feed.step[lane] += made
             lanes.filled[lane] += made
             lanes.outputs[lane] += made * plan.batch * plan.counted
@@ -185,8 +184,8 @@ def _advance(feed, plan, lanes, made):
 def _attend(feed, arrays, lanes):
     """Store full stretches, and record the event of every lane; return whether one needs a decision."""
     decide = False
-    for lane in range(feed.active.size):
-        if feed.active[lane] == 0:
+    for lane in range(feed.model.size):
+        if feed.model[lane] < 0:
             continue
         event = RUNNING
         if not np.isfinite(arrays.open[0, lane]):
@@ -211,8 +210,10 @@ def _until_event(group, factors, updates, stop):
     quiet = _quiet(feed, lanes)
     while made < updates:
         if plan.scheduled != 0:
-            for lane in range(feed.active.size):
-                arrays.options[_RATE, lane] = lanes.rate[lane] * factors[lane, made]
+            for lane in range(feed.model.size):
+                if feed.model[lane] >= 0:
+                    rate = group.queue.options[feed.model[lane], _RATE]
+                    arrays.options[_RATE, lane] = rate * factors[lane, made]
         if not _one_update(group, made - counted, stop):
             break
         made += 1

@@ -15,16 +15,15 @@ VECTOR_WORDS = 4
 class Feed(NamedTuple):
     """What the lanes draw from; arrays (L) where nothing else is said.
 
-    active: 1 where there is a model; seed; data: the model's place on the data's leading axis; step: updates it made;
-    tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words (L, 2,
-    T, O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks were
-    laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O): scratch.
-    Rows of blocks and of scratch end with unused words, up to a whole number of vectors.
+    model: its place among all, and on the leading axis of data that are not shared; -1 for none; seed; step: updates it
+    made; tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words
+    (L, 2, T, O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks
+    were laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O):
+    scratch. Rows of blocks and of scratch end with unused words, up to a whole number of vectors.
     """
 
-    active: np.ndarray
+    model: np.ndarray
     seed: np.ndarray
-    data: np.ndarray
     step: np.ndarray
     tag: np.ndarray
     x_words: np.ndarray
@@ -44,7 +43,8 @@ def feed_for(net, steps, lanes):
     held = 1 if net.bits else 0
     x, y = (-(-steps * size // VECTOR_WORDS) * VECTOR_WORDS for size in (inputs, outputs))
     return Feed(
-        **{name: np.zeros(lanes, np.int64) for name in ("active", "data", "step")},
+        model=np.full(lanes, -1),
+        step=np.zeros(lanes, np.int64),
         seed=np.zeros(lanes, np.uint64),
         tag=np.full((lanes, 2), -1),
         x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),

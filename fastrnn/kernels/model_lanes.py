@@ -15,15 +15,13 @@ MOST = 256
 
 
 class Lanes(NamedTuple):
-    """A group's lanes. model: its place among all, -1 for none; asks: 1 where only the caller decides on it; limit:
-    updates to make; rate: learning rates; event: why a call returned; outputs: that count in the stretch that is not
-    full, batch: in one batch; filled: updates in it; length: updates in a stretch; entries: full stretches in history
-    (L, MOST, 4): sums of the loss, the outputs that count, the wrong ones, and the samples with a wrong one."""
+    """A group's lanes. asks: 1 where only the caller decides on the model; limit: updates to make; event: why a call
+    returned; outputs: that count in the stretch that is not full, batch: in one batch; filled: updates in it; length:
+    updates in a stretch; entries: full stretches in history (L, MOST, 4): sums of the loss, the outputs that count, the
+    wrong ones, and the samples with a wrong one."""
 
-    model: np.ndarray
     asks: np.ndarray
     limit: np.ndarray
-    rate: np.ndarray
     event: np.ndarray
     outputs: np.ndarray
     batch: np.ndarray
@@ -37,7 +35,7 @@ def lanes_for_models(lanes):
     """Return lanes without models."""
     names = ("asks", "limit", "event", "outputs", "batch", "filled", "length", "entries")
     counts = {name: np.zeros(lanes, np.int64) for name in names}
-    return Lanes(np.full(lanes, -1), **counts, rate=np.zeros(lanes), history=np.zeros((lanes, MOST, 4)))
+    return Lanes(**counts, history=np.zeros((lanes, MOST, 4)))
 
 
 @inner

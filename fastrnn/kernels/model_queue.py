@@ -10,8 +10,7 @@ import numpy as np
 from fastrnn.compiling import inner
 from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUINED, RUNNING, read_open
 from fastrnn.kernels.recurrent.bits import WALK
-from fastrnn.machine.address import call
-from fastrnn.machine.execute import Loaded
+from fastrnn.machine.address import Loaded, call
 from fastrnn.simd.integers import atomic_add, atomic_load
 
 # Who finds out whether a model is right: nobody (it has real-valued targets), a Walk, or the caller.
@@ -27,23 +26,21 @@ MOST_ENDED = 256
 class Queue(NamedTuple):
     """All models of a training, which its groups share.
 
-    next (1): the place in `order` of the first model that waits; seeds, options (N, rows), rates: of each model;
-    weights (N, W): initial ones, of those that ended the final ones; rows (W): their rows in theta; samples_to_exact:
-    -1 where a model was not exact yet; began, in seconds; own_data: 1 where each model has data of its own; stretch:
-    the updates of one in the history; limit: updates of a model; first_limit: updates before its first decision, and
-    patience: samples without a mistake before one; judge: NOBODY, WALKER or CALLER; stops: 1 where exact models end.
+    next (1): the place in `order` of the first model that waits; seeds, options (N, rows): of each model; weights
+    (N, W): initial ones, of those that ended the final ones; rows (W): their rows in theta; samples_to_exact: -1 where
+    a model was not exact yet; began, in seconds; stretch: the updates of one in the history; limit: updates of a model;
+    first_limit: updates before its first decision, and patience: samples without a mistake before one; judge: NOBODY,
+    WALKER or CALLER; stops: 1 where exact models end.
     """
 
     next: np.ndarray
     order: np.ndarray
     seeds: np.ndarray
     options: np.ndarray
-    rates: np.ndarray
     weights: np.ndarray
     rows: np.ndarray
     samples_to_exact: np.ndarray
     began: np.ndarray
-    own_data: int
     stretch: int
     batch: int
     limit: int
@@ -87,10 +84,9 @@ def _begin(queue, feed, arrays, lanes, lane, model, now):
         arrays.theta[queue.rows[i], lane] = queue.weights[model, i]
     for row in range(arrays.options.shape[0]):
         arrays.options[row, lane] = queue.options[model, row]
-    arrays.active[0, lane], feed.active[lane], feed.seed[lane] = 1, 1, queue.seeds[model]
+    arrays.active[0, lane], feed.model[lane], feed.seed[lane] = 1, model, queue.seeds[model]
     feed.tag[lane, 0] = feed.tag[lane, 1] = -1
-    feed.step[lane], feed.data[lane] = 0, model * queue.own_data
-    lanes.model[lane], lanes.rate[lane], lanes.length[lane] = model, queue.rates[model], queue.stretch
+    feed.step[lane], lanes.length[lane] = 0, queue.stretch
     lanes.limit[lane], arrays.patience[lane] = queue.first_limit, queue.patience
     for row in range(arrays.open.shape[0]):
         arrays.open[row, lane] = 0
@@ -106,15 +102,15 @@ def _clear(feed, arrays, lanes, lane):
             arrays.slots[slot, row, lane] = 0
     for row in range(arrays.running.shape[0]):
         arrays.running[row, lane] = 0
-    feed.active[lane] = arrays.active[0, lane] = 0
-    lanes.model[lane], lanes.asks[lane], lanes.event[lane] = -1, 0, RUNNING
+    arrays.active[0, lane], feed.model[lane] = 0, -1
+    lanes.asks[lane], lanes.event[lane] = 0, RUNNING
     lanes.outputs[lane] = lanes.filled[lane] = lanes.entries[lane] = 0
 
 
 @inner
 def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
     """Record the results of a model that ends."""
-    model, entries, steps = lanes.model[lane], lanes.entries[lane], feed.step[lane]
+    model, entries, steps = feed.model[lane], lanes.entries[lane], feed.step[lane]
     for i in range(queue.rows.size):
         queue.weights[model, i] = arrays.theta[queue.rows[i], lane]
     first = ended.counts[1]
@@ -162,7 +158,7 @@ def _judge(group, lane, stop):
     """Return the new event of a lane: NEXT where its model has ended, RUNNING where it continues; the event itself
     where the caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
-    event, model, steps = lanes.event[lane], lanes.model[lane], feed.step[lane]
+    event, model, steps = lanes.event[lane], feed.model[lane], feed.step[lane]
     if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER or not _is_finite(arrays.theta, lane):
         return event
     exact = 0
@@ -187,7 +183,7 @@ def _settle(group, lane, decides, now, stop):
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
     if decides and lanes.event[lane] < BEGIN:
         lanes.event[lane] = _judge(group, lane, stop)
-    event, model = lanes.event[lane], lanes.model[lane]
+    event, model = lanes.event[lane], feed.model[lane]
     if event == NEXT:
         place, event = atomic_add(queue.next, 0, 1), LEAVE
         if place < queue.order.size:
@@ -211,8 +207,8 @@ def settle(group, decides, now, stop):
     for lane in range(lanes.event.size):
         if lanes.event[lane] != RUNNING:
             _settle(group, lane, decides, now, stop)
-        elif feed.active[lane] != 0 and not _is_finite(group.arrays.theta, lane):
+        elif feed.model[lane] >= 0 and not _is_finite(group.arrays.theta, lane):
             lanes.event[lane] = RUINED
         settled &= lanes.event[lane] == RUNNING
-        active |= feed.active[lane] != 0
+        active |= feed.model[lane] >= 0
     return settled and active and _has_room(group.ended, lanes.event.size)

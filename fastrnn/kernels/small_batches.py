@@ -16,8 +16,7 @@ from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Erased, Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.address import Address, call
-from fastrnn.machine.execute import Loaded
+from fastrnn.machine.address import Address, Loaded, call
 
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20

@@ -12,6 +12,7 @@ import hashlib
 from typing import NamedTuple
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.datamodel import models
@@ -47,6 +48,14 @@ class Address(NamedTuple):
     """
 
     value: int
+
+
+class Loaded(NamedTuple):
+    """The Address of a program's machine code, and a frame of int64 words that it runs on: call(loaded.address,
+    (loaded.frame,))."""
+
+    address: Address
+    frame: np.ndarray
 
 
 @functools.cache

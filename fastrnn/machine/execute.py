@@ -6,20 +6,12 @@ next process too, and for formulas that users write.
 
 import hashlib
 import os
-from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.machine.address import Address, address_for
+from fastrnn.machine.address import Loaded, address_for
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.native import SIGNATURE, native
-
-
-class Loaded(NamedTuple):
-    """The Address of a Program's machine code, and a frame that it runs on: call(loaded.address, (loaded.frame,))."""
-
-    address: Address
-    frame: np.ndarray
 
 
 class Program:

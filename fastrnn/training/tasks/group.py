@@ -14,7 +14,7 @@ from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
-from fastrnn.machine.execute import Loaded
+from fastrnn.machine.address import Loaded
 from fastrnn.schedules import rates
 from fastrnn.training.tasks.engine import loaded
 from fastrnn.training.tasks.many_recipe import patience_of
@@ -117,7 +117,7 @@ class RunGroup:
     def put(self, lane, model, now=0.0, asks=False):
         """Begin to train a model of the queue; now: the time in seconds; asks: whether only the caller decides on it.
         """
-        self.held.model[lane], self.held.event[lane] = model, BEGIN
+        self.feed.model[lane], self.held.event[lane] = model, BEGIN
         self.run(0, GOES_ON, now)
         self.held.asks[lane] = asks
 
@@ -132,7 +132,7 @@ class RunGroup:
 
     def model(self, lane):
         """Return the number of the model in a lane, -1 for none."""
-        return int(self.held.model[lane])
+        return int(self.feed.model[lane])
 
     def state(self, lane):
         """Return the LaneState of a model between two calls of the kernels."""
@@ -183,7 +183,7 @@ class RunGroup:
         if self.plan.scheduled:
             # Models that begin now have rates of their own.
             run_models(self.models.reference, factors, 0, now, stop)
-            active = self.feed.active > 0
+            active = self.feed.model >= 0
             updates = int((self.held.limit - self.feed.step)[active].min(initial=updates))
             of_step = {
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
@@ -201,15 +201,15 @@ class RunGroup:
 
     def active(self):
         """Return whether any lane has a model, or will get one."""
-        return self.waits() or bool(self.feed.active.any())
+        return self.waits() or bool((self.feed.model >= 0).any())
 
     def empty(self, share):
         """Return those of the first `share` lanes that have no model."""
-        return np.flatnonzero(self.held.model[:share] < 0)
+        return np.flatnonzero(self.feed.model[:share] < 0)
 
     def occupied(self):
         """Return the lanes that have a model."""
-        return np.flatnonzero(self.held.model >= 0)
+        return np.flatnonzero(self.feed.model >= 0)
 
     def events(self):
         """Return {lane: event} of the lanes that wait for a decision (events: fastrnn.kernels.model_lanes)."""

@@ -106,12 +106,13 @@ def test_any_name_of_data_is_shown_as_it_is_spelled(tmp_path, name):
     portrait, title = analysis.phase_portrait(fits, data, points=5), f"{NAMES[name]}: GRU network with 2 units, seed 0"
     assert portrait.title == title
     score, svg = analysis.calibration([0.1, 0.8], [0, 1], bins=2), tmp_path / "picture.svg"
+    pictures = (
+        lambda: analysis.plot_learning_curves(fits, path=svg), lambda: analysis.plot_portrait(portrait, path=svg),
+        lambda: analysis.plot_field(portrait, path=svg), lambda: analysis.plot_calibration(score, svg, title=fits[0]),
+    )
     with rc_context({"svg.fonttype": "none"}):
-        for draw in (
-            lambda: analysis.plot_learning_curves(fits, path=svg), lambda: analysis.plot_portrait(portrait, path=svg),
-            lambda: analysis.plot_field(portrait, path=svg),
-            lambda: analysis.plot_calibration(score, svg, title=fits[0]),
-        ):
+        # The first name is no formula of matplotlib's either: a picture that takes it as it is takes all as they are.
+        for draw in pictures if name == next(iter(NAMES)) else pictures[:1]:
             draw()
             assert title in svg.read_text()
             svg.unlink()

@@ -155,14 +155,15 @@ def test_a_gate_keeps_every_number_within_its_power_of_two_however_it_is_rounded
     # All floats of three bits.
     positive = {Fraction(part, 4) * Fraction(2) ** power for part in range(4, 8) for power in range(-5, 0)} | {1}
     numbers, tried = sorted({0, *positive, *(-each for each in positive)}), 0
-    for a, b in itertools.product(numbers, repeat=2):
+    # Rounding knows no signs: where both change theirs, so do all results.
+    for a, b in itertools.product((each for each in numbers if each >= 0), numbers):
         most = Fraction(float(power_above(float(max(abs(a), abs(b))))))
         difference = rounded(b - a, 3)
         for z in (each for each in numbers if each >= 0):
             for product in (z * difference, rounded(z * difference, 3)):
                 tried += 1
                 assert abs(rounded(a + product, 3)) <= most
-    assert tried > 50_000
+    assert tried > 40_000
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

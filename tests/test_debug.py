@@ -10,9 +10,11 @@ from fastrnn import debug
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
 from fastrnn.kernels.recurrent import backward, forward
+from fastrnn.networks import shapes_of
 
 RNG = np.random.default_rng(0)
 X, CLASSES = RNG.normal(size=(70, 6, 3)), RNG.integers(0, 2, (70, 6))
+GRU = fastrnn.GRU(2)
 MASK = (RNG.random((70, 6)) < 0.8) * 1.5
 
 
@@ -21,29 +23,37 @@ def fitted(cell, **options):
     return fastrnn.train(cell, data, epochs=2, patience=None, **options)
 
 
-FITS = {
-    "elman": (fastrnn.Elman(4, "relu"), {}),
-    "lstm": (fastrnn.LSTM(3), {"initial_state": "learned"}),
-    "peepholes": (fastrnn.PeepholeLSTM(2), {}),
-    "an operand": (fastrnn.GRU(3, reset="before"), {}),
-    "without biases": (fastrnn.GRU(3, bias=False), {"dtype": "float64"}),
-    "before": (fastrnn.GRU(2), {"before": True}),
+def network(cell=GRU, dtype="float64"):
+    """Return what has a cell, a head and weights."""
+    shapes = shapes_of(cell, 3, 2)
+    weights = {name: RNG.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
+    return SimpleNamespace(cell=cell, head=Softmax(), weights=weights)
+
+
+# Of a fit, the first states and the order of outputs count, too.
+NETWORKS = {
+    "elman": lambda: network(fastrnn.Elman(4, "relu"), "float32"),
+    "lstm": lambda: fitted(fastrnn.LSTM(3), initial_state="learned"),
+    "peepholes": lambda: network(fastrnn.PeepholeLSTM(2), "float32"),
+    "an operand": lambda: network(fastrnn.GRU(3, reset="before"), "float32"),
+    "without biases": lambda: network(fastrnn.GRU(3, bias=False)),
+    "before": lambda: fitted(GRU, before=True),
 }
 
 
 @pytest.mark.parametrize("path", debug.PATHS)
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_loops_agree_with_formulas(name, path):
-    cell, options = FITS[name]
-    found = debug.compare(fitted(cell, **options), X, CLASSES, MASK, path=path)
+    model = NETWORKS[name]()
+    found = debug.compare(model, X, CLASSES, MASK, path=path)
     assert found.agrees, found
-    assert [row.name for row in found.rows][: len(cell.state)] == list(cell.state)
+    assert [row.name for row in found.rows][: len(model.cell.state)] == list(model.cell.state)
     assert {row.name for row in found.rows} >= {"outputs", "d_outputs", "w_hh", "w_ho"}
 
 
 def test_a_model_has_outputs_that_are_bits_unless_another_head_is_given():
     cell, y = fastrnn.Elman(3, "tanh"), RNG.integers(0, 2, (70, 6, 2))
-    model = fastrnn.Model(cell, fitted(cell).weights)
+    model = fastrnn.Model(cell, network(cell, "float32").weights)
     for head in (None, Linear()):
         found = debug.compare(model, X, y, MASK, head=head, dtype="float64")
         assert found.agrees, found
@@ -84,13 +94,6 @@ def test_a_wrong_state_is_the_first_difference(monkeypatch):
     found = debug.compare(fit, X[:5], CLASSES[:5], path="models")
     assert found.rows[0].name == "h" and found.rows[0].first.place == (0, 3, 1)
     assert np.isnan(found.rows[0].first.compiled) and not found.agrees
-
-
-def network():
-    """Return what has a cell, a head and weights."""
-    shapes = {"w_ih": (6, 3), "w_hh": (6, 2), "b_ih": (6,), "b_hh": (6,), "w_ho": (2, 2), "b_o": (2,)}
-    weights = {name: RNG.normal(size=shape) for name, shape in shapes.items()}
-    return SimpleNamespace(cell=fastrnn.GRU(2), head=Softmax(), weights=weights)
 
 
 @pytest.mark.parametrize("wrong, message", [

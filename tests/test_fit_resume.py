@@ -66,7 +66,9 @@ def same(one, other):
 
 @pytest.mark.parametrize("case", quick(CASES, lambda case: case != "batches of one"))
 def test_the_same_call_goes_on_to_the_same_bytes_after_crashes(many_cores, often, path, case, monkeypatch):
-    whole, saves, save = train_many(GRU(2), GROUPED, **CASES[case]), [], FitAutosave.save
+    # As many epochs as give each crash its checkpoint.
+    options = {**CASES[case], "epochs": min(120, CASES[case]["epochs"])}
+    whole, saves, save = train_many(GRU(2), GROUPED, **options), [], FitAutosave.save
 
     def crashing(*arguments):
         save(*arguments)
@@ -77,7 +79,7 @@ def test_the_same_call_goes_on_to_the_same_bytes_after_crashes(many_cores, often
     monkeypatch.setattr(FitAutosave, "save", crashing)
     for count in (2, 1, 2, 2, 1):
         try:
-            made = train_many(GRU(2), GROUPED, checkpoint=path, threads=count, **CASES[case])
+            made = train_many(GRU(2), GROUPED, checkpoint=path, threads=count, **options)
             break
         except Crash:
             assert path.exists()

@@ -11,7 +11,6 @@ loads than arithmetic, as with the weights of models side by side, loads are wha
 measures their rate, from the first-level cache and the second one).
 """
 
-import sys
 from collections import Counter
 
 import numpy as np
@@ -21,6 +20,7 @@ import fastrnn
 from bench.fits import Ours, choices, table
 from fastrnn.bench.engines.ours import Fastrnn, ManyModels
 from fastrnn.bench.workload import Workload, starting_weights
+from fastrnn.cli.progress import Bar
 from fastrnn.formula.evaluate import NUMPY
 from fastrnn.machine.emulator import Emulator, Vector
 from fastrnn.simd import functions
@@ -175,13 +175,13 @@ def main():
     cases |= {f"{kind.__name__}({hidden}), one model's fit": (of_fits, kind(hidden), long, "sequences")
               for kind in (fastrnn.GRU, fastrnn.LSTM) for hidden in (16, 32)}
     rows = []
-    for label, (count, *arguments) in cases.items():
-        print(f"\r{label:<40}", end="", file=sys.stderr, flush=True)
-        counts, steps, products = count(*arguments)
-        arithmetic = counts["fused"] + counts["other"]
-        numbers = (products, arithmetic - products, counts["loads"], counts["stores"])
-        rows.append([label, *(f"{number / steps:,.0f}" for number in numbers), f"{products / arithmetic:.0%}"])
-    print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+    with Bar(len(cases), delay=0) as bar:
+        for label, (count, *arguments) in cases.items():
+            bar(len(rows), label)
+            counts, steps, products = count(*arguments)
+            arithmetic = counts["fused"] + counts["other"]
+            numbers = (products, arithmetic - products, counts["loads"], counts["stores"])
+            rows.append([label, *(f"{number / steps:,.0f}" for number in numbers), f"{products / arithmetic:.0%}"])
     table(["of a vector and step", "multiply-adds of products", "other arithmetic", "loads", "stores", "at most"], rows)
 
 

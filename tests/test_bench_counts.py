@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bench import counts as tool
 from bench.counts import Counted, counted
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.emulator import emulate
@@ -43,3 +44,16 @@ def test_functions_count_as_what_they_are_compiled_to():
     # A sigmoid and a tangent share their exponential, a softplus has a logarithm besides.
     assert 10 < sizes["exp"] < 20 and sizes["sigmoid"] < sizes["tanh"] + 2
     assert sizes["softplus"] > sizes["exp"] + sizes["log"]
+
+
+def test_progress_is_for_a_terminal_and_leaves_the_table_alone(monkeypatch, capsys):
+    found = {"fused": 4, "other": 4, "loads": 2, "stores": 1}
+    for name in ("of_batches", "of_models", "of_fits"):
+        monkeypatch.setattr(tool, name, lambda *arguments: (found, 2, 3))
+    tool.main()
+    out, err = capsys.readouterr()
+    assert err == "" and "\r" not in out and all(line.startswith("|") for line in out.splitlines())
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    tool.main()
+    again, err = capsys.readouterr()
+    assert again == out and "Elman(4), batches" in err

@@ -1,7 +1,8 @@
 """Fits of many models to one data set, compared with the machine's peak and, if installed, with JAX and PyTorch.
 
     python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
-    python -m bench.fits --peers        16 and 270 GRUs, and JAX and PyTorch (first make bench-peers), and ratios
+    python -m bench.fits --peers        16 and 270 GRUs, and JAX and PyTorch (first make bench-peers), and ratios, in
+                                        float32; two minutes. All: --sizes 1,2,4,10,20 --dtypes float32,float64
     python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
     python -m bench.fits --shared       one model on 1,000 sequences, on 1 thread, and on --threads that share updates
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
@@ -36,8 +37,8 @@ from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.start import jobs_of
 
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
-SIZES = "1,2,4,8,16,20"
-ANIMAL = [1, 2, 3, 4, 5, 10, 20]
+SIZES, PEERS_SIZES, ANIMAL_SIZES = "1,2,4,8,16,20", "1,4,20", "1,2,3,4,5,10,20"
+DTYPES = "float32,float64"
 
 
 def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
@@ -281,9 +282,9 @@ def main():
     parser = parser_for("fits", __doc__)
     for name in ("peers", "sequences", "shared", "animal", "learners", "memory"):
         parser.add_argument(f"--{name}", action="store_true")
-    parser.add_argument("--sizes", default=SIZES, help="hidden sizes (default: %(default)s)")
+    parser.add_argument("--sizes", help=f"hidden sizes (default: {SIZES}, of --peers {PEERS_SIZES})")
     parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
-    parser.add_argument("--dtypes", default="float32,float64", help="default: %(default)s")
+    parser.add_argument("--dtypes", help=f"default: {DTYPES}, of --peers float32")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.1, help="of one case in a round (default: %(default)s)")
     parser.add_argument("--outer", type=int, default=10, help="outer folds of --animal (default: %(default)s)")
@@ -293,14 +294,11 @@ def main():
     parser.add_argument("--threads", type=int, default=None, help="default: all cores")
     chosen = parser.parse_args()
     print(f"{machine.describe()['processor']}, {machine.describe()['cores']} cores")
-    sizes = [int(size) for size in chosen.sizes.split(",")]
+    usual = ANIMAL_SIZES if chosen.animal else PEERS_SIZES if chosen.peers else SIZES
+    sizes = [int(size) for size in (chosen.sizes or usual).split(",")]
+    dtypes = (chosen.dtypes or ("float32" if chosen.peers else DTYPES)).split(",")
     if chosen.animal:
-        animal(
-            chosen.dtypes.split(",")[0],
-            chosen.threads,
-            chosen.outer,
-            sizes if chosen.sizes != SIZES else ANIMAL,
-        )
+        animal(dtypes[0], chosen.threads, chosen.outer, sizes)
     elif chosen.learners:
         learners(chosen.count or 10_000, chosen.threads)
     elif chosen.memory:
@@ -313,13 +311,13 @@ def main():
         data = choices()
         table(*compare(
             lambda hidden, dtype, models: Ours(fastrnn.GRU(hidden), data, dtype, models=models),
-            sizes if chosen.sizes != SIZES else [1, 2, 4, 10, 20],
-            chosen.dtypes.split(","),
+            sizes,
+            dtypes,
             chosen.rounds,
             chosen.seconds,
         ))
     else:
-        epochs(sizes, chosen.cells.split(","), chosen.dtypes.split(","), chosen.rounds, chosen.seconds)
+        epochs(sizes, chosen.cells.split(","), dtypes, chosen.rounds, chosen.seconds)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
-"""Python's share of the time of `train_many`: `python -m bench.share [SECTION [MODELS [THREADS [EPOCHS [PATIENCE]]]]]`.
+"""Python's share of the time of `train_many`.
 
-    tasks   Elman networks of 2, 8 and 16 units on addition of 8 bits, one sample an update
-    fits    GRUs of 1, 4 and 16 units on 96 sequences of 60 steps: all on the same ones, each on those of one of 8
-            subjects, or each in folds of its own; 4 evaluations or more, at most 10 epochs apart. Folds have no
-            sequences to validate: their models do not stop by PATIENCE
+    python -m bench.share tasks     Elman networks of 2, 8 and 16 units on addition of 8 bits, one sample an update
+    python -m bench.share fits      GRUs of 1 and 4 units on 96 sequences of 60 steps: all on the same ones, also with a
+                                    schedule, each on those of one of 8 subjects, or each in folds of its own, all at
+                                    once or in batches; 4 evaluations or more, at most 10 epochs apart. Folds have no
+                                    sequences to validate: their models do not stop by --patience
+
+Each takes a minute or two on two cores. Larger networks and long trainings, where Python's share is smaller, take some
+ten minutes:
+
+    python -m bench.share fits --sizes 1,4,16 --epochs 256
 
 Times are those of the processor, of all threads together: in compiled code, in all that a thread does from its first
 model to its last, and before and after that. Shares are of the time in compiled code.
 """
 
-import sys
 import time
 
 import numpy as np
 
 import fastrnn
+from bench.arguments import parser_for
 from bench.fits import table
 from bench.threads import choices
 from fastrnn.machine.execute import Program
@@ -80,12 +86,12 @@ def measured(train, compiled, work, threads):
     return kernels, calls, moments.began - began, whole.seconds - kernels, ended - moments.ended
 
 
-def tasks(models, threads, epochs, patience):
+def tasks(sizes, models, threads, **_):
     """Return {row: seconds of `measured`}."""
     options = {"optimizer": "sgd", "batch_size": 1, "threads": threads, "max_samples": 100_000}
     places = [(group, "run_models")], (many_driver.ManyTraining, "_work"), (many_driver, "on_threads")
     found = {}
-    for hidden in (2, 8, 16):
+    for hidden in sizes:
         cell = fastrnn.Elman(hidden)
         # Kernels are ready, and every thread has started once.
         fastrnn.train_many(cell, seeds=range(64 * threads), **options)
@@ -95,16 +101,17 @@ def tasks(models, threads, epochs, patience):
     return found
 
 
-def fits(models, threads, epochs, patience):
+def fits(sizes, models, threads, epochs, patience):
     """Return {row: seconds of `measured`}."""
     data = choices(SEQUENCES, groups={"subject": np.arange(SEQUENCES) % SUBJECTS})
     folds = np.tile(fastrnn.data.folds(data, FOLDS, None), (models // FOLDS, 1))
-    kinds = {"the same sequences": {}, "a subject's": {"each": "subject"}, "folds": {"roles": folds}}
+    kinds = {"the same sequences": {}, "with a schedule": {"schedule": "cosine"}, "a subject's": {"each": "subject"},
+             "folds": {"roles": folds}, "folds in batches": {"roles": folds, "batch_size": 24}}
     places = [(Program, "run"), (Program, "run_all")], (Fitting, "_work"), (fitting, "on_threads")
     found = {}
-    for hidden in (1, 4, 16):
+    for hidden in sizes:
         for kind, options in kinds.items():
-            count = len(folds) if kind == "folds" else models // SUBJECTS * SUBJECTS
+            count = len(folds) if "roles" in options else models // SUBJECTS * SUBJECTS
             options |= {"evaluate_every": min(10, max(1, epochs // 4)), "threads": threads, "patience": patience}
 
             def train(epochs=epochs):
@@ -115,17 +122,26 @@ def fits(models, threads, epochs, patience):
     return found
 
 
-def main(section="tasks", models=2000, threads=2, epochs=16, patience=20):
-    sections = {"tasks": tasks, "fits": fits}
-    if section not in sections:
-        sys.exit(f"section: got {section!r}, expected tasks or fits, as in: python -m bench.share tasks 2000 2")
-    print(f"{models} models, {threads} threads" + f", {epochs} epochs, patience {patience}" * (section == "fits"))
-    found, rows = sections[section](int(models), int(threads), int(epochs), int(patience)), []
-    for name, (kernels, calls, *python) in found.items():
+def main():
+    parser = parser_for("share", __doc__)
+    parser.add_argument("section", choices=SECTIONS)
+    parser.add_argument("--sizes", help="hidden sizes (default: 2,8,16 of tasks, 1,4 of fits)")
+    parser.add_argument("--models", type=int, default=2000, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=32, help="of fits (default: %(default)s)")
+    parser.add_argument("--patience", type=int, default=20, help="of fits, in evaluations (default: %(default)s)")
+    chosen = vars(parser.parse_args())
+    measure, sizes = SECTIONS[chosen.pop("section")]
+    chosen["sizes"] = [int(size) for size in (chosen["sizes"] or sizes).split(",")]
+    print(", ".join(f"{name} {value}" for name, value in chosen.items()))
+    rows = []
+    for name, (kernels, calls, *python) in measure(**chosen).items():
         shares = [f"{seconds / kernels:.2%}" for seconds in (*python, sum(python))]
         rows.append([name, f"{kernels:.2f}", f"{1000 * kernels / calls:.1f}", *shares])
     table(["", "seconds", "ms per call", "Python before", "in threads", "after", "in all"], rows)
 
 
+SECTIONS = {"tasks": (tasks, "2,8,16"), "fits": (fits, "1,4")}
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -5,7 +5,7 @@ import pytest
 from params import quick
 
 from fastrnn import LSTM, Fits, Sequences, analysis, train_many
-from fastrnn.data import TEST, TRAIN
+from fastrnn.data import TEST, TRAIN, VALIDATION
 from fastrnn.heads.linear import Linear
 from tests import numpy_network as oracle
 
@@ -117,3 +117,12 @@ def test_silence_is_refused():
     quiet = Sequences(X, [np.zeros_like(y) for y in Y], kind="reals")
     with pytest.raises(ValueError, match="^head: the targets that model 0 trains on are 0 throughout, expected"):
         train_many(LSTM(2), quiet, head=Linear("esr"), **OPTIONS)
+    half = Sequences(X, [y * (n < 4) for n, y in enumerate(Y)], kind="reals")
+    roles = np.array([TRAIN, TRAIN, TRAIN, TRAIN, VALIDATION])
+    for own in (roles, np.stack([np.zeros(5, int), roles])):
+        model = own.ndim - 1
+        with pytest.raises(ValueError, match=f"^head: the targets that validate model {model} are 0 throughout"):
+            train_many(LSTM(2), half, seeds=range(model + 1), head=Linear("esr"), **{**OPTIONS, "roles": own})
+    # Of silent test sequences there is no ratio.
+    made = train_many(LSTM(2), half, head=Linear("esr"), **{**OPTIONS, "roles": np.where(roles == VALIDATION, TEST, 0)})
+    assert np.isnan(made.loss[0, TEST]) and np.isnan(made.losses(half.select([4]), "model")).all()

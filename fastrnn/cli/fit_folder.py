@@ -88,6 +88,11 @@ def chosen_model(fits, text):
     return model
 
 
+def output_names(columns, count):
+    """Return the names of the outputs of the networks of a folder: the target columns, or y, or y0, y1, ..."""
+    return list(columns["target"] or (["y"] if count == 1 else [f"y{n}" for n in range(count)]))
+
+
 def own_data(fits, model, data, table):
     """Return those sequences of a table that belong to the group that a model was fitted to."""
     for name, values in fits.groups.items():

@@ -5,7 +5,7 @@ import io
 import sys
 
 from fastrnn.cli.columns import read_again
-from fastrnn.cli.fit_folder import check_fit_inputs, open_folder
+from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, output_names
 from fastrnn.cli.output import check_writable
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.sound import check_written, is_sound, write_prediction
@@ -73,7 +73,8 @@ def csv_of(one, data, columns, states):
 
     p = one.predict(data)
     head, predicted = list(data.groups), p
-    kind, targets = columns["kind"], list(columns["target"] or ["y"])
+    kind = columns["kind"]
+    targets = output_names(columns, 1 if kind == "classes" else p.shape[1])
     owner = np.repeat(np.arange(len(data)), data.lengths)
     if not head:
         head = ["sequence"]
@@ -85,11 +86,10 @@ def csv_of(one, data, columns, states):
         head += ["step", f"{targets[0]}_predicted", *(f"p({targets[0]}={name})" for name in names)]
     elif kind == "bits":
         made += [column for pair in zip(one.bits(data).T, p.T) for column in pair]
-        names = [targets[n] if n < len(targets) else f"y{n}" for n in range(p.shape[1])]
-        head += ["step", *(text for name in names for text in (f"{name}_predicted", f"p({name}=1)"))]
+        head += ["step", *(text for name in targets for text in (f"{name}_predicted", f"p({name}=1)"))]
     else:
         made += list(predicted.T)
-        head += ["step", *(f"{targets[n] if n < len(targets) else f'y{n}'}_predicted" for n in range(p.shape[1]))]
+        head += ["step", *(f"{name}_predicted" for name in targets)]
     if states:
         kept = one.states(data)
         made += list(kept.T)

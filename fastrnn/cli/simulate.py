@@ -8,7 +8,7 @@ import sys
 
 from fastrnn.cli.columns import table_errors
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.fit_folder import open_folder
+from fastrnn.cli.fit_folder import open_folder, output_names
 from fastrnn.cli.options import list_of, positive, real_number, seed
 from fastrnn.cli.output import check_writable
 from fastrnn.wording import counted
@@ -234,11 +234,11 @@ def _table(made, columns, bandit):
     and what was allowed, if the fit or the simulation knows this."""
     import numpy as np
 
-    classes, targets = columns["classes"], list(columns["target"] or ["y"])
+    classes, targets = columns["classes"], columns["target"]
     if bandit:
         names = [name for name in columns["inputs"] if name not in targets]
     else:
-        before = columns["names"] if columns.get("lag") == 1 else targets
+        before = columns["names"] if columns.get("lag") == 1 else targets or ["y"]
         names = [f"previous_{name}" if name in before else name for name in columns["names"]]
     known = columns.get("allowed") or any(allowed is not None for *_, allowed in made)
     masks = _allowed_names(columns) if known else []
@@ -250,7 +250,7 @@ def _table(made, columns, bandit):
         choices = choices[..., None] if choices.ndim == 3 else choices
         allowed = np.ones((*choices.shape[:3], len(masks)), int) if allowed is None else allowed.astype(int)
         if n == 0:
-            own = [targets[n] if n < len(targets) else f"y{n}" for n in range(choices.shape[-1])]
+            own = output_names(columns, choices.shape[-1])
             writer.writerow(["model", "session", "step", *own, *names, *masks])
         for n, model in enumerate(models):
             for session in range(choices.shape[1]):

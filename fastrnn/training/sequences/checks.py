@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.arguments import check_function, check_object
 from fastrnn.cells.base import Cell
-from fastrnn.data.roles import TRAIN
+from fastrnn.data.roles import TRAIN, VALIDATION
 from fastrnn.data.sequences import Sequences
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.relative import loss_weights
@@ -32,23 +32,33 @@ def check_range(data, dtype):
 
 
 def check_trained(data, head, roles, owned, each):
-    """Raise ValueError for a model that has no counted step to train on, or, with a relative head, no signal there.
+    """Raise ValueError for a model that has no counted step to train on, or, with a relative head, no signal there or
+    in its validation sequences.
 
     roles (N,) or (M, N); owned: the numbers of each model's own sequences, of the group `each`, or None.
     """
-    for weights, fault in (
+    energy = loss_weights(head, data)
+
+    def summed(role, weights):
+        """Return (M,): the sums over the sequences of this role."""
+        own = (np.atleast_2d(roles) == role) * weights
+        return own.sum(1) if owned is None else np.array([own[0, chosen].sum() for chosen in owned])
+
+    for wrong, fault in (
         (
-            data.counted,
+            summed(TRAIN, data.counted) == 0,
             "roles: {} has no counted step in its training sequences, expected at least one: give other roles",
         ),
         (
-            loss_weights(head, data),
+            summed(TRAIN, energy) == 0,
             "head: the targets that {} trains on are 0 throughout, expected a signal to divide by",
         ),
+        (
+            (summed(VALIDATION, data.counted) > 0) & (summed(VALIDATION, energy) == 0),
+            "head: the targets that validate {} are 0 throughout, expected a signal to divide by: give other roles",
+        ),
     ):
-        trains = (np.atleast_2d(roles) == TRAIN) * weights
-        sums = trains.sum(1) if owned is None else np.array([trains[0, own].sum() for own in owned])
-        if not (sums > 0).all():
-            model = int(np.argmax(sums == 0))
+        if wrong.any():
+            model = int(np.argmax(wrong))
             called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
             raise ValueError(fault.format(called))

@@ -148,7 +148,8 @@ class Predictions:
         values |= dict(zip(formulas.y, data.target_rows(slice(None)).T))
         losses = on_numpy([formulas.loss], values)[0]
         if self.head.relative:
-            losses = losses * (data.weight.sum() / loss_weights(self.head, data).sum())
+            energy = loss_weights(self.head, data).sum()
+            losses = losses * (data.weight.sum() / energy if energy > 0 else np.nan)
         counts = data.weight > 0
         if per == "step":
             return np.where(counts, losses, np.nan)

@@ -17,6 +17,7 @@ import numpy as np
 from llvmlite import ir
 
 import fastrnn
+from bench.arguments import parser_for
 from bench.fits import Ours, choices, table
 from fastrnn.bench.engines.ours import Fastrnn, ManyModels
 from fastrnn.bench.workload import Workload, starting_weights
@@ -186,4 +187,5 @@ def main():
 
 
 if __name__ == "__main__":
+    parser_for("counts", __doc__).parse_args()
     main()

@@ -226,3 +226,11 @@ def markdown_rows(text):
     """{first cell: the others} of a Markdown table."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     return {first: rest for first, *rest in rows}
+
+
+def test_each_program_of_bench_has_its_own_help():
+    folder = Path(render.__file__).parent
+    programs = [path for path in folder.glob("*.py") if "__main__" in path.read_text()]
+    assert len(programs) > 10
+    for path in programs:
+        assert f'parser_for("{path.stem}", __doc__)' in path.read_text(), path.name

@@ -84,7 +84,7 @@ def imports_of(tree, place, name):
             module = [*start, *(node.module.split(".") if node.module else [])]
             targets = [[*module, alias.name] for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if re.fullmatch(rf"{name}(\.[a-z_]\w*)+", node.value):
+            if node.value.startswith(f"{name}.") and re.fullmatch(rf"{name}(\.[a-z_]\w*)+", node.value):
                 targets = [node.value.split(".")]
         yield from ((node.lineno, tuple(target[1:])) for target in targets if target[0] == name)
 

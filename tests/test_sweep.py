@@ -144,8 +144,8 @@ def test_what_makes_no_sense_is_one_line(message, tmp_path, monkeypatch):
 # ---- who ran what
 
 
-@pytest.mark.parametrize("unit", [1, 3, None])
-@pytest.mark.parametrize("workers", [1, 2, 5])
+# Each number of workers, each size of units, and both at their ends.
+@pytest.mark.parametrize("workers, unit", [(1, None), (1, 1), (2, 3), (5, 1), (5, None)])
 def test_threads_and_units_of_any_size_give_the_same_bytes(whole, tmp_path, workers, unit):
     sweep(GRID, output=tmp_path / "a.csv", workers=workers, unit=unit)
     assert (tmp_path / "a.csv").read_bytes() == whole[1]

@@ -76,7 +76,7 @@ def test_every_task_is_here():
 
 
 @pytest.mark.parametrize("name", TRUTHS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data(), WIDTHS, DELAYS)
 def test_all_samples_of_a_word_are_pythons(name, data, bits, more):
     make, truth = TRUTHS[name]

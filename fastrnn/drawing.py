@@ -65,8 +65,13 @@ def title_of_fits(fits):
 
 def after_data(fits, text):
     """Return `choices: ` and a text, or the text alone where the data have no name; names may come from any file."""
-    name = printable(fits.data_name)
-    return f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + '...'}: {text}" if name else text
+    return f"{short_name(fits.data_name)}: {text}" if fits.data_name else text
+
+
+def short_name(name, most=LONGEST_NAME):
+    """Return a name for a picture: printable, and its beginning if it has more characters than `most`."""
+    name = printable(str(name))
+    return name if len(name) <= most else f"{name[: most - 3]}..."
 
 
 class Picture:

@@ -82,6 +82,9 @@ def test_the_picture_takes_many_values_and_those_that_diverged(fits, tmp_path):
     lost[3], lost[50] = np.inf, np.nan
     part = replace(many, loss=lost)
     assert analysis.plot_each(many).get_xlabel() == "subject, sorted by the network's loss"
+    named = replace(fits, groups={"subject": np.array(["x" * 300 + name for name in fits.groups["subject"]])})
+    labels = analysis.plot_each(named).get_xticklabels()
+    assert {text.get_text() for text in labels} == {"x" * 17 + "..."}
     (line,) = [each for each in analysis.plot_each(part).lines if each.get_label() == "best network"]
     expected = np.sort(np.delete(many.loss[:, 0], [3, 50]))
     np.testing.assert_array_equal(line.get_ydata(), expected)

@@ -161,8 +161,8 @@ def _mask(head, allowed, shape, step=None):
     if head.targets != "classes":
         raise ValueError(f"allowed: the head {head.name} predicts {head.targets}, which are not classes")
     head.suited(True)
-    axes = "(models, sessions, steps, classes)" if step is None else "(models, sessions, classes)"
-    values = _broadcast("allowed: got values", allowed, shape, f"{axes}, or {shape[-1:]}")
+    axes = "(models, sessions, classes)" if step is not None else f"(models, sessions, steps, classes), {shape[-2:]}"
+    values = _broadcast("allowed: got values", allowed, shape, f"{axes} or {shape[-1:]}")
     mask = as_mask(values)
 
     def place(row):
@@ -201,7 +201,7 @@ CHOOSE = {"classes": _draw_classes, "bits": _draw_bits, "reals": lambda z, draws
 
 
 def _inputs(values, shape, name):
-    out = _broadcast(f"{name}: got inputs", values, shape, f"(models, sessions, inputs), or {shape[2:]}", float)
+    out = _broadcast(f"{name}: got inputs", values, shape, f"(models, sessions, inputs) or {shape[2:]}", float)
     if not np.isfinite(out).all():
         raise ValueError(f"{name}: gave inputs that are not finite")
     return out
@@ -221,7 +221,9 @@ def _of_models(first, chosen):
 
 
 def _broadcast(name, values, shape, axes, dtype=None):
-    """Return a copy of values in this shape. Raises ValueError where they do not fit."""
+    """Return a copy of values in this shape. Raises ValueError where they do not fit, or are masked."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} of a masked array, expected a plain array")
     try:
         values = np.asarray(values, dtype)
         return np.array(np.broadcast_to(values, shape))

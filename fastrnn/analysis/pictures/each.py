@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from fastrnn.drawing import BLACK, COLOURS, MARKERS, Picture, after_data
+from fastrnn.drawing import BLACK, COLOURS, MARKERS, Picture, after_data, short_name
 from fastrnn.training.sequences.fits import HISTORY_ROLES
 from fastrnn.wording import counted
 
+# Characters of a name below its place.
+LONGEST_LABEL = 20
 # More names than this cover each other; their places are numbered.
 MOST_NAMES = 40
 # Inches: of a value with its name or without, and of the picture at least and at most.
@@ -74,7 +76,8 @@ def plot_each(fits, baselines=(), path=None, axes=None):
         look = {"color": [colour for colour in COLOURS if colour != BLACK][n % 7], "marker": MARKERS[1 + n % 7]}
         axes.plot(places[both], each[order][both], linestyle="none", markersize=4.5, alpha=0.85, label=label, **look)
     if named:
-        axes.set_xticks(places, [str(values[n]) for n in order], rotation=90, fontsize="small", parse_math=False)
+        labels = [short_name(values[n], LONGEST_LABEL) for n in order]
+        axes.set_xticks(places, labels, rotation=90, fontsize="small", parse_math=False)
     axes.set_xlim(-0.7, len(order) - 0.3)
     axes.set_xlabel(group if named else f"{group}, sorted by the network's loss")
     axes.set_ylabel(f"{HISTORY_ROLES[role]} loss per step")

@@ -9,6 +9,7 @@ import numpy as np
 import fastrnn
 from fastrnn import Elman, ManyRun, Model, Run, Sequences, TrainConfig, Verification, certify, summaries, train_many
 from fastrnn.sweeps import Grid, Table
+from fastrnn.sweeps.unit import Measures
 from fastrnn.tasks import Addition
 from fastrnn.training.sequences.imported import fit_of
 from fastrnn.training.tasks import History
@@ -95,7 +96,8 @@ def test_fits():
 
 def test_a_table_of_a_sweep():
     grid = Grid(hidden_size=(4, 8), seeds=3)
-    rows = [(end, 10, 160, exact, 0.1, 0.9) for end, exact in (("exact", 50), ("diverged", -1), ("samples", 70))]
+    ends = ("exact", 50), ("diverged", -1), ("samples", 70)
+    rows = [Measures(end, 10, 160, exact, 0.1, 0.9) for end, exact in ends]
     table = Table(grid, grid.points, [rows, rows])
     assert repr(table) == "Table(2 points of 3 seeds: 6 models, 4 exact)"
     assert texts(page(table), "th") == ["hidden_size", "models", "exact", "diverged", "median samples to exact"]

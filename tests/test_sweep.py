@@ -19,7 +19,7 @@ from fastrnn.formula import tanh
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps import Grid, UnitFailed, smallest, sweep
 from fastrnn.sweeps.table import Table
-from fastrnn.sweeps.unit import MEASURES, Done, code_version
+from fastrnn.sweeps.unit import MEASURES, Done, Measures, code_version
 from fastrnn.sweeps.workers import Processes
 
 # ---- what comes out
@@ -250,9 +250,8 @@ def test_units_grow_to_last_some_seconds():
     class Instant(Failing):
         def submit(self, function, unit):
             future, sizes[unit.first] = Future(), unit.count
-            future.set_result(
-                Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01 * unit.count, code_version(), arithmetic())
-            )
+            rows = [Measures("samples", 1, 1, -1, 1.0, 0.0)] * unit.count
+            future.set_result(Done(rows, 0.01 * unit.count, code_version(), arithmetic()))
             return future
 
     sizes = {}

@@ -18,6 +18,7 @@ from fastrnn.sweeps import Grid, sweep
 from fastrnn.sweeps.sizes import Evidence, Finding, Smallest
 from fastrnn.sweeps.statistics import summary
 from fastrnn.sweeps.table import Table
+from fastrnn.sweeps.unit import Measures
 from fastrnn.sweeps.workers import Processes, Threads
 from fastrnn.training.tasks import TrainConfig
 
@@ -180,9 +181,9 @@ def test_the_summary_fits_the_terminal_with_every_axis():
         seeds=3,
     )
     rows = [
-        ("exact", 1, 1, 123_456_789_012, 0.1, 1.0),
-        ("exact", 1, 1, 99_999, 0.1, 1.0),
-        ("diverged", 1, 1, -1, 0.1, 0.0),
+        Measures("exact", 1, 1, 123_456_789_012, 0.1, 1.0),
+        Measures("exact", 1, 1, 99_999, 0.1, 1.0),
+        Measures("diverged", 1, 1, -1, 0.1, 0.0),
     ]
     table = Table(grid, grid.points, [rows] * len(grid.points))
     text = table_text(table)

@@ -18,6 +18,7 @@ from sweep_runs import GRID, ROOT, Counting, whole  # noqa: F401
 import fastrnn
 from fastrnn.sweeps import ForeignJournal, Grid, sweep
 from fastrnn.sweeps.journal import Journal, journal_of, read_journal
+from fastrnn.sweeps.unit import Measures
 from fastrnn.sweeps.workers import Processes, Threads
 
 # ---- interruption
@@ -188,7 +189,7 @@ def test_a_crash_between_output_and_clean_up_is_made_good(whole, tmp_path, monke
 
 def test_numbers_that_are_not_finite_come_back(tmp_path):
     grid = Grid(hidden_size=2, seeds=3)
-    rows = [("diverged", 1, 16, -1, value, 0.1 + 0.2) for value in (float("nan"), float("inf"), 1e-300)]
+    rows = [Measures("diverged", 1, 16, -1, value, 0.1 + 0.2) for value in (float("nan"), float("inf"), 1e-300)]
     path = str(tmp_path / "a.csv.partial")
     journal = Journal(path, grid)
     journal.append(0, 0, rows)

@@ -6,14 +6,14 @@ import pytest
 from fastrnn.sweeps import Grid
 from fastrnn.sweeps.picture import check_picture, draw_table
 from fastrnn.sweeps.table import Table
+from fastrnn.sweeps.unit import Measures
 
 
 def table(samples, **axes):
     """A Table whose models became exact after samples[point][seed] samples; -1: never."""
     grid = Grid(seeds=len(samples[0]), **axes)
-    return Table(
-        grid, grid.points, [[("exact" if n >= 0 else "samples", 1, 1, n, 0.1, 1.0) for n in each] for each in samples]
-    )
+    rows = [[Measures("exact" if n >= 0 else "samples", 1, 1, n, 0.1, 1.0) for n in each] for each in samples]
+    return Table(grid, grid.points, rows)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from fastrnn.sweeps.statistics import summary, wilson
+from fastrnn.sweeps.unit import Measures
 
 
 def rows_of(samples):
     """Rows of models that became exact after these numbers of samples; -1: never."""
-    return [("exact" if value >= 0 else "samples", 1, 1, value, 0.5, 1.0) for value in samples]
+    return [Measures("exact" if value >= 0 else "samples", 1, 1, value, 0.5, 1.0) for value in samples]
 
 
 @pytest.mark.parametrize("models", [1, 2, 3, 4, 5, 40, 101])
@@ -25,7 +26,7 @@ def test_quartiles_are_numpys_with_never_as_infinity(models, share):
 
 
 def test_diverged_models_are_counted():
-    rows = rows_of([3, -1]) + [("diverged", 1, 1, -1, float("nan"), 0.0)]
+    rows = rows_of([3, -1]) + [Measures("diverged", 1, 1, -1, float("nan"), 0.0)]
     assert (summary(rows).diverged, summary(rows).exact, summary(rows).models) == (1, 1, 3)
 
 

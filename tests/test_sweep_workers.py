@@ -17,7 +17,7 @@ from fastrnn.interrupt import _interrupt_main
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps import Processes, sweep
 from fastrnn.sweeps.process import ProcessLost, UnitProcess
-from fastrnn.sweeps.unit import Done, code_version
+from fastrnn.sweeps.unit import Done, Measures, code_version
 
 HOUR = 3600
 # No step of a test takes longer.
@@ -96,7 +96,7 @@ def test_processes_never_see_the_ctrl_c_of_a_terminal(tmp_path):
 
 def at_once(unit, stopped=None):
     """The Done of a unit of which nothing is trained."""
-    return Done([("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01, code_version(), arithmetic())
+    return Done([Measures("samples", 1, 1, -1, 1.0, 0.0)] * unit.count, 0.01, code_version(), arithmetic())
 
 
 def shared(path):

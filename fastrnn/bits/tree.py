@@ -14,6 +14,7 @@ from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.compiling import plain
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
+from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 
@@ -101,13 +102,9 @@ class Tree:
         # Every walk begins with a state of zeros, which none of them changes.
         self.program.compile()
 
-    def has_mistake(self, theta, stop=None):
-        """Return whether the network with weights theta (R,) is wrong on any sample.
-
-        stop (1), int64: True is returned soon after it is set to anything but 0.
-        """
+    def has_mistake(self, theta):
+        """Return whether the network with weights theta (R,) is wrong on any sample."""
         self.theta[:] = theta
-        flag = np.zeros(1, np.int64) if stop is None else stop
-        self.frame[WALK.index("stop")] = flag.ctypes.data
+        self.frame[WALK.index("stop")] = GOES_ON.ctypes.data
         self.program.run(self.frame)
         return bool(self.frame[WALK.index("mistake")])

@@ -147,5 +147,5 @@ class Arrays(NamedTuple):
         own = model if len(self.x) > 1 else 0
         return Arrays(*(array[own] for array in self[:-1]), 0)
 
-    inputs_are_bits = False
+    inputs_are_bits = last_only = False
     lay, lay_samples, lay_lanes = staticmethod(_lay), staticmethod(_lay_samples), staticmethod(_lay_lanes)

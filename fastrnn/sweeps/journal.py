@@ -14,14 +14,13 @@ from typing import NamedTuple
 from fastrnn.checkpoint import code_version
 from fastrnn.files import check_regular, locked, sync_folder
 from fastrnn.simd.host import arithmetic
-from fastrnn.sweeps.unit import MEASURES
+from fastrnn.sweeps.unit import MEASURES, Measures
 from fastrnn.training.tasks.continuation import difference
 
 FINISHED = "finished"
 # What no line holds.
 TORN = object()
-# Of the columns of MEASURES.
-TYPES = [str, int, int, int, float, float]
+TYPES = list(Measures.__annotations__.values())
 
 
 class ForeignJournal(Exception):
@@ -98,7 +97,7 @@ def _checked(entry, grid, seen):
     for row in rows:
         if not (isinstance(row, list) and [type(value) for value in row] == TYPES and _is_possible(row, config)):
             raise ValueError(f"got {row!r:.100}, expected {', '.join(MEASURES)}")
-    return point, offset, [tuple(row) for row in rows]
+    return point, offset, [Measures(*row) for row in rows]
 
 
 def _is_possible(row, config):

@@ -4,7 +4,7 @@ import itertools
 
 
 class Results:
-    """Rows (tuples of MEASURES) by point and seed; `done`: their number."""
+    """Rows (Measures) by point and seed; `done`: their number."""
 
     def __init__(self, grid):
         self.grid = grid

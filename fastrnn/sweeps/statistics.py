@@ -4,9 +4,6 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-from fastrnn.sweeps.unit import MEASURES
-
-_STOPPED, _EXACT = MEASURES.index("stopped"), MEASURES.index("samples_to_exact")
 # The central 95 % of a normal distribution are within this many standard deviations.
 Z = NormalDist().inv_cdf(0.975)
 
@@ -31,11 +28,11 @@ class Summary(NamedTuple):
 
 
 def summary(rows):
-    """Return the Summary of a point's rows, tuples of MEASURES."""
+    """Return the Summary of a point's rows, Measures."""
     models = len(rows)
-    samples = sorted(row[_EXACT] for row in rows if row[_EXACT] >= 0)
+    samples = sorted(row.samples_to_exact for row in rows if row.samples_to_exact >= 0)
     exact = len(samples)
-    diverged = sum(row[_STOPPED] == "diverged" for row in rows)
+    diverged = sum(row.stopped == "diverged" for row in rows)
     return Summary(models, exact, diverged, exact / models, *wilson(exact, models),
                    *(_quantile(samples, models, share) for share in (0.25, 0.5, 0.75)))
 

@@ -8,9 +8,19 @@ from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.training.tasks import train_many
 
-# Measures of a model, in the order of its tuple.
-MEASURES = ("stopped", "steps", "samples", "samples_to_exact", "loss", "exact_accuracy")
-EXACT_COLUMN = MEASURES.index("samples_to_exact")
+
+class Measures(NamedTuple):
+    """What is known of a model; plain values, which every serializer knows."""
+
+    stopped: str
+    steps: int
+    samples: int
+    samples_to_exact: int
+    loss: float
+    exact_accuracy: float
+
+
+MEASURES = Measures._fields
 
 
 class Unit(NamedTuple):
@@ -27,7 +37,7 @@ class Unit(NamedTuple):
 class Done(NamedTuple):
     """The result of a unit.
 
-    rows: an entry for each model, here a tuple of MEASURES; seconds: of training; version: of the worker's code;
+    rows: an entry for each model, here Measures; seconds: of training; version: of the worker's code;
     arithmetic: of its processor.
     """
 
@@ -54,14 +64,13 @@ def run_unit(unit, stopped=None):
     many = train_many(*unit.point, seeds=range(unit.first, unit.first + unit.count), threads=1, progress=progress)
     if "interrupted" in many.stopped:
         raise Stopped
-    # Plain numbers, which every serializer knows.
     columns = (list(many.stopped), *(getattr(many, name).tolist() for name in MEASURES[1:]))
-    return Done(list(zip(*columns)), many.seconds, code_version(), arithmetic())
+    return Done(list(map(Measures, *columns)), many.seconds, code_version(), arithmetic())
 
 
 def note_of(unit, rows):
     """Return a unit's text for the progress display of a sweep."""
-    exact = sum(row[EXACT_COLUMN] >= 0 for row in rows)
+    exact = sum(row.samples_to_exact >= 0 for row in rows)
     return f"hidden {unit.point.cell.hidden_size}: {exact / len(rows):.0%} exact"
 
 

@@ -10,7 +10,7 @@ from fastrnn.kernels.batches import DIVERGED, RAN
 from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.schedules import rates
 from fastrnn.thread_choice import ThreadChoice
-from fastrnn.training.tasks.engine import optimizer_of, running_at, slots_named, terms_of
+from fastrnn.training.tasks.engine import optimizer_of, options_of, running_at, slots_named, terms_of
 
 
 class BaseSession:
@@ -26,7 +26,8 @@ class BaseSession:
     def __init__(self, net, places, cell, source, steps, config, threads=1):
         self.net, self.places, self.source, self.steps, self.config = net, places, source, steps, config
         self.dtype, self.flops = np.dtype(config.dtype), flops_of_step(net.sizes, len(net.step.pre))
-        self.optimizer, self.terms = optimizer_of(config), terms_of(net, cell, config, steps)
+        self.optimizer = optimizer_of(config)
+        self.terms = terms_of(net, cell, config, steps, [options_of(config, self.optimizer)])
         self.threads, self.choice = threads, ThreadChoice(threads)
         self.step = self.first_step = 0
 

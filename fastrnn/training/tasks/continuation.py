@@ -7,7 +7,6 @@ from dataclasses import asdict
 from fastrnn.checkpoint import code_version, description, hash_of, own_formula
 from fastrnn.own_tasks import own_labels
 from fastrnn.simd.host import arithmetic
-from fastrnn.training.tasks.config import TrainConfig
 
 # What may differ: how long training lasts.
 CHANGEABLE = ("max_samples", "until", "verify_after")
@@ -23,11 +22,6 @@ def data_digest(arrays):
 def weights_digest(weights):
     """Return a digest of initial weights by name, or None where they are drawn."""
     return weights and hash_of(weights)
-
-
-def config_of(run):
-    """Return the TrainConfig of a Run."""
-    return TrainConfig(**run.state["config"])
 
 
 def check_resumable(run, cell, task, config, data=None):

@@ -38,19 +38,18 @@ def slots_named(optimizer):
     return SLOTS[: len(optimizer.slots)]
 
 
-def terms_of(net, cell, config, steps, penalised=None, saturated=None, watched=True):
-    """Return the Terms of updates; penalised, saturated: whether some model has a penalty, where the config does not
-    say it."""
-    penalised = config.weight_decay > 0 or config.l1 > 0 if penalised is None else penalised
-    saturated = config.saturation > 0 if saturated is None else saturated
+def terms_of(net, cell, config, steps, options):
+    """Return the Terms of updates; options (models, rows): OPTIONS of each, of which a penalty counts if any has it."""
+    used = dict(zip(OPTIONS, np.any(options, axis=0)))
+    penalised = bool(used["decay"] or used["l1"])
     return Terms(
         penalties=penalised,
         clipped=config.max_grad_norm is not None,
         truncated=segment_of(config, steps) < steps,
-        saturating=cell.extremes or () if saturated else (),
+        saturating=cell.extremes or () if used["saturation"] else (),
         retaining=config.retention > 0,
         decoupled=penalised,
-        watched=watched,
+        watched=True,
         together=True,
         fresh=True,
         summed=config.reduction == "sum" or config.batch_size == 1,

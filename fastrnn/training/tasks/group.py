@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.bits.lanes import lane_source
 from fastrnn.kernels.block_data import block_for, seen
 from fastrnn.kernels.ensemble import Arrays, Models, Plan, run_models
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
@@ -60,8 +61,7 @@ class RunGroup:
         # The tree owns the memory that its program works on.
         self.recipe, self.queue, self.tree = recipe, queue, tree
         net, dtype, lanes, names = recipe.net, recipe.dtype, recipe.lanes, recipe.optimizer
-        rows, last_only = net.table.count, getattr(recipe.source, "last_only", False)
-        self.block = block_for(net, recipe.steps, dtype, lanes, last_only)
+        rows, self.block = net.table.count, block_for(net, recipe.steps, dtype, lanes, recipe.source.last_only)
         self.feed, self.held = feed_for(net, recipe.steps, lanes), lanes_for_models(lanes)
         shapes = {
             "theta": (rows, lanes),
@@ -83,7 +83,7 @@ class RunGroup:
         self.programs = loaded(programs, arrays | given, net, recipe.config, recipe.steps)
         own, self.plan = Arrays(**{name: arrays[name] for name in Arrays._fields}), self._plan()
         self.ended, self.walk = ended_for(lanes), self._walk(tree)
-        laying = lanes_layer_for(recipe.drawn_from, self.feed, block)
+        laying = lanes_layer_for(lane_source(recipe.source), self.feed, block)
         lanes_and_models = own, self.held, self.queue, self.ended, self.walk
         self.models = Stored(Models(*laying, self.feed, seen(block), self.plan, *self.programs, *lanes_and_models))
         # Compile, or load from the cache.

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fastrnn.bits.lanes import lane_source
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.caches import nearest_bytes
 from fastrnn.kernels.model_queue import CALLER, NOBODY, Queue
@@ -34,13 +33,11 @@ class RunRecipe:
         self.rows = np.concatenate([each.ravel() for each in places.values()])
         self.optimizer, self.flops = optimizer_of(config), flops_of_step(self.net.sizes, len(self.net.step.pre))
         self.options = self._options(models, varied or {})
-        used = {name: bool(column.any()) for name, column in zip(OPTIONS, self.options.T)}
-        terms = terms_of(self.net, cell, config, steps, used["decay"] or used["l1"], used["saturation"], watched=False)
+        terms = terms_of(self.net, cell, config, steps, self.options)._replace(watched=False)
         # Where all of a gradient is there at once, it never goes to memory.
-        at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.max_grad_norm is None
-        self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if at_once else None)
+        self.at_once = config.batch_size <= self.net.columns and steps <= self.net.span and config.max_grad_norm is None
+        self.learn = learn_program(self.net, terms, config.dtype, self.lanes, self.optimizer if self.at_once else None)
         self.update = update_program(self.net, self.optimizer, terms, config.dtype, self.lanes)
-        self.drawn_from, self.at_once = lane_source(source), at_once
 
     def _network(self, cell, sizes, models):
         """Return the Network; where it is small and a batch is one sample, two registers of models are used, whose

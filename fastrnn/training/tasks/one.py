@@ -9,11 +9,11 @@ from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.own_tasks import UndefinedTask
 from fastrnn.proofs import check_provable
 from fastrnn.tasks.addition import Addition
+from fastrnn.training.tasks.config import config_from
 from fastrnn.training.tasks.consolidate import certified
 from fastrnn.training.tasks.continuation import (
     check_processor,
     check_resumable,
-    config_of,
     data_digest,
     identity_of,
     kinds_of,
@@ -71,7 +71,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
         cell, task = cell or resume.model.cell, task or (resume.model.task if data is None else None)
         if isinstance(task, UndefinedTask):
             task.refuse("give it, train(task=..., resume=...)")
-        config = config or (config_of(resume) if resume.state else None)
+        config = config or (config_from(resume.state["config"]) if resume.state else None)
     cell = Elman() if cell is None else cell
     check_parts(cell, task, config, data, progress)
     task = Addition() if task is None and data is None else task

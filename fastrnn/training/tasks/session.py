@@ -70,7 +70,7 @@ class Session(BaseSession):
     def _thread(self, lanes):
         """Return one thread's Thread, with memory of its own for a block."""
         config, net, shared = self.config, self.net, self.shared
-        block = block_for(net, self.steps, self.dtype, lanes, getattr(self.source, "last_only", False))
+        block = block_for(net, self.steps, self.dtype, lanes, self.source.last_only)
         arrays = self.arrays | {"tree": shared.tree, "numbers": shared.gradients}
         arrays |= {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
         if self.memory:

@@ -157,6 +157,19 @@ def test_a_file_of_an_earlier_version_has_no_labels(run, path, monkeypatch):
         fastrnn.verify(Model.load(path))
 
 
+def test_a_task_without_a_name_has_that_of_its_class(tmp_path):
+    @dataclass(frozen=True)
+    class Edges(Task):
+        bits: int = 8
+        input_size, states = 2, 2
+        label, oracle = staticmethod(_later), Later.oracle
+
+    made = fastrnn.train(Elman(8), Edges(), **OPTIONS)
+    made.model.save(tmp_path / "edges.safetensors")
+    assert made.model.task.name == "Edges" and made.exact
+    assert Model.load(tmp_path / "edges.safetensors", task=Edges).task == Edges()
+
+
 def test_definitions_are_told_apart_by_what_they_answer():
     digests = [own_labels(task)[TASK_LABELS] for task in (Later(8), Another(8), Edited(8), Later(9))]
     assert digests[0] == digests[1] and len(set(digests)) == 3

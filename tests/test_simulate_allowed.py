@@ -105,7 +105,7 @@ WRONG = {
         {"environment": lambda choices: (turn(choices), np.zeros(3)), "steps": 4},
         "no class is at step 1 of model 0, session 0, expected at least one: where nothing is chosen, allow all",
     ),
-    "steps": ({"allowed": OFFERS[:5]}, "shape (5, 3), expected (2, 400, 6, 3), (models, sessions, steps, classes), (6, 3)"),
+    "steps": ({"allowed": OFFERS[:5]}, "(5, 3), expected (2, 400, 6, 3), (models, sessions, steps, classes), (6, 3)"),
     "classes": ({"first": ([0, 1], [1, 1])}, "allowed: got values of shape (2,), expected (2, 400, 3)"),
     "masked": ({"allowed": np.ma.array([1, 1, 1], mask=[0, 1, 0])}, "allowed: got values of a masked array"),
     "a half": ({"allowed": [0.5, 1, 1]}, "allowed: expected 0 or 1 for each class"),

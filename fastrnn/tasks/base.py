@@ -35,9 +35,9 @@ CONTRACT = {
 class Task:
     """Base of every task: the fields and class attributes that it must have, and what most of them share.
 
-    `name`; `bits`: the width, steps of time; `input_size`; `states`: of the smallest automaton that does the same;
-    `label`: the compiled function (a staticmethod); `oracle(operands)`: the right answer as a Python int, from a tuple
-    of non-negative ones.
+    `name`, by default that of the class; `bits`: the width, steps of time; `input_size`; `states`: of the smallest
+    automaton that does the same; `label`: the compiled function (a staticmethod); `oracle(operands)`: the right answer
+    as a Python int, from a tuple of non-negative ones.
     """
 
     name: ClassVar[str]
@@ -53,6 +53,12 @@ class Task:
     recipe: ClassVar[dict[str, object]] = {}
     # The parameters that `label` reads.
     numbers: ClassVar[tuple[int, ...]] = ()
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        # Of fastrnn's own tasks `discover` asks for names that users type.
+        if not hasattr(cls, "name") and not cls.__module__.startswith("fastrnn.tasks."):
+            cls.name = cls.__name__
 
     def __post_init__(self):
         self.check_integer("bits", 1)

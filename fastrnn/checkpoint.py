@@ -79,6 +79,8 @@ def read_checkpoint(path, cell=None, task=None):
     """
     path = os.fspath(path)
     weights, header = _read(path, "checkpoint that Model.save wrote")
+    if header.get("kind") == "fits":
+        raise CheckpointError(f"{path}: holds fits, not a model of a task: fastrnn.Fits.load reads it")
     if not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
     if not 1 <= header["format"] <= FILE_FORMAT:

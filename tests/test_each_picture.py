@@ -98,6 +98,10 @@ def test_the_picture_takes_many_values_and_those_that_diverged(fits, tmp_path):
 def test_wrong_arguments_are_named(fits):
     with pytest.raises(ValueError, match="fits: have no groups, expected those of train_many"):
         analysis.plot_each(train_many(GRU(1), DATA, epochs=1))
+    with pytest.raises(TypeError, match="baselines: got list, expected {name: losses"):
+        analysis.plot_each(fits, [0.3])
+    with pytest.raises(ValueError, match="fits: have no groups"):
+        analysis.plot_each(train_many(GRU(1), DATA, epochs=1)[0])
     with pytest.raises(ValueError, match=r"baselines: constant has shape \(3,\), expected \(3, 3\)"):
         analysis.plot_each(fits, {"constant": [1, 2, 3]})
 

@@ -180,6 +180,8 @@ def test_baselines_of_sound_have_its_loss():
     kept = analysis.persistence_baseline(data, roles, head)
     before = [np.concatenate([[[mean]], y[part][:-1]]) for part in parts]
     np.testing.assert_allclose(kept.loss, [ratio(z, y[part], 0.5) for z, part in zip(before, parts)], rtol=1e-12)
+    with pytest.raises(TypeError, match="head: got 'linear', expected a Head or None"):
+        analysis.constant_baseline(data, roles, head="linear")
     folds = np.array([[TRAIN, VALIDATION, TEST], [TEST, TRAIN, VALIDATION]])
     mean = [analysis.constant_baseline(data, row, head).test_loss for row in folds]
     assert analysis.baselines_in_folds(data, folds, head=head)["constant"] == pytest.approx(np.mean(mean), rel=1e-12)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from test_autosave import eager  # noqa: F401
 
-from fastrnn import GRU, CheckpointError, Fit, Fits, Sequences, cross_validate, train, train_many
+from fastrnn import GRU, CheckpointError, Fit, Fits, Model, Sequences, cross_validate, train, train_many
 from fastrnn.formula import greater, square_root, where
 from fastrnn.heads.base import Head
+from fastrnn.heads.linear import Linear
+from fastrnn.heads.softmax import Softmax
 from tests import numpy_network as oracle
 from tests.test_fit import press_once
 
@@ -98,8 +100,12 @@ def test_a_head_of_ones_own_is_saved_with_its_formula(tmp_path, head):
 def test_a_head_of_fastrnn_is_not_one_of_ones_own(tmp_path):
     path = tmp_path / "fit.safetensors"
     train(GRU(3), DATA, **OPTIONS).save(path)
-    with pytest.raises(CheckpointError, match="made with another formula of the head 'linear'"):
-        Fit.load(path, head=Robust)
+    for head, name in ((Robust, "Robust"), (Softmax, "softmax")):
+        with pytest.raises(CheckpointError, match=f"was made with the head 'linear', not '{name}': leave head out"):
+            Fit.load(path, head=head)
+    assert Fit.load(path, head=Linear).head == Linear()
+    with pytest.raises(CheckpointError, match="holds fits, not a model of a task: fastrnn.Fits.load reads it"):
+        Model.load(path)
 
 
 def test_fits_of_an_edited_head_are_not_those_that_were_kept(tmp_path):

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastrnn.arguments import check_object
 from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
+from fastrnn.heads.base import Head
 from fastrnn.training.sequences.relative import emphasised
 
 
@@ -72,6 +74,7 @@ def scored(name, data, roles, losses, correct=None, energy=None):
 def scored_reals(name, data, roles, predicted, head=None):
     """Return the Baseline with these predictions (S, O) of reals; head: the one whose loss it has, or None: the mean
     squared error."""
+    check_object("head", head, Head | None, 'a Head or None, for example Linear("esr")')
     errors, signal = predicted - data.y, None
     if head is not None and head.relative:
         errors, signal = (emphasised(values, data, head.emphasis) for values in (errors, data.y))

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn.drawing import BLACK, COLOURS, MARKERS, Picture, after_data, short_name
 from fastrnn.training.sequences.fits import HISTORY_ROLES
+from fastrnn.training.sequences.one import as_fits
 from fastrnn.wording import counted
 
 # Characters of a name below its place.
@@ -44,6 +45,9 @@ def plot_each(fits, baselines=(), path=None, axes=None):
     OSError
         If the file cannot be written.
     """
+    fits = as_fits(fits)
+    if not isinstance(baselines, dict) and len(baselines):
+        raise TypeError(f"baselines: got {type(baselines).__name__}, expected {{name: losses (values, 3)}}")
     if len(fits.groups) != 1:
         raise ValueError('fits: have no groups, expected those of train_many(..., each="subject")')
     values, which, best = best_networks(fits)

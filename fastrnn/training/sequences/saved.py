@@ -87,6 +87,10 @@ def _cell_name(cell):
     return cell.name or type(cell).__name__
 
 
+def _head_name(head):
+    return head.name or type(head).__name__
+
+
 def _cell(path, description, given):
     values = dict(description)
     name, formula = values.pop("name"), values.pop("formula")
@@ -107,7 +111,7 @@ def _cell(path, description, given):
 def described_head(head, outputs):
     """Return the name and the fields of a head; of one that is not fastrnn's, whose name does not say them, its
     formulas, too."""
-    found = {"name": head.name or type(head).__name__, **(asdict(head) if is_dataclass(head) else {})}
+    found = {"name": _head_name(head), **(asdict(head) if is_dataclass(head) else {})}
     formula = own_head_formula(head, outputs)
     return found if formula is None else {**found, "formula": formula}
 
@@ -136,6 +140,8 @@ def _head(path, description, given, outputs):
     kind = given or known[name]
     own = {each.name for each in fields(kind)} if is_dataclass(kind) else ()
     head = kind(**{field: value for field, value in values.items() if field in own})
+    if _head_name(head) != name and formula is None:
+        raise CheckpointError(f"{path}: was made with the head {name!r}, not {_head_name(head)!r}: leave head out")
     if own_head_formula(head, outputs) != formula:
         raise CheckpointError(f"{path}: was made with another formula of the head {name!r} than the present one")
     return head

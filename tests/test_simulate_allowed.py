@@ -197,5 +197,8 @@ def test_mistakes_about_what_is_allowed_are_one_line_each(call, here, forced):  
     assert "--allowed" in fault("--steps", 1) and "no column 'right'" in fault("--steps", 1)
     table.write_text("left,right\n1,\n")
     assert "--allowed" in fault("--steps", 1) and "right" in fault("--steps", 1)
+    table.write_text("left,right\n1,yes\n")
+    said = fault("--steps", 1)
+    assert said == "fastrnn: offers.csv: --allowed: column 'right' holds text ('yes' at line 2), expected numbers\n"
     table.unlink()
     assert "offers.csv" in fault()

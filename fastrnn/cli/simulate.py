@@ -113,19 +113,22 @@ def _by_size(fits, models):
 
 def _offers(args, columns):
     """Return which choices are allowed, (steps, K), from the table of --allowed; None without it."""
-    from fastrnn.data import Sequences
+    from fastrnn.data.columns import read_columns
+    from fastrnn.data.files import open_table
+    from fastrnn.data.tables import allowed_columns
 
     if args.allowed is None:
         return None
     names = _allowed_names(columns)
     if not names:
-        raise UserError("--allowed: the fit predicts no classes")
-    with table_errors(args.allowed, {"inputs": "--allowed"}):
-        table = Sequences.read(args.allowed, names)
-    if table.steps < args.steps:
-        raise UserError(f"--allowed: {args.allowed} has {counted(table.steps, 'row')}, expected {args.steps}, one for "
+        raise UserError(f"--allowed: the fit predicts {columns['kind']}, expected classes: fit with --kind classes")
+    with table_errors(args.allowed, {"allowed": "--allowed"}):
+        table = open_table(args.allowed)
+        offers = allowed_columns(names, read_columns(table, dict.fromkeys(names, "allowed")), table.place)
+    if len(offers) < args.steps:
+        raise UserError(f"--allowed: {args.allowed} has {counted(len(offers), 'row')}, expected {args.steps}, one for "
                         "each of --steps")
-    return table.x[: args.steps]
+    return offers[: args.steps]
 
 
 def _allowed_names(columns):

@@ -64,7 +64,7 @@ def sequence_arguments(table, named, lag, encoding, kind, classes):
     if weight is not None:
         weights = _weights(columns[weight], weight, place)
         counts &= weights > 0
-    possible = _allowed(classed, columns, place) if classed else None
+    possible = allowed_columns(classed, columns, place) if classed else None
     coded = Targets(np.zeros((rows, 0)), np.zeros(rows, bool), None)
     if targets:
         y, missing = _targets(targets, columns, place)
@@ -160,8 +160,9 @@ def _weights(column, name, place):
     return values
 
 
-def _allowed(names, columns, place):
-    """Return (rows, K) numbers."""
+def allowed_columns(names, columns, place):
+    """Return (rows, K) numbers of the columns that say what is allowed, {name: Column}. Raises TypeError or ValueError
+    for text and missing values; place(row): a row in words."""
     for name in names:
         refuse_text(columns[name], "allowed", name, place)
         _refuse_missing("allowed", name, columns[name], place)

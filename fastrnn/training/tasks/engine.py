@@ -57,14 +57,6 @@ def terms_of(net, cell, config, steps, options):
     )
 
 
-def flags_of(net, places):
-    """Return (3, R): 1 where a weight learns, and where penalties apply to it."""
-    flags = np.zeros((3, net.table.count))
-    for each in places.values():
-        flags[:, each] = 1
-    return flags
-
-
 def arrays_for(net, optimizer, config, places, steps, shapes):
     """Return {name: array} of the working memory of one network's session: `shapes`, and the arrays that all sessions
     have.
@@ -86,7 +78,9 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
     shapes |= {name: (count, lanes) for name, count in net.training_arrays(steps).items()}
     arrays = {name: aligned_zeros(shape, config.dtype) for name, shape in shapes.items()}
     arrays["active"][:] = 1
-    arrays["flags"][:, : net.table.count] = flags_of(net, places)
+    # The other numbers of a table neither learn nor have penalties.
+    for each in places.values():
+        arrays["flags"][:, each] = 1
     arrays["options"][:, 0] = options_of(config, optimizer)
     return arrays
 

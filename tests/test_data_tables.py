@@ -306,3 +306,13 @@ def test_an_encoder_keeps_text_and_numbers_apart():
 def test_a_table_is_given_by_name_of_its_columns(made_by):
     with pytest.raises(TypeError, match=r"^x: got a table, (DataFrame|Table): give Sequences.from_table\("):
         Sequences(made_by({"a": [0.0, 1.0], "b": [0, 1]}))
+
+
+@pytest.mark.parametrize("made_by", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("name", ["inputs", "target", "group", "subject", "session", "time", "weight", "allowed"])
+def test_columns_are_named_not_given(made_by, name):
+    table = made_by({"a": [0.0, 1.0, 2.0], "b": [0, 1, 1], "s": [0, 0, 1]})
+    arguments = {"inputs": "a", "target": "b"} | {name: table["s"]}
+    with pytest.raises(TypeError, match=rf"^{name}: got [^\n]*, expected (the name of a column|names of columns)"):
+        Sequences.from_table(table, **arguments)
+    assert len(Sequences.from_table(table, inputs=pd.Index(["a", "s"]), target=("b",))) == 1

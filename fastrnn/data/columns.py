@@ -1,11 +1,12 @@
 """Columns of a table of any library: their numbers or text, and where values are missing."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.arguments import shown
 from fastrnn.data.targets import nearest
 
 
@@ -110,10 +111,13 @@ def read_columns(table, wanted):
 
 def listed(argument, names):
     """Return names of columns as a list, from one or several. Raises ValueError for a repeated name."""
-    names = [names] if isinstance(names, str) else names or ()
+    names = [names] if isinstance(names, str) else () if names is None else names
     if not isinstance(names, Iterable):
         raise TypeError(f"{argument}: got {names!r}, expected names of columns")
-    names = list(names)
+    given, names = names, list(names)
+    # A column of numbers, in place of its name.
+    if not all(isinstance(name, str) or isinstance(name, Hashable) and not hasattr(given, "dtype") for name in names):
+        raise TypeError(f"{argument}: got {shown(given)}, expected names of columns")
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"{argument}: got {name!r} twice, expected each column once")

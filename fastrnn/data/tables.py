@@ -1,10 +1,11 @@
 """Turns a long table, with a row for each step, into sequences."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, shown
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import ColumnTable, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
@@ -32,6 +33,9 @@ def sequence_arguments(table, named, lag, encoding, kind, classes):
     inputs, target, group, subject, session, time, weight, allowed = named
     table = table if isinstance(table, ColumnTable) else ColumnTable(table)
     inputs, targets = listed("inputs", inputs), listed("target", target)
+    for name, column in (("subject", subject), ("session", session), ("time", time), ("weight", weight)):
+        if not isinstance(column, Hashable):
+            raise TypeError(f"{name}: got {shown(column)}, expected the name of a column")
     if not inputs:
         raise ValueError("inputs: got no column, expected at least one")
     groups = {"subject": subject, "session": session, **{name: name for name in listed("group", group)}}

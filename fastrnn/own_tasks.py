@@ -1,4 +1,4 @@
-"""Tasks of a user in files: what tells two definitions of one name apart, and what is known without the definition."""
+"""Tasks of a user in files: a digest of what a task answers, and what is known without its definition."""
 
 import hashlib
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ the loss of a fit with --loss esr is the same after its pre-emphasis filter.
 def arguments(parser, argv):
     """Declare the options."""
     parser.add_argument("folder", metavar="FOLDER", help="a folder that fastrnn fit wrote")
-    add_pair(parser, "")
+    add_pair(parser)
     parser.add_argument(
         "--model", default="best", metavar="N",
         help="a row of table.csv, best (the smallest validation loss; after --cv, the refit) or all",

@@ -65,7 +65,7 @@ def arguments(parser, argv):
     from fastrnn.cells.base import cells
     from fastrnn.training.sequences.config import FitConfig
 
-    add_pair(parser, ", with as many samples")
+    add_pair(parser)
     add_columns(parser)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--cell", nargs="?", default="gru")

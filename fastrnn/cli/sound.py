@@ -11,12 +11,12 @@ COLUMN_OPTIONS = {
 }
 
 
-def add_pair(parser, targets):
-    """Declare the data: a table, or two .wav files; targets: whether the second one is needed, in words."""
+def add_pair(parser):
+    """Declare the data: a table, or two .wav files."""
     parser.add_argument(
         "table", metavar="TABLE", help="a .csv, .tsv, .parquet or .npz file; or a .wav file, the input of a device"
     )
-    parser.add_argument("sound", nargs="?", metavar="TARGET", help=f"its output, a .wav file{targets}")
+    parser.add_argument("sound", nargs="?", metavar="TARGET", help="its output, a .wav file with as many samples")
 
 
 def is_sound(path):
@@ -24,10 +24,10 @@ def is_sound(path):
     return path.lower().endswith(".wav")
 
 
-def check_no_columns(args, without=()):
+def check_no_columns(args):
     """Raise UserError where options name columns, which the file does not have."""
     for name, default in COLUMN_OPTIONS.items():
-        if name not in without and getattr(args, name) != default:
+        if getattr(args, name) != default:
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"{option}: is of the columns of a table, which {args.table} does not have; leave it out")
 

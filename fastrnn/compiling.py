@@ -96,12 +96,13 @@ def jit(function=None, /, **options):
 
 
 def plain(function):
-    """As `jit`, for functions without hot loops: LLVM leaves their loops as they are, in half the time."""
+    """As `jit`, for functions without hot loops, and without functions inside: LLVM leaves their loops as they are, in
+    half the time."""
     return jit(function, pipeline_class=Plain)
 
 
 def addressed(function):
-    """As `jit`, for functions that are called by an Address: no wrapper for Python objects is compiled."""
+    """As `plain`, for functions that are called by an Address: no wrapper for Python objects is compiled."""
     return jit(function, no_cpython_wrapper=True, pipeline_class=Plain)
 
 

@@ -15,6 +15,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering, NopythonRewrites
+from numba.core.untyped_passes import InlineClosureLikes
 
 
 @contextlib.contextmanager
@@ -94,11 +95,11 @@ class _PartLowering(NativeLowering):
         return True
 
 
-def _pipeline(lowering):
+def _pipeline(lowering, *without):
     class Pipeline(CompilerBase):
         def define_pipelines(self):
             passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            replaced = {NativeLowering: lowering}
+            replaced = {NativeLowering: lowering, **dict.fromkeys(without)}
             if not self.state.flags.nrt:
                 # Without reference counts no arithmetic is on whole arrays, whose loops this would join.
                 replaced[NopythonRewrites] = None
@@ -110,5 +111,6 @@ def _pipeline(lowering):
 
 
 # For `pipeline_class`: of a function with machine code of its own, of one without hot loops, and of one that only
-# compiled code calls.
-Entry, Plain, Part = _pipeline(_EntryLowering), _pipeline(_PlainLowering), _pipeline(_PartLowering)
+# compiled code calls. The latter two may have no functions inside, the search for which is a twentieth of the work.
+Entry = _pipeline(_EntryLowering)
+Plain, Part = (_pipeline(lowering, InlineClosureLikes) for lowering in (_PlainLowering, _PartLowering))

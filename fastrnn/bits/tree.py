@@ -10,75 +10,54 @@ import functools
 
 import numpy as np
 
+from fastrnn.bits.source import STATE_WORDS, label_words
 from fastrnn.bits.stream import bits_network, memory_of
-from fastrnn.compiling import plain
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
 from fastrnn.kernels.workspace import GOES_ON
-from fastrnn.machine.address import call
 from fastrnn.networks import lanes_for
 
-
-@plain
-def _walk(task, free, inputs, outputs, items, states, branch, x, y, write):
-    """Count the items (N, ITEM + I + O) of the walk, in the form of fastrnn.kernels.recurrent.bits; fill them if
-    `write`.
-
-    free: low bits of an operand that may be set; states (T + 1, words), branch (T), x (1, I), y (1, O): scratch.
-    """
-    steps, count = branch.size, 0
-    # The first few steps differ between the samples of a block, the others are the same for all of them.
-    ahead = min(free, (5 + inputs) // inputs)
-    first_samples = 1 << inputs * ahead
-    for block in range((first_samples + 63) // 64):
-        t = 0
-        branch[0] = 0
-        while t >= 0:
-            if t == steps or branch[t] == (1 << inputs if ahead <= t < free else 1):
-                t -= 1
-                continue
-            if write:
-                for i in range(inputs):
-                    word = np.uint64(0)
-                    if t < ahead:
-                        for s in range(min(64, first_samples)):
-                            word |= np.uint64((block * 64 + s) >> (inputs * t + i) & 1) << np.uint64(s)
-                    elif branch[t] >> i & 1:
-                        word = ~word
-                    x[0, i] = word
-                for i in range(states.shape[1]):
-                    states[t + 1, i] = states[t, i]
-                call(task.label, (task.numbers, x, y, states[t + 1]))
-                items[count, 0], items[count, 1] = t, t + 1 == steps or not task.last_only
-                for i in range(inputs):
-                    items[count, 2 + i] = np.int64(x[0, i])
-                for o in range(outputs):
-                    items[count, 2 + inputs + o] = np.int64(y[0, o])
-            branch[t] += 1
-            count += 1
-            t += 1
-            if t < steps:
-                branch[t] = 0
-    return count
+# Nodes whose children are made together.
+NODES = 4096
 
 
 @functools.lru_cache(maxsize=4)
 def items_of(task):
-    """Return the items of a task's walk, and a word with the bits of the samples in a block that count."""
-    inputs, outputs, steps = task.input_size, task.output_size, task.bits
-    scratch = (
-        np.zeros((steps + 1, 64), np.uint64),
-        np.zeros(steps, np.int64),
-        np.zeros((1, inputs), np.uint64),
-        np.zeros((1, outputs), np.uint64),
-    )
-    items = np.zeros((1, len(ITEM) + inputs + outputs), np.int64)
-    arguments = task.kernel, task.free_bits, inputs, outputs
-    count = _walk(*arguments, items, *scratch, False)
-    items = np.zeros((count, items.shape[1]), np.int64)
-    _walk(*arguments, items, *scratch, True)
-    ahead = min(task.free_bits, (5 + inputs) // inputs)
-    samples = min(WORD, 1 << inputs * ahead)
+    """Return the items (N, ITEM + I + O) of a task's walk, in the form of fastrnn.kernels.recurrent.bits, and a word
+    with the bits of the samples in a block that count."""
+    inputs, outputs, steps, free = task.input_size, task.output_size, task.bits, task.free_bits
+    # The first few steps differ between the samples of a block, the others are the same for all of them.
+    ahead = min(free, (5 + inputs) // inputs)
+    samples, blocks = min(WORD, 1 << inputs * ahead), -(-(1 << inputs * ahead) // WORD)
+    branches = [1 << inputs if ahead <= t < free else 1 for t in range(steps)]
+    # Items of a node and all below it.
+    sizes = [1]
+    for count in reversed(branches[1:]):
+        sizes.insert(0, 1 + count * sizes[0])
+    items = np.zeros((blocks * sizes[0], len(ITEM) + inputs + outputs), np.int64)
+    # Step; of each node that has the children of this step: the place of the first one among the items, its block of
+    # samples, and the state.
+    first = np.arange(blocks)
+    waiting = [(0, first * sizes[0], first, np.zeros((blocks, STATE_WORDS), np.uint64))]
+    while waiting:
+        t, place, block, state = waiting.pop()
+        branch = np.tile(np.arange(branches[t]), len(place))
+        place, block, state = (np.repeat(each, branches[t], axis=0) for each in (place, block, state))
+        place += branch * sizes[t]
+        x, y = (np.zeros((len(place), 1, size), np.uint64) for size in (inputs, outputs))
+        for i in range(inputs):
+            if t < ahead:
+                bits = block[:, None] * WORD + np.arange(samples) >> inputs * t + i & 1
+                x[:, 0, i] = (bits.astype(np.uint64) << np.arange(samples, dtype=np.uint64)).sum(1)
+            else:
+                x[:, 0, i] = -(branch >> i & 1).astype(np.uint64)
+        label_words(task.kernel, x, y, state)
+        counts = t + 1 == steps or not task.last_only
+        items[place, :2], items[place, 2:] = (t, counts), np.concatenate([x, y], 2)[:, 0].view(np.int64)
+        if t + 1 < steps:
+            for part in range(0, len(place), NODES):
+                own = slice(part, part + NODES)
+                waiting.append((t + 1, place[own] + 1, block[own], state[own]))
     return items, -1 if samples == WORD else (1 << samples) - 1
 
 

@@ -41,7 +41,7 @@ class Runner:
         state = state.reshape(*state.shape[:2], size)
         # The states with which a piece begins.
         carried = aligned_zeros(state.shape[1:], self.dtype)
-        frame = self.program.frame(**{name: array.ctypes.data for name, array in arrays.items()})
+        frame = self.program.frame(**arrays)
         steps_at, start_at = map(self.program.names.index, ("steps", "start"))
         for start in range(first * size, min(last * size, len(x)), size):
             rows, count = slice(start, start + size), len(x[start : start + size])

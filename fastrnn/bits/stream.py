@@ -29,12 +29,11 @@ def _program(net, dtype):
     return words_program(net, dtype, lanes_for(dtype))
 
 
-def memory_of(net, dtype, steps, theta, names):
+def memory_of(net, dtype, steps, theta):
     """Return {name: array}, the working memory of a program on bits: numbers theta (R,), and states of `steps` steps.
     """
     arrays = {name: aligned_zeros((count, lanes_for(dtype)), dtype) for name, count in net.arrays(steps).items()}
-    arrays["theta"] = theta
-    return {name: arrays[name] for name in names if name in arrays}
+    return {**arrays, "theta": theta}
 
 
 class Stream:
@@ -83,11 +82,9 @@ class Stream:
 
     def frame(self, words, out, first=0, since=0):
         """Return (frame of the program, the arrays that it points to) for words of samples from number `first` on."""
-        memory = memory_of(self.net, self.dtype, SEGMENT, self.theta, self.program.names)
+        memory = memory_of(self.net, self.dtype, SEGMENT, self.theta)
         memory |= {"states": self.states[first:], "margins": self._margins[first:], "x": words, "out": out}
-        numbers = {name: array.ctypes.data for name, array in memory.items()}
-        numbers |= {"words": len(words), "steps": words.shape[1], "since": since}
-        return self.program.frame(**numbers), memory
+        return self.program.frame(**memory, words=len(words), steps=words.shape[1], since=since), memory
 
 
 def in_parts(blocks, threads, work, flops, progress=None):

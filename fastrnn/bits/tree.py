@@ -72,12 +72,9 @@ class Tree:
     def __init__(self, cell, task, dtype):
         net = bits_network(cell, task.input_size, task.output_size, str(dtype))
         self.program, (self.items, valid) = _program(net, str(dtype)), items_of(task)
-        names = self.program.names
         self.theta = np.zeros(net.table.count, dtype)
-        self.memory = memory_of(net, str(dtype), task.bits, self.theta, names)
-        numbers = {name: array.ctypes.data for name, array in self.memory.items()}
-        numbers |= {"items": self.items.ctypes.data, "count": len(self.items), "valid": valid}
-        self.frame = self.program.frame(**numbers)
+        self.memory = memory_of(net, str(dtype), task.bits, self.theta)
+        self.frame = self.program.frame(**self.memory, items=self.items, count=len(self.items), valid=valid)
         # Every walk begins with a state of zeros, which none of them changes.
         self.program.compile()
 

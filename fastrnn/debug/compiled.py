@@ -74,10 +74,8 @@ def _block(net, names, theta, x, y, mask, dtype, lanes):
     counts = np.ones(number)
     arrays |= {"x": laid(x), "y": laid(y), "mask": laid(mask), "lengths": laid(np.full(number, steps))}
     arrays["weights"] = laid(counts) if not lane else np.repeat(laid(counts)[:, None], lanes, 1)
-    words = {name: array.ctypes.data for name, array in arrays.items()}
-    words |= {"steps": steps, "window": steps}
     for program in (predict_program(net, str(dtype), lanes), _program(net, str(dtype), lanes)):
-        program.run(np.array([words.get(name, 0) for name in program.names], np.int64))
+        program.run(program.frame(**arrays, steps=steps, window=steps))
     shape = len(step.new), sizes.hidden, columns, lanes
     states = net.states_in(arrays["state"]).reshape(-1, *shape)
     d = arrays["d"].reshape(steps, net.stride(net.derived), lanes)[:, : net.derived * sizes.hidden * columns]

@@ -27,13 +27,15 @@ class Program:
         """The Address of its machine code, which takes a frame; compiled, or from the disk cache."""
         return address_for(SIGNATURE, native().code(self).address)
 
-    def frame(self, **words):
-        """Return a frame of integers by name; those of other names are 0."""
-        return np.array([words.get(name, 0) for name in self.names], np.int64)
+    def frame(self, **values):
+        """Return a frame of these integers and addresses of arrays, by name; the others are 0."""
+        given = (values.get(name, 0) for name in self.names)
+        numbers = (value.ctypes.data if isinstance(value, np.ndarray) else int(value) for value in given)
+        return np.array([(number + 2**63) % 2**64 - 2**63 for number in numbers], np.int64)
 
-    def loaded(self, **words):
+    def loaded(self, **values):
         """Return the Loaded on a `frame` of its own."""
-        return Loaded(self.address, self.frame(**words))
+        return Loaded(self.address, self.frame(**values))
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""
@@ -43,11 +45,8 @@ class Program:
             native().code(self).run(frame.ctypes.data, 1)
 
     def call(self, **values):
-        """Run on a frame of these integers and addresses of arrays, the others 0; return {name: integer} afterwards."""
-        frame = np.zeros(len(self.names), np.int64)
-        for name, value in values.items():
-            number = value.ctypes.data if isinstance(value, np.ndarray) else int(value)
-            frame[self.names.index(name)] = (number + 2**63) % 2**64 - 2**63
+        """Run on a `frame`; return {name: integer} afterwards."""
+        frame = self.frame(**values)
         self.run(frame)
         return dict(zip(self.names, frame.tolist()))
 

@@ -86,10 +86,9 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
 
 
 def loaded(programs, arrays, net, config, steps, **words):
-    """Return the Loaded of Programs, on frames with the addresses of arrays by name, and words."""
+    """Return the Loaded of Programs, on frames with arrays by name, and words."""
     words |= {"segment": segment_of(config, steps), "window": net.window(steps)}
-    words |= {name: array.ctypes.data for name, array in arrays.items()}
-    return [program.loaded(**words) for program in programs]
+    return [program.loaded(**arrays, **words) for program in programs]
 
 
 def segment_of(config, steps):

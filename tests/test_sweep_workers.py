@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from pressing import Pressing
@@ -101,7 +102,7 @@ def at_once(unit, stopped=None):
 
 def shared(path):
     """Whether a file has locks of Python's, or is of sweeps or of signals."""
-    return path.name in ("threading.py", "interrupt.py") or path.parent.name in ("futures", "sweep")
+    return path.name in ("threading.py", "interrupt.py") or path.parent.name in ("futures", "sweeps")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -125,5 +126,9 @@ def test_ctrl_c_at_any_step_ends_a_sweep(ctrl_c, monkeypatch, times):
             timer.cancel()
         assert not late
         if times == 1:
-            assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastrnn-sweep")]
-    assert len(pressing.tried) > 100
+            workers = [thread for thread in threading.enumerate() if thread.name.startswith("fastrnn-sweep")]
+            for thread in workers:
+                thread.join(LONG)
+            assert not [thread for thread in workers if thread.is_alive()]
+    folders = {Path(code.co_filename).parent.name for code, *_ in pressing.tried}
+    assert {"sweeps", "fastrnn"} <= folders and len(pressing.tried) > 100

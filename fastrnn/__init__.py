@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from fastrnn.training.entry import train as train
     from fastrnn.training.entry import train_many as train_many
     from fastrnn.training.sequences.config import FitConfig as FitConfig
+    from fastrnn.training.sequences.fits import Fit as Fit
     from fastrnn.training.sequences.fits import Fits as Fits
     from fastrnn.training.sequences.imported import import_network as import_network
-    from fastrnn.training.sequences.one import Fit as Fit
     from fastrnn.training.sequences.select import cross_validate as cross_validate
     from fastrnn.training.sequences.selection import Selection as Selection
     from fastrnn.training.tasks import Curriculum as Curriculum
@@ -86,9 +86,8 @@ _EXPORTS = {
     "sweeps": ("smallest", "sweep"),
     "training.entry": ("train", "train_many"),
     "training.sequences.config": ("FitConfig",),
-    "training.sequences.fits": ("Fits",),
+    "training.sequences.fits": ("Fit", "Fits"),
     "training.sequences.imported": ("import_network",),
-    "training.sequences.one": ("Fit",),
     "training.sequences.select": ("cross_validate",),
     "training.sequences.selection": ("Selection",),
     "training.tasks": ("Curriculum", "History", "ManyRun", "Run", "TrainConfig", "loss_and_grad"),

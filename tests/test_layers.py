@@ -1,6 +1,7 @@
 """Imports inside the package go down only, lazy ones too. The table below is the rule."""
 
 import ast
+import graphlib
 import re
 from pathlib import Path
 
@@ -143,6 +144,28 @@ def test_imports_go_down_only():
     assert len(list(modules_of(PACKAGE))) > 5, "the package was not found"
     faults = faults_in(PACKAGE)
     assert not faults, "\n".join(faults)
+
+
+def circle_in(package):
+    """Return modules that import each other around a circle, lazily or not, or []."""
+    modules, imports = {place: path for path, place in modules_of(package)}, {}
+    for place, path in modules.items():
+        targets = [target for _, target in imports_of(ast.parse(path.read_text()), place, package.name)]
+        # A target is a module, or a name in one.
+        found = {name for target in targets for name in (target, target[:-1]) if name in modules and name != place}
+        imports[place] = found if place != ("__init__",) else set()
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return [".".join(place) for place in error.args[1]]
+    return []
+
+
+def test_no_modules_import_each_other_around_a_circle(tmp_path):
+    assert circle_in(PACKAGE) == []
+    files = {"data/a.py": "from fastrnn.data import b", "data/b.py": "def f():\n    from fastrnn.data.c import g",
+             "data/c.py": "import fastrnn.data.a"}
+    assert set(circle_in(write_tree(tmp_path, files))) == {"data.a", "data.b", "data.c"}
 
 
 def write_tree(folder, files):

@@ -1,5 +1,7 @@
 """Fits in files: one alone, and those of heads that are not fastrnn's."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -62,6 +64,10 @@ def test_one_fit_comes_back_with_all_that_it_has(tmp_path):
     for name in ("seed", "options", "stopped", "epochs", "best_epoch", "seconds", "arithmetic", "data_name", "config"):
         assert getattr(again, name) == getattr(made, name), name
     assert again.predict(DATA).tobytes() == made.predict(DATA).tobytes()
+    # The first thing that a process does.
+    program = f"import fastrnn; print(fastrnn.Fit.load({str(path)!r}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{made!r}\n"
     z = oracle.outputs(oracle.gru, again.weights, X[0])
     np.testing.assert_allclose(again.predict(DATA)[:5], z, rtol=1e-9)
     # A model of several is saved alone, and several are not one.

@@ -288,5 +288,7 @@ class Fits(Predictions):
         return self._recipes[int(self.hidden_size[i])]
 
 
+Fit.several = Fits
+
 # Names, for users, of options of the kernels.
 names = {"rate": "learning_rate", "decay": "weight_decay"}

@@ -1,5 +1,7 @@
 """One model that was fitted to Sequences: the result of `train`, and of Fits indexed by a number."""
 
+from typing import Any, ClassVar
+
 from fastrnn import summaries
 from fastrnn.errors import CheckpointError
 from fastrnn.exchange.torch import to_torch
@@ -16,6 +18,8 @@ class Fit:
     fits : Fits
         The same as Fits of one model.
     """
+
+    several: ClassVar[Any]  # Fits, which stands above this file
 
     def __init__(self, fits):
         self.fits = fits
@@ -285,9 +289,7 @@ class Fit:
         CheckpointError
             In one line, for other files, and for those of several models, which Fits.load reads.
         """
-        from fastrnn.training.sequences.fits import Fits
-
-        fits = Fits.load(path, cell, head)
+        fits = cls.several.load(path, cell, head)
         if len(fits) > 1:
             raise CheckpointError(f"{path}: has {len(fits):,} models, expected one: Fits.load(path) reads several")
         return fits[0]

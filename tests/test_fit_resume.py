@@ -248,7 +248,7 @@ def test_what_a_callback_raises_comes_out_once_training_has_ended(models, where)
 def test_ctrl_c_in_a_callback_ends_training(monkeypatch):
     monkeypatch.setattr(fitting, "WAIT_SECONDS", 0.001)
     made = train(GRU(2), DATA, callback=lambda state: signal.raise_signal(signal.SIGINT), **{**LONG, "epochs": 10**6})
-    assert made.stopped == "interrupted" and len(made.history["epoch"]) == 1
+    assert made.stopped == "interrupted" and 0 < made.history["epoch"][-1] + 1 < 10**6
     with pytest.raises(KeyboardInterrupt):
         train(GRU(2), DATA, progress=lambda *state: signal.raise_signal(signal.SIGINT),
               callback=lambda state: signal.raise_signal(signal.SIGINT), **{**LONG, "epochs": 10**6})

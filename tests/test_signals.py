@@ -202,11 +202,11 @@ def test_ctrl_c_while_a_sweep_loads_its_kernels_ends_it(monkeypatch):
 def test_ctrl_c_at_the_end_of_a_training_stops_the_next_one(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(one, "_begun", late(one._begun))
+        patch.setattr(one, "_run", late(one._run))
         run = fastrnn.train(until="certified")
         assert run.stopped == "interrupted" and run.exact
         patch.undo()
-        patch.setattr(one, "_begun", late(one._begun))
+        patch.setattr(one, "_run", late(one._run))
         assert main(["repeat", "--seeds", "3", "--until", "samples", "--max-samples", "160"]) == 130
     assert "fastrnn: interrupted after 1 of 3 seeds, kept in" in capsys.readouterr().err
 

@@ -28,7 +28,8 @@ def names_of(text):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign):
-            found |= {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+            found |= {each.id for target in node.targets for each in ast.walk(target)
+                      if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.add(node.target.id)
     return {name for name in found if name[0] != "_"}

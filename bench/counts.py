@@ -104,9 +104,9 @@ class Counting(Emulator):
         Counted.counts["loads"] += 1
         return super().load(pointer, index).view(Counted)
 
-    def splat(self, pointer, index):
+    def broadcast(self, pointer, index):
         Counted.counts["loads"] += 1
-        return super().splat(pointer, index).view(Counted)
+        return super().broadcast(pointer, index).view(Counted)
 
     def store(self, pointer, index, value):
         Counted.counts["stores"] += 1

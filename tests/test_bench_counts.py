@@ -15,7 +15,7 @@ def kernel(m):
     a, out = m.pointer("a"), m.pointer("out")
 
     def body(n, sums):
-        return [m.fma(m.load(a, n), m.splat(a, n), sums[0]), sums[1] + m.load(a, n)]
+        return [m.fma(m.load(a, n), m.broadcast(a, n), sums[0]), sums[1] + m.load(a, n)]
 
     product, total = m.fold(ROWS, [m.constant(0.0)] * 2, body)
     m.store(out, m.integer(0), m.select(product > total, product, 0.0))

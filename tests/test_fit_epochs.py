@@ -161,7 +161,7 @@ def test_a_block_has_the_chosen_rows_of_the_data_and_zeros_behind_them(inputs, e
     def kernel(m):
         block = gathered(m, net, Row(m))
         for name, place in (("x", 1), ("y", 2), ("mask", 3)):
-            m.set_number(m.pointer("seen"), place, m.splat(getattr(block, name), 0))
+            m.set_number(m.pointer("seen"), place, m.broadcast(getattr(block, name), 0))
 
     seen = np.zeros(4)
     words = {"item": item, "seen": seen} | dict(zip(GATHERED_SOURCES, source)) | dict(zip(GATHERED_ARRAYS, blocks))

@@ -125,7 +125,7 @@ def test_memory_of_the_emulator_is_that_of_the_frame():
     frame = np.array([numbers.ctypes.data, integers.ctypes.data, 5], np.int64)
     m = Emulator(frame, ("numbers", "integers", "word"), "float32", 4)
     p = m.pointer("numbers")
-    m.store(p, 2, m.fma(m.load(p, 0), m.splat(p, 1), m.constant(0.5)))
+    m.store(p, 2, m.fma(m.load(p, 0), m.broadcast(p, 1), m.constant(0.5)))
     assert numbers[8:].tolist() == [0.5, 1.5, 2.5, 3.5] and m.load(p, 2).dtype == np.float32
     m.set_number(p, 3, m.load(p, 2))
     m.add_sums(p, [m.integer(0)], [m.load(p, 1)])

@@ -18,7 +18,7 @@ from fastrnn.machine.integers import INT, Int, Local
 from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
-from fastrnn.simd.rows import join, load_vector, splat_value, split_vector
+from fastrnn.simd.rows import broadcast_value, join, load_vector, split_vector
 
 # A loop of known length is written out, step after step, where it makes at most this number of vectors.
 UNROLLED = 64
@@ -28,7 +28,7 @@ class Compiler(LaneSums, Atomics):
     """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
-    move a vector, counted in vectors from the pointer; `splat` puts one number in all lanes, counted in numbers.
+    move a vector, counted in vectors from the pointer; `broadcast` puts one number in all lanes, counted in numbers.
     """
 
     def __init__(self, builder, words, names, dtype, lanes):
@@ -128,10 +128,10 @@ class Compiler(LaneSums, Atomics):
         place = self.builder.bitcast(self._vector_at(pointer, index), byte)
         self.builder.call(function, [place, word(int(write)), word(3), word(1)])
 
-    def splat(self, pointer, index):
+    def broadcast(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""
         number = self.builder.load(self._element(pointer, index))
-        return Vector(self.builder, splat_value(self.builder, number, self.lanes), self.dtype)
+        return Vector(self.builder, broadcast_value(self.builder, number, self.lanes), self.dtype)
 
     def set_number(self, pointer, index, value):
         """Write the first lane of a vector `index` numbers from the pointer."""
@@ -145,7 +145,7 @@ class Compiler(LaneSums, Atomics):
     def from_integer(self, value):
         """An Int as a number in all lanes."""
         number = self.builder.sitofp(value.ir(), self.element)
-        return Vector(self.builder, splat_value(self.builder, number, self.lanes), self.dtype)
+        return Vector(self.builder, broadcast_value(self.builder, number, self.lanes), self.dtype)
 
     # --------------------------------------------------------------------------------------------------- arithmetic
 

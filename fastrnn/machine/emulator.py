@@ -180,7 +180,7 @@ class Emulator:
     def prefetch(self, pointer, index, write=False):
         """Do nothing: there are no caches to fill."""
 
-    def splat(self, pointer, index):
+    def broadcast(self, pointer, index):
         """The number `index` numbers from the pointer, in all lanes."""
         return self.constant(self._numbers(pointer, index, 1)[0])
 

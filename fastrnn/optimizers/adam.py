@@ -9,7 +9,7 @@ D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015;
 from typing import NamedTuple
 
 from fastrnn.formula import square_root
-from fastrnn.optimizers.base import corrections_of_both
+from fastrnn.optimizers.base import bias_corrections
 
 
 class Adam(NamedTuple):
@@ -29,7 +29,7 @@ class Adam(NamedTuple):
     positive = ("epsilon",)
     slots, running = ("m", "v"), ("q1", "rest1", "q2", "rest2")
 
-    advance = staticmethod(corrections_of_both)
+    advance = staticmethod(bias_corrections)
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

@@ -10,7 +10,7 @@ PyTorch's.
 from typing import NamedTuple
 
 from fastrnn.formula import maximum, square_root
-from fastrnn.optimizers.base import corrections_of_both
+from fastrnn.optimizers.base import bias_corrections
 
 
 class AMSGrad(NamedTuple):
@@ -25,7 +25,7 @@ class AMSGrad(NamedTuple):
 
     slots, running = ("m", "v", "top"), ("q1", "rest1", "q2", "rest2")
 
-    advance = staticmethod(corrections_of_both)
+    advance = staticmethod(bias_corrections)
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):

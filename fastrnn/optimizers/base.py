@@ -69,7 +69,7 @@ def corrected(beta, q, rest):
     return following, (following - q) - change
 
 
-def corrections_of_both(options, running):
+def bias_corrections(options, running):
     """`advance` of an optimizer with beta1 and beta2; its running numbers are q1, rest1, q2, rest2 (see `corrected`).
     """
     return (*corrected(options.beta1, running.q1, running.rest1), *corrected(options.beta2, running.q2, running.rest2))

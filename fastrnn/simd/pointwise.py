@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastrnn.simd.host import has
-from fastrnn.simd.rows import constant_splat, constant_vector, element_type, join, shuffle, split_vector
+from fastrnn.simd.rows import broadcast_constant, constant_vector, element_type, join, shuffle, split_vector
 
 # Where a reciprocal is approximated by an instruction to 14 bits.
 APPROXIMATES = has("avx512f") and has("avx512vl")
@@ -31,7 +31,7 @@ class Vector:
 
     def constant(self, number):
         """Return `number` in every lane; float32 constants stay float32."""
-        return self.like(constant_splat(element_type(self.dtype), round_to(self.dtype, number), self.lanes))
+        return self.like(broadcast_constant(element_type(self.dtype), round_to(self.dtype, number), self.lanes))
 
     def like(self, value):
         return Vector(self.builder, value, self.dtype)
@@ -83,7 +83,7 @@ class Vector:
         return ir.VectorType(ir.IntType(64 if self.double else 32), self.lanes)
 
     def integer(self, number):
-        return constant_splat(self.integer_type().element, number, self.lanes)
+        return broadcast_constant(self.integer_type().element, number, self.lanes)
 
 
 def round_to(dtype, number):

@@ -19,7 +19,7 @@ def constant_vector(element, numbers):
     return _kept((element, repr(numbers)), ir.VectorType(element, len(numbers)), numbers)
 
 
-def constant_splat(element, number, lanes):
+def broadcast_constant(element, number, lanes):
     """Return a vector with a known number in every lane, as an object that all modules share."""
     return _kept((element, lanes, repr(number)), ir.VectorType(element, lanes), [number] * lanes)
 
@@ -38,7 +38,7 @@ def load_vector(builder, pointer, vector_type):
     return value
 
 
-def splat_value(builder, scalar, lanes):
+def broadcast_value(builder, scalar, lanes):
     """Return a vector with `scalar` in every lane."""
     vector_type = ir.VectorType(scalar.type, lanes)
     first = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))

@@ -60,7 +60,7 @@ def _copy(m, arrays, first, count, row, steps, place):
     for t in m.range(count):
         for source, target, width in arrays:
             for i in _each(m, width):
-                value = m.splat(source, (first + t) * width + i)
+                value = m.broadcast(source, (first + t) * width + i)
                 m.set_number(target, ((row + t) * width + i) * places + place, value)
     for t in m.range(steps, count):
         for _, target, width in arrays:

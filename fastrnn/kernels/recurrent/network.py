@@ -152,7 +152,7 @@ class Network:
 
     def weight(self, m, pointer, place):
         """Return a weight, broadcast to all lanes."""
-        return m.load(pointer, place) if self.own_weights else m.splat(pointer, place)
+        return m.load(pointer, place) if self.own_weights else m.broadcast(pointer, place)
 
     def weight_place(self, name, unit, k, gate):
         """Return the place in a matrix of the weight of a unit's gate for its k-th operand."""
@@ -181,7 +181,7 @@ class Network:
         if self.bits:
             return m.from_bits(m.read(pointer, row), column * m.lanes)
         place = row * self.columns + column
-        return m.load(pointer, place) if self.own_data else m.splat(pointer, place)
+        return m.load(pointer, place) if self.own_data else m.broadcast(pointer, place)
 
     def data_from(self, m, pointer, row):
         """Return the data from a row on, for `datum`."""
@@ -195,7 +195,7 @@ class Network:
 
     def mask(self, m, block, t, column):
         """Return the weight of a step."""
-        return m.splat(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
+        return m.broadcast(block.mask, t) if self.bits else self.datum(m, block.mask, t, column)
 
 
 def tile_of(registers, groups, units, columns):

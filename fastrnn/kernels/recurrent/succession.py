@@ -41,16 +41,17 @@ def succeed(m, net, optimizer, options, frame, done, counters):
 def _leave(m, net, frame, lane, number):
     rows = net.table.count
     for row in m.range(rows):
-        m.set_number(frame.left_theta, number * rows + row, m.splat(frame.theta, row * m.lanes + lane))
-        m.set_number(frame.left_best, number * rows + row, m.splat(frame.best, row * m.lanes + lane))
+        m.set_number(frame.left_theta, number * rows + row, m.broadcast(frame.theta, row * m.lanes + lane))
+        m.set_number(frame.left_best, number * rows + row, m.broadcast(frame.best, row * m.lanes + lane))
     for row in m.range(len(PROGRESS)):
-        m.set_number(frame.left_progress, number * len(PROGRESS) + row, m.splat(frame.progress, row * m.lanes + lane))
+        value = m.broadcast(frame.progress, row * m.lanes + lane)
+        m.set_number(frame.left_progress, number * len(PROGRESS) + row, value)
 
 
 def _enter(m, net, optimizer, options, frame, lane, number):
     rows, zero = net.table.count, m.constant(0.0)
     for row in m.range(rows):
-        value = m.splat(frame.next_theta, number * rows + row)
+        value = m.broadcast(frame.next_theta, number * rows + row)
         m.set_number(frame.theta, row * m.lanes + lane, value)
         m.set_number(frame.best, row * m.lanes + lane, value)
     for array, count in ((frame.slots, len(optimizer.slots) * rows), (frame.running, len(optimizer.running))):
@@ -63,4 +64,4 @@ def _enter(m, net, optimizer, options, frame, lane, number):
         (frame.next_criteria, frame.criteria, len(CRITERIA)),
     ):
         for row in m.range(count):
-            m.set_number(target, row * m.lanes + lane, m.splat(source, number * count + row))
+            m.set_number(target, row * m.lanes + lane, m.broadcast(source, number * count + row))

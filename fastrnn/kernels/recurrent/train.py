@@ -211,7 +211,7 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating):
     for _ in m.when(item.has(UPDATE)):
         if terms.scheduled:
             for model in m.range(_models(m, net)):
-                factor = m.splat(frame.factors, m.read(m.integers("updates"), model))
+                factor = m.broadcast(frame.factors, m.read(m.integers("updates"), model))
                 m.set_number(frame.factor, model, factor)
         if not (terms.gathered and net.own_weights):
             update_weights(m, net, optimizer, frame, terms)

@@ -112,7 +112,7 @@ def _pre_activations(m, net, frame, t, panels, columns):
         ]
 
     def from_inputs(i, sums):
-        numbers = [m.splat(frame.x, column * frame.stride + t * sizes.inputs + i) for column in columns]
+        numbers = [m.broadcast(frame.x, column * frame.stride + t * sizes.inputs + i) for column in columns]
         given = weights("w_x", step.from_x, i)
         return [m.fma(given[n // count], numbers[n % count], value) for n, value in enumerate(sums)]
 
@@ -129,7 +129,7 @@ def _pre_activations(m, net, frame, t, panels, columns):
                 frame.theta,
                 (k * step.from_h + n // cells) * net.panels + net.row("w_h") + panels[n % cells // count],
             ),
-            lambda k, _, n: m.splat(frame.state, net.place(states, t, 0, columns[n % count], 0) * net.lanes + k),
+            lambda k, _, n: m.broadcast(frame.state, net.place(states, t, 0, columns[n % count], 0) * net.lanes + k),
         )
     return [sums[group * cells : (group + 1) * cells] for group in range(groups)]
 
@@ -183,7 +183,7 @@ def head_chunk(m, net, frame, chunk):
                         w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
                         total = w * h if total is None else m.fma(w, h, total)
                     products.append(total)
-                bias = m.splat(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
+                bias = m.broadcast(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
                 values[symbol] = m.sums(products) + bias
             values |= {
                 symbol: m.load(frame.y, (column * len(head.y) + o) * frame.chunks + chunk)
@@ -238,7 +238,7 @@ def _back_through_weights(m, net, frame, t, first_h, gates):
                 lambda k, gate, n, own=own, columns=columns: m.load(
                     frame.turned, (k * gates + gate) * net.panels + own[n // len(columns)]
                 ),
-                lambda k, gate, n, columns=columns: m.splat(
+                lambda k, gate, n, columns=columns: m.broadcast(
                     frame.d, net.place(net.derived, t, first_h + gate, columns[n % len(columns)], 0) * net.lanes + k
                 ),
                 gates,
@@ -255,14 +255,14 @@ def _behind(m, net, frame, t, column, p, terms):
 
     def from_outputs(o, sums):
         weight = m.load(frame.theta, o * net.panels + net.row("w_o", p))
-        return [m.fma(weight, m.splat(frame.d_z, (column * sizes.outputs + o) * size + within), sums[0])]
+        return [m.fma(weight, m.broadcast(frame.d_z, (column * sizes.outputs + o) * size + within), sums[0])]
 
     (d_h,) = m.fold(sizes.outputs, [m.load(frame.d_state, net.place(states, 0, 0, column, p))], from_outputs)
     new = {symbol: m.load(frame.state, net.place(states, t + 1, n, column, p)) for n, symbol in enumerate(step.new)}
-    mask = m.splat(frame.mask, column * size + within) if terms.saturating or terms.retaining else None
+    mask = m.broadcast(frame.mask, column * size + within) if terms.saturating or terms.retaining else None
     if terms.saturating:
         low, high = terms.saturating
-        unit = m.splat(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
+        unit = m.broadcast(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
         slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
         d_h = m.fma(slope, new[step.new[0]], d_h + shift)
     values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
@@ -274,6 +274,6 @@ def _behind(m, net, frame, t, column, p, terms):
     }
     values |= {symbol: m.load(frame.state, net.place(states, t, n, column, p)) for n, symbol in enumerate(step.old)}
     if terms.retaining:
-        strength = m.splat(frame.options, m.integer(OPTIONS.index("retention")))
+        strength = m.broadcast(frame.options, m.integer(OPTIONS.index("retention")))
         values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)
     return values

@@ -38,9 +38,9 @@ def gradients(m, net, frame, steps, chunks, add):
                     keep(((k + n // gates) * gates + n % gates) * panels + net.row(name, p), value)
 
     outer("w_h", sizes.hidden, step.from_h, first_h,
-          lambda t, column, k: m.splat(frame.state, net.place(states, t, 0, column, 0) * lanes + k), passed)
+          lambda t, column, k: m.broadcast(frame.state, net.place(states, t, 0, column, 0) * lanes + k), passed)
     outer("w_x", sizes.inputs, step.from_x, 0,
-          lambda t, column, i: m.splat(frame.x, m.integer(column) * frame.stride + t * sizes.inputs + i))
+          lambda t, column, i: m.broadcast(frame.x, m.integer(column) * frame.stride + t * sizes.inputs + i))
     for p in range(panels):
 
         def sums_of_d(t, sums, p=p):
@@ -69,7 +69,7 @@ def gradients(m, net, frame, steps, chunks, add):
 
             def of_outputs(t, sums, p=p, row=row):
                 for column in columns:
-                    d_z = m.splat(frame.d_z, (row(column) + t // net.chunk) * lanes + t % net.chunk)
+                    d_z = m.broadcast(frame.d_z, (row(column) + t // net.chunk) * lanes + t % net.chunk)
                     sums = [m.fma(d_z, m.load(frame.state, net.place(states, t + 1, 0, column, p)), sums[0])]
                 return sums
 

@@ -101,7 +101,7 @@ class UnitsNetwork:
 
     def weight(self, m, pointer, place):
         """Return a number, broadcast to all lanes."""
-        return m.splat(pointer, place)
+        return m.broadcast(pointer, place)
 
     def arrays(self, steps):
         """Return {name: number of vectors} of the memory for sequences of up to `steps` steps."""

@@ -143,7 +143,7 @@ def updater(m, net, optimizer, frame, terms):
         if terms.together and not net.padded:
             return value
         at = m.integer(kind * whole) + row
-        return value * (m.splat(frame.flags, at) if net.own_weights else m.load(frame.flags, at))
+        return value * (m.broadcast(frame.flags, at) if net.own_weights else m.load(frame.flags, at))
 
     scale = options["scale"]
     if terms.clipped:
@@ -193,7 +193,7 @@ def _clipped(m, net, frame, scale, limit, flagged, count):
         for place in places:
             m.set_number(frame.norm, place, m.constant(0.0))
         m.add_sums(frame.norm, places, sums)
-        sums = [m.splat(frame.norm, place) for place in places]
+        sums = [m.broadcast(frame.norm, place) for place in places]
     norm, small = (on_vectors([_norm], {_squares: each}, each)[0] for each in sums)
     factor = m.select(sums[0] < float("inf"), limit / norm, limit / small * little)
     return m.select(norm > limit, scale * factor, scale)

@@ -8,3 +8,15 @@ def parser_for(name, doc):
     return argparse.ArgumentParser(
         prog=f"python -m bench.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def add_sections(parser, names):
+    """Add the argument `sections`: some of these names, by default all."""
+
+    def known(name):
+        if name not in names:
+            raise argparse.ArgumentTypeError(f"got {name!r}, expected one of {', '.join(names)}")
+        return name
+
+    # Python 3.11 compares the default, a list, with `choices`.
+    parser.add_argument("sections", nargs="*", type=known, default=[*names], help=f"{', '.join(names)} (default: all)")

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import fastrnn
-from bench.arguments import parser_for
+from bench.arguments import add_sections, parser_for
 from fastrnn.initializers import initial_weights
 from fastrnn.networks import lanes_for, shapes_of
 from fastrnn.tasks import Addition
@@ -146,6 +146,6 @@ SECTIONS = {"hidden": hidden, "batch": batch, "fit": fit}
 
 if __name__ == "__main__":
     parser = parser_for("sizes", __doc__)
-    parser.add_argument("sections", nargs="*", default=[*SECTIONS], choices=SECTIONS, help="default: all")
+    add_sections(parser, SECTIONS)
     for section in parser.parse_args().sections:
         SECTIONS[section]()

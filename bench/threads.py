@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import fastrnn
-from bench.arguments import parser_for
+from bench.arguments import add_sections, parser_for
 from bench.fits import Ours, table
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.ours import Fastrnn
@@ -104,8 +104,7 @@ def cases(sections, threads):
 
 def main():
     parser = parser_for("threads", __doc__)
-    sections = ["batches", "models", "fits"]
-    parser.add_argument("sections", nargs="*", default=sections, choices=sections, help="default: all")
+    add_sections(parser, ("batches", "models", "fits"))
     doubled = [1 << n for n in range(10) if 1 << n < cores()] + [cores()]
     parser.add_argument("--threads", default=",".join(map(str, doubled)), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3)

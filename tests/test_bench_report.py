@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import plots, readme, render, targets
+from bench.arguments import add_sections, parser_for
 from bench.conftest import Clock
 from bench.duels import WANTED, duels
 from bench.suite import SECTIONS
@@ -226,6 +227,15 @@ def markdown_rows(text):
     """{first cell: the others} of a Markdown table."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     return {first: rest for first, *rest in rows}
+
+
+def test_sections_of_a_program_are_all_unless_some_are_named(capsys):
+    parser = parser_for("sizes", "Costs.")
+    add_sections(parser, ("hidden", "batch"))
+    assert parser.parse_args([]).sections == ["hidden", "batch"] and parser.parse_args(["batch"]).sections == ["batch"]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["fit"])
+    assert "argument sections: got 'fit', expected one of hidden, batch" in capsys.readouterr().err
 
 
 def test_each_program_of_bench_has_its_own_help():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from params import quick
 
-from fastrnn import GRU, Sequences, train_many
+from fastrnn import GRU, Elman, Sequences, train, train_many
 from fastrnn.data import TEST, TRAIN, UNUSED, VALIDATION
 from fastrnn.kernels.recurrent.gathered import gather
 from tests.test_fit import DATA, ROLES
@@ -125,3 +125,30 @@ def test_states_are_carried_by_one_model_after_the_other_alone():
     options = {**OPTIONS, "tbptt_steps": 2, "carry": True}
     with pytest.raises(ValueError, match="^carry: models side by side do not carry states from batch to batch"):
         train_many(GRU(2), DATA, lanes="models", **options)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_a_piece_in_which_nothing_counts_changes_no_weight(optimizer):
+    # Without biases, zeros leave a state of 0: the pieces after them are those of the shorter sequences.
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(6, 15, 2)), rng.integers(0, 2, (6, 15, 1))
+    before = np.zeros((6, 10, 1))
+    weight = np.concatenate([before, np.ones((6, 15, 1))], 1)[..., 0]
+    longer = np.concatenate([np.repeat(before, 2, -1), x], 1), np.concatenate([before, y], 1)
+    options = {"optimizer": optimizer, "batch_size": 4, "tbptt_steps": 5, "carry": True, "epochs": 6, "validation": 0}
+    cell = Elman(3, activation="tanh", bias=False)
+    short = train(cell, Sequences(x, y, kind="reals"), **options)
+    warmed = train(cell, Sequences(*longer, weight=weight, kind="reals"), **options)
+    assert all(values.tobytes() == warmed.weights[name].tobytes() for name, values in short.weights.items())
+
+
+def test_batches_in_which_nothing_counts_are_no_updates_side_by_side_either():
+    rng = np.random.default_rng(6)
+    weight = np.ones((8, 5))
+    weight[[1, 4, 5]] = 0
+    data = Sequences(rng.normal(size=(8, 5, 2)), rng.integers(0, 2, (8, 5, 1)), weight=weight, kind="reals")
+    options = {"seeds": range(5), "batch_size": 2, "epochs": 9, "validation": 0, "dtype": "float64"}
+    side, after = (train_many(GRU(2), data, lanes=lanes, **options) for lanes in ("models", "sequences"))
+    for i in range(5):
+        for name, values in side.weights(i).items():
+            np.testing.assert_allclose(values, after.weights(i)[name], rtol=1e-9, atol=1e-12)

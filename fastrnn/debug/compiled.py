@@ -7,10 +7,10 @@ import numpy as np
 
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.block import run_block
+from fastrnn.kernels.recurrent.frame import clear, frame_of
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS, Network
 from fastrnn.kernels.recurrent.predict import predict_program
-from fastrnn.kernels.recurrent.train import clear, frame_of
 from fastrnn.kernels.recurrent.update import OPTIONS, Terms
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import Program

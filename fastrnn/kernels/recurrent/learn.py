@@ -6,9 +6,9 @@ Two programs, for drivers that draw samples, let threads meet and decide about m
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.block import run_block
+from fastrnn.kernels.recurrent.frame import clear, frame_of
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_POINTERS, TALLY_WORDS, tally
-from fastrnn.kernels.recurrent.train import clear, frame_of
 from fastrnn.kernels.recurrent.update import update_weights, updating
 from fastrnn.machine.execute import Program
 

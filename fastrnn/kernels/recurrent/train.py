@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combine, release, wait
 from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
+from fastrnn.kernels.recurrent.frame import clear, frame_of, vectors_of
 from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.succession import SUCCESSION_POINTERS, SUCCESSION_WORDS, succeed
@@ -26,7 +27,8 @@ from fastrnn.machine.execute import Program
 # evaluation, the number of parts that were learned from, and of all; its steps; the addresses of x, y, mask, of the
 # columns' lengths and of weights (3, C), what each counts in training, validation and test; where states are carried,
 # the addresses of the states (S, H, C) that it starts from and that it leaves, or 0; `rows`, see `gathered`, or 0;
-# and, where blocks of models side by side are gathered, the address of a vector: 1 for those that an update is made of.
+# and, where blocks are gathered, whether something counts in the update (1): of models side by side the address of a
+# vector, 1 for those of which it does.
 ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths", "weights", "start", "finish", "rows",
         "learners")
 # Flags: the block begins a part; some model learns from it; the update is made after it; it counts in an evaluation;
@@ -77,11 +79,6 @@ ENDED, ROUND, ROUNDS_MADE, EVALUATIONS, DONE, IDLE, OVER, BEGAN, LEFT, PLACE = r
 COUNTERS = DRAWN + 32
 # Those that are 0 where a call begins.
 OF_A_CALL = [COMBINED, DRAWN, ENDED]
-
-
-def frame_of(m, names):
-    """Return the arrays of a frame by name."""
-    return SimpleNamespace(**{name: m.pointer(name) for name in names})
 
 
 def train_kernel(net, optimizer, terms):
@@ -213,10 +210,15 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating):
             for model in m.range(_models(m, net)):
                 factor = m.broadcast(frame.factors, m.read(m.integers("updates"), model))
                 m.set_number(frame.factor, model, factor)
-        if not (terms.gathered and net.own_weights):
+        if not terms.gathered:
             update_weights(m, net, optimizer, frame, terms)
             continue
-        # Who has had all batches of an epoch rests.
+        # Where nothing counts, as in a warm-up, what the optimizer remembers must not move the weights.
+        if not net.own_weights:
+            for _ in m.when(item.learners):
+                update_weights(m, net, optimizer, frame, terms)
+            continue
+        # Who has had all batches of an epoch rests, too.
         active = m.load(frame.active, m.integer(0))
         m.store(frame.active, m.integer(0), active * m.load(m.as_pointer(item.learners), m.integer(0)))
         update_weights(m, net, optimizer, frame, terms)
@@ -287,14 +289,3 @@ def _count(m, net, frame, block):
                 for value in values[1:]:
                     total = total + value
                 m.add_sums(frame.sums, [m.integer(row)], [total])
-
-
-def vectors_of(net, count, lanes):
-    """Return how many vectors hold `count` numbers of each model."""
-    return count if net.own_weights else -(-count // lanes)
-
-
-def clear(m, net, pointer, count):
-    """Set numbers, one for each model, to 0."""
-    for row in m.range(vectors_of(net, count, m.lanes)):
-        m.store(pointer, row, m.constant(0.0))

@@ -6,7 +6,7 @@ derivatives are always kept of one window, and summed there.
 
 from types import SimpleNamespace
 
-from fastrnn.kernels.recurrent.train import frame_of
+from fastrnn.kernels.recurrent.frame import frame_of
 from fastrnn.kernels.recurrent.units import back_step, forward_step, head_chunk, turn
 from fastrnn.kernels.recurrent.units_gradients import gradients
 from fastrnn.kernels.recurrent.update import update_weights

@@ -50,7 +50,8 @@ class BatchedGroup(Epochs, FitGroup):
         begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
         weights = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
         # Lanes without a sequence have masks of 0.
-        weights[:, 0] = self._scales(chosen, lengths, block, number, first, update)[:, None, None]
+        scales = self._scales(chosen, lengths, block, number, first, update)
+        weights[:, 0] = scales[:, None, None]
         # Of each sequence in a block: the first row of the piece, and its steps.
         left = np.maximum(lengths[block] - first[:, None, None], 0)
         rows = np.stack([data.offsets[chosen][block] + first[:, None, None], np.minimum(left, steps[:, None, None])], 1)
@@ -65,6 +66,7 @@ class BatchedGroup(Epochs, FitGroup):
             "lengths": addresses(lasting),
             "weights": addresses(weights)[update],
             "rows": addresses(rows),
+            "learners": (scales > 0)[update],
         }
         arrays = [weights, lasting, rows]
         if data.initial is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, SUMS
-from fastrnn.kernels.recurrent.train import vectors_of
+from fastrnn.kernels.recurrent.frame import vectors_of
 from fastrnn.kernels.workspace import aligned_zeros
 
 

@@ -87,7 +87,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         weights = aligned_zeros((len(scale), loops.ROLES, net.columns, self.recipe.lanes), dtype)
         weights[:, 0] = scale[:, None]
         learning, lasting = aligned_zeros(learners.shape, dtype), aligned_zeros(lengths.shape, dtype)
-        learning[:], lasting[:] = learners, lengths
+        learning[:], lasting[:] = learners & (weight > 0), lengths
         rows = np.stack([np.where(chosen >= 0, data.offsets[chosen], 0), lengths], 1)
         begins, ends = np.diff(update * MODELS_PARTS + part, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
         columns = {

@@ -18,7 +18,8 @@ class Block(NamedTuple):
     (T, O, C, L). mask: (T,) of bits, else (T, C, L). lengths (C, L): steps up to a sample's last one that counts, 0
     without a sample. weights (3, C, L): 1 in row 0 where there is a sample. steps (1): the longest. outputs (C, L):
     outputs that count. x_words (2, T, I), y_words (2, T, O): words tag[0] and tag[1] of a stream; tag[2]: samples that
-    the weights say there are. state (64): of a task.
+    the weights say there are. state (64): of a task. rows (C * L): of arrays, the row in each
+    place.
     """
 
     x: np.ndarray
@@ -32,6 +33,7 @@ class Block(NamedTuple):
     y_words: np.ndarray
     tag: np.ndarray
     state: np.ndarray
+    rows: np.ndarray
 
 
 def block_for(net, steps, dtype, lanes, last_only=False):
@@ -58,6 +60,7 @@ def block_for(net, steps, dtype, lanes, last_only=False):
         np.zeros((2, steps, outputs), np.uint64),
         np.full(3, -1, np.int64),
         np.zeros(64, np.uint64),
+        np.zeros(columns * lanes, np.int64),
     )
 
 

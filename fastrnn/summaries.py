@@ -147,8 +147,7 @@ def fit_html(self):
 
 def fits_html(self):
     """Return the models of Fits with the lowest losses, and the learning curves of the best."""
-    losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
-    chosen = np.argsort(losses, kind="stable")[:MOST_ROWS]
+    chosen = np.argsort(self.selection_loss, kind="stable")[:MOST_ROWS]
     groups = [(name, values) for name, values in self.groups.items()]
     columns = ("model", *(name for name, _ in groups), "seed", "units", "stopped", "epochs", "training loss",
                "validation loss", "test loss")

@@ -32,6 +32,7 @@ def check_pictures(args):
 def report_fit(args, folder, data, roles, made):
     """Print the summary, and write the folder; made: Fits, or with --cv the Selection."""
     from fastrnn.analysis.baselines import baselines_in_folds, baselines_of_each
+    from fastrnn.analysis.best import best_networks
     from fastrnn.data import folds
 
     fits = made.fits if args.cv else made
@@ -43,7 +44,7 @@ def report_fit(args, folder, data, roles, made):
     if args.each:
         of_each = baselines_of_each(data, roles, args.each, head=head)
         baselines = _mean_of_each(data, roles, args.each, of_each)
-        networks = _mean_of_each(data, roles, args.each, {"the best network of each": _losses_of_each(fits)})
+        networks = _mean_of_each(data, roles, args.each, {"the best network of each": best_networks(fits)[3]})
     else:
         baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
     best = chosen_model(fits, "best")
@@ -104,14 +105,10 @@ def still_improving(fits):
 def best_of_each(fits):
     """Return a pandas table with a row for each combination of size and options: the seed with the lowest validation
     loss."""
-    import numpy as np
-
     frame = fits.to_frame()
-    scores = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
-    scores = np.where(np.isfinite(scores), scores, np.inf)
     axes = [name for name in ("hidden_size", "learning_rate", "l1", "weight_decay") if name in frame]
     axes = [*fits.groups, *(name for name in axes if name == "hidden_size" or frame[name].nunique() > 1)]
-    best = frame.assign(score=scores).groupby(axes, sort=True).score.idxmin()
+    best = frame.assign(score=fits.selection_loss).groupby(axes, sort=True).score.idxmin()
     rows = frame.loc[best, [*axes, "seed", "train_loss", "validation_loss", "test_loss", "test_accuracy", "epochs"]]
     return rows.dropna(axis=1, how="all").rename_axis("model").reset_index()
 
@@ -158,16 +155,6 @@ def _mean_of_each(data, roles, each, found):
         name: float(np.average(losses[tested, role], weights=steps[tested]))
         for name, losses in found.items() if tested.any() and np.isfinite(losses[tested, role]).all()
     }
-
-
-def _losses_of_each(fits):
-    """Return (values, 3) the losses of the best network of each value of a group, NaN where all diverged."""
-    import numpy as np
-
-    from fastrnn.analysis.pictures.each import best_networks
-
-    best = best_networks(fits)[2]
-    return np.where(best[:, None] >= 0, fits.loss[best], np.nan)
 
 
 def _compared(roles):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.analysis.best import best_networks
 from fastrnn.drawing import BLACK, COLOURS, MARKERS, Picture, after_data, short_name
 from fastrnn.training.sequences.fits import HISTORY_ROLES
 from fastrnn.training.sequences.one import as_fits
@@ -50,12 +51,12 @@ def plot_each(fits, baselines=(), path=None, axes=None):
         raise TypeError(f"baselines: got {type(baselines).__name__}, expected {{name: losses (values, 3)}}")
     if len(fits.groups) != 1:
         raise ValueError('fits: have no groups, expected those of train_many(..., each="subject")')
-    values, which, best = best_networks(fits)
+    values, which, best, of_best = best_networks(fits)
     (group,) = fits.groups
-    role = max((n for n in range(3) if np.isfinite(fits.loss[best[best >= 0], n]).any()), default=None)
+    role = max((n for n in range(3) if np.isfinite(of_best[:, n]).any()), default=None)
     if role is None:
         raise ValueError("fits: no loss is finite, expected networks that did not diverge")
-    losses = np.where(best >= 0, fits.loss[best, role], np.nan).astype(float)
+    losses = of_best[:, role]
     order = np.argsort(losses, kind="stable")
     order = order[np.isfinite(losses[order])]
     others = {name: _losses_of(name, each, len(values))[:, role] for name, each in dict(baselines).items()}
@@ -90,19 +91,6 @@ def plot_each(fits, baselines=(), path=None, axes=None):
     picture.finish()
     return axes
 
-
-def best_networks(fits):
-    """Return (the values of the group of which each has networks of its own, in sorted order; which of them each model
-    belongs to; the number of the best model of each value, -1 where all diverged)."""
-    (owners,) = fits.groups.values()
-    values, which = np.unique(owners, return_inverse=True)
-    scores = np.where(np.isnan(fits.loss[:, 1]), fits.loss[:, 0], fits.loss[:, 1])
-    scores = np.where(np.isfinite(scores), scores, np.inf)
-    best = np.full(len(values), -1)
-    for n in np.lexsort((scores, which))[::-1]:
-        if scores[n] < np.inf:
-            best[which[n]] = n
-    return values, which, best
 
 
 def _losses_of(name, losses, count):

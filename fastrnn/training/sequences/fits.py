@@ -150,8 +150,14 @@ class Fits(Predictions):
     @property
     def best_index(self):
         """The number of the model with the smallest validation loss, or training loss if no sequence validates."""
+        return int(np.argmin(self.selection_loss))
+
+    @property
+    def selection_loss(self):
+        """The loss of each model (M,) by which the best is chosen: of validation, or of training if no sequence
+        validates; infinite where a model diverged."""
         losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
-        return int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
+        return np.where(np.isfinite(losses), losses, np.inf)
 
     @property
     def best(self) -> Fit:
@@ -163,10 +169,9 @@ class Fits(Predictions):
         sizes = f"{', '.join(map(str, sizes))} unit{'s' if sizes != [1] else ''}"
         ends = ", ".join(f"{ENDS[end]}: {self.stopped.count(end)}" for end in dict.fromkeys(self.stopped))
         count = f"{len(self):,} model{'s' if len(self) != 1 else ''}"
-        losses = np.where(np.isnan(self.loss[:, 1]), self.loss[:, 0], self.loss[:, 1])
-        best = losses.min(where=~np.isnan(losses), initial=np.inf)
+        best = self.selection_loss.min()
         kind = "validation" if not np.isnan(self.loss[:, 1]).all() else "training"
-        lowest = "" if np.isnan(losses).all() else f"; lowest {kind} loss {best:.4g}"
+        lowest = "" if best == np.inf else f"; lowest {kind} loss {best:.4g}"
         return f"Fits({count}; {self.cell.name} of {sizes}; {ends}{lowest})"
 
     _repr_html_ = summaries.fits_html

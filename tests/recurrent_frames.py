@@ -28,7 +28,7 @@ class Case:
                            columns, 16,
                            lanes * self.dtype.itemsize, before)
         self.own = update.traced_optimizer(optimizer)
-        terms = update.Terms(penalties=penalties, long=self.net.long(steps))
+        terms = update.Terms(penalties=penalties, long=self.net.long(steps), far=self.net.far(steps))
         self.program = train.train_program(self.net, self.own, terms, dtype, lanes)
         self.models, self.rows = lanes if own_weights else 1, self.net.table.count
         self.theta = rng.normal(size=(self.rows, self.models)) * 0.7

@@ -17,7 +17,7 @@ from fastrnn.cells.lstm import LSTM
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.heads.softmax import Softmax
-from fastrnn.kernels.recurrent import network
+from fastrnn.kernels.recurrent import network, units_network
 from fastrnn.networks import shapes_of
 from fastrnn.training.sequences import outputs as predicting
 
@@ -95,7 +95,7 @@ def test_compiled_windows_change_no_byte(windows, cell, tbptt_steps):
 ])
 def test_windows_of_a_single_sample_lead_to_the_true_gradient(monkeypatch, cell, step):
     model, (x, y, mask), found = model_of(cell), ragged(1, 600), []
-    monkeypatch.setattr(network, "NEAR_BYTES", 0)
+    monkeypatch.setattr(units_network, "NEAR_BYTES", 0)
     for kept in (1 << 40, 0):
         monkeypatch.setattr(network, "WHOLE_BYTES", kept)
         found.append(fastrnn.loss_and_grad(model, x, y, mask))

@@ -58,6 +58,15 @@ class Step:
     operand: object = None
 
     @property
+    def early(self):
+        """The number of `saved` nodes, the first ones, that are computed before all others: with the operand, or, where
+        costly operations wait for other ones, those that wait for none."""
+        if self.operand is not None:
+            return self.operand.saved
+        depths = [_depth(expr) for expr in self.saved]
+        return depths.count(1) if max(depths, default=0) > 1 else 0
+
+    @property
     def from_operand(self):
         """The number of groups, the first ones, that read the operand."""
         return 0 if self.operand is None else self.operand.gates
@@ -100,8 +109,9 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
     from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
     named = f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}"
     if not operand_gates:
-        return Step(groups, from_x, from_h, pre, own, old, new, _saved(new, back, {*new, *old, *own, *d_new}, pre),
-                    d_new, back, named)
+        saved = _saved(new, back, {*new, *old, *own, *d_new}, pre)
+        saved = tuple(sorted(saved, key=lambda expr: _depth(expr) != 1))
+        return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back, named)
     count = len(operand_gates)
     node = _run("operand", operand, zip((*groups[count:], *vectors), (*pre[count:], *own)), state, old)
     if not isinstance(node, Expr):
@@ -133,6 +143,15 @@ def _saved(results, back, readable, pre):
     kept = {expr for expr in ordered(results) if expr.op in SAVED_OPERATIONS}
     kept |= {expr for expr in readable if expr in results}
     return tuple(expr for expr in ordered(back, leaves=kept) if (expr in kept or expr in pre) and expr not in readable)
+
+
+def _depth(expr):
+    """Return the number of costly operations that follow one another up to a node."""
+    depths = {}
+    for each in ordered([expr]):
+        below = max((depths[arg] for arg in each.args if arg in depths), default=0)
+        depths[each] = below + (each.op in SAVED_OPERATIONS)
+    return depths[expr]
 
 
 def _check(gates, separate, inputs_only, vectors, state, operand_gates):

@@ -25,7 +25,7 @@ def back_step(m, net, frame, block, t, slot, terms, fresh):
     # Whether h reaches the next state through weights alone.
     alone = net.step.operand is None and back[net.derived] is lift(0.0)
     for u in m.range(net.sizes.hidden):
-        if terms.long:
+        if terms.far:
             # Hardware fetches what comes next in memory; steps come in the other order.
             prefetch_cells(m, net, frame, t - AHEAD, t - AHEAD, u, write=False)
         _cell(m, net, frame, t, slot, u, penalties, retention, back, alone)

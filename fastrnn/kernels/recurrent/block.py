@@ -88,7 +88,7 @@ def _forward(m, net, frame, part, deriving, scoring, terms):
     # Outputs of one column come after all states; of more, while the states are in the nearest cache.
     apart = net.columns == 1 and not net.head.emphasis
     for t in m.range(part.steps):
-        forward_step(m, net, frame, part, t, part.first, terms.long, _fresh(m, part.first + t, terms))
+        forward_step(m, net, frame, part, t, part.first, terms.far, _fresh(m, part.first + t, terms))
         if not apart:
             for _ in m.when(deriving.either(scoring)):
                 head_step(m, net, frame, part, t, deriving, scoring)

@@ -16,10 +16,10 @@ AHEAD = 2
 def forward_step(m, net, frame, block, t, first=0, far=False, fresh=None):
     """The states after step t of a block: of a tile of units first the products, then the formulas, chain beside chain.
 
-    first: the step of its sequences that the block begins with; far: states of later steps are in no near cache;
+    first: the step of its sequences that the block begins with; far: those of later steps are to be fetched;
     fresh: whether the state before the step is zero, and its product need not be formed; None: it must.
     """
-    units, columns = net.tile(max(net.step.from_x, net.step.from_h), net.sizes.hidden)
+    units, columns = net.tile_of_products
     now = m.from_integer(t + first)
     # Of bits, all sequences have all steps.
     alive = None
@@ -29,12 +29,15 @@ def forward_step(m, net, frame, block, t, first=0, far=False, fresh=None):
         for c, wide in tiles(m, net.columns, columns):
             _products(m, net, frame, block, t, u, high, c, wide, fresh)
         if net.step.operand is None:
+            # Each loop's chains of instructions are short, so that the processor overlaps those of several units.
+            for unit in m.range(high if net.step.early else 0):
+                _activations(m, net, frame, t, u + unit, unit)
             for unit in m.range(high):
-                _cells(m, net, frame, t, u + unit, alive, far)
+                _cells(m, net, frame, t, u + unit, unit, alive, far)
     if net.step.operand is not None:
         second_products(m, net, frame, t)
         for u in m.range(net.sizes.hidden):
-            _cells(m, net, frame, t, u, alive, far)
+            _cells(m, net, frame, t, u, u, alive, far)
 
 
 def _products(m, net, frame, block, t, u, units, c, columns, fresh):
@@ -63,7 +66,8 @@ def _products(m, net, frame, block, t, u, units, c, columns, fresh):
 
     def keep(group, values):
         for at, value in enumerate(values):
-            m.store(frame.pre, (u + (group * hidden + at // columns)) * net.columns + c + at % columns, value)
+            row = at // columns if step.operand is None else u + at // columns
+            m.store(frame.pre, net.pre_place(row, group, c + at % columns), value)
 
     sums = product(
         {group: biases(group) for group in range(step.from_x)},
@@ -91,13 +95,22 @@ def _products(m, net, frame, block, t, u, units, c, columns, fresh):
         keep(group, sums[group])
 
 
-def _cells(m, net, frame, t, u, alive, far):
-    """Compute unit u in all columns: the next states, and the values that the backward step reads."""
+def _activations(m, net, frame, t, u, row):
+    """Compute the activations of unit u that wait for no others, in all columns; row: see `Network.pre_place`."""
+    early, count = net.step.saved[: net.step.early], len(net.step.saved)
+    for column, values in enumerate(formula(m, early, environments_of(m, net, frame, t, u, row, 0))):
+        for n, value in enumerate(values):
+            m.store(frame.saved, net.place(u, count, t, n, column), value)
+
+
+def _cells(m, net, frame, t, u, row, alive, far):
+    """Compute unit u in all columns: the next states, and the values that the backward step reads; row: as for
+    `_activations`."""
     step, states = net.step, len(net.step.new)
-    early = 0 if step.operand is None else step.operand.saved
+    early = step.early
     if far:
         prefetch_cells(m, net, frame, t + (1 + AHEAD), t + AHEAD, u, write=True)
-    environments = environments_of(m, net, frame, t, u, early)
+    environments = environments_of(m, net, frame, t, u, row, early)
     for column, values in enumerate(formula(m, [*step.new, *step.saved[early:]], environments)):
         for n in range(states):
             # After its end a sequence rests at zero: whatever its padding leads to, nothing infinite meets a

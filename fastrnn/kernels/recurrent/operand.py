@@ -8,15 +8,15 @@ from fastrnn.formula.graph import lift
 from fastrnn.kernels.recurrent.network import formula, tiles
 
 
-def environments_of(m, net, frame, t, u, saved):
-    """Return [{node: Vector}] of unit u for each column: pre-activations, state, vectors, the first `saved` nodes
-    saved."""
+def environments_of(m, net, frame, t, u, row, saved):
+    """Return [{node: Vector}] of unit u for each column: pre-activations, which lie in `row`, state, vectors, the first
+    `saved` nodes saved."""
     step, states = net.step, len(net.step.new)
     vectors = net.vectors_of(m, frame.theta, u)
     environments = []
     for column in range(net.columns):
         values = {
-            symbol: m.load(frame.pre, net.place(u, 0, m.integer(0), group, column))
+            symbol: m.load(frame.pre, net.pre_place(row, group, column))
             for group, symbol in enumerate(step.pre)
         }
         values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
@@ -33,7 +33,7 @@ def second_products(m, net, frame, t):
     step = net.step
     for u in m.range(net.sizes.hidden):
         own = [step.operand.node, *step.saved[: step.operand.saved]]
-        for column, (value, *saved) in enumerate(formula(m, own, environments_of(m, net, frame, t, u, 0))):
+        for column, (value, *saved) in enumerate(formula(m, own, environments_of(m, net, frame, t, u, u, 0))):
             m.store(frame.operand, net.place(u, 1, t, 0, column), value)
             for n, each in enumerate(saved):
                 m.store(frame.saved, net.place(u, len(step.saved), t, n, column), each)
@@ -49,7 +49,7 @@ def _add_products(m, net, frame, t, u, units, c, columns):
     rows = [(gate, unit) for gate in range(gates) for unit in range(units)]
 
     def place(gate, unit, column):
-        return (u + (gate * hidden + unit)) * net.columns + c + column
+        return net.pre_place(u + unit, gate, c + column)
 
     sums = []
     for gate, unit in rows:

@@ -24,6 +24,8 @@ from fastrnn.kernels.recurrent.layout import WeightTable, gates_of
 CHUNK, NARROW_CHUNK = 8, 4
 # Steps of a window of a long sequence: derivatives are kept of one window, and summed while they are near.
 WINDOW = 256
+# What takes more is summed window by window.
+NEAR_BYTES = 1 << 20
 
 
 def chunk_of(lanes):
@@ -131,7 +133,11 @@ class UnitsNetwork:
 
     def long(self, steps):
         """Return whether what is stored for sequences of up to `steps` steps leaves the nearer caches."""
-        return self._bytes(self.arrays(steps)) > network.NEAR_BYTES
+        return self._bytes(self.arrays(steps)) > NEAR_BYTES
+
+    def far(self, steps):
+        """Return whether states are fetched ahead: never."""
+        return False
 
     def window(self, steps):
         """Return the steps of a window: whole chunks."""

@@ -29,9 +29,9 @@ class Terms(NamedTuple):
     saturating: a penalty on states between these two extremes; retaining: one on what units keep of their states;
     decoupled: L1 outside the gradient, w -= rate * l1 * sign(w); watched: an update says in `bad` which weights are
     not finite; together: all models take part in all updates, penalties apply to all weights, and all weights learn but
-    initial states; summed: the scale is 1; long: states of a sequence leave the nearer caches, and may be kept of
-    a window of steps at a time; fresh: all states begin at zero, which does not learn; gathered: blocks may be put
-    together from sequences of the data.
+    initial states; summed: the scale is 1; long: states of a sequence may be
+    kept of a window of steps at a time; far: they are fetched ahead; fresh: all states begin at zero, which does not
+    learn; gathered: blocks may be put together from sequences of the data.
     """
 
     penalties: bool = False
@@ -48,6 +48,7 @@ class Terms(NamedTuple):
     together: bool = False
     summed: bool = False
     long: bool = False
+    far: bool = False
     fresh: bool = False
     gathered: bool = False
 

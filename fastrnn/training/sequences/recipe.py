@@ -31,7 +31,8 @@ class FitRecipe:
         carried, zero = config.terms.carried or given, config.initial_state == "zero"
         gathered = config.batch_size is not None
         self.terms = config.terms._replace(
-            carried=carried, long=self.net.long(steps), fresh=zero and not carried, gathered=gathered
+            carried=carried, long=self.net.long(steps), far=self.net.far(steps), fresh=zero and not carried,
+            gathered=gathered,
         )
         self.places = named_places(cell, self.net.step, self.net.sizes, cell.bias)
         self.names = weights_that_learn(cell, config.initial_state)

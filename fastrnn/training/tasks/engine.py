@@ -54,6 +54,7 @@ def terms_of(net, cell, config, steps, options):
         fresh=True,
         summed=config.reduction == "sum" or config.batch_size == 1,
         long=net.long(steps),
+        far=net.far(steps),
     )
 
 

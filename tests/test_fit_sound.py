@@ -90,6 +90,17 @@ def test_evaluate_and_predict_take_the_whole_sound(call, sounds):
     assert call("predict", "o", "float.wav")[1] == call("predict", "o", "in.wav")[1]
 
 
+def test_standardisation_comes_from_the_segments_that_train(call, here):  # noqa: F811
+    argv = ("--inputs", "a", "--target", "b", "--kind", "reals", "--group", "session", "--segment", "7")
+    assert call("fit", "choices.csv", *argv, *QUICK, "--seeds", 1, "--standardize", "a", "--output", "o")[0] == 0
+    data = Sequences.read("choices.csv", "a", "b", kind="reals", group="session").segments(7)
+    trained = data.x[np.repeat(split(data, 0.2) == TRAIN, data.lengths), 0]
+    (own,) = json.loads((here / "o/columns.json").read_text())["encoder"]["encodings"]
+    assert 0 < len(trained) < data.steps
+    np.testing.assert_allclose([own["mean"], own["scale"]], [trained.mean(), trained.std()], rtol=1e-12)
+    assert call("evaluate", "o", "choices.csv")[1].count("note: these are the sequences") == 1
+
+
 def test_tables_and_arrays_are_cut_as_segments_are(call, here):  # noqa: F811
     argv = ("--inputs", "a", "--target", "b", "--kind", "reals", "--group", "session", "--segment", "7")
     assert call("fit", "choices.csv", *argv, *QUICK, "--seeds", 1, "--loss", "esr", "--output", "o")[0] == 0
@@ -98,8 +109,6 @@ def test_tables_and_arrays_are_cut_as_segments_are(call, here):  # noqa: F811
     options = {"epochs": 20, "evaluate_every": 5, "learning_rate": 0.05}
     alone = train_many(GRU(2), data, roles=split(data, 0.2), head=Linear("esr"), **options)
     assert made.weights(0)["w_hh"].tobytes() == alone.weights(0)["w_hh"].tobytes()
-    said = call("fit", "choices.csv", *argv, "--standardize", "a", "--output", "p")[2]
-    assert "--standardize: cannot be given with --segment" in said
     assert call("evaluate", "o", "choices.csv")[1].count("note: these are the sequences") == 1
     said = call("fit", "choices.csv", *COLUMNS, "--loss", "esr", "--output", "p")[2]
     assert said == "fastrnn: --loss: is of real targets, but these are classes: leave it out, or give --kind reals\n"

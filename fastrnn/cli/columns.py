@@ -66,9 +66,14 @@ def _named_classes(text):
 
 def read_sequences(args, training=None):
     """Return the Sequences that the options describe; training: the sequences that standardisation is fitted to."""
-    data = read_pair(args) if is_sound(args.table) else _read_table(args, training)
     with user_errors({"segments": "--segment"}):
-        return data if args.segment is None else data.segments(args.segment)
+        if is_sound(args.table):
+            return _cut(read_pair(args), args.segment)
+        return _read_table(args, training)
+
+
+def _cut(data, length):
+    return data if length is None else data.segments(length)
 
 
 def _read_table(args, training):
@@ -84,7 +89,8 @@ def _read_table(args, training):
         if not is_table:
             check_no_columns(args)
             own = {"kind": args.kind, "classes": args.classes}
-            return Sequences.read(args.table, **{name: value for name, value in own.items() if value is not None})
+            own = {name: value for name, value in own.items() if value is not None}
+            return _cut(Sequences.read(args.table, **own), args.segment)
         given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
         return Sequences.read(
             args.table,
@@ -94,6 +100,7 @@ def _read_table(args, training):
             # Before roles are known the inputs are read as they are.
             standardize=args.standardize if training is not None else (),
             training=training if args.standardize else None,
+            segment=args.segment,
             **given,
         )
 

@@ -253,11 +253,6 @@ def _division(args, data):
         with user_errors(_names(args)):
             folds(data, *args.cv, args.by, args.seed)
         return None
-    if args.standardize and args.segment:
-        raise UserError(
-            "--standardize: cannot be given with --segment: its numbers would come from segments that validate or "
-            "test; standardise the columns of the table, or leave out --segment"
-        )
     shares = {"validation": 0.2 if args.validation is None else args.validation, "test": args.test or 0.0}
     with user_errors(_names(args)):
         return split(data, **shares, by=args.by, seed=args.seed, within=args.each)

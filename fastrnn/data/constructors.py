@@ -17,7 +17,7 @@ class Constructors:
     @classmethod
     def from_table(cls, table, inputs, target=None, *, group=(), subject=None, session=None, time=None, lag=0,
                    one_hot=(), standardize=(), training=None, encoder=None, weight=None, kind=None, classes=None,
-                   allowed=(), name=""):
+                   allowed=(), segment=None, name=""):
         """Make Sequences of a long table, in which a row is a step.
 
         Parameters
@@ -40,7 +40,7 @@ class Constructors:
         standardize : names of inputs
             They are shifted and scaled to mean 0 and standard deviation 1, before `lag`.
         training : array (N,) of bool or int, or "all"
-            The sequences that both are fitted on; one_hot uses all by default.
+            The sequences, or with `segment` the segments, that both are fitted on; one_hot uses all by default.
         encoder : Encoder
             That of other Sequences, to encode in the same way.
         weight : str
@@ -49,6 +49,8 @@ class Constructors:
             As in Sequences; whole numbers of which some are missing are class numbers, too.
         allowed : names of columns
             Columns of 0 and 1, one for each class in order.
+        segment : int or None
+            Steps of the segments that sequences are cut into, as by `segments`; None: they stay whole.
         name : str
             What the data are called in titles of plots.
 
@@ -66,8 +68,8 @@ class Constructors:
         made = object.__new__(cls)
         columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
         encoding = encoder, one_hot, standardize, training
-        made._fill(name=name, **sequence_arguments(table, columns, lag, encoding, kind, classes))
-        return made
+        made._fill(name=name, **sequence_arguments(table, columns, lag, encoding, kind, classes, segment))
+        return made if segment is None else made.segments(segment)
 
     @classmethod
     def read(cls, path, inputs=None, target=None, **options):

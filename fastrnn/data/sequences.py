@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastrnn.arguments import as_integer
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.constructors import Constructors
 from fastrnn.data.flatten import flatten
 from fastrnn.data.labels import check_names, enumerated, one_each, states_of_each
+from fastrnn.data.segments import segments_of
 from fastrnn.data.targets import Targets, code_targets
 
 _SHARED = ("x", "y", "weight", "allowed")
@@ -271,16 +271,12 @@ class Sequences(Constructors):
         if self.initial is not None:
             raise ValueError("segments: the initial states belong to whole sequences; tbptt_steps cuts sequences in "
                              "training and carries the state on")
-        length = as_integer("length", length, 1)
-        pieces = -(-self.lengths // length)
-        owner = np.repeat(np.arange(len(self)), pieces)
-        first = np.concatenate(([0], np.cumsum(pieces)))
-        place = np.arange(first[-1]) - first[owner]
+        offsets, owner, place = segments_of(self.offsets, length)
         # The pieces of one sequence follow each other, also where it was a piece itself.
         earlier = self.pieces[owner] * -(-int(self.lengths.max()) // length)
         return self._changed(
-            offsets=np.append(self.offsets[owner] + place * length, self.offsets[-1]), pieces=earlier + place,
-            ids=self.ids[owner], groups={name: values[owner] for name, values in self.groups.items()})
+            offsets=offsets, pieces=earlier + place, ids=self.ids[owner],
+            groups={name: values[owner] for name, values in self.groups.items()})
 
     def __repr__(self):
         lengths, counted = self.lengths, int(self.counted.sum())

@@ -9,6 +9,7 @@ from fastrnn.arguments import as_integer, shown
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import ColumnTable, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
+from fastrnn.data.segments import segments_of
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
@@ -25,10 +26,11 @@ class TableColumns(NamedTuple):
     allowed: object
 
 
-def sequence_arguments(table, named, lag, encoding, kind, classes):
+def sequence_arguments(table, named, lag, encoding, kind, classes, segment=None):
     """Return the arguments of Sequences as a dict, from a table with the TableColumns `named`.
 
-    encoding: the arguments encoder, one_hot, standardize and training; all are as in Sequences.from_table.
+    encoding: the arguments encoder, one_hot, standardize and training; all are as in Sequences.from_table. segment:
+    `training` is of segments of this length; the sequences are whole.
     """
     inputs, target, group, subject, session, time, weight, allowed = named
     table = table if isinstance(table, ColumnTable) else ColumnTable(table)
@@ -62,7 +64,8 @@ def sequence_arguments(table, named, lag, encoding, kind, classes):
         return table.place(order[step])
 
     encoder, *options = encoding
-    encoder = make_encoder(encoder, {name: columns[name] for name in inputs}, *options, offsets)
+    parts = offsets if segment is None else segments_of(offsets, segment)[0]
+    encoder = make_encoder(encoder, {name: columns[name] for name in inputs}, *options, parts)
     x = _inputs(encoder, columns, lags, offsets, place)
     counts, weights = np.ones(rows, bool), np.ones(rows)
     if weight is not None:

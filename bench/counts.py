@@ -142,7 +142,7 @@ def of_batches(work):
     """Return (counts, steps of vectors, multiply-adds of products) of a block of samples on a task."""
     session = Fastrnn(work, 1, starting_weights(work), None, None).session
     session.run(1)
-    counts = counted(session.programs[0], session.stored[0].values.learn.frame)
+    counts = counted(session.programs[0], session.own[0].learn)
     return counts, work.steps * session.net.columns, work.flops / 2 * session.net.columns
 
 

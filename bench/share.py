@@ -26,7 +26,7 @@ from bench.threads import choices
 from fastrnn.machine.execute import Program
 from fastrnn.training.sequences import fitting
 from fastrnn.training.sequences.fitting import Fitting
-from fastrnn.training.tasks import group, many_driver
+from fastrnn.training.tasks import many_driver
 
 SEQUENCES, SUBJECTS, FOLDS = 96, 8, 8
 
@@ -89,7 +89,7 @@ def measured(train, compiled, work, threads):
 def tasks(sizes, models, threads, **_):
     """Return {row: seconds of `measured`}."""
     options = {"optimizer": "sgd", "batch_size": 1, "threads": threads, "max_samples": 100_000}
-    places = [(group, "run_models")], (many_driver.ManyTraining, "_work"), (many_driver, "on_threads")
+    places = [(Program, "run")], (many_driver.ManyTraining, "_work"), (many_driver, "on_threads")
     found = {}
     for hidden in sizes:
         cell = fastrnn.Elman(hidden)

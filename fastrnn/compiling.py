@@ -22,7 +22,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastrnn.dependencies import dependencies_digest
 from fastrnn.interrupt import postponed
-from fastrnn.pipelines import Entry, Part, Plain, uncollected
+from fastrnn.pipelines import Entry, Part, uncollected
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
@@ -93,17 +93,6 @@ def jit(function=None, /, **options):
     if cached:
         dispatcher._cache = _cache_of(function, counting=options["_nrt"])
     return dispatcher
-
-
-def plain(function):
-    """As `jit`, for functions without hot loops, and without functions inside: LLVM leaves their loops as they are, in
-    half the time."""
-    return jit(function, pipeline_class=Plain)
-
-
-def addressed(function):
-    """As `plain`, for functions that are called by an Address: no wrapper for Python objects is compiled."""
-    return jit(function, no_cpython_wrapper=True, pipeline_class=Plain)
 
 
 def inner(function):

@@ -7,7 +7,6 @@ and an Entry optimises them with its own.
 
 import contextlib
 import gc
-from typing import ClassVar
 
 from llvmlite import binding
 from numba import _dynfunc
@@ -31,25 +30,14 @@ def uncollected():
 
 
 class _EntryLibrary(JITCodeLibrary):
-    """A function, and what it calls, as machine code; tuning: options of LLVM's passes."""
-
-    tuning: ClassVar[dict[str, object]] = {"speed_level": 3}
+    """A function, and what it calls, as machine code."""
 
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
     def _optimize_final_module(self):
-        options = binding.create_pipeline_tuning_options()
-        for name, value in self.tuning.items():
-            setattr(options, name, value)
-        builder = binding.create_pass_builder(self._codegen._tm, options)
+        builder = binding.create_pass_builder(self._codegen._tm, binding.create_pipeline_tuning_options(speed_level=3))
         builder.getModulePassManager().run(self._final_module, builder)
-
-
-class _PlainLibrary(_EntryLibrary):
-    """The same with its loops left as they are: vectors and unrolling double what is compiled."""
-
-    tuning: ClassVar[dict[str, object]] = {"speed_level": 2, "loop_vectorization": False, "loop_unrolling": False}
 
 
 class _PartLibrary(_EntryLibrary):
@@ -64,18 +52,11 @@ class _PartLibrary(_EntryLibrary):
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _EntryLowering(NativeLowering):
     _name = "fastrnn_entry_lowering"
-    library_class = _EntryLibrary
 
     def run_pass(self, state):
-        state.library = self.library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = _EntryLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return super().run_pass(state)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _PlainLowering(_EntryLowering):
-    _name = "fastrnn_plain_lowering"
-    library_class = _PlainLibrary
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -110,7 +91,6 @@ def _pipeline(lowering, *without):
     return Pipeline
 
 
-# For `pipeline_class`: of a function with machine code of its own, of one without hot loops, and of one that only
-# compiled code calls. The latter two may have no functions inside, the search for which is a twentieth of the work.
-Entry = _pipeline(_EntryLowering)
-Plain, Part = (_pipeline(lowering, InlineClosureLikes) for lowering in (_PlainLowering, _PartLowering))
+# For `pipeline_class`: of a function with machine code of its own, and of one that only compiled code calls, which may
+# have no functions inside: the search for them is a twentieth of the work.
+Entry, Part = _pipeline(_EntryLowering), _pipeline(_PartLowering, InlineClosureLikes)

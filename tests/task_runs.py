@@ -6,18 +6,20 @@ from fastrnn.bits.planes import answers_of, to_words
 from fastrnn.bits.source import label_words
 from fastrnn.bits.stream import bits_network
 from fastrnn.cells.elman import Elman
-from fastrnn.compiling import jit
+from fastrnn.kernels import block_data
 from fastrnn.kernels.block_data import block_for, layer_for
-from fastrnn.machine.address import call
+from fastrnn.machine.execute import Program
 from fastrnn.networks import lanes_for
 from fastrnn.tasks.base import tasks
 
 BLOCK = 16
 
 
-@jit
-def run_lay(address, laid, seed, first, samples):
-    call(address, (laid, seed, first, samples))
+def _lay(m):
+    m.run(m.integers("frame"), block_data.LAY, **{name: m.word(name) for name in block_data.LAY})
+
+
+LAY = Program(_lay, ("frame", *block_data.LAY), "float64", 1, "")
 
 
 def variants():
@@ -54,7 +56,9 @@ def block_of(task, dtype=np.float32):
 def drawn(task, seed, first, samples=BLOCK, block=None):
     """(x (T, I, BLOCK), y (T, O, BLOCK), mask (T, BLOCK)) of the training data from sample `first` on."""
     block = block_of(task) if block is None else block
-    run_lay(*layer_for(task.kernel, block), seed, first, samples)
+    source = task.kernel
+    frame = layer_for(source, block, block.mask.dtype, block.lengths.shape[-1])
+    LAY.call(frame=frame, seed=seed, first=first, samples=samples)
     there = block.weights[0].reshape(-1)[:BLOCK]
     bits = np.arange(BLOCK, dtype=np.uint64)
     x, y = ((words[..., None] >> bits & np.uint64(1)).astype(there.dtype) for words in (block.x, block.y))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastrnn.kernels.combining import COMBINE_WORDS, MOST_PARTS, TREE_SIZE, combine, combine_program, release, wait
+from fastrnn.kernels.combining import COMBINE_WORDS, MOST_PARTS, TREE_SIZE, combine, release, wait
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import Program
 from fastrnn.threads import with_helpers
@@ -67,17 +67,3 @@ def test_threads_add_up_parts_and_see_the_sum(many_cores, monkeypatch, threads, 
         expected = [in_pairs((np.arange(1, parts + 1) * (n + 3)).astype(np.float32) * tenth) for n in range(sums)]
         assert np.array_equal(numbers[parts:, 0], expected)
         assert not tree[1:].any()
-
-
-def test_numba_s_code_adds_up_by_the_same_program():
-    parts, rows = 5, 3
-    tree, numbers = aligned_zeros((TREE_SIZE,), np.int64), aligned_zeros((parts, rows, LANES), np.float32)
-    numbers[:] = np.random.default_rng(0).normal(size=numbers.shape)
-    expected, program = in_pairs(numbers.copy()), combine_program("float32", LANES)
-    for part in (3, 0, 4, 1, 2):
-        words = {"tree": tree.ctypes.data, "numbers": numbers.ctypes.data, "vectors": rows, "parts": parts,
-                 "threads": 1, "part": part}
-        frame = np.array([words.get(name, 0) for name in program.names], np.int64)
-        program.run(frame)
-        assert frame[program.names.index("complete")] == (part == 2)
-    assert np.array_equal(numbers[0], expected)

@@ -5,8 +5,9 @@ import pytest
 
 import fastrnn
 from fastrnn import Elman
-from fastrnn.compiling import jit
-from fastrnn.kernels.arrays import by_length, drawn_row, lengths_of
+from fastrnn.kernels.arrays import Arrays, by_length, drawn_row, lengths_of
+from fastrnn.machine.execute import Program
+from fastrnn.machine.records import record_of, values_of, words_of
 from fastrnn.training.tasks import data as data_module
 from fastrnn.training.tasks.checks import first_wrong
 from fastrnn.training.tasks.data import as_arrays
@@ -142,18 +143,21 @@ def test_checks_run_sequences_of_about_one_length_side_by_side():
 # ---- which sequences a batch draws
 
 
-@jit(cache=False)
-def rows_of(order, first, alike, drawn, seed, rows, draw):
-    """The first rows of a stream, into rows (n,)."""
-    for number in range(rows.size):
-        rows[number] = drawn_row(order, first, alike, drawn, seed, number, draw)
+def rows_of(m):
+    """The first rows of a stream, into an array."""
+    source = record_of(m, Arrays, "source.")
+    for number in m.range(m.word("count")):
+        m.write(m.integers("out"), number, drawn_row(m, source, m.word("seed"), number, m.word("draw")))
 
 
 def drawn_rows(lengths, batch, seed, batches=1):
     """(batches, batch or N) of the rows that a seed draws of sequences of these lengths."""
     mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
     rows = np.zeros(batches * (batch or len(lengths)), np.int64)
-    rows_of(*by_length(mask), batch, np.uint64(seed), rows, np.zeros(1, np.uint64))
+    arrays = Arrays(mask, mask, mask, lengths_of(mask), *by_length(mask), batch)
+    words = {"out": rows, "count": len(rows), "seed": seed, "draw": np.zeros(1, np.uint64)}
+    program = Program(rows_of, (*words, *arrays.counts, *words_of(Arrays, "source.")), "float64", 1, "")
+    program.call(**words, **arrays.counts, **values_of(arrays, "source."))
     return rows.reshape(batches, -1)
 
 

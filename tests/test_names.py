@@ -14,8 +14,9 @@ CONTRACT = {"EXAMPLES", "SUMMARY", "arguments", "run", "CONTRACT", "KNOWN", "tra
 LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Local", "Vector"}
 # Loops for samples in the lanes, models in the lanes and units in the lanes: the same parts, of different layouts.
 LOOPS = {
-    "Arrays", "CLEAN", "DIVERGED", "ENDED", "ITEM", "LEARN_POINTERS", "LEARN_WORDS", "POINTERS", "ROLES", "SEGMENT",
-    "SUMS", "UPDATE_POINTERS", "WORDS", "back_step", "forward_step", "gradients", "learn_program", "update_program",
+    "Arrays", "CALL", "CLEAN", "DIVERGED", "ENDED", "ITEM", "LEARN_POINTERS", "LEARN_WORDS", "POINTERS", "ROLES",
+    "SEGMENT", "SUMS", "UPDATE_POINTERS", "WORDS", "back_step", "forward_step", "gradients", "learn_program",
+    "update_program",
 }
 # A network in files of other libraries, and one as its loops are compiled.
 PAIRS = {"Network"}

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from params import quick
 
-from fastrnn.compiling import jit
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.execute import Program
+from fastrnn.machine.native import _emitted, native
 from fastrnn.networks import lanes_for
 from fastrnn.simd import functions, pointwise
-from fastrnn.simd.integers import atomic_add, atomic_load
 
 # A NumPy whose longdouble is no longer than a double adds its own rounding to every error below.
 REFERENCE_ROUNDING = np.finfo(np.longdouble).eps
@@ -288,37 +287,37 @@ def test_square_roots_are_within_a_unit_in_the_last_place(dtype):
 
 # Integers.
 
-@jit
-def count_up(counter, ready, me, times, seen):
+def count_up(m):
+    """Count to `times`, and mark the numbers that this thread was given."""
+    ready, seen = m.integers("ready"), m.integers("seen")
     # Both threads are here before either begins, or the first may be done when the second starts.
-    atomic_add(ready, me, 1)
-    for _ in range(100_000_000):
-        if atomic_load(ready, 1 - me):
-            break
-    for _ in range(times):
-        seen[atomic_add(counter, 1, 1)] += 1
+    m.atomic_add(ready, m.word("me"), 1)
+    for _, leave in m.loop(100_000_000):
+        leave(m.atomic_read(ready, 1 - m.word("me")))
+    for _ in m.range(m.word("times")):
+        number = m.atomic_add(m.integers("counter"), 1, 1)
+        m.write(seen, number, m.read(seen, number) + 1)
 
 
-@jit(cache=False)  # code from the cache cannot be looked at
-def add_once(counter, index, amount):
-    return atomic_add(counter, index, amount), atomic_load(counter, index)
+COUNT_UP = Program(count_up, ("ready", "me", "seen", "counter", "times"), "float32", 8, "")
 
 
-def test_atomic_add_returns_what_was_there():
-    counter = np.array([5, 7, 9])
-    assert add_once(counter, 1, -3) == (7, 4)
-    assert counter.tolist() == [5, 4, 9]
+def test_atomic_instructions_are_compiled():
     # A race need not show in the next test.
-    (code,) = add_once.inspect_llvm().values()
+    compiler = native()
+    code = str(_emitted(COUNT_UP, compiler.triple, compiler.layout))
     assert "atomicrmw add" in code and "load atomic" in code
 
 
 def test_atomic_add_from_two_threads_loses_nothing():
-    times = 5_000_000
-    counter, ready, seen = np.zeros(3, np.int64), np.ones(2, np.int64), np.zeros((2, 2 * times), np.int8)
-    count_up(counter.copy(), ready, 0, 1, seen[0].copy())  # compiles
-    ready[:] = 0
-    workers = [threading.Thread(target=count_up, args=(counter, ready, me, times, row)) for me, row in enumerate(seen)]
+    times = 2_000_000
+    counter, ready, seen = np.zeros(3, np.int64), np.zeros(2, np.int64), np.zeros((2, 2 * times), np.int64)
+    COUNT_UP.compile()
+
+    def work(me):
+        COUNT_UP.call(ready=ready, me=me, seen=seen[me], counter=counter, times=times)
+
+    workers = [threading.Thread(target=work, args=(me,)) for me in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -13,8 +13,7 @@ from task_runs import BLOCK, answers, block_of, drawn, labels, operands_of, vari
 import fastrnn.tasks
 from fastrnn import Elman, Model
 from fastrnn.bits.planes import answers_of, to_words
-from fastrnn.bits.source import label_words, restrict
-from fastrnn.compiling import jit
+from fastrnn.bits.source import label_words
 from fastrnn.networks import shapes_of
 from fastrnn.proofs.automaton import automaton_of
 from fastrnn.tasks.base import Task, tasks
@@ -88,18 +87,6 @@ def test_the_state_carries_over_a_cut(task):
         state = np.zeros((3, 64), np.uint64)
         parts = [labels(task, np.ascontiguousarray(part), state) for part in (x[:, :cut], x[:, cut:])]
         assert np.array_equal(np.concatenate(parts, axis=1), whole)
-
-
-@jit
-def restricted(task, x):
-    restrict(task, x)
-
-
-def test_restrict_leaves_the_free_bits_and_no_others(task):
-    x = np.full((task.bits, task.input_size), 2**64 - 1, np.uint64)
-    restricted(task.kernel, x)
-    assert (x[: task.free_bits] == 2**64 - 1).all()
-    assert not x[task.free_bits :].any()
 
 
 def numpys_bits(task, seed, word):

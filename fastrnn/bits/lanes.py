@@ -1,107 +1,59 @@
 """A task's samples for groups of models: 64 samples of a model at a time, as words with one bit for each of its lanes.
 """
 
-from typing import NamedTuple
-
-import numpy as np
-
-from fastrnn.bits.source import BitTask, draw_word
-from fastrnn.bits.squares import exchange
-from fastrnn.compiling import addressed, inner
-from fastrnn.kernels.reference import held
-from fastrnn.machine.address import Address, address_of, call
+from fastrnn.kernels.block_data import WORD
+from fastrnn.kernels.recurrent.bits import BYTES
+from fastrnn.simd.squares import ROWS
 
 
-@inner
-def _cut(low, high, shift, row):
-    """Set row to the bits of low (T, N) from `shift` on, followed by those of high."""
-    width = low.shape[1]
-    for t in range(low.shape[0]):
-        for n in range(width):
-            row[t * width + n] = low[t, n] >> shift
-    if shift > 0:
-        for t in range(low.shape[0]):
-            for n in range(width):
-                row[t * width + n] |= high[t, n] << (np.uint64(64) - shift)
+def cut(m, low, high, shift, target, count):
+    """Set `count` words from an address on to the bits of low from `shift` on, followed by those of high; all three:
+    addresses."""
+    low, high, target = map(m.as_integers, (low, high, target))
+    for n in m.range(count):
+        # Two shifts, of which none is by 64.
+        above = (m.read(high, n) << 1) << (WORD - 1 - shift)
+        m.write(target, n, m.read(low, n).shifted_down(shift).either(above))
 
 
-@inner
-def _join(samples, sample, batch, columns, lanes):
+def spread(m, feed, words, rows, out, count, width, batch, sample, columns):
+    """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes; return the
+    number of blocks.
+
+    words (L, 2, count), out (64, width), rows (16, width): addresses, the last one of scratch.
+    """
+    for first in m.range(m.lanes, 0, ROWS):
+        for row in m.range(ROWS):
+            lane, place = first + row, rows + row * width * BYTES
+            there = lane.below(m.lanes).both(m.integer(-1).below(m.read(feed.model, lane.least(m.lanes - 1))))
+            for _ in m.when(there):
+                number = m.read(feed.step, lane) * batch + sample
+                low, high = (words + (lane * 2 + (number // WORD + n) % 2) * count * BYTES for n in range(2))
+                cut(m, low, high, number % WORD, place, count)
+            for _ in m.when(there.equals(0)):
+                for n in m.range(width):
+                    m.write(m.as_integers(place), n, 0)
+        m.exchange(m.as_integers(rows), m.as_integers(out), width, first)
+    return _join(m, m.as_integers(out), width, sample % batch, batch, columns)
+
+
+def _join(m, samples, width, sample, batch, columns):
     """Join samples, from number `sample` of a batch on, into blocks; return the number of whole blocks.
 
     A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
     """
-    number, laid = 0, 0
-    while True:
-        count = columns if columns < batch - sample else batch - sample
-        if number + count > 64:
-            return laid
-        for column in range(count):
-            shift = np.uint64(column * lanes)
-            for n in range(samples.shape[1]):
-                word = samples[number + column, n] << shift
-                samples[laid, n] = word if column == 0 else samples[laid, n] | word
-        number, laid, sample = number + count, laid + 1, (sample + count) % batch
-
-
-@addressed
-def spread(model, step, words, rows, out, laid, batch, sample, columns):
-    """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes.
-
-    words (L, 2, T, I), out (64, T * I), laid (1): the number of blocks; rows (16, T * I): scratch.
-    """
-    for first in range(0, model.size, 16):
-        for row in range(16):
-            lane = first + row
-            if lane < model.size and model[lane] >= 0:
-                number = step[lane] * batch + sample
-                word = number // 64
-                _cut(words[lane, word % 2], words[lane, (word + 1) % 2], np.uint64(number % 64), rows[row])
-            else:
-                for n in range(rows.shape[1]):
-                    rows[row, n] = 0
-        exchange(rows, out, first)
-    laid[0] = _join(out, sample % batch, batch, columns, model.size)
-
-
-@addressed
-def _lay_lanes(laid, batch, sample):
-    """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
-    source, feed = laid.source, laid.feed
-    task = held(source.task)
-    for lane in range(feed.model.size):
-        if feed.model[lane] < 0:
-            continue
-        number = feed.step[lane] * batch + sample
-        for word in range(number // 64, (number + 63) // 64 + 1):
-            if feed.tag[lane, word % 2] != word:
-                feed.tag[lane, word % 2] = word
-                x, y = feed.x_words[lane, word % 2], feed.y_words[lane, word % 2]
-                draw_word(task, feed.seed[lane], word, x, y, feed.state)
-    columns = laid.block.outputs.shape[0]
-    model, step = feed.model, feed.step
-    call(source.spread, (model, step, feed.x_words, feed.x_rows, feed.x_blocks, feed.laid, batch, sample, columns))
-    call(source.spread, (model, step, feed.y_words, feed.y_rows, feed.y_blocks, feed.laid, batch, sample, columns))
-    feed.left[0] = feed.laid[0]
-
-
-class LaneTask(NamedTuple):
-    """A BitTask as the source of groups of models, with the Address of `spread`.
-    """
-
-    task: BitTask
-    spread: Address
-
-    inputs_are_bits = True
-    lay_lanes = staticmethod(_lay_lanes)
-
-
-def lane_source(source):
-    """Return a source in the form that groups of models take."""
-    if not source.inputs_are_bits:
-        return source
-    plane, words, flags = np.zeros((1, 1), np.uint64), np.zeros((1, 2, 1, 1), np.uint64), np.zeros(1, np.int64)
-    return LaneTask(
-        source,
-        address_of(spread, flags, flags, words, plane, plane, flags, 0, 0, 0),
-    )
+    number, laid, sample = m.local(0), m.local(0), m.local(sample)
+    for _, stop in m.loop(WORD):
+        count = columns.least(batch - sample.get())
+        block, begins = m.part_of_integers(samples, laid.get() * width), number.get() * width
+        for n in m.range(width):
+            m.write(block, n, m.read(samples, begins + n))
+        for column in m.range(count, 1):
+            for n in m.range(width):
+                word = m.read(samples, begins + column * width + n) << column * m.lanes
+                m.write(block, n, m.read(block, n).either(word))
+        number.set(number.get() + count)
+        laid.set(laid.get() + 1)
+        sample.set((sample.get() + count) % batch)
+        stop(m.integer(WORD).below(number.get() + columns.least(batch - sample.get())))
+    return laid.get()

@@ -4,14 +4,18 @@
 from functools import cache
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.compiling import addressed, inner, plain
-from fastrnn.kernels.philox import random_words
+from fastrnn.bits.lanes import cut, spread
+from fastrnn.kernels.block_data import WORD, Block
+from fastrnn.kernels.feed import Feed
+from fastrnn.kernels.recurrent.bits import BYTES
 from fastrnn.kernels.recurrent.units_network import place_of_step
-from fastrnn.kernels.reference import held
-from fastrnn.machine.address import Address, address_of, call
+from fastrnn.kernels.small_batches import Samples
+from fastrnn.machine.execute import Program
+from fastrnn.machine.records import Integers, record_of, values_of, words_of
 
 # Parameters of a task, padded with zeros, so that all tasks are of one type.
 TASK_NUMBERS = 4
@@ -23,7 +27,23 @@ STATE_WORDS = 64
 def label_address(function):
     """Return the address of a compiled `label`."""
     plane = np.zeros((1, 1), np.uint64)
-    return address_of(function, (0,) * TASK_NUMBERS, plane, plane, np.zeros(1, np.uint64))
+    signature = tuple(map(numba.typeof, ((0,) * TASK_NUMBERS, plane, plane, plane[0])))
+    # Looked up without numba's lock, which another thread may hold for as long as it compiles something else.
+    if signature not in function.overloads:
+        function.compile(signature)
+    compiled = function.overloads[signature]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+def _label(m, task, extent, x, y, state):
+    """Call a task's `label` for one word of samples, at addresses."""
+    arguments = [m.read(task.numbers, n) for n in range(TASK_NUMBERS)]
+    for place, *shape in (x, extent.steps, extent.inputs), (y, extent.steps, extent.outputs), (state, STATE_WORDS):
+        # An array of numba's: two owners, numbers in it, bytes of each, address, lengths, and strides.
+        size = shape[0] * shape[1] if shape[1:] else shape[0]
+        strides = [length * BYTES for length in shape[1:]] + [BYTES]
+        arguments += [0, 0, size, BYTES, place, *shape, *strides]
+    m.call(task.label, arguments)
 
 
 def label_words(task, x, y, state):
@@ -34,127 +54,130 @@ def label_words(task, x, y, state):
     for array in (x, y, state):
         if array.dtype != np.uint64 or not array.flags.c_contiguous:
             raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
-    _label_words(task, x, y, state)
+    steps, inputs, outputs = *x.shape[1:], y.shape[2]
+    _LABEL.call(**values_of(task), x=x, y=y, state=state, words=len(x), steps=steps, inputs=inputs, outputs=outputs)
 
 
-@plain
-def _label_words(task, x, y, state):
-    for word in range(x.shape[0]):
-        call(task.label, (task.numbers, x[word], y[word], state[word]))
+def draw_word(m, task, extent, seed, word, x, y, state):
+    """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch; all three:
+    addresses."""
+    bits, inputs = m.as_integers(x), extent.inputs
+    m.random_words((seed, streams.SAMPLE_STREAM), (word, 0, 0), bits, extent.steps * inputs)
+    # Operands keep their top bits clear.
+    for n in m.range(extent.steps * inputs, (extent.steps - task.headroom) * inputs):
+        m.write(bits, n, 0)
+    for n in m.range(STATE_WORDS):
+        m.write(m.as_integers(state), n, 0)
+    _label(m, task, extent, x, y, state)
 
 
-@inner
-def restrict(task, x):
-    """Clear those bits of the random words x (T, I) that the task's operands may not have."""
-    for t in range(x.shape[0] - task.headroom, x.shape[0]):
-        for i in range(x.shape[1]):
-            x[t, i] = 0
+def _lay(m):
+    source, block = record_of(m, BitTask, "source."), record_of(m, Block, "block.")
+    first, samples, extent = m.word("first"), m.word("samples"), block.extent
+    word, shift = first // WORD, first % WORD
+    both = m.integer(WORD).below(shift + samples)
+    x, y = ((words, place, extent.steps * each) for words, place, each in (
+        (block.x_words, block.x, extent.inputs), (block.y_words, block.y, extent.outputs)))
+    for n in m.range(both + 1):
+        slot = (word + n) % 2
+        for _ in m.when(m.read(block.tag, slot).equals(word + n).equals(0)):
+            m.write(block.tag, slot, word + n)
+            places = (words + slot * count * BYTES for words, _, count in (x, y))
+            draw_word(m, source, extent, m.word("seed"), word + n, *places, block.state)
+    for words, place, count in (x, y):
+        low, high = (words + slot % 2 * count * BYTES for slot in (word, word + both))
+        cut(m, low, high, shift, place, count)
+    for _ in m.when(m.read(block.tag, 2).equals(samples).equals(0)):
+        m.write(block.tag, 2, samples)
+        counted = extent.outputs * (source.last_only + source.last_only.equals(0) * extent.steps)
+        for n in m.range(extent.columns * m.lanes):
+            m.set_number(block.weights, n, m.from_integer(n.below(samples)))
+            m.write(block.outputs, n, counted * n.below(samples))
 
 
-@inner
-def draw_word(task, seed, word, x, y, state):
-    """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch."""
-    random_words(seed, streams.SAMPLE_STREAM, word, 0, 0, x)
-    restrict(task, x)
-    for i in range(state.size):
-        state[i] = 0
-    call(task.label, (task.numbers, x, y, state))
-
-
-@inner
-def _word(laid, seed, word):
-    """Return the place in a Block's x_words and y_words that holds samples 64 * word and on."""
-    block, slot = laid.block, word % 2
-    if block.tag[slot] != word:
-        block.tag[slot] = word
-        draw_word(held(laid.source), seed, word, block.x_words[slot], block.y_words[slot], block.state)
-    return slot
-
-
-@inner
-def _cut(words, slot, other, shift, out):
-    """Set out to the bits of words[slot] from `shift` on, followed by those of words[other]."""
-    for t in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            bits = words[slot, t, i] >> np.uint64(shift)
-            if shift > 0:
-                bits |= words[other, t, i] << np.uint64(64 - shift)
-            out[t, i] = bits
-
-
-@addressed
-def _lay(laid, seed, first, samples):
-    block, shift = laid.block, first % 64
-    slot = _word(laid, seed, first // 64)
-    other = _word(laid, seed, first // 64 + 1) if shift + samples > 64 else slot
-    _cut(block.x_words, slot, other, shift, block.x)
-    _cut(block.y_words, slot, other, shift, block.y)
-    if block.tag[2] != samples:
-        block.tag[2] = samples
-        counted = block.y.shape[1] * (1 if laid.source.last_only else block.y.shape[0])
-        columns, lanes = block.lengths.shape
-        for n in range(columns * lanes):
-            block.weights[0, n // lanes, n % lanes] = 1 if n < samples else 0
-            block.outputs[n // lanes, n % lanes] = counted if n < samples else 0
-
-
-@inner
-def _expand(words, bit, out):
-    """Set out (T, I) to the bits of a sample, as numbers."""
-    for t in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            out[t, i] = (words[t, i] >> np.uint64(bit)) & np.uint64(1)
-
-
-@inner
-def _expand_steps(words, bit, out):
-    """Set out (O, C, L) to the bits of a sample's outputs, a chunk of steps in each row."""
-    for output in range(out.shape[0]):
-        for t in range(words.shape[0]):
-            chunk, lane = place_of_step(t, out.shape[2])
-            out[output, chunk, lane] = (words[t, output] >> np.uint64(bit)) & np.uint64(1)
-
-
-@inner
-def _count_steps(samples, first):
-    """Record that all samples have all steps, and that those from `first` on count."""
-    steps = samples.x_words.shape[0]
-    for sample in range(samples.steps.size):
-        samples.steps[sample] = steps
-        samples.outputs[sample] = samples.y.shape[1] * (steps - first)
-        for t in range(first, steps):
-            chunk, lane = place_of_step(t, samples.mask.shape[2])
-            samples.mask[sample, chunk, lane] = 1
-
-
-@addressed
-def _lay_samples(laid, seed, part):
-    samples = laid.block
-    first, count = part * samples.steps.size, samples.steps.size
-    for sample in range(count):
-        word, bit = (first + sample) // 64, (first + sample) % 64
+def _lay_samples(m):
+    source, samples = record_of(m, BitTask, "source."), record_of(m, Samples, "samples.")
+    extent = samples.extent
+    steps, inputs, outputs, count = extent.steps, extent.inputs, extent.outputs, samples.count
+    x_words, y_words = map(m.as_integers, (samples.x_words, samples.y_words))
+    for sample in m.range(count):
+        word, bit = (m.word("part") * count + sample) // WORD, (m.word("part") * count + sample) % WORD
         # A seed has one Samples.
-        if samples.tag[0] != word:
-            samples.tag[0] = word
-            draw_word(held(laid.source), seed, word, samples.x_words, samples.y_words, samples.state)
-        _expand(samples.x_words, bit, samples.x[sample])
-        _expand_steps(samples.y_words, bit, samples.y[sample])
-    if samples.steps[0] == 0:
-        _count_steps(samples, samples.x_words.shape[0] - 1 if laid.source.last_only else 0)
+        for _ in m.when(m.read(samples.tag, 0).equals(word).equals(0)):
+            m.write(samples.tag, 0, word)
+            places = samples.x_words, samples.y_words, samples.state
+            draw_word(m, source, extent, m.word("seed"), word, *places)
+        x, y, _ = samples.of(m, sample)
+        for n in m.range(steps * inputs):
+            m.set_number(x, n, m.from_integer(m.read(x_words, n).shifted_down(bit).both(1)))
+        for t in m.range(steps):
+            for output in m.range(outputs):
+                number = m.from_integer(m.read(y_words, t * outputs + output).shifted_down(bit).both(1))
+                m.set_number(y, output * samples.chunks * m.lanes + place_of_step(t, m.lanes), number)
+    # All samples have all steps.
+    for _ in m.when(m.read(samples.steps, 0).equals(0)):
+        first = source.last_only * (steps - 1)
+        for sample in m.range(count):
+            m.write(samples.steps, sample, steps)
+            m.write(samples.outputs, sample, outputs * (steps - first))
+            _, _, mask = samples.of(m, sample)
+            for t in m.range(steps, first):
+                m.set_number(mask, place_of_step(t, m.lanes), m.constant(1.0))
+
+
+def _lay_lanes(m):
+    """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
+    source, feed, block = (record_of(m, *each) for each in ((BitTask, "source."), (Feed, "feed."), (Block, "block.")))
+    batch, sample, extent = m.word("batch"), m.word("sample"), block.extent
+    x, y = extent.steps * extent.inputs, extent.steps * extent.outputs
+    for lane in m.range(m.lanes):
+        for _ in m.when(m.integer(-1).below(m.read(feed.model, lane))):
+            number = m.read(feed.step, lane) * batch + sample
+            for word in m.range((number + (WORD - 1)) // WORD + 1, number // WORD):
+                slot = lane * 2 + word % 2
+                for _ in m.when(m.read(feed.tag, slot).equals(word).equals(0)):
+                    m.write(feed.tag, slot, word)
+                    places = feed.x_words + slot * x * BYTES, feed.y_words + slot * y * BYTES, feed.state
+                    draw_word(m, source, extent, m.read(feed.seed, lane), word, *places)
+    for side in m.range(2):
+        # Inputs, then outputs, by the same instructions.
+        words, rows, out, count, width = (a + side * (b - a) for a, b in (
+            (feed.x_words, feed.y_words), (feed.x_rows, feed.y_rows), (feed.x_blocks, feed.y_blocks), (x, y),
+            (feed.x_width, feed.y_width)))
+        laid = spread(m, feed, words, rows, out, count, width, batch, sample, extent.columns)
+        m.write(feed.laid, 0, laid)
+        m.write(feed.left, 0, laid)
 
 
 class BitTask(NamedTuple):
     """A task in the form that the kernels take.
 
-    label: the Address of its function; numbers: its parameters; headroom: top bits that operands keep clear;
+    label: the address of its function; numbers (4): its parameters; headroom: top bits that operands keep clear;
     last_only: whether only the answer at the last step counts.
     """
 
-    label: Address
-    numbers: tuple
+    label: int
+    numbers: Integers
     headroom: int
     last_only: bool
 
     # Inputs come 64 in a word, not as floats.
-    inputs_are_bits = True
-    lay, lay_samples = staticmethod(_lay), staticmethod(_lay_samples)
+    inputs_are_bits, counts = True, {}
+    lay, lay_samples, lay_lanes = map(staticmethod, (_lay, _lay_samples, _lay_lanes))
+
+
+class _Sizes(NamedTuple):
+    words: int
+    steps: int
+    inputs: int
+    outputs: int
+
+
+def _label_all(m):
+    task, sizes, (x, y, state) = record_of(m, BitTask), record_of(m, _Sizes), map(m.word, ("x", "y", "state"))
+    for word in m.range(sizes.words):
+        rows = word * sizes.steps * BYTES
+        _label(m, task, sizes, x + rows * sizes.inputs, y + rows * sizes.outputs, state + word * (STATE_WORDS * BYTES))
+
+
+_LABEL = Program(_label_all, (*words_of(BitTask), "x", "y", "state", *words_of(_Sizes)), "float64", 1, "")

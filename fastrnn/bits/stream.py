@@ -84,7 +84,7 @@ class Stream:
         """Return (frame of the program, the arrays that it points to) for words of samples from number `first` on."""
         memory = memory_of(self.net, self.dtype, SEGMENT, self.theta)
         memory |= {"states": self.states[first:], "margins": self._margins[first:], "x": words, "out": out}
-        return self.program.frame(**memory, words=len(words), steps=words.shape[1], since=since), memory
+        return self.program.loaded(**memory, words=len(words), steps=words.shape[1], since=since), memory
 
 
 def in_parts(blocks, threads, work, flops, progress=None):

@@ -74,9 +74,8 @@ class Tree:
         self.program, (self.items, valid) = _program(net, str(dtype)), items_of(task)
         self.theta = np.zeros(net.table.count, dtype)
         self.memory = memory_of(net, str(dtype), task.bits, self.theta)
-        self.frame = self.program.frame(**self.memory, items=self.items, count=len(self.items), valid=valid)
         # Every walk begins with a state of zeros, which none of them changes.
-        self.program.compile()
+        self.frame = self.program.loaded(**self.memory, items=self.items, count=len(self.items), valid=valid)
 
     def has_mistake(self, theta):
         """Return whether the network with weights theta (R,) is wrong on any sample."""

@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.compiling import addressed, inner
-from fastrnn.kernels.philox import random_words
+from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.recurrent.units_network import place_of_step
+from fastrnn.kernels.small_batches import Samples
+from fastrnn.machine.records import Integers, Numbers, record_of
 
 # Steps of one row that are copied before those of the next: rows that share cache lines of a block find them in the
 # cache. One whole row after the other would take four times as long where rows have 65,536 steps.
@@ -37,134 +39,147 @@ def by_length(mask):
     return order, first, alike
 
 
-@inner
-def drawn_row(order, first, alike, drawn, seed, number, draw):
-    """The row of sample `number` of a stream; draw (1): scratch.
+def drawn_row(m, source, seed, number, state):
+    """The row of sample `number` of a stream; source: Arrays of one model; state: the address of scratch.
 
     Lanes compute as many steps as the longest of their rows has. Therefore a batch is drawn in the order of lengths,
     one row from each of `drawn` equal parts of all rows, and all seeds draw rows of about one length at a time. Each
     seed draws every row with the same probability.
     """
-    place = number % order.size
-    if drawn > 0:
-        place = 0
-        if alike[0] < order.size:
-            random_words(0, streams.LENGTH_STREAM, number, 0, 0, draw)
-            part = number % drawn + np.float64(draw[0] >> np.uint64(11)) / 9007199254740992.0
-            place = min(np.int64(part * (order.size / drawn)), order.size - 1)
-        random_words(seed, streams.ROW_STREAM, number, 0, 0, draw)
-        place = first[place] + np.int64(draw[0] % np.uint64(alike[place]))
-    return order[place]
+    rows, drawn, draw = m.word("rows"), source.drawn, m.as_integers(state)
+    place = m.local(number % rows)
+    for _ in m.when(m.integer(0).below(drawn)):
+        place.set(0)
+        for _ in m.when(m.read(source.alike, 0).below(rows)):
+            m.random_words((0, streams.LENGTH_STREAM), (number, 0, 0), draw, 1)
+            fraction = m.as_double(m.read(draw, 0).shifted_down(11)) / m.as_double(2**53)
+            part = m.as_double(number % drawn) + fraction
+            place.set(m.truncated(part * (m.as_double(rows) / m.as_double(drawn))).least(rows - 1))
+        m.random_words((seed, streams.ROW_STREAM), (number, 0, 0), draw, 1)
+        among = m.read(draw, 0).remainder(m.read(source.alike, place.get()))
+        place.set(m.read(source.first, place.get()) + among)
+    return m.read(source.order, place.get())
 
 
-@inner
-def place_row(steps, block, column, lane):
+def _of_model(m, source, extent, model):
+    """The Arrays of one of several models, which may all have the same; extent: of a sequence."""
+    own = model * m.integer(1).below(m.word("models")) * m.word("rows")
+    steps = {"x": extent.steps * extent.inputs, "y": extent.steps * extent.outputs, "mask": extent.steps}
+    parts = {name: m.part(getattr(source, name), own * count) for name, count in steps.items()}
+    names = "lengths", "order", "first", "alike"
+    return source._replace(**parts, **{name: m.part_of_integers(getattr(source, name), own) for name in names})
+
+
+def _place_row(m, steps, block, place):
     """Make a place of a Block ready for a row of this number of steps, with zeros behind them as far as another row
     reached.
 
     What lay there might not be finite.
     """
-    for t in range(steps, np.int64(block.lengths[column, lane])):
-        block.mask[t, column, lane] = 0
-        for i in range(block.x.shape[1]):
-            block.x[t, i, column, lane] = 0
-        for o in range(block.y.shape[1]):
-            block.y[t, o, column, lane] = 0
-    block.lengths[column, lane], block.outputs[column, lane] = steps, 0
-    block.steps[0] = max(block.steps[0], steps)
+    places, zero = block.extent.columns * m.lanes, m.constant(0.0)
+    x, y = m.as_pointer(block.x), m.as_pointer(block.y)
+    for t in m.range(m.truncated(m.double(block.lengths, place)), steps):
+        for array, count in ((block.mask, 1), (x, block.extent.inputs), (y, block.extent.outputs)):
+            for i in m.range(count):
+                m.set_number(array, (t * count + i) * places + place, zero)
+    m.set_number(block.lengths, place, m.from_integer(steps))
+    m.write(block.outputs, place, 0)
+    m.write(block.steps, 0, m.read(block.steps, 0).most(steps))
 
 
-@inner
-def copy_steps(x, y, mask, first, block, column, lane):
-    """Copy up to STRETCH steps of a row, x (T, I), y (T, O), mask (T), from the first one on, into its place."""
-    outputs = 0
-    for t in range(first, min(first + STRETCH, np.int64(block.lengths[column, lane]))):
-        block.mask[t, column, lane] = mask[t]
-        outputs += y.shape[1] if mask[t] > 0 else 0
-        for i in range(x.shape[1]):
-            block.x[t, i, column, lane] = x[t, i]
-        for o in range(y.shape[1]):
-            block.y[t, o, column, lane] = y[t, o]
-    block.outputs[column, lane] += outputs
+def _copy_steps(m, source, row, first, block, place):
+    """Copy up to STRETCH steps of a row of Arrays of one model, from the first one on, into its place."""
+    extent, places, outputs = block.extent, block.extent.columns * m.lanes, m.local(m.read(block.outputs, place))
+    pairs = (source.x, m.as_pointer(block.x), extent.inputs), (source.y, m.as_pointer(block.y), extent.outputs)
+    for t in m.range((first + STRETCH).least(m.truncated(m.double(block.lengths, place))), first):
+        begins, weight = row * extent.steps + t, m.double(source.mask, row * extent.steps + t)
+        m.set_number(block.mask, t * places + place, weight)
+        outputs.set(outputs.get() + extent.outputs * m.is_positive(weight))
+        for given, target, count in pairs:
+            for i in m.range(count):
+                m.set_number(target, (t * count + i) * places + place, m.broadcast(given, begins * count + i))
+    m.write(block.outputs, place, outputs.get())
 
 
-@addressed
-def _lay(laid, seed, first, samples):
-    source, block = laid.source, laid.block
-    draw, lanes = block.state[:1], block.lengths.shape[1]
-    block.steps[0] = 0
-    for n in range(block.lengths.size):
-        row = drawn_row(source.order, source.first, source.alike, source.drawn, seed, first + n, draw)
-        block.rows[n] = row
-        place_row(source.lengths[row] if n < samples else 0, block, n // lanes, n % lanes)
-        block.weights[0, n // lanes, n % lanes] = 1 if n < samples else 0
-    for step in range(0, block.steps[0], STRETCH):
-        for n in range(block.lengths.size):
-            row = block.rows[n]
-            copy_steps(source.x[row], source.y[row], source.mask[row], step, block, n // lanes, n % lanes)
+def _fill(m, source, block, drawn):
+    """Fill all places of a Block; drawn(place): (whether a row belongs there, its model, seed and sample)."""
+    places = block.extent.columns * m.lanes
+    m.write(block.steps, 0, 0)
+    for place in m.range(places):
+        there, model, seed, number = drawn(place)
+        own = _of_model(m, source, block.extent, model)
+        row = drawn_row(m, own, seed, number, block.state)
+        m.write(block.rows, place, row)
+        _place_row(m, m.read(own.lengths, row) * there, block, place)
+    for step in m.range(m.read(block.steps, 0), 0, STRETCH):
+        for place in m.range(places):
+            _, model, *_ = drawn(place)
+            own = _of_model(m, source, block.extent, model)
+            _copy_steps(m, own, m.read(block.rows, place), step, block, place)
 
 
-@addressed
-def _lay_samples(laid, seed, part):
-    source, samples = laid.source, laid.block
-    draw = samples.state[:1]
-    for sample in range(samples.steps.size):
-        number = part * samples.steps.size + sample
-        row = drawn_row(source.order, source.first, source.alike, source.drawn, seed, number, draw)
-        steps, counted = source.lengths[row], 0
-        for t in range(max(steps, samples.steps[sample])):
-            inside = t < steps
-            chunk, lane = place_of_step(t, samples.mask.shape[2])
-            weight = source.mask[row, t] if inside else 0
-            samples.mask[sample, chunk, lane] = weight
-            counted += 1 if weight > 0 else 0
-            for i in range(samples.x.shape[2]):
-                samples.x[sample, t, i] = source.x[row, t, i] if inside else 0
-            for o in range(samples.y.shape[1]):
-                samples.y[sample, o, chunk, lane] = source.y[row, t, o] if inside else 0
-        samples.steps[sample], samples.outputs[sample] = steps, counted * samples.y.shape[1]
+def _lay(m):
+    source, block, samples = record_of(m, Arrays, "source."), record_of(m, Block, "block."), m.word("samples")
+    _fill(m, source, block, lambda n: (n.below(samples), m.integer(0), m.word("seed"), m.word("first") + n))
+    for n in m.range(block.extent.columns * m.lanes):
+        m.set_number(block.weights, n, m.from_integer(n.below(samples)))
 
 
-@addressed
-def _lay_lanes(laid, batch, sample):
-    source, feed, block = laid.source, laid.feed, laid.block
-    draw = feed.state[:1]
-    samples = min(block.lengths.shape[0], batch - sample % batch)
-    block.steps[0] = 0
-    feed.laid[0] = feed.left[0] = 1
-    for column in range(block.lengths.shape[0]):
-        for lane in range(feed.model.size):
-            there = column < samples and feed.model[lane] >= 0
-            number = feed.step[lane] * batch + sample + column
-            model = max(feed.model[lane], 0) if source.x.shape[0] > 1 else 0
-            order, first, alike = source.order[model], source.first[model], source.alike[model]
-            row = drawn_row(order, first, alike, source.drawn, feed.seed[lane], number, draw)
-            block.rows[column * feed.model.size + lane] = row
-            place_row(source.lengths[model, row] if there else 0, block, column, lane)
-    for step in range(0, block.steps[0], STRETCH):
-        for column in range(block.lengths.shape[0]):
-            for lane in range(feed.model.size):
-                model = max(feed.model[lane], 0) if source.x.shape[0] > 1 else 0
-                row = block.rows[column * feed.model.size + lane]
-                x, y, mask = source.x[model, row], source.y[model, row], source.mask[model, row]
-                copy_steps(x, y, mask, step, block, column, lane)
+def _lay_samples(m):
+    source, samples = record_of(m, Arrays, "source."), record_of(m, Samples, "samples.")
+    extent, zero = samples.extent, m.constant(0.0)
+    for sample in m.range(samples.count):
+        row = drawn_row(m, source, m.word("seed"), m.word("part") * samples.count + sample, samples.state)
+        steps, counted, (x, y, mask) = m.read(source.lengths, row), m.local(0), samples.of(m, sample)
+        for t in m.range(steps.most(m.read(samples.steps, sample))):
+            place, given = place_of_step(t, m.lanes), row * extent.steps + t
+            arrays = (
+                (mask, place, source.mask, 1, 0),
+                (x, t * extent.inputs, source.x, extent.inputs, 1),
+                (y, place, source.y, extent.outputs, samples.chunks * m.lanes),
+            )
+            for target, begin, values, count, stride in arrays:
+                for i in m.range(count):
+                    m.set_number(target, begin + i * stride, zero)
+                    for _ in m.when(t.below(steps)):
+                        m.set_number(target, begin + i * stride, m.broadcast(values, given * count + i))
+            counted.set(counted.get() + m.is_positive(m.double(mask, place)))
+        m.write(samples.steps, sample, steps)
+        m.write(samples.outputs, sample, counted.get() * extent.outputs)
+
+
+def _lay_lanes(m):
+    source, feed, block = (record_of(m, *each) for each in ((Arrays, "source."), (Feed, "feed."), (Block, "block.")))
+    batch, sample = m.word("batch"), m.word("sample")
+    samples = block.extent.columns.least(batch - sample % batch)
+    m.write(feed.laid, 0, 1)
+    m.write(feed.left, 0, 1)
+
+    def drawn(place):
+        column, lane = place // m.lanes, place % m.lanes
+        model = m.read(feed.model, lane)
+        there = column.below(samples).both(m.integer(-1).below(model))
+        return there, model.most(0), m.read(feed.seed, lane), m.read(feed.step, lane) * batch + sample + column
+
+    _fill(m, source, block, drawn)
 
 
 class Arrays(NamedTuple):
     """x (N, T, I), y (N, T, O) and mask (N, T) as batches: of all rows, long ones first, or of rows that are drawn.
 
+    All are C-contiguous, and have the dtype of the kernels.
     lengths (N,), int64: the steps of each row, as `lengths_of` gives them; those after them are not computed. order,
     first, alike (N,): as `by_length` gives them. drawn: rows in a batch that is drawn; 0 where a batch has all of them.
     For models side by side all arrays have a leading axis of models, of length 1 if all have the same.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    lengths: np.ndarray
-    order: np.ndarray
-    first: np.ndarray
-    alike: np.ndarray
+    x: Numbers
+    y: Numbers
+    mask: Numbers
+    lengths: Integers
+    order: Integers
+    first: Integers
+    alike: Integers
     drawn: int
 
     def of(self, model):
@@ -172,5 +187,10 @@ class Arrays(NamedTuple):
         own = model if len(self.x) > 1 else 0
         return Arrays(*(array[own] for array in self[:-1]), 0)
 
+    @property
+    def counts(self):
+        """Words of the programs below: models, and rows of each."""
+        return {"models": self.order.size // self.order.shape[-1], "rows": self.order.shape[-1]}
+
     inputs_are_bits = last_only = False
-    lay, lay_samples, lay_lanes = staticmethod(_lay), staticmethod(_lay_samples), staticmethod(_lay_lanes)
+    lay, lay_samples, lay_lanes = map(staticmethod, (_lay, _lay_samples, _lay_lanes))

@@ -4,11 +4,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.reference import Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.records import Address, Integers, Numbers, frame_on
 
 # Samples in a word of bits, and the most in a block.
 WORD = 64
+
+
+# What changes from call to call of those who lay blocks, at the beginning of their frames.
+LAY = ("seed", "first", "samples")
+
+
+class Extent(NamedTuple):
+    """T steps, I inputs, O outputs, and C columns of a Block."""
+
+    steps: int
+    inputs: int
+    outputs: int
+    columns: int
 
 
 class Block(NamedTuple):
@@ -22,18 +35,19 @@ class Block(NamedTuple):
     place.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    lengths: np.ndarray
-    weights: np.ndarray
-    steps: np.ndarray
-    outputs: np.ndarray
-    x_words: np.ndarray
-    y_words: np.ndarray
-    tag: np.ndarray
-    state: np.ndarray
-    rows: np.ndarray
+    x: Address
+    y: Address
+    mask: Numbers
+    lengths: Numbers
+    weights: Numbers
+    steps: Integers
+    outputs: Integers
+    x_words: Address
+    y_words: Address
+    tag: Integers
+    state: Address
+    rows: Integers
+    extent: Extent
 
 
 def block_for(net, steps, dtype, lanes, last_only=False):
@@ -61,35 +75,15 @@ def block_for(net, steps, dtype, lanes, last_only=False):
         np.full(3, -1, np.int64),
         np.zeros(64, np.uint64),
         np.zeros(columns * lanes, np.int64),
+        Extent(steps, inputs, outputs, columns),
     )
 
 
-class Seen(NamedTuple):
-    """What the loops see of a Block, whatever its data are."""
+def layer_for(source, block, dtype, lanes):
+    """Return the frame, for other Programs, of source.lay.
 
-    weights: np.ndarray
-    steps: np.ndarray
-    outputs: np.ndarray
-    tag: np.ndarray
-
-
-def seen(block):
-    """The Seen of a Block."""
-    return Seen(block.weights, block.steps, block.outputs, block.tag)
-
-
-class Laid(NamedTuple):
-    """What a source's `lay` takes: the source, and the Block that it fills; for small batches, their Samples."""
-
-    source: tuple
-    block: tuple
-
-
-def layer_for(source, block):
-    """(the Address of source.lay, the Erased Laid that it takes first).
-
-    lay(laid, seed, first, samples) writes samples first to first + samples - 1 of the stream into the Block, one after
-    the other; laid: a Reference to a Laid. Sample n depends on the seed and n alone, so that neither threads nor
-    batches matter; update `step` takes samples step * batch_size and on.
+    It writes samples `first` to first + samples - 1 of a seed's stream into the Block, one after the other. Sample n
+    depends on the seed and n alone, so that neither threads nor batches matter; update `step` takes samples step *
+    batch_size and on.
     """
-    return bound(source.lay, Stored(Laid(source, block)), 0, 0, 0)
+    return frame_on(source.lay, LAY, dtype, lanes, source.counts, source=source, block=block)

@@ -11,10 +11,6 @@ own layers promise neither that nor that two callers may use them at the same ti
 come: it may be late by any number of sums.
 """
 
-from fastrnn.compiling import inner
-from fastrnn.machine.execute import Program
-from fastrnn.simd.integers import atomic_add, atomic_load, give_way, pause
-
 # Parts of an update, at most: enough to share out evenly, few enough to add up. Where models are evaluated, too, there
 # are parts of training, validation and test.
 MOST_PARTS = 32
@@ -31,8 +27,6 @@ _PATIENCE = 256
 # Words of a frame that `combine` writes: the part that has come, and the bit that it looks at; whether the other part
 # has come, too, and so, at the end, whether the sum is complete.
 COMBINE_WORDS = ("left", "bit", "complete")
-# The frame of `combine_program`.
-COMBINE_FRAME = ("tree", "numbers", "vectors", "part", "parts", "threads", *COMBINE_WORDS)
 
 
 def combine(m, tree, part, parts, threads, add):
@@ -76,36 +70,3 @@ def wait(m, tree, sums):
         m.pause()
         for _ in m.when(m.integer(_PATIENCE).below(looks)):
             m.give_way()
-
-
-@inner
-def release_all(tree, sums):
-    """As `release`, for functions that numba compiles."""
-    atomic_add(tree, COMBINED, sums - tree[COMBINED])
-
-
-@inner
-def wait_for(tree, sums):
-    """As `wait`, for functions that numba compiles."""
-    looks = 0
-    while atomic_load(tree, COMBINED) < sums:
-        looks += 1
-        pause()
-        if looks > _PATIENCE:
-            give_way()
-
-
-def combine_program(dtype, lanes):
-    """Return the Program of `combine`, for parts of `vectors` vectors that follow each other at `numbers`."""
-
-    def kernel(m):
-        numbers, vectors = m.pointer("numbers"), m.word("vectors")
-
-        def add(a, b):
-            total, other = (m.part(numbers, part * vectors * m.lanes) for part in (a, b))
-            for row in m.range(vectors):
-                m.store(total, row, m.load(total, row) + m.load(other, row))
-
-        combine(m, m.integers("tree"), m.word("part"), m.word("parts"), m.word("threads"), add)
-
-    return Program(kernel, COMBINE_FRAME, dtype, lanes, "")

@@ -5,26 +5,21 @@ lane needs a decision where its model is right and must be verified, its loss or
 had all its updates. The call returns as soon as a decision is the caller's, so that no lane waits.
 """
 
+import functools
 from typing import NamedTuple
 
-import numpy as np
-
-from fastrnn.compiling import inner, plain
-from fastrnn.kernels.block_data import Seen
-from fastrnn.kernels.feed import Feed
+from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.feed import LAY_LANES, Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
 from fastrnn.kernels.recurrent.learn import LEARN_WORDS
-from fastrnn.kernels.recurrent.tally import TALLY_WORDS
+from fastrnn.kernels.recurrent.tally import SUMS, TALLY_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.reference import Erased
-from fastrnn.machine.address import Address, Loaded, call
-from fastrnn.simd.integers import atomic_load
+from fastrnn.machine.execute import Program
+from fastrnn.machine.records import Integers, Numbers, record_of, words_of
 
-# Where in the learning program's frame the words lie that change between its calls, or that are read.
-_X, _Y, _STEPS, _FRESH, _SAMPLES, _LEFT, _SEEN = map(
-    (LEARN_WORDS + TALLY_WORDS).index, ("x", "y", "steps", "fresh", "samples", "left", "seen")
-)
+# The words of the frame of learning that change from call to call.
+_LEARN = LEARN_WORDS + TALLY_WORDS
 # The row of options with the learning rates.
 _RATE = OPTIONS.index("rate")
 
@@ -46,33 +41,36 @@ class Plan(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """A group's: weights theta (R, L), slots (S, R, L), running (N, L) of the optimizer,
-    active (1, L); options (rows, L); open, patience and streak of fastrnn.kernels.recurrent.tally; before (open and
+    """A group's: weights theta (rows, L), slots (slot_count, rows, L), running (running_count, L) of the optimizer,
+    active (1, L); options (settings, L); open, patience and streak of fastrnn.kernels.recurrent.tally; before (open and
     streak, L): as they were before a batch of several blocks."""
 
-    theta: np.ndarray
-    slots: np.ndarray
-    running: np.ndarray
-    active: np.ndarray
-    options: np.ndarray
-    open: np.ndarray
-    patience: np.ndarray
-    streak: np.ndarray
-    before: np.ndarray
+    theta: Numbers
+    slots: Numbers
+    running: Numbers
+    active: Numbers
+    options: Numbers
+    open: Numbers
+    patience: Numbers
+    streak: Numbers
+    before: Numbers
+    rows: int
+    slot_count: int
+    running_count: int
+    settings: int
 
 
 class Models(NamedTuple):
-    """A group: the source's lay_lanes, and what that takes; what lanes draw from, what is seen of the present Block of
-    samples; the programs of fastrnn.kernels.recurrent.learn, all that lies in lanes, the queue and the judge of its
-    models, and those that ended."""
+    """A group: the frame of the source's lay_lanes; what lanes draw from, the present Block of samples; the frames of
+    the programs of fastrnn.kernels.recurrent.learn, all that lies in lanes, the queue and the judge of its models, and
+    those that ended."""
 
-    lay: Address
-    laid: Erased
+    lay: Integers
     feed: Feed
-    block: Seen
+    block: Block
     plan: Plan
-    learn: Loaded
-    update: Loaded
+    learn: Integers
+    update: Integers
     arrays: Arrays
     lanes: Lanes
     queue: Queue
@@ -80,165 +78,176 @@ class Models(NamedTuple):
     walk: Walk
 
 
-@inner
-def _least(a, b):
-    """The smaller of two; numba would compile its `min` apart."""
-    return a if a < b else b
+# updates: to make of every active lane, at most; with none, the call does only what the caller asks for: no model is
+# decided on. factors: the address of the schedule's (L, updates), float64, if there is one; then every decision ends
+# the call. now: the bits of a float64, seconds, of the models that begin. stop: the address of an int64 that is not 0
+# once the call must end, from outside. made: becomes the updates made.
+CALL = ("updates", "factors", "now", "stop", "made")
 
 
-@inner
-def _one_update(group, made, stop):
+@functools.cache
+def models_program(dtype, lanes):
+    """Return the Program that makes updates of a group, a frame of CALL and Models; lanes.event says what ended it."""
+
+    def kernel(m):
+        group, updates, made = record_of(m, Models), m.word("updates"), m.local(0)
+        for _, leave in m.loop(1 << 62):
+            continues = settle(m, group, m.integer(0).below(updates), m.word("now"))
+            over = updates.below(made.get() + 1).either(m.integer(0).below(group.plan.scheduled * made.get()))
+            over = over.either(_stopped(m)).either(continues.equals(0))
+            leave(over)
+            for _ in m.when(over.equals(0)):
+                made.set(made.get() + _until_event(m, group, updates - made.get()))
+        m.set_word("made", made.get())
+
+    return Program(kernel, (*CALL, *words_of(Models)), dtype, lanes, "")
+
+
+def _stopped(m):
+    return m.atomic_read(m.integers("stop"), 0).equals(0).equals(0)
+
+
+def _one_update(m, group, made):
     """Make one update of every active lane, `made` updates after feed.step says; return whether it was made.
 
     Between two blocks of samples it may be given up, which leaves no trace but in workspace.
     """
     arrays, lanes, feed, block, plan = group.arrays, group.lanes, group.feed, group.block, group.plan
-    sample, learn = 0, group.learn.frame
-    if plan.batch > plan.size:
-        _remember(arrays.open, arrays.streak, arrays.before)
-    if plan.counted == 0:
-        for lane in range(lanes.batch.size):
-            lanes.batch[lane] = 0
-    while sample < plan.batch:
-        if sample > 0 and atomic_load(stop, 0) != 0:
-            _take_back(arrays.open, arrays.streak, arrays.before)
-            return False
-        samples = _least(plan.size, plan.batch - sample)
-        if feed.left[0] == 0:
-            call(group.lay, (group.laid, plan.batch, made * plan.batch + sample))
-        number = feed.laid[0] - feed.left[0]
-        feed.left[0] -= 1
-        if block.tag[2] != samples:
-            _cover(block, plan, samples)
-        if plan.counted == 0:
-            _sum_outputs(lanes.batch, block.outputs)
-        learn[_X], learn[_Y] = plan.x_first + number * plan.x_bytes, plan.y_first + number * plan.y_bytes
-        learn[_STEPS], learn[_FRESH] = block.steps[0], sample == 0
-        learn[_SAMPLES], learn[_LEFT] = samples, plan.batch - sample - samples
-        call(group.learn.address, (learn,))
-        sample += samples
-    if plan.counted == 0:
-        for lane in range(lanes.batch.size):
-            lanes.outputs[lane] += lanes.batch[lane]
-    if plan.at_once == 0:
-        call(group.update.address, (group.update.frame,))
-    return True
+    several, uncounted = plan.size.below(plan.batch), plan.counted.equals(0)
+    sample, complete = m.local(0), m.local(1)
+    tallies = [(arrays.open, row, row) for row in range(2 * len(SUMS))] + [(arrays.streak, 0, 2 * len(SUMS))]
+    for _ in m.when(several):
+        for array, row, place in tallies:
+            m.store(arrays.before, m.integer(place), m.load(array, m.integer(row)))
+    for _ in m.when(uncounted):
+        for lane in m.range(m.lanes):
+            m.write(lanes.batch, lane, 0)
+    for _, leave in m.loop(plan.batch):
+        begun = sample.get()
+        given_up = m.integer(0).below(begun).both(_stopped(m))
+        for _ in m.when(given_up):
+            for array, row, place in tallies:
+                m.store(array, m.integer(row), m.load(arrays.before, m.integer(place)))
+            complete.set(0)
+        for _ in m.when(given_up.equals(0)):
+            samples = plan.size.least(plan.batch - begun)
+            for _ in m.when(m.read(feed.left, 0).equals(0)):
+                m.run(group.lay, LAY_LANES, batch=plan.batch, sample=made * plan.batch + begun)
+            left = m.read(feed.left, 0)
+            m.write(feed.left, 0, left - 1)
+            for _ in m.when(m.read(block.tag, 2).equals(samples).equals(0)):
+                _cover(m, block, plan, samples)
+            for _ in m.when(uncounted):
+                for n in m.range(plan.size * m.lanes):
+                    lane = n % m.lanes
+                    m.write(lanes.batch, lane, m.read(lanes.batch, lane) + m.read(block.outputs, n))
+            _learn(m, group, m.read(feed.laid, 0) - left, begun, samples)
+            sample.set(begun + samples)
+        leave(given_up.either(plan.batch.below(sample.get() + 1)))
+    for _ in m.when(complete.get()):
+        for _ in m.when(uncounted):
+            for lane in m.range(m.lanes):
+                m.write(lanes.outputs, lane, m.read(lanes.outputs, lane) + m.read(lanes.batch, lane))
+        for _ in m.when(plan.at_once.equals(0)):
+            m.run(group.update)
+    return complete.get()
 
 
-@inner
-def _remember(opened, streak, before):
-    rows = opened.shape[0]
-    for lane in range(streak.size):
-        before[rows, lane] = streak[lane]
-        for row in range(rows):
-            before[row, lane] = opened[row, lane]
+def _learn(m, group, number, begun, samples):
+    """Learn from the block that is `number` blocks after the first one that was laid, in a batch in which `begun`
+    samples precede it."""
+    plan = group.plan
+    m.run(
+        group.learn,
+        _LEARN,
+        x=plan.x_first + number * plan.x_bytes,
+        y=plan.y_first + number * plan.y_bytes,
+        steps=m.read(group.block.steps, 0),
+        fresh=begun.equals(0),
+        samples=samples,
+        left=plan.batch - begun - samples,
+    )
 
 
-@inner
-def _take_back(opened, streak, before):
-    rows = opened.shape[0]
-    for lane in range(streak.size):
-        streak[lane] = before[rows, lane]
-        for row in range(rows):
-            opened[row, lane] = before[row, lane]
-
-
-@inner
-def _cover(block, plan, samples):
+def _cover(m, block, plan, samples):
     """Record which columns of a block hold a sample."""
-    block.tag[2] = samples
-    for column in range(block.outputs.shape[0]):
-        for lane in range(block.outputs.shape[1]):
-            block.weights[0, column, lane] = 1 if column < samples else 0
+    m.write(block.tag, 2, samples)
+    for column in m.range(plan.size):
+        m.store(block.weights, column, m.from_integer(column.below(samples)))
 
 
-@inner
-def _sum_outputs(total, outputs):
-    for column in range(outputs.shape[0]):
-        for lane in range(total.size):
-            total[lane] += outputs[column, lane]
+def _lanes_with_models(m, group):
+    """A loop over the lanes that have a model."""
+    for lane in m.range(m.lanes):
+        for _ in m.when(m.integer(-1).below(m.read(group.feed.model, lane))):
+            yield lane
 
 
-@inner
-def _quiet(feed, lanes):
+def _quiet(m, group):
     """Return the number of updates up to which no active lane ends or fills a stretch of its history."""
-    least = 1 << 62
-    for lane in range(feed.model.size):
-        if feed.model[lane] >= 0:
-            least = _least(least, lanes.length[lane] - lanes.filled[lane])
-            least = _least(least, lanes.limit[lane] - feed.step[lane])
-    return least
+    lanes, least = group.lanes, m.local(1 << 62)
+    for lane in _lanes_with_models(m, group):
+        rest = m.read(lanes.length, lane) - m.read(lanes.filled, lane)
+        least.set(least.get().least(rest).least(m.read(lanes.limit, lane) - m.read(group.feed.step, lane)))
+    return least.get()
 
 
-@inner
-def _advance(feed, plan, lanes, made):
+def _advance(m, group, made):
     """Count the updates that were made in every active lane."""
-    for lane in range(feed.model.size):
-        if feed.model[lane] >= 0:
-            feed.step[lane] += made
-            lanes.filled[lane] += made
-            lanes.outputs[lane] += made * plan.batch * plan.counted
+    plan, lanes = group.plan, group.lanes
+    for lane in _lanes_with_models(m, group):
+        for array, more in (
+            (group.feed.step, made), (lanes.filled, made), (lanes.outputs, made * plan.batch * plan.counted)
+        ):
+            m.write(array, lane, m.read(array, lane) + more)
 
 
-@inner
-def _attend(feed, arrays, lanes):
+def _attend(m, group):
     """Store full stretches, and record the event of every lane; return whether one needs a decision."""
-    decide = False
-    for lane in range(feed.model.size):
-        if feed.model[lane] < 0:
-            continue
-        event = RUNNING
-        if not np.isfinite(arrays.open[0, lane]):
-            event = DIVERGED
-        elif arrays.streak[lane] >= arrays.patience[lane]:
-            event = CLEAN
-        elif feed.step[lane] == lanes.limit[lane]:
-            event = ENDED
-        if lanes.filled[lane] == lanes.length[lane]:
-            keep(lanes, arrays.open, lane)
-        lanes.event[lane] = event
-        decide |= event != RUNNING
-    return decide
+    arrays, lanes, decide = group.arrays, group.lanes, m.local(0)
+    zero = m.integer(0)
+    diverged = m.mask_bits(m.load(arrays.open, zero) * 0.0 < 1.0)
+    clean = m.mask_bits(m.load(arrays.streak, zero) < m.load(arrays.patience, zero))
+    for lane in _lanes_with_models(m, group):
+        event = m.read(group.feed.step, lane).equals(m.read(lanes.limit, lane)) * (ENDED - RUNNING) + RUNNING
+        # Bits are set where neither is so.
+        for bits, other in ((clean, CLEAN), (diverged, DIVERGED)):
+            here = (bits >> lane).both(1)
+            event = event * here + (1 - here) * other
+        for _ in m.when(m.read(lanes.filled, lane).equals(m.read(lanes.length, lane))):
+            keep(m, lanes, arrays.open, lane)
+        m.write(lanes.event, lane, event)
+        decide.set(decide.get().either(event.equals(RUNNING).equals(0)))
+    return decide.get()
 
 
-@inner
-def _until_event(group, factors, updates, stop):
+def _until_event(m, group, updates):
     """Make up to `updates` updates of every active lane, until one needs a decision; return the updates made."""
-    feed, plan, arrays, lanes = group.feed, group.plan, group.arrays, group.lanes
-    made, counted = 0, 0
-    feed.left[0] = 0
-    quiet = _quiet(feed, lanes)
-    while made < updates:
-        if plan.scheduled != 0:
-            for lane in range(feed.model.size):
-                if feed.model[lane] >= 0:
-                    rate = group.queue.options[feed.model[lane], _RATE]
-                    arrays.options[_RATE, lane] = rate * factors[lane, made]
-        if not _one_update(group, made - counted, stop):
-            break
-        made += 1
-        if group.learn.frame[_SEEN] != 0 or made - counted == quiet:
-            _advance(feed, plan, lanes, made - counted)
-            counted = made
-            if _attend(feed, arrays, lanes):
-                break
-            quiet = _quiet(feed, lanes)
-    _advance(feed, plan, lanes, made - counted)
-    return made
+    plan, made, counted = group.plan, m.local(0), m.local(0)
+    m.write(group.feed.left, 0, 0)
+    quiet = m.local(_quiet(m, group))
+    for number, leave in m.loop(updates):
+        for _ in m.when(plan.scheduled):
+            _set_rates(m, group, number, updates)
+        complete = _one_update(m, group, number - counted.get())
+        for _ in m.when(complete):
+            made.set(number + 1)
+            since = made.get() - counted.get()
+            seen = m.read(group.learn, _LEARN.index("seen"))
+            for _ in m.when(seen.equals(0).equals(0).either(since.equals(quiet.get()))):
+                _advance(m, group, since)
+                counted.set(made.get())
+                leave(_attend(m, group))
+                quiet.set(_quiet(m, group))
+        leave(complete.equals(0))
+    _advance(m, group, made.get() - counted.get())
+    return made.get()
 
 
-@plain
-def run_models(group, factors, updates, now, stop):
-    """Make up to `updates` updates of every active lane; lanes.event says what ended the call. Return their number.
-
-    With none, do only what the caller asks for: no model is decided on.
-
-    group: a Reference to the Models; factors (L, updates): the schedule's, if there is one; then every decision ends
-    the call. now: in seconds, of the models that begin. stop (1): not 0 once the call must end, from outside.
-    """
-    made = 0
-    while True:
-        continues = settle(group, updates > 0, now, stop)
-        if not continues or made >= updates or group.plan.scheduled * made != 0 or atomic_load(stop, 0) != 0:
-            return made
-        made += _until_event(group, factors, updates - made, stop)
+def _set_rates(m, group, number, updates):
+    """Set the learning rates of update `number` of a call."""
+    arrays, queue = group.arrays, group.queue
+    for lane in _lanes_with_models(m, group):
+        rate = m.read_double(queue.options, m.read(group.feed.model, lane) * arrays.settings + _RATE)
+        factor = m.read_double(m.integers("factors"), lane * updates + number)
+        m.set_number(arrays.options, _RATE * m.lanes + lane, rate * factor)

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.block_data import Block
-from fastrnn.kernels.reference import Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.records import Address, Integers, frame_on
+from fastrnn.simd.squares import VECTOR_WORDS
 
-# Words in a vector of those that exchange bits: sixteen rows of them fill the registers of AVX2.
-VECTOR_WORDS = 4
+# What changes from call to call of those who lay blocks of lanes, at the beginning of their frames.
+LAY_LANES = ("batch", "sample")
 
 
 class Feed(NamedTuple):
@@ -19,22 +19,25 @@ class Feed(NamedTuple):
     made; tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words
     (L, 2, T, O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks
     were laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O):
-    scratch. Rows of blocks and of scratch end with unused words, up to a whole number of vectors.
+    scratch. Rows of blocks and of scratch end with unused words, up to a whole number of vectors, x_width and y_width
+    words.
     """
 
-    model: np.ndarray
-    seed: np.ndarray
-    step: np.ndarray
-    tag: np.ndarray
-    x_words: np.ndarray
-    y_words: np.ndarray
-    x_blocks: np.ndarray
-    y_blocks: np.ndarray
-    laid: np.ndarray
-    left: np.ndarray
-    state: np.ndarray
-    x_rows: np.ndarray
-    y_rows: np.ndarray
+    model: Integers
+    seed: Integers
+    step: Integers
+    tag: Integers
+    x_words: Address
+    y_words: Address
+    x_blocks: Address
+    y_blocks: Address
+    laid: Integers
+    left: Integers
+    state: Address
+    x_rows: Address
+    y_rows: Address
+    x_width: int
+    y_width: int
 
 
 def feed_for(net, steps, lanes):
@@ -56,26 +59,19 @@ def feed_for(net, steps, lanes):
         state=np.zeros(64, np.uint64),
         x_rows=aligned_zeros((16, held * x), np.uint64),
         y_rows=aligned_zeros((16, held * y), np.uint64),
+        x_width=x,
+        y_width=y,
     )
 
 
-class LaidLanes(NamedTuple):
-    """What a source's `lay_lanes` takes: the source, a Feed, and the Block that it fills."""
-
-    source: tuple
-    feed: Feed
-    block: Block
-
-
-def lanes_layer_for(source, feed, block):
-    """(the Address of source.lay_lanes, the Erased LaidLanes that it takes first).
-
-    lay_lanes(laid, batch, sample) lays blocks of each lane's samples, one or more ahead, from sample `sample` on; laid:
-    a Reference to a LaidLanes.
+def lanes_layer_for(source, feed, block, dtype, lanes):
+    """Return the frame, for other Programs, of source.lay_lanes, which lays blocks of each lane's samples, one or more
+    ahead, from sample `sample` on.
 
     `sample` counts from the beginning of the lane's batch of `batch` samples, and may lie in a later batch. A block
     holds as many samples as it has columns, or what is left of the batch. Sample s of a batch is sample step * batch +
     s of the stream that `lay` takes its samples from (fastrnn.kernels.block_data.layer_for). feed.left is 0 where lanes
     have changed; it and feed.laid become the number of blocks that were laid.
     """
-    return bound(source.lay_lanes, Stored(LaidLanes(source, feed, block)), 0, 0)
+    records = {"source": source, "feed": feed, "block": block}
+    return frame_on(source.lay_lanes, LAY_LANES, dtype, lanes, source.counts, **records)

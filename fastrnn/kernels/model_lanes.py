@@ -4,14 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner
+from fastrnn.kernels.recurrent.tally import SUMS
+from fastrnn.machine.records import Integers
 
 # What happened in a lane: nothing; a streak without a mistake; a loss that is not finite; the last update; weights that
 # are not finite. And what the caller asks for: to begin the lane's model, or the next one that waits, or to empty it.
 RUNNING, CLEAN, DIVERGED, ENDED, RUINED, BEGIN, NEXT, LEAVE = range(8)
 
-# Entries of a model's history; when they are full, neighbours are joined.
-MOST = 256
+# Entries of a model's history; when they are full, neighbours are joined. Numbers in an entry.
+MOST, ENTRY = 256, 4
 
 
 class Lanes(NamedTuple):
@@ -20,44 +21,48 @@ class Lanes(NamedTuple):
     updates in a stretch; entries: full stretches in history (L, MOST, 4): sums of the loss, the outputs that count, the
     wrong ones, and the samples with a wrong one."""
 
-    asks: np.ndarray
-    limit: np.ndarray
-    event: np.ndarray
-    outputs: np.ndarray
-    batch: np.ndarray
-    filled: np.ndarray
-    length: np.ndarray
-    entries: np.ndarray
-    history: np.ndarray
+    asks: Integers
+    limit: Integers
+    event: Integers
+    outputs: Integers
+    batch: Integers
+    filled: Integers
+    length: Integers
+    entries: Integers
+    history: Integers
 
 
 def lanes_for_models(lanes):
     """Return lanes without models."""
-    names = ("asks", "limit", "event", "outputs", "batch", "filled", "length", "entries")
-    counts = {name: np.zeros(lanes, np.int64) for name in names}
-    return Lanes(**counts, history=np.zeros((lanes, MOST, 4)))
+    counts = {name: np.zeros(lanes, np.int64) for name in Lanes._fields[:-1]}
+    return Lanes(**counts, history=np.zeros((lanes, MOST, ENTRY)))
 
 
-@inner
-def read_open(lanes, opened, lane, sums):
-    """Write the open stretch of a lane, whose tally is `opened`, to sums (4), in the form of the history."""
-    sums[1] = lanes.outputs[lane]
-    for row in range(3):
-        sums[row + 1 if row > 0 else 0] = np.float64(opened[2 * row, lane]) + np.float64(opened[2 * row + 1, lane])
+def write_open(m, lanes, opened, lane, target, place):
+    """Write the open stretch of a lane, whose tally is `opened`, into an array as an entry of a history."""
+    m.write_double(target, place + 1, m.as_double(m.read(lanes.outputs, lane)))
+    for row in range(len(SUMS)):
+        high, low = (m.double(opened, (2 * row + part) * m.lanes + lane) for part in range(2))
+        m.write_double(target, place + (row + 1 if row else 0), high + low)
 
 
-@inner
-def keep(lanes, opened, lane):
+def keep(m, lanes, opened, lane):
     """Append the open stretch of a lane, whose tally is `opened`, to its history."""
-    entry = lanes.entries[lane]
-    read_open(lanes, opened, lane, lanes.history[lane, entry])
-    for row in range(opened.shape[0]):
-        opened[row, lane] = 0
-    lanes.outputs[lane], lanes.filled[lane], lanes.entries[lane] = 0, 0, entry + 1
-    if entry + 1 == MOST:
-        for entry in range(MOST // 2):
-            for i in range(4):
-                lanes.history[lane, entry, i] = (
-                    lanes.history[lane, 2 * entry, i] + lanes.history[lane, 2 * entry + 1, i]
-                )
-        lanes.entries[lane], lanes.length[lane] = MOST // 2, 2 * lanes.length[lane]
+    first, entries = lane * (MOST * ENTRY), m.read(lanes.entries, lane)
+    write_open(m, lanes, opened, lane, lanes.history, first + entries * ENTRY)
+    clear_lane(m, opened, 2 * len(SUMS), lane)
+    for array, number in ((lanes.outputs, 0), (lanes.filled, 0), (lanes.entries, entries + 1)):
+        m.write(array, lane, number)
+    for _ in m.when((entries + 1).equals(MOST)):
+        for half in m.range(MOST // 2):
+            for i in range(ENTRY):
+                a, b = (m.read_double(lanes.history, first + half * (2 * ENTRY) + part * ENTRY + i) for part in (0, 1))
+                m.write_double(lanes.history, first + half * ENTRY + i, a + b)
+        m.write(lanes.entries, lane, MOST // 2)
+        m.write(lanes.length, lane, m.read(lanes.length, lane) * 2)
+
+
+def clear_lane(m, numbers, rows, lane):
+    """Set the numbers of a lane in an array (rows, L) to 0."""
+    for row in m.range(rows):
+        m.set_number(numbers, row * m.lanes + lane, m.constant(0.0))

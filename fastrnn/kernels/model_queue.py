@@ -7,208 +7,236 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner
-from fastrnn.kernels.model_lanes import BEGIN, DIVERGED, LEAVE, MOST, NEXT, RUINED, RUNNING, read_open
+from fastrnn.kernels.model_lanes import (
+    BEGIN,
+    DIVERGED,
+    ENTRY,
+    LEAVE,
+    MOST,
+    NEXT,
+    RUINED,
+    RUNNING,
+    clear_lane,
+    write_open,
+)
 from fastrnn.kernels.recurrent.bits import WALK
-from fastrnn.machine.address import Loaded, call
-from fastrnn.simd.integers import atomic_add, atomic_load
+from fastrnn.kernels.recurrent.tally import SUMS
+from fastrnn.machine.records import Integers, Numbers
 
 # Who finds out whether a model is right: nobody (it has real-valued targets), a Walk, or the caller.
 NOBODY, WALKER, CALLER = 0, 1, 2
-# Where in the frame of a Walk its result lies.
-_MISTAKE = WALK.index("mistake")
 # Why a model ended.
 EXACT, SAMPLES = 0, 1
-# Models that may end in a group before its caller takes the results.
-MOST_ENDED = 256
+# Models that may end in a group before its caller takes the results, and the numbers of each.
+MOST_ENDED, RESULT = 256, 6
 
 
 class Queue(NamedTuple):
     """All models of a training, which its groups share.
 
-    next (1): the place in `order` of the first model that waits; seeds, options (N, rows): of each model; weights
-    (N, W): initial ones, of those that ended the final ones; rows (W): their rows in theta; samples_to_exact: -1 where
-    a model was not exact yet; began, in seconds; stretch: the updates of one in the history; limit: updates of a model;
-    first_limit: updates before its first decision, and patience: samples without a mistake before one; judge: NOBODY,
-    WALKER or CALLER; stops: 1 where exact models end.
+    next (1): the place in `order` of the first model that waits, and its length; seeds, options (N, rows), float64: of
+    each model; weights (N, width): initial ones, of those that ended the final ones; rows (width): their rows in theta;
+    samples_to_exact: -1 where a model was not exact yet; began, in seconds; stretch: the updates of one in the history;
+    batch: samples in an update; limit: updates of a model; first_limit: updates before its first decision, and patience
+    (1), float64: samples without a mistake before one; judge: NOBODY, WALKER or CALLER; stops: 1 where exact models
+    end.
     """
 
-    next: np.ndarray
-    order: np.ndarray
-    seeds: np.ndarray
-    options: np.ndarray
-    weights: np.ndarray
-    rows: np.ndarray
-    samples_to_exact: np.ndarray
-    began: np.ndarray
+    next: Integers
+    order: Integers
+    length: int
+    seeds: Integers
+    options: Integers
+    weights: Numbers
+    rows: Integers
+    width: int
+    samples_to_exact: Integers
+    began: Integers
     stretch: int
     batch: int
     limit: int
     first_limit: int
-    patience: float
+    patience: Integers
     judge: int
     stops: int
+
+    def of(self, order):
+        """Return the Queue of some of the models, in this order."""
+        return self._replace(order=order, length=len(order))
 
 
 class Ended(NamedTuple):
     """The models of a group that ended since the caller last collected them.
 
-    counts (2): models, and rows of history; table (MOST_ENDED, 6): model, EXACT or SAMPLES, whether it is exact,
+    counts (2): models, and rows of history; table (MOST_ENDED + L, 6): model, EXACT or SAMPLES, whether it is exact,
     updates, rows of its history and updates in one of them; history (rows, 4): of all, one after the other.
     """
 
-    counts: np.ndarray
-    table: np.ndarray
-    history: np.ndarray
+    counts: Integers
+    table: Integers
+    history: Integers
 
 
 class Walk(NamedTuple):
-    """The program of fastrnn.bits.tree, and the weights theta that it reads."""
+    """The frame of the program of fastrnn.bits.tree, and the weights theta that it reads."""
 
-    program: Loaded
-    theta: np.ndarray
+    frame: Integers
+    theta: Numbers
+
+
+def most_ended(lanes):
+    """Return the models, and the rows of their histories, that an Ended holds; all models of a group of this number of
+    lanes may end together."""
+    most = MOST_ENDED + lanes
+    return most, most * MOST // 4 + lanes * MOST
 
 
 def ended_for(lanes):
-    """Return an Ended without models; lanes: of the group, all of which may end together."""
-    most = MOST_ENDED + lanes
-    rows = most * MOST // 4 + lanes * MOST
-    return Ended(np.zeros(2, np.int64), np.zeros((most, 6), np.int64), np.zeros((rows, 4)))
+    """Return an Ended without models."""
+    models, rows = most_ended(lanes)
+    return Ended(np.zeros(2, np.int64), np.zeros((models, RESULT), np.int64), np.zeros((rows, ENTRY)))
 
 
-@inner
-def _begin(queue, feed, arrays, lanes, lane, model, now):
-    """Put a new model into a lane."""
-    _clear(feed, arrays, lanes, lane)
-    for i in range(queue.rows.size):
-        arrays.theta[queue.rows[i], lane] = queue.weights[model, i]
-    for row in range(arrays.options.shape[0]):
-        arrays.options[row, lane] = queue.options[model, row]
-    arrays.active[0, lane], feed.model[lane], feed.seed[lane] = 1, model, queue.seeds[model]
-    feed.tag[lane, 0] = feed.tag[lane, 1] = -1
-    feed.step[lane], lanes.length[lane] = 0, queue.stretch
-    lanes.limit[lane], arrays.patience[lane] = queue.first_limit, queue.patience
-    for row in range(arrays.open.shape[0]):
-        arrays.open[row, lane] = 0
-    arrays.streak[lane], queue.began[model] = 0, now
+def _begin(m, group, lane, model, now):
+    """Put a new model into a lane that was emptied."""
+    queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
+    for i in m.range(queue.width):
+        weight = m.broadcast(queue.weights, model * queue.width + i)
+        m.set_number(arrays.theta, m.read(queue.rows, i) * m.lanes + lane, weight)
+    for row in m.range(arrays.settings):
+        option = m.read_double(queue.options, model * arrays.settings + row)
+        m.set_number(arrays.options, row * m.lanes + lane, option)
+    m.set_number(arrays.active, lane, m.constant(1.0))
+    m.set_number(arrays.patience, lane, m.read_double(queue.patience, 0))
+    for array, number in (
+        (feed.model, model), (feed.seed, m.read(queue.seeds, model)), (feed.step, 0), (lanes.length, queue.stretch),
+        (lanes.limit, queue.first_limit),
+    ):
+        m.write(array, lane, number)
+    for slot in range(2):
+        m.write(feed.tag, lane * 2 + slot, -1)
+    m.write(queue.began, model, now)
 
 
-@inner
-def _clear(feed, arrays, lanes, lane):
+def _clear(m, group, lane):
     """Empty a lane; it still computes, zeros from zeros."""
-    for row in range(arrays.theta.shape[0]):
-        arrays.theta[row, lane] = 0
-        for slot in range(arrays.slots.shape[0]):
-            arrays.slots[slot, row, lane] = 0
-    for row in range(arrays.running.shape[0]):
-        arrays.running[row, lane] = 0
-    arrays.active[0, lane], feed.model[lane] = 0, -1
-    lanes.asks[lane], lanes.event[lane] = 0, RUNNING
-    lanes.outputs[lane] = lanes.filled[lane] = lanes.entries[lane] = 0
+    arrays, lanes = group.arrays, group.lanes
+    for array, rows in (
+        (arrays.theta, arrays.rows), (arrays.slots, arrays.rows * arrays.slot_count),
+        (arrays.running, arrays.running_count), (arrays.active, 1), (arrays.open, 2 * len(SUMS)), (arrays.streak, 1),
+    ):
+        clear_lane(m, array, rows, lane)
+    m.write(group.feed.model, lane, -1)
+    for array in (lanes.asks, lanes.event, lanes.outputs, lanes.filled, lanes.entries):
+        m.write(array, lane, 0)
 
 
-@inner
-def _end(queue, ended, feed, arrays, lanes, lane, reason, exact):
+def _end(m, group, lane, reason, exact):
     """Record the results of a model that ends."""
-    model, entries, steps = feed.model[lane], lanes.entries[lane], feed.step[lane]
-    for i in range(queue.rows.size):
-        queue.weights[model, i] = arrays.theta[queue.rows[i], lane]
-    first = ended.counts[1]
-    for entry in range(entries):
-        for i in range(4):
-            ended.history[first + entry, i] = lanes.history[lane, entry, i]
-    if steps > entries * lanes.length[lane]:
-        read_open(lanes, arrays.open, lane, ended.history[first + entries])
-        entries += 1
-    table, row = ended.table, ended.counts[0]
-    table[row, 0], table[row, 1], table[row, 2] = model, reason, exact
-    table[row, 3], table[row, 4], table[row, 5] = steps, entries, lanes.length[lane]
-    ended.counts[0] += 1
-    ended.counts[1] += entries
+    queue, ended, arrays, lanes = group.queue, group.ended, group.arrays, group.lanes
+    model, steps, entries = (m.read(array, lane) for array in (group.feed.model, group.feed.step, lanes.entries))
+    for i in m.range(queue.width):
+        weight = m.broadcast(arrays.theta, m.read(queue.rows, i) * m.lanes + lane)
+        m.set_number(queue.weights, model * queue.width + i, weight)
+    number, first, length = m.read(ended.counts, 0), m.read(ended.counts, 1), m.read(lanes.length, lane)
+    for n in m.range(entries * ENTRY):
+        m.write(ended.history, first * ENTRY + n, m.read(lanes.history, lane * (MOST * ENTRY) + n))
+    more = (entries * length).below(steps)
+    for _ in m.when(more):
+        write_open(m, lanes, arrays.open, lane, ended.history, (first + entries) * ENTRY)
+    for i, value in enumerate((model, reason, exact, steps, entries + more, length)):
+        m.write(ended.table, number * RESULT + i, value)
+    m.write(ended.counts, 0, number + 1)
+    m.write(ended.counts, 1, first + entries + more)
 
 
-@inner
-def _has_room(ended, lanes):
-    """Return whether all models of a group may end before the caller collects them."""
-    models, rows = ended.counts[0], ended.counts[1]
-    return models + lanes <= ended.table.shape[0] and rows + lanes * MOST <= ended.history.shape[0]
-
-
-@inner
-def _is_finite(theta, lane):
-    finite = True
-    for row in range(theta.shape[0]):
-        finite &= np.isfinite(theta[row, lane])
-    return finite
-
-
-@inner
-def _is_right(walk, queue, arrays, lane, stop):
+def _is_right(m, group, lane):
     """Return 1 if the network in a lane makes no mistake on any sample, 0 if it does, -1 for an unfinished test."""
-    for i in range(queue.rows.size):
-        walk.theta[queue.rows[i]] = arrays.theta[queue.rows[i], lane]
-    call(walk.program.address, (walk.program.frame,))
-    if atomic_load(stop, 0) != 0:
-        return -1
-    return 1 if walk.program.frame[_MISTAKE] == 0 else 0
+    queue, walk = group.queue, group.walk
+    for i in m.range(queue.width):
+        row = m.read(queue.rows, i)
+        m.set_number(walk.theta, row, m.broadcast(group.arrays.theta, row * m.lanes + lane))
+    m.run(walk.frame)
+    unfinished = m.atomic_read(m.integers("stop"), 0).equals(0).equals(0)
+    right = m.read(walk.frame, WALK.index("mistake")).equals(0)
+    return right.both(unfinished.equals(0)) - unfinished
 
 
-@inner
-def _judge(group, lane, stop):
-    """Return the new event of a lane: NEXT where its model has ended, RUNNING where it continues; the event itself
-    where the caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing."""
+def _judge(m, group, lane, finite):
+    """Set the new event of a lane: NEXT where its model has ended, RUNNING where it continues; it stays where the
+    caller has to decide, and where stop[0] is not 0: an unfinished test proves nothing.
+
+    finite: whether the lane's weights are.
+    """
     queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
-    event, model, steps = lanes.event[lane], feed.model[lane], feed.step[lane]
-    if event == DIVERGED or lanes.asks[lane] != 0 or queue.judge == CALLER or not _is_finite(arrays.theta, lane):
-        return event
-    exact = 0
-    if queue.judge == WALKER:
-        exact = _is_right(group.walk, queue, arrays, lane, stop)
-    if exact < 0:
-        return event
-    if exact != 0 and queue.samples_to_exact[model] < 0:
-        queue.samples_to_exact[model] = steps * queue.batch
-    stops = exact * queue.stops
-    if stops != 0 or steps == queue.limit:
-        _end(queue, group.ended, feed, arrays, lanes, lane, EXACT if stops != 0 else SAMPLES, exact)
-        return NEXT
-    arrays.streak[lane], lanes.limit[lane] = 0, queue.limit
-    arrays.patience[lane] = np.inf if queue.samples_to_exact[model] >= 0 else queue.patience
-    return RUNNING
+    model, steps = m.read(feed.model, lane), m.read(feed.step, lane)
+    left = m.read(lanes.event, lane).equals(DIVERGED).either(m.read(lanes.asks, lane)).either(
+        queue.judge.equals(CALLER)).either(finite.equals(0))
+    for _ in m.when(left.equals(0)):
+        found = m.local(0)
+        for _ in m.when(queue.judge.equals(WALKER)):
+            found.set(_is_right(m, group, lane))
+        exact = found.get()
+        for _ in m.when(m.integer(-1).below(exact)):
+            for _ in m.when(exact.both(m.read(queue.samples_to_exact, model).below(0))):
+                m.write(queue.samples_to_exact, model, steps * queue.batch)
+            stops = exact * queue.stops
+            over = stops.either(steps.equals(queue.limit))
+            for _ in m.when(over):
+                _end(m, group, lane, stops.equals(0) * SAMPLES + stops * EXACT, exact)
+                m.write(lanes.event, lane, NEXT)
+            for _ in m.when(over.equals(0)):
+                m.write(lanes.event, lane, RUNNING)
+                m.write(lanes.limit, lane, queue.limit)
+                m.set_number(arrays.streak, lane, m.constant(0.0))
+                m.set_number(arrays.patience, lane, m.read_double(queue.patience, 0))
+                for _ in m.when(m.integer(-1).below(m.read(queue.samples_to_exact, model))):
+                    m.set_number(arrays.patience, lane, m.constant(float("inf")))
 
 
-@inner
-def _settle(group, lane, decides, now, stop):
+def _handle(m, group, lane, decides, now, finite):
     """Handle a lane's event; decides: whether to decide on a model that the caller decides on otherwise."""
-    queue, feed, arrays, lanes = group.queue, group.feed, group.arrays, group.lanes
-    if decides and lanes.event[lane] < BEGIN:
-        lanes.event[lane] = _judge(group, lane, stop)
-    event, model = lanes.event[lane], feed.model[lane]
-    if event == NEXT:
-        place, event = atomic_add(queue.next, 0, 1), LEAVE
-        if place < queue.order.size:
-            model, event = queue.order[place], BEGIN
-    if event == BEGIN:
-        _begin(queue, feed, arrays, lanes, lane, model, now)
-    if event == LEAVE:
-        _clear(feed, arrays, lanes, lane)
+    queue, lanes = group.queue, group.lanes
+    for _ in m.when(decides.both(m.read(lanes.event, lane).below(BEGIN))):
+        _judge(m, group, lane, finite)
+    event, model = m.local(m.read(lanes.event, lane)), m.local(m.read(group.feed.model, lane))
+    for _ in m.when(event.get().equals(NEXT)):
+        place = m.atomic_add(queue.next, 0, 1)
+        event.set(LEAVE)
+        for _ in m.when(place.below(queue.length)):
+            model.set(m.read(queue.order, place))
+            event.set(BEGIN)
+    begins = event.get().equals(BEGIN)
+    for _ in m.when(begins.either(event.get().equals(LEAVE))):
+        _clear(m, group, lane)
+    for _ in m.when(begins):
+        _begin(m, group, lane, model.get(), now)
 
 
-@inner
-def settle(group, decides, now, stop):
-    """Handle the events of all lanes of a group; group: a Reference to Models.
+def settle(m, group, decides, now):
+    """Handle the events of all lanes of a group, a record of Models.
 
     decides: whether to decide on models, or only to do what the caller asks for.
 
     Returns whether the group can continue: no decision is left to the caller, a model is in training, and there is room
     for the results of all.
     """
-    feed, lanes, settled, active = group.feed, group.lanes, True, False
-    for lane in range(lanes.event.size):
-        if lanes.event[lane] != RUNNING:
-            _settle(group, lane, decides, now, stop)
-        elif feed.model[lane] >= 0 and not _is_finite(group.arrays.theta, lane):
-            lanes.event[lane] = RUINED
-        settled &= lanes.event[lane] == RUNNING
-        active |= feed.model[lane] >= 0
-    return settled and active and _has_room(group.ended, lanes.event.size)
+    feed, lanes, settled, active = group.feed, group.lanes, m.local(1), m.local(0)
+    (bad,) = m.fold(group.arrays.rows, [m.constant(0.0)], lambda row, bad: [
+        # 0 times what is not finite is no number, and stays none in a sum.
+        m.fma(m.load(group.arrays.theta, row), m.constant(0.0), bad[0])])
+    # A lane's weights change only where it is handled.
+    all_finite = m.mask_bits(bad < 1.0)
+    for lane in m.range(m.lanes):
+        finite = (all_finite >> lane).both(1)
+        quiet, has_model = m.read(lanes.event, lane).equals(RUNNING), m.integer(-1).below(m.read(feed.model, lane))
+        for _ in m.when(quiet.equals(0)):
+            _handle(m, group, lane, decides, now, finite)
+        for _ in m.when(quiet.both(has_model).both(finite.equals(0))):
+            m.write(lanes.event, lane, RUINED)
+        settled.set(settled.get().both(m.read(lanes.event, lane).equals(RUNNING)))
+        active.set(active.get().either(m.integer(-1).below(m.read(feed.model, lane))))
+    models, rows = most_ended(m.lanes)
+    room = m.read(group.ended.counts, 0).below(models - m.lanes + 1)
+    room = room.both(m.read(group.ended.counts, 1).below(rows - m.lanes * MOST + 1))
+    return settled.get().both(active.get()).both(room)

@@ -4,45 +4,56 @@ Each update goes from one array of weights to the next of three, so that the wei
 the one before, are still there when they turn out to have been the better ones.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.compiling import inner, plain
-from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, is_finite
-from fastrnn.kernels.block_data import WORD, Laid
+from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, STATISTICS, weights_are_finite
+from fastrnn.kernels.block_data import WORD, Extent
 from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.reference import Erased, Stored, bound
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.machine.address import Address, Loaded, call
+from fastrnn.machine.execute import Program
+from fastrnn.machine.records import Address, Integers, Numbers, frame_on, record_of, words_of
 
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20
-# Where in the frames of the two programs the words lie that change between their calls.
-_THETA, _X, _Y, _MASK, _STEPS, _LENGTHS = map(
-    (*LEARN_POINTERS, *LEARN_WORDS).index, ("theta", "x", "y", "mask", "steps", "lengths")
-)
-_BEFORE, _FOLLOWING = map(UPDATE_POINTERS.index, ("theta", "following"))
+# The words of the frame of learning.
+_LEARN = (*LEARN_POINTERS, *LEARN_WORDS)
 # The row of options with the learning rate.
 _RATE = OPTIONS.index("rate")
+# What changes from call to call of those who lay samples, at the beginning of their frames.
+LAY_SAMPLES = ("seed", "part")
 
 
 class Samples(NamedTuple):
     """Some samples of a word, one by one. x (N, T, I), y (N, O, C, L), mask (N, C, L), a chunk of steps in each vector;
     steps (N): up to a sample's last one that counts; outputs (N): that count; x_words (T, I), y_words (T, O): word
-    tag (1) of bits; state (64): scratch."""
+    tag (1) of bits; state (64): scratch; count: N; chunks: C; extent: of an Extent, one column."""
 
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    steps: np.ndarray
-    outputs: np.ndarray
-    x_words: np.ndarray
-    y_words: np.ndarray
-    tag: np.ndarray
-    state: np.ndarray
+    x: Address
+    y: Address
+    mask: Address
+    steps: Integers
+    outputs: Integers
+    x_words: Address
+    y_words: Address
+    tag: Integers
+    state: Address
+    count: int
+    chunks: int
+    extent: Extent
+
+    def lengths(self, lanes):
+        """Return how many numbers of x, y and mask a sample has."""
+        return self.extent.steps * self.extent.inputs, self.extent.outputs * self.chunks * lanes, self.chunks * lanes
+
+    def of(self, m, sample):
+        """Return x, y and mask of a sample, on a machine m."""
+        arrays = zip((self.x, self.y, self.mask), self.lengths(m.lanes))
+        return [m.part(m.as_pointer(array), sample * count) for array, count in arrays]
 
 
 def samples_for(sizes, steps, dtype, lanes, batch_size=1):
@@ -62,95 +73,106 @@ def samples_for(sizes, steps, dtype, lanes, batch_size=1):
         np.zeros((steps, sizes.outputs), np.uint64),
         np.full(1, -1, np.int64),
         np.zeros(64, np.uint64),
+        count,
+        chunks,
+        Extent(steps, sizes.inputs, sizes.outputs, 1),
     )
 
 
-def samples_layer_for(source, samples):
-    """(the Address of source.lay_samples, the Erased Laid that it takes first).
+def samples_layer_for(source, samples, dtype, lanes):
+    """Return the frame, for other Programs, of source.lay_samples.
 
-    lay_samples(laid, seed, part) writes samples N * part and on of the stream that `lay` has
-    (fastrnn.kernels.block_data.layer_for) into the N places of Samples; laid: a Reference to a Laid.
+    It writes samples N * part and on of the stream that `lay` has (fastrnn.kernels.block_data.layer_for) into the N
+    places of Samples.
     """
-    return bound(source.lay_samples, Stored(Laid(source, samples)), 0, 0)
+    return frame_on(source.lay_samples, LAY_SAMPLES, dtype, lanes, source.counts, source=source, samples=samples)
 
 
 class SmallBatches(NamedTuple):
-    """All that a session works on. lay: the source's lay_samples; laid: what that takes, a source and these Samples;
-    learn, update: of fastrnn.kernels.recurrent.units_learn; weights (3, R): the present ones are those of `present`
-    (1), then come the next ones; sums (B, 2): loss and wrong outputs of each sample of a batch; options (rows, 1); bad
-    (1, L): no number where a weight is not finite; clean (1): samples since the last mistake."""
+    """All that a session works on. lay: the frame of the source's lay_samples; samples: that it fills; learn, update:
+    frames of fastrnn.kernels.recurrent.units_learn; weights (3, R): the present ones are those of `present` (1), then
+    come the next ones; width: bytes of R; sums (B, 2): loss and wrong outputs of each sample of a batch; batch_size: B;
+    options (rows, 1); bad (1, L): no number where a weight is not finite; clean (1): samples since the last mistake."""
 
-    lay: Address
-    laid: Erased
+    lay: Integers
     samples: Samples
-    learn: Loaded
-    update: Loaded
-    weights: np.ndarray
-    present: np.ndarray
-    sums: np.ndarray
-    options: np.ndarray
-    bad: np.ndarray
-    clean: np.ndarray
+    learn: Integers
+    update: Integers
+    weights: Address
+    width: int
+    present: Integers
+    sums: Numbers
+    batch_size: int
+    options: Numbers
+    bad: Numbers
+    clean: Integers
 
 
-@inner
-def _learn(own, number, row):
-    """The gradient of the batch that begins with a sample, and its statistics (4)."""
-    samples, frame, sums = own.samples, own.learn.frame, own.sums
-    frame[_THETA] = own.weights[own.present[0]].ctypes.data
-    frame[_X], frame[_Y] = samples.x[number].ctypes.data, samples.y[number].ctypes.data
-    frame[_MASK], frame[_LENGTHS] = samples.mask[number].ctypes.data, samples.steps[number:].ctypes.data
-    frame[_STEPS] = 0
-    for n in range(sums.shape[0]):
-        sums[n, 0], sums[n, 1] = 0, 0
-        frame[_STEPS] = max(frame[_STEPS], samples.steps[number + n])
-    call(own.learn.address, (frame,))
-    for i in range(4):
-        row[i] = 0
-    for n in range(sums.shape[0]):
-        row[0] += sums[n, 0]
-        row[1] += samples.outputs[number + n]
-        row[2] += sums[n, 1]
-        row[3] += 1 if sums[n, 1] > 0 else 0
+# seed: of the data; step: the first one; patience, rates, updates, history and learning: as those of
+# fastrnn.kernels.batches; made and why become the updates made and why no more.
+CALL = ("seed", "step", "patience", "rates", "updates", "history", "learning", "made", "why")
 
 
-@plain
-def gradient_of_small_batch(own, seed, step, row):
-    """The gradient of the batch of a step, and its statistics (4); own: a Reference to a SmallBatches."""
-    count, batch_size = own.samples.steps.size, own.sums.shape[0]
-    first = step * batch_size
-    call(own.lay, (own.laid, seed, first // count))
-    _learn(own, first % count, row)
+@functools.cache
+def small_batches_program(dtype, lanes):
+    """Return the Program that makes updates as fastrnn.kernels.batches does; on a frame of CALL and SmallBatches."""
+
+    def kernel(m):
+        own = record_of(m, SmallBatches)
+        clean, history = m.local(m.read(own.clean, 0)), m.integers("history")
+        m.set_word("made", 0)
+        m.set_word("why", RAN)
+        for number, leave in m.loop(m.word("updates")):
+            first, count = (m.word("step") + number) * own.batch_size, own.samples.count
+            for _ in m.when((first % count).equals(0).either(number.equals(0))):
+                m.run(own.lay, LAY_SAMPLES, seed=m.word("seed"), part=first // count)
+            row, present = m.part_of_integers(history, number * STATISTICS), m.read(own.present, 0)
+            _learn(m, own, first % count, present, row)
+            for _ in m.when(m.word("learning")):
+                m.set_number(own.options, _RATE, m.read_double(m.integers("rates"), number))
+                _update(m, own, number, present, row, clean)
+            leave(m.word("why").equals(RAN).equals(0))
+        for _ in m.when(m.word("why").equals(DIVERGED).equals(0)):
+            m.write(own.clean, 0, clean.get())
+
+    return Program(kernel, (*CALL, *words_of(SmallBatches)), dtype, lanes, "")
 
 
-@plain
-def run_small_batches(own, seed, first_step, patience, rates, history):
-    """Updates until the rates run out, the samples stay clean, or loss or weights are not finite.
+def _learn(m, own, sample, present, row):
+    """Compute the gradient of the batch that begins with a sample, and its statistics (4)."""
+    steps, outputs, wrong_samples, samples = m.local(0), m.local(0), m.local(0), own.samples
+    for n in m.range(own.batch_size):
+        for i in range(2):
+            m.set_number(own.sums, n * 2 + i, m.constant(0.0))
+        steps.set(steps.get().most(m.read(samples.steps, sample + n)))
+        outputs.set(outputs.get() + m.read(samples.outputs, sample + n))
+    words = {"theta": own.weights + present * own.width, "lengths": m.word("samples.steps") + sample * 8}
+    for name, count in zip(("x", "y", "mask"), samples.lengths(m.lanes)):
+        words[name] = getattr(samples, name) + sample * count * m.bytes
+    m.run(own.learn, _LEARN, steps=steps.get(), **words)
+    for i in (0, 2):
+        m.write_double(row, i, m.as_double(0))
+    for n in m.range(own.batch_size):
+        for i, place in enumerate((0, 2)):
+            m.write_double(row, place, m.read_double(row, place) + m.double(own.sums, n * 2 + i))
+        wrong_samples.set(wrong_samples.get() + m.is_positive(m.double(own.sums, n * 2 + 1)))
+    m.write_double(row, 1, m.as_double(outputs.get()))
+    m.write_double(row, 3, m.as_double(wrong_samples.get()))
 
-    own: a Reference to a SmallBatches. Returns (updates made, why), and fills history (updates, 4), as
-    fastrnn.kernels.batches.run_batches does.
-    """
-    weights, update, count, batch_size = own.weights, own.update.frame, own.samples.steps.size, own.sums.shape[0]
-    clean = own.clean[0]
-    for i in range(rates.size):
-        first = (first_step + i) * batch_size
-        if first % count == 0 or i == 0:
-            call(own.lay, (own.laid, seed, first // count))
-        own.options[_RATE, 0] = rates[i]
-        row, present = history[i], own.present[0]
-        _learn(own, first % count, row)
-        update[_BEFORE] = weights[present].ctypes.data
-        update[_FOLLOWING] = weights[(present + 1) % 3].ctypes.data
-        call(own.update.address, (update,))
-        if not np.isfinite(row[0]):
-            own.present[0] = (present + 2) % 3
-            return i, DIVERGED
-        clean = clean + batch_size if row[3] == 0 else 0
-        if not is_finite(own.bad):
-            return i + 1, DIVERGED
-        own.present[0] = (present + 1) % 3
-        if 0 < patience <= clean:
-            own.clean[0] = clean
-            return i + 1, CLEAN
-    own.clean[0] = clean
-    return rates.size, RAN
+
+def _update(m, own, number, present, row, clean):
+    """Make the update of a batch with these statistics; clean: a Local, samples since the last mistake."""
+    before, following = (own.weights + number % 3 * own.width for number in (present, present + 1))
+    m.run(own.update, UPDATE_POINTERS, theta=before, following=following)
+    finite, sound = m.is_finite(m.read_double(row, 0)), weights_are_finite(m, own.bad)
+    m.set_word("made", number + finite)
+    for _ in m.when(finite.equals(0)):
+        m.write(own.present, 0, (present + 2) % 3)
+    for _ in m.when(finite.both(sound).equals(0)):
+        m.set_word("why", DIVERGED)
+    for _ in m.when(finite.both(sound)):
+        m.write(own.present, 0, (present + 1) % 3)
+        right = m.is_positive(m.read_double(row, 3)).equals(0)
+        clean.set((clean.get() + own.batch_size) * right)
+        for _ in m.when(m.integer(0).below(m.word("patience")).both(clean.get().below(m.word("patience")).equals(0))):
+            m.set_word("why", CLEAN)

@@ -14,17 +14,20 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastrnn.machine.atomics import Atomics
+from fastrnn.machine.calls import Calls
+from fastrnn.machine.doubles import Doubles
 from fastrnn.machine.integers import INT, Int, Local
 from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
 from fastrnn.simd.rows import broadcast_value, join, load_vector, split_vector
+from fastrnn.simd.squares import emit_exchange
 
 # A loop of known length is written out, step after step, where it makes at most this number of vectors.
 UNROLLED = 64
 
 
-class Compiler(LaneSums, Atomics):
+class Compiler(LaneSums, Atomics, Calls, Doubles):
     """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
@@ -100,6 +103,14 @@ class Compiler(LaneSums, Atomics):
         key, counter = ([self.integer(each).ir() for each in numbers] for numbers in (key, counter))
         emit_random_words(self.builder, key, counter, words, self.integer(count).ir())
 
+    def exchange(self, rows, words, count, first):
+        """Bit first + l of words (64, count)[s] = bit s of rows (16, count)[l]; bits of words below these stay, those
+        above become 0.
+
+        Both: arrays of int64. count: a multiple of fastrnn.simd.squares.VECTOR_WORDS.
+        """
+        emit_exchange(self.builder, rows, words, self.integer(count).ir(), self.integer(first).ir())
+
     def _element(self, pointer, index):
         """The address of an element: that of the register's part, which neighbours share, and the known offset."""
         index = self.integer(index)
@@ -132,11 +143,6 @@ class Compiler(LaneSums, Atomics):
         """The number `index` numbers from the pointer, in all lanes."""
         number = self.builder.load(self._element(pointer, index))
         return Vector(self.builder, broadcast_value(self.builder, number, self.lanes), self.dtype)
-
-    def set_number(self, pointer, index, value):
-        """Write the first lane of a vector `index` numbers from the pointer."""
-        number = self.builder.extract_element(value.value, ir.IntType(32)(0))
-        self.builder.store(number, self._element(pointer, index))
 
     def constant(self, number):
         """Return a number, broadcast to all lanes."""

@@ -12,68 +12,12 @@ import time
 import numpy as np
 
 from fastrnn.formula.evaluate import NUMPY
+from fastrnn.machine.emulated_integers import Int, Local
 
 # Held by the thread that adds atomically.
 _ADDING = threading.Lock()
-
-
-class Int(int):
-    """Python's int, with the conditions of the compiler's Int."""
-
-    known = True
-
-    @property
-    def value(self):
-        return int(self)
-
-    def least(self, other):
-        """The smaller of two."""
-        return Int(min(self, other))
-
-    def below(self, other):
-        """A condition for `when`: self < other."""
-        return Int(int(self) < other)
-
-    def equals(self, other):
-        """A condition for `when`: self == other."""
-        return Int(int(self) == other)
-
-    def either(self, other):
-        """A condition for `when`: self or other holds."""
-        return Int(int(self) | other)
-
-    def both(self, other):
-        """A condition for `when`: self and other hold."""
-        return Int(int(self) & other)
-
-
-def _of_ints(name):
-    plain = getattr(int, name)
-
-    def operation(self, other):
-        result = plain(self, other)
-        return result if result is NotImplemented else Int(result)
-
-    return operation
-
-
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "mod", "floordiv", "rshift"):
-    setattr(Int, f"__{_name}__", _of_ints(f"__{_name}__"))
-
-
-class Local:
-    """An integer that a kernel changes: `get` and `set`."""
-
-    def __init__(self, start):
-        self.set(start)
-
-    def get(self):
-        """Return the Int that was set last."""
-        return self._value
-
-    def set(self, value):
-        """Set it to an Int or a Python int."""
-        self._value = Int(value)
+# The Programs of `loaded` frames, by the address of their machine code.
+PROGRAMS = {}
 
 
 class Vector(np.ndarray):
@@ -100,6 +44,22 @@ class Emulator:
     def __init__(self, frame, names, dtype, lanes):
         self.frame, self.names, self.dtype, self.lanes = frame, names, np.dtype(dtype), lanes
         self.bytes = self.dtype.itemsize
+
+    # ---------------------------------------------------------------------------------------------------- calls
+
+    def run(self, frame, names=(), **words):
+        """Run the Program of a `loaded` frame, an array of int64, on it, after setting words of it; names: of its first
+        words."""
+        for name, value in words.items():
+            self.write(frame, names.index(name), value)
+        program = PROGRAMS[self.read(frame, -1)]
+        emulate(program, _at(frame, 0, np.dtype(np.int64), len(program.names)))
+
+    def call(self, address, arguments):
+        """Call a function that numba compiled, which returns nothing and takes integers of 64 bits."""
+        places = np.zeros(2, np.int64)
+        words = [places[:1].ctypes.data, places[1:].ctypes.data, *arguments]
+        ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_int64] * len(words))(address)(*words)
 
     # -------------------------------------------------------------------------------------------------- the frame
 
@@ -146,6 +106,44 @@ class Emulator:
         drawn = np.random.Philox(key=np.array(key, np.uint64), counter=np.array(counter, np.uint64)).random_raw(count)
         _at(words, 0, np.dtype(np.uint64), count)[:] = drawn
 
+    def exchange(self, rows, words, count, first):
+        """Bit first + l of words (64, count)[s] = bit s of rows (16, count)[l]; bits of words below these stay, those
+        above become 0."""
+        bits = np.unpackbits(_at(rows, 0, np.dtype("<u8"), 16 * count).view(np.uint8), bitorder="little")
+        lanes = np.arange(first, first + 16, dtype=np.uint64)[:, None, None]
+        own = bits.reshape(16, count, 64).astype(np.uint64) << lanes
+        target = _at(words, 0, np.dtype(np.uint64), 64 * count).reshape(64, count)
+        target &= np.uint64(2**first - 1)
+        target |= np.bitwise_or.reduce(own, 0).T
+
+    # ---------------------------------------------------------------------------------------------------- doubles
+
+    def double(self, pointer, index):
+        """A number of an array, as a float."""
+        return np.float64(self._numbers(pointer, index, 1)[0])
+
+    def read_double(self, integers, index):
+        """An element of an array of float64."""
+        return _at(integers, index, np.dtype(np.float64), 1)[0]
+
+    def write_double(self, integers, index, value):
+        """Set an element of an array of float64."""
+        _at(integers, index, np.dtype(np.float64), 1)[0] = value
+
+    as_double = staticmethod(np.float64)
+
+    def truncated(self, double):
+        """The Int that is left of a float without what follows its point."""
+        return Int(double)
+
+    def is_finite(self, double):
+        """A condition for `when`."""
+        return Int(np.isfinite(double))
+
+    def is_positive(self, double):
+        """A condition for `when`."""
+        return Int(double > 0)
+
     # ---------------------------------------------------------------------------------------------------- threads
 
     def atomic_add(self, integers, index, amount):
@@ -185,8 +183,8 @@ class Emulator:
         return self.constant(self._numbers(pointer, index, 1)[0])
 
     def set_number(self, pointer, index, value):
-        """Write the first lane of a vector `index` numbers from the pointer."""
-        self._numbers(pointer, index, 1)[0] = value[0]
+        """Write a float, or the first lane of a vector, `index` numbers from the pointer."""
+        self._numbers(pointer, index, 1)[0] = np.ravel(value)[0]
 
     def constant(self, number):
         """Return a number, broadcast to all lanes."""

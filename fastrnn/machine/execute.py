@@ -9,9 +9,8 @@ import os
 
 import numpy as np
 
-from fastrnn.machine.address import Loaded, address_for
-from fastrnn.machine.emulator import emulate
-from fastrnn.machine.native import SIGNATURE, native
+from fastrnn.machine.emulator import PROGRAMS, emulate
+from fastrnn.machine.native import native
 
 
 class Program:
@@ -22,20 +21,22 @@ class Program:
         whole = f"{kernel.__module__}.{kernel.__qualname__} {dtype} x {lanes} ({' '.join(names)}) {text}"
         self.digest = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
-    @property
-    def address(self):
-        """The Address of its machine code, which takes a frame; compiled, or from the disk cache."""
-        return address_for(SIGNATURE, native().code(self).address)
-
     def frame(self, **values):
-        """Return a frame of these integers and addresses of arrays, by name; the others are 0."""
+        """Return a frame of these integers and addresses of arrays, by name; the others are 0.
+
+        In memory one more word precedes it, see `loaded`.
+        """
         given = (values.get(name, 0) for name in self.names)
         numbers = (value.ctypes.data if isinstance(value, np.ndarray) else int(value) for value in given)
-        return np.array([(number + 2**63) % 2**64 - 2**63 for number in numbers], np.int64)
+        return np.array([0, *((number + 2**63) % 2**64 - 2**63 for number in numbers)], np.int64)[1:]
 
     def loaded(self, **values):
-        """Return the Loaded on a `frame` of its own."""
-        return Loaded(self.address, self.frame(**values))
+        """Return a `frame` on which other Programs can run this one, whose machine code's address precedes it."""
+        frame = self.frame(**values)
+        frame.base[0] = code = native().code(self).address
+        if _emulated():
+            PROGRAMS[code] = self
+        return frame
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""

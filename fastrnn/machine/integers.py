@@ -78,10 +78,26 @@ class Int:
     def __rshift__(self, other):
         return self._with(other, lambda a, b: a >> b, self.machine.builder.ashr)
 
+    def __lshift__(self, other):
+        return self._with(other, lambda a, b: a << b, self.machine.builder.shl)
+
+    def shifted_down(self, other):
+        """Shifted right, as a word of 64 bits: zeros follow."""
+        return self._with(other, lambda a, b: a % 2**64 >> b, self.machine.builder.lshr)
+
+    def remainder(self, other):
+        """The remainder of a division, as words of 64 bits without a sign."""
+        return self._with(other, lambda a, b: a % 2**64 % b, self.machine.builder.urem)
+
     def least(self, other):
         """The smaller of two."""
         builder = self.machine.builder
         return self._with(other, min, lambda a, b: builder.select(builder.icmp_signed("<", a, b), a, b))
+
+    def most(self, other):
+        """The larger of two."""
+        builder = self.machine.builder
+        return self._with(other, max, lambda a, b: builder.select(builder.icmp_signed("<", a, b), b, a))
 
     def below(self, other):
         """A condition for `when`: self < other."""

@@ -10,21 +10,19 @@ import hashlib
 from typing import NamedTuple
 
 from llvmlite import binding, ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from fastrnn.interrupt import postponed
+from fastrnn.machine.calls import CODE
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
 from fastrnn.machine.integers import INT
 from fastrnn.pipelines import uncollected
 
-FRAME = types.Array(types.int64, 1, "C")
-# As `call` of fastrnn.machine.address calls it.
-SIGNATURE = (FRAME,)
-# As Python calls it, which leaves its lock to others meanwhile: with the address of frames, one after the other, and
-# their number. numba's way from Python to compiled code would have to be compiled itself.
+# As Python calls a program, which leaves its lock to others meanwhile: with the address of frames, one after the other,
+# and their number. numba's way from Python to compiled code would have to be compiled itself.
 RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 # Loops test their condition at their end, which leaves the recurrence fewer jumps. What all of LLVM's passes take, and
 # what they are worth: `python -m bench.passes`.
@@ -33,7 +31,7 @@ PASSES = ("simplify_cfg", "sroa", "instruction_combine", "loop_simplify", "lcssa
 
 
 class Code(NamedTuple):
-    """The machine code of a Program: its address, for compiled code, and the RUN of it, for Python."""
+    """The machine code of a Program: its address, for other Programs, and the RUN of it, for Python."""
 
     address: int
     run: object
@@ -99,33 +97,25 @@ def optimised(machine, module):
 
 
 def _names_of(program):
-    """Return the names of the functions that compiled code and Python call."""
+    """Return the names of the functions that other Programs and Python call."""
     return f"program_{program.digest}", f"run_{program.digest}"
 
 
 def _emitted(program, triple, layout):
-    """Return a Program as LLVM's instructions: a function that numba's compiled code can call, and a RUN."""
-    context = cpu_target.target_context
-    convention = context.call_conv
+    """Return a Program as LLVM's instructions: a function of a frame, and a RUN."""
     module = ir.Module(program.digest)
     module.triple, module.data_layout = triple, layout
     called, run = _names_of(program)
-    function = ir.Function(module, convention.get_function_type(types.none, SIGNATURE), called)
+    function = ir.Function(module, CODE, called)
     builder = ir.IRBuilder(function.append_basic_block())
-    (frame,) = context.get_arg_packer(SIGNATURE).from_arguments(builder, convention.get_arguments(function))
-    # numba's way to an array's data would first take in all that it can compile, in a third of a second.
-    data = context.data_model_manager[FRAME].get_field_position("data")
-    words = builder.extract_value(frame, data)
-    program.kernel(Compiler(builder, words, program.names, program.dtype, program.lanes))
-    convention.return_value(builder, context.get_dummy_value())
+    program.kernel(Compiler(builder, function.args[0], program.names, program.dtype, program.lanes))
+    builder.ret_void()
 
-    runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [words.type, INT]), run)
+    runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [*CODE.args, INT]), run)
     builder = ir.IRBuilder(runner.append_basic_block())
     frames, count = runner.args
     with cgutils.for_range(builder, count) as loop:
-        words = builder.gep(frames, [builder.mul(loop.index, INT(len(program.names)))])
-        frame = builder.insert_value(ir.Constant(context.get_value_type(FRAME), ir.Undefined), words, data)
-        convention.call_function(builder, function, types.none, SIGNATURE, [frame])
+        builder.call(function, [builder.gep(frames, [builder.mul(loop.index, INT(len(program.names)))])])
     builder.ret_void()
     return module
 

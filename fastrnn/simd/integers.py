@@ -4,8 +4,7 @@ import platform
 import sys
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils
 
 
 def emit_add(builder, pointer, amount):
@@ -37,52 +36,3 @@ def emit_yield(builder):
     if sys.platform != "win32":
         function = ir.FunctionType(ir.IntType(32), [])
         builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
-
-
-@intrinsic
-def atomic_add(typing_context, array, index, amount):
-    """Add to one int64 of the array atomically; return the value before."""
-
-    def generate(context, builder, signature, values):
-        return emit_add(builder, _element_pointer(context, builder, signature, values), values[2])
-
-    return types.int64(array, index, types.int64), generate
-
-
-@intrinsic
-def atomic_load(typing_context, array, index):
-    """Read one int64 of the array, with acquire order: everything its writer wrote before it is visible."""
-
-    def generate(context, builder, signature, values):
-        return emit_load(builder, _element_pointer(context, builder, signature, values))
-
-    return types.int64(array, index), generate
-
-
-@intrinsic
-def pause(typing_context):
-    """Wait for a moment, some ten nanoseconds, in which a core's other thread may work."""
-
-    def generate(context, builder, signature, values):
-        emit_pause(builder)
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-@intrinsic
-def give_way(typing_context):
-    """Yield to another thread of the operating system, where it offers that."""
-
-    def generate(context, builder, signature, values):
-        emit_yield(builder)
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-def _element_pointer(context, builder, signature, values):
-    """The address of an element of the array (n,) that an intrinsic takes first, at the index that it takes next."""
-    kind, index = signature.args[:2]
-    data = context.make_array(kind)(context, builder, values[0]).data
-    return builder.gep(data, [context.cast(builder, values[1], index, types.intp)])

@@ -82,7 +82,7 @@ class Task:
         """The task as a BitTask."""
         return BitTask(
             label_address(self.label),
-            (*self.numbers, *[0] * (TASK_NUMBERS - len(self.numbers))),
+            np.array([*self.numbers, *[0] * (TASK_NUMBERS - len(self.numbers))]),
             self.bits - self.free_bits,
             self.last_only,
         )

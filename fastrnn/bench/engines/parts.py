@@ -11,9 +11,8 @@ import numpy as np
 from fastrnn.bench.workload import INPUTS, OUTPUTS
 from fastrnn.bits.stream import Stream
 from fastrnn.cells.elman import Elman
-from fastrnn.compiling import jit
-from fastrnn.kernels.block_data import WORD
-from fastrnn.machine.address import call
+from fastrnn.kernels.block_data import LAY, WORD
+from fastrnn.machine.execute import Program
 from fastrnn.model import Model
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
@@ -23,16 +22,18 @@ REPEATS = 100
 PART_SAMPLES = WORD
 
 
-@jit
-def _lay(address, laid, times):
-    for n in range(times):
-        call(address, (laid, 0, n * PART_SAMPLES, PART_SAMPLES))
+def _lay(m):
+    for n in m.range(m.word("times")):
+        m.run(m.integers("frame"), LAY, seed=0, first=n * PART_SAMPLES, samples=PART_SAMPLES)
 
 
-@jit
-def _call(address, frame, times):
-    for _ in range(times):
-        call(address, (frame,))
+def _run(m):
+    for _ in m.range(m.word("times")):
+        m.run(m.integers("frame"))
+
+
+_LAY = Program(_lay, ("frame", "times"), "float32", 1, "")
+_RUN = Program(_run, ("frame", "times"), "float32", 1, "")
 
 
 class TimedPart:
@@ -47,7 +48,7 @@ class TimedPart:
         words = np.zeros((1, work.steps, INPUTS), np.uint64)
         self.forward = self.stream.frame(words, np.zeros((1, work.steps, OUTPUTS), np.uint64))
         self.session.run(1)
-        self.thread = self.session.stored[0].values
+        self.thread = self.session.own[0]
 
     def run(self, updates):
         self.blocks(REPEATS * updates)
@@ -55,22 +56,22 @@ class TimedPart:
 
 class Data(TimedPart):
     def blocks(self, times):
-        _lay(self.thread.lay, self.thread.laid, times)
+        _LAY.call(frame=self.thread.lay, times=times)
 
 
 class Forward(TimedPart):
     def blocks(self, times):
-        _call(self.stream.program.address, self.forward[0], times)
+        _RUN.call(frame=self.forward[0], times=times)
 
 
 class Learn(TimedPart):
     def blocks(self, times):
-        _call(*self.thread.learn, times)
+        _RUN.call(frame=self.thread.learn, times=times)
 
 
 class Update(TimedPart):
     def blocks(self, times):
-        _call(*self.thread.shared.update, times)
+        _RUN.call(frame=self.thread.shared.update, times=times)
 
 
 def work_of_block(part, work):

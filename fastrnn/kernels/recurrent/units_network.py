@@ -16,7 +16,6 @@ checkpoints (N, S, C, P).
 from dataclasses import dataclass
 
 from fastrnn.caching import cached_property
-from fastrnn.compiling import inner
 from fastrnn.kernels.recurrent import network
 from fastrnn.kernels.recurrent.layout import WeightTable, gates_of
 
@@ -33,12 +32,9 @@ def chunk_of(lanes):
     return CHUNK if lanes >= CHUNK else NARROW_CHUNK
 
 
-@inner
 def place_of_step(t, lanes):
-    """Return (vector, lane) of a step's outputs."""
-    if lanes < CHUNK:
-        return t // NARROW_CHUNK, t % NARROW_CHUNK
-    return t // CHUNK, t % CHUNK
+    """Return where a step's outputs lie, in numbers from those of the first step."""
+    return t // chunk_of(lanes) * lanes + t % chunk_of(lanes)
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ def arrays_for(net, optimizer, config, places, steps, shapes):
     return arrays
 
 
-def loaded(programs, arrays, net, config, steps, **words):
-    """Return the Loaded of Programs, on frames with arrays by name, and words."""
+def frames_for(programs, arrays, net, config, steps, **words):
+    """Return frames of Programs, for other Programs, with arrays by name, and words."""
     words |= {"segment": segment_of(config, steps), "window": net.window(steps)}
     return [program.loaded(**arrays, **words) for program in programs]
 

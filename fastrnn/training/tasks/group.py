@@ -4,20 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.bits.lanes import lane_source
-from fastrnn.kernels.block_data import block_for, seen
-from fastrnn.kernels.ensemble import Arrays, Models, Plan, run_models
+from fastrnn.kernels.block_data import block_for
+from fastrnn.kernels.ensemble import CALL, Arrays, Models, Plan, models_program
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
 from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
 from fastrnn.kernels.model_queue import Walk, ended_for
 from fastrnn.kernels.recurrent.bits import WALK
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
-from fastrnn.machine.address import Loaded
+from fastrnn.machine.records import values_of
 from fastrnn.schedules import rates
-from fastrnn.training.tasks.engine import loaded
+from fastrnn.training.tasks.engine import frames_for
 from fastrnn.training.tasks.many_recipe import patience_of
 
 
@@ -80,20 +78,18 @@ class RunGroup:
         self.arrays = {name: aligned_zeros(shape, dtype) for name, shape in shapes.items()}
         block, arrays, programs = self.block, self.arrays, (recipe.learn, recipe.update)
         given = {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
-        self.programs = loaded(programs, arrays | given, net, recipe.config, recipe.steps)
-        own, self.plan = Arrays(**{name: arrays[name] for name in Arrays._fields}), self._plan()
-        self.ended, self.walk = ended_for(lanes), self._walk(tree)
-        laying = lanes_layer_for(lane_source(recipe.source), self.feed, block)
-        lanes_and_models = own, self.held, self.queue, self.ended, self.walk
-        self.models = Stored(Models(*laying, self.feed, seen(block), self.plan, *self.programs, *lanes_and_models))
-        # Compile, or load from the cache.
-        self.run(0, GOES_ON)
-
-    def _walk(self, tree):
-        """Return the Walk of a Tree, or one that is never used."""
-        if tree is None:
-            return Walk(Loaded(self.programs[1].address, np.zeros(len(WALK), np.int64)), np.zeros(1, self.recipe.dtype))
-        return Walk(Loaded(tree.program.address, tree.frame), tree.theta)
+        frames = frames_for(programs, arrays | given, net, recipe.config, recipe.steps)
+        counts = rows, len(names.slots), len(names.running), len(arrays["options"])
+        own, self.plan = Arrays(*(arrays[name] for name in Arrays._fields[: -len(counts)]), *counts), self._plan()
+        self.ended = ended_for(lanes)
+        # Without a Tree it is never used.
+        self.walk = Walk(tree.frame, tree.theta) if tree else Walk(np.zeros(len(WALK), np.int64), np.zeros(1, dtype))
+        lay = lanes_layer_for(recipe.source, self.feed, block, dtype, lanes)
+        lanes_and_models = self.held, queue, self.ended, self.walk
+        self.models = Models(lay, self.feed, block, self.plan, *frames, own, *lanes_and_models)
+        self.program = models_program(str(dtype), lanes)
+        self.frame = self.program.frame(**values_of(self.models))
+        self.program.compile()
 
     def _plan(self):
         """Return the Plan of a group."""
@@ -179,17 +175,23 @@ class RunGroup:
         """
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
-        self.walk.program.frame[WALK.index("stop")] = stop.ctypes.data
+        self.walk.frame[WALK.index("stop")] = stop.ctypes.data
         if self.plan.scheduled:
             # Models that begin now have rates of their own.
-            run_models(self.models.reference, factors, 0, now, stop)
+            self._call(0, factors, now, stop)
             active = self.feed.model >= 0
             updates = int((self.held.limit - self.feed.step)[active].min(initial=updates))
             of_step = {
                 step: rates(config.schedule, 1.0, step, updates, config.updates) for step in {*self.feed.step.tolist()}
             }
             factors = np.array([of_step[step] for step in self.feed.step.tolist()]).reshape(recipe.lanes, updates)
-        return run_models(self.models.reference, factors, updates, now, stop)
+        return self._call(updates, factors, now, stop)
+
+    def _call(self, updates, factors, now, stop):
+        seconds = int(np.float64(now).view(np.int64))
+        self.frame[: len(CALL)] = updates, factors.ctypes.data, seconds, stop.ctypes.data, 0
+        self.program.run(self.frame)
+        return int(self.frame[CALL.index("made")])
 
     def steps(self, lane):
         """Return the number of updates that a model has made."""

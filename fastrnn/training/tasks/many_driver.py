@@ -70,7 +70,7 @@ class ManyTraining:
             if self.checks:
                 self.checks[model] = Checks(self.checks[model].rows, self.config, failed, looked_at)
             self.restored.append((model, held.state))
-        self.queue = self.queue._replace(order=np.setdiff1d(np.arange(count), known))
+        self.queue = self.queue.of(np.setdiff1d(np.arange(count), known))
         self.earlier = as_number("seconds", seconds)
 
     def _queue(self):

@@ -70,13 +70,16 @@ class RunRecipe:
         """Return the Queue of all models, which wait; seeds: of each; results: the ModelResults with their initial
         weights, to which the kernels write."""
         config = self.config
+        verify_after = config.verify_after if first_limit is None and judge != NOBODY else 0
         return Queue(
             next=np.zeros(1, np.int64),
             order=np.arange(len(seeds)),
+            length=len(seeds),
             seeds=np.asarray(seeds, np.uint64),
             options=self.options,
             weights=results.weights,
             rows=self.rows,
+            width=len(self.rows),
             samples_to_exact=results.samples_to_exact,
             began=results.began,
             stretch=bin_updates(config.batch_size),
@@ -84,7 +87,7 @@ class RunRecipe:
             limit=config.updates,
             # On their own data, models are checked after a number of updates, and the patience is set after that.
             first_limit=config.updates if first_limit is None else min(first_limit, config.updates),
-            patience=float(patience_of(config.verify_after if first_limit is None and judge != NOBODY else 0)),
+            patience=np.full(1, patience_of(verify_after), float),
             judge=judge,
             stops=int(config.until == "exact"),
         )

@@ -3,17 +3,17 @@
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.kernels.batches import Shared, Thread, gradient_of, run_batches
-from fastrnn.kernels.block_data import block_for, layer_for, seen
-from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE, combine_program
+from fastrnn.kernels.batches import CALL, Shared, Thread, batches_program
+from fastrnn.kernels.block_data import block_for, layer_for
+from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
-from fastrnn.kernels.reference import Stored
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
+from fastrnn.machine.records import values_of
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, loaded, network_for
+from fastrnn.training.tasks.engine import arrays_for, frames_for, network_for
 from fastrnn.training.tasks.small_session import SmallSession
 
 # Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
@@ -35,12 +35,13 @@ class Session(BaseSession):
         self.programs = (
             learn_program(net, self.terms, config.dtype, lanes),
             update_program(net, self.optimizer, self.terms, config.dtype, lanes),
-            combine_program(config.dtype, lanes),
         )
-        self.shared = self._shared(weights, lanes)
-        # What the programs of each thread work on.
+        self.shared, self.driver = self._shared(weights, lanes), batches_program(config.dtype, lanes)
+        # What each thread works on, and the arrays of its programs.
         self.memory = []
-        self.stored = [self._thread(lanes) for _ in range(threads)]
+        self.own = [self._thread(lanes) for _ in range(threads)]
+        self.frames = [self.driver.frame(**values_of(own)) for own in self.own]
+        self.driver.compile()
 
     def _shared(self, weights, lanes):
         """Return what threads share."""
@@ -55,9 +56,10 @@ class Session(BaseSession):
             theta=arrays["theta"],
             previous=arrays["previous"],
             gradients=arrays["gradient"],
+            rows=rows // lanes,
             sums=aligned_zeros((self.groups, lanes), self.dtype),
             outputs=aligned_zeros((self.groups, lanes), np.int64),
-            update=loaded([self.programs[1]], arrays, self.net, self.config, self.steps)[0],
+            update=frames_for(self.programs[1:], arrays, self.net, self.config, self.steps)[0],
             options=arrays["options"],
             bad=arrays["bad"],
             statistics=np.zeros(4),
@@ -71,31 +73,32 @@ class Session(BaseSession):
         """Return one thread's Thread, with memory of its own for a block."""
         config, net, shared = self.config, self.net, self.shared
         block = block_for(net, self.steps, self.dtype, lanes, self.source.last_only)
-        arrays = self.arrays | {"tree": shared.tree, "numbers": shared.gradients}
-        arrays |= {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
+        arrays = self.arrays | {name: getattr(block, name) for name in ("x", "y", "mask", "lengths", "weights")}
         if self.memory:
             shapes = {name: (count, lanes) for name, count in net.training_arrays(self.steps).items()}
             arrays |= {name: aligned_zeros(shape, self.dtype) for name, shape in shapes.items()}
-        words = {"vectors": shared.theta.size // lanes, "parts": self.groups}
-        programs = loaded(self.programs[::2], arrays, net, config, self.steps, **words)
+        (learn,) = frames_for(self.programs[:1], arrays, net, config, self.steps)
         self.memory.append(arrays)
-        laying, counts = layer_for(self.source, block), (config.batch_size, self.size, self.groups)
-        return Stored(Thread(*laying, seen(block), config.seed, *counts, *programs, shared))
+        counts = config.batch_size, self.size, self.groups
+        return Thread(layer_for(self.source, block, self.dtype, lanes), block, config.seed, *counts, learn, shared)
 
-    def _call(self, threads, patience, rates, history, stop):
+    def _call(self, threads, patience, rates, history, stop, learning=1):
         shared, updates = self.shared, len(rates)
         shared.drawn[:] = shared.result[:] = shared.tree[COMBINED] = 0
         shared.options[OPTIONS.index("rate"), :updates] = rates[:1]
 
         def work(thread, threads):
-            run_batches(self.stored[thread].reference, self.step, patience, rates, history, stop, thread, threads)
+            numbers = rates.ctypes.data, updates, history.ctypes.data, stop.ctypes.data, thread, threads, learning
+            self.frames[thread][: len(CALL)] = self.step, patience, *numbers
+            self.driver.run(self.frames[thread])
 
-        # Without updates it is only compiled. One update may take long: for Ctrl-C this thread must wait, not work.
+        # One update may take long: for Ctrl-C this thread must wait, not work.
         worked = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)
         return len(worked), *shared.result.tolist()
 
     def _gradient(self, statistics):
-        gradient_of(self.stored[0].reference, self.step, statistics, GOES_ON)
+        self._call(1, 0, np.zeros(1), np.zeros((1, 4)), GOES_ON, learning=0)
+        statistics[:] = self.shared.statistics
         return self.shared.gradients[0]
 
     @property

@@ -7,18 +7,12 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
-from fastrnn.kernels.reference import Stored
-from fastrnn.kernels.small_batches import (
-    SmallBatches,
-    gradient_of_small_batch,
-    run_small_batches,
-    samples_for,
-    samples_layer_for,
-)
+from fastrnn.kernels.small_batches import CALL, SmallBatches, samples_for, samples_layer_for, small_batches_program
+from fastrnn.machine.records import values_of
 from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, loaded
+from fastrnn.training.tasks.engine import arrays_for, frames_for
 
 
 class SmallSession(BaseSession):
@@ -38,7 +32,9 @@ class SmallSession(BaseSession):
         )
         self.samples = samples_for(net.sizes, steps, self.dtype, lanes, config.batch_size)
         self.batches = self._batches(weights)
-        self.stored = Stored(self.batches)
+        self.driver = small_batches_program(config.dtype, lanes)
+        self.frame = self.driver.frame(**values_of(self.batches))
+        self.driver.compile()
 
     def _batches(self, weights):
         """Return the SmallBatches."""
@@ -53,20 +49,26 @@ class SmallSession(BaseSession):
             "chunks": self.samples.y.shape[2],
             "whole": int(net.whole(self.steps)),
         }
-        programs = loaded(self.programs, arrays, net, config, self.steps, **words)
+        learn, update = frames_for(self.programs, arrays, net, config, self.steps, **words)
+        lay = samples_layer_for(self.source, self.samples, self.dtype, net.lanes)
         own = {name: arrays[name] for name in ("weights", "sums", "options", "bad")}
         own |= {name: np.zeros(1, np.int64) for name in ("present", "clean")}
-        return SmallBatches(*samples_layer_for(self.source, self.samples), self.samples, *programs, **own)
+        sizes = {"width": own["weights"][0].nbytes, "batch_size": config.batch_size}
+        return SmallBatches(lay, self.samples, learn, update, **own, **sizes)
 
-    def _call(self, threads, patience, rates, history, stop):
+    def _call(self, threads, patience, rates, history, stop, learning=1):
+        numbers = rates.ctypes.data, len(rates), history.ctypes.data, learning
+
         # It lasts as long as its updates, whatever `stop` is.
         def work(thread, threads):
-            return run_small_batches(self.stored.reference, self.config.seed, self.step, patience, rates, history)
+            self.frame[: len(CALL) - 2] = self.config.seed, self.step, patience, *numbers
+            self.driver.run(self.frame)
 
-        return 1, *on_threads(1, work, nothing if len(rates) == 1 else None)[0]
+        on_threads(1, work, nothing if len(rates) == 1 else None)
+        return 1, *self.frame[len(CALL) - 2 : len(CALL)].tolist()
 
     def _gradient(self, statistics):
-        gradient_of_small_batch(self.stored.reference, self.config.seed, self.step, statistics)
+        self._call(1, 0, np.zeros(1), statistics, None, learning=0)
         return self.arrays["gradient"]
 
     @property

@@ -1,37 +1,24 @@
 """Words of samples of each lane as words of lanes of each sample, in LLVM's instructions."""
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
-
-from fastrnn.kernels.feed import VECTOR_WORDS
+from numba.core import cgutils
 
 WORD_TYPE = ir.IntType(64)
+# Words in a vector of those that exchange bits: sixteen rows of them fill the registers of AVX2.
+VECTOR_WORDS = 4
 # Lanes whose words are exchanged together, and exchanges of ever smaller squares of their bits: H. S. Warren, "Hacker's
 # Delight", Addison-Wesley 2012, section 7-3.
 ROWS = 16
 EXCHANGES = (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F), (2, 0x3333333333333333), (1, 0x5555555555555555)
 
 
-@intrinsic
-def exchange(typing_context, rows, out, first):
-    """Bit first + l of out (64, N)[s] = bit s of rows (16, N)[l]; bits of `out` below these stay, those above become 0.
+def emit_exchange(builder, source, target, count, shift):
+    """Emit the exchange of bits of rows (16, count) to bits `shift` and on of words (64, count), in registers.
 
-    Both arrays: C-contiguous uint64, N a multiple of VECTOR_WORDS. numba would take two seconds to compile its own
-    loops for this.
+    source, target: pointers to their words. count: a multiple of VECTOR_WORDS.
     """
-
-    def generate(context, builder, signature, values):
-        source, target = (
-            context.make_array(kind)(context, builder, value) for kind, value in zip(signature.args, values[:2])
-        )
-        count = cgutils.unpack_tuple(builder, source.shape, 2)[1]
-        shift = context.cast(builder, values[2], signature.args[2], types.uint64)
-        with cgutils.for_range_slice(builder, WORD_TYPE(0), count, WORD_TYPE(VECTOR_WORDS), inc=True) as (n, _):
-            _exchange(builder, source.data, target.data, count, n, shift)
-        return context.get_dummy_value()
-
-    return types.void(rows, out, first), generate
+    with cgutils.for_range_slice(builder, WORD_TYPE(0), count, WORD_TYPE(VECTOR_WORDS), inc=True) as (n, _):
+        _exchange(builder, source, target, count, n, shift)
 
 
 def _exchange(builder, source, target, count, n, shift):

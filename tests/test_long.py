@@ -30,7 +30,6 @@ def windows(monkeypatch):
     """A function that sets the steps of a window; None: sequences are computed whole."""
 
     def set_steps(steps):
-        monkeypatch.setattr(network, "NEAR_BYTES", 1 << 40 if steps is None else 0)
         monkeypatch.setattr(network, "WHOLE_BYTES", 1 << 40 if steps is None else 0)
         monkeypatch.setattr(network, "WINDOW_BYTES", 0)
         monkeypatch.setattr(network, "LONGEST_SPAN", steps or 2)

@@ -35,9 +35,9 @@ SPAN_BYTES = {True: 24576, False: 262144}
 LONGEST_SPAN, LARGEST_SPAN = 16, 32
 # The share of the nearest cache in which operands of gradients stay while all units meet them.
 OPERAND_SHARE = 1 / 3
-# States of more than NEAR_BYTES are far in the caches. Fetched ahead, a step of GRU(16) takes a twelfth longer at 1.4
+# States of more than FAR_BYTES are far in the caches. Fetched ahead, a step of GRU(16) takes a twelfth longer at 1.4
 # MB, as long at 6 MB, of Elman(16) a twentieth less at 17. Up to WHOLE_BYTES all are kept, else those of a window.
-NEAR_BYTES, WHOLE_BYTES, WINDOW_BYTES = 1 << 22, 1 << 26, 1 << 18
+FAR_BYTES, WHOLE_BYTES, WINDOW_BYTES = 1 << 22, 1 << 26, 1 << 18
 # Bytes that steps of the size of a page lie farther apart: an eighth of a page.
 SHIFT = 512
 # All checkpoints together: windows of very long sequences are longer.
@@ -114,7 +114,7 @@ class Network:
 
     def far(self, steps):
         """Whether all states are kept, in caches that are far."""
-        return NEAR_BYTES < kept_bytes(self, steps) <= WHOLE_BYTES
+        return FAR_BYTES < kept_bytes(self, steps) <= WHOLE_BYTES
 
     def tile(self, groups, units, columns=None):
         """`tile_of` for this processor's registers; columns: where they are not those of a block."""

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fastrnn import GRU, LSTM, Sequences, analysis, train, train_many
+from fastrnn import GRU, LSTM, Elman, Sequences, analysis, train, train_many
 from fastrnn.data import TEST, TRAIN
 from tests import numpy_network as oracle
 
@@ -169,3 +169,25 @@ def test_states_that_do_not_fit_are_refused_in_one_line(fits, case):
     with pytest.raises((ValueError, TypeError), match=message) as error:
         wrong(fits)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cell", [LSTM(3), Elman(2)], ids=["lstm", "elman"])
+def test_what_lies_in_the_lanes_changes_no_prediction(cell, dtype):
+    """Of one model sequences, of several models each one; few sequences have one column."""
+    rng = np.random.default_rng(5)
+    lengths = rng.integers(1, 30, 70)
+    data = Sequences([rng.normal(size=(steps, 2)) for steps in lengths], [rng.normal(size=steps) for steps in lengths])
+    fits = train_many(cell, data, seeds=range(2), epochs=3, validation=0, patience=None, dtype=dtype)
+    initial = rng.normal(size=(2, len(data), len(cell.state) * cell.hidden_size))
+    together = fits.predict(data, initial=initial, return_states=True)
+    for i in range(2):
+        alone = fits[i : i + 1].predict(data, initial=initial[i], return_states=True)
+        assert [each.tobytes() for each in alone] == [each[i].tobytes() for each in together]
+        assert fits[i : i + 1].states(data).tobytes() == fits.states(data)[i].tobytes()
+    for n in (0, 69):
+        steps = slice(data.offsets[n], data.offsets[n + 1])
+        few = [data.x[steps]]
+        for made, own in ((fits, initial), (fits[:1], initial[:1])):
+            p = made.predict(few, initial=own[:, n : n + 1])
+            assert p.tobytes() == together[0][: len(made), steps].tobytes()

@@ -75,16 +75,18 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
     States are those after each step, and after the last one, all states of the cell one after the other. initial
     (M, N, W): those before the first step, or None.
     """
-    net, dtype, lanes = recipe.side_by_side, recipe.dtype, recipe.lanes
-    models, sizes = len(weights), net.sizes
-    width = len(net.step.new) * sizes.hidden
-    blocks = blocks_of(data, net.columns, None, dtype)
+    models, dtype, lanes = len(weights), recipe.dtype, recipe.lanes
+    net = recipe.predicting_net(models, len(data))
+    # Sequences, and models, in the lanes of a column.
+    beside, several = (1, lanes) if net.own_weights else (lanes, 1)
+    sizes, width = net.sizes, len(net.step.new) * net.sizes.hidden
+    blocks = blocks_of(data, net.columns, lanes if net.own_data else None, dtype)
     program = predict_program(net, recipe.config.dtype, lanes)
     longest = min(max(block.steps for block in blocks), STEPS_AT_ONCE)
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
     arrays = {
-        "theta": aligned_zeros((recipe.rows, lanes), dtype),
+        "theta": aligned_zeros((recipe.rows, several), dtype),
         "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
     }
     last = np.empty((models, len(data), width), dtype)
@@ -94,30 +96,33 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
         if name in ("pre", "state", "saved", "operand")
     }
     state = net.states_in(arrays["state"])
-    for first in range(0, models, lanes):
-        count = min(lanes, models - first)
+    for first in range(0, models, several):
+        count = min(several, models - first)
         own = slice(first, first + count)
         arrays["theta"][:] = 0
         arrays["theta"][:, :count] = weights[own].T
         for block in blocks:
+            places = [divmod(n, beside) for n in range(len(block.sequences))]
+            places = [(column, slice(lane, lane + count)) for column, lane in places]
             start = None
             if initial is not None:
                 start = aligned_zeros((width, net.columns, lanes), dtype)
-                start[:, : len(block.sequences), :count] = initial[own, block.sequences].T
+                for place, sequence in zip(places, block.sequences):
+                    start[:, *place] = initial[own, sequence].T
             for begun in range(0, block.steps, STEPS_AT_ONCE):
                 window = min(STEPS_AT_ONCE, block.steps - begun)
                 lengths = aligned_zeros(block.lengths.shape, dtype)
-                lengths[: len(block.sequences)] = np.clip(data.lengths[block.sequences] - begun, 0, window)
+                lengths.reshape(-1)[: len(places)] = np.clip(data.lengths[block.sequences] - begun, 0, window)
                 _run(program, arrays, block.x[begun:], lengths, window, start)
-                for column, sequence in enumerate(block.sequences):
+                for place, sequence in zip(places, block.sequences):
                     steps = min(data.lengths[sequence] - begun, window)
                     if steps < 1:
                         continue
                     at = data.offsets[sequence] + begun
-                    z[own, at : at + steps] = np.moveaxis(arrays["z"][:steps, :, column, :count], -1, 0)
-                    last[own, sequence] = state[steps, :, column, :count].T
+                    z[own, at : at + steps] = np.moveaxis(arrays["z"][:steps, :, *place], -1, 0)
+                    last[own, sequence] = state[steps, :, *place].T
                     if states:
-                        kept[own, at : at + steps] = np.moveaxis(state[1 : steps + 1, :, column, :count], -1, 0)
+                        kept[own, at : at + steps] = np.moveaxis(state[1 : steps + 1, :, *place], -1, 0)
                 start = aligned_zeros((width, net.columns, lanes), dtype)
                 start[:] = state[window]
     return z, kept, last

@@ -51,14 +51,17 @@ class FitRecipe:
         # Formulas and compiled code are made again where a pickle is read, as processes of an executor do.
         return FitRecipe, self._made_of
 
-    @cached_property
-    def side_by_side(self):
-        """The Network with a model in each lane and shared sequences, whatever the lanes hold in training.
+    def predicting_net(self, models, sequences):
+        """Return the Network that predicts, whatever the lanes hold in training: a model in each lane, or sequences of
+        one model.
 
-        Its weights lie as those of `net`.
+        Its weights lie as those of `net`. Few sequences would leave most of their lanes empty, and long ones take
+        memory there.
         """
         cell, head, outputs, config, inputs, *_ = self._made_of
-        return kernel_network(cell, head, (inputs, outputs), True, False, config.before)
+        beside = models > 1 or sequences <= BLOCK_COLUMNS
+        columns = BLOCK_COLUMNS if sequences > (1 if beside else self.lanes) else 1
+        return kernel_network(cell, head, (inputs, outputs), beside, not beside, config.before, columns=columns)
 
     @cached_property
     def optimizer(self):

@@ -1,13 +1,14 @@
-"""`jit`: numba's compiler with this package's options and a disk cache that is renewed after every edit.
+"""Machine code in a disk cache that is renewed after every edit; `jit`: numba's compiler with this cache.
 
-numba's own cache watches only the file a function is written in. Here a kernel's machine code
-depends on files it never names (the cell chosen by type, the vector vocabulary below it), so each
-cache entry carries a stamp of the whole package instead. Nothing of numba is patched: only
-functions decorated with this module's `jit` get this cache.
+Kernels are programs of fastrnn.machine; what numba compiles are the tutorial's loops, in fastrnn.original. numba's own
+cache watches only the file a function is written in. Here machine code depends on files it never names, so each cache
+entry carries a stamp of the whole package instead. Nothing of numba is patched: only functions decorated with this
+module's `jit` get this cache.
 """
 
 import contextlib
 import functools
+import gc
 import hashlib
 import os
 import pickle
@@ -20,9 +21,7 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
-from fastrnn.dependencies import dependencies_digest
 from fastrnn.interrupt import postponed
-from fastrnn.pipelines import Entry, Part, uncollected
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
@@ -62,13 +61,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_release)
 
 
+@contextlib.contextmanager
+def uncollected():
+    """Look for no cyclic garbage meanwhile, which takes a twentieth of the time; for who holds numba's lock."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def jit(function=None, /, **options):
     """Compile a function with numba, as `@jit` or `@jit(inline="always")`.
 
     Defaults: `error_model="numpy"` (a division is a division, with no branch that would stop
-    vectorising), `nogil=True`, `cache=True`, `_nrt=False` (no reference counts: a kernel borrows its arrays from a
-    caller who keeps them, and makes none; counting cost 50 to 100 atomic operations per call),
-    `no_cfunc_wrapper=True`. Any option of `numba.njit` may be given.
+    vectorising), `nogil=True`, `cache=True`, `no_cfunc_wrapper=True`. Any option of `numba.njit` may be given.
 
     Returns numba's dispatcher. Its cache lies in `NUMBA_CACHE_DIR` if that is set, else in
     `__pycache__` next to the function's file, else in the user's cache directory; if none of them
@@ -77,8 +86,8 @@ def jit(function=None, /, **options):
     """
     if function is None:
         return functools.partial(jit, **options)
-    defaults = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False, "no_cfunc_wrapper": True}
-    options = {**defaults, "pipeline_class": Entry, **options}
+    defaults = {"error_model": "numpy", "nogil": True, "cache": True, "no_cfunc_wrapper": True}
+    options = {**defaults, **options}
     cached = options.pop("cache")
     dispatcher = numba.njit(**options)(function)
     compile_it = dispatcher.compile
@@ -91,14 +100,8 @@ def jit(function=None, /, **options):
 
     dispatcher.compile = compile_whole
     if cached:
-        dispatcher._cache = _cache_of(function, counting=options["_nrt"])
+        dispatcher._cache = _cache_of(function)
     return dispatcher
-
-
-def inner(function):
-    """As `jit`, for functions that only compiled code calls: they have no machine code of their own, and lie in the
-    cache entries of their callers."""
-    return jit(function, no_cpython_wrapper=True, pipeline_class=Part, cache=False)
 
 
 @functools.cache
@@ -138,11 +141,11 @@ def _sources(package):
                     yield name, source.read()
 
 
-def _cache_of(function, counting):
+def _cache_of(function):
     if not stamp():
         return NullCache()
     try:
-        return PackageCache(function, counting)
+        return PackageCache(function)
     except RuntimeError:  # numba found no directory that can be written
         return NullCache()
 
@@ -154,23 +157,15 @@ class PackageCache(FunctionCache):
     as none, and an entry that cannot be written is not written.
     """
 
-    def __init__(self, function, counting=False):
+    def __init__(self, function):
         super().__init__(function)
-        self._own = str(self._py_func.__module__).startswith("fastrnn.")
-        # Whether it calls nothing but what it holds.
-        self._bare = self._own and not counting
         # The function's own file joins in for functions defined outside the package.
         own_file = self._impl.locator.get_source_stamp()
         self._cache_file = _StampedFiles(self._cache_path, self._impl.filename_base, own_file)
 
-    def _index_key(self, sig, codegen):
-        return (*super()._index_key(sig, codegen), "" if self._own else dependencies_digest(self._py_func))
-
     def load_overload(self, sig, target_context):
         try:
-            # numba's own first takes in all that it can compile: a third of the time of `fastrnn add`.
-            load = self._load_overload if self._bare else super().load_overload
-            return load(sig, target_context)
+            return super().load_overload(sig, target_context)
         except Exception:  # a damaged pickle may raise nearly anything
             self._without_failing(self.flush)
             return None

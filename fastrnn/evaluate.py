@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn import streams
+from fastrnn.bits.label import STATE_WORDS, label_words
 from fastrnn.bits.planes import Digits, answers_of, counting, from_words, unpacked_bits
-from fastrnn.bits.source import STATE_WORDS, label_words
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE_STEPS = 1 << 13
@@ -129,7 +129,7 @@ def _run(model, task, batch, threads, progress=None):
         stop = min(task.bits, start + PIECE_STEPS)
         words = batch.planes(start, stop)
         truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
-        label_words(task.kernel, words, truth, state)
+        label_words(task, words, truth, state)
         tell = progress and (
             lambda share, start=start, stop=stop: progress((start + share * (stop - start)) / task.bits)
         )

@@ -110,7 +110,7 @@ def _row_times_rows(out, left, row, right, first, rows):
             out[j] += w0 * right[first + i, j]
 
 
-@jit(_nrt=True)  # it makes its arrays itself
+@jit
 def _update_per_sample(synapse_0, synapse_1, synapse_h, operands, alpha, pred):
     """Update the synapses in place after each (a, b) row of operands; report the last sample.
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastrnn.bits.source import STATE_WORDS, label_words
+from fastrnn.bits.label import STATE_WORDS, label_words
 from fastrnn.errors import CheckpointError, printable
 from fastrnn.tasks.base import Task, tasks
 
@@ -61,11 +61,11 @@ def own_labels(task):
 @lru_cache(maxsize=64)
 def _digest(task):
     """Return a digest of what a task answers to some fixed samples."""
-    kernel, steps = task.kernel, min(task.bits, STEPS)
+    steps = min(task.bits, STEPS)
     size = WORDS * steps * task.input_size
     x = np.frombuffer(hashlib.shake_256(b"fastrnn").digest(8 * size), "<u8").astype(np.uint64)
     x = x.reshape(WORDS, steps, task.input_size)
-    x[:, steps - kernel.headroom :] = 0
+    x[:, steps - (task.bits - task.free_bits) :] = 0
     y = np.zeros((WORDS, steps, task.output_size), np.uint64)
-    label_words(kernel, x, y, np.zeros((WORDS, STATE_WORDS), np.uint64))
+    label_words(task, x, y, np.zeros((WORDS, STATE_WORDS), np.uint64))
     return hashlib.sha256(y.astype("<u8")).hexdigest()[:32]

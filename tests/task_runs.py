@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import answers_of, to_words
-from fastrnn.bits.source import label_words
 from fastrnn.bits.stream import bits_network
 from fastrnn.cells.elman import Elman
 from fastrnn.kernels import block_data
@@ -37,7 +37,7 @@ def _changed(task):
 def labels(task, x, state=None):
     """y (W, T, O) for words x (W, T, I)."""
     y = np.zeros((*x.shape[:2], task.output_size), np.uint64)
-    label_words(task.kernel, x, y, np.zeros((len(x), 64), np.uint64) if state is None else state)
+    label_words(task, x, y, np.zeros((len(x), 64), np.uint64) if state is None else state)
     return y
 
 

@@ -33,10 +33,9 @@ LEVELS = (
     ("simd",),
     ("compiling", "threads", "thread_choice"),
     ("cores",),
-    ("pipelines",),
     ("drawing",),
     ("summaries",),
-    ("arguments", "caches", "caching", "dependencies", "registry", "files", "interrupt", "errors", "program",
+    ("arguments", "caches", "caching", "registry", "files", "interrupt", "errors", "program",
      "progress", "streams", "wording"),
 )
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fastrnn.compiling import jit
 from fastrnn.machine.execute import Program
 from fastrnn.machine.records import Address, Integers, Numbers, frame_on, record_of, values_of, words_of
 
@@ -92,22 +91,15 @@ def test_a_program_runs_another_one_on_records():
     assert outside.integers.tolist() == [(158 + 58) * 2 + 100, 1, 2, 3]
 
 
-@jit
-def weigh(numbers, x, out):
-    for n in range(x.shape[0]):
-        out[n] = numbers[0] * x[n, 1] + numbers[1] * x[n, 0]
+def weigh(m):
+    m.write(m.integers("out"), 0, m.word("a").differs(m.word("b")))
 
 
 def call(m):
-    # Two numbers, then arrays as numba has them.
-    x, out = [0, 0, 6, 8, m.word("x"), 3, 2, 16, 8], [0, 0, 3, 8, m.word("out"), 3, 8]
-    m.call(m.word("address"), [10, -1, *x, *out])
+    m.call(m.word("address"), (m.word("out"), 12, m.word("b")))
 
 
-def test_a_function_that_numba_compiled_is_called():
-    x, out = np.arange(6).reshape(3, 2), np.zeros(3, np.int64)
-    weigh((1, 1), x, out)
-    (compiled,) = weigh.overloads.values()
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    Program(call, ("address", "x", "out"), "float32", 8, "").call(address=address, x=x, out=out)
-    assert out.tolist() == [10, 28, 46]
+def test_a_program_is_called_with_words():
+    out, weighing = np.zeros(1, np.int64), Program(weigh, ("out", "a", "b"), "float32", 8, "")
+    Program(call, ("address", "out", "b"), "float32", 8, "").call(address=weighing.address, out=out, b=-10)
+    assert out[0] == 12 ^ -10

@@ -10,25 +10,10 @@ from test_resume import press_after
 
 import fastrnn
 from fastrnn import CheckpointError, Elman, Model
-from fastrnn.compiling import jit
 from fastrnn.own_tasks import TASK_LABELS, own_labels
 from fastrnn.tasks import Addition
 from fastrnn.tasks.base import Task
 from fastrnn.training.tasks.resume import load_run, save_run
-
-
-@jit
-def _later(numbers, x, y, state):
-    for t in range(x.shape[0]):
-        y[t, 0] = state[0] ^ x[t, 1]
-        state[0] = x[t, 0]
-
-
-@jit
-def _edited(numbers, x, y, state):
-    for t in range(x.shape[0]):
-        y[t, 0] = state[0] & x[t, 1]
-        state[0] = x[t, 0]
 
 
 @dataclass(frozen=True)
@@ -38,7 +23,9 @@ class Later(Task):
     bits: int = 8
 
     name, input_size, states = "my.later", 2, 2
-    label = staticmethod(_later)
+
+    def label(self, x, state):
+        return [state[0] ^ x[1]], x[:1]
 
     def oracle(self, operands):
         return (operands[0] << 1 ^ operands[1]) % 2**self.bits
@@ -48,7 +35,8 @@ class Later(Task):
 class Edited(Later):
     """The same name with another answer, as if a user had edited the class."""
 
-    label = staticmethod(_edited)
+    def label(self, x, state):
+        return [state[0] & x[1]], x[:1]
 
 
 @dataclass(frozen=True)
@@ -162,7 +150,7 @@ def test_a_task_without_a_name_has_that_of_its_class(tmp_path):
     class Edges(Task):
         bits: int = 8
         input_size, states = 2, 2
-        label, oracle = staticmethod(_later), Later.oracle
+        label, oracle = Later.label, Later.oracle
 
     made = fastrnn.train(Elman(8), Edges(), **OPTIONS)
     made.model.save(tmp_path / "edges.safetensors")
@@ -220,3 +208,26 @@ def test_the_command_line_says_so_in_one_line(call, run, path, monkeypatch, tmp_
     status, out, err = call("add", path, 3, 5)
     assert status == 2 and "not on addition" in err and err.count("\n") == 1
     assert call("export", path, "later.onnx")[0] == 0
+
+
+WRONG = {
+    "a number among words": (lambda x, state: ([0], x[:1]), "got 0, expected words"),
+    "the state alone": (lambda x, state: x[:1], "expected \\(words of the outputs, words of the next state\\)"),
+    "two outputs": (lambda x, state: (x, []), "got 2 outputs and 0 words of state, expected 1 and at most 64"),
+    "65 words": (lambda x, state: (x[:1], [*x[:1], *state]), "got 1 outputs and 65 words of state"),
+    "a choice": (lambda x, state: (x[:1] if x[1] else x[1:], []), "use & | \\^ ~ in place of and, or, not, if"),
+    "a sum with a number": (lambda x, state: ([x[0] ^ 1], []), "unsupported operand"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_label_that_is_not_of_words_is_refused_in_one_line(case):
+    label, message = WRONG[case]
+
+    @dataclass(frozen=True)
+    class Wrong(Later):
+        def label(self, x, state):
+            return label(x, state)
+
+    with pytest.raises(TypeError, match=message):
+        fastrnn.train(Elman(2), Wrong(4), max_samples=16)

@@ -12,8 +12,8 @@ from task_runs import BLOCK, answers, block_of, drawn, labels, operands_of, vari
 
 import fastrnn.tasks
 from fastrnn import Elman, Model
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import answers_of, to_words
-from fastrnn.bits.source import label_words
 from fastrnn.networks import shapes_of
 from fastrnn.proofs.automaton import automaton_of
 from fastrnn.tasks.base import Task, tasks
@@ -33,7 +33,7 @@ def test_arrays_that_the_kernels_cannot_read_are_refused():
     x, y = np.zeros((1, 8, 2), np.uint64), np.zeros((1, 8, 1), np.uint64)
     for bad in ((x[:, ::2], y, state), (x, y[:, ::2], state), (x, y, state[:, ::2]), (x.astype(np.int64), y, state)):
         with pytest.raises(ValueError, match="expected C-contiguous uint64"):
-            label_words(task.kernel, *bad)
+            label_words(task, *bad)
 
 
 @pytest.fixture(params=EVERY)

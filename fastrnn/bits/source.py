@@ -1,61 +1,16 @@
-"""A task's samples as bits, 64 in a word: what the kernels need of a task, its answers, and random streams of samples.
-"""
+"""A task's samples as bits, 64 in a word: what the kernels need of a task, and random streams of samples."""
 
-from functools import cache
 from typing import NamedTuple
 
-import numba
-import numpy as np
-
 from fastrnn import streams
+from fastrnn.bits.label import STATE_WORDS
 from fastrnn.bits.lanes import cut, spread
 from fastrnn.kernels.block_data import WORD, Block
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.recurrent.bits import BYTES
 from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.small_batches import Samples
-from fastrnn.machine.execute import Program
-from fastrnn.machine.records import Integers, record_of, values_of, words_of
-
-# Parameters of a task, padded with zeros, so that all tasks are of one type.
-TASK_NUMBERS = 4
-# Words that `label` may keep from one step to the next.
-STATE_WORDS = 64
-
-
-@cache
-def label_address(function):
-    """Return the address of a compiled `label`."""
-    plane = np.zeros((1, 1), np.uint64)
-    signature = tuple(map(numba.typeof, ((0,) * TASK_NUMBERS, plane, plane, plane[0])))
-    # Looked up without numba's lock, which another thread may hold for as long as it compiles something else.
-    if signature not in function.overloads:
-        function.compile(signature)
-    compiled = function.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-
-
-def _label(m, task, extent, x, y, state):
-    """Call a task's `label` for one word of samples, at addresses."""
-    arguments = [m.read(task.numbers, n) for n in range(TASK_NUMBERS)]
-    for place, *shape in (x, extent.steps, extent.inputs), (y, extent.steps, extent.outputs), (state, STATE_WORDS):
-        # An array of numba's: two owners, numbers in it, bytes of each, address, lengths, and strides.
-        size = shape[0] * shape[1] if shape[1:] else shape[0]
-        strides = [length * BYTES for length in shape[1:]] + [BYTES]
-        arguments += [0, 0, size, BYTES, place, *shape, *strides]
-    m.call(task.label, arguments)
-
-
-def label_words(task, x, y, state):
-    """Fill y (W, T, O) with the right outputs of a BitTask for x (W, T, I); state (W, 64): states before, then after.
-
-    Raises ValueError for arrays that are not C-contiguous uint64.
-    """
-    for array in (x, y, state):
-        if array.dtype != np.uint64 or not array.flags.c_contiguous:
-            raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
-    steps, inputs, outputs = *x.shape[1:], y.shape[2]
-    _LABEL.call(**values_of(task), x=x, y=y, state=state, words=len(x), steps=steps, inputs=inputs, outputs=outputs)
+from fastrnn.machine.records import record_of
 
 
 def draw_word(m, task, extent, seed, word, x, y, state):
@@ -68,7 +23,7 @@ def draw_word(m, task, extent, seed, word, x, y, state):
         m.write(bits, n, 0)
     for n in m.range(STATE_WORDS):
         m.write(m.as_integers(state), n, 0)
-    _label(m, task, extent, x, y, state)
+    m.call(task.label, (x, y, state, extent.steps, 1))
 
 
 def _lay(m):
@@ -152,32 +107,14 @@ def _lay_lanes(m):
 class BitTask(NamedTuple):
     """A task in the form that the kernels take.
 
-    label: the address of its function; numbers (4): its parameters; headroom: top bits that operands keep clear;
-    last_only: whether only the answer at the last step counts.
+    label: the address of its program (fastrnn.bits.label); headroom: top bits that operands keep clear; last_only:
+    whether only the answer at the last step counts.
     """
 
     label: int
-    numbers: Integers
     headroom: int
     last_only: bool
 
     # Inputs come 64 in a word, not as floats.
     inputs_are_bits, counts = True, {}
     lay, lay_samples, lay_lanes = map(staticmethod, (_lay, _lay_samples, _lay_lanes))
-
-
-class _Sizes(NamedTuple):
-    words: int
-    steps: int
-    inputs: int
-    outputs: int
-
-
-def _label_all(m):
-    task, sizes, (x, y, state) = record_of(m, BitTask), record_of(m, _Sizes), map(m.word, ("x", "y", "state"))
-    for word in m.range(sizes.words):
-        rows = word * sizes.steps * BYTES
-        _label(m, task, sizes, x + rows * sizes.inputs, y + rows * sizes.outputs, state + word * (STATE_WORDS * BYTES))
-
-
-_LABEL = Program(_label_all, (*words_of(BitTask), "x", "y", "state", *words_of(_Sizes)), "float64", 1, "")

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from fastrnn.bits.source import STATE_WORDS, label_words
+from fastrnn.bits.label import STATE_WORDS, label_words
 from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
@@ -51,7 +51,7 @@ def items_of(task):
                 x[:, 0, i] = (bits.astype(np.uint64) << np.arange(samples, dtype=np.uint64)).sum(1)
             else:
                 x[:, 0, i] = -(branch >> i & 1).astype(np.uint64)
-        label_words(task.kernel, x, y, state)
+        label_words(task, x, y, state)
         counts = t + 1 == steps or not task.last_only
         items[place, :2], items[place, 2:] = (t, counts), np.concatenate([x, y], 2)[:, 0].view(np.int64)
         if t + 1 < steps:

@@ -6,7 +6,6 @@ from numba.core import cgutils
 
 from fastrnn.machine.integers import INT
 
-_POINTER = ir.IntType(8).as_pointer()
 # The machine code of a Program, a function of its frame.
 CODE = ir.FunctionType(ir.VoidType(), [INT.as_pointer()])
 
@@ -22,10 +21,9 @@ class Calls:
         code = self.read(frame, -1)
         self.builder.call(self.builder.inttoptr(code.ir(), CODE.as_pointer()), [frame])
 
-    def call(self, address, arguments):
-        """Call a function that numba compiled, which returns nothing and takes integers of 64 bits."""
-        # numba's functions take first where they return a value, and where they tell of an error.
-        places = [cgutils.alloca_once(self.builder, _POINTER) for _ in range(2)]
-        words = [self.integer(argument).ir() for argument in arguments]
-        kind = ir.FunctionType(ir.IntType(32), [_POINTER.as_pointer()] * 2 + [INT] * len(words))
-        self.builder.call(self.builder.inttoptr(address.ir(), kind.as_pointer()), [*places, *words])
+    def call(self, address, words):
+        """Run the Program whose machine code is at an address on a frame of these words."""
+        frame = cgutils.alloca_once(self.builder, INT, len(words))
+        for n, word in enumerate(words):
+            self.write(frame, n, word)
+        self.builder.call(self.builder.inttoptr(address.ir(), CODE.as_pointer()), [frame])

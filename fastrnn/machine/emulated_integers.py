@@ -34,6 +34,10 @@ class Int(int):
         """A condition for `when`: self == other."""
         return Int(int(self) == other)
 
+    def differs(self, other):
+        """The bits in which two differ."""
+        return Int(int(self) ^ int(other))
+
     def either(self, other):
         """A condition for `when`: self or other holds."""
         return Int(int(self) | other)

@@ -16,7 +16,7 @@ from fastrnn.machine.emulated_integers import Int, Local
 
 # Held by the thread that adds atomically.
 _ADDING = threading.Lock()
-# The Programs of `loaded` frames, by the address of their machine code.
+# The Programs that others run, by the address of their machine code.
 PROGRAMS = {}
 
 
@@ -55,11 +55,9 @@ class Emulator:
         program = PROGRAMS[self.read(frame, -1)]
         emulate(program, _at(frame, 0, np.dtype(np.int64), len(program.names)))
 
-    def call(self, address, arguments):
-        """Call a function that numba compiled, which returns nothing and takes integers of 64 bits."""
-        places = np.zeros(2, np.int64)
-        words = [places[:1].ctypes.data, places[1:].ctypes.data, *arguments]
-        ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_int64] * len(words))(address)(*words)
+    def call(self, address, words):
+        """Run the Program whose machine code is at an address on a frame of these words."""
+        emulate(PROGRAMS[address], np.array(words, np.int64))
 
     # -------------------------------------------------------------------------------------------------- the frame
 

@@ -33,10 +33,16 @@ class Program:
     def loaded(self, **values):
         """Return a `frame` on which other Programs can run this one, whose machine code's address precedes it."""
         frame = self.frame(**values)
-        frame.base[0] = code = native().code(self).address
-        if _emulated():
-            PROGRAMS[code] = self
+        frame.base[0] = self.address
         return frame
+
+    @property
+    def address(self):
+        """The address of its machine code, compiled or from the disk cache, for other Programs."""
+        address = native().code(self).address
+        if _emulated():
+            PROGRAMS[address] = self
+        return address
 
     def run(self, frame):
         """Run on a frame: int64 words, one for each name."""

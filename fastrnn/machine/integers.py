@@ -113,6 +113,10 @@ class Int:
             lambda a, b: self.machine.truth(self.machine.builder.icmp_signed("==", a, b)),
         )
 
+    def differs(self, other):
+        """The bits in which two differ."""
+        return self._with(other, lambda a, b: a ^ b, self.machine.builder.xor)
+
     def either(self, other):
         """A condition for `when`: self or other holds."""
         return self._with(other, lambda a, b: a | b, self.machine.builder.or_)

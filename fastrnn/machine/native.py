@@ -14,12 +14,12 @@ from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
+from fastrnn.compiling import uncollected
 from fastrnn.interrupt import postponed
 from fastrnn.machine.calls import CODE
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
 from fastrnn.machine.integers import INT
-from fastrnn.pipelines import uncollected
 
 # As Python calls a program, which leaves its lock to others meanwhile: with the address of frames, one after the other,
 # and their number. numba's way from Python to compiled code would have to be compiled itself.

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from fastrnn.bits.label import STATE_WORDS, label_words
 from fastrnn.bits.planes import packed_bits, unpacked_bits
-from fastrnn.bits.source import STATE_WORDS, label_words
 
 MOST_STATES = 4096
 MOST_SYMBOLS = 256
@@ -74,7 +74,7 @@ def _run_once(task, states, inputs):
     state = packed_bits(np.repeat(np.array(states), len(inputs), axis=0))
     x = packed_bits(np.tile(inputs, (len(states), 1)))[:, None]
     y = np.zeros((len(x), 1, task.output_size), np.uint64)
-    label_words(task.kernel, x, y, state)
+    label_words(task, x, y, state)
     return unpacked_bits(state, count).reshape(*shape, -1), unpacked_bits(y, count).reshape(*shape, -1)
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import packed_bits
-from fastrnn.bits.source import label_words
 
 
 def skewed(symbols, count, steps, rng):
@@ -50,5 +50,5 @@ def planes_of(symbols, inputs):
 def answers(task, planes):
     """Return the right outputs (W, T, O) for planes (W, T, I), from the task's start, independent of its width."""
     truth = np.zeros((*planes.shape[:2], task.output_size), np.uint64)
-    label_words(task.kernel, planes, truth, np.zeros((len(planes), 64), np.uint64))
+    label_words(task, planes, truth, np.zeros((len(planes), 64), np.uint64))
     return truth

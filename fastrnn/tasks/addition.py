@@ -12,27 +12,7 @@ the final carry.
 
 from dataclasses import dataclass
 
-from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, alternating, count, counter_planes, take_lowest
-
-
-@jit
-def _label(numbers, x, y, state):
-    if numbers[0] == 2:  # a full adder, its carry in a register: a tenth of the time
-        carry = state[0]
-        for t in range(x.shape[0]):
-            half = x[t, 0] ^ x[t, 1]
-            y[t, 0], carry = half ^ carry, (x[t, 0] & x[t, 1]) | (carry & half)
-        state[0] = carry
-        return
-    # Each step counts in binary: the carry, then one operand's bit after the other. The lowest bit is the sum's,
-    # the others are the next carry.
-    operands = numbers[0]
-    planes = counter_planes(2 * operands - 1)
-    for t in range(x.shape[0]):
-        for i in range(operands):
-            count(state, planes, 0, x[t, i])
-        y[t, 0] = take_lowest(state, planes)
+from fastrnn.tasks.base import Task, alternating, incremented
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,6 @@ class Addition(Task):
     operands: int = 2
 
     name = "addition"
-    label = staticmethod(_label)
 
     def __post_init__(self):
         self.check_integer("operands", 2, 32)
@@ -74,10 +53,6 @@ class Addition(Task):
         return self.operands
 
     @property
-    def numbers(self):
-        return (self.operands,)
-
-    @property
     def free_bits(self):
         return self.bits - (self.operands - 1).bit_length()
 
@@ -89,6 +64,18 @@ class Addition(Task):
     def states(self):
         """The number of possible carries: 0 to operands - 1."""
         return self.operands
+
+    def label(self, x, state):
+        if self.operands == 2:  # a full adder
+            (a, b), carry = x, state[0]
+            half = a ^ b
+            return [half ^ carry], [(a & b) | (carry & half)]
+        # Each step counts in binary: the carry, then one operand's bit after the other. The lowest bit is the sum's,
+        # the others are the next carry.
+        counters = state[: (2 * self.operands - 1).bit_length()]
+        for bits in x:
+            counters = incremented(counters, bits)
+        return counters[:1], counters[1:]
 
     def oracle(self, operands):
         return sum(operands) % 2**self.bits

@@ -1,13 +1,13 @@
 """The base of every task: a transducer on bits, computed for 64 samples at once in the bits of a word.
 
-A task file holds a frozen dataclass (names, validation, the oracle on Python's integers) and one compiled function,
-its boolean algebra on words:
+A task file holds a frozen dataclass: names, validation, the oracle on Python's integers, and its boolean algebra on
+words,
 
-    label(numbers, x, y, state)     fill y (T, O) for x (T, I), one step after the other, from `state` (64 words, zeros
-                                    where a sequence starts), and leave the last state in it
+    label(self, x, state)     one step: from lists of words of the inputs and of the state, 64 words that are 0 where a
+                              sequence starts, to (words of the outputs, words of the next state)
 
-`numbers` are the task's parameters. Kernels call it by address: what is compiled of a task is this function alone,
-half a second instead of the many that loops take when they depend on its type.
+whose operators are & | ^ ~. It runs once, with the task's parameters known, and the kernels are compiled from the
+operations that it asks for (fastrnn.bits.label). Words of the state that it does not return stay what they are.
 Time runs from the least significant bit. See fastrnn.tasks.subtraction for the example.
 """
 
@@ -15,11 +15,9 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import ClassVar
 
-import numpy as np
-
 from fastrnn.arguments import as_integer
-from fastrnn.bits.source import TASK_NUMBERS, BitTask, label_address
-from fastrnn.compiling import inner
+from fastrnn.bits.label import label_program
+from fastrnn.bits.source import BitTask
 from fastrnn.registry import discover
 
 # What the file of a task must define.
@@ -27,7 +25,7 @@ CONTRACT = {
     "bits": (int, "a field bits, the width, such as bits: int = 16"),
     "input_size": (int, "a class attribute input_size, the number of its operands, such as input_size = 2"),
     "states": (int, "a class attribute states, of the smallest automaton that does the same, such as states = 2"),
-    "label": (Callable, "a class attribute label, its compiled function, such as label = staticmethod(_label)"),
+    "label": (Callable, "a method label(self, x, state), a step on words: those of the outputs and of the next state"),
     "oracle": (Callable, "a method oracle(self, operands), the right answer as an int"),
 }
 
@@ -36,7 +34,7 @@ class Task:
     """Base of every task: the fields and class attributes that it must have, and what most of them share.
 
     `name`, by default that of the class; `bits`: the width, steps of time; `input_size`; `states`: of the smallest
-    automaton that does the same; `label`: the compiled function (a staticmethod); `oracle(operands)`: the right answer
+    automaton that does the same; `label(x, state)`: a step on words of 64 samples; `oracle(operands)`: the right answer
     as a Python int, from a tuple of non-negative ones.
     """
 
@@ -44,15 +42,12 @@ class Task:
     bits: int
     input_size: ClassVar[int]
     states: ClassVar[int]
-    label: ClassVar[Callable]
     output_size: ClassVar[int] = 1
     # Whether the answer is the last step's output alone. The others are labelled all the same: each would be the
     # answer, were the operands so narrow.
     last_only: ClassVar[bool] = False
     # Fields of a TrainConfig that it needs instead of the defaults; the user's own values win.
     recipe: ClassVar[dict[str, object]] = {}
-    # The parameters that `label` reads.
-    numbers: ClassVar[tuple[int, ...]] = ()
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -80,12 +75,7 @@ class Task:
     @property
     def kernel(self):
         """The task as a BitTask."""
-        return BitTask(
-            label_address(self.label),
-            np.array([*self.numbers, *[0] * (TASK_NUMBERS - len(self.numbers))]),
-            self.bits - self.free_bits,
-            self.last_only,
-        )
+        return BitTask(label_program(self).address, self.bits - self.free_bits, self.last_only)
 
     def at(self, bits):
         """The same task at another width."""
@@ -162,27 +152,10 @@ def hard_numbers(bits):
     }
 
 
-@inner
-def counter_planes(most):
-    """Return the number of planes that binary counters up to `most` need."""
-    planes = 1
-    while 1 << planes <= most:
-        planes += 1
-    return planes
-
-
-@inner
-def count(counters, planes, place, bits):
-    """Add `bits`, of weight 2**place, to 64 binary counters; counters[p] holds bit p of each."""
-    for plane in range(place, planes):
+def incremented(counters, bits, place=0):
+    """Return words that hold a bit each of 64 binary counters, lowest first, after `bits`, of weight 2**place, are
+    added; what the highest one does not hold is lost."""
+    counters = list(counters)
+    for plane in range(place, len(counters)):
         counters[plane], bits = counters[plane] ^ bits, counters[plane] & bits
-
-
-@inner
-def take_lowest(counters, planes):
-    """Return the counters' lowest bits, and shift the other bits down."""
-    lowest = counters[0]
-    for plane in range(planes - 1):
-        counters[plane] = counters[plane + 1]
-    counters[planes - 1] = np.uint64(0)
-    return lowest
+    return counters

@@ -11,20 +11,7 @@ factor: carry + factor * bit is at most 2 * factor - 1.
 
 from dataclasses import dataclass, field
 
-from fastrnn.compiling import jit
-from fastrnn.tasks.base import Task, count, counter_planes, places, take_lowest
-
-
-@jit
-def _label(numbers, x, y, state):
-    # The carry is counted in binary, and x is added at each place where the factor has a one.
-    factor = numbers[0]
-    planes = counter_planes(2 * factor - 1)
-    for t in range(x.shape[0]):
-        for place in range(planes):
-            if factor >> place & 1:
-                count(state, planes, place, x[t, 0])
-        y[t, 0] = take_lowest(state, planes)
+from fastrnn.tasks.base import Task, incremented, places
 
 
 @dataclass(frozen=True)
@@ -49,20 +36,23 @@ class Multiplication(Task):
 
     name = "multiplication"
     input_size = 1
-    label = staticmethod(_label)
 
     def __post_init__(self):
         super().__post_init__()
         self.check_integer("factor", 1, 4096)
 
     @property
-    def numbers(self):
-        return (self.factor,)
-
-    @property
     def states(self):
         """The number of possible carries: 0 to factor - 1."""
         return self.factor
+
+    def label(self, x, state):
+        # The carry is counted in binary, and x is added at each place where the factor has a one.
+        counters = state[: (2 * self.factor - 1).bit_length()]
+        for place in range(self.factor.bit_length()):
+            if self.factor >> place & 1:
+                counters = incremented(counters, x[0], place)
+        return counters[:1], counters[1:]
 
     def oracle(self, operands):
         (x,) = operands

@@ -18,7 +18,8 @@ from llvmlite import ir
 
 import fastrnn
 from bench.arguments import parser_for
-from bench.fits import Ours, choices, table
+from bench.fits import choices, table
+from bench.fits_ours import Ours
 from fastrnn.bench.engines.ours import Fastrnn, ManyModels
 from fastrnn.bench.workload import Workload, starting_weights
 from fastrnn.cli.progress import Bar

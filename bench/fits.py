@@ -3,7 +3,12 @@
     python -m bench.fits                one epoch of GRUs of 1 to 20 units on one thread; share of the machine's peak
     python -m bench.fits --peers        16 and 270 GRUs, and JAX and PyTorch (first make bench-peers), and ratios, in
                                         float32; two minutes. All: --sizes 1,2,4,10,20 --dtypes float32,float64
-    python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units
+    python -m bench.fits --sequences    one model on batches of 256 sequences, GRU and LSTM of 16, 32, 64 units; and
+                                        beside JAX and PyTorch, three minutes: --sequences --peers
+    python -m bench.fits --segments     one LSTM of 16 units on segments of 1,000 steps that carry states on; beside
+                                        JAX and PyTorch, one minute: --segments --peers
+    python -m bench.fits --own          a GRU that a user writes, beside fastrnn's, and ratios of their speeds; where
+                                        other programs run: --own --rounds 101 --seconds 0.02
     python -m bench.fits --shared       one model on 1,000 sequences, on 1 thread, and on --threads that share updates
     python -m bench.fits --animal       5,670 fits: 7 sizes, 3 penalties, 10 x 9 folds, 3 seeds, on all cores
     python -m bench.fits --learners     10,000 models of 8 units, each on some 400 sequences of its own
@@ -11,9 +16,15 @@
 
 The workload of one epoch: 96 sequences of up to 60 steps, 3 inputs, 2 classes, masks, full gradient, L1, Adam, and
 the loss of training and validation sequences every tenth epoch; each model has validation sequences of its own, a
-tenth of all. Model-steps are those of all sequences, shares of the peak those of the training sequences. All cases of a
-table run in each of several rounds, in changing order; medians over rounds; ratios are formed within a round. The peak
-is that of fused multiply-adds.
+tenth of all. Model-steps are those of all sequences, shares of the peak those of the training sequences.
+
+--sequences: 64 steps, 3 inputs, softmax over 2 classes at each step, gradient descent. --segments: 50 sequences of
+4,000 steps, one input, squared errors of one output, an update by Adam on each 1,000 steps. Both learn from all
+sequences, and evaluate none. Before peers are timed, their weights after some updates are compared with ours, in
+float64.
+
+All cases of a table, or of a row of --peers, --sequences, --segments and --own, run in each of several rounds, in
+changing order; medians over rounds; ratios are formed within a round. The peak is that of fused multiply-adds.
 """
 
 import resource
@@ -24,19 +35,15 @@ import numpy as np
 
 import fastrnn
 from bench.arguments import parser_for
+from bench.fits_batches import one_model, own
+from bench.fits_ours import Ours, Peak, shares
 from bench.fits_peers import compare
 from fastrnn.bench import machine, timing
-from fastrnn.bench.engines.peak import MultiplyAdd
 from fastrnn.cores import cores
-from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.division import divisions_of
-from fastrnn.training.sequences.fit import head_for
-from fastrnn.training.sequences.many import Many
-from fastrnn.training.sequences.recipe import FitRecipe
-from fastrnn.training.sequences.relative import loss_weights
-from fastrnn.training.sequences.start import jobs_of
 
 CELLS = {"gru": fastrnn.GRU, "lstm": fastrnn.LSTM, "mgu": fastrnn.MGU}
+NETWORKS = {"sequences": [(cell, hidden) for cell in ("gru", "lstm") for hidden in (16, 32, 64)],
+            "segments": [("lstm", 16)]}
 SIZES, PEERS_SIZES, ANIMAL_SIZES = "1,2,4,8,16,20", "1,4,20", "1,2,3,4,5,10,20"
 DTYPES = "float32,float64"
 
@@ -63,64 +70,6 @@ def choices(sequences=96, shortest=40, longest=60, inputs=3, seed=0):
     return fastrnn.Sequences(x, y, kind="classes", classes=2)
 
 
-def flops_of(net):
-    """Return the operations in the matrix products (forward, backward, gradients) of one step of one model on one
-    sequence."""
-    sizes, step = net.sizes, net.step
-    recurrent, output = step.from_h * sizes.hidden**2, sizes.outputs * sizes.hidden
-    return 2 * (2 * (step.from_x * sizes.hidden * sizes.inputs + recurrent + output) + recurrent + output)
-
-
-class Ours:
-    """Models that never stop, in as many groups as they need, run one after the other."""
-
-    def __init__(self, cell, data, dtype, lanes="models", models=None, threads=1, **options):
-        """models: the number of models; None for one full group; threads: that share the blocks of a group."""
-        self.threads = threads
-        config = FitConfig(dtype=dtype, epochs=10**7, patience=None, l1=1e-4, **options)
-        head, outputs = head_for(None, data)
-        # As in folds, each model has sequences of its own to validate.
-        hold = "own" if lanes == "models" else lanes
-        recipe = FitRecipe.for_data(cell, head, outputs, config, data, hold)
-        options = {"rate": 1e-4, "l1": 1e-4, "decay": 0.0, "activity": 0.0, **config.build_optimizer()._asdict()}
-        width = recipe.lanes if lanes == "models" else 1
-        models = models or width
-        roles = np.array([fastrnn.data.split(data, validation=0.1, seed=n) for n in range(models)])
-        numbers = np.arange(models)
-        divisions = divisions_of(roles, None, numbers, loss_weights(head, data), data.counted.astype(float))
-        self.many = Many(recipe, data, jobs_of(recipe, numbers, numbers, options, divisions), hold)
-        self.many.prepare()
-        self.groups = [self.many.group() for _ in range(-(-models // width))]
-        for n, job in enumerate(self.many.jobs):
-            self.groups[n // width].put([n % width], [job])
-        trained = sum(int(data.lengths[own == fastrnn.data.TRAIN].sum()) for own in roles)
-        self.steps, self.flops = data.steps * models, flops_of(recipe.net) * trained / (data.steps * models)
-
-    def run(self, epochs):
-        began = time.perf_counter()
-        for group in self.groups:
-            left = epochs
-            while left:
-                left -= group.run(left, self.threads)[0]
-        return time.perf_counter() - began
-
-
-class Peak:
-    """Fused multiply-adds in registers."""
-
-    def __init__(self, dtype):
-        class Work:
-            pass
-
-        Work.dtype = dtype
-        self.engine, self.flops = MultiplyAdd(Work, 1, None, None, None), MultiplyAdd.flops(dtype, 1)
-
-    def run(self, updates):
-        began = time.perf_counter()
-        self.engine.run(updates)
-        return time.perf_counter() - began
-
-
 def epochs(sizes, cells, dtypes, rounds, seconds):
     """Return the table of the time of one epoch."""
     data = choices()
@@ -132,30 +81,11 @@ def epochs(sizes, cells, dtypes, rounds, seconds):
     measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
     rows = []
     for (cell, hidden, dtype), case in ours.items():
-        taken, peak = measured[cell, hidden, dtype][1], measured["peak", dtype][1]
+        taken = measured[cell, hidden, dtype][1]
         rate = [case.steps / each for each in taken]
-        share = [r * case.flops / (cases["peak", dtype].flops / p) for r, p in zip(rate, peak)]
+        share = shares(case, taken, cases["peak", dtype], measured["peak", dtype][1])
         rows.append([cell, hidden, dtype, f"{timing.median(rate) / 1e6:,.1f}", f"{timing.median(share):.0%}"])
     table(["cell", "H", "dtype", "M model-steps/s", "of peak"], rows)
-
-
-def sequences(rounds, seconds):
-    """Return the table of one model on batches of 256 sequences of 64 steps."""
-    rng = np.random.default_rng(0)
-    data = fastrnn.Sequences(rng.normal(size=(256, 64, 3)), rng.integers(0, 2, (256, 64)), kind="classes", classes=2)
-    cases = {"peak": Peak("float32")}
-    for cell in ("gru", "lstm"):
-        for hidden in (16, 32, 64):
-            cases[cell, hidden] = Ours(CELLS[cell](hidden), data, "float32", "sequences")
-    measured = timing.measure({key: case.run for key, case in cases.items()}, rounds, seconds)
-    rows = []
-    for key, case in cases.items():
-        if key == "peak":
-            continue
-        rate = [case.steps / each for each in measured[key][1]]
-        share = [r * case.flops / (cases["peak"].flops / p) for r, p in zip(rate, measured["peak"][1])]
-        rows.append([*key, f"{timing.median(rate) / 1e6:,.2f}", f"{timing.median(share):.0%}"])
-    table(["cell", "H", "M sample-steps/s", "of peak"], rows)
 
 
 def shared(threads, rounds, seconds):
@@ -270,6 +200,11 @@ def peak_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def sizes_of(text):
+    """Return the integers of a list like "1,2,4"."""
+    return [int(size) for size in text.split(",")]
+
+
 def table(head, rows):
     """Return a Markdown table."""
     print("| " + " | ".join(head) + " |")
@@ -280,7 +215,7 @@ def table(head, rows):
 
 def main():
     parser = parser_for("fits", __doc__)
-    for name in ("peers", "sequences", "shared", "animal", "learners", "memory"):
+    for name in ("peers", "sequences", "segments", "own", "shared", "animal", "learners", "memory"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--sizes", help=f"hidden sizes (default: {SIZES}, of --peers {PEERS_SIZES})")
     parser.add_argument("--cells", default="gru,lstm,mgu", help="cells of the table (default: %(default)s)")
@@ -295,7 +230,7 @@ def main():
     chosen = parser.parse_args()
     print(f"{machine.describe()['processor']}, {machine.describe()['cores']} cores")
     usual = ANIMAL_SIZES if chosen.animal else PEERS_SIZES if chosen.peers else SIZES
-    sizes = [int(size) for size in (chosen.sizes or usual).split(",")]
+    sizes = sizes_of(chosen.sizes or usual)
     dtypes = (chosen.dtypes or ("float32" if chosen.peers else DTYPES)).split(",")
     if chosen.animal:
         animal(dtypes[0], chosen.threads, chosen.outer, sizes)
@@ -305,8 +240,11 @@ def main():
         memory(chosen.count or 100_000, chosen.threads)
     elif chosen.shared:
         shared(chosen.threads or cores(), chosen.rounds, chosen.seconds)
-    elif chosen.sequences:
-        sequences(chosen.rounds, chosen.seconds)
+    elif chosen.sequences or chosen.segments:
+        work = "sequences" if chosen.sequences else "segments"
+        table(*one_model(work, NETWORKS[work], chosen.rounds, chosen.seconds, chosen.peers))
+    elif chosen.own:
+        table(*own(choices(), chosen.rounds, chosen.seconds))
     elif chosen.peers:
         data = choices()
         table(*compare(

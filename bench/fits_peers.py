@@ -12,14 +12,13 @@ from fastrnn.bench import timing
 WORKER = Path(__file__).parent / "peers" / "fits_worker.py"
 MANY, LOOP = ("jax", "torch-compiled"), "torch-nn.GRU"
 OURS = (16, 270)
-# Peers take all sequences as long as the longest; what they do in the padding is counted in their favour.
-PADDED_STEPS = 96 * 60
 
 
 class Peer:
     """A case that runs in a process of another library, on one thread."""
 
-    def __init__(self, engine, hidden, dtype):
+    def __init__(self, engine, hidden, dtype, **more):
+        """more: `work` and `cell` of one model, see fits_worker.py."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS")}
         environment |= {
             "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -29,8 +28,8 @@ class Peer:
         self.process = subprocess.Popen(
             [python, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-        made = self._ask({"engine": engine, "hidden": hidden, "dtype": dtype})
-        self.models, self.steps = made["models"], PADDED_STEPS * made["models"] * made["updates"]
+        made = self._ask({"engine": engine, "hidden": hidden, "dtype": dtype, **more})
+        self.models, self.updates, self.steps = (made[each] for each in ("models", "updates", "steps"))
 
     def _ask(self, line):
         self.process.stdin.write(json.dumps(line) + "\n")
@@ -42,6 +41,10 @@ class Peer:
 
     def run(self, calls):
         return self._ask({"calls": calls})["seconds"]
+
+    def weights(self):
+        """Return {name: numbers}, as lists."""
+        return self._ask({})
 
     def close(self):
         self.process.stdin.close()

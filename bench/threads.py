@@ -16,7 +16,8 @@ import numpy as np
 
 import fastrnn
 from bench.arguments import add_sections, parser_for
-from bench.fits import Ours, table
+from bench.fits import table
+from bench.fits_ours import Ours
 from fastrnn.bench import machine, timing
 from fastrnn.bench.engines.ours import Fastrnn
 from fastrnn.bench.engines.peak import MultiplyAdd

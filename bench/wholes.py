@@ -54,7 +54,9 @@ class Whole:
 
 def animal(dtype):
     """Return measure(quick) of one animal's grid of fits."""
-    return lambda quick: fits.animal(dtype, None, 2 if quick else 10, [1, 2] if quick else fits.ANIMAL)
+    return lambda quick: fits.animal(
+        dtype, None, 2 if quick else 10, [1, 2] if quick else fits.sizes_of(fits.ANIMAL_SIZES)
+    )
 
 
 def memory(quick):

@@ -17,6 +17,19 @@ def sigmoid(v):
     return 0.5 * jnp.tanh(0.5 * v) + 0.5
 
 
+def adamw(weights, gradient, first, second, count, decay):
+    """Return (weights, first, second) after the update number `count`."""
+    first = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, first, gradient)
+    second = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, second, gradient)
+    by_first, by_second = 1 / (1 - BETA1**count), 1 / (1 - BETA2**count)
+
+    def moved(w, m, v):
+        step = m * by_first / (jnp.sqrt(v * by_second) + EPSILON)
+        return ((1 - RATE * decay) * w - RATE * step).astype(w.dtype)
+
+    return jax.tree.map(moved, weights, first, second), first, second
+
+
 def make(task_of):
     """Make the engine with the fastest layout for a task."""
     hidden = task_of(1).hidden
@@ -44,15 +57,7 @@ class Engine:
 
     def _update(self, weights, first, second, count):
         gradient, count = self.layout.gradient(weights), count + 1
-        first = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, first, gradient)
-        second = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, second, gradient)
-        by_first, by_second = 1 / (1 - BETA1**count), 1 / (1 - BETA2**count)
-
-        def moved(w, m, v):
-            step = m * by_first / (jnp.sqrt(v * by_second) + EPSILON)
-            return ((1 - RATE * DECAY) * w - RATE * step).astype(w.dtype)
-
-        return jax.tree.map(moved, weights, first, second), first, second, count
+        return *adamw(weights, gradient, first, second, count, DECAY), count
 
     def run(self, calls):
         for _ in range(calls):

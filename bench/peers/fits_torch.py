@@ -1,5 +1,5 @@
 """Many GRUs side by side in PyTorch: hand-written forward and backward steps, each compiled; and nn.GRU, one model
-after the other."""
+after the other. One nn.GRU or nn.LSTM on batches."""
 
 import numpy as np
 import torch
@@ -156,3 +156,41 @@ class Module:
     @torch.no_grad()
     def losses(self):
         return np.stack([self._losses(model).numpy() for model in range(self.task.models)], 1)
+
+
+class Batched:
+    """nn.GRU or nn.LSTM and autograd, one model on batches."""
+
+    updates = 1
+
+    def __init__(self, task):
+        self.task, self.classes, kind = task, task.work.classes, getattr(torch, task.dtype)
+        self.x, self.y = torch.tensor(task.x), torch.tensor(task.y)
+        self.rnn = getattr(torch.nn, task.cell.upper())(task.x.shape[-1], task.hidden).to(kind)
+        self.out = torch.nn.Linear(task.hidden, len(task.weights["b_o"])).to(kind)
+        self.parameters = dict(zip(task.weights, [*self.rnn.parameters(), *self.out.parameters()], strict=True))
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(torch.tensor(task.weights[name]))
+        adam = {"lr": RATE, "betas": (BETA1, BETA2), "eps": EPSILON}
+        own = self.parameters.values()
+        self.optimizer = torch.optim.Adam(own, **adam) if task.work.optimizer == "adam" else torch.optim.SGD(own, RATE)
+
+    def run(self, calls):
+        for _ in range(calls):
+            states = None
+            for x, y in zip(self.x, self.y):
+                h, states = self.rnn(x, states)
+                # An LSTM has two states.
+                states = tuple(each.detach() for each in states) if isinstance(states, tuple) else states.detach()
+                o = self.out(h)
+                if self.classes:
+                    loss = torch.nn.functional.cross_entropy(o.flatten(0, 1), y.flatten())
+                else:
+                    loss = torch.nn.functional.mse_loss(o[..., 0], y)
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+
+    def weights(self):
+        return {name: parameter.detach().numpy() for name, parameter in self.parameters.items()}

@@ -6,7 +6,7 @@ Each initializer fills shapes {name: shape} with {name: float64 array}. fan_in o
 import numpy as np
 
 from fastrnn import streams
-from fastrnn.kernels.philox import random_rows
+from fastrnn.machine.execute import Program
 
 # Models whose weights are drawn at once.
 SEEDS_AT_ONCE = 1024
@@ -59,6 +59,23 @@ def orthogonal(shapes, rng):
 INITIALIZERS = {"uniform": uniform, "pytorch": pytorch, "xavier": xavier, "orthogonal": orthogonal}
 
 
+def _rows(m):
+    """Fill each row with the first words of its seed."""
+    width, words = m.word("width"), m.integers("words")
+    for row in m.range(m.word("count")):
+        seed = m.read(m.integers("seeds"), row)
+        m.random_words((seed, m.word("stream")), (0, 0, 0), m.part_of_integers(words, row * width), width)
+
+
+_ROWS = Program(_rows, ("seeds", "stream", "words", "count", "width"), "float64", 1, "")
+
+
+def _random_rows(seeds, stream, words):
+    """Fill the rows of words (N, W) with the first words of seeds (N,), both C-contiguous uint64."""
+    _ROWS.call(seeds=seeds, stream=stream, words=words, count=len(words), width=words.shape[1])
+
+
+
 class _Generators:
     """As np.random.Generator(np.random.Philox(key=[seed, streams.WEIGHT_STREAM])) for several seeds, which draw at most
     `words` numbers.
@@ -68,7 +85,7 @@ class _Generators:
 
     def __init__(self, seeds, words):
         self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
-        random_rows(np.asarray(seeds, np.uint64), streams.WEIGHT_STREAM, self.words)
+        _random_rows(np.asarray(seeds, np.uint64), streams.WEIGHT_STREAM, self.words)
 
     def uniform(self, low, high, shape):
         size = int(np.prod(shape))

@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 from fastrnn import streams
 from fastrnn.bits.label import STATE_WORDS
-from fastrnn.bits.lanes import cut, spread
 from fastrnn.kernels.block_data import WORD, Block
 from fastrnn.kernels.feed import Feed
 from fastrnn.kernels.recurrent.bits import BYTES
 from fastrnn.kernels.recurrent.units_network import place_of_step
 from fastrnn.kernels.small_batches import Samples
 from fastrnn.machine.records import record_of
+from fastrnn.simd.squares import ROWS
 
 
 def draw_word(m, task, extent, seed, word, x, y, state):
@@ -24,6 +24,16 @@ def draw_word(m, task, extent, seed, word, x, y, state):
     for n in m.range(STATE_WORDS):
         m.write(m.as_integers(state), n, 0)
     m.call(task.label, (x, y, state, extent.steps, 1))
+
+
+def _cut(m, low, high, shift, target, count):
+    """Set `count` words from an address on to the bits of low from `shift` on, followed by those of high; all three:
+    addresses."""
+    low, high, target = map(m.as_integers, (low, high, target))
+    for n in m.range(count):
+        # Two shifts, of which none is by 64.
+        above = (m.read(high, n) << 1) << (WORD - 1 - shift)
+        m.write(target, n, m.read(low, n).shifted_down(shift).either(above))
 
 
 def _lay(m):
@@ -41,7 +51,7 @@ def _lay(m):
             draw_word(m, source, extent, m.word("seed"), word + n, *places, block.state)
     for words, place, count in (x, y):
         low, high = (words + slot % 2 * count * BYTES for slot in (word, word + both))
-        cut(m, low, high, shift, place, count)
+        _cut(m, low, high, shift, place, count)
     for _ in m.when(m.read(block.tag, 2).equals(samples).equals(0)):
         m.write(block.tag, 2, samples)
         counted = extent.outputs * (source.last_only + source.last_only.equals(0) * extent.steps)
@@ -80,6 +90,49 @@ def _lay_samples(m):
                 m.set_number(mask, place_of_step(t, m.lanes), m.constant(1.0))
 
 
+def _spread(m, feed, words, rows, out, count, width, batch, sample, columns):
+    """Write the next 64 samples of all lanes, from each lane's own two words, as blocks of words of lanes; return the
+    number of blocks.
+
+    words (L, 2, count), out (64, width), rows (16, width): addresses, the last one of scratch.
+    """
+    for first in m.range(m.lanes, 0, ROWS):
+        for row in m.range(ROWS):
+            lane, place = first + row, rows + row * width * BYTES
+            there = lane.below(m.lanes).both(m.integer(-1).below(m.read(feed.model, lane.least(m.lanes - 1))))
+            for _ in m.when(there):
+                number = m.read(feed.step, lane) * batch + sample
+                low, high = (words + (lane * 2 + (number // WORD + n) % 2) * count * BYTES for n in range(2))
+                _cut(m, low, high, number % WORD, place, count)
+            for _ in m.when(there.equals(0)):
+                for n in m.range(width):
+                    m.write(m.as_integers(place), n, 0)
+        m.exchange(m.as_integers(rows), m.as_integers(out), width, first)
+    return _join(m, m.as_integers(out), width, sample % batch, batch, columns)
+
+
+def _join(m, samples, width, sample, batch, columns):
+    """Join samples, from number `sample` of a batch on, into blocks; return the number of whole blocks.
+
+    A block lies where its first sample did, or before: samples[block] = samples of its columns, each in own bits.
+    """
+    number, laid, sample = m.local(0), m.local(0), m.local(sample)
+    for _, stop in m.loop(WORD):
+        count = columns.least(batch - sample.get())
+        block, begins = m.part_of_integers(samples, laid.get() * width), number.get() * width
+        for n in m.range(width):
+            m.write(block, n, m.read(samples, begins + n))
+        for column in m.range(count, 1):
+            for n in m.range(width):
+                word = m.read(samples, begins + column * width + n) << column * m.lanes
+                m.write(block, n, m.read(block, n).either(word))
+        number.set(number.get() + count)
+        laid.set(laid.get() + 1)
+        sample.set((sample.get() + count) % batch)
+        stop(m.integer(WORD).below(number.get() + columns.least(batch - sample.get())))
+    return laid.get()
+
+
 def _lay_lanes(m):
     """Draw the words that hold the next 64 samples of each lane, and write the samples to the blocks."""
     source, feed, block = (record_of(m, *each) for each in ((BitTask, "source."), (Feed, "feed."), (Block, "block.")))
@@ -99,7 +152,7 @@ def _lay_lanes(m):
         words, rows, out, count, width = (a + side * (b - a) for a, b in (
             (feed.x_words, feed.y_words), (feed.x_rows, feed.y_rows), (feed.x_blocks, feed.y_blocks), (x, y),
             (feed.x_width, feed.y_width)))
-        laid = spread(m, feed, words, rows, out, count, width, batch, sample, extent.columns)
+        laid = _spread(m, feed, words, rows, out, count, width, batch, sample, extent.columns)
         m.write(feed.laid, 0, laid)
         m.write(feed.left, 0, laid)
 

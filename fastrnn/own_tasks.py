@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
@@ -58,7 +57,6 @@ def own_labels(task):
     return {TASK_LABELS: _digest(task)} if own else {}
 
 
-@lru_cache(maxsize=64)
 def _digest(task):
     """Return a digest of what a task answers to some fixed samples."""
     steps = min(task.bits, STEPS)

@@ -4,7 +4,7 @@
 outputs and of the state after. Words of the state that it does not return stay what they are, 0 at first.
 """
 
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import numpy as np
 
@@ -24,8 +24,11 @@ class Word:
         operations.append((name, *(other.place for other in others)))
 
     def _with(self, name, *others):
-        known = all(isinstance(other, Word) for other in others)
-        return Word(self.operations, name, self, *others) if known else NotImplemented
+        if not all(isinstance(other, Word) for other in others):
+            return NotImplemented
+        for other in others:
+            _check_own(other, self.operations)
+        return Word(self.operations, name, self, *others)
 
     def __and__(self, other):
         return self._with("and", other)
@@ -41,6 +44,17 @@ class Word:
 
     def __bool__(self):
         raise TypeError("label: a word is a bit of each of 64 samples; use & | ^ ~ in place of and, or, not, if")
+
+    def __eq__(self, other):
+        raise TypeError("label: a word is a bit of each of 64 samples; use ~(a ^ b) in place of a == b")
+
+    __hash__ = object.__hash__
+
+
+def _check_own(word, operations):
+    # A place in another list would be that of another value.
+    if word.operations is not operations:
+        raise TypeError("label: got a word that was kept from an earlier step; the state's words are what a step keeps")
 
 
 _EMITTED = {
@@ -62,16 +76,48 @@ def traced_label(task):
     if not isinstance(made, tuple) or len(made) != 2:
         raise TypeError(f"{name}: got {made!r:.80}, expected (words of the outputs, words of the next state)")
     outputs, after = made
+    for part in made:
+        if not isinstance(part, list | tuple):
+            raise TypeError(f"{name}: got {part!r:.80}, expected a list of words")
     for part in (*outputs, *after):
         if not isinstance(part, Word):
             raise TypeError(f"{name}: got {part!r:.80}, expected words")
+        _check_own(part, operations)
     if len(outputs) != task.output_size or len(after) > STATE_WORDS:
         raise TypeError(f"{name}: got {len(outputs)} outputs and {len(after)} words of state, expected "
                         f"{task.output_size} and at most {STATE_WORDS}")
-    return operations, [word.place for word in outputs], [word.place for word in after]
+    return tuple(operations), tuple(word.place for word in outputs), tuple(word.place for word in after)
 
 
-@lru_cache(maxsize=64)
+class _Traced:
+    """A task that is equal to others by what it computes; its fields, and its class, may leave out what `label` reads.
+    """
+
+    def __init__(self, task):
+        self.task = task
+        self.key = traced_label(task), task.bits, task.free_bits, task.last_only
+
+    def __eq__(self, other):
+        return self.key == other.key
+
+    def __hash__(self):
+        return hash(self.key)
+
+
+def cached_by_label(size):
+    """Keep the last `size` results of a function of a task, and of other arguments, for tasks that compute the same."""
+
+    def decorated(function):
+        @lru_cache(maxsize=size)
+        def kept(traced, *others):
+            return function(traced.task, *others)
+
+        return wraps(function)(lambda task, *others: kept(_Traced(task), *others))
+
+    return decorated
+
+
+@cached_by_label(64)
 def label_program(task):
     """Return the Program of a task's label, on a frame of FRAME."""
     (operations, outputs, after), inputs = traced_label(task), task.input_size

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from fastrnn.bits.label import STATE_WORDS, label_words
+from fastrnn.bits.label import STATE_WORDS, cached_by_label, label_words
 from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.kernels.block_data import WORD
 from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
@@ -21,7 +21,7 @@ from fastrnn.networks import lanes_for
 NODES = 4096
 
 
-@functools.lru_cache(maxsize=4)
+@cached_by_label(4)
 def items_of(task):
     """Return the items (N, ITEM + I + O) of a task's walk, in the form of fastrnn.kernels.recurrent.bits, and a word
     with the bits of the samples in a block that count."""

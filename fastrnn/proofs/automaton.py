@@ -1,11 +1,10 @@
 """A task as a finite automaton, found by running its kernel."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from fastrnn.bits.label import STATE_WORDS, label_words
+from fastrnn.bits.label import STATE_WORDS, cached_by_label, label_words
 from fastrnn.bits.planes import packed_bits, unpacked_bits
 
 MOST_STATES = 4096
@@ -34,7 +33,7 @@ class Automaton:
         return len(self.inputs)
 
 
-@lru_cache(maxsize=64)
+@cached_by_label(64)
 def automaton_of(task):
     """Return the Automaton of a task without its width: every symbol may come at every step.
 

@@ -1,6 +1,5 @@
 """`certify`: proves a network for every width, refutes it by an example, or says why neither was possible."""
 
-import functools
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from fastrnn import summaries
 from fastrnn.arguments import as_integer
+from fastrnn.bits.label import cached_by_label
 from fastrnn.check import MOST_EDGES, MOST_ENTRIES, MOST_NODES, MOST_PRODUCTS, MOST_WEIGHTS, MOST_WORK
 from fastrnn.model import Model, check_model, check_weights
 from fastrnn.proofs.automaton import automaton_of
@@ -222,7 +222,7 @@ def _lengths(task, k):
     return [k]
 
 
-@functools.lru_cache(maxsize=64)
+@cached_by_label(64)
 def _windows(task, k):
     """Return the Graph of windows, for which training asks repeatedly."""
     return windows(automaton_of(task), k)

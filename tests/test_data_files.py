@@ -139,6 +139,8 @@ def test_wav_of_floats_in_segments(tmp_path, kind):
     np.testing.assert_array_equal(data.x, samples)
     np.testing.assert_array_equal(data.y[:, 0], samples[:, 0])
     assert data.lengths.tolist() == [4, 4, 2] and data.pieces.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="^segment: got 0, expected an integer of at least 1"):
+        Sequences.from_wav(tmp_path / "in.wav", tmp_path / "out.wav", segment=0)
 
 
 def test_wav_with_an_extensible_header_odd_chunks_and_an_early_end(tmp_path):

@@ -265,6 +265,7 @@ WRONG = {
     "missing time": (dict(table={"rt": [1, 2], "choice": [0, 1], "t": [1, None]}, time="t"),
      "time: column 't' is missing at row 1"),
     "negative lag": (dict(lag=-1), "lag: got -1, expected an integer of at least 0"),
+    "no segment": (dict(segment=0), "segment: got 0, expected an integer of at least 1"),
     "half a lag": (dict(lag=0.5), "lag: got 0.5, expected an integer"),
     "lag of no input": (dict(lag={"reward": 1}), "lag: 'reward' is not an input: known: rt"),
     "one_hot": (dict(one_hot=["stim"]), "one_hot: 'stim' is not an input: known: rt"),

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.files import arguments_of, name_of, open_table, read_npz
@@ -65,6 +66,7 @@ class Constructors:
             unknown columns, a target that is an input of the same step, and rows of one sequence that are apart or at
             the same time.
         """
+        segment = segment if segment is None else as_integer("segment", segment, 1)
         made = object.__new__(cls)
         columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
         encoding = encoder, one_hot, standardize, training
@@ -133,10 +135,12 @@ class Constructors:
         Raises
         ------
         ValueError
-            In one line, for other files, or if rate or length differ.
+            In one line, for other files, for a segment that is not an integer of at least 1, or if rate or length
+            differ.
         OSError
             If a file cannot be read.
         """
+        segment = segment if segment is None else as_integer("segment", segment, 1)
         (rate, x), (other, y) = read_wav(input), read_wav(target)
         for what, one, two in (("samples per second", rate, other), ("samples", len(x), len(y))):
             if one != two:

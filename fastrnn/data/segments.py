@@ -9,7 +9,7 @@ def segments_of(offsets, length):
     """Return (offsets (P + 1,), owner (P,), place (P,)) of the segments of sequences with offsets (N + 1,): where each
     begins, the sequence that it is of, and its number within that.
 
-    The last segment of each sequence may be shorter. Raises ValueError or TypeError for a length that is not an integer
+    The last segment of each sequence may be shorter. Raises ValueError for a length that is not an integer
     of at least 1.
     """
     length = as_integer("length", length, 1)

@@ -364,7 +364,8 @@ def task_of(header, tensors):
         inputs_of(task)
         least += max(task.get("delay", 0), (task.get("operands", 1) - 1).bit_length())
     bits = header["task"].get("bits")
-    require(type(bits) is int and bits >= least, f"model: bits: got {printable(bits)}, expected at least {least}")
+    require(type(bits) is int and least <= bits < 2**63,
+            f"model: bits: got {printable(bits)}, expected an integer from {least} to 2**63 - 1")
     return task
 
 

@@ -133,6 +133,7 @@ def test_a_claim_that_makes_no_sense_is_refused(pair, field):
         (("task", "bits"), 8.0),
         (("task", "bits"), None),
         (("task", "bits"), 1),
+        (("task", "bits"), 2**63),
         (("task", "note"), 1),
         (("format",), 3),
         (("format",), 1.0),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,18 @@ def test_predictions_of_a_long_sequence_take_bounded_memory():
     done = subprocess.run([sys.executable, "-c", PREDICTION], cwd=ROOT, capture_output=True, text=True, check=True)
     # States of all steps, in the kernel's layout, would take 1.7 GB; outputs and inputs take 10 MB.
     assert int(done.stdout) < 80e6, done.stdout
+
+
+@pytest.mark.parametrize("models", [1, 2])
+def test_predictions_of_a_long_sequence_among_short_ones_take_no_memory_for_the_others(models):
+    x = [np.linspace(-1, 1, steps)[:, None] for steps in (100_000, *[3] * 16)]
+    data = fastrnn.Sequences(x, x, kind="reals")
+    fits = fastrnn.train_many(GRU(2), data[1:], seeds=range(models), validation=0, epochs=1)
+    tracemalloc.start()
+    try:
+        fits.predict(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Inputs and targets in the layout of the kernel would take 5 MB for each sequence of a block.
+    assert peak < 8e6 * models, peak

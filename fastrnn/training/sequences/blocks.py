@@ -75,7 +75,7 @@ def blocks_for(division, data, columns, lanes, dtype):
     """Return ([SequenceBlock], (B, 3, C, lanes or 1) float64: 1 where a sequence has a role) of the sequences of a
     model.
 
-    lanes: as for blocks_of.
+    lanes: sequences in the lanes of a column, or None where all lanes share a sequence.
     """
     size = columns * (lanes or 1)
     own, role, block, place = (layout := Layout([division], data.lengths, size)).places(division)
@@ -84,16 +84,6 @@ def blocks_for(division, data, columns, lanes, dtype):
     counts[block, role, place] = 1
     blocks = [block_of(data, part, columns, lanes, dtype) for part in parts]
     return blocks, counts.reshape(len(blocks), ROLES, columns, lanes or 1)
-
-
-def blocks_of(data, columns, lanes, dtype):
-    """Return [SequenceBlock] of all sequences, long ones first; lanes: sequences in the lanes of a column, or None
-    where all lanes share a sequence.
-
-    A block takes as many steps as its longest sequence has.
-    """
-    order, size = np.argsort(-data.lengths, kind="stable"), columns * (lanes or 1)
-    return [block_of(data, order[first : first + size], columns, lanes, dtype) for first in range(0, len(order), size)]
 
 
 def rows_of(data, dtype):

@@ -4,7 +4,6 @@ import numpy as np
 
 from fastrnn.kernels.recurrent.predict import predict_program
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.blocks import blocks_of
 
 # Steps of one call of the kernel: its memory does not grow with the sequences.
 STEPS_AT_ONCE = 512
@@ -80,41 +79,45 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
     # Sequences, and models, in the lanes of a column.
     beside, several = (1, lanes) if net.own_weights else (lanes, 1)
     sizes, width = net.sizes, len(net.step.new) * net.sizes.hidden
-    blocks = blocks_of(data, net.columns, lanes if net.own_data else None, dtype)
+    places = (net.columns, lanes) if net.own_data else (net.columns,)
     program = predict_program(net, recipe.config.dtype, lanes)
-    longest = min(max(block.steps for block in blocks), STEPS_AT_ONCE)
+    longest = min(int(data.lengths.max()), STEPS_AT_ONCE)
     z = np.empty((models, data.steps, sizes.outputs), dtype)
     kept = np.empty((models, data.steps, width), dtype) if states else None
-    arrays = {
-        "theta": aligned_zeros((recipe.rows, several), dtype),
-        "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
-    }
     last = np.empty((models, len(data), width), dtype)
+    arrays = {
+        "z": aligned_zeros((longest, sizes.outputs, net.columns, lanes), dtype),
+        "x": aligned_zeros((longest, sizes.inputs, *places), dtype),
+        "lengths": aligned_zeros(places, dtype),
+    }
     arrays |= {
         name: aligned_zeros((count, lanes), dtype)
         for name, count in net.arrays(longest).items()
         if name in ("pre", "state", "saved", "operand")
     }
     state = net.states_in(arrays["state"])
-    for first in range(0, models, several):
-        count = min(several, models - first)
-        own = slice(first, first + count)
-        arrays["theta"][:] = 0
-        arrays["theta"][:, :count] = weights[own].T
-        for block in blocks:
-            places = [divmod(n, beside) for n in range(len(block.sequences))]
-            places = [(column, slice(lane, lane + count)) for column, lane in places]
-            start = None
-            if initial is not None:
-                start = aligned_zeros((width, net.columns, lanes), dtype)
-                for place, sequence in zip(places, block.sequences):
-                    start[:, *place] = initial[own, sequence].T
-            for begun in range(0, block.steps, STEPS_AT_ONCE):
-                window = min(STEPS_AT_ONCE, block.steps - begun)
-                lengths = aligned_zeros(block.lengths.shape, dtype)
-                lengths.reshape(-1)[: len(places)] = np.clip(data.lengths[block.sequences] - begun, 0, window)
-                _run(program, arrays, block.x[begun:], lengths, window, start)
-                for place, sequence in zip(places, block.sequences):
+    groups = [slice(first, min(first + several, models)) for first in range(0, models, several)]
+    thetas = aligned_zeros((len(groups), recipe.rows, several), dtype)
+    for theta, own in zip(thetas, groups):
+        theta[:, : own.stop - own.start] = weights[own].T
+    # States before a window, of each group.
+    starts = aligned_zeros((len(groups), width, net.columns, lanes), dtype)
+    order, size = np.argsort(-data.lengths, kind="stable"), net.columns * beside
+    for begin in range(0, len(order), size):
+        block = order[begin : begin + size]
+        columns = [divmod(n, beside) for n in range(len(block))]
+        starts[:] = 0
+        if initial is not None:
+            for start, own in zip(starts, groups):
+                for (column, lane), sequence in zip(columns, block):
+                    start[:, column, lane : lane + own.stop - own.start] = initial[own, sequence].T
+        for begun in range(0, int(data.lengths[block[0]]), STEPS_AT_ONCE):
+            window = _lay(arrays, data, block, begun)
+            given = initial is not None or begun > 0
+            for theta, start, own in zip(thetas, starts, groups):
+                _run(program, {**arrays, "theta": theta}, window, start if given else None)
+                for (column, lane), sequence in zip(columns, block):
+                    place = column, slice(lane, lane + own.stop - own.start)
                     steps = min(data.lengths[sequence] - begun, window)
                     if steps < 1:
                         continue
@@ -123,18 +126,24 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
                     last[own, sequence] = state[steps, :, *place].T
                     if states:
                         kept[own, at : at + steps] = np.moveaxis(state[1 : steps + 1, :, *place], -1, 0)
-                start = aligned_zeros((width, net.columns, lanes), dtype)
                 start[:] = state[window]
     return z, kept, last
 
 
-def _run(program, arrays, x, lengths, steps, start):
+def _lay(arrays, data, sequences, begun):
+    """Fill x and lengths with the steps from `begun` on of some sequences, long ones first; return their number."""
+    x, lengths = arrays["x"].reshape(*arrays["x"].shape[:2], -1), arrays["lengths"].reshape(-1)
+    left = np.clip(data.lengths[sequences] - begun, 0, len(x))
+    time = np.arange(left[0])[:, None]
+    counts = time < left
+    rows = np.where(counts[..., None], data.x[np.where(counts, data.offsets[sequences] + begun + time, 0)], 0)
+    x[: len(rows)] = 0
+    x[: len(rows), :, : len(sequences)] = np.moveaxis(rows, 1, -1)
+    lengths[:] = 0
+    lengths[: len(sequences)] = left
+    return int(left[0])
+
+
+def _run(program, arrays, steps, start):
     """Run the kernel on some steps of a block; start: the states before them, or None."""
-    values = {
-        **{name: array.ctypes.data for name, array in arrays.items()},
-        "x": x.ctypes.data,
-        "lengths": lengths.ctypes.data,
-        "steps": steps,
-        "start": 0 if start is None else start.ctypes.data,
-    }
-    program.run(np.array([values[name] for name in program.names], np.int64))
+    program.run(program.frame(**arrays, steps=steps, start=0 if start is None else start))

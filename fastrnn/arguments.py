@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import numbers
-from dataclasses import field, fields
+from dataclasses import field, fields, is_dataclass
 
 import numpy as np
 
@@ -148,6 +148,14 @@ def as_each(name, value, models):
         expected = f"{models} numbers, one for each seed" if models > 1 else "as many seeds as values"
         raise ValueError(f"{name}: got {array.dtype} of shape {array.shape}, expected a number or {expected}")
     return np.broadcast_to(array, (models,))
+
+
+def check_compared(made):
+    """Raise TypeError for a field by which a dataclass is not compared: equal objects share one formula."""
+    for each in fields(made) if is_dataclass(made) else ():
+        if not each.compare:
+            raise TypeError(f"{type(made).__name__}.{each.name}: got a field with compare=False, expected one that is "
+                            "compared, because equal objects share a formula; leave out compare=False")
 
 
 # Words of other libraries, for which no similar one stands here.

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from test_autosave import eager  # noqa: F401
 
-from fastrnn import GRU, CheckpointError, Fit, Fits, Model, Sequences, cross_validate, train, train_many
+from fastrnn import GRU, Cell, CheckpointError, Fit, Fits, Model, Sequences, cross_validate, train, train_many
 from fastrnn.formula import greater, square_root, where
 from fastrnn.heads.base import Head
 from fastrnn.heads.linear import Linear
@@ -164,3 +164,32 @@ def test_parts_of_an_executor_are_taken_up(tmp_path):
     assert len(units) == 4 - kept
     for i in range(4):
         assert made.weights(i)["w_hh"].tobytes() == alone.weights(i)["w_hh"].tobytes()
+
+
+@dataclass(frozen=True)
+class Uncompared(Robust):
+    """Equal to another of another scale."""
+
+    scale: float = field(default=1.0, compare=False)
+
+
+@dataclass(frozen=True)
+class UncomparedCell(Cell):
+    """Equal to another of another part."""
+
+    part: float = field(default=0.5, compare=False, kw_only=True)
+    gates = ("n",)
+
+    def step(self, pre, h):
+        return h + self.part * (pre.n - h)
+
+
+@pytest.mark.parametrize("call, name", [
+    (lambda: train(GRU(2), DATA, head=Uncompared(2.0), **OPTIONS), "Uncompared.scale"),
+    (lambda: UncomparedCell(2).equation(), "UncomparedCell.part"),
+    (lambda: train(UncomparedCell(2), DATA, **OPTIONS), "UncomparedCell.part"),
+])
+def test_fields_that_are_not_compared_are_refused(call, name):
+    # Formulas are traced once for objects that are equal.
+    with pytest.raises(TypeError, match=f"^{name}: got a field with compare=False, .* leave out compare=False$"):
+        call()

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastrnn.arguments import as_choice, as_integer
+from fastrnn.arguments import as_choice, as_integer, check_compared
 from fastrnn.formula import relu, sigmoid, tanh
 from fastrnn.formula.step import trace
 from fastrnn.formula.written import written
@@ -212,6 +212,7 @@ class Cell:
 
 @lru_cache(maxsize=1024)
 def _traced(cell):
+    check_compared(cell)
     if unknown := sorted(set(cell.starts) - set(cell.vectors)):
         known = ", ".join(cell.vectors) or "there are none"
         raise ValueError(f"starts: got {unknown[0]!r}, expected names of vectors ({known})")

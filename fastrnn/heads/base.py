@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fastrnn.arguments import check_compared
 from fastrnn.formula.evaluate import on_numpy
 from fastrnn.formula.graph import lift, symbol, text
 from fastrnn.formula.reverse import reverse_gradient
@@ -90,6 +91,7 @@ class TracedHead:
 @cache
 def traced(head, outputs, counted="correct"):
     """Return the TracedHead of a head; counted: the formula that evaluations count, the name of a method."""
+    check_compared(head)
     z, y = _terms("z", outputs), _terms("y", head.target_size(outputs))
     share = float(head.emphasis)
     seen = _terms("s", outputs) if share else z

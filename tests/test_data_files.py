@@ -98,6 +98,7 @@ def test_npz_as_arrays_and_as_columns(tmp_path, frame):
     np.savez(path, x=x, y=y, lengths=[4, 6], subject=subject, ids=[5, 6])
     data = Sequences.read(path)
     same(data, Sequences(x, y, lengths=[4, 6], groups={"subject": subject}, ids=[5, 6]))
+    same(Sequences.read(path, segment=3), data.segments(3))
     assert (data.name, Sequences.read(path, name="b").name) == ("a", "b")
     flat = dict(x=data.x, y=data.y, offsets=data.offsets, weight=data.weight)
     np.savez_compressed(path, **flat)

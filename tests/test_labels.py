@@ -83,3 +83,10 @@ def test_a_wrong_label_is_refused_in_one_line(name, monkeypatch):
         for _ in range(2):
             answers(Either(4), ROWS)
     assert "\n" not in str(error.value) and "label: " in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["input_size", "output_size"])
+def test_a_task_without_inputs_or_outputs_is_refused(name, monkeypatch):
+    monkeypatch.setattr(Either, name, 0)
+    with pytest.raises(ValueError, match=rf"^Either\.{name}: got 0, expected an integer of at least 1$"):
+        fastrnn.train(Elman(2), Either(4), max_samples=1)

@@ -8,6 +8,7 @@ from functools import lru_cache, wraps
 
 import numpy as np
 
+from fastrnn.arguments import as_integer
 from fastrnn.machine.execute import Program
 
 # Words that `label` may keep from one step to the next.
@@ -68,9 +69,12 @@ _EMITTED = {
 def traced_label(task):
     """Return (operations, places of the outputs among them, places of the next state) of a task's label.
 
-    Raises TypeError for results that are not two lists of words, as many as there are outputs, and up to STATE_WORDS.
+    Raises ValueError for tasks without inputs or outputs, TypeError for results that are not two lists of words, as
+    many as there are outputs, and up to STATE_WORDS.
     """
     operations, name = [], f"{type(task).__name__}.label"
+    for size in ("input_size", "output_size"):
+        as_integer(f"{type(task).__name__}.{size}", getattr(task, size), 1)
     x, state = ([Word(operations, "given") for _ in range(count)] for count in (task.input_size, STATE_WORDS))
     made = task.label(x, state)
     if not isinstance(made, tuple) or len(made) != 2:

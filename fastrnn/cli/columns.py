@@ -67,13 +67,7 @@ def _named_classes(text):
 def read_sequences(args, training=None):
     """Return the Sequences that the options describe; training: the sequences that standardisation is fitted to."""
     with user_errors({"segments": "--segment"}):
-        if is_sound(args.table):
-            return _cut(read_pair(args), args.segment)
-        return _read_table(args, training)
-
-
-def _cut(data, length):
-    return data if length is None else data.segments(length)
+        return read_pair(args) if is_sound(args.table) else _read_table(args, training)
 
 
 def _read_table(args, training):
@@ -88,9 +82,8 @@ def _read_table(args, training):
     with table_errors(args.table):
         if not is_table:
             check_no_columns(args)
-            own = {"kind": args.kind, "classes": args.classes}
-            own = {name: value for name, value in own.items() if value is not None}
-            return _cut(Sequences.read(args.table, **own), args.segment)
+            own = {"kind": args.kind, "classes": args.classes, "segment": args.segment}
+            return Sequences.read(args.table, **{name: value for name, value in own.items() if value is not None})
         given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
         return Sequences.read(
             args.table,

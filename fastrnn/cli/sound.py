@@ -42,7 +42,7 @@ def read_pair(args):
             raise UserError(f"--{name}: sound is real numbers; leave it out")
     check_pair(args.table, args.sound, "fastrnn fit input.wav target.wav")
     with user_errors():
-        return Sequences.from_wav(args.table, args.sound)
+        return Sequences.from_wav(args.table, args.sound, args.segment)
 
 
 def check_pair(table, sound, example):

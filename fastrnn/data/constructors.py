@@ -66,12 +66,12 @@ class Constructors:
             unknown columns, a target that is an input of the same step, and rows of one sequence that are apart or at
             the same time.
         """
-        segment = segment if segment is None else as_integer("segment", segment, 1)
+        segment = _length(segment)
         made = object.__new__(cls)
         columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
         encoding = encoder, one_hot, standardize, training
         made._fill(name=name, **sequence_arguments(table, columns, lag, encoding, kind, classes, segment))
-        return made if segment is None else made.segments(segment)
+        return _cut(made, segment)
 
     @classmethod
     def read(cls, path, inputs=None, target=None, **options):
@@ -89,8 +89,8 @@ class Constructors:
         inputs, target : str or sequence of str
             Names of columns, as in from_table.
         **options
-            Those of from_table; for .npz without `inputs` those of Sequences. name: by default that of the file,
-            without its ending.
+            Those of from_table; for .npz without `inputs` those of Sequences, and `segment`. name: by
+            default that of the file, without its ending.
 
         Returns
         -------
@@ -107,7 +107,8 @@ class Constructors:
         options = {"name": name_of(path), **options}
         try:
             if inputs is None and path.lower().endswith(".npz"):
-                return cls(**arguments_of(read_npz(path)) | options)
+                length = _length(options.pop("segment", None))
+                return _cut(cls(**arguments_of(read_npz(path)) | options), length)
             if inputs is None:
                 raise ValueError("inputs: say which columns are the inputs")
             return cls.from_table(open_table(path), inputs, target, **options)
@@ -140,13 +141,13 @@ class Constructors:
         OSError
             If a file cannot be read.
         """
-        segment = segment if segment is None else as_integer("segment", segment, 1)
+        segment = _length(segment)
         (rate, x), (other, y) = read_wav(input), read_wav(target)
         for what, one, two in (("samples per second", rate, other), ("samples", len(x), len(y))):
             if one != two:
                 raise ValueError(f"{target}: got {two:,} {what}, expected {one:,} as {input} has")
         data = cls([x], [y], kind="reals", name=name_of(target) if name is None else name)
-        return data if segment is None else data.segments(segment)
+        return _cut(data, segment)
 
     def encoded(self, one_hot=(), standardize=(), training=None, encoder=None):
         """Return Sequences with some inputs standardised, or with one input for each of their values.
@@ -177,3 +178,12 @@ class Constructors:
         encoder = make_encoder(encoder, columns, one_hot, standardize, training, self.offsets)
         x = np.concatenate(encoder.apply(columns, str), 1)
         return self._changed(x=x, input_names=encoder.names, encoder=encoder)
+
+
+def _length(segment):
+    """Return the steps of segments, an integer of at least 1, or None."""
+    return segment if segment is None else as_integer("segment", segment, 1)
+
+
+def _cut(data, segment):
+    return data if segment is None else data.segments(segment)

@@ -151,7 +151,7 @@ def of_models(work):
     """Return the same of models side by side, with the update."""
     group = ManyModels(work, 1, starting_weights(work), None, None).groups[0]
     group.run(1, np.zeros(1, np.int64))
-    return counted(group.recipe.learn, group.programs[0].frame), work.steps, work.flops / 2
+    return counted(group.recipe.learn, group.models.learn), work.steps, work.flops / 2
 
 
 def of_fits(cell, data, lanes):

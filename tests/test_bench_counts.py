@@ -1,9 +1,13 @@
 """`python -m bench.counts`: a kernel whose instructions are known, and the same numbers as without counting."""
 
 import numpy as np
+import pytest
 
+import fastrnn
 from bench import counts as tool
 from bench.counts import Counted, counted
+from bench.fits import choices
+from fastrnn.bench.workload import Workload
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.emulator import emulate
 from fastrnn.machine.execute import Program
@@ -57,3 +61,13 @@ def test_progress_is_for_a_terminal_and_leaves_the_table_alone(monkeypatch, caps
     tool.main()
     again, err = capsys.readouterr()
     assert again == out and "Elman(4), batches" in err
+
+
+@pytest.mark.parametrize("count", [tool.of_batches, tool.of_models, tool.of_fits])
+def test_the_kernels_of_training_make_all_multiply_adds_of_the_products(count):
+    few = choices(4, 3, 3)
+    works = {tool.of_batches: (Workload(2, 3, 16),), tool.of_models: (Workload(2, 3, 1, models=16),),
+             tool.of_fits: (fastrnn.GRU(2), few, "models")}
+    Counted.counts.clear()
+    counts, steps, products = count(*works[count])
+    assert steps > 0 and counts["fused"] > 0.5 * products > 0 and counts["loads"] > counts["stores"] > 0

@@ -115,7 +115,8 @@ def batches_program(dtype, lanes):
     return Program(kernel, (*CALL, *COMBINE_WORDS, *words_of(Thread)), dtype, lanes, "")
 
 
-def _stopped(m):
+def stopped(m):
+    """Return whether the call is to end, from outside: whether the integer that the word `stop` points to is not 0."""
     return m.atomic_read(m.integers("stop"), 0).equals(0).equals(0)
 
 
@@ -141,7 +142,7 @@ def _group_gradient(m, own, step, group):
     gradient = shared.gradients + group * shared.rows * (m.lanes * m.bytes)
     for number in m.range(end, first):
         # A single update may take minutes.
-        for _ in m.when(_stopped(m).equals(0)):
+        for _ in m.when(stopped(m).equals(0)):
             begun = number * size
             samples = size.least(batch_size - begun)
             m.run(own.lay, LAY, seed=own.seed, first=step * batch_size + begun, samples=samples)
@@ -176,13 +177,13 @@ def _update(m, own, number):
     """Make the update of a batch, and set the result."""
     shared, why, made = own.shared, m.local(RAN), m.local(number)
     # A thread that left out a block saw this before.
-    stopped, finite = _stopped(m), m.is_finite(m.read_double(shared.statistics, 0))
-    for _ in m.when(stopped):
+    ended, finite = stopped(m), m.is_finite(m.read_double(shared.statistics, 0))
+    for _ in m.when(ended):
         why.set(STOPPED)
-    for _ in m.when(stopped.equals(0).both(finite.equals(0))):
+    for _ in m.when(ended.equals(0).both(finite.equals(0))):
         _copy(m, shared, shared.previous, shared.theta)
         why.set(DIVERGED)
-    for _ in m.when(stopped.equals(0).both(finite)):
+    for _ in m.when(ended.equals(0).both(finite)):
         _copy(m, shared, shared.theta, shared.previous)
         m.run(shared.update)
         made.set(number + 1)

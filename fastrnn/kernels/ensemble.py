@@ -8,6 +8,7 @@ had all its updates. The call returns as soon as a decision is the caller's, so 
 import functools
 from typing import NamedTuple
 
+from fastrnn.kernels.batches import stopped
 from fastrnn.kernels.block_data import Block
 from fastrnn.kernels.feed import LAY_LANES, Feed
 from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
@@ -94,17 +95,13 @@ def models_program(dtype, lanes):
         for _, leave in m.loop(1 << 62):
             continues = settle(m, group, m.integer(0).below(updates), m.word("now"))
             over = updates.below(made.get() + 1).either(m.integer(0).below(group.plan.scheduled * made.get()))
-            over = over.either(_stopped(m)).either(continues.equals(0))
+            over = over.either(stopped(m)).either(continues.equals(0))
             leave(over)
             for _ in m.when(over.equals(0)):
                 made.set(made.get() + _until_event(m, group, updates - made.get()))
         m.set_word("made", made.get())
 
     return Program(kernel, (*CALL, *words_of(Models)), dtype, lanes, "")
-
-
-def _stopped(m):
-    return m.atomic_read(m.integers("stop"), 0).equals(0).equals(0)
 
 
 def _one_update(m, group, made):
@@ -124,7 +121,7 @@ def _one_update(m, group, made):
             m.write(lanes.batch, lane, 0)
     for _, leave in m.loop(plan.batch):
         begun = sample.get()
-        given_up = m.integer(0).below(begun).both(_stopped(m))
+        given_up = m.integer(0).below(begun).both(stopped(m))
         for _ in m.when(given_up):
             for array, row, place in tallies:
                 m.store(array, m.integer(row), m.load(arrays.before, m.integer(place)))

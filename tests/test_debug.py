@@ -9,7 +9,8 @@ import fastrnn
 from fastrnn import debug
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.softmax import Softmax
-from fastrnn.kernels.recurrent import backward, forward
+from fastrnn.kernels.recurrent import backward, forward, units
+from fastrnn.kernels.recurrent.layout import WeightTable
 from fastrnn.networks import shapes_of
 
 RNG = np.random.default_rng(0)
@@ -39,16 +40,45 @@ NETWORKS = {
     "without biases": lambda: network(fastrnn.GRU(3, bias=False)),
     "before": lambda: fitted(GRU, before=True),
 }
+# What the loops with units in the lanes do not take.
+NOT_IN_UNITS = {"lstm": "learned initial states", "an operand": "gates with an operand",
+                "before": "outputs before a step's input"}
 
 
 @pytest.mark.parametrize("path", debug.PATHS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_loops_agree_with_formulas(name, path):
     model = NETWORKS[name]()
+    if path == "units" and name in NOT_IN_UNITS:
+        with pytest.raises(ValueError, match=f"whose loops have no {NOT_IN_UNITS[name]}"):
+            debug.compare(model, X, CLASSES, MASK, path=path)
+        return
     found = debug.compare(model, X, CLASSES, MASK, path=path)
     assert found.agrees, found
     assert [row.name for row in found.rows][: len(model.cell.state)] == list(model.cell.state)
     assert {row.name for row in found.rows} >= {"outputs", "d_outputs", "w_hh", "w_ho"}
+
+
+@pytest.mark.parametrize("cell", [fastrnn.LSTM(20), fastrnn.Leaky(3, alpha=None)], ids=["lstm", "leaky"])
+@pytest.mark.parametrize("sequences", [1, 6])
+def test_loops_with_units_in_the_lanes_agree_with_formulas_for_any_number_of_sequences(cell, sequences):
+    part = slice(0, sequences)
+    found = debug.compare(network(cell, "float32"), X[part], CLASSES[part], MASK[part], path="units", dtype="float64")
+    assert found.agrees, found
+
+
+LAID = {"gru": fastrnn.GRU(3), "peepholes": fastrnn.PeepholeLSTM(2), "operand": fastrnn.GRU(2, reset="before")}
+
+
+@pytest.mark.parametrize("name, path", [
+    (name, path) for name in LAID for path in debug.PATHS if (name, path) != ("operand", "units")])
+def test_the_place_of_every_weight_comes_from_the_table(monkeypatch, name, path):
+    made = WeightTable.__init__
+    monkeypatch.setenv("FASTRNN_EMULATE", "1")
+    # In another order, behind a hole: where a kernel took a place from elsewhere, it would read another weight.
+    monkeypatch.setattr(WeightTable, "__init__", lambda table, *arrays: made(table, ("hole", (16,)), *arrays[::-1]))
+    found = debug.compare(network(LAID[name]), X[:3], CLASSES[:3], MASK[:3], path=path)
+    assert found.agrees, found
 
 
 def test_a_model_has_outputs_that_are_bits_unless_another_head_is_given():
@@ -62,14 +92,15 @@ def test_a_model_has_outputs_that_are_bits_unless_another_head_is_given():
 @pytest.mark.parametrize("path", debug.PATHS)
 def test_a_wrong_derivative_is_the_first_difference(monkeypatch, path):
     monkeypatch.setenv("FASTRNN_EMULATE", "1")
-    fit, right = network(), backward._through_weights
+    loops, name = (units, "_back_through_weights") if path == "units" else (backward, "_through_weights")
+    fit, right = network(), getattr(loops, name)
 
-    def wrong(m, net, frame, slot, *rest):
-        right(m, net, frame, slot, *rest)
-        if slot == 2:
+    def wrong(m, net, frame, t, *rest):
+        right(m, net, frame, t, *rest)
+        if t == 2:
             m.store(frame.d_state, m.integer(0), m.load(frame.d_state, m.integer(0)) * 1.01)
 
-    monkeypatch.setattr(backward, "_through_weights", wrong)
+    monkeypatch.setattr(loops, name, wrong)
     found = debug.compare(fit, X[:5], CLASSES[:5], path=path)
     differ = [row for row in found.rows if row.first]
     # The derivative by the state before step 2 reaches pre-activations of step 1 first; states and outputs are right.
@@ -97,7 +128,7 @@ def test_a_wrong_state_is_the_first_difference(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong, message", [
-    ({"path": "units"}, "path: got 'units', expected 'sequences' or 'models'"),
+    ({"path": "lanes"}, "path: got 'lanes', expected one of 'sequences', 'models', 'units'"),
     ({"x": X[..., :2]}, "x: got shape (2,), expected (3,)"),
     ({"mask": MASK[:3]}, "mask: got shape (3, 6), expected (70, 6)"),
     ({"y": RNG.integers(0, 2, (70, 6, 2))}, "y: got shape (2,), expected (1,)"),

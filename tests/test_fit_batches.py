@@ -95,8 +95,10 @@ def test_weights_of_sequences_that_a_model_does_not_have_change_no_byte(carried,
     assert same(among, 0, alone, 0)
 
 
+@pytest.mark.parametrize("emulate", ["0", "1"], ids=["compiled", "plain"])
 @pytest.mark.parametrize("inputs", [2, 9])
-def test_gathered_sequences_lie_where_they_are_read(inputs):
+def test_gathered_sequences_lie_where_they_are_read(inputs, emulate, monkeypatch):
+    monkeypatch.setenv("FASTRNN_EMULATE", emulate)
     rng = np.random.default_rng(0)
     lengths = np.array([3, 1, 4])
     offsets = np.array([0, 3, 4, 8])

@@ -11,13 +11,14 @@ import numpy as np
 
 from fastrnn.debug.compiled import compiled, whole_network
 from fastrnn.debug.float64 import in_float64
+from fastrnn.debug.units import check_units, compiled_units
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.layout import named_places
 
 __all__ = ["Compared", "Difference", "Differences", "compare"]
 
 # What lies in the lanes.
-PATHS = ("sequences", "models")
+PATHS = ("sequences", "models", "units")
 # Of the largest number of an array, what rounding may take: this many units in the last place.
 ROUNDINGS = 1000
 
@@ -98,8 +99,9 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
         Targets: the numbers of classes, or one for each output.
     mask : array (batch, time) or None
         Factors on the loss of each step; None: 1.
-    path : "sequences" or "models"
-        What the lanes of the compiled loops hold: a sequence each, or a model each (all the same one).
+    path : "sequences", "models" or "units"
+        What the lanes of the compiled loops hold: a sequence each, a model each (all the same one), or the hidden units
+        of one sequence, as in training with small batches. Up to four sequences are then computed together.
     head : Head or None
         The outputs and their loss; None: the model's own, `Sigmoid("squared")` for a Model.
     dtype : "float32", "float64" or None
@@ -114,10 +116,11 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
     Raises
     ------
     ValueError
-        For an unknown path, shapes that do not match, or a head whose loss sees errors of the step before.
+        For an unknown path, shapes that do not match, a head whose loss sees errors of the step before, or a network
+        that the loops of path="units" do not take.
     """
     if path not in PATHS:
-        raise ValueError(f"path: got {path!r}, expected {' or '.join(map(repr, PATHS))}")
+        raise ValueError(f"path: got {path!r}, expected one of {', '.join(map(repr, PATHS))}")
     weights = {name: np.asarray(each) for name, each in model.weights.items()}
     dtype = np.dtype(dtype or weights["w_ih"].dtype)
     head = head or getattr(model, "head", None) or Sigmoid("squared")
@@ -137,6 +140,8 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
             raise ValueError(f"{name}: got shape {got}, expected {wanted}")
     before = bool(getattr(getattr(model, "config", None), "before", False))
     net = whole_network(model.cell, head, (inputs, outputs), x.shape[1], path == "models", before)
+    if path == "units":
+        check_units(net, model.cell, weights)
     places = named_places(model.cell, net.step, net.sizes, net.biased)
     theta = np.zeros(net.table.count)
     for name, weight in weights.items():
@@ -144,7 +149,8 @@ def compare(model, x, y, mask=None, *, path="sequences", head=None, dtype=None, 
     # Both start from the same numbers.
     theta, x = theta.astype(dtype).astype(float), x.astype(dtype).astype(float)
     expected = in_float64(net, model.cell.state, theta, x, y, mask)
-    got = compiled(net, model.cell.state, theta, x, y, mask, dtype)
+    run = compiled_units if path == "units" else compiled
+    got = run(net, model.cell, theta, x, y, mask, dtype)
     for values in (expected, got):
         gradient = values.pop("gradient")
         values |= {name: gradient[places[name]] for name in weights}

@@ -36,13 +36,13 @@ def whole_network(cell, head, sizes, steps, own_weights, before):
                         VECTOR_BYTES, before, biased=cell.bias, steps=steps)
 
 
-def compiled(net, names, theta, x, y, mask, dtype):
+def compiled(net, cell, theta, x, y, mask, dtype):
     """As fastrnn.debug.float64, from the compiled loops, block by block."""
     lanes = lanes_for(dtype)
     size, parts = net.columns * (1 if net.own_weights else lanes), []
     for first in range(0, len(x), size):
         part = slice(first, first + size)
-        parts.append(_block(net, names, theta, x[part], y[part], mask[part], dtype, lanes))
+        parts.append(_block(net, cell.state, theta, x[part], y[part], mask[part], dtype, lanes))
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "gradient"}
     return joined | {"gradient": np.sum([part["gradient"] for part in parts], 0)}
 

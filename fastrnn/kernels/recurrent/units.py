@@ -167,24 +167,30 @@ def turn(m, net, frame):
                     m.store(frame.turned, ((p * lanes + lane) * gates + gate) * panels + q, row)
 
 
+def chunk_outputs(m, net, frame, column, chunk):
+    """Return z of each output, a chunk of steps in a vector, from the states of a column."""
+    states, results = len(net.step.new), []
+    for o in range(net.sizes.outputs):
+        products = []
+        for step in range(net.chunk):
+            t, total = chunk * net.chunk + step + 1, None
+            for p in range(net.panels):
+                h = m.load(frame.state, net.place(states, t, 0, column, p))
+                w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
+                total = w * h if total is None else m.fma(w, h, total)
+            products.append(total)
+        bias = m.broadcast(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
+        results.append(m.sums(products) + bias)
+    return results
+
+
 def head_chunk(m, net, frame, chunk):
     """Compute the outputs of a chunk of steps, their losses and the derivatives."""
-    head, states, outputs, zero = net.head, len(net.step.new), net.sizes.outputs, m.constant(0.0)
+    head, zero = net.head, m.constant(0.0)
     for first, wide in tiles(m, net.columns, TOGETHER):
         columns, environments = [first + n for n in range(wide)], []
         for column in columns:
-            values = {}
-            for o, symbol in enumerate(head.z):
-                products = []
-                for step in range(net.chunk):
-                    t, total = chunk * net.chunk + step + 1, None
-                    for p in range(net.panels):
-                        h = m.load(frame.state, net.place(states, t, 0, column, p))
-                        w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
-                        total = w * h if total is None else m.fma(w, h, total)
-                    products.append(total)
-                bias = m.broadcast(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
-                values[symbol] = m.sums(products) + bias
+            values = dict(zip(head.z, chunk_outputs(m, net, frame, column, chunk)))
             values |= {
                 symbol: m.load(frame.y, (column * len(head.y) + o) * frame.chunks + chunk)
                 for o, symbol in enumerate(head.y)
@@ -195,7 +201,7 @@ def head_chunk(m, net, frame, chunk):
             mask = m.load(frame.mask, column * frame.chunks + chunk)
             counts = mask > 0.0
             for o, value in enumerate(d_z):
-                place = (column * outputs + o) * frame.chunks + chunk
+                place = (column * net.sizes.outputs + o) * frame.chunks + chunk
                 m.store(frame.d_z, place, m.select(counts, value * mask, zero))
             sums = [m.select(counts, loss * mask, zero), m.select(counts, wrong, zero)]
             m.add_sums(frame.sums, [column * 2, column * 2 + 1], sums)

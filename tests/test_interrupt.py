@@ -19,7 +19,7 @@ from fastrnn.cli import main
 from fastrnn.compiling import jit
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import deferred_interrupt
-from fastrnn.kernels.batches import STOPPED
+from fastrnn.kernels.events import STOPPED
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.pace import CHUNK_SECONDS, Pace
@@ -91,19 +91,19 @@ def session(threads):
 def test_what_was_given_up_has_left_no_trace(many_cores, threads):
     updates, made, flag = 400, 0, np.zeros(1, np.int64)
     whole, parts = session(1), session(threads)
-    expected = whole.run(updates)[0]
+    whole.run(updates)
     statistics, given_up = [], 0
     while made < updates:
         # At some moment, in some block, of some update.
         timer = threading.Timer(0.0005 * (1 + given_up % 7), lambda: flag.__setitem__(0, 1))
         timer.start()
-        rows, why = parts.run(updates - made, stop=flag)
+        more = parts.run(updates - made, stop=flag)
         timer.join()
         flag[0] = 0
-        statistics.append(rows)
-        made, given_up = made + len(rows), given_up + (why == STOPPED)
+        statistics.append(parts.statistics)
+        made, given_up = made + more, given_up + (parts.event == STOPPED)
         assert made == parts.step
-    assert given_up > 1 and np.concatenate(statistics).tobytes() == expected.tobytes()
+    assert given_up > 1 and np.concatenate(statistics).tobytes() == whole.statistics.tobytes()
     for name, weight in whole.weights().items():
         assert parts.weights()[name].tobytes() == weight.tobytes(), name
 
@@ -111,8 +111,8 @@ def test_what_was_given_up_has_left_no_trace(many_cores, threads):
 def test_a_call_that_is_asked_to_end_before_it_begins_does_nothing():
     one = session(1)
     before = one.weights()
-    rows, why = one.run(5, stop=np.ones(1, np.int64))
-    assert why == STOPPED and len(rows) == one.step == 0
+    made = one.run(5, stop=np.ones(1, np.int64))
+    assert one.event == STOPPED and made == one.step == len(one.statistics) == 0
     assert all(np.array_equal(weight, before[name]) for name, weight in one.weights().items())
 
 
@@ -146,7 +146,7 @@ def test_a_run_interrupted_while_it_is_verified_goes_on_to_the_same_bytes(monkey
     options = dict(until="exact", task=Addition(9), seed=1)
     whole = fastrnn.train(**options)
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.training.tasks.driver", "verify", call)
+        interrupted_in(patch, "fastrnn.training.tasks.one_driver", "verify", call)
         run = fastrnn.train(**options)
     assert run.stopped == "interrupted" and run.verification is None
     assert_same(fastrnn.train(resume=run, **options), whole)

@@ -20,9 +20,9 @@ from fastrnn.networks import BLOCK_COLUMNS, REGISTERS, VECTOR_BYTES, lanes_for
 from fastrnn.simd.host import arithmetic, has
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.engine import network_for
 from fastrnn.training.tasks.many_recipe import RunRecipe
+from fastrnn.training.tasks.one_driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.session import ENOUGH, units_in_lanes
 
 PRINT_WIDTH = 79

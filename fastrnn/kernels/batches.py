@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from fastrnn.kernels.block_data import LAY, Block
 from fastrnn.kernels.combining import COMBINE_WORDS, combine, release, wait
+from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING, STOPPED
 from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.machine.execute import Program
 from fastrnn.machine.records import Address, Integers, Numbers, record_of, words_of
 
-RAN, CLEAN, DIVERGED, STOPPED = 0, 1, 2, 3
 # Numbers in a batch's statistics: the loss, the counted outputs, the wrong ones, and the samples with a wrong one.
 STATISTICS = 4
 # The words of the frame of learning.
@@ -110,7 +110,7 @@ def batches_program(dtype, lanes):
                     m.set_number(shared.options, _RATE, m.read_double(m.integers("rates"), number + 1))
                 release(m, shared.tree, number + 1)
             wait(m, shared.tree, number + 1)
-            leave(m.read(shared.result, 1).equals(RAN).equals(0))
+            leave(m.read(shared.result, 1).equals(RUNNING).equals(0))
 
     return Program(kernel, (*CALL, *COMBINE_WORDS, *words_of(Thread)), dtype, lanes, "")
 
@@ -175,7 +175,7 @@ def _statistics(m, own):
 
 def _update(m, own, number):
     """Make the update of a batch, and set the result."""
-    shared, why, made = own.shared, m.local(RAN), m.local(number)
+    shared, why, made = own.shared, m.local(RUNNING), m.local(number)
     # A thread that left out a block saw this before.
     ended, finite = stopped(m), m.is_finite(m.read_double(shared.statistics, 0))
     for _ in m.when(ended):

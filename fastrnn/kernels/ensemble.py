@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from fastrnn.kernels.batches import stopped
 from fastrnn.kernels.block_data import Block
+from fastrnn.kernels.events import CLEAN, DIVERGED, ENDED, RUNNING
 from fastrnn.kernels.feed import LAY_LANES, Feed
-from fastrnn.kernels.model_lanes import CLEAN, DIVERGED, ENDED, RUNNING, Lanes, keep
+from fastrnn.kernels.model_lanes import Lanes, keep
 from fastrnn.kernels.model_queue import Ended, Queue, Walk, settle
 from fastrnn.kernels.recurrent.learn import LEARN_WORDS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_WORDS

@@ -7,19 +7,15 @@ import numpy as np
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.machine.records import Integers
 
-# What happened in a lane: nothing; a streak without a mistake; a loss that is not finite; the last update; weights that
-# are not finite. And what the caller asks for: to begin the lane's model, or the next one that waits, or to empty it.
-RUNNING, CLEAN, DIVERGED, ENDED, RUINED, BEGIN, NEXT, LEAVE = range(8)
-
 # Entries of a model's history; when they are full, neighbours are joined. Numbers in an entry.
 MOST, ENTRY = 256, 4
 
 
 class Lanes(NamedTuple):
-    """A group's lanes. asks: 1 where only the caller decides on the model; limit: updates to make; event: why a call
-    returned; outputs: that count in the stretch that is not full, batch: in one batch; filled: updates in it; length:
-    updates in a stretch; entries: full stretches in history (L, MOST, 4): sums of the loss, the outputs that count, the
-    wrong ones, and the samples with a wrong one."""
+    """A group's lanes. asks: 1 where only the caller decides on the model; limit: updates to make; event: of
+    fastrnn.kernels.events; outputs: that count in the stretch that is not full, batch: in one batch; filled: updates in
+    it; length: updates in a stretch; entries: full stretches in history (L, MOST, 4): sums of the loss, the outputs
+    that count, the wrong ones, and the samples with a wrong one."""
 
     asks: Integers
     limit: Integers

@@ -7,18 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.model_lanes import (
-    BEGIN,
-    DIVERGED,
-    ENTRY,
-    LEAVE,
-    MOST,
-    NEXT,
-    RUINED,
-    RUNNING,
-    clear_lane,
-    write_open,
-)
+from fastrnn.kernels.events import BEGIN, DIVERGED, LEAVE, NEXT, RUINED, RUNNING
+from fastrnn.kernels.model_lanes import ENTRY, MOST, clear_lane, write_open
 from fastrnn.kernels.recurrent.bits import WALK
 from fastrnn.kernels.recurrent.tally import SUMS
 from fastrnn.machine.records import Integers, Numbers

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.batches import CLEAN, DIVERGED, RAN, STATISTICS, weights_are_finite
+from fastrnn.kernels.batches import STATISTICS, weights_are_finite
 from fastrnn.kernels.block_data import WORD, Extent
+from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING
 from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -121,7 +122,7 @@ def small_batches_program(dtype, lanes):
         own = record_of(m, SmallBatches)
         clean, history = m.local(m.read(own.clean, 0)), m.integers("history")
         m.set_word("made", 0)
-        m.set_word("why", RAN)
+        m.set_word("why", RUNNING)
         for number, leave in m.loop(m.word("updates")):
             first, count = (m.word("step") + number) * own.batch_size, own.samples.count
             for _ in m.when((first % count).equals(0).either(number.equals(0))):
@@ -131,7 +132,7 @@ def small_batches_program(dtype, lanes):
             for _ in m.when(m.word("learning")):
                 m.set_number(own.options, _RATE, m.read_double(m.integers("rates"), number))
                 _update(m, own, number, present, row, clean)
-            leave(m.word("why").equals(RAN).equals(0))
+            leave(m.word("why").equals(RUNNING).equals(0))
         for _ in m.when(m.word("why").equals(DIVERGED).equals(0)):
             m.write(own.clean, 0, clean.get())
 

@@ -10,10 +10,10 @@ from fastrnn.networks import flat, named, shapes_of
 from fastrnn.tasks.addition import Addition
 from fastrnn.threads import on_threads
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
+from fastrnn.training.tasks.one_driver import SAMPLES_A_THREAD
 from fastrnn.training.tasks.session import session_for
 
 
@@ -31,8 +31,7 @@ class Fastrnn:
         )
 
     def run(self, updates):
-        statistics, _ = self.session.run(updates)
-        if len(statistics) < updates:
+        if self.session.run(updates) < updates:
             raise ArithmeticError(f"{self.work}: training diverged, so its speed means nothing")
 
     def sample(self):

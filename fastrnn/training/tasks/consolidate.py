@@ -25,9 +25,9 @@ from fastrnn.proofs import certify, check_provable, longest
 from fastrnn.proofs.sequences import answers, planes_of, skewed
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
-from fastrnn.training.tasks.driver import Training
 from fastrnn.training.tasks.history_bins import HistoryBins
-from fastrnn.training.tasks.state import CONSOLIDATION, made_run
+from fastrnn.training.tasks.one_driver import Training
+from fastrnn.training.tasks.resume import CONSOLIDATION, made_run
 from fastrnn.verification import verify
 
 

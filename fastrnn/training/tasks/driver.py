@@ -1,198 +1,107 @@
-"""Trains one network: calls of the kernels, with history, tests and stops in between."""
+"""Calls of an engine and the decisions between them, for one network and for thousands.
 
-import time
+An engine trains networks in numbered places; it is a session of one network (fastrnn.training.tasks.engine) or a group
+of models (fastrnn.training.tasks.group). It has
 
-import numpy as np
+- run(updates, stop, now): make at most this number of updates of each network, until one has an event; return those
+  made;
+- events(): {place: event} (fastrnn.kernels.events) of the networks that need a decision, and made(place): the
+  updates of one so far;
+- expect(place, patience, limit): have an event after `patience` samples without a mistake (0: never), or after `limit`
+  updates in all; forget(place): restart the count of samples without a mistake;
+- takes_back: whether it takes the update that diverged back; if not, a network is trained again up to that.
+"""
 
-from fastrnn.cores import cores
-from fastrnn.initializers import drawn_weights
+from dataclasses import dataclass
+
 from fastrnn.interrupt import Interrupted
-from fastrnn.kernels.batches import DIVERGED
-from fastrnn.model import Model
-from fastrnn.networks import shapes_of
-from fastrnn.training.tasks.checks import Checks, first_wrong
-from fastrnn.training.tasks.curriculum import stages
-from fastrnn.training.tasks.data import holds_bits, source_of
-from fastrnn.training.tasks.history_bins import HistoryBins
-from fastrnn.training.tasks.pace import Pace
-from fastrnn.training.tasks.session import session_for
-from fastrnn.verification import verify
-
-# In smaller batches, threads wait for each other longer than they work.
-SAMPLES_A_THREAD = 64
+from fastrnn.kernels.events import CLEAN, DIVERGED, RUINED
+from fastrnn.training.tasks.checks import Checks
 
 
-class Training:
-    """One training, which `updates` runs to its end.
+@dataclass(slots=True)
+class Job:
+    """A network in training.
 
-    task: a Task, or None for arrays (kernels.arrays.Arrays); weights: initial ones by name, None: the config's own;
-    before: the state of a training to continue (fastrnn.training.tasks.state), None, or, for a training that begins,
-    the stretches and seconds that it adds to.
+    limit: updates that it is to make; checks: the Checks on its own data, or None. Where it is trained again up to the
+    update before it diverged: sound: updates after which weights and loss were finite; ruin: the least known after
+    which they were not, -1 for none.
     """
 
-    def __init__(self, cell, task, arrays, config, *, threads=None, weights=None, before=None):
-        self.cell, self.task, self.arrays, self.config = cell, task, arrays, config
-        self.threads = threads or min(cores(), max(1, config.batch_size // SAMPLES_A_THREAD))
-        before = before or {}
-        self.earlier, self.bins = before.get("seconds", 0.0), HistoryBins(config.batch_size, before.get("stretches"))
-        self.verification = self.checks = self.stage = None
-        numbers = before.get("numbers", {})
-        if task is not None:
-            # until="samples" means samples at the task's own width; and a proof covers every width, so that the first
-            # stage is enough.
-            self.stages = stages(task, config.curriculum if config.until != "samples" else None)
-            if config.until == "certified":
-                self.stages = self.stages[:1]
-            self.stage = next(
-                (stage for stage in self.stages if stage.bits == numbers.get("bits")), self.stages[-1 if numbers else 0]
-            )
-        elif holds_bits(arrays):
-            # Only targets that are bits are right or wrong.
-            self.checks = Checks(len(arrays.x), config, numbers.get("failed", 0), numbers.get("looked_at", 0))
-        self.session = self._session(weights)
-        if numbers:
-            self.session.restore(before["arrays"], numbers)
+    limit: int
+    sound: int = 0
+    ruin: int = -1
+    checks: Checks | None = None
 
-    def _session(self, weights):
-        """Return a Session of the present stage with these weights."""
-        cell, config, (source, sizes, steps) = self.cell, self.config, source_of(self.stage, self.arrays)
-        if weights is None:
-            weights = drawn_weights(cell, shapes_of(cell, *sizes), config, config.seed)
-        # A Model checks names, shapes and values.
-        dtype = np.dtype(config.dtype)
-        weights = Model(cell, {name: np.asarray(weight, dtype) for name, weight in weights.items()}, self.task).weights
-        return session_for(cell, sizes, source, steps, config, self.threads, weights)
+    def repeats(self, sound, ruin):
+        """Set the limit for training again, up to the update before the divergence; where that is too late, halfway."""
+        self.limit = ruin - 1 if self.ruin < 0 else min((sound + ruin + 1) // 2, ruin - 1)
+        self.sound, self.ruin = sound, ruin
 
-    def warm_up(self):
-        """Compile the kernels, or load them from the cache, so that the seconds are those of training."""
-        self.session.run(0)
 
-    @property
-    def step(self):
-        """The number of updates so far."""
-        return self.session.step
+class Driver:
+    """Drives engines until no network is left to train.
 
-    def model(self):
-        """The Model with the present weights."""
-        return Model(self.cell, self.session.weights(), self.task)
+    config: the TrainConfig; judged: whether networks are tested. What derives from it has
 
-    def state(self):
-        """Return the state (fastrnn.training.tasks.state), without config and data."""
-        arrays, numbers = self.session.state()
-        numbers |= self.checks.saved() if self.checks else {}
-        return {"arrays": arrays, "numbers": numbers, "stretches": self.bins.saved(), "seconds": self.seconds()}
+    - job(engine, place): the Job; seconds(): of training so far;
+    - fill(engine): let networks begin that wait; return whether any is in training;
+    - collect(engine, made, began, ended): take what a call of so many updates between these seconds has left;
+    - offer(engine): save a checkpoint if one is due;
+    - is_exact(engine, place, earned): whether a network is right on all samples; earned: whether samples without a
+      mistake led to the test; found_exact(engine, place): whether it was so at an earlier test;
+    - repeat(engine, place): train a network again from its start; end(engine, place, stopped, exact): record its end.
+    """
 
-    def seconds(self):
-        """The seconds of training so far."""
-        return self.earlier + time.perf_counter() - self.started
-
-    def updates(self, interrupt, *, limit=None, progress=None, offer=None):
-        """Train until there is a reason to stop, and return it: "exact", "samples", "diverged" or "interrupted".
-
-        limit: updates after which it stops in any case; progress(samples, loss, exact_accuracy); offer(): called
-        whenever the training could be interrupted.
-        """
-        self.started, self.interrupt = time.perf_counter(), interrupt
-        self.progress, self.offer = progress, offer
-        self.shown = self.session.step * self.config.batch_size, 0.0, 0.0
+    def drive(self, engine, pace, stop):
+        """Call the engine, each time for the updates of a Pace, until no network is in training or stop() holds."""
         try:
-            return self._updates(self.config.updates if limit is None else limit)
+            while True:
+                # At first, too: training may have been interrupted during a test.
+                for place, event in engine.events().items():
+                    self.decide(engine, place, event)
+                self.offer(engine)
+                if stop() or not self.fill(engine):
+                    return
+                began = self.seconds()
+                made = engine.run(pace.updates, stop.flag, began)
+                ended = self.seconds()
+                pace.measured(made, ended - began)
+                self.collect(engine, made, began, ended)
         except Interrupted:
-            return "interrupted"
+            pass
 
-    def _updates(self, limit):
-        pace = Pace.of_network(self.session.flops, self.session.steps, self.config.batch_size)
-        while True:
-            # At first, too: the earlier run may have been interrupted during a test.
-            earned, steps = self._earned(), self.session.steps
-            if (earned or self._last()) and self._passes(earned):
-                return "exact"
-            pace.lengthened(steps, self.session.steps)
-            self.interrupt.check()
-            if self.offer:
-                self.offer()
-            session = self.session
-            if session.step >= limit:
-                return "samples"
-            patience, end = self._ahead(limit)
-            count, made, began = min(pace.updates, end - session.step), session.step, self.seconds()
-            statistics, why = session.run(count, patience, self.interrupt.flag)
-            ended = self.seconds()
-            self.bins.add(statistics, np.linspace(began, ended, len(statistics) + 1)[1:])
-            pace.measured(count, ended - began)
-            if why == DIVERGED:
-                if session.step < made:
-                    self.bins.drop_last()
-                return "diverged"
-            self._tell(statistics)
+    def decide(self, engine, place, event):
+        """Decide on a network for which the engine returned, for this reason."""
+        job, steps = self.job(engine, place), engine.made(place)
+        if event in (DIVERGED, RUINED) and not engine.takes_back:
+            # The loss was not finite with the weights before the last update.
+            job.repeats(job.sound, max(steps - 1, 1) if event == DIVERGED else steps)
+            return self.repeat(engine, place)
+        if steps + 1 < job.ruin:
+            job.repeats(steps - 1, job.ruin)
+            return self.repeat(engine, place)
+        if event in (DIVERGED, RUINED) or job.ruin >= 0:
+            return self.end(engine, place, "diverged", False)
+        if event != CLEAN and steps < job.limit:  # the first check may be made from now on
+            return self.expect(engine, place)
+        # More updates than the limit were made before a training that is continued with fewer samples.
+        tested = self.judged and (event == CLEAN or steps == job.limit)
+        exact = tested and self.is_exact(engine, place, event == CLEAN)
+        if exact and self.config.until != "samples":
+            return self.end(engine, place, "exact", True)
+        if event == CLEAN:
+            engine.forget(place)
+        if steps >= job.limit:
+            return self.end(engine, place, "samples", exact)
+        self.expect(engine, place)
 
-    def _ahead(self, limit):
-        """Return (samples without a mistake, updates in all) of which either ends the next calls."""
-        if self.config.until == "samples":
-            return 0, limit
-        # Otherwise measured time would decide when the first check of own data comes.
-        return self.checks.ahead(self.session.step, limit) if self.checks else (self.config.verify_after, limit)
-
-    def _tell(self, statistics):
-        """Report the last update of a call to the user's progress function."""
-        if self.progress and len(statistics):
-            batch, (loss, _, _, wrong) = self.config.batch_size, statistics[-1]
-            self.shown = self.session.step * batch, loss / batch, 1 - wrong / batch
-            self.progress(*self.shown)
-
-    def _earned(self):
-        """Return whether there were enough samples without a mistake to test the network."""
-        if self.config.until == "samples" or self.checks and self.session.step <= self.checks.first_step:
-            return False
-        patience = self.checks.patience if self.checks else self.config.verify_after
-        return 0 < patience <= self.session.clean_samples
-
-    def _last(self):
-        """Return whether enough updates were made to test the network."""
-        return self.config.until != "samples" and self.session.step == self.config.updates
-
-    def _passes(self, earned):
-        """Return whether the network passes all tests; if not, the count of samples without a mistake starts again.
-
-        earned: whether samples without a mistake led here, or else the end of training, which another one may continue.
-        """
-        if self.task is not None:
-            exact = self._right_on_task()
-        elif earned:
-            exact = self.checks.passes(self.model(), self.arrays, self.threads, self.interrupt.check)
-        else:
-            exact = self.right_on_arrays()
-        if earned and not exact:
-            self.session.clean(0)
-        return exact
-
-    def right_on_arrays(self):
-        """Return whether the network is right on all of its arrays."""
-        return first_wrong(self.model(), self.arrays, self.threads, self.interrupt.check) is None
-
-    def _right_on_task(self):
-        """Return whether the network is right on all of the task; if only at the present width, start a wider stage."""
-        if not self._right_at(self.stage.bits):
-            return False
-        wider = self.stages[self.stages.index(self.stage) + 1 :]
-        if not wider or self._right_at(wider[-1].bits):
-            return True
-        self.stage = next((stage for stage in wider[:-1] if not self._right_at(stage.bits)), wider[-1])
-        arrays, numbers = self.session.state()
-        self.session = self._session(self.session.weights())
-        self.session.restore(arrays, numbers)
-        return False
-
-    def _right_at(self, bits):
-        """Return whether the network is right on all samples that are verified at this width."""
-
-        def tell(done, total):
-            self.interrupt.check()
-            if self.offer:
-                self.offer()
-            if self.progress:
-                self.progress(*self.shown)
-
-        found = verify(self.model(), bits, threads=self.threads, progress=tell, whole=False)
-        self.verification = found if found.exact and bits == self.task.bits else None
-        return found.exact
+    def expect(self, engine, place):
+        """Say after how many updates the engine is to return for a network."""
+        job, patience = self.job(engine, place), 0
+        limit = job.limit
+        if self.judged and job.ruin < 0 and not self.found_exact(engine, place):
+            patience = self.config.verify_after
+            if job.checks:
+                patience, limit = job.checks.ahead(engine.made(place), limit)
+        engine.expect(place, patience, limit)

@@ -6,8 +6,9 @@ import numpy as np
 
 from fastrnn.kernels.block_data import block_for
 from fastrnn.kernels.ensemble import CALL, Arrays, Models, Plan, models_program
+from fastrnn.kernels.events import BEGIN, DIVERGED, LEAVE, NEXT, RUINED, RUNNING
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
-from fastrnn.kernels.model_lanes import BEGIN, LEAVE, NEXT, RUNNING, lanes_for_models
+from fastrnn.kernels.model_lanes import lanes_for_models
 from fastrnn.kernels.model_queue import Walk, ended_for
 from fastrnn.kernels.recurrent.bits import WALK
 from fastrnn.kernels.recurrent.tally import SUMS
@@ -52,8 +53,12 @@ class LaneState(NamedTuple):
 
 
 class RunGroup:
-    """The lanes of one thread; queue: of all models, some of which wait for lanes; tree: the Tree that tests their
-    models."""
+    """The engine (fastrnn.training.tasks.driver) of one thread's lanes, which are its places.
+
+    queue: of all models, some of which wait for lanes; tree: the Tree that tests their models.
+    """
+
+    takes_back = False
 
     def __init__(self, recipe, queue, tree=None):
         # The tree owns the memory that its program works on.
@@ -193,7 +198,7 @@ class RunGroup:
         self.program.run(self.frame)
         return int(self.frame[CALL.index("made")])
 
-    def steps(self, lane):
+    def made(self, lane):
         """Return the number of updates that a model has made."""
         return int(self.feed.step[lane])
 
@@ -214,8 +219,13 @@ class RunGroup:
         return np.flatnonzero(self.feed.model >= 0)
 
     def events(self):
-        """Return {lane: event} of the lanes that wait for a decision (events: fastrnn.kernels.model_lanes)."""
-        return {lane: event for lane, event in enumerate(self.held.event.tolist()) if event != RUNNING}
+        """Return {lane: event} of the lanes that wait for a decision."""
+        found = {lane: event for lane, event in enumerate(self.held.event.tolist()) if event != RUNNING}
+        # The kernels look at weights only where nothing else has happened.
+        return {
+            lane: event if event == DIVERGED or np.isfinite(self.weights(lane)).all() else RUINED
+            for lane, event in found.items()
+        }
 
     def take(self, lane):
         """End a model's training, free its lane and return its LaneState."""

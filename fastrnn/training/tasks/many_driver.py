@@ -8,8 +8,7 @@ import numpy as np
 from fastrnn.arguments import as_number
 from fastrnn.bits.tree import Tree
 from fastrnn.cores import cores
-from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
-from fastrnn.kernels.model_lanes import CLEAN, DIVERGED
+from fastrnn.interrupt import deferred_interrupt, prompt_interrupt
 from fastrnn.kernels.model_queue import CALLER, NOBODY, WALKER
 from fastrnn.model import Model
 from fastrnn.networks import named, shapes_of
@@ -17,25 +16,24 @@ from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
 from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.deposits import Deposits
+from fastrnn.training.tasks.driver import Driver, Job
 from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.many_run import ManyRun
 from fastrnn.training.tasks.many_start import drawn_vectors, given_vectors
-from fastrnn.training.tasks.many_state import JOB, Held, models_in
+from fastrnn.training.tasks.many_state import Held, models_in
 from fastrnn.training.tasks.pace import Pace
 from fastrnn.verification import enumerable, exactness, warm_up
 
 
-class ManyTraining:
+class ManyTraining(Driver):
     """One training of a model for each seed, which `run` runs to its end.
 
     arrays: Arrays of models side by side, where there is no task; varied: {option: float64 (models,)} of those that
     differ; weights: initial ones by name, None: drawn; threads: at most this many, None: all cores.
-
-    A model that has diverged is trained once more, to find the last update before that: limit: the updates that it is
-    to make; sound: updates after which weights and loss were finite; ruin: the least known after which they were not,
-    -1 for none; again: the models that wait for this.
+    jobs: {model: Job} of those that Python has decided on; again: the models that are to be trained again; restored:
+    models in lanes that a checkpoint held.
     """
 
     def __init__(self, cell, task, arrays, config, varied, seeds, *, weights=None, threads=None):
@@ -47,13 +45,10 @@ class ManyTraining:
         self.threads = min(threads or cores(), count, cores())
         self.recipe = RunRecipe(cell, sizes, source, steps, config, count, varied, self.threads)
         self.results = ModelResults(count, len(self.recipe.rows), self.dtype, config.batch_size)
-        self.checks = [Checks(arrays.x.shape[1], config) for _ in range(count)] if task is None else None
-        self.verification = None
+        self.verification, self.jobs = None, {}
         self.lock, self.again = threading.Lock(), []
-        self.limit = np.full(count, config.updates)
-        self.sound, self.ruin = np.zeros(count, np.int64), np.full(count, -1)
         self.queue = self._queue()
-        # Models in lanes that a checkpoint held.
+        self.judged = self.queue.judge != NOBODY
         self.restored, self.earlier = [], 0.0
 
     def take_up(self, arrays, seconds):
@@ -62,13 +57,12 @@ class ManyTraining:
         known, lanes, again = models_in(arrays, count, self.dtype, width, self.recipe)
         self.results.restore(arrays)
         self.again = [model for model, *_ in again]
-        for model, *job in (*again, *(held.known[: len(JOB)] for held in lanes)):
-            self.limit[model], self.sound[model], self.ruin[model] = job
+        for model, limit, sound, ruin in again:
+            self.jobs[model] = Job(limit, sound, ruin, self._checks())
         for held in lanes:
-            model, (samples_to_exact, failed, looked_at) = held.model, held.known[len(JOB) :]
+            model, limit, sound, ruin, samples_to_exact, *checks = held.known
+            self.jobs[model] = Job(limit, sound, ruin, self._checks(*checks))
             self.results.begin(model, held.began, samples_to_exact)
-            if self.checks:
-                self.checks[model] = Checks(self.checks[model].rows, self.config, failed, looked_at)
             self.restored.append((model, held.state))
         self.queue = self.queue.of(np.setdiff1d(np.arange(count), known))
         self.earlier = as_number("seconds", seconds)
@@ -78,13 +72,27 @@ class ManyTraining:
         if self.task is not None:
             return self.recipe.queue(self.seeds, self.results, WALKER if enumerable(self.task) else CALLER)
         if holds_bits(self.arrays):
-            return self.recipe.queue(self.seeds, self.results, CALLER, self.checks[0].first_step)
+            return self.recipe.queue(self.seeds, self.results, CALLER, self._checks().first_step)
         # Only targets that are bits are right or wrong.
         return self.recipe.queue(self.seeds, self.results, NOBODY)
 
-    def job(self, model):
+    def _checks(self, failed=0, looked_at=0):
+        """Return the Checks of a model on its own data, None where there is a task."""
+        return Checks(self.arrays.x.shape[1], self.config, failed, looked_at) if self.task is None else None
+
+    def known(self, model):
+        """Return the Job of a model, a fresh one if Python has not decided on it."""
+        return self.jobs.get(model) or Job(self.config.updates, checks=self._checks())
+
+    def job(self, group, lane):
+        """Return the Job of the model in a lane."""
+        model = group.model(lane)
+        return self.jobs.setdefault(model, self.known(model))
+
+    def row(self, model):
         """Return the JOB of a model, a row of a checkpoint."""
-        return model, self.limit[model], self.sound[model], self.ruin[model]
+        job = self.known(model)
+        return model, job.limit, job.sound, job.ruin
 
     def seconds(self):
         """Return the seconds of training so far."""
@@ -109,16 +117,23 @@ class ManyTraining:
                 self.cell, self.shapes, self.config, self.seeds[left], None if scales is None else scales[left]
             )
 
-    def _is_right(self, model, weights):
-        """Return whether the network number `model` is right on all samples of its task, or of its own data."""
+    def found_exact(self, group, lane):
+        """Return whether the model in a lane was right on all samples at an earlier test."""
+        return self.results.samples_to_exact[group.model(lane)] >= 0
+
+    def is_exact(self, group, lane, earned):
+        """Return whether the model in a lane is right on all samples of its task, or of its own data."""
         self.stop.check()
-        network = self._model(weights)
+        model, network = group.model(lane), self._model(group.weights(lane))
         if self.task is None:
-            arrays = self.arrays.of(model)
-            return self.checks[model].passes(network, arrays, threads=1, progress=self.stop.check)
-        found = exactness(network, self.stop.check)
-        self.verification = found or self.verification
-        return found is not None
+            checks = self.job(group, lane).checks
+            exact = checks.passes(network, self.arrays.of(model), threads=1, progress=self.stop.check)
+        else:
+            found = exactness(network, self.stop.check)
+            exact, self.verification = found is not None, found or self.verification
+        if exact:
+            self.results.found_exact(model, group.made(lane))
+        return exact
 
     def run(self, progress=None, autosave=None):
         """Train all models, and return the ManyRun; autosave: a ManyAutosave."""
@@ -163,40 +178,34 @@ class ManyTraining:
     def _work(self, group, threads):
         """Keep the lanes of a group filled until no model waits; runs on each of `threads` threads."""
         # Where there are fewer models than lanes, all threads take some.
-        recipe, share = self.recipe, min(self.recipe.lanes, -(-len(self.seeds) // threads))
+        recipe = self.recipe
+        self.share = min(recipe.lanes, -(-len(self.seeds) // threads))
         pace = Pace.of_network(recipe.flops, recipe.steps, self.config.batch_size * recipe.lanes)
         self.deposits.begin(group)
         try:
-            while not self.stop():
-                self._fill(group, share)
-                if not group.active():
-                    break
-                began = time.perf_counter()
-                made = group.run(pace.updates, self.stop.flag, self.seconds())
-                pace.measured(made, time.perf_counter() - began)
-                self._collect(group)
-                for lane, event in group.events().items():
-                    self._decide(group, lane, event)
-                self.deposits.offer(group, self._lanes)
-        except Interrupted:
-            pass
+            self.drive(group, pace, self.stop)
         finally:
             with self.lock:
                 self.deposits.end(group)
-        self._collect(group)
+        self._collect(group, self.seconds())
         left = self._lanes(group)
         for lane in group.occupied():
-            self._finish(group, lane, "interrupted", False)
+            self.end(group, lane, "interrupted", False)
         return left
 
-    def _fill(self, group, share):
-        """Put models into the first `share` lanes, as long as there are any."""
-        lanes = group.empty(share)
+    def offer(self, group):
+        """Leave the contents of lanes for a checkpoint, if one is due."""
+        self.deposits.offer(group, self._lanes)
+
+    def fill(self, group):
+        """Put models into the lanes that a group may use, as long as there are any; return whether it has any."""
+        lanes = group.empty(self.share)
         for i, lane in enumerate(lanes):
             while group.model(lane) < 0:
                 if not self._begin(group, lane):
                     group.put_next(lanes[i:])
-                    return
+                    return group.active()
+        return group.active()
 
     def _begin(self, group, lane):
         """Put a model that was begun before into a lane; return whether there was one."""
@@ -209,73 +218,41 @@ class ManyTraining:
                 model = self.again.pop()
         if model is None:
             return False
-        asks = self.ruin[model] >= 0
+        job = self.known(model)
+        asks = job.ruin >= 0
         if state:
             group.restore(lane, model, state, asks)
             # It was interrupted before its decision.
             if event := group.events().get(lane):
-                self._decide(group, lane, event)
+                self.decide(group, lane, event)
             return True
         group.put(lane, model, self.seconds(), asks)
-        self._expect(group, lane)
-        if self.limit[model] == 0:
-            self._finish(group, lane, "diverged", False)
+        self.expect(group, lane)
+        if job.limit == 0:
+            self.end(group, lane, "diverged", False)
         return True
 
-    def _collect(self, group):
-        """Store the results of the models that ended in the compiled call."""
+    def collect(self, group, made, began, ended):
+        """Store the results of the models that ended in a call."""
+        self._collect(group, ended)
+
+    def _collect(self, group, seconds):
         table, history = group.ends()
         if len(table):
             with self.lock:
-                self.results.end_all(table, history, self.seconds())
+                self.results.end_all(table, history, seconds)
 
-    def _decide(self, group, lane, event):
-        """Decide on a model for which the kernels returned, for this reason."""
-        model, steps, weights = group.model(lane), group.steps(lane), group.weights(lane)
-        limit, sound, ruin = self.limit[model], self.sound[model], self.ruin[model]
-        if event == DIVERGED:
-            # The loss was not finite with the weights before the last update.
-            return self._again(group, lane, sound, max(steps - 1, 1))
-        if not np.isfinite(weights).all():
-            return self._again(group, lane, sound, steps)
-        if ruin >= 0:
-            if steps + 1 < ruin:
-                return self._again(group, lane, steps - 1, ruin)
-            return self._finish(group, lane, "diverged", False)
-        if event != CLEAN and steps < limit:  # the first check may be made from now on
-            return self._expect(group, lane)
-        exact = self.queue.judge != NOBODY and self._is_right(model, weights)
-        if exact:
-            self.results.found_exact(model, steps)
-        if exact and self.config.until == "exact":
-            return self._finish(group, lane, "exact", True)
-        if steps == limit:
-            return self._finish(group, lane, "samples", exact)
-        group.forget(lane)
-        self._expect(group, lane)
-
-    def _expect(self, group, lane):
-        """Set after how many updates the kernels return for the model in this lane."""
+    def repeat(self, group, lane):
+        """Let the model in a lane wait to be trained again."""
         model = group.model(lane)
-        limit, found = self.limit[model], self.results.samples_to_exact[model] >= 0
-        if self.ruin[model] >= 0 or self.queue.judge == NOBODY or found:
-            group.expect(lane, 0, limit)
-        elif self.task is not None:
-            group.expect(lane, self.config.verify_after, limit)
-        else:
-            group.expect(lane, *self.checks[model].ahead(group.steps(lane), limit))
-
-    def _again(self, group, lane, sound, ruin):
-        """Train once more, from the start, up to the update before the divergence; where that is too late, halfway."""
-        model, first = group.model(lane), self.ruin[group.model(lane)] < 0
         group.take(lane)
         with self.lock:
-            self.limit[model] = ruin - 1 if first else min((sound + ruin + 1) // 2, ruin - 1)
-            self.sound[model], self.ruin[model] = sound, ruin
             self.again.append(model)
 
-    def _finish(self, group, lane, stopped, exact):
+    def end(self, group, lane, stopped, exact):
+        """Store the results of a model, and free its lane."""
         model, state = group.model(lane), group.take(lane)
+        self.jobs.pop(model, None)
         with self.lock:
             self.results.end(model, state, stopped, exact, self.seconds())
 
@@ -295,6 +272,7 @@ class ManyTraining:
         return [self._held(model, state) for model, state in self.restored]
 
     def _held(self, model, state):
-        checks = self.checks[model].saved().values() if self.checks else (0, 0)
-        known = *self.job(model), self.results.samples_to_exact[model], *checks
+        checks = self.known(model).checks
+        checks = checks.saved().values() if checks else (0, 0)
+        known = *self.row(model), self.results.samples_to_exact[model], *checks
         return Held(known, self.results.began[model], state)

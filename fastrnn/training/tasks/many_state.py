@@ -61,7 +61,7 @@ def state_arrays(training, lanes):
     finished = training.results.absorb().finished
     lanes = [lane for lane in lanes if not finished[lane.model]]
     inside, states = {lane.model for lane in lanes}, [lane.state for lane in lanes]
-    again = [training.job(model) for model in training.again if not finished[model] and model not in inside]
+    again = [training.row(model) for model in training.again if not finished[model] and model not in inside]
     rows = ((*lane.known, len(lane.state.history), *lane.state.counts) for lane in lanes)
     began = ((lane.began, *lane.state.open) for lane in lanes)
     weights, recipe = training.results.weights, training.recipe

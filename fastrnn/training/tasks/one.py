@@ -21,12 +21,11 @@ from fastrnn.training.tasks.continuation import (
     weights_digest,
 )
 from fastrnn.training.tasks.data import training_arrays, training_data
-from fastrnn.training.tasks.driver import Training
+from fastrnn.training.tasks.one_driver import Training
 from fastrnn.training.tasks.options import check_parts, checked_weights, configured
-from fastrnn.training.tasks.resume import load_run
+from fastrnn.training.tasks.resume import CONSOLIDATION, load_run, made_run
 from fastrnn.training.tasks.run import Run
 from fastrnn.training.tasks.run_autosave import RunAutosave
-from fastrnn.training.tasks.state import CONSOLIDATION, made_run
 from fastrnn.verification import verify, warm_up
 
 
@@ -139,7 +138,7 @@ def _run(training, digest, resume, progress, autosave):
         try:
             if stopped == "samples" and task is not None:
                 verification = verify(training.model(), task.bits, threads=training.threads, progress=interrupt.check)
-            elif stopped == config.until == "samples" and training.checks is not None:
+            elif stopped == config.until == "samples" and training.known.checks is not None:
                 right = training.right_on_arrays()
         except Interrupted:
             stopped = "interrupted"

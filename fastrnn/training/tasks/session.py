@@ -12,8 +12,7 @@ from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.machine.records import values_of
 from fastrnn.networks import columns_for, lanes_for, places_of
 from fastrnn.threads import on_threads
-from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, frames_for, network_for
+from fastrnn.training.tasks.engine import BaseSession, arrays_for, frames_for, network_for, nothing
 from fastrnn.training.tasks.small_session import SmallSession
 
 # Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for

@@ -11,8 +11,7 @@ from fastrnn.kernels.small_batches import CALL, SmallBatches, samples_for, sampl
 from fastrnn.machine.records import values_of
 from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
-from fastrnn.training.tasks.base_session import BaseSession, nothing
-from fastrnn.training.tasks.engine import arrays_for, frames_for
+from fastrnn.training.tasks.engine import BaseSession, arrays_for, frames_for, nothing
 
 
 class SmallSession(BaseSession):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastrnn import Elman
-from fastrnn.kernels.model_lanes import ENDED
+from fastrnn.kernels.events import ENDED
 from fastrnn.kernels.model_queue import NOBODY
 from fastrnn.kernels.recurrent.tally import TALLY_POINTERS, TALLY_WORDS, tally
 from fastrnn.kernels.workspace import GOES_ON

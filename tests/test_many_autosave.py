@@ -239,7 +239,7 @@ def test_models_that_wait_and_all_that_belongs_to_a_lane_come_back():
     state = LaneState(LaneCounts(9, 0, 5, 3, 7, 2, 16), np.arange(7.0), vectors, running, np.ones((1, 4)))
     lanes = [Held((0, 9, 0, -1, -1, 2, 3), 0.25, state), Held((4, 9, 3, -1, 64, 0, 0), 0.5, state)]
     job = [3, 10, 4, 12]
-    training = types.SimpleNamespace(results=before, recipe=recipe, again=[3], job=lambda model: job)
+    training = types.SimpleNamespace(results=before, recipe=recipe, again=[3], row=lambda model: job)
     arrays = state_arrays(training, lanes)
     known, held, waiting_again = models_in(arrays, 5, np.dtype(np.float32), 3, recipe)
     assert sorted(known) == [0, 1, 3, 4] and waiting_again == [job]

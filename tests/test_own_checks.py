@@ -95,7 +95,7 @@ def looked_at(monkeypatch, call):
         counts.append(len(arrays.x) if wrong is None else wrong + 1)
         return wrong
 
-    for name in ("checks", "driver"):
+    for name in ("checks", "one_driver"):
         monkeypatch.setattr(sys.modules[f"fastrnn.training.tasks.{name}"], "first_wrong", count)
     return call(), counts
 

@@ -39,7 +39,7 @@ class Job:
         self.sound, self.ruin = sound, ruin
 
 
-class Driver:
+class TrainingLoop:
     """Drives engines until no network is left to train.
 
     config: the TrainConfig; judged: whether networks are tested. What derives from it has

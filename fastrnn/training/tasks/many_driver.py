@@ -16,7 +16,7 @@ from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
 from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.deposits import Deposits
-from fastrnn.training.tasks.driver import Driver, Job
+from fastrnn.training.tasks.driver import TrainingLoop, Job
 from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
@@ -27,7 +27,7 @@ from fastrnn.training.tasks.pace import Pace
 from fastrnn.verification import enumerable, exactness, warm_up
 
 
-class ManyTraining(Driver):
+class ManyTraining(TrainingLoop):
     """One training of a model for each seed, which `run` runs to its end.
 
     arrays: Arrays of models side by side, where there is no task; varied: {option: float64 (models,)} of those that

@@ -16,7 +16,7 @@ from fastrnn.threads import on_threads
 from fastrnn.training.tasks.checks import Checks
 from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.deposits import Deposits
-from fastrnn.training.tasks.driver import TrainingLoop, Job
+from fastrnn.training.tasks.driver import Job, TrainingLoop
 from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults

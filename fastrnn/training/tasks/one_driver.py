@@ -12,7 +12,7 @@ from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
 from fastrnn.training.tasks.curriculum import stages
 from fastrnn.training.tasks.data import holds_bits, source_of
-from fastrnn.training.tasks.driver import TrainingLoop, Job
+from fastrnn.training.tasks.driver import Job, TrainingLoop
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.pace import Pace
 from fastrnn.training.tasks.session import session_for

@@ -159,6 +159,7 @@ HAIKU, MEMORIES = to_haiku(random_network(GRU(3, reset="before"))), to_haiku(ran
         (from_equinox, changed(EQUINOX, np.array(["a"] * 3), "linear", "bias"), "has b_o of <U1, expected an array"),
         (from_haiku, without(HAIKU, "linear"), "has nothing, expected one Linear of Haiku"),
         (from_haiku, changed(HAIKU, np.ones((2, 8)), "gru", "w_i"), "has gates of 8 rows"),
+        (from_haiku, changed(HAIKU, np.float32(1), "gru", "w_i"), "has gates of 1 rows"),
         (from_haiku, {**HAIKU, "other": HAIKU["gru"]}, "has gru, other, expected one GRU of Haiku"),
         (from_haiku, changed(MEMORIES, np.ones((5, 11)), "lstm/linear", "w"), "has Linears of shapes"),
         (from_haiku, changed(MEMORIES, np.ones(3), "lstm/linear", "b"), r"has a bias of shape \(3,\), expected"),

@@ -98,6 +98,8 @@ def test_what_keras_does_not_have_is_refused():
     [
         (LSTM(3), lambda a: a[:2], "has 2 arrays of shapes"),
         (LSTM(3), lambda a: a + a[:1], "has 6 arrays of shapes"),
+        (LSTM(3), lambda a: a[:4] + a[3:4], "has 5 arrays of shapes"),
+        (Elman(3), lambda a: a[:3], "has 3 arrays of shapes"),
         (LSTM(3), lambda a: [a[0][:, :-1], *a[1:]], "has kernels of shapes"),
         (LSTM(3), lambda a: [a[0], a[1][:-1], *a[2:]], "expected those of a SimpleRNN, GRU or LSTM"),
         (LSTM(3), lambda a: [*a[:2], a[2][:-1], *a[3:]], r"has a bias of shape \(11,\), expected \(12,\)"),

@@ -60,6 +60,7 @@ def test_what_pytorch_has_no_module_for_is_refused():
         (lambda s: s | {"rnn.weight_ih_l0_reverse": s["rnn.weight_ih_l0"]}, "two directions"),
         (lambda s: s | {"conv.weight": s["lin.weight"]}, "other modules"),
         (lambda s: {name: each for name, each in s.items() if name != "lin.weight"}, "'lin.weight' is missing"),
+        (lambda s: s | {"lin.weight": None}, "'lin.weight' is missing"),
         (lambda s: s | {"lin.bias": s["lin.bias"] * np.nan}, "has b_o with values that are not finite"),
         (lambda s: s | {"rnn.weight_hh_l0": s["rnn.weight_hh_l0"][0]}, "has shape (5,), expected 1, 3 or 4 times"),
         (lambda s: s | {"rnn.weight_hh_l0": s["rnn.weight_hh_l0"][:-1]}, "expected 1, 3 or 4 times"),

@@ -58,8 +58,8 @@ def from_coreaudioml(found):
     said, state = found.get("model_data"), found.get("state_dict")
     if not isinstance(said, dict) or not isinstance(state, dict):
         raise ValueError("has no model_data and state_dict of CoreAudioML")
-    if said.get("model") != "SimpleRNN" or said.get("unit_type") not in UNITS:
-        kind, unit = said.get("model"), said.get("unit_type")
+    kind, unit = said.get("model"), said.get("unit_type")
+    if kind != "SimpleRNN" or unit not in list(UNITS):
         raise ValueError(f"has a {kind!s:.80} of {unit!s:.80}, expected a SimpleRNN of {', '.join(UNITS)}")
     if said.get("skip", 1):
         raise ValueError(
@@ -70,8 +70,8 @@ def from_coreaudioml(found):
     cell, weights = from_state_dict(state, **PREFIXES)
     sizes = [said.get(name) for name in ("input_size", "hidden_size", "output_size")]
     expected = [weights["w_ih"].shape[1], cell.hidden_size, len(weights["w_ho"])]
-    if type(cell) is not UNITS[said["unit_type"]] or sizes != expected:
-        raise ValueError(f"says {said['unit_type']} of sizes {', '.join(map(str, sizes)):.80}, has weights of "
+    if type(cell) is not UNITS[unit] or sizes != expected:
+        raise ValueError(f"says {unit} of sizes {', '.join(map(str, sizes)):.80}, has weights of "
                          f"{type(cell).__name__} of {expected}")
     return Network(cell, Linear(), weights)
 

@@ -12,8 +12,8 @@ import numpy as np
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
-from fastrnn.exchange.gates import assembled, known_weights
-from fastrnn.exchange.trees import Npz, parted
+from fastrnn.exchange.gates import assembled, cell_of, known_weights
+from fastrnn.exchange.trees import Npz, copied, parted
 
 KNOWN = {GRU: {"reset": ("after",)}, LSTM: {}}
 MATRIX_NAMES = {"weight_ih", "weight_hh"}
@@ -40,7 +40,7 @@ def to_equinox(model, cell="cell", linear="linear"):
         if type(network.cell) is GRU:
             n = slice(2 * network.cell.hidden_size, None)
             own["bias"][n], own["bias_n"] = weights["b_ih"][n], weights["b_hh"][n]
-    return {name: {key: np.array(array) for key, array in part.items()} for name, part in ((cell, own), (linear, last))}
+    return copied({cell: own, linear: last})
 
 
 def from_equinox(tree, head=None):
@@ -49,15 +49,13 @@ def from_equinox(tree, head=None):
     Raises ValueError, in one line, for anything else.
     """
     _, own, linear = parted(tree, CELL_MODULES, LINEAR_MODULE, "Equinox")
-    hidden = own["weight_hh"].shape[-1:]
-    gates = len(own["weight_hh"]) // hidden[0] if hidden and hidden[0] else 0
-    kind = {3: GRU, 4: LSTM}.get(gates)
-    if kind is None or "bias" in own and ("bias_n" in own) != (kind is GRU):
-        raise ValueError(f"has weight_hh of shape {own['weight_hh'].shape} and {', '.join(sorted(own))}, expected "
+    shape = own["weight_hh"].shape
+    kind, inner = cell_of(shape), own.get("bias_n")
+    if kind not in KNOWN or "bias" in own and (inner is not None) != (kind is GRU):
+        raise ValueError(f"has weight_hh of shape {shape} and {', '.join(sorted(own))}, expected "
                          "those of a GRUCell or an LSTMCell")
-    inner = own.get("bias_n")
     if inner is not None:
-        inner = np.concatenate([np.zeros(2 * hidden[0], inner.dtype), inner.reshape(-1)])
+        inner = np.concatenate([np.zeros(2 * shape[1], inner.dtype), inner.reshape(-1)])
     parts = {"w_ih": own["weight_ih"], "w_hh": own["weight_hh"], "b_ih": own.get("bias"), "b_hh": inner}
     return assembled(kind, parts | {"w_ho": linear["weight"], "b_o": linear.get("bias")}, head)
 

@@ -16,7 +16,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import assembled, known_weights
-from fastrnn.exchange.trees import Npz, parted
+from fastrnn.exchange.trees import Npz, copied, parted
 
 KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": ("after",)}, LSTM: {}}
 # Gates as Flax calls them, in our order, and the layers that have a bias.
@@ -40,13 +40,12 @@ def to_flax(model, cell="cell", linear="linear"):
     layers = {}
     for side, name in (("i", "w_ih"), ("h", "w_hh")):
         for gate, block in zip(GATE_NAMES[kind], np.split(weights[name], len(GATE_NAMES[kind]))):
-            layers[f"{side}{gate}"] = {"kernel": np.array(block.T, order="C")}
+            layers[f"{side}{gate}"] = {"kernel": block.T}
     own, inner = (np.split(weights[name], len(GATE_NAMES[kind])) for name in ("b_ih", "b_hh"))
     for name in BIASED[kind]:
         n, apart = GATE_NAMES[kind].index(name[1:]), kind is GRU and name.endswith("n")
-        layers[name]["bias"] = np.array((own if name == "in" else inner)[n] if apart else own[n] + inner[n])
-    dense = {"kernel": np.array(weights["w_ho"].T, order="C"), "bias": np.array(weights["b_o"])}
-    return {"params": {cell: layers, linear: dense}}
+        layers[name]["bias"] = (own if name == "in" else inner)[n] if apart else own[n] + inner[n]
+    return copied({"params": {cell: layers, linear: {"kernel": weights["w_ho"].T, "bias": weights["b_o"]}}})
 
 
 def from_flax(tree, activation=None, head=None):
@@ -63,7 +62,7 @@ def from_flax(tree, activation=None, head=None):
     if kind is GRU:
         parts["b_hh"] = _stacked([np.zeros_like(biases[0]), np.zeros_like(biases[1]), biases.pop()])
     parts["b_ih"] = _stacked(biases)
-    return assembled(kind, parts, head, **({"activation": activation or "tanh"} if kind is Elman else {}))
+    return assembled(kind, parts, head, activation=activation or "tanh")
 
 
 def _stacked(blocks):

@@ -13,7 +13,6 @@ from fastrnn.exchange.base import Network
 from fastrnn.heads.linear import Linear
 
 GATE_COUNTS = {Elman: 1, GRU: 3, LSTM: 4}
-CELLS = {gates: cell for cell, gates in GATE_COUNTS.items()}
 # Ours r z n as z r n, in numbers of ours; the same numbers lead back.
 UPDATE_FIRST = (1, 0, 2)
 
@@ -55,11 +54,19 @@ def reordered(array, order):
     return np.concatenate([blocks[gate] for gate in order])
 
 
+def cell_of(shape):
+    """Return the class of the cell whose w_hh has this shape, or None."""
+    if len(shape) != 2:
+        return None
+    return next((kind for kind, gates in GATE_COUNTS.items() if shape[0] == gates * shape[1] > 0), None)
+
+
 def assembled(kind, parts, head=None, **options):
     """Return the Network of a cell's class and {name: array, or None for a missing bias}, in fastrnn's order.
 
-    head: None for a linear one. Weights are float64 if one of them is, else float32. Raises ValueError, in one line,
-    for shapes that do not match and for values that are not finite.
+    head: None for a linear one; options: of the cell, of which those count that its class has. Weights are float64 if
+    one of them is, else float32. Raises ValueError, in one line, for shapes that do not match and for values that are
+    not finite.
     """
     arrays = {name: _numbers(name, values) for name, values in parts.items() if values is not None}
     dtype = np.float64 if any(array.dtype == np.float64 for array in arrays.values()) else np.float32
@@ -69,16 +76,14 @@ def assembled(kind, parts, head=None, **options):
     shapes = {"w_ih": (rows, inputs), "w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,)}
     shapes |= {"w_ho": (outputs, hidden), "b_o": (outputs,)} | {f"initial_{state}": (hidden,) for state in kind.state}
     bias = any(name in arrays for name in ("b_ih", "b_hh", "b_o"))
-    weights = {}
-    for name, shape in shapes.items():
-        if name.startswith("b_") and bias:
-            arrays.setdefault(name, np.zeros(shape, dtype))
-        if name not in arrays:
-            continue
-        if arrays[name].shape != shape:
-            raise ValueError(f"has {name} of shape {arrays[name].shape}, expected {shape}")
-        weights[name] = arrays[name]
-    return Network(kind(hidden, bias=bias, **options), head or Linear(), weights)
+    if bias:
+        arrays = {name: np.zeros(shapes[name], dtype) for name in ("b_ih", "b_hh", "b_o")} | arrays
+    weights = {name: arrays[name] for name in shapes if name in arrays}
+    for name, array in weights.items():
+        if array.shape != shapes[name]:
+            raise ValueError(f"has {name} of shape {array.shape}, expected {shapes[name]}")
+    own = {name: value for name, value in options.items() if name in kind.__dataclass_fields__}
+    return Network(kind(hidden, bias=bias, **own), head or Linear(), weights)
 
 
 def _sizes(arrays):

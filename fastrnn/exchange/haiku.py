@@ -16,7 +16,7 @@ from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.gates import UPDATE_FIRST, assembled, known_weights, reordered
-from fastrnn.exchange.trees import Npz, flattened, modules, nothing_else, one_module
+from fastrnn.exchange.trees import Npz, copied, flattened, modules, nothing_else, one_module
 
 KNOWN = {Elman: {"activation": ("relu",)}, GRU: {"reset": ("before",)}, LSTM: {}}
 # Ours i f g o as i g f o, in numbers of ours; the same numbers lead back.
@@ -44,8 +44,7 @@ def to_haiku(model):
         own = {"lstm/linear": {"w": joined, "b": bias}}
     else:
         own = {"vanilla_rnn/linear": {"w": w.T, "b": b}, "vanilla_rnn/linear_1": {"w": u.T, "b": c}}
-    own["linear"] = {"w": weights["w_ho"].T, "b": weights["b_o"]}
-    return {name: {key: np.array(array, order="C") for key, array in part.items()} for name, part in own.items()}
+    return copied({**own, "linear": {"w": weights["w_ho"].T, "b": weights["b_o"]}})
 
 
 def from_haiku(tree, head=None):
@@ -67,11 +66,12 @@ def from_haiku(tree, head=None):
     _, last = one_module(leaves, LINEAR_PARAMETERS, "Haiku")
     nothing_else(leaves, "Haiku")
     parts |= {"w_ho": np.transpose(last["w"]), "b_o": last.get("b")}
-    return assembled(kind, parts, head, **({GRU: {"reset": "before"}, Elman: {"activation": "relu"}}.get(kind, {})))
+    return assembled(kind, parts, head, reset="before", activation="relu")
 
 
 def _update(array):
     """Return blocks z r a with the sign of z changed."""
+    array = np.atleast_1d(array)
     if len(array) % 3:
         raise ValueError(f"has gates of {len(array)} rows, expected a multiple of 3")
     z, rest = np.split(array, [len(array) // 3])

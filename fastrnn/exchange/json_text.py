@@ -13,8 +13,9 @@ class Json:
     ending = ".json"
 
     def encode(self, network, name):
-        """Return the bytes of a file."""
-        return json_bytes(self.to(network))
+        """Return the bytes of a file; arrays become lists of numbers with all digits of their exact value, as float64.
+        """
+        return (json.dumps(self.to(network), default=np.ndarray.tolist, allow_nan=False) + "\n").encode()
 
     def decode(self, content):
         """Return the Network of a file."""
@@ -30,12 +31,6 @@ def object_of(content):
     if not isinstance(found, dict):
         raise ValueError(f"holds a {type(found).__name__} of JSON, expected an object")
     return found
-
-
-def json_bytes(found):
-    """Return the bytes of an object; arrays become lists of numbers with all digits of their exact value, as float64.
-    """
-    return (json.dumps(found, default=lambda array: array.tolist(), allow_nan=False) + "\n").encode()
 
 
 def numbers(values, what):

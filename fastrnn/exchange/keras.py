@@ -18,7 +18,7 @@ from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU, RESETS
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
-from fastrnn.exchange.gates import CELLS, UPDATE_FIRST, assembled, known_weights, reordered
+from fastrnn.exchange.gates import GATE_COUNTS, UPDATE_FIRST, assembled, cell_of, known_weights, reordered
 from fastrnn.program import install
 
 KNOWN = {Elman: {"activation": tuple(ACTIVATIONS)}, GRU: {"reset": RESETS}, LSTM: {}}
@@ -49,33 +49,29 @@ def from_keras(arrays, activation=None, reset=None, head=None):
     Raises ValueError, in one line, for anything else.
     """
     arrays = [np.asarray(array) for array in arrays]
-    if not 3 <= len(arrays) <= 5 or arrays[0].ndim != 2 or arrays[1].ndim != 2:
+    own = arrays[:-1] if arrays and arrays[-1].ndim == 1 else arrays
+    if len(own) not in (3, 4) or own[0].ndim != 2 or own[1].ndim != 2:
         raise ValueError(
             f"has {len(arrays)} arrays of shapes {', '.join(str(array.shape) for array in arrays):.200}, expected "
             "kernel, recurrent_kernel and bias of one layer, and kernel and bias of a Dense"
         )
-    dense_bias = arrays.pop() if arrays[-1].ndim == 1 else None
-    w_ho, bias = arrays[-1], arrays[2] if len(arrays) == 4 else None
-    w, u = arrays[:2]
-    gates, rest = divmod(u.shape[1], max(len(u), 1))
-    if rest or gates not in CELLS or w.shape[1] != u.shape[1]:
+    w, u, *biases, w_ho = own
+    bias = biases[0] if biases else None
+    kind = cell_of(u.shape[::-1])
+    if kind is None or w.shape[1] != u.shape[1]:
         raise ValueError(f"has kernels of shapes {w.shape} and {u.shape}, expected those of a SimpleRNN, GRU or LSTM")
-    kind, options = CELLS[gates], {}
-    order = UPDATE_FIRST if kind is GRU else tuple(range(gates))
-    if kind is Elman:
-        options["activation"] = activation or "tanh"
-    if kind is GRU:
-        said = None if bias is None else "after" if bias.ndim == 2 else "before"
-        options["reset"] = said or reset or "after"
-        if said and reset and said != reset:
-            raise ValueError(f"has a GRU whose bias of shape {bias.shape} says reset {said!r}, got {reset!r}")
+    order = UPDATE_FIRST if kind is GRU else tuple(range(GATE_COUNTS[kind]))
+    said = None if kind is not GRU or bias is None else "after" if bias.ndim == 2 else "before"
+    if said and reset and said != reset:
+        raise ValueError(f"has a GRU whose bias of shape {bias.shape} says reset {said!r}, got {reset!r}")
     shapes = [(u.shape[1],), (2, u.shape[1])][: 1 + (kind is GRU)]
     if bias is not None and bias.shape not in shapes:
         raise ValueError(f"has a bias of shape {bias.shape}, expected {' or '.join(map(str, shapes))}")
     b_ih, b_hh = bias if bias is not None and bias.ndim == 2 else (bias, None)
     parts = {"w_ih": w.T, "w_hh": u.T, "b_ih": b_ih, "b_hh": b_hh}
     parts = {name: None if array is None else reordered(array, order) for name, array in parts.items()}
-    return assembled(kind, parts | {"w_ho": w_ho.T, "b_o": dense_bias}, head, **options)
+    parts |= {"w_ho": w_ho.T, "b_o": arrays[-1] if own is not arrays else None}
+    return assembled(kind, parts, head, activation=activation or "tanh", reset=said or reset or "after")
 
 
 class KerasWeights(Format):

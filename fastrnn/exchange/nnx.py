@@ -8,15 +8,12 @@ linen, with the name if_ for if; it is read, too. A GRUCell has no bias within t
 is that of `nnx.to_pure_dict(nnx.state(module, nnx.Param))`. Nothing here imports Flax.
 """
 
-import numpy as np
-
-from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, network_of
 from fastrnn.exchange.flax import ARRAY_NAMES, KNOWN, OUTPUT_LAYERS, from_flax
-from fastrnn.exchange.gates import CELLS, assembled, known_weights
-from fastrnn.exchange.trees import Npz, parted
+from fastrnn.exchange.gates import assembled, cell_of, known_weights
+from fastrnn.exchange.trees import Npz, copied, parted
 
 KERNELS = {"dense_i/kernel", "dense_h/kernel"}
 NNX_MODULES = {
@@ -40,14 +37,7 @@ def to_nnx(model, cell="cell", linear="linear"):
                          "of a GRU without biases; format flax (linen) has it")
     layers = {side: {"kernel": weights[name].T} for side, name in (("dense_i", "w_ih"), ("dense_h", "w_hh"))}
     layers["dense_h" if kind is LSTM else "dense_i"]["bias"] = weights["b_ih"] + weights["b_hh"]
-    last = {"kernel": weights["w_ho"].T, "bias": weights["b_o"]}
-    tree = {cell: layers, linear: last}
-    return {name: _copied(part) for name, part in tree.items()}
-
-
-def _copied(tree):
-    """Return nested dicts with copies of the arrays, row by row in memory."""
-    return {name: _copied(each) if isinstance(each, dict) else np.array(each, order="C") for name, each in tree.items()}
+    return copied({cell: layers, linear: {"kernel": weights["w_ho"].T, "bias": weights["b_o"]}})
 
 
 def from_nnx(tree, activation=None, head=None):
@@ -61,14 +51,13 @@ def from_nnx(tree, activation=None, head=None):
         return from_flax({"cell": {place.replace("if_/", "if/"): each for place, each in own.items()}, "linear": dense},
                          head=head)
     shape = own["dense_h/kernel"].shape
-    gates = shape[1] // shape[0] if len(shape) == 2 and shape[0] else 0
-    kind = CELLS.get(gates)
+    kind = cell_of(shape[::-1])
     if kind is None or (kind is LSTM) != (name == "OptimizedLSTMCell"):
         names = ", ".join(sorted(own))
         raise ValueError(f"has a kernel of shape {shape} in dense_h, and {names}, expected those of one cell of nnx")
     parts = {"w_ih": own["dense_i/kernel"].T, "w_hh": own["dense_h/kernel"].T, "w_ho": dense["kernel"].T}
     parts |= {"b_ih": own.get("dense_i/bias", own.get("dense_h/bias")), "b_o": dense.get("bias")}
-    return assembled(kind, parts, head, **({"activation": activation or "tanh"} if kind is Elman else {}))
+    return assembled(kind, parts, head, activation=activation or "tanh")
 
 
 class NNX(Npz, Format):

@@ -1,11 +1,8 @@
 """Reads networks from ONNX files: one RNN, GRU or LSTM operator in one direction, followed by a linear layer."""
 
-import os
-
 import numpy as np
 
-from fastrnn.exchange.base import Network
-from fastrnn.exchange.gates import reordered
+from fastrnn.exchange.gates import assembled, reordered
 from fastrnn.exchange.onnx_graph import FORMS, LINKS, OPERATOR_OF_CELL, OnnxGraph
 from fastrnn.heads.linear import Linear
 from fastrnn.heads.sigmoid import Sigmoid
@@ -14,23 +11,6 @@ from fastrnn.heads.softmax import Softmax
 ORDERS = {operator: (cell, np.argsort(order)) for cell, (operator, order) in OPERATOR_OF_CELL.items()}
 DEFAULT_ACTIVATIONS = {"GRU": ["sigmoid", "tanh"], "LSTM": ["sigmoid", "tanh", "tanh"]}
 HEAD_OF_OPERATOR = {LINKS[head.name]: head for head in (Softmax, Sigmoid, Linear)}
-
-
-def from_onnx(file):
-    """Return the fastrnn.exchange.base.Network of an ONNX file: its path, or its bytes.
-
-    `fastrnn.train(network.cell, data, weights=network.weights)` trains on from it. Raises ValueError, in one line, for
-    damaged files, and for networks that are something else, by the name of what it is; OSError if it cannot be read.
-    """
-    content, name = file, "file"
-    if not isinstance(file, bytes):
-        name = os.fspath(file)
-        with open(file, "rb") as opened:
-            content = opened.read()
-    try:
-        return network_in(content)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
 
 
 def network_in(content):
@@ -49,7 +29,7 @@ def _network(graph):
     kind, order = ORDERS[node.operator]
     inputs = node.inputs + [""] * (8 - len(node.inputs))
     w, r = (graph.array(name, f"the weights of {node.operator}") for name in inputs[1:3])
-    if w.ndim != 3 or r.ndim != 3 or len(w) != 1 or w.shape[1] != len(order) * r.shape[2]:
+    if w.ndim != 3 or r.ndim != 3 or len(w) != 1 or not w.shape[1] == len(order) * r.shape[2] > 0:
         raise ValueError(f"has weights of shapes {w.shape} and {r.shape}, expected those of one direction")
     options, hidden = _options(node, inputs), r.shape[2]
 
@@ -60,18 +40,11 @@ def _network(graph):
     first = [_initial(graph, name, hidden) for name in inputs[5 : 5 + len(kind.state)]]
     weights["w_ho"], bias, z, before = _linear(graph, node.outputs[:2], inputs[5])
     if "b_ih" in weights or bias is not None and bias.any():
-        for name in ("b_ih", "b_hh"):
-            weights.setdefault(name, np.zeros(len(order) * hidden, w.dtype))
-        weights["b_o"] = np.zeros(len(weights["w_ho"]), w.dtype) if bias is None else bias
+        weights["b_o"] = bias
     if any(values.any() for values in first):
         weights |= {f"initial_{state}": values.astype(w.dtype) for state, values in zip(kind.state, first)}
-    weights = {name: np.array(values) for name, values in weights.items()}
-    rows, outputs = len(order) * hidden, len(weights["w_ho"])
-    expected = {"w_hh": (rows, hidden), "b_ih": (rows,), "b_hh": (rows,), "w_ho": (outputs, hidden), "b_o": (outputs,)}
-    for name in sorted(set(expected) & set(weights)):
-        if weights[name].shape != expected[name]:
-            raise ValueError(f"has {name} of shape {weights[name].shape}, expected {expected[name]}")
-    return Network(kind(hidden, bias="b_o" in weights, **options), _head(graph, z), weights, before)
+    weights = {name: values if values is None else np.array(values) for name, values in weights.items()}
+    return assembled(kind, weights, _head(graph, z), **options)._replace(before=before)
 
 
 def _options(node, inputs):

@@ -57,7 +57,7 @@ def from_rtneural(found):
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
         raise ValueError("has no layers of RTNeural")
     kinds = [layer.get("type") for layer in layers]
-    if len(kinds) != 2 or kinds[0] not in CELL_OF_LAYER or kinds[1] not in DENSE_LAYERS:
+    if len(kinds) != 2 or kinds[0] not in list(CELL_OF_LAYER) or kinds[1] not in DENSE_LAYERS:
         names = ", ".join(map(str, kinds)) or "of none"
         raise ValueError(f"has the layers {names:.200}, expected gru or lstm, and dense")
     arrays = []
@@ -67,7 +67,7 @@ def from_rtneural(found):
             raise ValueError(f"has a layer {layer['type']} without its {count} arrays of weights")
         arrays += [numbers(each, f"weights of {layer['type']}") for each in weights]
     activation = layers[1].get("activation", "")
-    if activation not in HEAD_OF_ACTIVATION:
+    if activation not in list(HEAD_OF_ACTIVATION):
         raise ValueError(f"has a dense layer with the activation {activation!r:.80}, expected none, sigmoid or softmax")
     network = from_keras(arrays, head=HEAD_OF_ACTIVATION[activation]())
     if type(network.cell) is not CELL_OF_LAYER[kinds[0]] or getattr(network.cell, "reset", "after") != "after":

@@ -17,7 +17,7 @@ from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
 from fastrnn.exchange.base import Format, Network, network_of
-from fastrnn.exchange.gates import CELLS, assembled
+from fastrnn.exchange.gates import assembled, cell_of
 from fastrnn.heads.linear import Linear
 from fastrnn.program import install
 
@@ -88,15 +88,14 @@ def from_state_dict(state, activation=None, rnn="rnn.", linear="lin."):
         raise ValueError(f"state: {unknown[0]!r} belongs to {kind}; expected {', '.join(names)}")
     parts = {names[name]: _array_of(name, values) for name, values in state.items()}
     for name in ("w_ih", "w_hh", "w_ho"):
-        if name not in parts:
+        if parts.get(name) is None:
             raise ValueError(f"state: {dict(zip(names.values(), names))[name]!r} is missing")
     shape = np.shape(parts["w_hh"])
-    gates, rest = divmod(shape[0], shape[1]) if len(shape) == 2 and shape[1] else (0, 0)
-    if rest or gates not in CELLS:
+    kind = cell_of(shape)
+    if kind is None:
         raise ValueError(f"state: weight_hh_l0 has shape {shape}, expected 1, 3 or 4 times as many rows as columns")
-    options = {"activation": activation or "tanh"} if gates == 1 else {}
     try:
-        network = assembled(CELLS[gates], parts, **options)
+        network = assembled(kind, parts, activation=activation or "tanh")
     except ValueError as error:
         raise ValueError(f"state: {error}") from error
     return network.cell, network.weights
@@ -130,7 +129,9 @@ def to_torch(model, rnn="rnn", linear="lin"):
     on where the call before it ended, as nn.RNN, nn.GRU and nn.LSTM give it. Raises ValueError for cells that PyTorch
     has no module for, and for what a state_dict does not say; ImportError without PyTorch.
     """
-    torch, network = _torch(), network_of(model)
+    import torch
+
+    network = network_of(model)
     state = state_of(network, f"{rnn}.", f"{linear}.")
     cell, inputs, bias = network.cell, network.weights["w_ih"].shape[1], network.cell.bias
     options = {"nonlinearity": cell.activation} if type(cell) is Elman else {}
@@ -181,7 +182,9 @@ def _loaded(content):
     try:
         if not content.startswith(TORCH_SAVE):
             return load(content)
-        state = _torch().load(io.BytesIO(content), weights_only=True)
+        import torch
+
+        state = torch.load(io.BytesIO(content), weights_only=True)
     except ImportError as error:
         raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
     except Exception as error:  # whatever a damaged file makes of it
@@ -192,9 +195,3 @@ def _loaded(content):
     if not tensors:
         raise ValueError("is a file of torch.save that holds something else than tensors by name")
     return state
-
-
-def _torch():
-    import torch
-
-    return torch

@@ -26,6 +26,11 @@ def flattened(tree, path=""):
     return leaves
 
 
+def copied(tree):
+    """Return nested dicts with copies of the arrays, row by row in memory."""
+    return {name: copied(each) if isinstance(each, dict) else np.array(each, order="C") for name, each in tree.items()}
+
+
 def modules(leaves, names):
     """Return [path of each module that has leaves of exactly these names], "" for the tree itself, sorted."""
     found = []
@@ -76,18 +81,13 @@ class Npz:
 
     def encode(self, network, name):
         """Return the bytes of a file of the tree."""
-        return npz_bytes(self.to(network))
+        stored = io.BytesIO()
+        np.savez(stored, **flattened(self.to(network)))
+        return stored.getvalue()
 
     def decode(self, content, **options):
         """Return the Network of a file."""
         return self.of(decoded(content), **options)
-
-
-def npz_bytes(tree):
-    """Return the bytes of an .npz file."""
-    stored = io.BytesIO()
-    np.savez(stored, **flattened(tree))
-    return stored.getvalue()
 
 
 def decoded(content):

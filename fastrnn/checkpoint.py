@@ -96,8 +96,7 @@ def read_checkpoint(path, cell=None, task=None):
         )
     if not isinstance(header.get("metadata"), dict) or "task" not in header:
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no task or metadata; save the model again")
-    known = cells() if cell is None else {**cells(), cell.name: cell}
-    rest = dict(header["metadata"])
+    rest, known = dict(header["metadata"]), _with_own(cells(), "cell", cell, Cell, "GRU")
     cell = _rebuilt(path, "cell", header.get("cell"), known, rest.pop(FORMULA, None))
     task = _task(path, header["task"], task, rest.pop(TASK_LABELS, None))
     return weights, {**rest, "cell": cell, "task": task}
@@ -107,9 +106,7 @@ def _task(path, described, given, labels):
     """Return the task that `description` described; given: its class, or None; labels: `own_labels`'s, or None."""
     if described is None:
         return None
-    if given is not None and not (isinstance(given, type) and issubclass(given, Task)):
-        raise TypeError(f"task: got {given!r:.80}, expected the class of a Task, for example Addition")
-    known = tasks() if given is None else {**tasks(), given.name: given}
+    known = _with_own(tasks(), "task", given, Task, "Addition")
     name = described.get("name") if isinstance(described, dict) else None
     if given is None and isinstance(name, str) and name not in known:
         return UndefinedTask(path, described, labels)
@@ -120,6 +117,15 @@ def _task(path, described, given, labels):
             "task=CLASS"
         )
     return made
+
+
+def _with_own(known, kind, given, base, example):
+    """Return {name: class} of the known classes and of a given one, which may be None."""
+    if given is None:
+        return known
+    if not (isinstance(given, type) and issubclass(given, base)):
+        raise TypeError(f"{kind}: got {given!r:.80}, expected the class of a {base.__name__}, for example {example}")
+    return {**known, given.name: given}
 
 
 def read_sealed(path, kind, what):

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, as_whole
 from fastrnn.evaluate import Tally, evaluate, hard_batches, random_batches
 from fastrnn.files import write_atomically
 from fastrnn.model import check_model
@@ -160,6 +160,7 @@ def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None
     """
     check_model("model", model)
     samples, seed = as_integer("samples", samples, 1), as_integer("seed", seed, 0, 2**63 - 1)
+    most, threads = as_whole("most", most, 1), None if threads is None else as_integer("threads", threads, 1)
     if model.task is None:
         raise ValueError("generalize: this model was trained on arrays, so there is no task to test it on")
     tried = widths(model.task, most)

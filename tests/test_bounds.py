@@ -11,9 +11,12 @@ from test_simd import apply
 
 import fastrnn
 from fastrnn.data import Sequences
+from fastrnn.exchange.base import Network
 from fastrnn.formula.intervals import _RANGES, power_above
+from fastrnn.heads.softmax import Softmax
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
+from fastrnn.training.sequences.imported import fit_of
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 COUNT, STEPS = 500, 200
@@ -77,15 +80,32 @@ def test_no_sequence_leaves_the_bounds_and_they_are_not_far(fit):
     assert str(found).startswith("predictions ")
 
 
-def test_what_is_forgotten_changes_no_prediction_by_more(fit):
-    found, rng = fastrnn.bounds(fit, INPUTS, k=4), np.random.default_rng(1)
-    assert found.k == 4 and len(found.memory) == 5 and (np.diff(found.memory) <= 1e-12).all()
-    for length in range(5):
+def changes(fit, lengths):
+    """By how much the last prediction of two sequences differs at most whose last inputs are equal, as many."""
+    rng = np.random.default_rng(1)
+    for length in lengths:
         first, second = rng.integers(0, 4, (2, 300, 40))
         second[:, 40 - length :] = first[:, 40 - length :]
-        change = np.abs(predicted(fit, first)[:, -1] - predicted(fit, second)[:, -1]).max()
-        assert change <= found.memory[length]
+        yield np.abs(predicted(fit, first)[:, -1] - predicted(fit, second)[:, -1]).max()
+
+
+def test_what_is_forgotten_changes_no_prediction_by_more(fit):
+    found = fastrnn.bounds(fit, INPUTS, k=4)
+    assert found.k == 4 and len(found.memory) == 5 and (np.diff(found.memory) <= 1e-12).all()
+    assert (np.array(list(changes(fit, range(5)))) <= found.memory).all()
     assert found.forgotten(2.0) == 0 and found.forgotten(0.0) is None
+
+
+def test_a_prediction_before_the_input_remembers_one_input_more():
+    # Units that keep nothing of their state: the last input that they have read decides.
+    weights = {"w_ih": np.eye(2), "w_hh": np.zeros((2, 2)), "w_ho": np.diag([1.0, -1.0])}
+    weights = {name: weight.astype(np.float32) for name, weight in weights.items()}
+    after, before = (fit_of(Network(fastrnn.Elman(2, "tanh", bias=False), Softmax(), weights, read))
+                     for read in (False, True))
+    for fit, lengths in ((after, (0, 1)), (before, (0, 1, 2))):
+        found, changed = fastrnn.bounds(fit, INPUTS, k=2).memory, list(changes(fit, lengths))
+        assert (changed <= found[: len(lengths)]).all()
+        assert changed[-1] == 0 and found[len(lengths) - 1] < 1e-4 < 0.1 < changed[-2]
 
 
 @pytest.mark.slow

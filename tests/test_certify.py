@@ -136,6 +136,12 @@ def test_a_window_of_impossible_length_is_refused(k):
         certify(proved().model, k=k)
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, 2**63])
+def test_an_impossible_seed_is_refused(seed):
+    with pytest.raises(ValueError, match="^seed: got"):
+        certify(proved().model, seed=seed)
+
+
 def test_a_model_without_a_task_or_with_another_one_is_refused():
     model = proved().model
     with pytest.raises(ValueError, match="^certify: this model was trained on arrays"):

@@ -41,6 +41,12 @@ def test_widths_double_and_leave_out_those_that_are_too_narrow():
     assert widths(Addition(16, operands=32), 64) == [8, 16, 32, 64]
 
 
+@pytest.mark.parametrize("name, value", [("most", np.inf), ("most", "64"), ("most", 64.5), ("threads", 0)])
+def test_impossible_arguments_are_named(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: got .*, expected an integer of at least 1$"):
+        fastrnn.generalize(proved().model, **{name: value})
+
+
 def test_tallies_of_hard_families_are_those_that_python_counts(wrong, far):
     assert list(far.tallies) == [8, 16, 32, 64, 128, 256, 512, 1024] and far.families[0] == "random"
     for bits in (8, 256, 1024):

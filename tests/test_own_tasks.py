@@ -129,6 +129,12 @@ def test_another_class_is_refused_in_one_line(path, kind, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_another_class_of_a_cell_is_refused_in_one_line(path):
+    for given in (Elman(5), Addition):
+        with pytest.raises(TypeError, match="^cell: got .*, expected the class of a Cell, for example GRU$"):
+            Model.load(path, cell=given)
+
+
 def test_a_task_under_a_name_of_fastrnn_is_not_taken_for_it(run, path):
     Model(run.model.cell, run.model.weights, Disguised()).save(path)
     with pytest.raises(CheckpointError, match="task addition: was trained with another definition .* give its class"):

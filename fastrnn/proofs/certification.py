@@ -143,7 +143,7 @@ def certify(model, task=None, *, k=None, find=True, seed=0, progress=None) -> Ce
     """
     began = time.perf_counter()
     check_model("model", model)
-    task = task or model.task
+    seed, task = as_integer("seed", seed, 0, 2**63 - 1), task or model.task
     check_provable(model.cell, task)
     # Whoever holds a Model may have changed its arrays since it was made.
     check_weights(model.cell, model.weights)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from fastrnn.arguments import as_array, as_whole
+from fastrnn.exchange.base import network_of
 from fastrnn.proofs.automaton import Automaton
 from fastrnn.proofs.boxes import Boxes, check_formula
 from fastrnn.proofs.graph import Graph, windows
@@ -38,7 +39,8 @@ class Bounds:
     outputs : float64 array (O, 2)
         Those of each output before the head's link.
     predictions : float64 array (O, 2)
-        Those of each prediction, that of the state before any input included.
+        Those of each prediction, that of the state before any input included; of a head that knows which classes are
+        allowed, where all are.
     memory : float64 array (k + 1,)
         An upper bound of the difference between the predictions on two sequences whose last 0, 1, ..., k inputs are
         equal.
@@ -120,8 +122,9 @@ def bounds(model, inputs, *, k=None, progress=None) -> Bounds:
 
 def _view(model):
     """Return what Boxes need to know about a Model or a Fit."""
-    weights = {name: np.asarray(weight) for name, weight in model.weights.items()}
-    cell, head = model.cell, getattr(getattr(model, "head", None), "name", "sigmoid")
+    network = network_of(model)
+    weights = {name: np.asarray(weight) for name, weight in network.weights.items()}
+    cell, head = network.cell, network.head.name
     if head not in _PREDICTIONS:
         raise ValueError(f"bounds: got the head {head}, expected one of {', '.join(_PREDICTIONS)}")
     if not all(np.isfinite(weight).all() for weight in weights.values()):
@@ -131,7 +134,7 @@ def _view(model):
     check_formula(cell)
     return SimpleNamespace(cell=cell, weights=weights, dtype=weights["w_ho"].dtype, head=head, hidden_size=hidden,
                            start=np.concatenate(start).astype(np.float64), input_size=weights["w_ih"].shape[1],
-                           output_size=outputs)
+                           output_size=outputs, before=network.before)
 
 
 def _length(k, symbols):
@@ -182,27 +185,23 @@ def _bounds(view, graph, inputs, k, found):
     low, high = found.low, found.high
     memory = []
     for length in range(k + 1):
-        # Boxes of windows, joined by their last inputs; shorter beginnings have boxes of their own.
-        symbols = len(inputs) ** length
-        joined = [[] for _ in range(symbols)]
-        for node, word in _words(graph, len(inputs), k, length):
-            joined[word].append(node)
-        ends = [(low[nodes].min(axis=0), high[nodes].max(axis=0)) for nodes in joined]
-        below, above = predictions(*map(np.array, zip(*ends)))
+        ends = _joined(low, np.minimum, len(inputs), k, length), _joined(high, np.maximum, len(inputs), k, length)
+        below, above = predictions(*ends)
         memory.append((above - below).max())
+    if view.before:
+        # The last input does not reach the prediction that comes before it.
+        memory = [memory[0], *memory[:-1]]
     outputs, spans = boxes.outputs(low, high), predictions(low, high)
     return Bounds(inputs, k, *(np.column_stack([below.min(axis=0), above.max(axis=0)])
                                for below, above in ((low, high), outputs, spans)), np.array(memory))
 
 
-def _words(graph, symbols, k, length):
-    """Yield (node, its last `length` inputs as one number) for all nodes after at least that many inputs."""
-    first = 0
-    for steps in range(k + 1):
-        count = symbols**steps
-        if steps >= length:
-            yield from ((first + word, word % symbols**length) for word in range(count))
-        first += count
+def _joined(ends, join, symbols, k, length):
+    """Return (symbols**length, W): the ends of the boxes of windows and shorter beginnings, (N, W), joined by their
+    last `length` inputs."""
+    counts = [symbols**steps for steps in range(k + 1)]
+    by_steps = np.split(ends, np.cumsum(counts)[:-1])[length:]
+    return join.reduce([join.reduce(each.reshape(-1, symbols**length, ends.shape[1])) for each in by_steps])
 
 
 def _softmax(low, high):

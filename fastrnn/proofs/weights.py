@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.layout import gates_of
+from fastrnn.exchange.arrays import arrays_of
 
 
 class Weights:
@@ -14,22 +14,14 @@ class Weights:
     """
 
     def __init__(self, model):
-        cell, self.step, self.hidden = model.cell, model.cell.traced(), model.hidden_size
-        named = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
-        pre, first_h = self.step.pre, len(self.step.pre) - self.step.from_h
+        self.step, self.hidden = model.cell.traced(), model.hidden_size
+        pre, magnitudes = self.step.pre, {name: np.abs(weight) for name, weight in model.weights.items()}
+        arrays, sizes = (arrays_of(model.cell, each, np.float64) for each in (model.weights, magnitudes))
         self.operand = pre[: self.step.from_operand]
-        # Those that the input reaches, and those that the state or the operand does, as gates_of numbers them.
-        numbered = pre[: self.step.from_x], (*pre[first_h:], *self.operand)
-        self.w_x, self.w_h, self.b, self.size = {}, {}, {}, {}
-        for places, symbols, weight, bias, into in zip(
-            gates_of(cell, self.step), numbered, ("w_ih", "w_hh"), ("b_ih", "b_hh"), (self.w_x, self.w_h)
-        ):
-            for gate, place in enumerate(places):
-                rows, symbol = slice(gate * self.hidden, (gate + 1) * self.hidden), symbols[place]
-                into[symbol] = named[weight][rows]
-                own = named[bias][rows] if bias in named else np.zeros(self.hidden)
-                self.b[symbol] = self.b.get(symbol, 0.0) + own
-                self.size[symbol] = self.size.get(symbol, 0.0) + np.abs(own)
-        self.vectors = {symbol: named[name] for symbol, name in zip(self.step.vectors, cell.vectors)}
-        self.w_ho, self.b_o = named["w_ho"], named.get("b_o", np.zeros(model.output_size))
-        self.largest = max(np.abs(weight).max(initial=0) for weight in named.values())
+        w_x, w_h, w_q = (map(np.ascontiguousarray, arrays[name]) for name in ("w_x", "w_h", "w_q"))
+        self.w_x = dict(zip(pre, w_x))
+        self.w_h = dict(zip((*pre[len(pre) - self.step.from_h :], *self.operand), (*w_h, *w_q)))
+        self.b, self.size = (dict(zip(pre, each["bias"])) for each in (arrays, sizes))
+        self.vectors = dict(zip(self.step.vectors, arrays["vectors"]))
+        self.w_ho, self.b_o = arrays["w_o"], arrays["b_o"]
+        self.largest = float(max(each.max(initial=0) for each in magnitudes.values()))

@@ -5,8 +5,8 @@ import subprocess
 from bench.peers.table import ON_GPU, pythons
 from fastrnn.bench import ladder
 from fastrnn.bench.engines import ENGINES
-from fastrnn.bench.processes import all_threads
 from fastrnn.bench.workload import Workload
+from fastrnn.cores import cores
 
 BATCHES, MODELS = (1, 64, 512, 4096, 32768), (256, 4096, 32768)
 WORKS = (*(Workload(batch=batch) for batch in BATCHES), *(Workload(batch=1, models=models) for models in MODELS))
@@ -30,7 +30,7 @@ class Gpu:
     def cases(self, quick):
         works = (WORKS[1], WORKS[-3]) if quick else WORKS
         # The process that drives the GPU may use all cores.
-        driven = [ladder.Case(engine, work, all_threads()) for work in works for engine in ON_GPU if engine.takes(work)]
+        driven = [ladder.Case(engine, work, cores()) for work in works for engine in ON_GPU if engine.takes(work)]
         return [*ladder.cases(works, OURS), *driven]
 
     def names(self, quick):

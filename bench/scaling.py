@@ -4,9 +4,10 @@ from contextlib import ExitStack
 
 from fastrnn.bench import ladder, machine
 from fastrnn.bench.engines import ENGINES
-from fastrnn.bench.processes import Worker, all_threads
+from fastrnn.bench.processes import Worker
 from fastrnn.bench.timing import measure
 from fastrnn.bench.workload import Workload
+from fastrnn.cores import cores
 
 FASTRNN, LANES = (next(engine for engine in ENGINES if engine.name == name) for name in ("fastrnn", "fastrnn-models"))
 QUICK = 2  # the number of sizes of each series: its ends
@@ -14,7 +15,7 @@ QUICK = 2  # the number of sizes of each series: its ends
 
 def series(quick=False):
     """Return {name of the size that grows: cases}."""
-    threads, doubling = all_threads(), [1 << n for n in range(17)]
+    threads, doubling = cores(), [1 << n for n in range(17)]
     found = {
         "width": [(Workload(16, bits, 256), 1) for bits in doubling[3:13]],
         "hidden": [(Workload(hidden, 32, 256), 1) for hidden in doubling[3:10]],

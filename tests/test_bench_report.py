@@ -13,7 +13,7 @@ from bench.arguments import add_sections, parser_for
 from bench.conftest import Clock
 from bench.duels import WANTED, duels
 from bench.suite import SECTIONS
-from fastrnn.bench import report, timing
+from fastrnn.bench import processor, report, timing
 from fastrnn.cli import Parser
 from fastrnn.cli import bench as command
 
@@ -88,6 +88,15 @@ def test_the_ladder_says_what_the_seconds_say():
     assert cells[6] == f"{100 * shares[len(shares) // 2]:.0f} %"
     ratios = sorted(slow / (taken / 1024) for slow, taken in zip(scalar["seconds"], row["seconds"]))
     assert cells[7] == f"{ratios[len(ratios) // 2]:,.0f}"
+
+
+def test_peaks_that_could_not_be_measured_are_left_out():
+    result = json.loads((STORED / "ladder.json").read_text())
+    for row in result["rows"]:
+        if row["kind"] == "peak":
+            row.update(seconds=[], absent="not enough memory")
+    assert "Measured peak" not in report.note(result) and "peak" not in report.plain_ladder(result).split("\n\n")[1]
+    assert processor.reached(result) == dict.fromkeys(processor.reached(result), "could not be measured") != {}
 
 
 def with_peer(times, threads=1):

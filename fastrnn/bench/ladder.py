@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from fastrnn.bench import machine
 from fastrnn.bench.engines import ENGINES, HERE
-from fastrnn.bench.processes import Worker, WorkerError, all_threads
+from fastrnn.bench.processes import Worker, WorkerError
 from fastrnn.bench.timing import measure
 from fastrnn.bench.workload import Workload, check
+from fastrnn.cores import cores
 
 # Batches of the ladder: online updates, the smallest that fills a word, one that fills the cache, one that does not.
 BATCHES = (1, 64, 1024, 16384)
@@ -30,7 +31,7 @@ class Case(NamedTuple):
 def cases(works, engines=ENGINES, everything=None):
     """Return the cases of a table: each engine on each workload it takes, on one thread and, if it can, on `everything`
     of them."""
-    everything = everything or all_threads()
+    everything = everything or cores()
     counts = (1,) if everything == 1 else (1, everything)
     return [Case(engine, work, threads) for work in works for engine in engines if engine.takes(work)
             for threads in (counts if engine.threads == "each" else (1,))]
@@ -56,7 +57,7 @@ FAR = Peaks("fma-far", "multiply-adds from the second-level cache", f"{HERE}/pea
 
 def peak_cases(everything=None, dtypes=("float32",)):
     """Return the peaks of one thread and of all."""
-    everything = everything or all_threads()
+    everything = everything or cores()
     work = Workload(hidden=1, steps=1, batch=1)
     return [
         Case(FMA, work._replace(dtype=dtype), threads) for dtype in dtypes for threads in sorted({1, everything})
@@ -168,12 +169,11 @@ def row(case, updates, seconds, absent=None, **more):
 
 def work_done(case):
     """Return the operations or bytes of one update of a peak."""
-    if case.engine not in (FMA, TRIAD, CACHE, NEAR, FAR):
+    if not isinstance(case.engine, Peaks):
         return {}
-    from fastrnn.bench.engines.peak import FarMultiplyAdd, MultiplyAdd, NearMultiplyAdd, NearTriad, Triad
+    from fastrnn.bench.engines import peak
 
-    if case.engine is FMA:
-        return {"flops": MultiplyAdd.flops(case.work.dtype, case.threads)}
-    if case.engine in (NEAR, FAR):
-        return {"flops": (NearMultiplyAdd if case.engine is NEAR else FarMultiplyAdd).flops()}
-    return {"bytes": (Triad if case.engine is TRIAD else NearTriad).bytes(case.threads)}
+    measured = getattr(peak, case.engine.target.rpartition(":")[2])
+    if case.engine in (TRIAD, CACHE):
+        return {"bytes": measured.bytes(case.threads)}
+    return {"flops": measured.flops(*([case.work.dtype, case.threads] if case.engine is FMA else []))}

@@ -7,7 +7,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from fastrnn.bench.processes import all_threads
+from fastrnn.cores import cores
 
 _JAX = ("jax", "jaxlib")
 MODULES = {"core": ("numpy", "numba", "llvmlite"), "torch": ("torch",), "jax": _JAX, "gpu": _JAX}
@@ -23,7 +23,7 @@ def describe():
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "processor": _processor(),
-        "cores": all_threads(),
+        "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "fastrnn": _version("fastrnn"),

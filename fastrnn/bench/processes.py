@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from fastrnn.bench.workload import Updates, starting_weights, sums
-from fastrnn.cores import cores
 
 WORKER = Path(__file__).with_name("worker.py")
 PACKAGE_ROOT = WORKER.parents[2]
@@ -137,8 +136,3 @@ def environment(threads, python=sys.executable):
     else:
         variables.pop("PYTHONPATH", None)
     return variables
-
-
-def all_threads():
-    """Return the number of threads that "all" stands for."""
-    return cores()

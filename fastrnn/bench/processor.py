@@ -102,12 +102,12 @@ def reached(result):
     counts, lines = sorted({row["threads"] for row in result["rows"]}), {}
     for threads in counts:
         name = "one core" if threads == 1 else f"{threads} cores"
-        memory = find(result, engine="triad", threads=threads)
-        text = f"{median(peak_gflops(result, threads)):.0f} GFLOP/s of float32 multiply-adds; {_speed(memory)} of "
-        text += "memory"
-        if near := find(result, engine="triad-cache", threads=threads):
-            text += f", {_speed(near)} of the second-level cache (two loads and a store)"
-        lines[name] = text
+        peak = peak_gflops(result, threads)
+        places = {"triad": "memory", "triad-cache": "the second-level cache (two loads and a store)"}
+        rows = {place: find(result, engine=engine, threads=threads) for engine, place in places.items()}
+        speeds = ", ".join(f"{_speed(row)} of {place}" for place, row in rows.items() if row)
+        products = f"{median(peak):.0f} GFLOP/s of float32 multiply-adds" if peak else ""
+        lines[name] = "; ".join(filter(None, (products, speeds))) or "could not be measured"
     rows = [find(result, engine=engine.name) for engine in (ladder.NEAR, ladder.FAR)]
     if all(rows):
         near, far = (f"{row['flops'] / median(row['seconds']) / 1e9:.0f}" for row in rows)

@@ -85,63 +85,46 @@ def mark(row):
     return "\\*" if unstable(row["seconds"]) else ""
 
 
-def threads_of(row):
-    return str(row["threads"])
-
-
 LADDER = ("engine", "threads", "batch", "samples/s", "time steps/s", "GFLOP/s", "of peak", "× scalar", "spread")
 
 
-def ladder(result, kinds=("scalar", "batched", "ours", "own")):
-    """Return the table of every engine at every batch with all its figures."""
+def _ladder_cells(result, rows, columns):
+    """Yield the cells of some rows of a result, in columns of LADDER or of the short table."""
     base = find(result, engine="scalar")
-    rows = []
-    for row in result["rows"]:
-        if row["kind"] not in kinds:
-            continue
-        head = [
-            row["label"],
-            threads_of(row),
-            f"{row['batch']:,}" + (f" × {row['models']:,}" if row["models"] > 1 else ""),
-        ]
+    for row in rows:
+        cells = {"engine": row["label"], "threads": str(row["threads"]), "best batch": f"{row['batch']:,}"}
+        cells["batch"] = cells["best batch"] + (f" × {row['models']:,}" if row["models"] > 1 else "")
         if row["absent"]:
-            rows.append([*head, row["absent"], *[""] * (len(LADDER) - 4)])
-            continue
-        share, rate = share_of_peak(result, row), samples_a_second(row)
-        rows.append(
-            [
-                *head,
-                short_rate(rate) + mark(row),
-                short_rate(rate * row["steps"]),
-                f"{gflops(row):.3g}",
-                percent(share),
-                _times(times_row(base, row)) if base else "",
-                f"{100 * quartile_spread(row['seconds']):.0f} %",
-            ]
-        )
-    return markdown_table(LADDER, rows)
+            cells["samples/s"] = row["absent"]
+        else:
+            rate = samples_a_second(row)
+            cells |= {
+                "samples/s": short_rate(rate) + mark(row),
+                "time steps/s": short_rate(rate * row["steps"]),
+                "GFLOP/s": f"{gflops(row):.3g}",
+                "of peak": percent(share_of_peak(result, row)),
+                "× scalar": _times(times_row(base, row)) if base else "",
+                "spread": f"{100 * quartile_spread(row['seconds']):.0f} %",
+            }
+        yield [cells.get(column, "") for column in columns]
+
+
+def ladder(result):
+    """Return the table of every engine at every batch with all its figures."""
+    return markdown_table(LADDER, _ladder_cells(result, _of_ladder(result), LADDER))
+
+
+def _of_ladder(result):
+    return [row for row in result["rows"] if row["kind"] in ("scalar", "batched", "ours", "own")]
 
 
 def short_ladder(result):
     """Return a table with one line per engine: its best batch."""
-    base, rows = find(result, engine="scalar"), []
-    for (label, threads), group in _groups(result, ("scalar", "batched", "ours")):
-        best = max((row for row in group if row["seconds"]), key=samples_a_second, default=None)
-        if best is None:
-            continue
-        share = share_of_peak(result, best)
-        rows.append(
-            [
-                label,
-                threads,
-                f"{best['batch']:,}",
-                short_rate(samples_a_second(best)) + mark(best),
-                f"{gflops(best):.3g}",
-                percent(share),
-                _times(times_row(base, best)) if base else "",
-            ]
-        )
-    return markdown_table(("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar"), rows)
+    groups = _groups(result, ("scalar", "batched", "ours")).values()
+    measured = [[row for row in group if row["seconds"]] for group in groups]
+    best = [max(group, key=samples_a_second) for group in measured if group]
+    columns = ("engine", "threads", "best batch", "samples/s", "GFLOP/s", "of peak", "× scalar")
+    return markdown_table(columns, _ladder_cells(result, best, columns))
 
 
 def percent(share):
@@ -154,19 +137,19 @@ def _times(value):
 
 
 def _groups(result, kinds):
-    """Return [((label, threads), rows)] in the order of the result."""
+    """Return {(label, threads): rows} in the order of the result."""
     groups = {}
     for row in result["rows"]:
         if row["kind"] in kinds:
-            groups.setdefault((row["label"], threads_of(row)), []).append(row)
-    return groups.items()
+            groups.setdefault((row["label"], str(row["threads"])), []).append(row)
+    return groups
 
 
 def batches(result, kinds=("scalar", "batched", "ours", "peer")):
     """Return the table of samples per second, with engines in rows and workloads in columns."""
     works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
     rows = []
-    for (label, threads), group in _groups(result, kinds):
+    for (label, threads), group in _groups(result, kinds).items():
         cells = {work_of(row): row["absent"] or short_rate(samples_a_second(row)) + mark(row) for row in group}
         rows.append([label, threads, *(cells.get(work, "") for work in works)])
     same = len({(work.hidden, work.steps) for work in works}) == 1
@@ -190,7 +173,7 @@ METHOD = "Float32 (the scalar loops float64), medians of {rounds} interleaved ro
 def note(result, method=METHOD):
     """Return the note below a table: where and how it was measured, and what the asterisk means."""
     machine, notes = result["machine"], []
-    for threads in sorted({row["threads"] for row in result["rows"] if row.get("engine") == "fma"}):
+    for threads in sorted({row["threads"] for row in result["rows"] if row.get("engine") == "fma" and row["seconds"]}):
         stream = find(result, engine="triad", threads=threads)
         notes.append(f"{threads} thread{'s' * (threads > 1)} {median(peak_gflops(result, threads)):.0f} GFLOP/s"
                      + (f" and {stream['bytes'] / median(stream['seconds']) / 1e9:.0f} GB/s" if stream else ""))
@@ -210,11 +193,11 @@ def note(result, method=METHOD):
 
 def plain_ladder(result):
     """Return the ladder for a terminal of 80 columns, without columns that follow from others."""
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ladder(result).splitlines()]
-    keep = [column for column, name in enumerate(header) if name not in ("threads", "time steps/s")]
-    for row in rows:
-        row[0] += f", {row[1]} threads" if row[1] != "1" else ""
-    cells = [[row[column].replace("\\*", "*") for column in keep] for row in (header, *rows)]
+    columns, rows = [column for column in LADDER if column not in ("threads", "time steps/s")], _of_ladder(result)
+    cells = [columns, *_ladder_cells(result, rows, columns)]
+    for line, row in zip(cells[1:], rows):
+        line[0] += f", {row['threads']} threads" if row["threads"] != 1 else ""
+    cells = [[cell.replace("\\*", "*") for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()

@@ -5,7 +5,7 @@ all of them, and ratios are formed within a round before the median is taken ove
 """
 
 import random
-import statistics
+from statistics import median, quantiles
 
 # Beyond this distance between the quartiles, as a share of the median, a row is called unstable.
 UNSTABLE = 0.10
@@ -45,16 +45,12 @@ def measure(cases, rounds, seconds, progress=None):
     return {key: (counts[key], taken[key]) for key in cases}
 
 
-def median(values):
-    return statistics.median(values)
-
-
 def quartile_spread(values):
     """Return the distance between the quartiles as a share of the median."""
     if len(values) < 2:
         return 0.0
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / statistics.median(values)
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return (high - low) / median(values)
 
 
 def unstable(values):
@@ -64,4 +60,4 @@ def unstable(values):
 
 def times(base, values):
     """Return how many times as fast as `base` the values are: the median of the ratios within rounds."""
-    return statistics.median(b / v for b, v in zip(base, values))
+    return median(b / v for b, v in zip(base, values))

@@ -22,8 +22,8 @@ print(imported - began, time.perf_counter() - imported)
 
 
 def first_training(cell, batch, cache):
-    """Return (seconds of the import, seconds of the first 16 samples) in a new process; cache: numba's cache folder,
-    None for the default one."""
+    """Return (seconds of the import, seconds of the first 16 samples) in a new process; cache: a folder for machine
+    code, None for the default one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     done = subprocess.run(
         [sys.executable, "-c", CODE, cell, str(batch)], env=environment, capture_output=True, text=True, check=True

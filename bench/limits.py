@@ -49,8 +49,8 @@ fastrnn.train_many(seeds=range(1000), **options)
 
 
 def process(command, cache=None):
-    """Run a command in a fresh process and return (seconds, printed lines); cache: numba's cache folder, None for the
-    default one."""
+    """Run a command in a fresh process and return (seconds, printed lines); cache: a folder for machine code, None
+    for the default one."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT), **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

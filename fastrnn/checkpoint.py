@@ -22,10 +22,10 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from fastrnn import compiling
 from fastrnn.cells.base import Cell, cells
 from fastrnn.errors import CheckpointError
 from fastrnn.files import write_atomically
+from fastrnn.machine.stamp import stamp
 from fastrnn.own_tasks import TASK_LABELS, UndefinedTask, own_labels
 from fastrnn.tasks.base import Task, tasks
 
@@ -160,7 +160,7 @@ def digest_of(arrays, header):
 def code_version():
     """Return what a training's bytes depend on besides its arguments: fastrnn's version, the stamp of kernels and
     compiler."""
-    return f"{version_of('fastrnn')} {compiling.stamp()}"
+    return f"{version_of('fastrnn')} {stamp()}"
 
 
 def version_of(package):

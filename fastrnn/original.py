@@ -1,17 +1,20 @@
 """The tutorial's complete program, training and output, by the scalar engine or the compiled one.
 
-Both engines take the same random draws and make the same updates in float64; the compiled one is
-plain loops that numba turns into machine code.  The tutorial is a translation of i am trask,
-"Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN)", 2015; its equations and the meaning
-of its names are in fastrnn.reference.
+Both engines take the same random draws and make the same updates in float64; the compiled one is a
+Program whose lanes are hidden units.  The tutorial is a translation of i am trask, "Anyone Can Learn
+To Code an LSTM-RNN in Python (Part 1: RNN)", 2015; its equations and the meaning of its names are in
+fastrnn.reference.
 """
-
-import math
 
 import numpy as np
 
 from fastrnn import reference
-from fastrnn.compiling import jit
+from fastrnn.formula import sigmoid
+from fastrnn.formula.graph import node
+from fastrnn.formula.vectors import on_vectors
+from fastrnn.kernels.workspace import aligned_zeros
+from fastrnn.machine.execute import Program
+from fastrnn.networks import lanes_for
 from fastrnn.reference import Block
 
 ENGINE_NAMES = ("scalar", "compiled")
@@ -67,7 +70,6 @@ def _format_bits(bits):
 def _train_compiled(samples, seed, hidden_dim, alpha, binary_dim, report_every):
     rng = np.random.RandomState(seed)
     synapses = reference.initial_synapses(rng, hidden_dim)
-    pred = np.zeros(binary_dim, dtype=np.uint8)
     done = 0
     while done < samples:
         # A report shows the last sample of a call, so calls end after samples 0, report_every, ...
@@ -75,127 +77,101 @@ def _train_compiled(samples, seed, hidden_dim, alpha, binary_dim, report_every):
         stop = min(step + 1, samples)
         # One call for all operands is the stream of one call each, a before b.
         operands = rng.randint(2**binary_dim // 2, size=(stop - done, 2))
-        error = _update_per_sample(*synapses, operands, float(alpha), pred)
+        layer_2 = update_per_sample(synapses, operands, alpha, binary_dim)
         done = stop
         if step < stop:
             a, b = (int(operand) for operand in operands[-1])
             shifts = np.arange(binary_dim)[::-1]
             truth = ((a + b) >> shifts & 1).astype(np.uint8)
-            yield Block(step, error, pred.copy(), truth, a, b, reference.bits_to_int(pred))
+            # The tutorial's np.round takes half to even, so exactly 0.5 is a 0.
+            pred = (layer_2[::-1] > 0.5).astype(np.uint8)
+            error = float(np.abs(truth[::-1] - layer_2).sum())
+            yield Block(step, error, pred, truth, a, b, reference.bits_to_int(pred))
     return synapses
 
 
-@jit(inline="always")
-def _row_times_rows(out, left, row, right, first, rows):
-    """Set out (n,) to left[row, :rows] @ right[first : first + rows], summed in row order."""
-    columns = out.shape[0]
-    for j in range(columns):
-        out[j] = 0.0
-    # Four rows a pass: out is loaded and stored a quarter as often, and the terms of each sum keep
-    # their order.  Arrays come whole, with an index, as a slice costs numba more than its products.
-    whole = rows - rows % 4
-    for i in range(0, whole, 4):
-        k = first + i
-        w0 = left[row, i]
-        w1 = left[row, i + 1]
-        w2 = left[row, i + 2]
-        w3 = left[row, i + 3]
-        for j in range(columns):
-            out[j] = (
-                ((out[j] + w0 * right[k, j]) + w1 * right[k + 1, j]) + w2 * right[k + 2, j]
-            ) + w3 * right[k + 3, j]
-    for i in range(whole, rows):
-        w0 = left[row, i]
-        for j in range(columns):
-            out[j] += w0 * right[first + i, j]
+def update_per_sample(synapses, operands, alpha, binary_dim):
+    """Update the Synapses in place after each (a, b) row of operands (N, 2); return layer_2 (T,) of the last sample,
+    least significant bit first."""
+    hidden = len(synapses.synapse_h)
+    rows = -(-hidden // _PROGRAM.lanes)
+    width = rows * _PROGRAM.lanes
+    shapes = {"weights": (2 + hidden, width), "back": (hidden, width), "out": (width,), "unit": (width,),
+              "states": (binary_dim + 1, 2 + width), "deltas": (binary_dim + 1, width), "layer_2": (binary_dim,),
+              "layer_2_delta": (binary_dim,), "alpha": (1,)}
+    arrays = {name: aligned_zeros(shape, float) for name, shape in shapes.items()}
+    places = arrays["weights"][:2, :hidden], arrays["out"][:hidden, None], arrays["weights"][2:, :hidden]
+    for place, synapse in zip(places, synapses):
+        place[:] = synapse
+    arrays["back"][:, :hidden], arrays["unit"][:hidden], arrays["alpha"][:] = synapses.synapse_h.T, 1, alpha
+    operands = np.ascontiguousarray(operands, np.int64)
+    _PROGRAM.call(**arrays, operands=operands, samples=len(operands), steps=binary_dim, hidden=hidden, rows=rows)
+    for place, synapse in zip(places, synapses):
+        synapse[:] = place
+    return arrays["layer_2"]
 
 
-@jit
-def _update_per_sample(synapse_0, synapse_1, synapse_h, operands, alpha, pred):
-    """Update the synapses in place after each (a, b) row of operands; report the last sample.
+_X = node("input", "x")
 
-    pred (T,) receives the last sample's bits, the return value is its error.  Inner loops run over
-    independent elements of contiguous rows, not along a sum: they become SIMD code although every
-    sum keeps its order.
+
+def _sigmoid(x):
+    return on_vectors([sigmoid(_X)], {_X: x}, x)[0]
+
+
+def _kernel(m):
+    """Update after each of the samples.
+
+    Units lie in `rows` vectors, in which numbers of no unit are 0: weights (2 + H, .) are synapse_0 and synapse_h, back
+    (H, .) is synapse_h.T, out (.) is synapse_1, states (T + 1, 2 + .) the inputs of time t and layer_1 before it,
+    deltas (T + 1, .) layer_1_delta; unit (.) is 1 where there is a unit.
     """
-    hidden_dim = synapse_h.shape[0]
-    binary_dim = pred.shape[0]
-    # Row t + 1 of layer_1 is time t, and row 0 the zero state before the first bit.  Going back, r
-    # counts from the last time: row r + 1 of layer_1_delta is time binary_dim - 1 - r, and row 0
-    # the zero delta that comes from beyond the last bit.
-    layer_1 = np.zeros((binary_dim + 1, hidden_dim))
-    layer_1_delta = np.zeros((binary_dim + 1, hidden_dim))
-    layer_2_delta = np.zeros(binary_dim)
-    # What layer_1_delta is multiplied with, in its order of time: rows of the previous layer_1,
-    # then the two rows of bits.
-    inputs = np.zeros((hidden_dim + 2, binary_dim))
-    synapse_h_T = np.empty((hidden_dim, hidden_dim))
-    row = np.empty(hidden_dim)
-    overall_error = 0.0
+    steps, hidden, rows, operands = m.word("steps"), m.word("hidden"), m.word("rows"), m.integers("operands")
+    weights, back, out, unit, states, deltas, layer_2, layer_2_delta, alpha = map(m.pointer, _ARRAYS)
+    zero, alpha, width = m.constant(0.0), m.broadcast(alpha, 0), rows * m.lanes
+    # layer_1 (T + 1, .): before a time, and after it.
+    stride, layer_1 = width + 2, m.part(states, 2)
+    after = m.part(layer_1, stride)
 
-    for sample in range(operands.shape[0]):
-        a_int = operands[sample, 0]
-        b_int = operands[sample, 1]
-        c_int = a_int + b_int
-        overall_error = 0.0
+    def products(start, count, numbers, number_step, vectors, vector_step):
+        """start + sum over n < count of numbers[n number_step] times the vector at vectors[n vector_step]."""
+        return m.fold(count, [start], lambda n, sums: [
+            m.fma(m.broadcast(numbers, n * number_step), m.load(m.part(vectors, n * vector_step), 0), sums[0])])[0]
 
-        for t in range(binary_dim):
-            r = binary_dim - 1 - t
-            x_a = float((a_int >> t) & 1)
-            x_b = float((b_int >> t) & 1)
-            y = float((c_int >> t) & 1)
-            inputs[hidden_dim, r] = x_a
-            inputs[hidden_dim + 1, r] = x_b
+    def learn(array, row, *update):
+        m.store(array, row, m.fma(alpha, products(zero, steps, *update), m.load(array, row)))
 
-            _row_times_rows(row, layer_1, t, synapse_h, 0, hidden_dim)
-            for j in range(hidden_dim):
-                row[j] += x_a * synapse_0[0, j] + x_b * synapse_0[1, j]
-            # exp is a scalar call; in a loop of its own it leaves the loops around it SIMD.
-            for j in range(hidden_dim):
-                row[j] = math.exp(-row[j])
-            for j in range(hidden_dim):
-                layer_1[t + 1, j] = 1.0 / (1.0 + row[j])
+    for sample in m.range(m.word("samples")):
+        a, b = (m.read(operands, sample * 2 + n) for n in range(2))
+        for t in m.range(steps):
+            state = m.part(states, t * stride)
+            for n, number in enumerate((a, b)):
+                m.set_number(state, n, m.from_integer((number >> t).both(1)))
+            for row in m.range(rows):
+                pre = products(zero, hidden + 2, state, 1, m.part(weights, row * m.lanes), width)
+                # An input of 0 would make 0.5 of a unit that does not exist.
+                m.store(m.part(after, t * stride), row, m.select(m.load(unit, row) > 0.0, _sigmoid(pre), zero))
+        for t in m.range(steps):
+            now, truth = m.part(after, t * stride), m.from_integer((a + b >> t).both(1))
+            total = m.fold(rows, [zero], lambda n, sums: [m.fma(m.load(now, n), m.load(out, n), sums[0])])
+            output = _sigmoid(m.sums(total))
+            m.set_number(layer_2, t, output)
+            m.set_number(layer_2_delta, t, (truth - output) * (output * (1.0 - output)))
+        for t in m.down(steps):
+            later = m.part(deltas, (t + 1) * width)
+            for row in m.range(rows):
+                now, own = m.load(m.part(after, t * stride), row), m.broadcast(layer_2_delta, t) * m.load(out, row)
+                error = products(own, hidden, later, 1, m.part(back, row * m.lanes), width)
+                m.store(m.part(deltas, t * width), row, error * (now * (1.0 - now)))
+        for row in m.range(rows):
+            first = row * m.lanes
+            learn(out, row, layer_2_delta, 1, m.part(after, first), stride)
+            for i in m.range(hidden + 2):
+                learn(m.part(weights, i * width), row, m.part(states, i), stride, m.part(deltas, first), width)
+            for j in m.range(hidden):
+                learn(m.part(back, j * width), row, m.part(deltas, j), width, m.part(layer_1, first), stride)
 
-            pre = 0.0
-            for j in range(hidden_dim):
-                pre += layer_1[t + 1, j] * synapse_1[j, 0]
-            layer_2 = 1.0 / (1.0 + math.exp(-pre))
-            layer_2_error = y - layer_2
-            layer_2_delta[r] = layer_2_error * (layer_2 * (1.0 - layer_2))
-            overall_error += abs(layer_2_error)
-            # The tutorial's np.round takes half to even, so exactly 0.5 is a 0.
-            pred[r] = 1 if layer_2 > 0.5 else 0
 
-        for i in range(hidden_dim):
-            for j in range(hidden_dim):
-                synapse_h_T[j, i] = synapse_h[i, j]
-            for r in range(binary_dim):
-                inputs[i, r] = layer_1[binary_dim - 1 - r, i]
-
-        for r in range(binary_dim):
-            t = binary_dim - 1 - r
-            delta = layer_2_delta[r]
-            _row_times_rows(row, layer_1_delta, r, synapse_h_T, 0, hidden_dim)
-            for j in range(hidden_dim):
-                h = layer_1[t + 1, j]
-                layer_1_delta[r + 1, j] = (row[j] + delta * synapse_1[j, 0]) * (h * (1.0 - h))
-
-        for j in range(hidden_dim):
-            row[j] = 0.0
-        for r in range(binary_dim):
-            delta = layer_2_delta[r]
-            for j in range(hidden_dim):
-                row[j] += layer_1[binary_dim - r, j] * delta
-        for j in range(hidden_dim):
-            synapse_1[j, 0] += row[j] * alpha
-
-        for i in range(hidden_dim + 2):
-            _row_times_rows(row, inputs, i, layer_1_delta, 1, binary_dim)
-            if i < hidden_dim:
-                for j in range(hidden_dim):
-                    synapse_h[i, j] += row[j] * alpha
-            else:
-                for j in range(hidden_dim):
-                    synapse_0[i - hidden_dim, j] += row[j] * alpha
-
-    return overall_error
+_ARRAYS = "weights", "back", "out", "unit", "states", "deltas", "layer_2", "layer_2_delta", "alpha"
+_PROGRAM = Program(
+    _kernel, (*_ARRAYS, "operands", "samples", "steps", "hidden", "rows"), "float64", lanes_for(float), ""
+)

@@ -44,19 +44,20 @@ def models_done(done, models, loss=None):
 
 @contextlib.contextmanager
 def on_compiling(say):
-    """Call say(), once, if numba compiles anything in the body because the disk cache lacks it."""
-    from numba.core.event import Listener, install_listener
-
-    class Notice(Listener):
-        said = False
-
-        def on_start(self, event):
-            if not self.said:
-                self.said = True
-                say()
-
-        def on_end(self, event):
-            pass
-
-    with install_listener("numba:compile", Notice()):
+    """Call say(), once, if a kernel is compiled in the body because the disk cache lacks it."""
+    _WAITING.append(say)
+    try:
         yield
+    finally:
+        with contextlib.suppress(ValueError):
+            _WAITING.remove(say)
+
+
+def compiling_begins():
+    """Call what waits for a kernel to be compiled, in the bodies of `on_compiling`."""
+    waiting, _WAITING[:] = _WAITING[:], []
+    for say in waiting:
+        say()
+
+
+_WAITING = []

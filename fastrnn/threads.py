@@ -1,4 +1,4 @@
-"""Runs one nogil kernel on several threads at once; all of them are guaranteed to run.
+"""Runs one kernel on several threads at once; all of them are guaranteed to run.
 
 Every call has workers of its own, taken from those that are idle or started for it. So calls from any number of
 threads, from callbacks, from workers themselves and in a forked child never wait for each other.

@@ -1,5 +1,5 @@
-"""numba after its first function, before which it takes in what it knows of Python and NumPy."""
+"""numba, and the processor for which it says that programs are compiled."""
 
-import numba
+from numba.core.registry import cpu_target
 
-numba.njit(lambda x: x + 1)(1)
+cpu_target.target_context.codegen()

@@ -8,19 +8,18 @@ import threading
 
 import numpy as np
 import pytest
-from numba.core import types
-from numba.extending import intrinsic
 from test_resume import assert_same
 
 import fastrnn
 from fastrnn import Elman
 from fastrnn.bits.stream import flops_of_step
 from fastrnn.cli import main
-from fastrnn.compiling import jit
 from fastrnn.initializers import initial_weights
 from fastrnn.interrupt import deferred_interrupt
 from fastrnn.kernels.events import STOPPED
 from fastrnn.kernels.recurrent.layout import Sizes
+from fastrnn.machine.execute import Program
+from fastrnn.machine.native import native
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.pace import CHUNK_SECONDS, Pace
 from fastrnn.training.tasks.session import session_for
@@ -314,24 +313,17 @@ def test_a_signal_that_is_ignored_stays_ignored(number):
         assert not interrupt() and signal.getsignal(number) == signal.SIG_IGN
 
 
-def test_ctrl_c_while_a_kernel_compiles_waits_for_its_end():
+def test_ctrl_c_while_a_kernel_compiles_waits_for_its_end(monkeypatch):
     reached = []
 
-    @intrinsic
-    def press(typing_context):
-        def generate(context, builder, signature, arguments):
-            signal.raise_signal(signal.SIGINT)
-            reached.append(True)
-            return context.get_dummy_value()
+    def press(m):
+        signal.raise_signal(signal.SIGINT)
+        reached.append(True)
 
-        return types.void(), generate
-
-    @jit(cache=False)
-    def pressed():
-        press()
-
+    monkeypatch.setattr(native().files, "folder", None)
+    pressed = Program(press, ("x",), "float64", 1, "")
     with pytest.raises(KeyboardInterrupt):
-        pressed.compile(())
+        pressed.compile()
     # It is there: nothing is compiled again.
-    pressed()
+    pressed.call()
     assert reached == [True]

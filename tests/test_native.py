@@ -1,16 +1,23 @@
-"""Programs as machine code: compiled once, and never run where a bit has changed."""
+"""Programs as machine code: compiled once, by one thread at a time."""
 
+import gc
+import multiprocessing
+import os
 import threading
+import time
 
 import numpy as np
 import pytest
+from llvmlite.binding import ffi
 
-from fastrnn import compiling
+from fastrnn.machine import code_files
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.execute import Program
-from fastrnn.machine.native import native
+from fastrnn.machine.lock import _LOCK, compiler_lock
+from fastrnn.machine.native import Native, native
 
-KEY = "0123456789abcdef" * 2
+# The test fails instead of hanging.
+LONG = 30
 
 
 def add_one(m):
@@ -29,53 +36,11 @@ def answer(made):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Where the cache lies."""
-    monkeypatch.setattr(compiling.numba.config, "CACHE_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def compiler(folder, monkeypatch):
+def compiler(tmp_path, monkeypatch):
     """The compiler of this process with empty files."""
-    monkeypatch.setattr(native(), "files", CodeFiles(add_one))
+    monkeypatch.setattr(code_files.numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(native(), "files", CodeFiles())
     return native()
-
-
-def test_code_is_kept_under_its_key_and_the_stamp(folder):
-    files = CodeFiles(add_one)
-    assert files.load(KEY) is None
-    files.save(KEY, b"machine code")
-    assert bytes(CodeFiles(add_one).load(KEY)) == b"machine code"
-    assert CodeFiles(program).load(KEY) is None
-    (path,) = folder.rglob("*.nbc")
-    stale = path.with_name(path.name.replace(compiling.stamp(), "f" * 16))
-    stale.write_bytes(path.read_bytes())
-    files.save(KEY[::-1], b"other code")
-    assert not stale.exists() and bytes(files.load(KEY)) == b"machine code"
-
-
-def test_code_with_a_changed_bit_is_no_code(folder):
-    files = CodeFiles(add_one)
-    files.save(KEY, b"machine code")
-    (path,) = folder.rglob("*.nbc")
-    content = path.read_bytes()
-    for place in range(8 * len(content)):
-        changed = bytearray(content)
-        changed[place // 8] ^= 1 << place % 8
-        path.write_bytes(changed)
-        assert files.load(KEY) is None
-    path.write_bytes(content[:-1])
-    assert files.load(KEY) is None
-
-
-def test_a_folder_that_can_no_longer_be_written_is_no_error(folder):
-    files = CodeFiles(add_one)
-    (inside,) = folder.iterdir()
-    inside.rmdir()
-    inside.write_text("")
-    files.save(KEY, b"machine code")
-    assert files.load(KEY) is None
 
 
 def test_a_program_is_compiled_once(compiler):
@@ -98,3 +63,44 @@ def test_another_kernel_text_or_dtype_is_another_code(compiler):
     made = program("a"), program("b"), Program(add_one, ("number",), "float32", 8, "a")
     assert len({each.digest for each in made}) == 3
     assert len({compiler.code(each).address for each in made}) == 3
+
+
+def test_code_for_another_processor_is_another_code(compiler):
+    compiler.code(program("processor"))
+    same, other = Native(), Native()
+    other.target = (*other.target[:2], "+sse2")
+    for each in (same, other):
+        each.code(program("processor"))
+    assert (same.misses, same.hits) == (0, 1) and (other.misses, other.hits) == (1, 0)
+
+
+def test_garbage_is_looked_for_again_after_compiling():
+    with compiler_lock(), compiler_lock():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), compiler_lock():
+        raise ZeroDivisionError
+    assert gc.isenabled()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("lock", [_LOCK, ffi.lib._lock], ids=["ours", "llvmlite's"])
+def test_a_fork_while_another_thread_compiles_leaves_a_child_that_can_compile(compiler, lock):
+    locked = threading.Event()
+
+    def hold():
+        with lock:
+            locked.set()
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert locked.wait(LONG)
+    process = multiprocessing.get_context("fork").Process(target=lambda: os._exit(answer(program("child"))))
+    process.start()
+    process.join(LONG)
+    hangs = process.is_alive()
+    process.kill()
+    thread.join()
+    assert not hangs and process.exitcode == 42

@@ -122,6 +122,49 @@ def test_engines_agree_at_other_settings(changes):
     assert_same_run(*runs)
 
 
+def bits_of(numbers, binary_dim):
+    """Bits (N, T) of Python's ints, most significant first."""
+    return np.array([[number >> t & 1 for t in reversed(range(binary_dim))] for number in numbers])
+
+
+def after_samples(synapses, operands, alpha, binary_dim):
+    """The scalar program's Synapses after these samples, and its last layer_2, as its error and bits say it."""
+    synapses = reference.Synapses(*(each.copy() for each in synapses))
+    for a, b in operands:
+        bits = bits_of((a, b, a + b), binary_dim)
+        updates, pred, error = reference.forward_backward(synapses, *bits)
+        reference.apply_updates(synapses, updates, alpha)
+    return synapses, pred, float(error[0])
+
+
+# Less than a vector of units, whole ones, and some more.
+@pytest.mark.parametrize("hidden_dim", [1, 2, 4, 5, 8, 9, 16, 31, 100])
+@pytest.mark.parametrize("binary_dim", [1, 8, 62])
+def test_updates_are_those_of_the_scalar_program(hidden_dim, binary_dim):
+    # Long chains multiply errors of rounding where weights are large.
+    rng = np.random.RandomState(hidden_dim + binary_dim)
+    synapses = reference.Synapses(*(each / hidden_dim**0.5 for each in reference.initial_synapses(rng, hidden_dim)))
+    operands = [[int(number) >> 63 - binary_dim for number in rng.randint(2**62, size=2)] for _ in range(5)]
+    expected, pred, error = after_samples(synapses, operands, 0.1, binary_dim)
+    layer_2 = original.update_per_sample(synapses, np.array(operands), 0.1, binary_dim)
+    for one, other in zip(expected, synapses, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-15)
+    truth = bits_of([sum(operands[-1])], binary_dim)[0]
+    assert abs(np.abs(truth - layer_2[::-1]).sum() - error) < 1e-13
+    np.testing.assert_array_equal(layer_2[::-1] > 0.5, pred)
+
+
+@pytest.mark.parametrize("hidden_dim", [1, 8, 11])
+def test_the_loop_as_plain_python_does_the_same(hidden_dim, monkeypatch):
+    operands = np.random.RandomState(1).randint(8, size=(3, 2))
+    drawn = [reference.initial_synapses(np.random.RandomState(hidden_dim), hidden_dim) for _ in range(2)]
+    outputs = [original.update_per_sample(drawn[0], operands, 0.3, 4)]
+    monkeypatch.setenv("FASTRNN_EMULATE", "1")
+    outputs.append(original.update_per_sample(drawn[1], operands, 0.3, 4))
+    for compiled, emulated in zip((outputs[0], *drawn[0]), (outputs[1], *drawn[1]), strict=True):
+        np.testing.assert_allclose(emulated, compiled, rtol=0, atol=1e-15)
+
+
 def test_reports_do_not_change_the_training():
     _, often = blocks_and_synapses(original.run(samples=200, report_every=1))
     _, once = blocks_and_synapses(original.run(samples=200, report_every=1000))

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from numba.core import event
 
 from fastrnn import GRU, Sequences, cross_validate, train, train_many
+from fastrnn.machine.code_files import CodeFiles
+from fastrnn.machine.execute import Program
+from fastrnn.machine.native import native
 from fastrnn.progress import models_done, on_compiling, progress_shown
 from fastrnn.training.entry import _samples_done
 from fastrnn.training.sequences import fit
@@ -29,23 +31,39 @@ def test_a_bar_shows_what_is_done_and_the_loss(capsys):
     assert not out and "1.50k/1.50k" in err and "loss 0.25" in err and "inf" not in err
 
 
-def test_the_bar_says_what_takes_time_before_the_first_update(capsys):
+@pytest.fixture
+def compile_one(tmp_path, monkeypatch):
+    """compile_one(text): compile a Program whose code no earlier process has left."""
+    monkeypatch.setattr(native(), "files", CodeFiles())
+    monkeypatch.setattr(native().files, "folder", tmp_path)
+    # The code that this process has.
+    monkeypatch.setattr(native(), "codes", dict(native().codes))
+    return lambda text: Program(lambda m: None, ("x",), "float64", 1, f"{tmp_path} {text}").compile()
+
+
+def test_the_bar_says_what_takes_time_before_the_first_update(capsys, compile_one):
     with progress_shown(True, "models", models_done) as told:
-        for _ in range(2):
-            with event.trigger_event("numba:compile"):
-                pass
+        for text in "ab":
+            compile_one(text)
         assert "compiling kernels" in capsys.readouterr().err
         told(3, 3)
     assert "compiling" not in capsys.readouterr().err.split("\r")[-1]
 
 
-def test_the_notice_is_given_once():
-    said = []
-    with on_compiling(lambda: said.append(1)):
-        for _ in range(3):
-            with event.trigger_event("numba:compile"):
-                pass
-    assert said == [1]
+def test_the_notice_is_given_once_and_only_where_something_is_compiled(compile_one):
+    said, outer = [], []
+    with on_compiling(lambda: outer.append(1)):
+        with on_compiling(lambda: said.append(1)):
+            for text in "aab":
+                compile_one(text)
+        assert said == outer == [1]
+        with on_compiling(lambda: said.append(2)):
+            compile_one("a")
+            native().codes.clear()
+            # From its file.
+            compile_one("b")
+    compile_one("c")
+    assert said == outer == [1]
 
 
 @pytest.mark.parametrize("call", [

@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -9,13 +10,12 @@ import threading
 
 import numpy as np
 import pytest
-from numba.core.compiler_lock import global_compiler_lock
 from pressing import Pressing
 
 import fastrnn
 from fastrnn.cli import main
-from fastrnn.compiling import jit
 from fastrnn.interrupt import checked_interrupt, deferred_interrupt, prompt_interrupt
+from fastrnn.machine.lock import _LOCK, compiler_lock
 from fastrnn.sweeps import run, unit
 from fastrnn.threads import on_threads
 from fastrnn.training.sequences import kept
@@ -124,27 +124,23 @@ def test_a_signal_as_the_handlers_are_restored_is_not_lost(monkeypatch):
         pass
 
 
-def test_ctrl_c_at_any_step_of_numba_s_lock_leaves_it_free_for_other_threads():
-    @jit(cache=False)
-    def answer():
-        return 42
-
+def test_ctrl_c_at_any_step_of_the_compiler_s_lock_leaves_it_free_for_other_threads():
     def is_free():
-        if lock.acquire(timeout=0):
-            lock.release()
+        if _LOCK.acquire(timeout=0):
+            _LOCK.release()
             return True
         return False
 
-    lock, free, pressing = global_compiler_lock._lock, [], Pressing(lambda path: path.name == "compiler_lock.py")
+    free, pressing = [], Pressing(lambda path: path.name in ("lock.py", "interrupt.py", "contextlib.py"))
     while True:
-        with contextlib.suppress(KeyboardInterrupt), pressing:
-            answer.py_func()
-            answer.compile(())
+        with contextlib.suppress(KeyboardInterrupt), pressing, compiler_lock():
+            pass
         if not pressing.pressed:
             break
         thread = threading.Thread(target=lambda: free.append(is_free()))
         thread.start()
         thread.join()
+        assert gc.isenabled()
     assert len(free) > 5 and all(free)
 
 

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 import pytest
-from numba.core.compiler_lock import global_compiler_lock
 
 import fastrnn
 from fastrnn import threads
+from fastrnn.machine.lock import compiler_lock
 from fastrnn.threads import on_threads
 
 # The test fails instead of hanging.
@@ -121,7 +121,7 @@ def test_what_is_compiled_does_not_wait_while_another_thread_compiles(right):
     ready, over = threading.Event(), threading.Event()
 
     def compile_for_ever():
-        with global_compiler_lock:
+        with compiler_lock():
             ready.set()
             return over.wait(LONG)
 

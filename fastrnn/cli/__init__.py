@@ -86,7 +86,7 @@ def _reported(argv, noted):
     except OSError as error:
         _abandon_stdout()
         return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    # A module that is missing, or a compiler that is switched off.
+    # Of ImportErrors: a module that is missing.
     except (UserError, CheckpointError, SettingError, ImportError) as error:
         return _fail("interrupted", 130) if noted and isinstance(error, ImportError) else _fail(error)
 

@@ -64,12 +64,12 @@ class Bar:
 
 @contextlib.contextmanager
 def compiling_noted(enabled=True):
-    """Print a notice, once and on a terminal, if numba compiles anything in the body because the disk cache lacks it.
+    """Print a notice, once and on a terminal, if a kernel is compiled in the body because the disk cache lacks it.
     """
 
     def say():
         if enabled and sys.stderr.isatty():
-            print("compiling kernels (about 4 s, once for this kind of network)", file=sys.stderr, flush=True)
+            print("compiling kernels (about 2 s, once for this kind of network)", file=sys.stderr, flush=True)
 
     with on_compiling(say):
         yield

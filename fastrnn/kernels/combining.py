@@ -6,9 +6,8 @@ it, and goes up; the others are free. So additions of many threads happen side b
 counter, and the thread that completes part 0 has the sum, and knows that all parts are done. It works on, and then lets
 the others go on, who `wait`.
 
-Threads are plain Python threads that run `nogil` kernels (fastrnn.threads), so each of them is sure to exist; numba's
-own layers promise neither that nor that two callers may use them at the same time. A thread that does no part need not
-come: it may be late by any number of sums.
+Threads are plain Python threads (fastrnn.threads), so each of them is sure to exist, and two callers may have theirs at
+the same time. A thread that does no part need not come: it may be late by any number of sums.
 """
 
 # Parts of an update, at most: enough to share out evenly, few enough to add up. Where models are evaluated, too, there

@@ -1,32 +1,84 @@
 """Machine code in files, under the stamp of the package."""
 
 import contextlib
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
 
-from fastrnn.compiling import PackageCache, stamp
+import numba
+from numba.misc.appdirs import AppDirs
+
+from fastrnn.files import write_atomically
+from fastrnn.machine.stamp import stamp
+
+_HERE = Path(__file__).resolve().parent
+_PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
+# Of this Python, numba's among them.
+_ENTRY = re.compile(rf"\.{re.escape(_PYTHON)}\.(?P<stamp>[0-9a-f]{{16}})(\.[0-9a-f]{{32}})?\.nb[ic](\.tmp\.\w+)?$")
+DIGEST_SIZE = 16
 
 
 class CodeFiles:
-    """Machine code by key (32 hex digits), in files where the cache of a Python function lies, under the stamp.
+    """Machine code by key (32 hex digits), in files of the first of `folders` that can be written, or nowhere.
 
-    No state of the disk stops a program: what cannot be read is not there, what cannot be written is not kept.
+    No state of the disk stops a program: what cannot be read is not there, what cannot be written is not kept. Each
+    file begins with a digest of its name and its content, of 16 bytes: machine code in which a bit has changed would
+    end the process.
     """
 
-    def __init__(self, function):
-        self._files = self._locator = None
-        if stamp():
-            with contextlib.suppress(RuntimeError):  # numba found no directory that can be written
-                cache = PackageCache(function)
-                self._files, self._locator = cache._cache_file, cache._impl.locator
+    def __init__(self):
+        self.folder = next(filter(_can_be_written, folders()), None) if stamp() else None
+
+    def _path(self, key):
+        return self.folder / f"program.{_PYTHON}.{stamp()}.{key}.nbc"
 
     def load(self, key):
         """Return the bytes that were saved under a key, or None."""
-        with contextlib.suppress(OSError):
-            return self._files and self._files.read_code(key)
+        if self.folder:
+            with contextlib.suppress(OSError):
+                path = self._path(key)
+                content = path.read_bytes()
+                digest, code = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+                if digest == _digest(path.name, code):
+                    return code
         return None
 
     def save(self, key, code):
         """Save bytes under a key, and remove those of other stamps."""
-        with contextlib.suppress(OSError):
-            if self._files:
-                self._locator.ensure_cache_path()
-                self._files.write_code(key, code)
+        if self.folder:
+            with contextlib.suppress(OSError):
+                path = self._path(key)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, _digest(path.name, code) + code)
+                for entry in os.scandir(self.folder):
+                    found = _ENTRY.search(entry.name)
+                    if found and found["stamp"] != stamp():
+                        with contextlib.suppress(OSError):  # gone already, or held open by Windows
+                            os.unlink(entry.path)
+
+
+def folders():
+    """Yield folders for machine code: in NUMBA_CACHE_DIR, if that is set, `__pycache__` here, and among the user's
+    caches."""
+    # Copies of the package, which have other stamps, share none.
+    own = f"{_HERE.name}_{hashlib.sha1(str(_HERE).encode()).hexdigest()}"
+    if numba.config.CACHE_DIR:
+        yield Path(numba.config.CACHE_DIR, own)
+    yield _HERE / "__pycache__"
+    yield Path(AppDirs("numba", False).user_cache_dir, own)
+
+
+def _can_be_written(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _digest(name, content):
+    return hashlib.blake2b(name.encode() + b"\0" + content, digest_size=DIGEST_SIZE).digest()

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastrnn.machine.emulator import PROGRAMS, emulate
 from fastrnn.machine.native import native
+from fastrnn.machine.stamp import stamp_of_module
 
 
 class Program:
@@ -18,7 +19,8 @@ class Program:
 
     def __init__(self, kernel, names, dtype, lanes, text):
         self.kernel, self.names, self.dtype, self.lanes = kernel, tuple(names), dtype, lanes
-        whole = f"{kernel.__module__}.{kernel.__qualname__} {dtype} x {lanes} ({' '.join(names)}) {text}"
+        module = kernel.__module__
+        whole = f"{module}.{kernel.__qualname__} {dtype} x {lanes} ({' '.join(names)}) {text} {stamp_of_module(module)}"
         self.digest = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
     def frame(self, **values):

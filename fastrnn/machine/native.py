@@ -11,15 +11,14 @@ from typing import NamedTuple
 
 from llvmlite import binding, ir
 from numba.core import cgutils
-from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
-from fastrnn.compiling import uncollected
-from fastrnn.interrupt import postponed
 from fastrnn.machine.calls import CODE
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.compiler import Compiler
 from fastrnn.machine.integers import INT
+from fastrnn.machine.lock import compiler_lock
+from fastrnn.progress import compiling_begins
 
 # As Python calls a program, which leaves its lock to others meanwhile: with the address of frames, one after the other,
 # and their number. numba's way from Python to compiled code would have to be compiled itself.
@@ -51,14 +50,13 @@ class Native:
         )
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), self.machine)
         self.layout = str(self.engine.target_data)
-        self.files = CodeFiles(_emitted)
+        self.files = CodeFiles()
         self.optimise, self.codes, self.hits, self.misses = optimised, {}, 0, 0
 
     def code(self, program):
         """Return the Code of a Program."""
         if program.digest not in self.codes:
-            # For the reasons of `jit`.
-            with postponed(), global_compiler_lock, uncollected():
+            with compiler_lock():
                 if program.digest not in self.codes:
                     self.codes[program.digest] = self._loaded(program)
         return self.codes[program.digest]
@@ -67,12 +65,13 @@ class Native:
         key = hashlib.blake2b(" ".join((program.digest, *self.target)).encode(), digest_size=16).hexdigest()
         code = self.files.load(key)
         if code is None:
+            compiling_begins()
             code = self._compiled(program)
             self.files.save(key, code)
             self.misses += 1
         else:
             self.hits += 1
-        self.engine.add_object_file(binding.ObjectFileRef.from_data(bytes(code)))
+        self.engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
         address, run = (self.engine.get_function_address(name) for name in _names_of(program))
         return Code(address, RUN(run))
@@ -126,8 +125,8 @@ MADE = []
 def native():
     """Return the compiler of this process, made when it is first needed."""
     if not MADE:
-        # A forked child has this lock free. Looked up without it, which another thread may hold for long.
-        with postponed(), global_compiler_lock:
+        # Looked up without the lock, which another thread may hold for long.
+        with compiler_lock():
             if not MADE:
                 MADE.append(Native())
     return MADE[0]

@@ -1,10 +1,10 @@
 """exp, log, sigmoid and tanh on SIMD vectors, as polynomials with a stated error bound.
 
-numba has no vector mathematics library (SVML left it in 0.62), so `np.exp` in a loop is one scalar call
-a lane. Here exp(x) = 2**n * p(r) with n = round(x / ln 2), r = x - n ln 2, and p the minimax polynomial
-of exp on |r| <= ln 2 / 2 (Remez exchange; J.-M. Muller, "Elementary Functions", 3rd ed., ch. 3 and 11).
-Where AVX-512 can look lanes up in a register, sigmoid and tanh take 16 powers from there and a short polynomial between
-them. All functions keep a NaN a NaN; sigmoid only one whose low bits are 0, as in every NaN that arithmetic makes.
+LLVM has no vector mathematics: its exp of a vector is one scalar call a lane. Here exp(x) = 2**n * p(r) with n =
+round(x / ln 2), r = x - n ln 2, and p the minimax polynomial of exp on |r| <= ln 2 / 2 (Remez exchange; J.-M. Muller,
+"Elementary Functions", 3rd ed., ch. 3 and 11). Where AVX-512 can look lanes up in a register, sigmoid and tanh take 16
+powers from there and a short polynomial between them. All functions keep a NaN a NaN; sigmoid only one whose low bits
+are 0, as in every NaN that arithmetic makes.
 
 Largest errors with a fused multiply-add, measured over every float32 where they are large, every 13th of the
 others, and 20 million float64; the tests repeat it over every 997th and 4 million. "mixed" is

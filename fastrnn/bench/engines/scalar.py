@@ -1,9 +1,9 @@
-"""The tutorial's own loop, one sample after the other, in Python and as compiled by numba."""
+"""The tutorial's own loop, one sample after the other, in Python and compiled."""
 
 import numpy as np
 
 from fastrnn import reference
-from fastrnn.original import _update_per_sample
+from fastrnn.original import update_per_sample
 
 
 def _synapses(weights):
@@ -49,11 +49,11 @@ class Compiled:
 
     def __init__(self, work, threads, weights, x, y):
         self.synapses, self.rng = _synapses(weights), np.random.RandomState(0)
-        self.steps, self.rate, self.pred = work.steps, work.rate, np.zeros(work.steps, np.uint8)
+        self.steps, self.rate = work.steps, work.rate
 
     def _learn(self, updates):
         operands = self.rng.randint(2**self.steps // 2, size=(updates, 2))
-        _update_per_sample(*self.synapses, operands, self.rate, self.pred)
+        update_per_sample(self.synapses, operands, self.rate, self.steps)
         return operands
 
     def run(self, updates):

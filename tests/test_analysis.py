@@ -55,10 +55,16 @@ def test_scores_are_those_of_scikit_learn():
         (lambda: analysis.calibration([1.5], [1]), "p: got 1.5 to 1.5, expected probabilities"),
         (lambda: analysis.calibration([0.5], [1], bins=0), "bins: got 0"),
         (lambda: analysis.confusion_matrix([3], [0], classes=2), "classes: got 2, but there is a class number 3"),
+        (lambda: analysis.confusion_matrix([0, -1, 2], [0, 1, 2], 3), "predicted: got -1, expected class numbers"),
+        (lambda: analysis.confusion_matrix([0.7, 1], [0, 1]), "predicted: got 0.7, expected class numbers from 0 on"),
+        (lambda: analysis.confusion_matrix([0, 1], [0, 0.5]), "y: got 0.5, expected class numbers from 0 on"),
+        (lambda: analysis.auc([0.1, 0.2], [0, 1], [np.inf, 1]), "expected 2 finite numbers of at least 0"),
         (lambda: analysis.confusion_matrix(np.ones((3, 1)), np.ones((3, 1))), "y: got shape (3, 1), expected (S,)"),
         (lambda: analysis.nmse([1, 2], [3, 3]), "y: is constant"),
         (lambda: analysis.esr([1, 2], [0, 0]), "y: is 0 throughout"),
         (lambda: analysis.normalised_likelihood(-1, 0), "steps: got 0"),
+        (lambda: analysis.ngram_baseline(DATA, ROLES, prior=0), "prior: got 0, expected a positive number"),
+        (lambda: analysis.linear_baseline(DATA, ROLES, ridge=-1.0), "ridge: got -1.0, expected a finite number of"),
     ],
 )
 def test_wrong_numbers_are_named(call, message):
@@ -204,6 +210,21 @@ def test_a_phase_portrait_has_the_logits_and_their_changes(fits):
         "side=left 0, side=right 0, reward 0",
         "side=left 0, side=right 0.5, reward 0",
     ]
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda fits: analysis.phase_portrait(fits, DATA, inputs=[[np.nan] * DATA.x.shape[1]]), "inputs: got shape"),
+        (lambda fits: analysis.phase_portrait(fits, DATA, points=-3), "points: got -3, expected an integer of"),
+        (lambda fits: analysis.permutation_baseline(fits, DATA, role="tset"), "role: got 'tset', expected one of"),
+        (lambda fits: analysis.permutation_baseline(fits, DATA, seed=-1), "seed: got -1, expected an integer of at"),
+    ],
+)
+def test_what_portraits_and_permutations_do_not_take_is_named(fits, call, message):
+    with pytest.raises(ValueError) as error:
+        call(fits)
+    assert str(error.value).startswith(message)
 
 
 def numbered(roles):

@@ -1,6 +1,7 @@
 """Roles against scikit-learn's folds and the rules in plain Python."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold, KFold
 
@@ -40,6 +41,23 @@ def test_shares_within_a_group_are_those_of_each_of_its_values():
         assert made[own].tolist() == split(DATA.select(own), 0.3, 0.2, seed=7).tolist()
     with pytest.raises(ValueError, match="^within: no group 'subjekt'.*'subject'"):
         split(DATA, within="subjekt")
+
+
+UNITS = np.arange(24) // 4
+
+
+@pytest.mark.parametrize("by", [UNITS, UNITS.astype(str), UNITS.tolist(), pd.Series(UNITS, index=np.arange(24) + 7)])
+def test_shares_within_a_group_are_of_units_in_any_form(by):
+    data = sequences(24, subject=np.arange(24) % 2, session=UNITS)
+    named = split(data, 0.4, by="session", within="subject")
+    assert split(data, 0.4, by=by, within="subject").tolist() == named.tolist()
+
+
+@pytest.mark.parametrize("by", [[], [1, 2, 3]])
+@pytest.mark.parametrize("within", [None, "subject"])
+def test_units_are_named_or_one_for_each_sequence(by, within):
+    with pytest.raises(ValueError, match=rf"^by: got shape \({len(by)},\), expected the name of a group or a value"):
+        split(sequences(24, subject=np.arange(24) % 2), by=by, within=within)
 
 
 def test_seeds_beyond_32_bits_divide_in_ways_of_their_own():

@@ -125,6 +125,14 @@ def test_whole_numbers_beyond_64_bits_are_floats():
         Sequences.from_table({"x": [10**400, 1]}, "x")
 
 
+def test_inputs_of_long_numbers_have_names_of_their_own():
+    table = {"code": [1_000_001, 1_000_002, 1_000_001], "gain": [0.1234567, 0.1234568, 0.5], "side": [0.5, 2.0, 0.5]}
+    data = Sequences.from_table(table, list(table), one_hot=list(table))
+    assert data.input_names[:2] == ("code=1000001", "code=1000002")
+    assert data.input_names[2:5] == ("gain=0.1234567", "gain=0.1234568", "gain=0.5")
+    assert data.input_names[5:] == ("side=0.5", "side=2")
+
+
 def test_inputs_of_arrays_are_encoded_too():
     rng = np.random.default_rng(0)
     x = [np.stack([rng.integers(0, 3, length), rng.normal(2, 3, length)], 1) for length in (5, 7, 4)]
@@ -250,6 +258,12 @@ WRONG = {
     "empty text alone": (dict(table={"rt": [1, 2], "choice": ["", ""]}), "target choice: no step counts"),
     "missing group": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": ["a", None]}, group="g"),
      "group: column 'g' is missing at row 1"),
+    "times in one_hot": (dict(table={"rt": np.array(["2020"], "M8[D]"), "choice": [1]}, one_hot="rt"),
+     "one_hot: column 'rt' holds times (datetime64[D]), expected numbers or text"),
+    "rounded group": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": [2**63 + 1, 2**63 + 2]}, group="g"),
+     "group: column 'g' holds 9.22337e+18 at row 0; such large numbers may be rounded to equal"),
+    "rounded subject": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": np.uint64([1, 2**63])}, subject="g"),
+     "subject: column 'g' holds 9.22337e+18 at row 1"),
     "infinite target": (dict(table={"rt": [1, 2], "choice": [0.5, np.inf]}),
      "target choice: got inf at row 1, expected a finite"),
     "no targets": (dict(table={"rt": [1, 2], "choice": [None, None]}), "target choice: no step counts"),

@@ -70,6 +70,10 @@ def test_a_class_need_not_occur(fits):
         ({"cell": GRU}, "cell: got the class GRU, expected an object: GRU()"),
         ({"cell": None}, "cell: got None, expected a Cell"),
         ({"config": {"epochs": 3}}, "config: got {'epochs': 3}, expected a FitConfig or None"),
+        (
+            {"weights": {**dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh", "w_ho", "b_o")), "initial_h": np.ones(2)}},
+            "weights: got initial_h, expected w_ih, w_hh, b_ih, b_hh, w_ho, b_o; initial_state='learned'",
+        ),
         ({"weights": 3}, "weights: got int, expected {name: array} or None"),
         ({"progress": 3}, "progress: got 3, expected a function or None"),
         ({"each": ["who"]}, "each: got ['who'], expected the name of a group"),
@@ -297,6 +301,7 @@ def test_outer_folds_in_which_nothing_counts_are_no_test():
     losses, steps = made.chosen().test_loss.to_numpy()[1:], made.chosen().test_steps.to_numpy()[1:]
     (row,) = made.summary().itertuples()
     mean = np.average(losses, weights=steps)
+    assert made.validation_steps.dtype.kind == made.test_steps.dtype.kind == steps.dtype.kind == "i"
     assert row.folds == 2 and row.test_loss == pytest.approx(mean)
     share = steps / steps.sum()
     assert row.error == pytest.approx(np.sqrt(2 * (share**2 * (losses - mean) ** 2).sum()))

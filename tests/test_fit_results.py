@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastrnn import GRU, Fits, cross_validate, train_many
+from fastrnn import GRU, Fits, Sequences, cross_validate, train_many
 from fastrnn.data import VALIDATION, folds
 from tests import numpy_network as oracle
 from tests.test_fit import DATA, QUICK, ROLES, ROOT, as_float, fits, press_once  # noqa: F401
@@ -68,6 +68,18 @@ def test_fits_come_back_from_a_file(fits, tmp_path):
     assert again.history(4)["loss"].tobytes() == fits.history(4)["loss"].tobytes()
     with pytest.raises(FileExistsError):
         fits.save(path)
+
+
+def test_groups_come_back_from_a_file_whatever_they_are(tmp_path):
+    days = np.array(["2024-02-29", "2024-03-01"] * 6, "M8[D]")
+    groups = {"day": days, "time": days.astype("M8[us]") - days[0], "bytes": np.array([b"a", b"b"] * 6)}
+    data = Sequences([x for x, _, _ in DATA], [y for _, y, _ in DATA], kind="classes", classes=2, groups=groups)
+    for name in groups:
+        made = train_many(GRU(2), data, each=name, **QUICK)
+        made.save(tmp_path / name)
+        (again,) = Fits.load(tmp_path / name).groups.values()
+        assert again.dtype == made.groups[name].dtype and (again == made.groups[name]).all()
+        assert again.tolist() == np.unique(data.groups[name]).tolist()
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,23 @@ def test_a_head_of_ones_own_is_saved_with_its_formula(tmp_path, head):
             Fits.load(path, head=wrong)
 
 
+@dataclass(frozen=True)
+class Weighted(Robust):
+    """Outputs of different importance."""
+
+    factors: tuple = (1.0, 0.5)
+
+    def loss(self, z, y):
+        return sum(factor * (a - b) ** 2 for factor, a, b in zip(self.factors, z, y))
+
+
+def test_a_head_with_several_numbers_in_a_field_is_saved(tmp_path):
+    made = train(GRU(3), DATA, head=Weighted(factors=(0.25, 2.0)), **OPTIONS)
+    made.save(tmp_path / "fit.safetensors")
+    again = Fit.load(tmp_path / "fit.safetensors", head=Weighted)
+    assert again.head == made.head and again.losses(DATA).tobytes() == made.losses(DATA).tobytes()
+
+
 def test_a_head_of_fastrnn_is_not_one_of_ones_own(tmp_path):
     path = tmp_path / "fit.safetensors"
     train(GRU(3), DATA, **OPTIONS).save(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastrnn.analysis.stepwise import Stepper
+from fastrnn.arguments import as_integer
 from fastrnn.data.sequences import Sequences
 from fastrnn.drawing import title_of_fits
 from fastrnn.training.sequences.one import as_fits
@@ -107,7 +108,7 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
     Raises
     ------
     ValueError
-        For larger states, and inputs or outputs that the model does not have.
+        For larger states, inputs or outputs that the model does not have, and fewer than 2 points.
 
     References
     ----------
@@ -122,13 +123,13 @@ def phase_portrait(fits, data, model=0, inputs=None, points=None, output=None):
             f"fits: model {model} has {stepper.size} numbers in its state, expected 1 or 2 for a phase portrait"
         )
     inputs = _frequent(data.x) if inputs is None else np.atleast_2d(np.asarray(inputs, float))
-    if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs):
-        raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs})")
+    if inputs.ndim != 2 or inputs.shape[1] != stepper.inputs or not len(inputs) or not np.isfinite(inputs).all():
+        raise ValueError(f"inputs: got shape {inputs.shape}, expected (K, {stepper.inputs}), finite numbers")
     logit_of = _logit(one.head, stepper, output)
     after = one.states(data).astype(float)
     before = np.roll(after, 1, 0)
     before[data.offsets[:-1]] = stepper.start(len(data), initial=data.initial)[0]
-    points = points or (101 if stepper.size == 1 else 21)
+    points = {1: 101, 2: 21}[stepper.size] if points is None else as_integer("points", points, 2)
     axes = [np.linspace(*_span(np.concatenate([before[:, d], after[:, d]])), points) for d in range(stepper.size)]
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], 1)
     moved = np.stack([stepper(grid[None], row)[0] for row in inputs])

@@ -153,7 +153,7 @@ def confusion_matrix(predicted, y, classes=None):
     Raises
     ------
     ValueError
-        For shapes that do not match, or class numbers of at least K.
+        For shapes that do not match, and for numbers that are not those of classes, or are at least K.
     """
     predicted, y = np.asarray(predicted), np.asarray(y)
     if y.ndim != 1:
@@ -166,6 +166,9 @@ def confusion_matrix(predicted, y, classes=None):
             f"predicted: got shape {predicted.shape}, expected {y.shape} as y has, with an axis of classes or none"
         )
     counts = y >= 0
+    for name, values in (("predicted", predicted[counts]), ("y", y[counts])):
+        if not (right := (values >= 0) & (values % 1 == 0)).all():
+            raise ValueError(f"{name}: got {values[~right][0]:g}, expected class numbers from 0 on")
     predicted, y = predicted[counts].astype(np.int64), y[counts].astype(np.int64)
     least = int(max(predicted.max(initial=-1), y.max(initial=-1))) + 1
     classes = least if classes is None else classes
@@ -263,6 +266,6 @@ def _real(predicted, y, weight):
 
 def _weights(weight, steps):
     weight = np.ones(steps) if weight is None else np.asarray(weight, float)
-    if weight.shape != (steps,) or not (weight >= 0).all():
-        raise ValueError(f"weight: got shape {weight.shape}, expected {steps} numbers of at least 0")
+    if weight.shape != (steps,) or not ((weight >= 0) & (weight < np.inf)).all():
+        raise ValueError(f"weight: got shape {weight.shape}, expected {steps} finite numbers of at least 0")
     return weight

@@ -126,8 +126,7 @@ def listed(argument, names):
 
 def refuse_text(column, argument, name, place, hint=""):
     """Raise TypeError, with the first place, if a column contains text or times instead of numbers."""
-    if column.values.dtype.kind in "mM":
-        raise TypeError(f"{argument}: column {name!r} holds times ({column.values.dtype}), expected numbers")
+    refuse_times(column, argument, name)
     if column.names is not None and column.names:
         # Where a few words stand among numbers that came as text, the first word is the fault.
         words = [code for code, text in enumerate(column.names) if not _reads_as_number(text)]
@@ -135,6 +134,12 @@ def refuse_text(column, argument, name, place, hint=""):
         row = int(np.argmax(fault))
         text = column.names[column.values[row]]
         raise TypeError(f"{argument}: column {name!r} holds text ({text!r} at {place(row)}), expected numbers{hint}")
+
+
+def refuse_times(column, argument, name, expected="numbers"):
+    """Raise TypeError if a column contains times."""
+    if column.values.dtype.kind in "mM":
+        raise TypeError(f"{argument}: column {name!r} holds times ({column.values.dtype}), expected {expected}")
 
 
 def _missing(given, values):

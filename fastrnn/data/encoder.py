@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from fastrnn.data.columns import listed, refuse_text
+from fastrnn.data.columns import listed, refuse_text, refuse_times
 from fastrnn.data.targets import nearest
 
 
@@ -23,7 +23,10 @@ class Encoding:
         """The names of the inputs."""
         if self.values is None:
             return (self.name,)
-        return tuple(f"{self.name}={value if isinstance(value, str) else format(value, 'g')}" for value in self.values)
+        texts = [value if isinstance(value, str) else f"{value:g}" for value in self.values]
+        # Numbers of many digits may differ in the last ones alone.
+        texts = texts if len(set(texts)) == len(texts) else map(str, self.values)
+        return tuple(f"{self.name}={text}" for text in texts)
 
     def apply(self, column, place):
         """Return (rows, inputs) float64 of a Column, nan where it is missing; a value that is not in `values` gives
@@ -90,6 +93,7 @@ class Encoder:
         for name, column in columns.items():
             used = ~column.missing if rows is None else rows & ~column.missing
             if name in one_hot:
+                refuse_times(column, "one_hot", name, "numbers or text")
                 values = np.unique(column.values[used]).tolist()
                 values = values if column.names is None else [column.names[code] for code in values]
                 encodings.append(Encoding(name, values=tuple(values)))

@@ -20,6 +20,7 @@ def check_names(argument, given, count, of):
 def one_each(argument, values, count):
     """Return a new (count,) array of numbers or text. Raises ValueError for other shapes and for objects."""
     values = np.array(values)
+    values = np.char.decode(values) if values.dtype.kind == "S" else values
     if values.dtype == object and all(isinstance(value, str) for value in values.flat):
         values = values.astype(str)
     if values.shape != (count,) or values.dtype == object:

@@ -59,9 +59,10 @@ def _split_within(data, validation, test, by, seed, within):
     if not isinstance(within, str) or within not in data.groups:
         raise ValueError(f"within: no group {within!r}: {nearest(within, data.groups)}")
     roles, values = np.empty(len(data), np.int8), data.groups[within]
+    by = by if by is None or _names_in(by) else _values_of(by, len(data))
     for value in np.unique(values):
         own = np.flatnonzero(values == value)
-        part = by if by is None or isinstance(by, str) or isinstance(by[0], str) else np.asarray(by)[own]
+        part = by[own] if isinstance(by, np.ndarray) else by
         try:
             roles[own] = split(data.select(own), validation, test, part, seed)
         except ValueError as error:
@@ -160,22 +161,28 @@ def _units(data, by):
     """Return the number of sequences or groups, and (N,) the unit of each sequence."""
     if by is None:
         return len(data), np.arange(len(data))
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else None
-    if names is None or not all(isinstance(name, str) for name in names):
-        values = np.asarray(by)
-        if values.shape != (len(data),):
-            raise ValueError(f"by: got shape {values.shape}, expected the name of a group or a value for each of "
-                             f"{len(data)} sequences")
-        columns = [values]
-    else:
-        columns = []
-        for name in names:
-            if name != "id" and name not in data.groups:
-                raise ValueError(f"by: no group {name!r}: {nearest(name, [*data.groups, 'id'])}")
-            columns.append(data.groups.get(name, data.ids))
+    names = _names_in(by)
+    for name in names:
+        if name != "id" and name not in data.groups:
+            raise ValueError(f"by: no group {name!r}: {nearest(name, [*data.groups, 'id'])}")
+    columns = [data.groups.get(name, data.ids) for name in names] or [_values_of(by, len(data))]
     codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], 1)
     groups, which = np.unique(codes, axis=0, return_inverse=True)
     return len(groups), which.reshape(-1)
+
+
+def _names_in(by):
+    """Return the names of groups as a list, which is empty where `by` has a value for each sequence."""
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
+    return names if all(isinstance(name, str) for name in names) else []
+
+
+def _values_of(by, sequences):
+    values = np.asarray(by)
+    if values.shape != (sequences,):
+        raise ValueError(f"by: got shape {values.shape}, expected the name of a group or a value for each of "
+                         f"{sequences} sequences")
+    return values
 
 
 def _shuffled(count, seed):

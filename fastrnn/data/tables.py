@@ -1,7 +1,6 @@
 """Turns a long table, with a row for each step, into sequences."""
 
 from collections.abc import Hashable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -9,28 +8,16 @@ from fastrnn.arguments import as_integer, shown
 from fastrnn.data.allowed import code_allowed
 from fastrnn.data.columns import ColumnTable, listed, read_columns, refuse_text
 from fastrnn.data.encoder import make_encoder
-from fastrnn.data.segments import segments_of
+from fastrnn.data.segments import ranges, segments_of
 from fastrnn.data.targets import Targets, code_targets, is_whole, nearest
 
 
-class TableColumns(NamedTuple):
-    """Names of the columns of a table, by what they say of each step; arguments as in Sequences.from_table."""
-
-    inputs: object
-    target: object
-    group: object
-    subject: object
-    session: object
-    time: object
-    weight: object
-    allowed: object
-
-
 def sequence_arguments(table, named, lag, encoding, kind, classes, segment=None):
-    """Return the arguments of Sequences as a dict, from a table with the TableColumns `named`.
+    """Return the arguments of Sequences as a dict, from a table.
 
-    encoding: the arguments encoder, one_hot, standardize and training; all are as in Sequences.from_table. segment:
-    `training` is of segments of this length; the sequences are whole.
+    named: the arguments inputs, target, group, subject, session, time, weight and allowed; encoding: encoder, one_hot,
+    standardize and training; all are as in Sequences.from_table. segment: `training` is of segments of this length; the
+    sequences are whole.
     """
     inputs, target, group, subject, session, time, weight, allowed = named
     table = table if isinstance(table, ColumnTable) else ColumnTable(table)
@@ -55,7 +42,12 @@ def sequence_arguments(table, named, lag, encoding, kind, classes, segment=None)
     rows = len(columns[inputs[0]].values)
     keys = {name: columns[column] for name, column in groups.items()}
     for name, column in keys.items():
-        _refuse_missing("group" if name == groups[name] else name, groups[name], column, table.place)
+        argument = "group" if name == groups[name] else name
+        _refuse_missing(argument, groups[name], column, table.place)
+        if column.values.dtype.kind == "f" and (rounded := np.abs(column.values) >= 2**53).any():
+            row = int(np.argmax(rounded))
+            raise ValueError(f"{argument}: column {groups[name]!r} holds {column.values[row]:g} at {table.place(row)}; "
+                             "such large numbers may be rounded to equal ones: give them as text")
     order, offsets = _order(keys, None if time is None else columns[time], time, rows, table.place)
     if time is not None:
         columns = {name: column.take(order) for name, column in columns.items()}
@@ -142,7 +134,7 @@ def _numbered(columns, rows):
 
 def _inputs(encoder, columns, lags, offsets, place):
     """Return (rows, I) float64: encoded, then shifted within sequences."""
-    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+    position = ranges(np.diff(offsets))
     parts = encoder.apply(columns, place)
     for encoding, part in zip(encoder.encodings, parts):
         lag = lags[encoding.name]

@@ -9,7 +9,7 @@ from fastrnn.analysis.baselines.base import (
     scored_reals,
     trained_on,
 )
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import as_integer, as_number
 from fastrnn.program import install
 
 
@@ -92,10 +92,10 @@ def linear_baseline(data, roles, history=1, ridge=0.0, head=None):
 
     Raises
     ------
-    ValueError
-        For targets that are not reals.
+    ValueError, TypeError
+        For targets that are not reals, and a penalty that is not a finite number of at least 0.
     """
-    history = as_integer("history", history, 1)
+    history, ridge = as_integer("history", history, 1), as_number("ridge", ridge)
     if data.kind != "reals":
         raise ValueError(f"data: the targets are {data.kind}, expected reals for linear regression")
     chosen, x = trained_on(data, roles), earlier_inputs(data, history).reshape(data.steps, -1)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fastrnn.analysis.baselines.base import scored_probabilities, trained_on
-from fastrnn.arguments import as_integer
+from fastrnn.arguments import POSITIVE, as_integer, as_number
+from fastrnn.data.segments import ranges
 
 
 def ngram_baseline(data, roles, history=3, prior=1.0):
@@ -31,18 +32,16 @@ def ngram_baseline(data, roles, history=3, prior=1.0):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         For real targets, or a prior that is not positive.
 
     References
     ----------
     D. J. C. MacKay and L. C. B. Peto, "A hierarchical Dirichlet language model", Natural Language Engineering 1 (1995).
     """
-    history = as_integer("history", history, 1)
+    history, prior = as_integer("history", history, 1), as_number("prior", prior, *POSITIVE)
     if data.kind not in ("classes", "bits"):
         raise ValueError(f"data: the targets are {data.kind}, expected classes or bits for n-grams")
-    if not np.isfinite(prior) or prior <= 0:
-        raise ValueError(f"prior: got {prior}, expected a positive number")
     chosen = trained_on(data, roles)
     weight = data.weight[chosen]
     targets = np.eye(data.classes)[np.maximum(data.y, 0)] if data.kind == "classes" else data.y
@@ -50,7 +49,7 @@ def ngram_baseline(data, roles, history=3, prior=1.0):
     p = (weight @ targets[chosen] + prior / (data.classes or 2)) / (weight.sum() + prior)
     p = np.broadcast_to(p, targets.shape)
     inputs = np.unique(data.x, axis=0, return_inverse=True)[1].reshape(-1)
-    place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)
+    place = ranges(data.lengths)
     context = np.zeros(data.steps, np.int64)
     for lag in range(history):
         # 0 stands for what is before the first step.

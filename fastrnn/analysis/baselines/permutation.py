@@ -69,11 +69,9 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
     ----------
     R. A. Fisher, "The Design of Experiments" (1935).
     """
-    chosen = np.ones(data.steps, bool)
-    if roles is not None:
-        if role not in NAMES:
-            raise ValueError(f"role: got {role!r}, expected one of {', '.join(NAMES)}")
-        chosen = step_roles(data, roles) == NAMES.index(role)
+    if role not in NAMES:
+        raise ValueError(f"role: got {role!r}, expected one of {', '.join(NAMES)}")
+    chosen = True if roles is None else step_roles(data, roles) == NAMES.index(role)
     at = np.flatnonzero(chosen & (data.weight > 0))
     if not len(at):
         raise ValueError(f"roles: no {role} sequence has a step that counts")
@@ -84,7 +82,7 @@ def permutation_baseline(fits, data, roles=None, *, model=0, role="test", permut
         owner = np.zeros(len(at), np.int64)
     # What is allowed at a step goes with its target.
     targets, formulas = data.target_rows(at), traced(fits.head.suited(data.allowed is not None), z.shape[1])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(as_integer("seed", seed, 0))
 
     def loss(y):
         values = dict(zip(formulas.seen, z.T)) | dict(zip(formulas.y, y.T))

@@ -8,8 +8,8 @@ from fastrnn.arguments import POSITIVE, as_each, as_number, meant
 from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 
-# Options that may differ from model to model, besides the optimizer's own and the hidden size.
-FIT_PER_MODEL = ("learning_rate", "l1", "weight_decay", "activity")
+# Options that may differ from model to model, besides the optimizer's own and the hidden size: {name: that in kernels}.
+FIT_PER_MODEL = {"learning_rate": "rate", "l1": "l1", "weight_decay": "decay", "activity": "activity"}
 
 
 def separated(config, options, models):
@@ -29,15 +29,9 @@ def separated(config, options, models):
         options.pop("optimizer_options")
     config = replace(config or FitConfig(), **options, **single)
     optimizer = config.build_optimizer()
-    names = {
-        "rate": ("learning_rate", config.learning_rate),
-        "l1": ("l1", config.l1),
-        "decay": ("weight_decay", config.weight_decay),
-        "activity": ("activity", config.activity),
-    }
     columns = {}
-    for kernel_name, (name, number) in names.items():
-        columns[kernel_name] = _column(name, values.get(name, number), models, name == "learning_rate")
+    for name, called in FIT_PER_MODEL.items():
+        columns[called] = _column(name, values.get(name, getattr(config, name)), models, name == "learning_rate")
     for name in optimizer._fields:
         columns[name] = _column(name, own.get(name, getattr(optimizer, name)), models, False)
     return config, columns
@@ -61,6 +55,9 @@ def _column(name, value, models, positive):
 def given_weights(weights, recipe, models):
     """Return {name: (M, ...)} initial weights of all models, views of the same numbers where models share them."""
     own = {}
+    if unknown := sorted(set(weights) - set(recipe.shapes())):
+        hint = "; initial_state='learned' trains initial states" if unknown[0].startswith("initial_") else ""
+        raise ValueError(f"weights: got {unknown[0]}, expected {', '.join(recipe.shapes())}{hint}")
     for name, shape in recipe.shapes().items():
         if name not in weights:
             raise ValueError(f"weights: {name} is missing, expected {', '.join(recipe.shapes())}")

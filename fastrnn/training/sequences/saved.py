@@ -22,7 +22,9 @@ from fastrnn.training.sequences.job import ENDS
 from fastrnn.training.sequences.recipe import FitRecipe
 
 FITS_KIND = "fits"
+# Fields of Fits with an entry for each model.
 ARRAYS = ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
+TUPLES = ("stopped", "_rows", "_histories")
 
 
 def write_fits(path, fits, overwrite=False):
@@ -43,17 +45,21 @@ def write_fits(path, fits, overwrite=False):
         tensors[f"{size}.models"] = models
         tensors |= {f"{size}.{name}": np.ascontiguousarray(rows[:, recipe.places[name]]) for name in recipe.names}
     recipe = next(iter(fits._recipes.values()))
+    # JSON has no times: the file has their numbers, and their dtypes.
+    times = {name: values.dtype.str for name, values in fits.groups.items() if values.dtype.kind in "mM"}
     header = {
         "kind": FITS_KIND,
         "format": 1,
-        "cell": {"name": _cell_name(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
+        "cell": {"name": _name_of(fits.cell), "formula": fits.cell.traced().text, **asdict(fits.cell)},
         "head": described_head(fits.head, recipe.net.sizes.outputs),
         "options": list(fits.options),
         "config": asdict(fits.config),
         "stopped": fits.stopped,
         "seconds": fits.seconds,
         "arithmetic": fits.arithmetic,
-        "groups": {name: values.tolist() for name, values in fits.groups.items()},
+        "groups": {name: values.astype(int if name in times else values.dtype).tolist()
+                   for name, values in fits.groups.items()},
+        **({"times": times} if times else {}),
         "data_name": fits.data_name,
         "inputs": recipe.net.sizes.inputs,
         "outputs": recipe.net.sizes.outputs,
@@ -73,8 +79,16 @@ def read_fits(path, cell=None, head=None):
     if head is not None and not (isinstance(head, type) and issubclass(head, Head)):
         raise TypeError(f"head: got {head!r:.80}, expected the class of a Head, for example Linear")
     try:
-        made = _head(path, header["head"], head, header["outputs"])
-        return _rebuilt(header, tensors, _cell(path, header["cell"], cell), made)
+        described = header["head"]
+        own_head = _made(path, "head", described, head, heads())
+        if _name_of(own_head) != described["name"] and "formula" not in described:
+            raise CheckpointError(
+                f"{path}: was made with the head {described['name']!r}, not {_name_of(own_head)!r}: leave head out"
+            )
+        _check_formula(path, "head", described, own_head_formula(own_head, header["outputs"]))
+        own_cell = _made(path, "cell", header["cell"], cell, cells())
+        _check_formula(path, "cell", header["cell"], own_cell.traced().text)
+        return _rebuilt(header, tensors, own_cell, own_head)
     except CheckpointError:
         raise
     except Exception as error:
@@ -83,35 +97,37 @@ def read_fits(path, cell=None, head=None):
         ) from error
 
 
-def _cell_name(cell):
-    return cell.name or type(cell).__name__
+def _name_of(part):
+    return part.name or type(part).__name__
 
 
-def _head_name(head):
-    return head.name or type(head).__name__
-
-
-def _cell(path, description, given):
-    values = dict(description)
-    name, formula = values.pop("name"), values.pop("formula")
-    known = cells()
+def _made(path, kind, description, given, known):
+    """Return a cell or a head, which kind says, of the fields in a file; given: its class, or None, if it is one of the
+    classes `known` by name."""
+    values = {name: value for name, value in description.items() if name != "formula"}
+    name = values.pop("name")
     if given is None and name not in known:
         raise CheckpointError(
-            f"{path}: was made with the cell {name!r}, which is not one of fastrnn's: "
-            f"give its class, Fits.load(path, cell={name})"
+            f"{path}: was made with the {kind} {name!r}, which is not one of fastrnn's: "
+            f"give its class, Fits.load(path, {kind}={name})"
         )
-    kind = given or known[name]
-    own = {each.name for each in fields(kind)}
-    cell = kind(**{field: value for field, value in values.items() if field in own})
-    if cell.traced().text != formula:
-        raise CheckpointError(f"{path}: was made with another formula of the cell {name!r} than the present one")
-    return cell
+    made_of = given or known[name]
+    own = {each.name for each in fields(made_of)} if is_dataclass(made_of) else ()
+    # JSON knows no tuples.
+    values = {field: tuple(value) if isinstance(value, list) else value for field, value in values.items()}
+    return made_of(**{field: value for field, value in values.items() if field in own})
+
+
+def _check_formula(path, kind, description, formula):
+    if description.get("formula") != formula:
+        name = description["name"]
+        raise CheckpointError(f"{path}: was made with another formula of the {kind} {name!r} than the present one")
 
 
 def described_head(head, outputs):
     """Return the name and the fields of a head; of one that is not fastrnn's, whose name does not say them, its
     formulas, too."""
-    found = {"name": _head_name(head), **(asdict(head) if is_dataclass(head) else {})}
+    found = {"name": _name_of(head), **(asdict(head) if is_dataclass(head) else {})}
     formula = own_head_formula(head, outputs)
     return found if formula is None else {**found, "formula": formula}
 
@@ -127,24 +143,6 @@ def own_head_formula(head, outputs):
 def head_kind(head):
     """Return what Fits.load needs to know of a head that was given to a fit: the class of one that is not fastrnn's."""
     return type(head) if isinstance(head, Head) and heads().get(head.name) is not type(head) else None
-
-
-def _head(path, description, given, outputs):
-    values = dict(description)
-    name, formula, known = values.pop("name"), values.pop("formula", None), heads()
-    if given is None and name not in known:
-        raise CheckpointError(
-            f"{path}: was made with the head {name!r}, which is not one of fastrnn's: "
-            f"give its class, Fits.load(path, head={name})"
-        )
-    kind = given or known[name]
-    own = {each.name for each in fields(kind)} if is_dataclass(kind) else ()
-    head = kind(**{field: value for field, value in values.items() if field in own})
-    if _head_name(head) != name and formula is None:
-        raise CheckpointError(f"{path}: was made with the head {name!r}, not {_head_name(head)!r}: leave head out")
-    if own_head_formula(head, outputs) != formula:
-        raise CheckpointError(f"{path}: was made with another formula of the head {name!r} than the present one")
-    return head
 
 
 def _rebuilt(header, tensors, cell, head):
@@ -174,6 +172,7 @@ def _rebuilt(header, tensors, cell, head):
     offsets = tensors["history_offsets"]
     histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
     options = {name: tensors[f"option.{name}"] for name in header["options"]}
+    times = header.get("times", {})
     return {
         "cell": cell,
         "head": head,
@@ -182,7 +181,10 @@ def _rebuilt(header, tensors, cell, head):
         "stopped": tuple(header["stopped"]),
         "seconds": header["seconds"],
         "arithmetic": header.get("arithmetic", ""),
-        "groups": {name: np.array(values) for name, values in header.get("groups", {}).items()},
+        "groups": {
+            name: np.array(values, int).astype(times[name]) if name in times else np.array(values)
+            for name, values in header.get("groups", {}).items()
+        },
         "data_name": header.get("data_name", ""),
         "_rows": tuple(rows),
         "_histories": histories,

@@ -1,5 +1,6 @@
 """`simulate`: lets fitted networks act in an environment, one step at a time."""
 
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,10 +86,8 @@ def simulate(fits, environment, first, steps, *, sessions=1, seed=0, choose=None
     ValueError, TypeError
         In one line, for wrong arguments, and for a step at which no class is allowed.
     """
-    steps, sessions, seed = (
-        as_integer(name, value, least)
-        for name, value, least in (("steps", steps, 1), ("sessions", sessions, 1), ("seed", seed, 0))
-    )
+    steps, sessions = as_integer("steps", steps, 1), as_integer("sessions", sessions, 1)
+    seed = as_integer("seed", seed, 0)
     for name, function in (("environment", environment), ("choose", choose)):
         if not callable(function) and not (name == "choose" and function is None):
             raise TypeError(f"{name}: got {function!r}, expected a function")
@@ -233,8 +232,6 @@ def _broadcast(name, values, shape, axes, dtype=None):
 
 
 def _arguments(function):
-    import inspect
-
     try:
         inspect.signature(function).bind(None, None)
     except TypeError:

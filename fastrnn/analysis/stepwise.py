@@ -121,34 +121,28 @@ class Stepper:
 
     def _set_pre(self, values, x, h):
         """Add the pre-activations to the values of nodes: first those that do not depend on the operand."""
-        rows = {"ih": 0, "hh": 0}
-        own = {gate: {side: self._rows(rows, side) for side in self._sides(gate)} for gate in self.cell.gates}
         operand, late = self.step.operand, self.cell.operand_gates
-        self._add_pre(values, {gate: own[gate] for gate in own if gate not in late}, x, h)
+        self._add_pre(values, [gate for gate in self.cell.gates if gate not in late], x, h)
         if operand is not None:
-            self._add_pre(values, {gate: own[gate] for gate in late}, x, on_numpy([operand.node], values)[0])
-
-    def _sides(self, gate):
-        return ("ih",) if gate in self.cell.inputs_only else ("ih", "hh")
-
-    def _rows(self, rows, side):
-        """Return the rows of the next gate in a matrix."""
-        rows[side] += self.hidden
-        return slice(rows[side] - self.hidden, rows[side])
+            self._add_pre(values, late, x, on_numpy([operand.node], values)[0])
 
     def _add_pre(self, values, gates, x, right):
-        named, places = {}, {"ih": x, "hh": right}
-        for gate, sides in gates.items():
-            parts = []
-            for side, own in sides.items():
-                part = _product(places[side], self.weights[f"w_{side}"][:, own])
-                bias = self.weights.get(f"b_{side}")
-                parts.append(part if bias is None else part + _beside(bias[:, own], part))
+        recurrent, named = [gate for gate in self.cell.gates if gate not in self.cell.inputs_only], {}
+        for gate in gates:
+            parts = [self._part("ih", self.cell.gates.index(gate), x)]
+            if gate in recurrent:
+                parts.append(self._part("hh", recurrent.index(gate), right))
             if gate in self.cell.separate:
                 named[f"{gate}_x"], named[f"{gate}_h"] = parts
             else:
                 named[gate] = sum(parts[1:], parts[0])
         values |= {symbol: named[group] for group, symbol in zip(self.step.groups, self.step.pre) if group in named}
+
+    def _part(self, side, number, values):
+        """Return a gate's product of a matrix and values, plus its bias; number: of the gate in this matrix."""
+        rows = slice(number * self.hidden, (number + 1) * self.hidden)
+        part, bias = _product(values, self.weights[f"w_{side}"][:, rows]), self.weights.get(f"b_{side}")
+        return part if bias is None else part + _beside(bias[:, rows], part)
 
 
 def gate_nodes(cell):

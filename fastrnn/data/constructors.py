@@ -8,7 +8,7 @@ from fastrnn.arguments import as_integer
 from fastrnn.data.columns import Column
 from fastrnn.data.encoder import make_encoder
 from fastrnn.data.files import arguments_of, name_of, open_table, read_npz
-from fastrnn.data.tables import TableColumns, sequence_arguments
+from fastrnn.data.tables import sequence_arguments
 from fastrnn.data.wav import read_wav
 
 
@@ -68,7 +68,7 @@ class Constructors:
         """
         segment = _length(segment)
         made = object.__new__(cls)
-        columns = TableColumns(inputs, target, group, subject, session, time, weight, allowed)
+        columns = inputs, target, group, subject, session, time, weight, allowed
         encoding = encoder, one_hot, standardize, training
         made._fill(name=name, **sequence_arguments(table, columns, lag, encoding, kind, classes, segment))
         return _cut(made, segment)

@@ -40,27 +40,30 @@ def flatten(x, y=None, mask=None, lengths=None, offsets=None, weight=None, allow
         raise ValueError("lengths: only padded arrays need them, and x is a list of sequences")
     else:
         form = _Ragged(x)
-    x, missing = form.per_step("x", x)
-    x = x[:, None] if x.ndim == 1 else x
-    if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(f"x: got steps of shape {x.shape[1:]}, expected at least one input per step")
-    flat = Flat(as_numbers("x", x, form.offsets), None, None, None, form.offsets)
-    if missing is not None:
-        flat.x[missing.reshape(flat.x.shape)] = np.nan
+    given = form.per_step("x", x)
+    given = given[:, None] if given.ndim == 1 else given
+    if given.ndim != 2 or given.shape[1] == 0:
+        raise ValueError(f"x: got steps of shape {given.shape[1:]}, expected at least one input per step")
+    x = as_numbers("x", np.ma.getdata(given), form.offsets)
+    if np.ma.is_masked(given):
+        x[np.ma.getmask(given)] = np.nan
     counts = np.ones(len(x), bool)
     if y is not None:
-        y, absent = form.targets(y)
-        if absent is not None:
-            counts &= ~absent.reshape(len(y), -1).any(1)
+        y = form.targets(y)
+        if np.ma.is_masked(y):
+            counts = ~np.ma.getmaskarray(y).reshape(len(y), -1).any(1)
+        y = np.ma.getdata(y)
     if mask is not None:
-        counts &= _one_a_step("mask", form, mask, bool)
+        mask = form.numbers("mask", mask)
+        if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+            raise TypeError("mask: expected true or false for each step; other numbers are given as weight=")
+        counts &= mask.astype(bool)
     if weight is not None:
-        weight = _one_a_step("weight", form, weight, np.float64)
-    if allowed is not None:
-        allowed, missing = form.per_step("allowed", allowed)
-        if missing is not None and missing.any():
-            raise ValueError("allowed: got masked values, expected a plain array")
-    return flat._replace(y=y, counts=counts, weight=weight, allowed=allowed)
+        weight = as_numbers("weight", form.numbers("weight", weight), form.offsets)
+        if not (right := np.isfinite(weight) & (weight >= 0)).all():
+            raise ValueError(f"weight: got {weight[~right][0]}, expected finite numbers of at least 0")
+    allowed = None if allowed is None else form.plain("allowed", allowed)
+    return Flat(x, y, counts, weight, form.offsets, allowed)
 
 
 def as_numbers(name, values, offsets):
@@ -105,32 +108,28 @@ def _offsets_of(lengths, name="x"):
     return np.concatenate(([0], np.cumsum(lengths)))
 
 
-def _one_a_step(name, form, values, dtype):
-    """Return (S,) array of a mask or of weights."""
-    values, missing = form.per_step(name, values)
-    if missing is not None and missing.any():
-        raise ValueError(f"{name}: got masked values, expected a plain array")
-    if values.ndim != 1:
-        raise ValueError(f"{name}: got {values.shape[1:]} values per step, expected one")
-    if dtype is bool:
-        if values.dtype.kind not in "biuf" or not ((values == 0) | (values == 1)).all():
-            raise TypeError(f"{name}: expected true or false for each step; other numbers are given as weight=")
-        return values.astype(bool)
-    values = as_numbers(name, values, form.offsets)
-    if not (np.isfinite(values) & (values >= 0)).all():
-        wrong = values[~(np.isfinite(values) & (values >= 0))][0]
-        raise ValueError(f"{name}: got {wrong}, expected finite numbers of at least 0")
-    return values
-
-
 class _Form:
-    """The form in which sequences were given; knows their offsets and turns arrays of the same form into steps."""
+    """The form in which sequences were given; knows their offsets, and `per_step` turns arrays of the same form into
+    new ones of steps, masked where those are."""
 
     offsets: np.ndarray
 
+    def plain(self, name, values):
+        """Return the steps of an array without masked values."""
+        values = self.per_step(name, values)
+        if np.ma.is_masked(values):
+            raise ValueError(f"{name}: got masked values, expected a plain array")
+        return np.ma.getdata(values)
+
+    def numbers(self, name, values):
+        """Return (S,): one value for each step."""
+        values = self.plain(name, values)
+        if values.ndim != 1:
+            raise ValueError(f"{name}: got {values.shape[1:]} values per step, expected one")
+        return values
+
     def targets(self, y):
-        """Return the steps of y, and where they are missing (None: nowhere); the target of a sequence is put at its
-        last step."""
+        """Return the steps of y; the target of a sequence is put at its last step, and the others are masked."""
         if not _is_row(y):
             return self.per_step("y", y)
         values, sequences, steps = np.asanyarray(y), len(self.offsets) - 1, self.offsets[-1]
@@ -139,11 +138,9 @@ class _Form:
         if len(values) != sequences:
             raise ValueError(f"y: got {len(values)} targets, expected one for each of {sequences} sequences or "
                              f"{steps} steps")
-        last = self.offsets[1:] - 1
-        spread, absent = np.zeros(steps, values.dtype), np.ones(steps, bool)
-        spread[last] = np.ma.getdata(values)
-        absent[last] = np.ma.getmaskarray(values)
-        return spread, absent
+        spread = np.ma.array(np.zeros(steps, values.dtype), mask=True)
+        spread[self.offsets[1:] - 1] = values
+        return spread
 
 
 def _is_row(values):
@@ -172,7 +169,7 @@ class _Steps(_Form):
         values = np.asanyarray(values)
         if values.ndim == 0 or len(values) != self.offsets[-1]:
             raise ValueError(f"{name}: got shape {values.shape}, expected {self.offsets[-1]} steps, where offsets end")
-        return np.array(values, subok=False), _missing_of([values])
+        return values.copy()
 
 
 class _Padded(_Form):
@@ -211,8 +208,7 @@ class _Padded(_Form):
         values = np.asanyarray(values)
         if values.shape[:2] != self.shape:
             raise ValueError(f"{name}: got shape {values.shape}, expected {self.shape} sequences and steps as x has")
-        missing = _missing_of([values])
-        return np.ma.getdata(values)[self.kept], None if missing is None else missing.reshape(values.shape)[self.kept]
+        return values[self.kept]
 
 
 class _Ragged(_Form):
@@ -243,7 +239,8 @@ class _Ragged(_Form):
         texts = [piece.dtype.kind in "UST" for piece in pieces]
         if any(texts) and not all(texts):  # NumPy would write the numbers as text
             raise TypeError(f"{name}: sequence {texts.index(True)} holds text, sequence {texts.index(False)} numbers")
-        return np.concatenate([np.ma.getdata(piece) for piece in pieces]), _missing_of(pieces)
+        masked = any(isinstance(piece, np.ma.MaskedArray) for piece in pieces)
+        return (np.ma if masked else np).concatenate(pieces)
 
 
 def _converted(name, value, sequence=None):
@@ -257,9 +254,3 @@ def _converted(name, value, sequence=None):
     if not all(isinstance(each, (str, list, tuple)) for each in row):
         raise TypeError(f"{where}: got numbers and text in one list, expected one of the two")
     return array
-
-
-def _missing_of(pieces):
-    if not any(isinstance(piece, np.ma.MaskedArray) for piece in pieces):
-        return None
-    return np.concatenate([np.ma.getmaskarray(piece) for piece in pieces])

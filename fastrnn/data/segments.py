@@ -1,8 +1,13 @@
-"""Sequences cut into segments of equal length."""
+"""Sequences cut into segments of equal length, and the numbers of steps in them."""
 
 import numpy as np
 
 from fastrnn.arguments import as_integer
+
+
+def ranges(counts):
+    """Return 0, 1, ..., count - 1 for each of these counts, one after the other."""
+    return np.arange(np.sum(counts)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def segments_of(offsets, length):
@@ -14,7 +19,5 @@ def segments_of(offsets, length):
     """
     length = as_integer("length", length, 1)
     pieces = -(-np.diff(offsets) // length)
-    owner = np.repeat(np.arange(len(pieces)), pieces)
-    first = np.concatenate(([0], np.cumsum(pieces)))
-    place = np.arange(first[-1]) - first[owner]
+    owner, place = np.repeat(np.arange(len(pieces)), pieces), ranges(pieces)
     return np.append(offsets[owner] + place * length, offsets[-1]), owner, place

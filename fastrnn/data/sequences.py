@@ -9,7 +9,7 @@ from fastrnn.data.allowed import code_allowed
 from fastrnn.data.constructors import Constructors
 from fastrnn.data.flatten import flatten
 from fastrnn.data.labels import check_names, enumerated, one_each, states_of_each
-from fastrnn.data.segments import segments_of
+from fastrnn.data.segments import ranges, segments_of
 from fastrnn.data.targets import Targets, code_targets
 
 _SHARED = ("x", "y", "weight", "allowed")
@@ -225,7 +225,7 @@ class Sequences(Constructors):
         indices = indices % len(self)
         lengths = self.lengths[indices]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
-        steps = np.repeat(self.offsets[indices] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        steps = np.repeat(self.offsets[indices], lengths) + ranges(lengths)
         return self._changed(
             offsets=offsets, initial=None if self.initial is None else self.initial[indices], ids=self.ids[indices],
             pieces=self.pieces[indices],

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastrnn.arguments import check_object
 from fastrnn.data.roles import TEST, TRAIN, VALIDATION, check_roles
+from fastrnn.data.segments import ranges
 from fastrnn.heads.base import Head
 from fastrnn.training.sequences.relative import emphasised
 
@@ -118,7 +119,7 @@ def possible(data, chosen, p):
 def earlier_inputs(data, history):
     """Return the inputs of each step and of the steps before it in the same sequence, (S, history, I); 0 before the
     first step."""
-    place = np.arange(data.steps) - np.repeat(data.offsets[:-1], data.lengths)
+    place = ranges(data.lengths)
     out = np.zeros((data.steps, history, data.x.shape[1]))
     for lag in range(history):
         inside = place >= lag

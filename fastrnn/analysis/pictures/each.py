@@ -4,7 +4,7 @@ import numpy as np
 
 from fastrnn.analysis.best import best_networks
 from fastrnn.drawing import BLACK, COLOURS, MARKERS, Picture, after_data, short_name
-from fastrnn.training.sequences.fits import HISTORY_ROLES
+from fastrnn.training.sequences.job import Roles
 from fastrnn.training.sequences.one import as_fits
 from fastrnn.wording import counted
 
@@ -85,12 +85,11 @@ def plot_each(fits, baselines=(), path=None, axes=None):
         axes.set_xticks(places, labels, rotation=90, fontsize="small", parse_math=False)
     axes.set_xlim(-0.7, len(order) - 0.3)
     axes.set_xlabel(group if named else f"{group}, sorted by the network's loss")
-    axes.set_ylabel(f"{HISTORY_ROLES[role]} loss per step")
+    axes.set_ylabel(f"{Roles._fields[role]} loss per step")
     text = f"{type(fits.cell).__name__}, the best network of each of {counted(len(order), 'value')} of {group}"
     picture.legend(axes, after_data(fits, text))
     picture.finish()
     return axes
-
 
 
 def _losses_of(name, losses, count):

@@ -3,10 +3,11 @@
 import numpy as np
 
 from fastrnn.caching import cached_property
-from fastrnn.kernels.recurrent import train as loops
+from fastrnn.data.segments import ranges, segments_of
+from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import rows_of
-from fastrnn.training.sequences.epochs import Epochs, addresses, most_updates, orders_of, table_of
+from fastrnn.training.sequences.epochs import Epochs, addresses, aligned_copy, most_updates, orders_of, table_of
 from fastrnn.training.sequences.group import FitGroup
 from fastrnn.training.sequences.team import parts_of
 
@@ -47,21 +48,15 @@ class BatchedGroup(Epochs, FitGroup):
         length = config.tbptt_steps if config.carry else None
         block, number, first, steps, update = pieces_of(batch, lengths.max((1, 2)), length)
         part, parts = parts_of(steps, update)
-        begins, ends = np.diff(update, prepend=-1) > 0, np.diff(update, append=len(parts)) > 0
-        weights = aligned_zeros((len(parts), loops.ROLES, net.columns, lanes), dtype)
+        weights = aligned_zeros((len(parts), ROLES, net.columns, lanes), dtype)
         # Lanes without a sequence have masks of 0.
         scales = self._scales(chosen, lengths, block, number, first, update)
         weights[:, 0] = scales[:, None, None]
         # Of each sequence in a block: the first row of the piece, and its steps.
         left = np.maximum(lengths[block] - first[:, None, None], 0)
         rows = np.stack([data.offsets[chosen][block] + first[:, None, None], np.minimum(left, steps[:, None, None])], 1)
-        lasting = aligned_zeros(left.shape, dtype)
-        lasting[:] = left
+        lasting = aligned_copy(left, dtype)
         columns = {
-            "flags": loops.LEARN | loops.UPDATE * ends | loops.FRESH * (begins | (np.diff(part, prepend=0) > 0)),
-            "part": part,
-            "learned": parts[update],
-            "parts": parts[update],
             "steps": steps,
             "lengths": addresses(lasting),
             "weights": addresses(weights)[update],
@@ -70,8 +65,7 @@ class BatchedGroup(Epochs, FitGroup):
         }
         arrays = [weights, lasting, rows]
         if data.initial is not None:
-            start = aligned_zeros((len(chosen), data.initial.shape[1], net.columns, lanes), dtype)
-            start[:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
+            start = self._first_states(chosen)
             columns["start"] = addresses(start)[block]
             arrays.append(start)
         if config.carry:
@@ -79,7 +73,8 @@ class BatchedGroup(Epochs, FitGroup):
             columns["finish"] = addresses(states)[block]
             columns["start"] = np.where(first > 0, columns["finish"], columns.get("start", 0))
             arrays.append(states)
-        return table_of(columns, len(block)), batch[block] // -(-orders.shape[1] // config.batch_size), arrays
+        epoch = batch[block] // -(-orders.shape[1] // config.batch_size)
+        return table_of(update, part, parts, columns), epoch, arrays
 
     @cached_property
     def lengths(self):
@@ -102,10 +97,8 @@ class BatchedGroup(Epochs, FitGroup):
         """
         data, config = self.data, self.recipe.config
         length = (config.carry and config.tbptt_steps) or int(data.lengths.max())
-        counts = -(-data.lengths // length)
-        firsts = np.cumsum(counts) - counts
-        number = np.arange(counts.sum()) - np.repeat(firsts, counts)
-        return firsts, np.add.reduceat(data.weight, np.repeat(data.offsets[:-1], counts) + number * length)
+        begins, owner, _ = segments_of(data.offsets, length)
+        return np.searchsorted(owner, np.arange(len(data))), np.add.reduceat(data.weight, begins[:-1])
 
     def _scales(self, chosen, lengths, block, number, first, update):
         """Return (U,): one over the weights of all steps of each update, or 0 where none counts; number (P,): of each
@@ -143,8 +136,7 @@ def pieces_of(batch, steps, length):
     """
     longest = steps if length is None else np.full_like(steps, length)
     pieces = -(-steps // longest)
-    block = np.repeat(np.arange(len(steps)), pieces)
-    number = np.arange(len(block)) - (np.cumsum(pieces) - pieces)[block]
+    block, number = np.repeat(np.arange(len(steps)), pieces), ranges(pieces)
     order = np.lexsort((block, number, batch[block]))
     block, number = block[order], number[order]
     update = np.cumsum((np.diff(batch[block], prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)) - 1

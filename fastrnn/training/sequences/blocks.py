@@ -1,38 +1,31 @@
 """Sequences in the kernels' layout: blocks of a few columns, with sequences of similar length."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.data.segments import ranges
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import lanes_for
 
 
-@dataclass(frozen=True)
-class SequenceBlock:
-    """The arrays of one block and its sequences.
+class SequenceBlock(NamedTuple):
+    """The arrays of one block of sequences.
 
     x (T, I, C), y (T, Y, C), mask (T, C), lengths (C): numbers that all lanes share, or, with lanes, one axis more.
-    sequences: numbers of its sequences, in the order of columns and lanes; start: states before the first step, where
-    the data give them, (W, C, lanes of a vector).
+    start: states before the first step, where the data give them, (W, C, lanes of a vector).
     """
 
     x: np.ndarray
     y: np.ndarray
     mask: np.ndarray
     lengths: np.ndarray
-    sequences: np.ndarray
     start: np.ndarray | None = None
 
     @property
     def steps(self):
         return len(self.x)
-
-    @property
-    def start_address(self):
-        """The address of `start` in memory, or 0."""
-        return 0 if self.start is None else self.start.ctypes.data
 
 
 class Layout:
@@ -65,8 +58,7 @@ class Layout:
         """Return (sequences, role, block, place), each (n,): of all sequences of a model that have a role."""
         sections = self._sections(division)
         counts = [len(own) for own in sections]
-        within = np.concatenate([np.arange(count) for count in counts])
-        block, place = np.divmod(within, self.size)
+        block, place = np.divmod(ranges(counts), self.size)
         role = np.repeat(np.arange(ROLES), counts)
         return np.concatenate(sections), role, self.starts[role] + block, place
 
@@ -112,7 +104,7 @@ def block_of(data, sequences, columns, lanes, dtype):
     own[: len(sequences)] = lengths
     values = (laid(each) for each in (data.x[at], data.target_rows(at), data.weight[at]))
     start = None if data.initial is None else start_of(data.initial[sequences].T, columns, lanes, dtype)
-    return SequenceBlock(*values, own.reshape(places), sequences, start)
+    return SequenceBlock(*values, own.reshape(places), start)
 
 
 def start_of(states, columns, lanes, dtype):
@@ -129,4 +121,5 @@ def start_of(states, columns, lanes, dtype):
 def item_of(block, weights):
     """Return a row of the kernels' table, fastrnn.kernels.recurrent.train.ITEM, for a SequenceBlock."""
     arrays = (block.x, block.y, block.mask, block.lengths, weights)
-    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), block.start_address, 0, 0, 0]
+    start = 0 if block.start is None else block.start.ctypes.data
+    return [*[0] * 4, block.steps, *(array.ctypes.data for array in arrays), start, 0, 0, 0]

@@ -15,7 +15,6 @@ class Division:
     def __init__(self, roles, sequences, weight, steps):
         self.roles = roles
         self.sequences = np.arange(len(roles)) if sequences is None else sequences
-        self._own = slice(None) if sequences is None else sequences
         self.weight, self.steps = self.sums(weight), self.sums(steps)
 
     def of_role(self, role):
@@ -24,7 +23,7 @@ class Division:
 
     def sums(self, values):
         """Return (3,) sums of values (N,) over the sequences of each role."""
-        own = values[self._own]
+        own = values[self.sequences]
         # One by one, so that a sum depends only on its own summands.
         return np.array([own[self.roles == role].sum() for role in range(ROLES)])
 

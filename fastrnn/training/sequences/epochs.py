@@ -12,7 +12,7 @@ from fastrnn.caching import cached_property
 from fastrnn.kernels.permutations import permute
 from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.gathered import GATHERED_SOURCES, gathered_arrays
-from fastrnn.kernels.workspace import GOES_ON
+from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 
 # Places of sequences in the list of one call of the kernels, at most: of several epochs, or of a part of one.
 MOST_PLACES = 1 << 18
@@ -73,6 +73,11 @@ class Epochs:
         for name, array in zip(GATHERED_SOURCES, source):
             self.take_array(name, array)
 
+    def _first_states(self, chosen):
+        """Return (B, W, C, L): the given states before the first steps of sequences chosen (B, C, L), -1 for none."""
+        states = np.where(chosen[..., None] >= 0, self.data.initial[chosen], 0)
+        return aligned_copy(states.transpose(0, 3, 1, 2), self.recipe.dtype)
+
     @cached_property
     def weight_of(self):
         """The sum of the weights of each sequence's steps, (N,)."""
@@ -100,7 +105,7 @@ class Epochs:
 
     def _call(self, rounds):
         """Run a few epochs, or one in several parts."""
-        starts, before, kept = self._starts(), self.round, self._kept(CHANGED)
+        starts, before, kept = self._starts(), self.round, {name: self.arrays[name].copy() for name in CHANGED}
         most = MOST_PLACES // self._places_of(starts)
         epochs = max(1, min(rounds, self._left(starts), most))
         ahead, self.ahead = self.ahead, None
@@ -148,21 +153,15 @@ class Epochs:
     def _give_up(self, kept, before, table):
         """Undo the epoch that was not completed, but not the evaluation before it where it is the first one."""
         made, self.ahead = int(self.counters[loops.ROUNDS_MADE]), None
-        self._restore(kept if made else {name: kept[name] for name in LEARNED})
+        for name in CHANGED if made else LEARNED:
+            self.arrays[name][:] = kept[name]
         if made:
             # Those before it once more: a call takes too little time for a copy of all that each of them changes.
-            self.round, self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1] = before, 0
+            self.go_on(before)
+            self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1] = 0
             self.set_words(stop=GOES_ON.ctypes.data)
             self._execute(table[: _ends(table)[made - 1]], 1, self.recipe.config.every)
             self.set_words(stop=self.flag.ctypes.data)
-
-    def _kept(self, names):
-        """Return copies of arrays, for `_restore`."""
-        return {name: self.arrays[name].copy() for name in names}
-
-    def _restore(self, kept):
-        for name, values in kept.items():
-            self.arrays[name][:] = values
 
 
 def most_updates(places):
@@ -175,14 +174,29 @@ def _ends(table):
     return np.flatnonzero(table[:, FLAGS] & loops.ROUND_END) + 1
 
 
-def addresses(array, rows=None):
-    """Return the addresses of rows of an array; None: of all."""
-    return array.ctypes.data + array.strides[0] * (np.arange(len(array)) if rows is None else rows)
+def aligned_copy(values, dtype):
+    """Return a copy of an array for the kernels."""
+    copy = aligned_zeros(values.shape, dtype)
+    copy[:] = values
+    return copy
 
 
-def table_of(columns, count):
-    """Return the kernels' table of `count` blocks; columns: {name: (B,) or a number}, the others are 0."""
-    table = np.zeros((count, len(loops.ITEM)), np.int64)
-    for name, values in columns.items():
+def addresses(array):
+    """Return the addresses of the rows of an array."""
+    return array.ctypes.data + array.strides[0] * np.arange(len(array))
+
+
+def table_of(update, part, parts, columns):
+    """Return the kernels' table of blocks of updates, in order.
+
+    update, part (B,): of each block; parts (U,): the number of parts of each update; columns: {name: (B,) or a number}
+    of the rest, 0 for those that are missing.
+    """
+    begins = (np.diff(update, prepend=-1) > 0) | (np.diff(part, prepend=0) > 0)
+    ends = np.diff(update, append=len(parts)) > 0
+    flags = loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends
+    common = {"flags": flags, "part": part, "learned": parts[update], "parts": parts[update]}
+    table = np.zeros((len(update), len(loops.ITEM)), np.int64)
+    for name, values in (common | columns).items():
         table[:, loops.ITEM.index(name)] = values
     return table

@@ -9,15 +9,18 @@ from fastrnn.arguments import as_choice, as_each, as_seeds, as_whole
 from fastrnn.cores import cores
 from fastrnn.data.roles import check_roles, split
 from fastrnn.heads.base import Head, heads
+from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.networks import BLOCK_COLUMNS, VECTOR_BYTES
+from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.checks import check_kinds, check_range, check_trained
 from fastrnn.training.sequences.division import alike, divisions_of
 from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.fitting import Fitting
+from fastrnn.training.sequences.job import histories_of
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
-from fastrnn.training.sequences.per_model import given_weights, separated
+from fastrnn.training.sequences.per_model import FIT_PER_MODEL, given_weights, separated
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.saved import described_head
@@ -133,18 +136,38 @@ def fit_sequences(
     with FitAutosave(checkpoint, identity) if checkpoint else contextlib.nullcontext() as autosave:
         fitting = Fitting(manys, threads, progress, callback, autosave)
         taken = fitting.run()
-    fits = Fits.of(
-        cell,
-        head,
-        config,
-        seeds[chosen],
-        sizes[chosen].astype(int),
-        {name: values[chosen] for name, values in varied.items()},
-        taken,
-        {many.recipe.cell.hidden_size: many.recipe for many in manys},
-        fitting.seconds,
+    names = {called: name for name, called in FIT_PER_MODEL.items()}
+    return Fits(
+        cell=cell,
+        head=head,
+        config=config,
+        seeds=seeds[chosen],
+        hidden_size=sizes[chosen].astype(int),
+        options={names.get(name, name): values[chosen] for name, values in varied.items()},
+        groups={name: values[chosen] for name, values in groups.items()},
+        data_name=data.name,
+        seconds=fitting.seconds,
+        arithmetic=arithmetic(),
+        _recipes={many.recipe.cell.hidden_size: many.recipe for many in manys},
+        **_fields_of(taken, config),
     )
-    return replace(fits, groups={name: values[chosen] for name, values in groups.items()}, data_name=data.name)
+
+
+def _fields_of(taken, config):
+    """Return the fields of Fits that are in FitResults."""
+    histories, best_round = histories_of(taken, config.dtype), np.array([each.best_round for each in taken])
+    none = np.full((2, ROLES), np.nan, config.dtype)
+    at = (best_round // config.every).tolist()
+    losses = np.array([own[n] if len(own) else none for own, n in zip(histories, at)])
+    return {
+        "stopped": tuple(each.stopped for each in taken),
+        "epochs": np.array([each.rounds for each in taken]),
+        "best_epoch": best_round,
+        "loss": losses[:, 0].copy(),
+        "accuracy": losses[:, 1].copy(),
+        "_rows": tuple(each.best for each in taken),
+        "_histories": tuple(histories),
+    }
 
 
 def _lanes(config, lanes, owned, roles, data):

@@ -36,23 +36,23 @@ class FitAutosave(TrainingAutosave):
         self.state = None
         with self.taking_up():
             for many in manys:
-                own = {name.partition(".")[2]: array for name, array in tensors.items() if _is_of(name, many)}
-                if own:
-                    _take_up(many, own)
+                prefix = _prefix(many)
+                names = [name for name in tensors if name.startswith(prefix)]
+                if names:
+                    _take_up(many, {name.removeprefix(prefix): tensors[name] for name in names})
             return float(header["seconds"])
 
     def save(self, held, seconds):
         """Write the finished models, and {Many: lanes of its models at work, as Many.held}."""
         tensors = {}
         for many, lanes in held.items():
-            own = _arrays(many, lanes)
-            tensors |= {f"{many.recipe.cell.hidden_size}.{name}": array for name, array in own.items()}
+            tensors |= {f"{_prefix(many)}{name}": array for name, array in _arrays(many, lanes).items()}
         header = {"kind": AUTOSAVE_KIND, "format": 1, "identity": self.identity, "seconds": seconds}
         self.write(lambda: sealed(tensors, header))
 
 
-def _is_of(name, many):
-    return name.partition(".")[0] == str(many.recipe.cell.hidden_size)
+def _prefix(many):
+    return f"{many.recipe.cell.hidden_size}."
 
 
 def _arrays(many, held):

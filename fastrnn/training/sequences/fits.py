@@ -9,15 +9,11 @@ from fastrnn.cells.base import Cell
 from fastrnn.exchange.base import network_of
 from fastrnn.exchange.torch import state_of
 from fastrnn.heads.base import Head
-from fastrnn.kernels.recurrent.decide import ROLES
-from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
-from fastrnn.training.sequences.job import ENDS, histories_of
+from fastrnn.training.sequences.job import ENDS, Roles
 from fastrnn.training.sequences.one import Fit
 from fastrnn.training.sequences.predictions import Predictions
-from fastrnn.training.sequences.saved import read_fits, write_fits
-
-HISTORY_ROLES = ("train", "validation", "test")
+from fastrnn.training.sequences.saved import ARRAYS, TUPLES, read_fits, write_fits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,48 +76,6 @@ class Fits(Predictions):
     groups: dict = field(default_factory=dict)
     data_name: str = ""
 
-    @classmethod
-    def of(cls, cell, head, config, seeds, sizes, options, taken, recipes, seconds):
-        """Collect the models of a training; for internal use.
-
-        Parameters
-        ----------
-        cell, head, config, seeds, sizes, options
-            What was trained.
-        taken : list
-            The results of the models, in the order of the seeds.
-        recipes : dict
-            {hidden size: FitRecipe}.
-        seconds : float
-            The time of all models together.
-
-        Returns
-        -------
-        Fits
-        """
-        histories, best_round = histories_of(taken, config.dtype), np.array([each.best_round for each in taken])
-        none = np.full((1, 2, ROLES), np.nan, config.dtype)
-        at = (best_round // config.every).tolist()
-        chosen = np.array([(own if len(own) else none)[n if len(own) else 0] for own, n in zip(histories, at)])
-        return cls(
-            cell,
-            head,
-            config,
-            seeds,
-            sizes,
-            {names.get(name, name): values for name, values in options.items()},
-            tuple(each.stopped for each in taken),
-            np.array([each.rounds for each in taken]),
-            best_round,
-            chosen[:, 0].copy(),
-            chosen[:, 1].copy(),
-            seconds,
-            arithmetic(),
-            tuple(each.best for each in taken),
-            tuple(histories),
-            recipes,
-        )
-
     def __len__(self):
         return len(self.seeds)
 
@@ -132,11 +86,8 @@ class Fits(Predictions):
             raise IndexError(f"index: got {index!r}, expected an integer, a slice, or one axis of integers or booleans")
         if not len(chosen):
             raise IndexError(f"index: got {index!r}, which chooses none of {len(self)} models")
-        arrays = {
-            name: getattr(self, name)[chosen]
-            for name in ("seeds", "hidden_size", "epochs", "best_epoch", "loss", "accuracy")
-        }
-        lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in ("stopped", "_rows", "_histories")}
+        arrays = {name: getattr(self, name)[chosen] for name in ARRAYS}
+        lists = {name: tuple(getattr(self, name)[i] for i in chosen) for name in TUPLES}
         options, groups = (
             {name: values[chosen] for name, values in columns.items()} for columns in (self.options, self.groups)
         )
@@ -285,8 +236,8 @@ class Fits(Predictions):
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
         }
-        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(HISTORY_ROLES)}
-        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(HISTORY_ROLES)}
+        columns |= {f"{name}_loss": self.loss[:, n] for n, name in enumerate(Roles._fields)}
+        columns |= {f"{name}_accuracy": self.accuracy[:, n] for n, name in enumerate(Roles._fields)}
         return pandas.DataFrame(columns)
 
     def _recipe(self, i):
@@ -294,6 +245,3 @@ class Fits(Predictions):
 
 
 Fit.several = Fits
-
-# Names, for users, of options of the kernels.
-names = {"rate": "learning_rate", "decay": "weight_decay"}

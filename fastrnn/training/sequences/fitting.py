@@ -108,7 +108,7 @@ class Fitting:
                 self.progress(*self.so_far())
             if self.stepwise:
                 self._step()
-            elif self.callback and (evaluated := self._evaluated()) != self.reported:
+            elif self.callback and (evaluated := sum(many.evaluated for many in self.manys)) != self.reported:
                 self.reported = evaluated
                 self._call()
 
@@ -140,16 +140,9 @@ class Fitting:
         asked = self.callback(FitState(self))
         if isinstance(asked, (bool, np.bool_)) and asked and not self.flag[0]:
             self.reason = "callback"
-            self.stop()
-
-    def _evaluated(self):
-        return sum(many.evaluated for many in self.manys)
+            self.interrupt.set()
 
     # ------------------------------------------------------------------------------------------ in threads that work
-
-    def stop(self):
-        """Ask all training to stop soon."""
-        self.interrupt.set()
 
     def pause(self, evaluated):
         """Let a single model wait for the callback, after a call of the kernels with `evaluated` evaluations."""

@@ -60,7 +60,8 @@ class FitGroup(Frame):
             segment=min(recipe.config.tbptt_steps or 0, steps),
         )
         self.jobs, self.parts = [None] * self.slots, [[] for _ in range(self.slots)]
-        self.laid_for, self.changed = None, True
+        # The Division of the models that began last, and whether `_settle` has work.
+        self.division, self.changed = None, True
         # Models that begin within calls, and FitResults of those whose lanes they took in the latest one.
         self.successors, self.left = Successors(self), []
         # The latest Division, and the result of _constants.
@@ -126,11 +127,6 @@ class FitGroup(Frame):
         return self.latest[1]
 
     @property
-    def division(self):
-        """The Division of the models that began last, or None."""
-        return self.laid_for
-
-    @property
     def succeeds(self):
         """Whether models may take the lanes of others within a call."""
         return self.recipe.net.own_weights and self.recipe.config.batch_size is None
@@ -141,9 +137,9 @@ class FitGroup(Frame):
 
     def _lay(self, slots, jobs):
         """Set the weight of each sequence of the blocks for models of one Division."""
-        if self.laid_for is not jobs[0].division:
-            self.laid_for = jobs[0].division
-            blocks, self.shared = self.blocks_for(self.laid_for)
+        if self.division is not jobs[0].division:
+            self.division = jobs[0].division
+            blocks, self.shared = self.blocks_for(self.division)
             self._take_blocks(blocks)
             self.changed = True
         self.weights[..., self.lanes_of(span_of(slots))] = self.shared
@@ -200,7 +196,7 @@ class FitGroup(Frame):
             self._settle()
         if not self.arrays["active"].any():
             # No model is between two evaluations: waiting models may begin at once.
-            self.round = 0
+            self.go_on(0)
         # Models that wait begin at the first evaluation.
         self.running = (self.arrays["active"][0, : self.slots] > 0) | (self._progress("pending") > 0)
         self.counters[loops.ROUNDS_MADE : loops.BEGAN + 1], self.left = 0, []
@@ -251,13 +247,9 @@ class FitGroup(Frame):
         """The number of rounds made; evaluations are in multiples of `every`."""
         return int(self.counters[loops.ROUND])
 
-    @round.setter
-    def round(self, number):
-        self.counters[loops.ROUND] = number
-
     def go_on(self, round_):
         """Continue from this round, with models that were put into the empty group."""
-        self.round = round_
+        self.counters[loops.ROUND] = round_
 
     def take(self, slots):
         """Free the slots of finished models; return their FitResults."""

@@ -35,8 +35,7 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
     fits = _saved(path, type(cell), arguments, data.name)
     if fits is not None:
         if progress:
-            role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
-            progress(len(fits), len(fits), float(fits.loss[fits.best_index, role]))
+            progress(len(fits), len(fits), float(fits.selection_loss.min()))
         return fits
     if path:
         os.makedirs(output, exist_ok=True)

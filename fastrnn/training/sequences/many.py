@@ -40,8 +40,7 @@ class Many:
 
     def restore(self, taken, held):
         """Continue from FitResults, and from models in lanes, as in `held`."""
-        if taken:
-            self.keep(taken)
+        self.keep(taken)
         self.held = held
 
     @property
@@ -147,7 +146,9 @@ class Many:
             spare = min(2 * spare, -(-self.share // 2)) if took < SHORT_SECONDS else max(1, spare // 2)
             choice.measured(first.team.used, made, took)
             pace.measured(made, took)
-            self._take_back(groups)
+            with self.lock:
+                # Models that no lane took wait again, as the next ones.
+                self.waiting.give_back([job for group in groups for job in group.successors.rest()])
             if taken := turns.take():
                 self.keep(taken)
             # Half of them wait for other threads, and for the end.
@@ -200,15 +201,9 @@ class Many:
         free = spare if fills else len(group.jobs) + 1
         group.successors.offer(jobs, free)
 
-    def _take_back(self, groups):
-        """Let models that no lane took wait again, as the next ones."""
-        rest = [job for group in groups for job in group.successors.rest()]
-        with self.lock:
-            self.waiting.give_back(rest)
-
     def keep(self, taken):
         """Store FitResults."""
-        least = min(each.chosen_loss(self.recipe.config.every) for each in taken)
+        least = min((each.chosen_loss(self.recipe.config.every) for each in taken), default=math.inf)
         evaluations = sum(len(each.history) for each in taken)
         with self.lock:
             self.taken.update((each.job.model, each) for each in taken)

@@ -115,7 +115,7 @@ def outputs_of(recipe, weights, data, states=False, initial=None):
             window = _lay(arrays, data, block, begun)
             given = initial is not None or begun > 0
             for theta, start, own in zip(thetas, starts, groups):
-                _run(program, {**arrays, "theta": theta}, window, start if given else None)
+                program.run(program.frame(**arrays, theta=theta, steps=window, start=start if given else 0))
                 for (column, lane), sequence in zip(columns, block):
                     place = column, slice(lane, lane + own.stop - own.start)
                     steps = min(data.lengths[sequence] - begun, window)
@@ -142,8 +142,3 @@ def _lay(arrays, data, sequences, begun):
     lengths[:] = 0
     lengths[: len(sequences)] = left
     return int(left[0])
-
-
-def _run(program, arrays, steps, start):
-    """Run the kernel on some steps of a block; start: the states before them, or None."""
-    program.run(program.frame(**arrays, steps=steps, start=0 if start is None else start))

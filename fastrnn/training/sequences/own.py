@@ -29,7 +29,6 @@ class OwnGroup(FitGroup):
         self.lengths = aligned_zeros((count, net.columns, lanes), dtype)
         # The sequence in each place, the Division of which each lane's are, and the lanes whose sequences are to be
         # written before the next round.
-        self.recent = None
         self.chosen, self.divided, self.late = np.full((count, net.columns, lanes), -1), [None] * lanes, set()
         width = 0 if data.initial is None else data.initial.shape[1]
         self.first_states = aligned_zeros((count, width, net.columns, lanes), dtype)
@@ -37,7 +36,6 @@ class OwnGroup(FitGroup):
             SequenceBlock(
                 *(array[first:last] for array in self.laid),
                 self.lengths[n],
-                np.zeros(0, int),
                 self.first_states[n] if width else None,
             )
             for n, (first, last) in enumerate(zip(self.firsts, ends))
@@ -46,18 +44,13 @@ class OwnGroup(FitGroup):
     def _longest(self):
         return int(self.layout.steps.max())
 
-    @property
-    def division(self):
-        """The Division of the models that began last, or None."""
-        return self.recent
-
     def suited(self):
         """Return the lanes, as bits, that have the sequences of `division` already."""
         lanes = enumerate(zip(self.divided, self.jobs))
-        return sum(1 << lane for lane, (own, job) in lanes if job is not None and own is self.recent)
+        return sum(1 << lane for lane, (own, job) in lanes if job is not None and own is self.division)
 
     def _lay(self, slots, jobs):
-        self.changed, self.recent = True, jobs[-1].division
+        self.changed, self.division = True, jobs[-1].division
         for division in {job.division for job in jobs}:
             lanes = np.array([slot for slot, job in zip(slots, jobs) if job.division is division])
             own, role, block, column = (array[:, None] for array in self.layout.places(division))

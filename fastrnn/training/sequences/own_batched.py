@@ -2,9 +2,17 @@
 
 import numpy as np
 
-from fastrnn.kernels.recurrent import train as loops
+from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.kernels.workspace import aligned_zeros
-from fastrnn.training.sequences.epochs import NEVER, Epochs, addresses, most_updates, orders_of, table_of
+from fastrnn.training.sequences.epochs import (
+    NEVER,
+    Epochs,
+    addresses,
+    aligned_copy,
+    most_updates,
+    orders_of,
+    table_of,
+)
 from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.team import MODELS_PARTS, parts_of_models
 
@@ -25,13 +33,9 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         return [np.zeros(0, np.int64) if start == NEVER else job.division.of_role(0) for job, start in pairs]
 
     def _places_of(self, starts):
-        most = max(map(len, self._training(starts)))
+        columns, most = self.recipe.net.columns, max(map(len, self._training(starts)))
         size = min(self.recipe.config.batch_size, most)
-        return -(-most // size) * self._places_of_update(size)
-
-    def _places_of_update(self, size):
-        columns = self.recipe.net.columns
-        return -(-size // columns) * columns * self.recipe.lanes
+        return -(-most // size) * -(-size // columns) * columns * self.recipe.lanes
 
     def _portions(self, starts, epochs):
         chosen, counts = self._chosen(starts, epochs)
@@ -84,17 +88,11 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         update, block, part = update[order], block[order], part[order]
         parts = np.minimum(np.bincount(update, minlength=len(scale)), MODELS_PARTS)
         chosen, lengths = chosen[update, block], lengths[update, block]
-        weights = aligned_zeros((len(scale), loops.ROLES, net.columns, self.recipe.lanes), dtype)
+        weights = aligned_zeros((len(scale), ROLES, net.columns, self.recipe.lanes), dtype)
         weights[:, 0] = scale[:, None]
-        learning, lasting = aligned_zeros(learners.shape, dtype), aligned_zeros(lengths.shape, dtype)
-        learning[:], lasting[:] = learners & (weight > 0), lengths
+        learning, lasting = aligned_copy(learners & (weight > 0), dtype), aligned_copy(lengths, dtype)
         rows = np.stack([np.where(chosen >= 0, data.offsets[chosen], 0), lengths], 1)
-        begins, ends = np.diff(update * MODELS_PARTS + part, prepend=-1) > 0, np.diff(update, append=len(scale)) > 0
         columns = {
-            "flags": loops.LEARN | loops.FRESH * begins | loops.UPDATE * ends,
-            "part": part,
-            "learned": parts[update],
-            "parts": parts[update],
             "steps": steps[update, block],
             "lengths": addresses(lasting),
             "weights": addresses(weights)[update],
@@ -103,8 +101,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         }
         arrays = [weights, learning, lasting, rows]
         if data.initial is not None:
-            start = aligned_zeros((len(chosen), data.initial.shape[1], *chosen.shape[1:]), dtype)
-            start[:] = np.where(chosen[..., None] >= 0, data.initial[chosen], 0).transpose(0, 3, 1, 2)
+            start = self._first_states(chosen)
             columns["start"] = addresses(start)
             arrays.append(start)
-        return table_of(columns, len(update)), update, arrays
+        return table_of(update, part, parts, columns), update, arrays

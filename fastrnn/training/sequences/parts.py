@@ -19,10 +19,7 @@ from fastrnn.sweeps.unit import Done, Stopped
 from fastrnn.sweeps.workers import Workers
 from fastrnn.training.sequences.fit import fit_sequences
 from fastrnn.training.sequences.fits import Fits
-from fastrnn.training.sequences.saved import ARRAYS, head_kind
-
-# Tuples of Fits with an entry for each model, as ARRAYS have.
-TUPLES = ("stopped", "_rows", "_histories")
+from fastrnn.training.sequences.saved import ARRAYS, TUPLES, head_kind
 
 
 class Where(NamedTuple):
@@ -85,8 +82,11 @@ class Parts:
         sizes = np.broadcast_to(call.arguments.get("hidden_size", call.cell.hidden_size), len(seeds))
         borders = [0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(seeds)]
         self.points = list(zip(borders[:-1], borders[1:]))
-        for path in sorted(glob.glob(f"{glob.escape(stem)}.part-*.safetensors") if stem else ()):
+        for path in self._files() if stem else ():
             self._take_up(path)
+
+    def _files(self):
+        return sorted(glob.glob(f"{glob.escape(self.stem)}.part-*.safetensors"))
 
     def _take_up(self, path):
         """Add the Fits of a file; models of a damaged file, or of two files, are fitted again."""
@@ -95,25 +95,21 @@ class Parts:
             fits = Fits.load(path, type(self.call.cell), head_kind(self.call.arguments.get("head")))
         except CheckpointError:
             return
-        if first and not any(self._has(model) for model in range(int(first[1]), int(first[1]) + len(fits))):
-            self.add(None, int(first[1]), fits)
-
-    def _has(self, model):
-        return any(first <= model < first + len(fits) for first, fits in self.found.items())
+        first = first and int(first[1])
+        if first is not None and all(
+            first + len(fits) <= begun or begun + len(others) <= first for begun, others in self.found.items()
+        ):
+            self.add(None, first, fits)
 
     def add(self, point, first, fits):
         """Add the Fits of a part."""
         self.found[first] = fits
         self.done += len(fits)
-        role = 0 if np.isnan(fits.loss[:, 1]).all() else 1
-        self.least = min(self.least, float(fits.loss[fits.best_index, role]))
+        self.least = min(self.least, float(fits.selection_loss.min()))
 
     def append(self, point, first, fits):
         """Write the Fits of a part to its file; once this returns, they survive a crash."""
-        fits.save(self._path(first), overwrite=True)
-
-    def _path(self, first):
-        return f"{self.stem}.part-{first}.safetensors"
+        fits.save(f"{self.stem}.part-{first}.safetensors", overwrite=True)
 
     def missing(self, point):
         """Return [(first, last)]: ranges of missing models of a point; last is exclusive."""
@@ -123,10 +119,6 @@ class Parts:
                 runs.append((begin, min(first, end)))
             begin = max(begin, first + len(fits))
         return runs
-
-    def unit_of(self, point, first, last):
-        """Return the FitPart of these models."""
-        return FitPart(self.call, first, last)
 
     def whole(self):
         """Return the Fits of all models."""
@@ -146,7 +138,7 @@ class Parts:
 
     def remove(self):
         """Delete the files, whose content is now in the file of all models."""
-        for path in glob.glob(f"{glob.escape(self.stem)}.part-*.safetensors"):
+        for path in self._files():
             os.unlink(path)
 
 
@@ -165,8 +157,8 @@ def fit_in_parts(call, where, stem=None, progress=None):
         stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = progress and (lambda done, total, note: progress(done, total, parts.least))
         driver = Driver(
-            parts, pool, parts.unit_of, lambda part, fits: "", journal=parts if stem else None,
-            together=where.workers, unit=where.unit, progress=reported,
+            parts, pool, lambda point, first, last: FitPart(call, first, last), lambda part, fits: "",
+            journal=parts if stem else None, together=where.workers, unit=where.unit, progress=reported,
         )
         driver.complete(range(len(parts.points)))
         return parts.whole(), parts

@@ -101,7 +101,11 @@ def cross_validate(
         After Ctrl-C, with the finished fits kept in `output`.
     """
     check_kinds(cell, data, config, options.get("weights"), {"progress": None if progress is True else progress})
-    where = _where(threads, executor, workers=workers, unit=unit)
+    counts = {"workers": workers, "unit": unit}
+    for name, count in counts.items():
+        if count is not None and executor is None:
+            raise ValueError(f"{name}: is of an executor; give executor=, too")
+    where = Where(threads, executor, *(None if n is None else as_whole(name, n, 1) for name, n in counts.items()))
     seeds = np.arange(as_whole("seeds", seeds, 1)) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not len(seeds):
         raise ValueError("seeds: got none, expected at least one")
@@ -130,25 +134,16 @@ def cross_validate(
     with progress_shown(progress, "fits", models_done) as call:
         reported = call and (lambda done, _, loss: call(done, models, loss))
         fits = fit_kept(cell, data, own_seeds, roles[rows], columns, progress=reported, options=options, **common)
-        steps = np.add.reduceat((data.weight > 0).astype(float), data.offsets[:-1])
-        validation, test = ((roles == role) @ steps for role in (VALIDATION, TEST))
+        validation, test = ((roles == role) @ data.counted for role in (VALIDATION, TEST))
         made = Selection(fits, rows // (inner or 1), rows % (inner or 1), columns, validation[rows], test[rows])
         return replace(made, refitted=_refitted(cell, data, seeds, made, call, options, common)) if refit else made
-
-
-def _where(threads, executor, **counts):
-    """Return the Where of these arguments. Raises ValueError or TypeError for impossible counts."""
-    for name, count in counts.items():
-        if count is not None and executor is None:
-            raise ValueError(f"{name}: is of an executor; give executor=, too")
-    return Where(threads, executor, *(None if n is None else as_whole(name, n, 1) for name, n in counts.items()))
 
 
 def _refitted(cell, data, seeds, selection, progress, options, common):
     """Return the Fits of a Selection's best options to all sequences, one for each seed."""
     point, epochs = selection.choice()
     done, count = len(selection), len(seeds)
-    least = float(selection.fits.loss[selection.fits.best_index, 1 if selection.validation_steps.any() else 0])
+    least = float(selection.fits.selection_loss.min())
     reported = progress and (lambda more, _, loss: progress(done + more, done + count, least))
     columns = {name: np.full(count, value) for name, value in point.items()}
     # A table of roles, as that of the folds: the same kernels fit both.
@@ -161,7 +156,12 @@ def _checked(grid, options, inner, config):
     from."""
     if not isinstance(grid, (dict, type(None))):
         raise TypeError(f"grid: got {type(grid).__name__}, expected {{name: values}}")
-    grid = {name: _axis(name, values) for name, values in (grid or {}).items()}
+    given, grid = grid or {}, {}
+    for name, values in given.items():
+        try:
+            grid[name] = np.atleast_1d(np.asarray(values))
+        except ValueError:
+            raise ValueError(f"grid: {name} holds lists of different lengths, expected numbers") from None
     optimizer = options.get("optimizer", (config or FitConfig()).optimizer)
     axes = ["hidden_size", *FIT_PER_MODEL, *getattr(optimizers().get(str(optimizer)), "_fields", ())]
     for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
@@ -185,11 +185,3 @@ def _checked(grid, options, inner, config):
         if inner is None and name != "hidden_size" and len(values) > 1:
             raise ValueError(f"grid: {name} has {len(values)} values, but with inner=None nothing validates them")
     return grid
-
-
-def _axis(name, values):
-    """Return the (K,) values of an axis of a grid."""
-    try:
-        return np.atleast_1d(np.asarray(values))
-    except ValueError:
-        raise ValueError(f"grid: {name} holds lists of different lengths, expected numbers") from None

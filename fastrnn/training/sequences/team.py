@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastrnn.data.segments import ranges
 from fastrnn.kernels.combining import MOST_PARTS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.threads import with_helpers
@@ -20,8 +21,7 @@ def parts_of(steps, update):
     """
     blocks = np.bincount(update)
     parts = np.minimum(blocks, (np.bincount(update, steps).astype(np.int64) // PART_STEPS).clip(1, MOST_PARTS))
-    number = np.arange(len(update)) - (np.cumsum(blocks) - blocks)[update]
-    return number * parts[update] // blocks[update], parts
+    return ranges(blocks) * parts[update] // blocks[update], parts
 
 
 def parts_of_models(number):
@@ -40,7 +40,7 @@ def parts_of_roles(role, steps):
     """
     if steps is None:
         counts = np.bincount(role)
-        part = parts_of_models(np.arange(len(role)) - (np.cumsum(counts) - counts)[role])
+        part = parts_of_models(ranges(counts))
         parts = np.minimum(counts, MODELS_PARTS)
     else:
         part, parts = parts_of(steps, role)

@@ -36,13 +36,11 @@ RECIPROCAL = 3
 
 def instructions_of(name, dtype, lanes):
     """Return the number of instructions that a function of fastrnn.simd.functions is compiled to."""
-    from numba.core import types
-
     number = {"float32": ir.FloatType(), "float64": ir.DoubleType()}[dtype]
     vector = ir.VectorType(number, lanes)
     function = ir.Function(ir.Module(), ir.FunctionType(vector, [vector]), name)
     builder = ir.IRBuilder(function.append_basic_block())
-    x = Compiled(builder, function.args[0], getattr(types, dtype))
+    x = Compiled(builder, function.args[0], dtype)
     builder.ret(getattr(functions, name)(x).value)
     every = [each for block in function.blocks for each in block.instructions]
     count = sum(RECIPROCAL if "rcp" in str(each) else 1 for each in every if each.opname not in FREE)

@@ -11,7 +11,7 @@ function runs on fastrnn.machine.emulator as plain Python.
 """
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 
 from fastrnn.machine.atomics import Atomics
 from fastrnn.machine.calls import Calls
@@ -20,7 +20,7 @@ from fastrnn.machine.integers import INT, Int, Local
 from fastrnn.machine.lane_sums import LaneSums
 from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
-from fastrnn.simd.rows import broadcast_value, join, load_vector, split_vector
+from fastrnn.simd.rows import broadcast_value, element_type, join, load_vector, split_vector
 from fastrnn.simd.squares import emit_exchange
 
 # A loop of known length is written out, step after step, where it makes at most this number of vectors.
@@ -36,8 +36,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
 
     def __init__(self, builder, words, names, dtype, lanes):
         self.builder, self.words, self.names, self.lanes = builder, words, names, lanes
-        self.dtype = {"float32": types.float32, "float64": types.float64}[dtype]
-        self.element = {"float32": ir.FloatType(), "float64": ir.DoubleType()}[dtype]
+        self.dtype, self.element = dtype, element_type(dtype)
         self.vector, self.bytes = ir.VectorType(self.element, lanes), {"float32": 4, "float64": 8}[dtype]
         self._emitted = {}
 

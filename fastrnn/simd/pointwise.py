@@ -6,7 +6,7 @@ instructions: a sequence without calls, branches or type inference.
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
 
 from fastrnn.simd.host import has
 from fastrnn.simd.rows import broadcast_constant, constant_vector, element_type, join, shuffle, split_vector
@@ -27,7 +27,7 @@ class Vector:
 
     @property
     def double(self):
-        return self.dtype == types.float64
+        return self.dtype == "float64"
 
     def constant(self, number):
         """Return `number` in every lane; float32 constants stay float32."""
@@ -87,7 +87,7 @@ class Vector:
 
 
 def round_to(dtype, number):
-    return float(np.float32(number)) if dtype == types.float32 else float(number)
+    return float(np.float32(number)) if dtype == "float32" else float(number)
 
 
 class Bits(Vector):

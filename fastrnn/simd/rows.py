@@ -1,12 +1,11 @@
 """Operations on LLVM's vectors: one number in all lanes, lanes in another order, several vectors as one."""
 
 from llvmlite import ir
-from numba.core import types
 
 
 def element_type(dtype):
     """Return LLVM's type of one element."""
-    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[dtype]
+    return {"float32": ir.FloatType(), "float64": ir.DoubleType()}[dtype]
 
 
 # Of this process. llvmlite takes long to make and to spell a vector of numbers, and keeps the spelling in the object.

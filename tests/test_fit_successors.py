@@ -97,8 +97,8 @@ def test_calls_of_any_length_and_threads_that_share_the_models_change_nothing(ca
 def test_an_interrupted_call_goes_on_with_models_in_lanes_and_in_the_queue(case, call, begun, monkeypatch, tmp_path):
     together, calls, run = fitted(case), [], Turns.run
 
-    def interrupted(self, rounds, threads):
-        made = run(self, rounds, threads)
+    def interrupted(self, *given):
+        made = run(self, *given)
         calls.append(made)
         if len(calls) == call:
             self.groups[0].flag[0] = 1

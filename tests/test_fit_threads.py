@@ -9,7 +9,7 @@ from fastrnn import GRU, LSTM, Sequences, train, train_many
 from fastrnn import threads as workers
 from fastrnn.data import split
 from fastrnn.thread_choice import ThreadChoice
-from fastrnn.training.sequences import many, team
+from fastrnn.training.sequences import team, turns
 from fastrnn.training.sequences.team import MOST_PARTS, PART_STEPS, parts_of
 from tests.test_fit import press_once
 
@@ -72,7 +72,7 @@ def test_any_number_of_threads_gives_the_same_bytes(granted, monkeypatch, case):
         def next(self, updates):
             return next(numbers), min(next(numbers), updates)
 
-    monkeypatch.setattr(many, "ThreadChoice", Any)
+    monkeypatch.setattr(turns, "ThreadChoice", Any)
     assert same(train(cell, DATA, threads=4, **options), alone)
     assert same(train(cell, DATA, threads=4, callback=lambda state: None, **options), alone)
     assert alone.stopped == ("patience" if case == "early end" else "epochs")

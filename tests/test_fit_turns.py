@@ -25,10 +25,10 @@ class Calls:
     def __init__(self, rounds=None):
         self.run, self.rounds, self.groups = turns.Turns.run, rounds, []
 
-    def __call__(self, own, rounds, threads):
+    def __call__(self, own, rounds, *given):
         self.groups.append(len(own.occupied()))
         last = self.rounds is not None and self.groups[-1] > 2
-        made = self.run(own, self.rounds if last else rounds, threads)
+        made = self.run(own, self.rounds if last else rounds, *given)
         if last:
             own.groups[0].flag[0] = 1
         return made

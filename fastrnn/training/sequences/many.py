@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from fastrnn.thread_choice import ThreadChoice
 from fastrnn.training.sequences.batched import BatchedGroup
 from fastrnn.training.sequences.blocks import Layout, blocks_for, rows_of
 from fastrnn.training.sequences.group import FitGroup
@@ -15,13 +14,14 @@ from fastrnn.training.sequences.own import OwnGroup
 from fastrnn.training.sequences.own_batched import OwnBatchedGroup
 from fastrnn.training.sequences.turns import Turns
 from fastrnn.training.sequences.waiting import Waiting
+from fastrnn.training.tasks.driver import EngineLoop
 from fastrnn.training.tasks.pace import Pace
 
 # In shorter calls more lanes may be without work until other models begin.
 SHORT_SECONDS = 0.002
 
 
-class Many:
+class Many(EngineLoop):
     """Models with the same cell and configuration, waiting for lanes; `work` trains them, on each of several threads.
 
     taken: {model: FitResult}; least: the lowest validation loss of those, or training loss where a model has none to
@@ -89,11 +89,11 @@ class Many:
         with self.lock:
             if not self.waiting and not self.held:
                 return
-        turns = Turns(self.group())
+        turns = Turns(self.group(), self.team, self.fitting.stepwise)
         self.turns.append(turns)
         self.deposits.begin(turns)
         try:
-            self._fit(turns)
+            self.drive(turns, Pace(growth=4), self.fitting.interrupt)
         finally:
             with self.lock:
                 self.deposits.end(turns, elsewhere=True)
@@ -119,42 +119,41 @@ class Many:
                 self.laid = division, blocks_for(division, self.data, net.columns, lanes, self.recipe.dtype)
             return self.laid[1]
 
-    def _fit(self, turns):
-        """Keep the slots of a thread's groups filled until no model waits, or training is to stop."""
-        first = turns.groups[0]
-        spare, pace = 1, Pace(growth=4)
-        # Models that learn from batches, whose sequences lie in the lanes, or that threads share, have calls alone.
-        alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None or self.team > 1
-        choice = ThreadChoice(self.team)
+    def seconds(self):
+        """Return the time by which calls are measured."""
         # That of the processor, which other programs do not lengthen, except where threads share the work.
-        clock = time.thread_time if self.team == 1 else time.perf_counter
-        while not self.flag[0]:
-            for group in turns.groups[: turns.most]:
-                if not any(group.jobs):
-                    self._take_up(turns, group)
-                self._fill(group)
-            if not turns.occupied():
-                break
-            groups = turns.occupied()
-            for group in groups:
-                self._offer(group, spare)
-            rounds = min(pace.updates, first.to_evaluation()) if self.fitting.stepwise else pace.updates
-            threads, count = choice.next(rounds)
-            began, before = clock(), turns.evaluated
-            made = turns.run(count, threads)
-            took = clock() - began
-            spare = min(2 * spare, -(-self.share // 2)) if took < SHORT_SECONDS else max(1, spare // 2)
-            choice.measured(first.team.used, made, took)
-            pace.measured(made, took)
-            with self.lock:
-                # Models that no lane took wait again, as the next ones.
-                self.waiting.give_back([job for group in groups for job in group.successors.rest()])
-            if taken := turns.take():
-                self.keep(taken)
-            # Half of them wait for other threads, and for the end.
-            turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * self.share), self.group)
-            self.deposits.offer(turns, self._states)
-            self.fitting.pause(turns.evaluated - before)
+        return time.thread_time() if self.team == 1 else time.perf_counter()
+
+    def fill(self, turns):
+        """Let models begin that wait, and offer others for lanes that become free; return whether any is in training.
+        """
+        for group in turns.groups[: turns.most]:
+            if not any(group.jobs):
+                self._take_up(turns, group)
+            self._fill(group)
+        turns.running = turns.occupied()
+        for group in turns.running:
+            self._offer(group, turns.spare)
+        return bool(turns.running)
+
+    def collect(self, turns, made, began, ended):
+        """Take the models that were finished in a call, and those that no lane took; save a checkpoint if one is due.
+        """
+        took = ended - began
+        turns.spare = min(2 * turns.spare, -(-self.share // 2)) if took < SHORT_SECONDS else max(1, turns.spare // 2)
+        turns.choice.measured(turns.groups[0].team.used, made, took)
+        with self.lock:
+            # Models that no lane took wait again, as the next ones.
+            self.waiting.give_back([job for group in turns.running for job in group.successors.rest()])
+        if taken := turns.take():
+            self.keep(taken)
+        # Half of them wait for other threads, and for the end. Models that learn from batches, whose sequences lie in
+        # the lanes, or that threads share, have calls alone.
+        alone = not self.recipe.net.own_weights or self.recipe.config.batch_size is not None or self.team > 1
+        turns.adapt(took, alone or len(self.waiting) // (2 * self.threads * self.share), self.group)
+        self.deposits.offer(turns, self._states)
+        self.fitting.pause(turns.evaluated - turns.seen)
+        turns.seen = turns.evaluated
 
     def _take_up(self, turns, group):
         """Continue models that were in the lanes of one group, in a group of these Turns."""

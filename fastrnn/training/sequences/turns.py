@@ -1,5 +1,6 @@
 """The groups of one thread, which run one after the other within each call of compiled code."""
 
+from fastrnn.thread_choice import ThreadChoice
 from fastrnn.training.tasks import pace
 
 # Groups of a thread, at most: to make one takes about as long as four groups save.
@@ -7,14 +8,18 @@ MOST_GROUPS = 4
 
 
 class Turns:
-    """One group, or several where all models of a short call end together.
+    """The engine of one thread (fastrnn.training.tasks.driver): one group, or several where all models of a short call
+    end together.
 
     Python's work on a model takes several times as long just after a call, when it is in no cache any more, and other
-    threads wait for it. `most`: the groups that may begin models.
+    threads wait for it. `most`: the groups that may begin models; spare: the free lanes after which a call ends to
+    begin others; running: the groups of the present call; seen: the evaluations that the caller has seen. team: the
+    threads that share the work of a group, at most; stepwise: whether each evaluation ends a call.
     """
 
-    def __init__(self, first):
+    def __init__(self, first, team=1, stepwise=False):
         self.groups, self.most, self.done, self.fresh = [first], 1, [], False
+        self.choice, self.stepwise, self.spare, self.running, self.seen = ThreadChoice(team), stepwise, 1, [], 0
 
     @property
     def evaluated(self):
@@ -25,9 +30,13 @@ class Turns:
         """Return the groups that have models."""
         return [group for group in self.groups if any(group.jobs)]
 
-    def run(self, rounds, threads):
-        """Run at most `rounds` rounds of each group, until one of its models is finished; return the fewest made."""
-        groups = self.occupied()
+    def run(self, updates, stop, now):
+        """Run at most `updates` rounds of each group, until one of its models is finished; return the fewest made.
+
+        stop: the flag of the groups; now: not used.
+        """
+        groups, most = self.running, self.groups[0].to_evaluation() if self.stepwise else updates
+        threads, rounds = self.choice.next(min(updates, most))
         # Whether all models begin with this call.
         self.fresh = not any(group.updates.any() for group in groups)
         if len(groups) == 1:

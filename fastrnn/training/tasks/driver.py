@@ -1,10 +1,10 @@
 """Calls of an engine and the decisions between them, for one network and for thousands.
 
-An engine trains networks in numbered places; it is a session of one network (fastrnn.training.tasks.engine) or a group
-of models (fastrnn.training.tasks.group). It has
+An engine has run(updates, stop, now), which makes at most this number of updates of each of its networks and returns
+those made. Of trainings on tasks and arrays it is a session of one network (fastrnn.training.tasks.engine) or a group
+of models (fastrnn.training.tasks.group), with networks in numbered places; its run ends where one has an event, and it
+has
 
-- run(updates, stop, now): make at most this number of updates of each network, until one has an event; return those
-  made;
 - events(): {place: event} (fastrnn.kernels.events) of the networks that need a decision, and made(place): the
   updates of one so far;
 - expect(place, patience, limit): have an event after `patience` samples without a mistake (0: never), or after `limit`
@@ -39,28 +39,23 @@ class Job:
         self.sound, self.ruin = sound, ruin
 
 
-class TrainingLoop:
-    """Drives engines until no network is left to train.
+class EngineLoop:
+    """Calls of engines, until nothing is left to train. What derives from it has
 
-    config: the TrainConfig; judged: whether networks are tested. What derives from it has
-
-    - job(engine, place): the Job; seconds(): of training so far;
     - fill(engine): let networks begin that wait; return whether any is in training;
-    - collect(engine, made, began, ended): take what a call of so many updates between these seconds has left;
-    - offer(engine): save a checkpoint if one is due;
-    - is_exact(engine, place, earned): whether a network is right on all samples; earned: whether samples without a
-      mistake led to the test; found_exact(engine, place): whether it was so at an earlier test;
-    - repeat(engine, place): train a network again from its start; end(engine, place, stopped, exact): record its end.
+    - collect(engine, made, began, ended): take what a call has left that made this number of updates;
+    - seconds(): the time by which calls are measured.
     """
+
+    def settle(self, engine):
+        """Decide on the networks that need it: none, where compiled code decides on all."""
 
     def drive(self, engine, pace, stop):
         """Call the engine, each time for the updates of a Pace, until no network is in training or stop() holds."""
         try:
             while True:
                 # At first, too: training may have been interrupted during a test.
-                for place, event in engine.events().items():
-                    self.decide(engine, place, event)
-                self.offer(engine)
+                self.settle(engine)
                 if stop() or not self.fill(engine):
                     return
                 began = self.seconds()
@@ -70,6 +65,25 @@ class TrainingLoop:
                 self.collect(engine, made, began, ended)
         except Interrupted:
             pass
+
+
+class TrainingLoop(EngineLoop):
+    """The loop of trainings on tasks and arrays, whose networks are tested between calls.
+
+    config: the TrainConfig; judged: whether networks are tested. What derives from it has
+
+    - job(engine, place): the Job;
+    - offer(engine): save a checkpoint if one is due;
+    - is_exact(engine, place, earned): whether a network is right on all samples; earned: whether samples without a
+      mistake led to the test; found_exact(engine, place): whether it was so at an earlier test;
+    - repeat(engine, place): train a network again from its start; end(engine, place, stopped, exact): record its end.
+    """
+
+    def settle(self, engine):
+        """Decide on the networks that have an event, and save a checkpoint if one is due."""
+        for place, event in engine.events().items():
+            self.decide(engine, place, event)
+        self.offer(engine)
 
     def decide(self, engine, place, event):
         """Decide on a network for which the engine returned, for this reason."""

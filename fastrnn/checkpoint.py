@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from fastrnn.cells.base import Cell, cells
-from fastrnn.errors import CheckpointError
+from fastrnn.errors import CheckpointError, one_line
 from fastrnn.files import write_atomically
 from fastrnn.machine.stamp import stamp
 from fastrnn.own_tasks import TASK_LABELS, UndefinedTask, own_labels
@@ -81,7 +81,7 @@ def read_checkpoint(path, cell=None, task=None):
     weights, header = _read(path, "checkpoint that Model.save wrote")
     if header.get("kind") == "fits":
         raise CheckpointError(f"{path}: holds fits, not a model of a task: fastrnn.Fits.load reads it")
-    if not _is_int(header.get("format")) or not isinstance(header.get("versions"), dict):
+    if type(header.get("format")) is not int or not isinstance(header.get("versions"), dict):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: no format or versions; save the model again")
     if not 1 <= header["format"] <= FILE_FORMAT:
         raise CheckpointError(
@@ -188,7 +188,7 @@ def _read(path, what):
     # AttributeError, ImportError. All mean that this is no file of ours.
     except Exception as error:
         raise CheckpointError(
-            f"{path}: cannot be read ({_one_line(error)}): truncated, damaged, or not a safetensors file; "
+            f"{path}: cannot be read ({_said(error)}): truncated, damaged, or not a safetensors file; "
             f"expected a {what}"
         ) from error
     if text is None:
@@ -197,7 +197,7 @@ def _read(path, what):
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{path}: fastrnn's metadata are not JSON ({_one_line(error)}); save it again"
+            f"{path}: fastrnn's metadata are not JSON ({_said(error)}); save it again"
         ) from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path}: fastrnn's metadata are damaged: got {header!r:.80}; save it again")
@@ -256,12 +256,8 @@ def _rebuilt(path, kind, described, classes, formula=None):
             raise ValueError("was made with another formula than the present one")
         return made
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: {kind} {name}: {_one_line(error)}") from error
+        raise CheckpointError(f"{path}: {kind} {name}: {_said(error)}") from error
 
 
-def _is_int(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _one_line(error):
-    return " ".join(str(error).split()) or type(error).__name__
+def _said(error):
+    return one_line(error) or type(error).__name__

@@ -14,7 +14,9 @@ class CheckpointError(Exception):
     """
 
     def __init__(self, message):
-        super().__init__(shortened(printable(message)))
+        text, half = printable(message), MOST_CHARACTERS // 2
+        # Messages put a file's name first and advice last.
+        super().__init__(text if len(text) <= MOST_CHARACTERS else f"{text[:half]} ... {text[-half + 5 :]}")
 
 
 def printable(text):
@@ -22,10 +24,9 @@ def printable(text):
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def shortened(text):
-    """Return the text, without its middle if it is long; messages put a file's name before it and advice after it."""
-    half = MOST_CHARACTERS // 2
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} ... {text[-half + 5 :]}"
+def one_line(message):
+    """Return a message, such as an exception, as text without line breaks."""
+    return " ".join(str(message).split())
 
 
 class SettingError(Exception):

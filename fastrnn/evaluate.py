@@ -4,7 +4,7 @@ The truth is the task's own boolean algebra on words, which the tests hold again
 memory is the operands of one batch and one piece of everything else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from fastrnn.bits.planes import Digits, answers_of, counting, from_words, unpack
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE_STEPS = 1 << 13
 BATCH_WORDS, PIECE_BITS = 4096, 1 << 26
+# Wrong samples that are shown.
+MOST_MISTAKES = 5
 
 
 class Batch(NamedTuple):
@@ -53,14 +55,6 @@ class Tally:
     def bit_accuracy(self):
         """The share of right bits."""
         return 1 - self.wrong_bits / self.bits
-
-
-@dataclass
-class Mistakes:
-    """The first (operands, answer, truth) of wrong samples, at most `most`."""
-
-    most: int = 5
-    found: list = field(default_factory=list)
 
 
 def every_batch(task):
@@ -101,8 +95,8 @@ def random_batches(task, samples, seed):
 
 
 def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
-    """Return the Tally of a Model on one Batch, in pieces of time; mistakes: a Mistakes to which wrong samples are
-    added.
+    """Return the Tally of a Model on one Batch, in pieces of time; mistakes: a list to which (operands, answer, truth)
+    of wrong samples are added, as long as it has fewer than MOST_MISTAKES, or None.
 
     progress(share): called with the share of the batch that is done.
     """
@@ -115,9 +109,9 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
         tally.wrong_bits += int(np.bitwise_count(differing).sum())
     tally.bits = batch.samples * task.output_size * (task.bits - _silent(task, 0, task.bits))
     tally.wrong, tally.margin = int(np.bitwise_count(ever).sum()), float(margins.min())
-    if mistakes and tally.wrong and len(mistakes.found) < mistakes.most:
-        wrong = np.flatnonzero(unpacked_bits(ever, batch.samples))[: mistakes.most - len(mistakes.found)]
-        mistakes.found += _shown(model, task, batch, wrong, threads)
+    if mistakes is not None and tally.wrong and len(mistakes) < MOST_MISTAKES:
+        wrong = np.flatnonzero(unpacked_bits(ever, batch.samples))[: MOST_MISTAKES - len(mistakes)]
+        mistakes += _shown(model, task, batch, wrong, threads)
     return tally
 
 
@@ -128,8 +122,7 @@ def _run(model, task, batch, threads, progress=None):
     for start in range(0, task.bits, PIECE_STEPS):
         stop = min(task.bits, start + PIECE_STEPS)
         words = batch.planes(start, stop)
-        truth = np.zeros((*words.shape[:2], task.output_size), np.uint64)
-        label_words(task, words, truth, state)
+        truth = label_words(task, words, state)
         tell = progress and (
             lambda share, start=start, stop=stop: progress((start + share * (stop - start)) / task.bits)
         )

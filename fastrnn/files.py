@@ -98,16 +98,30 @@ def _kind(mode):
 def locked(path):
     """Return a descriptor that holds the lock on an existing file, or None if a living process holds it.
 
-    Without locks (Windows) nobody is known to hold it. Raises OSError, naming the path, if the file cannot be opened.
+    Where there are no locks nobody is known to hold it. Raises OSError, naming the path, if the file cannot be opened.
     """
-    # Not blocking, should it be a FIFO.
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
-    try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
-    except OSError:
+    descriptor = _opened_to_lock(path)
+    if _is_locked(descriptor) is False:
         os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _opened_to_lock(path):
+    # Not blocking, should it be a FIFO.
+    return os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_locked(descriptor):
+    """Return whether the lock on a file could be taken; None where there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
         return None
 
 
@@ -119,11 +133,12 @@ def remove_leftovers(folder):
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    if (descriptor := locked(entry.path)) is not None:
-                        try:
+                    descriptor = _opened_to_lock(entry.path)
+                    try:
+                        if _is_locked(descriptor):
                             os.unlink(entry.path)
-                        finally:
-                            os.close(descriptor)
+                    finally:
+                        os.close(descriptor)
 
 
 def _locked(path):

@@ -70,12 +70,6 @@ def _rows(m):
 _ROWS = Program(_rows, ("seeds", "stream", "words", "count", "width"), "float64", 1, "")
 
 
-def _random_rows(seeds, stream, words):
-    """Fill the rows of words (N, W) with the first words of seeds (N,), both C-contiguous uint64."""
-    _ROWS.call(seeds=seeds, stream=stream, words=words, count=len(words), width=words.shape[1])
-
-
-
 class _Generators:
     """As np.random.Generator(np.random.Philox(key=[seed, streams.WEIGHT_STREAM])) for several seeds, which draw at most
     `words` numbers.
@@ -85,7 +79,8 @@ class _Generators:
 
     def __init__(self, seeds, words):
         self.words, self.drawn = np.empty((len(seeds), words), np.uint64), 0
-        _random_rows(np.asarray(seeds, np.uint64), streams.WEIGHT_STREAM, self.words)
+        seeds = np.ascontiguousarray(seeds, np.uint64)
+        _ROWS.call(seeds=seeds, stream=streams.WEIGHT_STREAM, words=self.words, count=len(seeds), width=words)
 
     def uniform(self, low, high, shape):
         size = int(np.prod(shape))

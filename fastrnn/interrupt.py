@@ -145,14 +145,12 @@ _postponing = []
 
 
 @contextlib.contextmanager
-def raised_interrupt(noted=None):
+def raised_interrupt(noted):
     """Let SIGTERM raise KeyboardInterrupt within the block, as Ctrl-C does, unless the caller has set another handler.
 
-    noted: a list, to which both append before they raise, or None: imports of others may turn a KeyboardInterrupt into
-    an ImportError, and leave objects half made.
+    noted: a list, to which both append before they raise: imports of others may turn a KeyboardInterrupt into an
+    ImportError, and leave objects half made.
     """
-    noted = [] if noted is None else noted
-
     def raise_it(number, frame):
         noted.append(number)
         raise KeyboardInterrupt

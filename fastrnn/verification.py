@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn.arguments import as_integer
 from fastrnn.bits.tree import Tree
-from fastrnn.evaluate import Batch, Mistakes, Tally, evaluate, every_batch, hard_batches, random_batches
+from fastrnn.evaluate import Batch, Tally, evaluate, every_batch, hard_batches, random_batches
 from fastrnn.model import check_model
 
 # Samples times steps that a model file may ask for by its width; who wants more names the width.
@@ -109,19 +109,19 @@ def verify(
     else:
         batches = itertools.chain(hard_batches(task), random_batches(task, samples, seed))
         total = samples + len(task.hard_cases())
-    mistakes, sums = Mistakes(), Tally()
+    sums = Tally()
     for batch in batches:
 
         def tell(share, batch=batch):
             progress(sums.samples + int(share * batch.samples), total)
 
-        tally = evaluate(model, task, batch, mistakes, threads, progress and tell)
+        tally = evaluate(model, task, batch, result.mistakes, threads, progress and tell)
         sums.add(tally)
         before = result.families.get(batch.family, (0, 0))
         result.families[batch.family] = before[0] + tally.samples, before[1] + tally.wrong
         if tally.wrong and not whole:
             break
-    result.samples, result.wrong, result.margin, result.mistakes = sums.samples, sums.wrong, sums.margin, mistakes.found
+    result.samples, result.wrong, result.margin = sums.samples, sums.wrong, sums.margin
     result.seconds = time.perf_counter() - started
     return result
 

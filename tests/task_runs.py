@@ -34,16 +34,9 @@ def _changed(task):
             yield from (type(task)(**{**vars(task), name: value + more}) for more in (1, 3))
 
 
-def labels(task, x, state=None):
-    """y (W, T, O) for words x (W, T, I)."""
-    y = np.zeros((*x.shape[:2], task.output_size), np.uint64)
-    label_words(task, x, y, np.zeros((len(x), 64), np.uint64) if state is None else state)
-    return y
-
-
 def answers(task, rows):
     """The task's answers to tuples of operands, by its kernel."""
-    return answers_of(task, labels(task, to_words(rows, task.bits)), len(rows))
+    return answers_of(task, label_words(task, to_words(rows, task.bits)), len(rows))
 
 
 def block_of(task, dtype=np.float32):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from task_runs import BLOCK, answers, drawn, labels, operands_of
+from task_runs import BLOCK, answers, drawn, operands_of
 
+from fastrnn.bits.label import label_words
 from fastrnn.bits.planes import from_words, to_words
 from fastrnn.tasks.addition import Addition
 
@@ -40,7 +41,7 @@ def test_a_sum_may_be_cut_anywhere(case, data):
     cut = data.draw(st.integers(1, task.bits - 1))
     x = to_words(rows, task.bits)
     state = np.zeros((len(x), 64), np.uint64)
-    parts = [labels(task, np.ascontiguousarray(part), state) for part in (x[:, :cut], x[:, cut:])]
+    parts = [label_words(task, np.ascontiguousarray(part), state) for part in (x[:, :cut], x[:, cut:])]
     assert from_words(np.concatenate(parts, axis=1)[:, :, 0], len(rows)) == [sum(row) % 2**task.bits for row in rows]
 
 

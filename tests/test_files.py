@@ -309,6 +309,22 @@ def test_a_temporary_file_that_is_removed_before_its_lock_is_made_once_more(tmp_
     assert removed and names_in(tmp_path) == ["net.bin"]
 
 
+def test_where_a_file_system_has_no_locks_nobody_holds_one_and_leftovers_stay(tmp_path, monkeypatch):
+    def refuse(file, how):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    (tmp_path / "net.bin").write_bytes(b"old")
+    leftover = tmp_path / ".net.bin.1-0123abcd.fastrnn-tmp"
+    leftover.write_bytes(b"half")
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    descriptors = [locked(tmp_path / "net.bin") for _ in range(2)]
+    assert None not in descriptors
+    for each in descriptors:
+        os.close(each)
+    write_atomically(tmp_path / "net.bin", b"new")
+    assert (tmp_path / "net.bin").read_bytes() == b"new" and leftover.exists()
+
+
 def test_files_of_others_are_no_leftovers(tmp_path):
     for name in (
         ".net.bin.1-0123abcd.fastrnn-tmp2",

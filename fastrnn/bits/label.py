@@ -151,12 +151,16 @@ def label_program(task):
     return Program(kernel, FRAME, "float64", 1, f"{operations} {outputs} {after}")
 
 
-def label_words(task, x, y, state):
-    """Fill y (W, T, O) with the right outputs of a task for x (W, T, I); state (W, 64): states before, then after.
+def label_words(task, x, state=None):
+    """Return the right outputs (W, T, O) of a task for x (W, T, I); state (W, 64): states before, then after, or None:
+    those at the start.
 
     Raises ValueError for arrays that are not C-contiguous uint64.
     """
-    for array in (x, y, state):
+    state = np.zeros((len(x), STATE_WORDS), np.uint64) if state is None else state
+    for array in (x, state):
         if array.dtype != np.uint64 or not array.flags.c_contiguous:
             raise ValueError(f"label_words: got {array.dtype} of strides {array.strides}, expected C-contiguous uint64")
+    y = np.zeros((*x.shape[:2], task.output_size), np.uint64)
     label_program(task).call(x=x, y=y, state=state, words=len(x), steps=x.shape[1])
+    return y

@@ -44,15 +44,14 @@ def items_of(task):
         branch = np.tile(np.arange(branches[t]), len(place))
         place, block, state = (np.repeat(each, branches[t], axis=0) for each in (place, block, state))
         place += branch * sizes[t]
-        x, y = (np.zeros((len(place), 1, size), np.uint64) for size in (inputs, outputs))
+        x = np.zeros((len(place), 1, inputs), np.uint64)
         for i in range(inputs):
             if t < ahead:
                 bits = block[:, None] * WORD + np.arange(samples) >> inputs * t + i & 1
                 x[:, 0, i] = (bits.astype(np.uint64) << np.arange(samples, dtype=np.uint64)).sum(1)
             else:
                 x[:, 0, i] = -(branch >> i & 1).astype(np.uint64)
-        label_words(task, x, y, state)
-        counts = t + 1 == steps or not task.last_only
+        y, counts = label_words(task, x, state), t + 1 == steps or not task.last_only
         items[place, :2], items[place, 2:] = (t, counts), np.concatenate([x, y], 2)[:, 0].view(np.int64)
         if t + 1 < steps:
             for part in range(0, len(place), NODES):

@@ -17,9 +17,9 @@ import signal
 import sys
 import textwrap
 
-from fastrnn.cli.errors import UserError, one_line
+from fastrnn.cli.errors import UserError
 from fastrnn.cores import threads_setting
-from fastrnn.errors import CheckpointError, SettingError
+from fastrnn.errors import CheckpointError, SettingError, one_line
 from fastrnn.interrupt import raised_interrupt, repeated_interrupt
 from fastrnn.program import program
 
@@ -62,33 +62,29 @@ def _leave():
 
 
 def _main(argv):
+    """Return the exit status; whatever goes wrong is reported in one line."""
     _prepare_streams()
     noted = []
     with repeated_interrupt(noted):
-        return _reported(argv, noted)
-
-
-def _reported(argv, noted):
-    """Return the exit status; whatever goes wrong is reported in one line."""
-    try:
-        threads_setting()
-        with raised_interrupt(noted):
-            status = _run(argv)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        _abandon_stdout()
-        return 141  # what a shell reports of programs that SIGPIPE ends
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except (MemoryError, OverflowError) as error:
-        return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
-    except OSError as error:
-        _abandon_stdout()
-        return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    # Of ImportErrors: a module that is missing.
-    except (UserError, CheckpointError, SettingError, ImportError) as error:
-        return _fail("interrupted", 130) if noted and isinstance(error, ImportError) else _fail(error)
+        try:
+            threads_setting()
+            with raised_interrupt(noted):
+                status = _run(argv)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            _abandon_stdout()
+            return 141  # what a shell reports of programs that SIGPIPE ends
+        except KeyboardInterrupt:
+            return _fail("interrupted", 130)
+        except (MemoryError, OverflowError) as error:
+            return _fail(f"not enough memory: {error}" if str(error) else "not enough memory")
+        except OSError as error:
+            _abandon_stdout()
+            return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        # Of ImportErrors: a module that is missing.
+        except (UserError, CheckpointError, SettingError, ImportError) as error:
+            return _fail("interrupted", 130) if noted and isinstance(error, ImportError) else _fail(error)
 
 
 def _run(argv):

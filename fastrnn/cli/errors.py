@@ -35,8 +35,3 @@ def user_errors(options=None, prefix=""):
         for python, option in SPELLED:
             message = re.sub(python, option, message)
         raise UserError(prefix + message) from error
-
-
-def one_line(message):
-    """Return the message without line breaks."""
-    return " ".join(str(message).split())

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from fastrnn.cells.elman import Elman
 from fastrnn.cells.gru import GRU
 from fastrnn.cells.lstm import LSTM
+from fastrnn.errors import one_line
 from fastrnn.exchange.base import Format, Network, network_of
 from fastrnn.exchange.gates import assembled, cell_of
 from fastrnn.heads.linear import Linear
@@ -116,8 +117,7 @@ def _array_of(name, values):
         for method in ("detach", "cpu", "numpy"):
             values = getattr(values, method, lambda values=values: values)()
     except (TypeError, RuntimeError) as error:  # NumPy has no bfloat16
-        said = " ".join(str(error).split())
-        raise ValueError(f"state: {name!r} does not become an array of NumPy ({said:.120})") from error
+        raise ValueError(f"state: {name!r} does not become an array of NumPy ({one_line(error):.120})") from error
     return values
 
 
@@ -189,7 +189,7 @@ def _loaded(content):
         raise ValueError(f"is a file of torch.save, which PyTorch reads: {error}: {install('torch')}") from error
     except Exception as error:  # whatever a damaged file makes of it
         # PyTorch writes some words in bold.
-        said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
+        said = one_line(re.sub(r"\x1b\[\d*m", "", str(error)))
         raise ValueError(f"is damaged, or holds something else than tensors by name ({said:.120})") from error
     tensors = hasattr(state, "items") and all(isinstance(name, str) and hasattr(state[name], "shape") for name in state)
     if not tensors:

@@ -72,8 +72,7 @@ def _run_once(task, states, inputs):
     shape, count = (len(states), len(inputs)), len(states) * len(inputs)
     state = packed_bits(np.repeat(np.array(states), len(inputs), axis=0))
     x = packed_bits(np.tile(inputs, (len(states), 1)))[:, None]
-    y = np.zeros((len(x), 1, task.output_size), np.uint64)
-    label_words(task, x, y, state)
+    y = label_words(task, x, state)
     return unpacked_bits(state, count).reshape(*shape, -1), unpacked_bits(y, count).reshape(*shape, -1)
 
 

@@ -49,6 +49,4 @@ def planes_of(symbols, inputs):
 
 def answers(task, planes):
     """Return the right outputs (W, T, O) for planes (W, T, I), from the task's start, independent of its width."""
-    truth = np.zeros((*planes.shape[:2], task.output_size), np.uint64)
-    label_words(task, planes, truth, np.zeros((len(planes), 64), np.uint64))
-    return truth
+    return label_words(task, planes)

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 
+from fastrnn.errors import one_line
 from fastrnn.interrupt import checked_interrupt
 from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps.unit import code_version
@@ -131,4 +132,4 @@ class Driver:
 
 
 def _reason(error):
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {one_line(error)}"

@@ -6,6 +6,8 @@ To Code an LSTM-RNN in Python (Part 1: RNN)", 2015; its equations and the meanin
 fastrnn.reference.
 """
 
+import functools
+
 import numpy as np
 
 from fastrnn import reference
@@ -93,85 +95,103 @@ def _train_compiled(samples, seed, hidden_dim, alpha, binary_dim, report_every):
 def update_per_sample(synapses, operands, alpha, binary_dim):
     """Update the Synapses in place after each (a, b) row of operands (N, 2); return layer_2 (T,) of the last sample,
     least significant bit first."""
-    hidden = len(synapses.synapse_h)
-    rows = -(-hidden // _PROGRAM.lanes)
-    width = rows * _PROGRAM.lanes
+    hidden, lanes = len(synapses.synapse_h), lanes_for(float)
+    tiles = -(-hidden // (MOST_VECTORS * lanes))
+    vectors = -(-hidden // (tiles * lanes))
+    width = tiles * vectors * lanes
     shapes = {"weights": (2 + hidden, width), "back": (hidden, width), "out": (width,), "unit": (width,),
               "states": (binary_dim + 1, 2 + width), "deltas": (binary_dim + 1, width), "layer_2": (binary_dim,),
               "layer_2_delta": (binary_dim,), "alpha": (1,)}
-    arrays = {name: aligned_zeros(shape, float) for name, shape in shapes.items()}
-    places = arrays["weights"][:2, :hidden], arrays["out"][:hidden, None], arrays["weights"][2:, :hidden]
+    words = {name: aligned_zeros(shape, float) for name, shape in shapes.items()}
+    places = words["weights"][:2, :hidden], words["out"][:hidden, None], words["weights"][2:, :hidden]
     for place, synapse in zip(places, synapses):
         place[:] = synapse
-    arrays["back"][:, :hidden], arrays["unit"][:hidden], arrays["alpha"][:] = synapses.synapse_h.T, 1, alpha
-    operands = np.ascontiguousarray(operands, np.int64)
-    _PROGRAM.call(**arrays, operands=operands, samples=len(operands), steps=binary_dim, hidden=hidden, rows=rows)
+    words["back"][:, :hidden], words["unit"][:hidden], words["alpha"][:] = synapses.synapse_h.T, 1, alpha
+    words |= {"operands": np.ascontiguousarray(operands, np.int64), "samples": len(operands), "steps": binary_dim,
+              "hidden": hidden, "rows": tiles * vectors}
+    _program(vectors).call(**words)
     for place, synapse in zip(places, synapses):
         synapse[:] = place
-    return arrays["layer_2"]
+    return words["layer_2"]
 
 
+# Vectors of units in a tile, whose chains of additions overlap.
+MOST_VECTORS = 4
 _X = node("input", "x")
+_ARRAYS = "weights", "back", "out", "unit", "states", "deltas", "layer_2", "layer_2_delta", "alpha"
 
 
-def _sigmoid(x):
-    return on_vectors([sigmoid(_X)], {_X: x}, x)[0]
+@functools.cache
+def _program(vectors):
+    """Return the Program that updates after each of the samples, in tiles of this number of vectors of units.
 
-
-def _kernel(m):
-    """Update after each of the samples.
-
-    Units lie in `rows` vectors, in which numbers of no unit are 0: weights (2 + H, .) are synapse_0 and synapse_h, back
-    (H, .) is synapse_h.T, out (.) is synapse_1, states (T + 1, 2 + .) the inputs of time t and layer_1 before it,
-    deltas (T + 1, .) layer_1_delta; unit (.) is 1 where there is a unit.
+    Units lie in `rows` vectors, whose numbers are 0 where there is no unit: weights (2 + H, .) are synapse_0 and
+    synapse_h, back (H, .) is synapse_h.T, out (.) is synapse_1, states (T + 1, 2 + .) the inputs of time t and layer_1
+    before it, deltas (T + 1, .) layer_1_delta; unit (.) is 1 where there is a unit.
     """
+
+    def kernel(m):
+        _update(m, vectors)
+
+    words = (*_ARRAYS, "operands", "samples", "steps", "hidden", "rows")
+    return Program(kernel, words, "float64", lanes_for(float), f"{vectors}")
+
+
+def _update(m, vectors):
     steps, hidden, rows, operands = m.word("steps"), m.word("hidden"), m.word("rows"), m.integers("operands")
     weights, back, out, unit, states, deltas, layer_2, layer_2_delta, alpha = map(m.pointer, _ARRAYS)
     zero, alpha, width = m.constant(0.0), m.broadcast(alpha, 0), rows * m.lanes
     # layer_1 (T + 1, .): before a time, and after it.
-    stride, layer_1 = width + 2, m.part(states, 2)
-    after = m.part(layer_1, stride)
+    stride, before = width + 2, m.part(states, 2)
+    after = m.part(before, stride)
 
-    def products(start, count, numbers, number_step, vectors, vector_step):
-        """start + sum over n < count of numbers[n number_step] times the vector at vectors[n vector_step]."""
-        return m.fold(count, [start], lambda n, sums: [
-            m.fma(m.broadcast(numbers, n * number_step), m.load(m.part(vectors, n * vector_step), 0), sums[0])])[0]
+    def tile(array, row):
+        return [m.load(array, row + n) for n in range(vectors)]
 
-    def learn(array, row, *update):
-        m.store(array, row, m.fma(alpha, products(zero, steps, *update), m.load(array, row)))
+    def products(starts, count, numbers, number_step, array, array_step, row):
+        """starts + sum over n < count of numbers[n number_step] times the tile `row` of the array at n array_step."""
+
+        def add(n, sums):
+            number = m.broadcast(numbers, n * number_step)
+            return [m.fma(number, each, total) for each, total in zip(tile(m.part(array, n * array_step), row), sums)]
+
+        return m.fold(count, starts, add)
+
+    def learn(synapse, row, *product):
+        sums = products([zero] * vectors, steps, *product, row)
+        for n, (each, total) in enumerate(zip(tile(synapse, row), sums)):
+            m.store(synapse, row + n, m.fma(alpha, total, each))
+
+    def sigmoid_of(x):
+        return on_vectors([sigmoid(_X)], {_X: x}, x)[0]
 
     for sample in m.range(m.word("samples")):
         a, b = (m.read(operands, sample * 2 + n) for n in range(2))
         for t in m.range(steps):
-            state = m.part(states, t * stride)
+            state, now = m.part(states, t * stride), m.part(after, t * stride)
             for n, number in enumerate((a, b)):
                 m.set_number(state, n, m.from_integer((number >> t).both(1)))
-            for row in m.range(rows):
-                pre = products(zero, hidden + 2, state, 1, m.part(weights, row * m.lanes), width)
-                # An input of 0 would make 0.5 of a unit that does not exist.
-                m.store(m.part(after, t * stride), row, m.select(m.load(unit, row) > 0.0, _sigmoid(pre), zero))
+            for row in m.range(rows, step=vectors):
+                pre = products([zero] * vectors, hidden + 2, state, 1, weights, width, row)
+                for n, (each, exists) in enumerate(zip(pre, tile(unit, row))):
+                    # Otherwise it would be 0.5 where there is no unit.
+                    m.store(now, row + n, m.select(exists > 0.0, sigmoid_of(each), zero))
         for t in m.range(steps):
             now, truth = m.part(after, t * stride), m.from_integer((a + b >> t).both(1))
             total = m.fold(rows, [zero], lambda n, sums: [m.fma(m.load(now, n), m.load(out, n), sums[0])])
-            output = _sigmoid(m.sums(total))
+            output = sigmoid_of(m.sums(total))
             m.set_number(layer_2, t, output)
             m.set_number(layer_2_delta, t, (truth - output) * (output * (1.0 - output)))
         for t in m.down(steps):
-            later = m.part(deltas, (t + 1) * width)
-            for row in m.range(rows):
-                now, own = m.load(m.part(after, t * stride), row), m.broadcast(layer_2_delta, t) * m.load(out, row)
-                error = products(own, hidden, later, 1, m.part(back, row * m.lanes), width)
-                m.store(m.part(deltas, t * width), row, error * (now * (1.0 - now)))
-        for row in m.range(rows):
-            first = row * m.lanes
-            learn(out, row, layer_2_delta, 1, m.part(after, first), stride)
+            now, delta = m.part(after, t * stride), m.broadcast(layer_2_delta, t)
+            own, later = m.part(deltas, t * width), m.part(deltas, (t + 1) * width)
+            for row in m.range(rows, step=vectors):
+                errors = products([delta * each for each in tile(out, row)], hidden, later, 1, back, width, row)
+                for n, (error, each) in enumerate(zip(errors, tile(now, row))):
+                    m.store(own, row + n, error * (each * (1.0 - each)))
+        for row in m.range(rows, step=vectors):
+            learn(out, row, layer_2_delta, 1, after, stride)
             for i in m.range(hidden + 2):
-                learn(m.part(weights, i * width), row, m.part(states, i), stride, m.part(deltas, first), width)
+                learn(m.part(weights, i * width), row, m.part(states, i), stride, deltas, width)
             for j in m.range(hidden):
-                learn(m.part(back, j * width), row, m.part(deltas, j), width, m.part(layer_1, first), stride)
-
-
-_ARRAYS = "weights", "back", "out", "unit", "states", "deltas", "layer_2", "layer_2_delta", "alpha"
-_PROGRAM = Program(
-    _kernel, (*_ARRAYS, "operands", "samples", "steps", "hidden", "rows"), "float64", lanes_for(float), ""
-)
+                learn(m.part(back, j * width), row, m.part(deltas, j), width, before, stride)

@@ -16,7 +16,7 @@ from fastrnn.evaluate import Batch, evaluate
 from fastrnn.proofs.sequences import answers, planes_of, skewed
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks import TrainConfig, train
-from fastrnn.training.tasks.consolidate import consolidate
+from fastrnn.training.tasks.certified_finetune import certified_finetune
 
 # What follows exactness takes as many updates as one attempt at a proof: 512, and eight times as many where said so.
 BATCH, MORE, LONG = 16, 8192, 65536
@@ -46,9 +46,10 @@ RECIPES = {
     "+ 4,096 updates more": lambda run, seed: more(run, seed, LONG),
     "+ 512, weight decay 0.01": lambda run, seed: more(run, seed, weight_decay=0.01),
     "+ 512, long carries": lambda run, seed: more(run, seed, data=carries(TASK, seed)),
-    "+ 512, saturation 0.1": lambda run, seed: more(run, seed, saturation=0.1),
-    "+ 512, both": lambda run, seed: more(run, seed, saturation=0.1, data=carries(TASK, seed)),
-    "until proved (the default)": lambda run, seed: consolidate(run.model, TrainConfig(seed=seed), attempts=30)[0],
+    "+ 512, saturation 0.1": lambda run, seed: more(run, seed, saturation_penalty=0.1),
+    "+ 512, both": lambda run, seed: more(run, seed, saturation_penalty=0.1, data=carries(TASK, seed)),
+    "until proved (the default)": lambda run, seed: certified_finetune(run.model, TrainConfig(seed=seed),
+                                                                       attempts=30)[0],
 }
 
 

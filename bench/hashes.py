@@ -18,7 +18,7 @@ from bench.arguments import parser_for
 from fastrnn import checkpoint, tasks
 from fastrnn.interrupt import Interrupt
 from fastrnn.training.tasks.autosave import Autosave
-from fastrnn.training.tasks.consolidate import consolidate
+from fastrnn.training.tasks.certified_finetune import certified_finetune
 
 CELLS = {"elman": fastrnn.Elman(6), "gru": fastrnn.GRU(3), "lstm": fastrnn.LSTM(3), "tanh": fastrnn.Elman(16, "tanh"),
          "relu": fastrnn.Elman(6, "relu")}
@@ -28,7 +28,7 @@ OPTIONS = {
     "sgd": {"optimizer": "sgd", "batch_size": 1, "reduction": "sum", "learning_rate": 0.1},
     "batch 80": {"batch_size": 80, "learning_rate": 0.03},
     "float64": {"dtype": "float64"},
-    "terms": {"max_grad_norm": 0.5, "tbptt_steps": 3, "l1": 1e-5, "weight_decay": 1e-4, "saturation": 1e-3,
+    "terms": {"max_grad_norm": 0.5, "tbptt_steps": 3, "l1": 1e-5, "weight_decay": 1e-4, "saturation_penalty": 1e-3,
               "schedule": "cosine"},
     "diverging": {"optimizer": "sgd", "learning_rate": 1e4, "weight_decay": 3e-4, "reduction": "sum"},
     "samples": {"until": "samples", "max_samples": 3000, "optimizer": "momentum"},
@@ -165,8 +165,8 @@ def main(*words):
             print(f"{name:34}", stopped(results[0]), *hashes, digest(*files.written), len(files.written), flush=True)
             files.written.clear()
     run = fastrnn.train(fastrnn.Elman(8), tasks.Addition(8), seed=1, until="exact", threads=1)
-    model, proof = consolidate(run.model, threads=1)
-    print(f"{'consolidate':34}", digest(model.weights, proof.proved, proof.margin))
+    model, proof = certified_finetune(run.model, threads=1)
+    print(f"{'certified_finetune':34}", digest(model.weights, proof.proved, proof.margin))
 
 
 def stopped(result):

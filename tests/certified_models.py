@@ -6,7 +6,7 @@ from pathlib import Path
 import fastrnn
 from fastrnn.model import Model
 from fastrnn.proofs import certify
-from fastrnn.training.tasks.consolidate import consolidate
+from fastrnn.training.tasks.certified_finetune import certified_finetune
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # Exact on all pairs of 8 bits, wrong at some larger width: plain training of the default recipe, or of tanh's.
@@ -22,7 +22,7 @@ def proved(hidden=16, activation="sigmoid", seed=0, operands=2, bias=True):
         fastrnn.Elman(hidden, activation, bias), fastrnn.tasks.Addition(bits=8, operands=operands), config
     )
     assert run.exact
-    found = consolidate(run.model, config)[1]
+    found = certified_finetune(run.model, config)[1]
     assert found.proved, str(found)
     return found
 

@@ -102,7 +102,7 @@ def test_attempts_at_a_proof_go_on_too(eager, path):
         with pytest.raises(Crash):
             fastrnn.train(checkpoint=path, progress=progress, **options)
         held = load_run(path)[0]
-        assert exact.samples < held.samples < whole.samples and held.state["consolidation"]["partial"]
+        assert exact.samples < held.samples < whole.samples and held.state["finetune"]["partial"]
     assert_same(fastrnn.train(checkpoint=path, **options), whole)
     assert not path.exists()
 

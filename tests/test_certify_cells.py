@@ -30,7 +30,7 @@ from fastrnn.proofs.rounding import operations
 from fastrnn.proofs.sequences import skewed
 from fastrnn.training.tasks.smallest import kinds, smallest_certified
 
-consolidation = importlib.import_module("fastrnn.training.tasks.consolidate")
+finetuning = importlib.import_module("fastrnn.training.tasks.certified_finetune")
 NAMES = ("gru", "gru-before", "mgu", "lstm", "leaky")
 ADDITION = fastrnn.tasks.Addition(8)
 _found = {}
@@ -230,9 +230,9 @@ def test_training_ends_proved(cell):
 
 
 def test_the_recipe_of_units_that_keep_is_theirs_alone():
-    of, covers = consolidation.recipe_of, consolidation.covers
-    assert of(fastrnn.Elman(4)) == of(fastrnn.Leaky(4, alpha=0.9)) == consolidation.AFRESH
-    assert of(fastrnn.GRU(4)) == of(fastrnn.LSTM(4)) == of(fastrnn.Leaky(4, alpha=None)) == consolidation.KEEPING
+    of, covers = finetuning.recipe_of, finetuning.covers
+    assert of(fastrnn.Elman(4)) == of(fastrnn.Leaky(4, alpha=0.9)) == finetuning.AFRESH
+    assert of(fastrnn.GRU(4)) == of(fastrnn.LSTM(4)) == of(fastrnn.Leaky(4, alpha=None)) == finetuning.KEEPING
     assert covers(fastrnn.GRU(4), ADDITION) and covers(fastrnn.LSTM(4), ADDITION) and covers(fastrnn.MGU(4), ADDITION)
     # What a unit always keeps no training takes from it.
     assert covers(fastrnn.Leaky(4, alpha=0.9), ADDITION) and not covers(fastrnn.Leaky(4, alpha=0.2), ADDITION)

@@ -122,8 +122,8 @@ OPTIONS = {
             "curriculum": fastrnn.Curriculum(4, 3),
             "reduction": "sum",
             "dtype": "float64",
-            "saturation": 0.125,
-            "retention": 0.125,
+            "saturation_penalty": 0.125,
+            "retention_penalty": 0.125,
         }.items()
     },
 }

@@ -96,7 +96,7 @@ def test_names_in_prose_exist(path):
 
 
 def test_what_does_not_exist_is_found():
-    assert faults("by fastrnn.sweep.Processes, fastrnn.training.tasks.consolidate and Model.lode") == [
+    assert faults("by fastrnn.sweep.Processes, fastrnn.training.tasks.certified_finetune and Model.lode") == [
         "fastrnn.sweep.Processes",
         "Model.lode",
     ]

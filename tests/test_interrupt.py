@@ -164,7 +164,7 @@ def test_the_last_verification_may_be_interrupted(monkeypatch):
 def test_a_run_interrupted_while_it_is_proved_goes_on_to_the_same_bytes(monkeypatch, call):
     whole = fastrnn.train(until="certified")
     with monkeypatch.context() as patch:
-        interrupted_in(patch, "fastrnn.training.tasks.consolidate", "certify", call)
+        interrupted_in(patch, "fastrnn.training.tasks.certified_finetune", "certify", call)
         run = fastrnn.train(until="certified")
     assert run.stopped == "interrupted" and run.exact and not run.certified
     assert (run.samples < whole.samples) == (call == 1)

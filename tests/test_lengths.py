@@ -35,7 +35,7 @@ CASES = {
     "batches": {},
     "batches on threads": {"batch_size": 64, "threads": 2},
     "batches, gradients cut": {"tbptt_steps": 5},
-    "batches, units at their extremes": {"saturation": 0.1},
+    "batches, units at their extremes": {"saturation_penalty": 0.1},
     "one sample an update": {"batch_size": 1},
     "the whole of them": {"batch_size": ROWS},
 }

@@ -36,7 +36,7 @@ def distance(weights, others):
         (Elman(16), dict(optimizer="adam", batch_size=6, schedule="drop", max_grad_norm=0.05, tbptt_steps=3, l1=0.01)),
         pytest.param(
             Elman(3, "tanh"),
-            dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation=0.1, weight_decay=0.1),
+            dict(optimizer="adam", loss="cross-entropy", batch_size=16, saturation_penalty=0.1, weight_decay=0.1),
             marks=pytest.mark.slow,
         ),
         # Vectors of half the size: 15 seconds of compiling.
@@ -143,7 +143,7 @@ def test_options_of_each_model_are_those_of_single_runs():
         learning_rate=[0.01, 0.1, 0.02],
         weight_decay=[0.2, 0.0, 0.0],
         l1=[0.0, 0.0, 0.1],
-        saturation=[0.2, 0.3, 0.1],
+        saturation_penalty=[0.2, 0.3, 0.1],
         initial_scale=[1.0, 2.0, 0.5],
     )
     constants = dict(beta1=[0.9, 0.5, 0.0], epsilon=1e-6)
@@ -166,7 +166,7 @@ def test_options_of_each_model_are_those_of_single_runs():
 @pytest.mark.slow  # kernels without the terms, which nothing else needs
 def test_terms_that_a_model_does_without_it_also_does_without_in_company():
     cell, options = Elman(3, "tanh"), dict(TANH, batch_size=2, max_samples=60)
-    varied = dict(weight_decay=[0.0, 0.2], l1=[0.0, 0.1], saturation=[0.0, 0.3])
+    varied = dict(weight_decay=[0.0, 0.2], l1=[0.0, 0.1], saturation_penalty=[0.0, 0.3])
     company = fastrnn.train_many(cell, seeds=[4, 4], **options, **varied)
     alone = fastrnn.train_many(cell, seeds=[4], **options)
     assert all(np.array_equal(company.weights(0)[name], alone.weights(0)[name]) for name in alone.weights(0))
@@ -174,7 +174,7 @@ def test_terms_that_a_model_does_without_it_also_does_without_in_company():
 
 
 def test_a_model_that_diverges_is_reported_and_leaves_its_neighbours_alone():
-    options = dict(TANH, saturation=0.1, batch_size=4, max_samples=800)
+    options = dict(TANH, saturation_penalty=0.1, batch_size=4, max_samples=800)
     # Weights that change their sign and grow, from one update to the next; and weights whose sums are infinite at once.
     decays, scales = np.zeros(20), np.ones(20)
     decays[[3, 19]], scales[8] = [1e3, 1e4], 1e308
@@ -229,7 +229,7 @@ def test_gradients_are_those_of_numpy(activation, loss, hidden, steps, batch, in
         batch_size=batch,
         until="samples",
         max_samples=batch,
-        saturation=saturation,
+        saturation_penalty=saturation,
         dtype="float64",
     )
     for i in range(3):

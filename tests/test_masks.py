@@ -219,7 +219,7 @@ QUICK = [("train", 1, 0.0), ("train", 20, 0.0), ("train_many", 4, 0.2)]
 def test_training_on_padded_sequences_is_training_on_cut_ones(trainer, batch_size, saturation):
     x, y, mask = padded(20, 5, LONG, np.zeros)
     options = dict(OPTIONS, weights=DOUBLING, batch_size=batch_size, max_samples=20 * 8, loss=LOSS["relu"])
-    options |= dict(learning_rate=0.01, saturation=saturation)
+    options |= dict(learning_rate=0.01, saturation_penalty=saturation)
     long, short = (TRAINERS[trainer](data, options) for data in ((x, y, mask), (x[:, :5], y[:, :5])))
     if trainer == "train_many":
         stopped, weights = [run.stopped[0] for run in (long, short)], [run.weights(0) for run in (long, short)]

@@ -70,7 +70,8 @@ REFUSED = [
 
 
 def test_the_lists_name_what_there_is():
-    numbers = {"learning_rate", "max_grad_norm", "saturation", "batch_size", "seed", "tbptt_steps", "initial_scale"}
+    numbers = {"learning_rate", "max_grad_norm", "saturation_penalty", "batch_size", "seed", "tbptt_steps"}
+    numbers |= {"initial_scale"}
     assert numbers <= {*NUMBERS} and ("adam", "beta2") in CONSTANTS
     assert {"batch_size", "max_samples", "seed", "verify_after", "tbptt_steps"} == {*WHOLE}
 
@@ -161,17 +162,17 @@ def trained(**options):
 def test_training_ends_with_the_same_bytes_for_every_kind_of_number(number, batch_size):
     # In float64, as the kernels with and without a penalty that other tests compile.
     options = dict(batch_size=batch_size, dtype="float64")
-    wanted = trained(**options, saturation=float(number))
+    wanted = trained(**options, saturation_penalty=float(number))
     for kind in (int, np.int8, np.uint64, np.float16, np.float32, np.longdouble):
         size = kind(batch_size) if np.dtype(kind).kind in "iu" else batch_size
-        assert trained(**{**options, "batch_size": size}, saturation=kind(number)) == wanted
+        assert trained(**{**options, "batch_size": size}, saturation_penalty=kind(number)) == wanted
     assert (wanted == trained(**options)) == (number == 0)
 
 
 @pytest.mark.parametrize("name", [*RUN_PER_MODEL, "beta1"])
 def test_one_value_for_each_model_may_be_of_any_kind(name):
     # One set of kernels for all options: those that test_many.py compiles for tanh, with all terms of training.
-    every = dict(loss="cross-entropy", dtype="float64", saturation=0.1, weight_decay=0.1)
+    every = dict(loss="cross-entropy", dtype="float64", saturation_penalty=0.1, weight_decay=0.1)
 
     def of(values):
         options = {**every, **({"optimizer_options": {name: values}} if name == "beta1" else {name: values})}
@@ -233,8 +234,8 @@ def test_a_run_goes_on_to_the_same_bytes_whatever_kind_of_number_its_file_holds(
     path, run = saved
     wanted = None
     for value in (0.0, 0):
-        came, config = load_run(with_option(path, tmp_path / "other", "saturation", value))
-        assert type(config.saturation) is float
+        came, config = load_run(with_option(path, tmp_path / "other", "saturation_penalty", value))
+        assert type(config.saturation_penalty) is float
         after = fastrnn.train(
             came.model.cell, came.model.task, replace(config, max_samples=128), resume=came
         ).model.weights["w_hh"]

@@ -67,7 +67,7 @@ def test_an_update_takes_the_gradient_of_the_penalty(name, batch_size):
     x, y = X[:batch_size], Y[:batch_size]
     options = dict(data=(x, y), weights=weights, until="samples", optimizer="sgd", learning_rate=1.0, dtype="float64",
                    batch_size=batch_size, max_samples=batch_size)
-    with_it, without = (fastrnn.train(cell, retention=value, **options).model.weights for value in (0.5, 0.0))
+    with_it, without = (fastrnn.train(cell, retention_penalty=value, **options).model.weights for value in (0.5, 0.0))
     for each, weight in weights.items():
         right = np.zeros(weight.shape)
         for place in np.ndindex(weight.shape):

@@ -78,7 +78,7 @@ def test_batches_of_any_size_learn_the_same_from_bits(cell, batch):
 
 
 OPTIONS = [
-    dict(saturation=0.1), dict(retention=0.1), dict(tbptt_steps=3), dict(l1=0.01, weight_decay=0.02),
+    dict(saturation_penalty=0.1), dict(retention_penalty=0.1), dict(tbptt_steps=3), dict(l1=0.01, weight_decay=0.02),
     dict(reduction="sum"),
 ]
 

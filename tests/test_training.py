@@ -61,7 +61,7 @@ def plain_training(config, bias, updates, total):
     weights = {name: config.initial_scale * weight for name, weight in weights.items()}
     for step in range(updates):
         x, y = stream(config.seed, 8, step * config.batch_size, config.batch_size)
-        gradients = oracle.loss_and_grad(weights, "sigmoid", config.loss, x, y, saturation=config.saturation)[1]
+        gradients = oracle.loss_and_grad(weights, "sigmoid", config.loss, x, y, saturation=config.saturation_penalty)[1]
         scale = 1 / config.batch_size if config.reduction == "mean" else 1
         norm = np.sqrt(sum((g**2).sum() for g in gradients.values())) * scale
         if config.max_grad_norm is not None and norm > config.max_grad_norm:
@@ -82,11 +82,11 @@ def plain_training(config, bias, updates, total):
 
 @pytest.mark.parametrize("bias, options", [
     (False, dict(optimizer="sgd", batch_size=1, reduction="sum", learning_rate=0.1)),
-    (True, dict(optimizer="adam", batch_size=1, saturation=0.1)),
+    (True, dict(optimizer="adam", batch_size=1, saturation_penalty=0.1)),
     (True, dict(optimizer="sgd", batch_size=3, schedule="linear", learning_rate=0.5)),
     (False, dict(optimizer="momentum", batch_size=16, schedule="cosine")),
     (True, dict(optimizer="adam", batch_size=40, schedule="drop", max_grad_norm=0.05)),
-    (True, dict(optimizer="adam", batch_size=16, saturation=0.3, initializer="xavier")),
+    (True, dict(optimizer="adam", batch_size=16, saturation_penalty=0.3, initializer="xavier")),
     (True, dict(optimizer="adam", batch_size=16, weight_decay=0.1, l1=0.03, initial_scale=0.5)),
     (True, dict(optimizer="sgd", batch_size=100, max_grad_norm=0.1, learning_rate=1.0, initializer="orthogonal",
                 seed=7)),
@@ -161,7 +161,7 @@ def test_every_part_learns(optimizer, loss, initializer):
     # With kernels that other tests compile: float64 for other optimizers, and for cross-entropy with a penalty on tanh.
     options = {} if optimizer == "adam" and loss == "squared" else {"dtype": "float64"}
     if loss == "cross-entropy":
-        options |= {"cell": Elman(16, "tanh"), "saturation": 0.001, "weight_decay": 1e-6}
+        options |= {"cell": Elman(16, "tanh"), "saturation_penalty": 0.001, "weight_decay": 1e-6}
     options |= {"until": "samples", "max_samples": 30_000, "reduction": "sum" if optimizer == "sgd" else "mean"}
     run = fastrnn.train(optimizer=optimizer, loss=loss, initializer=initializer, **options)
     assert run.history.loss[-10:].mean() < 0.9 * run.history.loss[:3].mean()
@@ -283,7 +283,7 @@ def test_ctrl_c_ends_training_between_calls(ctrl_c):
         (dict(max_grad_norm=0), "max_grad_norm: got 0"),
         (dict(dtype="float16"), "dtype: got 'float16'"),
         (dict(optimizer_options={"beta3": 1}), "optimizer_options: got beta3=1"),
-        (dict(saturation=-0.1), "saturation: got -0.1"),
+        (dict(saturation_penalty=-0.1), "saturation_penalty: got -0.1"),
         (dict(weight_decay=-1), "weight_decay: got -1"),
         (dict(l1=float("inf")), "l1: got inf"),
         (dict(initial_scale="1"), "initial_scale: got '1'"),
@@ -305,7 +305,8 @@ def test_a_configuration_is_frozen_and_goes_through_json():
     assert TrainConfig(**values) == config
     # Fields have other names in files of earlier versions.
     for name, earlier in (("optimizer_options", "constants"), ("max_grad_norm", "clip"), ("tbptt_steps", "truncate"),
-                          ("verify_after", "patience")):
+                          ("verify_after", "patience"), ("saturation_penalty", "saturation"),
+                          ("retention_penalty", "retention")):
         values[earlier] = values.pop(name)
     assert config_from(values) == config
     with pytest.raises(AttributeError):

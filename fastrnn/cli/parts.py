@@ -52,7 +52,7 @@ def parts_to_train(args):
     """
     from dataclasses import replace
 
-    from fastrnn.training.tasks.consolidate import covers
+    from fastrnn.training.tasks.certified_finetune import covers
 
     if args.resume is not None:
         return _resumed(args)

@@ -77,7 +77,7 @@ def candidate(split, seed, number, hidden=16, samples=EXTRA_SAMPLES):
         weights=fit.weights,
         until="samples",
         max_samples=samples,
-        saturation=ROUNDING_PENALTY,
+        saturation_penalty=ROUNDING_PENALTY,
         schedule="drop",
     ).model
     z = model.logits(x, threads=1)

@@ -170,8 +170,8 @@ def train_many(
         - lanes: "models" (default), one model in each lane, or "sequences", one model after the other;
         - callback: called at most some twenty times per second.
 
-        Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale, saturation and
-        the optimizer's constants may be M numbers: see fastrnn.training.tasks.many.
+        Tasks and arrays: fields of fastrnn.TrainConfig; learning_rate, weight_decay, l1, initial_scale,
+        saturation_penalty and the optimizer's constants may be M numbers: see fastrnn.training.tasks.many.
 
     Returns
     -------

@@ -109,8 +109,9 @@ class CraftedRun(RunFile):
         run, config = load_run(path)
         if run.model.task is None or run.model.task.bits > 64 or config.batch_size > 4096 or run.samples >= 1e9:
             return None
-        penalties = config.saturation, config.retention, config.weight_decay, config.l1, config.batch_size - 1
-        kind = run.model.cell.activation, config.loss, config.optimizer, config.dtype, *(each > 0 for each in penalties)
+        penalties = config.saturation_penalty, config.retention_penalty, config.weight_decay, config.l1
+        kind = run.model.cell.activation, config.loss, config.optimizer, config.dtype
+        kind = *kind, *(each > 0 for each in penalties), config.batch_size > 1
         self.compiled = self.compiled or kind
         if kind != self.compiled:
             # Kernels of other kinds would have to be compiled first.

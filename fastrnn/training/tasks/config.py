@@ -15,7 +15,7 @@ UNTIL = ("exact", "certified", "samples")
 
 # Names of fields in files of earlier versions.
 EARLIER = {"clip": "max_grad_norm", "truncate": "tbptt_steps", "constants": "optimizer_options",
-           "patience": "verify_after"}
+           "patience": "verify_after", "saturation": "saturation_penalty", "retention": "retention_penalty"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class TrainConfig:
         Gradients with a larger global norm are scaled down to this norm; None: no clipping.
     tbptt_steps : int or None
         Truncated back-propagation: gradients stay within segments of this many steps; None: all steps.
-    saturation : float
-        Added to the loss: saturation * sum h (1 - h), which pushes hidden units to their extremes.
-    retention : float
+    saturation_penalty : float
+        Added to the loss: saturation_penalty * sum h (1 - h), which pushes hidden units to their extremes.
+    retention_penalty : float
         Weight of the penalty on the share of its last state that a unit keeps.
     weight_decay : float
         Decoupled (AdamW): w -= rate * weight_decay * w.
@@ -92,8 +92,10 @@ class TrainConfig:
     tbptt_steps: int | None = option(
         None, "truncated back-propagation: gradients stay within segments of N steps (default: all steps)"
     )
-    saturation: float = option(0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes")
-    retention: float = option(0.0, "weight of the penalty on the share of its last state that a unit keeps")
+    saturation_penalty: float = option(
+        0.0, "weight of the penalty sum h (1 - h) on hidden units between their extremes"
+    )
+    retention_penalty: float = option(0.0, "weight of the penalty on the share of its last state that a unit keeps")
     weight_decay: float = option(0.0, "decoupled weight decay: w -= rate * weight_decay * w")
     l1: float = option(0.0, "decoupled L1 penalty: w -= rate * l1 * sign(w)")
     initial_scale: float = option(1.0, "factor on the initial weights")
@@ -107,7 +109,7 @@ class TrainConfig:
         set_checked(self, ("batch_size", "max_samples", "tbptt_steps"), as_whole, 1)
         set_checked(self, ("seed", "verify_after"), as_whole, 0)
         set_checked(self, ("learning_rate", "max_grad_norm"), as_number, *POSITIVE)
-        set_checked(self, ("saturation", "retention", "weight_decay", "l1", "initial_scale"), as_number)
+        set_checked(self, ("saturation_penalty", "retention_penalty", "weight_decay", "l1", "initial_scale"), as_number)
         if isinstance(self.curriculum, dict):  # as JSON has it
             object.__setattr__(self, "curriculum", Curriculum(**self.curriculum))
         if not isinstance(self.curriculum, Curriculum | None):

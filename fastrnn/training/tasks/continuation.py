@@ -45,7 +45,7 @@ def check_resumable(run, cell, task, config, data=None):
             "data: got other arrays than those that the run to resume was trained on; "
             "to train its network on these, give its weights as `weights` instead"
         )
-    if "consolidation" in run.state and config.until != "certified":
+    if "finetune" in run.state and config.until != "certified":
         raise ValueError(
             f"until: got {config.until!r}, but the run to resume is exact and being certified; expected 'certified'"
         )
@@ -113,7 +113,7 @@ def state_digest(run):
     """Return a digest of the state in which a Run ended, or None without a Run."""
     if run is None:
         return None
-    partial = (run.state.get("consolidation") or {}).get("partial") or {"weights": {}, "arrays": {}, "numbers": None}
+    partial = (run.state.get("finetune") or {}).get("partial") or {"weights": {}, "arrays": {}, "numbers": None}
     arrays = {
         **run.model.weights,
         **run.state["arrays"],

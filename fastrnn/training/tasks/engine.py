@@ -55,7 +55,7 @@ def terms_of(net, cell, config, steps, options):
         clipped=config.max_grad_norm is not None,
         truncated=segment_of(config, steps) < steps,
         saturating=cell.extremes or () if used["saturation"] else (),
-        retaining=config.retention > 0,
+        retaining=config.retention_penalty > 0,
         decoupled=penalised,
         watched=True,
         together=True,
@@ -114,8 +114,8 @@ def options_of(config, optimizer):
         "decay": config.weight_decay,
         "max_norm": np.inf if config.max_grad_norm is None else config.max_grad_norm,
         "activity": 0.0,
-        "saturation": config.saturation,
-        "retention": config.retention,
+        "saturation": config.saturation_penalty,
+        "retention": config.retention_penalty,
         **config.build_optimizer()._asdict(),
     }
     return [named[name] for name in (*OPTIONS, *optimizer.options)]

@@ -15,7 +15,7 @@ from fastrnn.training.tasks.many_state import ManyAutosave
 from fastrnn.training.tasks.options import check_parts, checked_weights, configured
 
 # Options that may differ between models, besides the optimizer's constants.
-RUN_PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation")
+RUN_PER_MODEL = ("learning_rate", "weight_decay", "l1", "initial_scale", "saturation_penalty")
 
 
 def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=None, threads=None, progress=None,
@@ -23,7 +23,7 @@ def train_many(cell=None, task=None, config=None, *, seeds, data=None, weights=N
     """Train one model for each seed, side by side in the lanes of SIMD vectors, and return the ManyRun.
 
     cell, task, config and options as for `train`; seeds: N integers. learning_rate, weight_decay, l1, initial_scale,
-    saturation and each of the optimizer's constants may be a number or an array of N, one for each model.
+    saturation_penalty and each of the optimizer's constants may be a number or an array of N, one for each model.
     data: (x, y) or (x, y, mask) instead of a task, as for `train`, with the same defaults of until and max_samples, or
     each with a leading axis of N, one data set for each model. weights: initial weights by name instead of drawn ones,
     shared or with a leading axis of N.

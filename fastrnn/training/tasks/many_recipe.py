@@ -14,7 +14,7 @@ from fastrnn.training.tasks.history_bins import bin_updates
 # In float32 a count of samples ends here.
 MOST_PATIENCE = 1 << 24
 # The kernels' names of options.
-ROWS_CALLED = {"learning_rate": "rate", "weight_decay": "decay"}
+ROWS_CALLED = {"learning_rate": "rate", "weight_decay": "decay", "saturation_penalty": "saturation"}
 
 
 class RunRecipe:

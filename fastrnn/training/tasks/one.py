@@ -9,8 +9,8 @@ from fastrnn.interrupt import Interrupted, deferred_interrupt, prompt_interrupt
 from fastrnn.own_tasks import UndefinedTask
 from fastrnn.proofs import check_provable
 from fastrnn.tasks.addition import Addition
+from fastrnn.training.tasks.certified_finetune import certified
 from fastrnn.training.tasks.config import config_from
-from fastrnn.training.tasks.consolidate import certified
 from fastrnn.training.tasks.continuation import (
     check_processor,
     check_resumable,
@@ -23,7 +23,7 @@ from fastrnn.training.tasks.continuation import (
 from fastrnn.training.tasks.data import training_arrays, training_data
 from fastrnn.training.tasks.one_driver import Training
 from fastrnn.training.tasks.options import check_parts, checked_weights, configured
-from fastrnn.training.tasks.resume import CONSOLIDATION, load_run, made_run
+from fastrnn.training.tasks.resume import FINETUNE, load_run, made_run
 from fastrnn.training.tasks.run import Run
 from fastrnn.training.tasks.run_autosave import RunAutosave
 from fastrnn.verification import verify, warm_up
@@ -46,8 +46,8 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
     until: "exact" (the default for a task) stops when the network is right on all of its verification, or on all of its
     data, whose targets must then be 0 or 1: it is tested after `verify_after` samples without a mistake, twice as many
     after each failed test, and seldom enough to take a small share of the time. "certified" continues from there, by
-    fastrnn.training.tasks.consolidate, until the network is proved right at every width; Run.certification is the
-    proof. "samples" uses all max_samples. curriculum: a task is learned at small widths first
+    fastrnn.training.tasks.certified_finetune, until the network is proved right at every width; Run.certification is
+    the proof. "samples" uses all max_samples. curriculum: a task is learned at small widths first
     (fastrnn.training.tasks.curriculum), unless until is "samples".
     resume: the Run of an unfinished training, or its file, to continue. Cell, task and config are by default those of
     the Run, and must be equal to them; only max_samples, until and verify_after may differ. other_processor: continue
@@ -107,7 +107,7 @@ def train(cell=None, task=None, config=None, *, data=None, weights=None, threads
 def _trained(resume, autosave, *, cell, task, arrays, digest, config, weights, threads, progress):
     """Return the Run of a training to its end, after the Run `resume` or None; digest: of the arrays."""
     training = None
-    if not (resume and CONSOLIDATION in (resume.state or {})):
+    if not (resume and FINETUNE in (resume.state or {})):
         training = Training(cell, task, arrays, config, threads=threads, before=resume and resume.state,
                             weights=resume.model.weights if resume else weights)
         with prompt_interrupt():

@@ -35,6 +35,8 @@ ELSEWHERE = {
     "num_threads": "threads",
     "n_jobs": "threads",
     "init": "initializer",
+    "saturation": "saturation_penalty",
+    "retention": "retention_penalty",
 }
 
 

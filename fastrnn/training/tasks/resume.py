@@ -2,7 +2,7 @@
 
 The state is a dict of arrays and plain values: "arrays" and "numbers" as a session gives them, "stretches" as
 HistoryBins.saved, "seconds", "config" as TrainConfig.as_dict, "data", the digest of the arrays it is trained on or
-None; and, where an exact network is trained on to a proof, "consolidation": "attempt", "updates", "batch_size",
+None; and, where an exact network is trained on to a proof, "finetune": "attempt", "updates", "batch_size",
 "stretches" and "seconds" of the attempts since, and "partial", the "weights", "arrays" and "numbers" of an unfinished
 attempt, or None.
 
@@ -27,7 +27,9 @@ from fastrnn.training.tasks.run import History, Run
 
 PREFIX = f"{TRAINING_PREFIX}."
 HISTORY = "history"
-CONSOLIDATION = "consolidation"
+FINETUNE = "finetune"
+# Names in files of earlier versions.
+EARLIER_STATE = {"consolidation": FINETUNE}
 # The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
 WEIGHTS_PREFIX = "weights."
 
@@ -36,7 +38,7 @@ def run_from(model, config, state, stopped, verification=None, certification=Non
     """Return the Run of a training in this state."""
     steps, seconds = state["numbers"]["step"], state["seconds"]
     samples, history = steps * config.batch_size, HistoryBins(config.batch_size, state["stretches"]).history()
-    if more := state.get(CONSOLIDATION):
+    if more := state.get(FINETUNE):
         history = _joined(history, HistoryBins(more["batch_size"], more["stretches"]).history(), seconds)
         steps, samples = steps + more["updates"], samples + more["updates"] * more["batch_size"]
         seconds += more["seconds"]
@@ -92,16 +94,16 @@ def run_content(run, identity=None):
     }
     if identity is not None:
         training["identity"] = identity
-    if CONSOLIDATION in state:
-        more = state[CONSOLIDATION]
+    if FINETUNE in state:
+        more = state[FINETUNE]
         partial = more["partial"] or {"weights": {}, "arrays": {}, "numbers": None}
         later = {
             HISTORY: _rows(more),
             **partial["arrays"],
             **{WEIGHTS_PREFIX + name: weight for name, weight in partial["weights"].items()},
         }
-        arrays |= {f"{CONSOLIDATION}.{name}": array for name, array in later.items()}
-        training[CONSOLIDATION] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
+        arrays |= {f"{FINETUNE}.{name}": array for name, array in later.items()}
+        training[FINETUNE] = {"numbers": partial["numbers"], "length": more["stretches"]["length"],
                                    **{name: more[name] for name in ("attempt", "updates", "batch_size", "seconds")}}
     arrays = {PREFIX + name: array for name, array in arrays.items()}
     config = {"config": state["config"]}
@@ -136,9 +138,11 @@ def load_run(path, cell=None, task=None):
         config = config_from(metadata["config"])
         if np.dtype(config.dtype) != model.dtype:
             raise ValueError(f"dtype: got {config.dtype}, the weights are {model.dtype}")
-        training = metadata[TRAINING_PREFIX]
+        training = {EARLIER_STATE.get(name, name): value for name, value in metadata[TRAINING_PREFIX].items()}
         arrays = _named(tensors, PREFIX)
-        later = _named(arrays, f"{CONSOLIDATION}.")
+        later = {}
+        for name in (FINETUNE, *EARLIER_STATE):
+            later |= _named(arrays, f"{name}.")
         optimizer = optimizer_of(config)
         state = {
             **_progress(model, optimizer, arrays, training, training["numbers"]),
@@ -150,8 +154,8 @@ def load_run(path, cell=None, task=None):
                 if not isinstance(training[name], kind):
                     raise ValueError(f"{name}: got {training[name]!r:.80}")
                 state[name] = training[name]
-        if CONSOLIDATION in training:
-            state[CONSOLIDATION] = _consolidation(model, optimizer, later, training[CONSOLIDATION])
+        if FINETUNE in training:
+            state[FINETUNE] = _finetune(model, optimizer, later, training[FINETUNE])
         if not isinstance(training["stopped"], str):
             raise ValueError(f"stopped: got {training['stopped']!r}, expected a str")
         run = run_from(model, config, state, training["stopped"])
@@ -166,7 +170,7 @@ def _named(arrays, prefix):
     return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays] if name.startswith(prefix)}
 
 
-def _consolidation(model, optimizer, arrays, saved):
+def _finetune(model, optimizer, arrays, saved):
     numbers, updates = saved["numbers"], saved["updates"]
     for name in ("attempt", "updates", "batch_size"):
         _check_count(name, saved[name], name == "batch_size")

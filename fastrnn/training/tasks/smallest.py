@@ -1,7 +1,7 @@
 """Searches for the smallest number of hidden units for which a network is proved right at every width.
 
 A network of the smallest size has no unit to spare: one keeps the task's state, and others need intermediate values,
-which the penalty of fastrnn.training.tasks.consolidate would push away. Therefore the penalty is thirty times weaker
+which the penalty of fastrnn.training.tasks.certified_finetune would push away. Therefore it is thirty times weaker
 here, and there are fifty times the data.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from fastrnn.cells.base import cells
 from fastrnn.interrupt import checked_interrupt
+from fastrnn.training.tasks.certified_finetune import certified_finetune
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.consolidate import consolidate
 from fastrnn.training.tasks.many import train_many
 
 # The initial scale decides whether networks of this size learn the task at all: few do from small weights.
@@ -72,8 +72,10 @@ def _tried(cell, task, seeds, threads, progress):
         if progress:
             progress(number, len(exact))
         seed = int(run.seeds[i])
-        found[seed] = consolidate(run.model(i), replace(config, seed=seed), attempts=PROOF_ATTEMPTS, threads=threads,
-                                  saturation=PROOF_SATURATION, samples=PROOF_SAMPLES)[1]
+        found[seed] = certified_finetune(
+            run.model(i), replace(config, seed=seed), attempts=PROOF_ATTEMPTS, threads=threads, samples=PROOF_SAMPLES,
+            saturation_penalty=PROOF_SATURATION
+        )[1]
     proved = {seed: each for seed, each in found.items() if each.proved}
     seed = max(proved, key=lambda seed: proved[seed].margin, default=None)
     return Tried(cell, seeds, len(exact), len(proved), proved.get(seed), seed)

@@ -1,16 +1,21 @@
 """From exact to proved: the recipe, its rates, and that a run to a proof is a run like any other."""
 
+import json
 import signal
 import sys
 
 import numpy as np
 import pytest
 from certified_models import TANH, proved, unproved
+from checkpoint_files import header_of
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from test_resume import assert_same
 
 import fastrnn
+from fastrnn.errors import CheckpointError
 from fastrnn.proofs import certify
-from fastrnn.training.tasks.consolidate import AFRESH, BATCH, Consolidation, consolidate, covers
+from fastrnn.training.tasks.certified_finetune import AFRESH, BATCH, Finetune, certified_finetune, covers
 from fastrnn.training.tasks.resume import load_run, save_run
 
 ADDITION = fastrnn.tasks.Addition(bits=8)
@@ -22,7 +27,7 @@ def counted(hidden, activation, seeds, **options):
     for seed in range(seeds):
         config = fastrnn.TrainConfig(seed=seed, **(TANH if activation == "tanh" else {}), **options)
         run = fastrnn.train(fastrnn.Elman(hidden, activation), ADDITION, config)
-        found += run.exact and consolidate(run.model, config)[1].proved
+        found += run.exact and certified_finetune(run.model, config)[1].proved
     return found
 
 
@@ -43,21 +48,21 @@ def test_the_recipe_proves_nearly_all_of_200_seeds(hidden, activation, least):
     assert counted(hidden, activation, 200) >= least
 
 
-def test_consolidation_gives_the_same_bytes_again_and_leaves_what_is_proved_alone():
+def test_finetuning_gives_the_same_bytes_again_and_leaves_what_is_proved_alone():
     config = fastrnn.TrainConfig(seed=0)
-    first, second = (consolidate(unproved(), config, threads=threads)[0].weights for threads in (1, 2))
+    first, second = (certified_finetune(unproved(), config, threads=threads)[0].weights for threads in (1, 2))
     assert all(first[name].tobytes() == second[name].tobytes() for name in first)
     model = proved().model
-    assert consolidate(model, config)[0] is model
+    assert certified_finetune(model, config)[0] is model
 
 
-def test_consolidation_without_success_gives_the_model_back():
-    model, found = consolidate(unproved(), attempts=0)
+def test_finetuning_without_success_gives_the_model_back():
+    model, found = certified_finetune(unproved(), attempts=0)
     assert model is unproved() and not found.proved
 
 
-def test_consolidation_goes_on_with_skewed_sequences_where_the_task_does_not_suffice(monkeypatch):
-    module = sys.modules["fastrnn.training.tasks.consolidate"]
+def test_finetuning_goes_on_with_skewed_sequences_where_the_task_does_not_suffice(monkeypatch):
+    module = sys.modules["fastrnn.training.tasks.certified_finetune"]
     real, seen = module.certify, []
 
     def refuse_twice(model, **options):
@@ -68,15 +73,15 @@ def test_consolidation_goes_on_with_skewed_sequences_where_the_task_does_not_suf
         return found
 
     monkeypatch.setattr(module, "certify", refuse_twice)
-    model, found = module.consolidate(unproved(), attempts=6)
+    model, found = module.certified_finetune(unproved(), attempts=6)
     assert found.proved and len(seen) >= 3 and model is seen[-1] and model.task == ADDITION
 
 
 @pytest.fixture(scope="module")
 def whole():
-    """A run to a proof that needed consolidation, left alone."""
+    """A run to a proof that needed finetuning, left alone."""
     run = fastrnn.train(until="certified")
-    assert run.stopped == "certified" and run.state["consolidation"]["updates"] > 0
+    assert run.stopped == "certified" and run.state["finetune"]["updates"] > 0
     return run
 
 
@@ -104,9 +109,9 @@ def test_a_run_to_a_proof_is_exact_proved_and_counts_all_its_updates(whole):
     assert whole.model.metadata["config"]["until"] == "certified"
 
 
-def test_a_run_to_a_proof_is_what_consolidate_makes_of_an_exact_one(whole):
+def test_a_run_to_a_proof_is_what_finetuning_makes_of_an_exact_one(whole):
     exact = fastrnn.train()
-    weights = consolidate(exact.model)[0].weights
+    weights = certified_finetune(exact.model)[0].weights
     assert all(weight.tobytes() == weights[name].tobytes() for name, weight in whole.model.weights.items())
 
 
@@ -123,15 +128,31 @@ def until_proved(run, path, **options):
     """Save, load and continue."""
     save_run(run, path)
     loaded, config = load_run(path)
-    assert_same_consolidation(loaded, run)
+    assert_same_finetune(loaded, run)
     return fastrnn.train(loaded.model.cell, loaded.model.task, config, resume=loaded, **options)
 
 
-def assert_same_consolidation(run, other):
+def test_a_file_of_an_earlier_version_has_another_name_for_finetuning(whole, tmp_path):
+    options = dict(task=whole.model.task, until="certified", max_samples=whole.samples - 16)
+    part, path = fastrnn.train(**options), tmp_path / "run.safetensors"
+    assert part.state["finetune"]["partial"]
+    save_run(part, path)
+    arrays, header = load_file(path), header_of(path)
+    arrays = {name.replace("finetune", "consolidation"): array for name, array in arrays.items()}
+    training = header["metadata"]["training"]
+    training["consolidation"] = training.pop("finetune")
+    # Files of these versions have no digest of their content.
+    del header["digest"]
+    save_file(arrays, path, {"fastrnn": json.dumps(header)})
+    loaded, config = load_run(path)
+    assert_same_finetune(loaded, part)
+
+
+def assert_same_finetune(run, other):
     assert_same(run, other)
-    for more in (run.state.get("consolidation"), other.state.get("consolidation")):
+    for more in (run.state.get("finetune"), other.state.get("finetune")):
         assert more is None or more["partial"] is None or more["partial"]["numbers"]["step"] > 0
-    mine, theirs = (each.state.get("consolidation") for each in (run, other))
+    mine, theirs = (each.state.get("finetune") for each in (run, other))
     assert (mine is None) == (theirs is None)
     if mine:
         for name in ("attempt", "updates", "batch_size"):
@@ -146,7 +167,7 @@ def test_a_run_that_ended_early_goes_on_to_the_same_bytes(whole, tmp_path, sampl
     for most in (samples + 500, 1_000_000):
         run = until_proved(run, tmp_path / "run", max_samples=most)
     assert run.stopped == "certified"
-    assert_same_consolidation(run, whole)
+    assert_same_finetune(run, whole)
 
 
 @pytest.mark.parametrize("after", [1000, 5000, 9000])
@@ -162,16 +183,16 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(whole, tmp_path, monkeypat
 
     run = fastrnn.train(until="certified", progress=progress)
     assert run.stopped == "interrupted" and not run.certified and run.samples == seen[-1] < whole.samples
-    assert ("consolidation" in run.state) == (after > 3424)
-    if "consolidation" in run.state:
+    assert ("finetune" in run.state) == (after > 3424)
+    if "finetune" in run.state:
         assert run.exact and fastrnn.verify(run.model).exact, "the model of an unfinished attempt is the exact one"
     run = until_proved(run, tmp_path / "run")
     assert run.stopped == "certified"
-    assert_same_consolidation(run, whole)
+    assert_same_finetune(run, whole)
 
 
 def test_an_interruption_during_a_proof_is_not_lost(monkeypatch, ctrl_c):
-    module = sys.modules["fastrnn.training.tasks.consolidate"]
+    module = sys.modules["fastrnn.training.tasks.certified_finetune"]
     real = module.certify
 
     def interrupted(model, **options):
@@ -180,7 +201,7 @@ def test_an_interruption_during_a_proof_is_not_lost(monkeypatch, ctrl_c):
 
     monkeypatch.setattr(module, "certify", interrupted)
     run = fastrnn.train(until="certified")
-    assert run.stopped == "interrupted" and run.exact and run.state["consolidation"]["updates"] == 0
+    assert run.stopped == "interrupted" and run.exact and run.state["finetune"]["updates"] == 0
 
 
 def test_samples_reported_while_it_trains_go_up_over_all_phases():
@@ -196,7 +217,7 @@ def test_threads_and_calls_do_not_change_a_run_to_a_proof(whole):
 
 def test_an_attempt_that_diverges_is_followed_by_another(monkeypatch):
     rates, seen = [1e38, 0.1], []
-    real = Consolidation._config
+    real = Finetune._config
 
     def config(self, seed):
         from dataclasses import replace
@@ -204,7 +225,7 @@ def test_an_attempt_that_diverges_is_followed_by_another(monkeypatch):
         seen.append(self.attempt)
         return replace(real(self, seed), learning_rate=rates[min(self.attempt, 1)])
 
-    monkeypatch.setattr(Consolidation, "_config", config)
+    monkeypatch.setattr(Finetune, "_config", config)
     run = fastrnn.train(until="certified")
     assert run.certified and seen[:2] == [0, 1]
     assert run.history.step[-1] == run.steps and np.isfinite(run.history.loss).all()
@@ -212,7 +233,7 @@ def test_an_attempt_that_diverges_is_followed_by_another(monkeypatch):
 
 def test_diverged_training_is_reported_as_ever():
     run = fastrnn.train(until="certified", learning_rate=1e38)
-    assert run.stopped == "diverged" and not run.exact and not run.certified and "consolidation" not in run.state
+    assert run.stopped == "diverged" and not run.exact and not run.certified and "finetune" not in run.state
 
 
 def test_goals_that_cannot_be_reached_are_refused():
@@ -236,7 +257,7 @@ def test_the_recipe_covers_units_that_saturate_on_small_machines():
 
 
 def drop(name):
-    return lambda arrays, later: arrays.pop(f"training.consolidation.{name}")
+    return lambda arrays, later: arrays.pop(f"training.finetune.{name}")
 
 
 DAMAGE = {
@@ -244,7 +265,7 @@ DAMAGE = {
     "no memory": (drop("first.w_hh"), "first.w_hh is missing"),
     "no weights": (drop("weights.w_hh"), "w_hh is missing"),
     "wrong shape": (
-        lambda arrays, later: arrays.update({"training.consolidation.weights.b_o": np.zeros(2, np.float32)}),
+        lambda arrays, later: arrays.update({"training.finetune.weights.b_o": np.zeros(2, np.float32)}),
         "b_o: got",
     ),
     "negative attempt": (lambda arrays, later: later.update(attempt=-1), "attempt: got -1"),
@@ -256,20 +277,13 @@ DAMAGE = {
 
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_state_is_one_clear_line(tmp_path, case):
-    import json
-
-    from safetensors import safe_open
-    from safetensors.numpy import save_file
-
-    from fastrnn.errors import CheckpointError
-
     edit, message = DAMAGE[case]
     path = tmp_path / "run.safetensors"
     save_run(fastrnn.train(until="certified", max_samples=5000), path)
     with safe_open(path, "np") as file:
         arrays, header = {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["fastrnn"])
     del header["digest"]
-    edit(arrays, header["metadata"]["training"]["consolidation"])
+    edit(arrays, header["metadata"]["training"]["finetune"])
     save_file(arrays, path, {"fastrnn": json.dumps(header)})
     with pytest.raises(CheckpointError) as caught:
         load_run(path)

@@ -27,15 +27,15 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import training_arrays
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.one_driver import Training
-from fastrnn.training.tasks.resume import CONSOLIDATION, made_run
+from fastrnn.training.tasks.resume import FINETUNE, made_run
 from fastrnn.verification import verify
 
 
 class ProofRecipe(NamedTuple):
     """The weights of the penalties, and the number of samples of an attempt."""
 
-    saturation: float
-    retention: float
+    saturation_penalty: float
+    retention_penalty: float
     samples: int
 
 
@@ -74,21 +74,20 @@ def recipe_of(cell):
     return AFRESH if constant else KEEPING
 
 
-def consolidate(model, config=None, *, attempts=10, threads=None, saturation=None, retention=None, samples=None):
+def certified_finetune(model, config=None, *, attempts=10, threads=None, samples=None, **penalties):
     """Return (model, Certification): trained until the model is proved, or unchanged if no attempt succeeds.
 
     model: exact on its task; config: a TrainConfig, for loss, learning rate and seed. Each attempt starts from the
     model's weights with samples of its own, takes `samples` of them (twice as many in every third later attempt), and
-    ends with `certify` without a search. saturation, retention: weights of the penalties; default, as for samples,
+    ends with `certify` without a search. penalties: saturation_penalty and retention_penalty; default, as for samples,
     those of recipe_of(model.cell). A model that is already proved is returned unchanged. Raises ValueError as `certify`
     does, for a model without a task or with too many states, and ValueError or TypeError for numbers that make no
     sense.
     """
     attempts, recipe = as_whole("attempts", attempts, 0), recipe_of(model.cell)
-    given = {"saturation": saturation, "retention": retention, "samples": samples}
-    recipe = recipe._replace(**{name: value for name, value in given.items() if value is not None})
+    recipe = recipe._replace(**penalties, **({} if samples is None else {"samples": samples}))
     as_whole("samples", recipe.samples, 1)
-    work = Consolidation(model, config or TrainConfig(), threads, recipe=recipe)
+    work = Finetune(model, config or TrainConfig(), threads, recipe=recipe)
     work.run(Interrupt(), attempts=attempts)
     return work.found.model, work.found
 
@@ -101,11 +100,11 @@ def certified(run, config, threads=None, progress=None, autosave=None):
     RunAutosave for the progress so far.
     """
     def so_far(stopped, model, verification=None, proof=None):
-        state = {**run.state, CONSOLIDATION: work.saved()}
+        state = {**run.state, FINETUNE: work.saved()}
         return made_run(model, config, state, stopped, verification, proof, resumed=run)
 
     before, verification = run.state["numbers"]["step"] * config.batch_size, run.verification
-    work = Consolidation(run.model, config, threads, run.state.get(CONSOLIDATION))
+    work = Finetune(run.model, config, threads, run.state.get(FINETUNE))
     offer = autosave and (lambda: autosave.offer(lambda: so_far("interrupted", run.model)))
     with deferred_interrupt() as interrupt:
         told = progress and (lambda samples, *rest: progress(before + samples, *rest))
@@ -122,7 +121,7 @@ def certified(run, config, threads=None, progress=None, autosave=None):
     return so_far(stopped, model, verification, proof)
 
 
-class Consolidation:
+class Finetune:
     """Attempts to make a model provable, one after the other; it may stop within one and continue from `saved()`.
 
     found: the Certification of the model that came out, None before it is tried; updates, samples, seconds: what it
@@ -139,7 +138,7 @@ class Consolidation:
         self.found = None
 
     def saved(self):
-        """Return everything that another Consolidation of the same model needs to continue to the same bytes."""
+        """Return everything that another Finetune of the same model needs to continue to the same bytes."""
         return {"attempt": self.attempt, "updates": self.updates, "batch_size": BATCH, "seconds": self.seconds,
                 "partial": self.partial, "stretches": self.stretches}
 
@@ -234,8 +233,9 @@ class Consolidation:
         given, recipe = self.config, self.recipe
         return TrainConfig(until="samples", loss=given.loss, optimizer=given.optimizer, learning_rate=given.rate,
                            optimizer_options=given.optimizer_options, max_grad_norm=given.max_grad_norm,
-                           schedule="drop", saturation=recipe.saturation if self.model.cell.extremes else 0.0,
-                           retention=recipe.retention * (WEAKER if self.attempt % 2 else 1), batch_size=BATCH,
+                           schedule="drop", batch_size=BATCH,
+                           saturation_penalty=recipe.saturation_penalty if self.model.cell.extremes else 0.0,
+                           retention_penalty=recipe.retention_penalty * (WEAKER if self.attempt % 2 else 1),
                            max_samples=recipe.samples << self.attempt // 3, seed=seed, dtype=str(self.model.dtype))
 
 

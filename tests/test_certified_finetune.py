@@ -138,7 +138,8 @@ def test_a_file_of_an_earlier_version_has_another_name_for_finetuning(whole, tmp
     assert part.state["finetune"]["partial"]
     save_run(part, path)
     arrays, header = load_file(path), header_of(path)
-    arrays = {name.replace("finetune", "consolidation"): array for name, array in arrays.items()}
+    for now, before in (("finetune.", "consolidation."), ("slot.m.", "first."), ("slot.v.", "second.")):
+        arrays = {name.replace(now, before): array for name, array in arrays.items()}
     training = header["metadata"]["training"]
     training["consolidation"] = training.pop("finetune")
     # Files of these versions have no digest of their content.
@@ -262,7 +263,7 @@ def drop(name):
 
 DAMAGE = {
     "no history": (drop("history"), "history is missing"),
-    "no memory": (drop("first.w_hh"), "first.w_hh is missing"),
+    "no memory": (drop("slot.m.w_hh"), "slot.m.w_hh is missing"),
     "no weights": (drop("weights.w_hh"), "w_hh is missing"),
     "wrong shape": (
         lambda arrays, later: arrays.update({"training.finetune.weights.b_o": np.zeros(2, np.float32)}),

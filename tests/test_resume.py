@@ -2,6 +2,7 @@
 
 import json
 import signal
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from safetensors.numpy import save_file
 import fastrnn
 from fastrnn.errors import CheckpointError
 from fastrnn.model import Model
+from fastrnn.optimizers.base import optimizers
+from fastrnn.registry import _known
 from fastrnn.training.tasks import history_bins
 from fastrnn.training.tasks.resume import load_run, save_run
 
@@ -159,11 +162,11 @@ def set_header(*keys, value):
 
 
 DAMAGE = {
-    "no memory": (drop("training.first.w_hh"), "first.w_hh is missing"),
+    "no memory": (drop("training.slot.m.w_hh"), "slot.m.w_hh is missing"),
     "no history": (drop("training.history"), "history is missing"),
-    "wrong shape": (change("training.second.w_ih", lambda a: a[:3].copy()), "second.w_ih: got float32 (3, 2)"),
-    "wrong dtype": (change("training.first.w_ih", np.float64), "first.w_ih: got float64"),
-    "not finite": (change("training.second.w_ho", lambda a: a * np.float32(np.nan)), "expected finite"),
+    "wrong shape": (change("training.slot.v.w_ih", lambda a: a[:3].copy()), "slot.v.w_ih: got float32 (3, 2)"),
+    "wrong dtype": (change("training.slot.m.w_ih", np.float64), "slot.m.w_ih: got float64"),
+    "not finite": (change("training.slot.v.w_ho", lambda a: a * np.float32(np.nan)), "expected finite"),
     "history of other width": (change("training.history", lambda a: a[:, :5].copy()), "history: got float64"),
     "history too short": (change("training.history", lambda a: a[1:].copy()), "history: covers"),
     "no counters": (set_header("metadata", "training", value={}), "numbers is missing"),
@@ -195,3 +198,32 @@ def test_damaged_state_is_one_clear_line(path, case):
         load_run(path)
     text = str(caught.value)
     assert text.startswith(f"{path}: ") and message in text and "\n" not in text
+
+
+class Filtered(NamedTuple):
+    """The sum of five running means of the gradient, each slower than the one before."""
+
+    is_optimizer = True
+    name = "filtered"
+    learning_rate = 0.01
+    slots = ("a", "b", "c", "weights", "history")
+    running = ()
+
+    advance = staticmethod(lambda options, running: ())
+
+    @staticmethod
+    def formula(w, g, slots, rate, options, running):
+        kept = [old + (g - old) * 0.5**n for n, old in enumerate(slots, 1)]
+        return w - rate * sum(kept), *kept
+
+
+def test_an_optimizer_has_any_slots_of_its_own_names(tmp_path, monkeypatch):
+    assert "filtered" not in optimizers()
+    monkeypatch.setitem(_known["fastrnn.optimizers", "is_optimizer"][1], "filtered", Filtered)
+    options = dict(optimizer="filtered", learning_rate=3.0, until="samples")
+    whole, part = (fastrnn.train(max_samples=samples, **options) for samples in (1600, 800))
+    save_run(part, path := tmp_path / "run.safetensors")
+    again = fastrnn.train(resume=path, max_samples=1600)
+    assert_same(again, whole)
+    kept = [np.abs(again.state["arrays"][f"slot.{slot}.w_hh"]).max() for slot in Filtered.slots]
+    assert len(set(kept)) == 5 and min(kept) > 0

@@ -17,9 +17,6 @@ from fastrnn.networks import kernel_network, lanes_for
 from fastrnn.schedules import rates
 from fastrnn.thread_choice import ThreadChoice
 
-# Names of slots in files.
-SLOTS = ("first", "second", "third", "fourth")
-
 
 def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
     """Return the Network of a cell with outputs that are bits; its kernels count wrong outputs."""
@@ -39,11 +36,6 @@ def network_for(cell, sizes, source, config, own_weights, columns, wide=1):
 def optimizer_of(config):
     """Return the formulas of the optimizer."""
     return traced_optimizer(config.build_optimizer())
-
-
-def slots_named(optimizer):
-    """Return the names of the optimizer's slots in files."""
-    return SLOTS[: len(optimizer.slots)]
 
 
 def terms_of(net, cell, config, steps, options):
@@ -119,6 +111,11 @@ def options_of(config, optimizer):
         **config.build_optimizer()._asdict(),
     }
     return [named[name] for name in (*OPTIONS, *optimizer.options)]
+
+
+def slot_name(slot, name):
+    """Return the name, in files, of what an optimizer keeps in a slot for the weights of this name."""
+    return f"slot.{slot}.{name}"
 
 
 def running_at(optimizer, config, steps):
@@ -218,8 +215,8 @@ class BaseSession:
     def state(self):
         """Return ({name: array}, {name: value}), from which `restore` continues to the same bytes."""
         arrays = {
-            f"{slot}.{name}": array
-            for slot, rows in zip(slots_named(self.optimizer), self.arrays["slots"])
+            slot_name(slot, name): array
+            for slot, rows in zip(self.optimizer.slots, self.arrays["slots"])
             for name, array in self._named(rows.reshape(-1)).items()
         }
         running = self.arrays["running"].reshape(-1)[: len(self.optimizer.running)].tolist()
@@ -229,9 +226,9 @@ class BaseSession:
         """Continue from the result of `state`; the weights are arguments of the constructor."""
         running = numbers.get("running")
         running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
-        for slot, rows in zip(slots_named(self.optimizer), self.arrays["slots"]):
+        for slot, rows in zip(self.optimizer.slots, self.arrays["slots"]):
             for name, places in self.places.items():
-                rows.reshape(-1)[places] = arrays[f"{slot}.{name}"]
+                rows.reshape(-1)[places] = arrays[slot_name(slot, name)]
         self.arrays["running"].reshape(-1)[: len(running)] = running
         self.step = self.first_step = numbers["step"]
         self.counter[0] = numbers["clean"]

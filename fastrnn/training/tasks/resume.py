@@ -21,7 +21,7 @@ from fastrnn.errors import CheckpointError
 from fastrnn.model import TRAINING_PREFIX, Model
 from fastrnn.training.tasks.config import config_from
 from fastrnn.training.tasks.continuation import arithmetics_of
-from fastrnn.training.tasks.engine import optimizer_of, slots_named
+from fastrnn.training.tasks.engine import optimizer_of, slot_name
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.run import History, Run
 
@@ -29,7 +29,7 @@ PREFIX = f"{TRAINING_PREFIX}."
 HISTORY = "history"
 FINETUNE = "finetune"
 # Names in files of earlier versions.
-EARLIER_STATE = {"consolidation": FINETUNE}
+EARLIER_STATE, EARLIER_SLOTS = {"consolidation": FINETUNE}, ("first", "second", "third", "fourth")
 # The weights in an unfinished attempt at a proof; the model's own weights are those at its begin.
 WEIGHTS_PREFIX = "weights."
 
@@ -186,6 +186,8 @@ def _progress(model, optimizer, arrays, saved, numbers, updates=None):
     """Return arrays, stretches and seconds of a training with the counters `numbers`; without counters, of one that has
     not begun."""
     rows = arrays.pop(HISTORY)
+    for earlier, slot in zip(EARLIER_SLOTS, optimizer.slots):
+        arrays |= {slot_name(slot, name): array for name, array in _named(arrays, f"{earlier}.").items()}
     if numbers is not None:
         for name in ("step", "clean", "bits"):
             _check_count(name, numbers[name], name == "bits")
@@ -194,7 +196,7 @@ def _progress(model, optimizer, arrays, saved, numbers, updates=None):
         _check_running(numbers.get("running"), optimizer)
         _check_arrays(
             arrays,
-            {f"{slot}.{name}": weight for slot in slots_named(optimizer) for name, weight in model.weights.items()},
+            {slot_name(slot, name): weight for slot in optimizer.slots for name, weight in model.weights.items()},
         )
     _check_count("length", saved["length"], 1)
     if rows.ndim != 2 or rows.shape[1] != 6 or rows.dtype != np.float64:

@@ -213,7 +213,7 @@ class Filtered(NamedTuple):
 
     @staticmethod
     def formula(w, g, slots, rate, options, running):
-        kept = [old + (g - old) * 0.5**n for n, old in enumerate(slots, 1)]
+        kept = [old + (g - old) * 0.5**n for n, old in enumerate(vars(slots).values(), 1)]
         return w - rate * sum(kept), *kept
 
 

@@ -5,7 +5,7 @@ import os
 
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import list_of, positive, seed
-from fastrnn.cli.output import beside, check_writable, how_to_check, names_like
+from fastrnn.cli.output import beside, check_different, check_writable, how_to_check, names_like
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import equation, equations, long_numbers, seconds, wrapped
 
@@ -73,6 +73,7 @@ def run(args):
         raise UserError("MODEL: missing: give a file that `fastrnn train` saved, or --smallest")
     model = Model.load(args.model)
     output = args.output or beside(args.model)
+    check_different({"--plot": args.plot, "--output": output, "MODEL": args.model})
     kept = not args.force and _is_proof(output, args.model)
     if not kept:
         check_writable(output, args.force, make=True)
@@ -144,18 +145,19 @@ def _smallest(args):
         path = args.output or SMALLEST_FILE.replace("adder", "adder" if name == "elman" else f"adder-{name}")
         if not args.output and not args.force:
             path = next(free for free in names_like(path) if not any(map(os.path.lexists, (free, beside(free)))))
-        for each in (path, beside(path), *([args.plot] if args.plot else [])):
+        check_different({"--plot": args.plot, "--output": path, "certificate": beside(path)})
+        for each in filter(None, (path, beside(path), args.plot)):
             check_writable(each, args.force, make=True)
         places[name] = path
-    columns = f"{'hidden':>6}  {'cell':>14}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'min |logit|':>13}"
-    return max([_smallest_of(name, path, columns, args) for name, path in places.items()])
+    return max([_smallest_of(name, path, args) for name, path in places.items()])
 
 
-def _smallest_of(name, path, columns, args):
+def _smallest_of(name, path, args):
     """Search, print a row for each kind of network, save the best of the smallest; return 0 if there is one, else 1."""
     from fastrnn.tasks.addition import Addition
     from fastrnn.training.tasks.smallest import RATES, kinds, smallest_certified
 
+    columns = f"{'hidden':>6}  {'cell':>14}  {'networks':>8}  {'exact':>6}  {'proved':>6}  {'min |logit|':>13}"
     print(columns, flush=True)
     best, activations = None, (args.activation,) if args.activation else tuple(RATES)
     with Bar(None, delay=1) as bar, compiling_noted():

@@ -19,17 +19,21 @@ def add_cluster(group):
 @contextlib.contextmanager
 def cluster(args, own=None):
     """Return the executor of --dask or --mpi, or a function that makes one; `own` where neither is given."""
-    if args.dask:
-        with _dask(args.dask) as executor:
+    from fastrnn.sweeps.driver import UnitFailed
+
+    try:
+        with _dask(args.dask) if args.dask else contextlib.nullcontext(_mpi_pool() if args.mpi else own) as executor:
             yield executor
-    elif args.mpi:
-        try:
-            from mpi4py.futures import MPIPoolExecutor
-        except ImportError as error:
-            raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
-        yield MPIPoolExecutor
-    else:
-        yield own
+    except UnitFailed as error:
+        raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
+
+
+def _mpi_pool():
+    try:
+        from mpi4py.futures import MPIPoolExecutor
+    except ImportError as error:
+        raise UserError(f"--mpi: mpi4py is missing ({error}): {install('mpi4py')}") from error
+    return MPIPoolExecutor
 
 
 @contextlib.contextmanager

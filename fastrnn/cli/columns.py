@@ -87,8 +87,8 @@ def _read_table(args, training):
         given = {name: getattr(args, name) for name in TABLE_OPTIONS if name not in ("inputs", "target")}
         return Sequences.read(
             args.table,
-            _plain(args.inputs),
-            _plain(args.target),
+            list(args.inputs),
+            list(args.target),
             one_hot=args.one_hot,
             # Before roles are known the inputs are read as they are.
             standardize=args.standardize if training is not None else (),
@@ -126,9 +126,10 @@ def read_again(path, own, sound=None):
     if is_sound(path):
         return read_pair_again(path, sound, own)
     check_pair(path, sound, "input.wav target.wav")
+    kind = {"kind": own["kind"]} | ({"classes": own["classes"]} if own["kind"] == "classes" else {})
     with user_errors():
         if own["encoder"] is None:
-            return Sequences.read(path, kind=own["kind"], **_classes(own))
+            return Sequences.read(path, **kind)
         target = own["target"]
         try:
             names = open_table(os.fspath(path)).names
@@ -137,15 +138,5 @@ def read_again(path, own, sound=None):
         if not set(target) <= {*names} and not set(target) & {*own["inputs"]}:
             target = None
         given = {name: own[name] for name in ("group", "time", "lag", "weight")} | {"allowed": own.get("allowed", ())}
-        if target is not None:
-            given |= {"kind": own["kind"], **_classes(own)}
+        given |= kind if target is not None else {}
         return Sequences.read(path, own["inputs"], target, encoder=Encoder.from_dict(own["encoder"]), **given)
-
-
-def _classes(own):
-    return {"classes": own["classes"]} if own["kind"] == "classes" else {}
-
-
-def _plain(names):
-    """Return one name instead of a list of one."""
-    return list(names) if names else None

@@ -1,5 +1,6 @@
 """`fastrnn fit`: fits networks of several sizes to a table, and chooses the one that predicts best."""
 
+import argparse
 import os
 import re
 import shutil
@@ -11,13 +12,12 @@ from fastrnn.cli.columns import add_columns, read_sequences
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import PARTS_FOLDER, check_folder
 from fastrnn.cli.fit_plan import own_values, planned, points
-from fastrnn.cli.fit_report import check_pictures, report_fit
+from fastrnn.cli.fit_report import check_report, report_fit
 from fastrnn.cli.losses import add_losses, described, head_of
-from fastrnn.cli.options import add_options, class_named, flags, given, list_of, positive, real_number, seed
+from fastrnn.cli.options import add_options, class_in, flags, given, list_of, positive, real_number, seed
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.sound import add_pair
 from fastrnn.errors import printable
-from fastrnn.program import install
 
 SUMMARY = "Fit networks to your own table or sound, with validation or nested folds"
 EXAMPLES = """\
@@ -60,20 +60,14 @@ GRID_OPTIONS = (
 
 def arguments(parser, argv):
     """Declare the options of the table, the networks, the training and the folds."""
-    import argparse
-
     from fastrnn.cells.base import cells
     from fastrnn.training.sequences.config import FitConfig
 
     add_pair(parser)
     add_columns(parser)
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--cell", nargs="?", default="gru")
-    chosen, known = first.parse_known_args(argv)[0].cell, cells()
-    # argparse says what is wrong with an option without a value.
-    made_of = class_named("--cell", chosen or "gru", known)
+    made_of = class_in(argv, "--cell", "gru", cells())
     nets = parser.add_argument_group("networks; a LIST (1,2,4) fits each combination")
-    nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(known)} (default: gru)")
+    nets.add_argument("--cell", default="gru", metavar="NAME", help=f"one of: {', '.join(cells())} (default: gru)")
     for option, name, kind, text in GRID_OPTIONS:
         default = "4" if name == "hidden_size" else f"{getattr(FitConfig, name):g}"
         nets.add_argument(
@@ -125,7 +119,7 @@ def arguments(parser, argv):
 
 def run(args):
     """Fit, print the summary, write the folder; return 0, or 130 after Ctrl-C."""
-    _check_packages(args)
+    check_report(args)
     cell, settings, grid = _parts(args)
     data = read_sequences(args)
     head = head_of(args, data)
@@ -155,7 +149,6 @@ def _fitted(args, network, data, roles, settings, grid, folder, values):
     import numpy as np
 
     from fastrnn.progress import models_done
-    from fastrnn.sweeps.driver import UnitFailed
     from fastrnn.training.sequences.kept import fit_kept
     from fastrnn.training.sequences.parts import Where
     from fastrnn.training.sequences.select import cross_validate
@@ -163,7 +156,7 @@ def _fitted(args, network, data, roles, settings, grid, folder, values):
     outer, inner = args.cv or (1, 1)
     total, state, parts = args.seeds * points(grid) * outer * inner * values, [0], os.path.join(folder, PARTS_FOLDER)
     total += args.seeds if args.cv else 0
-    seeds, (cell, head) = np.arange(args.seed, args.seed + args.seeds), network
+    seeds, (cell, head) = range(args.seed, args.seed + args.seeds), network
     options = {} if head is None else {"head": head}
     try:
         with (Bar(total, delay=0.5) as bar, compiling_noted(), cluster(args) as executor, user_errors(_names(args))):
@@ -184,8 +177,6 @@ def _fitted(args, network, data, roles, settings, grid, folder, values):
             options |= {"each": args.each} if args.each else {}
             where = Where(args.threads, executor)
             return fit_kept(cell, data, own, roles, dict(zip(grid, columns)), options=options, where=where, **common)
-    except UnitFailed as error:
-        raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
     except KeyboardInterrupt:
         print(
             f"fastrnn: interrupted after {state[0]:,} of {total:,} models; what was done is kept in {parts}\n"
@@ -209,13 +200,9 @@ def _parts(args):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}: got a value twice in {values}, expected different ones")
         config = FitConfig(**given(args, FitConfig))
-        cell = args.made_of(hidden_size=grid["hidden_size"][0], **given_cell(args))
+        # No option of the cell is called so: --hidden is an axis.
+        cell = args.made_of(hidden_size=grid["hidden_size"][0], **given(args, args.made_of))
     return cell, config, {name: values for name, values in grid.items() if values}
-
-
-def given_cell(args):
-    """Return the options of the cell that were given."""
-    return {name: value for name, value in given(args, args.made_of).items() if name != "hidden_size"}
 
 
 def _names(args):
@@ -258,17 +245,7 @@ def _division(args, data):
         return split(data, **shares, by=args.by, seed=args.seed, within=args.each)
 
 
-def _check_packages(args):
-    try:
-        import pandas  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"fit: pandas is missing ({error}): {install('pandas')}") from error
-    check_pictures(args)
-
-
 def _folds(text):
-    import argparse
-
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if not match or min(map(int, match.groups())) < 2:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected two numbers of at least 2, for example 10x9")

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from fastrnn.cli.errors import UserError
 from fastrnn.cli.options import decimal
-from fastrnn.files import write_atomically
 
 MODELS_FILE, COLUMNS_FILE, TABLE_FILE = "models.safetensors", "columns.json", "table.csv"
 REPORT_FILE, PARTS_FOLDER = "report.md", "parts"
 # After folds: what they chose, fitted to all sequences.
 REFIT = "refit.safetensors"
+# What the file of the columns has at least.
+ENTRIES = {"inputs", "target", "kind", "encoder", "digest", "classes"}
 
 
 class Folder(NamedTuple):
@@ -46,12 +47,6 @@ def check_folder(folder, force):
     check_writable(os.path.join(folder, MODELS_FILE), force=True, make=True)
 
 
-def write_json(folder, columns):
-    """Save how the table was read."""
-    text = json.dumps(columns, indent=1, sort_keys=True)
-    write_atomically(os.path.join(folder, COLUMNS_FILE), (text + "\n").encode())
-
-
 def open_folder(folder):
     """Return the Folder that `fastrnn fit` wrote."""
     from fastrnn.training.sequences.fits import Fits
@@ -66,11 +61,9 @@ def open_folder(folder):
     try:
         with open(path, encoding="utf-8") as file:
             columns = json.load(file)
-        if not isinstance(columns, dict) or not {"inputs", "target", "kind", "encoder", "digest", "classes"} <= set(
-            columns
-        ):
+        if not isinstance(columns, dict) or not ENTRIES <= set(columns):
             raise ValueError("entries are missing")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is damaged ({error}); fit again") from error
     refit = os.path.join(folder, REFIT)
     refitted = Fits.load(refit) if os.path.exists(refit) else None
@@ -96,10 +89,12 @@ def output_names(columns, count):
 def own_data(fits, model, data, table):
     """Return those sequences of a table that belong to the group that a model was fitted to."""
     for name, values in fits.groups.items():
-        own = data.groups[name] == values[model]
+        own, said = data.groups[name] == values[model], f"of {name} {values[model]!s}, to which model {model} was fitted"
         if not own.any():
-            raise UserError(f"{table}: has no row of {name} {values[model]!s}, to which model {model} was fitted")
+            raise UserError(f"{table}: has no row {said}")
         data = data.select(own)
+        if not data.counted.any():
+            raise UserError(f"{table}: no step counts {said}: all targets are missing or masked")
     return data
 
 

@@ -1,13 +1,15 @@
 """The end of `fastrnn fit`: prints the summary and writes the folder."""
 
 import contextlib
+import json
 import os
 
 from fastrnn.cli.columns import columns_as_json
 from fastrnn.cli.errors import UserError
-from fastrnn.cli.fit_folder import MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, chosen_model, own_data, write_json
+from fastrnn.cli.fit_folder import COLUMNS_FILE, MODELS_FILE, REFIT, REPORT_FILE, TABLE_FILE, own_data
 from fastrnn.cli.losses import described
 from fastrnn.cli.sound import is_sound
+from fastrnn.cli.text import shown_value
 from fastrnn.errors import printable
 from fastrnn.files import write_atomically
 from fastrnn.program import install, program, quoted
@@ -16,8 +18,12 @@ from fastrnn.wording import counted
 PICTURE_KINDS = ("png", "svg", "pdf", "none")
 
 
-def check_pictures(args):
-    """Raise UserError for unknown kinds of pictures, or where they cannot be drawn."""
+def check_report(args):
+    """Raise UserError for unknown kinds of pictures, or without the packages that the report needs."""
+    try:
+        import pandas  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"fit: pandas is missing ({error}): {install('pandas')}") from error
     if args.pictures not in PICTURE_KINDS:
         raise UserError(f"--pictures: got {args.pictures!r}, expected one of {', '.join(PICTURE_KINDS)}")
     if args.pictures != "none":
@@ -47,9 +53,8 @@ def report_fit(args, folder, data, roles, made):
         networks = _mean_of_each(data, roles, args.each, {"the best network of each": best_networks(fits)[3]})
     else:
         baselines = baselines_in_folds(data, roles, head=head) if args.cv else _baselines(data, roles, head)
-    best = chosen_model(fits, "best")
-    text = _aligned(summary)
-    print(text)
+    best = fits.best_index
+    print(_aligned(_lines(summary)))
     mean = f", mean over values of {args.each}" if args.each else ""
     for name, loss in (networks | baselines).items():
         print(f"{name}, {_compared(roles)}{mean}: {loss:.4f}")
@@ -66,7 +71,8 @@ def report_fit(args, folder, data, roles, made):
     losses = networks, baselines
     content = _markdown(args, data, roles, made, fits, best, summary, losses, pictures, folder)
     write_atomically(os.path.join(folder, REPORT_FILE), content.encode())
-    write_json(folder, columns_as_json(args, data))
+    columns = json.dumps(columns_as_json(args, data), indent=1, sort_keys=True)
+    write_atomically(os.path.join(folder, COLUMNS_FILE), (columns + "\n").encode())
     refit = os.path.join(folder, REFIT)
     if args.cv:
         made.refitted.save(refit, overwrite=True)
@@ -120,14 +126,14 @@ def _shown(frame, kind):
     return frame.rename(columns={"hidden_size": "hidden"}).reset_index(drop=True)
 
 
-def _aligned(frame):
-    lines = [list(map(str, frame.columns))] + [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+def _lines(frame):
+    """Return the lines of a table, each a list of texts, the names of the columns first."""
+    return [list(map(str, frame.columns)), *(list(map(shown_value, row)) for row in frame.itertuples(index=False))]
+
+
+def _aligned(lines):
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths)) for line in lines)
-
-
-def _cell(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _baselines(data, roles, head):
@@ -204,8 +210,8 @@ def _markdown(args, data, roles, made, fits, best, summary, losses, pictures, fo
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     if loss := described(fits.head):
         lines[-2:] = [f"{lines[-2][:-1]}. Losses are {loss}:", ""]
-    lines += ["| " + " | ".join(map(str, summary.columns)) + " |", "|" + " ---: |" * len(summary.columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in summary.itertuples(index=False)]
+    head, *rows = ("| " + " | ".join(line) + " |" for line in _lines(summary))
+    lines += [head, "|" + " ---: |" * len(summary.columns), *rows]
     own = f"separately for each {args.each} " if args.each else ""
     mean = "mean loss" if args.each else "loss"
     what = f"Baselines, learned {own}from the same sequences, by their {mean} on the {_compared(roles)} sequences"
@@ -227,7 +233,7 @@ def _markdown(args, data, roles, made, fits, best, summary, losses, pictures, fo
         "",
         "```python",
         "import fastrnn",
-        f'fits = fastrnn.Fits.load("{printable(os.path.join(folder, file))}")',
+        f"fits = fastrnn.Fits.load({printable(json.dumps(os.path.join(folder, file), ensure_ascii=False))})",
         f"best = fits[{row}]",
         "best.weights",
         "```",

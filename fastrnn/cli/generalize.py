@@ -1,10 +1,8 @@
 """`fastrnn generalize`: tests up to which width a network is right."""
 
-import os
-
-from fastrnn.cli.errors import UserError, user_errors
+from fastrnn.cli.errors import user_errors
 from fastrnn.cli.options import positive, seed
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import check_different, check_writable
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import seconds
 
@@ -42,10 +40,8 @@ def run(args):
     from fastrnn.plots import plot_generalization
 
     model = Model.load(args.model)
-    written = [path for path in (args.plot, args.json) if path]
-    if len({os.path.abspath(path) for path in written}) < len(written):
-        raise UserError(f"{args.plot}: cannot be both the --plot and the --json")
-    for path in written:
+    check_different({"--plot": args.plot, "--json": args.json})
+    for path in filter(None, (args.plot, args.json)):
         check_writable(path, args.force)
     if args.plot:
         with user_errors():
@@ -62,13 +58,12 @@ def run(args):
     print(f"{model.task.name}, trained at {model.task.bits} bits")
     _print_table("bits", [(f"{bits:,}", found.total(bits)) for bits in found.tallies])
     _print_table("operands", [(family, found.total(family=family)) for family in found.families])
-    for path, save, what in (
-        (args.plot, lambda path: plot_generalization(found, path, title=title_of(model)), "plotted"),
-        (args.json, found.save, "saved"),
-    ):
-        if path:
-            save(path)
-            print(f"{what} {path}")
+    if args.plot:
+        plot_generalization(found, args.plot, title=title_of(model))
+        print(f"plotted {args.plot}")
+    if args.json:
+        found.save(args.json)
+        print(f"saved {args.json}")
     first = found.first_wrong()
     tried = f"{found.total().samples:,} samples up to {max(found.tallies):,} bits"
     reached = f"no mistake in {tried}" if first is None else f"first mistake at {first:,} bits, of {tried}"

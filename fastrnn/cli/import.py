@@ -63,10 +63,8 @@ def run(args):
     given = {name: getattr(args, name) for name in IMPORT_OPTIONS}
     with user_errors({"path": args.input, **IMPORT_OPTIONS}):
         network = read_network(args.input, **given)
-    if args.task is None:
-        fit_of(network).save(args.output, overwrite=args.force)
-    else:
-        _model(network, args).save(args.output, overwrite=args.force)
+    made = fit_of(network) if args.task is None else _model(network, args)
+    made.save(args.output, overwrite=args.force)
     sizes = f"{network.weights['w_ih'].shape[1]} inputs, {len(network.weights['w_ho'])} outputs"
     print(f"saved {args.output}: {network.cell!r}, {sizes}, head {network.head.name}")
     return 0

@@ -37,5 +37,5 @@ def _holds_fits(path):
     try:
         with safe_open(path, "np") as file:
             return json.loads((file.metadata() or {})[METADATA_KEY])["kind"] == FITS_KIND
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         return False

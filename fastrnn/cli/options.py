@@ -134,6 +134,17 @@ def class_named(option, text, known):
         return known[as_choice("name", text, known)]
 
 
+def class_in(argv, option, default, known):
+    """Return the class in {name: class} that an option names in argv, the default one without it.
+
+    Raises UserError for other names.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument(option, dest="name", nargs="?", default=default)
+    # The command's own parser says what is wrong with an option without a value.
+    return class_named(option, first.parse_known_args(argv)[0].name or default, known)
+
+
 PARSERS = {int: integer, float: real_number, str: str}
 METAVARS = {int: "N", float: "X", str: "NAME"}
 

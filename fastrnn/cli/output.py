@@ -3,10 +3,11 @@
 import contextlib
 import itertools
 import os
+import sys
 import tempfile
 
 from fastrnn.cli.errors import UserError
-from fastrnn.files import check_regular
+from fastrnn.files import check_regular, write_atomically
 from fastrnn.program import program, quoted
 
 CERTIFICATE = "-certificate.safetensors"
@@ -32,6 +33,23 @@ def check_writable(path, force, make=False):
             pass
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {folder}: {error.strerror}") from error
+
+
+def check_different(paths):
+    """Raise UserError where two of {option: path or None} are the same file."""
+    options = {}
+    for option, path in paths.items():
+        if path and (other := options.setdefault(os.path.realpath(path), option)) != option:
+            raise UserError(f"{path}: cannot be both the {other} and the {option}")
+
+
+def write_text(text, path, what):
+    """Write text to a file, and print what it contains; to standard output without a path."""
+    if path:
+        write_atomically(path, text.encode())
+        print(f"saved {path}: {what}")
+    else:
+        sys.stdout.write(text)
 
 
 def beside(model):

@@ -3,7 +3,7 @@
 import argparse
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import add_options, class_named, flags, given
+from fastrnn.cli.options import add_options, class_in, flags, given
 from fastrnn.cli.text import short_number
 
 
@@ -19,14 +19,10 @@ def add_parts(parser, argv, defaults=None, without=()):
 
     known = {"task": tasks(), "cell": cells()}
     default = {"task": "addition", "cell": "elman"}
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name, classes in known.items():
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, metavar="NAME",
                             help=f"one of: {', '.join(classes)} (default: {default[name]})")
-        first.add_argument(f"--{name}", nargs="?", default=default[name])
-    chosen = vars(first.parse_known_args(argv)[0])
-    # argparse says what is wrong with an option without a value.
-    made_of = {name: class_named(f"--{name}", chosen[name] or default[name], known[name]) for name in known}
+    made_of = {name: class_in(argv, f"--{name}", default[name], classes) for name, classes in known.items()}
     add_options(parser, f"task {made_of['task'].name}", made_of["task"], without=without)
     add_options(parser, f"cell {made_of['cell'].name}", made_of["cell"], without=without)
     recipe = {name: "none" if value is None else value for name, value in made_of["task"].recipe.items()}

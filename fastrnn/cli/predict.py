@@ -2,11 +2,10 @@
 
 import csv
 import io
-import sys
 
 from fastrnn.cli.columns import read_again
 from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, output_names
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import check_writable, write_text
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.sound import check_written, is_sound, write_prediction
 
@@ -43,8 +42,6 @@ def arguments(parser, argv):
 
 def run(args):
     """Write the predictions; return 0."""
-    from fastrnn.files import write_atomically
-
     folder = open_folder(args.folder)
     check_written(args, folder.columns["kind"])
     if args.output:
@@ -52,18 +49,12 @@ def run(args):
     data = read_again(args.table, folder.columns)
     check_fit_inputs(folder.fits, data, args.table)
     fits, model, _ = folder.chosen(args.model)
-    if args.output and is_sound(args.output):
-        with compiling_noted():
-            write_prediction(args.output, args, fits[model].predict(data))
-        print(f"saved {args.output}: {data.steps:,} samples")
-        return 0
     with compiling_noted():
+        if args.output and is_sound(args.output):
+            write_prediction(args, fits[model].predict(data))
+            return 0
         content = csv_of(fits[model], data, folder.columns, args.states)
-    if args.output:
-        write_atomically(args.output, content.encode())
-        print(f"saved {args.output}: {data.steps:,} rows")
-    else:
-        sys.stdout.write(content)
+    write_text(content, args.output, f"{data.steps:,} rows")
     return 0
 
 
@@ -71,30 +62,25 @@ def csv_of(one, data, columns, states):
     """Return the text of a CSV file."""
     import numpy as np
 
-    p = one.predict(data)
-    head, predicted = list(data.groups), p
-    kind = columns["kind"]
+    p, kind = one.predict(data), columns["kind"]
     targets = output_names(columns, 1 if kind == "classes" else p.shape[1])
     owner = np.repeat(np.arange(len(data)), data.lengths)
-    if not head:
-        head = ["sequence"]
-    groups = [values[owner] for values in data.groups.values()] or [owner]
-    made = [*groups, np.arange(data.steps) - data.offsets[owner]]
+    head = [*(data.groups or ["sequence"]), "step"]
+    made = [values[owner] for values in data.groups.values()] or [owner]
+    made.append(np.arange(data.steps) - data.offsets[owner])
     if kind == "classes":
         names = columns["classes"] if isinstance(columns["classes"], list) else list(range(p.shape[1]))
         made += [np.array(names, object)[one.classes(data)], *p.T]
-        head += ["step", f"{targets[0]}_predicted", *(f"p({targets[0]}={name})" for name in names)]
+        head += [f"{targets[0]}_predicted", *(f"p({targets[0]}={name})" for name in names)]
     elif kind == "bits":
         made += [column for pair in zip(one.bits(data).T, p.T) for column in pair]
-        head += ["step", *(text for name in targets for text in (f"{name}_predicted", f"p({name}=1)"))]
+        head += [text for name in targets for text in (f"{name}_predicted", f"p({name}=1)")]
     else:
-        made += list(predicted.T)
-        head += ["step", *(f"{name}_predicted" for name in targets)]
+        made += list(p.T)
+        head += [f"{name}_predicted" for name in targets]
     if states:
-        kept = one.states(data)
-        made += list(kept.T)
-        hidden = one.hidden_size
-        head += [f"{name}{unit}" for name in one.cell.state for unit in range(hidden)]
+        made += list(one.states(data).T)
+        head += [f"{name}{unit}" for name in one.cell.state for unit in range(one.hidden_size)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)

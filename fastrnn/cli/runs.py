@@ -6,6 +6,7 @@ import time
 from fastrnn.cli.errors import user_errors
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.text import outcome, seconds, wrapped
+from fastrnn.wording import counted
 
 # Sums on which a network's final error is measured, the same for all.
 ERROR_SUMS = 1024
@@ -47,8 +48,8 @@ def run_many(args):
         return 130
     speed, scalar = many.samples.sum() / many.seconds, max(before, _scalar_speed(args))
     _table(args, many, task)
-    on_threads = f"{threads} thread{'s' * (threads != 1)}"
-    print(f"{many.samples.sum():,} samples, verified, in {seconds(many.seconds)} on {on_threads}: {speed:,.0f}/s")
+    took = f"{seconds(many.seconds)} on {counted(threads, 'thread')}"
+    print(f"{many.samples.sum():,} samples, verified, in {took}: {speed:,.0f}/s")
     times = speed / scalar
     as_fast = f"{times:,.0f} times as fast, {times / threads:,.0f} times per thread"
     print(f"the scalar program: {scalar:,.0f} samples/s; {as_fast}")

@@ -4,13 +4,12 @@ to."""
 import csv
 import io
 import os
-import sys
 
 from fastrnn.cli.columns import table_errors
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import open_folder, output_names
 from fastrnn.cli.options import list_of, positive, real_number, seed
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import check_writable, write_text
 from fastrnn.wording import counted
 
 SUMMARY = "Let fitted networks act in an environment"
@@ -65,7 +64,6 @@ def run(args):
     import numpy as np
 
     from fastrnn.analysis import simulate
-    from fastrnn.files import write_atomically
 
     if (args.reward is None) == (args.environment is None):
         raise UserError("--reward or --environment: give one of them; see fastrnn simulate --help")
@@ -79,8 +77,7 @@ def run(args):
         fits, model, name = folder.chosen(args.model)
         models, names = np.array([model]), {model: name}
     if args.reward is not None:
-        bandit = Bandit(args, columns)
-        environment, first = bandit, np.zeros(len(columns["names"]))
+        environment, first = Bandit(args, columns), np.zeros(len(columns["names"]))
     else:
         environment, first = _loaded(args.environment)
     offers = _offers(args, columns)
@@ -89,26 +86,14 @@ def run(args):
         own_names["allowed"] = f"--allowed: {args.allowed}"
     with user_errors(own_names):
         # A size at a time, since an environment with a memory has one for each call.
-        made = [
-            ([names[model] for model in own], *_simulated(simulate, fits[own], environment, first, args, offers))
-            for own in _by_size(fits, models)
-        ]
+        made, sizes = [], fits.hidden_size[models]
+        for own in (models[sizes == size] for size in np.unique(sizes)):
+            results = _simulated(simulate, fits[own], environment, first, args, offers)
+            made.append(([names[model] for model in own], *results))
+    sessions = f"{counted(args.sessions, 'session')} of {counted(args.steps, 'step')}"
     content = _table(made, columns, args.reward is not None)
-    if args.output:
-        write_atomically(args.output, content.encode())
-        print(
-            f"saved {args.output}: {counted(len(models), 'model')}, "
-            f"{counted(args.sessions, 'session')} of {counted(args.steps, 'step')}"
-        )
-    else:
-        sys.stdout.write(content)
+    write_text(content, args.output, f"{counted(len(models), 'model')}, {sessions}")
     return 0
-
-
-def _by_size(fits, models):
-    import numpy as np
-
-    return [models[fits.hidden_size[models] == size] for size in np.unique(fits.hidden_size[models])]
 
 
 def _offers(args, columns):

@@ -4,11 +4,8 @@ import os
 
 from fastrnn.cli.errors import UserError, user_errors
 
-# Of the columns of a table; with the value that an option has where it is not given.
-COLUMN_OPTIONS = {
-    "inputs": None, "target": None, "group": (), "time": None, "lag": 0, "one_hot": (), "standardize": (),
-    "weight": None, "allowed": (),
-}
+# Of the columns of a table.
+COLUMN_OPTIONS = ("inputs", "target", "group", "time", "lag", "one_hot", "standardize", "weight", "allowed")
 
 
 def add_pair(parser):
@@ -26,8 +23,8 @@ def is_sound(path):
 
 def check_no_columns(args):
     """Raise UserError where options name columns, which the file does not have."""
-    for name, default in COLUMN_OPTIONS.items():
-        if getattr(args, name) != default:
+    for name in COLUMN_OPTIONS:
+        if getattr(args, name) != args.parser.get_default(name):
             option = f"--{name.replace('_', '-')}"
             raise UserError(f"{option}: is of the columns of a table, which {args.table} does not have; leave it out")
 
@@ -83,14 +80,14 @@ def read_pair_again(path, target, columns):
         return Sequences.from_wav(path, target)
 
 
-def write_prediction(path, args, predicted):
-    """Write predictions (S, channels) as sound at the rate of the input. Raises UserError for other files, or
-    options."""
+def write_prediction(args, predicted):
+    """Write predictions (S, channels) to --output, as sound at the rate of the input."""
     from fastrnn.data.wav import wav_bytes
     from fastrnn.files import write_atomically
 
-    with user_errors({"samples": f"--output: {path}"}):
-        write_atomically(path, wav_bytes(rate_of(args.table), predicted))
+    with user_errors({"samples": f"--output: {args.output}"}):
+        write_atomically(args.output, wav_bytes(rate_of(args.table), predicted))
+    print(f"saved {args.output}: {len(predicted):,} samples")
 
 
 def check_written(args, kind):

@@ -1,5 +1,7 @@
 """Formats the result of a sweep within the 80 columns of a terminal, for any number of axes."""
 
+from fastrnn.cli.text import shown_value
+
 # (axis, heading, width); the figures take the rest of the line.
 _AXES = (
     ("hidden_size", "hidden", 6),
@@ -16,7 +18,7 @@ def table_text(table):
     head = "".join(f"{name:>{width}}" for _, name, width in axes)
     lines = [f"{head}{'exact':>7}{'interval':>13}{'25 %':>9}{'50 %':>9}{'75 %':>9}"]
     for point, summary in zip(table.points, table.summaries):
-        values = "".join(f"{_value(point.value(axis)):>{width}}" for axis, _, width in axes)
+        values = "".join(f"{shown_value(point.value(axis)):>{width}}" for axis, _, width in axes)
         lines.append(f"{values}{_figures(summary)}")
     lines.append("samples until 25, 50, 75 % of all models are exact; intervals of the share: 95 %")
     never = len(table) - sum(summary.exact for summary in table.summaries)
@@ -42,7 +44,7 @@ def _figures(summary):
 
 def _finding(found, finding):
     others = [
-        f"{name} {_value(finding.others[axis])}"
+        f"{name} {shown_value(finding.others[axis])}"
         for axis, name, _ in _AXES
         if axis in finding.others and axis in found.table.grid.varied
     ]
@@ -76,7 +78,3 @@ def _samples(count):
             return f"{count:,}{unit}"
         count = round(count / 1000)
     return f"{count:,} T"
-
-
-def _value(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ from fastrnn.cli.output import check_writable, names_like
 from fastrnn.cli.parts import add_parts, given_options, parts_made
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.summary import findings_text, table_text
+from fastrnn.wording import counted
 
 SUMMARY = "Train a grid of settings for many seeds each, or find the smallest network"
 EXAMPLES = """\
@@ -96,7 +97,7 @@ def run(args):
             _say(f"{OUTPUT} is another sweep's: the table goes to {args.output}")
     _check_files(args, grid)
     _say(f"{'smallest' if args.smallest else 'sweep'}: {grid.title}; {grid.cell.name}; "
-         f"{'up to ' * args.smallest}{_count(len(grid.points), 'combination')}, {_count(grid.seeds, 'seed')} each")
+         f"{'up to ' * args.smallest}{counted(len(grid.points), 'combination')}, {counted(grid.seeds, 'seed')} each")
     result = _worked(args, grid)
     if result is None:
         return 130
@@ -160,7 +161,7 @@ def _check_files(args, grid):
 
 def _worked(args, grid):
     """Return the Table or Smallest; None after Ctrl-C, which is printed."""
-    from fastrnn.sweeps import ForeignJournal, UnitFailed, smallest, sweep
+    from fastrnn.sweeps import ForeignJournal, smallest, sweep
     from fastrnn.sweeps.journal import journal_of
 
     state = [0, grid.models]
@@ -184,8 +185,6 @@ def _worked(args, grid):
         return None
     except ForeignJournal as error:
         raise UserError(error) from error
-    except UnitFailed as error:
-        raise UserError(f"{error}; finished models are kept: run the same command to continue") from error
 
 
 def _own(args, grid):
@@ -196,10 +195,6 @@ def _own(args, grid):
     count = args.workers or cores()
     many = args.processes or (count > 1 and grid.models >= MANY and not args.threads)
     return functools.partial(Processes if many else Threads, count)
-
-
-def _count(number, name):
-    return f"{number:,} {name}{'s' * (number != 1)}"
 
 
 def _say(text):

@@ -28,6 +28,11 @@ def wrapped(text):
     return textwrap.fill(text, 79, subsequent_indent="  ", break_long_words=False)
 
 
+def shown_value(value):
+    """Return a value of a table as text, a float with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def short_number(number, most=MOST_DIGITS):
     """Return the number, or its digits, as text; the middle digits are left out if there are very many."""
     digits = str(number)

@@ -7,7 +7,7 @@ import sys
 from fastrnn.cli.checkpoint import forget_finished, opened_autosave, path_of, tell_of_others
 from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.options import positive
-from fastrnn.cli.output import check_writable
+from fastrnn.cli.output import check_different, check_writable
 from fastrnn.cli.parts import add_parts, given_options, parts_to_train
 from fastrnn.cli.progress import Bar, compiling_noted
 from fastrnn.cli.report import report_run
@@ -52,6 +52,8 @@ def arguments(parser, argv):
 
 def run(args):
     """Train, print, save; return the exit status."""
+    from fastrnn.drawing import check_format
+
     cell, task, config, before = parts_to_train(args)
     default = os.path.join("runs", f"{task.name}-{task.bits}.safetensors")
     try:
@@ -61,9 +63,12 @@ def run(args):
             forget_finished(args.output, _identity(cell, task, config, before), cell, task, config)
         raise
     if args.plot:
-        _check_plot(args.plot, args.output, args.force)
+        check_writable(args.plot, args.force, make=True)
+        check_different({"--plot": args.plot, "--output": args.output})
+        with user_errors():
+            check_format(args.plot)
 
-    output, say = args.output or default, _nothing if args.quiet else print
+    output, say = args.output or default, (lambda text: None) if args.quiet else print
     say(f"training: {task.described()}; {cell.name}, {cell.hidden_size} hidden units")
     # Between the training and the report Ctrl-C would lose the network.
     with deferred_interrupt(), contextlib.ExitStack() as stack:
@@ -125,17 +130,3 @@ def _identity(cell, task, config, before):
     from fastrnn.training.tasks.continuation import identity_of, state_digest
 
     return identity_of(cell, task, config, data=None, weights=None, resumed=state_digest(before))
-
-
-def _nothing(text):
-    """Print nothing: the `print` of --quiet."""
-
-
-def _check_plot(path, output, force):
-    from fastrnn.drawing import check_format
-
-    check_writable(path, force, make=True)
-    if output and os.path.abspath(path) == os.path.abspath(output):
-        raise UserError(f"{path}: cannot be both the --plot and the --output")
-    with user_errors():
-        check_format(path)

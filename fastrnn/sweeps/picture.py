@@ -4,6 +4,7 @@ import numpy as np
 
 from fastrnn.drawing import COLOURS, LINES, MARKERS, Picture, check_format
 from fastrnn.sweeps.grid import AXES
+from fastrnn.wording import counted
 
 LABELS = {
     "hidden_size": "hidden units",
@@ -111,8 +112,7 @@ def _draw_line(shares, samples, points, style, name):
 
 
 def _title(grid):
-    seeds = f"{grid.seeds:,} seed{'s' * (grid.seeds != 1)} for each point"
-    return f"{grid.title.capitalize()}: {type(grid.cell).__name__}, {seeds}"
+    return f"{grid.title.capitalize()}: {type(grid.cell).__name__}, {counted(grid.seeds, 'seed')} for each point"
 
 
 def _finish(shares, samples, table, label):

@@ -1,13 +1,14 @@
-"""Names of tables that no terminal should print, or no file can hold, in what `fastrnn fit` prints and writes."""
+"""What tables, names and seeds of `fastrnn fit` may be at most: odd names, the last seeds, targets that are missing."""
 
 import ast
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.test_fit_cli import COLUMNS, QUICK, here  # noqa: F401
+from tests.test_fit_cli import COLUMNS, QUICK, here, rows_of  # noqa: F401
 
 
 @pytest.mark.parametrize("name", [b"\xff.csv", b"\x1b[31m7's.csv", b"a\n\\b.csv", b'"quoted".csv'])
@@ -23,3 +24,19 @@ def test_any_name_of_a_table_is_printed_as_a_command_that_finds_it(call, here, n
     echoed = f"printf '%s\\0' {shown[0].partition('evaluate')[2]}"
     folder, table = subprocess.check_output(["bash", "-c", echoed]).split(b"\0")[:2]
     assert table == name and os.path.exists(os.path.join(folder, b"models.safetensors"))
+
+
+def test_the_last_seeds_there_are(call, here):  # noqa: F811
+    assert call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 2, "--seed", 2**63 - 2)[0] == 0
+    rows = rows_of(here.joinpath("runs/choices/table.csv").read_text())
+    assert [int(row["seed"]) for row in rows] == [2**63 - 2, 2**63 - 1]
+
+
+def test_networks_of_groups_whose_targets_are_all_missing_have_no_scores(call, here):  # noqa: F811
+    assert call("fit", "choices.csv", *COLUMNS, *QUICK, "--seeds", 1, "--each", "subject")[0] == 0
+    unknown = re.sub(r"^(s2,.*),\d,(\w)$", r"\1,,\2", here.joinpath("choices.csv").read_text(), flags=re.MULTILINE)
+    here.joinpath("unknown.csv").write_text(unknown)
+    for model in (2, "all"):
+        status, out, err = call("evaluate", "runs/choices", "unknown.csv", "--model", model)
+        assert (status, out) == (2, "") and err.startswith("fastrnn: unknown.csv: no step counts of subject s2, to")
+        assert err.count("\n") == 1

@@ -89,7 +89,8 @@ def output_names(columns, count):
 def own_data(fits, model, data, table):
     """Return those sequences of a table that belong to the group that a model was fitted to."""
     for name, values in fits.groups.items():
-        own, said = data.groups[name] == values[model], f"of {name} {values[model]!s}, to which model {model} was fitted"
+        said = f"of {name} {values[model]!s}, to which model {model} was fitted"
+        own = data.groups[name] == values[model]
         if not own.any():
             raise UserError(f"{table}: has no row {said}")
         data = data.select(own)

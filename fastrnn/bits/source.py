@@ -13,17 +13,25 @@ from fastrnn.machine.records import record_of
 from fastrnn.simd.squares import ROWS
 
 
-def draw_word(m, task, extent, seed, word, x, y, state):
-    """Fill x (T, I) and y (T, O) with samples 64 * word and on of a seed's stream; `state` (64) is scratch; all three:
-    addresses."""
-    bits, inputs = m.as_integers(x), extent.inputs
-    m.random_words((seed, streams.SAMPLE_STREAM), (word, 0, 0), bits, extent.steps * inputs)
-    # Operands keep their top bits clear.
-    for n in m.range(extent.steps * inputs, (extent.steps - task.headroom) * inputs):
-        m.write(bits, n, 0)
-    for n in m.range(STATE_WORDS):
-        m.write(m.as_integers(state), n, 0)
-    m.call(task.label, (x, y, state, extent.steps, 1))
+def _draw_word(m, task, words, extent, seed, word, slot):
+    """Draw samples 64 * word and on of a seed's stream into a slot of Words, unless it has them."""
+    x, y = _slots_at(words, extent, slot)
+    for _ in m.when(m.read(words.tag, slot).equals(word).equals(0)):
+        m.write(words.tag, slot, word)
+        bits, inputs = m.as_integers(x), extent.inputs
+        m.random_words((seed, streams.SAMPLE_STREAM), (word, 0, 0), bits, extent.steps * inputs)
+        # Operands keep their top bits clear.
+        for n in m.range(extent.steps * inputs, (extent.steps - task.headroom) * inputs):
+            m.write(bits, n, 0)
+        for n in m.range(STATE_WORDS):
+            m.write(m.as_integers(words.state), n, 0)
+        m.call(task.label, (x, y, words.state, extent.steps, 1))
+
+
+def _slots_at(words, extent, slot):
+    """Return the addresses of x and y of a slot of Words."""
+    arrays = (words.x, extent.inputs), (words.y, extent.outputs)
+    return [array + slot * (extent.steps * count * BYTES) for array, count in arrays]
 
 
 def _cut(m, low, high, shift, target, count):
@@ -41,19 +49,13 @@ def _lay(m):
     first, samples, extent = m.word("first"), m.word("samples"), block.extent
     word, shift = first // WORD, first % WORD
     both = m.integer(WORD).below(shift + samples)
-    x, y = ((words, place, extent.steps * each) for words, place, each in (
-        (block.x_words, block.x, extent.inputs), (block.y_words, block.y, extent.outputs)))
     for n in m.range(both + 1):
-        slot = (word + n) % 2
-        for _ in m.when(m.read(block.tag, slot).equals(word + n).equals(0)):
-            m.write(block.tag, slot, word + n)
-            places = (words + slot * count * BYTES for words, _, count in (x, y))
-            draw_word(m, source, extent, m.word("seed"), word + n, *places, block.state)
-    for words, place, count in (x, y):
-        low, high = (words + slot % 2 * count * BYTES for slot in (word, word + both))
-        _cut(m, low, high, shift, place, count)
-    for _ in m.when(m.read(block.tag, 2).equals(samples).equals(0)):
-        m.write(block.tag, 2, samples)
+        _draw_word(m, source, block.words, extent, m.word("seed"), word + n, (word + n) % 2)
+    lows, highs = (_slots_at(block.words, extent, each % 2) for each in (word, word + both))
+    for low, high, place, count in zip(lows, highs, (block.x, block.y), (extent.inputs, extent.outputs)):
+        _cut(m, low, high, shift, place, extent.steps * count)
+    for _ in m.when(m.read(block.covered, 0).equals(samples).equals(0)):
+        m.write(block.covered, 0, samples)
         counted = extent.outputs * (source.last_only + source.last_only.equals(0) * extent.steps)
         for n in m.range(extent.columns * m.lanes):
             m.set_number(block.weights, n, m.from_integer(n.below(samples)))
@@ -64,14 +66,11 @@ def _lay_samples(m):
     source, samples = record_of(m, BitTask, "source."), record_of(m, Samples, "samples.")
     extent = samples.extent
     steps, inputs, outputs, count = extent.steps, extent.inputs, extent.outputs, samples.count
-    x_words, y_words = map(m.as_integers, (samples.x_words, samples.y_words))
+    x_words, y_words = map(m.as_integers, (samples.words.x, samples.words.y))
     for sample in m.range(count):
         word, bit = (m.word("part") * count + sample) // WORD, (m.word("part") * count + sample) % WORD
         # A seed has one Samples.
-        for _ in m.when(m.read(samples.tag, 0).equals(word).equals(0)):
-            m.write(samples.tag, 0, word)
-            places = samples.x_words, samples.y_words, samples.state
-            draw_word(m, source, extent, m.word("seed"), word, *places)
+        _draw_word(m, source, samples.words, extent, m.word("seed"), word, 0)
         x, y, _ = samples.of(m, sample)
         for n in m.range(steps * inputs):
             m.set_number(x, n, m.from_integer(m.read(x_words, n).shifted_down(bit).both(1)))
@@ -142,15 +141,11 @@ def _lay_lanes(m):
         for _ in m.when(m.integer(-1).below(m.read(feed.model, lane))):
             number = m.read(feed.step, lane) * batch + sample
             for word in m.range((number + (WORD - 1)) // WORD + 1, number // WORD):
-                slot = lane * 2 + word % 2
-                for _ in m.when(m.read(feed.tag, slot).equals(word).equals(0)):
-                    m.write(feed.tag, slot, word)
-                    places = feed.x_words + slot * x * BYTES, feed.y_words + slot * y * BYTES, feed.state
-                    draw_word(m, source, extent, m.read(feed.seed, lane), word, *places)
+                _draw_word(m, source, feed.words, extent, m.read(feed.seed, lane), word, lane * 2 + word % 2)
     for side in m.range(2):
         # Inputs, then outputs, by the same instructions.
         words, rows, out, count, width = (a + side * (b - a) for a, b in (
-            (feed.x_words, feed.y_words), (feed.x_rows, feed.y_rows), (feed.x_blocks, feed.y_blocks), (x, y),
+            (feed.words.x, feed.words.y), (feed.x_rows, feed.y_rows), (feed.x_blocks, feed.y_blocks), (x, y),
             (feed.x_width, feed.y_width)))
         laid = _spread(m, feed, words, rows, out, count, width, batch, sample, extent.columns)
         m.write(feed.laid, 0, laid)

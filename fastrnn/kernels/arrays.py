@@ -108,7 +108,7 @@ def _fill(m, source, block, drawn):
     for place in m.range(places):
         there, model, seed, number = drawn(place)
         own = _of_model(m, source, block.extent, model)
-        row = drawn_row(m, own, seed, number, block.state)
+        row = drawn_row(m, own, seed, number, block.words.state)
         m.write(block.rows, place, row)
         _place_row(m, m.read(own.lengths, row) * there, block, place)
     for step in m.range(m.read(block.steps, 0), 0, STRETCH):
@@ -129,7 +129,7 @@ def _lay_samples(m):
     source, samples = record_of(m, Arrays, "source."), record_of(m, Samples, "samples.")
     extent, zero = samples.extent, m.constant(0.0)
     for sample in m.range(samples.count):
-        row = drawn_row(m, source, m.word("seed"), m.word("part") * samples.count + sample, samples.state)
+        row = drawn_row(m, source, m.word("seed"), m.word("part") * samples.count + sample, samples.words.state)
         steps, counted, (x, y, mask) = m.read(source.lengths, row), m.local(0), samples.of(m, sample)
         for t in m.range(steps.most(m.read(samples.steps, sample))):
             place, given = place_of_step(t, m.lanes), row * extent.steps + t

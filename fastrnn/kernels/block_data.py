@@ -24,15 +24,24 @@ class Extent(NamedTuple):
     columns: int
 
 
+class Words(NamedTuple):
+    """Samples of a stream as they are drawn, 64 in a word: slots x (N, T, I), y (N, T, O); tag (N): the number of the
+    word in each slot, -1 for none; state (64): of a task, scratch."""
+
+    x: Address
+    y: Address
+    tag: Integers
+    state: Address
+
+
 class Block(NamedTuple):
     """Samples in C columns of L lanes, of T steps.
 
     x, y: (T, I) and (T, O), uint64, where they are bits: bit c * L + l is of lane l of column c; else (T, I, C, L) and
     (T, O, C, L). mask: (T,) of bits, else (T, C, L). lengths (C, L): steps up to a sample's last one that counts, 0
-    without a sample. weights (3, C, L): 1 in row 0 where there is a sample. steps (1): the longest. outputs (C, L):
-    outputs that count. x_words (2, T, I), y_words (2, T, O): words tag[0] and tag[1] of a stream; tag[2]: samples that
-    the weights say there are. state (64): of a task. rows (C * L): of arrays, the row in each
-    place.
+    without a sample. weights (3, C, L): 1 in row 0 where there is a sample. covered (1): how many samples these say
+    there are. steps (1): the longest. outputs (C, L): outputs that count. words: of bits, two slots. rows (C * L): of
+    arrays, the row in each place.
     """
 
     x: Address
@@ -40,14 +49,24 @@ class Block(NamedTuple):
     mask: Numbers
     lengths: Numbers
     weights: Numbers
+    covered: Integers
     steps: Integers
     outputs: Integers
-    x_words: Address
-    y_words: Address
-    tag: Integers
-    state: Address
+    words: Words
     rows: Integers
     extent: Extent
+
+
+def words_for(slots, sizes, steps, bits=True):
+    """Return Words without any, for a network of these Sizes; bits: whether the samples are bits, else there is no
+    memory for words."""
+    held = slots if bits else 0
+    return Words(
+        x=np.zeros((held, steps, sizes.inputs), np.uint64),
+        y=np.zeros((held, steps, sizes.outputs), np.uint64),
+        tag=np.full(slots, -1),
+        state=np.zeros(64, np.uint64),
+    )
 
 
 def block_for(net, steps, dtype, lanes, last_only=False):
@@ -63,19 +82,17 @@ def block_for(net, steps, dtype, lanes, last_only=False):
         y = aligned_zeros((steps, outputs, columns, lanes), dtype)
         mask = aligned_zeros((steps, columns, lanes), dtype)
     return Block(
-        x,
-        y,
-        mask,
-        aligned_zeros((columns, lanes), dtype),
-        aligned_zeros((3, columns, lanes), dtype),
-        np.full(1, steps),
-        np.zeros((columns, lanes), np.int64),
-        np.zeros((2, steps, inputs), np.uint64),
-        np.zeros((2, steps, outputs), np.uint64),
-        np.full(3, -1, np.int64),
-        np.zeros(64, np.uint64),
-        np.zeros(columns * lanes, np.int64),
-        Extent(steps, inputs, outputs, columns),
+        x=x,
+        y=y,
+        mask=mask,
+        lengths=aligned_zeros((columns, lanes), dtype),
+        weights=aligned_zeros((3, columns, lanes), dtype),
+        covered=np.full(1, -1),
+        steps=np.full(1, steps),
+        outputs=np.zeros((columns, lanes), np.int64),
+        words=words_for(2, net.sizes, steps, net.bits),
+        rows=np.zeros(columns * lanes, np.int64),
+        extent=Extent(steps, inputs, outputs, columns),
     )
 
 

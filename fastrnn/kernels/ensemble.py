@@ -133,7 +133,7 @@ def _one_update(m, group, made):
                 m.run(group.lay, LAY_LANES, batch=plan.batch, sample=made * plan.batch + begun)
             left = m.read(feed.left, 0)
             m.write(feed.left, 0, left - 1)
-            for _ in m.when(m.read(block.tag, 2).equals(samples).equals(0)):
+            for _ in m.when(m.read(block.covered, 0).equals(samples).equals(0)):
                 _cover(m, block, plan, samples)
             for _ in m.when(uncounted):
                 for n in m.range(plan.size * m.lanes):
@@ -169,7 +169,7 @@ def _learn(m, group, number, begun, samples):
 
 def _cover(m, block, plan, samples):
     """Record which columns of a block hold a sample."""
-    m.write(block.tag, 2, samples)
+    m.write(block.covered, 0, samples)
     for column in m.range(plan.size):
         m.store(block.weights, column, m.from_integer(column.below(samples)))
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastrnn.kernels.block_data import Words, words_for
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.machine.records import Address, Integers, frame_on
 from fastrnn.simd.squares import VECTOR_WORDS
@@ -16,24 +17,20 @@ class Feed(NamedTuple):
     """What the lanes draw from; arrays (L) where nothing else is said.
 
     model: its place among all, and on the leading axis of data that are not shared; -1 for none; seed; step: updates it
-    made; tag (L, 2): the words of 64 samples that x_words and y_words hold, -1 for none; x_words (L, 2, T, I), y_words
-    (L, 2, T, O); x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as bits; laid (1): how many blocks
-    were laid ahead, and left (1), how many of these are left; state (64), x_rows (16, T * I), y_rows (16, T * O):
-    scratch. Rows of blocks and of scratch end with unused words, up to a whole number of vectors, x_width and y_width
-    words.
+    made; words: of bits, two slots of each lane; x_blocks (64, T * I), y_blocks (64, T * O): of the next blocks, as
+    bits; laid (1): how many blocks were laid ahead, and left (1), how many of these are left; x_rows (16, T * I),
+    y_rows (16, T * O): scratch. Rows of blocks and of scratch end with unused words, up to a whole number of vectors,
+    x_width and y_width words.
     """
 
     model: Integers
     seed: Integers
     step: Integers
-    tag: Integers
-    x_words: Address
-    y_words: Address
+    words: Words
     x_blocks: Address
     y_blocks: Address
     laid: Integers
     left: Integers
-    state: Address
     x_rows: Address
     y_rows: Address
     x_width: int
@@ -42,21 +39,17 @@ class Feed(NamedTuple):
 
 def feed_for(net, steps, lanes):
     """Return a Feed of empty lanes."""
-    inputs, outputs = net.sizes.inputs, net.sizes.outputs
     held = 1 if net.bits else 0
-    x, y = (-(-steps * size // VECTOR_WORDS) * VECTOR_WORDS for size in (inputs, outputs))
+    x, y = (-(-steps * size // VECTOR_WORDS) * VECTOR_WORDS for size in (net.sizes.inputs, net.sizes.outputs))
     return Feed(
         model=np.full(lanes, -1),
         step=np.zeros(lanes, np.int64),
         seed=np.zeros(lanes, np.uint64),
-        tag=np.full((lanes, 2), -1),
-        x_words=np.zeros((held * lanes, 2, steps, inputs), np.uint64),
-        y_words=np.zeros((held * lanes, 2, steps, outputs), np.uint64),
+        words=words_for(2 * lanes, net.sizes, steps, net.bits),
         x_blocks=np.zeros((held * 64, x), np.uint64),
         y_blocks=np.zeros((held * 64, y), np.uint64),
         laid=np.zeros(1, np.int64),
         left=np.zeros(1, np.int64),
-        state=np.zeros(64, np.uint64),
         x_rows=aligned_zeros((16, held * x), np.uint64),
         y_rows=aligned_zeros((16, held * y), np.uint64),
         x_width=x,

@@ -104,7 +104,7 @@ def _begin(m, group, lane, model, now):
     ):
         m.write(array, lane, number)
     for slot in range(2):
-        m.write(feed.tag, lane * 2 + slot, -1)
+        m.write(feed.words.tag, lane * 2 + slot, -1)
     m.write(queue.began, model, now)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.batches import STATISTICS, weights_are_finite
-from fastrnn.kernels.block_data import WORD, Extent
+from fastrnn.kernels.block_data import WORD, Extent, Words, words_for
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING
 from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
@@ -31,18 +31,15 @@ LAY_SAMPLES = ("seed", "part")
 
 class Samples(NamedTuple):
     """Some samples of a word, one by one. x (N, T, I), y (N, O, C, L), mask (N, C, L), a chunk of steps in each vector;
-    steps (N): up to a sample's last one that counts; outputs (N): that count; x_words (T, I), y_words (T, O): word
-    tag (1) of bits; state (64): scratch; count: N; chunks: C; extent: of an Extent, one column."""
+    steps (N): up to a sample's last one that counts; outputs (N): that count; words: of bits, one slot; count: N;
+    chunks: C; extent: of an Extent, one column."""
 
     x: Address
     y: Address
     mask: Address
     steps: Integers
     outputs: Integers
-    x_words: Address
-    y_words: Address
-    tag: Integers
-    state: Address
+    words: Words
     count: int
     chunks: int
     extent: Extent
@@ -65,18 +62,15 @@ def samples_for(sizes, steps, dtype, lanes, batch_size=1):
         count //= 2
     count = max(batch_size, count - count % batch_size)
     return Samples(
-        aligned_zeros((count, steps, sizes.inputs), dtype),
-        aligned_zeros((count, sizes.outputs, chunks, lanes), dtype),
-        aligned_zeros((count, chunks, lanes), dtype),
-        np.zeros(count, np.int64),
-        np.zeros(count, np.int64),
-        np.zeros((steps, sizes.inputs), np.uint64),
-        np.zeros((steps, sizes.outputs), np.uint64),
-        np.full(1, -1, np.int64),
-        np.zeros(64, np.uint64),
-        count,
-        chunks,
-        Extent(steps, sizes.inputs, sizes.outputs, 1),
+        x=aligned_zeros((count, steps, sizes.inputs), dtype),
+        y=aligned_zeros((count, sizes.outputs, chunks, lanes), dtype),
+        mask=aligned_zeros((count, chunks, lanes), dtype),
+        steps=np.zeros(count, np.int64),
+        outputs=np.zeros(count, np.int64),
+        words=words_for(1, sizes, steps),
+        count=count,
+        chunks=chunks,
+        extent=Extent(steps, sizes.inputs, sizes.outputs, 1),
     )
 
 

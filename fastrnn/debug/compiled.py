@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.heads.base import traced
 from fastrnn.kernels.recurrent.block import run_block
-from fastrnn.kernels.recurrent.frame import clear, frame_of
+from fastrnn.kernels.recurrent.frame import clear, frame_of, vectors_of
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS, Network
 from fastrnn.kernels.recurrent.predict import predict_program
@@ -95,7 +95,7 @@ def _program(net, dtype, lanes):
 
     def kernel(m):
         frame = frame_of(m, pointers)
-        clear(m, net, frame.gradient, net.table.count)
+        clear(m, frame.gradient, vectors_of(net, net.table.count, m.lanes))
         block = SimpleNamespace(**{name: getattr(frame, name) for name in ("x", "y", "mask", "lengths", "weights")},
                                 steps=m.word("steps"))
         run_block(m, net, frame, block, m.integer(1), m.integer(1), Terms())

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fastrnn.kernels.block_data import LAY, Block
 from fastrnn.kernels.combining import COMBINE_WORDS, combine, release, wait
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING, STOPPED
+from fastrnn.kernels.recurrent.frame import add, copy
 from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.machine.execute import Program
@@ -125,11 +126,6 @@ def weights_are_finite(m, bad):
     return m.mask_bits(m.load(bad, m.integer(0)) * 0.0 < 1.0).equals(2**m.lanes - 1)
 
 
-def _copy(m, shared, source, target):
-    for row in m.range(shared.rows):
-        m.store(target, row, m.load(source, row))
-
-
 def _group_gradient(m, own, step, group):
     """Compute the gradient and the sums of one group of the batch, unless stop[0] is not 0; then the word `complete` is
     1 where all groups are done, and their gradients added up."""
@@ -153,12 +149,11 @@ def _group_gradient(m, own, step, group):
             words = {"steps": m.read(own.block.steps, 0), "fresh": number.equals(first)}
             m.run(own.learn, _LEARN, gradient=gradient, sums=sums, **words)
 
-    def add(a, b):
-        total, other = (m.as_pointer(shared.gradients + part * shared.rows * (m.lanes * m.bytes)) for part in (a, b))
-        for row in m.range(shared.rows):
-            m.store(total, row, m.load(total, row) + m.load(other, row))
+    def add_part(a, b):
+        parts = (m.as_pointer(shared.gradients + part * shared.rows * (m.lanes * m.bytes)) for part in (a, b))
+        add(m, *parts, shared.rows)
 
-    combine(m, shared.tree, group, own.groups, m.word("threads"), add)
+    combine(m, shared.tree, group, own.groups, m.word("threads"), add_part)
 
 
 def _statistics(m, own):
@@ -181,17 +176,17 @@ def _update(m, own, number):
     for _ in m.when(ended):
         why.set(STOPPED)
     for _ in m.when(ended.equals(0).both(finite.equals(0))):
-        _copy(m, shared, shared.previous, shared.theta)
+        copy(m, shared.previous, m.integer(0), shared.theta, shared.rows)
         why.set(DIVERGED)
     for _ in m.when(ended.equals(0).both(finite)):
-        _copy(m, shared, shared.theta, shared.previous)
+        copy(m, shared.theta, m.integer(0), shared.previous, shared.rows)
         m.run(shared.update)
         made.set(number + 1)
         for i in range(STATISTICS):
             m.write(m.integers("history"), number * STATISTICS + i, m.read(shared.statistics, i))
         sound = weights_are_finite(m, shared.bad)
         for _ in m.when(sound.equals(0)):
-            _copy(m, shared, shared.previous, shared.theta)
+            copy(m, shared.previous, m.integer(0), shared.theta, shared.rows)
             why.set(DIVERGED)
         for _ in m.when(sound):
             clean = m.read(shared.clean, 0) + own.batch_size

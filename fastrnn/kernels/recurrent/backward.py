@@ -8,7 +8,7 @@ P. J. Werbos, "Backpropagation through time: what it does and how to do it", Pro
 from fastrnn.formula.graph import lift
 from fastrnn.formula.retention import RETENTION, back_with_retention
 from fastrnn.kernels.recurrent.forward import AHEAD, prefetch_cells
-from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.frame import clear, formula, tiles
 from fastrnn.kernels.recurrent.operand import operand_back
 from fastrnn.kernels.recurrent.update import OPTIONS
 
@@ -31,8 +31,7 @@ def back_step(m, net, frame, block, t, slot, terms, fresh):
         _cell(m, net, frame, t, slot, u, penalties, retention, back, alone)
     products = [("w_h", len(net.step.pre) - net.step.from_h, net.step.from_h, frame.d_state)]
     if net.step.operand is not None:
-        for row in m.range(net.sizes.hidden * net.columns):
-            m.store(frame.d_operand, row, m.constant(0.0))
+        clear(m, frame.d_operand, net.sizes.hidden * net.columns)
         products.insert(0, ("w_q", 0, net.step.from_operand, frame.d_operand))
     for product in products:
         needed = fresh is None or product[0] == "w_q" or fresh.equals(0)
@@ -95,7 +94,7 @@ def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):
     vectors = net.vectors_of(m, frame.theta, u)
     environments = []
     for column, d_h in zip(columns, sums):
-        new = {symbol: m.load(frame.state, net.place(u, states, t + 1, n, column)) for n, symbol in enumerate(step.new)}
+        new = net.states(m, frame, step.new, u, t + 1, column)
         if penalties is not None:
             slope, shift = penalties[column]
             d_h = m.fma(slope, new[step.new[0]], d_h + shift)
@@ -105,11 +104,7 @@ def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):
             for n, symbol in enumerate(step.d_new)
             if n
         }
-        values |= {
-            symbol: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
-            for n, symbol in enumerate(step.saved)
-        }
-        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
+        values |= net.saved(m, frame, u, t, column) | net.states(m, frame, step.old, u, t, column)
         if retention is not None:
             values[RETENTION] = retention[column]
         environments.append(values)

@@ -8,17 +8,16 @@ from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.backward import back_step
 from fastrnn.kernels.recurrent.forward import forward_step, head_step, head_steps
+from fastrnn.kernels.recurrent.frame import clear, copy
 from fastrnn.kernels.recurrent.gradients import gradients, initial_gradients, output_gradients
 
 
 def run_block(m, net, frame, block, learning, evaluating, terms, use=None):
     """Run a block forward, with the loss where `evaluating` holds, and backward where `learning` holds; use: see
     `gradients`."""
-    zero = m.constant(0.0)
-    for row in m.range(2 * net.columns):
-        m.store(frame.column_sums, row, zero)
-    for row in range((net.sizes.outputs + 1) * net.columns if net.head.emphasis else 0):
-        m.store(frame.errors, m.integer(row), zero)
+    clear(m, frame.column_sums, 2 * net.columns)
+    if net.head.emphasis:
+        clear(m, frame.errors, (net.sizes.outputs + 1) * net.columns)
     given = m.integer(0)
     if terms.carried:
         given = first_states(m, net, frame, block.start)
@@ -48,11 +47,11 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
         again, number = (windows - 1).below(visit), visit.least(windows * 2 - 2 - visit)
         checkpoint = m.part(frame.checkpoints, number * (rows * m.lanes))
         for _ in m.when(again):
-            _copy(m, checkpoint, m.integer(0), frame.state, rows)
+            copy(m, checkpoint, m.integer(0), frame.state, rows)
         for _ in m.when(m.integer(0).below(visit).both(visit.below(windows))):
-            _copy(m, frame.state, size * net.stride(states), frame.state, rows)
+            copy(m, frame.state, size * net.stride(states), frame.state, rows)
         for _ in m.when(visit.below(windows - 1)):
-            _copy(m, frame.state, m.integer(0), checkpoint, rows)
+            copy(m, frame.state, m.integer(0), checkpoint, rows)
         part = _part(m, net, block, number * size, size)
         own = frame
         if net.head.emphasis:
@@ -69,7 +68,7 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
             if net.before and not net.head.emphasis:
                 # The first outputs belong to the states that the window before this one ends with.
                 outputs = net.sizes.outputs * net.columns
-                _copy(m, own.d_z, m.integer(0), m.part(own.d_z, size * (outputs * m.lanes)), outputs)
+                copy(m, own.d_z, m.integer(0), m.part(own.d_z, size * (outputs * m.lanes)), outputs)
 
 
 def _part(m, net, block, first=None, size=None):
@@ -107,12 +106,12 @@ def _turn(m, net, frame, part, learning, terms):
     outputs = net.sizes.outputs * net.columns
     if terms.carried:
         for _ in m.when(m.integer(0).below(part.finish)):
-            _copy(m, frame.state, part.steps * net.stride(len(net.step.new)), m.as_pointer(part.finish), net.checkpoint)
+            copy(m, frame.state, part.steps * net.stride(len(net.step.new)), m.as_pointer(part.finish), net.checkpoint)
     for _ in m.when(learning):
         # No output is read from the last states.
         for row in m.range(outputs) if net.before else ():
             m.store(frame.d_z, part.steps * outputs + row, m.constant(0.0))
-        _clear_derivatives(m, net, frame)
+        clear(m, frame.d_state, net.checkpoint)
 
 
 def _back(m, net, frame, part, terms, use=None):
@@ -127,19 +126,8 @@ def _back(m, net, frame, part, terms, use=None):
                 # What came before a border is given, for what comes after it.
                 t = part.first + first + slot
                 for _ in m.when((t % m.word("segment")).equals(0).both(m.integer(0).below(t))):
-                    _clear_derivatives(m, net, frame)
+                    clear(m, frame.d_state, net.checkpoint)
         gradients(m, net, frame, part, first, count, _fresh(m, part.first + first, terms), use)
-
-
-def _clear_derivatives(m, net, frame):
-    for row in m.range(net.checkpoint):
-        m.store(frame.d_state, row, m.constant(0.0))
-
-
-def _copy(m, source, first, target, count):
-    """Copy `count` vectors from the first one of an array to the beginning of another."""
-    for row in m.range(count):
-        m.store(target, row, m.load(source, first + row))
 
 
 def first_states(m, net, frame, start):
@@ -149,8 +137,7 @@ def first_states(m, net, frame, start):
     """
     given = m.integer(0).below(start)
     for _ in m.when(given):
-        rows = len(net.step.new) * net.sizes.hidden * net.columns
-        _copy(m, m.as_pointer(start), m.integer(0), frame.state, rows)
+        copy(m, m.as_pointer(start), m.integer(0), frame.state, net.checkpoint)
     for _ in m.when(given.equals(0)):
         start_states(m, net, frame)
     return given

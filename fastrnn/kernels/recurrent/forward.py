@@ -3,7 +3,7 @@
     pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
 """
 
-from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.frame import formula, tiles
 from fastrnn.kernels.recurrent.operand import environments_of, second_products
 from fastrnn.kernels.workspace import LINE
 

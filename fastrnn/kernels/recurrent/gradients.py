@@ -5,7 +5,7 @@
 
 from functools import partial
 
-from fastrnn.kernels.recurrent.network import tiles
+from fastrnn.kernels.recurrent.frame import tiles
 
 
 def gradients(m, net, frame, block, t, count, fresh=None, use=None):

@@ -3,10 +3,12 @@
 Two programs, for drivers that draw samples, let threads meet and decide about models between them.
 """
 
+import operator
+from functools import reduce
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.block import run_block
-from fastrnn.kernels.recurrent.frame import clear, frame_of
+from fastrnn.kernels.recurrent.frame import clear, frame_of, vectors_of
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.tally import SUMS, TALLY_POINTERS, TALLY_WORDS, tally
 from fastrnn.kernels.recurrent.update import update_weights, updating
@@ -51,7 +53,7 @@ def learn_program(net, terms, dtype, lanes, optimizer=None):
             steps=m.word("steps"),
         )
         for _ in m.when(m.word("fresh")) if not optimizer else ():
-            clear(m, net, frame.gradient, net.table.count)
+            clear(m, frame.gradient, vectors_of(net, net.table.count, m.lanes))
         run_block(m, net, frame, block, m.integer(1), m.integer(1), terms, use)
         _count(m, net, frame)
 
@@ -68,12 +70,7 @@ def _count(m, net, frame):
         ever = m.select(wrong > 0.0, m.constant(1.0), 0.0)
         for values, value in zip(totals, (loss, wrong, ever)):
             values.append(m.select(counts, value, 0.0))
-    sums = []
-    for values in totals:
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        sums.append(total)
+    sums = [reduce(operator.add, values) for values in totals]
     if net.own_weights:
         tally(m, frame, sums)
     else:

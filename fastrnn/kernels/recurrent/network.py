@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 from fastrnn.caches import nearest_bytes
 from fastrnn.caching import cached_property
-from fastrnn.formula.vectors import on_vectors
 from fastrnn.kernels.recurrent.layout import weights_table
 
 # Derivatives that are kept until gradients take them in: in the nearest cache, or, where each gradient is summed over
@@ -197,6 +196,21 @@ class Network:
         """Return the place of the n-th number of a unit and column at a time, in an array (T, count, H, C)."""
         return time * self.stride(count) + (unit + n * self.sizes.hidden) * self.columns + column
 
+    def states(self, m, frame, symbols, unit, time, column):
+        """Return {symbol: the unit's state}, of as many symbols as there are states, after `time` steps."""
+        return {
+            symbol: m.load(frame.state, self.place(unit, len(symbols), time, n, column))
+            for n, symbol in enumerate(symbols)
+        }
+
+    def saved(self, m, frame, unit, time, column, count=None):
+        """Return {node: what the unit saved} in step `time`, of all nodes or the first `count` ones."""
+        nodes = self.step.saved
+        return {
+            node: m.load(frame.saved, self.place(unit, len(nodes), time, n, column))
+            for n, node in enumerate(nodes[:count])
+        }
+
     def datum(self, m, pointer, row, column):
         """Return a number of the data, of a column, in all lanes; pointer: of words, where the data are bits."""
         if self.bits:
@@ -265,35 +279,3 @@ def window_of(net, steps, span):
     kept, checkpoint = kept_bytes(net, 2 * span) - kept_bytes(net, span), net.checkpoint * net.vector_bytes
     spans = max(1, WINDOW_BYTES // kept, -(-steps * checkpoint // (CHECKPOINT_BYTES * span)))
     return min(steps, spans * span)
-
-
-def tiles(m, count, size):
-    """Cut `count` neighbours into tiles: yields (first, width), a loop over whole tiles and then the rest."""
-    if count >= size:
-        for first in m.range(count - count % size, 0, size):
-            yield first, size
-    if count % size:
-        yield m.integer(count - count % size), count % size
-
-
-# Columns whose formulas are computed together: the chain of one sigmoid is long, and the processor overlaps several
-# of them only where their instructions alternate.
-TOGETHER = 4
-
-
-def formula(m, outputs, environments):
-    """Return [outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer
-    vectors."""
-    results, first = [], 0
-    while first < len(environments):
-        # As many as a power of two: longer vectors are made of halves.
-        width = min(TOGETHER, 1 << (len(environments) - first).bit_length() - 1)
-        group = environments[first : first + width]
-        first += width
-        if len(group) == 1:
-            results.append(on_vectors(outputs, group[0], next(iter(group[0].values()))))
-            continue
-        joined = {expr: m.joined([each[expr] for each in group]) for expr in group[0]}
-        values = on_vectors(outputs, joined, next(iter(joined.values())))
-        results += list(zip(*(m.parts(value) for value in values)))
-    return results

@@ -5,25 +5,20 @@ d_operand = W_q' d_pre[t]             d_pre[t], d_state[t] += the derivatives of
 """
 
 from fastrnn.formula.graph import lift
-from fastrnn.kernels.recurrent.network import formula, tiles
+from fastrnn.kernels.recurrent.frame import formula, tiles
 
 
 def environments_of(m, net, frame, t, u, row, saved):
     """Return [{node: Vector}] of unit u for each column: pre-activations, which lie in `row`, state, vectors, the first
     `saved` nodes saved."""
-    step, states = net.step, len(net.step.new)
-    vectors = net.vectors_of(m, frame.theta, u)
+    step, vectors = net.step, net.vectors_of(m, frame.theta, u)
     environments = []
     for column in range(net.columns):
         values = {
             symbol: m.load(frame.pre, net.pre_place(row, group, column))
             for group, symbol in enumerate(step.pre)
         }
-        values |= {symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)}
-        values |= {
-            expr: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
-            for n, expr in enumerate(step.saved[:saved])
-        }
+        values |= net.states(m, frame, step.old, u, t, column) | net.saved(m, frame, u, t, column, saved)
         environments.append(values | vectors)
     return environments
 
@@ -81,13 +76,7 @@ def operand_back(m, net, frame, t, slot):
         environments = []
         for column in range(net.columns):
             values = {step.operand.d_node: m.load(frame.d_operand, net.place(u, 1, m.integer(0), 0, column))}
-            values |= {
-                expr: m.load(frame.saved, net.place(u, len(step.saved), t, n, column))
-                for n, expr in enumerate(step.saved)
-            }
-            values |= {
-                symbol: m.load(frame.state, net.place(u, states, t, n, column)) for n, symbol in enumerate(step.old)
-            }
+            values |= net.saved(m, frame, u, t, column) | net.states(m, frame, step.old, u, t, column)
             environments.append(values | net.vectors_of(m, frame.theta, u))
         for column, values in enumerate(formula(m, nodes, environments)):
             for n, value in zip(given, values):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.block import first_states
 from fastrnn.kernels.recurrent.forward import forward_step, outputs
-from fastrnn.kernels.recurrent.network import tiles
+from fastrnn.kernels.recurrent.frame import tiles
 from fastrnn.machine.execute import Program
 
 POINTERS = ("theta", "pre", "state", "saved", "operand", "x", "lengths", "z")

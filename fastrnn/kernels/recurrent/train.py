@@ -11,12 +11,14 @@ are done (fastrnn.kernels.combining). The thread that completes the gradient add
 while the others wait. Which thread computes what changes no byte. All but the memory of blocks belongs to all threads.
 """
 
+import operator
+from functools import reduce
 from types import SimpleNamespace
 
 from fastrnn.kernels.combining import COMBINE_WORDS, COMBINED, TREE_SIZE, combine, release, wait
-from fastrnn.kernels.recurrent import decide
 from fastrnn.kernels.recurrent.block import run_block
-from fastrnn.kernels.recurrent.frame import clear, frame_of, vectors_of
+from fastrnn.kernels.recurrent.decide import PROGRESS, ROLES, SUMS, decide
+from fastrnn.kernels.recurrent.frame import add, clear, frame_of, vectors_of
 from fastrnn.kernels.recurrent.gathered import GATHERED_ARRAYS, GATHERED_SOURCES, gathered
 from fastrnn.kernels.recurrent.network import BLOCK_ARRAYS
 from fastrnn.kernels.recurrent.succession import SUCCESSION_POINTERS, SUCCESSION_WORDS, succeed
@@ -35,7 +37,6 @@ ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths
 # that is over after it, and models are decided on (before the update, if there is one); the round is over after it. The
 # last block of a list has UPDATE or DECIDE.
 FRESH, LEARN, UPDATE, EVALUATE, DECIDE, ROUND_END = 1, 2, 4, 8, 16, 32
-ROLES = decide.ROLES
 
 POINTERS = (
     "theta",
@@ -100,9 +101,9 @@ def train_kernel(net, optimizer, terms):
                 for _ in m.when(m.word("drawn").equals(m.word("passed"))):
                     own = _of_part(m, net, frame, item.part)
                     for _ in m.when(item.has(FRESH).both(learning)):
-                        clear(m, net, own.gradient, net.table.count)
+                        clear(m, own.gradient, vectors_of(net, net.table.count, m.lanes))
                     for _ in m.when(item.has(FRESH).both(evaluating)):
-                        clear(m, net, own.sums, decide.SUMS)
+                        clear(m, own.sums, vectors_of(net, SUMS, m.lanes))
                     goes_on = m.read(m.integers("stop"), 0).equals(0)
                     for _ in m.when(learning.either(counting).both(goes_on)):
                         block = gathered(m, net, item) if terms.gathered else item.block()
@@ -171,7 +172,7 @@ def _draw(m, counters):
 
 def _of_part(m, net, frame, part):
     """The frame with the gradient and the sums of a part."""
-    places = {"gradient": net.table.count, "sums": decide.SUMS}
+    places = {"gradient": net.table.count, "sums": SUMS}
     # As addresses: offsets of pointers would enter into each place of a gradient, and take some 3 % longer.
     own = {
         name: m.as_pointer(m.word(name) + part * (vectors_of(net, count, m.lanes) * m.lanes * m.bytes))
@@ -184,13 +185,11 @@ def _combine(m, net, frame, item):
     """After the last block of a part: add up gradients with parts that are done."""
     learned, size = item.learned, vectors_of(net, net.table.count, m.lanes)
 
-    def add(a, b):
+    def add_part(a, b):
         for _ in m.when(b.below(learned)):
-            total, other = (m.part(frame.gradient, part * (size * m.lanes)) for part in (a, b))
-            for row in m.range(size):
-                m.store(total, row, m.load(total, row) + m.load(other, row))
+            add(m, *(m.part(frame.gradient, part * (size * m.lanes)) for part in (a, b)), size)
 
-    combine(m, m.integers("counters"), item.part, item.parts, m.word("threads"), add)
+    combine(m, m.integers("counters"), item.part, item.parts, m.word("threads"), add_part)
 
 
 def _finish(m, net, optimizer, frame, terms, item, evaluating):
@@ -199,7 +198,7 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating):
     for _ in m.when(item.has(DECIDE).both(evaluating)):
         _add_sums(m, net, frame.sums, item.parts)
         entry = m.read(counters, EVALUATIONS)
-        done = decide.decide(m, net, frame, m.word("every"), entry, terms.plateau)
+        done = decide(m, net, frame, m.word("every"), entry, terms.plateau)
         m.write(counters, EVALUATIONS, entry + 1)
         for _ in m.when(m.integer(0).below(done)):
             _end(m, net, optimizer, frame, done)
@@ -245,7 +244,7 @@ def _end(m, net, optimizer, frame, done):
     else:
         m.write(counters, DONE, done)
     working = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
-    waiting = m.mask_bits(m.load(frame.progress, m.integer(decide.PROGRESS.index("pending"))) > 0.0)
+    waiting = m.mask_bits(m.load(frame.progress, m.integer(PROGRESS.index("pending"))) > 0.0)
     rest, free = m.read(counters, IDLE), m.word("free")
     enough = rest.below(free).equals(0)
     for _ in m.when(working.equals(0)):
@@ -261,31 +260,23 @@ def _end(m, net, optimizer, frame, done):
 def _add_sums(m, net, sums, parts):
     """Add to the sums of the first part those of the others, one part after the other: where the parts of one role
     begin depends on other models."""
-    rows = vectors_of(net, decide.SUMS, m.lanes)
+    rows = vectors_of(net, SUMS, m.lanes)
     for part in m.range(parts, 1):
-        other = m.part(sums, part * (rows * m.lanes))
-        for row in m.range(rows):
-            m.store(sums, row, m.load(sums, row) + m.load(other, row))
+        add(m, sums, m.part(sums, part * (rows * m.lanes)), rows)
 
 
 def _count(m, net, frame, block):
     """Add the block's losses and correct steps to the sums of training, validation and test."""
     zero = m.constant(0.0)
-    for role in range(decide.ROLES):
+    for role in range(ROLES):
         for kind in range(2):
-            row = kind * decide.ROLES + role
+            row = kind * ROLES + role
             values = []
             for c in range(net.columns):
                 weight = m.load(block.weights, m.integer(role * net.columns + c))
                 value = m.load(frame.column_sums, m.integer(kind * net.columns + c))
                 values.append(m.select(weight > 0.0, weight * value, zero))
             if net.own_weights:
-                total = m.load(frame.sums, m.integer(row))
-                for value in values:
-                    total = total + value
-                m.store(frame.sums, m.integer(row), total)
+                m.store(frame.sums, m.integer(row), reduce(operator.add, values, m.load(frame.sums, m.integer(row))))
             else:
-                total = values[0]
-                for value in values[1:]:
-                    total = total + value
-                m.add_sums(frame.sums, [m.integer(row)], [total])
+                m.add_sums(frame.sums, [m.integer(row)], [reduce(operator.add, values)])

@@ -6,7 +6,7 @@ sums, so that few additions wait for the one before; several samples wait side b
 """
 
 from fastrnn.formula.retention import RETENTION, back_with_retention
-from fastrnn.kernels.recurrent.network import TOGETHER, formula, tiles
+from fastrnn.kernels.recurrent.frame import TOGETHER, clear, formula, tiles
 from fastrnn.kernels.recurrent.update import OPTIONS
 
 # Sums that a recurrent product is cut into: as many multiply-adds wait for each other as a tree of additions is high.
@@ -71,11 +71,7 @@ def forward_step(m, net, frame, t):
                 vectors = _vectors(m, net, frame, p)
                 for at, column in enumerate(columns):
                     values = dict(zip(step.pre, (sums[n * len(columns) + at] for sums in pre)))
-                    values |= {
-                        symbol: m.load(frame.state, net.place(states, t, i, column, p))
-                        for i, symbol in enumerate(step.old)
-                    }
-                    environments[column, p] = values | vectors
+                    environments[column, p] = values | net.states(m, frame, step.old, t, column, p) | vectors
         alive = {
             column: m.from_integer(m.read(frame.lengths, column)) > m.from_integer(frame.first + t)
             for column in (columns if net.ragged else ())
@@ -226,8 +222,7 @@ def back_step(m, net, frame, t, terms):
     if terms.truncated:
         # What came before a border is given, for what comes after it.
         for _ in m.when(((frame.first + t) % m.word("segment")).equals(0)):
-            for row in m.range(net.checkpoint):
-                m.store(frame.d_state, row, m.constant(0.0))
+            clear(m, frame.d_state, net.checkpoint)
 
 
 def _back_through_weights(m, net, frame, t, first_h, gates):
@@ -264,7 +259,7 @@ def _behind(m, net, frame, t, column, p, terms):
         return [m.fma(weight, m.broadcast(frame.d_z, (column * sizes.outputs + o) * size + within), sums[0])]
 
     (d_h,) = m.fold(sizes.outputs, [m.load(frame.d_state, net.place(states, 0, 0, column, p))], from_outputs)
-    new = {symbol: m.load(frame.state, net.place(states, t + 1, n, column, p)) for n, symbol in enumerate(step.new)}
+    new = net.states(m, frame, step.new, t + 1, column, p)
     mask = m.broadcast(frame.mask, column * size + within) if terms.saturating or terms.retaining else None
     if terms.saturating:
         low, high = terms.saturating
@@ -278,7 +273,7 @@ def _behind(m, net, frame, t, column, p, terms):
     values |= {
         symbol: m.load(frame.saved, net.place(len(step.saved), t, n, column, p)) for n, symbol in enumerate(step.saved)
     }
-    values |= {symbol: m.load(frame.state, net.place(states, t, n, column, p)) for n, symbol in enumerate(step.old)}
+    values |= net.states(m, frame, step.old, t, column, p)
     if terms.retaining:
         strength = m.broadcast(frame.options, m.integer(OPTIONS.index("retention")))
         values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)

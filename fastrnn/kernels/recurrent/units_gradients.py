@@ -3,7 +3,7 @@
     W_x += d_pre[t] x[t]'    W_h += d_pre[t] h[t]'    bias += d_pre[t]    W_o += d_z[t] h[t]'
 """
 
-from fastrnn.kernels.recurrent.network import tiles
+from fastrnn.kernels.recurrent.frame import tiles
 
 # Gradients that are summed over time at once.
 SUMS = 12

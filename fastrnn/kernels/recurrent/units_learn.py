@@ -6,7 +6,7 @@ derivatives are always kept of one window, and summed there.
 
 from types import SimpleNamespace
 
-from fastrnn.kernels.recurrent.frame import frame_of
+from fastrnn.kernels.recurrent.frame import clear, copy, frame_of
 from fastrnn.kernels.recurrent.units import back_step, forward_step, head_chunk, turn
 from fastrnn.kernels.recurrent.units_gradients import gradients
 from fastrnn.kernels.recurrent.update import update_weights
@@ -45,8 +45,7 @@ def learn_program(net, terms, dtype):
             _back(m, net, frame, terms)
             return
         turn(m, net, frame)
-        for row in m.range(net.table.count // net.lanes):
-            m.store(frame.gradient, row, zero)
+        clear(m, frame.gradient, net.table.count // net.lanes)
         _run_windows(m, net, frame, terms)
 
     return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
@@ -81,11 +80,11 @@ def _run_windows(m, net, frame, terms):
         part, pieces = _part(m, net, frame, number * size, size, whole), whole.equals(0)
         checkpoint = m.part(frame.checkpoints, number * (rows * net.lanes))
         for _ in m.when(pieces.both(once.equals(0))):
-            _copy(m, checkpoint, m.integer(0), frame.state, rows)
+            copy(m, checkpoint, m.integer(0), frame.state, rows)
         for _ in m.when(pieces.both(once).both(m.integer(0).below(visit))):
-            _copy(m, frame.state, size * rows, frame.state, rows)
+            copy(m, frame.state, size * rows, frame.state, rows)
         for _ in m.when(pieces.both(visit.below(windows - 1))):
-            _copy(m, frame.state, m.integer(0), checkpoint, rows)
+            copy(m, frame.state, m.integer(0), checkpoint, rows)
         for _ in m.when(pieces.either(once)):
             for t in m.range(part.steps):
                 forward_step(m, net, part, t)
@@ -107,8 +106,3 @@ def _part(m, net, frame, first, size, whole):
     }
     changed = {name: m.part(getattr(frame, name), place) for name, place in begins.items()}
     return SimpleNamespace(**vars(frame) | changed | {"first": first, "steps": (frame.steps - first).least(size)})
-
-
-def _copy(m, source, first, target, count):
-    for row in m.range(count):
-        m.store(target, row, m.load(source, first + row))

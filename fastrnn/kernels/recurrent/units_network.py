@@ -122,6 +122,13 @@ class UnitsNetwork:
         """Return the place of the n-th vector of a sample and panel at a time, in an array (T, count, C, P)."""
         return ((time * count + n) * self.columns + column) * self.panels + panel
 
+    def states(self, m, frame, symbols, time, column, panel):
+        """Return {symbol: the panel's states}, of as many symbols as there are states, after `time` steps."""
+        return {
+            symbol: m.load(frame.state, self.place(len(symbols), time, n, column, panel))
+            for n, symbol in enumerate(symbols)
+        }
+
     @property
     def checkpoint(self):
         """The number of vectors of the states of one step."""

@@ -15,12 +15,11 @@ from fastrnn.kernels.combining import COMBINE_WORDS, combine, release, wait
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING, STOPPED
 from fastrnn.kernels.recurrent.frame import add, copy
 from fastrnn.kernels.recurrent.learn import LEARN_POINTERS, LEARN_WORDS
+from fastrnn.kernels.recurrent.tally import STATISTICS, SUMS
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.machine.execute import Program
 from fastrnn.machine.records import Address, Integers, Numbers, record_of, words_of
 
-# Numbers in a batch's statistics: the loss, the counted outputs, the wrong ones, and the samples with a wrong one.
-STATISTICS = 4
 # The words of the frame of learning.
 _LEARN = (*LEARN_WORDS, *LEARN_POINTERS)
 # The row of options with the learning rate.
@@ -31,7 +30,7 @@ class Shared(NamedTuple):
     """What threads share: theta, previous (R,): weights, and those before the last update; gradients (groups, R), of
     which the first becomes that of the batch; rows: vectors in R; sums (groups, L) of fastrnn.kernels.recurrent.learn;
     outputs (groups, L); the frame of the update of the same; options (rows, 1); bad (1, L): no number where a weight is
-    not finite; statistics (4): of a batch; result (2): updates made, and why no more; clean (1): samples since the last
+    not finite; statistics: of a batch; result (2): updates made, and why no more; clean (1): samples since the last
     mistake; tree: of fastrnn.kernels.combining; drawn (1): draws of groups in this call."""
 
     theta: Numbers
@@ -67,7 +66,7 @@ class Thread(NamedTuple):
 
 # step: the first one; patience: stop after this number of samples without a mistake, counted over whole batches (0:
 # never); rates: the address of the learning rates, float64, of each of `updates` updates; history: of (updates, 4),
-# float64, the statistics of each; stop: of an int64 that is not 0 where the call is to end; thread: number of the
+# float64, the STATISTICS of each; stop: of an int64 that is not 0 where the call is to end; thread: number of the
 # thread, of `threads`; learning: 0 where only the gradient and the statistics of one batch are computed.
 CALL = ("step", "patience", "rates", "updates", "history", "stop", "thread", "threads", "learning")
 
@@ -121,6 +120,21 @@ def stopped(m):
     return m.atomic_read(m.integers("stop"), 0).equals(0).equals(0)
 
 
+def statistic(m, row, name):
+    """Return one of the STATISTICS of a row."""
+    return m.read_double(row, STATISTICS.index(name))
+
+
+def streak(m, before, row, batch_size):
+    """Return the samples since the last mistake, and whether these are as many as the word `patience` asks for.
+
+    before: those before the batch; row: the batch's STATISTICS.
+    """
+    right, patience = m.is_positive(statistic(m, row, "wrong_samples")).equals(0), m.word("patience")
+    samples = (before + batch_size) * right
+    return samples, m.integer(0).below(patience).both(samples.below(patience).equals(0))
+
+
 def weights_are_finite(m, bad):
     """Return whether all weights are finite, in which case all numbers of bad (1, L) are."""
     return m.mask_bits(m.load(bad, m.integer(0)) * 0.0 < 1.0).equals(2**m.lanes - 1)
@@ -159,20 +173,21 @@ def _group_gradient(m, own, step, group):
 def _statistics(m, own):
     """Add up the statistics of a batch."""
     shared = own.shared
-    for i in range(STATISTICS):
+    for i in range(len(STATISTICS)):
         m.write_double(shared.statistics, i, m.as_double(0))
     for group in m.range(own.groups):
         sums = m.as_pointer(shared.sums + group * (m.lanes * m.bytes))
-        loss, wrong, wrong_samples = (m.double(sums, i) for i in range(3))
-        for i, more in enumerate((loss, m.as_double(m.read(shared.outputs, group * m.lanes)), wrong, wrong_samples)):
-            m.write_double(shared.statistics, i, m.read_double(shared.statistics, i) + more)
+        found = {name: m.double(sums, i) for i, name in enumerate(SUMS)}
+        found["outputs"] = m.as_double(m.read(shared.outputs, group * m.lanes))
+        for i, name in enumerate(STATISTICS):
+            m.write_double(shared.statistics, i, m.read_double(shared.statistics, i) + found[name])
 
 
 def _update(m, own, number):
     """Make the update of a batch, and set the result."""
     shared, why, made = own.shared, m.local(RUNNING), m.local(number)
     # A thread that left out a block saw this before.
-    ended, finite = stopped(m), m.is_finite(m.read_double(shared.statistics, 0))
+    ended, finite = stopped(m), m.is_finite(statistic(m, shared.statistics, "loss"))
     for _ in m.when(ended):
         why.set(STOPPED)
     for _ in m.when(ended.equals(0).both(finite.equals(0))):
@@ -182,18 +197,16 @@ def _update(m, own, number):
         copy(m, shared.theta, m.integer(0), shared.previous, shared.rows)
         m.run(shared.update)
         made.set(number + 1)
-        for i in range(STATISTICS):
-            m.write(m.integers("history"), number * STATISTICS + i, m.read(shared.statistics, i))
+        for i in range(len(STATISTICS)):
+            m.write(m.integers("history"), number * len(STATISTICS) + i, m.read(shared.statistics, i))
         sound = weights_are_finite(m, shared.bad)
         for _ in m.when(sound.equals(0)):
             copy(m, shared.previous, m.integer(0), shared.theta, shared.rows)
             why.set(DIVERGED)
         for _ in m.when(sound):
-            clean = m.read(shared.clean, 0) + own.batch_size
-            right = m.is_positive(m.read_double(shared.statistics, 3)).equals(0)
-            m.write(shared.clean, 0, clean * right)
-            enough = m.integer(0).below(m.word("patience")).both(clean.below(m.word("patience")).equals(0))
-            for _ in m.when(enough.both(right)):
+            clean, enough = streak(m, m.read(shared.clean, 0), shared.statistics, own.batch_size)
+            m.write(shared.clean, 0, clean)
+            for _ in m.when(enough):
                 why.set(CLEAN)
     m.write(shared.result, 0, made.get())
     m.write(shared.result, 1, why.get())

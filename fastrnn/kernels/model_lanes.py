@@ -4,18 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.tally import SUMS
+from fastrnn.kernels.recurrent.tally import STATISTICS, SUMS
 from fastrnn.machine.records import Integers
 
 # Entries of a model's history; when they are full, neighbours are joined. Numbers in an entry.
-MOST, ENTRY = 256, 4
+MOST, ENTRY = 256, len(STATISTICS)
 
 
 class Lanes(NamedTuple):
     """A group's lanes. asks: 1 where only the caller decides on the model; limit: updates to make; event: of
     fastrnn.kernels.events; outputs: that count in the stretch that is not full, batch: in one batch; filled: updates in
-    it; length: updates in a stretch; entries: full stretches in history (L, MOST, 4): sums of the loss, the outputs
-    that count, the wrong ones, and the samples with a wrong one."""
+    it; length: updates in a stretch; entries: full stretches in history (L, MOST, ENTRY), the STATISTICS of each."""
 
     asks: Integers
     limit: Integers
@@ -36,10 +35,10 @@ def lanes_for_models(lanes):
 
 def write_open(m, lanes, opened, lane, target, place):
     """Write the open stretch of a lane, whose tally is `opened`, into an array as an entry of a history."""
-    m.write_double(target, place + 1, m.as_double(m.read(lanes.outputs, lane)))
-    for row in range(len(SUMS)):
+    m.write_double(target, place + STATISTICS.index("outputs"), m.as_double(m.read(lanes.outputs, lane)))
+    for row, name in enumerate(SUMS):
         high, low = (m.double(opened, (2 * row + part) * m.lanes + lane) for part in range(2))
-        m.write_double(target, place + (row + 1 if row else 0), high + low)
+        m.write_double(target, place + STATISTICS.index(name), high + low)
 
 
 def keep(m, lanes, opened, lane):

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.batches import STATISTICS, weights_are_finite
+from fastrnn.kernels.batches import statistic, streak, weights_are_finite
 from fastrnn.kernels.block_data import WORD, Extent, Words, words_for
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING
+from fastrnn.kernels.recurrent.tally import STATISTICS
 from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
@@ -121,7 +122,7 @@ def small_batches_program(dtype, lanes):
             first, count = (m.word("step") + number) * own.batch_size, own.samples.count
             for _ in m.when((first % count).equals(0).either(number.equals(0))):
                 m.run(own.lay, LAY_SAMPLES, seed=m.word("seed"), part=first // count)
-            row, present = m.part_of_integers(history, number * STATISTICS), m.read(own.present, 0)
+            row, present = m.part_of_integers(history, number * len(STATISTICS)), m.read(own.present, 0)
             _learn(m, own, first % count, present, row)
             for _ in m.when(m.word("learning")):
                 m.set_number(own.options, _RATE, m.read_double(m.integers("rates"), number))
@@ -134,7 +135,7 @@ def small_batches_program(dtype, lanes):
 
 
 def _learn(m, own, sample, present, row):
-    """Compute the gradient of the batch that begins with a sample, and its statistics (4)."""
+    """Compute the gradient of the batch that begins with a sample, and its STATISTICS."""
     steps, outputs, wrong_samples, samples = m.local(0), m.local(0), m.local(0), own.samples
     for n in m.range(own.batch_size):
         for i in range(2):
@@ -145,21 +146,22 @@ def _learn(m, own, sample, present, row):
     for name, count in zip(("x", "y", "mask"), samples.lengths(m.lanes)):
         words[name] = getattr(samples, name) + sample * count * m.bytes
     m.run(own.learn, _LEARN, steps=steps.get(), **words)
-    for i in (0, 2):
+    loss, counted, wrong, mistaken = range(len(STATISTICS))
+    for i in (loss, wrong):
         m.write_double(row, i, m.as_double(0))
     for n in m.range(own.batch_size):
-        for i, place in enumerate((0, 2)):
+        for i, place in enumerate((loss, wrong)):
             m.write_double(row, place, m.read_double(row, place) + m.double(own.sums, n * 2 + i))
         wrong_samples.set(wrong_samples.get() + m.is_positive(m.double(own.sums, n * 2 + 1)))
-    m.write_double(row, 1, m.as_double(outputs.get()))
-    m.write_double(row, 3, m.as_double(wrong_samples.get()))
+    m.write_double(row, counted, m.as_double(outputs.get()))
+    m.write_double(row, mistaken, m.as_double(wrong_samples.get()))
 
 
 def _update(m, own, number, present, row, clean):
     """Make the update of a batch with these statistics; clean: a Local, samples since the last mistake."""
     before, following = (own.weights + number % 3 * own.width for number in (present, present + 1))
     m.run(own.update, UPDATE_POINTERS, theta=before, following=following)
-    finite, sound = m.is_finite(m.read_double(row, 0)), weights_are_finite(m, own.bad)
+    finite, sound = m.is_finite(statistic(m, row, "loss")), weights_are_finite(m, own.bad)
     m.set_word("made", number + finite)
     for _ in m.when(finite.equals(0)):
         m.write(own.present, 0, (present + 2) % 3)
@@ -167,7 +169,7 @@ def _update(m, own, number, present, row, clean):
         m.set_word("why", DIVERGED)
     for _ in m.when(finite.both(sound)):
         m.write(own.present, 0, (present + 1) % 3)
-        right = m.is_positive(m.read_double(row, 3)).equals(0)
-        clean.set((clean.get() + own.batch_size) * right)
-        for _ in m.when(m.integer(0).below(m.word("patience")).both(clean.get().below(m.word("patience")).equals(0))):
+        samples, enough = streak(m, clean.get(), row, own.batch_size)
+        clean.set(samples)
+        for _ in m.when(enough):
             m.set_word("why", CLEAN)

@@ -3,6 +3,8 @@
 from llvmlite import ir
 from numba.core import cgutils
 
+from fastrnn.simd.rows import broadcast_constant, broadcast_value
+
 WORD_TYPE = ir.IntType(64)
 # Words in a vector of those that exchange bits: sixteen rows of them fill the registers of AVX2.
 VECTOR_WORDS = 4
@@ -31,11 +33,7 @@ def _exchange(builder, source, target, count, n, shift):
         return builder.bitcast(at, vector.as_pointer())
 
     def same(number):
-        return ir.Constant(vector, [number] * lanes)
-
-    def broadcast(number):
-        single = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.IntType(32)(0))
-        return builder.shuffle_vector(single, single, ir.Constant(ir.VectorType(ir.IntType(32), lanes), None))
+        return broadcast_constant(WORD_TYPE, number, lanes)
 
     words = [builder.load(place(source, row), align=8) for row in range(ROWS)]
     for distance, mask in EXCHANGES:
@@ -54,7 +52,8 @@ def _exchange(builder, source, target, count, n, shift):
             for sample, each in enumerate(bits):
                 builder.store(each, place(target, sample), align=8)
         with others:
-            up, below = broadcast(shift), broadcast(builder.sub(builder.shl(WORD_TYPE(1), shift), WORD_TYPE(1)))
+            mask = builder.sub(builder.shl(WORD_TYPE(1), shift), WORD_TYPE(1))
+            up, below = (broadcast_value(builder, each, lanes) for each in (shift, mask))
             for sample, each in enumerate(bits):
                 old = builder.and_(builder.load(place(target, sample), align=8), below)
                 builder.store(builder.or_(builder.shl(each, up), old), place(target, sample), align=8)

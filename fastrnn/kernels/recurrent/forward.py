@@ -3,7 +3,7 @@
     pre[t] = W_x x[t] + W_h h[t] + bias      state[t + 1], saved[t] = step(pre[t], state[t])      z = W_o h + b_o
 """
 
-from fastrnn.kernels.recurrent.frame import formula, tiles
+from fastrnn.kernels.recurrent.frame import formula, products, tiles
 from fastrnn.kernels.recurrent.operand import environments_of, second_products
 from fastrnn.kernels.workspace import LINE
 
@@ -45,20 +45,10 @@ def _products(m, net, frame, block, t, u, units, c, columns, fresh):
     step, hidden, states = net.step, net.sizes.hidden, len(net.step.new)
     groups, first_h = len(step.pre), len(step.pre) - step.from_h
 
-    def product(sums, first, count, table, reached, operand):
-        """{group: sums}: + sum over k of weights (unit, k, group) times operand (k, column)."""
+    def product(sums, first, count, name, reached, operand):
+        """{group: sums}, with the product of a matrix added to those of `reached` groups from the first one on."""
         flat = [value for group in range(first, first + reached) for value in sums[group]]
-
-        def body(k, running):
-            right = [operand(k, c + n) for n in range(columns)]
-            out = []
-            for row in range(reached * units):
-                group, unit = divmod(row, units)
-                weight = net.weight(m, frame.theta, net.weight_place(table, u + unit, k, group))
-                out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
-            return out
-
-        flat = m.fold(count, flat, body)
+        flat = products(m, net, frame.theta, flat, count, name, (u, units, c, columns), operand)
         return {first + n: flat[n * units * columns : (n + 1) * units * columns] for n in range(reached)}
 
     def biases(group):

@@ -46,6 +46,25 @@ def tiles(m, count, size):
         yield m.integer(count - count % size), count % size
 
 
+def products(m, net, theta, sums, count, name, tile, operand):
+    """Return sums + sum over k below `count` of weight (unit, k, gate) times operand(k, column), of a matrix's gates.
+
+    tile: (first unit, units, first column, columns); sums: of each gate, unit and column.
+    """
+    u, units, c, columns = tile
+
+    def body(k, running):
+        right = [operand(k, c + n) for n in range(columns)]
+        out = []
+        for row in range(len(sums) // columns):
+            gate, unit = divmod(row, units)
+            weight = net.weight(m, theta, net.weight_place(name, u + unit, k, gate))
+            out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
+        return out
+
+    return m.fold(count, sums, body)
+
+
 def formula(m, outputs, environments):
     """Return [outputs as Vectors] for each environment {node: Vector}; a few of them run side by side in longer
     vectors."""

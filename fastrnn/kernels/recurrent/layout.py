@@ -70,20 +70,23 @@ def weights_table(step, sizes, biased=True):
 def named_places(cell, step, sizes, biased=True):
     """Return {name: places (int64, in PyTorch's shape)} of every public weight."""
     table = weights_table(step, sizes, biased)
+    return public_places(cell, step, {name: table.places(name) for name in table.axes}, biased)
+
+
+def public_places(cell, step, own, biased=True):
+    """As `named_places`; own: {name: places} of the kernels' arrays, with the axes of `weights_table`."""
     from_x, from_h = gates_of(cell, step)
-    w_h = np.concatenate([table.places("w_h"), table.places("w_q")], -1)
-    hidden = sizes.hidden
+    w_h = np.concatenate([own[name] for name in ("w_h", "w_q") if name in own], -1)
     places = {
-        "w_ih": table.places("w_x")[..., from_x].transpose(2, 0, 1).reshape(-1, sizes.inputs),
-        "w_hh": w_h[..., from_h].transpose(2, 0, 1).reshape(-1, hidden),
-        "w_ho": table.places("w_o"),
+        "w_ih": own["w_x"][..., from_x].transpose(2, 0, 1).reshape(-1, own["w_x"].shape[1]),
+        "w_hh": w_h[..., from_h].transpose(2, 0, 1).reshape(-1, w_h.shape[1]),
+        "w_ho": own["w_o"],
     }
     if biased:
-        b_h = np.concatenate([table.places("b_h"), table.places("b_q")])
-        places |= {"b_ih": table.places("b_x")[from_x].ravel(), "b_hh": b_h[from_h].ravel(), "b_o": table.places("b_o")}
-    places |= dict(zip(cell.vectors, table.places("vectors")))
-    states = dict(zip((f"initial_{name}" for name in cell.state), table.places("initial")))
-    return places | states
+        b_h = np.concatenate([own[name] for name in ("b_h", "b_q") if name in own])
+        places |= {"b_ih": own["b_x"][from_x].ravel(), "b_hh": b_h[from_h].ravel(), "b_o": own["b_o"]}
+    places |= dict(zip(cell.vectors, own["vectors"]))
+    return places | dict(zip((f"initial_{name}" for name in cell.state), own.get("initial", ())))
 
 
 def gates_of(cell, step):

@@ -5,7 +5,7 @@ d_operand = W_q' d_pre[t]             d_pre[t], d_state[t] += the derivatives of
 """
 
 from fastrnn.formula.graph import lift
-from fastrnn.kernels.recurrent.frame import formula, tiles
+from fastrnn.kernels.recurrent.frame import formula, products, tiles
 
 
 def environments_of(m, net, frame, t, u, row, saved):
@@ -54,15 +54,11 @@ def _add_products(m, net, frame, t, u, units, c, columns):
             before = [value + bias for value in before]
         sums += before
 
-    def body(k, running):
-        right = [m.load(frame.operand, net.place(k, 1, t, 0, c + n)) for n in range(columns)]
-        out = []
-        for row, (gate, unit) in enumerate(rows):
-            weight = net.weight(m, frame.theta, net.weight_place("w_q", u + unit, k, gate))
-            out += [m.fma(weight, right[n], running[row * columns + n]) for n in range(columns)]
-        return out
+    def operand(k, column):
+        return m.load(frame.operand, net.place(k, 1, t, 0, column))
 
-    for at, value in enumerate(m.fold(hidden, sums, body)):
+    sums = products(m, net, frame.theta, sums, hidden, "w_q", (u, units, c, columns), operand)
+    for at, value in enumerate(sums):
         gate, unit = rows[at // columns]
         m.store(frame.pre, place(gate, unit, at % columns), value)
 

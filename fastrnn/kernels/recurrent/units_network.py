@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from fastrnn.caching import cached_property
 from fastrnn.kernels.recurrent import network
-from fastrnn.kernels.recurrent.layout import WeightTable, gates_of
+from fastrnn.kernels.recurrent.layout import WeightTable, public_places
 
 # Steps whose outputs are computed together; in vectors of four numbers, no more fit.
 CHUNK, NARROW_CHUNK = 8, 4
@@ -166,14 +166,7 @@ class UnitsNetwork:
 
     def places(self, cell):
         """Return {name: places (int64, in PyTorch's shape)} of every public weight."""
-        table, hidden, sizes = self.table, self.sizes.hidden, self.sizes
-        from_x, from_h = gates_of(cell, self.step)
-        places = {
-            "w_ih": table.places("w_x")[:, from_x, :hidden].transpose(1, 2, 0).reshape(-1, sizes.inputs),
-            "w_hh": table.places("w_h")[:, from_h, :hidden].transpose(1, 2, 0).reshape(-1, hidden),
-            "b_ih": table.places("b_x")[from_x, :hidden].ravel(),
-            "b_hh": table.places("b_h")[from_h, :hidden].ravel(),
-            "w_ho": table.places("w_o")[:, :hidden],
-            "b_o": table.places("b_o")[:, 0],
-        }
-        return places | dict(zip(cell.vectors, table.places("vectors")[:, :hidden]))
+        # Behind the last unit of a row lie numbers that belong to no weight.
+        own = {name: self.table.places(name)[..., : self.sizes.hidden] for name in self.table.axes}
+        own = {name: each.transpose(2, 0, 1) if each.ndim == 3 else each for name, each in own.items()}
+        return public_places(cell, self.step, own | {"b_o": self.table.places("b_o")[:, 0]})

@@ -13,11 +13,7 @@ CONTRACT = {"EXAMPLES", "SUMMARY", "arguments", "run", "CONTRACT", "KNOWN", "tra
 # One function on three levels: in formulas, on vectors, on arrays; and the machine that compiles beside its emulator.
 LEVELS = {"exp", "log", "sigmoid", "softplus", "square_root", "tanh", "Int", "Local", "Vector"}
 # Loops for samples in the lanes, models in the lanes and units in the lanes: the same parts, of different layouts.
-LOOPS = {
-    "Arrays", "CALL", "CLEAN", "DIVERGED", "ENDED", "ITEM", "LEARN_POINTERS", "LEARN_WORDS", "POINTERS", "ROLES",
-    "SEGMENT", "SUMS", "UPDATE_POINTERS", "WORDS", "back_step", "forward_step", "gradients", "learn_program",
-    "update_program",
-}
+LOOPS = {"Arrays", "CALL", "ENDED", "SUMS", "learn_program", "update_program"}
 # A network in files of other libraries, and one as its loops are compiled.
 PAIRS = {"Network"}
 

@@ -7,7 +7,7 @@ import numpy as np
 from fastrnn.cores import cores
 from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.bits import SEGMENT, words_program
+from fastrnn.kernels.recurrent.bits import STEPS_KEPT, words_program
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.networks import kernel_network, lanes_for
 from fastrnn.threads import on_threads
@@ -82,7 +82,7 @@ class Stream:
 
     def frame(self, words, out, first=0, since=0):
         """Return (frame of the program, the arrays that it points to) for words of samples from number `first` on."""
-        memory = memory_of(self.net, self.dtype, SEGMENT, self.theta)
+        memory = memory_of(self.net, self.dtype, STEPS_KEPT, self.theta)
         memory |= {"states": self.states[first:], "margins": self._margins[first:], "x": words, "out": out}
         return self.program.loaded(**memory, words=len(words), steps=words.shape[1], since=since), memory
 

@@ -13,7 +13,7 @@ import numpy as np
 from fastrnn.bits.label import STATE_WORDS, cached_by_label, label_words
 from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.bits import ITEM, WALK, walk_program
+from fastrnn.kernels.recurrent.bits import WALK, WALK_ITEM, walk_program
 from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.networks import lanes_for
 
@@ -23,8 +23,8 @@ NODES = 4096
 
 @cached_by_label(4)
 def items_of(task):
-    """Return the items (N, ITEM + I + O) of a task's walk, in the form of fastrnn.kernels.recurrent.bits, and a word
-    with the bits of the samples in a block that count."""
+    """Return the items of a task's walk, in the form of fastrnn.kernels.recurrent.bits, and a word with the bits of the
+    samples in a block that count."""
     inputs, outputs, steps, free = task.input_size, task.output_size, task.bits, task.free_bits
     # The first few steps differ between the samples of a block, the others are the same for all of them.
     ahead = min(free, (5 + inputs) // inputs)
@@ -34,7 +34,7 @@ def items_of(task):
     sizes = [1]
     for count in reversed(branches[1:]):
         sizes.insert(0, 1 + count * sizes[0])
-    items = np.zeros((blocks * sizes[0], len(ITEM) + inputs + outputs), np.int64)
+    items = np.zeros((blocks * sizes[0], len(WALK_ITEM) + inputs + outputs), np.int64)
     # Step; of each node that has the children of this step: the place of the first one among the items, its block of
     # samples, and the state.
     first = np.arange(blocks)

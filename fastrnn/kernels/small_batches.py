@@ -13,7 +13,7 @@ from fastrnn.kernels.batches import statistic, streak, weights_are_finite
 from fastrnn.kernels.block_data import WORD, Extent, Words, words_for
 from fastrnn.kernels.events import CLEAN, DIVERGED, RUNNING
 from fastrnn.kernels.recurrent.tally import STATISTICS
-from fastrnn.kernels.recurrent.units_learn import LEARN_POINTERS, LEARN_WORDS, UPDATE_POINTERS
+from fastrnn.kernels.recurrent.units_learn import UNITS_POINTERS, UNITS_UPDATE_POINTERS, UNITS_WORDS
 from fastrnn.kernels.recurrent.units_network import chunk_of
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import aligned_zeros
@@ -23,7 +23,7 @@ from fastrnn.machine.records import Address, Integers, Numbers, frame_on, record
 # Numbers of inputs, targets and masks that are laid at a time, where these are more than one sample.
 MOST_NUMBERS = 1 << 20
 # The words of the frame of learning.
-_LEARN = (*LEARN_POINTERS, *LEARN_WORDS)
+_LEARN = (*UNITS_POINTERS, *UNITS_WORDS)
 # The row of options with the learning rate.
 _RATE = OPTIONS.index("rate")
 # What changes from call to call of those who lay samples, at the beginning of their frames.
@@ -146,21 +146,21 @@ def _learn(m, own, sample, present, row):
     for name, count in zip(("x", "y", "mask"), samples.lengths(m.lanes)):
         words[name] = getattr(samples, name) + sample * count * m.bytes
     m.run(own.learn, _LEARN, steps=steps.get(), **words)
-    loss, counted, wrong, mistaken = range(len(STATISTICS))
-    for i in (loss, wrong):
-        m.write_double(row, i, m.as_double(0))
+    summed = [STATISTICS.index(name) for name in ("loss", "wrong")]
+    for place in summed:
+        m.write_double(row, place, m.as_double(0))
     for n in m.range(own.batch_size):
-        for i, place in enumerate((loss, wrong)):
+        for i, place in enumerate(summed):
             m.write_double(row, place, m.read_double(row, place) + m.double(own.sums, n * 2 + i))
         wrong_samples.set(wrong_samples.get() + m.is_positive(m.double(own.sums, n * 2 + 1)))
-    m.write_double(row, counted, m.as_double(outputs.get()))
-    m.write_double(row, mistaken, m.as_double(wrong_samples.get()))
+    for name, count in (("outputs", outputs), ("wrong_samples", wrong_samples)):
+        m.write_double(row, STATISTICS.index(name), m.as_double(count.get()))
 
 
 def _update(m, own, number, present, row, clean):
     """Make the update of a batch with these statistics; clean: a Local, samples since the last mistake."""
     before, following = (own.weights + number % 3 * own.width for number in (present, present + 1))
-    m.run(own.update, UPDATE_POINTERS, theta=before, following=following)
+    m.run(own.update, UNITS_UPDATE_POINTERS, theta=before, following=following)
     finite, sound = m.is_finite(statistic(m, row, "loss")), weights_are_finite(m, own.bad)
     m.set_word("made", number + finite)
     for _ in m.when(finite.equals(0)):

@@ -1,14 +1,11 @@
 """Runs networks on sequences: outputs z and states, for models side by side or for one model on many sequences."""
 
-from types import SimpleNamespace
-
 from fastrnn.kernels.recurrent.block import first_states
 from fastrnn.kernels.recurrent.forward import forward_step, outputs
-from fastrnn.kernels.recurrent.frame import tiles
+from fastrnn.kernels.recurrent.frame import frame_of, tiles
 from fastrnn.machine.execute import Program
 
-POINTERS = ("theta", "pre", "state", "saved", "operand", "x", "lengths", "z")
-WORDS = ("steps", "start")
+PREDICT_POINTERS = ("theta", "pre", "state", "saved", "operand", "x", "lengths", "z")
 
 
 def predict_program(net, dtype, lanes):
@@ -16,14 +13,9 @@ def predict_program(net, dtype, lanes):
 
     start: the address of states (S, H, C) to begin with, or 0.
     """
-    return Program(predict_kernel(net), (*POINTERS, *WORDS), dtype, lanes, net.text)
-
-
-def predict_kernel(net):
-    """Return the kernel: a function of a machine."""
 
     def kernel(m):
-        frame = SimpleNamespace(**{name: m.pointer(name) for name in POINTERS})
+        frame = frame_of(m, PREDICT_POINTERS)
         after = 0 if net.before else 1
         first_states(m, net, frame, m.word("start"))
         for t in m.range(m.word("steps")):
@@ -33,4 +25,4 @@ def predict_kernel(net):
                     for n, value in enumerate(values):
                         m.store(frame.z, (t * net.sizes.outputs + o) * net.columns + c + n, value)
 
-    return kernel
+    return Program(kernel, (*PREDICT_POINTERS, "steps", "start"), dtype, lanes, net.text)

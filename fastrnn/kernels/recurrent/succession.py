@@ -15,10 +15,12 @@ SUCCESSION_WORDS = ("lanes", "waiting", "suited")
 def succeed(m, net, optimizer, options, frame, done, counters):
     """Let models that wait take the lanes of models that are done (bits).
 
-    options: their number; counters: an array of int64, and the places in it of the number of models that began, of the
-    bits of lanes that nobody took and their number, and of two numbers to work with.
+    options: their number; counters: `array`, of int64, and the places in it of `began`, the number of models that
+    began, of `untaken`, the bits of lanes that nobody took, of `idle`, their number, and of `left` and `place`, numbers
+    to work with.
     """
-    array, began, untaken, idle, left, place = counters
+    array, began, untaken, idle = counters.array, counters.began, counters.untaken, counters.idle
+    left, place = counters.left, counters.place
     m.write(array, untaken, m.read(array, untaken).either(done))
     m.write(array, left, done)
     m.write(array, place, 1)

@@ -38,7 +38,7 @@ ITEM = ("flags", "part", "learned", "parts", "steps", "x", "y", "mask", "lengths
 # last block of a list has UPDATE or DECIDE.
 FRESH, LEARN, UPDATE, EVALUATE, DECIDE, ROUND_END = 1, 2, 4, 8, 16, 32
 
-POINTERS = (
+TRAIN_POINTERS = (
     "theta",
     "gradient",
     "slots",
@@ -68,8 +68,8 @@ POINTERS = (
 # place in `factors`, those of a schedule; free: the number of lanes without work after which it ends, too, since models
 # wait that are not in the frame. count: of the list; rounds: how often it is repeated; every: rounds from one
 # evaluation to the next; listed: whether all blocks of evaluations in the list count, of whatever round they are.
-WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn", "passed",
-         "sums_done", "entries", "updates", "free", "listed", *COMBINE_WORDS, *SUCCESSION_WORDS)
+TRAIN_WORDS = ("window", "segment", "blocks", "count", "rounds", "every", "stop", "counters", "threads", "drawn",
+               "passed", "sums_done", "entries", "updates", "free", "listed", *COMBINE_WORDS, *SUCCESSION_WORDS)
 
 # Places in the counters, behind those of the tree: parts drawn in this call, in a cache line of its own; whether the
 # call has ended early; rounds since the first model began; rounds and evaluations of this call; the models that are
@@ -82,11 +82,11 @@ COUNTERS = DRAWN + 32
 OF_A_CALL = [COMBINED, DRAWN, ENDED]
 
 
-def train_kernel(net, optimizer, terms):
-    """Return the kernel: a function of a machine."""
+def train_program(net, optimizer, terms, dtype, lanes):
+    """Return the Program of a training."""
 
     def kernel(m):
-        frame, table, counters = frame_of(m, POINTERS), m.integers("blocks"), m.integers("counters")
+        frame, table, counters = frame_of(m, TRAIN_POINTERS), m.integers("blocks"), m.integers("counters")
         for name in ("drawn", "passed"):
             m.set_word(name, -1)
         for name in ("sums_done", "complete"):
@@ -131,13 +131,8 @@ def train_kernel(net, optimizer, terms):
                     leave(m.read(counters, ENDED).either(m.integer(1).below(m.read(counters, OVER))))
             stop(m.read(counters, OVER).either(m.read(counters, ENDED)))
 
-    return kernel
-
-
-def train_program(net, optimizer, terms, dtype, lanes):
-    """Return the Program of a training kernel."""
     text = f"{net.text} {net.span} | {optimizer.text} {terms}"
-    return Program(train_kernel(net, optimizer, terms), (*POINTERS, *WORDS), dtype, lanes, text)
+    return Program(kernel, (*TRAIN_POINTERS, *TRAIN_WORDS), dtype, lanes, text)
 
 
 class _Item:
@@ -240,7 +235,8 @@ def _end(m, net, optimizer, frame, done):
     counters = m.integers("counters")
     if net.own_weights:
         options = len(OPTIONS) + len(optimizer.options)
-        succeed(m, net, optimizer, options, frame, done, (counters, BEGAN, DONE, IDLE, LEFT, PLACE))
+        places = {"began": BEGAN, "untaken": DONE, "idle": IDLE, "left": LEFT, "place": PLACE}
+        succeed(m, net, optimizer, options, frame, done, SimpleNamespace(array=counters, **places))
     else:
         m.write(counters, DONE, done)
     working = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)

@@ -60,7 +60,7 @@ def _at_once(net, panels):
     return [panels] if net.columns > 1 else [[p] for p in panels]
 
 
-def forward_step(m, net, frame, t):
+def units_forward_step(m, net, frame, t):
     """Compute the states after step t, and what the step back reads."""
     step, states = net.step, len(net.step.new)
     for panels, columns in _cells(m, net, max(1, step.from_h)):
@@ -203,7 +203,7 @@ def head_chunk(m, net, frame, chunk):
             m.add_sums(frame.sums, [column * 2, column * 2 + 1], sums)
 
 
-def back_step(m, net, frame, t, terms):
+def units_back_step(m, net, frame, t, terms):
     """Compute the derivatives by the pre-activations of step t, and by the states before it."""
     step, states, gates = net.step, len(net.step.new), net.step.from_h
     first_h = len(step.pre) - gates

@@ -1,4 +1,4 @@
-"""The gradients of a few samples of one network, whose hidden units lie in the lanes, from what .units left.
+"""The units_gradients of a few samples of one network, whose hidden units lie in the lanes, from what .units left.
 
     W_x += d_pre[t] x[t]'    W_h += d_pre[t] h[t]'    bias += d_pre[t]    W_o += d_z[t] h[t]'
 """
@@ -6,10 +6,10 @@
 from fastrnn.kernels.recurrent.frame import tiles
 
 # Gradients that are summed over time at once.
-SUMS = 12
+SUMMED_AT_ONCE = 12
 
-def gradients(m, net, frame, steps, chunks, add):
-    """Set the gradients to the sums over these steps, or add these to them."""
+def units_gradients(m, net, frame, steps, chunks, add):
+    """Set the units_gradients to the sums over these steps, or add these to them."""
     # The state before the first step is zero.
     passed = frame.first.equals(0)
     step, sizes, states, panels, lanes = net.step, net.sizes, len(net.step.new), net.panels, net.lanes
@@ -20,7 +20,7 @@ def gradients(m, net, frame, steps, chunks, add):
 
     def outer(name, count, gates, first, number, begin=0):
         """gradient[k, gate] = sum over columns and steps from `begin` of d[t, first + gate] * number(t, column, k)."""
-        high = max(1, SUMS // gates) if gates else 1
+        high = max(1, SUMMED_AT_ONCE // gates) if gates else 1
         for p in range(panels):
             for k, width in tiles(m, count, high) if gates else ():
 

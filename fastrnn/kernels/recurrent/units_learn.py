@@ -7,20 +7,22 @@ derivatives are always kept of one window, and summed there.
 from types import SimpleNamespace
 
 from fastrnn.kernels.recurrent.frame import clear, copy, frame_of
-from fastrnn.kernels.recurrent.units import back_step, forward_step, head_chunk, turn
-from fastrnn.kernels.recurrent.units_gradients import gradients
+from fastrnn.kernels.recurrent.units import head_chunk, turn, units_back_step, units_forward_step
+from fastrnn.kernels.recurrent.units_gradients import units_gradients
 from fastrnn.kernels.recurrent.update import update_weights
 from fastrnn.machine.execute import Program
 
-LEARN_POINTERS = (
+UNITS_POINTERS = (
     "theta", "turned", "gradient", "options", "x", "y", "mask", "sums", "state", "saved", "d", "d_state", "d_z",
     "checkpoints",
 )
 # steps: of the longest of the samples; lengths: the address of the int64 steps of each; stride: numbers of x from one
 # to the next; chunks: vectors of each output of the longest one that may come; window: steps of a window; whole: 1
 # where all states are kept.
-LEARN_WORDS = ("steps", "lengths", "stride", "chunks", "window", "whole", "segment")
-UPDATE_POINTERS = ("theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad")
+UNITS_WORDS = ("steps", "lengths", "stride", "chunks", "window", "whole", "segment")
+UNITS_UPDATE_POINTERS = (
+    "theta", "following", "gradient", "slots", "options", "running", "flags", "active", "norm", "bad",
+)
 
 
 def learn_program(net, terms, dtype):
@@ -28,7 +30,7 @@ def learn_program(net, terms, dtype):
     """
 
     def kernel(m):
-        frame, zero = frame_of(m, LEARN_POINTERS), m.constant(0.0)
+        frame, zero = frame_of(m, UNITS_POINTERS), m.constant(0.0)
         frame.first, frame.lengths = m.integer(0), m.integers("lengths")
         for name in ("steps", "stride", "chunks"):
             setattr(frame, name, m.word(name))
@@ -37,7 +39,7 @@ def learn_program(net, terms, dtype):
             m.store(frame.d_state, row, zero)
         if not terms.long:
             for t in m.range(frame.steps):
-                forward_step(m, net, frame, t)
+                units_forward_step(m, net, frame, t)
             # Not needed before the way back: the processor does it while the recurrence waits.
             turn(m, net, frame)
             for chunk in m.range(_chunks(net, frame)):
@@ -48,16 +50,16 @@ def learn_program(net, terms, dtype):
         clear(m, frame.gradient, net.table.count // net.lanes)
         _run_windows(m, net, frame, terms)
 
-    return Program(kernel, (*LEARN_POINTERS, *LEARN_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
+    return Program(kernel, (*UNITS_POINTERS, *UNITS_WORDS), dtype, net.lanes, f"{net.text} | {terms}")
 
 
 def update_program(net, optimizer, terms, dtype):
     """Return the Program that makes one update, from weights `theta` to weights `following`."""
 
     def kernel(m):
-        update_weights(m, net, optimizer, frame_of(m, UPDATE_POINTERS), terms)
+        update_weights(m, net, optimizer, frame_of(m, UNITS_UPDATE_POINTERS), terms)
 
-    return Program(kernel, UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
+    return Program(kernel, UNITS_UPDATE_POINTERS, dtype, net.lanes, f"{net.text} | {optimizer.text} {terms}")
 
 
 def _chunks(net, part):
@@ -67,8 +69,8 @@ def _chunks(net, part):
 def _back(m, net, part, terms):
     """Back through all steps, with their gradients."""
     for t in m.down(part.steps):
-        back_step(m, net, part, t, terms)
-    gradients(m, net, part, part.steps, _chunks(net, part), terms.long)
+        units_back_step(m, net, part, t, terms)
+    units_gradients(m, net, part, part.steps, _chunks(net, part), terms.long)
 
 
 def _run_windows(m, net, frame, terms):
@@ -87,7 +89,7 @@ def _run_windows(m, net, frame, terms):
             copy(m, frame.state, m.integer(0), checkpoint, rows)
         for _ in m.when(pieces.either(once)):
             for t in m.range(part.steps):
-                forward_step(m, net, part, t)
+                units_forward_step(m, net, part, t)
         for _ in m.when(once):
             for chunk in m.range(_chunks(net, part)):
                 head_chunk(m, net, part, chunk)

@@ -9,11 +9,11 @@ from fastrnn.bench.engines.peak import MultiplyAdd
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.division import divisions_of
 from fastrnn.training.sequences.fit import head_for
+from fastrnn.training.sequences.job import jobs_of
 from fastrnn.training.sequences.lanes import lane_of
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
-from fastrnn.training.sequences.start import jobs_of
 
 DEFAULTS = {"learning_rate": 1e-4, "l1": 1e-4}
 

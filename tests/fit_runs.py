@@ -5,9 +5,9 @@ import numpy as np
 from fastrnn import GRU
 from fastrnn.heads.softmax import Softmax
 from fastrnn.training.sequences.division import divisions_of
+from fastrnn.training.sequences.job import jobs_of
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.recipe import FitRecipe
-from fastrnn.training.sequences.start import jobs_of
 
 OPTIONS = {"rate": 0.05, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8}
 

@@ -27,6 +27,11 @@ def test_rows_that_agree_in_their_groups_are_a_sequence_in_the_table_s_order():
     assert (data.input_names, data.target_names, data.kind) == (("rt", "reward"), ("choice",), "bits")
 
 
+def test_an_infinite_number_is_a_group_as_others():
+    data = Sequences.from_table({"x": [1, 2, 3], "g": [np.inf, np.inf, -np.inf]}, "x", group="g")
+    assert data.groups["g"].tolist() == [np.inf, -np.inf] and len(data) == 2
+
+
 def test_one_group_gives_ids_and_none_one_sequence():
     frame = choices()
     assert Sequences.from_table(frame, "rt", group="rat").ids.tolist() == [f"rat {n}" for n in range(4)]
@@ -264,6 +269,8 @@ WRONG = {
      "group: column 'g' holds 9.22337e+18 at row 0; such large numbers may be rounded to equal"),
     "rounded subject": (dict(table={"rt": [1, 2], "choice": [0, 1], "g": np.uint64([1, 2**63])}, subject="g"),
      "subject: column 'g' holds 9.22337e+18 at row 1"),
+    "two subjects": (dict(table={"rt": [1, 2], "choice": [0, 1], "subject": [1, 1], "g": [1, 2]}, subject="g",
+                          group="subject"), "group: got 'subject', as which subject= names column 'g': give one"),
     "infinite target": (dict(table={"rt": [1, 2], "choice": [0.5, np.inf]}),
      "target choice: got inf at row 1, expected a finite"),
     "no targets": (dict(table={"rt": [1, 2], "choice": [None, None]}), "target choice: no step counts"),

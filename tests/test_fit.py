@@ -11,8 +11,8 @@ from fastrnn.cells.base import cells
 from fastrnn.data import TEST, TRAIN, VALIDATION, split
 from fastrnn.heads.softmax import Softmax
 from fastrnn.initializers import INITIALIZERS
+from fastrnn.training.sequences.job import jobs_of
 from fastrnn.training.sequences.recipe import FitRecipe
-from fastrnn.training.sequences.start import jobs_of
 from tests import numpy_network as oracle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,7 +132,7 @@ def test_every_cell_has_initial_weights_of_its_own(cell, initializer):
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
 def test_initial_weights_of_many_models_are_those_that_numpys_generator_draws_for_each_seed(initializer, monkeypatch):
-    monkeypatch.setattr("fastrnn.training.sequences.start.SEEDS_AT_ONCE", 4)
+    monkeypatch.setattr("fastrnn.training.sequences.job.SEEDS_AT_ONCE", 4)
     recipe = FitRecipe(GRU(3), Softmax(), 2, FitConfig(initializer=initializer, initial_scale=0.5), 4)
     seeds = [*range(9), 2**63 - 1]
     for job in jobs_of(recipe, range(10), seeds, {}, [None] * 10):

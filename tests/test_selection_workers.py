@@ -13,7 +13,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps import Processes, UnitFailed
 from fastrnn.sweeps.unit import Done
 from fastrnn.sweeps.workers import Threads
-from fastrnn.training.sequences import parts
+from fastrnn.training.sequences import kept
 from tests.test_fit import DATA, QUICK
 
 # 2 x 2 x 2 folds of 2 sizes, and 2 penalties: 32 fits, and 2 on all sequences.
@@ -89,7 +89,7 @@ def test_interrupted_anywhere_it_goes_on_with_any_executor_and_any_units(whole, 
     told, executor = [], Alone()
     made = select(output=tmp_path, executor=executor, workers=1, progress=lambda *state: told.append(state))
     same(made, whole)
-    models = [model for unit in fitted + executor.units if len(unit.call.arguments["seeds"]) == 32
+    models = [model for unit in fitted + executor.units if len(unit.call.keywords["seeds"]) == 32
               for model in range(unit.first, unit.last)]
     assert sorted(models) == list(range(32))
     assert told[0][:2] == (6 + 10 + 10, 34) and told[-1][:2] == (34, 34)
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_parts_of_our_own_workers(tmp_path):
 
 
 def test_ctrl_c_counts_while_kernels_are_compiled(ctrl_c, monkeypatch):
-    monkeypatch.setattr(parts, "fit_sequences", lambda *_, **options: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(kept, "fit_sequences", lambda *_, **options: signal.raise_signal(signal.SIGINT))
     executor = Alone()
     with pytest.raises(KeyboardInterrupt):
         select(executor=executor)

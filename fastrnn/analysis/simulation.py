@@ -116,7 +116,7 @@ def _simulated(fits, environment, first, steps, seed, choose, states, given):
     stepper, takes, sessions = Stepper(fits), _arguments(environment), states.shape[1]
     draws = Draws(seed, [fits.weights(i) for i in range(len(fits))], sessions)
     shape, outputs, name = (stepper.models, sessions), _outputs(fits), "first"
-    answer, kept = first, ([], [], [], [], [])
+    answer, kept = first, []
     for step in range(steps):
         inputs, mask = _parted(answer)
         inputs = _inputs(inputs, (*shape, stepper.inputs), name)
@@ -133,11 +133,10 @@ def _simulated(fits, environment, first, steps, seed, choose, states, given):
         if mask is not None:
             _check_choices(choices, mask, step)
         mask = np.ones((*shape, outputs), bool) if mask is None else mask
-        for list_, value in zip(kept, (inputs, predictions, choices, mask, states)):
-            list_.append(value)
+        kept.append((inputs, predictions, choices, mask, states))
         if step < steps - 1:
             answer, name = environment(choices, draws) if takes > 1 else environment(choices), "environment"
-    return tuple(np.stack(values, 2) for values in kept)
+    return tuple(np.stack(values, 2) for values in zip(*kept))
 
 
 def _outputs(fits):

@@ -27,27 +27,24 @@ def sequence_arguments(table, named, lag, encoding, kind, classes, segment=None)
             raise TypeError(f"{name}: got {shown(column)}, expected the name of a column")
     if not inputs:
         raise ValueError("inputs: got no column, expected at least one")
-    groups = {"subject": subject, "session": session, **{name: name for name in listed("group", group)}}
-    groups = {name: column for name, column in groups.items() if column is not None}
+    groups = {name: column for name, column in (("subject", subject), ("session", session)) if column is not None}
+    for name in listed("group", group):
+        if groups.setdefault(name, name) != name:
+            raise ValueError(f"group: got {name!r}, as which {name}= names column {groups[name]!r}: give one of both")
     lags, classed = _lags(lag, inputs), listed("allowed", allowed)
     for name in targets:
         if name in inputs and lags[name] == 0:
             raise ValueError(f"inputs: {name!r} is the target, which the network would see: give lag={{{name!r}: 1}}, "
                              "or lag=1 for all inputs, to feed it one step later")
-    columns = read_columns(table, {
-        **dict.fromkeys(inputs, "inputs"), **dict.fromkeys(targets, "target"),
-        **{column: name if name in ("subject", "session") else "group" for name, column in groups.items()},
-        **dict.fromkeys(classed, "allowed"), **({time: "time"} if time is not None else {}),
-        **({weight: "weight"} if weight is not None else {})})
+    wanted = dict.fromkeys(inputs, "inputs") | dict.fromkeys(targets, "target")
+    wanted |= {column: name if name in ("subject", "session") else "group" for name, column in groups.items()}
+    wanted |= dict.fromkeys(classed, "allowed")
+    wanted |= {column: name for name, column in (("time", time), ("weight", weight)) if column is not None}
+    columns = read_columns(table, wanted)
     rows = len(columns[inputs[0]].values)
     keys = {name: columns[column] for name, column in groups.items()}
     for name, column in keys.items():
-        argument = "group" if name == groups[name] else name
-        _refuse_missing(argument, groups[name], column, table.place)
-        if column.values.dtype.kind == "f" and (rounded := np.abs(column.values) >= 2**53).any():
-            row = int(np.argmax(rounded))
-            raise ValueError(f"{argument}: column {groups[name]!r} holds {column.values[row]:g} at {table.place(row)}; "
-                             "such large numbers may be rounded to equal ones: give them as text")
+        _check_key("group" if name == groups[name] else name, groups[name], column, table.place)
     order, offsets = _order(keys, None if time is None else columns[time], time, rows, table.place)
     if time is not None:
         columns = {name: column.take(order) for name, column in columns.items()}
@@ -87,6 +84,17 @@ def _refuse_missing(argument, name, column, place):
     if column.missing.any():
         row = int(np.argmax(column.missing))
         raise ValueError(f"{argument}: column {name!r} is missing at {place(row)}, expected a value in each row")
+
+
+def _check_key(argument, name, column, place):
+    """Raise ValueError where a value is missing, or where float64 may have rounded different ones to it."""
+    _refuse_missing(argument, name, column, place)
+    if column.values.dtype.kind == "f":
+        rounded = np.isfinite(column.values) & (np.abs(column.values) >= 2**53)
+        if rounded.any():
+            row = int(np.argmax(rounded))
+            raise ValueError(f"{argument}: column {name!r} holds {column.values[row]:g} at {place(row)}; such large "
+                             "numbers may be rounded to equal ones: give them as text")
 
 
 def _order(keys, time, time_name, rows, place):

@@ -44,7 +44,7 @@ class BatchedGroup(Epochs, FitGroup):
         data, net, config = self.data, self.recipe.net, self.recipe.config
         lanes, dtype = self.recipe.lanes, self.recipe.dtype
         batch, chosen = self._chosen(orders)
-        lengths = self.lengths[chosen]
+        lengths = self.lengths_of[chosen]
         length = config.tbptt_steps if config.carry else None
         block, number, first, steps, update = pieces_of(batch, lengths.max((1, 2)), length)
         part, parts = parts_of(steps, update)
@@ -77,19 +77,6 @@ class BatchedGroup(Epochs, FitGroup):
         return table_of(update, part, parts, columns), epoch, arrays
 
     @cached_property
-    def lengths(self):
-        """The steps of each sequence, and, as the last one, of none, (N + 1,)."""
-        return np.append(self.data.lengths, 0)
-
-    @cached_property
-    def ranks(self):
-        """The place of each length among all, the longest first, (N + 1,), the last for no sequence; None where all are
-        equal. A small type, in which places are sorted faster."""
-        distinct, which = np.unique(-self.data.lengths, return_inverse=True)
-        ranks = np.append(which, len(distinct)).astype(np.min_scalar_type(len(distinct)))
-        return ranks if len(distinct) > 1 else None
-
-    @cached_property
     def piece_weights(self):
         """The first piece of each sequence (N,), and the sum of the weights of each piece's steps (P,).
 
@@ -112,17 +99,12 @@ class BatchedGroup(Epochs, FitGroup):
 
     def _chosen(self, orders):
         """Return (B,) batches of blocks, and (B, C, L) the numbers of their sequences, long ones first, -1 for none."""
-        epochs, count = orders.shape
+        count = orders.shape[1]
         batch = min(self.recipe.config.batch_size, count)
-        batches, blocks = -(-count // batch), -(-batch // self.places)
-        chosen = np.full((epochs, batches * batch), -1)
-        chosen[:, :count] = orders
-        chosen = chosen.reshape(epochs * batches, batch)
-        if self.ranks is not None:
-            chosen = np.take_along_axis(chosen, np.argsort(self.ranks[chosen], 1, kind="stable"), 1)
-        laid = np.full((epochs * batches, blocks * self.places), -1)
-        laid[:, :batch] = chosen
-        laid = laid.reshape(epochs * batches, blocks, self.recipe.net.columns, self.recipe.lanes)
+        chosen = np.pad(orders, ((0, 0), (0, -count % batch)), constant_values=-1)
+        chosen = self._long_first(chosen.reshape(-1, batch), 1)
+        laid = np.pad(chosen, ((0, 0), (0, -batch % self.places)), constant_values=-1)
+        laid = laid.reshape(len(laid), -1, self.recipe.net.columns, self.recipe.lanes)
         # The last batch may have fewer blocks.
         filled = laid[:, :, 0, 0] >= 0
         return np.nonzero(filled)[0], laid[filled]

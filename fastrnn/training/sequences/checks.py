@@ -44,21 +44,22 @@ def check_trained(data, head, roles, owned, each):
         own = (np.atleast_2d(roles) == role) * weights
         return own.sum(1) if owned is None else np.array([own[0, chosen].sum() for chosen in owned])
 
-    for wrong, fault in (
-        (
-            summed(TRAIN, data.counted) == 0,
-            "roles: {} has no counted step in its training sequences, expected at least one: give other roles",
-        ),
-        (
-            summed(TRAIN, energy) == 0,
-            "head: the targets that {} trains on are 0 throughout, expected a signal to divide by",
-        ),
-        (
-            (summed(VALIDATION, data.counted) > 0) & (summed(VALIDATION, energy) == 0),
-            "head: the targets that validate {} are 0 throughout, expected a signal to divide by: give other roles",
-        ),
-    ):
+    def refuse(wrong, fault):
+        """Raise ValueError for the first of the models that are wrong."""
         if wrong.any():
             model = int(np.argmax(wrong))
             called = f"model {model}" if owned is None else f"{each} {data.groups[each][owned[model][0]]!s}"
             raise ValueError(fault.format(called))
+
+    refuse(
+        summed(TRAIN, data.counted) == 0,
+        "roles: {} has no counted step in its training sequences, expected at least one: give other roles",
+    )
+    refuse(
+        summed(TRAIN, energy) == 0,
+        "head: the targets that {} trains on are 0 throughout, expected a signal to divide by",
+    )
+    refuse(
+        (summed(VALIDATION, data.counted) > 0) & (summed(VALIDATION, energy) == 0),
+        "head: the targets that validate {} are 0 throughout, expected a signal to divide by: give other roles",
+    )

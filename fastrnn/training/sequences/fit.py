@@ -17,14 +17,13 @@ from fastrnn.training.sequences.division import alike, divisions_of
 from fastrnn.training.sequences.fit_autosave import FitAutosave, fit_identity
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.fitting import Fitting
-from fastrnn.training.sequences.job import histories_of
+from fastrnn.training.sequences.job import histories_of, jobs_of
 from fastrnn.training.sequences.many import Many
 from fastrnn.training.sequences.outputs import check_inputs, check_targets
 from fastrnn.training.sequences.per_model import FIT_PER_MODEL, given_weights, separated
 from fastrnn.training.sequences.recipe import FitRecipe
 from fastrnn.training.sequences.relative import loss_weights
 from fastrnn.training.sequences.saved import described_head
-from fastrnn.training.sequences.start import jobs_of
 
 # Bytes of sequences that are laid out for each thread, where models have roles of their own.
 MOST_BYTES = 1 << 28

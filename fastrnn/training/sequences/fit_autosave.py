@@ -86,13 +86,13 @@ def _arrays(many, held):
 
 def _take_up(many, arrays):
     """Load the arrays of one size into its Many."""
-    jobs = {job.model: job for job in many.jobs}
-    done, known = arrays["done"], []
-    for row, best, history in zip(
-        done.tolist(), arrays["done.best"], parts(arrays["done.history"], done[:, 4]), strict=True
-    ):
-        model, best_round, rounds, end, _ = row
-        known.append(FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end]))
+    jobs, done = {job.model: job for job in many.jobs}, arrays["done"]
+    histories = parts(arrays["done.history"], done[:, 4])
+    known = [
+        FitResult(jobs[model], best, history, best_round, rounds, list(ENDS)[end])
+        for (model, best_round, rounds, end, _), best, history
+        in zip(done.tolist(), arrays["done.best"], histories, strict=True)
+    ]
     many.restore(known, _held(jobs, arrays) if "lanes" in arrays else [])
 
 
@@ -100,8 +100,10 @@ def _held(jobs, arrays):
     """Return the models in lanes, as Many.held."""
     rows, groups = arrays["lanes"], {}
     columns = [arrays[f"lanes.{name}"] for name in STACKED]
-    for row, history, *values in zip(rows.tolist(), parts(arrays["lanes.history"], rows[:, 5]), *columns, strict=True):
-        model, number, round_, slot, updates, _ = row
+    histories = parts(arrays["lanes.history"], rows[:, 5])
+    for (model, number, round_, slot, updates, _), history, *values in zip(
+        rows.tolist(), histories, *columns, strict=True
+    ):
         lane = Lane(*values, history=history, updates=updates)
         groups.setdefault((number, round_), []).append((slot, jobs[model], lane))
     return [(round_, lanes) for (_, round_), lanes in groups.items()]

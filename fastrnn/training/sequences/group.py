@@ -8,9 +8,8 @@ from fastrnn.kernels.recurrent import train as loops
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, ROLES, SUMS
 from fastrnn.kernels.workspace import aligned_zeros
 from fastrnn.training.sequences.blocks import item_of
-from fastrnn.training.sequences.criteria import FIRST_PROGRESS, criteria_of
 from fastrnn.training.sequences.frame import Frame, group_shapes, of_parts
-from fastrnn.training.sequences.job import results_of
+from fastrnn.training.sequences.job import FIRST_PROGRESS, criteria_of, results_of
 from fastrnn.training.sequences.lanes import span_of
 from fastrnn.training.sequences.successors import Successors
 from fastrnn.training.sequences.team import Team, parts_of_roles

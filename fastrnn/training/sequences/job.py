@@ -1,10 +1,11 @@
-"""One model to train, its result, and numbers of its roles."""
+"""Models to train, what they begin with, what decides on them, and their results."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from fastrnn.kernels.recurrent.decide import PROGRESS
+from fastrnn.initializers import SEEDS_AT_ONCE, drawn_weights
+from fastrnn.kernels.recurrent.decide import BEGINNING, CRITERIA, PROGRESS, ROLES
 from fastrnn.training.sequences.division import Division, means_of
 
 # Models whose histories are divided at once.
@@ -20,6 +21,8 @@ ENDS = {
     "interrupted": "interrupted",
     IMPORTED: "imported",
 }
+# The progress of a model that waits, as a column.
+FIRST_PROGRESS = np.array([[BEGINNING.get(name, 0.0)] for name in PROGRESS])
 
 
 class Roles(NamedTuple):
@@ -38,6 +41,40 @@ class FitJob(NamedTuple):
     weights: np.ndarray
     options: np.ndarray
     division: Division
+
+
+def jobs_of(recipe, models, seeds, options, divisions, weights=None):
+    """Return the FitJobs of models: the initial weights of each are drawn from its seed alone.
+
+    models, seeds (M,): their numbers and seeds; options: {name: (M,) or a number} of FitRecipe.options, the others are
+    those of all models; divisions: [Division]; weights: {name: (M, ...)}, or None, to draw them.
+    """
+    rows = np.empty((len(models), recipe.rows), recipe.dtype)
+    for first in range(0, len(models), SEEDS_AT_ONCE):
+        part = slice(first, first + SEEDS_AT_ONCE)
+        given = weights and {name: values[part] for name, values in weights.items()}
+        rows[part] = recipe.vectors(given or drawn_weights(recipe.cell, recipe.shapes(), recipe.config, seeds[part]))
+    table = np.tile(recipe.common_options, (len(models), 1))
+    for name, values in options.items():
+        table[:, recipe.options.index(name)] = values
+    columns = np.asarray(models).tolist(), np.asarray(seeds).tolist(), rows, table, divisions
+    return [FitJob(*each) for each in zip(*columns, strict=True)]
+
+
+def criteria_of(division, config):
+    """Return [number of CRITERIA] of models with a Division; the first is one over the weight of what they train on."""
+    weight = division.weight
+    scale = np.divide(1, weight, out=np.zeros(ROLES), where=weight > 0)
+    criteria = {
+        "train_scale": scale[0],
+        "validation_scale": scale[1],
+        "patience": config.patience if config.patience is not None and weight[1] > 0 else np.inf,
+        "min_delta": config.min_delta,
+        "limit": config.limit,
+        "plateau_patience": config.plateau_patience,
+        "plateau_factor": config.plateau_factor,
+    }
+    return [criteria[name] for name in CRITERIA]
 
 
 class FitResult(NamedTuple):

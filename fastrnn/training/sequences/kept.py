@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.fit import fit_sequences, head_for
 from fastrnn.training.sequences.fits import Fits
-from fastrnn.training.sequences.parts import Call, fit_in_parts
+from fastrnn.training.sequences.parts import fit_in_parts
 from fastrnn.training.sequences.saved import described_head, head_kind
 
 
@@ -39,15 +40,13 @@ def fit_kept(cell, data, seeds, roles, columns, output, config, where, progress,
         return fits
     if path:
         os.makedirs(output, exist_ok=True)
-    stem = path and os.path.splitext(path)[0]
+    stem, call = path and os.path.splitext(path)[0], partial(fit_sequences, cell, data, **arguments)
     with checked_interrupt():
         if where.executor is not None:
-            fits, parts = fit_in_parts(Call(cell, data, arguments), where, stem, progress)
+            fits, parts = fit_in_parts(call, where, stem, progress)
         else:
             checkpoint, parts = path and f"{stem}.checkpoint", None
-            fits = fit_sequences(
-                cell, data, threads=where.threads, progress=progress, checkpoint=checkpoint, **arguments
-            )
+            fits = call(threads=where.threads, progress=progress, checkpoint=checkpoint)
         if "interrupted" in fits.stopped:
             raise KeyboardInterrupt
         if path:

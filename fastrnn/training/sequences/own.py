@@ -63,14 +63,18 @@ class OwnGroup(FitGroup):
             self.chosen[block, column, others] = own
             if self.data.initial is not None:
                 self.first_states[block, :, column, others] = self.data.initial[own]
-            for lane in others.tolist():
+            self.late.update(others.tolist())
+            for lane in others:
                 self.divided[lane] = division
-                self.late.add(lane)
 
     def _settle(self):
         self.items[:, loops.ITEM.index("steps")] = self.lengths.max((1, 2))
         super()._settle()
-        self._write()
+        if self.late:
+            # The sequences of models that began since the last round.
+            lanes, given = np.array(sorted(self.late)), (self.data.offsets, self.data.lengths, *self.source)
+            gather(self.chosen[..., lanes], lanes, self.layout.steps, self.firsts, given, self.laid)
+            self.late.clear()
 
     def _flags(self):
         # A block that no model has any more is skipped, except for the work after it.
@@ -78,13 +82,6 @@ class OwnGroup(FitGroup):
 
     def _roles(self):
         return np.searchsorted(self.layout.starts, np.arange(len(self.blocks)), side="right") - 1
-
-    def _write(self):
-        """Write the sequences of models that began since the last round."""
-        if self.late:
-            lanes, given = np.array(sorted(self.late)), (self.data.offsets, self.data.lengths, *self.source)
-            gather(self.chosen[..., lanes], lanes, self.layout.steps, self.firsts, given, self.laid)
-        self.late = set()
 
     def take(self, slots):
         """Free the slots of finished models, as a FitGroup does."""

@@ -63,13 +63,9 @@ class OwnBatchedGroup(Epochs, OwnGroup):
             if len(own) and rests < epochs:
                 chosen[rests:, : len(own), lane] = orders_of(job, own, start + rests, epochs - rests)
                 counts[rests:, lane] = -(-len(own) // size)
-        chosen = chosen.reshape(epochs, updates, size, lanes)
-        keys = np.where(chosen >= 0, -self.data.lengths[chosen], 1)
-        chosen = np.take_along_axis(chosen, np.argsort(keys, axis=2, kind="stable"), 2)
-        blocks = -(-size // columns)
-        out = np.full((epochs, updates, blocks * columns, lanes), -1)
-        out[:, :, :size] = chosen
-        return out.reshape(epochs, updates, blocks, columns, lanes), counts
+        chosen = self._long_first(chosen.reshape(epochs, updates, size, lanes), 2)
+        chosen = np.pad(chosen, ((0, 0), (0, 0), (0, -size % columns), (0, 0)), constant_values=-1)
+        return chosen.reshape(epochs, updates, -1, columns, lanes), counts
 
     def _laid_out(self, chosen, learners):
         """Return (table of blocks, (P,): the update of each, the arrays that it points to) of a few updates.
@@ -78,7 +74,7 @@ class OwnBatchedGroup(Epochs, OwnGroup):
         """
         dtype, data, net = self.recipe.dtype, self.data, self.recipe.net
         # The longest of each block comes first.
-        lengths = np.where(chosen >= 0, data.lengths[chosen], 0)
+        lengths = self.lengths_of[chosen]
         weight = np.where(chosen >= 0, self.weight_of[chosen], 0).sum((1, 2))
         scale = np.divide(1, weight, out=np.zeros_like(weight), where=weight > 0)
         steps = lengths.max((2, 3))

@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,6 @@ from fastrnn.simd.host import arithmetic
 from fastrnn.sweeps.driver import Driver
 from fastrnn.sweeps.unit import Done, Stopped
 from fastrnn.sweeps.workers import Workers
-from fastrnn.training.sequences.fit import fit_sequences
 from fastrnn.training.sequences.fits import Fits
 from fastrnn.training.sequences.saved import ARRAYS, TUPLES, head_kind
 
@@ -32,18 +32,10 @@ class Where(NamedTuple):
     unit: int | None = None
 
 
-class Call(NamedTuple):
-    """The arguments of a call of `fit_sequences`."""
-
-    cell: object
-    data: object
-    arguments: dict
-
-
 class FitPart(NamedTuple):
-    """Models first, first + 1, ..., last - 1 of a Call."""
+    """Models first, first + 1, ..., last - 1 of a call, partial(fit_sequences, cell, data, **options)."""
 
-    call: Call
+    call: partial
     first: int
     last: int
 
@@ -61,16 +53,14 @@ def run_part(part, stopped=None):
         if stopped is not None and stopped():
             raise Stopped
 
-    cell, data, arguments = part.call
-    only = range(part.first, part.last)
-    fits = fit_sequences(cell, data, only=only, threads=1, progress=progress, **arguments)
+    fits = part.call(only=range(part.first, part.last), threads=1, progress=progress)
     if "interrupted" in fits.stopped:
         raise Stopped
     return Done(fits, fits.seconds, code_version(), arithmetic())
 
 
 class Parts:
-    """The Fits of a Call so far, as the Results and the journal of a Driver; `points`: a range of models of each size.
+    """The Fits of a call so far, as the Results and the journal of a Driver; `points`: a range of models of each size.
 
     stem: how the files of parts begin, one a part, or None to keep them in memory alone; their names hold the digest of
     the call, so that they are those of the same call. least: the lowest loss so far.
@@ -78,8 +68,9 @@ class Parts:
 
     def __init__(self, call, stem):
         self.call, self.stem, self.found, self.done, self.least = call, stem, {}, 0, np.inf
-        seeds = call.arguments["seeds"]
-        sizes = np.broadcast_to(call.arguments.get("hidden_size", call.cell.hidden_size), len(seeds))
+        self.cell, self.data = call.args
+        seeds = call.keywords["seeds"]
+        sizes = np.broadcast_to(call.keywords.get("hidden_size", self.cell.hidden_size), len(seeds))
         borders = [0, *(np.flatnonzero(np.diff(sizes)) + 1).tolist(), len(seeds)]
         self.points = list(zip(borders[:-1], borders[1:]))
         for path in self._files() if stem else ():
@@ -92,7 +83,7 @@ class Parts:
         """Add the Fits of a file; models of a damaged file, or of two files, are fitted again."""
         first = re.search(r"\.part-(\d+)\.safetensors$", path)
         try:
-            fits = Fits.load(path, type(self.call.cell), head_kind(self.call.arguments.get("head")))
+            fits = Fits.load(path, type(self.cell), head_kind(self.call.keywords.get("head")))
         except CheckpointError:
             return
         first = first and int(first[1])
@@ -132,7 +123,7 @@ class Parts:
         recipes = {size: recipe for each in fits for size, recipe in each._recipes.items()}
         seconds = sum(each.seconds for each in fits)
         return replace(
-            fits[0], cell=self.call.cell, data_name=self.call.data.name, seconds=seconds, _recipes=recipes,
+            fits[0], cell=self.cell, data_name=self.data.name, seconds=seconds, _recipes=recipes,
             **arrays, **tuples, **columns,
         )
 
@@ -143,8 +134,8 @@ class Parts:
 
 
 def fit_in_parts(call, where, stem=None, progress=None):
-    """Return (Fits of a Call, Parts), by the executor of a Where; stem: the beginning of the names of part files, or
-    None.
+    """Return (Fits, Parts) of a call, as in FitPart, by the executor of a Where; stem: the beginning of the names of
+    part files, or None.
 
     progress(done, models, loss): as that of `fit_sequences`. After an interruption the same call with the same
     stem continues, by any executor. Raises KeyboardInterrupt after Ctrl-C, UnitFailed if a part failed again and again,
@@ -152,7 +143,10 @@ def fit_in_parts(call, where, stem=None, progress=None):
     """
     with checked_interrupt() as interrupt, ExitStack() as stack:
         parts = Parts(call, stem)
-        _warm_up(parts)
+        # Compile all kernels, or load them from the disk cache, once, before other processes need them.
+        if first := [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]:
+            call(only=first, threads=1, patience=None, stop_after=0)
+            interrupt.check()
         pool = Workers(where.executor, run_part)
         stack.callback(lambda: pool.close(wait=not interrupt.repeated))
         reported = progress and (lambda done, total, note: progress(done, total, parts.least))
@@ -162,13 +156,3 @@ def fit_in_parts(call, where, stem=None, progress=None):
         )
         driver.complete(range(len(parts.points)))
         return parts.whole(), parts
-
-
-def _warm_up(parts):
-    """Compile all kernels, or load them from the disk cache, once, before other processes need them."""
-    cell, data, arguments = parts.call
-    first = [runs[0][0] for point in range(len(parts.points)) if (runs := parts.missing(point))]
-    if first:
-        arguments = {**arguments, "patience": None, "stop_after": 0}
-        with checked_interrupt():
-            fit_sequences(cell, data, only=first, threads=1, **arguments)

@@ -22,11 +22,10 @@ def separated(config, options, models):
                 hint = f"; the optimizer's go in as optimizer_options={{{name!r}: ...}}"
             raise TypeError(f"train: unknown option {name!r}{hint} (options: {', '.join(sorted(known))})")
     values = {name: options.pop(name) for name in FIT_PER_MODEL if name in options}
-    own = dict(options.get("optimizer_options", ()))
+    own = dict(options.pop("optimizer_options", ()))
     single = {name: _one(name, value, models) for name, value in values.items()}
-    options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
-    if not own and config is not None:
-        options.pop("optimizer_options")
+    if own:
+        options["optimizer_options"] = tuple((name, _one(name, value, models)) for name, value in own.items())
     config = replace(config or FitConfig(), **options, **single)
     optimizer = config.build_optimizer()
     columns = {}

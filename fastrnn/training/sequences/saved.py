@@ -16,7 +16,6 @@ from fastrnn.files import write_atomically
 from fastrnn.formula.graph import symbol, text
 from fastrnn.heads.base import Head, heads, traced
 from fastrnn.kernels.recurrent.decide import ROLES
-from fastrnn.optimizers.base import optimizers
 from fastrnn.training.sequences.config import FitConfig
 from fastrnn.training.sequences.job import ENDS
 from fastrnn.training.sequences.recipe import FitRecipe
@@ -146,13 +145,7 @@ def head_kind(head):
 
 
 def _rebuilt(header, tensors, cell, head):
-    config = dict(header["config"])
-    for name in ("decay_on", "l1_on"):
-        config[name] = tuple(config[name])
-    config["optimizer_options"] = tuple((name, value) for name, value in config["optimizer_options"])
-    if config["optimizer"] not in optimizers():
-        raise ValueError(f"optimizer {config['optimizer']!r} is unknown")
-    config = FitConfig(**config)
+    config = FitConfig(**header["config"])
     models = len(tensors["seeds"])
     _check_shapes(header, tensors, models)
     rows, recipes = [None] * models, {}
@@ -167,8 +160,8 @@ def _rebuilt(header, tensors, cell, head):
         own = np.flatnonzero(tensors["hidden_size"] == size)
         if not np.array_equal(tensors[f"{size}.models"], own):
             raise ValueError(f"models of {size} units are not those with that hidden_size")
-        for n, model in enumerate(own):
-            rows[model] = recipe.vector({name: tensors[f"{size}.{name}"][n] for name in recipe.names})
+        for model, row in zip(own, recipe.vectors({name: tensors[f"{size}.{name}"] for name in recipe.names})):
+            rows[model] = row
     offsets = tensors["history_offsets"]
     histories = tuple(tensors["history"][first:last] for first, last in zip(offsets[:-1], offsets[1:]))
     options = {name: tensors[f"option.{name}"] for name in header["options"]}

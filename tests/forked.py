@@ -1,5 +1,5 @@
-"""Programs in processes of their own that need not load and start numba, which takes a second: that is done once, in a
-process of which they are copies."""
+"""Programs in processes of their own that need not load NumPy and LLVM: that is done once, in a process of which they
+are copies."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _COPIES = multiprocessing.get_context("forkserver")
-_COPIES.set_forkserver_preload(["started_numba"])
+_COPIES.set_forkserver_preload(["numpy", "llvmlite.ir", "llvmlite.binding"])
 
 
 class Forked:
@@ -49,15 +49,12 @@ class Forked:
 
 
 def _run(folder, environment, code, argv, errors, connection):
-    import numba
-
     os.dup2(os.open(errors, os.O_WRONLY), 2)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     # Two edits within a second may look alike to Python's own cache.
     sys.dont_write_bytecode = True
-    numba.config.reload_config()
     sys.path.insert(0, folder)
     sys.argv = ["-c", *argv]
     exec(code, {"__name__": "__main__", "connection": connection})

@@ -18,11 +18,11 @@ GRID = Grid(hidden_size=4, seeds=3, config=fastrnn.TrainConfig(max_samples=512))
 
 @pytest.fixture
 def other(monkeypatch):
-    """other(): from then on numba seems to compile for a processor of another kind."""
+    """other(): from then on kernels seem to be compiled for a processor of another kind."""
 
     def change():
         kind = "aarch64-unknown-linux-gnu", "neoverse-n1", "+fp-armv8,+neon"
-        monkeypatch.setattr(host, "_target", lambda: kind)
+        monkeypatch.setattr(host, "target", lambda: kind)
 
     return change
 
@@ -42,7 +42,7 @@ def other(monkeypatch):
     ],
 )
 def test_kinds_have_names(monkeypatch, target, kind):
-    monkeypatch.setattr(host, "_target", lambda: target)
+    monkeypatch.setattr(host, "target", lambda: target)
     assert host.arithmetic() == kind
 
 

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -145,28 +143,13 @@ def test_a_read_only_package_is_cached_for_the_user(tree, tmp_path):
     assert list(outcome["where"].glob("*.nbc"))
 
 
-def test_a_numba_that_is_switched_off_makes_no_difference(tmp_path):
-    printed = [
-        subprocess.run(
-            [sys.executable, "-m", "fastrnn", "original", "--engine", "compiled", "--samples", "2"],
-            cwd=tmp_path,
-            text=True,
-            capture_output=True,
-            check=True,
-            env={**os.environ, "NUMBA_DISABLE_JIT": setting, "PYTHONPATH": str(PACKAGE.parent)},
-        ).stdout
-        for setting in "01"
-    ]
-    assert printed[0] == printed[1]
-
-
 # ---- the files themselves
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where the cache lies."""
-    monkeypatch.setattr(code_files.numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     return tmp_path
 
 

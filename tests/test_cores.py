@@ -136,7 +136,7 @@ def test_a_wrong_setting_is_one_line(monkeypatch, capsys, text):
     assert str(error.value) == expected
 
 
-def test_a_wrong_setting_is_found_before_numba_finds_it():
+def test_a_wrong_setting_is_found_before_anything_is_trained():
     code = "import fastrnn\ntry:\n    fastrnn.train\nexcept Exception as error:\n    print(error)"
     environment = {
         **os.environ,

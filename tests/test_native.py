@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from llvmlite.binding import ffi
 
-from fastrnn.machine import code_files
 from fastrnn.machine.code_files import CodeFiles
 from fastrnn.machine.execute import Program
 from fastrnn.machine.lock import _LOCK, compiler_lock
@@ -38,7 +37,7 @@ def answer(made):
 @pytest.fixture
 def compiler(tmp_path, monkeypatch):
     """The compiler of this process with empty files."""
-    monkeypatch.setattr(code_files.numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(native(), "files", CodeFiles())
     return native()
 

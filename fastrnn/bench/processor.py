@@ -29,7 +29,7 @@ PRINT_WIDTH = 79
 
 
 def found():
-    """Return {label: text} of what the system and numba report about the processor."""
+    """Return {label: text} of what the system and LLVM report about the processor."""
     here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     limit, setting, known = quota("/"), threads_setting(), caches(core=min(here))
     return {

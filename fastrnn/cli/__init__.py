@@ -2,7 +2,7 @@
 
 A subcommand is a module here, named in COMMANDS, with SUMMARY (one line), EXAMPLES (text below its --help),
 `arguments(parser, argv)`, which declares its options, and `run(args)`, which returns the exit status. Its
-imports of numpy and numba are inside these functions, so that `fastrnn --help` does not wait for them.
+imports of numpy and llvmlite are inside these functions, so that `fastrnn --help` does not wait for them.
 
 Exit status: 0 done, 1 a network that is not exact, 2 wrong use or a file that cannot be read or written,
 130 interrupted.

@@ -2,9 +2,9 @@
 """
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from fastrnn.machine.integers import INT
+from fastrnn.simd.emit import on_stack
 
 # The machine code of a Program, a function of its frame.
 CODE = ir.FunctionType(ir.VoidType(), [INT.as_pointer()])
@@ -23,7 +23,7 @@ class Calls:
 
     def call(self, address, words):
         """Run the Program whose machine code is at an address on a frame of these words."""
-        frame = cgutils.alloca_once(self.builder, INT, len(words))
+        frame = on_stack(self.builder, INT, len(words))
         for n, word in enumerate(words):
             self.write(frame, n, word)
         self.builder.call(self.builder.inttoptr(address.ir(), CODE.as_pointer()), [frame])

@@ -8,9 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numba
-from numba.misc.appdirs import AppDirs
-
 from fastrnn.files import write_atomically
 from fastrnn.machine.stamp import stamp
 
@@ -65,10 +62,12 @@ def folders():
     caches."""
     # Copies of the package, which have other stamps, share none.
     own = f"{_HERE.name}_{hashlib.sha1(str(_HERE).encode()).hexdigest()}"
-    if numba.config.CACHE_DIR:
-        yield Path(numba.config.CACHE_DIR, own)
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen, own)
     yield _HERE / "__pycache__"
-    yield Path(AppDirs("numba", False).user_cache_dir, own)
+    caches = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        yield Path(caches or Path.home() / ".cache", "fastrnn", own)
 
 
 def _can_be_written(folder):

@@ -11,13 +11,13 @@ function runs on fastrnn.machine.emulator as plain Python.
 """
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from fastrnn.machine.atomics import Atomics
 from fastrnn.machine.calls import Calls
 from fastrnn.machine.doubles import Doubles
 from fastrnn.machine.integers import INT, Int, Local
 from fastrnn.machine.lane_sums import LaneSums
+from fastrnn.simd.emit import counting_loop, declared, on_stack
 from fastrnn.simd.philox import emit_random_words
 from fastrnn.simd.pointwise import Bits, Vector, fma, select
 from fastrnn.simd.rows import broadcast_value, element_type, join, load_vector, split_vector
@@ -31,7 +31,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
     """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
-    move a vector, counted in vectors from the pointer; `broadcast` puts one number in all lanes, counted in numbers.
+    move a vector, counting_loop in vectors from the pointer; `broadcast` puts one number in all lanes, counting_loop in numbers.
     """
 
     def __init__(self, builder, words, names, dtype, lanes):
@@ -134,7 +134,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
         """Have the caches fetch the vector `index` vectors from the pointer, which will soon be read or written."""
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        function = declared(self.builder, kind, "llvm.prefetch.p0i8")
         place = self.builder.bitcast(self._vector_at(pointer, index), byte)
         self.builder.call(function, [place, word(int(write)), word(3), word(1)])
 
@@ -196,7 +196,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
             if stop.value > start.value:
                 yield start
             return
-        with cgutils.for_range_slice(self.builder, start.ir(), stop.ir(), INT(step), inc=True) as (index, _):
+        with counting_loop(self.builder, stop.ir(), start.ir(), INT(step)) as (index, _):
             yield Int(self, index)
 
     def down(self, count):
@@ -206,17 +206,17 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
 
     def loop(self, count):
         """A loop over 0, 1, ... that `stop(condition)` leaves when the step is done: yields (n, stop)."""
-        flag = cgutils.alloca_once_value(self.builder, ir.IntType(1)(0))
+        flag = on_stack(self.builder, ir.IntType(1))
         self.builder.store(ir.IntType(1)(0), flag)
 
         def stop(condition):
             bit = self.builder.icmp_signed("!=", condition.ir(), INT(0))
             self.builder.store(self.builder.or_(self.builder.load(flag), bit), flag)
 
-        with cgutils.for_range(self.builder, self.integer(count).ir()) as loop:
-            yield Int(self, loop.index), stop
+        with counting_loop(self.builder, self.integer(count).ir()) as (index, leave):
+            yield Int(self, index), stop
             with self.builder.if_then(self.builder.load(flag), likely=False):
-                loop.do_break()
+                leave()
 
     def when(self, condition):
         """A branch, as a loop that runs once or not at all."""

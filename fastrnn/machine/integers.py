@@ -1,7 +1,8 @@
 """Integers of kernels that compile: loop counters, places in arrays, and conditions."""
 
 from llvmlite import ir
-from numba.core import cgutils
+
+from fastrnn.simd.emit import on_stack
 
 INT = ir.IntType(64)
 
@@ -130,7 +131,7 @@ class Local:
     """An integer that a kernel changes: `get` and `set`."""
 
     def __init__(self, machine, start):
-        self.machine, self.place = machine, cgutils.alloca_once(machine.builder, INT)
+        self.machine, self.place = machine, on_stack(machine.builder, INT)
         self.set(start)
 
     def get(self):

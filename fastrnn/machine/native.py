@@ -10,8 +10,6 @@ import hashlib
 from typing import NamedTuple
 
 from llvmlite import binding, ir
-from numba.core import cgutils
-from numba.core.registry import cpu_target
 
 from fastrnn.machine.calls import CODE
 from fastrnn.machine.code_files import CodeFiles
@@ -19,6 +17,8 @@ from fastrnn.machine.compiler import Compiler
 from fastrnn.machine.integers import INT
 from fastrnn.machine.lock import compiler_lock
 from fastrnn.progress import compiling_begins
+from fastrnn.simd.emit import counting_loop
+from fastrnn.simd.host import target
 
 # As Python calls a program, which leaves its lock to others meanwhile: with the address of frames, one after the other,
 # and their number. numba's way from Python to compiled code would have to be compiled itself.
@@ -40,12 +40,13 @@ class Native:
     """The compiler of this process. hits, misses: programs whose code was in a file, and that were compiled."""
 
     def __init__(self):
-        codegen = cpu_target.target_context.codegen()
-        self.triple, cpu, features = self.target = codegen.magic_tuple()
-        target = binding.Target.from_triple(binding.get_process_triple())
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        self.triple, cpu, features = self.target = target()
+        machine = binding.Target.from_triple(self.triple)
         # On x86, code that runs where it was compiled is relocated once and for all.
         reloc = "static" if self.triple.startswith("x86") else "default"
-        self.machine = target.create_target_machine(
+        self.machine = machine.create_target_machine(
             cpu=cpu, features=features, opt=3, reloc=reloc, codemodel="jitdefault", jit=True
         )
         self.engine = binding.create_mcjit_compiler(binding.parse_assembly(""), self.machine)
@@ -113,8 +114,8 @@ def _emitted(program, triple, layout):
     runner = ir.Function(module, ir.FunctionType(ir.VoidType(), [*CODE.args, INT]), run)
     builder = ir.IRBuilder(runner.append_basic_block())
     frames, count = runner.args
-    with cgutils.for_range(builder, count) as loop:
-        builder.call(function, [builder.gep(frames, [builder.mul(loop.index, INT(len(program.names)))])])
+    with counting_loop(builder, count) as (index, _):
+        builder.call(function, [builder.gep(frames, [builder.mul(index, INT(len(program.names)))])])
     builder.ret_void()
     return module
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import llvmlite
-import numba
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Parts of the package that no kernel is made of, so that editing them recompiles nothing. The kernels of benchmarks
@@ -25,12 +24,12 @@ UNCOMPILED = frozenset(
 
 @functools.cache
 def stamp():
-    """Return 16 hex digits that change with any .py file that kernels are made of, and with numba or llvmlite.
+    """Return 16 hex digits that change with any .py file that kernels are made of, and with llvmlite.
 
     Computed from the files' contents, once per process. An empty string means that the sources cannot be read (a
     package inside an archive): then nothing is kept.
     """
-    return stamp_of(_PACKAGE, f"numba {numba.__version__} llvmlite {llvmlite.__version__}")
+    return stamp_of(_PACKAGE, f"llvmlite {llvmlite.__version__}")
 
 
 def stamp_of(package, versions):

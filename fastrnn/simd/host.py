@@ -1,6 +1,9 @@
 """The processor's properties for which code is compiled: the machine's own, or those of NUMBA_CPU_NAME."""
 
-from numba.core.registry import cpu_target
+import functools
+import os
+
+from llvmlite import binding
 
 # Architectures on which every processor has fused multiply-adds; LLVM names them by no feature.
 ALWAYS_FUSED = ("aarch64", "arm64")
@@ -9,8 +12,8 @@ AMD = "znver"
 
 
 def has(feature):
-    """Return whether numba compiles for a processor with an LLVM feature, such as "avx512f"."""
-    return f"+{feature}" in _target()[2].split(",")
+    """Return whether kernels are compiled for a processor with an LLVM feature, such as "avx512f"."""
+    return f"+{feature}" in target()[2].split(",")
 
 
 def arithmetic():
@@ -20,7 +23,7 @@ def arithmetic():
     With AVX-512 float32 activations come from a table, elsewhere from a polynomial, and sums of losses are grouped
     otherwise; divisions begin with an approximation that Intel and AMD each have their own way: "avx512f, amd".
     """
-    triple, name, features = _target()
+    triple, name, features = target()
     if not features:
         # Chosen by NUMBA_CPU_NAME alone: what it has, only LLVM knows.
         return name
@@ -31,6 +34,10 @@ def arithmetic():
     return kind if has("fma") or architecture in ALWAYS_FUSED else f"{kind}, no fma"
 
 
-def _target():
-    """Return (triple, name of the processor, its features) by LLVM's names."""
-    return cpu_target.target_context.codegen().magic_tuple()
+@functools.cache
+def target():
+    """Return (triple, name of the processor, its features) by LLVM's names, as numba chooses them."""
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        features = "" if name == "generic" else binding.get_host_cpu_features().flatten()
+    return binding.get_process_triple(), name or binding.get_host_cpu_name(), features

@@ -4,7 +4,8 @@ import platform
 import sys
 
 from llvmlite import ir
-from numba.core import cgutils
+
+from fastrnn.simd.emit import declared
 
 
 def emit_add(builder, pointer, amount):
@@ -28,11 +29,11 @@ def emit_pause(builder):
     if name:
         word = ir.IntType(32)
         function = ir.FunctionType(ir.VoidType(), [word] * len(numbers))
-        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [word(n) for n in numbers])
+        builder.call(declared(builder, function, name), [word(n) for n in numbers])
 
 
 def emit_yield(builder):
     """Emit a call that yields to another thread of the operating system, where it offers that."""
     if sys.platform != "win32":
         function = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
+        builder.call(declared(builder, function, "sched_yield"), [])

@@ -5,7 +5,8 @@ J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11. The wo
 """
 
 from llvmlite import ir
-from numba.core import cgutils
+
+from fastrnn.simd.emit import counting_loop
 
 _WORD, _WIDE = ir.IntType(64), ir.IntType(128)
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
@@ -45,10 +46,10 @@ def _function(module):
                     builder.store(number, builder.gep(words, [place]))
 
     # Two blocks side by side: each round waits for the product of the one before it.
-    with cgutils.for_range_slice(builder, _WORD(0), pairs, _WORD(2), inc=True) as (block, _):
+    with counting_loop(builder, pairs, _WORD(0), _WORD(2)) as (block, _):
         put(block, [number for each in made(block, 2) for number in each])
     whole = builder.udiv(builder.add(count, _WORD(3)), _WORD(4))
-    with cgutils.for_range_slice(builder, pairs, whole, _WORD(1), inc=True) as (block, _):
+    with counting_loop(builder, whole, pairs, _WORD(1)) as (block, _):
         put(block, made(block, 1)[0], count)
     builder.ret_void()
     return function

@@ -6,8 +6,8 @@ instructions: a sequence without calls, branches or type inference.
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
 
+from fastrnn.simd.emit import declared
 from fastrnn.simd.host import has
 from fastrnn.simd.rows import broadcast_constant, constant_vector, element_type, join, shuffle, split_vector
 
@@ -113,7 +113,7 @@ def fma(a, b, c):
 def fma_value(builder, a, b, c):
     function = ir.FunctionType(a.type, [a.type] * 3)
     suffix = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
-    return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.fmuladd.{suffix}"), [a, b, c])
+    return builder.call(declared(builder, function, f"llvm.fmuladd.{suffix}"), [a, b, c])
 
 
 def select(mask, a, b):
@@ -143,7 +143,7 @@ def pick(x, table, bits):
         found = [permuted(builder, low, each) for each in pieces]
     else:
         name = f"llvm.x86.avx512.vpermi2var.{kind}.512"
-        choose = cgutils.get_or_insert_function(builder.module, ir.FunctionType(piece, [piece, index, piece]), name)
+        choose = declared(builder, ir.FunctionType(piece, [piece, index, piece]), name)
         found = [builder.call(choose, [low, each, high]) for each in pieces]
     found = join(builder, found)
     return x.like(shuffle(builder, found, found, range(x.lanes)))
@@ -153,7 +153,7 @@ def permuted(builder, vector, lanes):
     """Return in lane i the lane of a vector of 16 float32 that lane i of the integers `lanes` names; needs AVX-512."""
     kind = ir.FunctionType(vector.type, [vector.type, lanes.type])
     return builder.call(
-        cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes]
+        declared(builder, kind, "llvm.x86.avx512.permvar.sf.512"), [vector, lanes]
     )
 
 
@@ -181,7 +181,7 @@ def square_root(x):
     if not APPROXIMATES:
         function = ir.FunctionType(x.value.type, [x.value.type])
         name = f"llvm.sqrt.v{x.lanes}f{64 if x.double else 32}"
-        return x.like(x.builder.call(cgutils.get_or_insert_function(x.builder.module, function, name), [x.value]))
+        return x.like(x.builder.call(declared(x.builder, function, name), [x.value]))
     inverse = _approximate(x, "rsqrt14")
     root, half = x * inverse, 0.5 * inverse
     if x.double:
@@ -202,6 +202,6 @@ def _approximate(x, what):
         mask = ir.IntType(max(8, count))
         kind = ir.FunctionType(piece.type, [piece.type, piece.type, mask])
         name = f"llvm.x86.avx512.{what}.p{'d' if x.double else 's'}.{count * width}"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        function = declared(builder, kind, name)
         pieces.append(builder.call(function, [piece, ir.Constant(piece.type, None), mask(-1)]))
     return x.like(join(builder, pieces))

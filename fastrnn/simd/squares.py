@@ -1,8 +1,8 @@
 """Words of samples of each lane as words of lanes of each sample, in LLVM's instructions."""
 
 from llvmlite import ir
-from numba.core import cgutils
 
+from fastrnn.simd.emit import counting_loop
 from fastrnn.simd.rows import broadcast_constant, broadcast_value
 
 WORD_TYPE = ir.IntType(64)
@@ -19,7 +19,7 @@ def emit_exchange(builder, source, target, count, shift):
 
     source, target: pointers to their words. count: a multiple of VECTOR_WORDS.
     """
-    with cgutils.for_range_slice(builder, WORD_TYPE(0), count, WORD_TYPE(VECTOR_WORDS), inc=True) as (n, _):
+    with counting_loop(builder, count, WORD_TYPE(0), WORD_TYPE(VECTOR_WORDS)) as (n, _):
         _exchange(builder, source, target, count, n, shift)
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import zlib
 
-import numba
 import numpy as np
 
 import fastrnn
@@ -253,7 +252,7 @@ class CacheEntry(Kind):
         if self.files is None:
             # Of this child alone.
             own = self.folder / str(os.getpid())
-            numba.config.CACHE_DIR = str(own)
+            os.environ["NUMBA_CACHE_DIR"] = str(own)
             self.load(own)
             self.files = {path: path.read_bytes() for path in own.rglob("*.nbc")}
         for path, content in self.files.items():

@@ -53,7 +53,7 @@ BOTH = ("float32", "float64")
 ENGINES = (
     # float64, as the tutorial computes; timed in the float32 rows because it is what they are compared with.
     Engine("scalar", "scalar Python loop", "scalar", _target("scalar.py", "Scalar"), "core", "one", 1, 16, draws=True),
-    Engine("compiled", "scalar loop, compiled", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30,
+    Engine("compiled", "scalar loop, numba", "scalar", _target("scalar.py", "Compiled"), "core", "one", 1, 30,
            draws=True),
     Engine("numpy", "NumPy, batched", "batched", _target("batched.py", "Batched")),
     Engine("fastrnn", "fastrnn", "ours", _target("ours.py", "Fastrnn"), dtypes=BOTH, draws=True),

@@ -31,7 +31,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
     """Emits LLVM instructions for vectors of `lanes` elements of `dtype` ("float32", "float64").
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
-    move a vector, counting_loop in vectors from the pointer; `broadcast` puts one number in all lanes, counting_loop in numbers.
+    move a vector, counted in vectors from the pointer; `broadcast` puts one number in all lanes, counted in numbers.
     """
 
     def __init__(self, builder, words, names, dtype, lanes):

@@ -42,9 +42,8 @@ def run(
     """
     if engine not in ENGINE_NAMES:
         raise ValueError(f"engine: got {engine!r}, expected one of {', '.join(map(repr, ENGINE_NAMES))}")
-    reference.check_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every)
-    train = reference.train if engine == "scalar" else _train_compiled
-    return train(samples, seed, hidden_dim, alpha, binary_dim, report_every)
+    arguments = reference.checked_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every)
+    return (reference.train if engine == "scalar" else _train_compiled)(**arguments)
 
 
 def format_block(block):
@@ -117,6 +116,9 @@ def update_per_sample(synapses, operands, alpha, binary_dim):
 
 # Vectors of units in a tile, whose chains of additions overlap.
 MOST_VECTORS = 4
+# exp(-x) is infinite in float64 here, and the tutorial's sigmoid 0; that of vectors is never less than 3e-308, which
+# weights that have grown without bound make large again.
+ZERO_BELOW = -709.79
 _X = node("input", "x")
 _ARRAYS = "weights", "back", "out", "unit", "states", "deltas", "layer_2", "layer_2_delta", "alpha"
 
@@ -163,7 +165,7 @@ def _update(m, vectors):
             m.store(synapse, row + n, m.fma(alpha, total, each))
 
     def sigmoid_of(x):
-        return on_vectors([sigmoid(_X)], {_X: x}, x)[0]
+        return m.select(x < ZERO_BELOW, zero, on_vectors([sigmoid(_X)], {_X: x}, x)[0])
 
     for sample in m.range(m.word("samples")):
         a, b = (m.read(operands, sample * 2 + n) for n in range(2))

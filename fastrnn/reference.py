@@ -187,8 +187,12 @@ def bits_to_int(bits):
     return out
 
 
-def check_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every):
-    """Raise a one-line ValueError that names the first argument of a training run that is wrong."""
+def checked_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every):
+    """Return {name: Python's own int or float} of the arguments of a training run.
+
+    NumPy's small integers overflow.  Errors: a one-line ValueError that names the first argument that is wrong.
+    """
+    numbers = {}
     for name, value, low, high in (
         ("samples", samples, 1, None),
         ("seed", seed, 0, 2**32 - 1),
@@ -205,12 +209,17 @@ def check_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every):
             raise ValueError(f"{name}: got {value!r}, expected an integer {wanted}") from None
         if number < low or (high is not None and number > high):
             raise ValueError(f"{name}: got {value!r}, expected an integer {wanted}")
-    if (
-        isinstance(alpha, bool)
-        or not isinstance(alpha, (int, float, np.integer, np.floating))
-        or not abs(alpha) <= sys.float_info.max
-    ):
-        raise ValueError(f"alpha: got {alpha!r}, expected a finite number")
+        numbers[name] = number
+    try:
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.integer, np.floating)):
+            raise TypeError
+        numbers["alpha"] = float(alpha)
+        # In float64: beside a small float of NumPy, the largest float is infinite, too.
+        if not abs(numbers["alpha"]) <= sys.float_info.max:
+            raise OverflowError
+    except (TypeError, OverflowError):
+        raise ValueError(f"alpha: got {alpha!r}, expected a finite number") from None
+    return numbers
 
 
 def train(samples=10000, seed=0, hidden_dim=16, alpha=0.1, binary_dim=8, report_every=1000):
@@ -223,8 +232,7 @@ def train(samples=10000, seed=0, hidden_dim=16, alpha=0.1, binary_dim=8, report_
     Errors: ValueError, at the call, for samples, hidden_dim or report_every < 1, seed outside
     [0, 2**32 - 1], binary_dim outside [1, 16], alpha that is not a finite number.
     """
-    check_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every)
-    return _train(samples, seed, hidden_dim, alpha, binary_dim, report_every)
+    return _train(**checked_arguments(samples, seed, hidden_dim, alpha, binary_dim, report_every))
 
 
 def _train(samples, seed, hidden_dim, alpha, binary_dim, report_every):

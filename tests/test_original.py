@@ -209,3 +209,32 @@ def test_bad_samples_are_refused_at_the_call(engine, samples):
     with pytest.raises(ValueError) as caught:
         original.run(engine, samples=samples)
     assert str(caught.value) == f"samples: got {samples!r}, expected an integer >= 1"
+
+
+def outcome(engine, **settings):
+    """What a run gives, or refuses."""
+    try:
+        return blocks_and_synapses(original.run(engine, **settings))
+    except ValueError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", ["samples", "seed", "hidden_dim", "alpha", "binary_dim", "report_every"])
+@pytest.mark.parametrize("value", [np.array(3), np.array([3]), np.uint8(8), np.int8(8), np.float32(0.5), np.bool_(1)])
+def test_numbers_of_other_kinds_are_taken_or_refused_by_both_engines(name, value):
+    settings = {"samples": 12, "seed": 3, "hidden_dim": 4, "report_every": 5, name: value}
+    scalar, compiled = (outcome(engine, **settings) for engine in original.ENGINE_NAMES)
+    if isinstance(scalar, str):
+        assert scalar == compiled
+    else:
+        assert_same_run(scalar, compiled)
+        assert len(scalar[0]) == -(-int(settings["samples"]) // int(settings["report_every"]))
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("alpha", [0, -0.1, 1e10, 1e300, -1.7e308])
+def test_steps_of_any_length_lead_both_engines_to_the_same_weights(alpha):
+    scalar, compiled = (outcome(e, samples=30, alpha=alpha, report_every=1) for e in original.ENGINE_NAMES)
+    assert [block.pred.tolist() for block in scalar[0]] == [block.pred.tolist() for block in compiled[0]]
+    for one, other in zip(scalar[1], compiled[1], strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-12)

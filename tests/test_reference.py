@@ -135,6 +135,7 @@ def test_blocks_come_every_report_every_samples_and_the_weights_at_the_end():
         ("alpha", float("nan"), "a finite number"),
         ("alpha", -float("inf"), "a finite number"),
         ("alpha", 10**400, "a finite number"),
+        ("alpha", np.float32("inf"), "a finite number"),
         ("alpha", "0.1", "a finite number"),
         ("alpha", True, "a finite number"),
     ],

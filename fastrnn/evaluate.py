@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn import streams
 from fastrnn.bits.label import STATE_WORDS, label_words
-from fastrnn.bits.planes import Digits, answers_of, counting, from_words, unpacked_bits
+from fastrnn.bits.planes import Digits, answers_of, counting, from_words, packed_bits, unpacked_bits
 
 # Steps of time in one piece, a multiple of 8; words of 64 samples in one batch, and the bits that a piece may hold.
 PIECE_STEPS = 1 << 13
@@ -101,7 +101,7 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
     progress(share): called with the share of the batch that is done.
     """
     tally, ever = Tally(batch.samples), np.zeros(-(-batch.samples // 64), np.uint64)
-    counts = _counting_samples(batch.samples)
+    counts = packed_bits(np.ones(batch.samples, np.uint8))
     for start, stop, _, given, truth, margins in _run(model, task, batch, threads, progress):
         differing = (given ^ truth) & counts[:, None, None]
         differing[:, : _silent(task, start, stop)] = 0
@@ -113,6 +113,31 @@ def evaluate(model, task, batch, mistakes=None, threads=None, progress=None):
         wrong = np.flatnonzero(unpacked_bits(ever, batch.samples))[: MOST_MISTAKES - len(mistakes)]
         mistakes += _shown(model, task, batch, wrong, threads)
     return tally
+
+
+def tallies_of(model, task, batches, mistakes=None, threads=None, progress=None, whole=True):
+    """Return {family: Tally} of a Model on Batches; arguments as for `evaluate`.
+
+    progress(done): called with the number of samples that are done; whole: False: stop after the first batch with a
+    wrong sample.
+    """
+    tallies, done = {}, 0
+    for batch in batches:
+        tell = progress and (lambda share, done=done, batch=batch: progress(done + share * batch.samples))
+        tally = evaluate(model, task, batch, mistakes, threads, tell)
+        tallies.setdefault(batch.family, Tally()).add(tally)
+        done += batch.samples
+        if tally.wrong and not whole:
+            break
+    return tallies
+
+
+def total_of(tallies):
+    """Return the sum of Tallies."""
+    total = Tally()
+    for each in tallies:
+        total.add(each)
+    return total
 
 
 def _run(model, task, batch, threads, progress=None):
@@ -145,18 +170,7 @@ def _shown(model, task, batch, samples, threads):
 
 def _picked(planes, samples):
     """Return planes (1, T, C) of a few samples of planes (W, T, C)."""
-    found = np.zeros((1, *planes.shape[1:]), np.uint64)
-    for place, sample in enumerate(samples):
-        found[0] |= ((planes[sample // 64] >> np.uint64(sample % 64)) & np.uint64(1)) << np.uint64(place)
-    return found
-
-
-def _counting_samples(samples):
-    """Return words with a bit set for each sample that counts."""
-    words = np.full(-(-samples // 64), 2**64 - 1, np.uint64)
-    if samples % 64:
-        words[-1] = (1 << samples % 64) - 1
-    return words
+    return packed_bits(planes[samples // 64] >> (samples % 64).astype(np.uint64)[:, None, None] & np.uint64(1))
 
 
 def _words(task):

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from fastrnn.arguments import as_integer, as_whole
-from fastrnn.evaluate import Tally, evaluate, hard_batches, random_batches
+from fastrnn.evaluate import hard_batches, random_batches, tallies_of, total_of
 from fastrnn.files import write_atomically
 from fastrnn.model import check_model
 from fastrnn.tasks.base import Task
@@ -50,12 +50,8 @@ class Generalization:
         -------
         Tally
         """
-        total = Tally()
-        for width, families in self.tallies.items():
-            for name, tally in families.items():
-                if bits in (None, width) and family in (None, name):
-                    total.add(tally)
-        return total
+        found = ((width, name, tally) for width, own in self.tallies.items() for name, tally in own.items())
+        return total_of(each for width, name, each in found if bits in (None, width) and family in (None, name))
 
     def first_wrong(self, family=None):
         """Return the smallest width with a mistake.
@@ -168,18 +164,13 @@ def generalize(model, most=LAST, samples=64, seed=0, threads=None, progress=None
         raise ValueError(f"most: got {most}, expected at least {FIRST}, and as many bits as the task needs")
     result, began = Generalization(model.task), time.perf_counter()
     for bits in tried:
-        _at(model, model.task.at(bits), samples, seed, threads, result, progress and (
-            lambda share, bits=bits: progress(int(sum(result.tallies) - bits + share * bits), sum(tried))))
+        task = model.task.at(bits)
+        batches = [*random_batches(task, samples, seed), *hard_batches(task)]
+        count, before = sum(batch.samples for batch in batches), sum(result.tallies)
+
+        def tell(done, bits=bits, count=count, before=before):
+            progress(int(before + done / count * bits), sum(tried))
+
+        result.tallies[bits] = tallies_of(model, task, batches, None, threads, progress and tell)
     result.seconds = time.perf_counter() - began
     return result
-
-
-def _at(model, task, samples, seed, threads, result, tell):
-    """Add the tallies of one width to the result; tell(share) reports progress, from 0 to 1."""
-    batches = [*random_batches(task, samples, seed), *hard_batches(task)]
-    tallies = result.tallies[task.bits] = {}
-    count, done = sum(batch.samples for batch in batches), 0
-    for batch in batches:
-        share = tell and (lambda part, done=done, batch=batch: tell((done + part * batch.samples) / count))
-        tallies.setdefault(batch.family, Tally()).add(evaluate(model, task, batch, None, threads, share))
-        done += batch.samples

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrnn.arguments import as_integer
 from fastrnn.bits.tree import Tree
-from fastrnn.evaluate import Batch, Tally, evaluate, every_batch, hard_batches, random_batches
+from fastrnn.evaluate import Batch, evaluate, every_batch, hard_batches, random_batches, tallies_of, total_of
 from fastrnn.model import check_model
 
 # Samples times steps that a model file may ask for by its width; who wants more names the width.
@@ -109,18 +109,10 @@ def verify(
     else:
         batches = itertools.chain(hard_batches(task), random_batches(task, samples, seed))
         total = samples + len(task.hard_cases())
-    sums = Tally()
-    for batch in batches:
-
-        def tell(share, batch=batch):
-            progress(sums.samples + int(share * batch.samples), total)
-
-        tally = evaluate(model, task, batch, result.mistakes, threads, progress and tell)
-        sums.add(tally)
-        before = result.families.get(batch.family, (0, 0))
-        result.families[batch.family] = before[0] + tally.samples, before[1] + tally.wrong
-        if tally.wrong and not whole:
-            break
+    tell = progress and (lambda done: progress(int(done), total))
+    tallies = tallies_of(model, task, batches, result.mistakes, threads, tell, whole)
+    result.families = {name: (tally.samples, tally.wrong) for name, tally in tallies.items()}
+    sums = total_of(tallies.values())
     result.samples, result.wrong, result.margin = sums.samples, sums.wrong, sums.margin
     result.seconds = time.perf_counter() - started
     return result

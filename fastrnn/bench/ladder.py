@@ -125,7 +125,7 @@ def checked(worker, case, opened_engine):
         engine.close()
 
 
-def time_cases(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None, settings=None):
+def time_cases(wanted, rounds, seconds, kind="ladder", pythons=None, progress=None):
     """Check and time the cases; return a result that JSON can store, with a row for each case, absent ones included.
 
     Raises WrongGradient for an engine that computes something else, and WorkerError for one that fails while it is
@@ -144,7 +144,6 @@ def time_cases(wanted, rounds, seconds, kind="ladder", pythons=None, progress=No
         "versions": versions,
         "rounds": rounds,
         "round_seconds": seconds,
-        "settings": settings or {},
         "rows": rows,
     }
 

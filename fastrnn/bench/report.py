@@ -52,12 +52,12 @@ def times_row(base, row):
     return times(*([seconds / work_of(each).samples for seconds in each["seconds"]] for each in (base, row)))
 
 
-def short_rate(value, unit=""):
+def short_rate(value):
     """Return three digits and k, M or G."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= 0.9995 * limit:
-            return f"{three_digits(value / limit)} {letter}{unit}"
-    return f"{three_digits(value)} {unit}".rstrip()
+            return f"{three_digits(value / limit)} {letter}"
+    return three_digits(value)
 
 
 def three_digits(value):
@@ -145,10 +145,10 @@ def _groups(result, kinds):
     return groups
 
 
-def batches(result, kinds=("scalar", "batched", "ours", "peer")):
+def batches(result):
     """Return the table of samples per second, with engines in rows and workloads in columns."""
+    kinds, rows = ("scalar", "batched", "ours", "peer"), []
     works = list(dict.fromkeys(work_of(row) for row in result["rows"] if row["kind"] in kinds))
-    rows = []
     for (label, threads), group in _groups(result, kinds).items():
         cells = {work_of(row): row["absent"] or short_rate(samples_a_second(row)) + mark(row) for row in group}
         rows.append([label, threads, *(cells.get(work, "") for work in works)])

@@ -50,12 +50,12 @@ def to_onnx(network, name="network"):
         raise ValueError(f"head: ONNX has no operator for {head.name}, expected one of {', '.join(LINKS)}")
     graph = _Graph(weights["w_hh"].dtype)
     inputs, hidden, outputs = weights["w_ih"].shape[1], cell.hidden_size, len(weights["w_ho"])
-    x = graph.input("x", ("batch", "time", inputs))
+    x = graph.declare("input", "x", ("batch", "time", inputs))
     shape = graph.node("Concat", graph.node("Shape", x, start=0, end=1), graph.constant([hidden]), axis=0)
     first = []
     for state in cell.state:
         # A value that a caller may replace, and one row of it does for the whole batch.
-        graph.input(f"{state}_0", (f"batch_of_{state}_0", hidden))
+        graph.declare("input", f"{state}_0", (f"batch_of_{state}_0", hidden))
         graph.store(f"{state}_0", np.reshape(weights.get(f"initial_{state}", np.zeros(hidden)), (1, hidden)))
         first.append(graph.node("Expand", f"{state}_0", shape))
     recurrent = _operator if type(cell) in OPERATOR_OF_CELL else scanned
@@ -65,15 +65,15 @@ def to_onnx(network, name="network"):
         states = graph.node("Slice", all_states, graph.constant([0]), graph.constant([-1]), graph.constant([0]))
     z = graph.node("MatMul", graph.node("Transpose", states, perm=[1, 0, 2]), graph.store("w_ho", weights["w_ho"].T))
     bias = graph.store("b_o", weights.get("b_o", np.zeros(outputs)))
-    graph.output(graph.node("Add", z, bias, to="z"), ("batch", "time", outputs))
+    graph.declare("output", graph.node("Add", z, bias, to="z"), ("batch", "time", outputs))
     z = "z"
     if getattr(head, "masked", False):
-        allowed = graph.input("allowed", ("batch", "time", outputs), BOOL)
+        allowed = graph.declare("input", "allowed", ("batch", "time", outputs), BOOL)
         z = graph.node("Where", allowed, z, graph.store("least", np.array(FORBIDDEN_LOGIT)))
     options = {"axis": -1} if head.name == "softmax" else {}
-    graph.output(graph.node(LINKS[head.name], z, to="y", **options), ("batch", "time", outputs))
+    graph.declare("output", graph.node(LINKS[head.name], z, to="y", **options), ("batch", "time", outputs))
     for state, value in zip(cell.state, last):
-        graph.output(graph.node("Identity", value, to=f"{state}_n"), ("batch", hidden))
+        graph.declare("output", graph.node("Identity", value, to=f"{state}_n"), ("batch", hidden))
     return message([(1, IR_VERSION), (2, "fastrnn"), (7, graph.fields(name)), (8, [(1, ""), (2, OPSET)])])
 
 
@@ -115,15 +115,8 @@ class _Graph:
         numbers = {"node": 1, "initializer": 5, "input": 11, "output": 12}
         return [(2, name), *((numbers[kind], each) for kind, parts in self.parts.items() for each in parts)]
 
-    def input(self, name, shape, kind=None):
-        """Declare an input and return its name."""
-        return self._declare("input", name, shape, kind)
-
-    def output(self, name, shape):
-        """Declare a value as an output."""
-        return self._declare("output", name, shape, None)
-
-    def _declare(self, part, name, shape, kind):
+    def declare(self, part, name, shape, kind=None):
+        """Declare a value as an "input" or "output" of the graph, and return its name."""
         dims = [(1, [(1, each)] if isinstance(each, int) else [(2, each)]) for each in shape]
         tensor = [(1, kind or ONNX_TYPES[self.dtype.name]), (2, dims)]
         self.parts[part].append([(1, name), (2, [(1, tensor)])])

@@ -27,8 +27,8 @@ def scanned(graph, cell, weights, x, first):
     x: the name of the inputs (time, batch, inputs); first: names of the states before, (batch, hidden).
     """
     step, arrays, body = cell.traced(), arrays_of(cell, weights, graph.dtype), graph.within("step_")
-    old = [body.input(f"step_{state}", ("batch", cell.hidden_size)) for state in cell.state]
-    row = body.input("step_x", ("batch", weights["w_ih"].shape[1]))
+    old = [body.declare("input", f"step_{state}", ("batch", cell.hidden_size)) for state in cell.state]
+    row = body.declare("input", "step_x", ("batch", weights["w_ih"].shape[1]))
     names = dict(zip(step.old, old))
     for n, symbol in enumerate(step.vectors):
         names[symbol] = body.store(f"step_{cell.vectors[n]}", arrays["vectors"][n])
@@ -45,9 +45,9 @@ def scanned(graph, cell, weights, x, first):
             operand = _for_all(body, names[step.operand.node], old[0])
             names[symbol] = _with_product(body, names[symbol], operand, arrays["w_q"][n], f"step_w_q_{n}")
     _write(body, step.new, names)
-    for state, expr in zip(cell.state, step.new):
-        body.output(_for_all(body, names[expr], old[0], to=f"step_{state}_n"), ("batch", cell.hidden_size))
-    body.output(body.node("Identity", f"step_{cell.state[0]}_n", to="step_states"), ("batch", cell.hidden_size))
+    made = [_for_all(body, names[expr], old[0], to=f"step_{name}_n") for name, expr in zip(cell.state, step.new)]
+    for each in (*made, body.node("Identity", made[0], to="step_states")):
+        body.declare("output", each, ("batch", cell.hidden_size))
     *last, states = graph.nodes("Scan", len(cell.state) + 1, *first, x, body=body, num_scan_inputs=1)
     return states, last
 

@@ -14,8 +14,6 @@ from fastrnn.own_tasks import own_labels
 from fastrnn.tasks.addition import Addition
 from fastrnn.training.tasks.config import TrainConfig
 
-AXES = ("hidden_size", "activation", "learning_rate", "batch_size", "bits")
-
 # The part of a point that an axis belongs to.
 _OWNER = {
     "hidden_size": "cell",
@@ -24,6 +22,7 @@ _OWNER = {
     "batch_size": "config",
     "bits": "task",
 }
+AXES = tuple(_OWNER)
 
 
 class Point(NamedTuple):
@@ -68,9 +67,7 @@ class Grid:
             )
         for axis in AXES:
             object.__setattr__(self, axis, self._values(axis))
-        object.__setattr__(
-            self, "points", tuple(itertools.starmap(self._point, itertools.product(*map(self.along, AXES))))
-        )
+        object.__setattr__(self, "points", tuple(map(self._point, itertools.product(*map(self.along, AXES)))))
 
     def along(self, axis):
         """Return the values on an axis."""
@@ -107,7 +104,7 @@ class Grid:
                 raise ValueError(f"{axis}: got {value} twice, expected each value once")
         return values
 
-    def _point(self, *values):
+    def _point(self, values):
         changes = {"cell": {}, "task": {}, "config": {}}
         for axis, value in zip(AXES, values):
             if value is not None:

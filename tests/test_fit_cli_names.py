@@ -40,3 +40,16 @@ def test_networks_of_groups_whose_targets_are_all_missing_have_no_scores(call, h
         status, out, err = call("evaluate", "runs/choices", "unknown.csv", "--model", model)
         assert (status, out) == (2, "") and err.startswith("fastrnn: unknown.csv: no step counts of subject s2, to")
         assert err.count("\n") == 1
+
+
+def test_values_of_columns_are_printed_as_text(call, here):  # noqa: F811
+    text = here.joinpath("choices.csv").read_text()
+    here.joinpath("odd.csv").write_text(re.sub(r"^s2,", "\x1b[31m|s2,", text, flags=re.MULTILINE))
+    status, out, _ = call("fit", "odd.csv", *COLUMNS, *QUICK, "--seeds", 1, "--each", "subject")
+    assert status == 0 and all(line.isprintable() for line in out.splitlines()) and r"\x1b[31m|s2" in out
+    lines = here.joinpath("runs/odd/report.md").read_text().splitlines()
+    head, row = (next(line for line in lines if word in line) for word in ("| subject", "x1b"))
+    cells = re.split(r"(?<!\\)\|", row)
+    assert row.isprintable() and cells[2].strip() == r"\x1b[31m\|s2" and len(cells) == len(head.split("|"))
+    status, out, err = call("evaluate", "runs/odd", "choices.csv", "--model", 0)
+    assert status == 2 and err.rstrip("\n").isprintable() and "has no row of subject" in err

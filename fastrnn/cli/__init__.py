@@ -19,7 +19,7 @@ import textwrap
 
 from fastrnn.cli.errors import UserError
 from fastrnn.cores import threads_setting
-from fastrnn.errors import CheckpointError, SettingError, one_line
+from fastrnn.errors import CheckpointError, SettingError, one_line, printable
 from fastrnn.interrupt import raised_interrupt, repeated_interrupt
 from fastrnn.program import program
 
@@ -191,7 +191,8 @@ def _prepare_streams():
 
 def _fail(message, status=2):
     with contextlib.suppress(OSError):
-        print(f"fastrnn: {one_line(message)}", file=sys.stderr, flush=True)
+        # A name in a message may come from any file.
+        print(f"fastrnn: {printable(one_line(message))}", file=sys.stderr, flush=True)
     return status
 
 

@@ -5,6 +5,7 @@ from fastrnn.cli.errors import UserError, user_errors
 from fastrnn.cli.fit_folder import check_fit_inputs, open_folder, own_data
 from fastrnn.cli.progress import compiling_noted
 from fastrnn.cli.sound import add_pair, check_pair
+from fastrnn.cli.text import shown_value
 from fastrnn.wording import counted
 
 SUMMARY = "Report how well fitted networks predict a table"
@@ -62,7 +63,7 @@ def _print_one(one, data):
     if data.kind == "classes":
         from fastrnn.analysis import confusion_matrix
 
-        names = list(map(str, data.class_names or range(data.classes)))
+        names = list(map(shown_value, data.class_names or range(data.classes)))
         width = max(map(len, [*names, "predicted"]))
         counts = confusion_matrix(one.predict(data), data.y)
         print("\n" + "true".ljust(width) + "  predicted")

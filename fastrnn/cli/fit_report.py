@@ -210,7 +210,7 @@ def _markdown(args, data, roles, made, fits, best, summary, losses, pictures, fo
     lines += [f"{what}:" if data.kind != "reals" else f"{what.replace(', in nats per step', '')}:", ""]
     if loss := described(fits.head):
         lines[-2:] = [f"{lines[-2][:-1]}. Losses are {loss}:", ""]
-    head, *rows = ("| " + " | ".join(line) + " |" for line in _lines(summary))
+    head, *rows = ("| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in _lines(summary))
     lines += [head, "|" + " ---: |" * len(summary.columns), *rows]
     own = f"separately for each {args.each} " if args.each else ""
     mean = "mean loss" if args.each else "loss"

@@ -1,7 +1,7 @@
 """`fastrnn import`: turns another library's file into a network of fastrnn."""
 
 from fastrnn.cli.errors import UserError, user_errors
-from fastrnn.cli.options import class_named
+from fastrnn.cli.options import class_named, integer
 from fastrnn.cli.output import check_writable
 
 SUMMARY = "Read a network that another library wrote"
@@ -48,7 +48,7 @@ def arguments(parser, argv):
         "--reset", metavar="WHERE", help=f"of a GRU, if FILE does not say it: {', '.join(RESETS)} (default: after)"
     )
     parser.add_argument("--task", metavar="NAME", help=f"save a network for a task: {', '.join(tasks())}")
-    parser.add_argument("--bits", metavar="N", type=int, help="width of the task")
+    parser.add_argument("--bits", metavar="N", type=integer, help="width of the task")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 

@@ -5,6 +5,8 @@ import re
 import sys
 import textwrap
 
+from fastrnn.errors import printable
+
 # Digits or bits beyond this number are left out in the middle.
 MOST_DIGITS, MOST_BITS = 24, 32
 
@@ -29,8 +31,8 @@ def wrapped(text):
 
 
 def shown_value(value):
-    """Return a value of a table as text, a float with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Return a value of a table as text that a terminal may print, a float with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
 def short_number(number, most=MOST_DIGITS):

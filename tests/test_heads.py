@@ -1,6 +1,8 @@
 """One law for all heads: derivatives, links and decisions follow from the loss, and nothing overflows."""
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -159,10 +161,18 @@ def test_forbidden_classes_have_no_probability_and_no_gradient(outputs, scale):
     ({"pre_emphasis": 1.0}, "pre_emphasis: got 1.0, expected a number of at least 0 and below 1"),
     ({"pre_emphasis": -0.1}, "pre_emphasis: got -0.1, expected a number of at least 0 and below 1"),
     ({"pre_emphasis": "0.85"}, "pre_emphasis: got '0.85'"),
+    ({"tolerance": -0.5}, "tolerance: got -0.5, expected a finite number of at least 0"),
+    ({"tolerance": float("nan")}, "tolerance: got nan"),
+    ({"tolerance": [0.5]}, r"tolerance: got \[0.5\]"),
 ])
 def test_a_linear_head_refuses_what_it_has_not(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         Linear(**options)
+
+
+def test_numbers_of_numpy_in_a_linear_head_can_be_stored():
+    head = Linear("esr", np.float32(0.25), np.float64(0.5))
+    assert json.loads(json.dumps(asdict(head))) == asdict(Linear("esr", 0.25, 0.5))
 
 
 @pytest.mark.parametrize("head", [Sigmoid(), Linear()])

@@ -32,8 +32,8 @@ def whole_network(cell, head, sizes, steps, own_weights, before):
     """Return the WholeNetwork of a cell and a Head; sizes: (inputs, outputs)."""
     sizes = Sizes(sizes[0], cell.hidden_size, sizes[1])
     head = traced(head, sizes.outputs)
-    return WholeNetwork(cell.traced(), head, sizes, own_weights, not own_weights, BLOCK_COLUMNS, REGISTERS,
-                        VECTOR_BYTES, before, biased=cell.bias, steps=steps)
+    return WholeNetwork(cell.traced(), head, sizes, own_weights, own_data=not own_weights, columns=BLOCK_COLUMNS,
+                        registers=REGISTERS, vector_bytes=VECTOR_BYTES, before=before, biased=cell.bias, steps=steps)
 
 
 def compiled(net, cell, theta, x, y, mask, dtype):

@@ -86,7 +86,7 @@ def _program(net, dtype):
         frame, chunks = frame_of(m, ("theta", "state", "z")), m.word("chunks")
         for chunk in m.range(chunks):
             for column in range(net.columns):
-                for o, z in enumerate(chunk_outputs(m, net, frame, m.integer(column), chunk)):
+                for o, z in enumerate(chunk_outputs(m, net, frame, column, chunk)):
                     m.store(frame.z, chunks * (column * net.sizes.outputs + o) + chunk, z)
 
     return Program(kernel, ("theta", "state", "z", "chunks"), dtype, net.lanes, net.text)

@@ -108,10 +108,12 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
     back = tuple(reverse_gradient(new, d_new, (*pre, *own, *old)))
     from_x, from_h = len(groups) - len(apart), len(merged) + len(apart)
     named = f"{' '.join(groups)} ({from_x}, {from_h}) | {' '.join(vectors)} | {' '.join(state)} | {text(new)}"
+    known = {"groups": groups, "from_x": from_x, "from_h": from_h, "pre": pre, "vectors": own, "old": old, "new": new,
+             "d_new": d_new, "back": back}
     if not operand_gates:
         saved = _saved(new, back, {*new, *old, *own, *d_new}, pre)
         saved = tuple(sorted(saved, key=lambda expr: _depth(expr) != 1))
-        return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back, named)
+        return Step(**known, saved=saved, text=named)
     count = len(operand_gates)
     node = _run("operand", operand, zip((*groups[count:], *vectors), (*pre[count:], *own)), state, old)
     if not isinstance(node, Expr):
@@ -123,8 +125,8 @@ def trace(gates, separate, inputs_only, vectors, state, formula, operand_gates=(
     # What the operand computes anyway is saved with it, and not computed again by the step.
     saved = tuple(sorted(saved, key=lambda expr: expr not in below))
     own_saved = sum(expr in below for expr in saved)
-    return Step(groups, from_x, from_h, pre, own, old, new, saved, d_new, back, f"{named} | {count}: {text([node])}",
-                Operand(node, count, d_node, more, own_saved))
+    second = Operand(node, gates=count, d_node=d_node, back=more, saved=own_saved)
+    return Step(**known, saved=saved, text=f"{named} | {count}: {text([node])}", operand=second)
 
 
 def _run(name, formula, terms, state, old):

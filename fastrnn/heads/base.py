@@ -98,7 +98,7 @@ def traced(head, outputs, counted="correct"):
     loss, correct = head.loss(seen, y), getattr(head, counted)(z, y)
     d_z = tuple(reverse_gradient([loss], [lift(1.0)], seen))
     own = text([loss, correct]) + (f" {share}" if share else "")
-    return TracedHead(z, seen, y, loss, d_z, correct, own, share)
+    return TracedHead(z=z, seen=seen, y=y, loss=loss, d_z=d_z, correct=correct, text=own, emphasis=share)
 
 
 def _terms(name, count):

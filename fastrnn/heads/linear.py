@@ -9,7 +9,7 @@ or is none, as at the border of a piece that is trained with `carry`. A. Wright,
 
 from dataclasses import dataclass
 
-from fastrnn.arguments import as_number
+from fastrnn.arguments import as_number, set_checked
 from fastrnn.formula import greater, where
 from fastrnn.heads.base import Head
 
@@ -21,7 +21,8 @@ class Linear(Head):
     """Real numbers; a prediction counts as correct within `tolerance` of each target.
 
     measure: "squared" or "esr", the error-to-signal ratio; pre_emphasis: the c of its filter, 0 for none.
-    Raises ValueError for another measure, and for a pre_emphasis that is not from 0 to below 1.
+    Raises ValueError for another measure, TypeError or ValueError for a tolerance that is no finite number of at least
+    0, and for a pre_emphasis that is not from 0 to below 1.
     """
 
     measure: str = "squared"
@@ -34,7 +35,10 @@ class Linear(Head):
     def __post_init__(self):
         if self.measure not in REAL_LOSSES:
             raise ValueError(f"measure: got {self.measure!r}, expected one of {', '.join(REAL_LOSSES)}")
-        if as_number("pre_emphasis", self.pre_emphasis, (expected := "a number of at least 0 and below 1")) >= 1:
+        # Floats of Python: files store no others.
+        set_checked(self, ["tolerance"], as_number)
+        set_checked(self, ["pre_emphasis"], as_number, (expected := "a number of at least 0 and below 1"))
+        if self.pre_emphasis >= 1:
             raise ValueError(f"pre_emphasis: got {self.pre_emphasis!r}, expected {expected}")
 
     @property

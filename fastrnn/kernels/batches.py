@@ -137,7 +137,7 @@ def streak(m, before, row, batch_size):
 
 def weights_are_finite(m, bad):
     """Return whether all weights are finite, in which case all numbers of bad (1, L) are."""
-    return m.mask_bits(m.load(bad, m.integer(0)) * 0.0 < 1.0).equals(2**m.lanes - 1)
+    return m.mask_bits(m.load(bad, 0) * 0.0 < 1.0).equals(2**m.lanes - 1)
 
 
 def _group_gradient(m, own, step, group):
@@ -147,7 +147,7 @@ def _group_gradient(m, own, step, group):
     blocks = (batch_size + size - 1) // size
     first, end = group * blocks // own.groups, (group + 1) * blocks // own.groups
     sums = shared.sums + group * (m.lanes * m.bytes)
-    m.store(m.as_pointer(sums), m.integer(0), m.constant(0.0))
+    m.store(m.as_pointer(sums), 0, m.constant(0.0))
     m.write(shared.outputs, group * m.lanes, 0)
     gradient = shared.gradients + group * shared.rows * (m.lanes * m.bytes)
     for number in m.range(end, first):
@@ -191,17 +191,17 @@ def _update(m, own, number):
     for _ in m.when(ended):
         why.set(STOPPED)
     for _ in m.when(ended.equals(0).both(finite.equals(0))):
-        copy(m, shared.previous, m.integer(0), shared.theta, shared.rows)
+        copy(m, shared.previous, 0, shared.theta, shared.rows)
         why.set(DIVERGED)
     for _ in m.when(ended.equals(0).both(finite)):
-        copy(m, shared.theta, m.integer(0), shared.previous, shared.rows)
+        copy(m, shared.theta, 0, shared.previous, shared.rows)
         m.run(shared.update)
         made.set(number + 1)
         for i in range(len(STATISTICS)):
             m.write(m.integers("history"), number * len(STATISTICS) + i, m.read(shared.statistics, i))
         sound = weights_are_finite(m, shared.bad)
         for _ in m.when(sound.equals(0)):
-            copy(m, shared.previous, m.integer(0), shared.theta, shared.rows)
+            copy(m, shared.previous, 0, shared.theta, shared.rows)
             why.set(DIVERGED)
         for _ in m.when(sound):
             clean, enough = streak(m, m.read(shared.clean, 0), shared.statistics, own.batch_size)

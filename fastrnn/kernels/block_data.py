@@ -1,6 +1,7 @@
-"""A block of samples as the loops read it, and who fills it: a source of sequences (a task's bits, or arrays)."""
+"""A block of samples as the loops read it, and who fills it: a source of sequences, a task's bits or arrays."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +23,22 @@ class Extent(NamedTuple):
     inputs: int
     outputs: int
     columns: int
+
+
+class Source(Protocol):
+    """Who fills blocks: a NamedTuple of the numbers and arrays that its kernels read from their frames as `source.*`.
+
+    inputs_are_bits: whether samples are words of bits, else numbers; last_only: of bits, whether only the last step
+    counts; counts: {name: integer}, other words of its kernels. These are functions of a machine: see `layer_for`,
+    fastrnn.kernels.small_batches.samples_layer_for and fastrnn.kernels.feed.lanes_layer_for.
+    """
+
+    inputs_are_bits: bool
+    last_only: bool
+    counts: dict
+    lay: Callable
+    lay_samples: Callable
+    lay_lanes: Callable
 
 
 class Words(NamedTuple):
@@ -97,7 +114,7 @@ def block_for(net, steps, dtype, lanes, last_only=False):
 
 
 def layer_for(source, block, dtype, lanes):
-    """Return the frame, for other Programs, of source.lay.
+    """Return the frame, for other Programs, of a Source's `lay`.
 
     It writes samples `first` to first + samples - 1 of a seed's stream into the Block, one after the other. Sample n
     depends on the seed and n alone, so that neither threads nor batches matter; update `step` takes samples step *

@@ -116,7 +116,7 @@ def _one_update(m, group, made):
     tallies = [(arrays.open, row, row) for row in range(2 * len(SUMS))] + [(arrays.streak, 0, 2 * len(SUMS))]
     for _ in m.when(several):
         for array, row, place in tallies:
-            m.store(arrays.before, m.integer(place), m.load(array, m.integer(row)))
+            m.store(arrays.before, place, m.load(array, row))
     for _ in m.when(uncounted):
         for lane in m.range(m.lanes):
             m.write(lanes.batch, lane, 0)
@@ -125,7 +125,7 @@ def _one_update(m, group, made):
         given_up = m.integer(0).below(begun).both(stopped(m))
         for _ in m.when(given_up):
             for array, row, place in tallies:
-                m.store(array, m.integer(row), m.load(arrays.before, m.integer(place)))
+                m.store(array, row, m.load(arrays.before, place))
             complete.set(0)
         for _ in m.when(given_up.equals(0)):
             samples = plan.size.least(plan.batch - begun)
@@ -203,9 +203,8 @@ def _advance(m, group, made):
 def _attend(m, group):
     """Store full stretches, and record the event of every lane; return whether one needs a decision."""
     arrays, lanes, decide = group.arrays, group.lanes, m.local(0)
-    zero = m.integer(0)
-    diverged = m.mask_bits(m.load(arrays.open, zero) * 0.0 < 1.0)
-    clean = m.mask_bits(m.load(arrays.streak, zero) < m.load(arrays.patience, zero))
+    diverged = m.mask_bits(m.load(arrays.open, 0) * 0.0 < 1.0)
+    clean = m.mask_bits(m.load(arrays.streak, 0) < m.load(arrays.patience, 0))
     for lane in _lanes_with_models(m, group):
         event = m.read(group.feed.step, lane).equals(m.read(lanes.limit, lane)) * (ENDED - RUNNING) + RUNNING
         # Bits are set where neither is so.

@@ -32,6 +32,7 @@ class Compiler(LaneSums, Atomics, Calls, Doubles):
 
     words: an LLVM pointer to the frame's int64s. Memory is reached through pointers of the frame: `load` and `store`
     move a vector, counted in vectors from the pointer; `broadcast` puts one number in all lanes, counted in numbers.
+    An index is an Int, or a Python int.
     """
 
     def __init__(self, builder, words, names, dtype, lanes):

@@ -68,12 +68,12 @@ def _retention(m, net, frame, block, t):
 
 
 def _strength(m, net, frame, name):
-    return net.weight(m, frame.options, m.integer(OPTIONS.index(name)))
+    return net.weight(m, frame.options, OPTIONS.index(name))
 
 
 def _shares(m, net, block, t):
     """Return the weight of each column in the loss of a step."""
-    return [net.mask(m, block, t, m.integer(c)) * m.load(block.weights, m.integer(c)) for c in range(net.columns)]
+    return [net.mask(m, block, t, c) * m.load(block.weights, c) for c in range(net.columns)]
 
 
 def _cell(m, net, frame, t, slot, u, penalties, retention, back, alone):

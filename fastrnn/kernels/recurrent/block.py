@@ -47,11 +47,11 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
         again, number = (windows - 1).below(visit), visit.least(windows * 2 - 2 - visit)
         checkpoint = m.part(frame.checkpoints, number * (rows * m.lanes))
         for _ in m.when(again):
-            copy(m, checkpoint, m.integer(0), frame.state, rows)
+            copy(m, checkpoint, 0, frame.state, rows)
         for _ in m.when(m.integer(0).below(visit).both(visit.below(windows))):
             copy(m, frame.state, size * net.stride(states), frame.state, rows)
         for _ in m.when(visit.below(windows - 1)):
-            copy(m, frame.state, m.integer(0), checkpoint, rows)
+            copy(m, frame.state, 0, checkpoint, rows)
         part = _part(m, net, block, number * size, size)
         own = frame
         if net.head.emphasis:
@@ -68,7 +68,7 @@ def _run_windows(m, net, frame, block, learning, evaluating, terms):
             if net.before and not net.head.emphasis:
                 # The first outputs belong to the states that the window before this one ends with.
                 outputs = net.sizes.outputs * net.columns
-                copy(m, own.d_z, m.integer(0), m.part(own.d_z, size * (outputs * m.lanes)), outputs)
+                copy(m, own.d_z, 0, m.part(own.d_z, size * (outputs * m.lanes)), outputs)
 
 
 def _part(m, net, block, first=None, size=None):
@@ -137,7 +137,7 @@ def first_states(m, net, frame, start):
     """
     given = m.integer(0).below(start)
     for _ in m.when(given):
-        copy(m, m.as_pointer(start), m.integer(0), frame.state, net.checkpoint)
+        copy(m, m.as_pointer(start), 0, frame.state, net.checkpoint)
     for _ in m.when(given.equals(0)):
         start_states(m, net, frame)
     return given

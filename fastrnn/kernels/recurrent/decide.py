@@ -27,10 +27,10 @@ SUMS = 2 * ROLES
 
 def _begin(m, frame):
     """Let the waiting models take part from this evaluation on."""
-    pending = m.load(frame.progress, m.integer(PROGRESS.index("pending")))
-    active = m.load(frame.active, m.integer(0))
-    m.store(frame.active, m.integer(0), m.select(pending > 0.0, pending, active))
-    m.store(frame.progress, m.integer(PROGRESS.index("pending")), m.constant(0.0))
+    pending = m.load(frame.progress, PROGRESS.index("pending"))
+    active = m.load(frame.active, 0)
+    m.store(frame.active, 0, m.select(pending > 0.0, pending, active))
+    m.store(frame.progress, PROGRESS.index("pending"), m.constant(0.0))
 
 
 def decide(m, net, frame, every, entry, plateau=False):
@@ -41,18 +41,18 @@ def decide(m, net, frame, every, entry, plateau=False):
     _begin(m, frame)
 
     def progress(name):
-        return m.load(frame.progress, m.integer(PROGRESS.index(name)))
+        return m.load(frame.progress, PROGRESS.index(name))
 
     def keep(name, value):
-        m.store(frame.progress, m.integer(PROGRESS.index(name)), value)
+        m.store(frame.progress, PROGRESS.index(name), value)
 
     def criterion(name):
-        return net.weight(m, frame.criteria, m.integer(CRITERIA.index(name)))
+        return net.weight(m, frame.criteria, CRITERIA.index(name))
 
     def total(role):
-        return net.weight(m, frame.sums, m.integer(role))
+        return net.weight(m, frame.sums, role)
 
-    active = m.load(frame.active, m.integer(0))
+    active = m.load(frame.active, 0)
     for row in range(SUMS):
         m.store(frame.history, entry * SUMS + row, total(row))
     train, validation = total(0) * criterion("train_scale"), total(1) * criterion("validation_scale")
@@ -82,6 +82,6 @@ def decide(m, net, frame, every, entry, plateau=False):
     over = m.select(diverged > 0.0, 1.0, over)
     done = m.select(active > 0.0, over, 0.0)
     still = m.select(done > 0.0, 0.0, active)
-    m.store(frame.active, m.integer(0), still)
+    m.store(frame.active, 0, still)
     keep("rounds", m.fma(still, m.from_integer(every), rounds))
     return m.mask_bits(done > 0.0)

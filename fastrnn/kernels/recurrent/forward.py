@@ -24,7 +24,7 @@ def forward_step(m, net, frame, block, t, first=0, far=False, fresh=None):
     # Of bits, all sequences have all steps.
     alive = None
     if not net.bits:
-        alive = [net.datum(m, block.lengths, m.integer(0), m.integer(c)) > now for c in range(net.columns)]
+        alive = [net.datum(m, block.lengths, 0, c) > now for c in range(net.columns)]
     for u, high in tiles(m, net.sizes.hidden, units):
         for c, wide in tiles(m, net.columns, columns):
             _products(m, net, frame, block, t, u, high, c, wide, fresh)
@@ -133,7 +133,7 @@ def _bias(m, net, frame, group, unit):
 
 
 def _output_bias(m, net, frame, o):
-    return net.weight(m, frame.theta, m.integer(net.table["b_o"] + o)) if net.biased else m.constant(0.0)
+    return net.weight(m, frame.theta, net.table["b_o"] + o) if net.biased else m.constant(0.0)
 
 
 def outputs(m, net, frame, cells):

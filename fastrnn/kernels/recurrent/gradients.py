@@ -103,7 +103,7 @@ def initial_gradients(m, net, frame):
                 weight = net.weight(m, frame.theta, unit + (net.table["w_o"] + o * hidden))
                 total = m.constant(0.0)
                 for c in range(net.columns):
-                    total = total + m.load(frame.d_z, m.integer(o * net.columns + c))
+                    total = total + m.load(frame.d_z, o * net.columns + c)
                 _add(
                     m,
                     net,

@@ -65,8 +65,8 @@ def _count(m, net, frame):
     """Add the block's losses and mistakes to the sums, of the columns and lanes that hold a sample."""
     totals = [[] for _ in SUMS]
     for c in range(net.columns):
-        counts = m.load(frame.weights, m.integer(c)) > 0.0
-        loss, wrong = (m.load(frame.column_sums, m.integer(kind * net.columns + c)) for kind in range(2))
+        counts = m.load(frame.weights, c) > 0.0
+        loss, wrong = (m.load(frame.column_sums, kind * net.columns + c) for kind in range(2))
         ever = m.select(wrong > 0.0, m.constant(1.0), 0.0)
         for values, value in zip(totals, (loss, wrong, ever)):
             values.append(m.select(counts, value, 0.0))
@@ -74,7 +74,7 @@ def _count(m, net, frame):
     if net.own_weights:
         tally(m, frame, sums)
     else:
-        m.add_sums(frame.sums, [m.integer(row) for row in range(len(SUMS))], sums)
+        m.add_sums(frame.sums, range(len(SUMS)), sums)
 
 
 def update_program(net, optimizer, terms, dtype, lanes):

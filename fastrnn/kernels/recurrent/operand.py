@@ -71,12 +71,12 @@ def operand_back(m, net, frame, t, slot):
     for u in m.range(net.sizes.hidden):
         environments = []
         for column in range(net.columns):
-            values = {step.operand.d_node: m.load(frame.d_operand, net.place(u, 1, m.integer(0), 0, column))}
+            values = {step.operand.d_node: m.load(frame.d_operand, net.place(u, 1, 0, 0, column))}
             values |= net.saved(m, frame, u, t, column) | net.states(m, frame, step.old, u, t, column)
             environments.append(values | net.vectors_of(m, frame.theta, u))
         for column, values in enumerate(formula(m, nodes, environments)):
             for n, value in zip(given, values):
-                pointer, place = frame.d_state, net.place(u, states, m.integer(0), n - net.derived, column)
+                pointer, place = frame.d_state, net.place(u, states, 0, n - net.derived, column)
                 if n < net.derived:
                     pointer, place = frame.d, net.place(u, net.derived, slot, n, column)
                 m.store(pointer, place, m.load(pointer, place) + value)

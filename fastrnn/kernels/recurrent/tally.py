@@ -22,7 +22,7 @@ def tally(m, frame, totals):
     """Add the block's SUMS."""
     zero = m.constant(0.0)
     for n, total in enumerate(totals):
-        high, low = m.integer(2 * n), m.integer(2 * n + 1)
+        high, low = 2 * n, 2 * n + 1
         before = m.load(frame.open, high)
         after = before + total
         m.store(frame.open, high, after)
@@ -31,11 +31,11 @@ def tally(m, frame, totals):
         added = after - before
         lost = (before - (after - added)) + (total - added)
         m.store(frame.open, low, m.load(frame.open, low) + lost)
-    mistakes, loss = totals[2], m.load(frame.open, m.integer(0))
-    streak = m.load(frame.streak, m.integer(0)) + m.from_integer(m.word("samples"))
+    mistakes, loss = totals[2], m.load(frame.open, 0)
+    streak = m.load(frame.streak, 0) + m.from_integer(m.word("samples"))
     streak = m.select(mistakes > 0.0, zero - m.from_integer(m.word("left")), streak)
-    m.store(frame.streak, m.integer(0), streak)
+    m.store(frame.streak, 0, streak)
     # A sum that was infinite or no number once stays so; 0 times it is no number, which is not less than any.
-    well = m.fma(loss, zero, streak) < m.load(frame.patience, m.integer(0))
-    active = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
+    well = m.fma(loss, zero, streak) < m.load(frame.patience, 0)
+    active = m.mask_bits(m.load(frame.active, 0) > 0.0)
     m.set_word("seen", active - m.mask_bits(well).both(active))

@@ -213,10 +213,10 @@ def _finish(m, net, optimizer, frame, terms, item, evaluating):
                 update_weights(m, net, optimizer, frame, terms)
             continue
         # Who has had all batches of an epoch rests, too.
-        active = m.load(frame.active, m.integer(0))
-        m.store(frame.active, m.integer(0), active * m.load(m.as_pointer(item.learners), m.integer(0)))
+        active = m.load(frame.active, 0)
+        m.store(frame.active, 0, active * m.load(m.as_pointer(item.learners), 0))
         update_weights(m, net, optimizer, frame, terms)
-        m.store(frame.active, m.integer(0), active)
+        m.store(frame.active, 0, active)
 
 
 def _models(m, net):
@@ -225,7 +225,7 @@ def _models(m, net):
 
 def _count_round(m, net, frame):
     """Count a round of each model that takes part."""
-    updates, active = m.integers("updates"), m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
+    updates, active = m.integers("updates"), m.mask_bits(m.load(frame.active, 0) > 0.0)
     for model in m.range(_models(m, net)):
         m.write(updates, model, m.read(updates, model) + (active >> model).both(1))
 
@@ -239,8 +239,8 @@ def _end(m, net, optimizer, frame, done):
         succeed(m, net, optimizer, options, frame, done, SimpleNamespace(array=counters, **places))
     else:
         m.write(counters, DONE, done)
-    working = m.mask_bits(m.load(frame.active, m.integer(0)) > 0.0)
-    waiting = m.mask_bits(m.load(frame.progress, m.integer(PROGRESS.index("pending"))) > 0.0)
+    working = m.mask_bits(m.load(frame.active, 0) > 0.0)
+    waiting = m.mask_bits(m.load(frame.progress, PROGRESS.index("pending")) > 0.0)
     rest, free = m.read(counters, IDLE), m.word("free")
     enough = rest.below(free).equals(0)
     for _ in m.when(working.equals(0)):
@@ -269,10 +269,10 @@ def _count(m, net, frame, block):
             row = kind * ROLES + role
             values = []
             for c in range(net.columns):
-                weight = m.load(block.weights, m.integer(role * net.columns + c))
-                value = m.load(frame.column_sums, m.integer(kind * net.columns + c))
+                weight = m.load(block.weights, role * net.columns + c)
+                value = m.load(frame.column_sums, kind * net.columns + c)
                 values.append(m.select(weight > 0.0, weight * value, zero))
             if net.own_weights:
-                m.store(frame.sums, m.integer(row), reduce(operator.add, values, m.load(frame.sums, m.integer(row))))
+                m.store(frame.sums, row, reduce(operator.add, values, m.load(frame.sums, row)))
             else:
-                m.add_sums(frame.sums, [m.integer(row)], [reduce(operator.add, values)])
+                m.add_sums(frame.sums, [row], [reduce(operator.add, values)])

@@ -172,10 +172,10 @@ def chunk_outputs(m, net, frame, column, chunk):
             t, total = chunk * net.chunk + step + 1, None
             for p in range(net.panels):
                 h = m.load(frame.state, net.place(states, t, 0, column, p))
-                w = m.load(frame.theta, m.integer(net.row("w_o", o * net.panels + p)))
+                w = m.load(frame.theta, net.row("w_o", o * net.panels + p))
                 total = w * h if total is None else m.fma(w, h, total)
             products.append(total)
-        bias = m.broadcast(frame.theta, m.integer(net.table["b_o"] + o * net.lanes))
+        bias = m.broadcast(frame.theta, net.table["b_o"] + o * net.lanes)
         results.append(m.sums(products) + bias)
     return results
 
@@ -263,7 +263,7 @@ def _behind(m, net, frame, t, column, p, terms):
     mask = m.broadcast(frame.mask, column * size + within) if terms.saturating or terms.retaining else None
     if terms.saturating:
         low, high = terms.saturating
-        unit = m.broadcast(frame.options, m.integer(OPTIONS.index("saturation"))) * (1 / (high - low) ** 2)
+        unit = m.broadcast(frame.options, OPTIONS.index("saturation")) * (1 / (high - low) ** 2)
         slope, shift = (m.select(mask > 0.0, mask * each, 0.0) for each in (-2.0 * unit, unit * (low + high)))
         d_h = m.fma(slope, new[step.new[0]], d_h + shift)
     values = {step.d_new[0]: d_h} | new | _vectors(m, net, frame, p)
@@ -275,6 +275,6 @@ def _behind(m, net, frame, t, column, p, terms):
     }
     values |= net.states(m, frame, step.old, t, column, p)
     if terms.retaining:
-        strength = m.broadcast(frame.options, m.integer(OPTIONS.index("retention")))
+        strength = m.broadcast(frame.options, OPTIONS.index("retention"))
         values[RETENTION] = m.select(mask > 0.0, mask * strength, 0.0)
     return values

@@ -40,7 +40,7 @@ def units_gradients(m, net, frame, steps, chunks, add):
     outer("w_h", sizes.hidden, step.from_h, first_h,
           lambda t, column, k: m.broadcast(frame.state, net.place(states, t, 0, column, 0) * lanes + k), passed)
     outer("w_x", sizes.inputs, step.from_x, 0,
-          lambda t, column, i: m.broadcast(frame.x, m.integer(column) * frame.stride + t * sizes.inputs + i))
+          lambda t, column, i: m.broadcast(frame.x, column * frame.stride + t * sizes.inputs + i))
     for p in range(panels):
 
         def sums_of_d(t, sums, p=p):
@@ -54,11 +54,11 @@ def units_gradients(m, net, frame, steps, chunks, add):
         # One bias for each matrix that reaches a pre-activation: where both do, both have the same gradient.
         for group, value in enumerate(values):
             if group < step.from_x:
-                keep(m.integer(net.row("b_x", group * panels + p)), value)
+                keep(net.row("b_x", group * panels + p), value)
             if first_h <= group < len(step.pre):
-                keep(m.integer(net.row("b_h", (group - first_h) * panels + p)), value)
+                keep(net.row("b_h", (group - first_h) * panels + p), value)
             if group >= len(step.pre):
-                keep(m.integer(net.row("vectors", (group - len(step.pre)) * panels + p)), value)
+                keep(net.row("vectors", (group - len(step.pre)) * panels + p), value)
     for o in m.range(sizes.outputs):
 
         def row(column, o=o):

@@ -82,11 +82,11 @@ def _run_windows(m, net, frame, terms):
         part, pieces = _part(m, net, frame, number * size, size, whole), whole.equals(0)
         checkpoint = m.part(frame.checkpoints, number * (rows * net.lanes))
         for _ in m.when(pieces.both(once.equals(0))):
-            copy(m, checkpoint, m.integer(0), frame.state, rows)
+            copy(m, checkpoint, 0, frame.state, rows)
         for _ in m.when(pieces.both(once).both(m.integer(0).below(visit))):
             copy(m, frame.state, size * rows, frame.state, rows)
         for _ in m.when(pieces.both(visit.below(windows - 1))):
-            copy(m, frame.state, m.integer(0), checkpoint, rows)
+            copy(m, frame.state, 0, checkpoint, rows)
         for _ in m.when(pieces.either(once)):
             for t in m.range(part.steps):
                 units_forward_step(m, net, part, t)

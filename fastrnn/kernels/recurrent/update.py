@@ -76,12 +76,12 @@ def traced_optimizer(optimizer):
     )
     advance = tuple(lift(each) for each in optimizer.advance(options, running))
     return TracedOptimizer(
-        names,
-        tuple(optimizer.running),
-        tuple(optimizer.slots),
-        tuple(update),
-        advance,
-        f"{names} {text(update)} {text(advance) if advance else ''}",
+        options=names,
+        running=tuple(optimizer.running),
+        slots=tuple(optimizer.slots),
+        update=tuple(update),
+        advance=advance,
+        text=f"{names} {text(update)} {text(advance) if advance else ''}",
     )
 
 
@@ -99,7 +99,7 @@ def update_weights(m, net, optimizer, frame, terms):
         return [m.fma(new, zero, bad[0])] if terms.watched else bad
 
     for value in m.fold(count, [zero] if terms.watched else [], body):
-        m.store(frame.bad, m.integer(0), value)
+        m.store(frame.bad, 0, value)
 
 
 def updating(m, net, optimizer, frame, terms):
@@ -116,16 +116,16 @@ def updating(m, net, optimizer, frame, terms):
 def updater(m, net, optimizer, frame, terms):
     """Return (rows of weights, step(row, gradient)): the step updates a row, and returns the weights."""
     options = {
-        name: net.weight(m, frame.options, m.integer(row)) for row, name in enumerate((*OPTIONS, *optimizer.options))
+        name: net.weight(m, frame.options, row) for row, name in enumerate((*OPTIONS, *optimizer.options))
     }
-    rate = options["rate"] * net.weight(m, frame.factor, m.integer(0)) if terms.scheduled else options["rate"]
+    rate = options["rate"] * net.weight(m, frame.factor, 0) if terms.scheduled else options["rate"]
     if terms.plateau:
-        rate = rate * m.load(frame.progress, m.integer(PROGRESS.index("reduction")))
-    running = {name: net.weight(m, frame.running, m.integer(row)) for row, name in enumerate(optimizer.running)}
+        rate = rate * m.load(frame.progress, PROGRESS.index("reduction"))
+    running = {name: net.weight(m, frame.running, row) for row, name in enumerate(optimizer.running)}
     known = {symbol(name): options[name] for name in optimizer.options} | {
         symbol(name): value for name, value in running.items()
     }
-    active = m.load(frame.active, m.integer(0)) > 0.0
+    active = m.load(frame.active, 0) > 0.0
     for row, value in enumerate(on_vectors(optimizer.advance, known, rate)):
         # A model that waits for its first evaluation must not age.
         value = value if terms.together else m.select(active, value, running[optimizer.running[row]])
@@ -143,7 +143,7 @@ def updater(m, net, optimizer, frame, terms):
         """Return value, or 0 where a flag of the weight is not set."""
         if terms.together and not net.padded:
             return value
-        at = m.integer(kind * whole) + row
+        at = kind * whole + row
         return value * (m.broadcast(frame.flags, at) if net.own_weights else m.load(frame.flags, at))
 
     scale = options["scale"]
@@ -190,7 +190,7 @@ def _clipped(m, net, frame, scale, limit, flagged, count):
 
     sums = m.fold(count, [m.constant(0.0)] * 2, body)
     if not net.own_weights:
-        places = [m.integer(0), m.integer(1)]
+        places = 0, 1
         for place in places:
             m.set_number(frame.norm, place, m.constant(0.0))
         m.add_sums(frame.norm, places, sums)
@@ -208,9 +208,9 @@ _norm = square_root(_squares)
 
 def _keep(m, net, pointer, row, value):
     if net.own_weights:
-        m.store(pointer, m.integer(row), value)
+        m.store(pointer, row, value)
     else:
-        m.set_number(pointer, m.integer(row), value)
+        m.set_number(pointer, row, value)
 
 
 def _fixed(roots, own):

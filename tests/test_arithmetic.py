@@ -115,6 +115,6 @@ def test_a_checkpoint_of_another_kind_is_not_taken_for_ones_own(tmp_path, other)
     other()
     with pytest.raises(
         ValueError,
-        match="belongs to another training:  begun in .* arithmetic, this processor's is neon; give another file",
+        match="belongs to another training: begun in .* arithmetic, this processor's is neon; give another file",
     ):
         fastrnn.train(fastrnn.Elman(4), **options)

@@ -129,7 +129,7 @@ def test_a_killed_process_loses_what_came_after_its_checkpoint(path):
     samples = load_run(path)[0].samples
     assert samples > 0
     options = {"until": "samples", "max_samples": 10_000_000}
-    with pytest.raises(ValueError, match="belongs to another training:  max_samples is 10000000 there, 9999999 here"):
+    with pytest.raises(ValueError, match="belongs to another training: max_samples is 10000000 there, 9999999 here"):
         fastrnn.train(checkpoint=path, until="samples", max_samples=9_999_999)
     seen = []
     run = fastrnn.train(
@@ -167,7 +167,7 @@ def test_the_checkpoint_of_another_training_is_refused_and_stays(path, case):
     before = path.read_bytes()
     with pytest.raises(ValueError) as caught:
         fastrnn.train(checkpoint=path, **{"until": "samples", "max_samples": 100_000, **options})
-    assert f"{path} belongs to another training:  {difference}" in str(caught.value) and "\n" not in str(caught.value)
+    assert f"{path} belongs to another training: {difference}" in str(caught.value) and "\n" not in str(caught.value)
     assert path.read_bytes() == before
 
 

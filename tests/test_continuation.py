@@ -163,3 +163,10 @@ def test_options_of_the_default_task_are_refused_for_another(tmp_path, monkeypat
 def test_what_differs_is_one_printable_line(theirs, ours):
     text = difference(theirs, ours)
     assert text.isprintable() and len(text) < 150
+
+
+@pytest.mark.parametrize("name", ["code", "version"])
+def test_another_version_is_named_before_what_it_calls_by_other_names(name):
+    theirs, ours = ({"config": {penalty: 0.0}, name: code} for penalty, code in (("saturation", "1"), ("penalty", "2")))
+    assert difference(theirs, ours) == "begun by another version of fastrnn"
+    assert difference({**theirs, name: "2"}, ours) == "penalty is None there, 0.0 here"

@@ -145,12 +145,12 @@ def test_an_epoch_that_was_given_up_is_made_again(path, monkeypatch, case):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"learning_rate": 0.2}, "belongs to another training:  config: learning_rate is 0.05 there, 0.2 here"),
-        ({"seeds": [1, 3]}, "belongs to another training:  seeds is"),
-        ({"roles": np.zeros(12, int)}, "belongs to another training:  roles is"),
-        ({"data": choices(seed=1)}, "belongs to another training:  data is"),
-        ({"cell": GRU(3)}, "belongs to another training:  "),
-        ({"lanes": "sequences"}, "belongs to another training:  lanes is models there, sequences here"),
+        ({"learning_rate": 0.2}, "belongs to another training: config: learning_rate is 0.05 there, 0.2 here"),
+        ({"seeds": [1, 3]}, "belongs to another training: seeds is"),
+        ({"roles": np.zeros(12, int)}, "belongs to another training: roles is"),
+        ({"data": choices(seed=1)}, "belongs to another training: data is"),
+        ({"cell": GRU(3)}, "belongs to another training: "),
+        ({"lanes": "sequences"}, "belongs to another training: lanes is models there, sequences here"),
     ],
 )
 def test_a_checkpoint_of_another_fit_is_refused(eager, path, change, message):  # noqa: F811
@@ -159,7 +159,7 @@ def test_a_checkpoint_of_another_fit_is_refused(eager, path, change, message):  
     train_many(**options, progress=press_once())
     with pytest.raises(ValueError) as error:
         train_many(**options | change)
-    assert message.removeprefix("belongs to another training:  config: ") in str(error.value)
+    assert message.removeprefix("belongs to another training: config: ") in str(error.value)
     assert "another training" in str(error.value) and "\n" not in str(error.value)
 
 

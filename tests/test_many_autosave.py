@@ -190,9 +190,9 @@ def test_a_killed_process_leaves_a_whole_checkpoint(path):
     tensors, metadata = read_checkpoint(path)
     assert (tensors["lanes"][:, LANES.index("step")] > 0).all() and len(tensors["lanes"]) == 3
     options = dict(optimizer="sgd", batch_size=1, reduction="sum", until="samples", max_samples=100_000_000)
-    with pytest.raises(ValueError, match="belongs to another training:  seeds is"):
+    with pytest.raises(ValueError, match="belongs to another training: seeds is"):
         fastrnn.train_many(Elman(16, bias=False), seeds=range(4), checkpoint=path, **options)
-    with pytest.raises(ValueError, match="belongs to another training:  varied is"):
+    with pytest.raises(ValueError, match="belongs to another training: varied is"):
         fastrnn.train_many(Elman(16, bias=False), seeds=range(3), checkpoint=path, **options, l1=np.zeros(3))
     with pytest.raises(CheckpointError, match="weights: got "):
         fastrnn.train(checkpoint=path)

@@ -135,5 +135,5 @@ class TrainingAutosave(Autosave):
     def _check_identity(self, theirs):
         if differing := difference(theirs, self.identity):
             raise ValueError(
-                f"checkpoint: {self.path} belongs to another training:  {differing}; give another file, or delete it"
+                f"checkpoint: {self.path} belongs to another training: {differing}; give another file, or delete it"
             )

@@ -10,6 +10,8 @@ from fastrnn.simd.host import arithmetic
 
 # What may differ: how long training lasts.
 CHANGEABLE = ("max_samples", "until", "verify_after")
+# What the version is called in an identity.
+CODE = ("code", "version")
 # Between the kinds of arithmetic of one training.
 THEN = ", then "
 
@@ -127,7 +129,8 @@ def state_digest(run):
 
 def difference(theirs, ours):
     """Return the first difference of two identities, in words, or None."""
-    for name in {**ours, **theirs}:
+    # Another version may have other names for what is equal.
+    for name in sorted({**ours, **theirs}, key=lambda name: name not in CODE):
         one, other = theirs.get(name), ours.get(name)
         if one != other:
             return _difference(name, one, other)
@@ -135,7 +138,7 @@ def difference(theirs, ours):
 
 
 def _difference(name, theirs, ours):
-    if name in ("code", "version"):
+    if name in CODE:
         return "begun by another version of fastrnn"
     if name == "arithmetic":
         return f"begun in {_short(theirs)} arithmetic, this processor's is {ours}"

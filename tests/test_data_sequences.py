@@ -347,5 +347,13 @@ def test_bad_input_gets_one_line(case):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_lengths_are_computed_once_and_go_with_the_offsets():
+    """Loops over many sequences ask for them again and again."""
+    data = Sequences(*ragged())
+    for made in (data, data.select([2, 0]), data.segments(2), pickle.loads(pickle.dumps(data.segments(3)))):
+        assert made.lengths is made.lengths and not made.lengths.flags.writeable
+        assert made.lengths.tolist() == np.diff(made.offsets).tolist() and made.lengths.dtype == np.int64
+
+
 def test_the_package_offers_sequences():
     assert fastrnn.Sequences is Sequences and fastrnn.data.Sequences is Sequences

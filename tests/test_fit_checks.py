@@ -261,6 +261,7 @@ def test_the_cell_of_a_file_is_given_by_its_class(fits, tmp_path):
         ({"grid": {"l1": [0, 0.1]}, "l1": 0.2}, "l1: is an axis of the grid and an option"),
         ({"roles": ROLES}, "roles: is not for cross_validate"),
         ({"hidden_size": 3}, "hidden_size: is not for cross_validate"),
+        ({"only": [0, 1]}, "only: is not for cross_validate"),
         ({"seeds": []}, "seeds: got none, expected at least one"),
         ({"grid": {"hiden_size": [1]}}, "grid: got 'hiden_size', which cannot differ between fits: did you mean 'hid"),
         ({"grid": {"hidden_size": [2, 4, 2]}}, "grid: hidden_size has a value twice, expected different ones"),

@@ -60,14 +60,13 @@ def _split_within(data, validation, test, by, seed, within):
         raise ValueError(f"within: no group {within!r}: {nearest(within, data.groups)}")
     roles, values = np.empty(len(data), np.int8), data.groups[within]
     by = by if by is None or _names_in(by) else _values_of(by, len(data))
-    for value in np.unique(values):
-        own = np.flatnonzero(values == value)
+    for own in members_of(values):
         part = by[own] if isinstance(by, np.ndarray) else by
         try:
             roles[own] = split(data.select(own), validation, test, part, seed)
         except ValueError as error:
             name, colon, rest = str(error).partition(":")
-            raise ValueError(f"{name}: {within} {value!s}{colon}{rest}") from None
+            raise ValueError(f"{name}: {within} {values[own[0]]!s}{colon}{rest}") from None
     return roles
 
 
@@ -155,6 +154,13 @@ def check_roles(roles, sequences):
     if idle.any():
         raise ValueError(f"roles: model {int(np.argmax(idle))} has no sequence to train on, expected at least one")
     return roles.astype(np.int8)
+
+
+def members_of(values):
+    """Return [the places of each different value], in the order of the values."""
+    which = np.unique(values, return_inverse=True)[1]
+    order = np.argsort(which, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
 
 
 def _units(data, by):

@@ -140,6 +140,9 @@ class Sequences(Constructors):
             **others)
 
     def _set(self, **values):
+        if "offsets" in values:
+            # Kept, since loops over sequences ask for them.
+            values["_lengths"] = np.diff(values["offsets"])
         for name, value in values.items():
             for array in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(array, np.ndarray):
@@ -166,7 +169,7 @@ class Sequences(Constructors):
     @property
     def lengths(self):
         """The number of steps of each sequence, an int64 array (N,)."""
-        return np.diff(self.offsets)
+        return self._lengths
 
     @property
     def counted(self):

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastrnn.arguments import as_choice, as_each, as_seeds, as_whole
 from fastrnn.cores import cores
-from fastrnn.data.roles import check_roles, split
+from fastrnn.data.roles import check_roles, members_of, split
 from fastrnn.heads.base import Head, heads
 from fastrnn.kernels.recurrent.decide import ROLES
 from fastrnn.networks import BLOCK_COLUMNS, VECTOR_BYTES
@@ -195,9 +195,7 @@ def owned_by(data, each):
         raise ValueError(
             f"each: got {each!r}, expected the name of a group of the data ({', '.join(data.groups) or 'it has none'})"
         )
-    _, which = np.unique(data.groups[each], return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+    return members_of(data.groups[each])
 
 
 def head_for(head, data):

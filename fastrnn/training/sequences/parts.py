@@ -7,6 +7,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -115,7 +116,7 @@ class Parts:
         """Return the Fits of all models."""
         fits = [self.found[first] for first in sorted(self.found)]
         arrays = {name: np.concatenate([getattr(each, name) for each in fits]) for name in ARRAYS}
-        tuples = {name: sum((getattr(each, name) for each in fits), ()) for name in TUPLES}
+        tuples = {name: tuple(chain.from_iterable(getattr(each, name) for each in fits)) for name in TUPLES}
         columns = {
             name: {key: np.concatenate([getattr(each, name)[key] for each in fits]) for key in getattr(fits[0], name)}
             for name in ("options", "groups")

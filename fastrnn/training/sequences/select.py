@@ -164,7 +164,7 @@ def _checked(grid, options, inner, config):
             raise ValueError(f"grid: {name} holds lists of different lengths, expected numbers") from None
     optimizer = options.get("optimizer", (config or FitConfig()).optimizer)
     axes = ["hidden_size", *FIT_PER_MODEL, *getattr(optimizers().get(str(optimizer)), "_fields", ())]
-    for name in ("roles", "validation", "each", "hidden_size", "callback", "checkpoint"):
+    for name in ("roles", "validation", "each", "only", "hidden_size", "callback", "checkpoint"):
         if name in options:
             raise TypeError(
                 f"{name}: is not for cross_validate, which gives roles by folds, sizes by grid, and keeps fits in "

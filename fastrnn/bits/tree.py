@@ -13,7 +13,7 @@ import numpy as np
 from fastrnn.bits.label import STATE_WORDS, cached_by_label, label_words
 from fastrnn.bits.stream import bits_network, memory_of
 from fastrnn.kernels.block_data import WORD
-from fastrnn.kernels.recurrent.bits import WALK, WALK_ITEM, walk_program
+from fastrnn.kernels.recurrent.bits import WALK_ITEM, walk_program
 from fastrnn.kernels.workspace import GOES_ON
 from fastrnn.networks import lanes_for
 
@@ -79,6 +79,6 @@ class Tree:
     def has_mistake(self, theta):
         """Return whether the network with weights theta (R,) is wrong on any sample."""
         self.theta[:] = theta
-        self.frame[WALK.index("stop")] = GOES_ON.ctypes.data
+        self.program.set_words(self.frame, stop=GOES_ON)
         self.program.run(self.frame)
-        return bool(self.frame[WALK.index("mistake")])
+        return self.program.words(self.frame, "mistake") != [0]

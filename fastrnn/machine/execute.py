@@ -21,6 +21,7 @@ class Program:
         self.kernel, self.names, self.dtype, self.lanes = kernel, tuple(names), dtype, lanes
         module = kernel.__module__
         whole = f"{module}.{kernel.__qualname__} {dtype} x {lanes} ({' '.join(names)}) {text} {stamp_of_module(module)}"
+        self.places = {name: place for place, name in enumerate(self.names)}
         self.digest = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
     def frame(self, **values):
@@ -31,6 +32,15 @@ class Program:
         given = (values.get(name, 0) for name in self.names)
         numbers = (value.ctypes.data if isinstance(value, np.ndarray) else int(value) for value in given)
         return np.array([0, *((number + 2**63) % 2**64 - 2**63 for number in numbers)], np.int64)[1:]
+
+    def set_words(self, frame, **values):
+        """Set words of a frame to integers, or to addresses of arrays, by name."""
+        for name, value in values.items():
+            frame[self.places[name]] = value.ctypes.data if isinstance(value, np.ndarray) else value
+
+    def words(self, frame, *names):
+        """Return words of a frame by name, integers."""
+        return [int(frame[self.places[name]]) for name in names]
 
     def loaded(self, **values):
         """Return a `frame` on which other Programs can run this one, whose machine code's address precedes it."""

@@ -1,6 +1,5 @@
 """The words and the arrays that a Program reads."""
 
-import numpy as np
 
 from fastrnn.kernels.recurrent.decide import CRITERIA, PROGRESS, SUMS
 from fastrnn.kernels.recurrent.frame import vectors_of
@@ -11,13 +10,11 @@ class Frame:
     """frame: int64 words of a Program, one for each of its names; arrays: {name: array} that words point to."""
 
     def __init__(self, program, dtype):
-        self._places = {name: place for place, name in enumerate(program.names)}
-        self.frame, self.arrays, self._dtype = np.zeros(len(program.names), np.int64), {}, dtype
+        self.program, self.frame, self.arrays, self._dtype = program, program.frame(), {}, dtype
 
     def set_words(self, **words):
         """Set words of the frame."""
-        for name, value in words.items():
-            self.frame[self._places[name]] = value
+        self.program.set_words(self.frame, **words)
 
     def allocate(self, name, shape):
         """Give the kernels an array of zeros."""
@@ -26,7 +23,7 @@ class Frame:
     def take_array(self, name, array):
         """Give the kernels an array."""
         self.arrays[name] = array
-        self.set_words(**{name: array.ctypes.data})
+        self.set_words(**{name: array})
 
 
 def group_shapes(recipe, slots, evaluations):

@@ -55,7 +55,6 @@ class Team:
 
     def __init__(self, program, shapes, dtype):
         self.program, self.shapes, self.dtype, self.used = program, shapes, dtype, 1
-        self.places = {name: place for place, name in enumerate(program.names)}
         # Of each helper: its frame, and what that points to.
         self.helpers = []
 
@@ -74,9 +73,8 @@ class Team:
             if thread:
                 own, arrays = self.helpers[thread - 1]
                 own[:] = frame
-                for name, array in arrays.items():
-                    own[self.places[name]] = array.ctypes.data
-            own[self.places["threads"]] = threads
+                self.program.set_words(own, **arrays)
+            self.program.set_words(own, threads=threads)
             if meanwhile and thread == 0 and threads > 1:
                 meanwhile()
             self.program.run(own)

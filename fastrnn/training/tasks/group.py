@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastrnn.kernels.block_data import block_for
-from fastrnn.kernels.ensemble import CALL, Arrays, Models, Plan, models_program
+from fastrnn.kernels.ensemble import Arrays, Models, Plan, models_program
 from fastrnn.kernels.events import BEGIN, DIVERGED, LEAVE, NEXT, RUINED, RUNNING
 from fastrnn.kernels.feed import feed_for, lanes_layer_for
 from fastrnn.kernels.model_lanes import lanes_for_models
@@ -180,7 +180,8 @@ class RunGroup:
         """
         recipe, config = self.recipe, self.recipe.config
         factors = np.zeros((1, 1))
-        self.walk.frame[WALK.index("stop")] = stop.ctypes.data
+        if self.tree:
+            self.tree.program.set_words(self.walk.frame, stop=stop)
         if self.plan.scheduled:
             # Models that begin now have rates of their own.
             self._call(0, factors, now, stop)
@@ -194,9 +195,9 @@ class RunGroup:
 
     def _call(self, updates, factors, now, stop):
         seconds = int(np.float64(now).view(np.int64))
-        self.frame[: len(CALL)] = updates, factors.ctypes.data, seconds, stop.ctypes.data, 0
+        self.program.set_words(self.frame, updates=updates, factors=factors, now=seconds, stop=stop)
         self.program.run(self.frame)
-        return int(self.frame[CALL.index("made")])
+        return self.program.words(self.frame, "made")[0]
 
     def made(self, lane):
         """Return the number of updates that a model has made."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastrnn.cores import cores
-from fastrnn.kernels.batches import CALL, Shared, Thread, batches_program
+from fastrnn.kernels.batches import Shared, Thread, batches_program
 from fastrnn.kernels.block_data import block_for, layer_for
 from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
@@ -87,9 +87,12 @@ class Session(BaseSession):
         shared.options[OPTIONS.index("rate"), :updates] = rates[:1]
 
         def work(thread, threads):
-            numbers = rates.ctypes.data, updates, history.ctypes.data, stop.ctypes.data, thread, threads, learning
-            self.frames[thread][: len(CALL)] = self.step, patience, *numbers
-            self.driver.run(self.frames[thread])
+            frame = self.frames[thread]
+            self.driver.set_words(
+                frame, step=self.step, patience=patience, rates=rates, updates=updates, history=history, stop=stop,
+                thread=thread, threads=threads, learning=learning
+            )
+            self.driver.run(frame)
 
         # One update may take long: for Ctrl-C this thread must wait, not work.
         worked = on_threads(threads if updates else 1, work, nothing if updates == 1 else None)

@@ -7,7 +7,7 @@ from fastrnn.heads.sigmoid import Sigmoid
 from fastrnn.kernels.recurrent.layout import Sizes
 from fastrnn.kernels.recurrent.units_learn import learn_program, update_program
 from fastrnn.kernels.recurrent.units_network import UnitsNetwork
-from fastrnn.kernels.small_batches import CALL, SmallBatches, samples_for, samples_layer_for, small_batches_program
+from fastrnn.kernels.small_batches import SmallBatches, samples_for, samples_layer_for, small_batches_program
 from fastrnn.machine.records import values_of
 from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
@@ -56,15 +56,16 @@ class SmallSession(BaseSession):
         return SmallBatches(lay, self.samples, learn, update, **own, **sizes)
 
     def _call(self, threads, patience, rates, history, stop, learning=1):
-        numbers = rates.ctypes.data, len(rates), history.ctypes.data, learning
-
         # It lasts as long as its updates, whatever `stop` is.
         def work(thread, threads):
-            self.frame[: len(CALL) - 2] = self.config.seed, self.step, patience, *numbers
+            self.driver.set_words(
+                self.frame, seed=self.config.seed, step=self.step, patience=patience, rates=rates, updates=len(rates),
+                history=history, learning=learning
+            )
             self.driver.run(self.frame)
 
         on_threads(1, work, nothing if len(rates) == 1 else None)
-        return 1, *self.frame[len(CALL) - 2 : len(CALL)].tolist()
+        return 1, *self.driver.words(self.frame, "made", "why")
 
     def _gradient(self, statistics):
         self._call(1, 0, np.zeros(1), statistics, None, learning=0)

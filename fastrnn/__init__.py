@@ -9,6 +9,8 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from fastrnn.beginning import IMPORTED_AT as IMPORTED_AT
+
 if TYPE_CHECKING:
     from fastrnn import analysis as analysis
     from fastrnn import data as data

@@ -90,6 +90,15 @@ def test_an_edit_anywhere_recompiles_and_no_edit_does_not(tree):
     assert len(tree.entries()) == 1 and not tree.entries() & entries
 
 
+def test_code_of_a_process_that_imported_what_was_edited_is_not_kept(tree):
+    process = tree.start("one")
+    assert process.receive() == "ready"
+    tree.write("tried_cell.py", CELL.replace("+ 1", "+ 2"))
+    process.connection.send("go")
+    assert process.finish()["results"] == [41]
+    assert tree.outcome("one") == ([42], 0, 1)
+
+
 def test_a_kernel_that_the_stamp_does_not_follow_follows_its_own_file(tree):
     module = tree.folder / "fastrnn_user.py"
     for constant in (1, 2):
@@ -166,6 +175,13 @@ def test_code_is_kept_under_its_key_and_the_stamp(folder):
     assert files.load(KEY[::-1]) is None
 
 
+def test_code_is_not_kept_once_a_file_was_edited(folder, monkeypatch):
+    files = CodeFiles()
+    monkeypatch.setattr("fastrnn.machine.stamp.IMPORTED_AT", 0.0)
+    files.save(KEY, b"machine code")
+    assert files.load(KEY) is None
+
+
 def test_what_has_another_stamp_is_removed_and_nothing_else(folder):
     files = CodeFiles()
     files.save(KEY, b"machine code")
@@ -208,3 +224,14 @@ def test_a_folder_that_was_removed_is_made_again(folder):
     shutil.rmtree(files.folder)
     files.save(KEY, b"machine code")
     assert files.load(KEY) == b"machine code"
+
+
+def test_a_relative_folder_is_that_of_the_begin(tmp_path, monkeypatch):
+    (tmp_path / "later").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "chosen")
+    files = CodeFiles()
+    monkeypatch.chdir("later")
+    files.save(KEY, b"machine code")
+    assert files.load(KEY) == b"machine code"
+    assert list(Path(tmp_path, "chosen").rglob("*.nbc")) and not list(Path(tmp_path, "later").iterdir())

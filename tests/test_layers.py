@@ -35,7 +35,7 @@ LEVELS = (
     ("cores",),
     ("drawing",),
     ("summaries",),
-    ("arguments", "caches", "caching", "registry", "files", "interrupt", "errors", "program",
+    ("arguments", "beginning", "caches", "caching", "registry", "files", "interrupt", "errors", "program",
      "progress", "streams", "wording"),
 )
 

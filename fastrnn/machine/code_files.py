@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from fastrnn.files import write_atomically
-from fastrnn.machine.stamp import stamp
+from fastrnn.machine.stamp import edited, stamp
 
 _HERE = Path(__file__).resolve().parent
 _PYTHON = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
@@ -45,7 +45,8 @@ class CodeFiles:
 
     def save(self, key, code):
         """Save bytes under a key, and remove those of other stamps."""
-        if self.folder:
+        # A module that is imported now may be another than the stamp says.
+        if self.folder and not edited():
             with contextlib.suppress(OSError):
                 path = self._path(key)
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def folders():
     # Copies of the package, which have other stamps, share none.
     own = f"{_HERE.name}_{hashlib.sha1(str(_HERE).encode()).hexdigest()}"
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        yield Path(chosen, own)
+        yield Path(chosen, own).absolute()  # wherever the process goes later
     yield _HERE / "__pycache__"
     caches = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME")
     with contextlib.suppress(RuntimeError):  # nobody's home

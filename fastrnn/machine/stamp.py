@@ -10,6 +10,8 @@ from pathlib import Path
 
 import llvmlite
 
+from fastrnn.beginning import IMPORTED_AT
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Parts of the package that no kernel is made of, so that editing them recompiles nothing. The kernels of benchmarks
 # follow their own files.
@@ -27,23 +29,31 @@ def stamp():
     """Return 16 hex digits that change with any .py file that kernels are made of, and with llvmlite.
 
     Computed from the files' contents, once per process. An empty string means that the sources cannot be read (a
-    package inside an archive): then nothing is kept.
+    package inside an archive), or were edited after this process imported them: then nothing is kept.
     """
-    return stamp_of(_PACKAGE, f"llvmlite {llvmlite.__version__}")
+    return "" if edited() else stamp_of(_PACKAGE, f"llvmlite {llvmlite.__version__}")
 
 
 def stamp_of(package, versions):
     """Return the `stamp` of a package in the folder of this path."""
     digest, found = hashlib.blake2b(versions.encode(), digest_size=8), False
     try:
-        for path in sorted(package.rglob("*.py")):
-            if _follows(package, path):
-                found, content = True, path.read_bytes()
-                # Lengths keep "ab" + "c" and "a" + "bc" apart.
-                digest.update(f"\0{path.relative_to(package).as_posix()}\0{len(content)}\0".encode() + content)
+        for path in _files(package):
+            found, content = True, path.read_bytes()
+            # Lengths keep "ab" + "c" and "a" + "bc" apart.
+            digest.update(f"\0{path.relative_to(package).as_posix()}\0{len(content)}\0".encode() + content)
     except OSError:
         return ""
     return digest.hexdigest() if found else ""
+
+
+def edited():
+    """Return whether a file that the stamp follows has changed since this process imported the package."""
+    try:
+        changes = [max(status.st_mtime, status.st_ctime) for status in map(Path.stat, _files(_PACKAGE))]
+    except OSError:
+        return True
+    return max(changes, default=0) > IMPORTED_AT
 
 
 @functools.cache
@@ -53,6 +63,11 @@ def stamp_of_module(name):
     if not path.is_file() or _follows(_PACKAGE, path):
         return ""
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
+def _files(package):
+    """Return the files that the stamp of a package follows."""
+    return [path for path in sorted(package.rglob("*.py")) if _follows(package, path)]
 
 
 def _follows(package, path):

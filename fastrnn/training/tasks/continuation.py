@@ -11,7 +11,7 @@ from fastrnn.simd.host import arithmetic
 # What may differ: how long training lasts.
 CHANGEABLE = ("max_samples", "until", "verify_after")
 # What the version is called in an identity.
-CODE = ("code", "version")
+NAMES_OF_VERSION = ("code", "version")
 # Between the kinds of arithmetic of one training.
 THEN = ", then "
 
@@ -130,7 +130,7 @@ def state_digest(run):
 def difference(theirs, ours):
     """Return the first difference of two identities, in words, or None."""
     # Another version may have other names for what is equal.
-    for name in sorted({**ours, **theirs}, key=lambda name: name not in CODE):
+    for name in sorted({**ours, **theirs}, key=lambda name: name not in NAMES_OF_VERSION):
         one, other = theirs.get(name), ours.get(name)
         if one != other:
             return _difference(name, one, other)
@@ -138,7 +138,7 @@ def difference(theirs, ours):
 
 
 def _difference(name, theirs, ours):
-    if name in CODE:
+    if name in NAMES_OF_VERSION:
         return "begun by another version of fastrnn"
     if name == "arithmetic":
         return f"begun in {_short(theirs)} arithmetic, this processor's is {ours}"

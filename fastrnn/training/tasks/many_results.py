@@ -79,7 +79,8 @@ class ModelResults:
         whole = (rows > 1) & (steps % length > 0)
         sums = history[last] + np.where(whole[:, None], history[last - 1], 0)
         samples = (steps - length * (rows - 1 - whole)) * self.batch_size
-        self.loss[model], self.exact_accuracy[model] = sums[:, 0] / samples, 1 - sums[:, 3] / samples
+        loss, _, _, wrong_samples = sums.T
+        self.loss[model], self.exact_accuracy[model] = loss / samples, 1 - wrong_samples / samples
 
     def stopped(self):
         """Return the reasons of all models, as words."""

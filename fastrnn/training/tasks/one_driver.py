@@ -7,6 +7,7 @@ import numpy as np
 from fastrnn.cores import cores
 from fastrnn.initializers import drawn_weights
 from fastrnn.kernels.events import CLEAN
+from fastrnn.kernels.recurrent.tally import STATISTICS
 from fastrnn.model import Model
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.checks import Checks, first_wrong
@@ -127,8 +128,8 @@ class Training(TrainingLoop):
         if made < 0:
             self.bins.drop_last()
         if self.progress and len(statistics):
-            loss, _, _, wrong = statistics[-1]
-            self.shown = session.step * batch, loss / batch, 1 - wrong / batch
+            last = dict(zip(STATISTICS, statistics[-1]))
+            self.shown = session.step * batch, last["loss"] / batch, 1 - last["wrong_samples"] / batch
             self.progress(*self.shown)
 
     def offer(self, session):

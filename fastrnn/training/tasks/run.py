@@ -35,11 +35,12 @@ class History(NamedTuple):
 
 
 def history_of(updates, sums, seconds, batch_size):
-    """Return the History of intervals (E): the updates of each; sums (E, 4) of the loss, the outputs that count, the
-    wrong ones, and the samples with a wrong one; seconds at the end of each."""
+    """Return the History of intervals (E): the updates of each; sums (E, 4) of STATISTICS (fastrnn.kernels.recurrent.
+    tally); seconds at the end of each."""
     steps, samples = np.cumsum(updates).astype(np.int64), updates * batch_size
-    wrong = sums[:, 2] / np.maximum(sums[:, 1], 1)
-    return History(steps, steps * batch_size, sums[:, 0] / samples, 1 - wrong, 1 - sums[:, 3] / samples, seconds)
+    loss, outputs, wrong, wrong_samples = sums.T
+    bit_accuracy = 1 - wrong / np.maximum(outputs, 1)
+    return History(steps, steps * batch_size, loss / samples, bit_accuracy, 1 - wrong_samples / samples, seconds)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from fastrnn.initializers import initial_weights
 from fastrnn.networks import shapes_of
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import as_arrays
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 CELLS = {"elman": fastrnn.Elman, "gru": fastrnn.GRU, "lstm": fastrnn.LSTM}
 SHORT, STEPS, HIDDEN, INPUTS = 8, (64, 512, 4096, 65_536, 1_000_000), 16, 2

@@ -17,7 +17,7 @@ from fastrnn.machine.native import MADE, Native, optimised
 from fastrnn.networks import shapes_of
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 # Cell, batch, steps, updates of a measurement.
 CASES = (

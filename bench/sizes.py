@@ -24,7 +24,7 @@ from fastrnn.training.tasks.data import as_arrays
 from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 CELLS = {"Elman": fastrnn.Elman, "GRU": fastrnn.GRU}
 STEPS, SEQUENCES = 8, 480

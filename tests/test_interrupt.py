@@ -22,7 +22,7 @@ from fastrnn.machine.execute import Program
 from fastrnn.machine.native import native
 from fastrnn.tasks import Addition
 from fastrnn.training.tasks.pace import CHUNK_SECONDS, Pace
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 

@@ -11,7 +11,7 @@ from fastrnn.machine.records import record_of, values_of, words_of
 from fastrnn.training.tasks import data as data_module
 from fastrnn.training.tasks.checks import first_wrong
 from fastrnn.training.tasks.data import as_arrays
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 ROWS, STEPS = 40, 37
 LENGTHS = np.random.default_rng(0).integers(0, STEPS + 1, ROWS)

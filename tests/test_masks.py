@@ -250,7 +250,7 @@ def test_a_step_in_the_middle_that_does_not_count_may_have_any_target():
 
 def test_a_sequence_costs_its_own_steps():
     # Not measured by the clock: a block of samples leaves the states after its longest one alone.
-    from fastrnn.training.tasks.session import session_for
+    from fastrnn.training.tasks.small_session import session_for
 
     x, y, mask = padded(16, 5, 300, np.ones)
     arrays = as_arrays(x, y, mask, dtype=np.dtype("float64"), drawn=0)

@@ -16,8 +16,8 @@ from fastrnn.machine.native import Native
 from fastrnn.networks import BLOCK_COLUMNS, columns_for, lanes_for, shapes_of
 from fastrnn.tasks import Addition, Comparison
 from fastrnn.training.tasks.config import TrainConfig
-from fastrnn.training.tasks.session import Session, session_for
-from fastrnn.training.tasks.small_session import SmallSession
+from fastrnn.training.tasks.session import Session
+from fastrnn.training.tasks.small_session import SmallSession, session_for
 
 SIZES = 2, 2
 

@@ -7,7 +7,7 @@ import pytest
 
 import fastrnn
 from fastrnn.thread_choice import AGAIN_SECONDS, ThreadChoice
-from fastrnn.training.tasks import engine
+from fastrnn.training.tasks import session
 
 
 def trained(choice, seconds_of, calls, updates=100_000, granted=None):
@@ -83,7 +83,7 @@ def test_a_change_of_threads_within_a_call_changes_no_byte(many_cores, monkeypat
         def next(self, updates):
             return next(numbers), min(3, updates)
 
-    monkeypatch.setattr(engine, "ThreadChoice", Any)
+    monkeypatch.setattr(session, "ThreadChoice", Any)
     run = fastrnn.train(threads=4, **options)
     for name, weight in wanted.model.weights.items():
         assert weight.tobytes() == run.model.weights[name].tobytes()

@@ -23,7 +23,7 @@ from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.engine import network_for
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.one_driver import SAMPLES_A_THREAD
-from fastrnn.training.tasks.session import ENOUGH, units_in_lanes
+from fastrnn.training.tasks.small_session import ENOUGH, units_in_lanes
 
 PRINT_WIDTH = 79
 

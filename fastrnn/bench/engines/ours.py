@@ -14,7 +14,7 @@ from fastrnn.training.tasks.group import RunGroup
 from fastrnn.training.tasks.many_recipe import RunRecipe
 from fastrnn.training.tasks.many_results import ModelResults
 from fastrnn.training.tasks.one_driver import SAMPLES_A_THREAD
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 
 class Fastrnn:

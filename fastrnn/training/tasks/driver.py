@@ -1,7 +1,7 @@
 """Calls of an engine and the decisions between them, for one network and for thousands.
 
 An engine has run(updates, stop, now), which makes at most this number of updates of each of its networks and returns
-those made. Of trainings on tasks and arrays it is a session of one network (fastrnn.training.tasks.engine) or a group
+those made. Of trainings on tasks and arrays it is a session of one network (fastrnn.training.tasks.session) or a group
 of models (fastrnn.training.tasks.group), with networks in numbered places; its run ends where one has an event, and it
 has
 

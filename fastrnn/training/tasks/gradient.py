@@ -5,7 +5,7 @@ import numpy as np
 from fastrnn.model import check_model
 from fastrnn.training.tasks.config import TrainConfig
 from fastrnn.training.tasks.data import as_arrays, sequences
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 
 
 def loss_and_grad(model, x, y, mask=None, *, loss="squared", reduction="sum", tbptt_steps=None):

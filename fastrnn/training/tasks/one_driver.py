@@ -16,7 +16,7 @@ from fastrnn.training.tasks.data import holds_bits, source_of
 from fastrnn.training.tasks.driver import Job, TrainingLoop
 from fastrnn.training.tasks.history_bins import HistoryBins
 from fastrnn.training.tasks.pace import Pace
-from fastrnn.training.tasks.session import session_for
+from fastrnn.training.tasks.small_session import session_for
 from fastrnn.verification import verify
 
 # In smaller batches, threads wait for each other longer than they work.

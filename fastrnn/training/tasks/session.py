@@ -1,23 +1,138 @@
 """A network in training on batches, between calls of the compiled kernels: weights, slots and counters."""
 
+import sys
+import time
+
 import numpy as np
 
+from fastrnn.bits.stream import flops_of_step
 from fastrnn.cores import cores
 from fastrnn.kernels.batches import Shared, Thread, batches_program
 from fastrnn.kernels.block_data import block_for, layer_for
 from fastrnn.kernels.combining import COMBINED, MOST_PARTS, TREE_SIZE
+from fastrnn.kernels.events import CLEAN, DIVERGED, ENDED, RUNNING
 from fastrnn.kernels.recurrent.learn import learn_program, update_program
 from fastrnn.kernels.recurrent.update import OPTIONS
 from fastrnn.kernels.workspace import GOES_ON, aligned_zeros
 from fastrnn.machine.records import values_of
 from fastrnn.networks import columns_for, lanes_for, places_of
+from fastrnn.schedules import rates
+from fastrnn.thread_choice import ThreadChoice
 from fastrnn.threads import on_threads
-from fastrnn.training.tasks.engine import BaseSession, arrays_for, frames_for, network_for, nothing
-from fastrnn.training.tasks.small_session import SmallSession
+from fastrnn.training.tasks.engine import (
+    arrays_for,
+    frames_for,
+    network_for,
+    optimizer_of,
+    options_of,
+    running_at,
+    slot_name,
+    terms_of,
+)
 
-# Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
-# any cell: `python -m bench.sizes batch`.
-ENOUGH = 0.75
+
+class BaseSession:
+    """The engine of one network, on `source` (a task's kernel, or Arrays) with sequences of `steps` steps.
+
+    It has one place, 0, and the methods that fastrnn.training.tasks.driver says. net: the Network; places: {name:
+    places} of the weights; threads: at most this many.
+    What derives from it makes programs and arrays: {name: array}, of which slots (K, R) and running (K') belong to an
+    update; theta: the present weights (R,); counter (1,): samples since the last mistake; and has _call(threads,
+    patience, rates, history, stop), which returns the number of threads that worked, updates made, and why
+    the kernel stopped, and _gradient(statistics), which returns the gradient (R,).
+    """
+
+    takes_back = True
+
+    def __init__(self, net, places, cell, source, steps, config, threads=1):
+        self.net, self.places, self.source, self.steps, self.config = net, places, source, steps, config
+        self.dtype, self.flops = np.dtype(config.dtype), flops_of_step(net.sizes, len(net.step.pre))
+        self.optimizer = optimizer_of(config)
+        self.terms = terms_of(net, cell, config, steps, [options_of(config, self.optimizer)])
+        self.threads, self.choice = threads, ThreadChoice(threads)
+        self.step = self.first_step = 0
+        self.expect(0, 0, sys.maxsize)
+
+    def run(self, updates, stop=GOES_ON, now=0.0):
+        """Make updates, until there is an event; return the number of those made, and set their statistics (n, 4).
+
+        stop (1), int64: once it is not 0, the call ends within one block of samples, without the update that it began.
+        DIVERGED takes the last update back: it may be one of an earlier call, and the number -1.
+        """
+        updates, config, made = min(updates, self.limit - self.step), self.config, 0
+        history, steps = np.zeros((updates, 4)), rates(config.schedule, config.rate, self.step, updates, config.updates)
+        while True:
+            threads, count = self.choice.next(updates - made)
+            part = slice(made, made + count)
+            began = time.perf_counter()
+            threads, more, why = self._call(threads, self.patience, steps[part], history[part], stop)
+            self.choice.measured(threads, more, time.perf_counter() - began)
+            if why == DIVERGED:
+                # The weights before the last update came with a finite loss, those after it did not or are not finite.
+                # That update may have been the last one of the call before.
+                more = max(more - 1, self.first_step - self.step)
+            self.step, made = self.step + more, made + more
+            if why != RUNNING or made == updates:
+                break
+        self.event = why
+        self.statistics = history[: max(made, 0)]
+        return made
+
+    def events(self):
+        """Return {0: event} if the network needs a decision."""
+        ended = self.event == RUNNING and self.step >= self.limit
+        event = ENDED if ended else self.event
+        return {0: event} if event in (CLEAN, DIVERGED, ENDED) else {}
+
+    def made(self, place):
+        """Return the number of updates so far."""
+        return self.step
+
+    def expect(self, place, patience, limit):
+        """Have an event after `patience` samples without a mistake (0: never), or after `limit` updates in all."""
+        self.patience, self.limit, self.event = patience, limit, RUNNING
+
+    def gradient(self):
+        """Return (gradients by name, statistics (4)) of the batch of the present step, without an update."""
+        row = np.zeros(4)
+        return self._named(self._gradient(row)), row
+
+    def _named(self, rows):
+        return {name: np.ascontiguousarray(rows[places]) for name, places in self.places.items()}
+
+    def weights(self):
+        """The present weights by name."""
+        return self._named(self.theta)
+
+    @property
+    def clean_samples(self):
+        """Samples since the last mistake."""
+        return int(self.counter[0])
+
+    def forget(self, place):
+        """Restart the count of samples without a mistake."""
+        self.counter[0] = 0
+
+    def state(self):
+        """Return ({name: array}, {name: value}), from which `restore` continues to the same bytes."""
+        arrays = {
+            slot_name(slot, name): array
+            for slot, rows in zip(self.optimizer.slots, self.arrays["slots"])
+            for name, array in self._named(rows.reshape(-1)).items()
+        }
+        running = self.arrays["running"].reshape(-1)[: len(self.optimizer.running)].tolist()
+        return arrays, {"step": self.step, "clean": self.clean_samples, "bits": self.steps, "running": running}
+
+    def restore(self, arrays, numbers):
+        """Continue from the result of `state`; the weights are arguments of the constructor."""
+        running = numbers.get("running")
+        running = running_at(self.optimizer, self.config, numbers["step"]) if running is None else running
+        for slot, rows in zip(self.optimizer.slots, self.arrays["slots"]):
+            for name, places in self.places.items():
+                rows.reshape(-1)[places] = arrays[slot_name(slot, name)]
+        self.arrays["running"].reshape(-1)[: len(running)] = running
+        self.step = self.first_step = numbers["step"]
+        self.counter[0] = numbers["clean"]
 
 
 class Session(BaseSession):
@@ -114,22 +229,5 @@ class Session(BaseSession):
         return self.shared.clean
 
 
-def session_for(cell, sizes, source, steps, config, threads, weights):
-    """Return the Session, or for small batches the SmallSession, which has hidden units in the lanes."""
-    if units_in_lanes(cell, config.batch_size, lanes_for(config.dtype)):
-        return SmallSession(cell, sizes, source, steps, config, weights)
-    return Session(cell, sizes, source, steps, config, threads, weights)
-
-
-def units_in_lanes(cell, batch_size, lanes):
-    """Return whether the lanes hold a sample's units: where samples would leave many of them empty.
-
-    Of units, each sample fills some vectors; of samples, each unit does. The latter take longer for as many, as sums
-    over lanes end their gradients, unless two vectors or more share what is loaded. Of cells with gates, whose chains
-    are long, units are faster even where samples fill one vector.
-    """
-    step = cell.traced()
-    if step.operand is not None:
-        return False
-    units, samples = -(-cell.hidden_size // lanes) * batch_size, cell.hidden_size * -(-batch_size // lanes)
-    return batch_size == 1 or units <= samples * (1 if batch_size < lanes + (step.from_h > 1) else ENOUGH)
+def nothing():
+    """Do nothing: the default of a function that is called while waiting."""

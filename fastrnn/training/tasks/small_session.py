@@ -1,4 +1,4 @@
-"""A network in training on a few samples at a time, between calls of the compiled kernels: weights, slots, counters."""
+"""A network in training on a few samples at a time, and for which batches that is faster."""
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from fastrnn.kernels.small_batches import SmallBatches, samples_for, samples_lay
 from fastrnn.machine.records import values_of
 from fastrnn.networks import REGISTERS, VECTOR_BYTES, lanes_for, weights_that_learn
 from fastrnn.threads import on_threads
-from fastrnn.training.tasks.engine import BaseSession, arrays_for, frames_for, nothing
+from fastrnn.training.tasks.engine import arrays_for, frames_for
+from fastrnn.training.tasks.session import BaseSession, Session, nothing
+
+# Where samples fill at most this share of their vectors, it is faster to let units fill vectors, and no slower for
+# any cell: `python -m bench.sizes batch`.
+ENOUGH = 0.75
 
 
 class SmallSession(BaseSession):
@@ -80,3 +85,24 @@ class SmallSession(BaseSession):
     def counter(self):
         """Samples since the last mistake."""
         return self.batches.clean
+
+
+def session_for(cell, sizes, source, steps, config, threads, weights):
+    """Return the Session, or for small batches the SmallSession, which has hidden units in the lanes."""
+    if units_in_lanes(cell, config.batch_size, lanes_for(config.dtype)):
+        return SmallSession(cell, sizes, source, steps, config, weights)
+    return Session(cell, sizes, source, steps, config, threads, weights)
+
+
+def units_in_lanes(cell, batch_size, lanes):
+    """Return whether the lanes hold a sample's units: where samples would leave many of them empty.
+
+    Of units, each sample fills some vectors; of samples, each unit does. The latter take longer for as many, as sums
+    over lanes end their gradients, unless two vectors or more share what is loaded. Of cells with gates, whose chains
+    are long, units are faster even where samples fill one vector.
+    """
+    step = cell.traced()
+    if step.operand is not None:
+        return False
+    units, samples = -(-cell.hidden_size // lanes) * batch_size, cell.hidden_size * -(-batch_size // lanes)
+    return batch_size == 1 or units <= samples * (1 if batch_size < lanes + (step.from_h > 1) else ENOUGH)
